@@ -1,0 +1,172 @@
+"""The contract between the core and the code that drives one kind of firewall.
+
+A backend decides nothing. It reports what it owns in its target and carries out a plan. It is found
+through the entry-point group `allowsync.backends`, whose values are `BackendType` objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+
+from allowsync.model import BOTH_FAMILIES, Entry, Family, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from allowsync.plan import Plan
+
+OptionsT = TypeVar("OptionsT")
+
+
+@dataclass(frozen=True, slots=True)
+class Capabilities:
+    """What one target can hold.
+
+    Attributes:
+        families: The families it can hold entries of.
+        prefixes: The narrowest and widest prefix length per family as (shortest, longest).
+        comment_length: How many characters of label each entry can carry; 0 when none.
+        max_entries: How many entries fit; None when there is no bound worth naming.
+        atomic: Whether a plan is applied as a whole or not at all.
+        overlaps: Whether entries may cover each other.
+    """
+
+    families: tuple[Family, ...] = BOTH_FAMILIES
+    prefixes: Mapping[Family, tuple[int, int]] = field(
+        default_factory=lambda: {family: (0, family.bits) for family in BOTH_FAMILIES}
+    )
+    comment_length: int = 0
+    max_entries: int | None = None
+    atomic: bool = False
+    overlaps: bool = False
+
+    def holds(self, network: Network) -> bool:
+        """Whether a network is of a family and a width that the target takes."""
+        family = Family.of(network)
+        if family not in self.families:
+            return False
+        shortest, longest = self.prefixes[family]
+        return shortest <= network.prefixlen <= longest
+
+
+@dataclass(frozen=True, slots=True)
+class Current:
+    """What a target holds.
+
+    Attributes:
+        entries: What is ours, never a stranger's.
+        others: Strangers' networks at the same place, where that place is shared. What they cover
+            is allowed already and cannot be added again where entries may not overlap.
+        flaws: What is wrong with all that is ours around the entries (a missing table, a rule
+            somebody deleted, a reload that is outstanding), in words. `apply` puts them right.
+    """
+
+    entries: frozenset[Entry] = frozenset()
+    others: frozenset[Network] = frozenset()
+    flaws: tuple[str, ...] = ()
+
+
+class Severity(Enum):
+    """How much a finding matters."""
+
+    ERROR = "error"  # the target cannot be used, or has no effect
+    WARNING = "warning"  # it works, but not as its owner probably thinks
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Something `check` found: what it saw, and what to do about it."""
+
+    severity: Severity
+    what: str
+    advice: str = ""
+
+
+class BackendError(Exception):
+    """A target could not be read or changed. The text says what is known and nothing more.
+
+    `again` says that a fresh look at the target may succeed at once: something changed between our
+    reading and our writing.
+    """
+
+    def __init__(self, what: str, *, again: bool = False) -> None:
+        super().__init__(what)
+        self.again = again
+
+
+class OutcomeUnknown(BackendError):
+    """A change was sent but could not be confirmed; the target may hold old or new entries."""
+
+
+class Backend(Protocol):
+    """One target of one kind of firewall."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this target can hold. May look at the target the first time it is asked."""
+        ...
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the target is usable and has an effect. Changes nothing, raises nothing."""
+        ...
+
+    def read(self) -> Current:
+        """What the target holds. Changes nothing.
+
+        Raises:
+            BackendError: It could not be found out. An empty answer is never a guess.
+        """
+        ...
+
+    def apply(self, plan: Plan) -> None:
+        """Make the target hold `plan.final` and put the flaws of `plan.repair` right.
+
+        All or nothing where the firewall can; else everything is added before anything is removed.
+        Idempotent. A crash at any point leaves the target as before or with more, never with less.
+
+        Raises:
+            BackendError: The target was not changed, or only in part (then never with less).
+            OutcomeUnknown: It may or may not have been changed.
+        """
+        ...
+
+    def clear(self) -> None:
+        """Remove everything owned, and nothing else. Nothing to remove is no error.
+
+        Raises:
+            BackendError: Something that is ours may be left.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Placement:
+    """Where a backend stands: the allowlist it enforces and the target's full name."""
+
+    allowlist: str
+    target: str
+
+
+@dataclass(frozen=True, slots=True)
+class BackendType(Generic[OptionsT]):
+    """What an entry point of the group `allowsync.backends` names.
+
+    Attributes:
+        name: As written in a configuration's `targets`.
+        summary: One line for `allowsync backends` and the reference.
+        options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`.
+        make: Builds the backend of one target. Must not touch the firewall.
+        usable: Why this kind of target cannot be used on this machine, or an empty string.
+    """
+
+    name: str
+    summary: str
+    options: type[OptionsT]
+    make: Callable[[Placement, OptionsT], Backend]
+    usable: Callable[[], str] = field(default=lambda: "")
+
+
+AnyBackendType = BackendType[Any]

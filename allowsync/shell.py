@@ -1,0 +1,107 @@
+"""The one starter of processes.
+
+A command is data; a backend's pure functions make it, tests compare it by `==`, `run` runs it:
+without a shell, with a fixed search path and environment, in a process group of its own, and never
+longer than its timeout.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+from dataclasses import dataclass
+from typing import Final
+
+PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# `LANGUAGE` must be absent, not empty: gettext prefers it over LC_ALL.
+ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
+
+
+@dataclass(frozen=True, slots=True)
+class Command:
+    """A program to start: argv, what it reads on standard input, and its time limit in seconds."""
+
+    argv: tuple[str, ...]
+    stdin: str = ""
+    timeout: float = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """How a command ended. `code` is negative for a signal, as in `subprocess`."""
+
+    command: Command
+    code: int
+    stdout: str
+    stderr: str
+
+
+class CommandError(Exception):
+    """A command could not be run to its end."""
+
+    def __init__(self, command: Command) -> None:
+        super().__init__(command)
+        self.command = command
+
+
+class CommandMissing(CommandError):
+    """The program is not installed, or may not be executed."""
+
+    def __str__(self) -> str:
+        return f"{self.command.argv[0]} is not installed or may not be run"
+
+
+class CommandTimedOut(CommandError):
+    """The program was killed at its time limit; what it did by then is not known."""
+
+    def __str__(self) -> str:
+        return f"{self.command.argv[0]} did not finish within {self.command.timeout:g} s"
+
+
+def run(command: Command) -> Completed:
+    """Run a command and wait for it.
+
+    Raises:
+        CommandMissing: The program was not found on the fixed path, or is not executable.
+        CommandTimedOut: It and its children were killed at the time limit.
+    """
+    try:
+        process = subprocess.Popen(
+            command.argv,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env=ENVIRONMENT,
+            cwd="/",
+            start_new_session=True,
+            executable=_find(command.argv[0]),
+        )
+    except OSError as error:
+        raise CommandMissing(command) from error
+    with process:
+        try:
+            stdout, stderr = process.communicate(command.stdin.encode(), timeout=command.timeout)
+        except BaseException as error:
+            os.killpg(process.pid, signal.SIGKILL)
+            if isinstance(error, subprocess.TimeoutExpired):
+                raise CommandTimedOut(command) from None
+            raise
+    return Completed(
+        command,
+        process.returncode,
+        stdout.decode(errors="replace"),
+        stderr.decode(errors="replace"),
+    )
+
+
+def _find(program: str) -> str:
+    """The absolute path of a program, searched on `PATH` only, never on the caller's."""
+    if "/" in program:
+        return program
+    for folder in PATH.split(":"):
+        candidate = f"{folder}/{program}"
+        if os.access(candidate, os.X_OK):
+            return candidate
+    raise FileNotFoundError(program)
