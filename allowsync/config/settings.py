@@ -130,4 +130,3 @@ class Config:
     def targets(self) -> tuple[Target, ...]:
         """Every target of every allowlist, in configured order."""
         return tuple(target for one in self.allowlists.values() for target in one.targets)
-
