@@ -1,10 +1,25 @@
-"""current + desired → Plan. Pure."""
+"""current + desired → Plan. Pure.
+
+the target holds     wanted          not wanted, and …
+yes                  keep            … labelled with a host that is not trusted here now: remove
+                                     … labelled with an undecided host: withheld
+                                     … inherited, and its time is not over: withheld
+                                     … held back by a limit: withheld
+                                     … anything else, a stranger's addition included: remove
+no                   add             -
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
-from allowsync.model import Entry
+from allowsync.backend import Capabilities, Current
+from allowsync.model import Entry, Network, by_network
+from allowsync.networks import Coverage, without
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,3 +51,100 @@ class Plan:
     def idle(self) -> bool:
         """Whether there is nothing to do."""
         return not (self.add or self.remove or self.repair)
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """All that a plan is made from.
+
+    Attributes:
+        target: The target's full name.
+        current: What it holds.
+        wanted: Which networks it should hold, and for whom.
+        labels: For whom each entry was put there, as far as that is remembered.
+        trusted: The hosts that may have access here now: configured, and not ended.
+        undecided: Those of them of which nothing is known.
+        inherited: Entries of unknown origin.
+        protected: Those of them whose time is not over.
+        held_back: Entries a limit does not let go.
+        capabilities: What the target can hold.
+    """
+
+    target: str
+    current: Current
+    wanted: Mapping[Network, tuple[str, ...]]
+    labels: Mapping[Network, tuple[str, ...]] = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()
+    inherited: frozenset[Network] = frozenset()
+    protected: frozenset[Network] = frozenset()
+    held_back: frozenset[Network] = frozenset()
+    capabilities: Capabilities = field(default_factory=Capabilities)
+
+
+def make_plan(situation: Situation) -> Plan:
+    """The difference between what a target holds and what it should hold."""
+    held = {entry.network for entry in situation.current.entries}
+    wanted = {
+        network: labels
+        for network, labels in situation.wanted.items()
+        if situation.capabilities.holds(network)
+    }
+    withheld = {
+        network: situation.labels.get(network, ())
+        for network in held - wanted.keys()
+        if _is_withheld(network, situation)
+    }
+    final = _arrange({**withheld, **wanted}, situation)
+    entries = {network: Entry(network, labels) for network, labels in final.items()}
+    return Plan(
+        situation.target,
+        add=_sorted(entries[network] for network in final.keys() - held),
+        remove=_sorted(
+            Entry(network, situation.labels.get(network, ())) for network in held - final.keys()
+        ),
+        keep=_sorted(entries[network] for network in final.keys() & held - withheld.keys()),
+        withheld=_sorted(entries[network] for network in final.keys() & withheld.keys()),
+        repair=situation.current.flaws,
+    )
+
+
+def unfit(situation: Situation) -> tuple[Entry, ...]:
+    """What is wanted but cannot be held by the target: its family, or its width."""
+    return _sorted(
+        Entry(network, labels)
+        for network, labels in situation.wanted.items()
+        if not situation.capabilities.holds(network)
+    )
+
+
+def _is_withheld(network: Network, situation: Situation) -> bool:
+    if network in situation.held_back or network in situation.protected:
+        return True
+    return not situation.undecided.isdisjoint(situation.labels.get(network, ()))
+
+
+def _arrange(
+    wanted: dict[Network, tuple[str, ...]], situation: Situation
+) -> dict[Network, tuple[str, ...]]:
+    """Make entries disjoint where the target needs it: drop what a wider one or a stranger covers.
+
+    The wider one takes over the labels of what it covers, so that nobody seems to lose access.
+    """
+    if situation.capabilities.overlaps:
+        return wanted
+    widest = Coverage(wanted)
+    labels: dict[Network, set[str]] = {network: set() for network in widest}
+    for network, hosts in wanted.items():
+        covering = widest.covering(network)
+        labels[network if covering is None else covering].update(hosts)
+    others = Coverage(situation.current.others)
+    return {
+        piece: tuple(sorted(hosts))
+        for network, hosts in labels.items()
+        for piece in without(network, others)
+    }
+
+
+def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    return tuple(sorted(entries, key=lambda entry: by_network(entry.network)))

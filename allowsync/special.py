@@ -9,12 +9,16 @@ from __future__ import annotations
 
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Address, Network
+if TYPE_CHECKING:
+    from allowsync.model import Address, Network
 
 PRIVATE: Final = "a private address (RFC 1918): the router reports its LAN, or sits behind another"
-CARRIER_NAT: Final = "the router reports a carrier-grade NAT address (RFC 6598)"
+CARRIER_NAT: Final = (
+    "a shared address (RFC 6598): the router reports a carrier-grade NAT address, so nobody can "
+    "be told apart by it"
+)
 DOCUMENTATION: Final = "an address reserved for documentation"
 RESERVED: Final = "an address reserved for special purposes"
 

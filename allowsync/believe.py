@@ -1,0 +1,72 @@
+"""Which of the addresses in an answer are believed at all. Pure.
+
+Here an answer meets the reject list and `max_addresses`. What fails becomes `Unavailable`, marked
+suspicious: it adds nothing, and it counts as no answer for removals too. Otherwise a parked name
+would push out every address known from before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.answers import Answer, Found, Unavailable
+from allowsync.special import proxied, rejection
+
+if TYPE_CHECKING:
+    from allowsync.model import Address, Policy, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An address that was not believed, and why."""
+
+    address: Address
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question, what came of it, and what of it was not believed.
+
+    `warning` is something its owner should know although the answer is believed.
+    """
+
+    query: Query
+    answer: Answer
+    rejected: tuple[Rejected, ...] = ()
+    warning: str = ""
+
+
+def judge(query: Query, answer: Answer, policy: Policy) -> Judged:
+    """Turn what the DNS said into what is believed of it."""
+    if not isinstance(answer, Found):
+        return Judged(query, answer)
+    if len(answer.addresses) > policy.max_addresses:
+        return _too_many(query, answer, policy.max_addresses)
+    reasons = [(address, rejection(address, policy.accept)) for address in answer.addresses]
+    rejected = tuple(Rejected(address, reason) for address, reason in reasons if reason)
+    believed = tuple(address for address, reason in reasons if not reason)
+    if not believed:
+        first = rejected[0]
+        what = f"not believed: {first.address} is {first.reason}"
+        return Judged(query, Unavailable(what, suspicious=True), rejected)
+    return Judged(query, Found(believed, answer.ttl), rejected, _proxied(believed))
+
+
+def _too_many(query: Query, answer: Found, most: int) -> Judged:
+    count = len(answer.addresses)
+    reason = f"one of {count} addresses in one answer, more than max_addresses ({most})"
+    rejected = tuple(Rejected(address, reason) for address in answer.addresses)
+    what = f"not believed: {count} addresses in one answer, more than max_addresses ({most})"
+    return Judged(query, Unavailable(what, suspicious=True), rejected)
+
+
+def _proxied(addresses: tuple[Address, ...]) -> str:
+    for address in addresses:
+        if proxied(address):
+            return (
+                f"{address} is one of Cloudflare's own addresses: the name is proxied there; "
+                "set its record to 'DNS only'"
+            )
+    return ""

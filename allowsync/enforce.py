@@ -1,0 +1,305 @@
+"""One target in a run: look, plan, apply, look again.
+
+Targets are independent: whatever happens to one is an outcome of that one, never an exception that
+would keep another from being put right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.backend import (
+    Backend,
+    BackendError,
+    Capabilities,
+    Current,
+    OutcomeUnknown,
+    Placement,
+)
+from allowsync.decide import union
+from allowsync.inherit import inherited_after, still_protected
+from allowsync.limits import Refusal, limit
+from allowsync.memory import Inherited, TargetMemory
+from allowsync.outcome import Outcome, TargetReport
+from allowsync.plan import Plan, Situation, make_plan, unfit
+from allowsync.state import Change
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from typing import TypeVar
+
+    from tenacity import RetryCallState
+
+    from allowsync.config.settings import Target
+    from allowsync.decide import Decision, Now
+    from allowsync.model import Limits
+    from allowsync.reasons import Reasons
+
+    R = TypeVar("R")
+
+ATTEMPTS = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is meant to happen to a target.
+
+    Attributes:
+        target: The target.
+        report: What is known so far; `report.plan` is None when it could not be read.
+        intended: What to remember of it before anything is applied; None: nothing.
+        again: Makes a new draft from a fresh look, when something changed in between.
+        backend: What carries it out; None when it could not be made.
+    """
+
+    target: Target
+    report: TargetReport
+    intended: TargetMemory | None = None
+    again: Callable[[], Draft] | None = None
+    backend: Backend | None = None
+
+
+def draft(
+    target: Target,
+    decisions: Sequence[Decision],
+    memory: TargetMemory | None,
+    limits: Limits | None,
+    now: Now,
+    *,
+    allow_empty: bool,
+) -> Draft:
+    """Look at a target and plan what to do with it. Raises nothing.
+
+    Args:
+        target: The target.
+        decisions: What was decided about each host of its allowlist.
+        memory: What is remembered of the target; None when nothing was ever put there.
+        limits: The limits to keep; None when they are overruled.
+        now: The instant of the run.
+        allow_empty: Whether an allowlist nobody has an address for may be enforced.
+    """
+
+    def once_more() -> Draft:
+        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty)
+
+    try:
+        backend, current, capabilities = _look(target)
+    except BackendError as error:
+        return Draft(target, _failed(target, f"could not be read: {error}"))
+    situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
+    plan, refusal = make_plan(situation), None
+    if limits is not None:
+        plan, refusal = limit(situation, plan, limits, len(decisions))
+    report = TargetReport(
+        target.name,
+        target.allowlist,
+        _expected(plan, refusal),
+        plan,
+        current,
+        refusal,
+        unfit(situation),
+        inherited,
+        _too_many(plan, capabilities),
+    )
+    if _would_lock_out(plan, current, situation) and not allow_empty:
+        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NOBODY_YET)
+        return Draft(target, report)
+    if report.reason:
+        return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
+    return Draft(target, report, _intended(plan, inherited), once_more, backend)
+
+
+_NOBODY_YET = "left alone: no host has an address yet, so it would lock out everybody"
+
+
+def _look(target: Target) -> tuple[Backend, Current, Capabilities]:
+    def look() -> tuple[Backend, Current, Capabilities]:
+        placement = Placement(target.allowlist, target.name)
+        backend: Backend = target.backend.make(placement, target.options)
+        return backend, backend.read(), backend.capabilities
+
+    return _contained(look)
+
+
+def _situation(
+    target: Target,
+    current: Current,
+    capabilities: Capabilities,
+    decisions: Sequence[Decision],
+    memory: TargetMemory | None,
+    now: Now,
+) -> tuple[Situation, tuple[Inherited, ...]]:
+    wanted = union(decisions)
+    inherited = inherited_after(
+        memory, (entry.network for entry in current.entries), wanted.keys(), now
+    )
+    situation = Situation(
+        target.name,
+        current,
+        wanted,
+        labels={} if memory is None else {one.network: one.hosts for one in memory.entries},
+        trusted=frozenset(one.host.name for one in decisions if not one.ended),
+        undecided=frozenset(one.host.name for one in decisions if one.undecided),
+        inherited=frozenset(one.network for one in inherited),
+        protected=still_protected(inherited, decisions, now),
+        capabilities=capabilities,
+    )
+    return situation, inherited
+
+
+def _expected(plan: Plan, refusal: Refusal | None) -> Outcome:
+    if refusal is not None:
+        return Outcome.REFUSED
+    return Outcome.UNCHANGED if plan.idle else Outcome.PLANNED
+
+
+def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
+    """Whether the plan would put up a gate, or put one right, that nobody at all can pass.
+
+    Where trusted hosts exist but none of them has an address, that is a gap in our knowledge and
+    not a wish. Where nobody is trusted any more, an empty gate is just what is wanted.
+    """
+    nothing_there = not current.entries
+    return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
+
+
+def _too_many(plan: Plan, capabilities: Capabilities) -> str:
+    most = capabilities.max_entries
+    if most is None or len(plan.final) <= most:
+        return ""
+    return f"left alone: {len(plan.final)} entries do not fit, it holds {most}"
+
+
+def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:
+    """What the target may hold from the moment anything is applied: old and new entries."""
+    leaving = {entry.network: entry for entry in plan.remove if entry.hosts}
+    entries = {entry.network: entry for entry in plan.final if entry.hosts}
+    return TargetMemory(tuple({**leaving, **entries}.values()), inherited)
+
+
+@dataclass(frozen=True, slots=True)
+class _Interfered:
+    """Somebody else changed the target between our look at it and our change."""
+
+    reason: str
+
+
+def enforce(one: Draft) -> Draft:
+    """Carry out a draft and look at what came of it. Raises nothing."""
+    first = _attempt(one)
+    return first if isinstance(first, Draft) else _enforce_again(one)
+
+
+def _attempt(one: Draft) -> Draft | _Interfered:
+    if one.backend is None or one.report.plan is None or one.report.plan.idle:
+        return one
+    try:
+        return _applied(one, one.backend, one.report.plan)
+    except OutcomeUnknown as error:
+        return replace(one, report=_unknown(one.report, str(error)))
+    except BackendError as error:
+        if error.again:
+            return _Interfered(str(error))
+        return replace(one, report=_not_applied(one.report, str(error)))
+
+
+def _enforce_again(one: Draft) -> Draft:
+    """Look, plan and apply anew, a few times with a growing random pause."""
+    from tenacity import Retrying, retry_if_result, stop_after_attempt, wait_random_exponential
+
+    def attempt() -> Draft | _Interfered:
+        return _attempt(one if one.again is None else one.again())
+
+    def give_up(state: RetryCallState) -> Draft:
+        last = state.outcome.result() if state.outcome is not None else None
+        why = last.reason if isinstance(last, _Interfered) else ""
+        reason = f"somebody else keeps changing it, {ATTEMPTS} times in a row: {why}"
+        return replace(one, report=_not_applied(one.report, reason))
+
+    patiently = Retrying(
+        stop=stop_after_attempt(ATTEMPTS - 1),
+        wait=wait_random_exponential(multiplier=0.05, max=1),
+        retry=retry_if_result(lambda result: isinstance(result, _Interfered)),
+        retry_error_callback=give_up,
+    )
+    result = patiently(attempt)
+    return result if isinstance(result, Draft) else one
+
+
+def _applied(one: Draft, backend: Backend, plan: Plan) -> Draft:
+    _contained(lambda: backend.apply(plan))
+    try:
+        after = _contained(backend.read)
+    except BackendError as error:
+        return replace(one, report=_unknown(one.report, f"it could not be read back: {error}"))
+    difference = _difference(plan, after)
+    if difference:
+        return replace(one, report=_unknown(one.report, difference))
+    outcome = Outcome.REFUSED if one.report.refusal is not None else Outcome.APPLIED
+    return replace(one, report=replace(one.report, outcome=outcome))
+
+
+def _difference(plan: Plan, after: Current) -> str:
+    """What differs between a plan and what is there afterwards; empty when nothing does."""
+    meant = {entry.network for entry in plan.final}
+    there = {entry.network for entry in after.entries}
+    parts = [
+        f"{len(meant - there)} of its entries are missing" if meant - there else "",
+        f"{len(there - meant)} entries are there that should not be" if there - meant else "",
+        *after.flaws,
+    ]
+    return "; ".join(part for part in parts if part)
+
+
+def settled(
+    done: Iterable[Draft], reasons: Reasons
+) -> tuple[list[tuple[str, TargetMemory]], list[Change]]:
+    """What to remember once everything was applied: the targets' contents, and the changes."""
+    contents: list[tuple[str, TargetMemory]] = []
+    changes: list[Change] = []
+    for one in done:
+        plan, report = one.report.plan, one.report
+        if plan is None or plan.idle or report.outcome is Outcome.FAILED:
+            continue
+        confirmed = report.outcome is not Outcome.UNKNOWN
+        if confirmed:
+            entries = tuple(entry for entry in plan.final if entry.hosts)
+            contents.append((report.target, TargetMemory(entries, report.inherited)))
+        changes += [
+            Change(report.target, "add", entry, reasons.added(entry), confirmed)
+            for entry in plan.add
+        ]
+        changes += [
+            Change(report.target, "remove", entry, reasons.removed(entry, plan), confirmed)
+            for entry in plan.remove
+        ]
+    return contents, changes
+
+
+def _contained(step: Callable[[], R]) -> R:
+    """Run a step of a backend; whatever it raises becomes a `BackendError`.
+
+    A defect in one backend, a third party's perhaps, must not keep the other targets from being
+    put right.
+    """
+    try:
+        return step()
+    except BackendError:
+        raise
+    except Exception as error:
+        what = f"unexpected {type(error).__name__}: {error}"
+        raise OutcomeUnknown(what) from error
+
+
+def _failed(target: Target, reason: str) -> TargetReport:
+    return TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason)
+
+
+def _not_applied(report: TargetReport, reason: str) -> TargetReport:
+    return replace(report, outcome=Outcome.FAILED, reason=reason)
+
+
+def _unknown(report: TargetReport, reason: str) -> TargetReport:
+    what = f"could not confirm the update; it may hold old or new entries: {reason}"
+    return replace(report, outcome=Outcome.UNKNOWN, reason=what)

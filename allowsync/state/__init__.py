@@ -1,0 +1,17 @@
+"""What allowsync remembers between runs: an SQLite database and the lock beside it."""
+
+from allowsync.state.database import StateDamaged, StateError, StateUnwritable
+from allowsync.state.lock import Busy, Lock
+from allowsync.state.store import Change, Record, Store, TargetRecord
+
+__all__ = [
+    "Busy",
+    "Change",
+    "Lock",
+    "Record",
+    "StateDamaged",
+    "StateError",
+    "StateUnwritable",
+    "Store",
+    "TargetRecord",
+]

@@ -1,0 +1,231 @@
+"""Opening the state database: its schema, its versions, and what to do with one that is broken.
+
+A file that is damaged, or that a newer allowsync wrote, is set aside under another name and
+reported; it is never overwritten. The run then goes on without history, which removes nothing.
+"""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from typing import TYPE_CHECKING, Final
+from urllib.parse import quote
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+APPLICATION_ID: Final = 0x616C6C77  # "allw": tells our files from other people's databases
+
+# Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
+# next; a file's version is how many steps it has seen (PRAGMA user_version).
+MIGRATIONS: Final[tuple[str, ...]] = (
+    """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, started INTEGER NOT NULL, seconds REAL, exit_code INTEGER,
+        offline INTEGER NOT NULL, problems TEXT NOT NULL DEFAULT '[]');
+    CREATE TABLE tracks (
+        host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, last_found INTEGER,
+        absent_since INTEGER, absent_runs INTEGER NOT NULL, unavailable_runs INTEGER NOT NULL,
+        summary TEXT NOT NULL, reason TEXT NOT NULL,
+        PRIMARY KEY (host, hostname, family)) WITHOUT ROWID;
+    CREATE TABLE held (
+        host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, address TEXT NOT NULL,
+        since INTEGER NOT NULL, confirmed INTEGER NOT NULL, replaced INTEGER,
+        replaced_runs INTEGER NOT NULL,
+        PRIMARY KEY (host, hostname, family, address)) WITHOUT ROWID;
+    CREATE TABLE fixed (
+        host TEXT NOT NULL, network TEXT NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY (host, network)) WITHOUT ROWID;
+    CREATE TABLE targets (
+        name TEXT PRIMARY KEY, allowlist TEXT NOT NULL, backend TEXT NOT NULL,
+        written TEXT NOT NULL) WITHOUT ROWID;
+    CREATE TABLE entries (
+        target TEXT NOT NULL, network TEXT NOT NULL, hosts TEXT NOT NULL,
+        PRIMARY KEY (target, network)) WITHOUT ROWID;
+    CREATE TABLE inherited (
+        target TEXT NOT NULL, network TEXT NOT NULL, since INTEGER NOT NULL, runs INTEGER NOT NULL,
+        PRIMARY KEY (target, network)) WITHOUT ROWID;
+    CREATE TABLE answers (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, host TEXT NOT NULL, hostname TEXT NOT NULL,
+        family TEXT NOT NULL, summary TEXT NOT NULL);
+    CREATE INDEX answers_by_host ON answers (host, at);
+    CREATE TABLE changes (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL,
+        network TEXT NOT NULL, hosts TEXT NOT NULL, why TEXT NOT NULL, confirmed INTEGER NOT NULL);
+    CREATE INDEX changes_by_time ON changes (at);
+    """,
+)
+
+VERSION: Final = len(MIGRATIONS)
+
+
+class StateError(Exception):
+    """The state could not be used. `path` is the file, `why` says what is known."""
+
+    def __init__(self, path: Path, why: str | None) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why or "unknown error"
+
+
+class StateUnwritable(StateError):
+    """The state cannot be written: a full or read-only disk, a missing permission, a link."""
+
+
+class StateDamaged(StateError):
+    """The file is no state database of ours, is damaged, or a newer allowsync wrote it."""
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of the state, readable by its owner only, if it does not exist.
+
+    Raises:
+        StateUnwritable: It cannot be made, or others could replace the files in it.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        found = folder.stat()
+    except OSError as error:
+        raise StateUnwritable(folder, error.strerror) from error
+    open_to_others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
+    if os.geteuid() == 0 and open_to_others and not found.st_mode & stat.S_ISVTX:
+        raise StateUnwritable(folder, "others may write in this folder (chmod go-w it)")
+
+
+def open_for_writing(path: Path) -> sqlite3.Connection:
+    """Open the database, making or migrating it as needed.
+
+    Raises:
+        StateUnwritable: It cannot be made or written.
+        StateDamaged: It is damaged or newer than this program.
+    """
+    prepare_folder(path.parent)
+    _create(path)
+    connection = _connect(path, "rw")
+    try:
+        connection.execute("PRAGMA synchronous = FULL")
+        _migrate(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise translated(path, error) from error
+    except StateError:
+        connection.close()
+        raise
+    return connection
+
+
+def open_for_reading(path: Path) -> sqlite3.Connection | None:
+    """Open the database without changing anything; None when there is none yet.
+
+    Raises:
+        StateError: It is there but cannot be read, is damaged, or newer than this program.
+    """
+    try:
+        found = path.lstat()
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        raise StateError(path, error.strerror) from error
+    _refuse_odd(path, found.st_mode)
+    if found.st_size == 0:
+        return None
+    connection = _connect(path, "ro")
+    try:
+        version = _version(connection, path)
+    except sqlite3.Error as error:
+        connection.close()
+        raise translated(path, error) from error
+    except StateError:
+        connection.close()
+        raise
+    if version == VERSION:
+        return connection
+    connection.close()
+    if version == 0:
+        return None
+    raise StateError(path, f"its schema is version {version}; the next apply brings it up to date")
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Move a database that cannot be used, and its journal, out of the way. Returns the new name.
+
+    Raises:
+        StateUnwritable: It could not be moved.
+    """
+    aside = path.with_name(f"{path.name}.set-aside-{now:%Y%m%dT%H%M%S%f}")
+    try:
+        for suffix in ("-journal", "-wal", "-shm"):
+            companion = path.with_name(path.name + suffix)
+            if companion.exists():
+                companion.rename(aside.with_name(aside.name + suffix))
+        path.rename(aside)
+    except OSError as error:
+        raise StateUnwritable(path, f"could not be set aside: {error.strerror}") from error
+    return aside
+
+
+def translated(path: Path, error: sqlite3.Error) -> StateError:
+    """The error of ours for one of SQLite's, told apart by its result code (sqlite.org/rescode)."""
+    code = getattr(error, "sqlite_errorcode", 0) & 0xFF
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+        return StateDamaged(path, str(error))
+    if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
+        return StateUnwritable(path, str(error))
+    return StateDamaged(path, str(error))
+
+
+def _create(path: Path) -> None:
+    """Make an empty file only its owner may read; SQLite would follow the umask, and links."""
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        descriptor = os.open(path, flags, 0o600)
+    except OSError as error:
+        why = "it is a symbolic link" if path.is_symlink() else error.strerror
+        raise StateUnwritable(path, why) from error
+    try:
+        _refuse_odd(path, os.fstat(descriptor).st_mode)
+    finally:
+        os.close(descriptor)
+
+
+def _refuse_odd(path: Path, mode: int) -> None:
+    if not stat.S_ISREG(mode):
+        raise StateUnwritable(path, "it is not a regular file")
+
+
+def _connect(path: Path, mode: str) -> sqlite3.Connection:
+    try:
+        return sqlite3.connect(
+            f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
+        )
+    except sqlite3.Error as error:
+        raise translated(path, error) from error
+
+
+def _version(connection: sqlite3.Connection, path: Path) -> int:
+    """The schema's version; 0 for an empty database.
+
+    Raises:
+        StateDamaged: It belongs to another program or a newer allowsync.
+    """
+    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    owner = int(connection.execute("PRAGMA application_id").fetchone()[0])
+    if owner not in (0, APPLICATION_ID) or (owner == 0 and _has_tables(connection)):
+        raise StateDamaged(path, "it is another program's database")
+    if version > VERSION:
+        raise StateDamaged(path, f"a newer allowsync wrote it (schema {version}, known {VERSION})")
+    return version
+
+
+def _has_tables(connection: sqlite3.Connection) -> bool:
+    return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
+
+
+def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+    for number in range(_version(connection, path), VERSION):
+        connection.executescript(
+            f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
+            f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
+        )

@@ -1,0 +1,258 @@
+"""One run, from start to end. The only place that knows the order of the steps.
+
+    resolve → decide → read targets → plan → limits → remember → apply → read back → record
+
+A dry run is not doing the last four. Nothing below knows what a dry run is.
+"""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Protocol
+
+from allowsync.decide import Decision, Now, decide, has_ended
+from allowsync.enforce import Draft, draft, enforce, settled
+from allowsync.memory import Clock, HostMemory, judge_clock
+from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
+from allowsync.reasons import Reasons
+from allowsync.state import Lock, Record, StateDamaged, StateError, Store, TargetRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from allowsync.answers import Answer
+    from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model import Host, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of a run.
+
+    Attributes:
+        only: The allowlists to look at; all of them when empty.
+        force: Apply what limits refuse.
+        offline: Do not ask the DNS; restore what was known last.
+        dry_run: Find out what would be done, and write nothing at all.
+    """
+
+    only: tuple[str, ...] = ()
+    force: bool = False
+    offline: bool = False
+    dry_run: bool = False
+
+
+class Resolve(Protocol):
+    """Asks the DNS. Every query gets an answer, and nothing about the DNS is ever raised."""
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        """Ask everything at once and wait for all of it, within a deadline of its own."""
+        ...
+
+
+def run(config: Config, request: Request, resolve: Resolve, started: datetime) -> RunReport:
+    """Carry out one run.
+
+    Raises:
+        Busy: Another run holds the lock; nothing was touched.
+    """
+    this = _Run(config, request, resolve, started)
+    with ExitStack() as stack:
+        if not request.dry_run:
+            try:
+                stack.enter_context(Lock(config.state))
+            except StateError as error:
+                return this.without_state(error)
+        return this.carry_out()
+
+
+@dataclass(slots=True)
+class _Run:
+    """The state of one run while it lasts."""
+
+    config: Config
+    request: Request
+    resolve: Resolve
+    started: datetime
+
+    def without_state(self, error: StateError) -> RunReport:
+        """Find out what there would be to do, and leave every target alone."""
+        return self._with(Store.nothing(self.config.state), [Notice(str(error.path), error.why)])
+
+    def carry_out(self) -> RunReport:
+        began = time.monotonic()
+        notices: list[Notice] = []
+        store = self._open(notices)
+        with store:
+            try:
+                report = self._with(store, notices)
+            except StateDamaged as error:
+                # Found out late, in the middle of reading or writing: once more, without it.
+                store = self._without_history(store, error, notices)
+                with store:
+                    report = self._with(store, notices)
+            report = replace(report, seconds=time.monotonic() - began)
+            self._finish(store, report)
+        return report
+
+    def _with(self, store: Store, notices: list[Notice]) -> RunReport:
+        memory, last_run = store.hosts(), store.last_run()
+        now = Now(self.started, judge_clock(last_run, self.started))
+        hosts = self._hosts()
+        decisions = self._decide(hosts, memory, now)
+        drafts = [
+            self._draft(allowlist, target, decisions, store, now)
+            for allowlist in self._allowlists()
+            for target in allowlist.targets
+        ]
+        said = [*notices, *_clock_notice(now, last_run), *self._left_over(store)]
+        reports = tuple(self._carry(drafts, decisions, store))
+        return RunReport(
+            self.started,
+            0.0,
+            self.request.dry_run,
+            self.request.offline,
+            decisions,
+            reports,
+            tuple(said),
+        )
+
+    def _allowlists(self) -> list[Allowlist]:
+        chosen = self.request.only or tuple(self.config.allowlists)
+        return [one for name, one in self.config.allowlists.items() if name in chosen]
+
+    def _hosts(self) -> list[Host]:
+        names = {name for allowlist in self._allowlists() for name in allowlist.hosts}
+        return [host for name, host in self.config.hosts.items() if name in names]
+
+    def _decide(
+        self, hosts: Sequence[Host], memory: Mapping[str, HostMemory], now: Now
+    ) -> dict[str, Decision]:
+        queries = dict.fromkeys(
+            query for host in hosts if not has_ended(host, now.instant) for query in host.queries
+        )
+        answers = {} if self.request.offline or not queries else self.resolve(queries)
+        return {
+            host.name: decide(host, answers, memory.get(host.name, HostMemory()), now)
+            for host in hosts
+        }
+
+    def _draft(
+        self,
+        allowlist: Allowlist,
+        target: Target,
+        decisions: Mapping[str, Decision],
+        store: Store,
+        now: Now,
+    ) -> Draft:
+        mine = [decisions[name] for name in allowlist.hosts]
+        limits = None if self.request.force else self.config.limits
+        return draft(
+            target,
+            mine,
+            store.target(target.name),
+            limits,
+            now,
+            allow_empty=self.config.limits.allow_empty,
+        )
+
+    def _carry(
+        self, drafts: Sequence[Draft], decisions: Mapping[str, Decision], store: Store
+    ) -> Iterable[TargetReport]:
+        if self.request.dry_run:
+            return [one.report for one in drafts]
+        try:
+            store.intend(self._record(drafts, decisions))
+        except StateDamaged:
+            raise
+        except StateError as error:
+            return [_left_alone(one.report, error) for one in drafts]
+        done = [enforce(one) for one in drafts]
+        try:
+            store.confirm(*settled(done, Reasons(decisions, self.started)), self.started)
+        except StateError as error:
+            # What was meant is on record already; only the history lacks the last step.
+            return [
+                replace(one.report, reason=one.report.reason or _unrecorded(error)) for one in done
+            ]
+        return [one.report for one in done]
+
+    def _record(self, drafts: Iterable[Draft], decisions: Mapping[str, Decision]) -> Record:
+        return Record(
+            self.started,
+            self.request.offline,
+            {name: one.memory for name, one in decisions.items()},
+            frozenset(self.config.hosts),
+            tuple(
+                (_record_of(one.target), one.intended) for one in drafts if one.intended is not None
+            ),
+        )
+
+    def _open(self, notices: list[Notice]) -> Store:
+        path = self.config.state
+        try:
+            return Store.reading(path) if self.request.dry_run else Store.writing(path)
+        except StateDamaged as error:
+            return self._without_history(Store.nothing(path), error, notices)
+        except StateError as error:
+            notices.append(Notice(str(path), error.why))
+            return Store.nothing(path)
+
+    def _without_history(self, store: Store, error: StateDamaged, notices: list[Notice]) -> Store:
+        what = f"{error.why}; going on without history: nothing is removed in this run"
+        if self.request.dry_run:
+            notices.append(Notice(str(store.path), what))
+            return Store.nothing(store.path)
+        aside = store.set_aside(self.started)
+        notices.append(Notice(str(store.path), f"{what}. The file was set aside as {aside}"))
+        return Store.writing(store.path)
+
+    def _left_over(self, store: Store) -> Iterable[Notice]:
+        """Targets that are configured no more but still enforced."""
+        configured = {target.name for target in self.config.targets}
+        for name, record in store.targets().items():
+            if name in configured or (
+                self.request.only and record.allowlist not in self.request.only
+            ):
+                continue
+            yield Notice(
+                name,
+                "is no longer configured but still enforced; "
+                f"'allowsync clear --only {record.allowlist}' removes it",
+            )
+
+    def _finish(self, store: Store, report: RunReport) -> None:
+        if self.request.dry_run:
+            return
+        problems = [f"{one.where}: {one.what}" for one in report.notices]
+        try:
+            store.finish(report.seconds, report.exit_code, problems)
+        except StateError:
+            return
+
+
+def _record_of(target: Target) -> TargetRecord:
+    return TargetRecord(target.name, target.allowlist, target.backend.name, target.written)
+
+
+def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
+    return replace(
+        report,
+        outcome=Outcome.FAILED,
+        reason=f"left alone, because the state cannot be written: {error}",
+    )
+
+
+def _unrecorded(error: StateError) -> str:
+    return f"done, but the history could not be written: {error}"
+
+
+def _clock_notice(now: Now, last_run: datetime | None) -> Iterable[Notice]:
+    if now.clock is Clock.STEADY or last_run is None:
+        return
+    how = "went backwards" if now.clock is Clock.BACKWARDS else "jumped ahead by more than a day"
+    what = f"{how} since the last run ({last_run:%Y-%m-%d %H:%M} UTC): nothing expires in this run"
+    yield Notice("clock", what)
