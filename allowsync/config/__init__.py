@@ -1,1 +1,84 @@
-"""The configuration: its schema, the YAML it is written in, and the checks across it."""
+"""The configuration: its schema, the YAML it is written in, and the checks across it.
+
+Importing this package costs next to nothing; YAML and the schema come with the first `load`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allowsync.config.problems import ConfigError, Problem
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from allowsync.backend import AnyBackendType
+    from allowsync.config.settings import Config
+
+__all__ = [
+    "ConfigError",
+    "Problem",
+    "json_schema",
+    "load",
+    "locate",
+    "rebuild_options",
+    "show",
+]
+
+
+def locate(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
+    """Where the configuration is.
+
+    Args:
+        given: What `--config` says.
+        environ: The environment; `ALLOWSYNC_CONFIG` comes next.
+        uid: Who asks. Without root, a file of one's own is looked for where the system has none.
+    """
+    from allowsync.config.places import configuration
+
+    return configuration(given, environ, uid)
+
+
+def load(path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None = None) -> Config:
+    """The configuration in a file, valid as a whole.
+
+    Args:
+        path: The file.
+        environ: The environment, for secrets and default places.
+        uid: Who reads. Root refuses files that others may change.
+        state: What `--state` says; it wins over the file.
+
+    Raises:
+        ConfigError: Something is wrong. Holds every problem there is, not the first alone.
+    """
+    from allowsync.config.loading import load_file
+
+    return load_file(path, environ=environ, uid=uid, state=state)
+
+
+def json_schema() -> dict[str, Any]:
+    """The configuration as JSON Schema (draft 2020-12), with every backend that can be loaded."""
+    from allowsync.config.document import document_schema
+
+    return document_schema()
+
+
+def show(config: Config) -> dict[str, Any]:
+    """The configuration with defaults filled in, as plain JSON values. Secrets are masked."""
+    from allowsync.config.showing import shown
+
+    return shown(config)
+
+
+def rebuild_options(
+    backend: AnyBackendType, written: Mapping[str, Any], *, environ: Mapping[str, str], uid: int
+) -> Any:
+    """The options of a target that is no longer configured, from its `Target.written`.
+
+    Raises:
+        ConfigError: They no longer fit the backend, or a secret they name is gone.
+    """
+    from allowsync.config.targets import rebuilt
+
+    return rebuilt(backend, written, environ=environ, uid=uid)
