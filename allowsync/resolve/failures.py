@@ -1,0 +1,40 @@
+"""Why an attempt gave no conclusive answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Kind(IntEnum):
+    """What sort of failure it was. The lower, the more it tells about what is wrong."""
+
+    ODD = 1  # an answer that proves nothing; the same server will not do better
+    UNSUPPORTED = 2  # a nameserver this version cannot speak to
+    ERROR = 3  # SERVFAIL, REFUSED and their like
+    STREAM = 4  # truncated, and nothing usable over TCP either
+    GARBLED = 5  # a message that could not be read; a good one may still come
+    UNREACHABLE = 6
+    SILENT = 7
+    LATE = 8  # the deadline of the run passed
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """One thing that went wrong, with the reason a person is told."""
+
+    kind: Kind
+    reason: str
+
+
+NOT_ASKABLE: Final = Failure(Kind.ODD, "not a name the DNS can be asked for")
+TRUNCATED: Final = Failure(Kind.STREAM, "truncated over TCP")
+
+
+def most_telling(failures: Iterable[Failure]) -> Failure:
+    """The failure that says most about what is wrong; of equals, the first. Needs at least one."""
+    return min(failures, key=lambda failure: failure.kind)

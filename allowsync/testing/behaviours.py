@@ -1,0 +1,385 @@
+"""What a name may answer with instead of plain data: one of many ways to misbehave.
+
+A behaviour is a callable that gets the request and returns what is to be sent, which may be
+nothing. Those that change an answer take `then`, the data or behaviour whose answer they change, so
+that they compose:
+
+    {"alice.example.org": Drop(1, Delay(0.05, ["203.0.113.7"]))}
+
+Adding one is a frozen dataclass with `_replies`, or a plain function of the request.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+import dns.flags
+import dns.message
+import dns.name
+import dns.rcode
+import dns.rrset
+
+from allowsync.testing.exchanges import TTL, Reply, Request, apex, honest, wire_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Misbehaviour:
+    """The base of those below: one says what it sends by overriding `_replies`."""
+
+    __slots__ = ()
+
+    def __call__(self, request: Request) -> list[Reply]:
+        """What is sent in answer to a request."""
+        return self._replies(request)
+
+    def _replies(self, request: Request) -> list[Reply]:
+        raise NotImplementedError
+
+
+def edited(
+    request: Request, then: object, edit: Callable[[dns.message.Message], object]
+) -> list[Reply]:
+    """The answer of `then` with something changed in each message."""
+    replies = []
+    for reply in request.answer(then):
+        message = dns.message.from_wire(reply.wire)
+        edit(message)
+        replies.append(replace(reply, wire=wire_of(message)))
+    return replies
+
+
+@dataclass(frozen=True, slots=True)
+class Rcode(Misbehaviour):
+    """Any response code, with the records of `then` if there is one."""
+
+    rcode: dns.rcode.Rcode
+    then: object = None
+
+    def _replies(self, request: Request) -> list[Reply]:
+        response = request.response() if self.then is None else honest(request, self.then)
+        response.set_rcode(self.rcode)
+        return [Reply(wire_of(response))]
+
+
+SERVFAIL: Final = Rcode(dns.rcode.SERVFAIL)
+REFUSED: Final = Rcode(dns.rcode.REFUSED)
+NOTIMP: Final = Rcode(dns.rcode.NOTIMP)
+FORMERR: Final = Rcode(dns.rcode.FORMERR)
+NOTAUTH: Final = Rcode(dns.rcode.NOTAUTH)
+
+
+@dataclass(frozen=True, slots=True)
+class BareError(Misbehaviour):
+    """Nothing but a header with an error in it; the question is not repeated."""
+
+    rcode: dns.rcode.Rcode = dns.rcode.FORMERR
+
+    def _replies(self, request: Request) -> list[Reply]:
+        flags = (0x8000 | self.rcode).to_bytes(2, "big")
+        return [Reply(request.wire[:2] + flags + bytes(8))]
+
+
+@dataclass(frozen=True, slots=True)
+class Records(Misbehaviour):
+    """Exactly these records, each written as in a zone file with absolute names."""
+
+    answer: tuple[str, ...] = ()
+    authority: tuple[str, ...] = ()
+    additional: tuple[str, ...] = ()
+    rcode: dns.rcode.Rcode = dns.rcode.NOERROR
+
+    def _replies(self, request: Request) -> list[Reply]:
+        response = request.response()
+        response.answer.extend(map(_record, self.answer))
+        response.authority.extend(map(_record, self.authority))
+        response.additional.extend(map(_record, self.additional))
+        response.set_rcode(self.rcode)
+        return [Reply(wire_of(response))]
+
+
+def _record(line: str) -> dns.rrset.RRset:
+    owner, ttl, rdclass, rdtype, data = line.split(maxsplit=4)
+    return dns.rrset.from_text(owner, int(ttl), rdclass, rdtype, data)
+
+
+@dataclass(frozen=True, slots=True)
+class Silent(Misbehaviour):
+    """Never answers."""
+
+    def _replies(self, _request: Request) -> list[Reply]:
+        return []
+
+
+@dataclass(frozen=True, slots=True)
+class Delay(Misbehaviour):
+    """Answers that many seconds later."""
+
+    seconds: float
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [replace(r, delay=r.delay + self.seconds) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class Drop(Misbehaviour):
+    """Loses the first `count` questions for each name and type."""
+
+    count: int
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [] if request.number < self.count else request.answer(self.then)
+
+
+@dataclass(frozen=True, slots=True)
+class InTurn(Misbehaviour):
+    """Answers the first question for each name and type as `turns[0]`, …; the last one stays."""
+
+    turns: tuple[object, ...]
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return request.answer(self.turns[min(request.number, len(self.turns) - 1)])
+
+
+@dataclass(frozen=True, slots=True)
+class Together(Misbehaviour):
+    """Sends the answers of all of these, one after the other."""
+
+    values: tuple[object, ...]
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [reply for value in self.values for reply in request.answer(value)]
+
+
+@dataclass(frozen=True, slots=True)
+class ByTransport(Misbehaviour):
+    """Answers differently over UDP and TCP."""
+
+    udp: object
+    tcp: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return request.answer(self.udp if request.transport == "udp" else self.tcp)
+
+
+@dataclass(frozen=True, slots=True)
+class ByType(Misbehaviour):
+    """Answers differently to A and AAAA."""
+
+    a: object
+    aaaa: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return request.answer(self.a if request.rdtype == "A" else self.aaaa)
+
+
+@dataclass(frozen=True, slots=True)
+class Addresses(Misbehaviour):
+    """That many different addresses of whichever family is asked for."""
+
+    count: int
+
+    def _replies(self, request: Request) -> list[Reply]:
+        base = "198.18.{}.{}" if request.rdtype == "A" else "2001:db8::{:x}:{:x}"
+        return request.answer([base.format(i // 250, i % 250 + 1) for i in range(self.count)])
+
+
+@dataclass(frozen=True, slots=True)
+class Ttl(Misbehaviour):
+    """The answer of `then`, to be kept for that many seconds."""
+
+    seconds: int
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        def edit(message: dns.message.Message) -> None:
+            for rrset in message.answer:
+                rrset.ttl = self.seconds
+
+        return edited(request, self.then, edit)
+
+
+@dataclass(frozen=True, slots=True)
+class Authenticated(Misbehaviour):
+    """The answer of `then` with the AD bit: validated by DNSSEC."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        def edit(message: dns.message.Message) -> None:
+            message.flags |= dns.flags.AD
+
+        return edited(request, self.then, edit)
+
+
+@dataclass(frozen=True, slots=True)
+class NoSOA(Misbehaviour):
+    """The answer of `then` with an empty authority section, as caching forwarders send it."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return edited(request, self.then, lambda message: message.authority.clear())
+
+
+@dataclass(frozen=True, slots=True)
+class Referral(Misbehaviour):
+    """Sends the asker to other nameservers."""
+
+    def _replies(self, request: Request) -> list[Reply]:
+        zone = apex(request.hostname, request.zones)
+        return Records(authority=(f"{zone}. {TTL} IN NS ns.invalid.",))(request)
+
+
+@dataclass(frozen=True, slots=True)
+class Truncated(Misbehaviour):
+    """Says over UDP that the answer did not fit, and answers as `then` over TCP."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        if request.transport == "tcp":
+            return request.answer(self.then)
+        return request.answer(AlwaysTruncated())
+
+
+@dataclass(frozen=True, slots=True)
+class AlwaysTruncated(Misbehaviour):
+    """Says over UDP and TCP alike that the answer did not fit."""
+
+    def _replies(self, request: Request) -> list[Reply]:
+        response = request.response()
+        response.flags |= dns.flags.TC
+        return [Reply(wire_of(response))]
+
+
+@dataclass(frozen=True, slots=True)
+class WrongId(Misbehaviour):
+    """The answer of `then` under another id."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        other = bytes((request.wire[0] ^ 0xFF, request.wire[1]))
+        return [replace(r, wire=other + r.wire[2:]) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class WrongQuestion(Misbehaviour):
+    """The answer of `then`, said to be to a question about another name."""
+
+    then: object
+    hostname: str = "somebody-else.example.net"
+
+    def _replies(self, request: Request) -> list[Reply]:
+        other = dns.name.from_text(self.hostname)
+
+        def edit(message: dns.message.Message) -> None:
+            message.question = [
+                dns.rrset.RRset(other, one.rdclass, one.rdtype) for one in message.question
+            ]
+
+        return edited(request, self.then, edit)
+
+
+@dataclass(frozen=True, slots=True)
+class Lowercase(Misbehaviour):
+    """The answer of `then` with the question in lower case, however it was spelled."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        end = len(request.wire)
+        return [
+            replace(r, wire=r.wire[:12] + r.wire[12:end].lower() + r.wire[end:])
+            for r in request.answer(self.then)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class NotAResponse(Misbehaviour):
+    """The answer of `then` with QR=0, as if it were a query."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [
+            replace(r, wire=r.wire[:2] + bytes((r.wire[2] & 0x7F,)) + r.wire[3:])
+            for r in request.answer(self.then)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class FromStranger(Misbehaviour):
+    """The answer of `then` over UDP from a port that was not asked."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [replace(r, stranger=True) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class Garbage(Misbehaviour):
+    """These bytes after the right id and, unless `question` is off, the right question."""
+
+    data: bytes = b"\xc0\xff\xee" * 7
+    question: bool = True
+
+    def _replies(self, request: Request) -> list[Reply]:
+        if not self.question:
+            return [Reply(request.wire[:2] + self.data)]
+        head = request.wire[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0"
+        return [Reply(head + request.wire[12:] + self.data)]
+
+
+@dataclass(frozen=True, slots=True)
+class TrailingBytes(Misbehaviour):
+    """The answer of `then` with something after its end."""
+
+    then: object
+    data: bytes = b"more"
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [replace(r, wire=r.wire + self.data) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class HangUp(Misbehaviour):
+    """Closes a TCP connection instead of answering; silent over UDP."""
+
+    def _replies(self, _request: Request) -> list[Reply]:
+        return [Reply(b"", framed=False, close=True)]
+
+
+@dataclass(frozen=True, slots=True)
+class CutShort(Misbehaviour):
+    """Closes a TCP connection in the middle of the answer of `then`."""
+
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [
+            Reply((len(r.wire).to_bytes(2, "big") + r.wire)[:-5], framed=False, close=True)
+            for r in request.answer(self.then)
+        ]
+
+
+@dataclass(frozen=True, slots=True)
+class Drip(Misbehaviour):
+    """Sends the answer of `then` over TCP one byte at a time, that many seconds apart."""
+
+    seconds: float
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        (reply,) = request.answer(self.then)
+        framed = len(reply.wire).to_bytes(2, "big") + reply.wire
+        return [
+            Reply(framed[i : i + 1], delay=self.seconds * i, framed=False)
+            for i in range(len(framed))
+        ]
