@@ -23,7 +23,7 @@ from allowsync.model import Address, Basis, Family, Grant, Host, Network, Query,
 from allowsync.special import rejection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
 # A name that gave no usable answer is not given up in a single run, however long ago the last good
@@ -98,25 +98,20 @@ def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now:
     judged = tuple(
         judge(query, answers[query], host.policy) for query in host.queries if query in answers
     )
-    before = {
-        query: _settle(memory.tracks.get(query, Track()), host, now.instant)
-        for query in host.queries
-    }
+    before = _settled_tracks(host, memory, now.instant)
     after = dict(before)
     for one in judged:
         after[one.query] = fold(before[one.query], one, host, now)
-    fixed = {network: memory.fixed.get(network, now.instant) for network in host.networks}
-    grants = _grants(host, after, fixed, now.instant)
-    unheard = any(not track.known for track in after.values())
-    return Decision(
-        host,
-        judged,
-        grants,
-        HostMemory(after, fixed),
-        undecided=unheard and not grants,
-        unheard=unheard,
-        moves=tuple(_moves(host, before, after, now.instant)),
-    )
+    decision = _decision(host, memory, after, now.instant, asked=answers.keys())
+    return replace(decision, judged=judged, moves=tuple(_moves(host, before, after, now.instant)))
+
+
+def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
+    """Where a host may come from as far as is known, with each basis as the last run left it."""
+    if has_ended(host, now.instant):
+        return Decision(host, memory=memory, ended=True)
+    tracks = _settled_tracks(host, memory, now.instant)
+    return _decision(host, memory, tracks, now.instant, asked=tracks.keys())
 
 
 def has_ended(host: Host, instant: datetime) -> bool:
@@ -198,6 +193,40 @@ def _after_unavailable(track: Track, reason: str, host: Host, now: Now) -> Track
     )
 
 
+def _decision(
+    host: Host,
+    memory: HostMemory,
+    tracks: Mapping[Query, Track],
+    instant: datetime,
+    asked: Collection[Query],
+) -> Decision:
+    fixed = {network: memory.fixed.get(network, instant) for network in host.networks}
+    by_net = {
+        network: Grant(host.name, network, Basis.FIXED, since, instant, host.until)
+        for network, since in fixed.items()
+    }
+    for query, track in tracks.items():
+        for held in track.held:
+            grant = _grant(host, query, track, held, instant, asked=query in asked)
+            known = by_net.get(grant.network)
+            by_net[grant.network] = grant if known is None else _better(known, grant)
+    grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
+    unheard = any(not track.known for track in tracks.values())
+    return Decision(
+        host,
+        grants=grants,
+        memory=HostMemory(tracks, fixed),
+        undecided=unheard and not grants,
+        unheard=unheard,
+    )
+
+
+def _settled_tracks(host: Host, memory: HostMemory, instant: datetime) -> dict[Query, Track]:
+    return {
+        query: _settle(memory.tracks.get(query, Track()), host, instant) for query in host.queries
+    }
+
+
 def _settle(track: Track, host: Host, instant: datetime) -> Track:
     """A remembered track in the light of today's configuration and clock.
 
@@ -241,22 +270,10 @@ def _in_order(held: Iterable[Held]) -> tuple[Held, ...]:
     return tuple(sorted(held, key=lambda one: int(one.address)))
 
 
-def _grants(
-    host: Host, tracks: Mapping[Query, Track], fixed: Mapping[Network, datetime], instant: datetime
-) -> tuple[Grant, ...]:
-    by_net: dict[Network, Grant] = {}
-    for network, since in fixed.items():
-        by_net[network] = Grant(host.name, network, Basis.FIXED, since, instant, host.until)
-    for query, track in tracks.items():
-        for held in track.held:
-            grant = _grant(host, query, track, held, instant)
-            known = by_net.get(grant.network)
-            by_net[grant.network] = grant if known is None else _better(known, grant)
-    return tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
-
-
-def _grant(host: Host, query: Query, track: Track, held: Held, instant: datetime) -> Grant:
-    basis, ends = _basis(track, held, host, instant)
+def _grant(
+    host: Host, query: Query, track: Track, held: Held, instant: datetime, *, asked: bool
+) -> Grant:
+    basis, ends = _basis(track, held, host, instant, asked=asked)
     ends = min((end for end in (ends, host.until) if end is not None), default=None)
     why = track.reason if basis is Basis.STALE else ""
     network = network_of(held.address, host)
@@ -264,10 +281,10 @@ def _grant(host: Host, query: Query, track: Track, held: Held, instant: datetime
 
 
 def _basis(
-    track: Track, held: Held, host: Host, instant: datetime
+    track: Track, held: Held, host: Host, instant: datetime, *, asked: bool
 ) -> tuple[Basis, datetime | None]:
     """What a held address rests on, and when its clock runs out at the earliest."""
-    if track.last_found == instant and not track.reason:
+    if asked and not track.reason:
         if held.replaced is None:
             return Basis.FRESH, None
         return Basis.REPLACED, max(instant, held.replaced + host.policy.keep_replaced)

@@ -33,6 +33,17 @@ class Refusal:
     emptied: bool
     entries: tuple[Entry, ...]
 
+    @property
+    def said(self) -> str:
+        """What was refused and why, and what applies it."""
+        who = ", ".join(self.losing) or f"{len(self.entries)} entries of unknown origin"
+        why = (
+            "it would leave the allowlist empty (limits.allow_empty)"
+            if self.emptied
+            else f"at most {self.allowed} of {self.of} hosts may lose access in one run (limits)"
+        )
+        return f"refused to remove {who}: {why}; --force applies it"
+
 
 def limit(
     situation: Situation, plan: Plan, limits: Limits, hosts: int

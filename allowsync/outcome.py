@@ -91,6 +91,17 @@ class TargetReport:
     inherited: tuple[Inherited, ...] = ()
     reason: str = ""
 
+    @property
+    def said(self) -> str:
+        """Everything that is wrong with the target, in words; empty when nothing is."""
+        unfit = ", ".join(str(entry.network) for entry in self.unfit)
+        parts = (
+            self.reason,
+            "" if self.refusal is None else self.refusal.said,
+            f"cannot hold {unfit}" if unfit else "",
+        )
+        return "; ".join(part for part in parts if part)
+
 
 @dataclass(frozen=True, slots=True)
 class RunReport:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from allowsync.decide import Decision, Now, decide, has_ended
 from allowsync.enforce import Draft, draft, enforce, settled
+from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory, judge_clock
 from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
 from allowsync.reasons import Reasons
@@ -108,7 +109,11 @@ class _Run:
             for allowlist in self._allowlists()
             for target in allowlist.targets
         ]
-        said = [*notices, *_clock_notice(now, last_run), *self._left_over(store)]
+        said = [
+            *notices,
+            *_clock_notice(now, last_run),
+            *left_over(self.config, store, self.request.only),
+        ]
         reports = tuple(self._carry(drafts, decisions, store))
         return RunReport(
             self.started,
@@ -209,20 +214,6 @@ class _Run:
         aside = store.set_aside(self.started)
         notices.append(Notice(str(store.path), f"{what}. The file was set aside as {aside}"))
         return Store.writing(store.path)
-
-    def _left_over(self, store: Store) -> Iterable[Notice]:
-        """Targets that are configured no more but still enforced."""
-        configured = {target.name for target in self.config.targets}
-        for name, record in store.targets().items():
-            if name in configured or (
-                self.request.only and record.allowlist not in self.request.only
-            ):
-                continue
-            yield Notice(
-                name,
-                "is no longer configured but still enforced; "
-                f"'allowsync clear --only {record.allowlist}' removes it",
-            )
 
     def _finish(self, store: Store, report: RunReport) -> None:
         if self.request.dry_run:

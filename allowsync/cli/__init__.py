@@ -1,0 +1,116 @@
+"""The command line: arguments in, exit code out. One file per command, loaded when it is called."""
+
+from __future__ import annotations
+
+import os
+import sys
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, Final, NoReturn
+
+import click
+
+from allowsync import __version__
+from allowsync.outcome import ExitCode, Notice
+
+COMMANDS: Final = {
+    "apply": "Bring every target in step with the DNS: one run.",
+    "backends": "The backends found, their options, whether they can be used here.",
+    "check": "Check configuration, names, nameservers, backends, and their effect.",
+    "clear": "Remove everything allowsync owns, after a question.",
+    "config": "Show the configuration, or its JSON Schema.",
+    "resolve": "What each nameserver answers now, and what would come of it.",
+    "status": "Who is allowed where, since when, until when, how fresh.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; their summaries are known here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
+        return sorted(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            return None
+        command = getattr(import_module(f"allowsync.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted(COMMANDS.items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, with a suggestion for a name that is nearly one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            from difflib import get_close_matches
+
+            near = get_close_matches(args[0], COMMANDS, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            ctx.fail(f"no such command '{args[0]}'{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="allowsync %(version)s")
+def cli() -> None:
+    """Keep firewall allowlists true for friends behind dynamic DNS.
+
+    What is not known never removes anybody; what cannot be believed never lets anybody in.
+
+    Exit codes: 0 in step; 1 a target failed or could not be confirmed; 2 usage or configuration
+    error; 3 in step, but some host rests on old knowledge; 4 a limit refused a removal; 5 another
+    run is at work; 10 changes to make (apply --dry-run --detailed-exitcode).
+    """
+
+
+def main() -> NoReturn:
+    """Run the command line and end the process with its exit code, never with a traceback."""
+    sys.exit(_guarded(sys.argv[1:]))
+
+
+def _guarded(arguments: list[str]) -> int:
+    try:
+        result: Any = cli.main(arguments, prog_name="allowsync", standalone_mode=False)
+        sys.stdout.flush()
+    except click.ClickException as error:
+        return _usage(error, arguments)
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("allowsync: interrupted", err=True)
+        return 130
+    except BrokenPipeError:
+        # Whoever read our output has left; say nothing more, not even at shutdown.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return ExitCode.FAILED
+    except Exception as error:
+        if "ALLOWSYNC_TRACEBACK" in os.environ:
+            raise
+        what = f"internal error: {type(error).__name__}: {error}"
+        click.echo(f"allowsync: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)", err=True)
+        return ExitCode.FAILED
+    return int(result) if isinstance(result, int) else ExitCode.IN_STEP
+
+
+def _usage(error: click.ClickException, arguments: list[str]) -> int:
+    error.show()
+    if _wants_json(arguments):
+        from allowsync.cli.common import echo_json
+        from allowsync.report.document import stopped_document
+
+        notice = Notice("command line", error.format_message())
+        command = next((one for one in arguments if one in COMMANDS), "apply")
+        schema = "allowsync.run/1" if command == "apply" else f"allowsync.{command}/1"
+        echo_json(stopped_document(schema, ExitCode.USAGE, [notice]))
+    return ExitCode.USAGE
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)

@@ -1,0 +1,93 @@
+"""`allowsync apply`: one run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
+from allowsync.outcome import ExitCode, Notice, RunReport, worst
+from allowsync.state import Busy
+from allowsync.sync import Request, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from allowsync.answers import Answer
+    from allowsync.config.settings import Config
+    from allowsync.model import Query
+
+SCHEMA = "allowsync.run/1"
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing at all.")
+@click.option(
+    "--only", multiple=True, metavar="ALLOWLIST", help="Only this allowlist. May be repeated."
+)
+@click.option("--force", is_flag=True, help="Apply what limits refuse.")
+@click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")
+@click.option(
+    "--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 if there are changes."
+)
+@common
+def apply(
+    invocation: Invocation,
+    dry_run: bool,
+    only: tuple[str, ...],
+    force: bool,
+    offline: bool,
+    detailed_exitcode: bool,
+) -> int:
+    """Bring every target in step with the DNS: one run.
+
+    Resolves all hostnames, compares with what the targets really hold, applies the difference and
+    reads it back. Prints nothing when nothing changed and nothing is wrong.
+    """
+    if detailed_exitcode and not dry_run:
+        raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    config = invocation.load(SCHEMA)
+    choose(invocation, SCHEMA, only, config.allowlists, "allowlist")
+    request = Request(only, force=force, offline=offline, dry_run=dry_run)
+    progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
+    try:
+        report = run(config, request, _resolver(config, progress), instant())
+    except Busy as error:
+        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+    code = report.exit_code
+    if detailed_exitcode and report.has_changes:
+        code = worst((code, ExitCode.CHANGES))
+    _tell(invocation, report, code)
+    return int(code)
+
+
+class _resolver:  # noqa: N801 - stands for a function
+    """Asks the DNS; what that needs is imported only if there is something to ask."""
+
+    def __init__(self, config: Config, progress: Progress) -> None:
+        self._config = config
+        self._progress = progress
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        from allowsync.resolve import Resolver
+
+        try:
+            return Resolver(self._config.resolver).resolve(queries, self._progress)
+        finally:
+            self._progress.close()
+
+
+def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
+    if invocation.json:
+        from allowsync.report.document import run_document
+
+        echo_json(run_document(report, code))
+        return
+    from allowsync.report.text import run_lines, warnings
+
+    if not invocation.quiet:
+        every = report.dry_run or invocation.verbosity > 0
+        invocation.echo(run_lines(report, every_target=every))
+    if not invocation.quiet or code in (ExitCode.FAILED, ExitCode.REFUSED):
+        invocation.echo(warnings(report), err=True)

@@ -1,0 +1,60 @@
+"""`allowsync backends`: the backends found."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.report.text import Line
+
+
+@click.command()
+@common
+def backends(invocation: Invocation) -> int:
+    """The backends found, their options, whether they can be used here."""
+    found = list(_found())
+    if invocation.json:
+        document = {"schema": "allowsync.backends/1", "exit_code": 0, "backends": found}
+        echo_json({**document, "problems": []})
+    else:
+        invocation.echo(_lines(found))
+    return 0
+
+
+def _found() -> Iterator[dict[str, Any]]:
+    from allowsync.config.schema import describe_options
+    from allowsync.discovery import BrokenBackend, load_type, names
+
+    for name in names():
+        try:
+            kind = load_type(name)
+        except BrokenBackend as error:
+            yield {"name": name, "summary": "", "usable": False, "reason": str(error),
+                   "options": []}  # fmt: skip
+            continue
+        why = kind.usable()
+        yield {
+            "name": name,
+            "summary": kind.summary,
+            "usable": not why,
+            "reason": why or None,
+            "options": describe_options(kind.options),
+        }
+
+
+def _lines(found: list[dict[str, Any]]) -> Iterator[Line]:
+    from allowsync.report.text import Line
+
+    for one in found:
+        state = "can be used here" if one["usable"] else f"cannot be used here: {one['reason']}"
+        yield Line(f"{one['name']}: {one['summary']}")
+        yield Line(f"    {state}", "" if one["usable"] else "yellow")
+        for option in one["options"]:
+            default = "required" if option["required"] else f"default {option['default']}"
+            yield Line(f"    {option['name']} ({default}): {option['help']}")

@@ -1,0 +1,125 @@
+"""`allowsync check`: is everything in order, and does the allowlist have any effect?"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json, instant
+from allowsync.outcome import ExitCode, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.report.text import Line
+    from allowsync.survey import Located
+
+SCHEMA = "allowsync.check/1"
+
+
+@click.command()
+@common
+def check(invocation: Invocation) -> int:
+    """Check configuration, permissions, names, nameservers, backends, and their effect.
+
+    Changes nothing. Exit code 1 if a target cannot work or has no effect, 2 if the configuration
+    is not valid, 3 if a name or a nameserver gives no usable answer.
+    """
+    config = invocation.load(SCHEMA)
+    now = instant()
+    dns = list(_dns(config))
+    targets = list(_targets(config))
+    others = [*_configuration(config, now), *_state(config)]
+    found = [*others, *dns, *targets]
+    code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
+    if invocation.json:
+        echo_json(
+            {
+                "schema": SCHEMA,
+                "exit_code": int(code),
+                "findings": [
+                    {
+                        "severity": one.finding.severity.value,
+                        "where": one.where,
+                        "what": one.finding.what,
+                        "advice": one.finding.advice or None,
+                    }
+                    for one in found
+                ],
+                "problems": [],
+            }
+        )
+    else:
+        invocation.echo(_lines(config, found, quiet=invocation.quiet))
+    return int(code)
+
+
+def _targets(config: Config) -> Iterator[Located]:
+    from allowsync.survey import about_target
+
+    for target in config.targets:
+        yield from about_target(target)
+
+
+def _configuration(config: Config, now: datetime) -> Iterator[Located]:
+    from allowsync.survey import about_features, about_hosts
+
+    yield from about_hosts(config, now)
+    yield from about_features(config)
+
+
+def _dns(config: Config) -> Iterator[Located]:
+    from allowsync.resolve import Resolver
+    from allowsync.survey import about_names, about_nameservers, heard
+
+    queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
+    if not queries:
+        return
+    said = list(heard(config.hosts.values(), Resolver(config.resolver).survey(queries)))
+    yield from about_nameservers(said)
+    yield from about_names(one for one in said if one.answers)
+
+
+def _state(config: Config) -> Iterator[Located]:
+    from allowsync.backend import Finding, Severity
+    from allowsync.leftovers import left_over
+    from allowsync.state import StateError, Store
+    from allowsync.survey import Located
+
+    try:
+        with Store.reading(config.state) as store:
+            store.hosts()
+            for notice in left_over(config, store):
+                yield Located(notice.where, Finding(Severity.WARNING, notice.what))
+    except StateError as error:
+        yield Located(str(error.path), Finding(Severity.ERROR, error.why))
+
+
+def _code(found: list[Located], if_error: ExitCode) -> ExitCode:
+    from allowsync.backend import Severity
+
+    bad = any(one.finding.severity is Severity.ERROR for one in found)
+    return if_error if bad else ExitCode.IN_STEP
+
+
+def _lines(config: Config, found: list[Located], *, quiet: bool) -> Iterator[Line]:
+    from allowsync.backend import Severity
+    from allowsync.report.text import Line
+
+    colours = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
+    for one in found:
+        finding = one.finding
+        if quiet and finding.severity is not Severity.ERROR:
+            continue
+        colour = colours[finding.severity]
+        yield Line(f"{finding.severity.value}: {one.where}: {finding.what}", colour)
+        if finding.advice:
+            yield Line(f"    {finding.advice}")
+    if not quiet:
+        hosts, targets = len(config.hosts), len(config.targets)
+        wrong = sum(one.finding.severity is not Severity.INFO for one in found)
+        verdict = f"{wrong} findings" if wrong else "all in order"
+        yield Line(f"{config.path}: {hosts} hosts, {targets} targets: {verdict}")

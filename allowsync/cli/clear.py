@@ -1,0 +1,90 @@
+"""`allowsync clear`: remove everything allowsync owns."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, choose, common, echo_json
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from allowsync.clearing import Cleared, Owned
+    from allowsync.config.settings import Config
+    from allowsync.state import Store
+
+SCHEMA = "allowsync.clear/1"
+
+
+@click.command()
+@click.option(
+    "--only", multiple=True, metavar="ALLOWLIST", help="Only this allowlist. May be repeated."
+)
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@common
+def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
+    """Remove everything allowsync owns, after a question.
+
+    That includes targets that are configured no more. What others put beside it stays. With a gate
+    gone, its ports are as open as the rest of your firewall leaves them.
+    """
+    from allowsync.clearing import clear_all
+    from allowsync.state import Busy, Lock, StateError, Store
+
+    config = invocation.load(SCHEMA)
+    try:
+        with Lock(config.state), Store.writing(config.state) as store:
+            owned = _choose(invocation, config, store, only)
+            if not yes:
+                _ask(invocation, owned)
+            cleared = clear_all(owned, store)
+    except Busy as error:
+        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+    except StateError as error:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
+    return _tell(invocation, cleared)
+
+
+def _choose(
+    invocation: Invocation, config: Config, store: Store, only: tuple[str, ...]
+) -> list[Owned]:
+    from allowsync.clearing import everything
+
+    owned = everything(config, store, environ=os.environ, uid=os.geteuid())
+    known = dict.fromkeys([*config.allowlists, *(one.allowlist for one in owned)])
+    choose(invocation, SCHEMA, only, known, "allowlist")
+    return [one for one in owned if not only or one.allowlist in only]
+
+
+def _ask(invocation: Invocation, owned: list[Owned]) -> None:
+    names = ", ".join(one.name for one in owned)
+    if not sys.stdin.isatty():
+        what = f"would clear {names}; without a terminal to ask at, say --yes"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
+    click.confirm(f"Remove everything allowsync put into {names}?", abort=True, err=True)
+
+
+def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
+    from allowsync.report.text import Line
+
+    code = ExitCode.FAILED if any(one.reason for one in cleared) else ExitCode.IN_STEP
+    if invocation.json:
+        targets = [
+            {
+                "target": one.name,
+                "outcome": "failed" if one.reason else "cleared",
+                "reason": one.reason or None,
+            }
+            for one in cleared
+        ]
+        echo_json({"schema": SCHEMA, "exit_code": int(code), "targets": targets, "problems": []})
+        return int(code)
+    for one in cleared:
+        if one.reason:
+            invocation.echo([Line(f"{one.name}: could not be cleared: {one.reason}")], err=True)
+        elif not invocation.quiet:
+            invocation.echo([Line(f"{one.name}: cleared")])
+    return int(code)

@@ -1,0 +1,185 @@
+"""What every command has: the same options, the same way to load, to say and to stop."""
+
+from __future__ import annotations
+
+import functools
+import os
+import sys
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from allowsync.config import ConfigError, load, locate
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from allowsync.config.settings import Config
+    from allowsync.report.text import Line
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+
+@dataclass(frozen=True, slots=True)
+class Invocation:
+    """The options every command takes."""
+
+    config: Path | None
+    state: Path | None
+    json: bool
+    verbosity: int
+    colour: bool
+
+    @property
+    def quiet(self) -> bool:
+        """Whether only what went wrong is said."""
+        return self.verbosity < 0
+
+    def load(self, schema: str) -> Config:
+        """The configuration.
+
+        Raises:
+            Stop: It is not valid; every problem was said, exit code 2.
+        """
+        path = locate(self.config, os.environ, os.geteuid())
+        try:
+            return load(path, environ=os.environ, uid=os.geteuid(), state=self.state)
+        except ConfigError as error:
+            notices = [Notice(one.where, one.what) for one in error.problems]
+            self.stop(schema, ExitCode.USAGE, notices)
+
+    def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
+        """Say why nothing was done, and end with that exit code."""
+        from allowsync.report.document import stopped_document
+        from allowsync.report.text import printable
+
+        said = list(notices)
+        for one in said:
+            click.echo(printable(f"{one.where}: {one.what}"), err=True)
+        if self.json:
+            echo_json(stopped_document(schema, code, said))
+        raise click.exceptions.Exit(int(code))
+
+    def echo(self, lines: Iterable[Line], *, err: bool = False) -> None:
+        """Print lines, coloured where that was not switched off and a terminal reads them."""
+        from allowsync.report.text import printable
+
+        for line in lines:
+            text = printable(line.text)
+            styled = click.style(text, fg=line.colour) if line.colour else text
+            click.echo(styled, err=err, color=None if self.colour else False)
+
+
+if TYPE_CHECKING:
+    from typing import NoReturn
+
+
+def common(command: F) -> F:
+    """Give a command the options every command takes, as its first argument `invocation`."""
+
+    @click.option(
+        "--config",
+        type=click.Path(path_type=Path),
+        help="The configuration file. Default: $ALLOWSYNC_CONFIG, /etc/allowsync/config.yaml.",
+    )
+    @click.option(
+        "--state",
+        type=click.Path(path_type=Path),
+        help="The state database, instead of the one the configuration names.",
+    )
+    @click.option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        default="text",
+        show_default=True,
+        help="Text for people, or one JSON document for programs.",
+    )
+    @click.option("-v", "--verbose", count=True, help="Say more.")
+    @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
+    @click.option("--no-color", is_flag=True, help="No colours. So does NO_COLOR.")
+    @functools.wraps(command)
+    def with_options(
+        config: Path | None,
+        state: Path | None,
+        output: str,
+        verbose: int,
+        quiet: bool,
+        no_color: bool,
+        **options: Any,
+    ) -> Any:
+        invocation = Invocation(
+            config=config,
+            state=None if state is None else state.absolute(),
+            json=output == "json",
+            verbosity=-1 if quiet else verbose,
+            colour=not (no_color or os.environ.get("NO_COLOR")),
+        )
+        return command(invocation, **options)
+
+    return with_options  # type: ignore[return-value]
+
+
+def echo_json(document: Mapping[str, Any]) -> None:
+    """Print one JSON document."""
+    import json
+
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def instant() -> datetime:
+    """The wall clock, to the microsecond, in UTC."""
+    return datetime.now(UTC)
+
+
+def choose(
+    invocation: Invocation, schema: str, given: tuple[str, ...], known: Iterable[str], what: str
+) -> tuple[str, ...]:
+    """Names given on the command line, all of which must be known.
+
+    Raises:
+        Stop: One is not; said with a suggestion, exit code 2.
+    """
+    names = list(known)
+    unknown = [name for name in given if name not in names]
+    if unknown:
+        from difflib import get_close_matches
+
+        notices = []
+        for name in unknown:
+            near = get_close_matches(name, names, 1)
+            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            notices.append(Notice("command line", f"there is no {what} {name!r}{hint}"))
+        invocation.stop(schema, ExitCode.USAGE, notices)
+    return given
+
+
+class Progress:
+    """A line on a terminal that tells how far long work is. A pipe or cron sees none."""
+
+    def __init__(self, what: str, *, wanted: bool) -> None:
+        self._what = what
+        self._shown = False
+        self._wanted = wanted and sys.stderr.isatty()
+        self._began = _monotonic()
+
+    def __call__(self, done: int, total: int) -> None:
+        """Tell that so much is done. Short work is never shown."""
+        if self._wanted and (self._shown or _monotonic() - self._began > 0.4):
+            self._shown = True
+            click.echo(f"\r{self._what} {done}/{total} ", nl=False, err=True)
+
+    def close(self) -> None:
+        """Wipe the line."""
+        if self._shown:
+            click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+            self._shown = False
+
+
+def _monotonic() -> float:
+    import time
+
+    return time.monotonic()

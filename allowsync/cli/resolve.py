@@ -1,0 +1,85 @@
+"""`allowsync resolve`: what each nameserver answers now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allowsync.cli.common import Invocation, choose, common, echo_json
+from allowsync.outcome import ExitCode
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.report.text import Line
+    from allowsync.survey import Heard
+
+SCHEMA = "allowsync.resolve/1"
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, metavar="[HOST]...")
+@common
+def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
+    """What each nameserver answers now, and what allowsync would make of it.
+
+    HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
+    if some host got no usable answer from any nameserver.
+    """
+    from allowsync.resolve import Resolver
+    from allowsync.survey import heard
+
+    config = invocation.load(SCHEMA)
+    choose(invocation, SCHEMA, hosts, config.hosts, "host")
+    asked = [host for name, host in config.hosts.items() if not hosts or name in hosts]
+    queries = dict.fromkeys(query for host in asked for query in host.queries)
+    answers = Resolver(config.resolver).survey(queries) if queries else {}
+    found = list(heard(asked, answers))
+    code = _code(found)
+    if invocation.json:
+        echo_json(_document(found, code))
+    else:
+        invocation.echo(_lines(found))
+    return int(code)
+
+
+def _code(found: list[Heard]) -> ExitCode:
+    from allowsync.answers import Unavailable
+
+    usable = {
+        one.host
+        for one in found
+        if any(not isinstance(judged.answer, Unavailable) for judged in one.answers.values())
+    }
+    silent = {one.host for one in found} - usable
+    return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
+
+
+def _lines(found: list[Heard]) -> Iterator[Line]:
+    from allowsync.report.text import Line
+    from allowsync.survey import believed
+
+    for one in found:
+        yield Line(f"{one.host}  {one.query.hostname}  {one.query.family.value}")
+        for server, judged in one.answers.items():
+            yield Line(f"    {server:<24}  {believed(judged)}")
+            for rejected in judged.rejected:
+                yield Line(f"      {rejected.address} not believed: {rejected.reason}", "yellow")
+            if judged.warning:
+                yield Line(f"      {judged.warning}", "yellow")
+
+
+def _document(found: list[Heard], code: ExitCode) -> dict[str, Any]:
+    from allowsync.report.document import query_document
+
+    return {
+        "schema": SCHEMA,
+        "exit_code": int(code),
+        "answers": [
+            {"host": one.host, "nameserver": server, **query_document(judged)}
+            for one in found
+            for server, judged in one.answers.items()
+        ],
+        "problems": [],
+    }

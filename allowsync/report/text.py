@@ -1,0 +1,203 @@
+"""A run and a status as text for people: sorted, stable, and nothing said where nothing is to say.
+
+Lines come as (text, colour) pairs; whether there are colours is for the command line to know.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from allowsync.model import Basis, Entry
+from allowsync.outcome import Outcome, RunReport, TargetReport
+from allowsync.reasons import Reasons, short
+from allowsync.spans import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.decide import Decision
+    from allowsync.model import Grant
+    from allowsync.plan import Plan
+    from allowsync.standing import Standing, TargetStanding
+
+
+class Line(NamedTuple):
+    """One line of output and the colour it may have (a name click knows, or empty)."""
+
+    text: str
+    colour: str = ""
+
+
+class _Row(NamedTuple):
+    sign: str
+    entry: Entry
+    why: str
+
+
+COLOURS = {"+": "green", "-": "red", "!": "yellow"}
+
+
+def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
+    """What a run did to each target.
+
+    Args:
+        report: The run.
+        every_target: Whether targets are named that are in step and have nothing to say.
+    """
+    reasons = Reasons(report.decisions, report.started)
+    for target in report.targets:
+        yield from _target_lines(target, reasons, every_target=every_target, dry_run=report.dry_run)
+
+
+def warnings(report: RunReport) -> Iterator[Line]:
+    """What is wrong beside the targets' entries, a line each, for standard error."""
+    for notice in report.notices:
+        yield Line(f"{notice.where}: {notice.what}", "yellow")
+    for decision in report.decisions.values():
+        yield from (Line(text, "yellow") for text in _about_host(decision))
+    for target in report.targets:
+        if target.said:
+            failed = target.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
+            yield Line(f"{target.target}: {target.said}", "red" if failed else "yellow")
+
+
+def _about_host(decision: Decision) -> Iterator[str]:
+    name = decision.host.name
+    if decision.undecided:
+        yield f"{name}: nothing is known of where {name} is: {_unheard(decision)}"
+    for judged in decision.judged:
+        for one in judged.rejected:
+            yield f"{name}: {judged.query.hostname}: {one.address} not believed: {one.reason}"
+        if judged.warning:
+            yield f"{name}: {judged.query.hostname}: {judged.warning}"
+
+
+def _unheard(decision: Decision) -> str:
+    reasons = {
+        query.hostname: track.reason
+        for query, track in decision.memory.tracks.items()
+        if not track.known
+    }
+    return ", ".join(f"{hostname} ({why or 'not asked'})" for hostname, why in reasons.items())
+
+
+def _target_lines(
+    target: TargetReport, reasons: Reasons, *, every_target: bool, dry_run: bool
+) -> Iterator[Line]:
+    plan = target.plan
+    if plan is None:
+        if every_target:
+            yield Line(f"{target.target}: {target.said}", "red")
+        return
+    rows = [*_changes(plan, reasons), *_kept(plan, reasons)]
+    if not rows and not plan.repair:
+        if every_target:
+            count = len(plan.final)
+            entries = "1 entry" if count == 1 else f"{count} entries"
+            yield Line(f"{target.target} is in step ({entries})")
+        return
+    yield Line(target.target)
+    yield from (Line(f"  ~ {flaw}", "yellow") for flaw in plan.repair)
+    yield from _table(rows)
+    done = not dry_run and target.outcome in (Outcome.APPLIED, Outcome.REFUSED)
+    yield Line("  " + _summary(plan, rows, done=done))
+
+
+def _changes(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
+    yield from (_Row("+", entry, reasons.added(entry)) for entry in plan.add)
+    yield from (_Row("-", entry, reasons.removed(entry, plan)) for entry in plan.remove)
+
+
+def _kept(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
+    for entry in plan.keep + plan.add:
+        why = reasons.kept(entry)
+        if why:
+            yield _Row("!", entry, why)
+    yield from (_Row("!", entry, reasons.withheld(entry)) for entry in plan.withheld)
+
+
+def _table(rows: list[_Row]) -> Iterator[Line]:
+    width = max([22, *(len(short(row.entry.network)) for row in rows)])
+    labels = max([7, *(len(_labels(row.entry)) for row in rows)])
+    for row in rows:
+        left = f"  {row.sign} {short(row.entry.network):<{width}} {_labels(row.entry):<{labels}}"
+        yield Line(f"{left}  {row.why}".rstrip(), COLOURS[row.sign])
+
+
+def _labels(entry: Entry) -> str:
+    return ", ".join(entry.hosts) or "-"
+
+
+def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
+    kept = [row.entry for row in rows if row.sign == "!"]
+    unchanged = len(set(plan.keep).difference(kept))
+    removed, added = ("removed", "added") if done else ("to remove", "to add")
+    parts = [] if plan.idle else [f"{len(plan.remove)} {removed}", f"{len(plan.add)} {added}"]
+    parts.append(f"{unchanged} unchanged")
+    if kept:
+        parts.append(f"{len(kept)} kept on old knowledge")
+    return ", ".join(parts)
+
+
+def status_lines(standing: Standing) -> Iterator[Line]:
+    """Who is allowed where, by which addresses, since when, until when, how fresh."""
+    for decision in standing.decisions.values():
+        yield from _host_lines(decision, standing.now)
+    if standing.decisions:
+        yield Line("")
+    for target in standing.targets:
+        yield from _standing_lines(target)
+    if standing.last_run is None:
+        yield Line("no run is on record")
+    else:
+        yield Line(f"last run {said(standing.now - standing.last_run)} ago")
+
+
+def status_warnings(standing: Standing) -> Iterator[Line]:
+    """What is wrong, a line each, for standard error."""
+    for notice in standing.notices:
+        yield Line(f"{notice.where}: {notice.what}", "yellow")
+
+
+def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
+    host = decision.host
+    names = ", ".join(host.hostnames)
+    until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
+    yield Line(f"{host.name}  {names}{until}".rstrip())
+    if decision.ended:
+        yield Line("    access has ended", "yellow")
+    elif not decision.grants:
+        why = "nothing is known yet" if decision.undecided else "no address"
+        yield Line(f"    {why}: no access", "yellow")
+    width = max((len(short(grant.network)) for grant in decision.grants), default=0)
+    for grant in decision.grants:
+        yield Line(
+            f"    {short(grant.network):<{width}}  {_freshness(grant, now)}",
+            "yellow" if grant.basis is Basis.STALE else "",
+        )
+
+
+def _freshness(grant: Grant, now: datetime) -> str:
+    parts = [f"{grant.basis.value:<8}  since {grant.since:%Y-%m-%d %H:%M} UTC"]
+    if grant.basis is not Basis.FIXED:
+        parts.append(f"confirmed {said(now - grant.confirmed)} ago")
+    if grant.why:
+        parts.append(grant.why)
+    if grant.ends is not None:
+        parts.append(f"ends in {said(grant.ends - now)}")
+    return ", ".join(parts)
+
+
+def _standing_lines(target: TargetStanding) -> Iterator[Line]:
+    count = len(target.entries)
+    entries = "1 entry" if count == 1 else f"{count} entries"
+    if target.in_step:
+        yield Line(f"{target.target} is in step ({entries})")
+    else:
+        yield Line(f"{target.target} is out of step ({entries}): {target.reason}", "red")
+
+
+def printable(text: str) -> str:
+    """Text from outside without anything a terminal would act on (control characters, ANSI)."""
+    return "".join(char if char.isprintable() or char == " " else repr(char)[1:-1] for char in text)

@@ -1,0 +1,142 @@
+"""Who is allowed where right now: what is remembered, held against what the targets hold.
+
+Asks no DNS and writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.decide import Decision, Now, recall
+from allowsync.enforce import draft
+from allowsync.leftovers import left_over
+from allowsync.memory import Clock, HostMemory
+from allowsync.model import Entry
+from allowsync.outcome import ExitCode, Notice, Outcome, worst
+from allowsync.state import StateError, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.outcome import TargetReport
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStanding:
+    """What one target holds.
+
+    Attributes:
+        target: Its full name.
+        in_step: Whether it holds just what it should.
+        entries: What it holds, with the hosts they are remembered to be for.
+        reason: What is wrong with it; empty when nothing is.
+    """
+
+    target: str
+    in_step: bool
+    entries: tuple[Entry, ...]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything `status` tells."""
+
+    now: datetime
+    last_run: datetime | None
+    decisions: Mapping[str, Decision]
+    targets: tuple[TargetStanding, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 for a target that cannot be read or is out of step, 3 for old knowledge."""
+        out = any(not one.in_step for one in self.targets)
+        old = any(one.rests_on_old_knowledge for one in self.decisions.values())
+        return worst(
+            (
+                ExitCode.FAILED if out else ExitCode.IN_STEP,
+                ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
+            )
+        )
+
+
+def look(config: Config, now: datetime) -> Standing:
+    """Find out who is allowed where. Raises nothing: what cannot be read is said."""
+    notices: list[Notice] = []
+    store = _open(config, notices)
+    with store:
+        try:
+            memory, last_run = store.hosts(), store.last_run()
+            notices += left_over(config, store)
+        except StateError as error:
+            notices.append(Notice(str(error.path), error.why))
+            store, memory, last_run = Store.nothing(config.state), {}, None
+        # Nothing expires by being looked at.
+        still = Now(now, Clock.JUMPED)
+        decisions = {
+            name: recall(host, memory.get(name, HostMemory()), still)
+            for name, host in config.hosts.items()
+        }
+        targets = tuple(
+            _target(target, allowlist, decisions, store, still, notices)
+            for allowlist in config.allowlists.values()
+            for target in allowlist.targets
+        )
+    return Standing(now, last_run, decisions, targets, tuple(notices))
+
+
+def _open(config: Config, notices: list[Notice]) -> Store:
+    try:
+        return Store.reading(config.state)
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why))
+        return Store.nothing(config.state)
+
+
+def _target(
+    target: Target,
+    allowlist: Allowlist,
+    decisions: Mapping[str, Decision],
+    store: Store,
+    now: Now,
+    notices: list[Notice],
+) -> TargetStanding:
+    try:
+        memory = store.target(target.name)
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why))
+        memory = None
+    mine = [decisions[name] for name in allowlist.hosts]
+    report = draft(target, mine, memory, None, now, allow_empty=True).report
+    labels = {} if memory is None else {one.network: one.hosts for one in memory.entries}
+    held = report.current.entries if report.current is not None else frozenset()
+    return TargetStanding(
+        target.name,
+        report.outcome is Outcome.UNCHANGED,
+        tuple(
+            Entry(one.network, one.hosts or labels.get(one.network, ()))
+            for one in sorted(held, key=_order)
+        ),
+        _reason(report),
+    )
+
+
+def _order(entry: Entry) -> tuple[int, int, int]:
+    network = entry.network
+    return (network.version, int(network.network_address), network.prefixlen)
+
+
+def _reason(report: TargetReport) -> str:
+    plan = report.plan
+    if plan is None or plan.idle:
+        return report.said
+    parts = [
+        *plan.repair,
+        f"{len(plan.add)} to add" if plan.add else "",
+        f"{len(plan.remove)} to remove" if plan.remove else "",
+    ]
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,153 @@
+"""What the nameservers say, and what is wrong: the facts behind `resolve` and `check`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.answers import Absent, Answer, Found, Unavailable
+from allowsync.backend import Backend, BackendError, Finding, Placement, Severity
+from allowsync.believe import Judged, judge
+from allowsync.decide import has_ended
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.model import Host, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding and what it is about."""
+
+    where: str
+    finding: Finding
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One question of one host: what each nameserver answered, and what of that is believed."""
+
+    host: str
+    query: Query
+    answers: Mapping[str, Judged]
+
+
+def heard(hosts: Iterable[Host], answers: Mapping[Query, Mapping[str, Answer]]) -> Iterator[Heard]:
+    """What each nameserver said of each host, judged by the host's policy."""
+    for host in hosts:
+        for query in host.queries:
+            said = answers.get(query, {})
+            judged = {name: judge(query, one, host.policy) for name, one in said.items()}
+            yield Heard(host.name, query, judged)
+
+
+def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
+    """Hosts that have no access although somebody wrote them down."""
+    used = {name for allowlist in config.allowlists.values() for name in allowlist.hosts}
+    for name, host in config.hosts.items():
+        if name not in used:
+            what = "is in no allowlist"
+            yield Located(name, Finding(Severity.WARNING, what, "name it in an allowlist's hosts"))
+        if has_ended(host, now):
+            what = f"access ended on {host.until:%Y-%m-%d %H:%M} UTC"
+            yield Located(name, Finding(Severity.INFO, what))
+
+
+def about_features(config: Config) -> Iterator[Located]:
+    """Settings this version reads but does not act on yet."""
+    for name, value in (
+        ("notify", config.notify),
+        ("heartbeat", config.heartbeat),
+        ("metrics", config.metrics),
+    ):
+        if value:
+            what = "is configured, but this version does not act on it"
+            yield Located(name, Finding(Severity.WARNING, what))
+
+
+def about_names(all_heard: Iterable[Heard]) -> Iterator[Located]:
+    """Names that gave no address, and addresses that are not believed."""
+    by_host: dict[str, list[Heard]] = {}
+    for one in all_heard:
+        by_host.setdefault(one.host, []).append(one)
+    for host, questions in by_host.items():
+        judged = [answer for one in questions for answer in one.answers.values()]
+        if not any(isinstance(one.answer, Found) for one in judged):
+            yield Located(host, _without_address(questions))
+        seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
+        for address, reason in sorted(seen, key=str):
+            what = f"{address} is not believed: {reason}"
+            advice = "if that is right where you are, allow it with policy.accept"
+            yield Located(host, Finding(Severity.WARNING, what, advice))
+        for warning in sorted({one.warning for one in judged if one.warning}):
+            yield Located(host, Finding(Severity.WARNING, warning))
+
+
+def _without_address(questions: list[Heard]) -> Finding:
+    said = {
+        f"{one.query.hostname}: {_reason(judged.answer)}"
+        for one in questions
+        for judged in one.answers.values()
+    }
+    what = "no address: " + "; ".join(sorted(said))
+    return Finding(Severity.ERROR, what, "check the name, and that its dynamic DNS client runs")
+
+
+def _reason(answer: Answer) -> str:
+    match answer:
+        case Found(addresses):
+            return ", ".join(str(address) for address in addresses)
+        case Absent(reason) | Unavailable(reason):
+            return reason
+
+
+def about_nameservers(all_heard: Iterable[Heard]) -> Iterator[Located]:
+    """Nameservers that answer nothing, that strip proofs of absence, or that disagree."""
+    by_server: dict[str, list[Answer]] = {}
+    for one in all_heard:
+        for name, judged in one.answers.items():
+            by_server.setdefault(name, []).append(judged.answer)
+    for name, answers in by_server.items():
+        usable = [one for one in answers if not isinstance(one, Unavailable)]
+        reasons = sorted({one.reason for one in answers if isinstance(one, Unavailable)})
+        if not usable:
+            what = f"gave no usable answer: {', '.join(reasons)}"
+            yield Located(name, Finding(Severity.ERROR, what, "check resolver.nameservers"))
+        elif any("without SOA" in reason for reason in reasons):
+            yield Located(name, _stripped())
+
+
+def _stripped() -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "leaves out the proof (SOA) when a name does not exist, so a deleted name is kept longer",
+        "name real nameservers in resolver.nameservers instead of a forwarder",
+    )
+
+
+def about_target(target: Target) -> Iterator[Located]:
+    """What the backend of a target finds. Whatever goes wrong is a finding itself."""
+    try:
+        placement = Placement(target.allowlist, target.name)
+        backend: Backend = target.backend.make(placement, target.options)
+        findings = list(backend.check())
+    except BackendError as error:
+        findings = [Finding(Severity.ERROR, str(error))]
+    except Exception as error:  # noqa: BLE001 - a defect of one backend is a finding, not our end
+        findings = [Finding(Severity.ERROR, f"unexpected {type(error).__name__}: {error}")]
+    return (Located(target.name, one) for one in findings)
+
+
+def believed(judged: Judged) -> str:
+    """What of an answer is believed, in words."""
+    match judged.answer:
+        case Found(addresses, ttl):
+            found = ", ".join(str(one) for one in addresses)
+            return f"{found} (TTL {ttl} s)"
+        case Absent(reason):
+            return f"absent: {reason}"
+        case Unavailable(reason, suspicious):
+            return reason if suspicious else f"no usable answer: {reason}"
