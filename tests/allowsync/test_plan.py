@@ -1,0 +1,141 @@
+"""Plans as values: what is added, removed, kept and withheld."""
+
+from __future__ import annotations
+
+from allowsync.backend import Capabilities, Current
+from allowsync.model import Entry, Network
+from allowsync.plan import Plan, Situation, make_plan, unfit
+from tests.support.values import V4, entry, net, nets
+
+Wanted = dict[Network, tuple[str, ...]]
+
+
+def wanted(**hosts: str) -> Wanted:
+    """`alice="81.2.69.1 81.2.69.2"` → who wants what."""
+    found: dict[Network, set[str]] = {}
+    for host, texts in hosts.items():
+        for text in texts.split():
+            found.setdefault(net(text), set()).add(host)
+    return {network: tuple(sorted(labels)) for network, labels in found.items()}
+
+
+def situation(held: str = "", want: Wanted | None = None, **fields: object) -> Situation:
+    current = fields.pop("current", None) or Current(frozenset(Entry(net(t)) for t in held.split()))
+    return Situation("web/memory", current, want or {}, **fields)  # type: ignore[arg-type]
+
+
+def test_nothing_held_and_nothing_wanted_is_nothing_to_do() -> None:
+    assert make_plan(situation()) == Plan("web/memory")
+    assert make_plan(situation()).idle
+
+
+def test_what_is_wanted_and_missing_is_added_in_order() -> None:
+    plan = make_plan(situation("", wanted(bob="2a01::/64 81.2.69.9", alice="81.2.69.10")))
+    assert plan.add == (
+        entry("81.2.69.9", "bob"), entry("81.2.69.10", "alice"), entry("2a01::/64", "bob"),
+    )  # fmt: skip
+    assert not plan.idle
+
+
+def test_what_is_held_and_wanted_is_kept_with_its_labels() -> None:
+    plan = make_plan(situation("81.2.69.1", wanted(alice="81.2.69.1", bob="81.2.69.1")))
+    assert plan.keep == (entry("81.2.69.1", "alice", "bob"),)
+    assert plan.idle
+
+
+def test_a_strangers_addition_is_removed() -> None:
+    plan = make_plan(situation("81.2.69.1 6.6.6.6", wanted(alice="81.2.69.1")))
+    assert plan.remove == (entry("6.6.6.6"),)
+
+
+def test_a_removal_tells_whose_it_was() -> None:
+    plan = make_plan(
+        situation("81.2.69.1", labels={net("81.2.69.1"): ("alice",)}, trusted=frozenset({"alice"}))
+    )
+    assert plan.remove == (entry("81.2.69.1", "alice"),)
+
+
+def test_an_entry_of_an_undecided_host_is_withheld() -> None:
+    plan = make_plan(
+        situation(
+            "81.2.69.1 81.2.69.2",
+            labels={net("81.2.69.1"): ("alice",), net("81.2.69.2"): ("bob",)},
+            undecided=frozenset({"alice"}),
+        )
+    )
+    assert plan.withheld == (entry("81.2.69.1", "alice"),)
+    assert plan.remove == (entry("81.2.69.2", "bob"),)
+
+
+def test_a_protected_entry_of_unknown_origin_is_withheld() -> None:
+    plan = make_plan(situation("81.2.69.1", protected=frozenset(nets("81.2.69.1"))))
+    assert (plan.withheld, plan.remove, plan.idle) == ((entry("81.2.69.1"),), (), True)
+
+
+def test_an_inherited_entry_whose_time_is_over_is_removed() -> None:
+    plan = make_plan(situation("81.2.69.1", inherited=frozenset(nets("81.2.69.1"))))
+    assert plan.remove == (entry("81.2.69.1"),)
+
+
+def test_what_a_wider_entry_covers_is_dropped_and_its_hosts_stay_named() -> None:
+    plan = make_plan(situation("81.2.69.1", wanted(alice="81.2.69.1", office="81.2.69.0/24"),
+                               labels={net("81.2.69.1"): ("alice",)}))  # fmt: skip
+    assert plan.add == (entry("81.2.69.0/24", "alice", "office"),)
+    assert plan.remove == (entry("81.2.69.1", "alice"),)
+
+
+def test_a_narrow_entry_comes_back_in_the_plan_that_takes_the_wide_one() -> None:
+    plan = make_plan(situation("81.2.69.0/24", wanted(alice="81.2.69.1")))
+    assert (plan.add, plan.remove) == ((entry("81.2.69.1", "alice"),), (entry("81.2.69.0/24"),))
+
+
+def test_a_withheld_entry_that_covers_a_wanted_one_stays_alone() -> None:
+    wide = net("81.2.69.0/24")
+    plan = make_plan(
+        situation("81.2.69.0/24", wanted(alice="81.2.69.1"), protected=frozenset({wide}))
+    )
+    assert (plan.add, plan.withheld) == ((), (entry("81.2.69.0/24", "alice"),))
+
+
+def test_overlapping_entries_stay_where_a_target_takes_them() -> None:
+    both = wanted(alice="81.2.69.1", office="81.2.69.0/24")
+    plan = make_plan(situation("", both, capabilities=Capabilities(overlaps=True)))
+    assert {one.network for one in plan.add} == nets("81.2.69.1", "81.2.69.0/24")
+
+
+def test_what_a_stranger_put_there_is_not_added_again() -> None:
+    current = Current(others=frozenset(nets("81.2.69.1")))
+    assert make_plan(situation(want=wanted(alice="81.2.69.1"), current=current)).idle
+
+
+def test_around_a_strangers_entry_only_the_rest_is_added() -> None:
+    current = Current(others=frozenset(nets("81.2.69.1")))
+    plan = make_plan(situation(want=wanted(office="81.2.69.0/30"), current=current))
+    assert {one.network for one in plan.add} == nets("81.2.69.0", "81.2.69.2/31")
+
+
+def test_what_a_target_cannot_hold_is_left_out_and_named() -> None:
+    only_v4 = Capabilities(families=(V4,))
+    here = situation("", wanted(alice="81.2.69.1 2a01::/64"), capabilities=only_v4)
+    assert make_plan(here).add == (entry("81.2.69.1", "alice"),)
+    assert unfit(here) == (entry("2a01::/64", "alice"),)
+
+
+def test_widths_a_target_does_not_take_are_left_out() -> None:
+    single = Capabilities(prefixes={V4: (32, 32)}, families=(V4,))
+    here = situation("", wanted(office="81.2.69.0/24", alice="9.9.9.9"), capabilities=single)
+    assert make_plan(here).add == (entry("9.9.9.9", "alice"),)
+    assert unfit(here) == (entry("81.2.69.0/24", "office"),)
+
+
+def test_a_flaw_is_something_to_do_even_if_every_entry_is_right() -> None:
+    current = Current(frozenset({Entry(net("81.2.69.1"))}), flaws=("a rule is missing",))
+    plan = make_plan(situation(want=wanted(alice="81.2.69.1"), current=current))
+    assert (plan.repair, plan.idle) == (("a rule is missing",), False)
+
+
+def test_applying_a_plan_and_planning_again_is_idle() -> None:
+    first = make_plan(situation("6.6.6.6", wanted(alice="81.2.69.1", bob="81.2.69.0/24")))
+    after = Current(frozenset(Entry(one.network) for one in first.final))
+    again = make_plan(situation(want=wanted(alice="81.2.69.1", bob="81.2.69.0/24"), current=after))
+    assert again.idle
