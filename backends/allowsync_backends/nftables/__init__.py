@@ -1,0 +1,39 @@
+"""nftables: a gate of our own in front of everything, or sets of somebody's own ruleset."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.nftables.options import NftablesOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Placement
+
+__all__ = ["TYPE", "NftablesOptions"]
+
+
+def _make(placement: Placement, options: NftablesOptions) -> Backend:
+    if options.set is not None:
+        from allowsync_backends.nftables.shared import SharedSetsBackend
+
+        return SharedSetsBackend(placement, options.set)
+    from allowsync_backends.nftables.gate import Gate
+    from allowsync_backends.nftables.gated import GateBackend
+
+    return GateBackend(Gate(placement.allowlist, options.ports, options.open_interfaces))
+
+
+def _usable() -> str:
+    from allowsync_backends.nftables.tool import usable
+
+    return usable()
+
+
+TYPE = BackendType(
+    "nftables",
+    "A gate in front of chosen ports, or sets of your own nftables ruleset",
+    NftablesOptions,
+    _make,
+    _usable,
+)

@@ -1,0 +1,56 @@
+"""Plans as scripts of elements to add and delete. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model import BOTH_FAMILIES, Family
+from allowsync.networks import Coverage
+from allowsync_backends.nftables.gate import joined
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from allowsync.model import Entry, Network
+    from allowsync.plan import Plan
+
+
+def networks(entries: Iterable[Entry], family: Family) -> list[Network]:
+    """The networks of one family, in order."""
+    return [entry.network for entry in entries if Family.of(entry.network) is family]
+
+
+def update_script(table: str, plan: Plan) -> str:
+    """The script that turns what our own sets hold into what they should hold."""
+    parts = (
+        _family_update(f"inet {table} {family.value}", plan, family) for family in BOTH_FAMILIES
+    )
+    return "".join(parts)
+
+
+def _family_update(target: str, plan: Plan, family: Family) -> str:
+    add, remove = networks(plan.add, family), networks(plan.remove, family)
+    if overlapping(add, remove):
+        # nft compares new intervals with those it found at the start, even with those that the
+        # same script deletes. Filled anew, in one transaction all the same, they do not clash.
+        return f"flush set {target}\n" + added(target, networks(plan.final, family))
+    return deleted(target, remove) + added(target, add)
+
+
+def added(target: str, members: Sequence[Network]) -> str:
+    """The command that adds elements; nothing for none."""
+    return f"add element {target} {{ {joined(members)} }}\n" if members else ""
+
+
+def deleted(target: str, members: Sequence[Network]) -> str:
+    """The commands that delete elements, there or not; nothing for none."""
+    if not members:
+        return ""
+    # Deleting what has vanished would abort the whole script, so it is added first.
+    return added(target, members) + f"delete element {target} {{ {joined(members)} }}\n"
+
+
+def overlapping(some: Iterable[Network], others: Iterable[Network]) -> bool:
+    """Whether a network of the one covers a network of the other."""
+    coverage = Coverage(others)
+    return any(coverage.covering(one) is not None or bool(coverage.inside(one)) for one in some)

@@ -1,0 +1,93 @@
+"""What `allowsync check` says about an nftables target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Finding, Severity
+from allowsync_backends.nftables import tool
+from allowsync_backends.nftables.elsewhere import shut_out, uses
+from allowsync_backends.nftables.listing import ListingError, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from allowsync_backends.nftables.gated import GateBackend
+    from allowsync_backends.nftables.listing import Json
+    from allowsync_backends.nftables.shared import SharedSetsBackend
+
+
+def check_gate(backend: GateBackend) -> Sequence[Finding]:
+    """Findings about a gate of our own."""
+    unusable = tool.usable()
+    if unusable:
+        return (Finding(Severity.ERROR, unusable),)
+    return (*_gate_state(backend), *_other_firewall(backend))
+
+
+def _gate_state(backend: GateBackend) -> Iterator[Finding]:
+    try:
+        current = backend.read()
+    except BackendError as error:
+        yield Finding(Severity.ERROR, str(error))
+        return
+    for flaw in current.flaws:
+        yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
+    if not current.flaws and not current.entries:
+        yield Finding(
+            Severity.WARNING,
+            "the gate is shut for everybody: it holds no entry",
+            "see 'allowsync status' for what the hosts' names resolve to",
+        )
+
+
+def _other_firewall(backend: GateBackend) -> Iterator[Finding]:
+    """The user's own firewall must let the guarded ports in: a gate only ever drops."""
+    try:
+        ruleset = _ruleset()
+    except BackendError as error:
+        yield Finding(Severity.INFO, f"whether another firewall shuts friends out: {error}")
+        return
+    for port in backend.gate.ports:
+        for chain in shut_out(ruleset, port):
+            yield Finding(
+                Severity.WARNING,
+                f"chain {chain} drops {port}, whoever it comes from: the gate lets friends "
+                "through, but that chain does not",
+                f"accept {port} there; strangers are dropped before they reach it",
+            )
+
+
+def check_shared(backend: SharedSetsBackend) -> Sequence[Finding]:
+    """Findings about sets of the user's own ruleset."""
+    unusable = tool.usable()
+    if unusable:
+        return (Finding(Severity.ERROR, unusable),)
+    try:
+        found = backend.look()
+        listed = _listing("-j", "-t", "list", "table", *backend.options.table.split())
+    except BackendError as error:
+        return (Finding(Severity.ERROR, str(error)),)
+    return tuple(
+        Finding(
+            Severity.ERROR,
+            f"no rule uses set {one.place}: it has no effect",
+            f"let a rule accept what comes from @{one.place.split()[-1]}, and drop the rest",
+        )
+        for one in found.values()
+        if not uses(listed, one.place.split()[-1])
+    )
+
+
+def _ruleset() -> tuple[tuple[str, Json], ...]:
+    return _listing("-j", "-t", "list", "ruleset")
+
+
+def _listing(*arguments: str) -> tuple[tuple[str, Json], ...]:
+    listed = tool.ask(*arguments)
+    if listed.code != 0:
+        raise BackendError(f"nft cannot list the rules: {tool.complaint(listed)}")
+    try:
+        return objects(listed.stdout)
+    except ListingError as error:
+        raise BackendError(f"the rules cannot be read: {error}") from error

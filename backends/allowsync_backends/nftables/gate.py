@@ -1,0 +1,154 @@
+"""The gate: a table of our own that drops what comes to guarded ports from anybody unknown. Pure.
+
+It stands in prerouting, before destination NAT, so that ports published by Docker are behind it
+too, and it looks at every packet: taking a network out ends its running streams. It only ever
+drops, because an accept here could not overrule a drop elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.model import BOTH_FAMILIES, Family
+from allowsync_backends.ports import Port, Protocol, merged
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model import Network
+
+CHAIN: Final = "gate"
+PRIORITY: Final = -150  # mangle: before destination NAT (-100), nft(8)
+
+SET_TYPES: Final = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
+_SOURCES: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+
+# Everything this machine takes for itself. Anycast is among it: a router answers at the
+# subnet-router anycast address (RFC 4291) of each of its networks, open to any stranger.
+_FOR_US: Final = ("local", "broadcast", "anycast", "multicast")
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of the gate: as a script says it, and as nft's JSON does."""
+
+    text: str
+    expressions: tuple[Any, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """What is guarded, and from which interfaces it is not."""
+
+    allowlist: str
+    ports: tuple[Port, ...]
+    open_interfaces: tuple[str, ...] = ("lo",)
+
+    @property
+    def table(self) -> str:
+        """The name of the table, of family inet. All of it is ours."""
+        return f"allowsync_{self.allowlist}"
+
+    @property
+    def rules(self) -> tuple[Rule, ...]:
+        """The rules of the one chain, in order."""
+        return (
+            *(_open(name) for name in sorted(set(self.open_interfaces))),
+            *(
+                _drop(protocol, ports, family)
+                for protocol in Protocol
+                if (ports := merged(self.ports, protocol))
+                for family in BOTH_FAMILIES
+            ),
+        )
+
+    @property
+    def comments(self) -> tuple[str, ...]:
+        """The comment of each rule: a digest of all of them, and its place.
+
+        A rule that is missing, new, moved or from another configuration shows in them, whatever
+        form a version of nft lists rules in.
+        """
+        rules = self.rules
+        intended = "\n".join((self.table, CHAIN, str(PRIORITY), *(rule.text for rule in rules)))
+        digest = hashlib.sha256(intended.encode()).hexdigest()[:16]
+        return tuple(f"allowsync:{digest}:{n}.{len(rules)}" for n in range(1, len(rules) + 1))
+
+
+def _open(interface: str) -> Rule:
+    return Rule(
+        f'iifname "{interface}" accept',
+        (
+            {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": interface}},
+            {"accept": None},
+        ),
+    )
+
+
+def _drop(protocol: Protocol, ports: tuple[Port, ...], family: Family) -> Rule:
+    """The drop of one protocol and family: guarded port, addressed to us, source unknown.
+
+    The port comes first: it is cheap, and spares every other packet the look at the routes. The
+    protocol is that of the transport header, so IPv6 extension headers do not hide it.
+    """
+    numbers = ", ".join(port.numbers for port in ports)
+    source = _SOURCES[family]
+    return Rule(
+        f"{protocol.value} dport {{ {numbers} }} fib daddr type {{ {', '.join(_FOR_US)} }} "
+        f"{source} saddr != @{family.value} counter drop",
+        (
+            _match("==", _field(protocol.value, "dport"), {"set": [_numbers(p) for p in ports]}),
+            _match("==", {"fib": {"result": "type", "flags": ["daddr"]}}, {"set": list(_FOR_US)}),
+            _match("!=", _field(source, "saddr"), f"@{family.value}"),
+            {"drop": None},
+        ),
+    )
+
+
+def _match(operator: str, left: Any, right: Any) -> dict[str, Any]:
+    return {"match": {"op": operator, "left": left, "right": right}}
+
+
+def _field(protocol: str, field: str) -> dict[str, Any]:
+    return {"payload": {"protocol": protocol, "field": field}}
+
+
+def _numbers(port: Port) -> Any:
+    return port.first if port.first == port.last else {"range": [port.first, port.last]}
+
+
+def rebuild_script(gate: Gate, networks: Iterable[Network]) -> str:
+    """The script that replaces the whole table, whether there is one or not."""
+    held: dict[Family, list[Network]] = {family: [] for family in BOTH_FAMILIES}
+    for network in networks:
+        held[Family.of(network)].append(network)
+    lines = [
+        # A table that is not there cannot be deleted; added first, it always is.
+        f"add table inet {gate.table}",
+        f"delete table inet {gate.table}",
+        f"table inet {gate.table} {{",
+    ]
+    for family in BOTH_FAMILIES:
+        lines += [f"\tset {family.value} {{", f"\t\ttype {SET_TYPES[family]}", "\t\tflags interval"]
+        if held[family]:
+            lines.append(f"\t\telements = {{ {joined(held[family])} }}")
+        lines.append("\t}")
+    lines.append(f"\tchain {CHAIN} {{")
+    lines.append(f"\t\ttype filter hook prerouting priority {PRIORITY}; policy accept;")
+    for rule, comment in zip(gate.rules, gate.comments, strict=True):
+        lines.append(f'\t\t{rule.text} comment "{comment}"')
+    return "\n".join([*lines, "\t}", "}", ""])
+
+
+def joined(networks: Iterable[Network]) -> str:
+    """Networks as the elements of a set. A whole address is written without its length."""
+    return ", ".join(as_element(network) for network in networks)
+
+
+def as_element(network: Network) -> str:
+    """A network as nft takes it for every kind of set: an address, or an address and a length."""
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    return str(network)

@@ -1,0 +1,101 @@
+"""The backend of a gate of our own: one table, replaced or updated in single transactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Capabilities, Current
+from allowsync_backends.nftables import inspection, tool
+from allowsync_backends.nftables.changes import update_script
+from allowsync_backends.nftables.gate import Gate, rebuild_script
+from allowsync_backends.nftables.listing import ListingError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.backend import Finding
+    from allowsync.plan import Plan
+    from allowsync.shell import Completed
+
+
+@dataclass(frozen=True, slots=True)
+class GateBackend:
+    """Drives the table `inet allowsync_<allowlist>`."""
+
+    gate: Gate
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of any width, that do not overlap, all or nothing."""
+        return Capabilities(atomic=True)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the gate is whole, and whether the user's firewall lets its ports in."""
+        from allowsync_backends.nftables.check import check_gate
+
+        return check_gate(self)
+
+    def read(self) -> Current:
+        """The table as it is.
+
+        Raises:
+            BackendError: It could not be listed, or not understood.
+        """
+        listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
+        if listed.code != 0:
+            return self._without_listing(tool.complaint(listed))
+        try:
+            return inspection.current(self.gate, listed.stdout)
+        except ListingError as error:
+            return self._without_listing(str(error))
+
+    def _without_listing(self, why: str) -> Current:
+        """Tell a table that is not there, or switched off, from one that could not be read."""
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return inspection.absent(self.gate)
+        text = tool.ask("list", "table", *name.split()).stdout
+        if inspection.dormant(self.gate, text):
+            return Current(flaws=(inspection.switched_off(self.gate),))
+        raise BackendError(f"table {name} cannot be listed: {why}")
+
+    def apply(self, plan: Plan) -> None:
+        """Load one script; nft carries out all of it or nothing.
+
+        Raises:
+            BackendError: Nothing was changed. `again` when the table is not as the plan took it.
+            OutcomeUnknown: nft was killed before it said how it ended.
+        """
+        if plan.idle:
+            return
+        if plan.repair:
+            script = rebuild_script(self.gate, (entry.network for entry in plan.final))
+        else:
+            script = update_script(self.gate.table, plan)
+        done = tool.load(script)
+        if done.code != 0:
+            raise self._refused(done, plan)
+
+    def _refused(self, done: Completed, plan: Plan) -> BackendError:
+        complaint = f"nft changed nothing: {tool.complaint(done)}"
+        before = {entry.network for entry in plan.keep + plan.withheld + plan.remove}
+        try:
+            now = self.read()
+        except BackendError:
+            return BackendError(complaint)
+        moved = {entry.network for entry in now.entries} != before or now.flaws != plan.repair
+        return BackendError(complaint, again=moved)
+
+    def clear(self) -> None:
+        """Delete the table.
+
+        Raises:
+            BackendError: It is still there.
+        """
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return
+        done = tool.load(f"add table {name}\ndelete table {name}\n")
+        if done.code != 0:
+            raise BackendError(f"table {name} could not be deleted: {tool.complaint(done)}")

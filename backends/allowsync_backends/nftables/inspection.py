@@ -1,0 +1,133 @@
+"""A listing of the gate's table, judged against the gate as it should be. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allowsync.backend import Current
+from allowsync.model import BOTH_FAMILIES, Entry, Family
+from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, Gate
+from allowsync_backends.nftables.listing import Element, Json, elements, leaves, objects
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.model import Network
+
+_CHAIN = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
+
+
+def absent(gate: Gate) -> Current:
+    """What there is when the table is not."""
+    return Current(flaws=(f"table inet {gate.table} does not exist",))
+
+
+def dormant(gate: Gate, text: str) -> bool:
+    """Whether a table is switched off, from its listing as text.
+
+    nft 1.0.6 crashes, or prints garbage, when it lists such a table as JSON.
+    """
+    lines = [line.strip() for line in text.splitlines()[:2]]
+    return lines[:1] == [f"table inet {gate.table} {{"] and "dormant" in " ".join(lines[1:])
+
+
+def switched_off(gate: Gate) -> str:
+    """The flaw of a dormant table."""
+    return f"table inet {gate.table} is switched off, or has flags that are not ours"
+
+
+def current(gate: Gate, listing: str) -> Current:
+    """What the gate's table holds, and what is wrong with it.
+
+    Raises:
+        ListingError: The listing cannot be understood.
+    """
+    listed = objects(listing)
+    named = [one for kind, one in listed if kind == "table"]
+    if not named:
+        return absent(gate)
+    sets = {one.get("name"): one for kind, one in listed if kind == "set"}
+    held = {
+        family: elements(sets[family.value], family)
+        for family in BOTH_FAMILIES
+        if sets.get(family.value, {}).get("type") == SET_TYPES[family]
+    }
+    flaws = [
+        *([switched_off(gate)] if named[0].get("flags") else []),
+        *_set_flaws(sets, held),
+        *_chain_flaws([one for kind, one in listed if kind == "chain"]),
+        *_rule_flaws(gate, [one for kind, one in listed if kind == "rule"]),
+        *_foreign(listed, sets),
+    ]
+    return Current(frozenset(map(Entry, _networks(held.values()))), flaws=tuple(flaws))
+
+
+def _networks(held: Iterable[Sequence[Element]]) -> Iterator[Network]:
+    return (network for found in held for element in found for network in element.networks)
+
+
+def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -> Iterator[str]:
+    for family in BOTH_FAMILIES:
+        name = family.value
+        if name not in sets:
+            yield f"set {name} does not exist"
+        elif family not in held or not _is_ours(sets[name]):
+            yield f"set {name} is of another type, or has other flags"
+        elif not all(element.plain for element in held[family]):
+            yield f"set {name} holds ranges, or elements that go by themselves"
+
+
+def _is_ours(listed: Json) -> bool:
+    foreign = any(listed.get(key) for key in ("timeout", "size", "auto-merge", "stmt", "map"))
+    return listed.get("flags") in (["interval"], "interval") and not foreign
+
+
+def _chain_flaws(chains: list[Json]) -> Iterator[str]:
+    found = next((chain for chain in chains if chain.get("name") == CHAIN), None)
+    if found is None:
+        yield f"chain {CHAIN} does not exist"
+    elif any(found.get(key) != value for key, value in _CHAIN.items()):
+        yield f"chain {CHAIN} has another hook, priority or policy"
+
+
+def _rule_flaws(gate: Gate, rules: list[Json]) -> Iterator[str]:
+    there = [rule.get("comment") for rule in rules if rule.get("chain") == CHAIN]
+    meant = list(gate.comments)
+    ours = [comment for comment in there if comment in meant]
+    if meant and not ours and any(_is_marked(comment) for comment in there):
+        yield "the rules of the gate are those of another configuration"
+        return
+    if set(ours) != set(meant):
+        yield "a rule of the gate is missing"
+    if len(there) != len(set(ours)):
+        yield "the gate has a rule that does not belong there"
+    elif ours != meant[: len(ours)] and set(ours) == set(meant):
+        yield "the rules of the gate are in another order"
+    if _changed(gate, rules):
+        yield "a rule of the gate says something else"
+
+
+def _is_marked(comment: Any) -> bool:
+    return isinstance(comment, str) and comment.startswith("allowsync:")
+
+
+def _changed(gate: Gate, rules: list[Json]) -> bool:
+    """Whether a rule with one of our comments says something else than ours does."""
+    meant = {
+        comment: leaves(rule.expressions)
+        for comment, rule in zip(gate.comments, gate.rules, strict=True)
+    }
+    return any(
+        leaves(rule.get("expr")) != meant[rule["comment"]]
+        for rule in rules
+        if rule.get("comment") in meant
+    )
+
+
+def _foreign(listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]) -> Iterator[str]:
+    """Things in our table that we never put there."""
+    kinds = {"table", "set", "chain", "rule"}
+    families = {family.value for family in BOTH_FAMILIES}
+    chains = {one.get("name") for kind, one in listed if kind == "chain"}
+    if not {kind for kind, _ in listed} <= kinds or sets.keys() - families or chains - {CHAIN}:
+        yield "the table holds something that does not belong there"

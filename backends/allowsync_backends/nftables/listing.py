@@ -1,0 +1,148 @@
+"""What `nft -j list` prints, as values. Pure.
+
+The format is that of libnftables-json(5). Nothing is guessed: what cannot be understood is an
+error, never an empty set.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import (
+    IPv4Address,
+    IPv4Network,
+    IPv6Address,
+    IPv6Network,
+    ip_address,
+    summarize_address_range,
+)
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from allowsync.model import Family, Network
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+Json: TypeAlias = Mapping[str, Any]
+
+
+class ListingError(ValueError):
+    """What nft printed is not a listing of the kind it was asked for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Element:
+    """One element of a set.
+
+    Attributes:
+        networks: What it covers; more than one for a range that is no network.
+        text: As it is written in a script.
+        comment: Its comment; empty when there is none.
+        expires: Whether it goes by itself.
+    """
+
+    networks: tuple[Network, ...]
+    text: str
+    comment: str = ""
+    expires: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it is one network that stays until somebody removes it."""
+        return len(self.networks) == 1 and not self.expires
+
+
+def objects(text: str) -> tuple[tuple[str, Json], ...]:
+    """The objects of a listing as (kind, object), in the order of the listing.
+
+    Raises:
+        ListingError: It is not a listing, or not a whole one.
+    """
+    try:
+        listed = json.loads(text)["nftables"]
+        pairs = [next(iter(one.items())) for one in listed if len(one) == 1]
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ListingError("nft printed something that is not a listing") from error
+    if len(pairs) != len(listed) or not all(isinstance(one, Mapping) for _, one in pairs):
+        raise ListingError("nft printed a listing with objects that cannot be understood")
+    return tuple((kind, one) for kind, one in pairs if kind != "metainfo")
+
+
+def elements(of: Json, family: Family) -> tuple[Element, ...]:
+    """The elements of a set of addresses, in the order of the listing.
+
+    Raises:
+        ListingError: One of them cannot be understood.
+    """
+    try:
+        return tuple(_element(one, family) for one in of.get("elem", ()))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise ListingError(f"set {of.get('name')} holds an element that is no address") from error
+
+
+def _element(one: Any, family: Family) -> Element:
+    if isinstance(one, Mapping) and "elem" in one:
+        inner = one["elem"]
+        networks, text = _covered(inner["val"], family)
+        expires = any(key in inner for key in ("timeout", "expires"))
+        return Element(networks, text, str(inner.get("comment", "")), expires)
+    return Element(*_covered(one, family))
+
+
+def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
+    match value:
+        case str():
+            network = _network(value, family.bits, family)
+            return (network,), value
+        case {"prefix": {"addr": str(address), "len": int(length)}}:
+            return (_network(address, length, family),), f"{address}/{length}"
+        case {"range": [str(first), str(last)]}:
+            return tuple(_range(first, last, family)), f"{first}-{last}"
+        case _:
+            raise ValueError(value)
+
+
+def _network(address: str, length: int, family: Family) -> Network:
+    if family is Family.IPV4:
+        return IPv4Network((address, length))
+    return IPv6Network((address, length))
+
+
+def _range(first: str, last: str, family: Family) -> Sequence[Network]:
+    ends = ip_address(first), ip_address(last)
+    match ends:
+        case (IPv4Address(), IPv4Address()) if family is Family.IPV4:
+            return list(summarize_address_range(*ends))
+        case (IPv6Address(), IPv6Address()) if family is Family.IPV6:
+            return list(summarize_address_range(*ends))
+        case _:
+            raise ValueError(first)
+
+
+def leaves(expressions: Any) -> tuple[str, ...]:
+    """What a rule says, whatever shape this version of nft gives it: every value in it, sorted.
+
+    Counters count, so they are left out; so are the matches on protocol and family that other
+    matches imply, which some versions print, and the name of the usual comparison.
+    """
+    return tuple(sorted(_leaves(expressions)))
+
+
+def _leaves(value: Any) -> list[str]:
+    match value:
+        case {"counter": _} | {"match": {"left": {"meta": {"key": "l4proto" | "nfproto"}}}}:
+            return []
+        case Mapping():
+            named = [_leaf(key, one) for key, one in value.items()]
+            return [leaf for found in named for leaf in found]
+        case list() | tuple():
+            return [leaf for one in value for leaf in _leaves(one)]
+        case _:
+            return [str(value)]
+
+
+def _leaf(key: str, value: Any) -> list[str]:
+    if key == "op" and value in ("==", "in"):
+        return []
+    return [key] if value is None else _leaves(value)

@@ -1,0 +1,74 @@
+"""What a configuration says about an nftables target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from allowsync.config.kinds import ListOf, Pattern
+from allowsync.config.schema import Object, option
+from allowsync.model import Family
+from allowsync_backends.ports import Port, PortKind, interface
+
+_NAME = r"[A-Za-z_][A-Za-z0-9_./-]{0,63}"
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSets:
+    """Sets of somebody's own ruleset, to be filled."""
+
+    table: str = option(
+        Pattern(rf"(?:inet|ip|ip6|bridge|netdev) {_NAME}", 'a table such as "inet filter"'),
+        help="The table the sets are in: its family and its name.",
+    )
+    ipv4: str | None = option(
+        Pattern(_NAME, "the name of a set"),
+        help="The set of type `ipv4_addr`. Without it, IPv4 networks are not put anywhere.",
+        default=None,
+    )
+    ipv6: str | None = option(
+        Pattern(_NAME, "the name of a set"),
+        help="The set of type `ipv6_addr`. Without it, IPv6 networks are not put anywhere.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        if self.ipv4 is None and self.ipv6 is None:
+            raise ValueError("needs ipv4 or ipv6: the name of at least one set")
+        if self.ipv4 == self.ipv6:
+            raise ValueError(f"one set cannot hold both families, got {self.ipv4!r} twice")
+
+    @property
+    def names(self) -> dict[Family, str]:
+        """The sets there are, by family."""
+        both = {Family.IPV4: self.ipv4, Family.IPV6: self.ipv6}
+        return {family: name for family, name in both.items() if name is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class NftablesOptions:
+    """Either `ports`, for a gate of our own, or `set`, for sets of the user's own ruleset."""
+
+    ports: tuple[Port, ...] = option(
+        ListOf(PortKind(), unique=True),
+        help="The ports to guard. allowsync then owns the table `inet allowsync_<allowlist>`, "
+        "a gate in front of everything else, ports published by Docker included.",
+        default=(),
+    )
+    open_interfaces: tuple[str, ...] = option(
+        ListOf(interface(), unique=True),
+        help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
+        "Only with `ports`.",
+        default=("lo",),
+    )
+    set: SharedSets | None = option(
+        Object(SharedSets),
+        help="Instead of `ports`: sets of your own ruleset to fill. Entries are marked by their "
+        "comment; what else is in the sets is left alone.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        if self.set is None and not self.ports:
+            raise ValueError("needs ports (for a gate of its own) or set (to fill your own sets)")
+        if self.set is not None and self.ports:
+            raise ValueError("takes either ports or set, not both; use two targets")
