@@ -1,0 +1,345 @@
+"""What is remembered comes back as it was, and what cannot be read is never overwritten."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from contextlib import closing
+from datetime import timedelta
+from ipaddress import ip_address, ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.memory import Held, HostMemory, Inherited, TargetMemory, Track
+from allowsync.state import (
+    Change,
+    Record,
+    StateDamaged,
+    StateError,
+    StateUnwritable,
+    Store,
+    TargetRecord,
+)
+from allowsync.state.database import VERSION
+from tests.support.values import AAAA, T0, A, entry, net
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+HOUR = timedelta(hours=1)
+WEB = TargetRecord("web/memory", "web", "memory", {"ports": ["443/tcp"]})
+
+ALICE = HostMemory(
+    {
+        A: Track(
+            (
+                Held(ip_address("81.2.69.1"), T0, T0 + HOUR),
+                Held(ip_address("81.2.69.2"), T0, T0, T0 + HOUR, 2),
+            ),
+            last_found=T0 + HOUR,
+            summary="found 81.2.69.1",
+        ),
+        AAAA: Track((), None, T0, 3, 1, "absent NXDOMAIN", "NXDOMAIN"),
+    },
+    {ip_network("203.0.113.0/24"): T0},
+)
+
+HOLDING = TargetMemory(
+    (entry("81.2.69.1", "alice", "bob"), entry("2a01::/64", "bob")),
+    (Inherited(net("9.9.9.9"), T0, 4),),
+)
+
+
+def record(**fields: object) -> Record:
+    keep: dict[str, object] = {
+        "started": T0,
+        "offline": False,
+        "hosts": {"alice": ALICE},
+        "configured": frozenset({"alice"}),
+        "targets": ((WEB, HOLDING),),
+    }
+    return Record(**{**keep, **fields})  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "lib" / "state.db"
+
+
+def written(path: Path, *records: Record) -> None:
+    with Store.writing(path) as store:
+        for one in records or (record(),):
+            store.intend(one)
+
+
+def test_what_was_intended_comes_back_as_it_was(path: Path) -> None:
+    written(path)
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": ALICE}
+        assert store.targets() == {"web/memory": WEB}
+        assert store.last_run() == T0
+        known = store.target("web/memory")
+    assert known is not None
+    assert set(known.entries) == set(HOLDING.entries)
+    assert known.inherited == HOLDING.inherited
+
+
+def test_a_second_run_replaces_what_the_first_remembered(path: Path) -> None:
+    later = TargetMemory((entry("81.2.69.2", "alice"),))
+    quiet = HostMemory({A: Track(summary="unavailable SERVFAIL", reason="SERVFAIL")})
+    written(path, record(), record(hosts={"alice": quiet}, targets=((WEB, later),)))
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": quiet}
+        assert store.target("web/memory") == later
+
+
+def test_hosts_of_other_allowlists_are_left_as_they_are(path: Path) -> None:
+    both = frozenset({"alice", "bob"})
+    written(path, record(), record(hosts={"bob": ALICE}, configured=both))
+    with Store.reading(path) as store:
+        assert store.hosts().keys() == both
+
+
+def test_a_host_taken_out_of_the_configuration_is_forgotten(path: Path) -> None:
+    written(path, record(), record(hosts={}, configured=frozenset()))
+    with Store.reading(path) as store:
+        assert store.hosts() == {}
+
+
+def test_nothing_is_known_of_a_target_never_used(path: Path) -> None:
+    written(path)
+    with Store.reading(path) as store:
+        assert store.target("web/other") is None
+
+
+def test_what_was_confirmed_replaces_what_was_meant(path: Path) -> None:
+    change = Change("web/memory", "remove", entry("81.2.69.9", "alice"), "gone", confirmed=True)
+    with Store.writing(path) as store:
+        store.intend(record())
+        store.confirm([("web/memory", TargetMemory((entry("81.2.69.1", "alice"),)))], [change], T0)
+        store.finish(0.25, 3, ["clock: odd"])
+    with Store.reading(path) as store:
+        assert store.target("web/memory") == TargetMemory((entry("81.2.69.1", "alice"),))
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT seconds, exit_code, problems FROM runs").fetchall() == [
+            (0.25, 3, '["clock: odd"]')
+        ]
+        assert raw.execute("SELECT action, network, hosts, why FROM changes").fetchall() == [
+            ("remove", "81.2.69.9/32", "alice", "gone")
+        ]
+
+
+def test_an_answer_is_written_into_history_only_when_it_differs(path: Path) -> None:
+    moved = HostMemory({A: Track(summary="found 9.9.9.9"), AAAA: ALICE.tracks[AAAA]})
+    written(path, record(), record(), record(hosts={"alice": moved}))
+    with closing(sqlite3.connect(path)) as raw:
+        rows = raw.execute("SELECT family, summary FROM answers ORDER BY id").fetchall()
+    assert rows == [
+        ("ipv4", "found 81.2.69.1"), ("ipv6", "absent NXDOMAIN"), ("ipv4", "found 9.9.9.9"),
+    ]  # fmt: skip
+
+
+def test_a_cleared_target_is_forgotten(path: Path) -> None:
+    with Store.writing(path) as store:
+        store.intend(record())
+        store.forget_target("web/memory")
+        assert store.targets() == {}
+        assert store.target("web/memory") is None
+
+
+def test_old_history_is_pruned_and_the_rest_kept(path: Path) -> None:
+    old = T0 - timedelta(days=401)
+    with Store.writing(path) as store:
+        store.intend(record(started=old))
+        store.intend(record())
+        store.prune(T0)
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT count(*) FROM runs").fetchone() == (1,)
+        assert raw.execute("SELECT count(*) FROM answers").fetchone() == (0,)
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": ALICE}
+
+
+def test_reading_where_nothing_is_makes_nothing(path: Path) -> None:
+    with Store.reading(path) as store:
+        assert store.hosts() == {}
+        assert store.last_run() is None
+        assert store.target("web/memory") is None
+    assert not path.parent.exists()
+
+
+def test_a_store_opened_for_reading_does_not_write(path: Path) -> None:
+    written(path)
+    before = path.read_bytes()
+    with Store.reading(path) as store, pytest.raises(StateError, match=r"reading|readonly"):
+        store.intend(record())
+    with Store.nothing(path) as store, pytest.raises(StateError, match="reading"):
+        store.intend(record())
+    assert path.read_bytes() == before
+
+
+def test_only_its_owner_can_read_the_state(path: Path) -> None:
+    old = os.umask(0)
+    try:
+        written(path)
+    finally:
+        os.umask(old)
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert stat.S_IMODE(path.parent.stat().st_mode) == 0o700
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"not a database at all, but long enough to be looked at" * 40,
+        b"SQLite format 3\0" + b"\xff" * 4080,
+    ],
+)
+def test_a_file_that_is_no_database_is_damaged_and_left_as_it_is(
+    path: Path, content: bytes
+) -> None:
+    path.parent.mkdir()
+    path.write_bytes(content)
+    with pytest.raises(StateDamaged):
+        Store.writing(path)
+    with pytest.raises(StateError):
+        Store.reading(path)
+    assert path.read_bytes() == content
+
+
+def test_a_truncated_database_is_damaged(path: Path) -> None:
+    written(path)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(StateDamaged):
+        written(path)
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE held SET address = 'not an address' WHERE address = '81.2.69.1'",
+        "UPDATE held SET since = 'yesterday'",
+        "UPDATE held SET since = 9223372036854775807",
+        "UPDATE tracks SET family = 'ipv5' WHERE family = 'ipv4'",
+        "UPDATE fixed SET network = '203.0.113.7/24'",
+        "DROP TABLE held",
+    ],
+)
+def test_impossible_values_are_damage_and_not_a_traceback(path: Path, statement: str) -> None:
+    written(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(statement)
+        raw.commit()
+    with Store.reading(path) as store, pytest.raises(StateDamaged):
+        store.hosts()
+
+
+@pytest.mark.parametrize(
+    ("statement", "read"),
+    [
+        ("UPDATE targets SET written = '{'", "targets"),
+        ("UPDATE entries SET network = 'x' WHERE hosts = 'bob'", "target"),
+        ("UPDATE inherited SET runs = 'x'", "target"),
+        ("UPDATE runs SET started = 'x'", "last_run"),
+    ],
+)
+def test_impossible_values_elsewhere_are_damage_too(path: Path, statement: str, read: str) -> None:
+    written(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(statement)
+        raw.commit()
+    with Store.reading(path) as store, pytest.raises(StateDamaged):
+        store.target("web/memory") if read == "target" else getattr(store, read)()
+
+
+def test_the_state_of_a_newer_version_is_not_touched(path: Path) -> None:
+    written(path)
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(f"PRAGMA user_version = {VERSION + 1}")
+    before = path.read_bytes()
+    with pytest.raises(StateDamaged, match="newer allowsync"):
+        Store.writing(path)
+    with pytest.raises(StateDamaged, match="newer allowsync"):
+        Store.reading(path)
+    assert path.read_bytes() == before
+
+
+def test_another_programs_database_is_not_touched(path: Path) -> None:
+    path.parent.mkdir()
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute("CREATE TABLE theirs (x)")
+        raw.commit()
+    before = path.read_bytes()
+    with pytest.raises(StateDamaged, match="another program"):
+        Store.writing(path)
+    assert path.read_bytes() == before
+
+
+def test_a_database_is_set_aside_under_a_new_name_with_its_journal(path: Path) -> None:
+    path.parent.mkdir()
+    path.write_bytes(b"broken")
+    path.with_name("state.db-journal").write_bytes(b"journal")
+    aside = Store.nothing(path).set_aside(T0)
+    assert aside.read_bytes() == b"broken"
+    assert aside.with_name(aside.name + "-journal").read_bytes() == b"journal"
+    assert not path.exists()
+
+
+def test_an_empty_file_is_a_database_without_history(path: Path) -> None:
+    path.parent.mkdir()
+    path.touch()
+    with Store.reading(path) as store:
+        assert store.hosts() == {}
+    written(path)
+
+
+def test_a_link_in_the_way_is_not_followed(path: Path, tmp_path: Path) -> None:
+    path.parent.mkdir()
+    victim = tmp_path / "victim"
+    victim.write_text("precious")
+    path.symlink_to(victim)
+    with pytest.raises(StateUnwritable, match="link"):
+        Store.writing(path)
+    with pytest.raises(StateUnwritable):
+        Store.reading(path)
+    assert victim.read_text() == "precious"
+
+
+@pytest.mark.parametrize("kind", ["folder", "fifo"])
+def test_what_is_no_regular_file_is_refused_without_hanging(path: Path, kind: str) -> None:
+    path.parent.mkdir()
+    path.mkdir() if kind == "folder" else os.mkfifo(path)
+    with pytest.raises(StateUnwritable):
+        Store.writing(path)
+    with pytest.raises(StateUnwritable):
+        Store.reading(path)
+
+
+def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
+    blocker = tmp_path / "file"
+    blocker.touch()
+    with pytest.raises(StateUnwritable):
+        Store.writing(blocker / "state.db")
+
+
+@pytest.mark.root
+def test_a_folder_others_may_write_in_is_refused_by_root(path: Path, as_root: None) -> None:
+    path.parent.mkdir()
+    path.parent.chmod(0o777)
+    with pytest.raises(StateUnwritable, match="others may write"):
+        Store.writing(path)
+    path.parent.chmod(0o1777)
+    written(path)
+
+
+def test_a_transaction_that_fails_leaves_what_was_there(path: Path) -> None:
+    written(path)
+    broken = TargetMemory((entry("81.2.69.7", "alice"), entry("81.2.69.7", "alice")))
+    twice = (HostMemory({}, {}), TargetRecord("x/y", "x", "y", {"bad": object()}))
+    with Store.writing(path) as store, pytest.raises(StateDamaged):
+        store.intend(record(hosts={"alice": twice[0]}, targets=((twice[1], broken),)))
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": ALICE}
