@@ -1,0 +1,91 @@
+# Everything a developer does, by name. The first two set themselves up:
+#   make demo    the main job on real DNS packets and, as root, a real nftables gate
+#   make test    every test; as root it installs the system packages they need
+# Also: check, bench, docs, coverage, format, hooks, clean.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+JOBS   ?= auto
+
+# What the tests drive for real, as Debian names it.
+SYSTEM_PACKAGES := nftables iproute2 dnsmasq-base strace
+
+# The modules that are pure functions over values: every branch of them is tested.
+PURE := allowsync/answers.py,allowsync/believe.py,allowsync/decide.py,allowsync/inherit.py,$\
+        allowsync/limits.py,allowsync/memory.py,allowsync/model.py,allowsync/networks.py,$\
+        allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
+        allowsync/special.py
+
+.PHONY: demo test check bench docs coverage format hooks clean system
+
+demo: $(BIN)/.run
+	@$(BIN)/python examples/demo
+
+test: $(BIN)/.test system
+	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+check: $(BIN)/.lint
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+
+coverage: $(BIN)/.test
+	$(BIN)/pytest -q tests/allowsync/test_*.py --cov --cov-report= \
+	  && $(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+bench: $(BIN)/.test system
+	$(BIN)/python -m tests.bench $(BENCH)
+
+docs: $(BIN)/.docs
+	$(BIN)/python -m allowsync.config.reference > docs/reference.md
+	$(BIN)/mkdocs build --strict --quiet
+
+format: $(BIN)/.lint
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+hooks: $(BIN)/.lint
+	$(BIN)/pre-commit install
+
+clean:
+	rm -rf $(VENV) build dist site .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+
+# Installs what is missing, and only as root on a system with apt; otherwise the tests say what
+# they could not run and why.
+system:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+	  missing=; \
+	  for package in $(SYSTEM_PACKAGES); do \
+	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok' || missing="$$missing $$package"; \
+	  done; \
+	  if [ -n "$$missing" ]; then \
+	    echo "installing$$missing"; \
+	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
+	  fi; \
+	fi
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "allowsync needs Python 3.11 or newer; name one with: make PYTHON=/path/to/python3"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip' 2>/dev/null \
+	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } \
+	  || { echo "Python cannot make virtual environments here; on Debian: apt install python3-venv"; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
+
+$(BIN)/.run: $(BIN)/python pyproject.toml
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+$(BIN)/.test: $(BIN)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --group test
+	@touch $@
+
+$(BIN)/.lint: $(BIN)/.test
+	$(BIN)/pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
+
+$(BIN)/.docs: $(BIN)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --group docs
+	@touch $@
