@@ -71,16 +71,19 @@ def classify(message: dns.message.Message, query: Query, *, validated: bool = Fa
         query: What was asked. Its hostname must have a wire form.
         validated: Believe only answers whose AD bit says that DNSSEC validated them.
     """
-    if not message.flags & dns.flags.QR or message.opcode() != dns.opcode.QUERY:
+    flags = int(message.flags)
+    if not flags & dns.flags.QR or message.opcode() != dns.opcode.QUERY:
         return Failure(Kind.GARBLED, "malformed answer: not a response to a query")
     rcode = message.rcode()
     if rcode not in _CONCLUSIVE:
         return Failure(Kind.ERROR, dns.rcode.to_text(rcode))
-    if message.flags & dns.flags.TC:
+    if flags & dns.flags.TC:
         return TRUNCATED
-    if validated and not message.flags & dns.flags.AD:
+    if validated and not flags & dns.flags.AD:
         return Failure(Kind.ODD, "not validated by DNSSEC")
-    end = _chain_end(message.answer, dns.name.Name((*labels(query.hostname), b"")))
+    if not _asks(message.question, query):
+        return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
+    end = _chain_end(message.answer, message.question[0].name)
     if isinstance(end, Failure):
         return end
     found = _found(message.answer, end, query.family)
@@ -91,15 +94,23 @@ def classify(message: dns.message.Message, query: Query, *, validated: bool = Fa
     return found
 
 
+def _asks(question: Sequence[RRset], query: Query) -> bool:
+    """Whether a question section holds this query and nothing else, letters' case aside."""
+    if len(question) != 1 or question[0].rdtype != _TYPES[query.family]:
+        return False
+    wanted = (*labels(query.hostname), b"")
+    return question[0].rdclass == IN and tuple(map(bytes.lower, question[0].name.labels)) == wanted
+
+
 def _chain_end(answer: Sequence[RRset], name: dns.name.Name) -> dns.name.Name | Failure:
     """The name at the end of the CNAME chain that starts at `name`, which is mostly `name`."""
     links: dict[dns.name.Name, set[dns.name.Name]] = {}
-    owners: set[dns.name.Name] = set()
     for record in answer:
-        if record.rdclass == IN and record.rdtype == CNAME:
+        if record.rdtype == CNAME and record.rdclass == IN:
             links.setdefault(record.name, set()).add(record[0].target)
-        elif record.rdclass == IN and record.rdtype in (A, AAAA):
-            owners.add(record.name)
+    if not links:
+        return name
+    owners = {one.name for one in answer if one.rdtype in (A, AAAA) and one.rdclass == IN}
     seen: list[dns.name.Name] = []
     while targets := links.get(name):
         if name in seen:

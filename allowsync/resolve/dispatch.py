@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from allowsync.resolve.retry import Retry
 
 FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
-UNREAD_PAUSE: Final = 0.01  # seconds until looking again whether what came has been read
 
 _NO_BETTER: Final = (Kind.ODD, Kind.UNSUPPORTED)
 
@@ -70,6 +69,11 @@ class Dispatch:
         for inquiry in self.timers.due(now):
             if inquiry.answer is None and not inquiry.queued:
                 self._look_at(inquiry, now)
+
+    def resume(self, inquiry: Inquiry) -> None:
+        """Look again at a query whose timer came while what it had received was not read yet."""
+        if inquiry.answer is None and not inquiry.unread and inquiry.wakes_at == inf:
+            self.timers.set(inquiry, self._clock())
 
     def extend(self, ask: Ask) -> None:
         """Expect an answer to an ask, from now for as long as the timeout says."""
@@ -119,8 +123,7 @@ class Dispatch:
         self._rest(inquiry)
 
     def _look_at(self, inquiry: Inquiry, now: float) -> None:
-        if inquiry.unread:
-            self.timers.set(inquiry, now + UNREAD_PAUSE)
+        if inquiry.unread:  # perhaps it is answered; `resume` comes back to it if not
             return
         for ask in inquiry.live:
             if ask.expires <= now:

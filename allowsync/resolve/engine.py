@@ -157,6 +157,7 @@ class _Run:
                 self.noticed(ask, failure)  # a good one may still come
             case failure:
                 self.failed(ask, failure)
+        self._dispatch.resume(inquiry)
 
     def _go_on_over_stream(self, ask: Ask) -> None:
         if not ask.live or ask.stream is not None:
