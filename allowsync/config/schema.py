@@ -131,7 +131,7 @@ class Object(Kind[T]):
         """An object without further properties."""
         return {
             "type": "object",
-            "properties": {name: _described(one) for name, one in self.options.items()},
+            "properties": {name: described(one) for name, one in self.options.items()},
             "required": list(self.required),
             "additionalProperties": False,
         }
@@ -164,7 +164,8 @@ def unknown_key(name: str, known: collections.abc.Iterable[str]) -> str:
     return f"unknown key {quote(name)}{hint}"
 
 
-def _described(one: Option) -> dict[str, Any]:
+def described(one: Option) -> dict[str, Any]:
+    """An option as JSON Schema, with its help and its default."""
     schema = {**one.kind.schema(), "description": one.help}
     if one.default is not REQUIRED:
         schema["default"] = one.kind.show(one.default)
@@ -185,14 +186,7 @@ def _options(cls: type[Any]) -> dict[str, Option]:
     return found
 
 
-def plain_options(
-    cls: type[Any], kinds: collections.abc.Mapping[str, tuple[Kind[Any], str]]
-) -> Options:
-    """The options of a class with plain fields: kind and help of each. Defaults are the class's."""
+def plain_options(cls: type[Any], options: Options) -> Options:
+    """Options of a class with plain fields, each with the default that the class gives it."""
     defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-    return {
-        name: Option(
-            kind, text, REQUIRED if defaults[name] is dataclasses.MISSING else defaults[name]
-        )
-        for name, (kind, text) in kinds.items()
-    }
+    return {name: dataclasses.replace(one, default=defaults[name]) for name, one in options.items()}

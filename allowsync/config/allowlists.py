@@ -1,0 +1,115 @@
+"""The section `allowlists`: which hosts are let in where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.hosts import LABEL
+from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Name, Reading
+from allowsync.config.nodes import Node, Scalar, got
+from allowsync.config.problems import quote, suggestion
+from allowsync.config.reading import below
+from allowsync.config.schema import Object, Option
+from allowsync.config.settings import Allowlist
+from allowsync.config.targets import Claims, Targets
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+NAME: Final = Name(
+    "[a-z][a-z0-9_]{0,17}",
+    "a name of 1 to 18 of a-z, 0-9 and `_` that begins with a letter",
+)
+_HOSTS_HELP: Final = "Who is on it. Default: every host."
+_TARGETS_HELP: Final = (
+    "Where it is enforced: backends with their options. A bare name is enough for a backend "
+    "without required options; two targets of one kind need a `name`."
+)
+
+# Comparing an unknown name with thousands of known ones takes a while; a few hints are enough.
+_MOST_HINTS: Final = 20
+
+
+class Member(Kind[str]):
+    """The name of one of the hosts.
+
+    Args:
+        known: Every name under `hosts`, those of faulty hosts included.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
+        self.known = known
+        self._hints = 0
+
+    @property
+    def expected(self) -> str:
+        """What it is."""
+        return "the name of a host"
+
+    def parse(self, node: Node, at: str, reading: Reading) -> str | Invalid:
+        """The name, when there is such a host."""
+        if not isinstance(node, Scalar):
+            return reading.problem(node, at, f"expected {self.expected}, got {got(node)}")
+        if node.text in self.known:
+            return node.text
+        self._hints += 1
+        hint = suggestion(node.text, self.known) if self._hints <= _MOST_HINTS else ""
+        return reading.problem(node, at, f"{quote(node.text)} is not among hosts{hint}")
+
+    def schema(self) -> dict[str, Any]:
+        """What a name looks like."""
+        return LABEL.schema()
+
+
+class Allowlists:
+    """Reads every allowlist.
+
+    Args:
+        known: Every name under `hosts`, in order.
+    """
+
+    def __init__(self, known: Collection[str]) -> None:
+        self.known = dict.fromkeys(known)
+        self.claims = Claims()
+        self._member = Member(self.known)
+
+    def read(self, node: Node, at: str, reading: Reading) -> dict[str, Allowlist]:
+        """The allowlists that are valid, in the order of the file."""
+        entries = reading.entries(node, at, "a mapping from names to allowlists")
+        if entries is INVALID:
+            return {}
+        if not entries:
+            reading.problem(node, at, "expected at least one allowlist")
+        found: dict[str, Allowlist] = {}
+        for name, (key, child) in entries.items():
+            here = below(at, name)
+            if NAME.regex.fullmatch(name) is None:
+                reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
+            written = self.form(name).written(child, here, reading)
+            if written is not INVALID:
+                hosts = written.get("hosts", tuple(self.known))
+                found[name] = Allowlist(name, hosts, written["targets"])
+        return found
+
+    def form(self, name: str) -> Object[dict[str, Any]]:
+        """What may be written for one allowlist."""
+        members = ListOf(self._member, unique=True, least=1)
+        targets = Targets(name, self.claims)
+        options = {
+            "hosts": Option(members, _HOSTS_HELP, ()),
+            "targets": Option(targets, _TARGETS_HELP),
+        }
+        return Object(dict, options)
+
+
+def allowlists_schema() -> dict[str, Any]:
+    """The section as JSON Schema."""
+    form = Allowlists(()).form("").schema()
+    form["properties"]["hosts"].pop("default")  # every host, which is no value
+    return {
+        "type": "object",
+        "description": "Named sets of hosts, and where each is enforced.",
+        "minProperties": 1,
+        "propertyNames": {"pattern": NAME.schema()["pattern"]},
+        "additionalProperties": form,
+    }

@@ -1,0 +1,153 @@
+"""A whole configuration: every section, and the checks across them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from allowsync.config import places
+from allowsync.config.allowlists import Allowlists, allowlists_schema
+from allowsync.config.hosts import Hosts, hosts_schema
+from allowsync.config.problems import ConfigError
+from allowsync.config.reading import INVALID, Entries, Reading
+from allowsync.config.schema import Object, described, unknown_key
+from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
+from allowsync.config.settings import Config, ResolverSettings
+from allowsync.config.unsupported import unsupported
+
+if TYPE_CHECKING:
+    from allowsync.config.nodes import Node
+    from allowsync.config.settings import Allowlist
+    from allowsync.model import Host, Policy
+
+T = TypeVar("T")
+
+_REQUIRED: Final = ("hosts", "allowlists")
+_SECTIONS: Final[dict[str, Object[Any]]] = {
+    "resolver": RESOLVER,
+    "policy": POLICY,
+    "limits": LIMITS,
+}
+KEYS: Final = (*_REQUIRED, *_SECTIONS, *SINGLE_OPTIONS)
+_EXPECTED: Final = f"a mapping with {', '.join(KEYS)}"
+
+
+def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
+    """The configuration written below a root node.
+
+    Args:
+        root: The root.
+        reading: Takes every problem.
+        state: The state database, when the command line names one.
+
+    Raises:
+        ConfigError: There are problems.
+    """
+    entries = reading.entries(root, "", _EXPECTED)
+    if entries is INVALID:
+        raise ConfigError(reading.problems)
+    _check_keys(entries, root, reading)
+    policy = _section("policy", POLICY, entries, reading)
+    resolver = _section("resolver", RESOLVER, entries, reading)
+    limits = _section("limits", LIMITS, entries, reading)
+    _check_resolver(resolver, entries, reading)
+    hosts, allowlists = _people_and_places(policy, entries, reading)
+    single = _single_values(entries, reading)
+    where = _state(state or single.get("state"), reading)
+    reading.finish()
+    return Config(
+        path=reading.source,
+        hosts=hosts,
+        allowlists=allowlists,
+        state=where,
+        resolver=resolver,
+        policy=policy,
+        limits=limits,
+        notify=single.get("notify", ()),
+        heartbeat=single.get("heartbeat"),
+        metrics=single.get("metrics"),
+    )
+
+
+def document_schema() -> dict[str, Any]:
+    """Everything a configuration can say, as JSON Schema (draft 2020-12)."""
+    sections = {name: _may_be_empty(kind.schema()) for name, kind in _SECTIONS.items()}
+    singles = {name: described(one) for name, one in SINGLE_OPTIONS.items()}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "allowsync configuration",
+        "type": "object",
+        "properties": {
+            "hosts": hosts_schema(),
+            "allowlists": allowlists_schema(),
+            **sections,
+            **singles,
+        },
+        "required": list(_REQUIRED),
+        "additionalProperties": False,
+    }
+
+
+def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
+    for name, (key, _) in entries.items():
+        if name not in KEYS:
+            reading.problem(key, name, unknown_key(name, KEYS))
+    for name in _REQUIRED:
+        if name not in entries:
+            reading.problem(root, "", f"{name!r} is missing")
+
+
+def _section(name: str, kind: Object[T], entries: Entries, reading: Reading) -> T:
+    """A section, or its defaults where it is missing or faulty, so that reading can go on."""
+    if name not in entries:
+        return kind.cls()
+    parsed = kind.parse(entries[name][1], name, reading)
+    return kind.cls() if parsed is INVALID else parsed
+
+
+def _people_and_places(
+    policy: Policy, entries: Entries, reading: Reading
+) -> tuple[dict[str, Host], dict[str, Allowlist]]:
+    names: list[str] = []
+    hosts: dict[str, Host] = {}
+    allowlists: dict[str, Allowlist] = {}
+    if "hosts" in entries:
+        names, hosts = Hosts(policy).read(entries["hosts"][1], "hosts", reading)
+    if "allowlists" in entries:
+        allowlists = Allowlists(names).read(entries["allowlists"][1], "allowlists", reading)
+    return hosts, allowlists
+
+
+def _single_values(entries: Entries, reading: Reading) -> dict[str, Any]:
+    return {
+        name: one.kind.parse(entries[name][1], name, reading)
+        for name, one in SINGLE_OPTIONS.items()
+        if name in entries
+    }
+
+
+def _state(chosen: Any, reading: Reading) -> Path:
+    if isinstance(chosen, Path):
+        return chosen
+    if place := places.state(reading.environ, reading.uid):
+        return place
+    reading.problem(0, "state", "there is no home folder to keep it in: write a path")
+    return places.SYSTEM_STATE
+
+
+def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Reading) -> None:
+    """What no single key shows: more agreement than nameservers, and what is not carried out."""
+    if "resolver" not in entries:
+        return
+    section = entries["resolver"][1]
+    lines = {key.text: key.line for key, _ in getattr(section, "entries", ())}
+    count = len(resolver.nameservers)
+    if count and resolver.agreement > count:
+        what = f"{resolver.agreement} cannot agree: {count} nameservers are given"
+        reading.problem(lines["agreement"], "resolver.agreement", what)
+    for key, what in unsupported(resolver):
+        reading.problem(lines[key], f"resolver.{key}", what)
+
+
+def _may_be_empty(schema: dict[str, Any]) -> dict[str, Any]:
+    return {"anyOf": [schema, {"type": "null"}]}

@@ -1,0 +1,159 @@
+"""The section `hosts`: who is trusted, and where they may be."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.hostnames import Hostname
+from allowsync.config.kinds import (
+    INVALID,
+    Choice,
+    Integer,
+    ListOf,
+    Moment,
+    Name,
+    OneOrMany,
+    Optional,
+)
+from allowsync.config.networks import FixedNetwork, too_wide
+from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
+from allowsync.config.problems import quote
+from allowsync.config.reading import Invalid, Reading, below
+from allowsync.config.schema import Object, Option, Options
+from allowsync.config.sections import POLICY_OPTIONS
+from allowsync.model import BOTH_FAMILIES, Family, Host, Policy
+
+if TYPE_CHECKING:
+    import collections.abc
+
+LABEL: Final = Name(
+    r"[a-z0-9][a-z0-9_.-]{0,39}",
+    "a name of 1 to 40 of a-z, 0-9, `_`, `.` and `-` that begins with a letter or digit",
+)
+_HOSTNAME: Final = Hostname()
+
+# Keys of a host and the fields of `Host` they become.
+_FIELDS: Final = {"hostname": "hostnames"}
+
+HOST_OPTIONS: Final[Options] = {
+    "hostname": Option(
+        OneOrMany(_HOSTNAME), "One dynamic-DNS name, or several: their addresses are united.", ()
+    ),
+    "networks": Option(
+        ListOf(FixedNetwork(), unique=True),
+        "Fixed networks: always allowed, never resolved. Host bits must be zero.",
+        (),
+    ),
+    "families": Option(
+        ListOf(Choice(Family), unique=True, least=1),
+        "The families that are asked for and granted.",
+        BOTH_FAMILIES,
+    ),
+    "ipv4_prefix": Option(
+        Integer(1, 32), "Width of the network granted for an IPv4 address, from 16 to 32.", 32
+    ),
+    "ipv6_prefix": Option(
+        Integer(1, 128),
+        "Width of the network granted for an IPv6 address, from 48 to 128. Devices at home share "
+        "the prefix, not the address.",
+        64,
+    ),
+    "until": Option(
+        Optional(Moment()),
+        "Access ends then. A date means the end of that day in the local time zone; a date and "
+        "time carries its offset.",
+        None,
+    ),
+}
+LONG_FORM: Final = Object(dict, {**HOST_OPTIONS, **POLICY_OPTIONS})
+_EXPECTED: Final = "a hostname, or a mapping with `hostname` or `networks`"
+
+
+class Hosts:
+    """Reads every host. Hosts with equal policies share one object: there may be thousands.
+
+    Args:
+        policy: What holds where a host says nothing of its own.
+    """
+
+    def __init__(self, policy: Policy) -> None:
+        self.policy = policy
+        self._policies: dict[tuple[tuple[str, Any], ...], Policy] = {(): policy}
+
+    def read(self, node: Node, at: str, reading: Reading) -> tuple[list[str], dict[str, Host]]:
+        """Every name that is written, and the hosts that are valid, in the order of the file."""
+        entries = reading.entries(node, at, "a mapping from names to hosts")
+        if entries is INVALID:
+            return [], {}
+        if not entries:
+            reading.problem(node, at, "expected at least one host")
+        hosts: dict[str, Host] = {}
+        for name, (key, child) in entries.items():
+            if LABEL.regex.fullmatch(name) is None:
+                what = f"expected {LABEL.expected} as key, got {quote(name)}"
+                reading.problem(key, below(at, name), what)
+            host = self._host(name, child, below(at, name), reading)
+            if host is not INVALID:
+                hosts[name] = host
+        return list(entries), hosts
+
+    def _host(self, name: str, node: Node, at: str, reading: Reading) -> Host | Invalid:
+        if isinstance(node, Mapping):
+            return self._long_form(name, node, at, reading)
+        if is_null(node) or not isinstance(node, Scalar) or node.type is not ScalarType.TEXT:
+            return reading.problem(node, at, f"expected {_EXPECTED}, got {got(node)}")
+        hostname = _HOSTNAME.parse(node, at, reading)
+        return INVALID if hostname is INVALID else Host(name, (hostname,), policy=self.policy)
+
+    def _long_form(self, name: str, node: Mapping, at: str, reading: Reading) -> Host | Invalid:
+        written = LONG_FORM.written(node, at, reading)
+        values = {} if written is INVALID else written
+        fits = _widths_fit(values, node, at, reading) and written is not INVALID
+        if written is not INVALID and not (values.get("hostname") or values.get("networks")):
+            reading.problem(node, at, "needs a hostname or networks")
+            fits = False
+        if not fits:
+            return INVALID
+        fields = {_FIELDS.get(key, key): one for key, one in values.items() if key in HOST_OPTIONS}
+        overrides = {key: one for key, one in values.items() if key in POLICY_OPTIONS}
+        return Host(name, policy=self._policy(overrides), **fields)
+
+    def _policy(self, overrides: dict[str, Any]) -> Policy:
+        key = tuple(sorted(overrides.items()))
+        if key not in self._policies:
+            self._policies[key] = replace(self.policy, **overrides)
+        return self._policies[key]
+
+
+def hosts_schema() -> dict[str, Any]:
+    """The section as JSON Schema: the short form is text, the long form a mapping."""
+    long_form = {
+        **LONG_FORM.schema(),
+        "anyOf": [{"required": ["hostname"]}, {"required": ["networks"]}],
+    }
+    return {
+        "type": "object",
+        "description": "Who is trusted: a name for each, and a hostname or more about them.",
+        "minProperties": 1,
+        "propertyNames": {"pattern": LABEL.schema()["pattern"]},
+        "additionalProperties": {"anyOf": [_HOSTNAME.schema(), long_form]},
+    }
+
+
+def _widths_fit(
+    values: collections.abc.Mapping[str, Any], node: Mapping, at: str, reading: Reading
+) -> bool:
+    """Whether the widths let in no strangers; a problem for each that does."""
+    fits = True
+    for family, key in ((Family.IPV4, "ipv4_prefix"), (Family.IPV6, "ipv6_prefix")):
+        reason = too_wide(family, values[key]) if key in values else ""
+        if reason:
+            reading.problem(_line(node, key), below(at, key), reason)
+            fits = False
+    return fits
+
+
+def _line(node: Mapping, key: str) -> int:
+    lines = [one.line for one, _ in node.entries if isinstance(one, Scalar) and one.text == key]
+    return lines[0] if lines else node.line

@@ -1,0 +1,107 @@
+"""The kinds of networks: fixed ones of a host, and those that are accepted all the same."""
+
+from __future__ import annotations
+
+import re
+from abc import abstractmethod
+from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
+from typing import Any, Final
+
+from allowsync.config.kind import Leaf, UnfitError
+from allowsync.config.nodes import Scalar, ScalarType, got
+from allowsync.model import Family, Network
+from allowsync.special import NEVER_ACCEPTABLE
+
+# ip_network also takes netmasks and zones; one form is enough, and compares.
+_FORM: Final = re.compile(r"[0-9a-fA-F:.]{1,45}(?:/[0-9]{1,3})?")
+MAPPED: Final = IPv6Network("::ffff:0:0/96")
+
+WIDEST: Final = {Family.IPV4: 16, Family.IPV6: 48}
+
+# Home connections are handed out from such blocks: a width beyond it lets in neighbours by the
+# thousand, and whoever else rents a machine there.
+TOO_WIDE: Final = {
+    Family.IPV4: "a /{} is {} addresses, and all but one belong to strangers",
+    Family.IPV6: "a /{} is {} networks of the size one customer gets, the rest are strangers'",
+}
+
+
+def too_wide(family: Family, prefix: int) -> str:
+    """Why a width lets strangers in, or an empty string when it is narrow enough."""
+    if prefix >= WIDEST[family]:
+        return ""
+    # One IPv6 customer is a /56 (RIPE-690); one IPv4 customer is an address.
+    customers = 2 ** max((32 if family is Family.IPV4 else 56) - prefix, 0)
+    reason = TOO_WIDE[family].format(prefix, f"{customers:,}")
+    return f"/{WIDEST[family]} is the widest that may be granted: {reason}"
+
+
+class _Cidr(Leaf[Network]):
+    """A network in CIDR form, or one address."""
+
+    @property
+    def expected(self) -> str:
+        """The form."""
+        return "a network such as 203.0.113.0/24 or 2001:db8:5::/48"
+
+    def read(self, scalar: Scalar) -> Network:
+        """The network, when its host bits are zero and the kind allows it."""
+        text = scalar.text
+        if scalar.type is not ScalarType.TEXT or not _FORM.fullmatch(text):
+            raise UnfitError
+        try:
+            interface = ip_interface(text)
+        except ValueError:
+            raise UnfitError from None
+        network = interface.network
+        if network.network_address != interface.ip:
+            raise UnfitError(
+                f"{got(scalar)} is an address inside a network: "
+                f"did you mean {network} (all of it) or {ip_network(interface.ip)} (this address)?"
+            )
+        self.judge(network)
+        return network
+
+    @abstractmethod
+    def judge(self, network: Network) -> None:
+        """Raise UnfitError for a network that must not stand there."""
+
+    def schema(self) -> dict[str, Any]:
+        """Text that could be a network."""
+        return {"type": "string", "pattern": f"^{_FORM.pattern}$"}
+
+    def show(self, value: Network) -> Any:
+        """CIDR form."""
+        return str(value)
+
+
+class FixedNetwork(_Cidr):
+    """A network somebody always comes from."""
+
+    def judge(self, network: Network) -> None:
+        """Refuse what no packet comes from, and what is too wide to belong to one somebody."""
+        if reason := too_wide(Family.of(network), network.prefixlen):
+            raise UnfitError(f"{network}: {reason}")
+        for block in NEVER_ACCEPTABLE:
+            if _overlap(network, block):
+                raise UnfitError(f"{network} lies in {block}, from which nobody can come")
+        if _overlap(network, MAPPED):
+            raise UnfitError(
+                f"{network} is made of IPv4 addresses mapped into IPv6; write them as IPv4"
+            )
+
+
+class AcceptedNetwork(_Cidr):
+    """A network whose addresses are granted although they are special. May be wide."""
+
+    def judge(self, network: Network) -> None:
+        """Refuse what nothing can make acceptable."""
+        for block in NEVER_ACCEPTABLE:
+            if _overlap(network, block):
+                raise UnfitError(f"{network} overlaps {block}, which is never accepted")
+
+
+def _overlap(one: Network, other: Network) -> bool:
+    if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
+        return one.overlaps(other)
+    return isinstance(one, IPv6Network) and isinstance(other, IPv6Network) and one.overlaps(other)

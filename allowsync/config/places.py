@@ -1,0 +1,55 @@
+"""Where the configuration and the state are when nobody says so."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+SYSTEM_CONFIGURATION: Final = Path("/etc/allowsync/config.yaml")
+SYSTEM_STATE: Final = Path("/var/lib/allowsync/state.db")
+
+_ROOT: Final = 0
+
+
+def configuration(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
+    """The configuration file: as given, as `ALLOWSYNC_CONFIG` says, the system's, or one's own.
+
+    One's own is only looked for where the system has none, and never by root.
+    """
+    if given is not None:
+        return given
+    if named := environ.get("ALLOWSYNC_CONFIG"):
+        return Path(named)
+    if uid == _ROOT or os.path.lexists(SYSTEM_CONFIGURATION):
+        return SYSTEM_CONFIGURATION
+    own = _own("XDG_CONFIG_HOME", ".config", environ)
+    return own / "allowsync" / "config.yaml" if own else SYSTEM_CONFIGURATION
+
+
+def state(environ: Mapping[str, str], uid: int) -> Path | None:
+    """The state database where neither the command line nor the configuration names one.
+
+    None for somebody without a home folder: there is no place that would be theirs.
+    """
+    if uid == _ROOT:
+        return SYSTEM_STATE
+    own = _own("XDG_STATE_HOME", ".local/state", environ)
+    return own / "allowsync" / "state.db" if own else None
+
+
+def _own(variable: str, default: str, environ: Mapping[str, str]) -> Path | None:
+    """A base folder of one's own. Relative paths are to be ignored (XDG base directories, 0.8)."""
+    named = environ.get(variable, "")
+    if named.startswith("/"):
+        return Path(named)
+    home = environ.get("HOME", "")
+    if home.startswith("/"):
+        return Path(home) / default
+    try:
+        return Path.home() / default
+    except RuntimeError:  # no entry in the user database either
+        return None

@@ -1,0 +1,147 @@
+"""The keys of the configuration beside hosts and allowlists, each with its kind and its help."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from allowsync.config.kinds import (
+    AbsolutePath,
+    Boolean,
+    Choice,
+    Duration,
+    Integer,
+    ListOf,
+    Number,
+    Optional,
+)
+from allowsync.config.nameservers import NameserverKind
+from allowsync.config.networks import AcceptedNetwork
+from allowsync.config.schema import Object, Option, plain_options
+from allowsync.config.secrets import SecretUrl
+from allowsync.config.settings import Dnssec, ResolverSettings
+from allowsync.model import Limits, Policy
+
+if TYPE_CHECKING:
+    from allowsync.config.schema import Options
+
+_TEN_YEARS: Final = timedelta(days=3650)
+_MANY: Final = 1_000_000
+
+POLICY_OPTIONS: Final[Options] = plain_options(
+    Policy,
+    {
+        "keep_unavailable": Option(
+            Duration(longest=_TEN_YEARS),
+            "The DNS could not say: keep the last good addresses this long.",
+        ),
+        "keep_absent": Option(
+            Duration(longest=_TEN_YEARS),
+            "The DNS says there is no address: keep the last good ones this long, and",
+        ),
+        "absent_runs": Option(Integer(1, _MANY), "for at least this many runs in a row."),
+        "keep_replaced": Option(
+            Duration(longest=_TEN_YEARS),
+            "An address that was replaced by another stays this long, and",
+        ),
+        "replaced_runs": Option(Integer(1, _MANY), "for at least this many runs."),
+        "latch_absent": Option(
+            Duration(longest=_TEN_YEARS),
+            "Absent longer than this: `allowsync approve HOST` before the name is believed again.",
+        ),
+        "max_addresses": Option(
+            Integer(1, 1000),
+            "Per family. An answer with more addresses is not believed.",
+        ),
+        "max_sharing": Option(
+            Integer(1, _MANY),
+            "An address nobody held before, given by more hosts than this in one run, is not "
+            "believed.",
+        ),
+        "max_moves": Option(
+            Integer(1, _MANY),
+            "New addresses per host and day. Beyond that a new one is held back and reported.",
+        ),
+        "canary": Option(
+            Boolean(),
+            "Before a new address is granted, ask for a random sibling of the name: a wildcard or "
+            "a hijack answers that too.",
+        ),
+        "accept": Option(
+            ListOf(AcceptedNetwork(), unique=True),
+            "Networks whose addresses are granted although they are special: a LAN, a tailnet.",
+        ),
+    },
+)
+POLICY: Final = Object(Policy, POLICY_OPTIONS)
+
+LIMITS: Final = Object(
+    Limits,
+    plain_options(
+        Limits,
+        {
+            "max_remove_hosts": Option(
+                Number(0, 1),
+                "A run may take access from at most this share of an allowlist's hosts,",
+            ),
+            "always_allow_hosts": Option(Integer(0, _MANY), "but always from this many."),
+            "allow_empty": Option(Boolean(), "Whether a run may empty an allowlist."),
+        },
+    ),
+)
+
+RESOLVER: Final = Object(
+    ResolverSettings,
+    plain_options(
+        ResolverSettings,
+        {
+            "nameservers": Option(
+                ListOf(NameserverKind(), unique=True),
+                "Who is asked; empty means the system's. `192.0.2.53`, `192.0.2.53:5353`, "
+                "`[2001:db8::53]:5353`, `tls://ADDRESS#NAME` with the name of its certificate "
+                "(RFC 7858), `https://HOST/PATH` (RFC 8484).",
+            ),
+            "agreement": Option(
+                Integer(1, 100),
+                "How many of the nameservers must give an address before a new one is granted.",
+            ),
+            "dnssec": Option(
+                Choice(Dnssec),
+                "`require`: an answer without the AD bit from a trusted resolver is no answer.",
+            ),
+            "timeout": Option(
+                Duration(zero=False, longest=timedelta(minutes=5)),
+                "For one question to one server.",
+            ),
+            "attempts": Option(Integer(1, 20), "Over all servers, with growing pauses."),
+            "deadline": Option(
+                Duration(zero=False, longest=timedelta(hours=1)),
+                "For all names of a run.",
+            ),
+        },
+    ),
+)
+
+_NOTIFY = "an Apprise URL such as ntfy://ntfy.example.net/topic"
+_HEARTBEAT = "a URL such as https://hc.example.net/ping/0123"
+
+# What stands at the top beside the sections.
+SINGLE_OPTIONS: Final[Options] = {
+    "state": Option(
+        Optional(AbsolutePath("the path of a file")),
+        "The database that remembers addresses and history. Default: "
+        "`/var/lib/allowsync/state.db`; without root `$XDG_STATE_HOME/allowsync/state.db`.",
+        None,
+    ),
+    "notify": Option(ListOf(SecretUrl(_NOTIFY)), "Apprise URLs that are told what matters.", ()),
+    "heartbeat": Option(
+        Optional(SecretUrl(_HEARTBEAT, "https?")),
+        "URL pinged at the end of a run (conventions of Healthchecks and Uptime Kuma).",
+        None,
+    ),
+    "metrics": Option(
+        Optional(AbsolutePath("the path of a file", suffix=".prom")),
+        "A file for the textfile collector of Prometheus' node_exporter.",
+        None,
+    ),
+}

@@ -1,0 +1,247 @@
+"""The targets of an allowlist: which backend, with which options."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync import discovery
+from allowsync.config.kinds import INVALID, Invalid, Kind, Pattern, Reading
+from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, Sequence, from_plain, got
+from allowsync.config.problems import abridge, quote, suggestion
+from allowsync.config.reading import below
+from allowsync.config.schema import Object
+from allowsync.config.settings import Target
+from allowsync.discovery import BrokenBackend, UnknownBackend
+
+if TYPE_CHECKING:
+    import collections.abc
+
+    from allowsync.backend import AnyBackendType
+
+NAME: Final = Pattern(
+    "[a-z][a-z0-9_-]{0,30}",
+    "a name of 1 to 31 of a-z, 0-9, `_` and `-` that begins with a letter",
+)
+NAME_KEY: Final = "name"
+_EXPECTED: Final = "a backend with its options, such as `nftables: {ports: [443/tcp]}`"
+
+
+class Claims:
+    """What each target claims for itself: two that would write to one place undo each other.
+
+    A class of options may have a method `claims(allowlist: str) -> tuple[str, ...]` that names
+    such places: `("the file /etc/nginx/allow.conf",)`.
+    """
+
+    def __init__(self) -> None:
+        self._claimed: dict[str, tuple[str, int]] = {}
+
+    def claim(self, target: Target, node: Node, at: str, reading: Reading) -> None:
+        """Note what a target claims, and a problem for what another has claimed before it."""
+        for place in _claims(target):
+            if place in self._claimed:
+                other, line = self._claimed[place]
+                what = f"{place} is already used by the target {other!r} (line {line})"
+                reading.problem(node, at, what)
+            else:
+                self._claimed[place] = (target.name, node.line)
+
+
+class Targets(Kind[tuple[Target, ...]]):
+    """The targets of one allowlist.
+
+    Args:
+        allowlist: Its name.
+        claims: What the targets of other allowlists claim already.
+    """
+
+    def __init__(self, allowlist: str, claims: Claims) -> None:
+        self.allowlist = allowlist
+        self.claims = claims
+
+    @property
+    def expected(self) -> str:
+        """What the list holds."""
+        return f"a list of at least one target, each {_EXPECTED}"
+
+    def parse(self, node: Node, at: str, reading: Reading) -> tuple[Target, ...] | Invalid:
+        """Every target, in order."""
+        if not isinstance(node, Sequence) or not node.items:
+            found = "an empty list" if isinstance(node, Sequence) else got(node)
+            return reading.problem(node, at, f"expected {self.expected}, got {found}")
+        taken: dict[str, int] = {}
+        targets = [self._target(item, at, reading, taken) for item in node.items]
+        valid = tuple(target for target in targets if target is not INVALID)
+        return valid if len(valid) == len(targets) else INVALID
+
+    def _target(
+        self, node: Node, at: str, reading: Reading, taken: dict[str, int]
+    ) -> Target | Invalid:
+        """One target. `taken` holds the names of those before it, and their lines."""
+        written = _backend_and_options(node, at, reading)
+        if written is INVALID:
+            return INVALID
+        key, given = written
+        here = below(at, key.text)
+        try:
+            backend = discovery.load_type(key.text)
+            name = self._name(key, given, here, reading, taken)
+            target = _built(self.allowlist, name, backend, _without_name(given), here, reading)
+            if target is not INVALID:
+                self.claims.claim(target, node, here, reading)
+        except UnknownBackend as unknown:
+            hint = suggestion(key.text, unknown.known) or f"; found: {', '.join(unknown.known)}"
+            return reading.problem(key, at, f"there is no backend {quote(key.text)}{hint}")
+        except BrokenBackend as broken:
+            return reading.problem(key, here, str(broken))
+        return target
+
+    def _name(
+        self, key: Scalar, given: Node, at: str, reading: Reading, taken: dict[str, int]
+    ) -> str:
+        """The target's own name: as written, or its backend's. Problems when it is taken."""
+        written = _name_node(given)
+        parsed = NAME.parse(written, below(at, NAME_KEY), reading) if written else key.text
+        name = key.text if parsed is INVALID else parsed
+        if name in taken and parsed is not INVALID:
+            other = f"another target of this allowlist (line {taken[name]})"
+            what = f"needs a `name:` of its own: {quote(name)} is the name of {other}"
+            reading.problem(written or key, at, what)
+        taken.setdefault(name, key.line)
+        return name
+
+    def schema(self) -> dict[str, Any]:
+        """Every backend that can be loaded, each with its options."""
+        bare, full = [], []
+        for backend in loadable():
+            options = options_kind(backend)
+            if not options.required:
+                bare.append(backend.name)
+            full.append(_target_schema(backend, options))
+        forms: list[dict[str, Any]] = [{"type": "string", "enum": bare}] if bare else []
+        return {"type": "array", "minItems": 1, "items": {"anyOf": [*forms, *full]}}
+
+
+def rebuilt(
+    backend: AnyBackendType,
+    written: collections.abc.Mapping[str, Any],
+    *,
+    environ: collections.abc.Mapping[str, str],
+    uid: int,
+) -> Any:
+    """Options from the plain values that `Target.written` kept. Raises ConfigError."""
+    reading = Reading(Path(f"a former {backend.name} target"), environ=environ, uid=uid)
+    try:
+        options = options_kind(backend).parse(from_plain(dict(written)), "", reading)
+    except BrokenBackend as broken:
+        options = reading.problem(0, "", str(broken))
+    reading.finish()
+    return options
+
+
+def options_kind(backend: AnyBackendType) -> Object[Any]:
+    """The kind of a backend's options.
+
+    Raises:
+        BrokenBackend: They are not described as they must be.
+    """
+    try:
+        kind: Object[Any] = Object(backend.options)
+    except TypeError as error:
+        raise BrokenBackend(backend.name, f"its options are not described: {error}") from error
+    if NAME_KEY in kind.options:
+        raise BrokenBackend(backend.name, "an option cannot be called 'name': targets have that")
+    return kind
+
+
+def loadable() -> tuple[AnyBackendType, ...]:
+    """Every backend that is found and whose options are described, sorted by name."""
+    found = []
+    for name in discovery.names():
+        try:
+            backend = discovery.load_type(name)
+            options_kind(backend)
+        except (BrokenBackend, UnknownBackend):
+            continue
+        found.append(backend)
+    return tuple(found)
+
+
+def _backend_and_options(node: Node, at: str, reading: Reading) -> tuple[Scalar, Node] | Invalid:
+    """The backend's name and what is written below it; nothing for a bare name."""
+    if isinstance(node, Scalar) and node.type is ScalarType.TEXT:
+        return node, Scalar("", ScalarType.NULL, node.line)
+    entries = reading.entries(node, at, _EXPECTED)
+    if entries is INVALID:
+        return INVALID
+    if len(entries) != 1:
+        keys = abridge(", ".join(entries), 80) or "an empty mapping"
+        hint = "; are the options indented below its name?" if entries else ""
+        return reading.problem(node, at, f"expected {_EXPECTED}, got {keys}{hint}")
+    return next(iter(entries.values()))
+
+
+def _name_node(given: Node) -> Node | None:
+    if not isinstance(given, Mapping):
+        return None
+    return next((value for key, value in given.entries if _is_name(key)), None)
+
+
+def _without_name(given: Node) -> Node:
+    """The options without the target's name. A second `name` stays, to be complained about."""
+    if not isinstance(given, Mapping):
+        return given
+    entries = list(given.entries)
+    position = next((i for i, (key, _) in enumerate(entries) if _is_name(key)), None)
+    if position is not None:
+        del entries[position]
+    return Mapping(tuple(entries), given.line)
+
+
+def _is_name(key: Node) -> bool:
+    return isinstance(key, Scalar) and key.text == NAME_KEY
+
+
+def _built(
+    allowlist: str, name: str, backend: AnyBackendType, given: Node, at: str, reading: Reading
+) -> Target | Invalid:
+    """A target with its options parsed.
+
+    Raises:
+        BrokenBackend: The backend's own code failed.
+    """
+    kind = options_kind(backend)
+    try:
+        values = kind.written(given, at, reading)
+        options = INVALID if values is INVALID else kind.build(values, given, at, reading)
+        if values is INVALID or options is INVALID:
+            return INVALID
+        written = kind.show_some(options, values)
+    except Exception as error:
+        raise BrokenBackend(backend.name, f"{type(error).__name__}: {error}") from error
+    return Target(f"{allowlist}/{name}", allowlist, backend, options, written)
+
+
+def _claims(target: Target) -> tuple[str, ...]:
+    """What a target claims. Raises BrokenBackend when its own code fails."""
+    claims = getattr(target.options, "claims", None)
+    if claims is None:
+        return ()
+    try:
+        return tuple(map(str, claims(target.allowlist)))
+    except Exception as error:
+        raise BrokenBackend(target.backend.name, f"{type(error).__name__}: {error}") from error
+
+
+def _target_schema(backend: AnyBackendType, options: Object[Any]) -> dict[str, Any]:
+    schema = options.schema()
+    named = {**schema, "properties": {NAME_KEY: NAME.schema(), **schema["properties"]}}
+    below_name = named if options.required else {"anyOf": [named, {"type": "null"}]}
+    return {
+        "type": "object",
+        "description": backend.summary,
+        "properties": {backend.name: below_name},
+        "required": [backend.name],
+        "additionalProperties": False,
+    }
