@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import signal
 import subprocess
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
@@ -47,9 +48,15 @@ class CommandError(Exception):
 
 
 class CommandMissing(CommandError):
-    """The program is not installed, or may not be executed."""
+    """The program could not be started: not installed, not executable, or no room for it."""
+
+    def __init__(self, command: Command, reason: str = "") -> None:
+        super().__init__(command)
+        self.reason = reason
 
     def __str__(self) -> str:
+        if self.reason:
+            return f"{self.command.argv[0]} could not be started: {self.reason}"
         return f"{self.command.argv[0]} is not installed or may not be run"
 
 
@@ -64,7 +71,8 @@ def run(command: Command) -> Completed:
     """Run a command and wait for it.
 
     Raises:
-        CommandMissing: The program was not found on the fixed path, or is not executable.
+        CommandMissing: The program was not found on the fixed path, is not executable, or could
+            not be started for lack of memory or processes.
         CommandTimedOut: It and its children were killed at the time limit.
     """
     try:
@@ -78,13 +86,17 @@ def run(command: Command) -> Completed:
             start_new_session=True,
             executable=_find(command.argv[0]),
         )
-    except OSError as error:
+    except (FileNotFoundError, PermissionError) as error:
         raise CommandMissing(command) from error
+    except OSError as error:
+        raise CommandMissing(command, error.strerror or "") from error
     with process:
         try:
             stdout, stderr = process.communicate(command.stdin.encode(), timeout=command.timeout)
         except BaseException as error:
-            os.killpg(process.pid, signal.SIGKILL)
+            # A child that has ended and been waited for has no group any more.
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise CommandTimedOut(command) from None
             raise
@@ -94,6 +106,14 @@ def run(command: Command) -> Completed:
         stdout.decode(errors="replace"),
         stderr.decode(errors="replace"),
     )
+
+
+def installed(program: str) -> bool:
+    """Whether a program can be found, and may be executed by us."""
+    try:
+        return os.access(_find(program), os.X_OK)
+    except FileNotFoundError:
+        return False
 
 
 def _find(program: str) -> str:

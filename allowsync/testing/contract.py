@@ -1,0 +1,248 @@
+"""The promises every backend keeps, as tests.
+
+Subclass `BackendContract` in a test module of your backend and say how to make one:
+
+    class TestMyBackend(BackendContract):
+        def make(self) -> Backend:
+            return MyBackend(self.target)
+
+pytest runs every test once for each subclass. A fresh target for each test is yours to provide, in
+a fixture with `autouse=True`.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from allowsync.model import BOTH_FAMILIES, Entry, Family, Network, by_network
+from allowsync.plan import Plan
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.backend import Backend, Current
+
+# Global addresses that no backend has a reason to refuse, from widest to narrowest; each family's
+# `wide` covers its `narrow`.
+WIDE: Final[dict[Family, Network]] = {
+    Family.IPV4: IPv4Network("81.2.69.0/24"),
+    Family.IPV6: IPv6Network("2a02:8109:9a40::/48"),
+}
+NARROW: Final[dict[Family, Network]] = {
+    Family.IPV4: IPv4Network("81.2.69.0/25"),
+    Family.IPV6: IPv6Network("2a02:8109:9a40::/64"),
+}
+
+
+def nth(family: Family, number: int, prefix: int) -> Network:
+    """One of many networks of a width that do not overlap, in global address space."""
+    if family is Family.IPV4:
+        return IPv4Network(((90 << 24) + (number << (32 - prefix)), prefix))
+    return IPv6Network(((0x2A02 << 112) + (number << (128 - prefix)), prefix))
+
+
+def networks(current: Current) -> list[Network]:
+    """What a target holds, sorted."""
+    return sorted((entry.network for entry in current.entries), key=by_network)
+
+
+class BackendContract:
+    """What `allowsync.backend.Backend` promises. Override `make`, and hooks where they apply."""
+
+    # Not to be collected itself: its name does not begin with "Test", those of subclasses do.
+
+    def make(self) -> Backend:
+        """A new backend on this test's target, the same for each call within one test."""
+        raise NotImplementedError
+
+    def plant(self) -> None:
+        """Put something foreign next to what will be ours. Nothing, where nothing can be."""
+
+    def foreign(self) -> object:
+        """What is foreign at and around the target, as any value that can be compared."""
+        return None
+
+    def damage(self) -> bool:
+        """Damage what is ours around the entries; False where there is nothing to damage."""
+        return False
+
+    def fingerprint(self) -> object:
+        """Everything that a write would change, as any value that can be compared."""
+        return networks(self.make().read())
+
+    def put(self, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()) -> Current:
+        """Let a new backend make the target hold exactly some networks; how it is after that.
+
+        The way the core does it: look, take the difference, apply.
+        """
+        backend = self.make()
+        before = backend.read()
+        held, target = {entry.network for entry in before.entries}, set(wanted)
+        plan = Plan(
+            "contract",
+            add=_entries(target - held),
+            remove=_entries(held - target),
+            keep=_entries(target & held),
+            repair=before.flaws or repair,
+        )
+        backend.apply(plan)
+        return self.make().read()
+
+    def some(self, count: int = 2) -> list[Network]:
+        """Networks of every family the target takes, as narrow as it takes them."""
+        capabilities = self.make().capabilities
+        return [
+            nth(family, number, capabilities.prefixes[family][1])
+            for family in capabilities.families
+            for number in range(1, count + 1)
+        ]
+
+    def test_what_was_applied_is_read_and_has_no_flaw(self) -> None:
+        after = self.put(self.some())
+        assert networks(after) == self.some()
+        assert after.flaws == ()
+
+    def test_a_new_target_holds_nothing(self) -> None:
+        assert self.make().read().entries == frozenset()
+
+    def test_an_entry_can_be_added_kept_and_removed(self) -> None:
+        first, second, third = (self.some(3)[n] for n in (0, 1, 2))
+        self.put([first, second])
+        assert networks(self.put([second, third])) == [second, third]
+
+    def test_an_allowlist_can_become_empty_and_be_filled_again(self) -> None:
+        self.put(self.some())
+        emptied = self.put([])
+        assert (networks(emptied), emptied.flaws) == ([], ())
+        assert networks(self.put(self.some())) == self.some()
+
+    def test_withheld_entries_stay(self) -> None:
+        first, second = self.some(2)[:2]
+        self.put([first])
+        plan = Plan("contract", add=_entries([second]), withheld=_entries([first]))
+        self.make().apply(plan)
+        assert networks(self.make().read()) == sorted([first, second], key=by_network)
+
+    def test_applying_the_same_plan_twice_is_like_applying_it_once(self) -> None:
+        self.put(self.some(3))
+        wanted = self.some(3)[1:]
+        gone = self.some(3)[:1]
+        extra = nth(Family.of(gone[0]), 77, gone[0].prefixlen)
+        plan = Plan("contract", add=_entries([extra]), remove=_entries(gone), keep=_entries(wanted))
+        for _ in range(2):
+            self.make().apply(plan)
+            assert networks(self.make().read()) == sorted([*wanted, extra], key=by_network)
+
+    def test_an_idle_plan_changes_nothing(self) -> None:
+        self.put(self.some())
+        before = self.fingerprint()
+        self.make().apply(Plan("contract", keep=_entries(self.some())))
+        assert self.fingerprint() == before
+
+    def test_reading_and_checking_change_nothing(self) -> None:
+        self.put(self.some())
+        before = self.fingerprint()
+        self.make().read()
+        self.make().check()
+        assert self.fingerprint() == before
+
+    def test_checking_a_target_that_was_never_applied_raises_nothing(self) -> None:
+        for finding in self.make().check():
+            assert finding.what
+
+    def test_a_new_backend_knows_what_an_old_one_put_there(self) -> None:
+        self.put(self.some())
+        assert networks(self.make().read()) == self.some()
+        assert networks(self.put(self.some()[:1])) == self.some()[:1]
+
+    def test_clear_removes_everything_and_can_be_repeated(self) -> None:
+        self.put(self.some())
+        self.make().clear()
+        assert self.make().read().entries == frozenset()
+        self.make().clear()
+        assert self.make().read().entries == frozenset()
+
+    def test_clearing_a_target_that_was_never_applied_is_no_error(self) -> None:
+        self.make().clear()
+        assert self.make().read().entries == frozenset()
+
+    def test_a_cleared_target_can_be_applied_again(self) -> None:
+        self.put(self.some())
+        self.make().clear()
+        assert networks(self.put(self.some())) == self.some()
+
+    def test_what_is_foreign_is_never_touched(self) -> None:
+        self.plant()
+        before = self.foreign()
+        self.put(self.some())
+        assert self.foreign() == before
+        self.put(self.some()[:1])
+        assert self.foreign() == before
+        self.make().clear()
+        assert self.foreign() == before
+
+    def test_what_is_foreign_is_never_read_as_ours(self) -> None:
+        self.plant()
+        assert self.make().read().entries == frozenset()
+
+    @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
+    def test_the_widest_and_the_narrowest_networks_it_names_are_held(self, family: Family) -> None:
+        capabilities = self.make().capabilities
+        if family not in capabilities.families:
+            assert not capabilities.holds(NARROW[family])
+            return
+        shortest, longest = capabilities.prefixes[family]
+        narrow = nth(family, 5, longest)
+        wide = _supernet(nth(family, 0, longest), shortest)
+        if wide != nth(family, 0, longest):
+            assert networks(self.put([wide])) == [wide]
+        assert networks(self.put([narrow])) == [narrow]
+
+    @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
+    def test_a_wide_network_and_a_narrow_one_replace_each_other(self, family: Family) -> None:
+        capabilities = self.make().capabilities
+        if not (capabilities.holds(WIDE[family]) and capabilities.holds(NARROW[family])):
+            assert family not in capabilities.families or (
+                capabilities.prefixes[family][0] > WIDE[family].prefixlen
+            )
+            return
+        aside = nth(family, 9, capabilities.prefixes[family][1])
+        for wanted in (WIDE, NARROW, WIDE):
+            after = self.put([wanted[family], aside])
+            assert networks(after) == sorted([wanted[family], aside], key=by_network)
+            assert after.flaws == ()
+
+    def test_neighbours_stay_apart(self) -> None:
+        capabilities = self.make().capabilities
+        family = capabilities.families[0]
+        row = [nth(family, number, capabilities.prefixes[family][1]) for number in range(8)]
+        assert networks(self.put(row)) == row
+        assert networks(self.put(row[::2])) == row[::2]
+
+    def test_a_thousand_entries_are_held(self) -> None:
+        capabilities = self.make().capabilities
+        many = self.some(1000 // len(capabilities.families))
+        if capabilities.max_entries is not None:
+            many = many[: capabilities.max_entries]
+        assert networks(self.put(many)) == sorted(many, key=by_network)
+        assert networks(self.put(many[:3])) == sorted(many[:3], key=by_network)
+
+    def test_damage_is_noticed_and_repaired(self) -> None:
+        self.put(self.some())
+        if not self.damage():
+            assert self.make().read().flaws == ()
+            return
+        assert self.make().read().flaws
+        after = self.put(self.some())
+        assert (networks(after), after.flaws) == (self.some(), ())
+
+
+def _entries(several: Iterable[Network]) -> tuple[Entry, ...]:
+    return tuple(Entry(network) for network in sorted(several, key=by_network))
+
+
+def _supernet(network: Network, prefix: int) -> Network:
+    return network.supernet(new_prefix=prefix)

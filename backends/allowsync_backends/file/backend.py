@@ -1,0 +1,159 @@
+"""The backend of a file that another program reads."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
+from allowsync.model import Entry
+from allowsync.shell import installed
+from allowsync_backends.file.change import Change, Commands, names
+from allowsync_backends.file.folder import Contents, Folder, NotOurs
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+    from pathlib import Path
+
+    from allowsync.plan import Plan
+    from allowsync_backends.file.syntax import Held, Syntax
+
+
+@dataclass(frozen=True, slots=True)
+class FileBackend:
+    """Writes one file, and nothing into a file that somebody else wrote.
+
+    Attributes:
+        allowlist: Whose networks they are; it stands in the file.
+        path: The file.
+        syntax: How it is written.
+        mode: Its permission bits.
+        commands: What checks it and what makes its reader take notice.
+    """
+
+    allowlist: str
+    path: Path
+    syntax: Syntax
+    mode: int
+    commands: Commands
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Any network, all or nothing."""
+        return Capabilities(atomic=True)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the file can be written, is whole, and whether its commands are there."""
+        return (*self._state(), *self._missing_programs())
+
+    def _state(self) -> Iterator[Finding]:
+        try:
+            flaws = self.read().flaws
+        except BackendError as error:
+            yield Finding(Severity.ERROR, str(error))
+            return
+        for flaw in flaws:
+            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
+
+    def _missing_programs(self) -> Iterator[Finding]:
+        for argv in (self.commands.check, self.commands.reload):
+            if argv and not installed(argv[0]):
+                advice = "install it, or give its whole path"
+                yield Finding(Severity.ERROR, f"{argv[0]} is not installed", advice)
+
+    def read(self) -> Current:
+        """The networks in the file, and what is wrong with it.
+
+        Raises:
+            BackendError: It is somebody else's, or could not be read.
+        """
+        try:
+            with Folder(self.path.parent) as folder:
+                found = folder.read(self.path.name)
+                held = None if found is None else self._ours(found)
+                flaws = (*self._flaws(found, held), *self._traces(folder))
+        except OSError as error:
+            raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
+        networks = frozenset() if held is None else held.networks
+        return Current(frozenset(map(Entry, networks)), flaws=flaws)
+
+    def _ours(self, found: Contents) -> Held:
+        """What a file of ours holds.
+
+        Raises:
+            NotOurs: It is somebody else's.
+        """
+        held = self._held(found)
+        if held is None:
+            raise NotOurs(
+                f"{self.path} was not written by allowsync and is left alone; "
+                "move it away, or choose another path"
+            )
+        if held.allowlist != self.allowlist:
+            raise NotOurs(f"{self.path} belongs to allowlist {held.allowlist!r}")
+        return held
+
+    def _held(self, found: Contents) -> Held | None:
+        try:
+            return self.syntax.parse(found.data.decode())
+        except UnicodeDecodeError:
+            return None
+
+    def _flaws(self, found: Contents | None, held: Held | None) -> Iterator[str]:
+        if found is None or held is None:
+            yield f"{self.path} does not exist"
+            return
+        if found.data != self.syntax.render(self.allowlist, held.networks).encode():
+            yield f"{self.path} was edited"
+        if found.mode != self.mode:
+            yield f"{self.path} has mode {found.mode:04o} instead of {self.mode:04o}"
+
+    def _traces(self, folder: Folder) -> Iterator[str]:
+        """What an interrupted run left behind."""
+        new, undo = names(self.path.name)
+        if folder.has(undo):
+            yield f"a change of {self.path} was not confirmed: its reader may not know it yet"
+        if folder.has(new):
+            yield f"{self.path.parent / new} is left over from an interrupted run"
+
+    def apply(self, plan: Plan) -> None:
+        """Replace the file in one step, then let it be checked and taken notice of.
+
+        Raises:
+            BackendError: The old file is in place; the text says what else is known.
+            OutcomeUnknown: The new file is in place, but whether it is in force is not known.
+        """
+        if plan.idle:
+            return
+        text = self.syntax.render(self.allowlist, (entry.network for entry in plan.final))
+        with Folder(self.path.parent) as folder:
+            self._is_there(folder)
+            Change(folder, self.path, self.commands).replace(text.encode(), self.mode)
+
+    def _is_there(self, folder: Folder) -> bool:
+        """Whether there is a file, which is ours then.
+
+        Raises:
+            NotOurs: It is somebody else's.
+            BackendError: It could not be read.
+        """
+        try:
+            found = folder.read(self.path.name)
+        except OSError as error:
+            raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
+        return found is not None and bool(self._ours(found))
+
+    def clear(self) -> None:
+        """Remove the file, and let its reader take notice. A stranger's file stays.
+
+        Raises:
+            BackendError: It is still there, or its reader may still go by it.
+        """
+        if not self.path.parent.is_dir():
+            return
+        with Folder(self.path.parent) as folder:
+            try:
+                there = self._is_there(folder)
+            except NotOurs:
+                there = False
+            Change(folder, self.path, self.commands).remove(there=there)

@@ -1,0 +1,98 @@
+"""What a configuration says about a file target."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.kinds import AbsolutePath, Choice, Leaf, ListOf, Text, UnfitError
+from allowsync.config.schema import option
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.config.nodes import Scalar
+
+_MODE: Final = re.compile(r"0?[0-7]{3}")
+_WRITABLE_BY_ALL: Final = 0o002
+
+
+class Format(Enum):
+    """How a file is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+class ModeKind(Leaf[int]):
+    """Permissions as chmod(1) takes them in octal: `0644`, with or without quotes."""
+
+    @property
+    def expected(self) -> str:
+        """An example says it best."""
+        return "permissions such as 0644"
+
+    def read(self, scalar: Scalar) -> int:
+        """The permission bits. A file that everybody may change is no allowlist."""
+        if _MODE.fullmatch(scalar.text) is None:
+            raise UnfitError
+        mode = int(scalar.text, 8)
+        if mode & _WRITABLE_BY_ALL:
+            raise UnfitError(f"{scalar.text} would let everybody change the file")
+        return mode
+
+    def schema(self) -> dict[str, Any]:
+        """Octal digits, quoted or not."""
+        return {"type": ["string", "integer"], "pattern": f"^(?:{_MODE.pattern})$"}
+
+    def show(self, value: int) -> str:
+        """Four octal digits."""
+        return f"{value:04o}"
+
+
+def command() -> ListOf[str]:
+    """The kind of a program with its arguments."""
+    return ListOf(Text("a program or one of its arguments"))
+
+
+def refuse_relative(**commands: tuple[str, ...]) -> None:
+    """Refuse programs given by a path that depends on where one stands.
+
+    Raises:
+        ValueError: One is neither an absolute path nor a bare name.
+    """
+    for key, argv in commands.items():
+        if argv and "/" in argv[0] and not argv[0].startswith("/"):
+            raise ValueError(f"{key} must start with an absolute path or a name, got {argv[0]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class FileOptions:
+    """A file with one network a line, or as JSON."""
+
+    path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")
+    format: Format = option(
+        Choice(Format),
+        help="`text`: comment lines, then one network in CIDR form a line. `json`: an object whose "
+        "`networks` is a list of them.",
+        default=Format.TEXT,
+    )
+    mode: int = option(ModeKind(), help="The file's permissions.", default=0o644)
+    check: tuple[str, ...] = option(
+        command(),
+        help="A command that must succeed for a new file to stay. Where it has `{path}`, it is run "
+        "on the new file before that takes its place; else after, and the old file is put back "
+        "when it fails.",
+        default=(),
+    )
+    reload: tuple[str, ...] = option(
+        command(),
+        help="A command to run after each change. When it fails, the old file is put back and the "
+        "command is run once more.",
+        default=(),
+    )
+
+    def __post_init__(self) -> None:
+        refuse_relative(check=self.check, reload=self.reload)
