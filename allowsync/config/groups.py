@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from allowsync.config.kind import Kind
@@ -58,7 +57,7 @@ class ListOf(Kind[tuple[T, ...]]):
                 valid = False
                 continue
             if self.unique and len(nodes) > 1:
-                shown = json.dumps(self.kind.show(value), sort_keys=True)
+                shown = repr(self.kind.show(value))
                 if shown in written:
                     reading.problem(node, at, f"{_name(node, shown)} stands here twice")
                     valid = False

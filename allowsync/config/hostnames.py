@@ -17,7 +17,7 @@ LONGEST_WRITTEN: Final = 1024
 # Letters, digits and inner hyphens (RFC 1123, section 2.1); underscores because they are in use.
 _LABEL: Final = "[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?"
 _USUAL: Final = re.compile(rf"(?:{_LABEL}\.)+[a-z_](?:[a-z0-9_-]{{0,61}}[a-z0-9_])?")
-_ODD: Final = re.compile("[^a-z0-9_.-]")
+_ODD: Final = "[^a-z0-9_.-]"
 
 
 class Hostname(Leaf[str]):
@@ -67,7 +67,7 @@ def _fault(name: str, written: str) -> str:
         return f"{written} is an address, not a hostname: fixed addresses belong under `networks`"
     if "://" in name:
         return f"{written} is a URL, not a hostname"
-    if odd := _ODD.search(name):
+    if odd := re.search(_ODD, name):
         return f"{written} is not a hostname: {quote(odd[0])} cannot be in one"
     labels = name.split(".")
     if "" in labels:

@@ -60,14 +60,19 @@ class Pattern(Text):
 
     def __init__(self, regex: str, expected: str, *, longest: int = 4096) -> None:
         super().__init__(expected, longest=longest)
-        self.regex = re.compile(regex)
+        self._regex = regex
+
+    @property
+    def regex(self) -> re.Pattern[str]:
+        """The expression. Compiled when first used: most kinds never are in a run."""
+        return re.compile(self._regex)
 
     def _fits(self, text: str) -> bool:
         return self.regex.fullmatch(text) is not None
 
     def schema(self) -> dict[str, Any]:
         """The expression, anchored at both ends."""
-        return {"type": "string", "pattern": f"^(?:{self.regex.pattern})$"}
+        return {"type": "string", "pattern": f"^(?:{self._regex})$"}
 
 
 class Name(Pattern):

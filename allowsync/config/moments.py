@@ -25,9 +25,7 @@ DURATION: Final = re.compile(r"([0-9]{1,9})(ms|s|m|h|d|w)")
 LONGEST: Final = timedelta(days=36500)
 
 DATE: Final = r"([0-9]{4})-([0-9]{2})-([0-9]{2})"
-MOMENT: Final = re.compile(
-    DATE + r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?) ?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
-)
+MOMENT: Final = DATE + r"(?:[Tt ]([0-9]{2}:[0-9]{2}(?::[0-9]{2})?) ?([Zz]|[+-][0-9]{2}:[0-9]{2})?)?"
 
 
 def duration_text(value: timedelta) -> str:
@@ -91,7 +89,7 @@ class Moment(Leaf[datetime]):
 
     def read(self, scalar: Scalar) -> datetime:
         """The instant, aware and in UTC."""
-        match = MOMENT.fullmatch(scalar.text)
+        match = re.fullmatch(MOMENT, scalar.text)
         if match is None or scalar.type is not ScalarType.TEXT:
             raise UnfitError
         try:

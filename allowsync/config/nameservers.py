@@ -17,15 +17,13 @@ TLS_PORT: Final = 853
 HTTPS_PORT: Final = 443
 
 # An address with or without brackets and port. Without brackets, colons belong to the address.
-_BRACKETED: Final = re.compile(
-    r"\[([0-9A-Fa-f:.]+(?:%[\w.-]{1,15})?)\](?::([0-9]{1,5}))?", re.ASCII
-)
-_V4: Final = re.compile(r"([0-9.]+)(?::([0-9]{1,5}))?")
-_V6: Final = re.compile(r"([0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,15})?)()", re.ASCII)
-
-_HTTPS: Final = re.compile(
-    r"https://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(?::(?P<port>[0-9]{1,5}))?(?P<path>/[^\s#{}]*)",
-    re.ASCII,
+# Text, compiled when used: few configurations name a server.
+_BRACKETED: Final = r"\[([0-9A-Fa-f:.]+(?:%[\w.-]{1,15})?)\](?::([0-9]{1,5}))?"
+_V4: Final = r"([0-9.]+)(?::([0-9]{1,5}))?"
+_V6: Final = r"([0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,15})?)()"
+_HTTPS: Final = (
+    r"https://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
+    r"(?P<path>/[^\s#{}]*)"
 )
 
 
@@ -81,7 +79,7 @@ def _certificate_name(name: str, written: str) -> str:
 
 
 def _https(text: str) -> Nameserver:
-    match = _HTTPS.fullmatch(text)
+    match = re.fullmatch(_HTTPS, text, re.ASCII)
     if match is None:
         raise UnfitError(
             f"{quote(text)} is not the URL of a DoH server such as https://dns.example.net/dns-query"
@@ -89,7 +87,7 @@ def _https(text: str) -> Nameserver:
     host = match["host"]
     if host.startswith("["):
         _usable(host[1:-1], text)
-    elif _V4.fullmatch(host):
+    elif re.fullmatch(_V4, host):
         _usable(host, text)
     else:
         _certificate_name(host, text)
@@ -99,7 +97,7 @@ def _https(text: str) -> Nameserver:
 
 def _address(text: str, written: str, default_port: int) -> tuple[str, int]:
     for form in (_V4, _BRACKETED, _V6):
-        if match := form.fullmatch(text):
+        if match := re.fullmatch(form, text, re.ASCII):
             return _usable(match[1], written), _port(match[2], written, default_port)
     raise UnfitError(
         f"{quote(written)} is not the address of a nameserver: "
