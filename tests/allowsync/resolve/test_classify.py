@@ -33,7 +33,7 @@ def response(
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR,
     flags: int = 0,
 ) -> bytes:
-    query = dns.message.make_query(ALICE, TYPE[family], use_edns=False)
+    query = dns.message.make_query(ALICE, TYPE[family], use_edns=False, id=0x1234)
     message = dns.message.make_response(query, recursion_available=True)
     for section, lines in (
         (message.answer, answer), (message.authority, authority), (message.additional, additional)
@@ -227,22 +227,22 @@ def test_without_the_ad_bit_nothing_is_believed_where_dnssec_is_required() -> No
 GOOD = response(answer=(f"{ALICE}. 60 IN A {IPV4}",))
 
 
-@pytest.mark.parametrize(
-    "wire",
-    [
-        b"",
-        GOOD[:11],
-        GOOD[:-1],
-        GOOD + b"\0",
-        GOOD[:2] + bytes((GOOD[2] & 0x7F,)) + GOOD[3:],  # QR=0
-        GOOD[:2] + bytes((GOOD[2] | 0x10,)) + GOOD[3:],  # another opcode
-        GOOD[:4] + b"\0\0" + GOOD[6:],
-        GOOD[:4] + b"\0\2" + GOOD[6:],
-        GOOD.replace(b"\x05alice", b"\x05malic"),
-        GOOD.replace(b"\0\x04\xcb\0\x71\x07", b"\0\x05\xcb\0\x71\x07\0"),  # five octets of IPv4
-        GOOD.replace(b"\0\x04\xcb\0\x71\x07", b"\0\x03\xcb\0\x71"),
-    ],
-)
+GARBLED = {
+    "nothing": b"",
+    "half a header": GOOD[:11],
+    "cut short": GOOD[:-1],
+    "trailing byte": GOOD + b"\0",
+    "a query": GOOD[:2] + bytes((GOOD[2] & 0x7F,)) + GOOD[3:],
+    "another opcode": GOOD[:2] + bytes((GOOD[2] | 0x10,)) + GOOD[3:],
+    "no question": GOOD[:4] + b"\0\0" + GOOD[6:],
+    "two questions": GOOD[:4] + b"\0\2" + GOOD[6:],
+    "another name": GOOD.replace(b"\x05alice", b"\x05malic"),
+    "five octets of IPv4": GOOD.replace(b"\0\x04\xcb\0\x71\x07", b"\0\x05\xcb\0\x71\x07\0"),
+    "three octets of IPv4": GOOD.replace(b"\0\x04\xcb\0\x71\x07", b"\0\x03\xcb\0\x71"),
+}
+
+
+@pytest.mark.parametrize("wire", GARBLED.values(), ids=list(GARBLED))
 def test_what_cannot_be_read_or_answers_something_else_is_garbled(wire: bytes) -> None:
     outcome = reading(wire)
     assert isinstance(outcome, Failure)
