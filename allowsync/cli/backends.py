@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -11,6 +12,7 @@ from allowsync.cli.common import Invocation, common, echo_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.config.schema import Object
     from allowsync.report.text import Line
 
 
@@ -28,7 +30,7 @@ def backends(invocation: Invocation) -> int:
 
 
 def _found() -> Iterator[dict[str, Any]]:
-    from allowsync.config.schema import describe_options
+    from allowsync.config.schema import Object
     from allowsync.discovery import BrokenBackend, load_type, names
 
     for name in names():
@@ -44,7 +46,18 @@ def _found() -> Iterator[dict[str, Any]]:
             "summary": kind.summary,
             "usable": not why,
             "reason": why or None,
-            "options": describe_options(kind.options),
+            "options": list(_options(Object(kind.options))),
+        }
+
+
+def _options(schema: Object[Any]) -> Iterator[dict[str, Any]]:
+    for name, one in schema.options.items():
+        required = name in schema.required
+        yield {
+            "name": name,
+            "help": one.help,
+            "required": required,
+            "default": None if required else one.kind.show(one.default),
         }
 
 
@@ -56,5 +69,10 @@ def _lines(found: list[dict[str, Any]]) -> Iterator[Line]:
         yield Line(f"{one['name']}: {one['summary']}")
         yield Line(f"    {state}", "" if one["usable"] else "yellow")
         for option in one["options"]:
-            default = "required" if option["required"] else f"default {option['default']}"
-            yield Line(f"    {option['name']} ({default}): {option['help']}")
+            yield Line(f"    {option['name']} ({_default(option)}): {option['help']}")
+
+
+def _default(option: dict[str, Any]) -> str:
+    if option["required"]:
+        return "required"
+    return f"default {json.dumps(option['default'])}"

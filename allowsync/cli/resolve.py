@@ -45,14 +45,12 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
 
 
 def _code(found: list[Heard]) -> ExitCode:
-    from allowsync.answers import Unavailable
+    """Whether some host is nowhere found, and not because the DNS proved that it is nowhere."""
+    from allowsync.answers import Found, Unavailable
 
-    usable = {
-        one.host
-        for one in found
-        if any(not isinstance(judged.answer, Unavailable) for judged in one.answers.values())
-    }
-    silent = {one.host for one in found} - usable
+    said = [(one.host, judged.answer) for one in found for judged in one.answers.values()]
+    seen = {host for host, answer in said if isinstance(answer, Found)}
+    silent = {host for host, answer in said if isinstance(answer, Unavailable)} - seen
     return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
 
 

@@ -1,0 +1,102 @@
+"""The installed `allowsync`, run as people run it: a process, a file, a name server."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from allowsync.testing.nameserver import NameServer
+
+EXECUTABLE = Path(sys.executable).with_name("allowsync")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a process ended."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def document(self) -> dict[str, Any]:
+        document = json.loads(self.out)
+        assert isinstance(document, dict)
+        return document
+
+
+def allowsync(
+    *arguments: str | Path, prefix: Sequence[str] = (), environ: Mapping[str, str] | None = None
+) -> Ended:
+    """Run it with the fixed locale of cron and nothing else from our environment."""
+    done = subprocess.run(
+        [*prefix, str(EXECUTABLE), *map(str, arguments)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        stdin=subprocess.DEVNULL,
+        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environ or {})},
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
+@dataclass
+class Installation:
+    """A configuration in a folder of its own, a name server, and a `file` target."""
+
+    folder: Path
+    server: NameServer
+    hosts: dict[str, object] = field(default_factory=dict)
+    policy: dict[str, object] = field(default_factory=dict)
+    more: dict[str, object] = field(default_factory=dict)
+    resolver: dict[str, object] = field(default_factory=dict)
+    targets: list[object] = field(default_factory=list)
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def file(self) -> Path:
+        return self.folder / "allowed.txt"
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "state" / "state.db"
+
+    @property
+    def allowed(self) -> list[str]:
+        """The networks in the file."""
+        lines = self.file.read_text().splitlines()
+        return [line for line in lines if not line.startswith("#")]
+
+    def write(self) -> None:
+        targets = self.targets or [{"file": {"path": str(self.file)}}]
+        document = {
+            "hosts": self.hosts,
+            "allowlists": {
+                "web": {"targets": self.targets or [{"file": {"path": str(self.file)}}]}
+            },
+            "resolver": {"nameservers": [str(self.server)], "timeout": "1s", **self.resolver},
+            "policy": self.policy,
+            "state": str(self.state),
+            **self.more,
+        }
+        self.path.write_text(json.dumps(document, indent=1))  # JSON is YAML
+        self.path.chmod(0o600)
+
+    def __call__(
+        self, command: str, *arguments: str, environ: Mapping[str, str] | None = None
+    ) -> Ended:
+        self.write()
+        return allowsync(*command.split(), *arguments, "--config", self.path, environ=environ)

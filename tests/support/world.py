@@ -1,0 +1,106 @@
+"""A whole installation in memory but for its state file: hosts, a DNS, firewalls, and a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allowsync.answers import Absent, Answer
+from allowsync.config.settings import Allowlist, Config, Target
+from allowsync.model import Host, Limits, Query
+from allowsync.standing import Standing, look
+from allowsync.sync import Request, run
+from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
+from tests.support.values import FIVE_MINUTES, T0, found, host, net
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime, timedelta
+
+    from allowsync.backend import BackendType
+    from allowsync.outcome import RunReport, TargetReport
+
+FRIENDS = ("alice", "bob", "carol", "dave")
+
+
+@dataclass
+class World:
+    """Four friends, one allowlist `web` with one target `web/memory`, unless told otherwise.
+
+    `says` is what the DNS answers per hostname; every host's name is `<label>.example.org`.
+    """
+
+    folder: Path
+    hosts: dict[str, Host] = field(default_factory=lambda: {one: host(one) for one in FRIENDS})
+    store: MemoryStore = field(default_factory=MemoryStore)
+    limits: Limits = field(default_factory=Limits)
+    says: dict[str, Answer] = field(default_factory=dict)
+    members: tuple[str, ...] | None = None
+    extra: tuple[Allowlist, ...] = ()
+    configured: bool = True
+    instant: datetime = T0 - FIVE_MINUTES
+    asked: list[Query] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        for number, label in enumerate(FRIENDS, start=1):
+            self.says.setdefault(f"{label}.example.org", found(f"81.2.69.{number}"))
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "lib" / "state.db"
+
+    @property
+    def config(self) -> Config:
+        members = self.members if self.members is not None else tuple(self.hosts)
+        mine = (allowlist("web", members, memory_type(self.store)),) if self.configured else ()
+        lists = {one.name: one for one in (*mine, *self.extra)}
+        return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits)
+
+    def resolve(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        asked = list(queries)
+        self.asked += asked
+        return {query: self.says.get(query.hostname, Absent("NXDOMAIN")) for query in asked}
+
+    def run(
+        self,
+        *only: str,
+        after: timedelta = FIVE_MINUTES,
+        dry_run: bool = False,
+        force: bool = False,
+        offline: bool = False,
+    ) -> RunReport:
+        self.instant += after
+        request = Request(only, force=force, offline=offline, dry_run=dry_run)
+        return run(self.config, request, self.resolve, self.instant)
+
+    def runs(self, count: int, **options: timedelta) -> RunReport:
+        reports = [self.run(**options) for _ in range(count)]  # type: ignore[arg-type]
+        return reports[-1]
+
+    def look(self) -> Standing:
+        return look(self.config, self.instant)
+
+    def everybody(self, answer: Answer) -> None:
+        self.says = dict.fromkeys(self.says, answer)
+
+    def change(self, label: str, **fields: object) -> None:
+        self.hosts[label] = replace(self.hosts[label], **fields)  # type: ignore[arg-type]
+
+    @property
+    def held(self) -> set[str]:
+        """What the firewall holds, single addresses without their width."""
+        return {str(one).removesuffix("/32") for one in self.store.networks}
+
+    def plant(self, *texts: str) -> None:
+        self.store.networks |= {net(text) for text in texts}
+
+
+def allowlist(name: str, members: Iterable[str], *kinds: BackendType[MemoryOptions]) -> Allowlist:
+    targets = tuple(Target(f"{name}/{kind.name}", name, kind, MemoryOptions()) for kind in kinds)
+    return Allowlist(name, tuple(members), targets)
+
+
+def only_target(report: RunReport) -> TargetReport:
+    (target,) = report.targets
+    return target
