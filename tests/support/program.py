@@ -84,9 +84,7 @@ class Installation:
         targets = self.targets or [{"file": {"path": str(self.file)}}]
         document = {
             "hosts": self.hosts,
-            "allowlists": {
-                "web": {"targets": self.targets or [{"file": {"path": str(self.file)}}]}
-            },
+            "allowlists": {"web": {"targets": targets}},
             "resolver": {"nameservers": [str(self.server)], "timeout": "1s", **self.resolver},
             "policy": self.policy,
             "state": str(self.state),
