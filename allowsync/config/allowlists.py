@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Name, Reading
-from allowsync.config.nodes import Node, Scalar, got
+from allowsync.config.nodes import Mapping, Node, Scalar, got
 from allowsync.config.problems import quote, suggestion
 from allowsync.config.reading import below
 from allowsync.config.schema import Object, Option
@@ -78,7 +78,7 @@ class Allowlists:
         entries = reading.entries(node, at, "a mapping from names to allowlists")
         if entries is INVALID:
             return {}
-        if not entries:
+        if isinstance(node, Mapping) and not node.entries:
             reading.problem(node, at, "expected at least one allowlist")
         found: dict[str, Allowlist] = {}
         for name, (key, child) in entries.items():

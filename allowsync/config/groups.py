@@ -33,7 +33,7 @@ class ListOf(Kind[tuple[T, ...]]):
     @property
     def expected(self) -> str:
         """What the items are."""
-        least = f" with at least {self.least}" if self.least else ""
+        least = f" of at least {self.least}" if self.least else ""
         return f"a list{least}, each {self.kind.expected}"
 
     def parse(self, node: Node, at: str, reading: Reading) -> tuple[T, ...] | Invalid:

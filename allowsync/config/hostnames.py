@@ -89,6 +89,8 @@ def _fault(name: str, written: str) -> str:
 
 
 def _is_address(name: str) -> bool:
+    if re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", name):  # also what `ipaddress` refuses: 010.0.0.1
+        return True
     try:
         ip_network(name.strip("[]").partition("%")[0], strict=False)
     except ValueError:

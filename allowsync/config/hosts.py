@@ -3,29 +3,25 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from allowsync.config.hostnames import Hostname
 from allowsync.config.kinds import (
     INVALID,
     Choice,
-    Integer,
     ListOf,
     Moment,
     Name,
     OneOrMany,
     Optional,
 )
-from allowsync.config.networks import FixedNetwork, too_wide
+from allowsync.config.networks import FixedNetwork, Width
 from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
 from allowsync.config.problems import quote
 from allowsync.config.reading import Invalid, Reading, below
 from allowsync.config.schema import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
 from allowsync.model import BOTH_FAMILIES, Family, Host, Policy
-
-if TYPE_CHECKING:
-    import collections.abc
 
 LABEL: Final = Name(
     r"[a-z0-9][a-z0-9_.-]{0,39}",
@@ -51,10 +47,10 @@ HOST_OPTIONS: Final[Options] = {
         BOTH_FAMILIES,
     ),
     "ipv4_prefix": Option(
-        Integer(1, 32), "Width of the network granted for an IPv4 address, from 16 to 32.", 32
+        Width(Family.IPV4), "Width of the network granted for an IPv4 address, from 16 to 32.", 32
     ),
     "ipv6_prefix": Option(
-        Integer(1, 128),
+        Width(Family.IPV6),
         "Width of the network granted for an IPv6 address, from 48 to 128. Devices at home share "
         "the prefix, not the address.",
         64,
@@ -86,7 +82,7 @@ class Hosts:
         entries = reading.entries(node, at, "a mapping from names to hosts")
         if entries is INVALID:
             return [], {}
-        if not entries:
+        if isinstance(node, Mapping) and not node.entries:
             reading.problem(node, at, "expected at least one host")
         hosts: dict[str, Host] = {}
         for name, (key, child) in entries.items():
@@ -108,15 +104,12 @@ class Hosts:
 
     def _long_form(self, name: str, node: Mapping, at: str, reading: Reading) -> Host | Invalid:
         written = LONG_FORM.written(node, at, reading)
-        values = {} if written is INVALID else written
-        fits = _widths_fit(values, node, at, reading) and written is not INVALID
-        if written is not INVALID and not (values.get("hostname") or values.get("networks")):
-            reading.problem(node, at, "needs a hostname or networks")
-            fits = False
-        if not fits:
+        if written is INVALID:
             return INVALID
-        fields = {_FIELDS.get(key, key): one for key, one in values.items() if key in HOST_OPTIONS}
-        overrides = {key: one for key, one in values.items() if key in POLICY_OPTIONS}
+        if not (written.get("hostname") or written.get("networks")):
+            return reading.problem(node, at, "needs a hostname or networks")
+        fields = {_FIELDS.get(key, key): one for key, one in written.items() if key in HOST_OPTIONS}
+        overrides = {key: one for key, one in written.items() if key in POLICY_OPTIONS}
         return Host(name, policy=self._policy(overrides), **fields)
 
     def _policy(self, overrides: dict[str, Any]) -> Policy:
@@ -139,21 +132,3 @@ def hosts_schema() -> dict[str, Any]:
         "propertyNames": {"pattern": LABEL.schema()["pattern"]},
         "additionalProperties": {"anyOf": [_HOSTNAME.schema(), long_form]},
     }
-
-
-def _widths_fit(
-    values: collections.abc.Mapping[str, Any], node: Mapping, at: str, reading: Reading
-) -> bool:
-    """Whether the widths let in no strangers; a problem for each that does."""
-    fits = True
-    for family, key in ((Family.IPV4, "ipv4_prefix"), (Family.IPV6, "ipv6_prefix")):
-        reason = too_wide(family, values[key]) if key in values else ""
-        if reason:
-            reading.problem(_line(node, key), below(at, key), reason)
-            fits = False
-    return fits
-
-
-def _line(node: Mapping, key: str) -> int:
-    lines = [one.line for one, _ in node.entries if isinstance(one, Scalar) and one.text == key]
-    return lines[0] if lines else node.line

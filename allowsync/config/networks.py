@@ -8,6 +8,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Any, Final
 
 from allowsync.config.kind import Leaf, UnfitError
+from allowsync.config.leaves import Integer
 from allowsync.config.nodes import Scalar, ScalarType, got
 from allowsync.model import Family, Network
 from allowsync.special import NEVER_ACCEPTABLE
@@ -34,6 +35,25 @@ def too_wide(family: Family, prefix: int) -> str:
     customers = 2 ** max((32 if family is Family.IPV4 else 56) - prefix, 0)
     reason = TOO_WIDE[family].format(prefix, f"{customers:,}")
     return f"/{WIDEST[family]} is the widest that may be granted: {reason}"
+
+
+class Width(Integer):
+    """The width, in bits, of the networks granted to a host in one family."""
+
+    def __init__(self, family: Family) -> None:
+        super().__init__(1, family.bits)
+        self.family = family
+
+    def read(self, scalar: Scalar) -> int:
+        """A prefix length that lets in nobody else."""
+        prefix = super().read(scalar)
+        if reason := too_wide(self.family, prefix):
+            raise UnfitError(f"got {prefix}: {reason}")
+        return prefix
+
+    def schema(self) -> dict[str, Any]:
+        """The widths that may be granted."""
+        return {**super().schema(), "minimum": WIDEST[self.family]}
 
 
 class _Cidr(Leaf[Network]):

@@ -7,7 +7,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-from allowsync.config.nodes import Mapping, Node, Scalar, got, is_null
+from allowsync.config.nodes import Mapping, Node, Scalar, got
 from allowsync.config.problems import ConfigError, Problem, abridge, printable, quote
 
 if TYPE_CHECKING:
@@ -78,7 +78,7 @@ class Reading:
             return self.problem(node, at, f"expected {expected}, got {got(node)}")
         found: Entries = {}
         for key, value in node.entries:
-            if not isinstance(key, Scalar) or (is_null(key) and not key.text):
+            if not isinstance(key, Scalar) or not key.text:
                 self.problem(key, at, f"expected a name as key, got {got(key)}")
             elif key.text in found:
                 first = found[key.text][0].line

@@ -37,14 +37,19 @@ POLICY_OPTIONS: Final[Options] = plain_options(
         ),
         "keep_absent": Option(
             Duration(longest=_TEN_YEARS),
-            "The DNS says there is no address: keep the last good ones this long, and",
+            "The DNS says there is no address: keep the last good ones at least this long.",
         ),
-        "absent_runs": Option(Integer(1, _MANY), "for at least this many runs in a row."),
+        "absent_runs": Option(
+            Integer(1, _MANY),
+            "The same, counted in runs in a row: both must be over before anything goes.",
+        ),
         "keep_replaced": Option(
             Duration(longest=_TEN_YEARS),
-            "An address that was replaced by another stays this long, and",
+            "An address that was replaced by another stays at least this long.",
         ),
-        "replaced_runs": Option(Integer(1, _MANY), "for at least this many runs."),
+        "replaced_runs": Option(
+            Integer(1, _MANY), "The same, counted in runs: both must be over before it goes."
+        ),
         "latch_absent": Option(
             Duration(longest=_TEN_YEARS),
             "Absent longer than this: `allowsync approve HOST` before the name is believed again.",
@@ -82,9 +87,12 @@ LIMITS: Final = Object(
         {
             "max_remove_hosts": Option(
                 Number(0, 1),
-                "A run may take access from at most this share of an allowlist's hosts,",
+                "A run may take access from at most this share of an allowlist's hosts.",
             ),
-            "always_allow_hosts": Option(Integer(0, _MANY), "but always from this many."),
+            "always_allow_hosts": Option(
+                Integer(0, _MANY),
+                "A run may always take access from this many hosts, whatever their share.",
+            ),
             "allow_empty": Option(Boolean(), "Whether a run may empty an allowlist."),
         },
     ),

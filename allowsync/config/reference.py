@@ -1,0 +1,116 @@
+"""The configuration reference as Markdown, made from the schema that reads configurations.
+
+`python -m allowsync.config.reference` prints it.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.allowlists import Allowlists
+from allowsync.config.hosts import HOST_OPTIONS
+from allowsync.config.schema import REQUIRED, Object, Option, Options
+from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
+from allowsync.config.targets import loadable, options_kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.backend import AnyBackendType
+
+_INTRODUCTION: Final = """\
+# Configuration reference
+
+This page is made from the program's own schema. The [JSON Schema](#json-schema) says the same to
+editors. Durations are written `500ms`, `90s`, `15m`, `6h`, `3d`, `2w`; a relative path starts at
+the configuration's folder.
+"""
+
+_HOSTS: Final = """\
+A mapping from names (1 to 40 of `a-z`, `0-9`, `_`, `.` and `-`) to a hostname, or to a mapping with
+these keys. A host needs `hostname` or `networks`. Every key of [`policy`](#policy) may stand here
+too and then holds for this host instead.
+"""
+
+_ALLOWLISTS: Final = """\
+A mapping from names (1 to 18 of `a-z`, `0-9` and `_`) to mappings with these keys.
+"""
+
+_TARGETS: Final = """\
+Each item of `targets` is a backend with its options: `- nftables: {ports: [443/tcp]}`. A target is
+called `<allowlist>/<backend>`; with the option `name`, which every backend has, it is called
+`<allowlist>/<name>`.
+"""
+
+_JSON_SCHEMA: Final = """\
+`allowsync config schema` prints a JSON Schema (draft 2020-12). Editors with a YAML language server
+complete and check with it when the first line of the configuration is
+`# yaml-language-server: $schema=PATH`.
+"""
+
+
+def markdown() -> str:
+    """The whole reference, with every backend that can be loaded."""
+    return "\n".join(_parts())
+
+
+def _parts() -> Iterator[str]:
+    yield _INTRODUCTION
+    yield _section("hosts", _HOSTS, HOST_OPTIONS)
+    yield _section("allowlists", _ALLOWLISTS, Allowlists(()).form("").options)
+    yield "## Targets\n"
+    yield _TARGETS
+    for backend in loadable():
+        yield _backend(backend)
+    yield _section("resolver", "How the DNS is asked.\n", RESOLVER.options)
+    yield _section("policy", "When to believe the DNS.\n", POLICY.options)
+    yield _section("limits", "How much access one run may take away unasked.\n", LIMITS.options)
+    yield _section("state", "Single keys at the top.\n", SINGLE_OPTIONS, title="Other keys")
+    yield "## JSON Schema\n"
+    yield _JSON_SCHEMA
+
+
+def _section(name: str, introduction: str, options: Options, title: str = "") -> str:
+    return "\n".join([f"## {title or f'`{name}`'}\n", introduction, _table(options)])
+
+
+def _backend(backend: AnyBackendType) -> str:
+    lines = [f"### `{backend.name}`\n", f"{backend.summary.rstrip('.')}.\n"]
+    options = options_kind(backend).options
+    lines.append(_table(options))
+    for name, one in options.items():
+        if isinstance(nested := _nested(one), Object):
+            lines += [f"Keys of `{name}`:\n", _table(nested.options)]
+    return "\n".join(lines)
+
+
+def _nested(one: Option) -> Any:
+    """The kind of an option without the `Optional` around it."""
+    return getattr(one.kind, "kind", one.kind)
+
+
+def _table(options: Options) -> str:
+    rows = ["| Key | Expected | Default | Meaning |", "|---|---|---|---|"]
+    for name, one in options.items():
+        cells = (f"`{name}`", _cell(one.kind.expected), _default(one), _cell(one.help))
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def _default(one: Option) -> str:
+    if one.default is REQUIRED:
+        return "required"
+    if one.default is None or one.default == ():
+        return ""
+    shown = one.kind.show(one.default)
+    return f"`{shown if isinstance(shown, str) else json.dumps(shown)}`"
+
+
+def _cell(text: str) -> str:
+    return text.replace("|", "\\|").replace("\n", " ")
+
+
+if __name__ == "__main__":
+    sys.stdout.write(markdown())
