@@ -31,6 +31,8 @@ class Namespace:
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, "netns", initializer=_leave_for_a_new_one)
         self.thread_id: int = self.run(threading.get_native_id)
+        # Duplicate address detection would keep link-local addresses silent for a second or two.
+        self.sysctl("net/ipv6/conf/default/accept_dad", "0")
         self.batch("link set lo up")
 
     def __enter__(self) -> Namespace:

@@ -67,12 +67,13 @@ class Tally:
 def main() -> None:
     """Probe a server until standard input ends, then print the tally.
 
-    Arguments: `friend` or `stranger`, the server's address and port, one's own address.
+    Arguments: `friend` or `stranger`, the server's address and port, one's own address, and how
+    many datagrams are enough; that these were sent is said when it is so.
 
     A friend waits for each answer before asking again, so that no buffer ever overflows; a stranger
     has no answer to wait for, and looks for one after each datagram.
     """
-    role, address, port, source = sys.argv[1:]
+    role, address, port, source, goal = sys.argv[1:]
     tally = Tally()
     print("ready", flush=True)
     with socket.socket(family_of(address), socket.SOCK_DGRAM) as udp:
@@ -80,9 +81,12 @@ def main() -> None:
         udp.connect((address, int(port)))
         udp.setblocking(False)
         while not select.select([sys.stdin], [], [], 0)[0]:
+            before = tally.sent
             for _ in range(50):
-                _ask(udp, tally, PATIENCE if role == "friend" else 0.001)
+                _ask(udp, tally, PATIENCE if role == "friend" else 0.0005)
             _connect(address, int(port), source, tally, PATIENCE if role == "friend" else 0.02)
+            if before < int(goal) <= tally.sent:
+                print("enough", flush=True)
         # What is on its way may still arrive.
         tally.answered += _late(udp)
     print(json.dumps(asdict(tally)), flush=True)

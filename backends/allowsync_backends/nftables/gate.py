@@ -120,10 +120,12 @@ def _numbers(port: Port) -> Any:
 
 
 def rebuild_script(gate: Gate, networks: Iterable[Network]) -> str:
-    """The script that replaces the whole table, whether there is one or not."""
-    held: dict[Family, list[Network]] = {family: [] for family in BOTH_FAMILIES}
-    for network in networks:
-        held[Family.of(network)].append(network)
+    """The script that replaces the whole table, whether there is one or not.
+
+    Packets that are on their way through the old chain at that very moment are lost, even those of
+    friends: their rules are the old ones, but the old sets' elements are no longer valid.
+    """
+    held = by_family(networks)
     lines = [
         # A table that is not there cannot be deleted; added first, it always is.
         f"add table inet {gate.table}",
@@ -137,9 +139,37 @@ def rebuild_script(gate: Gate, networks: Iterable[Network]) -> str:
         lines.append("\t}")
     lines.append(f"\tchain {CHAIN} {{")
     lines.append(f"\t\ttype filter hook prerouting priority {PRIORITY}; policy accept;")
-    for rule, comment in zip(gate.rules, gate.comments, strict=True):
-        lines.append(f'\t\t{rule.text} comment "{comment}"')
+    lines += [f"\t\t{rule}" for rule in _commented(gate)]
     return "\n".join([*lines, "\t}", "}", ""])
+
+
+def mend_script(gate: Gate, networks: Iterable[Network]) -> str:
+    """The script that renews rules and elements inside a table whose chain and sets are sound.
+
+    No packet is lost: whether it meets old or new rules, they look into the same sets, and there a
+    friend is both before and after.
+    """
+    lines = [f"flush chain inet {gate.table} {CHAIN}"]
+    for family, members in by_family(networks).items():
+        lines.append(f"flush set inet {gate.table} {family.value}")
+        if members:
+            lines.append(f"add element inet {gate.table} {family.value} {{ {joined(members)} }}")
+    lines += [f"add rule inet {gate.table} {CHAIN} {rule}" for rule in _commented(gate)]
+    return "\n".join([*lines, ""])
+
+
+def _commented(gate: Gate) -> list[str]:
+    """The rules in order, each with its comment."""
+    pairs = zip(gate.rules, gate.comments, strict=True)
+    return [f'{rule.text} comment "{comment}"' for rule, comment in pairs]
+
+
+def by_family(networks: Iterable[Network]) -> dict[Family, list[Network]]:
+    """Networks apart by family, each in the order given."""
+    held: dict[Family, list[Network]] = {family: [] for family in BOTH_FAMILIES}
+    for network in networks:
+        held[Family.of(network)].append(network)
+    return held
 
 
 def joined(networks: Iterable[Network]) -> str:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend import BackendError, Capabilities, Current
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.changes import update_script
-from allowsync_backends.nftables.gate import Gate, rebuild_script
+from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
 from allowsync_backends.nftables.listing import ListingError
 
 if TYPE_CHECKING:
@@ -69,13 +69,19 @@ class GateBackend:
         """
         if plan.idle:
             return
-        if plan.repair:
-            script = rebuild_script(self.gate, (entry.network for entry in plan.final))
-        else:
-            script = update_script(self.gate.table, plan)
-        done = tool.load(script)
+        done = tool.load(
+            self._repair(plan) if plan.repair else update_script(self.gate.table, plan)
+        )
         if done.code != 0:
             raise self._refused(done, plan)
+
+    def _repair(self, plan: Plan) -> str:
+        """The gentlest script that puts everything right, whatever the table looks like by now."""
+        final = [entry.network for entry in plan.final]
+        listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
+        if listed.code == 0 and inspection.mendable(listed.stdout):
+            return mend_script(self.gate, final)
+        return rebuild_script(self.gate, final)
 
     def _refused(self, done: Completed, plan: Plan) -> BackendError:
         complaint = f"nft changed nothing: {tool.complaint(done)}"

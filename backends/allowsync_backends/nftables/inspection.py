@@ -7,7 +7,14 @@ from typing import TYPE_CHECKING, Any
 from allowsync.backend import Current
 from allowsync.model import BOTH_FAMILIES, Entry, Family
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, Gate
-from allowsync_backends.nftables.listing import Element, Json, elements, leaves, objects
+from allowsync_backends.nftables.listing import (
+    Element,
+    Json,
+    ListingError,
+    elements,
+    leaves,
+    objects,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -62,6 +69,22 @@ def current(gate: Gate, listing: str) -> Current:
     return Current(frozenset(map(Entry, _networks(held.values()))), flaws=tuple(flaws))
 
 
+def mendable(listing: str) -> bool:
+    """Whether a table's chain and sets are sound, and only rules and elements may be wrong."""
+    try:
+        listed = objects(listing)
+    except ListingError:
+        return False
+    sets = {one.get("name"): one for kind, one in listed if kind == "set"}
+    sound = {family for family in BOTH_FAMILIES if _is_sound(sets.get(family.value), family)}
+    return (
+        sound == set(BOTH_FAMILIES)
+        and not any(one.get("flags") for kind, one in listed if kind == "table")
+        and not any(_chain_flaws([one for kind, one in listed if kind == "chain"]))
+        and not any(_foreign(listed, sets))
+    )
+
+
 def _networks(held: Iterable[Sequence[Element]]) -> Iterator[Network]:
     return (network for found in held for element in found for network in element.networks)
 
@@ -71,13 +94,16 @@ def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -
         name = family.value
         if name not in sets:
             yield f"set {name} does not exist"
-        elif family not in held or not _is_ours(sets[name]):
+        elif not _is_sound(sets[name], family):
             yield f"set {name} is of another type, or has other flags"
         elif not all(element.plain for element in held[family]):
             yield f"set {name} holds ranges, or elements that go by themselves"
 
 
-def _is_ours(listed: Json) -> bool:
+def _is_sound(listed: Json | None, family: Family) -> bool:
+    """Whether a set is what we would create, its elements aside."""
+    if listed is None or listed.get("type") != SET_TYPES[family]:
+        return False
     foreign = any(listed.get(key) for key in ("timeout", "size", "auto-merge", "stmt", "map"))
     return listed.get("flags") in (["interval"], "interval") and not foreign
 

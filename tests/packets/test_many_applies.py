@@ -1,0 +1,139 @@
+"""Many changes of the gate while friends and strangers knock without a pause."""
+
+from __future__ import annotations
+
+import json
+import random
+import select
+import sys
+from contextlib import ExitStack
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.gates import GUARDED, allow, gate, planned
+from tests.support.internet import (
+    FRIEND,
+    FRIEND6,
+    SERVER,
+    SERVER6,
+    STRANGER,
+    STRANGER6,
+)
+from tests.support.probe import Tally
+from tests.support.scoreboard import record
+
+if TYPE_CHECKING:
+    import subprocess
+
+    from allowsync.backend import Backend
+    from allowsync.model import Network
+    from tests.support.internet import Internet
+    from tests.support.netns import Namespace
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+APPLIES = 500
+PROBES = 100_000
+
+# The friend is covered by each of these, so no step from one to another may be felt.
+COVERS = ("81.2.69.142/32", "81.2.69.0/24", "81.2.69.128/25", "81.0.0.0/8")
+COVERS6 = (f"{FRIEND6}/128", "2a02:8109:9a40:1778::/64", "2a02:8109:9a40::/48", "2a02:8000::/20")
+
+
+def wanted(dice: random.Random) -> list[Network]:
+    """An allowlist that covers the friend in some way, with a changing crowd beside."""
+    crowd = dice.sample(range(1000), dice.randrange(100))
+    texts = [
+        dice.choice(COVERS),
+        dice.choice(COVERS6),
+        *(f"90.{number // 250}.{number % 250}.0/24" for number in crowd),
+        *(f"2a01:{number:x}::/32" for number in crowd),
+    ]
+    return [ip_network(text) for text in texts]
+
+
+def apply_one(backend: Backend, networks: list[Network], *, rebuild: bool) -> None:
+    """One change, confirmed by reading it back."""
+    backend.apply(planned(backend.read(), networks, rebuild=rebuild))
+    current = backend.read()
+    assert {entry.network for entry in current.entries} == set(networks)
+    assert current.flaws == ()
+
+
+class Prober:
+    """A process that probes, and what it counted."""
+
+    def __init__(self, inside: Namespace, role: str, server: str, source: str, goal: int) -> None:
+        arguments = (role, server, str(GUARDED), source, str(goal))
+        self._process = inside.start(sys.executable, "-m", "tests.support.probe", *arguments)
+        assert line(self._process) == "ready"
+        self._enough = False
+
+    def __enter__(self) -> Prober:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._process.communicate()
+
+    def has_enough(self) -> bool:
+        """Whether it has sent as many datagrams as are wanted."""
+        out = self._process.stdout
+        assert out is not None
+        if not self._enough and select.select([out], [], [], 0)[0]:
+            assert line(self._process) == "enough"
+            self._enough = True
+        return self._enough
+
+    def finish(self) -> Tally:
+        """Stop it."""
+        out, _ = self._process.communicate()
+        return Tally(**json.loads(out.splitlines()[-1]))
+
+
+def line(process: subprocess.Popen[str]) -> str:
+    """The next line a process prints."""
+    assert process.stdout is not None
+    return process.stdout.readline().strip()
+
+
+def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(internet: Internet) -> None:
+    dice = random.Random(20261120)
+    backend = gate()
+    allow(internet.server, backend, *wanted(dice))
+    serving = internet.server.start(sys.executable, "-m", "tests.support.echo", str(GUARDED))
+    with serving, ExitStack() as stack:
+        assert line(serving) == "ready"
+        friends, strangers = (
+            [
+                stack.enter_context(Prober(inside, role, server, source, PROBES // 4))
+                for server, source in ends
+            ]
+            for inside, role, ends in (
+                (internet.friend, "friend", ((SERVER, FRIEND), (SERVER6, FRIEND6))),
+                (internet.stranger, "stranger", ((SERVER, STRANGER), (SERVER6, STRANGER6))),
+            )
+        )
+        applies = 0
+        while applies < APPLIES or not all(one.has_enough() for one in friends + strangers):
+            internet.server.run(apply_one, backend, wanted(dice), rebuild=applies % 10 == 9)
+            applies += 1
+        trusted, untrusted = ([one.finish() for one in some] for some in (friends, strangers))
+        seen = json.loads(serving.communicate()[0].splitlines()[-1])
+
+    record(
+        "packets during applies",
+        applies=applies,
+        friend_probes=sum(one.sent + one.connects for one in trusted),
+        friend_lost=sum(one.sent - one.answered + one.connects - one.connected for one in trusted),
+        stranger_probes=sum(one.sent + one.connects for one in untrusted),
+        stranger_in=sum(one.answered + one.connected for one in untrusted),
+    )
+    assert applies >= APPLIES
+    assert sum(one.sent for one in trusted + untrusted) >= PROBES
+    assert [one.answered for one in trusted] == [one.sent for one in trusted]
+    assert [one.connected for one in trusted] == [one.connects for one in trusted]
+    assert [(one.answered, one.connected) for one in untrusted] == [(0, 0), (0, 0)]
+    assert seen.keys() == {FRIEND, FRIEND6}
