@@ -139,8 +139,21 @@ def _of_type(value: object, rdtype: str) -> list[str]:
     return [str(one) for one in value if ip_address(str(one)).version == version]
 
 
+class Misbehaviour:
+    """The base of those below: one says what it sends by overriding `_replies`."""
+
+    __slots__ = ()
+
+    def __call__(self, request: Request) -> list[Reply]:
+        """What is sent in answer to a request."""
+        return self._replies(request)
+
+    def _replies(self, request: Request) -> list[Reply]:
+        raise NotImplementedError
+
+
 def edited(
-    request: Request, then: object, edit: Callable[[dns.message.Message], None]
+    request: Request, then: object, edit: Callable[[dns.message.Message], object]
 ) -> list[Reply]:
     """The answer of `then` with something changed in each message."""
     replies = []
