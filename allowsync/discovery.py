@@ -120,7 +120,7 @@ def parse(text: str, group: str) -> Iterator[tuple[str, str]]:
         if not line or line[0] in "#;":
             continue
         if line[0] == "[" and line[-1] == "]":
-            section = line[1:-1].strip()
+            section = line[1:-1]
         elif section == group and "=" in line:
             name, _, value = line.partition("=")
             yield name.strip(), value.strip()

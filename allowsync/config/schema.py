@@ -98,14 +98,14 @@ class Object(Kind[T]):
         return tuple(name for name, one in self.options.items() if one.default is REQUIRED)
 
     def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid:
-        """The instance. Nothing written at all means all defaults, where all keys have one."""
+        """The instance. Nothing written at all is a mapping without keys."""
         values = self.written(node, at, reading)
         return INVALID if values is INVALID else self.build(values, node, at, reading)
 
     def written(self, node: Node, at: str, reading: Reading) -> dict[str, Any] | Invalid:
         """The values of the keys that are written, without defaults."""
-        if is_null(node) and not self.required:
-            return {}
+        if is_null(node):
+            node = Mapping((), node.line)
         entries = reading.entries(node, at, self.expected)
         if entries is INVALID:
             return INVALID

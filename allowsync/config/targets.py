@@ -107,7 +107,7 @@ class Targets(Kind[tuple[Target, ...]]):
         if name in taken and parsed is not INVALID:
             other = f"another target of this allowlist (line {taken[name]})"
             what = f"needs a `name:` of its own: {quote(name)} is the name of {other}"
-            reading.problem(written or key, at, what)
+            reading.problem(written or key, below(at, NAME_KEY) if written else at, what)
         taken.setdefault(name, key.line)
         return name
 

@@ -116,8 +116,8 @@ def _events(text: str) -> Iterator[Any]:
         from allowsync.config.syntax import syntax_problem
 
         raise YamlError(*syntax_problem(error, text)) from None
-    except (yaml.YAMLError, ValueError) as error:
-        # ValueError: escapes such as "\U99999999" that no character has.
+    except (yaml.YAMLError, ValueError, ArithmeticError) as error:
+        # The last two: escapes such as "\U99999999" that no character has.
         raise YamlError(0, f"not valid YAML: {abridge(str(error), 120)}") from None
 
 
