@@ -52,7 +52,7 @@ def current(gate: Gate, listing: str) -> Current:
     listed = objects(listing)
     named = [one for kind, one in listed if kind == "table"]
     if not named:
-        return absent(gate)
+        raise ListingError("nft listed no table")
     sets = {one.get("name"): one for kind, one in listed if kind == "set"}
     held = {
         family: elements(sets[family.value], family)

@@ -64,7 +64,11 @@ def objects(text: str) -> tuple[tuple[str, Json], ...]:
         pairs = [next(iter(one.items())) for one in listed if len(one) == 1]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         raise ListingError("nft printed something that is not a listing") from error
-    if len(pairs) != len(listed) or not all(isinstance(one, Mapping) for _, one in pairs):
+    if (
+        not isinstance(listed, list)
+        or len(pairs) != len(listed)
+        or not all(isinstance(one, Mapping) for _, one in pairs)
+    ):
         raise ListingError("nft printed a listing with objects that cannot be understood")
     return tuple((kind, one) for kind, one in pairs if kind != "metainfo")
 

@@ -1,0 +1,117 @@
+"""What `check` finds around a gate, in real nftables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.nftables import TYPE
+from allowsync_backends.ports import Protocol
+
+from allowsync.backend import Severity
+from tests.support.gates import allow, gate, port
+
+if TYPE_CHECKING:
+    from tests.support.netns import Namespace
+
+pytestmark = pytest.mark.root
+
+WEB = (port(8443, Protocol.TCP),)
+
+
+def shut_out(inside: Namespace, *rules: str, policy: str = "drop") -> bool:
+    """Whether `check` says that the user's own input chain drops the guarded port."""
+    body = "\n".join(rules)
+    inside.nft(
+        "flush ruleset\ntable inet filter {\n"
+        "set services { type inet_service; elements = { 22 }; }\n"
+        "chain jumped { tcp dport 8443 accept\n}\n"
+        "chain input {\n"
+        f"type filter hook input priority 0; policy {policy};\n"
+        f"iif lo accept\nct state established,related accept\nmeta l4proto icmp accept\n{body}\n"
+        "}\n}\n"
+    )
+    allow(inside, gate(ports=WEB), "81.2.69.1")
+    findings = inside.run(gate(ports=WEB).check)
+    assert {finding.severity for finding in findings} <= {Severity.WARNING}
+    assert all("chain inet filter input drops 8443/tcp" in finding.what for finding in findings)
+    return bool(findings)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "tcp dport 8443 accept",
+        "tcp dport { 22, 8443 } accept",
+        "tcp dport 8000-9000 accept",
+        "th dport 8443 accept",
+        "tcp dport vmap { 8443 : accept }",
+        "tcp dport vmap { 8443 : jump jumped }",
+        "tcp dport @services accept",
+        "ip saddr 81.2.69.1 accept",
+        "ct state new tcp dport != 22 accept",
+        "meta l4proto { tcp, udp } accept",
+        "jump jumped",
+        "goto jumped",
+        "accept",
+    ],
+)
+def test_a_rule_that_may_let_friends_in_draws_no_warning(inside: Namespace, rule: str) -> None:
+    assert not shut_out(inside, rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "",
+        "tcp dport 443 accept",
+        "udp dport 8443 accept",
+        "tcp dport { 22, 80-90 } accept",
+        "tcp dport 8443 ct state established accept",
+        "meta l4proto udp accept",
+        "icmp type echo-request accept",
+        "tcp dport 8443 counter",
+        "tcp dport 22 jump jumped",
+    ],
+)
+def test_a_firewall_that_shuts_friends_out_draws_a_warning(inside: Namespace, rule: str) -> None:
+    assert shut_out(inside, rule)
+
+
+def test_a_policy_of_accept_draws_no_warning(inside: Namespace) -> None:
+    assert not shut_out(inside, policy="accept")
+
+
+def test_an_empty_gate_draws_a_warning(inside: Namespace) -> None:
+    allow(inside, gate())
+    (finding,) = inside.run(gate().check)
+    assert finding.severity is Severity.WARNING
+    assert "shut for everybody" in finding.what
+
+
+def test_a_missing_gate_draws_a_warning_with_advice(inside: Namespace) -> None:
+    (finding,) = inside.run(gate().check)
+    assert finding.what == "table inet allowsync_x does not exist"
+    assert "allowsync apply" in finding.advice
+
+
+def test_a_ruleset_that_cannot_be_read_is_said_to_be_so(inside: Namespace) -> None:
+    allow(inside, gate(), "81.2.69.1")
+    inside.nft("table inet other { flags dormant; }\n")
+    for finding in inside.run(gate().check):
+        assert finding.severity is Severity.INFO
+
+
+def test_root_can_use_nftables(as_root: None) -> None:
+    assert TYPE.usable() == ""
+
+
+def test_without_the_privilege_it_is_said_what_is_missing(as_root: None) -> None:
+    code = "from allowsync_backends.nftables import TYPE; print(TYPE.usable())"
+    deprived = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+    done = subprocess.run(
+        (*deprived, sys.executable, "-c", code), capture_output=True, text=True, check=True
+    )
+    assert "only root" in done.stdout
