@@ -1,0 +1,48 @@
+"""Every message that is explained is one that the program can print."""
+
+from __future__ import annotations
+
+import ast
+import re
+
+import pytest
+
+from tests.support.documents import ROOT
+
+PAGE = ROOT / "docs/troubleshooting.md"
+SOURCES = [*(ROOT / "allowsync").rglob("*.py"), *(ROOT / "backends").rglob("*.py")]
+
+
+def texts() -> list[str]:
+    """Every piece of constant text in the program, implicit concatenation done."""
+    nodes = (node for path in SOURCES for node in ast.walk(ast.parse(path.read_text())))
+    return [
+        node.value
+        for node in nodes
+        if isinstance(node, ast.Constant) and isinstance(node.value, str)
+    ]
+
+
+def messages() -> list[str]:
+    """What the first column of a table, or a paragraph that begins with one, quotes."""
+    quoted = []
+    for line in PAGE.read_text().splitlines():
+        if line.startswith("| `"):
+            quoted += re.findall(r"`([^`]+)`", line.split(" | ")[0])
+        elif line.startswith(("`refused", "`it would")):
+            quoted += re.findall(r"`([^`]+…[^`]*|it would[^`]+)`", line)
+    return quoted
+
+
+TEXTS = texts()
+
+
+@pytest.mark.parametrize("message", messages())
+def test_every_piece_of_an_explained_message_is_in_the_program(message: str) -> None:
+    pieces = [piece.strip(" :;,") for piece in message.split("…")]
+    for piece in filter(lambda piece: len(piece) > 3, pieces):
+        assert any(piece in text for text in TEXTS), piece
+
+
+def test_there_are_messages_to_look_for() -> None:
+    assert len(messages()) > 70
