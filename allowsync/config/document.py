@@ -9,7 +9,7 @@ from allowsync.config import places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.hosts import Hosts, hosts_schema
 from allowsync.config.problems import ConfigError
-from allowsync.config.reading import INVALID, Entries, Reading
+from allowsync.config.reading import INVALID, Entries, Reading, below
 from allowsync.config.schema import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.settings import Config, ResolverSettings
@@ -91,7 +91,7 @@ def document_schema() -> dict[str, Any]:
 def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
     for name, (key, _) in entries.items():
         if name not in KEYS:
-            reading.problem(key, name, unknown_key(name, KEYS))
+            reading.problem(key, below("", name), unknown_key(name, KEYS))
     for name in _REQUIRED:
         if name not in entries:
             reading.problem(root, "", f"{name!r} is missing")

@@ -51,10 +51,10 @@ class Reading:
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
         """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""
         line = place if isinstance(place, int) else place.line
-        where = printable(str(self.source)) + (f":{line}" if line else "")
+        where = f"{self.source}:{line}" if line else str(self.source)
         if at:
             where = f"{where}: {at}"
-        self._problems.append((line, Problem(where, abridge(what))))
+        self._problems.append((line, Problem(printable(where), abridge(what))))
         return INVALID
 
     @property
