@@ -103,7 +103,8 @@ def test_elements_we_never_put_there_are_read_and_called_a_flaw(element: Any) ->
 
 def test_a_network_with_a_comment_is_as_good_as_one_without() -> None:
     read = current(GATE, text(table(elem=[{"elem": {"val": "1.2.3.4", "comment": "hello"}}])))
-    assert (read.entries, read.flaws) == ({Entry(ip_network("1.2.3.4"))}, ())
+    assert read.entries == {Entry(ip_network("1.2.3.4"))}
+    assert read.flaws == ()
 
 
 def test_a_listing_without_a_table_is_no_answer_to_what_was_asked() -> None:

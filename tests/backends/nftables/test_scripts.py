@@ -151,26 +151,32 @@ def shared(
 def test_shared_elements_are_marked_as_ours() -> None:
     change = Change(nets("1.1.1.1"), nets("2.2.2.0/24", "3.3.3.3"), nets("2.2.2.0/24", "3.3.3.3"))
     assert scripts(shared(others=(HAND,)), change, MARK) == (
-        "add element inet filter trusted { 1.1.1.1 }\n"
-        "delete element inet filter trusted { 1.1.1.1 }\n"
-        'add element inet filter trusted { 2.2.2.0/24 comment "allowsync:web", '
-        '3.3.3.3 comment "allowsync:web" }\n',
+        (
+            "add element inet filter trusted { 1.1.1.1 }\n"
+            "delete element inet filter trusted { 1.1.1.1 }\n"
+            'add element inet filter trusted { 2.2.2.0/24 comment "allowsync:web", '
+            '3.3.3.3 comment "allowsync:web" }\n'
+        ),
     )
 
 
 def test_a_set_without_strangers_is_flushed_for_overlapping_networks() -> None:
     change = Change(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
     assert scripts(shared(), change, MARK) == (
-        "flush set inet filter trusted\n"
-        'add element inet filter trusted { 1.1.1.0/24 comment "allowsync:web" }\n',
+        (
+            "flush set inet filter trusted\n"
+            'add element inet filter trusted { 1.1.1.0/24 comment "allowsync:web" }\n'
+        ),
     )
 
 
 def test_a_set_with_strangers_is_never_flushed() -> None:
     change = Change(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
     assert scripts(shared(others=(HAND,)), change, MARK) == (
-        "add element inet filter trusted { 1.1.1.1 }\n"
-        "delete element inet filter trusted { 1.1.1.1 }\n",
+        (
+            "add element inet filter trusted { 1.1.1.1 }\n"
+            "delete element inet filter trusted { 1.1.1.1 }\n"
+        ),
         'add element inet filter trusted { 1.1.1.0/24 comment "allowsync:web" }\n',
     )
 
@@ -179,9 +185,11 @@ def test_our_elements_that_would_expire_are_made_anew() -> None:
     expiring = Element(nets("1.1.1.1"), "1.1.1.1", MARK, expires=True)
     change = Change((), (), nets("1.1.1.1"))
     assert scripts(shared(interval=False, ours=(expiring,)), change, MARK) == (
-        "add element inet filter trusted { 1.1.1.1 }\n"
-        "delete element inet filter trusted { 1.1.1.1 }\n"
-        'add element inet filter trusted { 1.1.1.1 comment "allowsync:web" }\n',
+        (
+            "add element inet filter trusted { 1.1.1.1 }\n"
+            "delete element inet filter trusted { 1.1.1.1 }\n"
+            'add element inet filter trusted { 1.1.1.1 comment "allowsync:web" }\n'
+        ),
     )
 
 

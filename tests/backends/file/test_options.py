@@ -1,0 +1,65 @@
+"""The options of a file target, read as they are written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+from allowsync_backends.file import FileOptions, Format
+
+from allowsync.config.nodes import from_plain
+from allowsync.config.reading import INVALID, Reading
+from allowsync.config.schema import Object
+
+KIND = Object(FileOptions)
+
+
+def read(**written: Any) -> tuple[FileOptions | None, list[str]]:
+    reading = Reading(Path("/etc/allowsync/config.yaml"), uid=0)
+    found = KIND.parse(from_plain(written), "file", reading)
+    return None if found is INVALID else found, [one.what for one in reading.problems]
+
+
+def test_a_path_is_enough() -> None:
+    assert read(path="/run/friends") == (FileOptions(Path("/run/friends")), [])
+
+
+def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
+    written = {
+        "path": "/run/friends",
+        "format": "json",
+        "mode": "0640",
+        "check": ["nginx", "-t"],
+        "reload": ["/usr/sbin/nginx", "-s", "reload"],
+    }
+    options, problems = read(**written)
+    assert problems == []
+    assert options == FileOptions(
+        Path("/run/friends"),
+        Format.JSON,
+        0o640,
+        ("nginx", "-t"),
+        ("/usr/sbin/nginx", "-s", "reload"),
+    )
+    assert {**KIND.show(options), "check": ["nginx", "-t"]} == {**written}
+
+
+@pytest.mark.parametrize(
+    ("written", "problem"),
+    [
+        ({"mode": "0888"}, "permissions such as 0644"),
+        ({"mode": "4755"}, "permissions such as 0644"),
+        ({"mode": "rw-r--r--"}, "permissions such as 0644"),
+        ({"mode": "0666"}, "let everybody change"),
+        ({"format": "xml"}, "text"),
+        ({"reload": "nginx -s reload"}, "a list"),
+        ({"reload": ["bin/reload"]}, "absolute path"),
+        ({"check": ["../check"]}, "absolute path"),
+    ],
+    ids=str,
+)
+def test_what_makes_no_sense_is_a_problem(written: dict[str, Any], problem: str) -> None:
+    options, (what,) = read(path="/run/friends", **written)
+    assert options is None
+    assert problem in what
