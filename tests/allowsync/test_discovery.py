@@ -86,6 +86,7 @@ def test_an_unknown_backend_names_the_known_ones() -> None:
         discovery.load_type("nftable")
     assert raised.value.name == "nftable"
     assert "nftables" in raised.value.known
+    assert str(raised.value) == "there is no backend 'nftable'"
 
 
 def test_two_distributions_with_one_name_are_both_named(

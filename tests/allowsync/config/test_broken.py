@@ -157,6 +157,7 @@ IN_AN_ALLOWLIST = {
     # Were this every host, commenting out the last name would let everybody in.
     "nothing for hosts": ("hosts:", "6: allowlists.web.hosts", "got nothing"),
     "a host twice": ("hosts: [carl, carl]", "6: allowlists.web.hosts", "'carl' stands here twice"),
+    "a list as host": ("hosts: [[carl]]", "6: allowlists.web.hosts", "got a list"),
     "hosts as text": ("hosts: carl", "6: allowlists.web.hosts", "expected a list"),
     "an unknown key": ("host: [carl]", "6: allowlists.web.host", "(did you mean 'hosts'?)"),
 }

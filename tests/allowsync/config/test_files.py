@@ -134,6 +134,11 @@ def test_a_device_is_no_file() -> None:
     assert "this is a device, not a file" in str(problem)
 
 
+def test_a_file_that_fails_while_it_is_read() -> None:
+    (problem,) = refusal(Path("/proc/self/mem"))
+    assert "cannot be read: " in str(problem)
+
+
 def test_a_socket_cannot_be_opened(tmp_path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(str(tmp_path / "s"))

@@ -8,7 +8,7 @@ import pytest
 
 from allowsync.config import locate, places
 from allowsync.config.places import SYSTEM_CONFIGURATION, SYSTEM_STATE
-from tests.support.configuring import SOMEBODY
+from tests.support.configuring import MINIMAL, SOMEBODY, problems
 
 OWN = {"HOME": "/home/bob"}
 
@@ -73,3 +73,12 @@ def test_somebody_without_a_home_has_no_place_of_their_own(
     monkeypatch.setattr(Path, "home", nowhere)
     assert places.state({}, SOMEBODY) is None
     assert locate(None, {}, SOMEBODY) == no_system_configuration
+
+
+def test_somebody_without_a_home_must_say_where_the_state_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(places, "state", lambda environ, uid: None)
+    (said,) = problems(tmp_path, MINIMAL)
+    assert said == "config.yaml: state: there is no home folder to keep it in: write a path"
+    assert problems(tmp_path, MINIMAL + "state: here.db\n") == []

@@ -8,6 +8,7 @@ import pytest
 
 from allowsync import discovery
 from allowsync.config import ConfigError, rebuild_options
+from allowsync.config.targets import loadable
 from allowsync.discovery import BACKENDS
 from tests.support.configuring import HOME, HOSTS, SOMEBODY, loaded, problems
 from tests.support.distributions import backend_module, install
@@ -30,6 +31,15 @@ def claims(self, allowlist):
 """
 
 
+ODD = """\
+class OddKind(Integer):
+    def read(self, scalar):
+        raise KeyError("a mistake of the backend's own")
+
+height: int = option(OddKind(1, 9), help="How odd.", default=2)
+"""
+
+
 @pytest.fixture(autouse=True)
 def walls(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> None:
     """A backend `wall` of another distribution, and two that cannot be used."""
@@ -41,6 +51,7 @@ def walls(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
         ),
         "targets_plain": backend_module("plain", "height: int = 3"),
         "targets_fails": "1 / 0",
+        "targets_odd": backend_module("odd", ODD),
     }
     lines = [f"{module.removeprefix('targets_')} = {module}:TYPE" for module in modules]
     install(folder, "walls", "\n".join([f"[{BACKENDS}]", *lines]), modules)
@@ -107,6 +118,11 @@ FAULTY = {
         "7: allowlists.web.targets.named",
         "an option cannot be called 'name'",
     ),
+    "an option whose own code fails": (
+        "odd: {height: 3}",
+        "7: allowlists.web.targets.odd",
+        "KeyError",
+    ),
     "claims that fail": ("wall: {gate: broken}", "7: allowlists.web.targets.wall", "KeyError"),
 }
 
@@ -116,6 +132,12 @@ def test_a_faulty_target(tmp_path: Path, target: str, where: str, what: str) -> 
     said = problems(tmp_path, web(target))
     assert [one.partition(f"config.yaml:{where}: ")[0] for one in said] == [""]
     assert what in said[0]
+
+
+def test_only_backends_that_can_be_used_are_offered_to_editors() -> None:
+    offered = {backend.name for backend in loadable()}
+    assert {"file", "nftables", "odd", "wall"} <= offered
+    assert not {"fails", "named", "plain"} & offered
 
 
 def test_no_target_at_all_is_an_error(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from enum import Enum
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,6 +15,7 @@ from allowsync.config.kinds import (
     INVALID,
     AbsolutePath,
     Boolean,
+    Choice,
     Duration,
     Integer,
     Kind,
@@ -329,6 +331,26 @@ def test_one_or_many() -> None:
         "a.example",
         ["a.example", "b.example"],
     )
+
+
+class Size(Enum):
+    SMALL = "small"
+    MIDDLE = "middle"
+    LARGE = "large"
+
+
+def test_a_choice_names_what_there_is() -> None:
+    assert parsed(Choice(Size), "large") is Size.LARGE
+    assert parsed(Choice(Size), "larger") == (
+        "expected one of small, middle, large, got 'larger' (did you mean 'large'?)"
+    )
+    assert parsed(Choice(Size), "s" * 100).endswith("..."), "no hint for a word of that length"
+    assert Choice(Size).show(Size.SMALL) == "small"
+
+
+def test_only_what_json_has_is_a_plain_value() -> None:
+    with pytest.raises(TypeError, match="not a plain value: set"):
+        from_plain({"a": [{1, 2}]})
 
 
 def test_a_mapping_with_names_of_ones_own() -> None:
