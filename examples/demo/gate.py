@@ -155,8 +155,8 @@ def _tool(namespace: Namespace, *argv: str, typed: str = "") -> None:
             subprocess.run(
                 argv, input=typed, env=environment, capture_output=True, text=True, check=True
             )
-    except FileNotFoundError as error:
-        raise NoGateHereError(f"{argv[0]} is not installed") from error
+    except OSError as error:
+        raise NoGateHereError(f"{argv[0]} is not installed or may not be run") from error
     except subprocess.CalledProcessError as error:
         said = str(error.stderr).strip().partition("\n")[0]
         raise NoGateHereError(f"{argv[0]} cannot be used here ({said})") from error
