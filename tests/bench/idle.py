@@ -1,0 +1,79 @@
+"""A run with nothing to do, which is what nearly every run is."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from tests.bench import plain_script
+from tests.bench.place import Place, names, place
+from tests.bench.scenario import OURS, Figure, Scenario, at_most, less
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.bench.scenario import Sides
+
+HOSTS = 3
+LATENCY = 0.02
+PLAIN = "plain script"
+BARE = "bare Python"
+
+THEIR_SET = "inet filter trusted"
+THEIR_RULES = (
+    "table inet filter {\n"
+    "  set trusted { type ipv4_addr; }\n"
+    "  chain input { type filter hook input priority filter;"
+    " tcp dport 8443 ip saddr != @trusted drop; }\n"
+    "}\n"
+)
+
+
+@contextmanager
+def three_hosts() -> Iterator[Sides]:
+    """The program, a plain script and an empty Python program, each with its own gate in step."""
+    with place(LATENCY) as here:
+        here.configure(HOSTS, {"nftables": {"ports": ["443/tcp"]}})
+        script = _plain(here)
+        yield {
+            OURS: lambda: here.allowsync("apply"),
+            PLAIN: lambda: here.cost(*script),
+            BARE: lambda: here.cost(here.python, "-c", "pass"),
+        }
+
+
+def _plain(here: Place) -> tuple[str, ...]:
+    """Put the plain script's set in place and its names into a file; its command line."""
+    here.namespace.nft(THEIR_RULES)
+    hosts = here.folder / "hosts.txt"
+    hosts.write_text("\n".join(names(HOSTS)) + "\n")
+    script = (
+        here.python,
+        plain_script.__file__,
+        str(hosts),
+        str(here.folder / "known.txt"),
+        THEIR_SET,
+    )
+    here.cost(*script)
+    return script
+
+
+SCENARIOS = (
+    Scenario(
+        "idle",
+        "nothing to do: 3 hosts, 20 ms to the resolver, nftables gate read back",
+        three_hosts,
+        (
+            at_most(Figure.WALL, 1.5, PLAIN),
+            less(Figure.WALL, 1, PLAIN, then=True),
+            # 1.4 times foomuuri, which took 126 ms where bare Python took 9 ms.
+            at_most(Figure.PROCESSOR, 14, BARE),
+            less(Figure.PROCESSOR, 10, BARE, then=True),
+            at_most(Figure.MEMORY, 36),
+            at_most(Figure.MEMORY, 28, then=True),
+        ),
+        runs=15,
+        root=True,
+        programs=("nft",),
+    ),
+)

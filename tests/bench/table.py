@@ -1,0 +1,12 @@
+"""Every scenario there is, in the order they are run."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from tests.bench import idle
+
+if TYPE_CHECKING:
+    from tests.bench.scenario import Scenario
+
+ALL: Final[tuple[Scenario, ...]] = (*idle.SCENARIOS,)
