@@ -7,7 +7,7 @@ drops, because an accept here could not overrule a drop elsewhere.
 
 from __future__ import annotations
 
-import hashlib
+import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -73,7 +73,7 @@ class Gate:
         """
         rules = self.rules
         intended = "\n".join((self.table, CHAIN, str(PRIORITY), *(rule.text for rule in rules)))
-        digest = hashlib.sha256(intended.encode()).hexdigest()[:16]
+        digest = f"{zlib.crc32(intended.encode()):08x}"
         return tuple(f"allowsync:{digest}:{n}.{len(rules)}" for n in range(1, len(rules) + 1))
 
 
