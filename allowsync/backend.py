@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from allowsync.plan import Plan
+    from allowsync.sight import Sight
 
 OptionsT = TypeVar("OptionsT")
 
@@ -61,11 +62,14 @@ class Current:
             is allowed already and cannot be added again where entries may not overlap.
         flaws: What is wrong with all that is ours around the entries (a missing table, a rule
             somebody deleted, a reload that is outstanding), in words. `apply` puts them right.
+        sights: All that this was read from. While a look at each gives the same again, reading
+            would give the same. Empty where a backend does not offer that.
     """
 
     entries: frozenset[Entry] = frozenset()
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
+    sights: tuple[Sight, ...] = ()
 
 
 class Severity(Enum):

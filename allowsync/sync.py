@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.glance.writing import Idle, Reply
     from allowsync.model import Host, Query
+    from allowsync.sight import Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +47,11 @@ class Request:
     offline: bool = False
     dry_run: bool = False
 
+    @property
+    def plain(self) -> bool:
+        """Whether it asks for nothing but a whole run."""
+        return not (self.only or self.force or self.offline or self.dry_run)
+
 
 class Resolve(Protocol):
     """Asks the DNS. Every query gets an answer, and nothing about the DNS is ever raised."""
@@ -53,14 +60,32 @@ class Resolve(Protocol):
         """Ask everything at once and wait for all of it, within a deadline of its own."""
         ...
 
+    def replies(self) -> Mapping[Query, Reply]:
+        """The answers as they came, where asking again can be compared with them."""
+        ...
 
-def run(config: Config, request: Request, resolve: Resolve, started: datetime) -> RunReport:
+
+def run(
+    config: Config,
+    request: Request,
+    resolve: Resolve,
+    started: datetime,
+    read_from: tuple[Sight, ...] = (),
+) -> RunReport:
     """Carry out one run.
+
+    Args:
+        config: The configuration.
+        request: What was asked for.
+        resolve: Asks the DNS.
+        started: The instant of the run.
+        read_from: The configuration's files as they were before they were read; with them, an idle
+            run is written down so that the next one can do with a glance.
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
     """
-    this = _Run(config, request, resolve, started)
+    this = _Run(config, request, resolve, started, read_from)
     with ExitStack() as stack:
         if not request.dry_run:
             try:
@@ -78,6 +103,7 @@ class _Run:
     request: Request
     resolve: Resolve
     started: datetime
+    read_from: tuple[Sight, ...]
 
     def without_state(self, error: StateError) -> RunReport:
         """Find out what there would be to do, and leave every target alone."""
@@ -220,13 +246,23 @@ class _Run:
             return
         problems = [f"{one.where}: {one.what}" for one in report.notices]
         try:
-            store.finish(report.seconds, report.exit_code, problems)
+            store.finish(report.seconds, report.exit_code, problems, self._idle(report))
         except StateError:
             return
 
+    def _idle(self, report: RunReport) -> Idle | None:
+        """What the next run may go by; None unless this one had nothing at all to do."""
+        if not self.request.plain or report.exit_code or report.has_changes or not self.read_from:
+            return None
+        from allowsync.glance.writing import idle
+
+        return idle(self.config, report, self.read_from, self.resolve.replies())
+
 
 def _record_of(target: Target) -> TargetRecord:
-    return TargetRecord(target.name, target.allowlist, target.backend.name, target.written)
+    return TargetRecord(
+        target.name, target.allowlist, target.backend.name, target.written, target.claims
+    )
 
 
 def _left_alone(report: TargetReport, error: StateError) -> TargetReport:

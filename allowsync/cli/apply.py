@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
+from allowsync.glance.writing import sights_of_configuration
 from allowsync.outcome import ExitCode, Notice, RunReport, worst
 from allowsync.state import Busy
 from allowsync.sync import Request, run
@@ -16,7 +17,9 @@ if TYPE_CHECKING:
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Config
+    from allowsync.glance.writing import Reply
     from allowsync.model import Query
+    from allowsync.resolve import Resolver
 
 SCHEMA = "allowsync.run/1"
 
@@ -47,12 +50,13 @@ def apply(
     """
     if detailed_exitcode and not dry_run:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    read_from = sights_of_configuration(invocation.place)
     config = invocation.load(SCHEMA)
     choose(invocation, SCHEMA, only, config.allowlists, "allowlist")
     request = Request(only, force=force, offline=offline, dry_run=dry_run)
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
     try:
-        report = run(config, request, _resolver(config, progress), instant())
+        report = run(config, request, _Dns(config, progress), instant(), read_from)
     except Busy as error:
         invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
     code = report.exit_code
@@ -62,20 +66,25 @@ def apply(
     return int(code)
 
 
-class _resolver:  # noqa: N801 - stands for a function
+class _Dns:
     """Asks the DNS; what that needs is imported only if there is something to ask."""
 
     def __init__(self, config: Config, progress: Progress) -> None:
         self._config = config
         self._progress = progress
+        self._resolver: Resolver | None = None
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
         from allowsync.resolve import Resolver
 
+        self._resolver = Resolver(self._config.resolver)
         try:
-            return Resolver(self._config.resolver).resolve(queries, self._progress)
+            return self._resolver.resolve(queries, self._progress)
         finally:
             self._progress.close()
+
+    def replies(self) -> Mapping[Query, Reply]:
+        return {} if self._resolver is None else self._resolver.replies()
 
 
 def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
@@ -84,10 +93,12 @@ def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
         echo_json(run_document(report, code))
         return
-    from allowsync.report.text import run_lines, warnings
+    from allowsync.report.text import notices, run_lines, warnings
 
     if not invocation.quiet:
         every = report.dry_run or invocation.verbosity > 0
         invocation.echo(run_lines(report, every_target=every))
     if not invocation.quiet or code in (ExitCode.FAILED, ExitCode.REFUSED):
         invocation.echo(warnings(report), err=True)
+    else:
+        invocation.echo(notices(report), err=True)

@@ -39,15 +39,19 @@ class Invocation:
         """Whether only what went wrong is said."""
         return self.verbosity < 0
 
+    @property
+    def place(self) -> Path:
+        """Where the configuration is."""
+        return locate(self.config, os.environ, os.geteuid())
+
     def load(self, schema: str) -> Config:
         """The configuration.
 
         Raises:
             Stop: It is not valid; every problem was said, exit code 2.
         """
-        path = locate(self.config, os.environ, os.geteuid())
         try:
-            return load(path, environ=os.environ, uid=os.geteuid(), state=self.state)
+            return load(self.place, environ=os.environ, uid=os.geteuid(), state=self.state)
         except ConfigError as error:
             notices = [Notice(one.where, one.what) for one in error.problems]
             self.stop(schema, ExitCode.USAGE, notices)

@@ -33,7 +33,7 @@ def _root(path: Path, reading: Reading) -> Node:
     try:
         root = read_yaml(read_checked(path, Demands(reading.uid, LARGEST_FILE)))
     except MissingError as missing:
-        reading.problem(0, "", f"{missing}; `allowsync init` writes one")
+        reading.problem(0, "", str(missing))
     except RefusedError as refused:
         reading.problem(0, "", str(refused))
     except YamlError as error:

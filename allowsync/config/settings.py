@@ -89,6 +89,16 @@ class Target:
     options: Any
     written: Mapping[str, Any] = field(default_factory=dict)
 
+    @property
+    def claims(self) -> tuple[str, ...]:
+        """What the target has for itself: a table, a file. Says a class of options with `claims`.
+
+        Raises:
+            Exception: Whatever a third party's code raises.
+        """
+        claims = getattr(self.options, "claims", None)
+        return () if claims is None else tuple(map(str, claims(self.allowlist)))
+
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:

@@ -225,11 +225,8 @@ def _built(
 
 def _claims(target: Target) -> tuple[str, ...]:
     """What a target claims. Raises BrokenBackend when its own code fails."""
-    claims = getattr(target.options, "claims", None)
-    if claims is None:
-        return ()
     try:
-        return tuple(map(str, claims(target.allowlist)))
+        return target.claims
     except Exception as error:
         raise BrokenBackend(target.backend.name, f"{type(error).__name__}: {error}") from error
 

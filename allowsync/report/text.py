@@ -52,14 +52,18 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 
 def warnings(report: RunReport) -> Iterator[Line]:
     """What is wrong beside the targets' entries, a line each, for standard error."""
-    for notice in report.notices:
-        yield Line(f"{notice.where}: {notice.what}", "yellow")
+    yield from notices(report)
     for decision in report.decisions.values():
         yield from (Line(text, "yellow") for text in _about_host(decision))
     for target in report.targets:
         if target.said:
             failed = target.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
             yield Line(f"{target.target}: {target.said}", "red" if failed else "yellow")
+
+
+def notices(report: RunReport) -> Iterator[Line]:
+    """What somebody should know about the installation itself."""
+    return (Line(f"{one.where}: {one.what}", "yellow") for one in report.notices)
 
 
 def _about_host(decision: Decision) -> Iterator[str]:
@@ -105,12 +109,12 @@ def _target_lines(
 
 
 def _changes(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
-    yield from (_Row("+", entry, reasons.added(entry)) for entry in plan.add)
+    yield from (_Row("+", one, reasons.added(one) or reasons.kept(one)) for one in plan.add)
     yield from (_Row("-", entry, reasons.removed(entry, plan)) for entry in plan.remove)
 
 
 def _kept(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
-    for entry in plan.keep + plan.add:
+    for entry in plan.keep:
         why = reasons.kept(entry)
         if why:
             yield _Row("!", entry, why)

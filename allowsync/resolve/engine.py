@@ -38,14 +38,14 @@ PROGRESS_EVERY: Final = 0.05  # seconds
 
 def ask_all(
     jobs: Sequence[Job], settings: ResolverSettings, progress: Progress | None = None
-) -> list[Answer]:
-    """Ask every job's query of its nameservers, all at once; one answer per job, in order.
+) -> list[Inquiry]:
+    """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
 
     Returns by `settings.deadline`, apart from the time it takes to read what has come by then.
     """
     run = _Run(jobs, settings, progress or (lambda _done, _total: None))
     try:
-        return run.answers()
+        return run.settled()
     finally:
         run.close()
 
@@ -68,7 +68,7 @@ class _Run:
         self._progress = progress
         self._told_at = 0.0
 
-    def answers(self) -> list[Answer]:
+    def settled(self) -> list[Inquiry]:
         """Settle everything."""
         pending = [one for one in self._inquiries if one.answer is None]
         self._open = len(pending)
@@ -78,7 +78,7 @@ class _Run:
             self._dispatch.fill()
             self._loop()
         self._progress(len(self._inquiries), len(self._inquiries))
-        return [inquiry.answer or Unavailable("not asked") for inquiry in self._inquiries]
+        return self._inquiries
 
     def close(self) -> None:
         """Close every socket."""
@@ -150,6 +150,7 @@ class _Run:
         inquiry.unread -= 1
         if inquiry.answer is not None:
             return
+        inquiry.reply = None if streamed else (ask, wire)
         match read(wire, inquiry.query, validated=self._validate):
             case Found() | Absent() as answer:
                 self._settle(inquiry, answer)

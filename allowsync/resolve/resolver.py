@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from allowsync.answers import Unavailable
 from allowsync.resolve.engine import ask_all
 from allowsync.resolve.inquiry import Job
 from allowsync.resolve.servers import system_nameservers
@@ -13,7 +14,11 @@ if TYPE_CHECKING:
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Nameserver, ResolverSettings
+    from allowsync.glance.writing import Reply
     from allowsync.model import Query
+    from allowsync.resolve.inquiry import Inquiry
+
+NOT_ASKED: Final = Unavailable("not asked")
 
 
 class Resolver:
@@ -28,6 +33,7 @@ class Resolver:
         chosen = tuple(servers) or settings.nameservers or system_nameservers()
         self.nameservers = tuple(dict.fromkeys(chosen))
         self._settings = settings
+        self._replies: list[Inquiry] = []
 
     def resolve(
         self,
@@ -44,8 +50,21 @@ class Resolver:
             progress: Called now and then, and at the end, with (settled, total).
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
-        answers = ask_all(jobs, self._settings, progress)
-        return {job.query: answer for job, answer in zip(jobs, answers, strict=True)}
+        inquiries = ask_all(jobs, self._settings, progress)
+        self._replies = [one for one in inquiries if one.reply is not None]
+        return {one.query: one.answer or NOT_ASKED for one in inquiries}
+
+    def replies(self) -> dict[Query, Reply]:
+        """The answers of the last `resolve` as they came, where asking again can be compared.
+
+        That is not so for what took TCP or another nameserver's word. Where there are several
+        nameservers, an answer that proves nothing does not count: another one may know better.
+        """
+        from allowsync.resolve.replies import comparable
+
+        alone = len(self.nameservers) == 1
+        return {one.query: reply for one in self._replies
+                if (reply := comparable(one, alone=alone)) is not None}  # fmt: skip
 
     def survey(self, queries: Iterable[Query]) -> dict[Query, dict[str, Answer]]:
         """What each nameserver answers, by the nameserver as it is written in a configuration.
@@ -58,6 +77,6 @@ class Resolver:
             for nameserver in self.nameservers
         ]
         said: dict[Query, dict[str, Answer]] = {}
-        for job, answer in zip(jobs, ask_all(jobs, self._settings), strict=True):
-            said.setdefault(job.query, {})[str(job.nameservers[0])] = answer
+        for job, one in zip(jobs, ask_all(jobs, self._settings), strict=True):
+            said.setdefault(job.query, {})[str(job.nameservers[0])] = one.answer or NOT_ASKED
         return said

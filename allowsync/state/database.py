@@ -24,7 +24,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """
     CREATE TABLE runs (
         id INTEGER PRIMARY KEY, started INTEGER NOT NULL, seconds REAL, exit_code INTEGER,
-        offline INTEGER NOT NULL, problems TEXT NOT NULL DEFAULT '[]');
+        offline INTEGER NOT NULL, glance INTEGER NOT NULL DEFAULT 0,
+        problems TEXT NOT NULL DEFAULT '[]');
     CREATE TABLE tracks (
         host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, last_found INTEGER,
         absent_since INTEGER, absent_runs INTEGER NOT NULL, unavailable_runs INTEGER NOT NULL,
@@ -40,7 +41,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (host, network)) WITHOUT ROWID;
     CREATE TABLE targets (
         name TEXT PRIMARY KEY, allowlist TEXT NOT NULL, backend TEXT NOT NULL,
-        written TEXT NOT NULL) WITHOUT ROWID;
+        written TEXT NOT NULL, claims TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE entries (
         target TEXT NOT NULL, network TEXT NOT NULL, hosts TEXT NOT NULL,
         PRIMARY KEY (target, network)) WITHOUT ROWID;
@@ -55,6 +56,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL,
         network TEXT NOT NULL, hosts TEXT NOT NULL, why TEXT NOT NULL, confirmed INTEGER NOT NULL);
     CREATE INDEX changes_by_time ON changes (at);
+    CREATE TABLE idle (
+        run INTEGER NOT NULL, program TEXT NOT NULL, config TEXT NOT NULL, until INTEGER);
+    CREATE TABLE sights (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);
+    CREATE TABLE replies (
+        address TEXT NOT NULL, port INTEGER NOT NULL, section BLOB NOT NULL,
+        mixes INTEGER NOT NULL, reply BLOB NOT NULL, offsets TEXT NOT NULL);
+    CREATE VIEW seen AS SELECT name FROM sights WHERE kind = 'host';
     """,
 )
 

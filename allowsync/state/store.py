@@ -6,6 +6,7 @@ firewall alone and a crash in between is remembered as what was meant; and after
 
 from __future__ import annotations
 
+import hashlib
 import json
 import sqlite3
 from dataclasses import dataclass, field
@@ -30,22 +31,31 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
 
+    from allowsync.glance.writing import Idle
+
     P = ParamSpec("P")
     R = TypeVar("R")
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
+_TARGET_TABLES = (("targets", "name"), ("entries", "target"), ("inherited", "target"))
 KEEP_HISTORY = timedelta(days=400)
 
 
 @dataclass(frozen=True, slots=True)
 class TargetRecord:
-    """A target something was put into: enough to clear it once it is configured no more."""
+    """A target something was put into: enough to clear it once it is configured no more.
+
+    `claims` are the places it has for itself. A target that claims others than it did is another
+    one under the same name; what is in the former places is then remembered under a name of its
+    own.
+    """
 
     name: str
     allowlist: str
     backend: str
     written: Mapping[str, Any] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,10 +196,12 @@ class Store:
     @_guarded
     def targets(self) -> dict[str, TargetRecord]:
         """Every target something was ever put into and that was not cleared since."""
-        rows = self._rows("SELECT name, allowlist, backend, written FROM targets ORDER BY name")
+        rows = self._rows("SELECT * FROM targets ORDER BY name")
         return {
-            name: TargetRecord(name, allowlist, backend, json.loads(written))
-            for name, allowlist, backend, written in rows
+            name: TargetRecord(
+                name, allowlist, backend, json.loads(written), tuple(json.loads(claims))
+            )
+            for name, allowlist, backend, written, claims in rows
         }
 
     @_guarded
@@ -255,14 +267,20 @@ class Store:
             )
 
     @_guarded
-    def finish(self, seconds: float, exit_code: int, problems: Iterable[str]) -> None:
-        """Close the record of the run. Losing it loses nothing, so no disk flush is waited for."""
+    def finish(
+        self, seconds: float, exit_code: int, problems: Iterable[str], idle: Idle | None
+    ) -> None:
+        """Close the record of the run, with what the next one may go by if it was an idle one."""
         connection = self._writable()
-        connection.execute("PRAGMA synchronous = OFF")
-        connection.execute(
-            "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
-            (seconds, exit_code, json.dumps(list(problems)), self._run),
-        )
+        with _transaction(connection):
+            connection.execute(
+                "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
+                (seconds, exit_code, json.dumps(list(problems)), self._run),
+            )
+            for table in ("idle", "sights", "replies"):
+                connection.execute(f"DELETE FROM {table}")  # noqa: S608
+            if idle is not None:
+                _write_idle(connection, idle, self._run)
 
     @_guarded
     def prune(self, now: datetime) -> None:
@@ -279,11 +297,7 @@ class Store:
         """Forget a target that was cleared."""
         connection = self._writable()
         with _transaction(connection):
-            for table, column in (
-                ("targets", "name"),
-                ("entries", "target"),
-                ("inherited", "target"),
-            ):
+            for table, column in _TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
@@ -395,19 +409,51 @@ def _write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]
     )
 
 
+def _write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
+    from allowsync.glance.writing import rows
+
+    until = _number_or_none(idle.until)
+    connection.execute(
+        "INSERT INTO idle VALUES (?, ?, ?, ?)", (run, idle.program, idle.config, until)
+    )
+    hosts = [("host", host, "") for host in idle.hosts]
+    connection.executemany("INSERT INTO sights VALUES (?, ?, ?)", [*rows(idle.sights), *hosts])
+    connection.executemany(
+        "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
+    )
+
+
 def _write_target(
     connection: sqlite3.Connection, target: TargetRecord, memory: TargetMemory
 ) -> None:
+    _move_former_places(connection, target)
     connection.execute(
-        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?)",
+        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
         (
             target.name,
             target.allowlist,
             target.backend,
             json.dumps(dict(target.written), sort_keys=True),
+            json.dumps(target.claims),
         ),
     )
     _write_entries(connection, target.name, memory)
+
+
+def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
+    """Keep what a target of this name put where it puts nothing any more under another name."""
+    row = connection.execute(
+        "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
+    ).fetchone()
+    if row is None or set(json.loads(row[0])) <= set(target.claims):
+        return
+    former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
+    for table, column in _TARGET_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
+        connection.execute(
+            f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
+            (former, target.name),
+        )
 
 
 def _write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:

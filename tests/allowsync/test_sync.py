@@ -457,6 +457,22 @@ class TestScope:
         assert world.held == ALL
         assert world.run("ssh").notices == ()
 
+    def test_what_a_target_of_the_same_name_left_elsewhere_is_reported(self, world: World) -> None:
+        world.places = ("the table a",)
+        world.run()
+        world.places = ("the table b",)
+        assert world.run().notices == (), "before it is remembered it cannot be told"
+        for _ in range(2):
+            (notice,) = world.run().notices
+            assert notice.where.startswith("web/memory@")
+        world.places = ("the table a", "the table b")
+        assert len(world.run().notices) == 1
+
+    def test_a_target_that_claims_more_than_before_is_the_same_one(self, world: World) -> None:
+        for places in (("a",), ("a", "b"), ("a", "b")):
+            world.places = places
+            assert world.run().notices == ()
+
     def test_another_run_at_work_is_left_alone(self, world: World) -> None:
         world.run()
         with Lock(world.state):

@@ -52,7 +52,10 @@ def allowsync(
 
 @dataclass
 class Installation:
-    """A configuration in a folder of its own, a name server, and a `file` target."""
+    """A configuration in a folder of its own, a name server, and a `file` target.
+
+    The configuration is written anew before each command unless it is frozen.
+    """
 
     folder: Path
     server: NameServer
@@ -61,6 +64,7 @@ class Installation:
     more: dict[str, object] = field(default_factory=dict)
     resolver: dict[str, object] = field(default_factory=dict)
     targets: list[object] = field(default_factory=list)
+    freeze: bool = False
 
     @property
     def path(self) -> Path:
@@ -96,5 +100,6 @@ class Installation:
     def __call__(
         self, command: str, *arguments: str, environ: Mapping[str, str] | None = None
     ) -> Ended:
-        self.write()
+        if not self.freeze:
+            self.write()
         return allowsync(*command.split(), *arguments, "--config", self.path, environ=environ)

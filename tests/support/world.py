@@ -6,20 +6,23 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.answers import Absent, Answer
+from allowsync.answers import Absent
 from allowsync.config.settings import Allowlist, Config, Target
 from allowsync.model import Host, Limits, Query
 from allowsync.standing import Standing, look
 from allowsync.sync import Request, run
-from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
+from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import FIVE_MINUTES, T0, found, host, net
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
+    from allowsync.answers import Answer
     from allowsync.backend import BackendType
+    from allowsync.glance.writing import Reply
     from allowsync.outcome import RunReport, TargetReport
+    from allowsync.testing.memory import MemoryOptions
 
 FRIENDS = ("alice", "bob", "carol", "dave")
 
@@ -39,6 +42,7 @@ class World:
     members: tuple[str, ...] | None = None
     extra: tuple[Allowlist, ...] = ()
     configured: bool = True
+    places: tuple[str, ...] = ()
     instant: datetime = T0 - FIVE_MINUTES
     asked: list[Query] = field(default_factory=list)
 
@@ -53,14 +57,13 @@ class World:
     @property
     def config(self) -> Config:
         members = self.members if self.members is not None else tuple(self.hosts)
-        mine = (allowlist("web", members, memory_type(self.store)),) if self.configured else ()
+        mine = (
+            (allowlist("web", members, memory_type(self.store), places=self.places),)
+            if self.configured
+            else ()
+        )
         lists = {one.name: one for one in (*mine, *self.extra)}
         return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits)
-
-    def resolve(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        asked = list(queries)
-        self.asked += asked
-        return {query: self.says.get(query.hostname, Absent("NXDOMAIN")) for query in asked}
 
     def run(
         self,
@@ -72,7 +75,7 @@ class World:
     ) -> RunReport:
         self.instant += after
         request = Request(only, force=force, offline=offline, dry_run=dry_run)
-        return run(self.config, request, self.resolve, self.instant)
+        return run(self.config, request, Dns(self), self.instant)
 
     def runs(self, count: int, **options: timedelta) -> RunReport:
         reports = [self.run(**options) for _ in range(count)]  # type: ignore[arg-type]
@@ -96,8 +99,41 @@ class World:
         self.store.networks |= {net(text) for text in texts}
 
 
-def allowlist(name: str, members: Iterable[str], *kinds: BackendType[MemoryOptions]) -> Allowlist:
-    targets = tuple(Target(f"{name}/{kind.name}", name, kind, MemoryOptions()) for kind in kinds)
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """What the world says, as a resolver."""
+
+    world: World
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        asked = list(queries)
+        self.world.asked += asked
+        return {query: self.world.says.get(query.hostname, Absent("NXDOMAIN")) for query in asked}
+
+    def replies(self) -> Mapping[Query, Reply]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Somewhere:
+    """Options that say what a target has for itself."""
+
+    places: tuple[str, ...]
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        return self.places
+
+
+def allowlist(
+    name: str,
+    members: Iterable[str],
+    *kinds: BackendType[MemoryOptions],
+    places: tuple[str, ...] = (),
+) -> Allowlist:
+    written = {"places": list(places)}
+    targets = tuple(
+        Target(f"{name}/{kind.name}", name, kind, Somewhere(places), written) for kind in kinds
+    )
     return Allowlist(name, tuple(members), targets)
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
 from allowsync.model import Entry
 from allowsync.shell import installed
+from allowsync.sight import of_file
 from allowsync_backends.file.change import Change, Commands, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
@@ -67,6 +68,8 @@ class FileBackend:
         Raises:
             BackendError: It is somebody else's, or could not be read.
         """
+        beside = (self.path.with_name(name) for name in (self.path.name, *names(self.path.name)))
+        sights = tuple(of_file(path) for path in (self.path.parent, *beside))
         try:
             with Folder(self.path.parent) as folder:
                 found = folder.read(self.path.name)
@@ -75,7 +78,7 @@ class FileBackend:
         except OSError as error:
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
         networks = frozenset() if held is None else held.networks
-        return Current(frozenset(map(Entry, networks)), flaws=flaws)
+        return Current(frozenset(map(Entry, networks)), flaws=flaws, sights=sights)
 
     def _ours(self, found: Contents) -> Held:
         """What a file of ours holds.

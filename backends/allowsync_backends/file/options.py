@@ -96,3 +96,7 @@ class FileOptions:
 
     def __post_init__(self) -> None:
         refuse_relative(check=self.check, reload=self.reload)
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
+        """What such a target has for itself."""
+        return (f"the file {self.path}",)

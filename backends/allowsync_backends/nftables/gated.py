@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Capabilities, Current
+from allowsync.sight import of_output
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.changes import update_script
 from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
@@ -42,11 +43,12 @@ class GateBackend:
         Raises:
             BackendError: It could not be listed, or not understood.
         """
-        listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
         if listed.code != 0:
             return self._without_listing(tool.complaint(listed))
         try:
-            return inspection.current(self.gate, listed.stdout)
+            current = inspection.current(self.gate, listed.stdout)
+            return replace(current, sights=(of_output(listed.command.argv, listed.stdout),))
         except ListingError as error:
             return self._without_listing(str(error))
 
@@ -78,7 +80,7 @@ class GateBackend:
     def _repair(self, plan: Plan) -> str:
         """The gentlest script that puts everything right, whatever the table looks like by now."""
         final = [entry.network for entry in plan.final]
-        listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
         if listed.code == 0 and inspection.mendable(listed.stdout):
             return mend_script(self.gate, final)
         return rebuild_script(self.gate, final)

@@ -72,3 +72,9 @@ class NftablesOptions:
             raise ValueError("needs ports (for a gate of its own) or set (to fill your own sets)")
         if self.set is not None and self.ports:
             raise ValueError("takes either ports or set, not both; use two targets")
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        """What such a target has for itself."""
+        if self.set is None:
+            return (f"the table inet allowsync_{allowlist}",)
+        return tuple(f"the set {self.set.table} {name}" for name in self.set.names.values())

@@ -119,7 +119,7 @@ def test_what_was_confirmed_replaces_what_was_meant(path: Path) -> None:
     with Store.writing(path) as store:
         store.intend(record())
         store.confirm([("web/memory", TargetMemory((entry("81.2.69.1", "alice"),)))], [change], T0)
-        store.finish(0.25, 3, ["clock: odd"])
+        store.finish(0.25, 3, ["clock: odd"], None)
     with Store.reading(path) as store:
         assert store.target("web/memory") == TargetMemory((entry("81.2.69.1", "alice"),))
     with closing(sqlite3.connect(path)) as raw:

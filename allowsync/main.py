@@ -1,0 +1,14 @@
+"""Where the program starts: a glance first, the command line if there is more to it."""
+
+import sys
+
+
+def main() -> None:
+    """Run the command that was typed, and end the process with its exit code."""
+    from allowsync.glance.looking import nothing_to_do
+
+    if nothing_to_do(sys.argv[1:]):
+        sys.exit(0)
+    from allowsync.cli import main as command_line
+
+    command_line()

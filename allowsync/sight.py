@@ -1,0 +1,69 @@
+"""What something was read from, and how to see cheaply whether it is still the same.
+
+A run that finds everything just as the run before found it has nothing to do, and needs to
+understand nothing to know that (see `allowsync.glance`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import stat
+import time
+from dataclasses import dataclass
+from typing import Final, TypeAlias
+
+# File times come from a clock that ticks every few milliseconds: two changes within one tick look
+# like one.
+TICK: Final = 100_000_000  # nanoseconds
+
+
+@dataclass(frozen=True, slots=True)
+class FileSight:
+    """A file or folder as it was: whatever changes it changes one of these numbers (inode(7)).
+
+    Attributes:
+        path: Its absolute path.
+        numbers: Device, inode, mode, owner, group; for anything but a folder also size, and the
+            times of the last change of its content and of itself in nanoseconds. Empty for a file
+            that does not exist.
+        settled: Whether it had been left alone for long enough that another change would show.
+    """
+
+    path: str
+    numbers: tuple[int, ...]
+    settled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class CommandSight:
+    """A command that changes nothing, and the SHA-256 of what it wrote to standard output."""
+
+    argv: tuple[str, ...]
+    digest: str
+
+
+Sight: TypeAlias = FileSight | CommandSight
+
+
+def of_file(path: str | os.PathLike[str]) -> FileSight:
+    """A file as it is now. Links are looked at, not followed."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return FileSight(os.fspath(path), ())
+    settled = time.time_ns() - found.st_ctime_ns > TICK or stat.S_ISDIR(found.st_mode)
+    return FileSight(os.fspath(path), numbers(found), settled)
+
+
+def of_output(argv: tuple[str, ...], stdout: str) -> CommandSight:
+    """What a command wrote."""
+    return CommandSight(argv, hashlib.sha256(stdout.encode()).hexdigest())
+
+
+def numbers(found: os.stat_result) -> tuple[int, ...]:
+    """What `FileSight.numbers` holds."""
+    lasting = (found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid)
+    if stat.S_ISDIR(found.st_mode):
+        return lasting
+    return (*lasting, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

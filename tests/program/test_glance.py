@@ -1,0 +1,208 @@
+"""A third run that sees what the second saw looks no further; whatever changes is noticed."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allowsync.state import Lock
+from allowsync.testing.behaviours import SERVFAIL, Delay, NoSOA, Ttl
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.program import Installation
+
+
+def rows(here: Installation, statement: str, *values: object) -> list[tuple[Any, ...]]:
+    with closing(sqlite3.connect(here.state)) as raw:
+        found = raw.execute(statement, values).fetchall()
+        raw.commit()
+    return found
+
+
+def glances(here: Installation) -> list[int]:
+    return [glance for (glance,) in rows(here, "SELECT glance FROM runs ORDER BY id")]
+
+
+def settle(here: Installation) -> None:
+    """Two whole runs, after which the next one can do with a glance."""
+    here.write()
+    here.freeze = True
+    here("apply")
+    time.sleep(0.15)  # until another change of a file would show in its times
+    done = here("apply")
+    assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.fixture
+def idle(here: Installation) -> Installation:
+    settle(here)
+    return here
+
+
+def test_an_idle_run_needs_only_a_glance_and_says_nothing(idle: Installation) -> None:
+    asked = len(idle.server.asked)
+    for _ in range(3):
+        done = idle("apply")
+        assert (done.code, done.out, done.err) == (0, "", "")
+    assert glances(idle) == [0, 0, 1, 1, 1]
+    assert len(idle.server.asked) - asked == 3 * 6, "every name is asked for every time"
+    assert len(rows(idle, "SELECT * FROM runs WHERE exit_code = 0")) == 5
+
+
+def test_a_glance_remembers_just_what_a_whole_run_would(idle: Installation) -> None:
+    """Everything but the instants is the same; those are the run's own."""
+    statement = (
+        "SELECT host, hostname, family, absent_runs, unavailable_runs, summary, reason, "
+        "last_found IS NULL, absent_since FROM tracks ORDER BY 1, 2, 3"
+    )
+    before = rows(idle, statement)
+    idle("apply")
+    glanced = rows(idle, statement)
+    assert glances(idle)[-1] == 1
+    idle("apply --offline")  # leaves tracks as they are, and ends the row of glances
+    idle("apply -v")
+    whole = rows(idle, statement)
+    absent = {row[:3] for row in before if row[6] == "NODATA"}
+    assert len(absent) == 2
+    for one, two, three in zip(before, glanced, whole, strict=True):
+        grown = int(one[:3] in absent)
+        assert two == (*one[:3], one[3] + grown, *one[4:])
+        assert three == (*two[:3], two[3] + grown, *two[4:])
+    latest = rows(idle, "SELECT max(started) FROM runs")[0][0]
+    assert {row for (row,) in rows(idle, "SELECT DISTINCT confirmed FROM held")} == {latest}
+
+
+def noticed(here: Installation, code: int = 0) -> str:
+    """The next run looks at everything; what it says."""
+    done = here("apply")
+    assert glances(here)[-1] == 0
+    assert done.code == code, done.out + done.err
+    return done.out + done.err
+
+
+def test_a_moved_friend_is_noticed(idle: Installation, zones: dict[str, object]) -> None:
+    zones["bob.example.org"] = ["81.2.69.99"]
+    assert "moved from 81.2.69.2" in noticed(idle)
+    assert "81.2.69.99/32" in idle.allowed
+
+
+def test_a_silent_dns_is_noticed(idle: Installation, zones: dict[str, object]) -> None:
+    zones["bob.example.org"] = SERVFAIL
+    assert "SERVFAIL" in noticed(idle, 3)
+
+
+def test_a_slow_dns_is_asked_again(idle: Installation, zones: dict[str, object]) -> None:
+    zones["bob.example.org"] = Delay(0.6, ["81.2.69.2"])
+    assert noticed(idle) == ""
+
+
+def test_another_ttl_is_no_difference(idle: Installation, zones: dict[str, object]) -> None:
+    zones["bob.example.org"] = Ttl(4321, ["81.2.69.2"])
+    idle("apply")
+    rows_of_bob = rows(idle, "SELECT summary FROM tracks WHERE host = 'bob' AND family = 'ipv4'")
+    assert rows_of_bob == [("found 81.2.69.2",)]
+
+
+def test_an_edited_target_is_noticed(idle: Installation) -> None:
+    idle.file.write_text(idle.file.read_text() + "6.6.6.6/32\n")
+    assert "6.6.6.6" in noticed(idle)
+    assert "6.6.6.6/32" not in idle.allowed
+
+
+def test_a_removed_target_is_noticed(idle: Installation) -> None:
+    idle.file.unlink()
+    assert "does not exist" in noticed(idle)
+
+
+def test_other_permissions_of_a_target_are_noticed(idle: Installation) -> None:
+    idle.file.chmod(0o666)
+    assert "mode" in noticed(idle)
+
+
+def test_an_edited_configuration_is_noticed(idle: Installation) -> None:
+    del idle.hosts["bob"]
+    idle.freeze = False
+    assert "81.2.69.2" in noticed(idle)
+
+
+def test_a_broken_configuration_is_noticed(idle: Installation) -> None:
+    idle.path.write_text("hosts: [")
+    assert idle("apply").code == 2
+
+
+def test_an_end_of_access_is_noticed(here: Installation) -> None:
+    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    here.hosts["bob"] = {"hostname": "bob.example.org", "until": soon.isoformat(timespec="seconds")}
+    settle(here)
+    here("apply")
+    assert glances(here)[-1] == 1
+    time.sleep(max(0.0, (soon - datetime.now(UTC)).total_seconds()))
+    assert "access ended" in noticed(here)
+
+
+@pytest.mark.parametrize("days", [-2, 2])
+def test_a_clock_that_jumped_is_noticed(idle: Installation, days: int) -> None:
+    rows(idle, "UPDATE runs SET started = started + ?", days * 86_400_000_000)
+    assert "clock" in noticed(idle)
+
+
+def test_a_lost_state_is_noticed(idle: Installation) -> None:
+    idle.state.unlink()
+    assert noticed(idle) == ""
+    assert len(idle.allowed) == 4
+
+
+def test_a_garbage_state_is_noticed(idle: Installation) -> None:
+    idle.state.write_bytes(b"garbage" * 9999)
+    assert "set aside" in noticed(idle)
+
+
+def test_a_state_others_may_write_is_not_gone_by(idle: Installation) -> None:
+    idle.state.chmod(0o666)
+    noticed(idle)
+
+
+def test_a_planted_command_is_not_run(idle: Installation, tmp_path: Path) -> None:
+    planted = tmp_path / "planted"
+    rows(idle, "INSERT INTO sights VALUES ('command', ?, 'x')", f"touch\0{planted}")
+    noticed(idle)
+    assert not planted.exists()
+
+
+def test_another_run_at_work_is_noticed(idle: Installation) -> None:
+    with Lock(idle.state):
+        assert idle("apply").code == 5
+    idle("apply")
+    assert glances(idle)[-1] == 1
+
+
+def test_a_run_with_anything_left_to_do_is_followed_by_a_whole_one(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    settle(here)
+    zones["bob.example.org"] = ["81.2.69.99"]
+    for _ in range(3):  # the address before is still on its way out
+        noticed(here)
+
+
+def test_answers_without_proof_are_gone_by_where_one_nameserver_is_asked(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    zones["bob.example.org"] = NoSOA(["81.2.69.2"])
+    settle(here)
+    here("apply")
+    assert glances(here) == [0, 0, 1]
+
+
+def test_a_proxied_name_warns_in_every_run(here: Installation, zones: dict[str, object]) -> None:
+    zones["bob.example.org"] = ["104.16.1.1"]
+    for _ in range(3):
+        assert "proxied" in here("apply").err
+    assert glances(here) == [0, 0, 0]
