@@ -57,7 +57,8 @@ class Result:
     def _reached(self, goal: Goal) -> float:
         ours = self.values(OURS, goal.figure)
         if not goal.against:
-            return statistics.median(ours) * goal.figure.scale
+            typical = max(ours) if goal.figure.counted else statistics.median(ours)
+            return typical * goal.figure.scale
         pairs = zip(ours, self.values(goal.against, goal.figure), strict=True)
         if goal.comparison is Comparison.AT_LEAST:
             return statistics.median(theirs / mine for mine, theirs in pairs)
@@ -65,7 +66,7 @@ class Result:
 
 
 def measure(scenario: Scenario, runs: int = 0) -> Result:
-    """Run every side once for nothing, then all of them in turn, as often as asked.
+    """Run the sides in turn, as often as asked, after a few rounds for nothing.
 
     Args:
         scenario: What to run.
@@ -74,8 +75,9 @@ def measure(scenario: Scenario, runs: int = 0) -> Result:
     if obstacle := scenario.obstacle():
         return Result(scenario, skipped=obstacle)
     with scenario.sides() as sides:
-        for side in sides.values():
-            side()
+        for _ in range(scenario.warmups):
+            for side in sides.values():
+                side()
         samples: dict[str, list[Sample]] = {name: [] for name in sides}
         for _ in range(runs or scenario.runs):
             for name, side in sides.items():

@@ -31,6 +31,11 @@ class Figure(Enum):
         self.unit = unit
         self.scale = scale
 
+    @property
+    def counted(self) -> bool:
+        """Whether it is a count, of which the worst run tells, and not a cost that varies."""
+        return not self.unit
+
 
 Sample: TypeAlias = "Mapping[Figure, float]"
 Side: TypeAlias = "Callable[[], Sample]"
@@ -58,9 +63,9 @@ class Goal:
     Attributes:
         figure: What is looked at.
         comparison: How it must stand to `limit`.
-        limit: Without `against` in the unit the figure is shown in, judged by the median. Else a
-            ratio, judged by the median over the pairs: how many times the other side ours takes,
-            or with `AT_LEAST` how many times faster ours is.
+        limit: Without `against` in the unit the figure is shown in, judged by the median, or by the
+            worst run for a count. Else a ratio, judged by the median over the pairs: how many times
+            what the other side takes ours takes, or with `AT_LEAST` how many times faster it is.
         against: The side to compare with; empty for an absolute goal.
         then: Whether it is the goal after the first one.
     """
@@ -88,7 +93,8 @@ class Scenario:
         title: One line for people.
         sides: Sets the stage, and gives the sides to run by their names, ours first.
         goals: What is hoped for.
-        runs: How often each side is run, after a run that is not counted.
+        runs: How often each side is run.
+        warmups: How often before that, for nothing.
         root: Whether it needs network namespaces of its own.
         programs: What must be installed.
         slow: Whether `--quick` leaves it out.
@@ -99,6 +105,7 @@ class Scenario:
     sides: Callable[[], AbstractContextManager[Sides]]
     goals: tuple[Goal, ...]
     runs: int = 5
+    warmups: int = 1
     root: bool = False
     programs: tuple[str, ...] = ()
     slow: bool = False

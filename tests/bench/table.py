@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import idle
+from tests.bench import idle, resolving
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
 
-ALL: Final[tuple[Scenario, ...]] = (*idle.SCENARIOS,)
+ALL: Final[tuple[Scenario, ...]] = (*idle.SCENARIOS, *resolving.SCENARIOS)
