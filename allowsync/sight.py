@@ -6,7 +6,6 @@ understand nothing to know that (see `allowsync.glance`).
 
 from __future__ import annotations
 
-import hashlib
 import os
 import stat
 import time
@@ -16,6 +15,8 @@ from typing import Final, TypeAlias
 # File times come from a clock that ticks every few milliseconds: two changes within one tick look
 # like one.
 TICK: Final = 100_000_000  # nanoseconds
+
+LARGEST: Final = 1 << 18  # characters
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +38,14 @@ class FileSight:
 
 @dataclass(frozen=True, slots=True)
 class CommandSight:
-    """A command that changes nothing, and the SHA-256 of what it wrote to standard output."""
+    """A command that changes nothing, and what it wrote to standard output.
+
+    `settled` is False for an output too large to be kept.
+    """
 
     argv: tuple[str, ...]
-    digest: str
+    output: str
+    settled: bool = True
 
 
 Sight: TypeAlias = FileSight | CommandSight
@@ -58,7 +63,9 @@ def of_file(path: str | os.PathLike[str]) -> FileSight:
 
 def of_output(argv: tuple[str, ...], stdout: str) -> CommandSight:
     """What a command wrote."""
-    return CommandSight(argv, hashlib.sha256(stdout.encode()).hexdigest())
+    if len(stdout) > LARGEST:
+        return CommandSight(argv, "", settled=False)
+    return CommandSight(argv, stdout)
 
 
 def numbers(found: os.stat_result) -> tuple[int, ...]:

@@ -11,6 +11,10 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
 
+# Its assertions are written for whoever makes a backend: let them tell what differs.
+pytest.register_assert_rewrite("allowsync.testing.contract")
+
+
 @pytest.fixture
 def as_root() -> None:
     """The test needs root: the real firewall, other people's files, network namespaces."""

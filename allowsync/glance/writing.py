@@ -111,7 +111,7 @@ def idle(
     if len(known) < len(heard) or len(known) > MOST_QUESTIONS:
         return None
     sights = (*before, *_programs(config), *_listings(report.targets))
-    if any(isinstance(one, FileSight) and not one.settled for one in sights):
+    if not all(one.settled for one in sights):
         return None
     until = min((one.host.until for one in decisions if one.host.until), default=None)
     return Idle(
@@ -159,6 +159,6 @@ def rows(sights: Iterable[Sight]) -> list[tuple[str, str, str]]:
         match sight:
             case FileSight(path, numbers):
                 kept.append(("file", path, " ".join(map(str, numbers))))
-            case CommandSight(argv, digest):
-                kept.append(("command", "\0".join(argv), digest))
+            case CommandSight(argv, output):
+                kept.append(("command", "\0".join(argv), output))
     return kept

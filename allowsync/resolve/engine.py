@@ -18,6 +18,7 @@ from allowsync.resolve.datagrams import DatagramChannel
 from allowsync.resolve.dispatch import Dispatch
 from allowsync.resolve.failures import NOT_ASKABLE, Failure, Kind, most_telling
 from allowsync.resolve.inquiry import Inquiry, Server
+from allowsync.resolve.plain import read_plain
 from allowsync.resolve.questions import Question, Unaskable, is_truncated, question
 from allowsync.resolve.streams import Stream
 from allowsync.resolve.unsupported import UnsupportedChannel
@@ -111,9 +112,6 @@ class _Run:
         self._dispatch.failed(ask, failure)
 
     def _loop(self) -> None:
-        # Imported with the questions on their way: it takes longer than most answers.
-        from allowsync.resolve.classify import read
-
         while self._open:
             now = time.monotonic()
             if now >= self._deadline:
@@ -124,11 +122,11 @@ class _Run:
                 key.data(mask)
             self._dispatch.fill()
             if self._unread and not events:
-                self._read_one(read)
+                self._read_one()
             self._dispatch.wake()
             self._dispatch.fill()
         while self._unread:
-            self._read_one(read)
+            self._read_one()
         self._end()
 
     def _idle_time(self, now: float) -> float:
@@ -143,7 +141,17 @@ class _Run:
             ask.inquiry.unread += 1
             self._unread.append((ask, wire, streamed))
 
-    def _read_one(self, read: Callable[..., Reading]) -> None:
+    def _read(self, inquiry: Inquiry, wire: bytes) -> Reading:
+        if not self._validate:
+            plain = read_plain(wire, inquiry.query, len(inquiry.question.section))
+            if plain is not None:
+                return plain
+        # dnspython takes longer to import than most answers take to come.
+        from allowsync.resolve.classify import read
+
+        return read(wire, inquiry.query, validated=self._validate)
+
+    def _read_one(self) -> None:
         """Read the message that came first, and settle its query if it is conclusive."""
         ask, wire, streamed = self._unread.popleft()
         inquiry = ask.inquiry
@@ -151,7 +159,7 @@ class _Run:
         if inquiry.answer is not None:
             return
         inquiry.reply = None if streamed else (ask, wire)
-        match read(wire, inquiry.query, validated=self._validate):
+        match self._read(inquiry, wire):
             case Found() | Absent() as answer:
                 self._settle(inquiry, answer)
             case Failure(kind=Kind.GARBLED) as failure if not streamed:
