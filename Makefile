@@ -39,7 +39,7 @@ bench: $(BIN)/.test system
 
 docs: $(BIN)/.docs
 	$(BIN)/python -m allowsync.config.reference > docs/reference.md
-	$(BIN)/mkdocs build --strict --quiet
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(BIN)/.lint
 	$(BIN)/ruff check --fix .
