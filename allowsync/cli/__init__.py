@@ -6,7 +6,7 @@ import os
 import sys
 from importlib import import_module
 from itertools import pairwise
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 
 import click
 
@@ -72,18 +72,14 @@ def cli() -> None:
     """
 
 
-def main() -> NoReturn:
-    """Run the command line and end the process with its exit code, never with a traceback."""
-    sys.exit(_guarded(sys.argv[1:]))
-
-
-def _guarded(arguments: list[str]) -> int:
+def run_command_line(arguments: list[str]) -> int:
+    """Run a command and tell its exit code. Whatever goes wrong is said in a line."""
     try:
         result: Any = cli.main(arguments, prog_name="allowsync", standalone_mode=False)
         sys.stdout.flush()
     except click.ClickException as error:
         return _usage(error, arguments)
-    except (click.Abort, KeyboardInterrupt):
+    except click.Abort:
         click.echo("allowsync: interrupted", err=True)
         return 130
     except BrokenPipeError:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pty
+import signal
 import stat
 import subprocess
 import time
@@ -16,7 +17,7 @@ import yaml
 from allowsync import __version__
 from allowsync.cli import COMMANDS
 from allowsync.state import Lock
-from allowsync.testing.behaviours import REFUSED, SERVFAIL
+from allowsync.testing.behaviours import REFUSED, SERVFAIL, Delay, Silent
 from tests.support.program import EXECUTABLE, Installation, allowsync
 
 if TYPE_CHECKING:
@@ -316,6 +317,48 @@ def on_a_terminal(here: Installation, *words: str, **environ: str) -> str:
             break
     os.close(master)
     return text.decode()
+
+
+def test_long_work_shows_progress_on_a_terminal_and_nowhere_else(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    zones["*"] = Delay(0.8, ["81.2.69.7"])
+    here.hosts = {f"h{n}": f"h{n}.example.org" for n in range(60)}
+    assert "resolving" in on_a_terminal(here, "apply", "--dry-run")
+    assert "resolving" not in on_a_terminal(here, "apply", "--dry-run", "-q")
+    assert "resolving" not in here("apply --dry-run").err
+
+
+def test_an_interrupt_ends_it_without_a_traceback(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    zones["*"] = Silent()
+    here.hosts = {"alice": "alice.example.net"}
+    here.resolver = {"timeout": "20s"}
+    here.write()
+    command = [str(EXECUTABLE), "apply", "--config", str(here.path)]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as running:
+        while not here.server.asked:
+            time.sleep(0.01)
+        running.send_signal(signal.SIGINT)
+        _, said = running.communicate(timeout=30)
+    assert (running.returncode, said.strip()) == (130, "allowsync: interrupted")
+    assert not here.file.exists()
+
+
+def test_the_shell_completes_commands_and_options() -> None:
+    def completed(*words: str) -> list[str]:
+        environ = {
+            "_ALLOWSYNC_COMPLETE": "bash_complete",
+            "COMP_WORDS": " ".join(("allowsync", *words)),
+            "COMP_CWORD": str(len(words)),
+        }
+        return allowsync(environ=environ).out.splitlines()
+
+    assert completed("ap") == ["plain,apply"]
+    assert "plain,--dry-run" in completed("apply", "--d")
+    for shell in ("bash", "zsh", "fish"):
+        assert "allowsync" in allowsync(environ={"_ALLOWSYNC_COMPLETE": f"{shell}_source"}).out
 
 
 def test_a_reader_that_leaves_early_is_no_traceback(here: Installation) -> None:
