@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -66,9 +67,13 @@ def arrives(internet: Internet, echo: Echo, source: str, packets: tuple[bytes, .
     inside = internet.stranger if source in (STRANGER, STRANGER6) else internet.friend
     server = SERVER6 if ":" in source else SERVER
     emit(inside, server, *packets)
-    # What is sent later arrives later: once this is answered, the other is there or never will be.
-    assert udp_answers(inside, server, FREE)
-    return echo.seen[source] > 1
+    # What is sent later mostly arrives later, but two processors may carry two packets.
+    for rounds in range(1, 8):
+        assert udp_answers(inside, server, FREE)
+        if echo.seen[source] > rounds:
+            return True
+        time.sleep(0.01)
+    return False
 
 
 @pytest.mark.parametrize("source", [FRIEND, FRIEND6])
