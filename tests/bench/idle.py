@@ -34,9 +34,10 @@ def three_hosts() -> Iterator[Sides]:
     """The program, a plain script and an empty Python program, each with its own gate in step."""
     with place(LATENCY) as here:
         here.configure(HOSTS, {"nftables": {"ports": ["443/tcp"]}})
+        here.settle()
         script = _plain(here)
         yield {
-            OURS: lambda: here.allowsync("apply"),
+            OURS: here.run,
             PLAIN: lambda: here.cost(*script),
             BARE: lambda: here.cost(here.python, "-c", "pass"),
         }

@@ -59,25 +59,35 @@ class Place:
             Figure.MEMORY: float(kib) * 1024,
         }
 
-    def allowsync(self, *arguments: str) -> Sample:
-        """Run the installed program on the place's configuration."""
-        return self.cost(EXECUTABLE, *arguments, "--config", str(self.config))
-
     @property
     def config(self) -> Path:
+        """Where the configuration is."""
         return self.folder / "config.yaml"
 
-    def configure(self, hosts: int, *targets: object) -> None:
-        """Write a configuration with that many hosts, and carry it out once."""
+    def command(self, *arguments: str) -> tuple[str, ...]:
+        """The command line of the installed program, on the place's configuration."""
+        return (EXECUTABLE, *arguments, "--config", str(self.config))
+
+    def configure(self, hosts: int, target: object, *, office: str = "") -> None:
+        """Write a configuration with that many hosts, and one with a fixed network if asked."""
+        people: dict[str, object] = {name.partition(".")[0]: name for name in names(hosts)}
+        if office:
+            people["office"] = {"networks": [office]}
         document = {
-            "hosts": {name.partition(".")[0]: name for name in names(hosts)},
-            "allowlists": {"web": {"targets": targets}},
+            "hosts": people,
+            "allowlists": {"web": {"targets": [target]}},
             "state": str(self.folder / "state.db"),
         }
         self.config.write_text(json.dumps(document, indent=1))  # JSON is YAML
         self.config.chmod(0o600)
-        # What it says of its changes is no failure here, and the next run must have none to tell.
-        self.cost(EXECUTABLE, "apply", "--quiet", "--config", str(self.config))
+
+    def settle(self) -> None:
+        """Carry the configuration out, so that the next run has nothing to do."""
+        self.cost(*self.command("apply", "--quiet"))
+
+    def run(self) -> Sample:
+        """A run that has nothing to do, and therefore says nothing."""
+        return self.cost(*self.command("apply"))
 
 
 def names(hosts: int) -> list[str]:

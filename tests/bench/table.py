@@ -4,9 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import idle, resolving
+from tests.bench import idle, packets, resolving, sets, whole
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
 
-ALL: Final[tuple[Scenario, ...]] = (*idle.SCENARIOS, *resolving.SCENARIOS)
+ALL: Final[tuple[Scenario, ...]] = (
+    *idle.SCENARIOS,
+    *resolving.SCENARIOS,
+    *sets.SCENARIOS,
+    *packets.SCENARIOS,
+    *whole.SCENARIOS,
+)
