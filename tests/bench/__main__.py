@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from tests.bench.measure import Result, measure
-from tests.bench.report import document, lines
+from tests.bench.report import document, lines, machine_line
 from tests.bench.table import ALL
 
 if TYPE_CHECKING:
@@ -20,11 +20,18 @@ QUICK_RUNS = 2
 
 
 @click.command()
-@click.option("--only", multiple=True, metavar="NAME", help="Scenarios whose name starts so.")
+@click.option("--only", multiple=True, metavar="NAME", help="This scenario, or all of that group.")
 @click.option("--runs", type=click.IntRange(1), help="How often each side is run.")
 @click.option("--quick", is_flag=True, help=f"{QUICK_RUNS} runs, and only what takes seconds.")
-@click.option("--json", "path", type=click.Path(path_type=Path), default=Path(".cache/bench.json"))
-@click.option("--list", "listing", is_flag=True, help="Only say what there is.")
+@click.option(
+    "--json",
+    "path",
+    type=click.Path(dir_okay=False, path_type=Path),
+    default=Path(".cache/bench.json"),
+    show_default=True,
+    help="Where everything is written down.",
+)
+@click.option("--list", "listing", is_flag=True, help="Only name the scenarios.")
 def main(only: tuple[str, ...], runs: int | None, quick: bool, path: Path, listing: bool) -> None:
     """Measure how fast allowsync is beside what people have now.
 
@@ -36,21 +43,23 @@ def main(only: tuple[str, ...], runs: int | None, quick: bool, path: Path, listi
         for scenario in chosen:
             click.echo(f"{scenario.name:24} {scenario.title}")
         return
-    results = [_run(scenario, runs or (QUICK_RUNS if quick else 0)) for scenario in chosen]
+    click.echo(machine_line())
+    results = [run(scenario, runs or (QUICK_RUNS if quick else 0)) for scenario in chosen]
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(json.dumps(document(results), indent=1) + "\n")
-    sys.exit(any(result.broken for result in results))
+    sys.exit(int(any(result.broken for result in results)))
 
 
 def _choose(only: tuple[str, ...], *, quick: bool) -> list[Scenario]:
-    for prefix in only:
-        if not any(scenario.name.startswith(prefix) for scenario in ALL):
-            raise click.BadParameter(f"no scenario's name starts with {prefix!r} (see --list)")
-    named = [one for one in ALL if not only or one.name.startswith(only)]
+    for name in only:
+        if not any(one.belongs(name) for one in ALL):
+            raise click.BadParameter(f"there is no scenario {name!r} (see --list)")
+    named = [one for one in ALL if not only or any(map(one.belongs, only))]
     return [one for one in named if not (quick and one.slow)]
 
 
-def _run(scenario: Scenario, runs: int) -> Result:
+def run(scenario: Scenario, runs: int) -> Result:
+    """Measure a scenario and show it, whatever happens."""
     try:
         result = measure(scenario, runs)
     except Exception as error:  # noqa: BLE001 - the other scenarios are to be measured all the same

@@ -71,10 +71,15 @@ def measure(scenario: Scenario, runs: int = 0) -> Result:
     Args:
         scenario: What to run.
         runs: How many rounds; 0 for as many as the scenario thinks right.
+
+    Raises:
+        ValueError: A goal names a side there is not.
     """
     if obstacle := scenario.obstacle():
         return Result(scenario, skipped=obstacle)
     with scenario.sides() as sides:
+        if strangers := {goal.against for goal in scenario.goals} - {"", *sides}:
+            raise ValueError(f"goals against what is not run: {', '.join(sorted(strangers))}")
         for _ in range(scenario.warmups):
             for side in sides.values():
                 side()

@@ -16,6 +16,23 @@ if TYPE_CHECKING:
 SCHEMA = "allowsync.bench/1"
 
 
+def machine() -> dict[str, Any]:
+    """What the figures depend on, the load of the last minute included."""
+    return {
+        "python": platform.python_version(),
+        "kernel": platform.release(),
+        "processors": os.cpu_count(),
+        "load": os.getloadavg()[0],
+    }
+
+
+def machine_line() -> str:
+    """The same for people."""
+    return "Python {python}, Linux {kernel}, {processors} processors, load {load:.1f}".format(
+        **machine()
+    )
+
+
 def lines(result: Result) -> Iterator[str]:
     """What is shown of one scenario."""
     yield f"{result.scenario.name}: {result.scenario.title}"
@@ -46,20 +63,15 @@ def _goal(verdict: Verdict) -> str:
     goal = verdict.goal
     met = "met" if verdict.met else "NOT MET"
     value = f"{verdict.value:.2f}" + (" x" if goal.against else "")
-    then = ", then " if goal.then else " goal "
-    return f"  {then}{goal.figure.title}: {goal}: {value}, {met}"
+    kind = "then" if goal.then else "goal"
+    return f"  {kind}  {goal.figure.title}: {goal}: {value}, {met}"
 
 
 def document(results: Iterable[Result]) -> dict[str, Any]:
     """Everything as plain values. Times in seconds, memory in bytes; goals in their own units."""
     return {
         "schema": SCHEMA,
-        "machine": {
-            "python": platform.python_version(),
-            "kernel": platform.release(),
-            "processors": os.cpu_count(),
-            "load": os.getloadavg()[0],
-        },
+        "machine": machine(),
         "scenarios": [_scenario(result) for result in results],
     }
 

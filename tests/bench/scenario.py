@@ -89,7 +89,7 @@ class Scenario:
     """One thing that is measured.
 
     Attributes:
-        name: What `--only` selects it by.
+        name: What `--only` selects it by; what stands before a hyphen is its group.
         title: One line for people.
         sides: Sets the stage, and gives the sides to run by their names, ours first.
         goals: What is hoped for.
@@ -109,6 +109,10 @@ class Scenario:
     root: bool = False
     programs: tuple[str, ...] = ()
     slow: bool = False
+
+    def belongs(self, name: str) -> bool:
+        """Whether a name means this scenario, or a group it is of: `resolve` has `resolve-10`."""
+        return f"{self.name}-".startswith(f"{name}-")
 
     def obstacle(self) -> str:
         """Why it cannot be run here, or an empty string."""
