@@ -12,12 +12,8 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Final
 
-PATH: Final = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-
-# `LANGUAGE` must be absent, not empty: gettext prefers it over LC_ALL.
-ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
+from allowsync.programs import ENVIRONMENT, find
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +80,7 @@ def run(command: Command) -> Completed:
             env=ENVIRONMENT,
             cwd="/",
             start_new_session=True,
-            executable=_find(command.argv[0]),
+            executable=find(command.argv[0]),
         )
     except (FileNotFoundError, PermissionError) as error:
         raise CommandMissing(command) from error
@@ -111,17 +107,6 @@ def run(command: Command) -> Completed:
 def installed(program: str) -> bool:
     """Whether a program can be found, and may be executed by us."""
     try:
-        return os.access(_find(program), os.X_OK)
+        return os.access(find(program), os.X_OK)
     except FileNotFoundError:
         return False
-
-
-def _find(program: str) -> str:
-    """The absolute path of a program, searched on `PATH` only, never on the caller's."""
-    if "/" in program:
-        return program
-    for folder in PATH.split(":"):
-        candidate = f"{folder}/{program}"
-        if os.access(candidate, os.X_OK):
-            return candidate
-    raise FileNotFoundError(program)

@@ -8,8 +8,8 @@ import select
 import signal
 import time
 
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-ENVIRONMENT = {"PATH": PATH, "LC_ALL": "C"}
+from allowsync.programs import ENVIRONMENT, find
+
 TIMEOUT = 5.0  # seconds
 LARGEST = 1 << 24  # bytes
 
@@ -30,7 +30,7 @@ class Child:
         nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
         try:
             self._pid = os.posix_spawn(
-                _find(argv[0]),
+                find(argv[0]),
                 argv,
                 ENVIRONMENT,
                 file_actions=[
@@ -75,13 +75,3 @@ class Child:
         if not ready:
             raise TimeoutError
         return os.read(self._reading, 1 << 20)
-
-
-def _find(program: str) -> str:
-    if "/" in program:
-        return program
-    for folder in PATH.split(":"):
-        candidate = f"{folder}/{program}"
-        if os.access(candidate, os.X_OK):
-            return candidate
-    raise FileNotFoundError(program)

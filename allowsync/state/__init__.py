@@ -2,7 +2,8 @@
 
 from allowsync.state.database import StateDamaged, StateError, StateUnwritable
 from allowsync.state.lock import Busy, Lock
-from allowsync.state.store import Change, Record, Store, TargetRecord
+from allowsync.state.records import Change, Record, TargetRecord
+from allowsync.state.store import Store
 
 __all__ = [
     "Busy",

@@ -26,6 +26,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         id INTEGER PRIMARY KEY, started INTEGER NOT NULL, seconds REAL, exit_code INTEGER,
         offline INTEGER NOT NULL, glance INTEGER NOT NULL DEFAULT 0,
         problems TEXT NOT NULL DEFAULT '[]');
+    CREATE INDEX runs_by_time ON runs (started);
     CREATE TABLE tracks (
         host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, last_found INTEGER,
         absent_since INTEGER, absent_runs INTEGER NOT NULL, unavailable_runs INTEGER NOT NULL,

@@ -6,11 +6,9 @@ firewall alone and a crash in between is remembered as what was meant; and after
 
 from __future__ import annotations
 
-import hashlib
 import json
 import sqlite3
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Any, Self
 
@@ -24,9 +22,22 @@ from allowsync.state.database import (
     set_aside,
     translated,
 )
+from allowsync.state.records import Change, Record, TargetRecord
+from allowsync.state.rows import (
+    TARGET_TABLES,
+    forget_hosts,
+    instant,
+    maybe,
+    number,
+    write_answers,
+    write_entries,
+    write_hosts,
+    write_idle,
+    write_target,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable
     from pathlib import Path
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
@@ -36,57 +47,7 @@ if TYPE_CHECKING:
     P = ParamSpec("P")
     R = TypeVar("R")
 
-EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-MICROSECOND = timedelta(microseconds=1)
-_TARGET_TABLES = (("targets", "name"), ("entries", "target"), ("inherited", "target"))
 KEEP_HISTORY = timedelta(days=400)
-
-
-@dataclass(frozen=True, slots=True)
-class TargetRecord:
-    """A target something was put into: enough to clear it once it is configured no more.
-
-    `claims` are the places it has for itself. A target that claims others than it did is another
-    one under the same name; what is in the former places is then remembered under a name of its
-    own.
-    """
-
-    name: str
-    allowlist: str
-    backend: str
-    written: Mapping[str, Any] = field(default_factory=dict)
-    claims: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Change:
-    """One entry put in or taken out, for the history. `action` is `add` or `remove`."""
-
-    target: str
-    action: str
-    entry: Entry
-    why: str
-    confirmed: bool = True
-
-
-@dataclass(frozen=True, slots=True)
-class Record:
-    """What a run remembers before it applies anything.
-
-    Attributes:
-        started: The instant of the run.
-        offline: Whether the DNS was not asked.
-        hosts: The memory of each host of the run.
-        configured: Every host there is. What was known of others is forgotten: who is put back
-            into the configuration later starts anew.
-        targets: The targets of the run, with what each may hold from now on.
-    """
-
-    started: datetime
-    offline: bool
-    hosts: Mapping[str, HostMemory]
-    configured: frozenset[str]
-    targets: tuple[tuple[TargetRecord, TargetMemory], ...]
 
 
 def _guarded(
@@ -117,6 +78,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._run = 0
+        self._oldest = 0
 
     @classmethod
     def writing(cls, path: Path) -> Self:
@@ -158,7 +120,7 @@ class Store:
     def last_run(self) -> datetime | None:
         """When the latest recorded run started."""
         rows = self._rows("SELECT started FROM runs ORDER BY id DESC LIMIT 1")
-        return _instant(rows[0][0]) if rows else None
+        return instant(rows[0][0]) if rows else None
 
     @_guarded
     def hosts(self) -> dict[str, HostMemory]:
@@ -170,9 +132,9 @@ class Store:
         ):
             one = Held(
                 ip_address(address),
-                _instant(since),
-                _instant(confirmed),
-                _maybe(replaced),
+                instant(since),
+                instant(confirmed),
+                maybe(replaced),
                 int(runs),
             )
             held.setdefault((host, name, family), []).append(one)
@@ -183,11 +145,11 @@ class Store:
         ):
             addresses = tuple(held.get((host, name, family), ()))
             tracks.setdefault(host, {})[Query(name, Family(family))] = Track(
-                addresses, _maybe(found), _maybe(absent), absents, unavailables, summary, why
+                addresses, maybe(found), maybe(absent), absents, unavailables, summary, why
             )
         fixed: dict[str, dict[Any, datetime]] = {}
         for host, network, since in self._rows("SELECT host, network, since FROM fixed"):
-            fixed.setdefault(host, {})[ip_network(network)] = _instant(since)
+            fixed.setdefault(host, {})[ip_network(network)] = instant(since)
         return {
             host: HostMemory(tracks.get(host, {}), fixed.get(host, {}))
             for host in tracks.keys() | fixed.keys()
@@ -214,7 +176,7 @@ class Store:
         return TargetMemory(
             tuple(Entry(ip_network(network), tuple(hosts.split())) for network, hosts in entries),
             tuple(
-                Inherited(ip_network(network), _instant(since), int(runs))
+                Inherited(ip_network(network), instant(since), int(runs))
                 for network, since, runs in inherited
             ),
         )
@@ -224,18 +186,19 @@ class Store:
         """Remember what was learnt and what is about to be applied. Durable when it returns."""
         connection = self._writable()
         with _transaction(connection):
+            self._oldest = number(record.started - KEEP_HISTORY)
             self._run = int(
                 connection.execute(
                     "INSERT INTO runs (started, offline) VALUES (?, ?)",
-                    (_number(record.started), record.offline),
+                    (number(record.started), record.offline),
                 ).lastrowid
                 or 0
             )
-            _write_answers(connection, record)
-            _forget_hosts(connection, record.configured)
-            _write_hosts(connection, record.hosts)
+            write_answers(connection, record)
+            forget_hosts(connection, record.configured)
+            write_hosts(connection, record.hosts)
             for target, memory in record.targets:
-                _write_target(connection, target, memory)
+                write_target(connection, target, memory)
 
     @_guarded
     def confirm(
@@ -248,13 +211,13 @@ class Store:
         connection = self._writable()
         with _transaction(connection):
             for name, memory in targets:
-                _write_entries(connection, name, memory)
+                write_entries(connection, name, memory)
             connection.executemany(
                 "INSERT INTO changes (at, target, action, network, hosts, why, confirmed) "
                 "VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
                     (
-                        _number(at),
+                        number(at),
                         one.target,
                         one.action,
                         str(one.entry.network),
@@ -280,25 +243,21 @@ class Store:
             for table in ("idle", "sights", "replies"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608
             if idle is not None:
-                _write_idle(connection, idle, self._run)
-
-    @_guarded
-    def prune(self, now: datetime) -> None:
-        """Forget history older than `KEEP_HISTORY`."""
-        connection = self._writable()
-        oldest = _number(now - KEEP_HISTORY)
-        with _transaction(connection):
-            for table in ("answers", "changes"):
-                connection.execute(f"DELETE FROM {table} WHERE at < ?", (oldest,))  # noqa: S608
-            connection.execute("DELETE FROM runs WHERE started < ?", (oldest,))
+                write_idle(connection, idle, self._run)
+            self._prune(connection)
 
     @_guarded
     def forget_target(self, name: str) -> None:
         """Forget a target that was cleared."""
         connection = self._writable()
         with _transaction(connection):
-            for table, column in _TARGET_TABLES:
+            for table, column in TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
+
+    def _prune(self, connection: sqlite3.Connection) -> None:
+        """Forget history older than `KEEP_HISTORY`."""
+        for table, column in (("answers", "at"), ("changes", "at"), ("runs", "started")):
+            connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (self._oldest,))  # noqa: S608
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         if self._connection is None:
@@ -330,163 +289,3 @@ class _transaction:  # noqa: N801 - reads as a statement
             self._connection.execute("COMMIT")
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
-
-
-def _write_answers(connection: sqlite3.Connection, record: Record) -> None:
-    """Add to the history each answer that differs from the one before it."""
-    known = {
-        (host, hostname, family): summary
-        for host, hostname, family, summary in connection.execute(
-            "SELECT host, hostname, family, summary FROM tracks"
-        )
-    }
-    at = _number(record.started)
-    rows = [
-        (at, host, query.hostname, query.family.value, track.summary)
-        for host, memory in record.hosts.items()
-        for query, track in memory.tracks.items()
-        if track.summary != known.get((host, query.hostname, query.family.value), "")
-    ]
-    connection.executemany(
-        "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
-    )
-
-
-def _forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
-    known = connection.execute("SELECT host FROM tracks UNION SELECT host FROM fixed").fetchall()
-    gone = [(host,) for (host,) in known if host not in configured]
-    for table in ("tracks", "held", "fixed"):
-        connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
-
-
-def _write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
-    names = [(host,) for host in hosts]
-    for table in ("tracks", "held", "fixed"):
-        connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
-    connection.executemany(
-        "INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                host,
-                query.hostname,
-                query.family.value,
-                _number_or_none(track.last_found),
-                _number_or_none(track.absent_since),
-                track.absent_runs,
-                track.unavailable_runs,
-                track.summary,
-                track.reason,
-            )
-            for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                host,
-                query.hostname,
-                query.family.value,
-                str(one.address),
-                _number(one.since),
-                _number(one.confirmed),
-                _number_or_none(one.replaced),
-                one.replaced_runs,
-            )
-            for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
-            for one in track.held
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO fixed VALUES (?, ?, ?)",
-        [
-            (host, str(network), _number(since))
-            for host, memory in hosts.items()
-            for network, since in memory.fixed.items()
-        ],
-    )
-
-
-def _write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
-    from allowsync.glance.writing import rows
-
-    until = _number_or_none(idle.until)
-    connection.execute(
-        "INSERT INTO idle VALUES (?, ?, ?, ?)", (run, idle.program, idle.config, until)
-    )
-    hosts = [("host", host, "") for host in idle.hosts]
-    connection.executemany("INSERT INTO sights VALUES (?, ?, ?)", [*rows(idle.sights), *hosts])
-    connection.executemany(
-        "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
-    )
-
-
-def _write_target(
-    connection: sqlite3.Connection, target: TargetRecord, memory: TargetMemory
-) -> None:
-    _move_former_places(connection, target)
-    connection.execute(
-        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
-        (
-            target.name,
-            target.allowlist,
-            target.backend,
-            json.dumps(dict(target.written), sort_keys=True),
-            json.dumps(target.claims),
-        ),
-    )
-    _write_entries(connection, target.name, memory)
-
-
-def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
-    """Keep what a target of this name put where it puts nothing any more under another name."""
-    row = connection.execute(
-        "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
-    ).fetchone()
-    if row is None or set(json.loads(row[0])) <= set(target.claims):
-        return
-    former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
-    for table, column in _TARGET_TABLES:
-        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
-        connection.execute(
-            f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
-            (former, target.name),
-        )
-
-
-def _write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:
-    known = dict(
-        connection.execute("SELECT network, hosts FROM entries WHERE target = ?", (target,))
-    )
-    now = {str(one.network): " ".join(one.hosts) for one in memory.entries}
-    connection.executemany(
-        "DELETE FROM entries WHERE target = ? AND network = ?",
-        [(target, network) for network in known.keys() - now.keys()],
-    )
-    connection.executemany(
-        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-        [(target, network, hosts) for network, hosts in now.items() if known.get(network) != hosts],
-    )
-    connection.execute("DELETE FROM inherited WHERE target = ?", (target,))
-    connection.executemany(
-        "INSERT INTO inherited VALUES (?, ?, ?, ?)",
-        [(target, str(one.network), _number(one.since), one.runs) for one in memory.inherited],
-    )
-
-
-def _number(instant: datetime) -> int:
-    return (instant - EPOCH) // MICROSECOND
-
-
-def _number_or_none(instant: datetime | None) -> int | None:
-    return None if instant is None else _number(instant)
-
-
-def _instant(number: int) -> datetime:
-    return EPOCH + timedelta(microseconds=number)
-
-
-def _maybe(number: int | None) -> datetime | None:
-    return None if number is None else _instant(number)

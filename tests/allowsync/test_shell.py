@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from allowsync.programs import PATH
 from allowsync.shell import (
-    PATH,
     Command,
     CommandMissing,
     CommandTimedOut,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync import programs
 from allowsync.glance import children
 from allowsync.glance.asking import Asking
 from allowsync.glance.children import Child
@@ -97,7 +98,7 @@ def test_a_child_gives_what_it_wrote_and_nothing_of_our_environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("SECRET", "x")
-    assert Child(["env"]).output() == f"PATH={children.PATH}\nLC_ALL=C\n".encode()
+    assert Child(["env"]).output() == f"PATH={programs.PATH}\nLC_ALL=C\n".encode()
     assert len(Child(["head", "-c", "3000000", "/dev/zero"]).output()) == 3_000_000
 
 

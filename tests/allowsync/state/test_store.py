@@ -154,7 +154,7 @@ def test_old_history_is_pruned_and_the_rest_kept(path: Path) -> None:
     with Store.writing(path) as store:
         store.intend(record(started=old))
         store.intend(record())
-        store.prune(T0)
+        store.finish(0.1, 0, [], None)
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert raw.execute("SELECT count(*) FROM answers").fetchone() == (0,)

@@ -1,0 +1,60 @@
+"""What goes into the state and comes out of it, as values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.memory import HostMemory, TargetMemory
+    from allowsync.model import Entry
+
+
+@dataclass(frozen=True, slots=True)
+class TargetRecord:
+    """A target something was put into: enough to clear it once it is configured no more.
+
+    `claims` are the places it has for itself. A target that claims others than it did is another
+    one under the same name; what is in the former places is then remembered under a name of its
+    own.
+    """
+
+    name: str
+    allowlist: str
+    backend: str
+    written: Mapping[str, Any] = field(default_factory=dict)
+    claims: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry put in or taken out, for the history. `action` is `add` or `remove`."""
+
+    target: str
+    action: str
+    entry: Entry
+    why: str
+    confirmed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """What a run remembers before it applies anything.
+
+    Attributes:
+        started: The instant of the run.
+        offline: Whether the DNS was not asked.
+        hosts: The memory of each host of the run.
+        configured: Every host there is. What was known of others is forgotten: who is put back
+            into the configuration later starts anew.
+        targets: The targets of the run, with what each may hold from now on.
+    """
+
+    started: datetime
+    offline: bool
+    hosts: Mapping[str, HostMemory]
+    configured: frozenset[str]
+    targets: tuple[tuple[TargetRecord, TargetMemory], ...]

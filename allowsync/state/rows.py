@@ -1,0 +1,189 @@
+"""Values of the core as rows of the database, and back. Instants are microseconds since 1970."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+
+    from allowsync.glance.writing import Idle
+    from allowsync.memory import HostMemory, TargetMemory
+    from allowsync.state.records import Record, TargetRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+TARGET_TABLES = (("targets", "name"), ("entries", "target"), ("inherited", "target"))
+
+
+def write_answers(connection: sqlite3.Connection, record: Record) -> None:
+    """Add to the history each answer that differs from the one before it."""
+    known = {
+        (host, hostname, family): summary
+        for host, hostname, family, summary in connection.execute(
+            "SELECT host, hostname, family, summary FROM tracks"
+        )
+    }
+    at = number(record.started)
+    rows = [
+        (at, host, query.hostname, query.family.value, track.summary)
+        for host, memory in record.hosts.items()
+        for query, track in memory.tracks.items()
+        if track.summary != known.get((host, query.hostname, query.family.value), "")
+    ]
+    connection.executemany(
+        "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
+    )
+
+
+def forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
+    """Forget every host that is configured no more."""
+    known = connection.execute("SELECT host FROM tracks UNION SELECT host FROM fixed").fetchall()
+    gone = [(host,) for (host,) in known if host not in configured]
+    for table in ("tracks", "held", "fixed"):
+        connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
+
+
+def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
+    """Replace what is remembered of hosts."""
+    names = [(host,) for host in hosts]
+    for table in ("tracks", "held", "fixed"):
+        connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
+    connection.executemany(
+        "INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                host,
+                query.hostname,
+                query.family.value,
+                number_or_none(track.last_found),
+                number_or_none(track.absent_since),
+                track.absent_runs,
+                track.unavailable_runs,
+                track.summary,
+                track.reason,
+            )
+            for host, memory in hosts.items()
+            for query, track in memory.tracks.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                host,
+                query.hostname,
+                query.family.value,
+                str(one.address),
+                number(one.since),
+                number(one.confirmed),
+                number_or_none(one.replaced),
+                one.replaced_runs,
+            )
+            for host, memory in hosts.items()
+            for query, track in memory.tracks.items()
+            for one in track.held
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO fixed VALUES (?, ?, ?)",
+        [
+            (host, str(network), number(since))
+            for host, memory in hosts.items()
+            for network, since in memory.fixed.items()
+        ],
+    )
+
+
+def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
+    """Write down what the next run may go by."""
+    from allowsync.glance.writing import rows
+
+    until = number_or_none(idle.until)
+    connection.execute(
+        "INSERT INTO idle VALUES (?, ?, ?, ?)", (run, idle.program, idle.config, until)
+    )
+    hosts = [("host", host, "") for host in idle.hosts]
+    connection.executemany("INSERT INTO sights VALUES (?, ?, ?)", [*rows(idle.sights), *hosts])
+    connection.executemany(
+        "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
+    )
+
+
+def write_target(
+    connection: sqlite3.Connection, target: TargetRecord, memory: TargetMemory
+) -> None:
+    """Remember a target and what it holds."""
+    _move_former_places(connection, target)
+    connection.execute(
+        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
+        (
+            target.name,
+            target.allowlist,
+            target.backend,
+            json.dumps(dict(target.written), sort_keys=True),
+            json.dumps(target.claims),
+        ),
+    )
+    write_entries(connection, target.name, memory)
+
+
+def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
+    """Keep what a target of this name put where it puts nothing any more under another name."""
+    row = connection.execute(
+        "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
+    ).fetchone()
+    if row is None or set(json.loads(row[0])) <= set(target.claims):
+        return
+    former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
+    for table, column in TARGET_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
+        connection.execute(
+            f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
+            (former, target.name),
+        )
+
+
+def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:
+    """Replace what a target holds."""
+    known = dict(
+        connection.execute("SELECT network, hosts FROM entries WHERE target = ?", (target,))
+    )
+    now = {str(one.network): " ".join(one.hosts) for one in memory.entries}
+    connection.executemany(
+        "DELETE FROM entries WHERE target = ? AND network = ?",
+        [(target, network) for network in known.keys() - now.keys()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+        [(target, network, hosts) for network, hosts in now.items() if known.get(network) != hosts],
+    )
+    connection.execute("DELETE FROM inherited WHERE target = ?", (target,))
+    connection.executemany(
+        "INSERT INTO inherited VALUES (?, ?, ?, ?)",
+        [(target, str(one.network), number(one.since), one.runs) for one in memory.inherited],
+    )
+
+
+def number(instant: datetime) -> int:
+    """An instant as it is kept."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def number_or_none(instant: datetime | None) -> int | None:
+    """The same for one that may be missing."""
+    return None if instant is None else number(instant)
+
+
+def instant(number: int) -> datetime:
+    """An instant from what is kept."""
+    return EPOCH + timedelta(microseconds=number)
+
+
+def maybe(number: int | None) -> datetime | None:
+    """The same for one that may be missing."""
+    return None if number is None else instant(number)
