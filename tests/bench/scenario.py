@@ -132,6 +132,11 @@ def less(figure: Figure, limit: float, against: str = "", *, then: bool = False)
     return Goal(figure, Comparison.LESS, limit, against, then)
 
 
+def at_least(figure: Figure, limit: float) -> Goal:
+    """A goal with a lower bound, for what must not be saved."""
+    return Goal(figure, Comparison.AT_LEAST, limit)
+
+
 def faster(limit: float, against: str, *, then: bool = False) -> Goal:
     """Ours takes at most one part in `limit` of the other side's wall time."""
     return Goal(Figure.WALL, Comparison.AT_LEAST, limit, against, then)

@@ -17,7 +17,7 @@ from tests.bench.measure import Result, measure
 from tests.bench.place import place
 from tests.bench.plain_script import __file__ as plain_script
 from tests.bench.report import document, lines
-from tests.bench.scenario import OURS, Figure, Scenario, at_most, faster, less
+from tests.bench.scenario import OURS, Figure, Scenario, at_least, at_most, faster, less
 from tests.bench.table import ALL
 from tests.bench.whole import nft_calls
 
@@ -85,6 +85,7 @@ def test_an_absolute_goal_is_in_the_unit_that_is_shown() -> None:
 
 def test_of_a_count_the_worst_run_is_judged() -> None:
     assert judged(at_most(Figure.WRONG, 0), [0, 0, 1], []) == (1.0, False)
+    assert judged(at_least(Figure.READS, 1), [0, 1, 1], []) == (0.0, False)
 
 
 def test_sides_take_turns_after_one_round_for_nothing() -> None:

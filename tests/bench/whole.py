@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from tests.bench.elements import block_list
 from tests.bench.place import place
-from tests.bench.scenario import OURS, Figure, Scenario, at_most
+from tests.bench.scenario import OURS, Figure, Scenario, at_least, at_most
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +80,7 @@ SCENARIOS = (
         "nft-calls-idle",
         "calls of nft, nothing to do, beside a stranger's 100,000 ranges",
         lambda: beside_a_block_list(changing=False),
-        (at_most(Figure.WRITES, 0),),
+        (at_most(Figure.WRITES, 0), at_least(Figure.READS, 1)),
         runs=2,
         root=True,
         programs=("nft", "strace"),
@@ -89,7 +89,7 @@ SCENARIOS = (
         "nft-calls-change",
         "calls of nft, one address moved, beside a stranger's 100,000 ranges",
         lambda: beside_a_block_list(changing=True),
-        (at_most(Figure.WRITES, 1),),
+        (at_most(Figure.WRITES, 1), at_least(Figure.READS, 2)),
         runs=2,
         root=True,
         programs=("nft", "strace"),
