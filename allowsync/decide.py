@@ -13,6 +13,7 @@ whose wall clock jumped. `until` and the configuration end access at once, whate
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
+from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, assert_never
 
@@ -121,10 +122,15 @@ def has_ended(host: Host, instant: datetime) -> bool:
 
 def network_of(address: Address, host: Host) -> Network:
     """The network granted for an address, as wide as the host's prefix for that family."""
-    width = host.prefix(Family.of(address))
-    if address.version == 4:
-        return IPv4Network((int(address), width), strict=False)
-    return IPv6Network((int(address), width), strict=False)
+    return _network(address.version, int(address), host.prefix(Family.of(address)))
+
+
+@lru_cache(maxsize=1 << 16)
+def _network(version: int, number: int, width: int) -> Network:
+    """Asked for several times for every address of a run; making one is slow."""
+    if version == 4:
+        return IPv4Network((number, width), strict=False)
+    return IPv6Network((number, width), strict=False)
 
 
 def fold(track: Track, judged: Judged, host: Host, now: Now) -> Track:
@@ -307,8 +313,8 @@ def _moves(
     host: Host, before: Mapping[Query, Track], after: Mapping[Query, Track], instant: datetime
 ) -> Iterable[Move]:
     for query, track in after.items():
-        if track.last_found != instant or track.reason:
-            continue
+        if all(one.since != instant for one in track.held):
+            continue  # nothing came
         held = {network_of(one.address, host) for one in before[query].held}
         given = {network_of(one.address, host) for one in track.held if one.replaced is None}
         left = tuple(

@@ -95,7 +95,8 @@ def make_plan(situation: Situation) -> Plan:
         for network in held - wanted.keys()
         if _is_withheld(network, situation)
     }
-    final = _arrange({**withheld, **wanted}, situation)
+    in_step = held == wanted.keys() and not situation.current.others
+    final = wanted if in_step else _arrange({**withheld, **wanted}, situation)
     entries = {network: Entry(network, labels) for network, labels in final.items()}
     return Plan(
         situation.target,

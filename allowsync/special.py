@@ -7,11 +7,14 @@ addresses global.
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.model import Address, Network
 
 PRIVATE: Final = "a private address (RFC 1918): the router reports its LAN, or sits behind another"
@@ -86,40 +89,57 @@ def rejection(address: Address, accept: tuple[Network, ...] = ()) -> str:
         address: What the DNS gave. A mapped address is judged as it stands, never unmapped.
         accept: Networks allowed all the same (`policy.accept`).
     """
-    if any(address in block for block in NEVER_ACCEPTABLE):
-        return _reason(address)
-    if any(address in network for network in accept):
-        return ""
-    return _reason(address)
+    reason = _reason(address)
+    if not reason or not any(address in network for network in accept):
+        return reason
+    return reason if any(address in block for block in NEVER_ACCEPTABLE) else ""
 
 
 def proxied(address: Address) -> bool:
     """Whether an address is one of Cloudflare's own, so that the name behind it is proxied."""
-    return any(address in block for block in _cloudflare(address.version))
+    return bool(_cloudflare(address.version).of(int(address)))
 
 
 def _reason(address: Address) -> str:
-    for block, reason in _blocks(address.version):
-        if address in block:
-            return reason
-    return ""
+    if address.version == 6 and int(address) >> 125 != 1:
+        outside = (reason for block, reason in _outside() if address in block)
+        return next(outside, "outside the global unicast space 2000::/3 (RFC 4291)")
+    return _blocks(address.version).of(int(address))
+
+
+class _Ranges:
+    """What is said about ranges of addresses that do not overlap, found by bisection."""
+
+    def __init__(self, blocks: Iterable[tuple[Network, str]]) -> None:
+        ordered = sorted(
+            (int(block.network_address), int(block.broadcast_address), said)
+            for block, said in blocks
+        )
+        self._starts = [first for first, _, _ in ordered]
+        self._ranges = ordered
+
+    def of(self, number: int) -> str:
+        """What is said about an address; empty when nothing is."""
+        place = bisect_right(self._starts, number)
+        if not place:
+            return ""
+        _, last, said = self._ranges[place - 1]
+        return said if number <= last else ""
 
 
 @lru_cache(maxsize=2)
-def _blocks(version: int) -> tuple[tuple[Network, str], ...]:
+def _blocks(version: int) -> _Ranges:
     if version == 4:
-        return tuple((IPv4Network(block), reason) for block, reason in IPV4_BLOCKS)
-    inside = tuple((IPv6Network(block), reason) for block, reason in IPV6_BLOCKS)
-    outside = tuple((IPv6Network(block), reason) for block, reason in IPV6_OUTSIDE)
-    return inside + outside + _outside_global_unicast()
+        return _Ranges((IPv4Network(block), reason) for block, reason in IPV4_BLOCKS)
+    return _Ranges((IPv6Network(block), reason) for block, reason in IPV6_BLOCKS)
 
 
-def _outside_global_unicast() -> tuple[tuple[Network, str], ...]:
-    """Everything that is not in 2000::/3, the only space given out (RFC 4291)."""
-    others = IPv6Network("::/0").address_exclude(IPv6Network("2000::/3"))
-    return tuple((block, "outside the global unicast space 2000::/3") for block in others)
+@lru_cache(maxsize=1)
+def _outside() -> tuple[tuple[IPv6Network, str], ...]:
+    return tuple((IPv6Network(block), reason) for block, reason in IPV6_OUTSIDE)
 
 
 @lru_cache(maxsize=2)
-def _cloudflare(version: int) -> tuple[Network, ...]:
-    return tuple(n for n in map(ip_network, CLOUDFLARE) if n.version == version)
+def _cloudflare(version: int) -> _Ranges:
+    networks = map(ip_network, CLOUDFLARE)
+    return _Ranges((network, "proxied") for network in networks if network.version == version)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from allowsync.model import Query
     from allowsync.resolve.inquiry import Inquiry
 
+MOST_COMPARED: Final = 100  # answers; more are not kept as they came
 NOT_ASKED: Final = Unavailable("not asked")
 
 
@@ -51,13 +52,14 @@ class Resolver:
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
         inquiries = ask_all(jobs, self._settings, progress)
-        self._replies = [one for one in inquiries if one.reply is not None]
+        few = len(inquiries) <= MOST_COMPARED
+        self._replies = [one for one in inquiries if few and one.reply is not None]
         return {one.query: one.answer or NOT_ASKED for one in inquiries}
 
     def replies(self) -> dict[Query, Reply]:
         """The answers of the last `resolve` as they came, where asking again can be compared.
 
-        That is not so for what took TCP or another nameserver's word. Where there are several
+        Empty after many questions. That is not so for what took TCP. Where there are several
         nameservers, an answer that proves nothing does not count: another one may know better.
         """
         from allowsync.resolve.replies import comparable
