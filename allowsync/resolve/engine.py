@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     Progress = Callable[[int, int], None]
 
 MAX_MESSAGES: Final = 8  # read for one ask; more are somebody's flood
+SLICE: Final = 50  # questions made ready before some are sent
 PROGRESS_EVERY: Final = 0.05  # seconds
 
 
@@ -63,7 +64,8 @@ class _Run:
         self._dispatch = Dispatch(
             settings, tuple(self._servers.values()), time.monotonic, self._give_up
         )
-        self._inquiries = [self._inquiry(job) for job in jobs]
+        self._jobs = jobs
+        self._inquiries: list[Inquiry] = []
         self._unread: deque[tuple[Ask, bytes, bool]] = deque()
         self._open = 0
         self._progress = progress
@@ -71,15 +73,24 @@ class _Run:
 
     def settled(self) -> list[Inquiry]:
         """Settle everything."""
-        pending = [one for one in self._inquiries if one.answer is None]
-        self._open = len(pending)
-        for inquiry in pending:
-            self._dispatch.begin(inquiry)
-        if pending:
-            self._dispatch.fill()
+        self._open = len(self._jobs)
+        # The first questions are on their way while the others are made ready.
+        for first in range(0, len(self._jobs), SLICE):
+            self._begin(self._jobs[first : first + SLICE])
+        if self._open:
             self._loop()
-        self._progress(len(self._inquiries), len(self._inquiries))
+        self._progress(len(self._jobs), len(self._jobs))
         return self._inquiries
+
+    def _begin(self, jobs: Sequence[Job]) -> None:
+        inquiries = [self._inquiry(job) for job in jobs]
+        self._inquiries += inquiries
+        for inquiry in inquiries:
+            if inquiry.answer is None:
+                self._dispatch.begin(inquiry)
+            else:
+                self._open -= 1
+        self._dispatch.fill()
 
     def close(self) -> None:
         """Close every socket."""
@@ -197,7 +208,7 @@ class _Run:
     def _tell(self, now: float) -> None:
         if now - self._told_at >= PROGRESS_EVERY:
             self._told_at = now
-            self._progress(len(self._inquiries) - self._open, len(self._inquiries))
+            self._progress(len(self._jobs) - self._open, len(self._jobs))
 
     def _all_servers(self, jobs: Sequence[Job]) -> dict[Nameserver, Server]:
         distinct = dict.fromkeys(one for job in jobs for one in job.nameservers)
