@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from allowsync.memory import Inherited, TargetMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable
+    from collections.abc import Collection, Iterable, Sequence
 
     from allowsync.decide import Decision, Now
     from allowsync.model import Network
@@ -45,9 +45,11 @@ def inherited_after(
 
 
 def still_protected(
-    inherited: Iterable[Inherited], decisions: Iterable[Decision], now: Now
+    inherited: Sequence[Inherited], decisions: Iterable[Decision], now: Now
 ) -> frozenset[Network]:
     """Those inherited entries whose time is not over."""
+    if not inherited:
+        return frozenset()
     keep, runs = _patience([one for one in decisions if not one.ended])
     return frozenset(
         one.network
