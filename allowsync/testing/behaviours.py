@@ -31,15 +31,21 @@ from allowsync.testing.exchanges import (
 )
 from allowsync.testing.forgeries import (
     AlwaysTruncated,
+    Crafted,
     CutShort,
     Drip,
+    Flags,
     FromStranger,
     Garbage,
     HangUp,
     Lowercase,
     NotAResponse,
+    OtherQuestion,
+    Questions,
+    Shortened,
     TrailingBytes,
     Truncated,
+    Unframed,
     WrongId,
     WrongQuestion,
 )
@@ -56,10 +62,12 @@ __all__ = [
     "BareError",
     "ByTransport",
     "ByType",
+    "Crafted",
     "CutShort",
     "Delay",
     "Drip",
     "Drop",
+    "Flags",
     "FromStranger",
     "Garbage",
     "HangUp",
@@ -68,14 +76,18 @@ __all__ = [
     "Misbehaviour",
     "NoSOA",
     "NotAResponse",
+    "OtherQuestion",
+    "Questions",
     "Rcode",
     "Records",
     "Referral",
+    "Shortened",
     "Silent",
     "Together",
     "TrailingBytes",
     "Truncated",
     "Ttl",
+    "Unframed",
     "WrongId",
     "WrongQuestion",
 ]
@@ -114,7 +126,10 @@ class BareError(Misbehaviour):
 
 @dataclass(frozen=True, slots=True)
 class Records(Misbehaviour):
-    """Exactly these records, each written as in a zone file with absolute names."""
+    """Exactly these records, each written as in a zone file with absolute names.
+
+    `@` is the name that was asked for, as an owner and within the data.
+    """
 
     answer: tuple[str, ...] = ()
     authority: tuple[str, ...] = ()
@@ -123,16 +138,17 @@ class Records(Misbehaviour):
 
     def _replies(self, request: Request) -> list[Reply]:
         response = request.response()
-        response.answer.extend(map(_record, self.answer))
-        response.authority.extend(map(_record, self.authority))
-        response.additional.extend(map(_record, self.additional))
+        response.answer.extend(_record(line, request.hostname) for line in self.answer)
+        response.authority.extend(_record(line, request.hostname) for line in self.authority)
+        response.additional.extend(_record(line, request.hostname) for line in self.additional)
         response.set_rcode(self.rcode)
         return [Reply(wire_of(response))]
 
 
-def _record(line: str) -> dns.rrset.RRset:
+def _record(line: str, asked: str) -> dns.rrset.RRset:
     owner, ttl, rdclass, rdtype, data = line.split(maxsplit=4)
-    return dns.rrset.from_text(owner, int(ttl), rdclass, rdtype, data)
+    absolute = data.replace("@", f"{asked}.")
+    return dns.rrset.from_text(owner.replace("@", f"{asked}."), int(ttl), rdclass, rdtype, absolute)
 
 
 @dataclass(frozen=True, slots=True)

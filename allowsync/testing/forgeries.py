@@ -7,9 +7,14 @@ from dataclasses import dataclass, replace
 import dns.flags
 import dns.message
 import dns.name
+import dns.rdataclass
+import dns.rdatatype
 import dns.rrset
 
 from allowsync.testing.exchanges import Misbehaviour, Reply, Request, edited, wire_of
+
+HEADER = 12
+TO_THE_QUESTION = b"\xc0\x0c"  # a pointer to the name that was asked (RFC 1035 section 4.1.4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,3 +165,126 @@ class Drip(Misbehaviour):
             Reply(framed[i : i + 1], delay=self.seconds * i, framed=False)
             for i in range(len(framed))
         ]
+
+
+def record(
+    rdtype: int,
+    data: bytes,
+    *,
+    owner: bytes = TO_THE_QUESTION,
+    rdclass: int = 1,
+    ttl: int = 60,
+    length: int | None = None,
+) -> bytes:
+    """A resource record as it is sent, whatever sense it makes.
+
+    Args:
+        rdtype: Its type.
+        data: What it holds.
+        owner: A name in wire form, compressed or not.
+        rdclass: Its class; 1 is IN.
+        ttl: In seconds.
+        length: What it says of the length of its data; the truth when None.
+    """
+    said = len(data) if length is None else length
+    head = b"".join(
+        (
+            rdtype.to_bytes(2, "big"),
+            rdclass.to_bytes(2, "big"),
+            ttl.to_bytes(4, "big"),
+            said.to_bytes(2, "big"),
+        )
+    )
+    return owner + head + data
+
+
+@dataclass(frozen=True, slots=True)
+class Crafted(Misbehaviour):
+    """The right id and question, then bytes of one's own.
+
+    Attributes:
+        data: What follows the question.
+        counts: How many records the header says there are: answer, authority, additional.
+        flags: The header's second 16 bits; a plain response by default.
+        asking: What the header says of the number of questions.
+    """
+
+    data: bytes = b""
+    counts: tuple[int, int, int] = (1, 0, 0)
+    flags: int = 0x8180
+    asking: int = 1
+
+    def _replies(self, request: Request) -> list[Reply]:
+        words = (self.flags, self.asking, *self.counts)
+        head = request.wire[:2] + b"".join(word.to_bytes(2, "big") for word in words)
+        return [Reply(head + request.wire[HEADER:] + self.data)]
+
+
+@dataclass(frozen=True, slots=True)
+class Flags(Misbehaviour):
+    """The answer of `then` with bits of the header's second 16 set and cleared."""
+
+    then: object
+    set: int = 0
+    clear: int = 0
+
+    def _replies(self, request: Request) -> list[Reply]:
+        def changed(wire: bytes) -> bytes:
+            flags = int.from_bytes(wire[2:4], "big") & ~self.clear | self.set
+            return wire[:2] + flags.to_bytes(2, "big") + wire[4:]
+
+        return [replace(r, wire=changed(r.wire)) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class Questions(Misbehaviour):
+    """The answer of `then` with the question that many times: none, or more than one."""
+
+    count: int
+    then: object
+
+    def _replies(self, request: Request) -> list[Reply]:
+        def edit(message: dns.message.Message) -> None:
+            message.question = message.question * self.count
+
+        return edited(request, self.then, edit)
+
+
+@dataclass(frozen=True, slots=True)
+class OtherQuestion(Misbehaviour):
+    """The answer of `then`, said to be to a question of another type or class."""
+
+    then: object
+    rdtype: str | None = None
+    rdclass: str = "IN"
+
+    def _replies(self, request: Request) -> list[Reply]:
+        kind = dns.rdatatype.from_text(self.rdtype or request.rdtype)
+        among = dns.rdataclass.from_text(self.rdclass)
+
+        def edit(message: dns.message.Message) -> None:
+            message.question = [dns.rrset.RRset(one.name, among, kind) for one in message.question]
+
+        return edited(request, self.then, edit)
+
+
+@dataclass(frozen=True, slots=True)
+class Shortened(Misbehaviour):
+    """The answer of `then` without its last bytes, or its first `keep` bytes alone."""
+
+    then: object
+    keep: int = -3
+
+    def _replies(self, request: Request) -> list[Reply]:
+        return [replace(r, wire=r.wire[: self.keep]) for r in request.answer(self.then)]
+
+
+@dataclass(frozen=True, slots=True)
+class Unframed(Misbehaviour):
+    """These bytes over TCP with no length of ours before them; a datagram of them over UDP."""
+
+    data: bytes
+    close: bool = False
+
+    def _replies(self, _request: Request) -> list[Reply]:
+        return [Reply(self.data, framed=False, close=self.close)]

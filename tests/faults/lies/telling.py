@@ -1,0 +1,156 @@
+"""Lies told to whole runs: a good answer first, then the lie, and what is left of access then."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allowsync.answers import Absent, Found, Unavailable
+from allowsync.config.settings import Config, ResolverSettings
+from allowsync.decide import network_of
+from allowsync.model import Host, Query
+from allowsync.resolve import Resolver
+from allowsync.sync import Request, run
+from allowsync.testing.behaviours import Truncated
+from allowsync.testing.memory import MemoryStore, memory_type
+from allowsync.testing.nameserver import NameServer
+from tests.faults.lies.case import At, Case, Says
+from tests.support.values import FIVE_MINUTES, T0
+from tests.support.world import allowlist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from allowsync.answers import Answer
+    from allowsync.believe import Judged
+    from allowsync.glance.writing import Reply
+    from allowsync.model import Family, Network
+    from allowsync.outcome import RunReport
+
+# Who will answer is waited for, however slow this machine is; who will not need not be.
+PATIENCE = ResolverSettings(
+    timeout=timedelta(seconds=30), attempts=1, deadline=timedelta(seconds=60)
+)
+IMPATIENCE = ResolverSettings(timeout=timedelta(seconds=0.5), attempts=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """The real resolver, as a run asks it."""
+
+    resolver: Resolver
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        return self.resolver.resolve(queries)
+
+    def replies(self) -> Mapping[Query, Reply]:
+        return {}
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """What came of one lie."""
+
+    at: At
+    judged: Judged
+    before: frozenset[Network]
+    after: frozenset[Network]
+    host: Host
+
+    @property
+    def says(self) -> Says | None:
+        """What the lie was taken for; None when that is none of the cases."""
+        match self.judged.answer:
+            case Found(addresses) if addresses == (self.at.home,):
+                return Says.HOME
+            case Found(addresses) if self.at.home in addresses:
+                return Says.MORE
+            case Absent():
+                return Says.ABSENT
+            case Unavailable(suspicious=True):
+                return Says.SUSPICIOUS
+            case Unavailable():
+                return Says.NOTHING
+            case _:
+                return None
+
+    @property
+    def ours(self) -> frozenset[Network]:
+        """Every network this home could ever have."""
+        return frozenset(network_of(ip_address(self.at.address(n)), self.host) for n in range(1, 5))
+
+    @property
+    def lost(self) -> bool:
+        """Whether the firewall lacks what it held for this home before."""
+        return not self.before & self.ours or not self.before & self.ours <= self.after
+
+
+def tell(
+    folder: Path, family: Family, cases: Mapping[str, Case], *, streamed: bool = False
+) -> tuple[dict[str, Told], frozenset[Network]]:
+    """Tell every lie to a run, and what the firewall holds that is nobody's home."""
+    places = {name: At(number, family) for number, name in enumerate(cases)}
+    mute = {name for name, case in cases.items() if case.of(streamed=streamed) is Says.NOTHING}
+    outcomes: dict[str, Told] = {}
+    strangers: frozenset[Network] = frozenset()
+    for settings, some in ((PATIENCE, cases.keys() - mute), (IMPATIENCE, mute)):
+        mine = {name: at for name, at in places.items() if name in some}
+        told, held = _tell_some(folder / str(len(some)), mine, cases, settings, streamed=streamed)
+        outcomes |= told
+        strangers |= held - frozenset(network for one in told.values() for network in one.ours)
+    return outcomes, strangers
+
+
+def _tell_some(
+    folder: Path,
+    places: Mapping[str, At],
+    cases: Mapping[str, Case],
+    settings: ResolverSettings,
+    *,
+    streamed: bool,
+) -> tuple[dict[str, Told], frozenset[Network]]:
+    zones: dict[str, object] = {at.name: at.good for at in places.values()}
+    hosts = [Host(f"n{at.number}", (at.name,), families=(at.family,)) for at in places.values()]
+    with NameServer(zones) as server:
+        world = Installation(folder, hosts, [server])
+        world.run()
+        before = world.held
+        for name, at in places.items():
+            lie = cases[name].value(at)
+            zones[at.name] = Truncated(lie) if streamed else lie
+        world.settings = settings
+        decisions = world.run().decisions
+    told = {
+        name: Told(at, decisions[f"n{at.number}"].judged[0], before, world.held, host)
+        for (name, at), host in zip(places.items(), hosts, strict=True)
+    }
+    return told, world.held
+
+
+@dataclass(slots=True)
+class Installation:
+    """Hosts, name servers, and a firewall in memory, over whole runs five minutes apart."""
+
+    folder: Path
+    hosts: Sequence[Host]
+    servers: Sequence[NameServer]
+    settings: ResolverSettings = PATIENCE
+    store: MemoryStore = field(default_factory=MemoryStore)
+    instant: datetime = T0
+
+    @property
+    def held(self) -> frozenset[Network]:
+        return frozenset(self.store.networks)
+
+    def run(self) -> RunReport:
+        self.instant += FIVE_MINUTES
+        named = {host.name: host for host in self.hosts}
+        web = allowlist("web", tuple(named), memory_type(self.store))
+        config = Config(Path("config.yaml"), named, {"web": web}, self.folder / "lib" / "state.db")
+        servers = [server.nameserver for server in self.servers]
+        asking = Asking(Resolver(self.settings, servers=servers))
+        return run(config, Request(), asking, self.instant)
