@@ -116,7 +116,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         _migrate(connection, path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise translated(path, error) from error
     except StateError:
@@ -143,7 +143,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     connection = _connect(path, "ro")
     try:
         version = _version(connection, path)
-    except sqlite3.Error as error:
+    except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise translated(path, error) from error
     except StateError:
@@ -175,10 +175,13 @@ def set_aside(path: Path, now: datetime) -> Path:
     return aside
 
 
-def translated(path: Path, error: sqlite3.Error) -> StateError:
-    """The error of ours for one of SQLite's, told apart by its result code (sqlite.org/rescode)."""
+def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateError:
+    """The error of ours for one of SQLite's, told apart by its result code (sqlite.org/rescode).
+
+    What comes without a code is Python's own: text in the file that is not UTF-8.
+    """
     code = getattr(error, "sqlite_errorcode", 0) & 0xFF
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+    if code in (0, sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
         return StateDamaged(path, str(error))
     if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
         return StateUnwritable(path, str(error))
