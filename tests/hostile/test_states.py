@@ -1,0 +1,158 @@
+"""State files that were damaged or tampered with: nobody is locked out, and nothing falls over."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.outcome import Outcome
+from tests.support.scoreboard import record
+from tests.support.values import SERVFAIL
+from tests.support.world import World, only_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.outcome import RunReport
+
+ALL = {"81.2.69.1", "81.2.69.2", "81.2.69.3", "81.2.69.4"}
+IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED)
+
+
+@pytest.fixture(scope="module")
+def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """A state after a few runs."""
+    world = World(tmp_path_factory.mktemp("good"))
+    world.runs(3)
+    return world.state.read_bytes()
+
+
+def run_with(folder: Path, state: bytes, *, silent: bool) -> tuple[World, RunReport]:
+    """One run over a firewall in step, with this state."""
+    world = World(folder)
+    world.runs(3)
+    world.state.write_bytes(state)
+    if silent:
+        world.everybody(SERVFAIL)
+    return world, world.run()
+
+
+PIECES = 24
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["heard", "silent"])
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_a_state_that_ends_early_removes_nobody(
+    tmp_path: Path, good: bytes, piece: int, silent: bool
+) -> None:
+    world, report = run_with(tmp_path, good[: len(good) * piece // PIECES], silent=silent)
+    assert only_target(report).outcome in IN_STEP
+    assert world.held == ALL
+
+
+@pytest.mark.parametrize("silent", [False, True], ids=["heard", "silent"])
+@pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x1b[2J"], ids=["zeros", "ones", "escapes"])
+@pytest.mark.parametrize("piece", range(PIECES))
+def test_a_state_with_a_hole_removes_nobody(
+    tmp_path: Path, good: bytes, piece: int, filler: bytes, silent: bool
+) -> None:
+    size = len(good) // PIECES
+    hole = (filler * size)[:size]
+    holed = good[: piece * size] + hole + good[(piece + 1) * size :]
+    world, report = run_with(tmp_path, holed, silent=silent)
+    assert only_target(report).outcome in IN_STEP
+    assert world.held == ALL
+
+
+def test_a_state_with_any_byte_turned_over_removes_nobody_who_is_heard(
+    tmp_path: Path, good: bytes
+) -> None:
+    world = World(tmp_path)
+    world.runs(3)
+    places = range(0, len(good), max(1, len(good) // 150))
+    for place in places:
+        world.state.write_bytes(good[:place] + bytes((good[place] ^ 0xFF,)) + good[place + 1 :])
+        report = world.run()
+        assert only_target(report).outcome in IN_STEP, place
+        assert world.held >= ALL, place
+        world.store.networks = {one for one in world.store.networks if str(one)[:-3] in ALL}
+    record("hostile_inputs", where="damaged states", count=len(places), tracebacks=0)
+    record("lockouts", where="damaged states", count=0)
+
+
+COLUMNS = {
+    "runs": ("started", "seconds", "exit_code", "offline", "problems"),
+    "tracks": ("host", "hostname", "family", "last_found", "absent_since", "absent_runs",
+               "unavailable_runs", "summary", "reason"),
+    "held": ("host", "hostname", "family", "since", "confirmed", "replaced", "replaced_runs"),
+    "targets": ("allowlist", "backend", "written", "claims"),
+    "entries": ("network",),
+}  # fmt: skip
+POISON = {
+    "a word": "evil",
+    "an escape": "\x1b[2J\nroot",
+    "bytes": b"\xff\x00\xfe",
+    "a huge number": (1 << 63) - 1,
+    "the lowest number": -(1 << 63),
+    "a fraction": 1e300,
+    "nothing": "",
+    "a document": '{"a": [1, {"b": null}]}',
+}
+
+
+@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
+@pytest.mark.parametrize(("table", "column"), [(t, c) for t, cs in COLUMNS.items() for c in cs])
+def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
+    tmp_path: Path, table: str, column: str, poison: object
+) -> None:
+    world = World(tmp_path)
+    world.runs(2)
+    with closing(sqlite3.connect(world.state)) as connection, suppress(sqlite3.IntegrityError):
+        connection.execute(f"UPDATE {table} SET {column} = ?", (poison,))
+        connection.commit()
+    report = world.run()
+    assert only_target(report).outcome in IN_STEP
+    assert world.held == ALL
+    assert world.look().targets
+
+
+@pytest.mark.parametrize("version", [0, 2, 99, -1])
+@pytest.mark.parametrize("owner", [0, 1, 0x616C6C77])
+def test_a_state_of_another_kind_removes_nobody(tmp_path: Path, version: int, owner: int) -> None:
+    world = World(tmp_path)
+    world.runs(2)
+    with closing(sqlite3.connect(world.state)) as connection:
+        connection.execute(f"PRAGMA user_version = {version}")
+        connection.execute(f"PRAGMA application_id = {owner}")
+    world.everybody(SERVFAIL)
+    report = world.run()
+    assert only_target(report).outcome in IN_STEP
+    assert world.held == ALL
+
+
+TRIGGERS = {
+    "a trigger": "CREATE TRIGGER t AFTER INSERT ON runs BEGIN DELETE FROM held; END",
+    "a trigger that fails": "CREATE TRIGGER t BEFORE INSERT ON runs "
+    "BEGIN SELECT RAISE(ABORT, 'no'); END",
+    "a view in place of a table": "DROP TABLE held; CREATE VIEW held AS SELECT 1",
+    "a view that never ends": "DROP TABLE runs; CREATE VIEW runs AS WITH RECURSIVE c(id, started) "
+    "AS (SELECT 1, 1 UNION ALL SELECT id + 1, 1 FROM c LIMIT 9999) SELECT * FROM c",
+    "a table less": "DROP TABLE entries",
+    "a column less": "ALTER TABLE tracks DROP COLUMN reason",
+    "a column more": "ALTER TABLE tracks ADD COLUMN evil TEXT",
+}
+
+
+@pytest.mark.parametrize("script", TRIGGERS.values(), ids=TRIGGERS)
+def test_a_state_with_another_schema_removes_nobody(tmp_path: Path, script: str) -> None:
+    world = World(tmp_path)
+    world.runs(2)
+    with closing(sqlite3.connect(world.state)) as connection:
+        connection.executescript(script)
+    world.everybody(SERVFAIL)
+    for _ in range(3):
+        world.run()
+        assert world.held == ALL
