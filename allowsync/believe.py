@@ -1,8 +1,9 @@
 """Which of the addresses in an answer are believed at all. Pure.
 
-Here an answer meets the reject list and `max_addresses`. What fails becomes `Unavailable`, marked
-suspicious: it adds nothing, and it counts as no answer for removals too. Otherwise a parked name
-would push out every address known from before.
+Here an answer meets the reject list and `max_addresses`, and then what guards refuse (see
+`allowsync.guards`). If nothing is left it becomes `Unavailable`, marked suspicious: it adds
+nothing, and it counts as no answer for removals too. Otherwise a parked name would push out every
+address known from before.
 """
 
 from __future__ import annotations
@@ -14,15 +15,39 @@ from allowsync.answers import Answer, Found, Unavailable
 from allowsync.special import proxied, rejection
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from allowsync.model import Address, Policy, Query
 
 
 @dataclass(frozen=True, slots=True)
 class Rejected:
-    """An address that was not believed, and why."""
+    """An address that was not believed, and why.
+
+    `guarded` says that a guard refused it for now, although it could be somebody's home.
+    """
 
     address: Address
     reason: str
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a guard does not believe an address.
+
+    Attributes:
+        seen: What was seen, in words that are the same in every run that sees the same.
+        advice: What somebody can do about it.
+    """
+
+    seen: str
+    advice: str
+
+    @property
+    def said(self) -> str:
+        """Both."""
+        return f"{self.seen}; {self.advice}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +77,26 @@ def judge(query: Query, answer: Answer, policy: Policy) -> Judged:
         what = f"not believed: {first.address} is {first.reason}"
         return Judged(query, Unavailable(what, suspicious=True), rejected)
     return Judged(query, Found(believed, answer.ttl), rejected, _proxied(believed))
+
+
+def without(judged: Judged, refused: Mapping[Address, Refusal]) -> Judged:
+    """What is believed of an answer once guards refused some of its addresses.
+
+    If nothing is left, it is no answer, marked suspicious.
+    """
+    if not isinstance(judged.answer, Found):
+        return judged
+    mine = [address for address in judged.answer.addresses if address in refused]
+    if not mine:
+        return judged
+    left = tuple(address for address in judged.answer.addresses if address not in refused)
+    rejected = tuple(Rejected(one, refused[one].said, guarded=True) for one in mine)
+    answer: Answer = Found(left, judged.answer.ttl)
+    if not left:
+        what = f"not believed: {mine[0]}: {refused[mine[0]].seen}"
+        answer = Unavailable(what, suspicious=True)
+    warning = _proxied(left)
+    return Judged(judged.query, answer, (*judged.rejected, *rejected), warning)
 
 
 def _too_many(query: Query, answer: Found, most: int) -> Judged:

@@ -50,6 +50,9 @@ class Track:
         unavailable_runs: How many runs in a row without a usable answer.
         summary: The last answer in short, to notice when it changes.
         reason: Why the last answer was not a good one; empty after a good one.
+        latched: Whether the absence lasted longer than `latch_absent`. Lasts until a good answer or
+            an approval.
+        held_back: What a guard refused of the last answer, a line for each address.
     """
 
     held: tuple[Held, ...] = ()
@@ -59,6 +62,8 @@ class Track:
     unavailable_runs: int = 0
     summary: str = ""
     reason: str = ""
+    latched: bool = False
+    held_back: tuple[str, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -68,10 +73,17 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class HostMemory:
-    """What is known of one host: a track per question, and since when a fixed network stands."""
+    """What is known of one host.
+
+    Attributes:
+        tracks: A track per question.
+        fixed: Since when each fixed network stands.
+        arrivals: When each network that is new since a day ago was first granted.
+    """
 
     tracks: Mapping[Query, Track] = field(default_factory=dict)
     fixed: Mapping[Network, datetime] = field(default_factory=dict)
+    arrivals: Mapping[Network, datetime] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.answers import Absent, Answer, Found, Unavailable
 from allowsync.backend import Backend, BackendError, Finding, Placement, Severity
 from allowsync.believe import Judged, judge
-from allowsync.decide import has_ended
+from allowsync.config.settings import Dnssec, Transport
+from allowsync.decide import Now, has_ended, recall
+from allowsync.memory import HostMemory
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from allowsync.config.settings import Config, Target
+    from allowsync.config.settings import Config, Nameserver, ResolverSettings, Target
     from allowsync.model import Host, Query
 
 
@@ -66,6 +69,37 @@ def about_features(config: Config) -> Iterator[Located]:
         if value:
             what = "is configured, but this version does not act on it"
             yield Located(name, Finding(Severity.WARNING, what))
+
+
+def about_memory(
+    config: Config, memory: Mapping[str, HostMemory], now: datetime
+) -> Iterator[Located]:
+    """Names that wait for an approval, and addresses a guard held back in the last run."""
+    for name, host in config.hosts.items():
+        known = recall(host, memory.get(name, HostMemory()), Now(now))
+        for what in (f"{hostname}: {text}" for hostname, text in known.held_back):
+            yield Located(name, Finding(Severity.WARNING, what))
+        for hostname in known.latched:
+            what = f"{hostname} was gone from DNS for longer than latch_absent"
+            advice = f"when it comes back and is still theirs: allowsync approve {name}"
+            yield Located(name, Finding(Severity.WARNING, what, advice))
+
+
+def about_resolver(
+    settings: ResolverSettings, nameservers: Sequence[Nameserver]
+) -> Iterator[Located]:
+    """Demands on answers that the nameservers there are cannot meet, or anybody can fake."""
+    if settings.agreement > len(nameservers):
+        what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
+        advice = "name more in resolver.nameservers; until then nothing new is believed"
+        yield Located("resolver.agreement", Finding(Severity.ERROR, what, advice))
+    if settings.dnssec is not Dnssec.REQUIRE:
+        return
+    for one in nameservers:
+        if one.transport is Transport.DNS and not ip_address(one.address).is_loopback:
+            what = "is asked without encryption: anybody on the way can set the AD bit, too"
+            advice = "let a resolver on this machine validate, or name one by tls:// or https://"
+            yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
 def about_names(all_heard: Iterable[Heard]) -> Iterator[Located]:

@@ -1,6 +1,6 @@
 """One run, from start to end. The only place that knows the order of the steps.
 
-    resolve → decide → read targets → plan → limits → remember → apply → read back → record
+    resolve → guard → decide → read targets → plan → limits → remember → apply → read back → record
 
 A dry run is not doing the last four. Nothing below knows what a dry run is.
 """
@@ -12,13 +12,14 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Protocol
 
-from allowsync.decide import Decision, Now, decide, has_ended
+from allowsync.decide import Decision, Now, conclude, has_ended, judgements
 from allowsync.enforce import Draft, draft, enforce, settled
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory, judge_clock
 from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
 from allowsync.reasons import Reasons
 from allowsync.state import Lock, Record, StateDamaged, StateError, Store, TargetRecord
+from allowsync.witnesses import guarded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -54,14 +55,21 @@ class Request:
 
 
 class Resolve(Protocol):
-    """Asks the DNS. Every query gets an answer, and nothing about the DNS is ever raised."""
+    """Asks the DNS. Every query gets an answer, and nothing about the DNS is ever raised.
+
+    However often a run asks, it has one deadline for all of it.
+    """
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        """Ask everything at once and wait for all of it, within a deadline of its own."""
+        """Ask everything at once and wait for all of it."""
+        ...
+
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        """The same of every nameserver, by its name."""
         ...
 
     def replies(self) -> Mapping[Query, Reply]:
-        """The answers as they came, where asking again can be compared with them."""
+        """The first answers as they came, where asking again can be compared with them."""
         ...
 
 
@@ -87,12 +95,13 @@ def run(
     """
     this = _Run(config, request, resolve, started, read_from)
     with ExitStack() as stack:
-        if not request.dry_run:
-            try:
+        try:
+            if not request.dry_run:
                 stack.enter_context(Lock(config.state))
-            except StateError as error:
-                return this.without_state(error)
-        return this.carry_out()
+            return this.carry_out()
+        except StateError as error:
+            # Nothing was applied: only what is read before that, or meant, is not caught below.
+            return this.without_state(error)
 
 
 @dataclass(slots=True)
@@ -166,8 +175,10 @@ class _Run:
             query for host in hosts if not has_ended(host, now.instant) for query in host.queries
         )
         answers = {} if self.request.offline or not queries else self.resolve(queries)
+        judged = {host.name: judgements(host, answers) for host in hosts}
+        judged = guarded(self.config, hosts, judged, memory, self.resolve, now)
         return {
-            host.name: decide(host, answers, memory.get(host.name, HostMemory()), now)
+            host.name: conclude(host, judged[host.name], memory.get(host.name, HostMemory()), now)
             for host in hosts
         }
 

@@ -16,6 +16,7 @@ from allowsync.outcome import ExitCode, Notice
 
 COMMANDS: Final = {
     "apply": "Bring every target in step with the DNS: one run.",
+    "approve": "Believe a name again that was absent for long.",
     "backends": "The backends found, their options, whether they can be used here.",
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import time
+from dataclasses import replace
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import click
@@ -67,24 +70,39 @@ def apply(
 
 
 class _Dns:
-    """Asks the DNS; what that needs is imported only if there is something to ask."""
+    """Asks the DNS; what that needs is imported only if there is something to ask.
+
+    Whatever is asked later has what the first questions left of the deadline.
+    """
 
     def __init__(self, config: Config, progress: Progress) -> None:
         self._config = config
         self._progress = progress
-        self._resolver: Resolver | None = None
+        self._first: Resolver | None = None
+        self._ends = 0.0
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        from allowsync.resolve import Resolver
-
-        self._resolver = Resolver(self._config.resolver)
         try:
-            return self._resolver.resolve(queries, self._progress)
+            return self._next().resolve(queries, self._progress)
         finally:
             self._progress.close()
 
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        return self._next().survey(queries)
+
     def replies(self) -> Mapping[Query, Reply]:
-        return {} if self._resolver is None else self._resolver.replies()
+        return {} if self._first is None else self._first.replies()
+
+    def _next(self) -> Resolver:
+        from allowsync.resolve import Resolver
+
+        settings = self._config.resolver
+        if self._first is None:
+            self._ends = time.monotonic() + settings.deadline.total_seconds()
+            self._first = Resolver(settings)
+            return self._first
+        left = timedelta(seconds=max(0.0, self._ends - time.monotonic()))
+        return Resolver(replace(settings, deadline=left), servers=self._first.nameservers)
 
 
 def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:

@@ -32,7 +32,7 @@ def check(invocation: Invocation) -> int:
     now = instant()
     dns = list(_dns(config))
     targets = list(_targets(config))
-    others = [*_configuration(config, now), *_state(config)]
+    others = [*_configuration(config, now), *_state(config, now)]
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:
@@ -73,25 +73,27 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
 
 def _dns(config: Config) -> Iterator[Located]:
     from allowsync.resolve import Resolver
-    from allowsync.survey import about_names, about_nameservers, heard
+    from allowsync.survey import about_names, about_nameservers, about_resolver, heard
 
     queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
     if not queries:
         return
-    said = list(heard(config.hosts.values(), Resolver(config.resolver).survey(queries)))
+    resolver = Resolver(config.resolver)
+    yield from about_resolver(config.resolver, resolver.nameservers)
+    said = list(heard(config.hosts.values(), resolver.survey(queries)))
     yield from about_nameservers(said)
     yield from about_names(one for one in said if one.answers)
 
 
-def _state(config: Config) -> Iterator[Located]:
+def _state(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.backend import Finding, Severity
     from allowsync.leftovers import left_over
     from allowsync.state import StateError, Store
-    from allowsync.survey import Located
+    from allowsync.survey import Located, about_memory
 
     try:
         with Store.reading(config.state) as store:
-            store.hosts()
+            yield from about_memory(config, store.hosts(), now)
             for notice in left_over(config, store):
                 yield Located(notice.where, Finding(Severity.WARNING, notice.what))
     except StateError as error:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.config.settings import Dnssec, ResolverSettings, Transport
+from allowsync.config.settings import ResolverSettings, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,3 @@ def unsupported(resolver: ResolverSettings) -> Iterator[tuple[str, str]]:
     for nameserver in resolver.nameservers:
         if nameserver.transport is not Transport.DNS:
             yield "nameservers", f"{nameserver}: encrypted DNS is not supported by this version"
-    if resolver.agreement > 1:
-        yield "agreement", "agreement above 1 is not supported by this version"
-    if resolver.dnssec is not Dnssec.IGNORE:
-        yield "dnssec", f"{resolver.dnssec.value!r} is not supported by this version"

@@ -116,6 +116,10 @@ def _known_host(decision: Decision) -> Json:
         "ended": decision.ended,
         "until": None if decision.host.until is None else instant(decision.host.until),
         "grants": [_grant(one) for one in decision.grants],
+        "latched": list(decision.latched),
+        "held_back": [
+            {"hostname": hostname, "what": what} for hostname, what in decision.held_back
+        ],
     }
 
 

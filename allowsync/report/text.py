@@ -180,6 +180,19 @@ def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
             f"    {short(grant.network):<{width}}  {_freshness(grant, now)}",
             "yellow" if grant.basis is Basis.STALE else "",
         )
+    yield from (Line(f"    {text}", "yellow") for text in doubts(decision))
+
+
+def doubts(decision: Decision) -> Iterator[str]:
+    """What guards hold back of a host's names, and what to do about it."""
+    spoken_of = {hostname for hostname, _ in decision.held_back}
+    for hostname in decision.latched:
+        if hostname not in spoken_of:
+            yield (
+                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
+                f"allowsync approve {decision.host.name}"
+            )
+    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
 
 
 def _freshness(grant: Grant, now: datetime) -> str:

@@ -30,7 +30,8 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE tracks (
         host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, last_found INTEGER,
         absent_since INTEGER, absent_runs INTEGER NOT NULL, unavailable_runs INTEGER NOT NULL,
-        summary TEXT NOT NULL, reason TEXT NOT NULL,
+        summary TEXT NOT NULL, reason TEXT NOT NULL, latched INTEGER NOT NULL,
+        held_back TEXT NOT NULL,
         PRIMARY KEY (host, hostname, family)) WITHOUT ROWID;
     CREATE TABLE held (
         host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, address TEXT NOT NULL,
@@ -39,6 +40,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         PRIMARY KEY (host, hostname, family, address)) WITHOUT ROWID;
     CREATE TABLE fixed (
         host TEXT NOT NULL, network TEXT NOT NULL, since INTEGER NOT NULL,
+        PRIMARY KEY (host, network)) WITHOUT ROWID;
+    CREATE TABLE arrivals (
+        host TEXT NOT NULL, network TEXT NOT NULL, at INTEGER NOT NULL,
         PRIMARY KEY (host, network)) WITHOUT ROWID;
     CREATE TABLE targets (
         name TEXT PRIMARY KEY, allowlist TEXT NOT NULL, backend TEXT NOT NULL,

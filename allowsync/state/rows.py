@@ -9,94 +9,14 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
 
     from allowsync.glance.writing import Idle
-    from allowsync.memory import HostMemory, TargetMemory
-    from allowsync.state.records import Record, TargetRecord
+    from allowsync.memory import TargetMemory
+    from allowsync.state.records import TargetRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
 TARGET_TABLES = (("targets", "name"), ("entries", "target"), ("inherited", "target"))
-
-
-def write_answers(connection: sqlite3.Connection, record: Record) -> None:
-    """Add to the history each answer that differs from the one before it."""
-    known = {
-        (host, hostname, family): summary
-        for host, hostname, family, summary in connection.execute(
-            "SELECT host, hostname, family, summary FROM tracks"
-        )
-    }
-    at = number(record.started)
-    rows = [
-        (at, host, query.hostname, query.family.value, track.summary)
-        for host, memory in record.hosts.items()
-        for query, track in memory.tracks.items()
-        if track.summary != known.get((host, query.hostname, query.family.value), "")
-    ]
-    connection.executemany(
-        "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
-    )
-
-
-def forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
-    """Forget every host that is configured no more."""
-    known = connection.execute("SELECT host FROM tracks UNION SELECT host FROM fixed").fetchall()
-    gone = [(host,) for (host,) in known if host not in configured]
-    for table in ("tracks", "held", "fixed"):
-        connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
-
-
-def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
-    """Replace what is remembered of hosts."""
-    names = [(host,) for host in hosts]
-    for table in ("tracks", "held", "fixed"):
-        connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
-    connection.executemany(
-        "INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                host,
-                query.hostname,
-                query.family.value,
-                number_or_none(track.last_found),
-                number_or_none(track.absent_since),
-                track.absent_runs,
-                track.unavailable_runs,
-                track.summary,
-                track.reason,
-            )
-            for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (
-                host,
-                query.hostname,
-                query.family.value,
-                str(one.address),
-                number(one.since),
-                number(one.confirmed),
-                number_or_none(one.replaced),
-                one.replaced_runs,
-            )
-            for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
-            for one in track.held
-        ],
-    )
-    connection.executemany(
-        "INSERT INTO fixed VALUES (?, ?, ?)",
-        [
-            (host, str(network), number(since))
-            for host, memory in hosts.items()
-            for network, since in memory.fixed.items()
-        ],
-    )
 
 
 def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import datetime, timedelta
-from ipaddress import ip_address, ip_network
+from datetime import timedelta
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Self
 
-from allowsync.memory import Held, HostMemory, Inherited, TargetMemory, Track
-from allowsync.model import Entry, Family, Query
+from allowsync.memory import Inherited, TargetMemory
+from allowsync.model import Entry
 from allowsync.state.database import (
     StateDamaged,
     StateError,
@@ -22,27 +22,32 @@ from allowsync.state.database import (
     set_aside,
     translated,
 )
+from allowsync.state.hosts import (
+    approve_name,
+    forget_hosts,
+    read_hosts,
+    write_answers,
+    write_hosts,
+)
 from allowsync.state.records import Change, Record, TargetRecord
 from allowsync.state.rows import (
     TARGET_TABLES,
-    forget_hosts,
     instant,
-    maybe,
     number,
-    write_answers,
     write_entries,
-    write_hosts,
     write_idle,
     write_target,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
+    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
 
     from allowsync.glance.writing import Idle
+    from allowsync.memory import HostMemory
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -125,35 +130,7 @@ class Store:
     @_guarded
     def hosts(self) -> dict[str, HostMemory]:
         """What is remembered of every host."""
-        held: dict[tuple[str, str, str], list[Held]] = {}
-        for host, name, family, address, since, confirmed, replaced, runs in self._rows(
-            "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs "
-            "FROM held"
-        ):
-            one = Held(
-                ip_address(address),
-                instant(since),
-                instant(confirmed),
-                maybe(replaced),
-                int(runs),
-            )
-            held.setdefault((host, name, family), []).append(one)
-        tracks: dict[str, dict[Query, Track]] = {}
-        for host, name, family, found, absent, absents, unavailables, summary, why in self._rows(
-            "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
-            "unavailable_runs, summary, reason FROM tracks"
-        ):
-            addresses = tuple(held.get((host, name, family), ()))
-            tracks.setdefault(host, {})[Query(name, Family(family))] = Track(
-                addresses, maybe(found), maybe(absent), absents, unavailables, summary, why
-            )
-        fixed: dict[str, dict[Any, datetime]] = {}
-        for host, network, since in self._rows("SELECT host, network, since FROM fixed"):
-            fixed.setdefault(host, {})[ip_network(network)] = instant(since)
-        return {
-            host: HostMemory(tracks.get(host, {}), fixed.get(host, {}))
-            for host in tracks.keys() | fixed.keys()
-        }
+        return {} if self._connection is None else read_hosts(self._connection)
 
     @_guarded
     def targets(self) -> dict[str, TargetRecord]:
@@ -245,6 +222,16 @@ class Store:
             if idle is not None:
                 write_idle(connection, idle, self._run)
             self._prune(connection)
+
+    @_guarded
+    def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
+        """Let names be believed again that were absent for long; their absence begins anew."""
+        connection = self._writable()
+        with _transaction(connection):
+            for hostname in hostnames:
+                approve_name(connection, host, hostname, at)
+            # The next run has to look at everything itself.
+            connection.execute("DELETE FROM idle")
 
     @_guarded
     def forget_target(self, name: str) -> None:

@@ -324,6 +324,7 @@ def test_long_work_shows_progress_on_a_terminal_and_nowhere_else(
 ) -> None:
     zones["*"] = Delay(0.8, ["81.2.69.7"])
     here.hosts = {f"h{n}": f"h{n}.example.org" for n in range(60)}
+    here.policy = {"canary": False, "max_sharing": 60}
     assert "resolving" in on_a_terminal(here, "apply", "--dry-run")
     assert "resolving" not in on_a_terminal(here, "apply", "--dry-run", "-q")
     assert "resolving" not in here("apply --dry-run").err
@@ -355,7 +356,7 @@ def test_the_shell_completes_commands_and_options() -> None:
         }
         return allowsync(environ=environ).out.splitlines()
 
-    assert completed("ap") == ["plain,apply"]
+    assert completed("appl") == ["plain,apply"]
     assert "plain,--dry-run" in completed("apply", "--d")
     for shell in ("bash", "zsh", "fish"):
         assert "allowsync" in allowsync(environ={"_ALLOWSYNC_COMPLETE": f"{shell}_source"}).out

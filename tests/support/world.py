@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.answers import Absent
-from allowsync.config.settings import Allowlist, Config, Target
+from allowsync.config.settings import Allowlist, Config, ResolverSettings, Target
 from allowsync.model import Host, Limits, Query
 from allowsync.standing import Standing, look
 from allowsync.sync import Request, run
@@ -31,7 +31,9 @@ FRIENDS = ("alice", "bob", "carol", "dave")
 class World:
     """Four friends, one allowlist `web` with one target `web/memory`, unless told otherwise.
 
-    `says` is what the DNS answers per hostname; every host's name is `<label>.example.org`.
+    `says` is what the DNS answers per hostname (`*.<parent>` is a wildcard); every host's name is
+    `<label>.example.org`. `nameservers` is what single nameservers say instead. `asked` is what a
+    run asked first, `beside` what it asked after that, `surveyed` what it asked everywhere.
     """
 
     folder: Path
@@ -44,7 +46,11 @@ class World:
     configured: bool = True
     places: tuple[str, ...] = ()
     instant: datetime = T0 - FIVE_MINUTES
+    resolver: ResolverSettings = field(default_factory=ResolverSettings)
+    nameservers: dict[str, dict[str, Answer]] = field(default_factory=dict)
     asked: list[Query] = field(default_factory=list)
+    beside: list[Query] = field(default_factory=list)
+    surveyed: list[Query] = field(default_factory=list)
 
     def __post_init__(self) -> None:
         for number, label in enumerate(FRIENDS, start=1):
@@ -63,7 +69,8 @@ class World:
             else ()
         )
         lists = {one.name: one for one in (*mine, *self.extra)}
-        return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits)
+        return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits,
+                      resolver=self.resolver)  # fmt: skip
 
     def run(
         self,
@@ -99,19 +106,35 @@ class World:
         self.store.networks |= {net(text) for text in texts}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Dns:
-    """What the world says, as a resolver."""
+    """What the world says, as the resolver of one run."""
 
     world: World
+    again: bool = False
 
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
         asked = list(queries)
-        self.world.asked += asked
-        return {query: self.world.says.get(query.hostname, Absent("NXDOMAIN")) for query in asked}
+        (self.world.beside if self.again else self.world.asked).extend(asked)
+        self.again = True
+        return {query: self._said(query, {}) for query in asked}
+
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        asked = list(queries)
+        self.world.surveyed += asked
+        everywhere = self.world.nameservers or {"192.0.2.53": {}}
+        return {
+            query: {name: self._said(query, own) for name, own in everywhere.items()}
+            for query in asked
+        }
 
     def replies(self) -> Mapping[Query, Reply]:
         return {}
+
+    def _said(self, query: Query, own: Mapping[str, Answer]) -> Answer:
+        says = {**self.world.says, **own}
+        wildcard = says.get("*." + query.hostname.partition(".")[2], Absent("NXDOMAIN"))
+        return says.get(query.hostname, wildcard)
 
 
 @dataclass(frozen=True, slots=True)

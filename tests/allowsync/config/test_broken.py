@@ -211,8 +211,6 @@ def test_elsewhere(tmp_path: Path, line: str, where: str, what: str) -> None:
 NOT_CARRIED_OUT = {
     "DNS over TLS": ("nameservers: ['tls://192.0.2.53#dns.example.net']", "nameservers"),
     "DNS over HTTPS": ("nameservers: [https://dns.example.net/dns-query]", "nameservers"),
-    "agreement": ("agreement: 2", "agreement"),
-    "DNSSEC": ("dnssec: require", "dnssec"),
 }
 
 

@@ -47,6 +47,9 @@ class Asking:
     def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
         return self.resolver.resolve(queries)
 
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        return self.resolver.survey(queries)
+
     def replies(self) -> Mapping[Query, Reply]:
         return {}
 

@@ -1,0 +1,82 @@
+"""`allowsync approve`: believe a name again that was absent for long."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.state import Store
+
+SCHEMA = "allowsync.approve/1"
+
+
+@click.command()
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+@common
+def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
+    """Believe a name again that was absent for long.
+
+    A name that was gone for longer than policy.latch_absent may have been registered by a stranger,
+    so its addresses are not believed. Ask your friend, then approve HOST, a label of the
+    configuration. The next run believes what the name says by then.
+    """
+    from allowsync.state import Busy, Lock, StateError, Store
+
+    config = invocation.load(SCHEMA)
+    choose(invocation, SCHEMA, hosts, config.hosts, "host")
+    try:
+        with Lock(config.state), Store.writing(config.state) as store:
+            approved = _approve(config, store, tuple(dict.fromkeys(hosts)), instant())
+    except Busy as error:
+        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+    except StateError as error:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
+    _tell(invocation, approved)
+    return int(ExitCode.IN_STEP)
+
+
+def _approve(
+    config: Config, store: Store, labels: tuple[str, ...], now: datetime
+) -> dict[str, tuple[str, ...]]:
+    """Approve hosts; the names that had to be, by host."""
+    from allowsync.decide import Now, recall
+    from allowsync.memory import HostMemory
+
+    memory = store.hosts()
+    approved = {}
+    for label in labels:
+        known = memory.get(label, HostMemory())
+        approved[label] = recall(config.hosts[label], known, Now(now)).latched
+        if approved[label]:
+            store.approve(label, approved[label], now)
+    return approved
+
+
+def _tell(invocation: Invocation, approved: dict[str, tuple[str, ...]]) -> None:
+    if invocation.json:
+        hosts = [
+            {
+                "host": label,
+                "outcome": "approved" if names else "unchanged",
+                "hostnames": list(names),
+            }
+            for label, names in approved.items()
+        ]
+        code = int(ExitCode.IN_STEP)
+        echo_json({"schema": SCHEMA, "exit_code": code, "hosts": hosts, "problems": []})
+        return
+    if invocation.quiet:
+        return
+    from allowsync.report.text import Line
+
+    for label, names in approved.items():
+        said = f"{', '.join(names)} is believed again" if names else "nothing to approve"
+        invocation.echo([Line(f"{label}: {said}")])
