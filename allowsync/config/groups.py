@@ -39,7 +39,8 @@ class ListOf(Kind[tuple[T, ...]]):
     def parse(self, node: Node, at: str, reading: Reading) -> tuple[T, ...] | Invalid:
         """Every item, in order."""
         if not isinstance(node, Sequence):
-            return reading.problem(node, at, f"expected {self.expected}, got {got(node)}")
+            what = "something else, which may be secret" if self.kind.hidden else got(node)
+            return reading.problem(node, at, f"expected {self.expected}, got {what}")
         if len(node.items) < self.least:
             return reading.problem(
                 node, at, f"expected {self.expected}, got {len(node.items) or 'none'}"

@@ -18,7 +18,13 @@ class UnfitError(ValueError):
 
 
 class Kind(ABC, Generic[T]):
-    """One kind of value. Parsing never raises: what is wrong is noted in the reading."""
+    """One kind of value. Parsing never raises: what is wrong is noted in the reading.
+
+    Attributes:
+        hidden: Whether what is written may be secret, so that no problem may show it.
+    """
+
+    hidden: bool = False
 
     @property
     @abstractmethod

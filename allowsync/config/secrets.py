@@ -170,6 +170,8 @@ class SecretCredential(_Kept):
 class SecretUrl(Leaf[Secret]):
     """A URL that may hold a token or a password. No message shows it."""
 
+    hidden = True
+
     def __init__(self, expected: str, schemes: str = "[A-Za-z][A-Za-z0-9+.-]*") -> None:
         self._text = Pattern(rf"(?:{schemes})://[^\s/][^\s]*", expected, longest=2048)
 
