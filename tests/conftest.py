@@ -1,4 +1,4 @@
-"""Fixtures for every test, and the rule that in CI nothing is skipped."""
+"""Fixtures for every test, the rule that in CI nothing is skipped, and the scoreboard."""
 
 from __future__ import annotations
 
@@ -7,8 +7,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support import scoreboard
+
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+    from _pytest.terminal import TerminalReporter
 
 
 # Its assertions are written for whoever makes a backend: let them tell what differs.
@@ -26,9 +30,28 @@ def as_root() -> None:
 def pytest_runtest_makereport(
     item: pytest.Item, call: pytest.CallInfo[None]
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
-    """Turn a skip into a failure in CI, where everything that a test may need is there."""
+    """Attach the figures of a test to its report, and turn a skip into a failure in CI.
+
+    In CI everything that a test may need is there.
+    """
     report = yield
+    if report.when == "call":
+        figures = scoreboard.taken()
+        report.user_properties += [(scoreboard.PROPERTY, one) for one in figures]
     if os.environ.get("CI") and report.outcome == "skipped":
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid} was skipped, and in CI nothing may be: {report.longrepr}"
     return report
+
+
+def pytest_terminal_summary(terminalreporter: TerminalReporter) -> None:
+    """Print what all tests recorded together, and keep it."""
+    kept = (
+        one for report in terminalreporter.stats.get("passed", ()) for one in report.user_properties
+    )
+    rows = scoreboard.added_up(value for name, value in kept if name == scoreboard.PROPERTY)
+    if rows:
+        terminalreporter.section("scoreboard")
+        for line in scoreboard.table(rows):
+            terminalreporter.write_line(line)
+        scoreboard.kept(rows)
