@@ -150,7 +150,11 @@ class Change:
 
     def _rolled_back(self, failure: str, *, reloaded: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""
-        self._restore()
+        try:
+            self._restore()
+        except OSError as error:
+            what = f"{failure}; the old file could not be put back: {error.strerror}"
+            return OutcomeUnknown(what)
         again = _failure(self.commands.reload) if reloaded else ""
         if again:
             # The undo file stays, so that the next run asks for the reload again.
