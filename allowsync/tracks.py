@@ -69,6 +69,8 @@ def _settle(track: Track, host: Host, instant: datetime) -> Track:
     What is on the reject list now is not held any longer, addresses that share a network now are
     one, and nothing lies in the future (the clock may have been put back).
     """
+    if _stands(track, host, instant):
+        return track
     allowed = (one for one in track.held if not rejection(one.address, host.policy.accept))
     by_net: dict[Network, Held] = {}
     for one in allowed:
@@ -81,6 +83,15 @@ def _settle(track: Track, host: Host, instant: datetime) -> Track:
         absent_since=_earlier(track.absent_since, instant),
         latched=track.latched or _absent_for_long(track, host, instant),
     )
+
+
+def _stands(track: Track, host: Host, instant: datetime) -> bool:
+    """Whether a track needs no settling: the usual case of one good address, found cheaply."""
+    if len(track.held) != 1 or track.absent_since is not None or track.last_found is None:
+        return False
+    (held,) = track.held
+    latest = max(track.last_found, held.since, held.confirmed, held.replaced or held.since)
+    return latest <= instant and not rejection(held.address, host.policy.accept)
 
 
 def _absent_for_long(track: Track, host: Host, instant: datetime) -> bool:
@@ -132,6 +143,10 @@ def fold(track: Track, judged: Judged, host: Host, now: Now) -> Track:
 
 
 def _after_found(track: Track, found: Found, host: Host, now: Now) -> Track:
+    summary = "found " + " ".join(str(address) for address in found.addresses)
+    if len(track.held) == 1 and found.addresses == (track.held[0].address,):
+        same = Held(track.held[0].address, track.held[0].since, now.instant)
+        return Track((same,), last_found=now.instant, summary=summary)
     held = {network_of(one.address, host): one for one in track.held}
     given = {network_of(address, host): address for address in found.addresses}
     fresh = [
@@ -140,7 +155,6 @@ def _after_found(track: Track, found: Found, host: Host, now: Now) -> Track:
     ]
     missed = (_missed(one, now) for network, one in held.items() if network not in given)
     lasting = [one for one in missed if not _replaced_for_good(one, host, now)]
-    summary = "found " + " ".join(str(address) for address in found.addresses)
     return Track(_in_order([*fresh, *lasting]), last_found=now.instant, summary=summary)
 
 
