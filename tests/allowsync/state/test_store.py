@@ -6,6 +6,7 @@ import os
 import sqlite3
 import stat
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
@@ -41,9 +42,20 @@ ALICE = HostMemory(
             last_found=T0 + HOUR,
             summary="found 81.2.69.1",
         ),
-        AAAA: Track((), None, T0, 3, 1, "absent NXDOMAIN", "NXDOMAIN"),
+        AAAA: Track(
+            (),
+            None,
+            T0,
+            3,
+            1,
+            "absent NXDOMAIN",
+            "NXDOMAIN",
+            True,
+            ("one", "another"),
+        ),
     },
     {ip_network("203.0.113.0/24"): T0},
+    {net("81.2.69.2"): T0, net("81.2.69.1"): T0 + HOUR},
 )
 
 HOLDING = TargetMemory(
@@ -84,6 +96,25 @@ def test_what_was_intended_comes_back_as_it_was(path: Path) -> None:
     assert known is not None
     assert set(known.entries) == set(HOLDING.entries)
     assert known.inherited == HOLDING.inherited
+
+
+def test_an_approval_takes_the_latch_off_and_is_remembered(path: Path) -> None:
+    written(path)
+    with Store.writing(path) as store:
+        store.approve("alice", [AAAA.hostname], T0 + HOUR)
+        tracks = store.hosts()["alice"].tracks
+    assert tracks[A] == ALICE.tracks[A]
+    waiting = ALICE.tracks[AAAA]
+    assert tracks[AAAA] == replace(waiting, latched=False, held_back=(), absent_since=T0 + HOUR)
+    with closing(sqlite3.connect(path)) as raw:
+        said = raw.execute("SELECT family FROM answers WHERE summary = 'approved'").fetchall()
+    assert said == [("ipv4",), ("ipv6",)]
+
+
+def test_what_arrived_at_a_host_is_forgotten_with_it(path: Path) -> None:
+    written(path, record(), record(hosts={}, configured=frozenset()))
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("SELECT * FROM arrivals").fetchall() == []
 
 
 def test_a_second_run_replaces_what_the_first_remembered(path: Path) -> None:
