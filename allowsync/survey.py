@@ -28,6 +28,10 @@ class Located:
     where: str
     finding: Finding
 
+    def __str__(self) -> str:
+        parts = (self.finding.what, self.finding.advice)
+        return f"{self.where}: " + "; ".join(part for part in parts if part)
+
 
 @dataclass(frozen=True, slots=True)
 class Heard:

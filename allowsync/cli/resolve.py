@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from allowsync.cli.common import Invocation, choose, common, echo_json
+from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.outcome import ExitCode
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
 
+    from allowsync.config.settings import Config
     from allowsync.report.text import Line
-    from allowsync.survey import Heard
+    from allowsync.survey import Heard, Located
 
 SCHEMA = "allowsync.resolve/1"
 
@@ -27,6 +28,7 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
     if some host got no usable answer from any nameserver.
     """
+    from allowsync.report.text import Line
     from allowsync.resolve import Resolver
     from allowsync.survey import heard
 
@@ -36,12 +38,26 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     queries = dict.fromkeys(query for host in asked for query in host.queries)
     answers = Resolver(config.resolver).survey(queries) if queries else {}
     found = list(heard(asked, answers))
+    doubts = _doubts(config, [host.name for host in asked])
     code = _code(found)
     if invocation.json:
-        echo_json(_document(found, code))
+        echo_json(_document(found, doubts, code))
     else:
-        invocation.echo(_lines(found))
+        invocation.echo([*_lines(found), *(Line(str(one), "yellow") for one in doubts)])
     return int(code)
+
+
+def _doubts(config: Config, names: Collection[str]) -> list[Located]:
+    """What guards held back in the last run. Without a state that can be read, nothing."""
+    from allowsync.state import StateError, Store
+    from allowsync.survey import about_memory
+
+    try:
+        with Store.reading(config.state) as store:
+            told = about_memory(config, store.hosts(), instant())
+            return [one for one in told if one.where in names]
+    except StateError:
+        return []
 
 
 def _code(found: list[Heard]) -> ExitCode:
@@ -68,7 +84,7 @@ def _lines(found: list[Heard]) -> Iterator[Line]:
                 yield Line(f"      {judged.warning}", "yellow")
 
 
-def _document(found: list[Heard], code: ExitCode) -> dict[str, Any]:
+def _document(found: list[Heard], doubts: list[Located], code: ExitCode) -> dict[str, Any]:
     from allowsync.report.document import query_document
 
     return {
@@ -79,5 +95,6 @@ def _document(found: list[Heard], code: ExitCode) -> dict[str, Any]:
             for one in found
             for server, judged in one.answers.items()
         ],
+        "held_back": [{"host": one.where, "what": one.finding.what} for one in doubts],
         "problems": [],
     }

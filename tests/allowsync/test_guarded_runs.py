@@ -15,6 +15,8 @@ from tests.support.world import FRIENDS, World, allowlist
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from allowsync.answers import Answer
+
 DAY = timedelta(days=1)
 STRANGER = "45.9.9.9"
 
@@ -54,10 +56,10 @@ def test_who_is_in_stays_in_while_a_wildcard_answers_for_everybody(world: World)
 
 def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World) -> None:
     world.resolver = ResolverSettings(agreement=2)
-    liar = {"alice.example.org": found(STRANGER)}
-    world.nameservers = {"192.0.2.53": liar, "192.0.2.54": {}}
+    liar: dict[str, Answer] = {"alice.example.org": found(STRANGER)}
+    honest: dict[str, Answer] = {"alice.example.org": found("81.2.69.1")}
+    world.nameservers = {"192.0.2.53": liar, "192.0.2.54": honest}
     world.says["alice.example.org"] = found(STRANGER)
-    world.nameservers["192.0.2.54"] = {"alice.example.org": found("81.2.69.1")}
     world.run()
     assert world.held == {"81.2.69.2", "81.2.69.3", "81.2.69.4"}
     assert not world.beside

@@ -166,8 +166,10 @@ def test_more_moves_than_a_home_makes_are_held_back(
     done = here("apply")
     assert (done.code, here.allowed) == (3, ["81.2.69.2/32", "81.2.69.3/32"])
     assert "bob had 2 new networks within 24 hours, all that max_moves allows" in done.err
-    assert "max_moves" in here("status").out
-    assert "max_moves" in here("check").out
+    for command in ("status", "check", "resolve"):
+        assert f"{MOVED} not believed: bob had 2 new networks" in here(command).out
+    (held_back,) = here("resolve --output json").document["held_back"]
+    assert held_back["host"] == "bob"
 
 
 def test_a_run_in_which_a_guard_refused_something_is_no_idle_one(
