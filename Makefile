@@ -1,12 +1,14 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, coverage, format, hooks, clean.
+# Also: check, bench, docs, coverage, fuzz, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
+# How long `make fuzz` looks, over all its targets together.
+SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables iproute2 dnsmasq-base strace
@@ -18,7 +20,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/decide.py,allowsync/
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs coverage format hooks clean system
+.PHONY: demo test check bench docs coverage fuzz format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -37,6 +39,9 @@ coverage: $(BIN)/.test
 
 bench: $(BIN)/.test system
 	$(BIN)/python -m tests.bench $(BENCH)
+
+fuzz: $(BIN)/.fuzz
+	$(BIN)/python -m fuzz --seconds $(SECONDS)
 
 docs: $(BIN)/.docs
 	$(BIN)/python -m allowsync.config.reference > docs/reference.md
@@ -85,6 +90,10 @@ $(BIN)/.test: $(BIN)/.run
 
 $(BIN)/.lint: $(BIN)/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check --group lint
+	@touch $@
+
+$(BIN)/.fuzz: $(BIN)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
 	@touch $@
 
 $(BIN)/.docs: $(BIN)/.run

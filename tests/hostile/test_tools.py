@@ -91,6 +91,8 @@ GARBAGE = {
     "zeros": "\0" * 100,
     "replacement characters": "\ufffd" * 100,
     "escapes": ESCAPES,
+    "a name that is a list": '{"nftables": [{"table": {}}, {"set": {"name": []}}]}',
+    "a comment that is an object": '{"nftables": [{"table": {}}, {"rule": {"comment": {}}}]}',
     "no table": '{"nftables": [{"metainfo": {}}]}',
 }
 

@@ -67,10 +67,15 @@ def objects(text: str) -> tuple[tuple[str, Json], ...]:
     if (
         not isinstance(listed, list)
         or len(pairs) != len(listed)
-        or not all(isinstance(one, Mapping) for _, one in pairs)
+        or not all(isinstance(one, Mapping) and _is_named(one) for _, one in pairs)
     ):
         raise ListingError("nft printed a listing with objects that cannot be understood")
     return tuple((kind, one) for kind, one in pairs if kind != "metainfo")
+
+
+def _is_named(one: Json) -> bool:
+    """Whether what names an object, if anything does, is text."""
+    return all(isinstance(one.get(key, ""), str) for key in ("name", "comment"))
 
 
 def elements(of: Json, family: Family) -> tuple[Element, ...]:

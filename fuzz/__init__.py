@@ -1,0 +1,1 @@
+"""Fuzzing of whatever reads what others wrote. See `python -m fuzz --help`."""

@@ -1,0 +1,38 @@
+"""Where fuzzing starts: small inputs that are in order, and pieces that mean something."""
+
+from __future__ import annotations
+
+from typing import Final
+
+_A: Final = b"\xc0\x0c\0\1\0\1\0\0\0\x3c\0\4\x51\2\x45\1"
+_CNAME: Final = b"\xc0\x0c\0\5\0\1\0\0\0\x3c\0\4\1x\xc0\x0c"
+_CONFIGURATION: Final = b"""hosts:
+  alice: alice.example.org
+  bob: {hostname: [b.example.org, bb.example.org], until: 2027-01-31, ipv6_prefix: 56}
+  office: {networks: [81.2.69.0/24, "2a01:4f8::/48"]}
+allowlists:
+  web: &w {hosts: [alice], targets: [nftables: {ports: [443/tcp], open_interfaces: [lo]}]}
+  ssh: {targets: [file: {path: /tmp/x, check: [/bin/true], mode: "0644"}]}
+resolver: {nameservers: ["192.0.2.53:5353", "tls://1.1.1.1#one.one.one.one"], timeout: 500ms}
+policy: {keep_absent: 1h, max_moves: 0x10, accept: [10.0.0.0/8], canary: true}
+limits: {max_remove_hosts: 0.5}
+heartbeat: https://example.org/x
+"""
+_LISTING: Final = (
+    b'{"nftables": [{"metainfo": {}}, {"table": {"family": "inet", "name": "allowsync_web"}}, '
+    b'{"set": {"name": "ipv4", "type": "ipv4_addr", "flags": ["interval"], "elem": ["81.2.69.1", '
+    b'{"prefix": {"addr": "81.2.70.0", "len": 24}}, {"range": ["81.2.71.1", "81.2.71.9"]}, '
+    b'{"elem": {"val": "81.2.72.1", "timeout": 5, "comment": "x"}}]}}]}'
+)
+
+SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
+    "configuration": (_CONFIGURATION, b"hosts: {a: &a [*a]}\n", b"!!python/name:os.system x\n"),
+    "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
+    "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
+    "comparison": (_A, _CNAME, _A + b"\0\0\x29\4\xd0\0\0\0\0\0\0"),
+    "rows": (
+        b"web/nftables\nipv4\n4\x51\2\x45\1\ni\0\6\2\0\0\0\0\0\nn\n[]\n{}",
+        b"a\nb\xff\ni\x7f\xff\xff\xff\xff\xff\xff\xff",
+    ),
+    "file": (b"SQLite format 3\0\x10\0\1\1\0\x40\x20\x20" + bytes(76), b""),
+}

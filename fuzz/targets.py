@@ -1,0 +1,176 @@
+"""What is fuzzed: one function of bytes for each reader of what others wrote.
+
+Each raises nothing, whatever the bytes, as long as its reader keeps its promise; what it raises is
+a defect. They need nothing but the project itself, so that the tests run them too.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing, suppress
+from ipaddress import IPv4Address
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.nftables.gate import Gate
+from allowsync_backends.nftables.inspection import current, mendable
+from allowsync_backends.nftables.listing import ListingError
+from allowsync_backends.ports import Port, Protocol
+
+from allowsync.answers import Absent, Found
+from allowsync.config.document import read_document
+from allowsync.config.problems import ConfigError
+from allowsync.config.reading import Reading
+from allowsync.config.yaml12 import YamlError, read_yaml
+from allowsync.glance.replies import masked, time_offsets
+from allowsync.model import Family, Query
+from allowsync.resolve.classify import read
+from allowsync.resolve.failures import Failure
+from allowsync.resolve.plain import read_plain
+from allowsync.resolve.questions import question
+from allowsync.state import StateError, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+GATE: Final = Gate("web", (Port(443, 443, Protocol.TCP),))
+QUERIES: Final = tuple(Query("a.example.org", family) for family in Family)
+PLACE: Final = Path("/etc/allowsync/config.yaml")
+
+
+def configuration(data: bytes) -> None:
+    """A configuration is believed, or refused in words that can be printed."""
+    try:
+        root = read_yaml(data)
+    except YamlError as error:
+        _must(error.what.isprintable(), error.what)
+        return
+    if root is None:
+        return
+    reading = Reading(PLACE, environ={}, uid=1000)
+    try:
+        config = read_document(root, reading, None)
+    except ConfigError as error:
+        _must(bool(error.problems), "refused without a reason")
+        for problem in error.problems:
+            _must(str(problem).isprintable(), str(problem))
+    else:
+        _must(all(name.isprintable() for name in config.hosts), "a name nobody can read")
+
+
+def listing(data: bytes) -> None:
+    """A listing of nft is understood, or refused."""
+    text = data.decode(errors="replace")
+    with suppress(ListingError):
+        entries = current(GATE, text).entries
+        _must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
+    mendable(text)
+
+
+def answer(data: bytes) -> None:
+    """An answer of the DNS is read alike by both readers, and never by one alone."""
+    for query in QUERIES:
+        section = question(query).section
+        for wire in (data, b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + section + data):
+            full = read(wire, query)
+            _must(isinstance(full, Found | Absent | Failure), repr(full))
+            if len(wire) < 12 + len(section) or wire[12 : 12 + len(section)] != section:
+                continue  # no such message comes so far
+            plain = read_plain(wire, query, len(section))
+            _must(plain is None or plain == full, f"{plain} is not {full}")
+
+
+def comparison(data: bytes) -> None:
+    """What a glance compares of two answers is told apart from what may differ."""
+    for query in QUERIES:
+        section = question(query).section
+        wire = b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + section + data
+        try:
+            offsets = time_offsets(wire)
+        except IndexError:
+            continue
+        _must(all(0 < one <= len(wire) - 4 for one in offsets), "a TTL outside of its answer")
+        blank = masked(wire, len(section), offsets)
+        _must(len(blank) == len(wire), "an answer that changed its length")
+        older = bytearray(wire)
+        for offset in offsets:
+            older[offset : offset + 4] = b"\0\0\0\x3c"
+        _must(masked(bytes(older), len(section), offsets) == blank, "a TTL that counts")
+        first, second = read(wire, query), read(bytes(older), query)
+        if isinstance(first, Found) and isinstance(second, Found):
+            _must(first.addresses == second.addresses, "the same bytes, other addresses")
+
+
+def rows(data: bytes) -> None:
+    """A state with these values in its rows is read, or known to be damaged."""
+    parts = data.split(b"\n")
+    with TemporaryDirectory(prefix="allowsync-fuzz-") as folder:
+        path = Path(folder) / "state.db"
+        Store.writing(path).close()
+        with closing(sqlite3.connect(path)) as connection:
+            for number, (table, columns) in enumerate(_columns(connection)):
+                values = [_value(parts[(number + at) % len(parts)]) for at in range(columns)]
+                with suppress(sqlite3.Error, OverflowError):
+                    marks = ", ".join("?" * columns)
+                    connection.execute(f"INSERT INTO {table} VALUES ({marks})", values)  # noqa: S608
+            connection.commit()
+        _read_everything(path)
+
+
+def file(data: bytes) -> None:
+    """Any file in the state's place is read, or known to be damaged."""
+    with TemporaryDirectory(prefix="allowsync-fuzz-") as folder:
+        path = Path(folder) / "state.db"
+        path.write_bytes(data)
+        _read_everything(path)
+
+
+def _read_everything(path: Path) -> None:
+    with suppress(StateError), Store.reading(path) as store:
+        for look in (store.last_run, store.hosts, store.targets):
+            with suppress(StateError):
+                look()
+        with suppress(StateError):
+            store.target("web/nftables")
+
+
+def _columns(connection: sqlite3.Connection) -> list[tuple[str, int]]:
+    tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchall()
+    counted = "SELECT count(*) FROM pragma_table_info(?)"
+    return [(name, connection.execute(counted, (name,)).fetchone()[0]) for (name,) in tables]
+
+
+def _value(part: bytes) -> object:
+    """One of the kinds of value that SQLite keeps, as the first byte says."""
+    kind, rest = part[:1], part[1:]
+    match kind:
+        case b"i":
+            return int.from_bytes(rest[:8], "big", signed=True)
+        case b"b":
+            return rest
+        case b"n":
+            return None
+        case b"4":
+            return str(IPv4Address(rest[:4].rjust(4, b"\1")))
+        case _:
+            return part.decode(errors="replace")
+
+
+class Defect(AssertionError):
+    """A reader broke its promise."""
+
+
+def _must(kept: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
+    if not kept:
+        raise Defect(what)
+
+
+TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
+    "configuration": configuration,
+    "listing": listing,
+    "answer": answer,
+    "comparison": comparison,
+    "rows": rows,
+    "file": file,
+}
