@@ -152,3 +152,31 @@ def test_a_wildcard_that_answers_for_everybody_changes_nothing(
     assert len(before) == 16
     answers = [one.answer for each in decisions.values() for one in each.judged]
     assert all(isinstance(one, Unavailable) and one.suspicious for one in answers)
+
+
+LEFT = {
+    "every name is sold to one page": ["45.9.1.1", "2600:9:0:1::1"],
+    "the page has two servers": ["45.9.1.1", "45.9.1.2", "2600:9:0:1::1", "2600:9:0:2::1"],
+}
+
+
+@pytest.mark.parametrize("page", LEFT.values(), ids=LEFT)
+@pytest.mark.parametrize("friends", [1, 8])
+def test_a_page_that_a_whole_zone_was_parked_on_is_let_in_nowhere(
+    tmp_path: Path, page: list[str], friends: int
+) -> None:
+    hosts = [Host(f"n{number}", (f"n{number}.example.org",)) for number in range(friends)]
+    homes = {host: [At(number, family) for family in Family] for number, host in enumerate(hosts)}
+    zones: dict[str, object] = {
+        host.hostnames[0]: [at.address() for at in both] for host, both in homes.items()
+    }
+    with NameServer(zones) as server:
+        world = Installation(tmp_path, hosts, [server])
+        world.run()
+        before = world.held
+        zones.clear()
+        zones["*"] = page
+        for _ in range(3):
+            world.run()
+    assert len(before) == 2 * friends
+    assert world.held == before
