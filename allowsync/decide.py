@@ -130,7 +130,9 @@ def conclude(host: Host, judged: tuple[Judged, ...], memory: HostMemory, now: No
     after = dict(before)
     for one in judged:
         after[one.query] = fold(before[one.query], one, host, now)
-    memory = replace(memory, arrivals=arrivals(host, memory, before, after, now.instant))
+    came = arrivals(host, memory, before, after, now.instant)
+    if came is not memory.arrivals:
+        memory = replace(memory, arrivals=came)
     asked = {one.query for one in judged}
     decision = _decision(host, memory, after, now.instant, asked=asked)
     return replace(decision, judged=judged, moves=tuple(_moves(host, before, after, now.instant)))
