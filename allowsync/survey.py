@@ -83,7 +83,8 @@ def about_memory(
         known = recall(host, memory.get(name, HostMemory()), Now(now))
         for what in (f"{hostname}: {text}" for hostname, text in known.held_back):
             yield Located(name, Finding(Severity.WARNING, what))
-        for hostname in known.latched:
+        spoken_of = {hostname for hostname, _ in known.held_back}
+        for hostname in (one for one in known.latched if one not in spoken_of):
             what = f"{hostname} was gone from DNS for longer than latch_absent"
             advice = f"when it comes back and is still theirs: allowsync approve {name}"
             yield Located(name, Finding(Severity.WARNING, what, advice))
