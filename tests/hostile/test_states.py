@@ -37,7 +37,9 @@ def run_with(folder: Path, state: bytes, *, silent: bool) -> tuple[World, RunRep
     world.state.write_bytes(state)
     if silent:
         world.everybody(SERVFAIL)
-    return world, world.run()
+    report = world.run()
+    record("hostile_inputs", where="damaged states", count=1, tracebacks=0)
+    return world, report
 
 
 PIECES = 24
@@ -117,6 +119,7 @@ def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
     assert only_target(report).outcome in IN_STEP
     assert world.held == ALL
     assert world.look().targets
+    record("hostile_inputs", where="impossible values in states", count=1, tracebacks=0)
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, -1])
