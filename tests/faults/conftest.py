@@ -1,0 +1,43 @@
+"""A stage for each test, on a disk in memory where there is one: thousands of runs wait for it."""
+
+from __future__ import annotations
+
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.nameserver import NameServer
+from tests.faults.harness import Warm
+from tests.faults.stage import Stage
+from tests.support.netns import Namespace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture
+def folder() -> Iterator[Path]:
+    with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
+        yield Path(name)
+
+
+@pytest.fixture
+def stage(folder: Path) -> Iterator[Stage]:
+    """A stage without a firewall."""
+    with NameServer({}) as server, Warm() as warm:
+        yield Stage(folder, server, warm)
+
+
+@pytest.fixture
+def guarded(as_root: None, folder: Path) -> Iterator[Stage]:
+    """A stage in a network namespace of its own."""
+    with ExitStack() as stack:
+        inside = stack.enter_context(Namespace())
+        server = stack.enter_context(inside.run(NameServer, {}))
+        warm = stack.enter_context(Warm(inside))
+        yield Stage(folder, server, warm, inside)

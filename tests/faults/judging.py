@@ -1,0 +1,147 @@
+"""What must hold after a run was disturbed, whatever disturbed it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.faults.harness import Place, Ran
+    from tests.faults.stage import Memory, Seen, Stage
+
+SANE_CODES = (0, 1, 2, 3, 4, 5)
+# nft asks by sendto(2) and changes by sendmsg(2); the program asks name servers by sendto(2).
+READING = ("open", "openat", "pread64", "flock", "sendto")
+EVERY = 8  # of the calls that only read, one in so many; of those that change something, each
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """How a run comes out that nothing disturbs: what there was, what there is, what it said.
+
+    `settled` is what there is once a run after it is through, too. `meant` is what the file held
+    before it was put back, if it was.
+    """
+
+    before: Seen
+    after: Seen
+    ran: Ran
+    settled: Seen
+    memory: Memory
+    leftovers: frozenset[str]
+    meant: str | None = None
+
+
+def reference(stage: Stage, argv: tuple[str, ...], code: int) -> Reference:
+    """Run it undisturbed, and once more."""
+    stage.put_back()
+    before = stage.look()
+    ran = stage.warm.listed(*argv)
+    assert ran.code == code, ran
+    after = stage.look()
+    again = stage.warm.run(*argv)
+    assert again.code == code, again
+    settled, memory, leftovers = stage.look(), stage.memory(), stage.leftovers()
+    meant = tried(stage, argv, ran) if code else None
+    return Reference(before, after, ran, settled, memory, leftovers, meant)
+
+
+def tried(stage: Stage, argv: tuple[str, ...], ran: Ran) -> str | None:
+    """What the file holds while its reader is told to take notice."""
+    found: list[str] = []
+    reload = next(place for place in ran.calls if place.name == "execve")
+    stage.put_back()
+    stage.warm.interrupted(reload, lambda: found.append(stage.here.file.read_text()), *argv)
+    return found[0]
+
+
+def is_whole(seen: Seen, known: Reference) -> None:
+    """Each place holds what it held before, or what it should hold: not less, not more."""
+    assert seen.file in (known.before.file, known.after.file, known.meant)
+    assert seen.in_force in (known.before.in_force, known.after.in_force)
+    assert seen.gate in (known.before.gate, known.after.gate)
+
+
+def is_no_less(seen: Seen, known: Reference) -> None:
+    """Whoever was let in and is to be let in still is; nobody else is who never was.
+
+    A failing `nft` may list a set as empty and call that a success. What it left out then stays
+    for one run too long, and is told.
+    """
+    gates = known.before.gate, known.after.gate
+    if seen.gate is None or None in gates:
+        assert seen.gate in gates
+        return
+    before, after, now = (set(one[0]) for one in (*gates, seen.gate) if one is not None)
+    assert before & after <= now <= before | after
+    assert seen.gate[1] in [one[1] for one in gates if one is not None]
+
+
+def is_polite(ran: Ran) -> None:
+    """No traceback, no internal error, and an exit code that means something."""
+    assert "Traceback" not in ran.err, ran
+    assert "internal error" not in ran.err + ran.out, ran
+    assert "unexpected" not in ran.err + ran.out, ran
+    assert ran.code in SANE_CODES, ran
+
+
+def is_honest(ran: Ran, seen: Seen, known: Reference) -> None:
+    """What a run says of itself is true of what is there afterwards."""
+    if ran.code in (0, 3):
+        assert seen == known.after, ran
+    wrong = {"failed", "unknown"}
+    for outcome, reason in ran.targets.values():
+        assert (outcome in wrong) <= (ran.code == 1 and bool(reason)), ran.targets
+    if ran.code == 1 and ran.targets:
+        assert wrong & {outcome for outcome, _ in ran.targets.values()}, ran.targets
+
+
+def failed_means_untouched(ran: Ran, seen: Seen, known: Reference) -> None:
+    """Only where it is not known what a target holds is that said to be so."""
+    for target, (outcome, _) in ran.targets.items():
+        if outcome == "failed" and target.endswith("/file"):
+            assert seen.file == known.before.file, ran.targets
+        if outcome == "failed" and target.endswith("/nftables"):
+            assert seen.gate == known.before.gate, ran.targets
+
+
+def converges(stage: Stage, argv: tuple[str, ...], known: Reference) -> None:
+    """The next run puts everything right, says truly what it did, and remembers everybody."""
+    before = stage.look()
+    ran = stage.warm.run(*argv)
+    is_polite(ran)
+    seen = stage.look()
+    assert ran.code == known.ran.code, ran
+    assert seen in (known.after, known.settled), ran
+    outcomes = {one["target"]: one["outcome"] for one in ran.document["targets"]}
+    if set(outcomes.values()) == {"unchanged"}:
+        assert before == seen, ran
+    assert stage.leftovers() <= known.leftovers
+    remembered = stage.memory()
+    if known.meant is not None:
+        # A file that is put back again holds what the run that failed did not see in it.
+        remembered["entries"] = known.memory["entries"]
+    assert remembered == known.memory
+
+
+def places(known: Reference, *, state_every: int = 1) -> Iterator[Place]:
+    """Where to disturb a run: wherever it changes something, and here and there besides.
+
+    Args:
+        known: How it comes out undisturbed.
+        state_every: Of the calls about the state, one in so many.
+    """
+    reading = state = 0
+    for place in known.ran.calls:
+        if place.name in READING:
+            reading += 1
+            wanted = reading % EVERY == 1
+        elif "state.db" in place.what:
+            state += 1
+            wanted = state % state_every == 0
+        else:
+            wanted = True
+        if wanted:
+            yield place
