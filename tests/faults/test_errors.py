@@ -1,0 +1,79 @@
+"""Every system call that may fail does: a full disk, a broken one, one that may not be written."""
+
+from __future__ import annotations
+
+import errno
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.faults.judging import (
+    converges,
+    failed_means_untouched,
+    is_honest,
+    is_no_less,
+    is_polite,
+    is_whole,
+    places,
+    reference,
+)
+from tests.faults.scenes import FILES, GATES, Scene
+from tests.support.scoreboard import record
+
+if TYPE_CHECKING:
+    from tests.faults.harness import Place
+    from tests.faults.stage import Stage
+
+pytestmark = pytest.mark.slow
+
+ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EPERM, errno.EROFS)
+LASTING = (errno.ENOSPC, errno.EROFS)
+
+
+def fails_for_others(place: Place) -> bool:
+    """Whether it would be a failure of our output, of ld.so(8), or one that pipes do not have."""
+    ours = place.process == 0 or place.name != "openat"
+    return place.what.startswith(("/memfd:", "pipe:")) or not ours
+
+
+def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
+    argv = stage.argv(scene.command)
+    scene.set_up(stage)
+    known = reference(stage, argv, scene.code)
+    faults = 0
+    chosen = [one for one in places(known, state_every=state_every) if not fails_for_others(one)]
+    for number, place in enumerate(chosen):
+        error = ERRORS[number % len(ERRORS)]
+        if (place.name, error) == ("pread64", errno.EIO):
+            # SQLite takes that for damage (SQLITE_IOERR_CORRUPTFS), and damage is set aside.
+            error = errno.EPERM
+        stage.put_back()
+        ran = stage.warm.failing(place, error, *argv, lasting=error in LASTING)
+        faults += bool(ran.hit)
+        try:
+            is_polite(ran)
+            seen = stage.look()
+            if stage.inside is not None:
+                is_no_less(seen, known)
+            else:
+                is_whole(seen, known)
+            is_honest(ran, seen, known)
+            failed_means_untouched(ran, seen, known)
+            converges(stage, argv, known)
+        except AssertionError as problem:
+            problem.add_note(f"{errno.errorcode[error]} at {place}: {ran} {ran.targets}")
+            raise
+    assert faults > 20
+    record("io_faults", calls=faults, tracebacks=0)
+    record("lockouts", where="calls that failed", count=0)
+
+
+@pytest.mark.parametrize("scene", FILES, ids=str)
+def test_a_failing_disk_loses_nobody_and_is_told_as_it_is(stage: Stage, scene: Scene) -> None:
+    fail_everywhere(stage, scene, state_every=2)
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("scene", GATES, ids=str)
+def test_a_gate_outlives_every_failing_call(guarded: Stage, scene: Scene) -> None:
+    fail_everywhere(guarded, scene, state_every=5)
