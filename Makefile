@@ -14,7 +14,7 @@ SECONDS ?= 60
 SYSTEM_PACKAGES := nftables iproute2 dnsmasq-base strace
 
 # The modules that are pure functions over values: every branch of them is tested.
-PURE := allowsync/answers.py,allowsync/believe.py,allowsync/decide.py,allowsync/guards.py,$\
+PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
         allowsync/inherit.py,$\
         allowsync/limits.py,allowsync/memory.py,allowsync/model.py,allowsync/networks.py,$\
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\

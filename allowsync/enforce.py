@@ -17,6 +17,7 @@ from allowsync.backend import (
     OutcomeUnknown,
     Placement,
 )
+from allowsync.counts import counted
 from allowsync.decide import union
 from allowsync.inherit import inherited_after, still_protected
 from allowsync.limits import Refusal, limit
@@ -245,8 +246,8 @@ def _difference(plan: Plan, after: Current) -> str:
     meant = {entry.network for entry in plan.final}
     there = {entry.network for entry in after.entries}
     parts = [
-        f"{len(meant - there)} of its entries are missing" if meant - there else "",
-        f"{len(there - meant)} entries are there that should not be" if there - meant else "",
+        f"missing: {counted(len(meant - there), 'entry', 'entries')}" if meant - there else "",
+        f"not meant: {counted(len(there - meant), 'entry', 'entries')}" if there - meant else "",
         *after.flaws,
     ]
     return "; ".join(part for part in parts if part)

@@ -109,6 +109,7 @@ def _code(found: list[Located], if_error: ExitCode) -> ExitCode:
 
 def _lines(config: Config, found: list[Located], *, quiet: bool) -> Iterator[Line]:
     from allowsync.backend import Severity
+    from allowsync.counts import counted
     from allowsync.report.text import Line
 
     colours = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
@@ -121,7 +122,8 @@ def _lines(config: Config, found: list[Located], *, quiet: bool) -> Iterator[Lin
         if finding.advice:
             yield Line(f"    {finding.advice}")
     if not quiet:
-        hosts, targets = len(config.hosts), len(config.targets)
+        hosts = counted(len(config.hosts), "host")
+        targets = counted(len(config.targets), "target")
         wrong = sum(one.finding.severity is not Severity.INFO for one in found)
-        verdict = f"{wrong} findings" if wrong else "all in order"
-        yield Line(f"{config.path}: {hosts} hosts, {targets} targets: {verdict}")
+        verdict = counted(wrong, "finding") if wrong else "all in order"
+        yield Line(f"{config.path}: {hosts}, {targets}: {verdict}")

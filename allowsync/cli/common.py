@@ -131,7 +131,8 @@ def echo_json(document: Mapping[str, Any]) -> None:
     """Print one JSON document."""
     import json
 
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    # Escaped, so that nothing a tool or a name brought along acts on a terminal.
+    click.echo(json.dumps(document, indent=2, ensure_ascii=True))
 
 
 def instant() -> datetime:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
+from allowsync.counts import counted
 from allowsync.model import Basis, Entry
 from allowsync.outcome import Outcome, RunReport, TargetReport
 from allowsync.reasons import Reasons, short
@@ -98,7 +99,7 @@ def _target_lines(
     if not rows and not plan.repair:
         if every_target:
             count = len(plan.final)
-            entries = "1 entry" if count == 1 else f"{count} entries"
+            entries = counted(count, "entry", "entries")
             yield Line(f"{target.target} is in step ({entries})")
         return
     yield Line(target.target)
@@ -208,7 +209,7 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 def _standing_lines(target: TargetStanding) -> Iterator[Line]:
     count = len(target.entries)
-    entries = "1 entry" if count == 1 else f"{count} entries"
+    entries = counted(count, "entry", "entries")
     if target.in_step:
         yield Line(f"{target.target} is in step ({entries})")
     else:

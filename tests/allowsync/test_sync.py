@@ -369,7 +369,7 @@ class TestTargets:
         world.extra = (allowlist("ssh", ("alice",), kind),)
         report = world.run()
         assert report.targets[1].outcome is Outcome.UNKNOWN
-        assert "1 of its entries are missing; 1 entries are there that" in report.targets[1].said
+        assert "missing: 1 entry; not meant: 1 entry" in report.targets[1].said
 
     def test_a_read_back_that_fails_is_not_taken_for_success(self, world: World) -> None:
         store = MemoryStore()
