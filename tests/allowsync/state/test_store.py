@@ -22,6 +22,7 @@ from allowsync.state import (
     StateUnwritable,
     Store,
     TargetRecord,
+    database,
 )
 from allowsync.state.database import VERSION
 from tests.support.values import AAAA, T0, A, entry, net
@@ -372,5 +373,37 @@ def test_a_transaction_that_fails_leaves_what_was_there(path: Path) -> None:
     twice = (HostMemory({}, {}), TargetRecord("x/y", "x", "y", {"bad": object()}))
     with Store.writing(path) as store, pytest.raises(StateDamaged):
         store.intend(record(hosts={"alice": twice[0]}, targets=((twice[1], broken),)))
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": ALICE}
+
+
+def test_an_older_schema_is_brought_up_to_date_with_all_it_holds(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(path)
+    later = (*database.MIGRATIONS, "ALTER TABLE runs ADD COLUMN later TEXT NOT NULL DEFAULT '-';")
+    monkeypatch.setattr(database, "MIGRATIONS", later)
+    monkeypatch.setattr(database, "VERSION", len(later))
+    before = path.read_bytes()
+    with pytest.raises(StateError, match="the next apply brings it up to date"):
+        Store.reading(path)
+    assert path.read_bytes() == before
+    with Store.writing(path) as store:
+        assert store.hosts() == {"alice": ALICE}
+    with closing(sqlite3.connect(path)) as raw:
+        assert raw.execute("PRAGMA user_version").fetchone() == (len(later),)
+        assert raw.execute("SELECT later FROM runs").fetchall() == [("-",)]
+
+
+def test_a_migration_that_fails_leaves_the_older_schema(
+    path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(path)
+    broken = (*database.MIGRATIONS, "ALTER TABLE runs ADD COLUMN later TEXT; DROP TABLE none;")
+    with monkeypatch.context() as patched:
+        patched.setattr(database, "MIGRATIONS", broken)
+        patched.setattr(database, "VERSION", len(broken))
+        with pytest.raises(StateError):
+            Store.writing(path)
     with Store.reading(path) as store:
         assert store.hosts() == {"alice": ALICE}
