@@ -6,12 +6,35 @@ Both families may be mixed; a network is only ever compared with its own.
 from __future__ import annotations
 
 from bisect import bisect_left
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.model import Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+
+
+@lru_cache(maxsize=1 << 17)
+def network(version: int, number: int, width: int) -> Network:
+    """A network by the number of its first address. Made once: many are asked for many times.
+
+    Raises:
+        ValueError: Bits beyond the width are set, or there is no such width.
+    """
+    return IPv4Network((number, width)) if version == 4 else IPv6Network((number, width))
+
+
+def parsed(text: str) -> Network:
+    """A network from its CIDR form.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address, _, width = text.partition("/")
+    first = ip_address(address)
+    return network(first.version, int(first), int(width))
 
 
 class Coverage:

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import timedelta
-from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, assert_never
 
 from allowsync.answers import Absent, Found, Unavailable
 from allowsync.memory import Clock, Held, HostMemory, Track
 from allowsync.model import Address, Family, Host, Network, Query, by_network
+from allowsync.networks import network
 from allowsync.special import rejection
 
 if TYPE_CHECKING:
@@ -45,15 +44,9 @@ class Now:
 
 def network_of(address: Address, host: Host) -> Network:
     """The network granted for an address, as wide as the host's prefix for that family."""
-    return _network(address.version, int(address), host.prefix(Family.of(address)))
-
-
-@lru_cache(maxsize=1 << 16)
-def _network(version: int, number: int, width: int) -> Network:
-    """Asked for several times for every address of a run; making one is slow."""
-    if version == 4:
-        return IPv4Network((number, width), strict=False)
-    return IPv6Network((number, width), strict=False)
+    width = host.prefix(Family.of(address))
+    beyond = address.max_prefixlen - width
+    return network(address.version, int(address) >> beyond << beyond, width)
 
 
 def settled_tracks(host: Host, memory: HostMemory, instant: datetime) -> dict[Query, Track]:

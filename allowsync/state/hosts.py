@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.memory import Held, HostMemory, Track
 from allowsync.model import Family, Query
+from allowsync.networks import parsed
 from allowsync.state.rows import instant, maybe, number, number_or_none
 
 if TYPE_CHECKING:
@@ -69,7 +70,7 @@ def _held(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[Hel
 def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[Network, datetime]]:
     found: dict[str, dict[Network, datetime]] = {}
     for host, network, at in connection.execute(statement):
-        found.setdefault(host, {})[ip_network(network)] = instant(at)
+        found.setdefault(host, {})[parsed(network)] = instant(at)
     return found
 
 

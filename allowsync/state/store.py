@@ -9,11 +9,11 @@ from __future__ import annotations
 import json
 import sqlite3
 from datetime import timedelta
-from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.memory import Inherited, TargetMemory
 from allowsync.model import Entry
+from allowsync.networks import parsed
 from allowsync.state.database import (
     StateDamaged,
     StateError,
@@ -151,9 +151,9 @@ class Store:
         entries = self._rows("SELECT network, hosts FROM entries WHERE target = ?", name)
         inherited = self._rows("SELECT network, since, runs FROM inherited WHERE target = ?", name)
         return TargetMemory(
-            tuple(Entry(ip_network(network), tuple(hosts.split())) for network, hosts in entries),
+            tuple(Entry(parsed(network), tuple(hosts.split())) for network, hosts in entries),
             tuple(
-                Inherited(ip_network(network), instant(since), int(runs))
+                Inherited(parsed(network), instant(since), int(runs))
                 for network, since, runs in inherited
             ),
         )

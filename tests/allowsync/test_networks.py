@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.networks import Coverage, covers, without
+from allowsync.networks import Coverage, covers, parsed, without
 from tests.support.values import net
 
 BASE = int(net("81.2.69.0").network_address)
@@ -83,3 +83,15 @@ def test_families_never_cover_each_other() -> None:
     assert coverage.covering(net("9.9.9.9")) == net("0.0.0.0/0")
     assert coverage.inside(net("::/0")) == [net("2001:db8::/32")]
     assert Coverage([]).covering(net("9.9.9.9")) is None
+
+
+@pytest.mark.parametrize("text", ["81.2.69.1/32", "10.0.0.0/8", "2a01:4f8::/64", "::1/128"])
+def test_a_network_is_parsed_from_its_cidr_form_and_made_once(text: str) -> None:
+    assert parsed(text) == ip_network(text)
+    assert parsed(text) is parsed(text)
+
+
+@pytest.mark.parametrize("text", ["81.2.69.1/24", "81.2.69.1", "x/8", "10.0.0.0/33", "::/-1", ""])
+def test_what_is_no_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^"):
+        parsed(text)
