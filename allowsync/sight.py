@@ -12,6 +12,8 @@ import time
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
+from allowsync.glance.files import numbers
+
 # File times come from a clock that ticks every few milliseconds: two changes within one tick look
 # like one.
 TICK: Final = 100_000_000  # nanoseconds
@@ -66,11 +68,3 @@ def of_output(argv: tuple[str, ...], stdout: str) -> CommandSight:
     if len(stdout) > LARGEST:
         return CommandSight(argv, "", settled=False)
     return CommandSight(argv, stdout)
-
-
-def numbers(found: os.stat_result) -> tuple[int, ...]:
-    """What `FileSight.numbers` holds."""
-    lasting = (found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid)
-    if stat.S_ISDIR(found.st_mode):
-        return lasting
-    return (*lasting, found.st_size, found.st_mtime_ns, found.st_ctime_ns)

@@ -12,7 +12,7 @@ from allowsync.decide import Decision, Now, recall
 from allowsync.enforce import draft
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory
-from allowsync.model import Entry
+from allowsync.model import Entry, by_network
 from allowsync.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.state import StateError, Store
 
@@ -119,15 +119,10 @@ def _target(
         report.outcome is Outcome.UNCHANGED,
         tuple(
             Entry(one.network, one.hosts or labels.get(one.network, ()))
-            for one in sorted(held, key=_order)
+            for one in sorted(held, key=lambda entry: by_network(entry.network))
         ),
         _reason(report),
     )
-
-
-def _order(entry: Entry) -> tuple[int, int, int]:
-    network = entry.network
-    return (network.version, int(network.network_address), network.prefixlen)
 
 
 def _reason(report: TargetReport) -> str:

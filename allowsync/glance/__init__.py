@@ -10,3 +10,5 @@ A glance decides nothing and understands nothing. Where anything differs, is lat
 known, the whole run is made as if there had been no glance. It imports as little as possible: it
 runs 288 times a day.
 """
+
+MOST_QUESTIONS = 100  # answers that are kept as they came; a run with more is a whole one

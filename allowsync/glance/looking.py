@@ -13,6 +13,7 @@ import time
 from allowsync import __version__
 from allowsync.glance.asking import Asking
 from allowsync.glance.children import Child
+from allowsync.glance.files import numbers
 
 MICROSECONDS = 1_000_000
 LONGEST_GAP = 86_400 * MICROSECONDS
@@ -183,7 +184,4 @@ def _numbers(path: str) -> str:
         found = os.lstat(path)
     except OSError:
         return ""
-    numbers = [found.st_dev, found.st_ino, found.st_mode, found.st_uid, found.st_gid]
-    if not stat.S_ISDIR(found.st_mode):
-        numbers += [found.st_size, found.st_mtime_ns, found.st_ctime_ns]
-    return " ".join(map(str, numbers))
+    return " ".join(map(str, numbers(found)))

@@ -7,6 +7,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allowsync.glance import MOST_QUESTIONS
 from allowsync.glance.looking import PROGRAM
 from allowsync.glance.replies import masked, time_offsets
 from allowsync.model import Basis
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from allowsync.decide import Decision
     from allowsync.model import Query
     from allowsync.outcome import RunReport, TargetReport
-
-MOST_QUESTIONS = 100
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.answers import Unavailable
+from allowsync.glance import MOST_QUESTIONS
 from allowsync.resolve.engine import ask_all
 from allowsync.resolve.inquiry import Job
 from allowsync.resolve.servers import system_nameservers
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from allowsync.model import Query
     from allowsync.resolve.inquiry import Inquiry
 
-MOST_COMPARED: Final = 100  # answers; more are not kept as they came
 NOT_ASKED: Final = Unavailable("not asked")
 
 
@@ -52,7 +52,7 @@ class Resolver:
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
         inquiries = ask_all(jobs, self._settings, progress)
-        few = len(inquiries) <= MOST_COMPARED
+        few = len(inquiries) <= MOST_QUESTIONS
         self._replies = [one for one in inquiries if few and one.reply is not None]
         return {one.query: one.answer or NOT_ASKED for one in inquiries}
 
