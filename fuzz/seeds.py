@@ -18,6 +18,9 @@ policy: {keep_absent: 1h, max_moves: 0x10, accept: [10.0.0.0/8], canary: true}
 limits: {max_remove_hosts: 0.5}
 heartbeat: https://example.org/x
 """
+_ODD_KEY: Final = (
+    b"hosts: {a: a.example.org}\nallowlists: {w: {}}\nresolver: {? [10.0.0.0/8] : 1}\n"
+)
 _LISTING: Final = (
     b'{"nftables": [{"metainfo": {}}, {"table": {"family": "inet", "name": "allowsync_web"}}, '
     b'{"set": {"name": "ipv4", "type": "ipv4_addr", "flags": ["interval"], "elem": ["81.2.69.1", '
@@ -26,7 +29,12 @@ _LISTING: Final = (
 )
 
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
-    "configuration": (_CONFIGURATION, b"hosts: {a: &a [*a]}\n", b"!!python/name:os.system x\n"),
+    "configuration": (
+        _CONFIGURATION,
+        b"hosts: {a: &a [*a]}\n",
+        b"!!python/name:os.system x\n",
+        _ODD_KEY,
+    ),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "comparison": (_A, _CNAME, _A + b"\0\0\x29\4\xd0\0\0\0\0\0\0"),

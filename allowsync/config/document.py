@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from allowsync.config import places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.hosts import Hosts, hosts_schema
+from allowsync.config.nodes import Mapping, Scalar
 from allowsync.config.problems import ConfigError
 from allowsync.config.reading import INVALID, Entries, Reading, below
 from allowsync.config.schema import Object, described, unknown_key
@@ -140,7 +141,8 @@ def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Readi
     if "resolver" not in entries:
         return
     section = entries["resolver"][1]
-    lines = {key.text: key.line for key, _ in getattr(section, "entries", ())}
+    written = section.entries if isinstance(section, Mapping) else ()
+    lines = {key.text: key.line for key, _ in written if isinstance(key, Scalar)}
     count = len(resolver.nameservers)
     if count and resolver.agreement > count:
         what = f"{resolver.agreement} cannot agree: {count} nameservers are given"

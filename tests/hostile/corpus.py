@@ -59,6 +59,16 @@ PLACES: Final = {
     "a share": "GOODlimits: {max_remove_hosts: VALUE}\n",
     "the state": "GOODstate: VALUE\n",
     "an unknown key": "GOOD? VALUE : 1\n",
+    **{
+        f"a key of {section}": f"GOOD{section}: {{? VALUE : 1}}\n"
+        for section in ("resolver", "policy", "limits")
+    },
+    "a key of a host": "hosts: {a: {hostname: a.example.org, ? VALUE : 1}}\n"
+    "allowlists: {w: {targets: [TARGET]}}\n",
+    "a key of an allowlist": "hosts: {a: a.example.org}\n"
+    "allowlists: {w: {targets: [TARGET], ? VALUE : 1}}\n",
+    "an option of a target": "hosts: {a: a.example.org}\n"
+    "allowlists: {w: {targets: [file: {path: /tmp/x, ? VALUE : 1}]}}\n",
 }
 
 GOOD: Final = "hosts: {a: a.example.org}\nallowlists: {w: {targets: [TARGET]}}\n"

@@ -56,6 +56,8 @@ REFUSED = [
     *(f"an allowlist's name: {name}" for name in VALUES),
     *(f"a port: {name}" for name in VALUES),
     *(f"an unknown key: {name}" for name in VALUES),
+    *(f"a key of resolver: {name}" for name in VALUES),
+    *(f"an option of a target: {name}" for name in VALUES),
 ]
 
 
