@@ -63,6 +63,17 @@ class CommandTimedOut(CommandError):
         return f"{self.command.argv[0]} did not finish within {self.command.timeout:g} s"
 
 
+class CommandBroken(CommandError):
+    """What passes between a program and us broke off, and it was killed; what it did is unknown."""
+
+    def __init__(self, command: Command, reason: str) -> None:
+        super().__init__(command)
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"{self.command.argv[0]} could not be listened to: {self.reason}"
+
+
 def run(command: Command) -> Completed:
     """Run a command and wait for it.
 
@@ -70,6 +81,7 @@ def run(command: Command) -> Completed:
         CommandMissing: The program was not found on the fixed path, is not executable, or could
             not be started for lack of memory or processes.
         CommandTimedOut: It and its children were killed at the time limit.
+        CommandBroken: It and its children were killed because its pipes failed.
     """
     try:
         process = subprocess.Popen(
@@ -95,6 +107,8 @@ def run(command: Command) -> Completed:
                 os.killpg(process.pid, signal.SIGKILL)
             if isinstance(error, subprocess.TimeoutExpired):
                 raise CommandTimedOut(command) from None
+            if isinstance(error, OSError):
+                raise CommandBroken(command, error.strerror or str(error)) from error
             raise
     return Completed(
         command,

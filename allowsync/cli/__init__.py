@@ -94,7 +94,9 @@ def run_command_line(arguments: list[str]) -> int:
     except Exception as error:
         if "ALLOWSYNC_TRACEBACK" in os.environ:
             raise
-        what = f"internal error: {type(error).__name__}: {error}"
+        from allowsync.config.problems import printable
+
+        what = printable(f"internal error: {type(error).__name__}: {error}")
         click.echo(f"allowsync: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)", err=True)
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.IN_STEP

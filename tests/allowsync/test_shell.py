@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import resource
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -13,6 +14,7 @@ import pytest
 from allowsync.programs import PATH
 from allowsync.shell import (
     Command,
+    CommandBroken,
     CommandMissing,
     CommandTimedOut,
     Completed,
@@ -161,6 +163,45 @@ def test_an_interrupted_wait_leaves_no_program_behind(tmp_path: Path) -> None:
     pid = tmp_path / "pid"
     done = run(Command((sys.executable, "-c", INTERRUPTED, str(pid), SLEEPER)))
     assert done.code == 3
+    assert is_gone(int(pid.read_text()))
+
+
+SPEAKER = """
+import os, sys, time
+from pathlib import Path
+Path(sys.argv[1]).write_text(str(os.getpid()))
+while not Path(sys.argv[2]).exists():
+    time.sleep(0.01)
+print("hello", flush=True)
+time.sleep(600)
+"""
+
+
+def break_the_pipes(pid: Path, broken: Path) -> None:
+    """Once a program runs, let a folder be where its output is read from: read(2) says EISDIR."""
+    while not pid.exists() or not pid.read_text():
+        time.sleep(0.01)
+    theirs = {Path(f"/proc/{pid.read_text()}/fd/{number}").readlink() for number in (1, 2)}
+    ours = [one for one in Path("/proc/self/fd").iterdir() if one.is_fifo()]
+    folder = os.open("/", os.O_RDONLY)
+    for one in ours:
+        if one.readlink() in theirs:
+            os.dup2(folder, int(one.name))
+    os.close(folder)
+    broken.touch()
+
+
+def test_a_program_whose_pipes_fail_is_killed_and_what_it_did_is_not_guessed(
+    tmp_path: Path,
+) -> None:
+    pid, broken = tmp_path / "pid", tmp_path / "broken"
+    breaker = threading.Thread(target=break_the_pipes, args=(pid, broken))
+    breaker.start()
+    command = Command((sys.executable, "-I", "-c", SPEAKER, str(pid), str(broken)))
+    with pytest.raises(CommandBroken, match="could not be listened to: Is a directory") as raised:
+        run(command)
+    breaker.join()
+    assert raised.value.command == command
     assert is_gone(int(pid.read_text()))
 
 

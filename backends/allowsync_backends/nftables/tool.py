@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from allowsync.backend import BackendError, OutcomeUnknown
-from allowsync.shell import Command, CommandError, CommandMissing, CommandTimedOut, Completed, run
+from allowsync.shell import Command, CommandError, CommandMissing, Completed, run
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
@@ -21,8 +21,8 @@ def usable() -> str:
     """Why nft cannot be used here, or an empty string."""
     try:
         run(Command(("nft", "--version")))
-    except CommandError:
-        return MISSING
+    except CommandError as error:
+        return _not_run(error)
     return "" if _privileged() else NOT_ROOT
 
 
@@ -35,7 +35,7 @@ def ask(*arguments: str) -> Completed:
     try:
         return run(Command(("nft", *arguments), timeout=TIMEOUT))
     except CommandMissing as error:
-        raise BackendError(MISSING) from error
+        raise BackendError(_not_run(error)) from error
     except CommandError as error:
         raise BackendError(f"nothing is known of it: {error}") from error
 
@@ -44,15 +44,15 @@ def load(script: str) -> Completed:
     """Carry out a script: one transaction, all of it or nothing. It may fail.
 
     Raises:
-        BackendError: It could not be run.
+        BackendError: It could not be started.
         OutcomeUnknown: It was killed, and may have been carried out before.
     """
     try:
         done = run(Command(("nft", "-f", "-"), script, TIMEOUT))
-    except CommandTimedOut as error:
-        raise OutcomeUnknown(str(error)) from error
+    except CommandMissing as error:
+        raise BackendError(_not_run(error)) from error
     except CommandError as error:
-        raise BackendError(MISSING) from error
+        raise OutcomeUnknown(str(error)) from error
     if done.code < 0:
         raise OutcomeUnknown(f"nft was killed by signal {-done.code}")
     return done
@@ -75,6 +75,12 @@ def tables() -> frozenset[str]:
     if listed.code != 0:
         raise BackendError(f"nft cannot list its tables: {complaint(listed)}")
     return frozenset(line.removeprefix("table ").strip() for line in listed.stdout.splitlines())
+
+
+def _not_run(error: CommandError) -> str:
+    """Why nft was not run: to install it helps only where it is missing."""
+    missing = isinstance(error, CommandMissing) and not error.reason
+    return MISSING if missing else str(error)
 
 
 def _privileged() -> bool:

@@ -1,0 +1,66 @@
+"""What is said when nft cannot be run is what happened; to install it helps where it is missing."""
+
+from __future__ import annotations
+
+import os
+import resource
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.nftables import tool
+
+from allowsync import programs
+from allowsync.backend import BackendError, OutcomeUnknown
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+SAID = "nft could not be started: Too many open files"
+
+
+@pytest.fixture
+def full() -> Iterator[None]:
+    """No file can be opened any more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    lowest = os.open("/dev/null", os.O_RDONLY)
+    os.close(lowest)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (lowest, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+
+
+def test_a_change_that_could_not_begin_is_no_change_and_nft_is_not_called_missing(
+    full: None,
+) -> None:
+    with pytest.raises(BackendError) as raised:
+        tool.load("add table inet x\n")
+    assert not isinstance(raised.value, OutcomeUnknown)
+    assert str(raised.value) == SAID
+
+
+def test_a_question_that_could_not_be_asked_is_told_as_it_is(full: None) -> None:
+    with pytest.raises(BackendError, match=SAID):
+        tool.ask("list", "tables")
+    assert tool.usable() == SAID
+
+
+def test_where_there_is_no_nft_it_is_said_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(programs, "PATH", str(tmp_path))
+    assert tool.usable() == tool.MISSING
+    with pytest.raises(BackendError) as raised:
+        tool.ask("list", "tables")
+    assert str(raised.value) == tool.MISSING
+    with pytest.raises(BackendError) as raised:
+        tool.load("")
+    assert str(raised.value) == tool.MISSING
+
+
+def test_a_change_that_took_too_long_may_have_been_made(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tool, "TIMEOUT", 0.0)
+    with pytest.raises(OutcomeUnknown, match="did not finish within 0 s"):
+        tool.load("")
