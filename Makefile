@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, coverage, fuzz, format, hooks, clean.
+# Also: check, bench, docs, coverage, mutation, fuzz, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -20,7 +20,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs coverage fuzz format hooks clean system
+.PHONY: demo test check bench docs coverage mutation fuzz format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -36,6 +36,10 @@ check: $(BIN)/.lint
 coverage: $(BIN)/.test
 	$(BIN)/pytest -q tests/allowsync/test_*.py --cov --cov-report= \
 	  && $(BIN)/coverage report --include='$(PURE)' --fail-under=100
+
+# Takes about ten minutes; `make mutation MODULES="decide plan"` less.
+mutation: $(BIN)/.test
+	$(BIN)/python -m tests.mutation $(MODULES)
 
 bench: $(BIN)/.test system
 	$(BIN)/python -m tests.bench $(BENCH)

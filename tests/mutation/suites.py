@@ -1,0 +1,41 @@
+"""Which tests have to notice a change in which module: those that mirror it, the nearest first."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+
+SUITES: Final[Mapping[str, tuple[str, ...]]] = {
+    "answers": ("believe", "decide"),
+    "believe": ("believe", "guards"),
+    "counts": ("counts",),
+    "decide": ("decide", "guards", "inherit", "reasons"),
+    "guards": ("guards", "guarded_runs"),
+    "inherit": ("inherit",),
+    "limits": ("limits", "outcome"),
+    "memory": ("memory", "decide", "guards"),
+    "model": ("model", "decide", "limits", "plan", "guards"),
+    "networks": ("networks", "plan"),
+    "outcome": ("outcome",),
+    "plan": ("plan", "limits"),
+    "reasons": ("reasons",),
+    "spans": ("spans",),
+    "special": ("special", "believe"),
+    "tracks": ("tracks", "decide", "guards"),
+}
+
+
+def source(module: str) -> Path:
+    """The file of a module."""
+    return ROOT / f"allowsync/{module}.py"
+
+
+def suite(module: str) -> tuple[str, ...]:
+    """The files that test it, those that exist."""
+    files = (f"tests/allowsync/test_{name}.py" for name in SUITES[module])
+    return tuple(file for file in files if (ROOT / file).exists())
