@@ -77,12 +77,12 @@ def taken_away(removed: Iterable[Network], remaining: Iterable[Network]) -> list
 
 def missing_tools() -> Iterator[Finding]:
     """What `check` has to say about the tools that end streams."""
-    for tool, package, without in (
+    for tool, package, otherwise in (
         ("ss", "iproute2", "a stream to this machine goes on until it ends by itself"),
         ("conntrack", "conntrack", "a stream to a container goes on until it ends by itself"),
     ):
         if not installed(tool):
-            what = f"{tool} is not installed: when access is taken away, {without}"
+            what = f"{tool} is not installed: when access is taken away, {otherwise}"
             yield Finding(Severity.INFO, what, f"install the package {package}")
 
 
