@@ -58,7 +58,7 @@ class Reasons:
             return f"covered by {covering.network}"
         if not entry.hosts:
             return "nobody known to be trusted comes from there"
-        return "; ".join(dict.fromkeys(self._lost(entry, label) for label in entry.hosts))
+        return "; ".join(dict.fromkeys(self.lost(entry, label) for label in entry.hosts))
 
     def kept(self, entry: Entry) -> str:
         """Why an entry stays although it rests on old knowledge; empty when it does not."""
@@ -78,13 +78,14 @@ class Reasons:
             if decision.undecided:
                 return f"kept: nothing is known of {decision.host.name} yet ({_silent(decision)})"
         if entry.hosts:
-            return f"kept: a limit does not let it go: {self._lost(entry, entry.hosts[0])}"
+            return f"kept: a limit does not let it go: {self.lost(entry, entry.hosts[0])}"
         return "kept for now: whose it is was not remembered"
 
     def _known(self, labels: Iterable[str]) -> Iterator[Decision]:
         return (self.decisions[label] for label in labels if label in self.decisions)
 
-    def _lost(self, entry: Entry, label: str) -> str:
+    def lost(self, entry: Entry, label: str) -> str:
+        """Why a host does not come from an entry's network any more."""
         decision = self.decisions.get(label)
         if decision is None:
             return f"{label} is no longer allowed here"

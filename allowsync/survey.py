@@ -66,7 +66,6 @@ def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
 def about_features(config: Config) -> Iterator[Located]:
     """Settings this version reads but does not act on yet."""
     for name, value in (
-        ("notify", config.notify),
         ("heartbeat", config.heartbeat),
         ("metrics", config.metrics),
     ):

@@ -9,15 +9,16 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
 from allowsync.decide import Decision, Now, conclude, has_ended, judgements
-from allowsync.enforce import Draft, draft, enforce, settled
+from allowsync.enforce import Draft, draft, enforce
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory, judge_clock
 from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
 from allowsync.reasons import Reasons
+from allowsync.settling import changes_of, settled
 from allowsync.state import Lock, Record, StateDamaged, StateError, Store, TargetRecord
 from allowsync.witnesses import guarded
 
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.glance.writing import Idle, Reply
     from allowsync.model import Host, Query
+    from allowsync.notices.outbox import Letter
     from allowsync.sight import Sight
 
 
@@ -113,6 +115,7 @@ class _Run:
     resolve: Resolve
     started: datetime
     read_from: tuple[Sight, ...]
+    known: Mapping[str, HostMemory] = field(default_factory=dict)
 
     def without_state(self, error: StateError) -> RunReport:
         """Find out what there would be to do, and leave every target alone."""
@@ -131,11 +134,14 @@ class _Run:
                 with store:
                     report = self._with(store, notices)
             report = replace(report, seconds=time.monotonic() - began)
-            self._finish(store, report)
-        return report
+            letters = self._post(store, report)
+            self._finish(store, report, waiting=bool(letters))
+            # Last of all: every target is done, and on record.
+            return replace(report, notices=(*report.notices, *self._delivered(store, letters)))
 
     def _with(self, store: Store, notices: list[Notice]) -> RunReport:
         memory, last_run = store.hosts(), store.last_run()
+        self.known = memory
         now = Now(self.started, judge_clock(last_run, self.started))
         hosts = self._hosts()
         decisions = self._decide(hosts, memory, now)
@@ -206,15 +212,17 @@ class _Run:
     ) -> Iterable[TargetReport]:
         if self.request.dry_run:
             return [one.report for one in drafts]
+        reasons = Reasons(decisions, self.started)
         try:
-            store.intend(self._record(drafts, decisions))
+            store.intend(self._record(drafts, decisions, reasons))
         except StateDamaged:
             raise
         except StateError as error:
             return [_left_alone(one.report, error) for one in drafts]
         done = [enforce(one) for one in drafts]
         try:
-            store.confirm(*settled(done, Reasons(decisions, self.started)), self.started)
+            contents, changes, told = settled((one.report for one in done), reasons)
+            store.confirm(contents, changes, self.started, told)
         except StateError as error:
             # What was meant is on record already; only the history lacks the last step.
             return [
@@ -222,7 +230,10 @@ class _Run:
             ]
         return [one.report for one in done]
 
-    def _record(self, drafts: Iterable[Draft], decisions: Mapping[str, Decision]) -> Record:
+    def _record(
+        self, drafts: Sequence[Draft], decisions: Mapping[str, Decision], reasons: Reasons
+    ) -> Record:
+        plans = [one.report.plan for one in drafts if one.report.plan is not None]
         return Record(
             self.started,
             self.request.offline,
@@ -231,6 +242,8 @@ class _Run:
             tuple(
                 (_record_of(one.target), one.intended) for one in drafts if one.intended is not None
             ),
+            {one.target.name: one.found for one in drafts},
+            tuple(change for plan in plans for change in changes_of(plan, reasons)),
         )
 
     def _open(self, notices: list[Notice]) -> Store:
@@ -252,12 +265,35 @@ class _Run:
         notices.append(Notice(str(store.path), f"{what}. The file was set aside as {aside}"))
         return Store.writing(store.path)
 
-    def _finish(self, store: Store, report: RunReport) -> None:
+    def _post(self, store: Store, report: RunReport) -> tuple[Letter, ...]:
+        """What somebody is to be told; nothing where that could not be remembered."""
+        if self.request.dry_run or not self.config.notify:
+            return ()
+        from allowsync.notices.post import collect
+
+        try:
+            return collect(self.config, store, report, self.known, whole=not self.request.only)
+        except StateError:
+            return ()
+
+    def _delivered(self, store: Store, letters: tuple[Letter, ...]) -> list[Notice]:
+        if not letters:
+            return []
+        from allowsync.notices.post import deliver
+
+        try:
+            return list(deliver(self.config, store, letters, self.started))
+        except StateError as error:
+            return [Notice("notify", f"may be told again: {error}")]
+
+    def _finish(self, store: Store, report: RunReport, *, waiting: bool) -> None:
         if self.request.dry_run:
             return
         problems = [f"{one.where}: {one.what}" for one in report.notices]
         try:
-            store.finish(report.seconds, report.exit_code, problems, self._idle(report))
+            store.finish(
+                report.seconds, report.exit_code, problems, None if waiting else self._idle(report)
+            )
         except StateError:
             return
 

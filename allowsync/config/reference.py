@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.config.allowlists import Allowlists
 from allowsync.config.hosts import HOST_OPTIONS
 from allowsync.config.schema import REQUIRED, Object, Option, Options
-from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
+from allowsync.config.sections import (
+    CHANNEL,
+    HEARTBEAT,
+    LIMITS,
+    POLICY,
+    RESOLVER,
+    SINGLE_OPTIONS,
+)
 from allowsync.config.targets import loadable, options_kind
 
 if TYPE_CHECKING:
@@ -68,6 +75,10 @@ def _parts() -> Iterator[str]:
     yield _section("policy", "When to believe the DNS.\n", POLICY.options)
     yield _section("limits", "How much access one run may take away unasked.\n", LIMITS.options)
     yield _section("state", "Single keys at the top.\n", SINGLE_OPTIONS, title="Other keys")
+    yield "Keys of an item of `notify`, where it is a mapping:\n"
+    yield _table(CHANNEL.object.options)
+    yield "Keys of `heartbeat`, where it is a mapping:\n"
+    yield _table(HEARTBEAT.object.options)
     yield "## JSON Schema\n"
     yield _JSON_SCHEMA
 

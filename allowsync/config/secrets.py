@@ -180,6 +180,10 @@ class SecretUrl(Leaf[Secret]):
         """What the URL is of."""
         return self._text.expected
 
+    def fits(self, text: str) -> bool:
+        """Whether a text is such a URL."""
+        return self._text.regex.fullmatch(text) is not None
+
     def read(self, scalar: Scalar) -> Secret:
         """The URL as a secret."""
         try:

@@ -5,6 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from allowsync.config.channels import (
+    APPRISE_URL,
+    PING_URL,
+    Channel,
+    Heartbeat,
+    UrlOrMapping,
+)
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -18,7 +25,6 @@ from allowsync.config.kinds import (
 from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork
 from allowsync.config.schema import Object, Option, plain_options
-from allowsync.config.secrets import SecretUrl
 from allowsync.config.settings import Dnssec, ResolverSettings
 from allowsync.model import Limits, Policy
 
@@ -130,8 +136,8 @@ RESOLVER: Final = Object(
     ),
 )
 
-_NOTIFY = "an Apprise URL such as ntfy://ntfy.example.net/topic"
-_HEARTBEAT = "a URL such as https://hc.example.net/ping/0123"
+CHANNEL: Final = UrlOrMapping(Channel, APPRISE_URL)
+HEARTBEAT: Final = UrlOrMapping(Heartbeat, PING_URL)
 
 # What stands at the top beside the sections.
 SINGLE_OPTIONS: Final[Options] = {
@@ -141,10 +147,10 @@ SINGLE_OPTIONS: Final[Options] = {
         "`/var/lib/allowsync/state.db`; without root `$XDG_STATE_HOME/allowsync/state.db`.",
         None,
     ),
-    "notify": Option(ListOf(SecretUrl(_NOTIFY)), "Apprise URLs that are told what matters.", ()),
+    "notify": Option(ListOf(CHANNEL), "Who is told what matters, once per event, by Apprise.", ()),
     "heartbeat": Option(
-        Optional(SecretUrl(_HEARTBEAT, "https?")),
-        "URL pinged at the end of a run (conventions of Healthchecks and Uptime Kuma).",
+        Optional(HEARTBEAT),
+        "Pinged at the end of every run (conventions of Healthchecks and Uptime Kuma).",
         None,
     ),
     "metrics": Option(

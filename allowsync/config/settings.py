@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.backend import AnyBackendType
+    from allowsync.config.channels import Channel, Heartbeat
 
 
 class Transport(Enum):
@@ -121,6 +122,30 @@ class Secret:
     __str__ = __repr__
 
 
+class Event(Enum):
+    """What a notice can be about."""
+
+    MOVED = "moved"  # a friend has a new address
+    STALE = "stale"  # a name gives no usable answer, and a good part of its time has passed
+    ENDED = "ended"  # access was withdrawn by a clock, or `until` has passed
+    REFUSED = "refused"  # a limit refused a removal
+    SUSPICIOUS = "suspicious"  # an answer was not believed
+    FAILED = "failed"  # a target failed, or is in step again
+    PROBLEM = "problem"  # something about the installation: the state, the clock
+
+
+TOLD_UNASKED = tuple(one for one in Event if one is not Event.MOVED)
+
+
+class Pinged(Enum):
+    """Whose conventions a heartbeat follows."""
+
+    AUTO = "auto"  # as the URL looks
+    HEALTHCHECKS = "healthchecks"
+    UPTIME_KUMA = "uptime_kuma"
+    PLAIN = "plain"  # a request after each good run, and nothing else
+
+
 @dataclass(frozen=True, slots=True)
 class Config:
     """A whole valid configuration."""
@@ -132,8 +157,8 @@ class Config:
     resolver: ResolverSettings = field(default_factory=ResolverSettings)
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
-    notify: tuple[Secret, ...] = ()
-    heartbeat: Secret | None = None
+    notify: tuple[Channel, ...] = ()
+    heartbeat: Heartbeat | None = None
     metrics: Path | None = None
 
     @property

@@ -67,6 +67,13 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE replies (
         address TEXT NOT NULL, port INTEGER NOT NULL, section BLOB NOT NULL,
         mixes INTEGER NOT NULL, reply BLOB NOT NULL, offsets TEXT NOT NULL);
+    CREATE TABLE told (
+        event TEXT NOT NULL, subject TEXT NOT NULL, about TEXT NOT NULL, level INTEGER NOT NULL,
+        at INTEGER NOT NULL, over TEXT NOT NULL, open INTEGER NOT NULL,
+        UNIQUE (event, subject, about));
+    CREATE TABLE outbox (
+        channel TEXT NOT NULL, event TEXT NOT NULL, text TEXT NOT NULL, good INTEGER NOT NULL,
+        at INTEGER NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL);
     CREATE VIEW seen AS SELECT name FROM sights WHERE kind = 'host';
     """,
 )

@@ -48,6 +48,8 @@ if TYPE_CHECKING:
 
     from allowsync.glance.writing import Idle
     from allowsync.memory import HostMemory
+    from allowsync.notices.outbox import Letter
+    from allowsync.notices.telling import Told
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -183,28 +185,19 @@ class Store:
         targets: Iterable[tuple[str, TargetMemory]],
         changes: Iterable[Change],
         at: datetime,
+        told: Iterable[str] = (),
     ) -> None:
-        """Remember what the targets hold now, and what changed."""
+        """Remember what the targets hold now, and what changed.
+
+        Of a target that is not among those `told` about, the next run that looks at it finds out
+        what came of what was meant for it.
+        """
         connection = self._writable()
         with _transaction(connection):
             for name, memory in targets:
                 write_entries(connection, name, memory)
-            connection.executemany(
-                "INSERT INTO changes (at, target, action, network, hosts, why, confirmed) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?)",
-                [
-                    (
-                        number(at),
-                        one.target,
-                        one.action,
-                        str(one.entry.network),
-                        " ".join(one.entry.hosts),
-                        one.why,
-                        one.confirmed,
-                    )
-                    for one in changes
-                ],
-            )
+            write_changes(connection, changes, at)
+            forget_meant(connection, told)
 
     @_guarded
     def finish(
@@ -241,9 +234,44 @@ class Store:
             for table, column in TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
+    @_guarded
+    def told(self) -> tuple[Told, ...]:
+        """What somebody was told of."""
+        if self._connection is None:
+            return ()
+        from allowsync.state.post import read_told
+
+        return read_told(self._connection)
+
+    @_guarded
+    def outbox(self) -> tuple[Letter, ...]:
+        """What is still to be told."""
+        if self._connection is None:
+            return ()
+        from allowsync.state.post import read_outbox
+
+        return read_outbox(self._connection)
+
+    @_guarded
+    def keep_post(self, all_told: Iterable[Told] | None, letters: Iterable[Letter]) -> None:
+        """Remember what was told (None: what is remembered stays) and what is still to be told."""
+        from allowsync.state.post import write_outbox, write_told
+
+        connection = self._writable()
+        with _transaction(connection):
+            if all_told is not None:
+                write_told(connection, all_told)
+            write_outbox(connection, letters)
+
+    @_guarded
+    def last_good_run(self) -> datetime | None:
+        """When the latest run started that left every target in step."""
+        rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")
+        return None if not rows or rows[0][0] is None else instant(rows[0][0])
+
     def _prune(self, connection: sqlite3.Connection) -> None:
         """Forget history older than `KEEP_HISTORY`."""
-        for table, column in (("answers", "at"), ("changes", "at"), ("runs", "started")):
+        for table, column in _HISTORY:
             connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (self._oldest,))  # noqa: S608
 
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:

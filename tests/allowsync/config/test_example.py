@@ -119,9 +119,9 @@ def test_everything_else(tmp_path: Path) -> None:
     assert config.policy == Policy(accept=accept)
     assert config.limits == Limits(max_remove_hosts=0.25)
     assert config.state == Path("/var/lib/allowsync/state.db")
-    assert [secret.value for secret in config.notify] == ["ntfy://ntfy.example.net/friends"]
+    assert [channel.secret.value for channel in config.notify] == ["ntfy://ntfy.example.net/friends"]
     assert config.heartbeat is not None
-    assert config.heartbeat.value == "https://hc.example.net/ping/0123"
+    assert config.heartbeat.secret.value == "https://hc.example.net/ping/0123"
     assert config.metrics == Path("/var/lib/node_exporter/allowsync.prom")
 
 
