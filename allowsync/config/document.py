@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 from allowsync.config import places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.hosts import Hosts, hosts_schema
+from allowsync.config.nameservers import lacking
 from allowsync.config.nodes import Mapping, Scalar
 from allowsync.config.problems import ConfigError
 from allowsync.config.reading import INVALID, Entries, Reading, below
 from allowsync.config.schema import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.settings import Config, ResolverSettings
-from allowsync.config.unsupported import unsupported
 
 if TYPE_CHECKING:
     from allowsync.config.nodes import Node
@@ -137,7 +137,7 @@ def _state(chosen: Any, reading: Reading) -> Path:
 
 
 def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Reading) -> None:
-    """What no single key shows: more agreement than nameservers, and what is not carried out."""
+    """What no single key shows: more agreement than nameservers, and what has to be installed."""
     if "resolver" not in entries:
         return
     section = entries["resolver"][1]
@@ -147,8 +147,8 @@ def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Readi
     if count and resolver.agreement > count:
         what = f"{resolver.agreement} cannot agree: {count} nameservers are given"
         reading.problem(lines["agreement"], "resolver.agreement", what)
-    for key, what in unsupported(resolver):
-        reading.problem(lines[key], f"resolver.{key}", what)
+    for what in lacking(resolver.nameservers):
+        reading.problem(lines["nameservers"], "resolver.nameservers", what)
 
 
 def _may_be_empty(schema: dict[str, Any]) -> dict[str, Any]:

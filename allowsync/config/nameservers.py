@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from allowsync.config.hostnames import Hostname
 from allowsync.config.kind import Leaf, UnfitError
 from allowsync.config.nodes import Scalar, ScalarType
 from allowsync.config.problems import quote
 from allowsync.config.settings import Nameserver, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 DNS_PORT: Final = 53
 TLS_PORT: Final = 853
@@ -21,10 +24,24 @@ HTTPS_PORT: Final = 443
 _BRACKETED: Final = r"\[([0-9A-Fa-f:.]+(?:%[\w.-]{1,15})?)\](?::([0-9]{1,5}))?"
 _V4: Final = r"([0-9.]+)(?::([0-9]{1,5}))?"
 _V6: Final = r"([0-9A-Fa-f:]*:[0-9A-Fa-f:.]*(?:%[\w.-]{1,15})?)()"
+_FORMS: Final = (_V4, _BRACKETED, _V6)
 _HTTPS: Final = (
     r"https://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>/[^\s#{}]*)"
 )
+
+
+def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
+    """What has to be installed for nameservers of these kinds, and is not."""
+    for one in nameservers:
+        if one.transport is Transport.HTTPS and not _installed("h11"):
+            yield f"{one}: DNS over HTTPS needs the package h11: pip install 'allowsync[doh]'"
+
+
+def _installed(module: str) -> bool:
+    from importlib.util import find_spec  # asked about few configurations
+
+    return find_spec(module) is not None
 
 
 class NameserverKind(Leaf[Nameserver]):
@@ -62,13 +79,20 @@ class NameserverKind(Leaf[Nameserver]):
 
 
 def _tls(text: str) -> Nameserver:
-    rest, _, name = text.removeprefix("tls://").partition("#")
-    address, port = _address(rest, text, TLS_PORT)
-    if not name:
+    rest, mark, name = text.removeprefix("tls://").partition("#")
+    if not any(re.fullmatch(form, rest, re.ASCII) for form in _FORMS):
         raise UnfitError(
-            f"{quote(text)} lacks the name its certificate must have: tls://{rest}#NAME"
+            f"{quote(text)} lacks the address of the nameserver: its name would have to be "
+            f"resolved first, in clear text; write tls://ADDRESS#{name or 'NAME'}"
         )
-    return Nameserver(address, port, Transport.TLS, name=_certificate_name(name, text))
+    address, port = _address(rest, text, TLS_PORT)
+    if mark and not name:
+        raise UnfitError(
+            f"{quote(text)} lacks the name its certificate must have: tls://{rest}#NAME, "
+            f"or tls://{rest} for a certificate that holds the address itself"
+        )
+    checked = _certificate_name(name, text) if name else ""
+    return Nameserver(address, port, Transport.TLS, name=checked)
 
 
 def _certificate_name(name: str, written: str) -> str:
@@ -96,7 +120,7 @@ def _https(text: str) -> Nameserver:
 
 
 def _address(text: str, written: str, default_port: int) -> tuple[str, int]:
-    for form in (_V4, _BRACKETED, _V6):
+    for form in _FORMS:
         if match := re.fullmatch(form, text, re.ASCII):
             return _usable(match[1], written), _port(match[2], written, default_port)
     raise UnfitError(

@@ -27,7 +27,7 @@ POOL: Final = 16
 QUESTIONS_PER_SOCKET: Final = 256
 MAX_DATAGRAM: Final = 65535
 
-_FOREIGN: Final = Failure(Kind.GARBLED, "malformed answer: not to the question asked")
+FOREIGN: Final = Failure(Kind.GARBLED, "malformed answer: not to the question asked")
 # The queue of the interface is full: the datagram is lost like one that is lost on the way.
 _LOST_ON_THE_WAY: Final = (BlockingIOError, InterruptedError)
 
@@ -45,6 +45,11 @@ class DatagramChannel:
         self._pool: list[_Socket] = []
         self._by_ask: dict[Ask, _Socket] = {}
         self._open: set[_Socket] = set()
+
+    @property
+    def lacks(self) -> str:
+        """What has not come yet."""
+        return "no answer"
 
     def send(self, ask: Ask) -> None:
         """Send a question, or send it again: the same bytes from the same socket.
@@ -181,7 +186,7 @@ class _Socket:
             case Likeness.CASE:
                 self._channel.respell(ask)
             case Likeness.OTHER:
-                self._channel.listener.noticed(ask, _FOREIGN)
+                self._channel.listener.noticed(ask, FOREIGN)
 
 
 def unreachable(nameserver: Nameserver, error: OSError) -> Failure:

@@ -11,6 +11,7 @@ from __future__ import annotations
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from allowsync.config.settings import Transport
 from allowsync.resolve.failures import Failure, Kind
 from allowsync.resolve.inquiry import LAPSES, Ask, Inquiry, Server
 from allowsync.resolve.timers import Timers
@@ -22,8 +23,10 @@ if TYPE_CHECKING:
     from allowsync.resolve.retry import Retry
 
 FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
+HANDSHAKE_PAUSE: Final = 0.4  # the same where two handshakes come before the first answer
 
-_NO_BETTER: Final = (Kind.ODD, Kind.UNSUPPORTED)
+_NO_BETTER: Final = (Kind.ODD, Kind.UNTRUSTED)
+_OUT_OF_REACH: Final = (Kind.UNREACHABLE, Kind.UNTRUSTED)
 
 
 class Dispatch:
@@ -104,7 +107,7 @@ class Dispatch:
         inquiry.note(failure)
         if failure.kind in _NO_BETTER:
             inquiry.closed.add(ask.server)
-        if failure.kind is Kind.UNREACHABLE and not ask.server.unreachable:
+        if failure.kind in _OUT_OF_REACH and not ask.server.unreachable:
             ask.server.unreachable = True
             self._scatter(ask.server)
         if inquiry.answer is None and not inquiry.queued:
@@ -119,7 +122,7 @@ class Dispatch:
             self._enqueue(inquiry, server)
             return
         elif not inquiry.live:
-            inquiry.next_at = self._clock() + self._pause(inquiry)
+            inquiry.next_at = self._clock() + self._pause(inquiry, server)
         self._rest(inquiry)
 
     def _look_at(self, inquiry: Inquiry, now: float) -> None:
@@ -149,7 +152,7 @@ class Dispatch:
     def _expire(self, ask: Ask) -> None:
         span = f"in {self.timeout:g} s"
         if ask.stream is None:
-            ask.inquiry.note(Failure(Kind.SILENT, f"no answer {span}"))
+            ask.inquiry.note(Failure(Kind.SILENT, f"{ask.server.channel.lacks} {span}"))
         else:
             ask.inquiry.note(Failure(Kind.STREAM, f"no whole answer over TCP {span}"))
         self.end(ask)
@@ -190,13 +193,14 @@ class Dispatch:
         ask.times += 1
         inquiry.attempts += 1
         self.extend(ask)
-        inquiry.next_at = self._clock() + self._pause(inquiry)
+        inquiry.next_at = self._clock() + self._pause(inquiry, server)
         self.timers.set(inquiry, inquiry.next_at)
         server.channel.send(ask)
 
-    def _pause(self, inquiry: Inquiry) -> float:
+    def _pause(self, inquiry: Inquiry, server: Server) -> float:
         if inquiry.attempts == 1:
-            return min(FIRST_PAUSE, self.timeout)
+            plain = server.nameserver.transport is Transport.DNS
+            return min(FIRST_PAUSE if plain else HANDSHAKE_PAUSE, self.timeout)
         return self._policy().wait(inquiry.attempts, self._clock())
 
     def _is_over(self, inquiry: Inquiry) -> bool:

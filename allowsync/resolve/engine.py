@@ -10,18 +10,17 @@ from __future__ import annotations
 import time
 from collections import deque
 from selectors import DefaultSelector
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, assert_never
 
 from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Dnssec, Transport
 from allowsync.resolve.datagrams import DatagramChannel
 from allowsync.resolve.dispatch import Dispatch
 from allowsync.resolve.failures import NOT_ASKABLE, Failure, Kind, most_telling
-from allowsync.resolve.inquiry import Inquiry, Server
+from allowsync.resolve.inquiry import WINDOW, Inquiry, Server
 from allowsync.resolve.plain import read_plain
 from allowsync.resolve.questions import Question, Unaskable, is_truncated, question
 from allowsync.resolve.streams import Stream
-from allowsync.resolve.unsupported import UnsupportedChannel
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -112,6 +111,8 @@ class _Run:
 
     def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
         """Keep the whole answer for reading."""
+        ask.server.answered, ask.server.unreachable = True, False
+        self._dispatch.release(ask)
         self._keep(ask, wire, streamed=True)
 
     def noticed(self, ask: Ask, failure: Failure) -> None:
@@ -212,15 +213,26 @@ class _Run:
 
     def _all_servers(self, jobs: Sequence[Job]) -> dict[Nameserver, Server]:
         distinct = dict.fromkeys(one for job in jobs for one in job.nameservers)
-        return {
-            nameserver: Server(nameserver, order, self._channel(nameserver))
-            for order, nameserver in enumerate(distinct)
-        }
+        return {one: self._server(one, order) for order, one in enumerate(distinct)}
 
-    def _channel(self, nameserver: Nameserver) -> Channel:
-        if nameserver.transport is not Transport.DNS:
-            return UnsupportedChannel(nameserver.transport, self)
-        return DatagramChannel(nameserver, self._selector, self, validate=self._validate)
+    def _server(self, nameserver: Nameserver, order: int) -> Server:
+        window = WINDOW
+        channel: Channel
+        match nameserver.transport:
+            case Transport.DNS:
+                channel = DatagramChannel(nameserver, self._selector, self, validate=self._validate)
+            case Transport.TLS:
+                from allowsync.resolve.tls import TlsChannel
+
+                channel = TlsChannel(nameserver, self._selector, self, validate=self._validate)
+            case Transport.HTTPS:
+                from allowsync.resolve.https import CONNECTIONS, HttpsChannel
+
+                window = CONNECTIONS
+                channel = HttpsChannel(nameserver, self._selector, self, validate=self._validate)
+            case _:
+                assert_never(nameserver.transport)
+        return Server(nameserver, order, channel, window)
 
     def _inquiry(self, job: Job) -> Inquiry:
         servers = tuple(self._servers[nameserver] for nameserver in job.nameservers)

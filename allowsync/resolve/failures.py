@@ -14,9 +14,9 @@ class Kind(IntEnum):
     """What sort of failure it was. The lower, the more it tells about what is wrong."""
 
     ODD = 1  # an answer that proves nothing; the same server will not do better
-    UNSUPPORTED = 2  # a nameserver this version cannot speak to
+    UNTRUSTED = 2  # an encrypted nameserver that could not prove who it is
     ERROR = 3  # SERVFAIL, REFUSED and their like
-    STREAM = 4  # truncated, and nothing usable over TCP either
+    STREAM = 4  # a connection that brought nothing usable
     GARBLED = 5  # a message that could not be read; a good one may still come
     UNREACHABLE = 6
     SILENT = 7

@@ -30,10 +30,15 @@ class Job:
 
 
 class Channel(Protocol):
-    """A way to put questions to one nameserver: UDP now; TLS or HTTPS would be another one.
+    """A way to put questions to one nameserver: UDP, TLS or HTTPS.
 
     A channel tells what becomes of an ask through its `Listener`; it never raises.
     """
+
+    @property
+    def lacks(self) -> str:
+        """What has not come yet, for the message about waiting in vain: `no answer`."""
+        ...
 
     def send(self, ask: Ask) -> None:
         """Send a question. For an ask that was sent before: the identical message once more."""
@@ -56,7 +61,7 @@ class Listener(Protocol):
         ...
 
     def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
-        """The same over TCP, to an ask whose answer was truncated over UDP."""
+        """The same over a connection: nothing better is to come from this nameserver."""
         ...
 
     def noticed(self, ask: Ask, failure: Failure) -> None:
@@ -76,6 +81,7 @@ class Server:
         nameserver: Which it is.
         order: Its place in the configuration.
         channel: How it is asked.
+        window: How many questions may be in flight.
         in_flight: Questions that it has been sent and has not answered.
         waiting: What is to be asked when there is room in the window.
         answered: Whether anything was ever heard from it.
@@ -87,6 +93,7 @@ class Server:
     nameserver: Nameserver
     order: int
     channel: Channel
+    window: int = WINDOW
     in_flight: int = 0
     waiting: deque[Inquiry] = field(default_factory=deque)
     answered: bool = False
@@ -97,7 +104,7 @@ class Server:
     @property
     def has_room(self) -> bool:
         """Whether one more question may be in flight."""
-        return self.in_flight < WINDOW
+        return self.in_flight < self.window
 
     @property
     def put_last(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -208,18 +209,18 @@ def test_elsewhere(tmp_path: Path, line: str, where: str, what: str) -> None:
     assert what in said[0]
 
 
-NOT_CARRIED_OUT = {
-    "DNS over TLS": ("nameservers: ['tls://192.0.2.53#dns.example.net']", "nameservers"),
-    "DNS over HTTPS": ("nameservers: [https://dns.example.net/dns-query]", "nameservers"),
-}
+ENCRYPTED = "resolver:\n  nameservers: [https://dns.example.net/dns-query, tls://192.0.2.53]\n"
 
 
-@pytest.mark.parametrize(("line", "key"), NOT_CARRIED_OUT.values(), ids=NOT_CARRIED_OUT)
-def test_a_guard_that_would_not_be_applied_is_an_error(tmp_path: Path, line: str, key: str) -> None:
-    said = problems(tmp_path, f"{MINIMAL}resolver:\n  {line}\n")
-    assert len(said) == 1
-    assert said[0].startswith(f"config.yaml:9: resolver.{key}: ")
-    assert said[0].endswith("not supported by this version")
+def test_dns_over_https_without_what_it_needs_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert problems(tmp_path, MINIMAL + ENCRYPTED) == []
+    monkeypatch.setitem(sys.modules, "h11", None)
+    assert problems(tmp_path, MINIMAL + ENCRYPTED) == [
+        "config.yaml:9: resolver.nameservers: https://dns.example.net/dns-query: "
+        "DNS over HTTPS needs the package h11: pip install 'allowsync[doh]'"
+    ]
 
 
 WHOLE_FILES = {

@@ -235,6 +235,8 @@ NAMESERVERS = {
     "tls://1.1.1.1#one.one.one.one": Nameserver(
         "1.1.1.1", 853, Transport.TLS, name="one.one.one.one"
     ),
+    "tls://9.9.9.9": Nameserver("9.9.9.9", 853, Transport.TLS),
+    "tls://[2001:db8::53]:8853": Nameserver("2001:db8::53", 8853, Transport.TLS),
     "tls://[2001:db8::53]:8853#Dns.Example.NET": Nameserver(
         "2001:db8::53", 8853, Transport.TLS, name="dns.example.net"
     ),
@@ -266,8 +268,12 @@ NO_NAMESERVERS = {
     "0.0.0.0": "the unspecified address",
     "::": "the unspecified address",
     "224.0.0.1": "a multicast address",
-    "tls://192.0.2.53": "lacks the name its certificate must have",
-    "tls://dns.example.net#dns.example.net": "would have to be resolved first",
+    "tls://192.0.2.53#": "lacks the name its certificate must have",
+    "tls://192.0.2.530": "no valid address",
+    "tls://dns.example.net": "would have to be resolved first, in clear text",
+    "tls://dns.example.net:853": "write tls://ADDRESS#NAME",
+    "tls://": "lacks the address of the nameserver",
+    "tls://dns.example.net#dns.example.net": "write tls://ADDRESS#dns.example.net",
     "tls://192.0.2.53#a b": "' ' cannot be in one",
     "https://dns.example.net": "not the URL of a DoH server",
     "https://user:pass@dns.example.net/q": "not the URL of a DoH server",

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.answers import Absent, Found, Unavailable
-from allowsync.config.settings import Nameserver, Transport
+from allowsync.config.settings import Nameserver
 from allowsync.model import BOTH_FAMILIES, Family, Query
 from allowsync.resolve import Resolver
 from allowsync.resolve.inquiry import WINDOW
@@ -287,29 +287,6 @@ def test_many_truncated_answers_all_come_over_tcp() -> None:
     with NameServer({"*": Truncated(BOTH)}) as server:
         answers = Resolver(settings(server)).resolve(queries)
     assert set(answers.values()) == {HERE}
-
-
-@pytest.mark.parametrize(
-    ("nameserver", "reason"),
-    [
-        (
-            Nameserver("127.0.0.1", 853, Transport.TLS, name="dns.example"),
-            "DNS over TLS is not supported by this version",
-        ),
-        (
-            Nameserver("", 443, Transport.HTTPS, url="https://dns.example/dns-query"),
-            "DNS over HTTPS is not supported by this version",
-        ),
-    ],
-)
-def test_an_encrypted_nameserver_is_never_asked_in_clear_text(
-    nameserver: Nameserver, reason: str
-) -> None:
-    assert ask(settings(nameserver)) == Unavailable(reason)
-    with NameServer({ALICE: BOTH}) as server:
-        beside = Nameserver(server.address, server.port, Transport.TLS)
-        assert isinstance(ask(settings(beside)), Unavailable)
-        assert not server.asked
 
 
 def test_a_survey_says_what_each_nameserver_answers() -> None:

@@ -1,0 +1,128 @@
+"""A DNS over HTTPS front for a `NameServer` (RFC 8484): a real HTTPS server on loopback."""
+
+from __future__ import annotations
+
+import socket
+import threading
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allowsync.config.settings import Nameserver, Transport
+
+if TYPE_CHECKING:
+    import ssl
+    from collections.abc import Callable
+    from types import TracebackType
+
+    from allowsync.testing.nameserver import NameServer
+
+PATH: Final = "/dns-query"
+MEDIA_TYPE: Final = "application/dns-message"
+
+Reaction: TypeAlias = "Callable[[Handler, bytes], None]"
+
+
+class Handler(BaseHTTPRequestHandler):
+    """One connection."""
+
+    protocol_version = "HTTP/1.1"
+    timeout = 10
+
+    front: HttpsFront
+
+    def do_POST(self) -> None:
+        """Answer a question as the front is told to."""
+        wire = self.rfile.read(int(self.headers["content-length"]))
+        self.front.asked.append((self.path, dict(self.headers.items())))
+        self.front.reaction(self, wire)
+
+    def reply(self, body: bytes, kind: str = MEDIA_TYPE, status: int = 200) -> None:
+        """Send a whole response."""
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Say nothing."""
+
+
+def answer(handler: Handler, wire: bytes) -> None:
+    """What the name server behind answers; the connection closes where it does."""
+    behind = handler.front.behind
+    with socket.create_connection((behind.address, behind.port), timeout=10) as plain:
+        plain.sendall(len(wire).to_bytes(2, "big") + wire)
+        received = plain.makefile("rb")
+        length = received.read(2)
+        body = received.read(int.from_bytes(length, "big"))
+    if not length:
+        handler.close_connection = True
+    else:
+        handler.reply(body)
+
+
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """A connection that ends badly is the other side's choice."""
+
+
+class HttpsFront:
+    """A context manager that lets a name server be asked over HTTPS.
+
+    Attributes:
+        behind: The name server.
+        reaction: What is done with a question; may be changed at any time.
+        asked: Path and headers of every request.
+    """
+
+    def __init__(
+        self,
+        behind: NameServer,
+        context: ssl.SSLContext,
+        host: str = "127.0.0.1",
+        reaction: Reaction = answer,
+    ) -> None:
+        self.behind = behind
+        self.reaction = reaction
+        self.asked: list[tuple[str, dict[str, str]]] = []
+        self._host = host
+        handler = type("FrontHandler", (Handler,), {"front": self})
+        self._server = _Server((behind.address, 0), handler, bind_and_activate=True)
+        self._server.socket = context.wrap_socket(
+            self._server.socket, server_side=True, do_handshake_on_connect=False
+        )
+        self.port: int = self._server.server_address[1]
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, args=(0.02,), name="https front", daemon=True
+        )
+
+    @property
+    def url(self) -> str:
+        """Where it is asked."""
+        return f"https://{self._host}:{self.port}{PATH}"
+
+    @property
+    def nameserver(self) -> Nameserver:
+        """This server as a configuration names it."""
+        return Nameserver("", self.port, Transport.HTTPS, url=self.url)
+
+    def __str__(self) -> str:
+        return self.url
+
+    def __enter__(self) -> HttpsFront:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Stop listening."""
+        self._server.shutdown()
+        self._thread.join()
+        self._server.server_close()
