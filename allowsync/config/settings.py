@@ -32,7 +32,7 @@ class Nameserver:
     Attributes:
         address: An IP address as text (with `%zone` for a link-local one). Empty for HTTPS.
         port: 53, 853 or 443 unless the configuration says otherwise.
-        name: The name a TLS certificate must have; empty without TLS.
+        name: The name a TLS certificate must be good for; where it is empty, the address.
         url: The whole URL of a DoH server; empty otherwise.
     """
 
