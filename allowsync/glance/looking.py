@@ -24,7 +24,16 @@ PLAIN = ("-q", "--quiet", "--no-color")
 
 # What is started has to be one of these, followed by plain words: a state somebody tampered with
 # must not name a command of its own.
-LISTINGS = (("nft", "-s", "-j", "list"),)
+LISTINGS = (
+    ("nft", "-s", "-j", "list"),
+    ("ipset", "list"),
+    ("ipset", "-n", "list"),
+    *(
+        (f"{program}{variant}", "-w", "10", "-t", "mangle", "-S")
+        for program in ("iptables", "ip6tables")
+        for variant in ("", "-nft", "-legacy")
+    ),
+)
 
 PROGRAM = f"{__version__} {sys.version} {__file__}"
 

@@ -1,0 +1,40 @@
+"""ipset and iptables: a gate of our own in front of everything, or sets for your own rules."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.ipset.options import IpsetOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Placement
+
+__all__ = ["TYPE", "IpsetOptions"]
+
+
+def _make(placement: Placement, options: IpsetOptions) -> Backend:
+    if not options.ports:
+        from allowsync_backends.ipset.bare import BareSetsBackend
+
+        return BareSetsBackend(placement.allowlist, options.end_streams, options.iptables)
+    from allowsync_backends.ipset.gated import GateBackend
+    from allowsync_backends.ipset.rules import Gate
+
+    gate = Gate(placement.allowlist, options.ports, options.open_interfaces)
+    return GateBackend(gate, options.iptables)
+
+
+def _usable() -> str:
+    from allowsync_backends.ipset.tool import usable
+
+    return usable()
+
+
+TYPE = BackendType(
+    "ipset",
+    "A gate in front of chosen ports by iptables, or sets for your own iptables rules",
+    IpsetOptions,
+    _make,
+    _usable,
+)

@@ -1,0 +1,171 @@
+"""What `allowsync check` says about an ipset target."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Finding, Severity
+from allowsync_backends.ipset import inspection, keeping, tool
+from allowsync_backends.ipset.elsewhere import (
+    covers_docker,
+    publishes,
+    shut_out,
+    users_of,
+)
+from allowsync_backends.ipset.options import Variant
+from allowsync_backends.ipset.rules import TABLE
+from allowsync_backends.ipset.sets import ListingError, Shape
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping, Sequence
+
+    from allowsync.model import Family
+    from allowsync_backends.ipset.bare import BareSetsBackend
+    from allowsync_backends.ipset.gated import GateBackend
+
+_TABLES = ("filter", "nat", "mangle", "raw")
+_NEXT_RUN = "the next 'allowsync apply' puts it right"
+
+
+def check_gate(backend: GateBackend) -> Sequence[Finding]:
+    """Findings about a gate of our own."""
+    unusable = tool.usable()
+    if unusable:
+        return (Finding(Severity.ERROR, unusable),)
+    return (*_gate_state(backend), *_firewall(backend), *_other_variant(backend))
+
+
+def _gate_state(backend: GateBackend) -> Iterator[Finding]:
+    try:
+        current = backend.read()
+    except BackendError as error:
+        yield Finding(Severity.ERROR, str(error))
+        return
+    for flaw in current.flaws:
+        yield Finding(Severity.WARNING, flaw, _NEXT_RUN)
+    if not current.flaws and not current.entries:
+        yield Finding(
+            Severity.WARNING,
+            "the gate is shut for everybody: it holds no entry",
+            "see 'allowsync status' for what the hosts' names resolve to",
+        )
+
+
+def _firewall(backend: GateBackend) -> Iterator[Finding]:
+    """The user's own rules must let the guarded ports in: a gate only ever drops."""
+    for family in tool.families():
+        name = tool.program(family, backend.variant)
+        try:
+            found = _table(family, backend.variant, "filter")
+        except BackendError as error:
+            what = f"whether rules of {name} shut friends out: {error}"
+            yield Finding(Severity.INFO, what)
+            continue
+        for port in backend.gate.ports:
+            if shut_out(found, port):
+                yield Finding(
+                    Severity.WARNING,
+                    f"{name} drops {port}, whoever it comes from: the gate lets friends "
+                    "through, but chain INPUT does not",
+                    f"accept {port} there; strangers are dropped before they reach it",
+                )
+
+
+def _other_variant(backend: GateBackend) -> Iterator[Finding]:
+    """Rules of ours that belong to the other iptables, from before the system changed over."""
+    for variant in (Variant.NFT, Variant.LEGACY):
+        if variant in (backend.variant, _meant(backend.variant)):
+            continue
+        if not tool.has_rules(variant, TABLE):
+            continue
+        for family in tool.families():
+            name = tool.program(family, variant)
+            try:
+                found = _table(family, variant, TABLE)
+            except BackendError:
+                continue
+            if backend.gate.chain in found.chains:
+                yield Finding(
+                    Severity.WARNING,
+                    f"{name} has a chain {backend.gate.chain} too, which nobody keeps up to date",
+                    f"delete it: {name} -t {TABLE} -D PREROUTING -j {backend.gate.chain}; "
+                    f"{name} -t {TABLE} -F {backend.gate.chain}; "
+                    f"{name} -t {TABLE} -X {backend.gate.chain}",
+                )
+
+
+def _meant(variant: Variant) -> Variant:
+    """The variant the system means by `iptables`, where that is what is used."""
+    if variant is not Variant.AUTO:
+        return variant
+    try:
+        said = tool.version()
+    except BackendError:
+        return Variant.AUTO
+    return Variant.NFT if "nf_tables" in said else Variant.LEGACY
+
+
+def check_bare(backend: BareSetsBackend) -> Sequence[Finding]:
+    """Findings about sets for the user's own rules."""
+    from allowsync_backends.streams import missing_tools
+
+    unusable = tool.usable()
+    if unusable:
+        return (Finding(Severity.ERROR, unusable),)
+    try:
+        found = keeping.look(backend.sets)
+    except BackendError as error:
+        return (Finding(Severity.ERROR, str(error)),)
+    return (
+        *(Finding(Severity.WARNING, flaw, _NEXT_RUN) for flaw in found.flaws),
+        *_unused(backend.sets, found),
+        *_docker(backend, found),
+        *(missing_tools() if backend.end_streams else ()),
+    )
+
+
+def _unused(ours: Mapping[str, Family], found: keeping.Look) -> Iterator[Finding]:
+    for name, family in ours.items():
+        one = found.sets[name]
+        if one.shape is Shape.MISSING or one.references:
+            continue
+        if family not in tool.families():
+            continue
+        program = tool.program(family, Variant.AUTO)
+        yield Finding(
+            Severity.ERROR if one.networks else Severity.WARNING,
+            f"no rule uses set {name}: it has no effect",
+            f"let a rule accept what comes from it, and drop the rest: {program} -A INPUT "
+            f"-p tcp --dport 443 -m set ! --match-set {name} src -j DROP",
+        )
+
+
+def _docker(backend: BareSetsBackend, found: keeping.Look) -> Iterator[Finding]:
+    """Ports that Docker publishes never come to INPUT, where most rules are."""
+    for name, family in backend.sets.items():
+        if family not in tool.families() or not found.sets[name].references:
+            continue
+        try:
+            tables = {one: _table(family, backend.variant, one) for one in _TABLES}
+        except BackendError:
+            continue
+        users = list(users_of(tables, name))
+        if publishes(tables) and users and not covers_docker(users):
+            program = tool.program(family, backend.variant)
+            yield Finding(
+                Severity.WARNING,
+                f"{program}: set {name} is used in chain {', '.join(users)} only, where ports "
+                "published by Docker never come by",
+                f"use it in chain DOCKER-USER too: {program} -I DOCKER-USER -m conntrack "
+                f"--ctorigdstport 443 --ctdir ORIGINAL -m set ! --match-set {name} src -j DROP",
+            )
+
+
+def _table(family: Family, variant: Variant, table: str) -> inspection.Table:
+    listed = tool.ask(tool.rules_of(family, variant, table))
+    if listed.code != 0:
+        raise BackendError(tool.complaint(listed))
+    try:
+        return inspection.table(listed.stdout)
+    except ListingError as error:
+        raise BackendError(str(error)) from error

@@ -1,0 +1,140 @@
+"""What `iptables -S` prints, judged against the gate as it should be. Pure."""
+
+from __future__ import annotations
+
+import shlex
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.ipset.rules import PARENT, Gate
+from allowsync_backends.ipset.sets import ListingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from allowsync.model import Family
+
+# Targets after which no rule of the same table sees a packet any more, though it lives on.
+_ACCEPTING: Final = {"ACCEPT", "QUEUE", "NFQUEUE", "TPROXY"}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """The chains of a table.
+
+    Attributes:
+        policies: The policy of each built-in chain.
+        chains: The rules of each chain, in order, as they are printed.
+    """
+
+    policies: dict[str, str] = field(default_factory=dict)
+    chains: dict[str, list[str]] = field(default_factory=dict)
+
+
+def table(listing: str) -> Table:
+    """The table that `iptables -S` printed.
+
+    Raises:
+        ListingError: It is not a listing, or not a whole one.
+    """
+    found = Table()
+    for line in listing.splitlines():
+        words = line.split(" ", 2)
+        match words:
+            case ["-P", chain, policy]:
+                found.policies[chain] = policy.split(" ")[0]
+                found.chains[chain] = []
+            case ["-N", chain]:
+                found.chains[chain] = []
+            case ["-A", chain, _] if chain in found.chains:
+                found.chains[chain].append(line)
+            case _ if not line or line.startswith("#"):
+                continue
+            case _:
+                raise ListingError(f"iptables printed something that is no rule: {line[:60]}")
+    if not found.policies:
+        raise ListingError("iptables listed no chain")
+    return found
+
+
+def hooks(gate: Gate, found: Table) -> tuple[str, ...]:
+    """The rules of `PREROUTING` that lead to our chain, as they are printed."""
+    return tuple(rule for rule in found.chains.get(PARENT, ()) if goes_to(rule) == gate.chain)
+
+
+def chain_flaws(gate: Gate, family: Family, found: Table) -> Iterator[str]:
+    """What is wrong with our chain, in words."""
+    if gate.chain not in found.chains:
+        yield f"chain {gate.chain} does not exist"
+        return
+    there = [_meaning(rule) for rule in found.chains[gate.chain]]
+    meant = [_meaning(rule) for rule in gate.rules(family)]
+    missing = [rule for rule in meant if rule not in there]
+    foreign = [rule for rule in there if rule not in meant]
+    if missing:
+        yield f"a rule of chain {gate.chain} is missing"
+    if foreign or len(there) > len(meant):
+        yield f"chain {gate.chain} has a rule that does not belong there"
+    elif not missing and there != meant:
+        yield f"the rules of chain {gate.chain} are in another order"
+
+
+def hook_flaws(gate: Gate, found: Table) -> Iterator[str]:
+    """What is wrong with the way to our chain, in words."""
+    there = hooks(gate, found)
+    if not there:
+        yield f"nothing leads to chain {gate.chain}"
+        return
+    if len(there) > 1:
+        yield f"more than one rule leads to chain {gate.chain}"
+    if any(_meaning(rule) != _meaning(gate.hook) for rule in there):
+        yield f"the rule that leads to chain {gate.chain} says something else"
+    parent = found.chains[PARENT]
+    if any(_may_accept(rule, found, frozenset()) for rule in parent[: parent.index(there[0])]):
+        yield f"a rule before the one that leads to chain {gate.chain} may let strangers pass it"
+
+
+def goes_to(rule: str) -> str:
+    """The target of a rule, or the chain it leads to; empty when it has none."""
+    words = _words(rule)
+    for option in ("-j", "-g"):
+        if option in words[:-1]:
+            return words[words.index(option) + 1]
+    return ""
+
+
+def _may_accept(rule: str, found: Table, seen: frozenset[str]) -> bool:
+    """Whether a rule, or a chain it leads to, ends the way of a packet that it lets live."""
+    target = goes_to(rule)
+    if target in _ACCEPTING:
+        return True
+    if target not in found.chains or target in seen:
+        return False
+    return any(_may_accept(one, found, seen | {target}) for one in found.chains[target])
+
+
+def _meaning(rule: str) -> Sequence[str]:
+    """A rule as far as versions of iptables agree about it.
+
+    They print matches in another order, and name modules that others leave out.
+    """
+    words = iter(_words(rule))
+    parts: list[str] = []
+    for word in words:
+        if word == "-m":
+            next(words, "")
+        elif word == "!":
+            parts.append("!" + next(words, ""))
+        elif word.startswith("-") or not parts:
+            parts.append(word)
+        else:
+            parts[-1] += " " + word
+    return sorted(parts)
+
+
+def _words(rule: str) -> list[str]:
+    """The words of a rule; a comment with spaces is one."""
+    try:
+        return shlex.split(rule)
+    except ValueError:
+        return rule.split()

@@ -1,0 +1,175 @@
+"""Looking at our two sets, and making them hold what they should."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError
+from allowsync.model import Entry, Family
+from allowsync.shell import Command
+from allowsync.sight import of_output
+from allowsync_backends.ipset import sets, tool
+from allowsync_backends.ipset.sets import Held, ListingError, Shape, draft_name, set_name
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from allowsync.model import Network
+    from allowsync.plan import Plan
+    from allowsync.shell import Completed
+    from allowsync.sight import Sight
+
+# Beyond one change in so many entries, a set is filled anew and swapped: that takes hardly longer,
+# and it is one step.
+MANY = 8
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Our sets as they were found.
+
+    Attributes:
+        sets: Each of them, by its name.
+        names: The names of all sets there are.
+        flaws: What is wrong with ours.
+        sights: What this was read from.
+    """
+
+    sets: Mapping[str, Held]
+    names: frozenset[str] = frozenset()
+    flaws: tuple[str, ...] = ()
+    sights: tuple[Sight, ...] = field(default=(), compare=False)
+
+    @property
+    def entries(self) -> frozenset[Entry]:
+        """What they hold."""
+        return frozenset(Entry(network) for one in self.sets.values() for network in one.networks)
+
+
+def names_of(allowlist: str, families: Iterable[Family]) -> dict[str, Family]:
+    """The names of an allowlist's sets, and what they hold."""
+    return {set_name(allowlist, family): family for family in families}
+
+
+def look(ours: Mapping[str, Family]) -> Look:
+    """Our sets as they are now.
+
+    Raises:
+        BackendError: They could not be listed, or not understood.
+    """
+    listed = tool.set_names()
+    names = frozenset(listed.stdout.split())
+    sights: list[Sight] = [of_output(listed.command.argv, listed.stdout)]
+    found: dict[str, Held] = {}
+    flaws: list[str] = []
+    for name, family in ours.items():
+        found[name] = Held(Shape.MISSING)
+        if name in names:
+            listed = _listing(name)
+            sights.append(of_output(listed.command.argv, listed.stdout))
+            found[name] = _held(listed.stdout, name, family)
+        flaws += sets.flaws(name, found[name])
+        if draft_name(name) in names:
+            flaws.append(f"set {draft_name(name)} was left behind")
+    return Look(found, names, tuple(flaws), tuple(sights))
+
+
+def _listing(name: str) -> Completed:
+    listed = tool.ask(Command(("ipset", "list", name), timeout=tool.TIMEOUT))
+    if listed.code != 0:
+        raise BackendError(f"set {name} cannot be listed: {tool.complaint(listed)}")
+    return listed
+
+
+def _held(listing: str, name: str, family: Family) -> Held:
+    try:
+        return sets.held(listing, name, family)
+    except ListingError as error:
+        raise BackendError(str(error)) from error
+
+
+def fill(ours: Mapping[str, Family], plan: Plan) -> None:
+    """Carry out a plan on our sets.
+
+    Raises:
+        BackendError: They hold what they held, or more.
+        OutcomeUnknown: ipset was killed before it said how it ended.
+    """
+    if not plan.repair:
+        done = _changed(ours, plan)
+        if done.code == 0:
+            return
+    now = look(ours)
+    wanted = _by_set(ours, plan.final)
+    shapes = {name: one.shape for name, one in now.sets.items()}
+    if not plan.repair or now.flaws or now.entries != frozenset(map(_bare, plan.final)):
+        done = tool.restore_sets(sets.replacing(wanted, shapes, now.names))
+        if done.code != 0:
+            raise _refused(done, now, ours)
+
+
+def _changed(ours: Mapping[str, Family], plan: Plan) -> Completed:
+    """Change the sets as if they were sound, which they were when the plan was made."""
+    add, remove = _by_set(ours, plan.add), _by_set(ours, plan.remove)
+    if (len(plan.add) + len(plan.remove)) * MANY > len(plan.final):
+        touched = {name for name in ours if add[name][1] or remove[name][1]}
+        final = _by_set(ours, plan.final)
+        return tool.restore_sets(
+            sets.swapping({name: final[name] for name in ours if name in touched})
+        )
+    script = sets.in_place(_networks(add), _networks(remove))
+    return tool.restore_sets(script, exist=True)
+
+
+def _by_set(
+    ours: Mapping[str, Family], entries: Sequence[Entry]
+) -> dict[str, tuple[Family, list[Network]]]:
+    return {
+        name: (family, [one.network for one in entries if Family.of(one.network) is family])
+        for name, family in ours.items()
+    }
+
+
+def _networks(
+    several: Mapping[str, tuple[Family, list[Network]]],
+) -> dict[str, list[Network]]:
+    return {name: networks for name, (_, networks) in several.items()}
+
+
+def _bare(entry: Entry) -> Entry:
+    return Entry(entry.network)
+
+
+def _refused(done: Completed, now: Look, ours: Mapping[str, Family]) -> BackendError:
+    foreign = [name for name, one in now.sets.items() if one.shape is Shape.FOREIGN]
+    for name in foreign:
+        if now.sets[name].references:
+            return BackendError(
+                f"set {name} is of another type, and rules use it, so it can be neither swapped "
+                f"nor deleted; find them with 'iptables-save | grep {name}' and 'ip6tables-save "
+                f"| grep {name}', delete them, then run again"
+            )
+    what = f"ipset did not change everything: {tool.complaint(done)}"
+    return BackendError(what, again=look(ours) != now)
+
+
+def destroy(ours: Mapping[str, Family]) -> None:
+    """Delete our sets. Those that rules use are emptied first, so that nobody is let in by them.
+
+    Raises:
+        BackendError: A set is still there.
+    """
+    names = frozenset(tool.set_names().stdout.split())
+    drafts = [draft_name(name) for name in ours]
+    there = [name for name in (*drafts, *ours) if name in names]
+    if not there:
+        return
+    tool.restore_sets("".join(f"flush {name}\n" for name in there))
+    for name in there:
+        done = tool.restore_sets(f"destroy {name}\n", exist=True)
+        if done.code != 0:
+            raise BackendError(
+                f"set {name} is empty now, but could not be deleted: {tool.complaint(done)}; "
+                f"delete the rules that use it, then 'ipset destroy {name}'"
+            )

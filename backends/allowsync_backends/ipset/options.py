@@ -1,0 +1,54 @@
+"""What a configuration says about an ipset target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+from allowsync.config.kinds import Boolean, Choice, ListOf
+from allowsync.config.schema import option
+from allowsync_backends.ports import Port, PortKind, interface
+
+
+class Variant(Enum):
+    """Which of the two programs called iptables: they do not see each other's rules."""
+
+    AUTO = "auto"  # whichever the system means by `iptables`
+    NFT = "nft"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True)
+class IpsetOptions:
+    """With `ports`, a gate of our own; without, two sets for the user's own rules."""
+
+    ports: tuple[Port, ...] = option(
+        ListOf(PortKind(), unique=True),
+        help="The ports to guard. allowsync then owns the chain `allowsync-<allowlist>` in the "
+        "table mangle of iptables and ip6tables, a gate in front of everything else, ports "
+        "published by Docker included. Without, only the sets `allowsync-<allowlist>-4` and "
+        "`allowsync-<allowlist>-6` are kept, for your own rules.",
+        default=(),
+    )
+    open_interfaces: tuple[str, ...] = option(
+        ListOf(interface(), unique=True),
+        help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
+        "Only with `ports`.",
+        default=("lo",),
+    )
+    iptables: Variant = option(
+        Choice(Variant),
+        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
+        default=Variant.AUTO,
+    )
+    end_streams: bool = option(
+        Boolean(),
+        help="Without `ports`: end what still runs of those who were taken out. "
+        "A gate does so by itself.",
+        default=True,
+    )
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        """What such a target has for itself."""
+        sets = (f"the ipset allowsync-{allowlist}-4", f"the ipset allowsync-{allowlist}-6")
+        return (*sets, f"the iptables chain allowsync-{allowlist}") if self.ports else sets

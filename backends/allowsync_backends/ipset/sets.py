@@ -1,0 +1,198 @@
+"""Our two sets: their names, what `ipset list` says of them, and scripts that change them. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import Family
+from allowsync.networks import parsed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.model import Network
+
+TYPE: Final = "hash:net"
+SHORTEST: Final = 1  # the widest network a set of that type takes, in bits
+
+# What ipset allows by default, and what it costs nothing to keep: memory goes by what is in a set.
+MIN_CAPACITY: Final = 65536
+MIN_BUCKETS: Final = 1024
+
+_FAMILIES: Final = {Family.IPV4: "inet", Family.IPV6: "inet6"}
+_SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
+
+# What a set has that is like ours. All else changes what its elements mean, or for how long.
+_HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
+
+
+class ListingError(ValueError):
+    """What a program printed is not a listing of the kind it was asked for."""
+
+
+class Shape(Enum):
+    """What a set is like."""
+
+    MISSING = "missing"
+    SOUND = "sound"
+    ODD = "odd"  # other flags, or elements that are no plain networks; can be swapped
+    FOREIGN = "foreign"  # of another type or family; cannot be swapped
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A set as it was found.
+
+    Attributes:
+        shape: What it is like.
+        networks: What it covers; nothing where that cannot be known.
+        capacity: How many elements fit; 0 where there is no set.
+        references: How many rules use it.
+    """
+
+    shape: Shape
+    networks: tuple[Network, ...] = ()
+    capacity: int = 0
+    references: int = 0
+
+
+def set_name(allowlist: str, family: Family) -> str:
+    """The name of a set, of at most 30 characters; ipset allows 31."""
+    return f"allowsync-{allowlist}-{_SUFFIXES[family]}"
+
+
+def draft_name(name: str) -> str:
+    """The name of the set that is filled before it takes the place of another."""
+    return f"{name}t"
+
+
+def held(listing: str, name: str, family: Family) -> Held:
+    """The set that `ipset list NAME` describes.
+
+    Raises:
+        ListingError: It cannot be understood, or is not whole.
+    """
+    head, marker, body = listing.partition("Members:\n")
+    facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
+    if not marker or facts.get("Name") != name or "Header" not in facts:
+        raise ListingError(f"ipset printed something that is not a listing of set {name}")
+    flags = facts["Header"].split()
+    try:
+        capacity = int(flags[flags.index("maxelem") + 1]) if "maxelem" in flags else 0
+        references = int(facts["References"])
+        if facts.get("Type") != TYPE or f"family {_FAMILIES[family]}" not in facts["Header"]:
+            return Held(Shape.FOREIGN, (), capacity, references)
+        members = body.splitlines()
+        networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
+    except (KeyError, ValueError, IndexError) as error:
+        raise ListingError(f"set {name} is listed in a way that cannot be understood") from error
+    plain = _names(flags) <= _HARMLESS and not any(" " in member for member in members)
+    if plain and int(facts.get("Number of entries", len(networks))) != len(networks):
+        raise ListingError(f"the listing of set {name} is not whole")
+    return Held(Shape.SOUND if plain else Shape.ODD, networks, capacity, references)
+
+
+def _names(flags: Sequence[str]) -> set[str]:
+    """The names among the words of a header; what follows a name of `_HARMLESS` is its value."""
+    words = iter(flags)
+    found = set()
+    for word in words:
+        found.add(word)
+        if word in _HARMLESS:
+            next(words, "")
+    return found
+
+
+def _network(text: str, family: Family) -> Network:
+    network = parsed(text if "/" in text else f"{text}/{family.bits}")
+    if Family.of(network) is not family:
+        raise ValueError(text)
+    return network
+
+
+def flaws(name: str, found: Held) -> Iterator[str]:
+    """What is wrong with a set, in words."""
+    match found.shape:
+        case Shape.MISSING:
+            yield f"set {name} does not exist"
+        case Shape.ODD:
+            yield f"set {name} has other flags, or elements that are no plain networks"
+        case Shape.FOREIGN:
+            yield f"set {name} is of another type"
+        case Shape.SOUND:
+            return
+
+
+def capacity_for(count: int) -> int:
+    """How many elements a new set has to take: twice what is needed, as a power of two."""
+    return max(MIN_CAPACITY, 1 << (2 * count - 1).bit_length()) if count else MIN_CAPACITY
+
+
+def in_place(add: Mapping[str, Iterable[Network]], remove: Mapping[str, Iterable[Network]]) -> str:
+    """The script that changes sets as they are: everything is added before anything is deleted.
+
+    Where it ends half way, the sets hold more than they should, never less. To be run with
+    `-exist`, so that what is there already, or gone already, is no error.
+    """
+    lines = [f"add {name} {_text(one)}" for name, networks in add.items() for one in networks]
+    lines += [f"del {name} {_text(one)}" for name, networks in remove.items() for one in networks]
+    return _joined(lines)
+
+
+def swapping(wanted: Mapping[str, tuple[Family, Sequence[Network]]]) -> str:
+    """The script that replaces the whole content of sets, each in one step, all at the end.
+
+    For sets of the right type and family; others cannot be swapped.
+    """
+    return replacing(wanted, dict.fromkeys(wanted, Shape.SOUND), frozenset())
+
+
+def replacing(
+    wanted: Mapping[str, tuple[Family, Sequence[Network]]],
+    shapes: Mapping[str, Shape],
+    names: frozenset[str],
+) -> str:
+    """The script that makes sets hold something, whatever they are like.
+
+    Args:
+        wanted: Family and networks of each set, by its name.
+        shapes: What each is like now.
+        names: All sets there are; a draft that was left behind is deleted first.
+    """
+    lines = [f"destroy {draft_name(name)}" for name in wanted if draft_name(name) in names]
+    for name, (family, networks) in wanted.items():
+        lines += _filled(draft_name(name), family, networks)
+    after: list[str] = []
+    for name in wanted:
+        draft = draft_name(name)
+        match shapes[name]:
+            case Shape.SOUND | Shape.ODD:
+                lines.append(f"swap {draft} {name}")
+                after.append(f"destroy {draft}")
+            case Shape.FOREIGN:
+                lines += [f"destroy {name}", f"rename {draft} {name}"]
+            case Shape.MISSING:
+                lines.append(f"rename {draft} {name}")
+    return _joined([*lines, *after])
+
+
+def _filled(name: str, family: Family, networks: Sequence[Network]) -> Iterator[str]:
+    count = len(networks)
+    buckets = max(MIN_BUCKETS, 1 << (count // 2).bit_length())
+    yield (
+        f"create {name} {TYPE} family {_FAMILIES[family]} hashsize {buckets} "
+        f"maxelem {capacity_for(count)}"
+    )
+    yield from (f"add {name} {_text(network)}" for network in networks)
+
+
+def _text(network: Network) -> str:
+    if network.prefixlen == network.max_prefixlen:
+        return str(network.network_address)
+    return str(network)
+
+
+def _joined(lines: Sequence[str]) -> str:
+    return "\n".join([*lines, ""]) if lines else ""

@@ -1,0 +1,180 @@
+"""Running ipset and iptables. Nobody here reads their messages, they are only shown."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Final
+
+from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.model import Family
+from allowsync.shell import (
+    Command,
+    CommandError,
+    CommandMissing,
+    CommandTimedOut,
+    Completed,
+    installed,
+    run,
+)
+from allowsync_backends.ipset.options import Variant
+
+# A set of 100,000 networks takes less than a second; a small machine under load may take longer.
+TIMEOUT: Final = 60.0
+# iptables-legacy serves one at a time; the others wait this many seconds.
+PATIENCE: Final = "10"
+
+MISSING: Final = "ipset cannot be run; install the package ipset"
+NOT_ROOT: Final = "only root can see and change ipset and iptables (CAP_NET_ADMIN is missing)"
+
+IPV6_ADDRESSES: Final = Path("/proc/thread-self/net/if_inet6")
+
+# Tables of iptables-legacy that the kernel has; the files exist once it has any.
+LEGACY_TABLES: Final = (
+    Path("/proc/thread-self/net/ip_tables_names"),
+    Path("/proc/net/ip6_tables_names"),
+)
+
+_CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7), linux/capability.h
+_PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
+
+
+def usable() -> str:
+    """Why ipset or iptables cannot be used here, or an empty string."""
+    if not installed("ipset"):
+        return MISSING
+    return "" if _privileged() else NOT_ROOT
+
+
+def families() -> tuple[Family, ...]:
+    """The families this kernel speaks. Without IPv6 there is nothing to guard from it."""
+    return (Family.IPV4, Family.IPV6) if IPV6_ADDRESSES.exists() else (Family.IPV4,)
+
+
+def program(family: Family, variant: Variant) -> str:
+    """The name of a family's iptables: `ip6tables-legacy`."""
+    suffix = "" if variant is Variant.AUTO else f"-{variant.value}"
+    return _PROGRAMS[family] + suffix
+
+
+def rules_of(family: Family, variant: Variant, table: str) -> Command:
+    """The command that lists the rules of a table, without counters."""
+    return Command((program(family, variant), "-w", PATIENCE, "-t", table, "-S"), timeout=TIMEOUT)
+
+
+def ask(command: Command) -> Completed:
+    """Run a command that changes nothing. It may fail; the caller sees its code.
+
+    Raises:
+        BackendError: It could not be run, or did not end.
+    """
+    try:
+        return run(command)
+    except CommandMissing as error:
+        raise BackendError(_missing(command)) from error
+    except CommandError as error:
+        raise BackendError(f"nothing is known of it: {error}") from error
+
+
+def change(command: Command) -> Completed:
+    """Run a command that changes something. It may fail.
+
+    Raises:
+        BackendError: It could not be run.
+        OutcomeUnknown: It was killed, and may have changed something before.
+    """
+    try:
+        done = run(command)
+    except CommandTimedOut as error:
+        raise OutcomeUnknown(str(error)) from error
+    except CommandError as error:
+        raise BackendError(_missing(command)) from error
+    if done.code < 0:
+        raise OutcomeUnknown(f"{command.argv[0]} was killed by signal {-done.code}")
+    return done
+
+
+def restore_sets(script: str, *, exist: bool = False) -> Completed:
+    """Carry out a script of ipset, line by line up to the first that fails.
+
+    Args:
+        script: The script.
+        exist: What is there already, or gone already, is no failure.
+
+    Raises:
+        BackendError: It could not be run.
+        OutcomeUnknown: It was killed in between.
+    """
+    argv = ("ipset", "-exist", "restore") if exist else ("ipset", "restore")
+    return change(Command(argv, script, TIMEOUT))
+
+
+def restore_rules(family: Family, variant: Variant, script: str) -> Completed:
+    """Carry out a script of iptables: one transaction, all of it or nothing, others' rules kept.
+
+    Raises:
+        BackendError: It could not be run.
+        OutcomeUnknown: It was killed, and may have been carried out before.
+    """
+    argv = (f"{program(family, variant)}-restore", "-w", PATIENCE, "-n")
+    return change(Command(argv, script, TIMEOUT))
+
+
+def set_names() -> Completed:
+    """The names of all sets there are, one a line.
+
+    Raises:
+        BackendError: They could not be listed.
+    """
+    listed = ask(Command(("ipset", "-n", "list"), timeout=TIMEOUT))
+    if listed.code != 0:
+        raise BackendError(f"ipset cannot list its sets: {complaint(listed)}")
+    return listed
+
+
+def version() -> str:
+    """What `iptables` says it is: `iptables v1.8.9 (nf_tables)`.
+
+    Raises:
+        BackendError: It could not be run.
+    """
+    return ask(Command((_PROGRAMS[Family.IPV4], "-V"), timeout=TIMEOUT)).stdout
+
+
+def complaint(failed: Completed) -> str:
+    """What a program said, in one line, with what to do when we are not root."""
+    lines = (line.strip() for line in failed.stderr.splitlines())
+    said = next((line for line in lines if line and not line.startswith("#")), "")
+    said = said[:200] or f"exit code {failed.code}"
+    return said if _privileged() else f"{said} ({NOT_ROOT})"
+
+
+def has_rules(variant: Variant, table: str) -> bool:
+    """Whether there may be rules of a variant of iptables in a table.
+
+    Listing the legacy ones would make the kernel create their tables, so it is asked first.
+    """
+    if not installed(f"iptables-{variant.value}"):
+        return False
+    if variant is not Variant.LEGACY:
+        return True
+    return any(table in _lines(path) for path in LEGACY_TABLES)
+
+
+def _lines(path: Path) -> list[str]:
+    try:
+        return path.read_text().split()
+    except OSError:
+        return []
+
+
+def _missing(command: Command) -> str:
+    name = command.argv[0]
+    if name == "ipset":
+        return MISSING
+    return f"{name.removesuffix('-restore')} cannot be run; install the package iptables"
+
+
+def _privileged() -> bool:
+    status = Path("/proc/self/status").read_text()
+    kept = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return bool(int(kept.split()[1], 16) & _CAP_NET_ADMIN)
