@@ -67,6 +67,8 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         notify=single.get("notify", ()),
         heartbeat=single.get("heartbeat"),
         metrics=single.get("metrics"),
+        history=single.get("history", SINGLE_OPTIONS["history"].default),
+        report=single.get("report"),
     )
 
 

@@ -158,4 +158,15 @@ SINGLE_OPTIONS: Final[Options] = {
         "A file for the textfile collector of Prometheus' node_exporter.",
         None,
     ),
+    "history": Option(
+        Duration(zero=False, longest=_TEN_YEARS),
+        "How long the history is kept that `history` and `explain --at` tell of.",
+        timedelta(days=400),
+    ),
+    "report": Option(
+        Optional(AbsolutePath("the path of a file", suffix=".html")),
+        "A page that says who has access where, written anew after every run (see "
+        "`allowsync status --html`).",
+        None,
+    ),
 }

@@ -160,6 +160,8 @@ class Config:
     notify: tuple[Channel, ...] = ()
     heartbeat: Heartbeat | None = None
     metrics: Path | None = None
+    history: timedelta = timedelta(days=400)
+    report: Path | None = None
 
     @property
     def targets(self) -> tuple[Target, ...]:

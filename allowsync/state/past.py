@@ -58,7 +58,7 @@ class PastChange:
 
 @dataclass(frozen=True, slots=True)
 class PastAnswer:
-    """What the DNS said, where it was something else than before. `summary` is how tracks say it."""
+    """What the DNS said, where that was new. `summary` is how tracks say it."""
 
     at: datetime
     host: str

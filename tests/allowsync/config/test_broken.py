@@ -194,6 +194,8 @@ ELSEWHERE = {
     ),
     "no time at all": ("resolver: {timeout: 0s}", "9: resolver.timeout", "longer than 0s"),
     "metrics for nobody": ("metrics: /tmp/metrics.txt", "9: metrics", "ending in .prom"),
+    "a history of nothing": ("history: 0s", "9: history", "longer than 0s"),
+    "a page that is none": ("report: /srv/status.txt", "9: report", "ending in .html"),
     "a home of one's own": ("state: ~/state.db", "9: state", "`~` is not expanded here"),
     "a folder": ("state: /var/lib/", "9: state", "expected the path of a file"),
     "a URL without a host": ("heartbeat: https://", "9: heartbeat", "expected a URL"),
@@ -217,10 +219,11 @@ def test_dns_over_https_without_what_it_needs_says_what_to_install(
 ) -> None:
     assert problems(tmp_path, MINIMAL + ENCRYPTED) == []
     monkeypatch.setitem(sys.modules, "h11", None)
-    assert problems(tmp_path, MINIMAL + ENCRYPTED) == [
+    (said,) = problems(tmp_path, MINIMAL + ENCRYPTED)
+    assert said == (
         "config.yaml:9: resolver.nameservers: https://dns.example.net/dns-query: "
         "DNS over HTTPS needs the package h11: pip install 'allowsync[doh]'"
-    ]
+    )
 
 
 WHOLE_FILES = {
