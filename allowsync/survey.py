@@ -63,17 +63,6 @@ def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
             yield Located(name, Finding(Severity.INFO, what))
 
 
-def about_features(config: Config) -> Iterator[Located]:
-    """Settings this version reads but does not act on yet."""
-    for name, value in (
-        ("heartbeat", config.heartbeat),
-        ("metrics", config.metrics),
-    ):
-        if value:
-            what = "is configured, but this version does not act on it"
-            yield Located(name, Finding(Severity.WARNING, what))
-
-
 def about_memory(
     config: Config, memory: Mapping[str, HostMemory], now: datetime
 ) -> Iterator[Located]:

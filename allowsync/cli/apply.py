@@ -11,6 +11,7 @@ import click
 
 from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
 from allowsync.glance.writing import sights_of_configuration
+from allowsync.monitoring import broke, leave, watched
 from allowsync.outcome import ExitCode, Notice, RunReport, worst
 from allowsync.state import Busy
 from allowsync.sync import Request, run
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from allowsync.glance.writing import Reply
     from allowsync.model import Query
     from allowsync.resolve import Resolver
+    from allowsync.sight import Sight
+    from allowsync.sync import Resolve
 
 SCHEMA = "allowsync.run/1"
 
@@ -59,7 +62,7 @@ def apply(
     request = Request(only, force=force, offline=offline, dry_run=dry_run)
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
     try:
-        report = run(config, request, _Dns(config, progress), instant(), read_from)
+        report = _carried_out(config, request, _Dns(config, progress), read_from)
     except Busy as error:
         invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
     code = report.exit_code
@@ -67,6 +70,24 @@ def apply(
         code = worst((code, ExitCode.CHANGES))
     _tell(invocation, report, code)
     return int(code)
+
+
+def _carried_out(
+    config: Config, request: Request, resolve: Resolve, read_from: tuple[Sight, ...]
+) -> RunReport:
+    """The run, with what it leaves for those who watch."""
+    try:
+        report = run(config, request, resolve, instant(), read_from)
+    except Busy:
+        raise
+    except Exception:
+        if watched(request):
+            broke(config)
+        raise
+    if not watched(request):
+        return report
+    undone = leave(config, report, report.exit_code)
+    return replace(report, notices=(*report.notices, *undone))
 
 
 class _Dns:

@@ -21,18 +21,20 @@ SCHEMA = "allowsync.check/1"
 
 
 @click.command()
+@click.option("--notify", is_flag=True, help="Send a test notice to everybody in `notify`.")
 @common
-def check(invocation: Invocation) -> int:
+def check(invocation: Invocation, notify: bool) -> int:
     """Check configuration, permissions, names, nameservers, backends, and their effect.
 
-    Changes nothing. Exit code 1 if a target cannot work or has no effect, 2 if the configuration
-    is not valid, 3 if a name or a nameserver gives no usable answer.
+    Changes nothing, and tells nobody unless --notify is given. Exit code 1 if a target cannot work
+    or has no effect, 2 if the configuration is not valid, 3 if a name or a nameserver gives no
+    usable answer.
     """
     config = invocation.load(SCHEMA)
     now = instant()
     dns = list(_dns(config))
     targets = list(_targets(config))
-    others = [*_configuration(config, now), *_state(config, now)]
+    others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:
@@ -65,10 +67,21 @@ def _targets(config: Config) -> Iterator[Located]:
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:
-    from allowsync.survey import about_features, about_hosts
+    from allowsync.survey import about_hosts
 
     yield from about_hosts(config, now)
-    yield from about_features(config)
+    if config.metrics is not None:
+        from allowsync.monitoring import about_metrics
+
+        yield from about_metrics(config.metrics)
+
+
+def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
+    if not config.notify:
+        return
+    from allowsync.notices.checking import about_channels
+
+    yield from about_channels(config, tell=tell)
 
 
 def _dns(config: Config) -> Iterator[Located]:

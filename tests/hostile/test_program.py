@@ -186,7 +186,7 @@ def test_what_the_dns_says_reaches_no_terminal_unseen(
 
 def test_a_secret_is_nowhere_to_be_found(here: Installation) -> None:
     here.more = {
-        "heartbeat": f"https://ping.example.org/{TOKEN}",
+        "heartbeat": f"https://127.0.0.1:9/{TOKEN}",
         "notify": [f"json://user:{TOKEN}@localhost/"],
     }
     commands = (
@@ -244,7 +244,7 @@ def test_a_secret_in_a_line_that_is_no_yaml_is_not_shown(here: Installation, lin
 
 @pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
 def test_a_secret_is_in_no_programs_arguments(here: Installation) -> None:
-    here.more = {"heartbeat": f"https://ping.example.org/{TOKEN}"}
+    here.more = {"heartbeat": f"https://127.0.0.1:9/{TOKEN}"}
     here.targets = [
         {"file": {"path": str(here.file), "check": ["/bin/true"], "reload": ["/bin/true", "x"]}}
     ]

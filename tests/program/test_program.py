@@ -222,9 +222,9 @@ def test_check_finds_what_is_wrong(here: Installation, zones: dict[str, object])
     zones["alice.example.org"] = REFUSED
     done = here("check")
     assert (done.code, "error: alice: no address" in done.out) == (3, True)
-    here.more = {"heartbeat": "https://example.org/ping"}
+    here.more = {"metrics": str(here.folder / "missing" / "allowsync.prom")}
     told = here("check --output json").document
-    assert any(one["where"] == "heartbeat" for one in told["findings"])
+    assert any(one["where"] == "metrics" for one in told["findings"])
 
 
 def test_clear_asks_first_and_removes_only_what_is_ours(here: Installation) -> None:

@@ -1,0 +1,137 @@
+"""What a run leaves for those who watch: a file of metrics, and a heartbeat.
+
+Neither can fail a run: what goes wrong is said, and the exit code stays.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from allowsync.counts import counted
+from allowsync.outcome import ExitCode, Notice, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+    from allowsync.outcome import RunReport
+    from allowsync.survey import Located
+    from allowsync.sync import Request
+
+READABLE = 0o644  # node_exporter runs as somebody else
+
+
+def watched(request: Request) -> bool:
+    """Whether a run speaks for the installation: it looked at all of it, asked the DNS, and wrote.
+
+    A run by hand for one allowlist, or the one at boot without DNS, must not still an alarm.
+    """
+    return not (request.only or request.offline or request.dry_run)
+
+
+def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]:
+    """Write the metrics and ping the heartbeat, as far as they are configured.
+
+    Yields:
+        What could not be done.
+    """
+    if config.metrics is not None:
+        why = _write_metrics(config.metrics, config, report, code)
+        if why:
+            yield Notice(str(config.metrics), f"the metrics could not be written: {why}")
+    if config.heartbeat is not None:
+        yield from _beat(config, code, report.seconds, _summary(report))
+
+
+def about_metrics(path: Path) -> Iterator[Located]:
+    """Whether the file of metrics can be written where it is to be."""
+    from allowsync.backend import Finding, Severity
+    from allowsync.survey import Located
+
+    if not path.parent.is_dir():
+        what = f"folder {path.parent} does not exist"
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        what = f"folder {path.parent} cannot be written"
+    else:
+        return
+    yield Located("metrics", Finding(Severity.ERROR, what, "make it, or choose another path"))
+
+
+def broke(config: Config) -> None:
+    """Ping the heartbeat after a run that ended in a defect of ours."""
+    if config.heartbeat is not None:
+        list(_beat(config, ExitCode.FAILED, 0.0, "internal error; see the log"))
+
+
+def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator[Notice]:
+    from allowsync.heartbeat import Ended, deliver, ping
+
+    assert config.heartbeat is not None  # noqa: S101 - both callers looked
+    request = ping(config.heartbeat, Ended(code, seconds, said))
+    why = "" if request is None else deliver(request)
+    if why:
+        yield Notice("heartbeat", f"the monitor could not be told: {why}")
+
+
+def _summary(report: RunReport) -> str:
+    """How a run ended, in lines that name no friend: a monitor may be somebody else's."""
+    targets = report.targets
+    wrong = [one for one in targets if one.outcome not in (Outcome.UNCHANGED, Outcome.APPLIED)]
+    old = sum(one.rests_on_old_knowledge for one in report.decisions.values())
+    lines = [f"{one.target}: {one.outcome.value}" for one in wrong]
+    if not wrong:
+        lines.append(f"{counted(len(targets), 'target')} in step")
+    if old:
+        lines.append(f"{counted(old, 'host')} on old knowledge")
+    if report.notices:
+        lines.append(f"{counted(len(report.notices), 'problem')}; see the log")
+    return "\n".join(lines)
+
+
+def _write_metrics(path: Path, config: Config, report: RunReport, code: ExitCode) -> str:
+    from allowsync.metrics import gauges, text
+
+    content = text(gauges(report, code, _last_good(config)))
+    try:
+        replace_file(path, content.encode())
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _last_good(config: Config) -> datetime | None:
+    from allowsync.state import StateError, Store
+
+    try:
+        with Store.reading(config.state) as store:
+            return store.last_good_run()
+    except StateError:
+        return None
+
+
+def replace_file(path: Path, content: bytes) -> None:
+    """Put a file in the place of another in one step. A link there is replaced, never followed.
+
+    The name it is written under does not end like the file itself, so nobody collects half of it.
+    What a crash left there goes first.
+
+    Raises:
+        OSError: It could not be written; whatever was there still is.
+    """
+    temporary = path.with_name(f".{path.name}.new")
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, flags, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            os.fchmod(file.fileno(), READABLE)
+        temporary.rename(path)
+    except OSError:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
