@@ -25,7 +25,7 @@ _ALERT: Final = "_ALERT_"
 # X509_V_ERR_… of OpenSSL's x509_vfy.h.
 _NOT_YET_VALID: Final = 9
 _EXPIRED: Final = 10
-_UNTRUSTED: Final = (2, 18, 19, 20, 21, 27)
+_UNTRUSTED: Final = (2, 7, 18, 19, 20, 21, 27)
 _MISMATCH: Final = (62, 64)
 
 

@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from allowsync.resolve.inquiry import Ask, Listener
 
 _LENGTH: Final = 2  # octets before each message (RFC 1035 section 4.2.2)
-STRIKES: Final = 2  # connections in a row that end without an answer, until nobody is asked again
+# Connections in a row that end without an answer …
+STRIKES: Final = 2  # … until what they were to answer is not asked again at once
+BARREN: Final = 10  # … and until the nameserver is given up for the rest of the run
 
 
 class TlsChannel:
@@ -95,10 +97,10 @@ class TlsChannel:
         self._stream, self._received = None, b""
         open_asks = [ask for ask in self._asks.values() if ask.live]
         self._asks.clear()
-        if failure.kind is Kind.UNTRUSTED:
+        self._strikes = 0 if self._answered else self._strikes + 1
+        if failure.kind is Kind.UNTRUSTED or self._strikes >= BARREN:
             self._hopeless = failure
         closed_in_use = stream.ready and failure.kind is Kind.STREAM
-        self._strikes = 0 if self._answered else self._strikes + 1
         if open_asks and closed_in_use and self._strikes < STRIKES:
             self._ask_again(open_asks, failure)
             return

@@ -64,6 +64,7 @@ def answer(handler: Handler, wire: bytes) -> None:
 
 class _Server(ThreadingHTTPServer):
     daemon_threads = True
+    request_queue_size = 64
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that ends badly is the other side's choice."""

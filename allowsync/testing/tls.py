@@ -46,15 +46,17 @@ class Authority:
 
     Args:
         folder: Where its files are put.
+        name: What it calls itself; another name each time unless given.
 
     Attributes:
         certificate: A PEM file to trust it by.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, name: str = "") -> None:
+        called = name or f"authority {x509.random_serial_number():x}"[:60]
         self._folder = folder
         self._key = ec.generate_private_key(ec.SECP256R1())
-        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "a test's authority")])
+        self._name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, called)])
         self._numbers = count()
         now = datetime.now(UTC)
         signed = (
