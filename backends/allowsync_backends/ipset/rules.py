@@ -21,10 +21,11 @@ TABLE: Final = "mangle"
 PARENT: Final = "PREROUTING"
 
 # Everything this machine takes for itself, anycast addresses of a router (RFC 4291) included. IPv6
-# has no broadcasts, and ip6tables refuses a rule that speaks of them.
+# has no broadcasts, and for it the kernel wants all of several types at once if MULTICAST is among
+# them (xt_addrtype), so that is a rule of its own.
 _FOR_US: Final = {
-    Family.IPV4: "LOCAL,BROADCAST,ANYCAST,MULTICAST",
-    Family.IPV6: "LOCAL,ANYCAST,MULTICAST",
+    Family.IPV4: ("LOCAL,BROADCAST,ANYCAST,MULTICAST",),
+    Family.IPV6: ("LOCAL,ANYCAST", "MULTICAST"),
 }
 
 # A rule may name that many ports, and a range counts twice (iptables-extensions(8), multiport).
@@ -57,13 +58,16 @@ class Gate:
                 for name in sorted(set(self.open_interfaces))
             ),
             *(
-                self._drop(protocol, ports, family)
+                self._drop(protocol, ports, family, destinations)
                 for protocol in Protocol
                 for ports in _batches(merged(self.ports, protocol))
+                for destinations in _FOR_US[family]
             ),
         )
 
-    def _drop(self, protocol: Protocol, ports: Sequence[Port], family: Family) -> str:
+    def _drop(
+        self, protocol: Protocol, ports: Sequence[Port], family: Family, destinations: str
+    ) -> str:
         """The drop of some ports: addressed to us, source unknown.
 
         The port comes first: it is cheap, and spares every other packet the look at the routes.
@@ -72,7 +76,7 @@ class Gate:
         numbers = ",".join(port.numbers.replace("-", ":") for port in ports)
         return (
             f"-A {self.chain} -p {protocol.value} -m multiport --dports {numbers} "
-            f"-m addrtype --dst-type {_FOR_US[family]} "
+            f"-m addrtype --dst-type {destinations} "
             f"-m set ! --match-set {set_name(self.allowlist, family)} src -j DROP"
         )
 
