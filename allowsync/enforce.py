@@ -24,18 +24,16 @@ from allowsync.limits import Refusal, limit
 from allowsync.memory import Inherited, TargetMemory
 from allowsync.outcome import Outcome, TargetReport
 from allowsync.plan import Plan, Situation, make_plan, unfit
-from allowsync.state import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from typing import TypeVar
 
     from tenacity import RetryCallState
 
     from allowsync.config.settings import Target
     from allowsync.decide import Decision, Now
-    from allowsync.model import Limits
-    from allowsync.reasons import Reasons
+    from allowsync.model import Limits, Network
 
     R = TypeVar("R")
 
@@ -59,6 +57,12 @@ class Draft:
     intended: TargetMemory | None = None
     again: Callable[[], Draft] | None = None
     backend: Backend | None = None
+
+    @property
+    def found(self) -> frozenset[Network]:
+        """What the target was found to hold."""
+        current = self.report.current
+        return frozenset() if current is None else frozenset(e.network for e in current.entries)
 
 
 def draft(
@@ -251,31 +255,6 @@ def _difference(plan: Plan, after: Current) -> str:
         *after.flaws,
     ]
     return "; ".join(part for part in parts if part)
-
-
-def settled(
-    done: Iterable[Draft], reasons: Reasons
-) -> tuple[list[tuple[str, TargetMemory]], list[Change]]:
-    """What to remember once everything was applied: the targets' contents, and the changes."""
-    contents: list[tuple[str, TargetMemory]] = []
-    changes: list[Change] = []
-    for one in done:
-        plan, report = one.report.plan, one.report
-        if plan is None or plan.idle or report.outcome is Outcome.FAILED:
-            continue
-        confirmed = report.outcome is not Outcome.UNKNOWN
-        if confirmed:
-            entries = tuple(entry for entry in plan.final if entry.hosts)
-            contents.append((report.target, TargetMemory(entries, report.inherited)))
-        changes += [
-            Change(report.target, "add", entry, reasons.added(entry), confirmed)
-            for entry in plan.add
-        ]
-        changes += [
-            Change(report.target, "remove", entry, reasons.removed(entry, plan), confirmed)
-            for entry in plan.remove
-        ]
-    return contents, changes
 
 
 def _contained(step: Callable[[], R]) -> R:

@@ -12,6 +12,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Protocol
 
+from allowsync.chronicle import began, ended, turns
 from allowsync.decide import Decision, Now, conclude, has_ended, judgements
 from allowsync.enforce import Draft, draft, enforce
 from allowsync.leftovers import left_over
@@ -214,7 +215,8 @@ class _Run:
             return [one.report for one in drafts]
         reasons = Reasons(decisions, self.started)
         try:
-            store.intend(self._record(drafts, decisions, reasons))
+            record = self._record(drafts, decisions, reasons, store.open_stays())
+            store.intend(record)
         except StateDamaged:
             raise
         except StateError as error:
@@ -231,7 +233,11 @@ class _Run:
         return [one.report for one in done]
 
     def _record(
-        self, drafts: Sequence[Draft], decisions: Mapping[str, Decision], reasons: Reasons
+        self,
+        drafts: Sequence[Draft],
+        decisions: Mapping[str, Decision],
+        reasons: Reasons,
+        stays: Mapping[str, set[str]],
     ) -> Record:
         plans = [one.report.plan for one in drafts if one.report.plan is not None]
         return Record(
@@ -242,8 +248,10 @@ class _Run:
             tuple(
                 (_record_of(one.target), one.intended) for one in drafts if one.intended is not None
             ),
-            {one.target.name: one.found for one in drafts},
+            {one.target.name: one.found for one in drafts if one.intended is not None},
             tuple(change for plan in plans for change in changes_of(plan, reasons)),
+            tuple(began(decisions, stays)),
+            tuple(ended(decisions, stays, self.config.hosts.keys(), reasons)),
         )
 
     def _open(self, notices: list[Notice]) -> Store:
@@ -292,7 +300,12 @@ class _Run:
         problems = [f"{one.where}: {one.what}" for one in report.notices]
         try:
             store.finish(
-                report.seconds, report.exit_code, problems, None if waiting else self._idle(report)
+                report.seconds,
+                report.exit_code,
+                problems,
+                None if waiting else self._idle(report),
+                turns(report.targets, self.started),
+                self.config.history,
             )
         except StateError:
             return

@@ -61,6 +61,18 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL,
         network TEXT NOT NULL, hosts TEXT NOT NULL, why TEXT NOT NULL, confirmed INTEGER NOT NULL);
     CREATE INDEX changes_by_time ON changes (at);
+    CREATE TABLE stays (
+        id INTEGER PRIMARY KEY, host TEXT NOT NULL, network TEXT NOT NULL, hostname TEXT NOT NULL,
+        began INTEGER NOT NULL, ended INTEGER, why TEXT NOT NULL DEFAULT '');
+    CREATE INDEX stays_by_end ON stays (ended, host);
+    CREATE TABLE turns (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, target TEXT NOT NULL, outcome TEXT NOT NULL,
+        what TEXT NOT NULL);
+    CREATE INDEX turns_by_target ON turns (target, id);
+    CREATE TABLE meant (
+        at INTEGER NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL, network TEXT NOT NULL,
+        hosts TEXT NOT NULL, why TEXT NOT NULL,
+        PRIMARY KEY (target, action, network)) WITHOUT ROWID;
     CREATE TABLE idle (
         run INTEGER NOT NULL, program TEXT NOT NULL, config TEXT NOT NULL, until INTEGER);
     CREATE TABLE sights (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);

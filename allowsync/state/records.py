@@ -10,7 +10,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.memory import HostMemory, TargetMemory
-    from allowsync.model import Entry
+    from allowsync.model import Entry, Network
+    from allowsync.state.stays import Began, Ended
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +52,10 @@ class Record:
         configured: Every host there is. What was known of others is forgotten: who is put back
             into the configuration later starts anew.
         targets: The targets of the run, with what each may hold from now on.
+        found: What each of them was found to hold.
+        meant: What is about to be put in and taken out.
+        began: Which access begins with this run.
+        ended: Which access ends with it.
     """
 
     started: datetime
@@ -58,3 +63,7 @@ class Record:
     hosts: Mapping[str, HostMemory]
     configured: frozenset[str]
     targets: tuple[tuple[TargetRecord, TargetMemory], ...]
+    found: Mapping[str, frozenset[Network]] = field(default_factory=dict)
+    meant: tuple[Change, ...] = ()
+    began: tuple[Began, ...] = ()
+    ended: tuple[Ended, ...] = ()

@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
-TARGET_TABLES = (("targets", "name"), ("entries", "target"), ("inherited", "target"))
+TARGET_TABLES = (
+    ("targets", "name"),
+    ("entries", "target"),
+    ("inherited", "target"),
+    ("meant", "target"),
+)
 
 
 def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:

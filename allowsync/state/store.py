@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 from allowsync.memory import Inherited, TargetMemory
 from allowsync.model import Entry
 from allowsync.networks import parsed
+from allowsync.state.changes import forget_meant, give_up, settle, write_changes, write_meant
 from allowsync.state.database import (
     StateDamaged,
     StateError,
@@ -29,8 +30,10 @@ from allowsync.state.hosts import (
     write_answers,
     write_hosts,
 )
+from allowsync.state.past import Past, hosts_on_record, read_past, run_before
 from allowsync.state.records import Change, Record, TargetRecord
 from allowsync.state.rows import (
+    MICROSECOND,
     TARGET_TABLES,
     instant,
     number,
@@ -38,6 +41,7 @@ from allowsync.state.rows import (
     write_idle,
     write_target,
 )
+from allowsync.state.stays import open_stays, write_stays, write_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -50,11 +54,21 @@ if TYPE_CHECKING:
     from allowsync.memory import HostMemory
     from allowsync.notices.outbox import Letter
     from allowsync.notices.telling import Told
+    from allowsync.state.past import Turn
 
     P = ParamSpec("P")
     R = TypeVar("R")
 
 KEEP_HISTORY = timedelta(days=400)
+PRUNED_EVERY = timedelta(days=1)
+_HISTORY = (
+    ("answers", "at"),
+    ("changes", "at"),
+    ("meant", "at"),
+    ("runs", "started"),
+    ("stays", "ended"),
+    ("turns", "at"),
+)
 
 
 def _guarded(
@@ -85,7 +99,7 @@ class Store:
         self.path = path
         self._connection = connection
         self._run = 0
-        self._oldest = 0
+        self._started = 0
 
     @classmethod
     def writing(cls, path: Path) -> Self:
@@ -161,11 +175,31 @@ class Store:
         )
 
     @_guarded
+    def open_stays(self) -> dict[str, set[str]]:
+        """Which networks each host may come from by the history, in CIDR form."""
+        return {} if self._connection is None else open_stays(self._connection)
+
+    @_guarded
+    def past(self, since: datetime) -> Past:
+        """Everything on record since an instant."""
+        return Past() if self._connection is None else read_past(self._connection, since)
+
+    @_guarded
+    def hosts_on_record(self) -> set[str]:
+        """Every host that anything is on record of."""
+        return set() if self._connection is None else hosts_on_record(self._connection)
+
+    @_guarded
+    def run_before(self, at: datetime) -> datetime | None:
+        """The last run that had started at an instant; None when none is on record."""
+        return None if self._connection is None else run_before(self._connection, at)
+
+    @_guarded
     def intend(self, record: Record) -> None:
         """Remember what was learnt and what is about to be applied. Durable when it returns."""
         connection = self._writable()
         with _transaction(connection):
-            self._oldest = number(record.started - KEEP_HISTORY)
+            self._started = number(record.started)
             self._run = int(
                 connection.execute(
                     "INSERT INTO runs (started, offline) VALUES (?, ?)",
@@ -178,6 +212,10 @@ class Store:
             write_hosts(connection, record.hosts)
             for target, memory in record.targets:
                 write_target(connection, target, memory)
+                if target.name in record.found:
+                    settle(connection, target.name, set(map(str, record.found[target.name])))
+            write_meant(connection, record.found, record.meant, record.started)
+            write_stays(connection, record.began, record.ended, record.started)
 
     @_guarded
     def confirm(
@@ -201,9 +239,24 @@ class Store:
 
     @_guarded
     def finish(
-        self, seconds: float, exit_code: int, problems: Iterable[str], idle: Idle | None
+        self,
+        seconds: float,
+        exit_code: int,
+        problems: Iterable[str],
+        idle: Idle | None,
+        turns: Iterable[Turn] = (),
+        keep: timedelta = KEEP_HISTORY,
     ) -> None:
-        """Close the record of the run, with what the next one may go by if it was an idle one."""
+        """Close the record of the run.
+
+        Args:
+            seconds: How long it took.
+            exit_code: How it ended.
+            problems: What was wrong, in words.
+            idle: What the next one may go by, if this was an idle one.
+            turns: How its targets came out.
+            keep: How long history is kept.
+        """
         connection = self._writable()
         with _transaction(connection):
             connection.execute(
@@ -214,7 +267,8 @@ class Store:
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608
             if idle is not None:
                 write_idle(connection, idle, self._run)
-            self._prune(connection)
+            write_turns(connection, turns)
+            _prune(connection, self._started - keep // MICROSECOND)
 
     @_guarded
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
@@ -231,6 +285,7 @@ class Store:
         """Forget a target that was cleared."""
         connection = self._writable()
         with _transaction(connection):
+            give_up(connection, name)
             for table, column in TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
@@ -269,11 +324,6 @@ class Store:
         rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")
         return None if not rows or rows[0][0] is None else instant(rows[0][0])
 
-    def _prune(self, connection: sqlite3.Connection) -> None:
-        """Forget history older than `KEEP_HISTORY`."""
-        for table, column in _HISTORY:
-            connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (self._oldest,))  # noqa: S608
-
     def _rows(self, statement: str, *values: object) -> list[tuple[Any, ...]]:
         if self._connection is None:
             return []
@@ -283,6 +333,18 @@ class Store:
         if self._connection is None:
             raise StateError(self.path, "it was opened for reading only")
         return self._connection
+
+
+def _prune(connection: sqlite3.Connection, oldest: int) -> None:
+    """Forget history from before an instant, at most once a day: each time a day more than needed.
+
+    The earliest run on record tells when that was done last.
+    """
+    first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
+    if first is None or first > oldest - PRUNED_EVERY // MICROSECOND:
+        return
+    for table, column in _HISTORY:
+        connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (oldest,))  # noqa: S608
 
 
 class _transaction:  # noqa: N801 - reads as a statement

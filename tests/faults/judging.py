@@ -30,6 +30,7 @@ class Reference:
     ran: Ran
     settled: Seen
     memory: Memory
+    history: list[tuple[object, ...]]
     leftovers: frozenset[str]
     meant: str | None = None
 
@@ -44,8 +45,9 @@ def reference(stage: Stage, argv: tuple[str, ...], code: int) -> Reference:
     again = stage.warm.run(*argv)
     assert again.code == code, again
     settled, memory, leftovers = stage.look(), stage.memory(), stage.leftovers()
+    history = stage.history()
     meant = tried(stage, argv, ran) if code else None
-    return Reference(before, after, ran, settled, memory, leftovers, meant)
+    return Reference(before, after, ran, settled, memory, history, leftovers, meant)
 
 
 def tried(stage: Stage, argv: tuple[str, ...], ran: Ran) -> str | None:

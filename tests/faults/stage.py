@@ -119,6 +119,14 @@ class Stage:
         found = [*self.here.folder.glob(".*"), *self.here.state.parent.iterdir()]
         return frozenset(one.name.partition("-2")[0] for one in found if one.name not in usual)
 
+    def history(self) -> list[tuple[Any, ...]]:
+        """What changed at the targets, and why, whenever that was."""
+        statement = (
+            "SELECT target, action, network, hosts, why, confirmed FROM changes ORDER BY 1, 2, 3"
+        )
+        with closing(sqlite3.connect(self.here.state)) as raw:
+            return raw.execute(statement).fetchall()
+
     def memory(self) -> Memory:
         """What the state remembers, apart from instants and counts, once it was found sound."""
         asked = {
@@ -127,6 +135,7 @@ class Stage:
             "targets": "SELECT name, allowlist, backend FROM targets ORDER BY 1",
             "entries": "SELECT target, network, hosts FROM entries ORDER BY 1, 2",
             "inherited": "SELECT target, network FROM inherited ORDER BY 1, 2",
+            "meant": "SELECT target, action, network FROM meant ORDER BY 1, 2, 3",
         }
         with closing(sqlite3.connect(self.here.state)) as raw:
             assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)

@@ -51,6 +51,8 @@ def kill_everywhere(stage: Stage, scene: Scene, part: int, state_every: int = 1)
         try:
             judge(stage, known, ran, whom)
             converges(stage, argv, known)
+            if whom != "child" and scene.code == 0:
+                assert stage.history() == known.history
         except AssertionError as error:
             error.add_note(f"killed {whom} at {place}")
             raise
