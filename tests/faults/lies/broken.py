@@ -86,16 +86,24 @@ FORGED = all_say(
 UNFINISHED = all_say(
     Says.NOTHING,
     {
-        "the connection closed": lambda _: HangUp(),
-        "the connection closed midway": lambda at: Unframed(b"\x00\x40" + bytes(9), close=True),
-        "the answer cut short": lambda at: CutShort(at.evil),
-        "a slow drip": lambda at: Drip(0.2, at.evil),
         "a length of nothing": lambda _: Unframed(bytes(2)),
-        "a length too long": lambda at: Unframed(b"\xff\xff" + bytes(40)),
         "nothing but lengths": lambda _: Unframed(bytes(4000)),
-        "a greeting": lambda _: Unframed(b"HTTP/1.1 200 OK\r\n\r\n", close=True),
     },
 )
+
+# What else was asked over the same connection is not answered either: it is closed, or what comes
+# behind is taken for a part of these.
+SPOILING = {
+    name: Case(value, Says.NOTHING, alone=True)
+    for name, value in {
+        "the connection closed": lambda _: HangUp(),
+        "the connection closed midway": lambda _: Unframed(b"\x00\x40" + bytes(9), close=True),
+        "the answer cut short": lambda at: CutShort(at.evil),
+        "a slow drip": lambda at: Drip(0.2, at.evil),
+        "a length too long": lambda _: Unframed(b"\xff\xff" + bytes(40)),
+        "a greeting": lambda _: Unframed(b"HTTP/1.1 200 OK\r\n\r\n", close=True),
+    }.items()
+}
 
 MALFORMED = all_say(
     Says.NOTHING,
@@ -163,4 +171,4 @@ SUSPICIOUS = {
     "zero, as block lists say": Case(lambda at: ["0.0.0.0", "::"], Says.SUSPICIOUS),
 }
 
-CASES = {**ERRORS, **FORGED, **UNFINISHED, **MALFORMED, **SUSPICIOUS}
+CASES = {**ERRORS, **FORGED, **UNFINISHED, **SPOILING, **MALFORMED, **SUSPICIOUS}

@@ -17,6 +17,19 @@ if TYPE_CHECKING:
 EVIL = {Family.IPV4: "6.6.6.6", Family.IPV6: "2600:6666::6"}
 
 
+class Over(Enum):
+    """How a lie is told."""
+
+    UDP = "udp"
+    TCP = "tcp"  # after an answer over UDP that was cut short
+    TLS = "tls"
+
+    @property
+    def streamed(self) -> bool:
+        """Whether it comes over a connection."""
+        return self is not Over.UDP
+
+
 class Says(Enum):
     """What an answer must be taken for."""
 
@@ -88,16 +101,18 @@ class Case:
     Attributes:
         value: What a name server's zone holds for the name.
         says: What it must be taken for.
-        streamed: The same where the answer comes over TCP, if that differs.
+        streamed: The same where the answer comes over a connection, if that differs.
+        alone: Whether it makes a connection useless for every other answer, too.
     """
 
     value: Value
     says: Says
     streamed: Says | None = None
+    alone: bool = False
 
-    def of(self, *, streamed: bool) -> Says:
-        """What it must be taken for over TCP, or over UDP."""
-        return self.streamed if streamed and self.streamed else self.says
+    def of(self, over: Over) -> Says:
+        """What it must be taken for, told that way."""
+        return self.streamed if over.streamed and self.streamed else self.says
 
 
 def all_say(says: Says, values: Mapping[str, Value]) -> dict[str, Case]:

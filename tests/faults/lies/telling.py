@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
+
+import pytest
 
 from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Config, ResolverSettings
@@ -17,16 +20,18 @@ from allowsync.sync import Request, run
 from allowsync.testing.behaviours import Truncated
 from allowsync.testing.memory import MemoryStore, memory_type
 from allowsync.testing.nameserver import NameServer
-from tests.faults.lies.case import At, Case, Says
+from allowsync.testing.tls import Authority, TlsFront
+from tests.faults.lies.case import At, Case, Over, Says
 from tests.support.values import FIVE_MINUTES, T0
 from tests.support.world import allowlist
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from allowsync.answers import Answer
     from allowsync.believe import Judged
+    from allowsync.config.settings import Nameserver
     from allowsync.glance.writing import Reply
     from allowsync.model import Family, Network
     from allowsync.outcome import RunReport
@@ -93,19 +98,51 @@ class Told:
 
 
 def tell(
-    folder: Path, family: Family, cases: Mapping[str, Case], *, streamed: bool = False
+    folder: Path, family: Family, cases: Mapping[str, Case], over: Over = Over.UDP
 ) -> tuple[dict[str, Told], frozenset[Network]]:
     """Tell every lie to a run, and what the firewall holds that is nobody's home."""
     places = {name: At(number, family) for number, name in enumerate(cases)}
-    mute = {name for name, case in cases.items() if case.of(streamed=streamed) is Says.NOTHING}
     outcomes: dict[str, Told] = {}
     strangers: frozenset[Network] = frozenset()
-    for settings, some in ((PATIENCE, cases.keys() - mute), (IMPATIENCE, mute)):
+    for number, (settings, some) in enumerate(_parties(cases, over)):
         mine = {name: at for name, at in places.items() if name in some}
-        told, held = _tell_some(folder / str(len(some)), mine, cases, settings, streamed=streamed)
+        told, held = _tell_some(folder / str(number), mine, cases, settings, over)
         outcomes |= told
         strangers |= held - frozenset(network for one in told.values() for network in one.ours)
     return outcomes, strangers
+
+
+def _parties(
+    cases: Mapping[str, Case], over: Over
+) -> Iterator[tuple[ResolverSettings, Collection[str]]]:
+    """Which lies are told together, and how long their answers are waited for.
+
+    Over UDP and TCP each question is on its own; over TLS all share a connection.
+    """
+    mute = {name for name, case in cases.items() if case.of(over) is Says.NOTHING}
+    alone = {name for name in mute if over is Over.TLS and cases[name].alone}
+    yield PATIENCE, cases.keys() - mute
+    yield IMPATIENCE, mute - alone
+    for name in sorted(alone):
+        yield IMPATIENCE, {name}
+
+
+@contextmanager
+def _serving(zones: dict[str, object], over: Over, folder: Path) -> Iterator[Serving]:
+    """A name server that is asked that way and in no other one."""
+    with NameServer(zones) as server:
+        if over is not Over.TLS:
+            yield server
+            return
+        folder.mkdir(parents=True, exist_ok=True)
+        authority = Authority(folder)
+        with (
+            pytest.MonkeyPatch.context() as environment,
+            TlsFront(server, authority.serves(server.address)) as front,
+        ):
+            environment.setenv("SSL_CERT_FILE", str(authority.certificate))
+            yield front
+        assert front.in_clear == []
 
 
 def _tell_some(
@@ -113,18 +150,17 @@ def _tell_some(
     places: Mapping[str, At],
     cases: Mapping[str, Case],
     settings: ResolverSettings,
-    *,
-    streamed: bool,
+    over: Over,
 ) -> tuple[dict[str, Told], frozenset[Network]]:
     zones: dict[str, object] = {at.name: at.good for at in places.values()}
     hosts = [Host(f"n{at.number}", (at.name,), families=(at.family,)) for at in places.values()]
-    with NameServer(zones) as server:
+    with _serving(zones, over, folder / "certificates") as server:
         world = Installation(folder, hosts, [server])
         world.run()
         before = world.held
         for name, at in places.items():
             lie = cases[name].value(at)
-            zones[at.name] = Truncated(lie) if streamed else lie
+            zones[at.name] = Truncated(lie) if over is Over.TCP else lie
         world.settings = settings
         decisions = world.run().decisions
     told = {
@@ -134,13 +170,22 @@ def _tell_some(
     return told, world.held
 
 
+class Serving(Protocol):
+    """Whoever can be named as a name server in a configuration."""
+
+    @property
+    def nameserver(self) -> Nameserver:
+        """As a configuration names it."""
+        ...
+
+
 @dataclass(slots=True)
 class Installation:
     """Hosts, name servers, and a firewall in memory, over whole runs five minutes apart."""
 
     folder: Path
     hosts: Sequence[Host]
-    servers: Sequence[NameServer]
+    servers: Sequence[Serving]
     settings: ResolverSettings = PATIENCE
     store: MemoryStore = field(default_factory=MemoryStore)
     instant: datetime = T0
