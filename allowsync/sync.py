@@ -125,20 +125,37 @@ class _Run:
     def carry_out(self) -> RunReport:
         began = time.monotonic()
         notices: list[Notice] = []
-        store = self._open(notices)
+        store, report = self._with_or_without_history(notices)
         with store:
-            try:
-                report = self._with(store, notices)
-            except StateDamaged as error:
-                # Found out late, in the middle of reading or writing: once more, without it.
-                store = self._without_history(store, error, notices)
-                with store:
-                    report = self._with(store, notices)
             report = replace(report, seconds=time.monotonic() - began)
             letters = self._post(store, report)
             self._finish(store, report, waiting=bool(letters))
             # Last of all: every target is done, and on record.
             return replace(report, notices=(*report.notices, *self._delivered(store, letters)))
+
+    def _with_or_without_history(self, notices: list[Notice]) -> tuple[Store, RunReport]:
+        """Go by what is remembered, or without it where that is damaged.
+
+        To SQLite a read that fails in passing is damage, too (SQLITE_IOERR_CORRUPTFS): what is set
+        aside has looked so twice, over a connection of its own each time.
+        """
+        try:
+            return self._with_history(notices)
+        except StateDamaged:
+            pass
+        try:
+            return self._with_history(notices)
+        except StateDamaged as error:
+            store = self._without_history(error, notices)
+        return store, self._with(store, notices)
+
+    def _with_history(self, notices: list[Notice]) -> tuple[Store, RunReport]:
+        store = self._open(notices)
+        try:
+            return store, self._with(store, notices)
+        except BaseException:
+            store.close()
+            raise
 
     def _with(self, store: Store, notices: list[Notice]) -> RunReport:
         memory, last_run = store.hosts(), store.last_run()
@@ -258,17 +275,18 @@ class _Run:
         path = self.config.state
         try:
             return Store.reading(path) if self.request.dry_run else Store.writing(path)
-        except StateDamaged as error:
-            return self._without_history(Store.nothing(path), error, notices)
+        except StateDamaged:
+            raise
         except StateError as error:
             notices.append(Notice(str(path), error.why))
             return Store.nothing(path)
 
-    def _without_history(self, store: Store, error: StateDamaged, notices: list[Notice]) -> Store:
+    def _without_history(self, error: StateDamaged, notices: list[Notice]) -> Store:
+        store = Store.nothing(self.config.state)
         what = f"{error.why}; going on without history: nothing is removed in this run"
         if self.request.dry_run:
             notices.append(Notice(str(store.path), what))
-            return Store.nothing(store.path)
+            return store
         aside = store.set_aside(self.started)
         notices.append(Notice(str(store.path), f"{what}. The file was set aside as {aside}"))
         return Store.writing(store.path)

@@ -44,9 +44,6 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
     chosen = [one for one in places(known, state_every=state_every) if not fails_for_others(one)]
     for number, place in enumerate(chosen):
         error = ERRORS[number % len(ERRORS)]
-        if (place.name, error) == ("pread64", errno.EIO):
-            # SQLite takes that for damage (SQLITE_IOERR_CORRUPTFS), and damage is set aside.
-            error = errno.EPERM
         stage.put_back()
         ran = stage.warm.failing(place, error, *argv, lasting=error in LASTING)
         faults += bool(ran.hit)
@@ -71,6 +68,25 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
 @pytest.mark.parametrize("scene", FILES, ids=str)
 def test_a_failing_disk_loses_nobody_and_is_told_as_it_is(stage: Stage, scene: Scene) -> None:
     fail_everywhere(stage, scene, state_every=2)
+
+
+@pytest.mark.parametrize("error", [errno.EIO, errno.EINTR], ids=errno.errorcode.get)
+def test_a_read_that_fails_once_is_no_damage(stage: Stage, error: int) -> None:
+    """SQLite calls a page that could not be read a damaged file (SQLITE_IOERR_CORRUPTFS)."""
+    argv, scene = stage.argv(), FILES[1]
+    scene.set_up(stage)
+    known = reference(stage, argv, scene.code)
+    reads = [one for one in known.ran.calls if one.name == "pread64" and "state.db" in one.what]
+    assert len(reads) > 5
+    for place in reads:
+        stage.put_back()
+        ran = stage.warm.failing(place, error, *argv)
+        assert ran.hit, place
+        is_polite(ran)
+        assert stage.leftovers() <= known.leftovers, f"set aside at {place}"
+        is_honest(ran, stage.look(), known)
+        converges(stage, argv, known)
+    record("io_faults", where="reading the state", calls=len(reads), tracebacks=0)
 
 
 @pytest.mark.root
