@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, Protocol
 
 import pytest
+from allowsync_backends.ipset.options import Variant
 
+from tests.support import gates, ipsets
 from tests.support.echo import EchoIn
 from tests.support.gates import FREE, GUARDED
 from tests.support.internet import Internet
@@ -13,7 +16,36 @@ from tests.support.internet import Internet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.backend import Backend
     from tests.support.echo import Echo
+
+
+class GateMaker(Protocol):
+    """Makes the backend of a gate in front of the guarded port, unless told otherwise."""
+
+    def __call__(self, *, interfaces: tuple[str, ...] = ("lo",)) -> Backend:
+        """A gate, open from some interfaces."""
+        ...
+
+
+GATES: dict[str, GateMaker] = {
+    "nftables": gates.gate,
+    "iptables-nft": partial(ipsets.ipset_gate, variant=Variant.NFT),
+    "iptables-legacy": partial(ipsets.ipset_gate, variant=Variant.LEGACY),
+}
+
+
+@pytest.fixture(params=GATES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each kind of gate there is."""
+    assert isinstance(request.param, str)
+    return request.param
+
+
+@pytest.fixture
+def gate(kind: str) -> GateMaker:
+    """A gate of that kind."""
+    return GATES[kind]
 
 
 @pytest.fixture(scope="module")
@@ -29,6 +61,7 @@ def internet(as_root: None, request: pytest.FixtureRequest) -> Internet:
     wires: Internet = request.getfixturevalue("wires")
     for namespace in wires:
         namespace.command("nft", "flush", "ruleset")
+    ipsets.clean(wires.server)
     return wires
 
 

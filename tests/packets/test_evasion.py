@@ -19,7 +19,7 @@ from tests.support.crafted import (
     udp,
     wrapped,
 )
-from tests.support.gates import FREE, GUARDED, allow, gate
+from tests.support.gates import FREE, GUARDED, allow
 from tests.support.internet import (
     FRIEND,
     FRIEND6,
@@ -31,10 +31,16 @@ from tests.support.internet import (
 from tests.support.probe import IN_VAIN, PATIENCE, family_of, udp_answers
 
 if TYPE_CHECKING:
+    from tests.packets.conftest import GateMaker
     from tests.support.echo import Echo
     from tests.support.internet import Internet
 
 pytestmark = pytest.mark.root
+
+
+# A rule of ip6tables-legacy that names a protocol makes the kernel drop what it cannot find one in
+# (ip6_packet_match), here the second fragment.
+NOT_TAKEN = {("iptables-legacy", "options in fragments")}
 
 
 def disguises(source: str) -> dict[str, tuple[bytes, ...]]:
@@ -77,14 +83,18 @@ def arrives(internet: Internet, echo: Echo, source: str, packets: tuple[bytes, .
 
 
 @pytest.mark.parametrize("source", [FRIEND, FRIEND6])
-def test_a_friend_may_use_any_form_of_packet(internet: Internet, echo: Echo, source: str) -> None:
+def test_a_friend_may_use_any_form_of_packet(
+    internet: Internet, echo: Echo, source: str, gate: GateMaker, kind: str
+) -> None:
     allow(internet.server, gate(), FRIEND, FRIEND6)
     for name, packets in disguises(source).items():
-        assert arrives(internet, echo, source, packets), name
+        assert arrives(internet, echo, source, packets) or (kind, name) in NOT_TAKEN, name
 
 
 @pytest.mark.parametrize("source", [STRANGER, STRANGER6])
-def test_no_form_of_packet_lets_a_stranger_in(internet: Internet, echo: Echo, source: str) -> None:
+def test_no_form_of_packet_lets_a_stranger_in(
+    internet: Internet, echo: Echo, source: str, gate: GateMaker
+) -> None:
     for name, packets in disguises(source).items():
         assert arrives(internet, echo, source, packets), f"{name}: not even without a gate"
     allow(internet.server, gate(), FRIEND, FRIEND6)
@@ -93,7 +103,7 @@ def test_no_form_of_packet_lets_a_stranger_in(internet: Internet, echo: Echo, so
 
 
 def test_a_port_that_hides_in_the_second_fragment_is_no_way_in(
-    internet: Internet, echo: Echo
+    internet: Internet, echo: Echo, gate: GateMaker
 ) -> None:
     plain = udp(STRANGER6, SERVER6, GUARDED)
     kind, options = wrapped(DESTINATION_OPTIONS, UDP, plain)
@@ -105,7 +115,7 @@ def test_a_port_that_hides_in_the_second_fragment_is_no_way_in(
 
 @pytest.mark.parametrize("server", [SERVER, SERVER6])
 def test_datagrams_larger_than_a_packet_pass_for_friends_only(
-    internet: Internet, echo: Echo, server: str
+    internet: Internet, echo: Echo, server: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(), FRIEND, FRIEND6)
     for inside, wait, expected in (

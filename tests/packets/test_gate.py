@@ -1,4 +1,4 @@
-"""Who gets through the nftables gate, by real packets."""
+"""Who gets through a gate, by real packets."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.echo import EchoIn
-from tests.support.gates import FREE, GUARDED, allow, gate
+from tests.support.gates import FREE, GUARDED, allow
 from tests.support.internet import (
     CONTAINER,
     CONTAINER6,
@@ -33,6 +33,7 @@ from tests.support.probe import IN_VAIN, PATIENCE, tcp_answers, udp_answers
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from tests.packets.conftest import GateMaker
     from tests.support.echo import Echo
     from tests.support.internet import Internet
     from tests.support.netns import Namespace
@@ -51,7 +52,7 @@ MULTICAST6 = "ff02::fb"
 
 @pytest.mark.parametrize(("answers", "server"), EVERY_WAY)
 def test_a_friend_gets_in_and_a_stranger_does_not(
-    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str
+    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(), FRIEND, FRIEND6)
     assert answers(internet.friend, server, GUARDED)
@@ -61,7 +62,7 @@ def test_a_friend_gets_in_and_a_stranger_does_not(
 
 @pytest.mark.parametrize(("answers", "server"), EVERY_WAY)
 def test_other_ports_are_open_to_strangers_as_before(
-    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str
+    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate())
     assert answers(internet.stranger, server, FREE)
@@ -70,7 +71,7 @@ def test_other_ports_are_open_to_strangers_as_before(
 
 @pytest.mark.parametrize(("answers", "server"), EVERY_WAY)
 def test_who_is_added_gets_in_and_who_is_removed_does_not(
-    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str
+    internet: Internet, echo: Echo, answers: Callable[..., bool], server: str, gate: GateMaker
 ) -> None:
     too = FRIEND_TOO6 if ":" in server else FRIEND_TOO
     allow(internet.server, gate(), FRIEND, FRIEND6)
@@ -91,7 +92,7 @@ def test_who_is_added_gets_in_and_who_is_removed_does_not(
     ],
 )
 def test_a_running_stream_ends_when_access_is_taken_away(
-    internet: Internet, echo: Echo, kind: socket.SocketKind, server: str
+    internet: Internet, echo: Echo, kind: socket.SocketKind, server: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(), FRIEND, FRIEND6)
     # With connection tracking in use, as on most servers, established streams are no exception.
@@ -115,7 +116,7 @@ def test_a_running_stream_ends_when_access_is_taken_away(
 
 @pytest.mark.parametrize(("answers", "server"), EVERY_WAY)
 def test_a_port_published_by_a_container_is_behind_the_gate(
-    internet: Internet, answers: Callable[..., bool], server: str
+    internet: Internet, answers: Callable[..., bool], server: str, gate: GateMaker
 ) -> None:
     internet.server.nft(
         f"""table inet docker {{
@@ -140,7 +141,7 @@ def test_a_port_published_by_a_container_is_behind_the_gate(
 @pytest.mark.parametrize("answers", [tcp_answers, udp_answers])
 @pytest.mark.parametrize("container", [CONTAINER, CONTAINER6])
 def test_what_is_forwarded_to_others_is_left_alone(
-    internet: Internet, answers: Callable[..., bool], container: str
+    internet: Internet, answers: Callable[..., bool], container: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate())
     with EchoIn(internet.container, (GUARDED,)):
@@ -150,7 +151,7 @@ def test_what_is_forwarded_to_others_is_left_alone(
 @pytest.mark.parametrize("answers", [tcp_answers, udp_answers])
 @pytest.mark.parametrize("local", ["127.0.0.1", "::1", SERVER, SERVER6])
 def test_the_machine_itself_is_not_locked_out(
-    internet: Internet, echo: Echo, answers: Callable[..., bool], local: str
+    internet: Internet, echo: Echo, answers: Callable[..., bool], local: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate())
     assert answers(internet.server, local, GUARDED)
@@ -158,7 +159,7 @@ def test_the_machine_itself_is_not_locked_out(
 
 @pytest.mark.parametrize("pattern", [CONTAINERS, "dock*"])
 def test_an_open_interface_lets_everybody_in_and_the_others_do_not(
-    internet: Internet, echo: Echo, pattern: str
+    internet: Internet, echo: Echo, pattern: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(interfaces=("lo", pattern)))
     assert tcp_answers(internet.container, "172.17.0.1", GUARDED)
@@ -168,13 +169,15 @@ def test_an_open_interface_lets_everybody_in_and_the_others_do_not(
 
 @pytest.mark.parametrize("pattern", ["dock", "ocker0", "docker00*"])
 def test_a_name_that_only_resembles_an_open_interface_opens_nothing(
-    internet: Internet, echo: Echo, pattern: str
+    internet: Internet, echo: Echo, pattern: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(interfaces=("lo", pattern)))
     assert not tcp_answers(internet.container, "172.17.0.1", GUARDED, wait=IN_VAIN)
 
 
-def test_the_anycast_address_of_a_router_is_behind_the_gate(internet: Internet, echo: Echo) -> None:
+def test_the_anycast_address_of_a_router_is_behind_the_gate(
+    internet: Internet, echo: Echo, gate: GateMaker
+) -> None:
     send(internet.stranger, SERVER_ANYCAST6)
     assert arrived(internet, echo, STRANGER6)
     allow(internet.server, gate(), FRIEND6)
@@ -182,7 +185,7 @@ def test_the_anycast_address_of_a_router_is_behind_the_gate(internet: Internet, 
     assert not arrived(internet, echo, STRANGER6)
 
 
-def test_broadcasts_are_behind_the_gate(internet: Internet, echo: Echo) -> None:
+def test_broadcasts_are_behind_the_gate(internet: Internet, echo: Echo, gate: GateMaker) -> None:
     for address in (SERVER_BROADCAST, "255.255.255.255"):
         send(internet.router, address, device="server")
         assert arrived(internet, echo, NEIGHBOUR)
@@ -192,7 +195,7 @@ def test_broadcasts_are_behind_the_gate(internet: Internet, echo: Echo) -> None:
         assert not arrived(internet, echo, NEIGHBOUR)
 
 
-def test_multicasts_are_behind_the_gate(internet: Internet, echo: Echo) -> None:
+def test_multicasts_are_behind_the_gate(internet: Internet, echo: Echo, gate: GateMaker) -> None:
     with (
         listening(internet.server, MULTICAST) as group,
         listening(internet.server, MULTICAST6) as group6,

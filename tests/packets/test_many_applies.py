@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.gates import GUARDED, allow, gate, planned
+from tests.support.gates import GUARDED, allow, planned
 from tests.support.internet import (
     FRIEND,
     FRIEND6,
@@ -29,22 +29,36 @@ if TYPE_CHECKING:
 
     from allowsync.backend import Backend
     from allowsync.model import Network
+    from tests.packets.conftest import GateMaker
     from tests.support.internet import Internet
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root, pytest.mark.slow]
 
-APPLIES = 500
-PROBES = 100_000
+# How many applies, and how many datagrams.
+SCALES = {
+    "nftables": (500, 100_000),
+    "iptables-nft": (150, 20_000),
+    "iptables-legacy": (100, 20_000),
+}
+
+_SUPERFLUOUS = """\
+*mangle
+-A allowsync-x -j RETURN
+-A PREROUTING -j allowsync-x
+COMMIT
+"""
+DAMAGES = dict.fromkeys(("iptables-nft", "iptables-legacy"), _SUPERFLUOUS)
 
 # The friend is covered by each of these, so no step from one to another may be felt.
 COVERS = ("81.2.69.142/32", "81.2.69.0/24", "81.2.69.128/25", "81.0.0.0/8")
 COVERS6 = (f"{FRIEND6}/128", "2a02:8109:9a40:1778::/64", "2a02:8109:9a40::/48", "2a02:8000::/20")
 
 
-def wanted(dice: random.Random) -> list[Network]:
-    """An allowlist that covers the friend in some way, with a changing crowd beside."""
-    crowd = dice.sample(range(1000), dice.randrange(100))
+def wanted(dice: random.Random, crowd_number: int = 0) -> list[Network]:
+    """An allowlist that covers the friend in some way, with a crowd beside."""
+    crowd_dice = random.Random(crowd_number)
+    crowd = crowd_dice.sample(range(1000), crowd_dice.randrange(100))
     texts = [
         dice.choice(COVERS),
         dice.choice(COVERS6),
@@ -60,6 +74,13 @@ def apply_one(backend: Backend, networks: list[Network], *, rebuild: bool) -> No
     current = backend.read()
     assert {entry.network for entry in current.entries} == set(networks)
     assert current.flaws == ()
+
+
+def damage(inside: Namespace, kind: str) -> None:
+    """Add rules that are to go again, and change nothing."""
+    for program in ("iptables", "ip6tables"):
+        name = kind.replace("iptables", program) + "-restore"
+        inside.command(name, "-w", "10", "-n", stdin=DAMAGES[kind])
 
 
 class Prober:
@@ -99,16 +120,19 @@ def line(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline().strip()
 
 
-def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(internet: Internet) -> None:
+def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(
+    internet: Internet, gate: GateMaker, kind: str
+) -> None:
     dice = random.Random(20261120)
     backend = gate()
+    enough, probes = SCALES[kind]
     allow(internet.server, backend, *wanted(dice))
     serving = internet.server.start(sys.executable, "-m", "tests.support.echo", str(GUARDED))
     with serving, ExitStack() as stack:
         assert line(serving) == "ready"
         friends, strangers = (
             [
-                stack.enter_context(Prober(inside, role, server, source, PROBES // 4))
+                stack.enter_context(Prober(inside, role, server, source, probes // 4))
                 for server, source in ends
             ]
             for inside, role, ends in (
@@ -117,8 +141,11 @@ def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(internet: Internet)
             )
         )
         applies = 0
-        while applies < APPLIES or not all(one.has_enough() for one in friends + strangers):
-            internet.server.run(apply_one, backend, wanted(dice), rebuild=applies % 10 == 9)
+        while applies < enough or not all(one.has_enough() for one in friends + strangers):
+            if applies % 10 == 4 and kind in DAMAGES:
+                damage(internet.server, kind)
+            networks = wanted(dice, applies // 3)
+            internet.server.run(apply_one, backend, networks, rebuild=applies % 10 == 9)
             applies += 1
         trusted, untrusted = ([one.finish() for one in some] for some in (friends, strangers))
         seen = json.loads(serving.communicate()[0].splitlines()[-1])
@@ -131,8 +158,8 @@ def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(internet: Internet)
         stranger_probes=sum(one.sent + one.connects for one in untrusted),
         stranger_in=sum(one.answered + one.connected for one in untrusted),
     )
-    assert applies >= APPLIES
-    assert sum(one.sent for one in trusted + untrusted) >= PROBES
+    assert applies >= enough
+    assert sum(one.sent for one in trusted + untrusted) >= probes
     assert [one.answered for one in trusted] == [one.sent for one in trusted]
     assert [one.connected for one in trusted] == [one.connects for one in trusted]
     assert [(one.answered, one.connected) for one in untrusted] == [(0, 0), (0, 0)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
+from itertools import count
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -13,6 +14,11 @@ UDP = 17
 FRAGMENT = 44  # the IPv6 header for fragments (RFC 8200, 4.5)
 DESTINATION_OPTIONS = 60
 HOP_BY_HOP = 0
+
+# Each datagram has a number of its own: what is left of one that was dropped in part waits for half
+# a minute for a rest, and would spoil the next of the same number.
+_numbers = count(1)
+
 PADDING = bytes((1, 4, 0, 0, 0, 0))  # an option that fills six octets (PadN)
 
 
@@ -64,13 +70,14 @@ def ipv6_fragments(
         payload: What is cut.
         first: The octets in the first fragment, a multiple of 8 unless it takes all.
     """
+    number = next(_numbers)
     cut = [(0, payload[:first])] + ([(first, payload[first:])] if payload[first:] else [])
     return tuple(
         ipv6(
             source,
             target,
             FRAGMENT,
-            struct.pack("!BBHI", kind, 0, offset | (offset + len(piece) < len(payload)), 77)
+            struct.pack("!BBHI", kind, 0, offset | (offset + len(piece) < len(payload)), number)
             + piece,
         )
         for offset, piece in cut
@@ -80,9 +87,9 @@ def ipv6_fragments(
 def ipv4_fragments(source: str, target: str, payload: bytes, first: int) -> tuple[bytes, ...]:
     """A UDP payload in two IPv4 fragments. The kernel fills in the header's checksum."""
     ends = _packed(socket.AF_INET, source, target)
-    more = 0x2000
+    more, number = 0x2000, next(_numbers)
     return tuple(
-        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(piece), 77, flags | offset // 8, 64, UDP, 0)
+        struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(piece), number, flags | offset // 8, 64, UDP, 0)
         + ends
         + piece
         for offset, flags, piece in ((0, more, payload[:first]), (first, 0, payload[first:]))

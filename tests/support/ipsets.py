@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync_backends.ipset import TYPE, IpsetOptions
@@ -56,10 +57,16 @@ def sets(inside: Namespace) -> list[str]:
 
 
 def clean(inside: Namespace) -> None:
-    """Let there be no rule and no set."""
-    for program in ("iptables", "ip6tables"):
-        for variant in ("nft", "legacy"):
-            for table in ("mangle", "filter", "nat"):
-                for option in ("-F", "-X"):
-                    inside.command(f"{program}-{variant}", "-w", "10", "-t", table, option)
+    """Let there be no rule of iptables-legacy, and no set."""
+    for family in (4, 6):
+        # Tables that nobody used do not exist; asking for them would create them.
+        name = f"/proc/thread-self/net/ip{'' if family == 4 else '6'}_tables_names"
+        for table in inside.run(_words, name):
+            program = "iptables-legacy" if family == 4 else "ip6tables-legacy"
+            for option in ("-F", "-X"):
+                inside.command(program, "-w", "10", "-t", table, option)
     inside.command("ipset", "destroy")
+
+
+def _words(path: str) -> list[str]:
+    return Path(path).read_text().split() if Path(path).exists() else []
