@@ -198,7 +198,8 @@ class Installation:
         self.instant += FIVE_MINUTES
         named = {host.name: host for host in self.hosts}
         web = allowlist("web", tuple(named), memory_type(self.store))
-        config = Config(Path("config.yaml"), named, {"web": web}, self.folder / "lib" / "state.db")
+        state = self.folder / "lib" / "state.db"
+        config = Config(Path("config.yaml"), named, {"web": web}, state, self.settings)
         servers = [server.nameserver for server in self.servers]
         asking = Asking(Resolver(self.settings, servers=servers))
         return run(config, Request(), asking, self.instant)
