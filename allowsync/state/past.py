@@ -45,7 +45,8 @@ class Stay:
 class PastChange:
     """One entry that was put into a target or taken out. `action` is `add` or `remove`.
 
-    Where it is not `confirmed`, nobody could tell whether the target took it.
+    Where it is not `confirmed`, nobody could tell whether the target took it. `again` says that it
+    had been put in before, and that it was somebody else who took it out.
     """
 
     at: datetime
@@ -53,7 +54,8 @@ class PastChange:
     action: str
     entry: Entry
     why: str
-    confirmed: bool
+    confirmed: bool = True
+    again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +109,12 @@ def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
     )
 
 
+def hosts_on_record(connection: sqlite3.Connection) -> set[str]:
+    """Every host that anything is on record of."""
+    rows = connection.execute("SELECT host FROM stays UNION SELECT host FROM answers")
+    return {host for (host,) in rows}
+
+
 def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
     """The last run that had started at an instant; None when none is on record."""
     row = connection.execute(
@@ -127,10 +135,15 @@ def _stays(connection: sqlite3.Connection, start: int) -> tuple[Stay, ...]:
     )
 
 
+_CHANGES = (
+    "SELECT at, target, action, network, hosts, why, confirmed, id, "
+    "lag(action || ' ' || confirmed) OVER (PARTITION BY target, network ORDER BY id) FROM changes"
+)
+
+
 def _changes(connection: sqlite3.Connection, start: int) -> tuple[PastChange, ...]:
     rows = connection.execute(
-        "SELECT at, target, action, network, hosts, why, confirmed FROM changes "
-        "WHERE at >= ? ORDER BY at, id",
+        f"SELECT * FROM ({_CHANGES}) WHERE at >= ? ORDER BY at, id",  # noqa: S608
         (start,),
     )
     return tuple(
@@ -141,8 +154,9 @@ def _changes(connection: sqlite3.Connection, start: int) -> tuple[PastChange, ..
             Entry(parsed(network), tuple(hosts.split())),
             why,
             bool(confirmed),
+            again=action == "add" and before == "add 1",
         )
-        for at, target, action, network, hosts, why, confirmed in rows
+        for at, target, action, network, hosts, why, confirmed, _, before in rows
     )
 
 
