@@ -32,7 +32,7 @@ from allowsync.tracks import settled_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from allowsync.believe import Judged
     from allowsync.decide import Decision
@@ -56,7 +56,7 @@ class Matter:
             sees the same.
         text: What is known of it, in a sentence.
         lasting: Whether it goes on until it is over. What does not is over at once.
-        level: How far it has come; a higher one is told again.
+        level: How far it has come; a higher one is told again. At 0 it is no news by itself.
         over: What to say when it is over; empty for nothing.
     """
 
@@ -159,32 +159,36 @@ def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list
 
 
 def _stale(decision: Decision, now: datetime) -> Iterator[Matter]:
-    """Names whose addresses stay for lack of an answer, once a good part of the time is over."""
-    name, limit = decision.host.name, decision.host.policy.keep_unavailable
-    for hostname, track in _unanswered(decision).items():
-        silent = now - _last_good(track)
-        if not limit or silent < FIRST_WARNING * limit:
-            continue
-        ends = [one.ends for one in decision.grants if one.ends and one.hostname == hostname]
-        left = f"; access ends in {said(min(ends) - now)}" if ends else ""
-        yield Matter(
-            Event.STALE,
-            name,
-            hostname,
-            f"{name}: {hostname} has given no usable answer for {said(silent)} "
-            f"({track.reason}){left}",
-            level=2 if silent >= LAST_WARNING * limit else 1,
-            over=f"{name}: {hostname} is heard of again",
-        )
+    """Names that lack a usable answer; news only once a good part of their time is over.
+
+    A name stays one of them, even when its access has ended, until it gives an address again.
+    """
+    name, tracks = decision.host.name, decision.memory.tracks
+    for hostname in decision.host.hostnames:
+        mine = [track for query, track in tracks.items() if query.hostname == hostname]
+        waiting = [one for one in mine if one.held and one.unavailable_runs and not one.absent_runs]
+        over = f"{name}: {hostname} gives an address again"
+        if waiting:
+            worst = min(waiting, key=_last_good)
+            level = _level(now - _last_good(worst), decision.host.policy.keep_unavailable)
+            text = f"{name}: {_silence(decision, hostname, worst, now)}"
+            yield Matter(Event.STALE, name, hostname, text, level=level, over=over)
+        elif mine and all(one.reason for one in mine):
+            yield Matter(Event.STALE, name, hostname, "", level=0, over=over)
 
 
-def _unanswered(decision: Decision) -> dict[str, Track]:
-    """For each name that holds addresses for want of an answer, the track that is worst off."""
-    found: dict[str, Track] = {}
-    for query, track in decision.memory.tracks.items():
-        if track.held and track.unavailable_runs and not track.absent_runs:
-            found[query.hostname] = min(found.get(query.hostname, track), track, key=_last_good)
-    return found
+def _level(silent: timedelta, limit: timedelta) -> int:
+    """How far the time of a name without answers has come: 0 is no news yet."""
+    if not limit:
+        return 0
+    return (silent >= FIRST_WARNING * limit) + (silent >= LAST_WARNING * limit)
+
+
+def _silence(decision: Decision, hostname: str, track: Track, now: datetime) -> str:
+    silent = said(now - _last_good(track))
+    ends = [one.ends for one in decision.grants if one.ends and one.hostname == hostname]
+    left = f"; access ends in {said(min(ends) - now)}" if ends else ""
+    return f"{hostname} has given no usable answer for {silent} ({track.reason}){left}"
 
 
 def _last_good(track: Track) -> datetime:

@@ -22,11 +22,16 @@ if TYPE_CHECKING:
 
 
 def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
-    """What a run can tell about. One that asked no DNS cannot tell about hosts."""
-    hosts = () if report.offline else report.decisions
+    """What a run can tell about.
+
+    A run that asked no DNS cannot tell about hosts, and of one whose access has ended nobody asks.
+    """
+    decisions = () if report.offline else report.decisions.values()
+    hosts = (one.host.name for one in decisions if not one.ended)
     return Scope(
         frozenset((*hosts, *(one.target for one in report.targets))),
         frozenset((*config.hosts, *(one.name for one in config.targets))),
+        frozenset((host.name, name) for host in config.hosts.values() for name in host.hostnames),
         whole,
     )
 

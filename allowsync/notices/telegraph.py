@@ -77,8 +77,8 @@ def _delivered(apprise: Any, message: dict[str, str]) -> str:
         sent = channel.notify(
             message["body"],
             title=message["title"],
-            notify_type=apprise.NotifyType(message["mood"]),
-            body_format=apprise.NotifyFormat.TEXT,
+            notify_type=message["mood"],
+            body_format="text",
         )
     except Exception:  # noqa: BLE001 - whatever a plug-in raises may hold the URL
         return FAILED

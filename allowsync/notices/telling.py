@@ -67,12 +67,14 @@ class Scope:
 
     Attributes:
         looked_at: The hosts and targets it looked at.
-        known: Those there are. What is told of others is forgotten.
+        known: Those there are. What was told of others is forgotten.
+        names: Each host's label with each of its hostnames; likewise.
         whole: Whether it looked at the installation as a whole.
     """
 
     looked_at: frozenset[str]
     known: frozenset[str]
+    names: frozenset[tuple[str, str]]
     whole: bool
 
     def reaches(self, told: Told) -> bool:
@@ -81,6 +83,8 @@ class Scope:
 
     def forgets(self, told: Told) -> bool:
         """Whether it is about something that is gone."""
+        if told.event is Event.STALE:
+            return (told.subject, told.about) not in self.names
         return told.event is not Event.PROBLEM and told.subject not in self.known
 
 
@@ -105,7 +109,7 @@ def tell(
         known = before.get(key)
         if not matter.lasting or _is_news(matter, known):
             news.append(News(matter.event, matter.text))
-        if matter.lasting:
+        if matter.lasting and (matter.level or known is not None):
             after[key] = _remembered(matter, known, now)
     for told in before.values():
         if told.key not in seen and scope.reaches(told):
@@ -115,7 +119,7 @@ def tell(
 
 
 def _is_news(matter: Matter, known: Told | None) -> bool:
-    return known is None or matter.level > known.level
+    return matter.level > (0 if known is None else known.level)
 
 
 def _remembered(matter: Matter, known: Told | None, now: datetime) -> Told:

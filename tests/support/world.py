@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from allowsync.answers import Answer
     from allowsync.backend import BackendType
+    from allowsync.config.channels import Channel
     from allowsync.glance.writing import Reply
     from allowsync.outcome import RunReport, TargetReport
     from allowsync.testing.memory import MemoryOptions
@@ -47,6 +48,7 @@ class World:
     places: tuple[str, ...] = ()
     instant: datetime = T0 - FIVE_MINUTES
     resolver: ResolverSettings = field(default_factory=ResolverSettings)
+    notify: tuple[Channel, ...] = ()
     nameservers: dict[str, dict[str, Answer]] = field(default_factory=dict)
     asked: list[Query] = field(default_factory=list)
     beside: list[Query] = field(default_factory=list)
@@ -70,7 +72,7 @@ class World:
         )
         lists = {one.name: one for one in (*mine, *self.extra)}
         return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits,
-                      resolver=self.resolver)  # fmt: skip
+                      resolver=self.resolver, notify=self.notify)  # fmt: skip
 
     def run(
         self,
