@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model import Network
     from allowsync.outcome import TargetReport
 
 
@@ -33,12 +34,16 @@ class TargetStanding:
         in_step: Whether it holds just what it should.
         entries: What it holds, with the hosts they are remembered to be for.
         reason: What is wrong with it; empty when nothing is.
+        readable: Whether it could be looked at.
+        others: Networks somebody else has put at the same place.
     """
 
     target: str
     in_step: bool
     entries: tuple[Entry, ...]
     reason: str = ""
+    readable: bool = True
+    others: frozenset[Network] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,8 @@ def _target(
             for one in sorted(held, key=lambda entry: by_network(entry.network))
         ),
         _reason(report),
+        report.current is not None,
+        frozenset() if report.current is None else frozenset(report.current.others),
     )
 
 

@@ -21,6 +21,8 @@ COMMANDS: Final = {
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
     "config": "Show the configuration, or its JSON Schema.",
+    "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
+    "history": "What changed, when, and why.",
     "resolve": "What each nameserver answers now, and what would come of it.",
     "status": "Who is allowed where, since when, until when, how fresh.",
 }

@@ -74,12 +74,18 @@ class Invocation:
 
         for line in lines:
             text = printable(line.text)
-            styled = click.style(text, fg=line.colour) if line.colour else text
+            styled = _styled(text, line.colour)
             click.echo(styled, err=err, color=None if self.colour else False)
 
 
 if TYPE_CHECKING:
     from typing import NoReturn
+
+
+def _styled(text: str, colour: str) -> str:
+    if colour == "bold":
+        return click.style(text, bold=True)
+    return click.style(text, fg=colour) if colour else text
 
 
 def common(command: F) -> F:

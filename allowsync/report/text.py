@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class Line(NamedTuple):
-    """One line of output and the colour it may have (a name click knows, or empty)."""
+    """One line of output and the colour it may have: a name click knows, `bold`, or empty."""
 
     text: str
     colour: str = ""

@@ -1,0 +1,137 @@
+"""`allowsync explain`: whether somebody is allowed, where, and why."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.when import When
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.config.settings import Config
+    from allowsync.explain import Explanation
+    from allowsync.model import Entry
+    from allowsync.scene import Scene
+    from allowsync.standing import Standing
+    from allowsync.state import Store
+    from allowsync.state.past import Past
+
+SCHEMA = "allowsync.explain/1"
+EVER = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+@click.command()
+@click.argument("what", metavar="ADDRESS|HOST")
+@click.option(
+    "--at",
+    type=When(),
+    help="Ask the history: 2h, 3d, 2026-11-20T18:30, 2026-11-20T18:30+01:00.",
+)
+@common
+def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
+    """Whether an address, a network or a host is allowed, where, why, since when, until when.
+
+    Asks no DNS and writes nothing. Without --at it looks at the targets themselves. Exit code 0
+    whatever the answer is, 1 if it cannot be told.
+    """
+    from allowsync.explain import Verdict
+
+    config = invocation.load(SCHEMA)
+    answer = _now(invocation, config, what) if at is None else _then(invocation, config, what, at)
+    code = ExitCode.FAILED if answer.verdict is Verdict.UNKNOWN else ExitCode.IN_STEP
+    if invocation.json:
+        from allowsync.report.explain import explain_document
+
+        echo_json(explain_document(answer, int(code)))
+    else:
+        from allowsync.report.explain import explain_lines
+
+        invocation.echo(explain_lines(answer))
+    return int(code)
+
+
+def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
+    from allowsync.explain import Verdict
+    from allowsync.report.text import doubts
+    from allowsync.scene import present
+    from allowsync.standing import look
+    from allowsync.state import StateError, Store
+    from allowsync.state.past import Past
+    from allowsync.whynot import about_host, about_network
+
+    standing = look(config, instant())
+    try:
+        with Store.reading(config.state) as store:
+            past = store.past(EVER)
+    except StateError:
+        past = Past()  # `look` says so already
+    answer = _answer(invocation, config, what, present(standing), set(config.hosts))
+    if answer.host is not None:
+        decision = standing.decisions[answer.host]
+        found = about_host(decision, past, doubts(decision))
+    elif answer.network is not None and answer.verdict is not Verdict.YES and not answer.accesses:
+        found = about_network(answer.network, standing.decisions, past, config.policy)
+    else:
+        found = iter(())
+    return replace(answer, reasons=(*found, *_wrong(standing)))
+
+
+def _wrong(standing: Standing) -> list[str]:
+    return [f"{one.where}: {one.what}" for one in standing.notices]
+
+
+def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Explanation:
+    from allowsync.scene import remembered
+    from allowsync.state import StateError, Store
+    from allowsync.whynot import about_past
+
+    try:
+        with Store.reading(config.state) as store:
+            past, run = store.past(EVER), store.run_before(at)
+            scene = remembered(past, _entries(store), at, run)
+            hosts = store.hosts_on_record()
+    except StateError as error:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
+    answer = _answer(invocation, config, what, scene, {*config.hosts, *hosts})
+    return replace(answer, reasons=(*about_past(scene, past), *_around(answer, past)))
+
+
+def _around(answer: Explanation, past: Past) -> list[str]:
+    """When somebody else came from there, where nobody did at the time."""
+    from allowsync.explain import touches
+    from allowsync.whynot import MOST, told
+
+    if answer.accesses or answer.network is None:
+        return []
+    asked = answer.network
+    return [told(one) for one in past.stays if touches(one.network, asked)][-MOST:]
+
+
+def _entries(store: Store) -> Mapping[str, tuple[Entry, ...]]:
+    memories = {name: store.target(name) for name in store.targets()}
+    return {name: () if one is None else one.entries for name, one in memories.items()}
+
+
+def _answer(
+    invocation: Invocation, config: Config, what: str, scene: Scene, hosts: set[str]
+) -> Explanation:
+    """The answer about a host, by its label or one of its hostnames, or about an address."""
+    from allowsync.explain import asked_network, of_host, of_network
+
+    members = {
+        target.name: one.hosts for one in config.allowlists.values() for target in one.targets
+    }
+    named = [one.name for one in config.hosts.values() if what.lower() in one.hostnames]
+    network = None if what in hosts or named else asked_network(what)
+    if network is not None:
+        return of_network(what, network, scene, members)
+    label = named[0] if named and what not in hosts else what
+    choose(invocation, SCHEMA, (label,), sorted(hosts), "address or host")
+    return of_host(what, label, scene, members)

@@ -1,0 +1,123 @@
+"""What happened, as one list of events in the order of time. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from allowsync.reasons import short
+from allowsync.state.stays import RECOVERED, REPAIRED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.model import Network
+    from allowsync.state.past import Past, PastAnswer, PastChange, Stay, Turn
+
+
+class Event(NamedTuple):
+    """Something that happened.
+
+    Attributes:
+        at: The run in which it happened.
+        what: Which kind: `answer`, `granted`, `ended`, `added`, `removed`, or the outcome of a
+            target.
+        who: The host or the target it happened to.
+        text: What happened, in words.
+        hosts: The hosts it is about.
+        network: The network it is about, if it is about one.
+        confirmed: False where a target was told and nobody knows whether it took it.
+    """
+
+    at: datetime
+    what: str
+    who: str
+    text: str
+    hosts: tuple[str, ...] = ()
+    network: Network | None = None
+    confirmed: bool = True
+
+
+_ORDER = ("answer", "granted", "ended", "added", "removed")
+
+
+def events(past: Past, since: datetime, host: str | None = None) -> list[Event]:
+    """Everything that happened since an instant, to one host or at all.
+
+    What happened in one run is in a fixed order: what the DNS said, what followed, what was done.
+    """
+    found = [
+        *map(_answer, past.answers),
+        *_stays(past.stays, since),
+        *map(_change, past.changes),
+        *map(_turn, past.turns),
+    ]
+    mine = (one for one in found if one.at >= since and (host is None or host in one.hosts))
+    return sorted(mine, key=lambda one: (one.at, _place(one)))
+
+
+def _place(event: Event) -> int:
+    return _ORDER.index(event.what) if event.what in _ORDER else len(_ORDER)
+
+
+def _answer(one: PastAnswer) -> Event:
+    text = f"{one.query.hostname} ({_FAMILIES[one.query.family.value]}): {_said(one.summary)}"
+    return Event(one.at, "answer", one.host, text, (one.host,))
+
+
+_FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
+_WORDS = {"absent": "no address in DNS", "unavailable": "no answer from DNS"}
+
+
+def _said(summary: str) -> str:
+    kind, _, rest = summary.partition(" ")
+    if kind == "found":
+        return rest.replace(" ", ", ")
+    if kind in _WORDS:
+        return f"{_WORDS[kind]} ({rest})"
+    return "approved, believed again" if kind == "approved" else summary
+
+
+def _stays(stays: tuple[Stay, ...], since: datetime) -> Iterator[Event]:
+    for one in stays:
+        where = (one.host,)
+        if one.began >= since:
+            through = f"through {one.hostname}" if one.hostname else "by the configuration"
+            text = f"may come from {short(one.network)} {through}"
+            yield Event(one.began, "granted", one.host, text, where, one.network)
+        if one.ended is not None:
+            text = f"no longer from {short(one.network)}" + (f": {one.why}" if one.why else "")
+            yield Event(one.ended, "ended", one.host, text, where, one.network)
+
+
+def _change(one: PastChange) -> Event:
+    added = one.action == "add"
+    whose = ", ".join(one.entry.hosts)
+    parts = [
+        short(one.entry.network) + (f" for {whose}" if whose else ""),
+        "it was missing there" if one.again else one.why,
+        "" if one.confirmed else "could not be confirmed",
+    ]
+    return Event(
+        one.at,
+        "added" if added else "removed",
+        one.target,
+        ": ".join(part for part in parts if part),
+        one.entry.hosts,
+        one.entry.network,
+        one.confirmed,
+    )
+
+
+_TURNS = {
+    "refused": "refused",
+    "failed": "failed",
+    "unknown": "not known",
+    REPAIRED: "put right",
+    RECOVERED: "well again",
+}
+
+
+def _turn(one: Turn) -> Event:
+    said = _TURNS.get(one.outcome, one.outcome)
+    return Event(one.at, one.outcome, one.target, f"{said}: {one.what}" if one.what else said)

@@ -1,0 +1,123 @@
+"""An explanation as text for people, 80 columns wide, and as JSON for programs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allowsync.explain import Verdict, through
+from allowsync.reasons import short
+from allowsync.report.document import entry_document, instant
+from allowsync.report.history import filled
+from allowsync.report.text import Line
+from allowsync.spans import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.explain import Explanation, Place
+    from allowsync.scene import Access, Scene
+
+_WORDS = {
+    Verdict.YES: ("allowed", "was allowed"),
+    Verdict.PARTLY: ("allowed in part", "was allowed in part"),
+    Verdict.NO: ("not allowed", "was not allowed"),
+    Verdict.UNKNOWN: ("cannot be told", "cannot be told"),
+}
+_COLOURS = {
+    Verdict.YES: "green",
+    Verdict.PARTLY: "yellow",
+    Verdict.NO: "red",
+    Verdict.UNKNOWN: "yellow",
+}
+
+
+def explain_lines(one: Explanation) -> Iterator[Line]:
+    """The answer first, then where, through whom, and why not."""
+    yield Line(_headline(one), _COLOURS[one.verdict])
+    width = max((len(place.target) for place in one.places), default=0)
+    for place in one.places:
+        first = f"  {place.target:<{width}}  "
+        for text in filled(_place(place, one), first, " " * len(first)):
+            yield Line(text, _COLOURS[place.verdict])
+    for access in one.accesses:
+        yield from map(Line, filled(_access(access, one.scene), "", "    "))
+    for reason in one.reasons:
+        yield from map(Line, filled(reason, "- ", "  "))
+
+
+def _headline(one: Explanation) -> str:
+    what = one.asked if one.network is None else short(one.network)
+    words = _WORDS[one.verdict][one.scene.past]
+    if one.verdict is Verdict.UNKNOWN:
+        words = "it cannot be told whether it was allowed" if one.scene.past else "cannot be told"
+        return f"{what}: {words}"
+    yes = sum(place.verdict in (Verdict.YES, Verdict.PARTLY) for place in one.places)
+    count = f" at {yes} of {len(one.places)} targets" if yes and len(one.places) > 1 else ""
+    when = f" on {one.scene.at:%Y-%m-%d %H:%M:%S} UTC" if one.scene.past else ""
+    verb = words if one.scene.past else f"is {words}"
+    return f"{what} {verb}{count}{when}"
+
+
+def _place(place: Place, one: Explanation) -> str:
+    entries = ", ".join(through(entry, one.network) for entry in place.entries)
+    by = f" by {entries}" if entries and place.verdict is not Verdict.NO else ""
+    verdict = _WORDS[place.verdict][0]
+    return f"{verdict}{by}" + (f": {place.said}" if place.said else "")
+
+
+def _access(access: Access, scene: Scene) -> str:
+    fixed = ", fixed in the configuration"
+    parts = [
+        f"{access.host}: {short(access.network)}"
+        + (f" through {access.hostname}" if access.hostname else fixed),
+        f"since {access.since:%Y-%m-%d %H:%M} UTC",
+    ]
+    if scene.past:
+        if access.until is not None:
+            why = f" ({access.said})" if access.said else ""
+            parts.append(f"until {access.until:%Y-%m-%d %H:%M} UTC{why}")
+    else:
+        parts += [access.said] if access.said else []
+        if access.until is not None:
+            parts.append(f"ends in {said(access.until - scene.at)}")
+    return ", ".join(parts)
+
+
+def explain_document(one: Explanation, exit_code: int) -> dict[str, Any]:
+    """The answer (`allowsync.explain/1`)."""
+    scene = one.scene
+    return {
+        "schema": "allowsync.explain/1",
+        "exit_code": exit_code,
+        "asked": one.asked,
+        "host": one.host,
+        "network": None if one.network is None else str(one.network),
+        "at": instant(scene.at),
+        "past": scene.past,
+        "last_run": None if scene.run is None else instant(scene.run),
+        "allowed": one.verdict.value,
+        "targets": [
+            {
+                "target": place.target,
+                "allowed": place.verdict.value,
+                "entries": [entry_document(entry) for entry in place.entries],
+                "reason": place.said or None,
+            }
+            for place in one.places
+        ],
+        "access": [_access_document(access) for access in one.accesses],
+        "reasons": list(one.reasons),
+        "problems": [],
+    }
+
+
+def _access_document(access: Access) -> dict[str, Any]:
+    return {
+        "host": access.host,
+        "network": str(access.network),
+        "hostname": access.hostname or None,
+        "basis": None if access.basis is None else access.basis.value,
+        "since": instant(access.since),
+        "until": None if access.until is None else instant(access.until),
+        "said": access.said or None,
+    }

@@ -1,0 +1,101 @@
+"""The history as text for people, 80 columns wide, and as JSON for programs."""
+
+from __future__ import annotations
+
+from itertools import groupby
+from textwrap import wrap
+from typing import TYPE_CHECKING, Any
+
+from allowsync.report.document import instant
+from allowsync.report.text import Line, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from allowsync.report.events import Event
+
+WIDTH = 80
+WIDEST_NAME = 26  # a longer one has a line for itself
+
+_SIGNS = {
+    "answer": "?",
+    "granted": "+",
+    "ended": "-",
+    "added": "+",
+    "removed": "-",
+    "repaired": "~",
+    "recovered": "=",
+}
+_COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "=": "green"}
+
+
+def history_lines(happened: list[Event]) -> Iterator[Line]:
+    """What happened, run by run."""
+    names = {len(one.who) for one in happened}
+    width = max((name for name in names if name <= WIDEST_NAME), default=WIDEST_NAME)
+    for at, together in groupby(happened, key=lambda one: one.at):
+        yield Line(f"{at:%Y-%m-%d %H:%M:%S} UTC", "bold")
+        for one in together:
+            yield from _lines(one, width)
+
+
+def sign(event: Event) -> str:
+    """The sign an event is marked with: `!` for whatever has none of its own."""
+    return _SIGNS.get(event.what, "!")
+
+
+def _lines(event: Event, width: int) -> Iterator[Line]:
+    mark = sign(event)
+    first = f"  {mark} {event.who:<{width}}  "
+    rest = " " * (width + 6)
+    if len(event.who) > width:
+        yield Line(first.rstrip(), _COLOURS.get(mark, ""))
+        first = rest
+    for text in filled(event.text, first, rest):
+        yield Line(text, _COLOURS.get(mark, ""))
+
+
+def filled(text: str, first: str, rest: str, width: int = WIDTH) -> list[str]:
+    """Text in lines of a width, the first after one thing and the others after another.
+
+    A word that is longer than a line stays whole: an address that is cut cannot be copied.
+    """
+    return wrap(
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]
+
+
+def history_document(
+    happened: Iterable[Event],
+    since: datetime,
+    first_run: datetime | None,
+    problems: list[dict[str, Any]],
+    exit_code: int,
+) -> dict[str, Any]:
+    """What happened (`allowsync.history/1`)."""
+    return {
+        "schema": "allowsync.history/1",
+        "exit_code": exit_code,
+        "since": instant(since),
+        "first_run": None if first_run is None else instant(first_run),
+        "events": [_document(one) for one in happened],
+        "problems": problems,
+    }
+
+
+def _document(event: Event) -> dict[str, Any]:
+    return {
+        "at": instant(event.at),
+        "what": event.what,
+        "who": event.who,
+        "text": event.text,
+        "hosts": list(event.hosts),
+        "network": None if event.network is None else str(event.network),
+        "confirmed": event.confirmed,
+    }
