@@ -23,7 +23,7 @@ def protections() -> dict[str, list[str]]:
 PROTECTIONS = protections()
 
 
-def tests_in(path: str) -> set[str]:
+def functions_of(path: str) -> set[str]:
     """The names of the tests in a file, those in classes included."""
     nodes = ast.walk(ast.parse((ROOT / "tests" / path).read_text()))
     return {node.name for node in nodes if isinstance(node, ast.FunctionDef)}
@@ -36,7 +36,7 @@ def test_what_stands_against_a_threat_is_tried(threat: str) -> None:
         path, separator, test = named.partition("::")
         assert separator, f"{named} names no test"
         assert test.startswith("test_")
-        assert test in tests_in(path), f"{named} does not exist"
+        assert test in functions_of(path), f"{named} does not exist"
 
 
 def test_there_are_protections() -> None:
