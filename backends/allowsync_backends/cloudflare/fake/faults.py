@@ -102,6 +102,7 @@ class Unsuccessful(Fault):
     code: int = 19500
     message: str = "something went wrong"
     status: int = 200
+    proper = False
 
     def before(self) -> Reply:
         """Say so."""

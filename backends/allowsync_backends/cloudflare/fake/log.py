@@ -18,7 +18,7 @@ class Request:
     Attributes:
         name: The name of its route; empty if it has none.
         path: Without the part before the routes, and without the query.
-        headers: In lower case; the token itself is left out of `authorization`.
+        headers: In lower case; `authorization` without the token itself.
         body: The bytes of the body.
         begun: When it was read, in seconds of the fake's clock.
         ended: When its answer was out, or the connection was cut.

@@ -94,7 +94,9 @@ class Handler(BaseHTTPRequestHandler):
         )
         self.server.note(request)
         delivery = exchange.respond(self.server.cloud, self.server.faults, request)
-        request.headers.pop("authorization", None)
+        if "authorization" in request.headers:
+            scheme = request.headers["authorization"].partition(" ")[0]
+            request.headers["authorization"] = f"{scheme} hidden"
         # Noted before the client can have it: whoever has the answer finds it in the log.
         _noted(request, delivery, clock())
         self._send(delivery)

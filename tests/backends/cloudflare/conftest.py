@@ -1,0 +1,21 @@
+"""A Cloudflare on loopback, and the promise that nothing but its API was used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+from tests.support.cloudflare_api import hold_to_the_description
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeCloudflare]:
+    """At the end, everything that passed through it is held to the description of the API."""
+    with FakeCloudflare() as serving:
+        yield serving
+        hold_to_the_description(serving)

@@ -1,0 +1,100 @@
+"""Holds what passed through the fake Cloudflare to a description of the API that is not the fake's.
+
+The description is `tests/backends/cloudflare/openapi.yaml`; openapi-core compares.
+"""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
+from openapi_core import OpenAPI
+from openapi_core.exceptions import OpenAPIError
+from openapi_core.testing import MockRequest, MockResponse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync_backends.cloudflare.fake import FakeCloudflare, Request
+
+DESCRIPTION: Final = Path(__file__).parents[1] / "backends" / "cloudflare" / "openapi.yaml"
+
+
+@cache
+def description() -> dict[str, Any]:
+    """The description as a document."""
+    loaded: dict[str, Any] = yaml.safe_load(DESCRIPTION.read_text())
+    return loaded
+
+
+@cache
+def _api() -> OpenAPI:
+    return OpenAPI.from_dict(description())
+
+
+def objection_to_request(request: Request) -> str:
+    """What the description has against a request, or nothing."""
+    return _objection(lambda: _api().validate_request(_asked(request)))
+
+
+def objection_to_answer(request: Request) -> str:
+    """What the description has against its answer, or nothing."""
+    answered = MockResponse(
+        request.answer,
+        status_code=request.status or 0,
+        headers=request.answer_headers,
+        content_type=request.content_type,
+    )
+    return _objection(lambda: _api().validate_response(_asked(request), answered))
+
+
+def hold_to_the_description(fake: FakeCloudflare) -> None:
+    """Assert that a client asked only what the API knows, and was answered as the API answers.
+
+    An answer that was meant to be broken (`Truncated`, `WrongType`, a page of HTML) is let pass.
+    """
+    assert not objections(fake.requests)
+
+
+def objections(requests: Iterable[Request]) -> list[str]:
+    """What there is against these requests and their answers."""
+    found = []
+    for request in requests:
+        found += [f"{request}: {said}" for said in [objection_to_request(request)] if said]
+        if documented(request):
+            found += [f"{request}: answer: {s}" for s in [objection_to_answer(request)] if s]
+    return found
+
+
+def documented(request: Request) -> bool:
+    """Whether the answer is one that the description can say something of."""
+    if request.status is None or not request.content_type.startswith("application/json"):
+        return False
+    if request.fault is None:
+        return True
+    # 200 with "success": false is documented nowhere, and happens.
+    return request.fault.proper
+
+
+def _asked(request: Request) -> MockRequest:
+    return MockRequest(
+        "http://api.example",
+        request.method.lower(),
+        request.path,
+        args=dict(request.query),
+        headers=dict(request.headers),
+        data=request.body or None,
+        content_type=request.headers.get("content-type", ""),
+    )
+
+
+def _objection(validate: Any) -> str:
+    try:
+        validate()
+    except OpenAPIError as error:
+        cause = error.__cause__
+        details = [str(each).splitlines()[0] for each in getattr(cause, "schema_errors", ())]
+        return " ".join([str(error), *([str(cause)] if cause else []), *details])
+    return ""
