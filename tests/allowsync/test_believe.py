@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
+from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
 
 from allowsync.answers import Found, Unavailable
-from allowsync.believe import judge
+from allowsync.believe import Refusal, Rejected, judge, without
 from allowsync.model import Policy
 from allowsync.special import CLOUDFLARE, IPV4_BLOCKS, IPV6_BLOCKS, proxied, rejection
 from tests.support.values import GONE, HOME, HOME6, MOVED, SERVFAIL, A, found
@@ -111,3 +111,47 @@ def test_homes_are_not_proxied() -> None:
     assert not proxied(ip_address(HOME))
     assert not proxied(ip_address(HOME6))
     assert all(ip_network(block) for block in CLOUDFLARE)
+
+
+def test_what_is_not_believed_says_why_in_full() -> None:
+    many = judge(A, found(*(f"81.2.70.{n}" for n in range(5))), Policy(max_addresses=4))
+    said = "5 addresses in one answer, more than max_addresses (4)"
+    assert isinstance(many.answer, Unavailable)
+    assert many.answer.reason == f"not believed: {said}"
+    assert {(one.reason, one.guarded) for one in many.rejected} == {(f"one of {said}", False)}
+    loopback = judge(A, found("127.0.0.1"), Policy())
+    assert isinstance(loopback.answer, Unavailable)
+    assert loopback.answer.reason.startswith("not believed: 127.0.0.1 is a loopback address: ")
+
+
+def test_what_guards_refuse_of_an_answer_says_what_was_seen_and_what_to_do() -> None:
+    refusal = Refusal("a wildcard gives it, too", "set canary: false")
+    assert refusal.said == "a wildcard gives it, too; set canary: false"
+    address = ip_address(HOME)
+    nothing_left = without(judge(A, found(HOME), Policy()), {address: refusal})
+    assert nothing_left.answer == Unavailable(
+        f"not believed: {HOME}: a wildcard gives it, too", suspicious=True
+    )
+    assert nothing_left.rejected == (Rejected(address, refusal.said, guarded=True),)
+
+
+def test_a_plain_home_draws_no_warning() -> None:
+    assert judge(A, found(HOME), Policy()).warning == ""
+    assert judge(A, SERVFAIL, Policy()).warning == ""
+
+
+def test_an_address_of_ipv6_is_not_one_of_cloudflares_for_its_number_in_ipv4() -> None:
+    assert proxied(ip_address("104.16.0.1"))
+    assert not proxied(IPv6Address(int(ip_address("104.16.0.1"))))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("::", "unspecified"), ("::1", "loopback"), ("::ffff:81.2.69.1", "mapped"),
+        ("64:ff9b::1", "NAT64"), ("fd00::1", "unique local"), ("fe80::1", "link-local"),
+        ("ff02::1", "multicast"), ("4000::1", "outside the global unicast space"),
+    ],
+)  # fmt: skip
+def test_each_block_outside_the_global_space_is_named_as_what_it_is(text: str, reason: str) -> None:
+    assert reason in rejection(ip_address(text))

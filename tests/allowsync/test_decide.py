@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.decide import Move, Now, network_of, recall, union
-from allowsync.memory import Clock, HostMemory
+from allowsync.decide import Decision, Move, Now, network_of, recall, union
+from allowsync.memory import Clock, Held, HostMemory, Track
 from allowsync.model import Basis
 from tests.support.values import (
     AAAA,
@@ -354,3 +354,74 @@ def test_what_comes_back_after_it_was_given_up_starts_anew() -> None:
 def test_memory_of_a_host_never_seen_is_empty() -> None:
     assert HostMemory() == HostMemory({}, {})
     assert allowed(Life(host()).run(found(ELSEWHERE))) == {f"{ELSEWHERE}/32"}
+
+
+def test_one_stale_grant_is_enough_to_rest_on_old_knowledge() -> None:
+    life = Life(host(families=(V4, V6)))
+    life.run(found(HOME), found(HOME6))
+    assert life.run(found(HOME), SERVFAIL).rests_on_old_knowledge
+
+
+def test_what_a_guard_holds_back_matters_to_whoever_has_no_access() -> None:
+    held_back = HostMemory({A: Track(last_found=T0, held_back=(f"{HOME} not believed: it",))})
+    granted = Life(host()).run(found(HOME)).grants
+    assert Decision(host(), memory=held_back).rests_on_old_knowledge
+    assert not Decision(host(), grants=granted, memory=held_back).rests_on_old_knowledge
+    assert not Decision(host()).rests_on_old_knowledge
+
+
+def test_only_the_names_that_wait_for_an_approval_are_named() -> None:
+    who = host(hostnames=("a.example", "b.example"))
+    tracks = {
+        query: Track(summary="absent NXDOMAIN", latched=query.hostname == "b.example")
+        for query in who.queries
+    }
+    assert Decision(who, memory=HostMemory(tracks)).latched == ("b.example",)
+
+
+def test_what_is_known_of_a_host_is_not_forgotten_because_its_access_ended() -> None:
+    life = Life(host(until=T0 + HOUR))
+    known = life.run(found(HOME)).memory
+    assert life.run(found(HOME), after=HOUR).memory == known
+    assert recall(life.host, known, Now(life.instant)).memory == known
+
+
+def test_a_fresh_grant_lacks_nothing() -> None:
+    (grant,) = Life(host()).run(found(HOME)).grants
+    assert grant.why == ""
+
+
+def test_a_silence_after_an_absence_has_the_clock_of_silence() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(GONE)
+    assert life.run(SERVFAIL).grants[0].ends == T0 + 3 * DAY
+
+
+def test_the_clock_of_silence_starts_with_the_last_good_answer_whatever_that_gave() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(found(MOVED))
+    assert {one.ends for one in life.run(SERVFAIL).grants} == {T0 + FIVE_MINUTES + 3 * DAY}
+
+
+def test_where_no_good_answer_is_on_record_its_addresses_tell_when_that_was() -> None:
+    held = Held(ip_address(HOME), T0 - DAY, T0)
+    memory = HostMemory({A: Track((held,), unavailable_runs=1, reason="SERVFAIL")})
+    (grant,) = recall(host(), memory, Now(T0 + HOUR)).grants
+    assert grant.ends == T0 + 3 * DAY
+
+
+def test_a_move_is_told_although_the_old_address_goes_at_once() -> None:
+    life = Life(host(keep_replaced=timedelta(0), replaced_runs=1))
+    life.run(found(HOME))
+    assert life.run(found(MOVED)).moves == (Move("alice.example.org", net(MOVED), (net(HOME),)),)
+    assert allowed(life.decision) == {f"{MOVED}/32"}
+
+
+def test_a_second_move_is_told_with_the_first_as_where_from() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(found(MOVED))
+    (move,) = life.run(found(ELSEWHERE)).moves
+    assert move.away_from == (net(MOVED),)

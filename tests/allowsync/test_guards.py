@@ -430,3 +430,58 @@ def test_what_is_refused_is_never_granted_and_what_is_held_never_refused(
         if isinstance(judged.answer, Found):
             moved_in = {str(address) for address in judged.answer.addresses} - held
             assert len(moved_in) <= max_moves
+
+
+def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
+    def refusal(
+        who: Host,
+        *,
+        latched: bool = False,
+        evidence: Evidence | None = None,
+        memory: HostMemory | None = None,
+    ) -> str:
+        new = Newcomer(who, A, ip_address(HOME), latched)
+        judged = {who.name: judgements(who, {A: found(HOME)})}
+        seen = evidence or Evidence()
+        (believed,) = guard([new], judged, seen, {who.name: memory or HostMemory()}, NOW)[who.name]
+        (rejected,) = believed.rejected
+        return rejected.reason
+
+    def gave(*names: str) -> Evidence:
+        return Evidence(givers={ip_address(HOME): names})
+
+    alice = host()
+    assert refusal(alice, latched=True) == (
+        "its name was gone for longer than latch_absent (7 d), and may be somebody else's now; "
+        "if it is still theirs: allowsync approve alice"
+    )
+    three = (
+        "amy, bob, cat give it at once, more hosts than max_sharing (1), and nobody had it before; "
+        "if they live together, raise max_sharing for them"
+    )
+    assert refusal(alice, evidence=gave("amy", "bob", "cat")) == three
+    four = three.replace("cat give", "cat and 1 more give")
+    assert refusal(alice, evidence=gave("amy", "bob", "cat", "dan")) == four
+    made_up = Evidence(siblings={A: SIBLING}, answers={SIBLING: {"ns": found(HOME)}})
+    assert refusal(alice, evidence=made_up) == (
+        "a name made up at random under example.org gives it, too (canary); "
+        "if that is meant to be, set canary: false for alice"
+    )
+    split = Evidence(agreement=2, answers={A: {"one": found(HOME), "two": found(MOVED)}})
+    assert refusal(alice, evidence=split) == (
+        "1 of 2 nameservers give it, fewer than agreement (2); "
+        "see what each says: allowsync resolve alice"
+    )
+    moved = HostMemory(arrivals={net(MOVED): T0 - FIVE_MINUTES})
+    assert refusal(host(max_moves=1), memory=moved) == (
+        "alice had 1 new networks within 24 hours, all that max_moves allows; "
+        "it is let in when one of them is a day old; or raise max_moves"
+    )
+
+
+def test_who_gives_an_address_is_listed_in_order_and_only_where_several_do() -> None:
+    hosts = tuple(host(name, hostnames=(NAME,)) for name in ("dave", "carol", "bob"))
+    judged = {one.name: judgements(one, {A: found(HOME)}) for one in hosts}
+    judged["alone"] = judgements(host("alone"), {Query("alone.example.org", V4): found(MOVED)})
+    new = [Newcomer(one, A, ip_address(HOME), latched=False) for one in hosts]
+    assert givers(new, judged, []) == {ip_address(HOME): ("bob", "carol", "dave")}

@@ -122,3 +122,24 @@ def test_the_last_entries_of_unknown_origin_go_when_nobody_is_trusted() -> None:
     here = Situation("web/memory", Current(frozenset({Entry(old)})), {}, inherited=frozenset({old}))
     plan, refusal = limit(here, make_plan(here), Limits(), 1)
     assert (refusal, plan.final) == (None, ())
+
+
+def test_an_entry_of_unknown_origin_may_go_while_others_stay() -> None:
+    stranger, friend = net("9.9.9.9"), net(address("alice"))
+    here = Situation(
+        "web/memory",
+        Current(frozenset({Entry(stranger), Entry(friend)})),
+        {friend: ("alice",)},
+        {friend: ("alice",)},
+        trusted=frozenset(FRIENDS),
+        inherited=frozenset({stranger}),
+    )
+    plan, refusal = limit(here, make_plan(here), Limits(), len(FRIENDS))
+    assert refusal is None
+    assert plan.remove == (Entry(stranger),)
+
+
+def test_who_would_lose_access_is_said_in_order() -> None:
+    _, refusal = losing("dave", "carol", "bob", "alice")
+    assert refusal is not None
+    assert refusal.losing == ("alice", "bob", "carol", "dave")

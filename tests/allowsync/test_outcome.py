@@ -75,3 +75,21 @@ def test_a_target_says_all_that_is_wrong_with_it() -> None:
         "(limits); --force applies it; cannot hold 2a01::/64"
     )
     assert target().said == ""
+
+
+def test_one_host_or_one_target_is_enough_to_be_told() -> None:
+    silent, heard = Life(host("bob")), Life(host())
+    silent.run(found(HOME))
+    silent.run(SERVFAIL)
+    heard.run(found(HOME))
+    both = {"alice": heard.decision, "bob": silent.decision}
+    plans = (Plan("web/a"), Plan("web/b", remove=(entry(HOME),)))
+    run = RunReport(T0, 0.1, False, False, both, tuple(target(plan=plan) for plan in plans))
+    assert run.exit_code is ExitCode.OLD_KNOWLEDGE
+    assert run.has_changes
+
+
+def test_everything_that_does_not_fit_is_listed() -> None:
+    assert (
+        target(unfit=(entry("2a01::/64"), entry(HOME))).said == f"cannot hold 2a01::/64, {HOME}/32"
+    )

@@ -139,3 +139,18 @@ def test_applying_a_plan_and_planning_again_is_idle() -> None:
     after = Current(frozenset(Entry(one.network) for one in first.final))
     again = make_plan(situation(want=wanted(alice="81.2.69.1", bob="81.2.69.0/24"), current=after))
     assert again.idle
+
+
+def test_to_remove_or_to_repair_is_something_to_do() -> None:
+    assert not Plan("web/memory", remove=(entry("81.2.69.1"),)).idle
+    assert not Plan("web/memory", repair=("a rule is missing",)).idle
+    assert Plan("web/memory", keep=(entry("81.2.69.1"),), withheld=(entry("9.9.9.9"),)).idle
+
+
+def test_what_is_held_and_wanted_makes_room_for_what_a_stranger_put_beside_it() -> None:
+    want = wanted(alice="81.2.69.0/24")
+    others = frozenset(nets("81.2.69.0/25"))
+    held = frozenset({Entry(net("81.2.69.0/24"))})
+    plan = make_plan(situation("", want, current=Current(held, others=others)))
+    assert plan.add == (entry("81.2.69.128/25", "alice"),)
+    assert [one.network for one in plan.remove] == [net("81.2.69.0/24")]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from allowsync.decide import Now, decide
+from allowsync.memory import HostMemory
 from allowsync.model import Host
 from allowsync.plan import Plan
 from allowsync.reasons import Reasons, short
@@ -195,3 +197,84 @@ def test_hostnames_of_one_host_are_told_apart() -> None:
     life.run(GONE, found(HOME6), SERVFAIL, SERVFAIL)
     assert "gone from DNS" in reasons(life).kept(entry(HOME, "alice"))
     assert "no answer" in reasons(life).kept(entry(MOVED, "alice"))
+
+
+def test_a_friend_who_left_several_addresses_moved_from_all_of_them() -> None:
+    life = Life(host())
+    life.run(found(HOME, "81.2.69.9"))
+    life.run(found(MOVED))
+    assert reasons(life).added(entry(MOVED, "alice")) == (
+        f"alice.example.org moved from {HOME}, 81.2.69.9"
+    )
+
+
+def test_a_friend_who_has_several_addresses_now_moved_to_all_of_them() -> None:
+    life = Life(host(keep_replaced=timedelta(0), replaced_runs=1))
+    life.run(found(HOME))
+    life.run(found(MOVED, "81.2.69.9"))
+    assert removed(life) == f"alice.example.org moved to {MOVED}, 81.2.69.9"
+
+
+def test_where_somebody_moved_to_is_not_where_he_came_from() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(found(MOVED))
+    assert removed(life, "9.9.9.9") == f"alice.example.org moved to {MOVED}"
+
+
+def test_only_what_covers_an_entry_is_a_reason_to_take_it_out() -> None:
+    life = Life(host(keep_replaced=timedelta(0), replaced_runs=1))
+    life.run(found(HOME))
+    life.run(found(MOVED))
+    plan = Plan("web/memory", keep=(entry(MOVED, "alice"),))
+    assert (
+        reasons(life).removed(entry(HOME, "alice"), plan) == f"alice.example.org moved to {MOVED}"
+    )
+
+
+def test_the_grant_that_was_confirmed_last_is_why_an_entry_stays() -> None:
+    alice, bob = Life(host("alice")), Life(host("bob"))
+    for life, runs in ((alice, 1), (bob, 7)):
+        for _ in range(runs):
+            life.run(found(HOME))
+    for _ in range(7):
+        alice.run(SERVFAIL)
+    bob.run(SERVFAIL)
+    both = Reasons({"alice": alice.decision, "bob": bob.decision}, bob.instant)
+    assert both.kept(entry(HOME, "alice", "bob")).startswith("kept: no answer from DNS for 5 min (")
+
+
+def test_an_end_that_has_not_come_is_no_reason() -> None:
+    life = Life(host(until=T0 + timedelta(days=1), keep_replaced=timedelta(0), replaced_runs=1))
+    life.run(found(HOME))
+    life.run(found(MOVED))
+    assert removed(life) == f"alice.example.org moved to {MOVED}"
+
+
+def test_a_name_that_is_silent_now_is_not_said_to_have_moved() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(SERVFAIL)
+    assert removed(life, "9.9.9.9") == "no answer from DNS for 5 min (SERVFAIL, once)"
+
+
+def test_a_name_nobody_asked_for_yet_did_not_move() -> None:
+    life = Life(host())
+    life.run()
+    assert removed(life) == "no longer asked for"
+
+
+def test_of_several_names_the_silent_one_is_the_reason() -> None:
+    life = Life(host(hostnames=("a.example", "b.example")))
+    life.decision = decide(
+        life.host, {life.host.queries[1]: SERVFAIL}, HostMemory(), Now(life.instant)
+    )
+    assert removed(life) == "no answer from DNS (SERVFAIL, once)"
+
+
+def test_a_silence_after_an_absence_is_told_as_a_silence() -> None:
+    life = Life(host())
+    for answer in (found(HOME), GONE, SERVFAIL):
+        life.run(answer)
+    said = reasons(life).kept(entry(HOME, "alice"))
+    assert said == "kept: no answer from DNS for 10 min (SERVFAIL); ends in 3 d"

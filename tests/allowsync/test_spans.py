@@ -27,3 +27,7 @@ from allowsync.spans import said
 )
 def test_a_span_is_said_in_its_two_largest_units(span: timedelta, text: str) -> None:
     assert said(span) == text
+
+
+def test_a_whole_day_is_a_day() -> None:
+    assert said(timedelta(days=1)) == "1 d"

@@ -11,21 +11,21 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 SUITES: Final[Mapping[str, tuple[str, ...]]] = {
-    "answers": ("believe", "decide"),
+    "answers": ("model", "believe", "decide"),
     "believe": ("believe", "guards"),
     "counts": ("counts",),
-    "decide": ("decide", "guards", "inherit", "reasons"),
+    "decide": ("decide", "model", "guards", "inherit", "reasons"),
     "guards": ("guards", "guarded_runs"),
-    "inherit": ("inherit",),
+    "inherit": ("inherit", "model"),
     "limits": ("limits", "outcome"),
-    "memory": ("memory", "decide", "guards"),
+    "memory": ("memory", "model", "decide", "guards"),
     "model": ("model", "decide", "limits", "plan", "guards"),
     "networks": ("networks", "plan"),
-    "outcome": ("outcome",),
+    "outcome": ("outcome", "model"),
     "plan": ("plan", "limits"),
     "reasons": ("reasons",),
     "spans": ("spans",),
-    "special": ("special", "believe"),
+    "special": ("believe",),
     "tracks": ("tracks", "decide", "guards"),
 }
 
