@@ -2,19 +2,21 @@
 
     authority = Authority(folder)
     with NameServer(zones) as server, TlsFront(server, authority.serves("127.0.0.1")) as front:
-        ...  # ask front.nameserver with SSL_CERT_FILE=str(authority.certificate)
+        with authority.trusted():
+            ...  # ask front.nameserver
 
 What the name server sends over TCP, well formed or not, goes through TLS as it is.
 """
 
 from __future__ import annotations
 
+import os
 import select
 import socket
 import ssl
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
@@ -29,6 +31,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from allowsync.config.settings import Nameserver, Transport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
     from types import TracebackType
 
@@ -67,6 +70,19 @@ class Authority:
         )
         self.certificate = folder / "authority.pem"
         self.certificate.write_bytes(signed.public_bytes(Encoding.PEM))
+
+    @contextmanager
+    def trusted(self) -> Iterator[None]:
+        """Let this process, and those it starts, trust the authority and nobody else."""
+        before = os.environ.get("SSL_CERT_FILE")
+        os.environ["SSL_CERT_FILE"] = str(self.certificate)
+        try:
+            yield
+        finally:
+            if before is None:
+                del os.environ["SSL_CERT_FILE"]
+            else:
+                os.environ["SSL_CERT_FILE"] = before
 
     def serves(self, *names: str, days: tuple[int, int] = (-1, 1)) -> ssl.SSLContext:
         """What a server needs to prove that it has these names and addresses.

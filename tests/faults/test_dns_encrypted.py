@@ -21,7 +21,7 @@ from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     import ssl
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 HOME = "127.0.0.1"
@@ -73,10 +73,10 @@ def evil() -> dict[str, object]:
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+def authority(tmp_path: Path) -> Iterator[Authority]:
     made = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.certificate))
-    return made
+    with made.trusted():
+        yield made
 
 
 def certificate(bad: Bad, authority: Authority, folder: Path) -> ssl.SSLContext:

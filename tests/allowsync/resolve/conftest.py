@@ -9,11 +9,12 @@ import pytest
 from allowsync.testing.tls import Authority
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 
 @pytest.fixture
-def authority(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Authority:
+def authority(tmp_path: Path) -> Iterator[Authority]:
     made = Authority(tmp_path)
-    monkeypatch.setenv("SSL_CERT_FILE", str(made.certificate))
-    return made
+    with made.trusted():
+        yield made

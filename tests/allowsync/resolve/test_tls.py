@@ -113,12 +113,11 @@ def test_whoever_cannot_prove_who_he_is_is_asked_nothing(
 
 @pytest.mark.parametrize("names", [("", ""), ("the authority", "the authority")])
 def test_an_authority_nobody_trusts_is_not_believed_whatever_it_calls_itself(
-    names: tuple[str, str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    names: tuple[str, str], tmp_path: Path
 ) -> None:
     (tmp_path / "other").mkdir()
     trusted, stranger = Authority(tmp_path, names[0]), Authority(tmp_path / "other", names[1])
-    monkeypatch.setenv("SSL_CERT_FILE", str(trusted.certificate))
-    with front({ALICE: BOTH}, stranger) as (shown, server):
+    with trusted.trusted(), front({ALICE: BOTH}, stranger) as (shown, server):
         assert "is from nobody this machine trusts" in reason(ask(settings(shown.nameserver)))
         assert server.asked == []
 

@@ -9,8 +9,6 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-import pytest
-
 from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Config, ResolverSettings
 from allowsync.decide import network_of
@@ -137,10 +135,9 @@ def _serving(zones: dict[str, object], over: Over, folder: Path) -> Iterator[Ser
         folder.mkdir(parents=True, exist_ok=True)
         authority = Authority(folder)
         with (
-            pytest.MonkeyPatch.context() as environment,
+            authority.trusted(),
             TlsFront(server, authority.serves(server.address)) as front,
         ):
-            environment.setenv("SSL_CERT_FILE", str(authority.certificate))
             yield front
         assert front.in_clear == []
 
