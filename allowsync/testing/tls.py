@@ -164,9 +164,10 @@ class TlsFront:
         self._behind = behind
         self._context = context
         self._name = name
-        self._listener = socket.create_server((behind.address, 0))
+        family = socket.AF_INET6 if ":" in behind.address else socket.AF_INET
+        self._listener = socket.create_server((behind.address, 0), family=family)
         self.port: int = self._listener.getsockname()[1]
-        self._datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        self._datagrams = socket.socket(family, socket.SOCK_DGRAM)
         self._datagrams.bind((behind.address, self.port))
         self._waker, self._woken = socket.socketpair()
         self._open: set[socket.socket] = set()

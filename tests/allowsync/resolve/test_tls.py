@@ -30,7 +30,9 @@ from allowsync.testing.behaviours import (
     InTurn,
     Records,
     Silent,
+    Together,
     Truncated,
+    Unframed,
     WrongId,
 )
 from allowsync.testing.nameserver import NameServer
@@ -183,6 +185,44 @@ def test_a_port_where_nobody_listens_is_named(authority: Authority) -> None:
 def test_a_nameserver_out_of_reach_is_no_end(authority: Authority) -> None:
     nowhere = Nameserver("fe80::1%nosuch0", 853, Transport.TLS)
     assert reason(ask(settings(nowhere))).startswith("cannot reach tls://")
+
+
+def test_a_nameserver_may_have_an_ipv6_address(authority: Authority) -> None:
+    with NameServer({ALICE: BOTH}, "::1") as server:
+        with TlsFront(server, authority.serves("::1")) as shown:
+            assert str(shown).startswith("tls://[::1]:")
+            assert ask(settings(shown.nameserver)) == HERE
+        assert shown.in_clear == []
+
+
+def test_a_system_that_trusts_nobody_believes_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    authority = Authority(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "missing.pem"))
+    with front({ALICE: BOTH}, authority) as (shown, server):
+        said = reason(ask(settings(shown.nameserver)))
+        assert said.endswith("check the address, and that ca-certificates is installed")
+        assert server.asked == []
+
+
+def test_a_first_nameserver_that_hangs_is_put_last_for_the_rest_of_the_run(
+    authority: Authority,
+) -> None:
+    queries = [Query(f"host{i}.example.org", Family.IPV4) for i in range(300)]
+    with NameServer({}) as mute, front({"*": BOTH}, authority) as (shown, _):
+        hanging = Nameserver(HOME, mute.port, Transport.TLS)
+        using = settings(hanging, shown.nameserver, timeout=30.0, deadline=60.0, attempts=2)
+        assert set(Resolver(using).resolve(queries).values()) == {HERE}
+        assert mute.asked == []
+
+
+def test_a_flood_is_no_answer_and_ends(authority: Authority) -> None:
+    flood = Together(tuple(Unframed(bytes(1 << 18)) for _ in range(16)))
+    with front({ALICE: flood, "bob.example.org": BOTH}, authority) as (shown, _):
+        said = reason(ask(settings(shown.nameserver, timeout=0.5, attempts=1)))
+        assert said == f"no answer over TLS from {shown} in 0.5 s"
+        assert ask(settings(shown.nameserver), "bob.example.org") == HERE
 
 
 def test_many_questions_share_one_connection(authority: Authority) -> None:
