@@ -1,0 +1,217 @@
+"""Runs on ipset and iptables that are killed, fail, or are meddled with."""
+
+from __future__ import annotations
+
+import errno
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.nameserver import NameServer
+from tests.faults.harness import Warm
+from tests.faults.ipset_stage import (
+    IpsetStage,
+    among_many,
+    bare_target,
+    deed,
+    ipset_target,
+)
+from tests.faults.judging import READING, converges, is_honest, is_polite, reference
+from tests.faults.scenes import Scene, friend_moved
+from tests.support.netns import Namespace
+from tests.support.scoreboard import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.faults.harness import Place, Ran
+    from tests.faults.judging import Reference
+    from tests.faults.stage import Seen
+
+pytestmark = [pytest.mark.root, pytest.mark.slow]
+
+SET = "allowsync-web-4"
+CHAIN = "allowsync-web"
+EVERY = 10
+
+SCENES = (
+    Scene("a first run", targets=ipset_target, fresh=True),
+    Scene("a friend moved and one left", friend_moved, ipset_target),
+    Scene("few of many changed", friend_moved, among_many(ipset_target)),
+    Scene("few of many changed in bare sets", friend_moved, among_many(bare_target)),
+    Scene("the rules were flushed", deed("iptables-nft -t mangle -F"), ipset_target),
+    Scene(
+        "a set was swapped for one that forgets",
+        deed("ipset create other hash:net timeout 60", f"ipset swap other {SET}"),
+        ipset_target,
+    ),
+    Scene("a stranger was let in", deed(f"ipset add {SET} 6.6.6.6"), ipset_target),
+)
+
+
+@pytest.fixture
+def stage(as_root: None, folder: Path) -> Iterator[IpsetStage]:
+    """A stage in a network namespace of its own."""
+    with ExitStack() as stack:
+        inside = stack.enter_context(Namespace())
+        server = stack.enter_context(inside.run(NameServer, {}))
+        warm = stack.enter_context(Warm(inside))
+        yield IpsetStage(folder, server, warm, inside)
+
+
+def places(known: Reference) -> list[Place]:
+    """Calls of the tools that say or change something, and a few of our own: one in `EVERY`."""
+    chosen = []
+    for number, place in enumerate(known.ran.calls):
+        ours = place.process == 0
+        sent = place.name in ("sendto", "sendmsg", "execve")
+        if (sent and not ours) or (ours and number % 4 == 0 and place.name not in READING):
+            chosen.append(place)
+    return chosen[len(chosen) % EVERY :: EVERY]
+
+
+def elements(seen: Seen) -> set[str]:
+    """The elements of our two sets, and nothing of the drafts."""
+    assert seen.gate is not None
+    return {line for line in seen.gate[0] if line.startswith(f"add {CHAIN}-") and "t " not in line}
+
+
+def holds(seen: Seen, known: Reference) -> None:
+    """Whoever was let in and is to be let in still is; nobody else is; no rule is half there."""
+    before, after, now = elements(known.before), elements(known.after), elements(seen)
+    assert seen.gate is not None
+    assert known.before.gate is not None
+    assert known.after.gate is not None
+    assert now <= before | after
+    guarded = f"-j {CHAIN}" in seen.gate[1]
+    if guarded or f"-j {CHAIN}" in known.before.gate[1] or before:
+        assert before & after <= now
+    if guarded and not before:
+        assert now == after
+    halves = [gate[1].split("\n\n") for gate in (known.before.gate, known.after.gate, seen.gate)]
+    for old, new, there in zip(*halves, strict=True):
+        assert there in (old, new)
+
+
+@pytest.mark.parametrize("scene", SCENES, ids=str)
+def test_a_kill_never_leaves_a_gate_open_or_a_friend_out(stage: IpsetStage, scene: Scene) -> None:
+    argv = stage.argv(scene.command)
+    scene.set_up(stage)
+    known = reference(stage, argv, scene.code)
+    kills = 0
+    for number, place in enumerate(places(known)):
+        whom = ("all", "program", "child")[number % 3] if place.process else "all"
+        stage.put_back()
+        ran = stage.warm.killed(place, whom, *argv)
+        kills += bool(ran.hit)
+        try:
+            judge(stage, known, ran, died=bool(ran.hit) and whom != "child")
+            converges(stage, argv, known)
+        except AssertionError as error:
+            error.add_note(f"killed {whom} at {place}")
+            raise
+    assert kills > 5
+    record("crash_points", kills=kills)
+    record("lockouts", where="runs that were killed", count=0)
+
+
+def judge(stage: IpsetStage, known: Reference, ran: Ran, *, died: bool) -> None:
+    seen = stage.look()
+    holds(seen, known)
+    if died:
+        assert ran.code == -9
+    else:
+        is_polite(ran)
+        is_honest(ran, seen, known)
+
+
+def test_a_tool_that_the_kernel_refuses_is_no_way_to_lose_anybody(stage: IpsetStage) -> None:
+    argv = stage.argv()
+    scene = SCENES[1]
+    scene.set_up(stage)
+    known = reference(stage, argv, 0)
+    faults = 0
+    for number, place in enumerate(places(known)):
+        error = (errno.ENOSPC, errno.ENOMEM, errno.EPERM, errno.EIO)[number % 4]
+        if place.process == 0 or place.name == "execve":
+            continue
+        stage.put_back()
+        ran = stage.warm.failing(place, error, *argv)
+        faults += bool(ran.hit)
+        try:
+            judge(stage, known, ran, died=False)
+            converges(stage, argv, known)
+        except AssertionError as problem:
+            problem.add_note(f"{errno.errorcode[error]} at {place}")
+            raise
+    assert faults > 8
+    record("injected_faults", faults=faults)
+
+
+DEEDS = {
+    "a set is flushed": (f"ipset flush {SET}",),
+    "a stranger is added": (f"ipset add {SET} 6.6.6.6",),
+    "a friend is deleted": (f"ipset -exist del {SET} 81.2.69.1",),
+    "the newcomer is there already": (f"ipset -exist add {SET} 81.2.69.77",),
+    "a set is swapped": (
+        "ipset create other hash:net counters",
+        f"ipset swap other {SET}",
+    ),
+    "everything is gone": ("iptables-nft -t mangle -F", "ip6tables-nft -t mangle -F",
+                           f"ipset destroy {SET}"),
+    "the rules are flushed": (f"iptables-nft -t mangle -F {CHAIN}",),
+    "the way in is deleted": (f"iptables-nft -t mangle -D PREROUTING -j {CHAIN}",),
+    "a rule lets everybody pass": (f"iptables-nft -t mangle -I {CHAIN} -j RETURN",),
+    "a draft is planted": (f"ipset create {SET}t hash:ip",),
+}  # fmt: skip
+
+
+# What a run still reads back after it has begun to.
+READ_BACK = ("set 4", "set 6", "iptables", "ip6tables")
+
+
+def starts(ran: Ran) -> list[Place]:
+    """Where the run starts a tool."""
+    return [
+        one
+        for one in ran.calls
+        if one.name == "execve"
+        and one.what.rpartition("/")[2].startswith(("ipset", "iptables", "ip6tables"))
+    ]
+
+
+@pytest.mark.parametrize("commands", DEEDS.values(), ids=DEEDS)
+def test_whatever_others_do_between_any_two_steps_is_told_or_put_right(
+    stage: IpsetStage, commands: tuple[str, ...]
+) -> None:
+    argv = stage.argv()
+    SCENES[1].set_up(stage)
+    known = reference(stage, argv, 0)
+    cases = 0
+    moments = starts(known.ran)
+    for place in moments:
+        stage.put_back()
+        ran = stage.warm.interrupted(place, lambda: deed(*commands)(stage), *argv)
+        assert ran.hit
+        try:
+            is_polite(ran)
+            remove_what_was_swapped(stage)
+            # What was read back before somebody came cannot tell of it.
+            if place in moments[: -len(READ_BACK)]:
+                is_honest(ran, stage.look(), known)
+            converges(stage, argv, known)
+        except AssertionError as error:
+            error.add_note(f"{commands} at {place}")
+            raise
+        cases += 1
+    assert cases > 5
+    record("interference_cases", cases=cases)
+
+
+def remove_what_was_swapped(stage: IpsetStage) -> None:
+    """Take away the stranger's set, which is nothing of ours."""
+    assert stage.inside is not None
+    if "other" in stage.inside.command("ipset", "-n", "list").split():
+        stage.inside.command("ipset", "destroy", "other")
