@@ -59,7 +59,8 @@ class Current:
     Attributes:
         entries: What is ours, never a stranger's.
         others: Strangers' networks at the same place, where that place is shared. What they cover
-            is allowed already and cannot be added again where entries may not overlap.
+            is allowed already and cannot be added again where entries may not overlap; where they
+            may, the very same network cannot.
         flaws: What is wrong with all that is ours around the entries (a missing table, a rule
             somebody deleted, a reload that is outstanding), in words. `apply` puts them right.
         sights: All that this was read from. While a look at each gives the same again, reading

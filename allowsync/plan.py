@@ -128,22 +128,23 @@ def _is_withheld(network: Network, situation: Situation) -> bool:
 def _arrange(
     wanted: dict[Network, tuple[str, ...]], situation: Situation
 ) -> dict[Network, tuple[str, ...]]:
-    """Make entries disjoint where the target needs it: drop what a wider one or a stranger covers.
+    """Leave out what a stranger holds already; where they may not overlap, also what is covered.
 
     The wider one takes over the labels of what it covers, so that nobody seems to lose access.
     """
     if situation.capabilities.overlaps:
-        return wanted
+        others = situation.current.others
+        return {one: hosts for one, hosts in wanted.items() if one not in others}
     widest = Coverage(wanted)
     labels: dict[Network, set[str]] = {network: set() for network in widest}
     for network, hosts in wanted.items():
         covering = widest.covering(network)
         labels[network if covering is None else covering].update(hosts)
-    others = Coverage(situation.current.others)
+    covered = Coverage(situation.current.others)
     return {
         piece: tuple(sorted(hosts))
         for network, hosts in labels.items()
-        for piece in without(network, others)
+        for piece in without(network, covered)
     }
 
 

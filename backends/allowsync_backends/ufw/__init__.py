@@ -1,0 +1,34 @@
+"""UFW: one `ufw allow` rule for each network and port, written many at a time."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.ufw.options import UfwOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Placement
+
+__all__ = ["TYPE", "UfwOptions"]
+
+
+def _make(placement: Placement, options: UfwOptions) -> Backend:
+    from allowsync_backends.ufw.backend import UfwBackend
+
+    return UfwBackend(placement.allowlist, options)
+
+
+def _usable() -> str:
+    from allowsync_backends.ufw.tool import usable
+
+    return usable()
+
+
+TYPE = BackendType(
+    "ufw",
+    "Rules of UFW, one for each network and port, marked by their comment",
+    UfwOptions,
+    _make,
+    _usable,
+)

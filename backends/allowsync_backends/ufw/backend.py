@@ -1,0 +1,187 @@
+"""The backend of UFW: its files and the kernel's chains, changed together."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError, Capabilities, Current
+from allowsync.model import BOTH_FAMILIES, Entry, Family
+from allowsync_backends.ufw import disk, inspection, lock, settings
+from allowsync_backends.ufw.lock import UfwLock
+from allowsync_backends.ufw.looking import Seen, look
+from allowsync_backends.ufw.rulesfile import Mine
+from allowsync_backends.ufw.tuples import Rule, comment_of, rule_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from allowsync.backend import Finding
+    from allowsync.model import Network
+    from allowsync.plan import Plan
+    from allowsync_backends.ufw.options import UfwOptions
+
+TURN_ON: Final = "nothing was written. Turn it on with 'ufw enable', once its rules let yourself in"
+RELOAD: Final = "nothing was written. 'ufw reload' puts that right; it drops packets for a moment"
+
+
+@dataclass(frozen=True, slots=True)
+class UfwBackend:
+    """Drives the rules of UFW that are marked as those of one allowlist."""
+
+    allowlist: str
+    options: UfwOptions
+
+    @property
+    def mine(self) -> Mine:
+        """Which rules are ours."""
+        return Mine(self.allowlist, self.options.route)
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of the families that UFW has rules for. A rule for everybody is none of ours."""
+        try:
+            families = settings.read().families
+        except BackendError:
+            families = BOTH_FAMILIES
+        return Capabilities(
+            families=families,
+            prefixes={family: (1, family.bits) for family in BOTH_FAMILIES},
+            comment_length=64,
+            overlaps=True,
+        )
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the rules have an effect, and whether others make them pointless."""
+        from allowsync_backends.ufw.check import check
+
+        return check(self)
+
+    def look(self) -> Seen:
+        """A look at everything; a second one, while no ufw is at work, where something is wrong.
+
+        Raises:
+            BackendError: Something cannot be read, or is damaged.
+        """
+        try:
+            seen = look(route=self.options.route)
+            if not self.judged(seen).flaws:
+                return seen
+        except BackendError:
+            if not lock.exists():
+                raise
+        if not lock.exists():
+            return seen
+        with UfwLock():
+            return look(route=self.options.route)
+
+    def judged(self, seen: Seen) -> Current:
+        """What was seen, judged."""
+        return inspection.current(self.mine, self.options.ports, seen)
+
+    def read(self) -> Current:
+        """The rules in the files, and what is wrong with them or with the kernel's.
+
+        Raises:
+            BackendError: Something cannot be read, or is damaged.
+        """
+        return self.judged(self.look())
+
+    def apply(self, plan: Plan) -> None:
+        """Let files and kernel hold what the plan ends with; end the streams of who had to go.
+
+        Raises:
+            BackendError: Nothing was changed, or not all who are to go are out.
+            OutcomeUnknown: It is not known what the kernel holds.
+        """
+        if plan.idle:
+            return
+        with UfwLock():
+            seen = look(route=self.options.route)
+            if not seen.settings.enabled:
+                raise BackendError(f"{inspection.INACTIVE}; {TURN_ON}")
+            if not seen.in_force:
+                raise BackendError(f"{inspection.BYPASSED}; {RELOAD}")
+            self._change(seen, plan.final)
+
+    def clear(self) -> None:
+        """Remove our rules, also while UFW is switched off.
+
+        Raises:
+            BackendError: Something of ours may be left.
+        """
+        if not any(disk.path(family).exists() for family in BOTH_FAMILIES):
+            return
+        with UfwLock():
+            seen = look(route=self.options.route)
+            self._change(self._with_dormant_families(seen), ())
+
+    def _with_dormant_families(self, seen: Seen) -> Seen:
+        """The same with rules of families that UFW does not care for at present."""
+        rest = [one for one in BOTH_FAMILIES if one not in seen.files and disk.path(one).exists()]
+        files = {**seen.files, **{family: disk.read(family) for family in rest}}
+        return Seen(seen.settings, files, seen.kernel, seen.sights)
+
+    def _change(self, seen: Seen, final: Iterable[Entry]) -> None:
+        from allowsync_backends.ufw.change import carry_out, planned
+
+        entries = list(final)
+        changes = {
+            family: planned(
+                self.mine, self.options.ports, seen, family, self._rules(entries, family)
+            )
+            for family in seen.files
+        }
+        before = {entry.network for entry in self.judged(seen).entries}
+        gone = before - {entry.network for entry in entries}
+        carry_out(changes, lambda: self._end_streams(gone, (entry.network for entry in entries)))
+
+    def _rules(self, entries: Iterable[Entry], family: Family) -> dict[Rule, str]:
+        """The rules that entries of a family stand for, each with its comment."""
+        return {
+            rule_of(entry.network, port): comment_of(self.allowlist, entry.hosts)
+            for entry in entries
+            if Family.of(entry.network) is family
+            for port in self.options.ports
+        }
+
+    def _end_streams(self, gone: Iterable[Network], remaining: Iterable[Network]) -> None:
+        from allowsync_backends.streams import end_streams, taken_away
+
+        if self.options.end_streams:
+            end_streams(taken_away(gone, remaining), self.options.ports)
+
+    def adoptable(self, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
+        """Those entries that a rule made by hand is about, the same as ours but for its comment.
+
+        Raises:
+            BackendError: The rules cannot be read.
+        """
+        by_hand = {rule for file in self.look().files.values() for rule in file.foreign(self.mine)}
+        return tuple(
+            entry
+            for entry in wanted
+            if any(rule_of(entry.network, port) in by_hand for port in self.options.ports)
+        )
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Mark the rules of `adoptable` entries as ours. Nothing else about them changes.
+
+        Raises:
+            BackendError: Nothing was changed.
+        """
+        from allowsync_backends.ufw.disk import Drafts, Stage
+
+        chosen = list(entries)
+        with UfwLock():
+            files = look(route=self.options.route).files
+            after = {
+                family: file.adopting(self.mine, self._rules(chosen, family))
+                for family, file in files.items()
+            }
+            drafts = Drafts({
+                (family, Stage.FIRST): file.text
+                for family, file in after.items()
+                if file.text != files[family].text
+            })  # fmt: skip
+            drafts.put(Stage.FIRST)

@@ -1,0 +1,148 @@
+"""Carrying out a change of UFW's rules, in an order in which it may be cut off anywhere.
+
+First the files get what is added, while what is to go is still in them. Then the kernel gets what
+is added, then it lets go of what is to go, and last the files do. So whatever the kernel may hold
+is in the files, marked as ours; and no friend is ever out while a stranger is never in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync_backends.ufw import disk, kernel, tool
+from allowsync_backends.ufw.disk import Drafts, Stage
+from allowsync_backends.ufw.tuples import Rule, chain, ports_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from allowsync.model import Family
+    from allowsync_backends.ports import Port
+    from allowsync_backends.ufw.looking import Seen
+    from allowsync_backends.ufw.rulesfile import Mine, RulesFile
+
+# To delete a rule, iptables looks through all of the chain.
+MOST_DELETED: Final = 100
+
+
+@dataclass(frozen=True, slots=True)
+class FamilyChange:
+    """What happens to one family's rules.
+
+    Attributes:
+        before: The file as it is.
+        more: The same with what is added.
+        after: The same without what is to go.
+        load: What the kernel is given first; empty for nothing.
+        release: What it is given then; empty for nothing.
+    """
+
+    before: RulesFile
+    more: RulesFile
+    after: RulesFile
+    load: str
+    release: str
+
+
+def planned(
+    mine: Mine, ports: Sequence[Port], seen: Seen, family: Family, wanted: Mapping[Rule, str]
+) -> FamilyChange:
+    """The change after which a family's rules of ours are exactly the wanted ones. Pure."""
+    before = seen.files[family]
+    more = before.holding(mine, wanted, keep=True)
+    after = more.holding(mine, wanted, keep=False)
+    if not seen.in_force:
+        return FamilyChange(before, more, after, "", "")
+    name = chain(family, route=mine.route)
+    load = _loaded(mine, ports, seen, family, more)
+    gone = [rule for block in more.ours(mine) if (rule := mine.rule(block)) not in wanted and rule]
+    release = kernel.deleted(name, gone) if len(gone) <= MOST_DELETED else after.text
+    return FamilyChange(before, more, after, load, release if gone else "")
+
+
+def _loaded(mine: Mine, ports: Sequence[Port], seen: Seen, family: Family, more: RulesFile) -> str:
+    """What makes the kernel hold what a file says: what it lacks, or all of the file.
+
+    All of it where more is wrong than that something is new: UFW itself loads all of it whenever
+    it deletes a rule.
+    """
+    name, before = chain(family, route=mine.route), seen.files[family]
+    held = seen.kernel[family].rules
+    meant = kernel.written(more, name).rules
+    ours = [rule for block in more.ours(mine) if (rule := mine.rule(block)) is not None]
+    known = {mine.rule(block) for block in before.ours(mine)}
+    lacking = [rule for rule in ours if held[rule] < meant[rule]]
+    guarded = {(ports_text(port), port.protocol.value) for port in ports}
+    extra = any(
+        count > meant[rule]
+        for rule, count in held.items()
+        if (rule.ports, rule.protocol) in guarded or rule in known
+    )
+    if None in known or extra or any(rule in known for rule in lacking):
+        return more.text
+    return kernel.added(name, lacking) if lacking else ""
+
+
+def carry_out(changes: Mapping[Family, FamilyChange], released: Callable[[], object]) -> None:
+    """Carry out changes of all families, step by step.
+
+    Args:
+        changes: What to do.
+        released: Called when the kernel lets nobody in any more who is to go, and before that is
+            forgotten.
+
+    Raises:
+        BackendError: Nothing was changed; or something that is to go is still there.
+        OutcomeUnknown: It is not known what the kernel holds.
+    """
+    drafts = Drafts(_contents(changes))
+    try:
+        drafts.put(Stage.FIRST)
+        _load_all(changes, drafts)
+        for family, change in changes.items():
+            _release(family, change)
+        released()
+        drafts.put(Stage.LAST)
+    finally:
+        drafts.discard()
+
+
+def _contents(changes: Mapping[Family, FamilyChange]) -> dict[tuple[Family, Stage], str]:
+    """What is written when, where it differs from what is there by then."""
+    contents = {}
+    for family, change in changes.items():
+        if change.more.text != change.before.text:
+            contents[family, Stage.FIRST] = change.more.text
+        if change.after.text != change.more.text:
+            contents[family, Stage.LAST] = change.after.text
+    return contents
+
+
+def _load_all(changes: Mapping[Family, FamilyChange], drafts: Drafts) -> None:
+    """Load what is added; when that is refused, the files are put back."""
+    for family, change in changes.items():
+        if not change.load:
+            continue
+        done = tool.restore(family, change.load)
+        if done.code == 0:
+            continue
+        if change.load != change.more.text:
+            done = tool.restore(family, change.more.text)
+        if done.code != 0:
+            drafts.undo()
+            what = f"the kernel does not take the rules of {disk.path(family)}"
+            raise BackendError(f"{what}: {tool.complaint(done)}; the old ones are back")
+
+
+def _release(family: Family, change: FamilyChange) -> None:
+    """Let the kernel let go. A rule that somebody else deleted meanwhile is no reason to fail."""
+    if not change.release:
+        return
+    done = tool.restore(family, change.release)
+    if done.code != 0 and change.release != change.after.text:
+        done = tool.restore(family, change.after.text)
+    if done.code != 0:
+        what = "who was to go may still be let in, because the kernel does not take the rules"
+        raise OutcomeUnknown(f"{what}: {tool.complaint(done)}")

@@ -1,0 +1,186 @@
+"""What `allowsync check` says about a UFW target."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError, Finding, Severity
+from allowsync.counts import counted
+from allowsync.model import Family
+from allowsync.shell import installed
+from allowsync_backends.streams import missing_tools
+from allowsync_backends.ufw import disk, elsewhere, inspection, settings, tool
+from allowsync_backends.ufw.kernel import written
+from allowsync_backends.ufw.tuples import chain, ports_text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from allowsync_backends.ufw.backend import UfwBackend
+    from allowsync_backends.ufw.looking import Seen
+
+LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
+
+_ADVICE: Final = {
+    inspection.INACTIVE: "turn it on with 'ufw enable', once its rules let yourself in",
+    inspection.BYPASSED: "'ufw reload' puts that right; it drops packets for a moment",
+}
+_RESTORE: Final = {Family.IPV4: "iptables-restore", Family.IPV6: "ip6tables-restore"}
+
+
+def check(backend: UfwBackend) -> Sequence[Finding]:
+    """All findings about a target."""
+    unusable = tool.usable()
+    if unusable:
+        return (Finding(Severity.ERROR, unusable),)
+    try:
+        seen = backend.look()
+    except BackendError as error:
+        return (Finding(Severity.ERROR, str(error)),)
+    return (
+        *_flaws(backend, seen),
+        *_policy(backend, seen),
+        *_families(seen),
+        *_strangers(backend, seen),
+        *_by_hand(backend, seen),
+        *_half_states(backend, seen),
+        *_redirections(backend),
+        *_other_variant(),
+        *(missing_tools() if backend.options.end_streams else ()),
+    )
+
+
+def _flaws(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+    for flaw in backend.judged(seen).flaws:
+        if flaw in _ADVICE:
+            yield Finding(Severity.ERROR, flaw, _ADVICE[flaw])
+        else:
+            advice = "the next 'allowsync apply' puts it right"
+            yield Finding(Severity.WARNING, flaw, advice)
+
+
+def _policy(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+    """Whoever is on no list must be kept out by the default."""
+    route = backend.options.route
+    policy = seen.settings.routed if route else seen.settings.incoming
+    if policy not in ("drop", "reject"):
+        direction = "routed" if route else "incoming"
+        yield Finding(
+            Severity.ERROR,
+            f"ufw lets in everybody: its default for {direction} packets is to allow them",
+            f"'ufw default deny {direction}', once its rules let yourself in",
+        )
+
+
+def _families(seen: Seen) -> Iterator[Finding]:
+    if Family.IPV6 not in seen.settings.families and settings.KERNEL_IPV6.exists():
+        yield Finding(
+            Severity.WARNING,
+            f"ufw does without IPv6: friends cannot come by it (IPV6 in {settings.DEFAULTS})",
+            "set IPV6=yes there and run 'ufw reload', or give hosts 'families: [ipv4]'",
+        )
+
+
+def _strangers(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+    """Other people's rules that make ours pointless, one way or the other."""
+    for family, file in seen.files.items():
+        for port in backend.options.ports:
+            for one in elsewhere.open_to_all(file, backend.mine, port):
+                yield Finding(
+                    Severity.ERROR,
+                    f"everybody may reach {port} by {family.value}: rule "
+                    f"'{elsewhere.described(one)}' lets them",
+                    "delete it (see 'ufw status numbered'); friends have rules of their own",
+                )
+        for one, rule in elsewhere.shadowing(file, backend.mine):
+            yield Finding(
+                Severity.ERROR,
+                f"rule '{elsewhere.described(one)}' comes first and shuts out {rule.source}",
+                "delete it, or add it again so that it comes after the allowlist's",
+            )
+        malformed = sum(block.tuple is None for block in file.blocks)
+        if malformed:
+            yield Finding(
+                Severity.WARNING,
+                f"{counted(malformed, 'rule')} in {disk.path(family)} cannot be read, by ufw "
+                "neither: its next change will drop them",
+                "put the line right that begins with '### tuple ###', or delete it",
+            )
+
+
+def _by_hand(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+    guarded = {(ports_text(port), port.protocol.value) for port in backend.options.ports}
+    rules = {
+        rule
+        for file in seen.files.values()
+        for rule in file.foreign(backend.mine)
+        if (rule.ports, rule.protocol) in guarded and not rule.source.endswith("/0")
+    }
+    networks = {rule.source for rule in rules}
+    if networks:
+        some = ", ".join(sorted(networks)[:3])
+        yield Finding(
+            Severity.INFO,
+            f"{counted(len(rules), 'rule')} for the same ports made by somebody else, and left "
+            f"alone ({some}{', …' if len(networks) > 3 else ''}): they stay when a friend moves",
+            "'allowsync adopt' takes over those of friends; delete the others by hand",
+        )
+
+
+def _half_states(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+    """Strangers' rules of which file and kernel differ: a ufw that was killed leaves that."""
+    if not seen.in_force or backend.judged(seen).flaws:
+        return
+    for family, file in seen.files.items():
+        meant = written(file, chain(family, route=backend.options.route))
+        held = seen.kernel[family]
+        if held.length != meant.length or held.rules != meant.rules:
+            yield Finding(
+                Severity.WARNING,
+                f"the kernel does not hold what {disk.path(family)} says of other people's rules",
+                f"'{_RESTORE[family]} -n < {disk.path(family)}' loads the file at once and whole; "
+                "it drops what was put into ufw's chains without ufw",
+            )
+
+
+def _redirections(backend: UfwBackend) -> Iterator[Finding]:
+    """Docker publishes ports so: such packets are forwarded, and never come to UFW's rules."""
+    if backend.options.route:
+        return
+    for program in ("iptables", "ip6tables"):
+        try:
+            listed = tool.ask((program, "-w", tool.PATIENCE, "-t", "nat", "-S")).stdout
+        except BackendError:
+            continue
+        for port in elsewhere.redirected(listed, backend.options.ports):
+            yield Finding(
+                Severity.ERROR,
+                f"{port} is redirected ({program}, table nat), by Docker perhaps: such packets go "
+                "past ufw, whoever they come from",
+                "guard that port with the nftables or the ipset backend",
+            )
+
+
+def _other_variant() -> Iterator[Finding]:
+    """There are two sets of rules in a kernel, and a packet has to get past both."""
+    try:
+        version = tool.ask(("iptables", "-V")).stdout
+        if "nf_tables" not in version:
+            other = "iptables-nft"
+        elif LEGACY_TABLES.exists() and LEGACY_TABLES.read_text().strip():
+            # To list tables that are not there would make them.
+            other = "iptables-legacy"
+        else:
+            return
+        if not installed(other):
+            return
+        listed = tool.ask((other, "-S")).stdout
+    except (BackendError, OSError):
+        return
+    if elsewhere.has_rules(listed):
+        yield Finding(
+            Severity.WARNING,
+            f"{other} has rules, too, and ufw does not see them: packets have to get past both",
+            f"look at '{other} -S'; 'update-alternatives --config iptables' says which is used",
+        )

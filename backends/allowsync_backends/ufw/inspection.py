@@ -1,0 +1,108 @@
+"""What was seen of UFW, judged against what it should be. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import Current
+from allowsync.counts import counted
+from allowsync.model import BOTH_FAMILIES, Entry, Family
+from allowsync.networks import parsed
+from allowsync_backends.ufw import disk
+from allowsync_backends.ufw.kernel import written
+from allowsync_backends.ufw.tuples import Rule, chain, hosts_of, ports_text, rule_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.model import Network
+    from allowsync_backends.ports import Port
+    from allowsync_backends.ufw.kernel import Kernel
+    from allowsync_backends.ufw.looking import Seen
+    from allowsync_backends.ufw.rulesfile import Mine, RulesFile
+
+INACTIVE = "ufw is not active: its rules have no effect"
+BYPASSED = "packets do not come to ufw's rules: its chains are not in the kernel, or not all"
+
+
+def current(mine: Mine, ports: Sequence[Port], seen: Seen) -> Current:
+    """What is ours, what strangers made just like ours, and what is wrong."""
+    entries: list[Entry] = []
+    others: set[Network] = set()
+    flaws: list[str] = []
+    if not seen.settings.enabled:
+        flaws.append(INACTIVE)
+    elif not seen.in_force:
+        flaws.append(BYPASSED)
+    for family in (one for one in BOTH_FAMILIES if one in seen.files):
+        file = seen.files[family]
+        held = _held(mine, file)
+        entries += (Entry(network, tuple(sorted(some))) for network, some in held.items())
+        others |= _complete(file.foreign(mine), ports) - held.keys()
+        flaws += _file_flaws(mine, _wanted(held, ports), file, family)
+        if seen.in_force:
+            flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
+    return Current(frozenset(entries), frozenset(others), tuple(flaws), seen.sights)
+
+
+def _held(mine: Mine, file: RulesFile) -> dict[Network, set[str]]:
+    """The networks that rules of ours are about, with the hosts that the comments name."""
+    by_source: dict[str, set[str]] = {}
+    for block in file.ours(mine):
+        if block.rule is not None and block.tuple is not None:
+            hosts = hosts_of(block.tuple.comment, mine.allowlist)
+            by_source.setdefault(block.rule.source, set()).update(hosts)
+    return {network: hosts for source, hosts in by_source.items() for network in _parsed(source)}
+
+
+def _parsed(source: str) -> tuple[Network, ...]:
+    """A network, or none for what is none."""
+    try:
+        return (parsed(source),)
+    except ValueError:
+        return ()
+
+
+def _complete(rules: frozenset[Rule], ports: Sequence[Port]) -> set[Network]:
+    """The networks that rules let to every port."""
+    found = {network for source in {rule.source for rule in rules} for network in _parsed(source)}
+    return {one for one in found if all(rule_of(one, port) in rules for port in ports)}
+
+
+def _wanted(networks: Iterable[Network], ports: Sequence[Port]) -> set[Rule]:
+    return {rule_of(network, port) for network in networks for port in ports}
+
+
+def _file_flaws(mine: Mine, wanted: set[Rule], file: RulesFile, family: Family) -> Iterator[str]:
+    found = [mine.rule(block) for block in file.ours(mine)]
+    rules = {rule for rule in found if rule is not None}
+    foreign = file.foreign(mine)
+    missing = wanted - rules - foreign
+    if missing:
+        yield f"{_rules(len(missing))} missing from {disk.path(family)}"
+    wrong = len(found) - len(rules & wanted - foreign)
+    if wrong:
+        yield f"{_rules(wrong)} in {disk.path(family)} not as configured"
+
+
+def _kernel_flaws(
+    mine: Mine, ports: Sequence[Port], file: RulesFile, held: Kernel, family: Family
+) -> Iterator[str]:
+    """Where the kernel does not do what the file says, as far as that concerns us."""
+    meant = written(file, chain(family, route=mine.route)).rules
+    ours = {rule for block in file.ours(mine) if (rule := mine.rule(block)) is not None}
+    missing = sum(held.rules[rule] < meant[rule] for rule in ours)
+    if missing:
+        yield f"{_rules(missing)} in {disk.path(family)} but not in the kernel"
+    guarded = {(ports_text(port), port.protocol.value) for port in ports}
+    extra = sum(
+        count > meant[rule]
+        for rule, count in held.rules.items()
+        if (rule.ports, rule.protocol) in guarded or rule in ours
+    )
+    if extra:
+        yield f"{_rules(extra)} in the kernel but not in {disk.path(family)}"
+
+
+def _rules(count: int) -> str:
+    return f"{counted(count, 'rule is', 'rules are')}"

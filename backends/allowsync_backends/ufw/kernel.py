@@ -1,0 +1,103 @@
+"""What the kernel holds of UFW's chains: listings read, and scripts made. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass, field
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import Family
+from allowsync_backends.ufw.tuples import Rule, chain, match_text, with_width
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync_backends.ufw.rulesfile import RulesFile
+
+_PREFIXES: Final = {Family.IPV4: "ufw", Family.IPV6: "ufw6"}
+
+# As iptables lists a rule that has nothing but a source, a protocol and ports.
+_LISTED: Final = re.compile(
+    r"^-A \S+ -s (\S+) -p (tcp|udp) -m (?:multiport --dports|tcp --dport|udp --dport) "
+    r"([0-9]+(?::[0-9]+)?) -j ACCEPT$",
+    re.MULTILINE,
+)
+# As UFW writes the same rule down.
+_WRITTEN: Final = re.compile(
+    r"^-A \S+ -p (tcp|udp) (?:-m multiport --dports|--dport) ([0-9]+(?::[0-9]+)?) -s (\S+) "
+    r"-j ACCEPT$",
+    re.MULTILINE,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Kernel:
+    """A chain of UFW's user rules as the kernel has it.
+
+    Attributes:
+        rules: The rules that say no more than who may reach which port, and how often each.
+        length: How many rules there are in all.
+        leads_here: Whether packets come to the chain at all.
+    """
+
+    rules: Counter[Rule] = field(default_factory=Counter)
+    length: int = 0
+    leads_here: bool = False
+
+
+def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
+    """Which chain leads to which, from the kernel's own to that of UFW's user rules."""
+    suffix = "forward" if route else "input"
+    before = f"{_PREFIXES[family]}-before-{suffix}"
+    return (suffix.upper(), before), (before, chain(family, route=route))
+
+
+def listed(listing: str, *, leads_here: bool) -> Kernel:
+    """A chain from what `iptables -S` prints of it."""
+    rules = Counter(
+        Rule(source, ports, protocol) for source, protocol, ports in _LISTED.findall(listing)
+    )
+    return Kernel(rules, listing.count("\n-A ") + listing.startswith("-A "), leads_here)
+
+
+def leads(listing: str, start: str, end: str) -> bool:
+    """Whether a chain passes everything that comes that far on to another."""
+    return f"-A {start} -j {end}" in listing.splitlines()
+
+
+def written(file: RulesFile, name: str) -> Kernel:
+    """What the kernel would hold of a chain if a file were loaded."""
+    start = f"-A {name} "
+    lines = [line for line in file.text.split("\n") if line.startswith(start)]
+    rules = Counter(
+        Rule(_network(source), ports, protocol)
+        for protocol, ports, source in _WRITTEN.findall("\n".join(lines))
+    )
+    return Kernel(rules, len(lines), leads_here=True)
+
+
+def _network(source: str) -> str:
+    """A source in CIDR form. UFW keeps the host's bits of an IPv6 network; the kernel does not."""
+    if "/" not in source or "." in source:
+        return with_width(source)
+    try:
+        return str(ip_network(source, strict=False))
+    except ValueError:
+        return source
+
+
+def script(lines: Iterable[str]) -> str:
+    """Commands on one chain as one transaction of `iptables-restore -n`."""
+    return "".join(("*filter\n", *(f"{line}\n" for line in lines), "COMMIT\n"))
+
+
+def added(name: str, rules: Iterable[Rule]) -> str:
+    """The script that appends rules to a chain."""
+    return script(f"-A {name} {match_text(rule)}" for rule in rules)
+
+
+def deleted(name: str, rules: Iterable[Rule]) -> str:
+    """The script that deletes rules from a chain, each once for each time it is named."""
+    return script(f"-D {name} {match_text(rule)}" for rule in rules)

@@ -1,0 +1,66 @@
+"""UFW's own lock, taken as UFW takes it, but not waited for without end."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import time
+from typing import TYPE_CHECKING, Final, Self
+
+from allowsync.backend import BackendError
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+PATH: Final = "/run/ufw.lock"
+PATIENCE: Final = 20.0  # seconds; a `ufw reload` of many rules takes a few
+PAUSE: Final = 0.02
+
+
+class UfwLock:
+    """Keeps every `ufw` that would change something waiting, as one keeps another.
+
+    `ufw` opens the file for writing and takes a POSIX lock on all of it (lockf(3)).
+
+    Raises:
+        BackendError: Somebody else held it for 20 s, or it cannot be taken.
+    """
+
+    def __init__(self, patience: float = PATIENCE) -> None:
+        self._patience = patience
+
+    def __enter__(self) -> Self:
+        try:
+            self._fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
+        except OSError as error:
+            raise BackendError(f"{PATH} cannot be opened: {error.strerror}") from error
+        deadline = time.monotonic() + self._patience
+        while not self._taken():
+            if time.monotonic() >= deadline:
+                os.close(self._fd)
+                raise BackendError(
+                    f"another ufw has held {PATH} for {self._patience:g} s; nothing was changed. "
+                    "See 'ps -C ufw' for what it waits for"
+                )
+            time.sleep(PAUSE)
+        return self
+
+    def _taken(self) -> bool:
+        try:
+            fcntl.lockf(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except (BlockingIOError, PermissionError):
+            return False
+        return True
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        os.close(self._fd)
+
+
+def exists() -> bool:
+    """Whether any `ufw` has taken the lock since the machine started."""
+    return os.path.lexists(PATH)

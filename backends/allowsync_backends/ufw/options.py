@@ -1,0 +1,40 @@
+"""What a configuration says about a UFW target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from allowsync.config.kinds import Boolean, ListOf
+from allowsync.config.schema import option
+from allowsync_backends.ports import Port, PortKind
+
+
+@dataclass(frozen=True, slots=True)
+class UfwOptions:
+    """The ports that friends may reach; UFW's default policy keeps everybody else out."""
+
+    ports: tuple[Port, ...] = option(
+        ListOf(PortKind(), unique=True),
+        help="The ports to allow. Each network gets a `ufw allow` rule for each of them, marked by "
+        "the comment `allowsync:<allowlist>:<hosts>`.",
+    )
+    route: bool = option(
+        Boolean(),
+        help="Whether the rules are for forwarded traffic (`ufw route allow`) instead of for this "
+        "machine.",
+        default=False,
+    )
+    end_streams: bool = option(
+        Boolean(),
+        help="End what still runs of those who were taken out. UFW lets it go on otherwise.",
+        default=True,
+    )
+
+    def __post_init__(self) -> None:
+        if not self.ports:
+            raise ValueError("needs ports: at least one")
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        """What such a target has for itself."""
+        kind = "route rules" if self.route else "rules"
+        return (f"the ufw {kind} marked allowsync:{allowlist}",)

@@ -1,0 +1,162 @@
+"""`user.rules` and `user6.rules` in pieces, of which strangers' stay as they are. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.ufw.tuples import MARK, Rule, Tuple, parse, plain, prefix_of, rendered
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+BEGIN: Final = "### RULES ###\n"
+END: Final = "\n### END RULES ###\n"
+LAST: Final = "COMMIT\n"
+
+
+class Damaged(Exception):
+    """A file is not one that UFW wrote, or not the whole of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Block:
+    """A tuple line with what belongs to it, exactly as written.
+
+    Attributes:
+        text: All of it.
+        tuple: What the line says; None if UFW could not read it.
+        rule: The rule, if it is of the one shape that is ever written here.
+        exact: Whether what belongs to it is what UFW would write.
+    """
+
+    text: str
+    tuple: Tuple | None = None
+    rule: Rule | None = None
+    exact: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Which rules are ours: those of one allowlist, for this machine or for what it forwards."""
+
+    allowlist: str
+    route: bool
+
+    def owns(self, block: Block) -> bool:
+        """Whether a block is ours: by its comment alone."""
+        one = block.tuple
+        return (
+            one is not None
+            and one.forward is self.route
+            and one.comment.startswith(prefix_of(self.allowlist))
+        )
+
+    def rule(self, block: Block) -> Rule | None:
+        """The rule of a block of ours that is written just as we write it; None otherwise."""
+        return block.rule if block.exact else None
+
+    def foreign(self, block: Block) -> Rule | None:
+        """The rule of a stranger's block that is one of ours but for its comment."""
+        if block.tuple is None or block.tuple.forward is not self.route or self.owns(block):
+            return None
+        return block.rule
+
+
+@dataclass(frozen=True, slots=True)
+class RulesFile:
+    """A whole file: what is before the rules, the rules, and what is after them."""
+
+    head: str
+    blocks: tuple[Block, ...]
+    tail: str
+
+    @property
+    def text(self) -> str:
+        """The file as it is written."""
+        return "".join((self.head, *(block.text for block in self.blocks), self.tail))
+
+    def ours(self, mine: Mine) -> Iterator[Block]:
+        """The blocks that are ours, in order."""
+        return (block for block in self.blocks if mine.owns(block))
+
+    def foreign(self, mine: Mine) -> frozenset[Rule]:
+        """Rules just like ours that somebody else made."""
+        found = (mine.foreign(block) for block in self.blocks)
+        return frozenset(rule for rule in found if rule is not None)
+
+    def holding(self, mine: Mine, wanted: Mapping[Rule, str], *, keep: bool) -> RulesFile:
+        """The file with exactly some rules of ours, each with its comment.
+
+        What is there keeps its place, what is new comes last, and what a stranger has already
+        stays his. Rules of ours that say something else than we write are not kept.
+
+        Args:
+            mine: Which rules are ours.
+            wanted: The rules, and the comment of each.
+            keep: Whether ours that are not wanted stay for the moment.
+        """
+        left = dict(wanted)
+        for taken in self.foreign(mine):
+            left.pop(taken, None)
+        blocks: list[Block] = []
+        for block in self.blocks:
+            if not mine.owns(block):
+                blocks.append(block)
+                continue
+            rule = mine.rule(block)
+            if rule is not None and rule in left:
+                blocks.append(_block(rule, left.pop(rule), mine))
+            elif keep and rule is not None and rule not in wanted:
+                blocks.append(block)
+        blocks += [_block(rule, comment, mine) for rule, comment in left.items()]
+        return replace(self, blocks=tuple(blocks))
+
+    def adopting(self, mine: Mine, wanted: Mapping[Rule, str]) -> RulesFile:
+        """The file in which strangers' rules that are just like some of ours have become ours."""
+        left, blocks = dict(wanted), []
+        for block in self.blocks:
+            rule = mine.foreign(block)
+            blocks.append(
+                block if rule is None or rule not in left else _block(rule, left.pop(rule), mine)
+            )
+        return replace(self, blocks=tuple(blocks))
+
+
+def _block(rule: Rule, comment: str, mine: Mine) -> Block:
+    return _understood(rendered(rule, comment, route=mine.route))
+
+
+def _understood(text: str) -> Block:
+    one = parse(text[1:].partition("\n")[0])
+    rule = None if one is None else plain(one)
+    if one is None or rule is None:
+        return Block(text, one)
+    return Block(text, one, rule, text == rendered(rule, one.comment, route=one.forward))
+
+
+def parsed(text: str) -> RulesFile:
+    """A file in pieces.
+
+    Raises:
+        Damaged: It does not begin, or does not end, as UFW lets it.
+    """
+    if not text.endswith(LAST):
+        raise Damaged("it does not end with COMMIT")
+    head, begin, rest = text.partition(BEGIN)
+    if not begin:
+        raise Damaged("it has no section RULES")
+    middle, end, tail = rest.partition(END)
+    if end:
+        return RulesFile(head + begin, tuple(_blocks(middle)), end + tail)
+    # As the package installs it, before UFW wrote it for the first time.
+    if MARK.strip() in rest:
+        raise Damaged("its section RULES does not end")
+    return RulesFile(head + begin, (), rest)
+
+
+def _blocks(middle: str) -> Iterator[Block]:
+    first, *others = middle.split("\n" + MARK)
+    if first:
+        yield Block(first)
+    yield from (_understood("\n" + MARK + other) for other in others)

@@ -1,0 +1,210 @@
+"""UFW's own notation of a rule: the `### tuple ###` line, and what belongs to it. Pure.
+
+The line is what UFW goes by when it lists, changes and deletes rules; the lines after it are what
+iptables-restore loads. Both are written here exactly as ufw 0.36 writes them.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.model import Family
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model import Network
+    from allowsync_backends.ports import Port
+
+MARK: Final = "### tuple ### "
+LONGEST_COMMENT: Final = 64  # characters
+
+_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
+_PORTS: Final = re.compile("[0-9]+(?::[0-9]+)?")
+_SOURCE: Final = re.compile("[0-9a-f.:]+(?:/[0-9]+)?")
+_ACTIONS: Final = ("allow", "deny", "reject", "limit")
+
+
+class Rule(NamedTuple):
+    """Who may reach which port, in the words of iptables, in which thousands are compared at once.
+
+    `source` is a network in CIDR form, always with its width; `ports` is `443` or `8000:8010`;
+    `protocol` is `tcp` or `udp`.
+    """
+
+    source: str
+    ports: str
+    protocol: str
+
+    @property
+    def is_ipv6(self) -> bool:
+        """Which of UFW's two files it belongs to."""
+        return ":" in self.source
+
+
+@dataclass(frozen=True, slots=True)
+class Tuple:
+    """What a tuple line says, each part in UFW's words.
+
+    Attributes:
+        action: allow, deny, reject or limit.
+        forward: Whether it is a `ufw route` rule.
+        log: `log`, `log-all`, or empty.
+        protocol: tcp, udp, any, or another that UFW knows.
+        ports: Destination ports: `443`, `80,443`, `8000:8010`, `any`.
+        destination: An address, a network, `0.0.0.0/0` or `::/0`.
+        source_ports: The like of the source.
+        source: The like of `destination`.
+        profiles: The application profiles of destination and source; empty for none.
+        where: `in`, `out`, or with interfaces: `in_eth0`, `in_eth0!out_eth1`.
+        comment: In clear; empty for none.
+    """
+
+    action: str
+    forward: bool
+    log: str
+    protocol: str
+    ports: str
+    destination: str
+    source_ports: str
+    source: str
+    profiles: tuple[str, str]
+    where: str
+    comment: str
+
+
+def parse(line: str) -> Tuple | None:
+    """What a tuple line says; None when UFW itself would skip it as malformed."""
+    body, found, encoded = line.removeprefix(MARK).partition(" comment=")
+    words = body.split()
+    if len(words) not in (7, 9) or " comment=" in encoded:
+        return None
+    comment = decoded(encoded.strip()) if found else ""
+    route, colon, action = words[0].rpartition(":")
+    action, _, log = action.partition("_")
+    if comment is None or action not in _ACTIONS or (colon and route != "route"):
+        return None
+    if words[-1].partition("_")[0] not in ("in", "out"):
+        return None
+    profiles = (words[6], words[7]) if len(words) == 9 else ("-", "-")
+    protocol, ports, destination, source_ports, source = words[1:6]
+    return Tuple(
+        action,
+        bool(colon),
+        log,
+        protocol,
+        ports,
+        destination,
+        source_ports,
+        source,
+        (_profile(profiles[0]), _profile(profiles[1])),
+        words[-1],
+        comment,
+    )
+
+
+def _profile(word: str) -> str:
+    return "" if word == "-" else word.replace("%20", " ")
+
+
+def decoded(encoded: str) -> str | None:
+    """A comment from its hexadecimal form; None when it is none."""
+    try:
+        return bytes.fromhex(encoded).decode()
+    except ValueError:
+        return None
+
+
+def plain(one: Tuple) -> Rule | None:
+    """The rule that a tuple stands for, if it is of the one shape that is ever written here."""
+    if (one.action, one.log, one.profiles, one.where) != ("allow", "", ("", ""), "in"):
+        return None
+    if one.protocol not in ("tcp", "udp") or one.source_ports != "any":
+        return None
+    if not _PORTS.fullmatch(one.ports) or not _SOURCE.fullmatch(one.source):
+        return None
+    rule = Rule(with_width(one.source), one.ports, one.protocol)
+    return rule if one.destination == _ANYWHERE[rule.is_ipv6] else None
+
+
+def with_width(source: str) -> str:
+    """A source as UFW writes it, in CIDR form."""
+    if "/" in source:
+        return source
+    return f"{source}/128" if ":" in source else f"{source}/32"
+
+
+def rule_of(network: Network, port: Port) -> Rule:
+    """The rule that lets a network reach a port."""
+    return Rule(_cidr(network), ports_text(port), port.protocol.value)
+
+
+def _cidr(network: Network) -> str:
+    """A network as iptables and UFW print it: by inet_ntop(3), which knows mapped addresses."""
+    address = network.network_address
+    family = socket.AF_INET if network.version == 4 else socket.AF_INET6
+    return f"{socket.inet_ntop(family, address.packed)}/{network.prefixlen}"
+
+
+def ports_text(port: Port) -> str:
+    """A port, or a range, in UFW's words."""
+    return str(port.first) if port.first == port.last else f"{port.first}:{port.last}"
+
+
+def chain(family: Family, *, route: bool) -> str:
+    """The chain that UFW keeps such rules in."""
+    prefix = "ufw" if family is Family.IPV4 else "ufw6"
+    return f"{prefix}-user-{'forward' if route else 'input'}"
+
+
+def rendered(rule: Rule, comment: str, *, route: bool) -> str:
+    """All that UFW would write for a rule: an empty line, the tuple, and iptables' rule."""
+    action = "route:allow" if route else "allow"
+    family = Family.IPV6 if rule.is_ipv6 else Family.IPV4
+    return (
+        f"\n{MARK}{action} {rule.protocol} {rule.ports} {_ANYWHERE[rule.is_ipv6]} any "
+        f"{_source(rule)} in comment={comment.encode().hex()}\n"
+        f"-A {chain(family, route=route)} {match_text(rule)}\n"
+    )
+
+
+def match_text(rule: Rule) -> str:
+    """What iptables is told of a rule, without the chain."""
+    several = ":" in rule.ports
+    option = f"-m multiport --dports {rule.ports}" if several else f"--dport {rule.ports}"
+    return f"-p {rule.protocol} {option} -s {_source(rule)} -j ACCEPT"
+
+
+def _source(rule: Rule) -> str:
+    """A source in UFW's words: a single address has no width."""
+    return rule.source.removesuffix("/128" if rule.is_ipv6 else "/32")
+
+
+def comment_of(allowlist: str, hosts: Iterable[str]) -> str:
+    """The comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>`.
+
+    Hosts that do not fit are counted at the end, as in `allowsync:web:alice:-2`; no host's name
+    begins with a dash. There are at most 64 characters, of `[a-z0-9._:-]`.
+    """
+    labels = tuple(hosts)
+    for fit in range(len(labels), -1, -1):
+        left_out = (f"-{len(labels) - fit}",) if fit < len(labels) else ()
+        comment = prefix_of(allowlist) + ":".join((*labels[:fit], *left_out))
+        if len(comment) <= LONGEST_COMMENT:
+            return comment
+    return prefix_of(allowlist)
+
+
+def prefix_of(allowlist: str) -> str:
+    """How the comments of all rules of an allowlist begin, and no others."""
+    return f"allowsync:{allowlist}:"
+
+
+def hosts_of(comment: str, allowlist: str) -> tuple[str, ...]:
+    """The hosts a comment of ours names; none unless it names all of them."""
+    labels = comment.removeprefix(prefix_of(allowlist))
+    hosts = tuple(label for label in labels.split(":") if label)
+    return () if any(host.startswith("-") for host in hosts) else hosts
