@@ -48,13 +48,11 @@ class Held:
     Attributes:
         shape: What it is like.
         networks: What it covers; nothing where that cannot be known.
-        capacity: How many elements fit; 0 where there is no set.
         references: How many rules use it.
     """
 
     shape: Shape
     networks: tuple[Network, ...] = ()
-    capacity: int = 0
     references: int = 0
 
 
@@ -78,31 +76,36 @@ def held(listing: str, name: str, family: Family) -> Held:
     facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     if not marker or facts.get("Name") != name or "Header" not in facts:
         raise ListingError(f"ipset printed something that is not a listing of set {name}")
-    flags = facts["Header"].split()
     try:
-        capacity = int(flags[flags.index("maxelem") + 1]) if "maxelem" in flags else 0
-        references = int(facts["References"])
-        if facts.get("Type") != TYPE or f"family {_FAMILIES[family]}" not in facts["Header"]:
-            return Held(Shape.FOREIGN, (), capacity, references)
-        members = body.splitlines()
-        networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
-    except (KeyError, ValueError, IndexError) as error:
+        return _held(facts, body.splitlines(), family)
+    except (KeyError, ValueError) as error:
         raise ListingError(f"set {name} is listed in a way that cannot be understood") from error
-    plain = _names(flags) <= _HARMLESS and not any(" " in member for member in members)
-    if plain and int(facts.get("Number of entries", len(networks))) != len(networks):
-        raise ListingError(f"the listing of set {name} is not whole")
-    return Held(Shape.SOUND if plain else Shape.ODD, networks, capacity, references)
 
 
-def _names(flags: Sequence[str]) -> set[str]:
-    """The names among the words of a header; what follows a name of `_HARMLESS` is its value."""
-    words = iter(flags)
-    found = set()
+def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> Held:
+    traits, strange = _traits(facts["Header"])
+    references = int(facts["References"])
+    if facts["Type"] != TYPE or traits["family"] != _FAMILIES[family]:
+        return Held(Shape.FOREIGN, references=references)
+    networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
+    if strange or any(" " in member for member in members):
+        return Held(Shape.ODD, networks, references)
+    if int(facts.get("Number of entries", len(networks))) != len(networks):
+        raise ValueError(len(networks))
+    return Held(Shape.SOUND, networks, references)
+
+
+def _traits(header: str) -> tuple[dict[str, str], bool]:
+    """What a header says of what every set has, and whether it says anything else."""
+    words = iter(header.split())
+    traits: dict[str, str] = {}
+    strange = False
     for word in words:
-        found.add(word)
         if word in _HARMLESS:
-            next(words, "")
-    return found
+            traits[word] = next(words, "")
+        else:
+            strange = True
+    return traits, strange
 
 
 def _network(text: str, family: Family) -> Network:

@@ -1,0 +1,277 @@
+"""Scripts as we write them, and listings as the tools print them. No tool is run here."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
+from allowsync_backends.ipset.rules import Gate, load_script, removal_script
+from allowsync_backends.ipset.sets import (
+    MIN_CAPACITY,
+    Held,
+    ListingError,
+    Shape,
+    capacity_for,
+    held,
+    in_place,
+    replacing,
+    swapping,
+)
+from allowsync_backends.ports import Port, Protocol
+
+from allowsync.model import Family
+
+V4, V6 = Family.IPV4, Family.IPV6
+NAME = "allowsync-web-4"
+HOME, OFFICE = ip_network("81.2.69.142/32"), ip_network("203.0.113.0/24")
+HOME6 = ip_network("2a02:8109:9a40::/64")
+
+LISTING = """\
+Name: allowsync-web-4
+Type: hash:net
+Revision: 7
+Header: family inet hashsize 1024 maxelem 65536 bucketsize 12 initval 0xff23e350
+Size in memory: 600
+References: 2
+Number of entries: 2
+Members:
+81.2.69.142
+203.0.113.0/24
+"""
+
+
+def test_a_listing_is_read() -> None:
+    assert held(LISTING, NAME, V4) == Held(Shape.SOUND, (HOME, OFFICE), 2)
+
+
+def test_an_old_ipset_that_does_not_count_is_read_too() -> None:
+    lines = LISTING.replace("Number of entries: 2\n", "").replace(" bucketsize 12", "")
+    assert held(lines, NAME, V4).shape is Shape.SOUND
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "shape"),
+    [
+        ("maxelem 65536", "maxelem 65536 timeout 300", Shape.ODD),
+        ("maxelem 65536", "maxelem 65536 counters", Shape.ODD),
+        ("maxelem 65536", "maxelem 65536 comment", Shape.ODD),
+        ("maxelem 65536", "maxelem 65536 forceadd", Shape.ODD),
+        ("203.0.113.0/24", "203.0.113.0/24 nomatch", Shape.ODD),
+        ("family inet ", "family inet6 ", Shape.FOREIGN),
+        ("hash:net", "hash:ip", Shape.FOREIGN),
+        ("hash:net", "hash:net,port", Shape.FOREIGN),
+    ],
+)
+def test_a_set_unlike_ours_is_told_apart(before: str, after: str, shape: Shape) -> None:
+    assert held(LISTING.replace(before, after), NAME, V4).shape is shape
+
+
+@pytest.mark.parametrize(
+    "listing",
+    [
+        "",
+        "garbage",
+        LISTING[: LISTING.index("Members")],
+        LISTING.replace("203.0.113.0/24\n", ""),
+        LISTING.replace("203.0.113.0/24", "203.0.113.0/2"),
+        LISTING.replace("203.0.113.0/24", "2a02::/64"),
+        LISTING.replace("203.0.113.0/24", "example.org"),
+        LISTING.replace("allowsync-web-4", "allowsync-web-6"),
+        LISTING.replace("References: 2\n", ""),
+        LISTING.replace("family inet ", ""),
+        LISTING.replace("Number of entries: 2", "Number of entries: two"),
+    ],
+)
+def test_what_is_no_whole_listing_is_never_an_empty_set(listing: str) -> None:
+    with pytest.raises(ListingError):
+        held(listing, NAME, V4)
+
+
+def test_everything_is_added_before_anything_is_deleted() -> None:
+    other = "allowsync-web-6"
+    script = in_place({NAME: [HOME], other: [HOME6]}, {NAME: [OFFICE], other: []})
+    assert script == (
+        "add allowsync-web-4 81.2.69.142\n"
+        "add allowsync-web-6 2a02:8109:9a40::/64\n"
+        "del allowsync-web-4 203.0.113.0/24\n"
+    )
+    assert in_place({}, {}) == ""
+
+
+def test_a_set_is_filled_beside_the_old_one_and_swapped_at_the_end() -> None:
+    assert swapping({NAME: (V4, [HOME]), "allowsync-web-6": (V6, [])}) == (
+        "create allowsync-web-4t hash:net family inet hashsize 1024 maxelem 65536\n"
+        "add allowsync-web-4t 81.2.69.142\n"
+        "create allowsync-web-6t hash:net family inet6 hashsize 1024 maxelem 65536\n"
+        "swap allowsync-web-4t allowsync-web-4\n"
+        "swap allowsync-web-6t allowsync-web-6\n"
+        "destroy allowsync-web-4t\n"
+        "destroy allowsync-web-6t\n"
+    )
+
+
+@pytest.mark.parametrize(
+    ("shape", "end"),
+    [
+        (Shape.ODD, "swap allowsync-web-4t allowsync-web-4\ndestroy allowsync-web-4t\n"),
+        (Shape.MISSING, "rename allowsync-web-4t allowsync-web-4\n"),
+        (
+            Shape.FOREIGN,
+            "destroy allowsync-web-4\nrename allowsync-web-4t allowsync-web-4\n",
+        ),
+    ],
+)
+def test_a_set_takes_its_place_whatever_is_there(shape: Shape, end: str) -> None:
+    left_behind = frozenset({"allowsync-web-4t", "mine"})
+    script = replacing({NAME: (V4, [])}, {NAME: shape}, left_behind)
+    assert script.startswith("destroy allowsync-web-4t\ncreate allowsync-web-4t ")
+    assert script.endswith(f"maxelem 65536\n{end}")
+
+
+@pytest.mark.parametrize(
+    ("count", "capacity"),
+    [(0, MIN_CAPACITY), (3, MIN_CAPACITY), (32768, MIN_CAPACITY), (32769, 131072),
+     (100_000, 262_144)],
+)  # fmt: skip
+def test_a_set_has_room_for_twice_what_it_holds(count: int, capacity: int) -> None:
+    assert capacity_for(count) == capacity
+
+
+def port(first: int, last: int = 0, protocol: Protocol = Protocol.TCP) -> Port:
+    return Port(first, last or first, protocol)
+
+
+GATE = Gate("web", (port(443), port(8000, 8010), port(443, protocol=Protocol.UDP)), ("lo", "wg*"))
+TO_US_FROM_STRANGERS = (
+    "-m addrtype --dst-type LOCAL,BROADCAST,ANYCAST,MULTICAST "
+    "-m set ! --match-set allowsync-web-4 src -j DROP"
+)
+RULES = (
+    "-A allowsync-web -i lo -j RETURN",
+    "-A allowsync-web -i wg+ -j RETURN",
+    f"-A allowsync-web -p tcp -m multiport --dports 443,8000:8010 {TO_US_FROM_STRANGERS}",
+    f"-A allowsync-web -p udp -m multiport --dports 443 {TO_US_FROM_STRANGERS}",
+)
+
+
+def test_the_rules_are_as_iptables_prints_them() -> None:
+    assert GATE.rules(V4) == RULES
+
+
+def test_ipv6_has_a_rule_for_multicasts_of_its_own() -> None:
+    kinds = [rule.split("--dst-type ")[1].split()[0] for rule in GATE.rules(V6)[2:]]
+    assert kinds == ["LOCAL,ANYCAST", "MULTICAST"] * 2
+
+
+def test_no_rule_names_more_ports_than_it_may() -> None:
+    single = tuple(port(number) for number in range(1, 41, 2))
+    ranges = tuple(port(number, number + 1) for number in range(100, 140, 4))
+    listed = [
+        rule.split("--dports ")[1].split()[0] for rule in Gate("web", single + ranges).rules(V4)[1:]
+    ]
+    assert all(len(numbers.replace(":", ",").split(",")) <= 15 for numbers in listed)
+    named = ",".join(listed).replace(":", "-").split(",")
+    assert named == [one.numbers for one in single + ranges]
+
+
+def test_a_gate_is_loaded_in_one_step_and_its_way_in_is_made_first_of_all() -> None:
+    assert load_script(GATE, V4, [GATE.hook]) == "\n".join(
+        (
+            "*mangle",
+            ":allowsync-web - [0:0]",
+            *RULES,
+            "-D PREROUTING -j allowsync-web",
+            "-I PREROUTING -j allowsync-web",
+            "COMMIT",
+            "",
+        )
+    )
+    assert "PREROUTING" not in load_script(GATE, V4, None)
+
+
+def test_a_gate_is_taken_down_in_one_step() -> None:
+    assert removal_script(GATE, [GATE.hook]) == (
+        "*mangle\n:allowsync-web - [0:0]\n-D PREROUTING -j allowsync-web\n"
+        "-X allowsync-web\nCOMMIT\n"
+    )
+
+
+HEAD = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-N allowsync-web\n-N mine\n"
+
+
+def listing(*hooks_there: str, rules: tuple[str, ...] = RULES) -> str:
+    return HEAD + "\n".join((*hooks_there, *rules)) + "\n"
+
+
+def all_flaws(text: str) -> list[str]:
+    found = table(text)
+    return [*chain_flaws(GATE, V4, found), *hook_flaws(GATE, found)]
+
+
+def test_a_whole_gate_has_no_flaw() -> None:
+    assert all_flaws(listing(GATE.hook)) == []
+
+
+def test_another_order_of_matches_is_the_same_rule() -> None:
+    turned = tuple(
+        rule.replace("-p tcp -m multiport --dports 443,8000:8010 ", "-p tcp -m tcp ").replace(
+            " -j DROP", " -m multiport --dports 443,8000:8010 -j DROP"
+        )
+        if "tcp" in rule
+        else rule
+        for rule in RULES
+    )
+    assert turned != RULES
+    assert all_flaws(listing(GATE.hook, rules=turned)) == []
+
+
+FOREIGN = "chain allowsync-web has a rule that does not belong there"
+MISSING = "a rule of chain allowsync-web is missing"
+PASSING = "a rule before the one that leads to chain allowsync-web may let strangers pass it"
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("-P PREROUTING ACCEPT\n",
+         ["chain allowsync-web does not exist", "nothing leads to chain allowsync-web"]),
+        (listing(), ["nothing leads to chain allowsync-web"]),
+        (listing(GATE.hook, GATE.hook), ["more than one rule leads to chain allowsync-web"]),
+        (listing("-A PREROUTING -i eth0 -j allowsync-web"),
+         ["the rule that leads to chain allowsync-web says something else"]),
+        (listing("-A PREROUTING -g allowsync-web"),
+         ["the rule that leads to chain allowsync-web says something else"]),
+        (listing("-A PREROUTING -p tcp -j ACCEPT", GATE.hook), [PASSING]),
+        (listing("-A PREROUTING -p tcp -j NFQUEUE --queue-num 1", GATE.hook), [PASSING]),
+        (listing("-A PREROUTING -j mine", GATE.hook, "-A mine -j ACCEPT"), [PASSING]),
+        (listing("-A PREROUTING -j mine", GATE.hook, "-A mine -j mine"), []),
+        (listing("-A PREROUTING -j MARK --set-xmark 0x1/0xff", GATE.hook), []),
+        (listing(GATE.hook, "-A PREROUTING -j ACCEPT"), []),
+        (listing(GATE.hook, rules=RULES[:-1]), [MISSING]),
+        (listing(GATE.hook, rules=(*RULES, "-A allowsync-web -j ACCEPT")), [FOREIGN]),
+        (listing(GATE.hook, rules=(*RULES, RULES[-1])), [FOREIGN]),
+        (listing(GATE.hook, rules=RULES[::-1]),
+         ["the rules of chain allowsync-web are in another order"]),
+        (listing(GATE.hook, rules=(*RULES[:-1], RULES[-1].replace("! ", ""))), [MISSING, FOREIGN]),
+        (listing(GATE.hook, rules=(*RULES[:-1], RULES[-1].replace("DROP", "RETURN"))),
+         [MISSING, FOREIGN]),
+    ],
+)  # fmt: skip
+def test_whatever_is_wrong_with_the_rules_is_said(text: str, said: list[str]) -> None:
+    assert all_flaws(text) == said
+
+
+def test_a_comment_is_no_target() -> None:
+    rule = '-A PREROUTING -m comment --comment "-j allowsync-web \\"x" -j MARK --set-mark 1'
+    assert hooks(GATE, table(listing(rule))) == ()
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["", "# nothing\n", "garbage\n", "-P PREROUTING ACCEPT\n-A nowhere -j DROP\n",
+     "-P PREROUTING ACCEPT\n-X\n", "-N allowsync-web\n", '{"nftables": []}'],
+)  # fmt: skip
+def test_what_is_no_listing_of_rules_is_an_error(text: str) -> None:
+    with pytest.raises(ListingError):
+        table(text)
