@@ -91,3 +91,14 @@ def test_a_run_whose_clock_jumped_protects_everything() -> None:
 def test_hosts_whose_access_ended_do_not_prolong_it() -> None:
     ended = decided(SERVFAIL, until=T0)
     assert still_protected([Inherited(OLD, T0, 2)], [ended], Now(T0)) == frozenset()
+
+
+def test_both_families_may_be_inherited() -> None:
+    found_there = inherited_after(None, nets("2a01::/64", "81.2.69.200"), (), Now(T0))
+    assert {one.network for one in found_there} == nets("2a01::/64", "81.2.69.200")
+
+
+def test_two_silent_runs_are_enough_where_an_address_is_replaced_at_once() -> None:
+    days = timedelta(days=4)
+    assert protected(SERVFAIL, 1, days, replaced_runs=1)
+    assert not protected(SERVFAIL, 2, days, replaced_runs=1)

@@ -143,3 +143,20 @@ def test_who_would_lose_access_is_said_in_order() -> None:
     _, refusal = losing("dave", "carol", "bob", "alice")
     assert refusal is not None
     assert refusal.losing == ("alice", "bob", "carol", "dave")
+
+
+def test_an_entry_of_unknown_origin_may_go_where_only_friends_are_held_back() -> None:
+    stranger = net("9.9.9.9")
+    labels = {net(address(one)): (one,) for one in FRIENDS}
+    here = Situation(
+        "web/memory",
+        Current(frozenset(Entry(network) for network in (*labels, stranger))),
+        {net(address("dave")): ("dave",)},
+        labels,
+        trusted=frozenset(FRIENDS),
+        inherited=frozenset({stranger}),
+    )
+    plan, refusal = limit(here, make_plan(here), Limits(), len(FRIENDS))
+    assert refusal is not None
+    assert refusal.losing == ("alice", "bob", "carol")
+    assert plan.remove == (Entry(stranger),)
