@@ -36,6 +36,7 @@ from tests.allowsync.resolve.asking import ALICE, BOTH, IPV4, ask, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.testing.exchanges import Request
     from allowsync.testing.tls import Authority
 
 HERE = Found((ip_address(IPV4),), 60)
@@ -164,9 +165,15 @@ def test_a_failed_question_is_asked_again(authority: Authority) -> None:
         assert ask(settings(shown.nameserver)) == HERE
 
 
+def renamed(request: Request) -> list[bytes]:
+    """A plain answer to whoever else has a name of that length."""
+    return [one.wire.replace(b"alice", b"clara") for one in request.answer(BOTH)]
+
+
 WRONG = {
     "another id": (WrongId(BOTH), "not to the question asked"),
     "another question": (WrongQuestion(BOTH), "not to the question asked"),
+    "another name of that length": (renamed, "not to the question asked"),
     "garbage": (Garbage(), "malformed answer"),
     "trailing bytes": (TrailingBytes(BOTH), "malformed answer: trailing bytes"),
     "truncated": (AlwaysTruncated(), "truncated over TCP"),
@@ -301,6 +308,16 @@ def test_a_question_that_hangs_keeps_no_other_waiting(authority: Authority) -> N
     with front(zones, authority) as (shown, server):
         answers = Resolver(settings(shown.nameserver, attempts=1, timeout=1.0)).resolve(MANY[:40])
         assert sum(isinstance(one, Found) for one in answers.values()) == 38
+        server.zones.clear()
+
+
+def test_questions_that_are_given_up_make_room_for_others(authority: Authority) -> None:
+    mute: dict[str, object] = {f"mute{i}.example.org": Silent() for i in range(CONNECTIONS)}
+    queries = [Query(name, Family.IPV4) for name in mute]
+    queries += [Query(f"host{i}.example.org", Family.IPV4) for i in range(5)]
+    with front({"*": BOTH, **mute}, authority) as (shown, server):
+        answers = Resolver(settings(shown.nameserver, attempts=1, timeout=0.5)).resolve(queries)
+        assert [answer == HERE for answer in answers.values()] == [False] * CONNECTIONS + [True] * 5
         server.zones.clear()
 
 

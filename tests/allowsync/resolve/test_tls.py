@@ -17,6 +17,7 @@ from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Dnssec, Nameserver, Transport
 from allowsync.model import BOTH_FAMILIES, Family, Query
 from allowsync.resolve import Resolver
+from allowsync.resolve.certificates import trust
 from allowsync.resolve.tls import BARREN
 from allowsync.testing.behaviours import (
     SERVFAIL,
@@ -134,6 +135,12 @@ def test_a_nameserver_that_knows_only_old_versions_of_tls_is_not_asked(
     with NameServer({ALICE: BOTH}) as server, TlsFront(server, context) as shown:
         assert "refused the TLS handshake" in reason(ask(settings(shown.nameserver)))
         assert server.asked == []
+
+
+def test_nothing_older_than_tls_1_2_is_spoken_and_every_certificate_is_looked_at() -> None:
+    context = trust()
+    assert context.minimum_version is ssl.TLSVersion.TLSv1_2
+    assert (context.verify_mode, context.check_hostname) == (ssl.CERT_REQUIRED, True)
 
 
 @contextmanager
@@ -300,6 +307,17 @@ def test_a_question_the_nameserver_hangs_up_at_costs_no_other_its_answer(
         answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(queries)
     assert "closed the connection before the answer came" in reason(answers.pop(queries[0]))
     assert set(answers.values()) == {HERE}
+
+
+def test_questions_the_nameserver_hangs_up_at_in_between_cost_no_other_its_answer(
+    authority: Authority,
+) -> None:
+    bad = {"host5.example.org": HangUp(), "host6.example.org": HangUp()}
+    queries = [Query(f"host{i}.example.org", Family.IPV4) for i in range(20)]
+    with front({"*": BOTH, **bad}, authority) as (shown, _):
+        answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(queries)
+    lost = {query.hostname for query, answer in answers.items() if answer != HERE}
+    assert lost == bad.keys()
 
 
 CLOSED = {
