@@ -12,6 +12,7 @@ from typing import Any, Final
 import click
 
 from allowsync import __version__
+from allowsync.journal import ERROR, marked
 from allowsync.outcome import ExitCode, Notice
 
 COMMANDS: Final = {
@@ -99,7 +100,8 @@ def run_command_line(arguments: list[str]) -> int:
         from allowsync.config.problems import printable
 
         what = printable(f"internal error: {type(error).__name__}: {error}")
-        click.echo(f"allowsync: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)", err=True)
+        line = f"allowsync: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
+        click.echo(marked(line, ERROR, 2), err=True)
         return ExitCode.FAILED
     return int(result) if isinstance(result, int) else ExitCode.IN_STEP
 

@@ -17,12 +17,13 @@ from allowsync.state import Busy
 from allowsync.sync import Request, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Config
     from allowsync.glance.writing import Reply
     from allowsync.model import Query
+    from allowsync.report.text import Line
     from allowsync.resolve import Resolver
     from allowsync.sight import Sight
     from allowsync.sync import Resolve
@@ -40,6 +41,13 @@ SCHEMA = "allowsync.run/1"
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 if there are changes."
 )
+@click.option(
+    "--log",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="What changed and what is wrong as text, or as lines of JSON.",
+)
 @common
 def apply(
     invocation: Invocation,
@@ -48,6 +56,7 @@ def apply(
     force: bool,
     offline: bool,
     detailed_exitcode: bool,
+    log: str,
 ) -> int:
     """Bring every target in step with the DNS: one run.
 
@@ -68,7 +77,10 @@ def apply(
     code = report.exit_code
     if detailed_exitcode and report.has_changes:
         code = worst((code, ExitCode.CHANGES))
-    _tell(invocation, report, code)
+    if log == "json":
+        _log(invocation, report, code)
+    else:
+        _tell(invocation, report, code)
     return int(code)
 
 
@@ -132,12 +144,31 @@ def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
         echo_json(run_document(report, code))
         return
-    from allowsync.report.text import notices, run_lines, warnings
+    from allowsync.report.text import run_lines
 
     if not invocation.quiet:
         every = report.dry_run or invocation.verbosity > 0
         invocation.echo(run_lines(report, every_target=every))
+    invocation.echo(_wrong(invocation, report, code), err=True)
+
+
+def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
+    """The same as lines of JSON. Escaped, so that nothing in them ends a line."""
+    from json import dumps
+
+    from allowsync.report.log import change_records, problem_records
+
+    if not invocation.quiet:
+        for record in change_records(report):
+            click.echo(dumps(record))
+    for record in problem_records(report, _wrong(invocation, report, code)):
+        click.echo(dumps(record), err=True)
+
+
+def _wrong(invocation: Invocation, report: RunReport, code: ExitCode) -> Iterator[Line]:
+    """What is wrong, as far as it is to be said."""
+    from allowsync.report.text import notices, warnings
+
     if not invocation.quiet or code in (ExitCode.FAILED, ExitCode.REFUSED):
-        invocation.echo(warnings(report), err=True)
-    else:
-        invocation.echo(notices(report), err=True)
+        return warnings(report)
+    return notices(report)

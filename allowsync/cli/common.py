@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from allowsync.config import ConfigError, load, locate
+from allowsync.journal import ERROR, INFO, PRIORITY_OF, marked
 from allowsync.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ class Invocation:
 
         said = list(notices)
         for one in said:
-            click.echo(printable(f"{one.where}: {one.what}"), err=True)
+            click.echo(marked(printable(f"{one.where}: {one.what}"), ERROR, 2), err=True)
         if self.json:
             echo_json(stopped_document(schema, code, said))
         raise click.exceptions.Exit(int(code))
@@ -74,6 +75,8 @@ class Invocation:
 
         for line in lines:
             text = printable(line.text)
+            if err:
+                text = marked(text, PRIORITY_OF.get(line.colour, INFO), 2)
             styled = _styled(text, line.colour)
             click.echo(styled, err=err, color=None if self.colour else False)
 

@@ -96,13 +96,14 @@ def test_a_name_that_is_gone_after_a_silence_does_not_give_an_address_again(
 def test_nothing_is_said_to_be_better_that_was_only_taken_away(reader: Reader, how: str) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert len(reader.runs(10, after=2 * HOUR)) == 1
-    match how:
-        case "until":
-            reader.world.change("alice", until=reader.world.instant)
-        case "name":
-            reader.world.change("alice", hostnames=(BOB,))
-        case "host":
-            del reader.world.hosts["alice"]
+    if how == "host":
+        del reader.world.hosts["alice"]
+    else:
+        changes: dict[str, dict[str, object]] = {
+            "until": {"until": reader.world.instant},
+            "name": {"hostnames": (BOB,)},
+        }
+        reader.world.change("alice", **changes[how])
     assert [one for one in reader.runs(3) if "again" in one] == []
 
 
