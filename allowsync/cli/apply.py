@@ -65,6 +65,8 @@ def apply(
     """
     if detailed_exitcode and not dry_run:
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
+    if log == "json" and invocation.json:
+        raise click.UsageError("--log json and --output json exclude each other")
     read_from = sights_of_configuration(invocation.place)
     config = invocation.load(SCHEMA)
     choose(invocation, SCHEMA, only, config.allowlists, "allowlist")
