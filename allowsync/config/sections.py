@@ -112,8 +112,9 @@ RESOLVER: Final = Object(
             "nameservers": Option(
                 ListOf(NameserverKind(), unique=True),
                 "Who is asked; empty means the system's. `192.0.2.53`, `192.0.2.53:5353`, "
-                "`[2001:db8::53]:5353`, `tls://ADDRESS#NAME` with the name of its certificate "
-                "(RFC 7858), `https://HOST/PATH` (RFC 8484).",
+                "`[2001:db8::53]:5353`, `tls://ADDRESS#NAME` with the name of its certificate, "
+                "or `tls://ADDRESS` for one that holds the address (RFC 7858), `https://HOST/PATH` "
+                "(RFC 8484; extra `doh`).",
             ),
             "agreement": Option(
                 Integer(1, 100),
