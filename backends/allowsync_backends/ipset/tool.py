@@ -35,7 +35,7 @@ LEGACY_TABLES: Final = (
 )
 
 _CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7), linux/capability.h
-_PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
+PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
 def usable() -> str:
@@ -53,7 +53,7 @@ def families() -> tuple[Family, ...]:
 def program(family: Family, variant: Variant) -> str:
     """The name of a family's iptables: `ip6tables-legacy`."""
     suffix = "" if variant is Variant.AUTO else f"-{variant.value}"
-    return _PROGRAMS[family] + suffix
+    return PROGRAMS[family] + suffix
 
 
 def rules_of(family: Family, variant: Variant, table: str) -> Command:
@@ -137,7 +137,7 @@ def version() -> str:
     Raises:
         BackendError: It could not be run.
     """
-    return ask(Command((_PROGRAMS[Family.IPV4], "-V"), timeout=TIMEOUT)).stdout
+    return ask(Command((PROGRAMS[Family.IPV4], "-V"), timeout=TIMEOUT)).stdout
 
 
 def complaint(failed: Completed) -> str:

@@ -1,0 +1,162 @@
+"""What `check` finds around sets and rules, in real ipset and iptables."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.ipset import TYPE
+from allowsync_backends.ipset.options import Variant
+from allowsync_backends.ports import Protocol
+
+from allowsync.backend import Severity
+from tests.support.gates import allow, port
+from tests.support.ipsets import bare_sets, ipset_gate
+
+if TYPE_CHECKING:
+    from tests.support.netns import Namespace
+
+pytestmark = pytest.mark.root
+
+WEB = (port(8443, Protocol.TCP),)
+HOME, HOME6 = "81.2.69.1", "2a02:8109:9a40::/64"
+
+
+def load(inside: Namespace, *rules: str, table: str = "filter") -> None:
+    """Rules for both families of iptables-nft."""
+    script = "\n".join((f"*{table}", *rules, "COMMIT", ""))
+    for program in ("iptables-nft-restore", "ip6tables-nft-restore"):
+        inside.command(program, "-n", stdin=script)
+
+
+def shut_out(inside: Namespace, *rules: str, policy: str = "DROP") -> bool:
+    """Whether `check` says that the user's own rules drop the guarded port."""
+    load(inside, f":INPUT {policy} [0:0]", ":mine - [0:0]", "-A INPUT -i lo -j ACCEPT",
+         "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
+         "-A INPUT -p icmp -j ACCEPT", "-A mine -p tcp --dport 8443 -j ACCEPT", *rules)  # fmt: skip
+    gate = ipset_gate(ports=WEB, variant=Variant.NFT)
+    allow(inside, gate, HOME)
+    findings = inside.run(gate.check)
+    assert {finding.severity for finding in findings} <= {Severity.WARNING}
+    assert all("tables-nft drops 8443/tcp" in finding.what for finding in findings)
+    return bool(findings)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-A INPUT -p tcp --dport 8443 -j ACCEPT",
+        "-A INPUT -p tcp -m multiport --dports 22,8000:9000 -j ACCEPT",
+        "-A INPUT -m conntrack --ctstate NEW -j ACCEPT",
+        "-A INPUT -p tcp ! --dport 22 -j ACCEPT",
+        "-A INPUT -j mine",
+        "-A INPUT -g mine",
+        "-A INPUT -j ACCEPT",
+    ],
+)
+def test_a_rule_that_may_let_friends_in_draws_no_warning(inside: Namespace, rule: str) -> None:
+    assert not shut_out(inside, rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "-A INPUT -p tcp --dport 443 -j ACCEPT",
+        "-A INPUT -p udp --dport 8443 -j ACCEPT",
+        "-A INPUT -p tcp --dport 8443 -m conntrack --ctstate ESTABLISHED -j ACCEPT",
+        "-A INPUT -p tcp --dport 8443 -j MARK --set-mark 1",
+        "-A INPUT -p udp -j mine",
+    ],
+)
+def test_rules_that_shut_friends_out_draw_a_warning(inside: Namespace, rule: str) -> None:
+    assert shut_out(inside, rule)
+
+
+def test_a_policy_of_accept_draws_no_warning(inside: Namespace) -> None:
+    assert not shut_out(inside, policy="ACCEPT")
+
+
+def test_a_missing_gate_draws_warnings_with_advice(inside: Namespace) -> None:
+    findings = inside.run(ipset_gate().check)
+    assert findings[0].what == "set allowsync-x-4 does not exist"
+    assert all("allowsync apply" in finding.advice for finding in findings)
+
+
+def test_an_empty_gate_draws_a_warning(inside: Namespace) -> None:
+    allow(inside, ipset_gate())
+    (finding,) = inside.run(ipset_gate().check)
+    assert "shut for everybody" in finding.what
+
+
+def test_rules_of_ours_in_the_other_variant_draw_a_warning(inside: Namespace) -> None:
+    allow(inside, ipset_gate(variant=Variant.LEGACY), HOME)
+    allow(inside, ipset_gate(), HOME)
+    findings = inside.run(ipset_gate().check)
+    assert [finding.what.split(" has ")[0] for finding in findings] == [
+        "iptables-legacy",
+        "ip6tables-legacy",
+    ]
+    for finding in findings:
+        for command in finding.advice.removeprefix("delete it: ").split("; "):
+            inside.command(*command.split())
+    assert inside.run(ipset_gate().check) == ()
+
+
+def test_looking_for_legacy_rules_makes_no_legacy_tables(inside: Namespace) -> None:
+    gate = ipset_gate(variant=Variant.NFT)
+    allow(inside, gate, HOME)
+    inside.run(gate.check)
+    inside.run(gate.clear)
+    assert inside.run(Path("/proc/thread-self/net/ip_tables_names").read_text) == ""
+
+
+def test_sets_that_no_rule_uses_have_no_effect(inside: Namespace) -> None:
+    allow(inside, bare_sets(), HOME)
+    first, second = inside.run(bare_sets().check)
+    assert (first.severity, second.severity) == (Severity.ERROR, Severity.WARNING)
+    assert "no rule uses set allowsync-x-4" in first.what
+    for finding in (first, second):
+        inside.command(*finding.advice.partition("drop the rest: ")[2].split())
+    assert inside.run(bare_sets().check) == ()
+
+
+DOCKER = (":DOCKER - [0:0]", "-A DOCKER -p tcp --dport 8096 -j DNAT --to-destination :80")
+
+
+def test_sets_that_containers_ports_pass_by_draw_a_warning(inside: Namespace) -> None:
+    allow(inside, bare_sets(), HOME, HOME6)
+    load(inside, *DOCKER, table="nat")
+    for program, name in (("iptables", "allowsync-x-4"), ("ip6tables", "allowsync-x-6")):
+        match = f"-m set ! --match-set {name} src -j DROP"
+        inside.command(program, "-N", "DOCKER-USER")
+        inside.command(program, *f"-A INPUT {match}".split())
+    findings = inside.run(bare_sets().check)
+    assert len(findings) == 2
+    assert "published by Docker never come by" in findings[0].what
+    for finding in findings:
+        inside.command(*finding.advice.partition("too: ")[2].split())
+    assert inside.run(bare_sets().check) == ()
+
+
+def test_rules_that_cannot_be_listed_are_said_to_be_so(
+    inside: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allowsync.programs.PATH", "/nonexistent")
+    (finding,) = inside.run(ipset_gate().check)
+    assert finding.what == "ipset cannot be run; install the package ipset"
+
+
+def test_root_can_use_ipset(as_root: None) -> None:
+    assert TYPE.usable() == ""
+
+
+def test_without_the_privilege_it_is_said_what_is_missing(as_root: None) -> None:
+    code = "from allowsync_backends.ipset import TYPE; print(TYPE.usable())"
+    deprived = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+    done = subprocess.run(
+        (*deprived, sys.executable, "-c", code), capture_output=True, text=True, check=True
+    )
+    assert "only root" in done.stdout
