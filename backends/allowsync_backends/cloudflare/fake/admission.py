@@ -1,4 +1,4 @@
-"""Who may ask for what: tokens, their permissions, and the accounts they may see.
+"""Who may ask for what, and how often: tokens, their permissions, the accounts they may see.
 
 Codes as clients report them: 9106 for no credentials, 6003 for a header that cannot be one, 10000
 for a token that is unknown or lacks a permission.
@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from allowsync_backends.cloudflare.fake.limits import Requests
 from allowsync_backends.cloudflare.fake.replies import Refused
 
 if TYPE_CHECKING:
@@ -37,6 +38,7 @@ def admit(cloud: Cloud, route: Route, params: dict[str, str], authorization: str
     permissions = cloud.tokens.get(bearer[1])
     if permissions is None:
         raise Refused(401, AUTHENTICATION, "Authentication error")
+    cloud.requests.setdefault(bearer[1], Requests()).one_more(cloud.clock())
     if permissions.isdisjoint(route.needs):
         raise Refused(403, AUTHENTICATION, "Authentication error")
     if "account" in params and params["account"] not in cloud.accounts:

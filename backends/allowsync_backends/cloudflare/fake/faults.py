@@ -18,6 +18,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.cloudflare.fake.calls import Fate
+from allowsync_backends.cloudflare.fake.limits import RATE_LIMITED
 from allowsync_backends.cloudflare.fake.replies import JSON, Refused, Reply
 from allowsync_backends.cloudflare.fake.state import NEVER, Delay
 
@@ -74,10 +75,10 @@ class RateLimited(Fault):
     retry_after: str | None = None
 
     def before(self) -> Reply:
-        """Refuse it. Code 971 and text as of the limit of requests in five minutes."""
+        """Refuse it, as if there had been too many requests in five minutes."""
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         text = "Please wait and consider throttling your request speed"
-        return Refused(429, 971, text, headers).reply
+        return Refused(429, RATE_LIMITED, text, headers).reply
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from secrets import token_urlsafe
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from allowsync_backends.cloudflare.fake import operations, validation
 from allowsync_backends.cloudflare.fake.replies import Refused, invalid, not_found, success
 from allowsync_backends.cloudflare.fake.state import Item, identifier, timestamp
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Callable, Set
 
     from allowsync_backends.cloudflare.fake.calls import Call
     from allowsync_backends.cloudflare.fake.replies import Reply
@@ -64,7 +64,8 @@ def create(call: Call) -> Reply:
     """Add items; one that is there already gets the comment that is given now, or none."""
     found = call.list
     given = validation.items(call.body, found.kind)
-    return _begin(call, found, set(found.items) | set(given), lambda: put(found, given))
+    after = set(found.items) | set(given)
+    return _begin(call, found, _Extent(after, len(given)), lambda: put(found, given))
 
 
 def replace(call: Call) -> Reply:
@@ -76,7 +77,7 @@ def replace(call: Call) -> Reply:
         found.items.clear()
         put(found, given)
 
-    return _begin(call, found, set(given), change)
+    return _begin(call, found, _Extent(set(given), len(found.items) + len(given)), change)
 
 
 def delete(call: Call) -> Reply:
@@ -91,7 +92,7 @@ def delete(call: Call) -> Reply:
             del found.items[key]
         found.modified = timestamp()
 
-    return _begin(call, found, set(), change)
+    return _begin(call, found, _Extent(frozenset(), len(doomed)), change)
 
 
 def put(found: ItemList, given: Given) -> None:
@@ -107,24 +108,33 @@ def put(found: ItemList, given: Given) -> None:
     found.modified = now
 
 
-def _begin(call: Call, found: ItemList, after: set[str], change: Callable[[], None]) -> Reply:
-    """Accept a write after which the list holds `after`, as far as can be told now."""
-    operations.none_pending(call.account)
+class _Extent(NamedTuple):
+    """What a write means: what the list holds after it, and how many items it changes."""
+
+    after: Set[str]
+    changes: int
+
+
+def _begin(call: Call, found: ItemList, extent: _Extent, change: Callable[[], None]) -> Reply:
+    """Accept a write, unless something keeps it from being carried out."""
+    account, after = call.account, extent.after
+    operations.none_pending(account)
     if not call.fate.late_quota:
-        _fits(call.account, found, after)
+        _fits(account, found, after)
+    account.modifications.spend(extent.changes, call.cloud.clock())
 
     def carried_out() -> None:
         if call.fate.error is not None:
             raise invalid(call.fate.error)
-        _fits(call.account, found, after)
+        _fits(account, found, after)
         change()
 
     delay = call.fate.delay or call.cloud.delay
-    operation = operations.begin(call.cloud, call.account, carried_out, delay)
+    operation = operations.begin(call.cloud, account, carried_out, delay)
     return success({"operation_id": operation.id})
 
 
-def _fits(account: Account, found: ItemList, after: Collection[str]) -> None:
+def _fits(account: Account, found: ItemList, after: Set[str]) -> None:
     """Raise `Refused` when the account would hold more items than its plan allows."""
     total = account.stored - len(found.items) + len(after)
     if found.kind == "ip" and total > account.plan.items:

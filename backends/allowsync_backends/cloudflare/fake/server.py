@@ -101,7 +101,7 @@ class Handler(BaseHTTPRequestHandler):
         _noted(request, delivery, clock())
         self._send(delivery)
 
-    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = do_HEAD = do_OPTIONS = _handle  # noqa: N815
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _handle  # noqa: N815
 
     def _send(self, delivery: Delivery) -> None:
         if delivery.cut:

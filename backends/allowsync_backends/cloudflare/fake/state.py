@@ -10,6 +10,8 @@ from enum import Enum
 from secrets import token_hex
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync_backends.cloudflare.fake.limits import Modifications, Requests
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -119,6 +121,7 @@ class Account:
     name: str = "Friends of the server"
     lists: dict[str, ItemList] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
+    modifications: Modifications = field(default_factory=Modifications)
 
     @property
     def stored(self) -> int:
@@ -154,6 +157,7 @@ class Cloud:
     """Everything. Whoever reads or changes it holds `lock`.
 
     Attributes:
+        requests: How much each token asked.
         cursors: What each cursor stands for: the list, the last number given, what was searched.
         ranges: What `GET /ips` answers, IPv4 and IPv6.
         clock: Seconds that only go forward.
@@ -162,6 +166,7 @@ class Cloud:
     accounts: dict[str, Account] = field(default_factory=dict)
     zones: dict[str, Zone] = field(default_factory=dict)
     tokens: dict[str, frozenset[Permission]] = field(default_factory=dict)
+    requests: dict[str, Requests] = field(default_factory=dict)
     cursors: dict[str, tuple[str, int, str]] = field(default_factory=dict)
     delay: Delay = field(default_factory=Delay)
     ranges: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
