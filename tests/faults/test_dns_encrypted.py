@@ -56,7 +56,7 @@ BAD = {
     "not yet valid": Bad("is not valid yet", days=(2, 9)),
     "hangs up at once": Bad("in the middle of the TLS handshake", manner=Manner(hang_up=True)),
     "closes before it answers": Bad("before the answer came", manner=Manner(close_after=0)),
-    "answers no handshake": Bad("no TLS connection with", manner=Manner(wait=1.5)),
+    "answers no handshake": Bad("no TLS connection with", manner=Manner(wait=2.5)),
 }
 OVER_HTTPS = {name: bad for name, bad in BAD.items() if bad.manner == PLAIN}
 
