@@ -107,3 +107,13 @@ def test_accounts_do_not_see_each_other(fake: FakeCloudflare, ask: Asking) -> No
     assert [each["name"] for each in ask("GET", f"/accounts/{other}/rules/lists").result] == [
         "theirs"
     ]
+
+
+def test_rules_of_another_account_refer_to_its_own_list(fake: FakeCloudflare, ask: Asking) -> None:
+    other = fake.add_account()
+    ours = fake.add_list("friends")
+    fake.add_list("friends", account=other)
+    fake.refer_to("friends", fake.add_zone("theirs.example", account=other))
+    assert ask("GET", f"{ask.lists}/{ours}").result["num_referencing_filters"] == 0
+    (theirs,) = ask("GET", f"/accounts/{other}/rules/lists").result
+    assert theirs["num_referencing_filters"] == 1
