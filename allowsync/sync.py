@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.glance.writing import Idle, Reply
     from allowsync.model import Host, Query
-    from allowsync.notices.outbox import Letter
+    from allowsync.notices.post import Post
     from allowsync.sight import Sight
 
 
@@ -128,10 +128,11 @@ class _Run:
         store, report = self._with_or_without_history(notices)
         with store:
             report = replace(report, seconds=time.monotonic() - began)
-            letters = self._post(store, report)
-            self._finish(store, report, waiting=bool(letters))
+            post = self._post(store, report)
+            self._finish(store, report, waiting=post is not None and bool(post.letters))
             # Last of all: every target is done, and on record.
-            return replace(report, notices=(*report.notices, *self._delivered(store, letters)))
+            undelivered = () if post is None else post.deliver(self.started)
+            return replace(report, notices=(*report.notices, *undelivered))
 
     def _with_or_without_history(self, notices: list[Notice]) -> tuple[Store, RunReport]:
         """Go by what is remembered, or without it where that is damaged.
@@ -291,26 +292,13 @@ class _Run:
         notices.append(Notice(str(store.path), f"{what}. The file was set aside as {aside}"))
         return Store.writing(store.path)
 
-    def _post(self, store: Store, report: RunReport) -> tuple[Letter, ...]:
-        """What somebody is to be told; nothing where that could not be remembered."""
+    def _post(self, store: Store, report: RunReport) -> Post | None:
+        """What somebody is to be told; None where nobody is."""
         if self.request.dry_run or not self.config.notify:
-            return ()
-        from allowsync.notices.post import collect
+            return None
+        from allowsync.notices.post import collected
 
-        try:
-            return collect(self.config, store, report, self.known, whole=not self.request.only)
-        except StateError:
-            return ()
-
-    def _delivered(self, store: Store, letters: tuple[Letter, ...]) -> list[Notice]:
-        if not letters:
-            return []
-        from allowsync.notices.post import deliver
-
-        try:
-            return list(deliver(self.config, store, letters, self.started))
-        except StateError as error:
-            return [Notice("notify", f"may be told again: {error}")]
+        return collected(self.config, store, report, self.known, whole=not self.request.only)
 
     def _finish(self, store: Store, report: RunReport, *, waiting: bool) -> None:
         if self.request.dry_run:

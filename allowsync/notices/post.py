@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.notices.matters import matters
@@ -9,6 +10,7 @@ from allowsync.notices.outbox import addressed, after_failure, by_address, due, 
 from allowsync.notices.sending import WHY, Sent, machine, send
 from allowsync.notices.telling import Scope, tell
 from allowsync.outcome import Notice
+from allowsync.state import StateDamaged, StateError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.memory import HostMemory
     from allowsync.notices.outbox import Letter
+    from allowsync.notices.telling import Told
     from allowsync.outcome import RunReport
     from allowsync.state import Store
 
@@ -36,61 +39,90 @@ def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
     )
 
 
-def collect(
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What somebody is still to be told after a run.
+
+    Attributes:
+        config: Who is told of what.
+        store: Where that is remembered.
+        letters: Everything in the outbox.
+        unkept: Why nothing could be put there; empty when it could.
+    """
+
+    config: Config
+    store: Store
+    letters: tuple[Letter, ...] = ()
+    unkept: str = ""
+
+    def deliver(self, now: datetime) -> list[Notice]:
+        """Send what is due, and keep what could not be sent for a later run.
+
+        Returns what could not be sent for the first time, what is given up, and what cannot be
+        remembered.
+        """
+        if self.unkept:
+            return [Notice("notify", f"nobody is told anything: {self.unkept}")]
+        wanted = due(self.letters, now)
+        if not wanted:
+            return []
+        channels = by_address(self.config.notify)
+        sent = send([(channels[to], message(mine, machine())) for to, mine in wanted.items()])
+        left: dict[Letter, Letter | None] = {one: one for one in self.letters}
+        undelivered: list[Notice] = []
+        for (to, mine), outcome in zip(wanted.items(), sent, strict=True):
+            later = {one: None if outcome is Sent.TOLD else after_failure(one, now) for one in mine}
+            left.update(later)
+            if outcome is not Sent.TOLD:
+                undelivered += _said(channels[to].said, outcome, later)
+        try:
+            self.store.keep_post(None, [one for one in left.values() if one is not None])
+        except StateError as error:
+            undelivered.append(Notice("notify", f"it may be told again: {error}"))
+        return undelivered
+
+
+def collected(
     config: Config,
     store: Store,
     report: RunReport,
     before: Mapping[str, HostMemory],
     *,
     whole: bool,
-) -> tuple[Letter, ...]:
-    """Put what is news of a run into the outbox. Returns all that is in it. Durable.
+) -> Post:
+    """Put what is news of a run into the outbox. Durable.
+
+    Where that cannot be written nothing is to be sent: what is not remembered would be told again
+    in every run.
 
     Args:
         config: The configuration.
-        store: The state; told of nothing else.
+        store: The state.
         report: The run.
         before: What was remembered of each host before it.
         whole: Whether the run looked at the installation as a whole.
-
-    Raises:
-        StateError: The state cannot be written. Nothing is to be sent then: what is not
-            remembered would be told again in every run.
     """
-    remembered, waiting = store.told(), store.outbox()
+    remembered, waiting = _kept(store)
     found = matters(report, before)
     news, after = tell(found, remembered, scope(config, report, whole=whole), report.started)
     here = by_address(config.notify)
     letters = tuple(one for one in waiting if one.channel in here)
     letters += addressed(news, config.notify, report.started)
-    if after != remembered or letters != waiting:
+    if (after, letters) == (remembered, waiting):
+        return Post(config, store, letters)
+    try:
         store.keep_post(after, letters)
-    return letters
+    except StateError as error:
+        return Post(config, store, unkept=str(error))
+    return Post(config, store, letters)
 
 
-def deliver(
-    config: Config, store: Store, letters: tuple[Letter, ...], now: datetime
-) -> Iterator[Notice]:
-    """Send what is due, and keep what could not be sent for the next run.
-
-    Yields:
-        What failed for the first time, and what is given up.
-
-    Raises:
-        StateError: The state cannot be written; what was sent may be sent again.
-    """
-    channels = by_address(config.notify)
-    wanted = due(letters, now)
-    if not wanted:
-        return
-    sent = send([(channels[to], message(mine, machine())) for to, mine in wanted.items()])
-    left: dict[Letter, Letter | None] = {one: one for one in letters}
-    for (to, mine), outcome in zip(wanted.items(), sent, strict=True):
-        later = {one: None if outcome is Sent.TOLD else after_failure(one, now) for one in mine}
-        left.update(later)
-        if outcome is not Sent.TOLD:
-            yield from _said(channels[to].said, outcome, later)
-    store.keep_post(None, [one for one in left.values() if one is not None])
+def _kept(store: Store) -> tuple[tuple[Told, ...], tuple[Letter, ...]]:
+    """What was told and what waits. Damaged, it is lost: rather tell something twice than never."""
+    try:
+        return store.told(), store.outbox()
+    except StateDamaged:
+        return (), ()
 
 
 def _said(channel: str, outcome: Sent, later: Mapping[Letter, Letter | None]) -> Iterator[Notice]:

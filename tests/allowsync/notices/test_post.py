@@ -136,8 +136,30 @@ def test_what_cannot_be_remembered_is_not_told_in_every_run(
         raw.execute("CREATE VIEW told AS SELECT 1")
         raw.commit()
     move(world)
-    world.runs(2)
+    (line,) = said(world.run())
+    world.run()
+    assert line.startswith("notify: nobody is told anything: ")
     assert listener.heard == []
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "INSERT INTO told VALUES ('rumour', 'alice', '', 1, 0, '', 1)",
+        "INSERT INTO told VALUES ('moved', 'alice', '', 'x', 'y', '', 1)",
+        "INSERT INTO outbox VALUES ('a', 'moved', 'x', 0, 'soon', 0, 0)",
+    ],
+)
+def test_a_damaged_memory_of_what_was_told_is_made_anew(
+    world: World, listener: Listener, damage: str
+) -> None:
+    with closing(sqlite3.connect(world.state)) as raw:
+        raw.execute(damage)
+        raw.commit()
+    move(world)
+    assert said(world.run()) == []
+    assert len(told(listener)) == 1
+    assert waiting(world) == 0
 
 
 def test_the_state_holds_no_secret(world: World, listener: Listener) -> None:
