@@ -28,6 +28,8 @@ LISTINGS = (
     ("nft", "-s", "-j", "list"),
     ("ipset", "list"),
     ("ipset", "-n", "list"),
+    ("iptables", "-w", "10", "-S"),
+    ("ip6tables", "-w", "10", "-S"),
     *(
         (f"{program}{variant}", "-w", "10", "-t", "mangle", "-S")
         for program in ("iptables", "ip6tables")
