@@ -24,7 +24,9 @@ TIMEOUT: Final = 60.0
 PATIENCE: Final = "10"
 
 MISSING: Final = "ipset cannot be run; install the package ipset"
-NOT_ROOT: Final = "only root can see and change ipset and iptables (CAP_NET_ADMIN is missing)"
+NOT_ROOT: Final = (
+    "only root can see and change ipset and iptables (CAP_NET_ADMIN or CAP_NET_RAW is missing)"
+)
 
 IPV6_ADDRESSES: Final = Path("/proc/thread-self/net/if_inet6")
 
@@ -34,7 +36,8 @@ LEGACY_TABLES: Final = (
     Path("/proc/net/ip6_tables_names"),
 )
 
-_CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7), linux/capability.h
+# CAP_NET_ADMIN and CAP_NET_RAW (linux/capability.h): iptables asks about sets by a raw socket.
+_CAPABILITIES: Final = 1 << 12 | 1 << 13
 PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
@@ -177,4 +180,4 @@ def _missing(command: Command) -> str:
 def _privileged() -> bool:
     status = Path("/proc/self/status").read_text()
     kept = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return bool(int(kept.split()[1], 16) & _CAP_NET_ADMIN)
+    return int(kept.split()[1], 16) & _CAPABILITIES == _CAPABILITIES

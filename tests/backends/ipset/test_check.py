@@ -153,9 +153,10 @@ def test_root_can_use_ipset(as_root: None) -> None:
     assert TYPE.usable() == ""
 
 
-def test_without_the_privilege_it_is_said_what_is_missing(as_root: None) -> None:
+@pytest.mark.parametrize("lost", ["net_admin", "net_raw"])
+def test_without_the_privilege_it_is_said_what_is_missing(as_root: None, lost: str) -> None:
     code = "from allowsync_backends.ipset import TYPE; print(TYPE.usable())"
-    deprived = ("setpriv", "--inh-caps=-net_admin", "--bounding-set=-net_admin")
+    deprived = ("setpriv", f"--inh-caps=-{lost}", f"--bounding-set=-{lost}")
     done = subprocess.run(
         (*deprived, sys.executable, "-c", code), capture_output=True, text=True, check=True
     )
