@@ -1,0 +1,1 @@
+"""Cloudflare lists, by their API."""
