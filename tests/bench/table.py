@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import idle, packets, resolving, sets, whole
+from tests.bench import idle, ipsets, packets, resolving, sets, whole
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
@@ -13,6 +13,7 @@ ALL: Final[tuple[Scenario, ...]] = (
     *idle.SCENARIOS,
     *resolving.SCENARIOS,
     *sets.SCENARIOS,
+    *ipsets.SCENARIOS,
     *packets.SCENARIOS,
     *whole.SCENARIOS,
 )

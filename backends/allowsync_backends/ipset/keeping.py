@@ -42,9 +42,14 @@ class Look:
     sights: tuple[Sight, ...] = field(default=(), compare=False)
 
     @property
-    def entries(self) -> frozenset[Entry]:
+    def networks(self) -> frozenset[Network]:
         """What they hold."""
-        return frozenset(Entry(network) for one in self.sets.values() for network in one.networks)
+        return frozenset(network for one in self.sets.values() for network in one.networks)
+
+    @property
+    def entries(self) -> frozenset[Entry]:
+        """The same as entries."""
+        return frozenset(map(Entry, self.networks))
 
 
 def names_of(allowlist: str, families: Iterable[Family]) -> dict[str, Family]:
@@ -103,7 +108,7 @@ def fill(ours: Mapping[str, Family], plan: Plan) -> None:
     now = look(ours)
     wanted = _by_set(ours, plan.final)
     shapes = {name: one.shape for name, one in now.sets.items()}
-    if not plan.repair or now.flaws or now.entries != frozenset(map(_bare, plan.final)):
+    if not plan.repair or now.flaws or now.networks != {entry.network for entry in plan.final}:
         done = tool.restore_sets(sets.replacing(wanted, shapes, now.names))
         if done.code != 0:
             raise _refused(done, now, ours)
@@ -135,10 +140,6 @@ def _networks(
     several: Mapping[str, tuple[Family, list[Network]]],
 ) -> dict[str, list[Network]]:
     return {name: networks for name, (_, networks) in several.items()}
-
-
-def _bare(entry: Entry) -> Entry:
-    return Entry(entry.network)
 
 
 def _refused(done: Completed, now: Look, ours: Mapping[str, Family]) -> BackendError:
