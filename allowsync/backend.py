@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
 
 from allowsync.model import BOTH_FAMILIES, Entry, Family, Network
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from allowsync.plan import Plan
     from allowsync.sight import Sight
@@ -143,6 +143,30 @@ class Backend(Protocol):
 
         Raises:
             BackendError: Something that is ours may be left.
+        """
+        ...
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """What a backend may offer besides: making entries ours that somebody put there by hand.
+
+    `allowsync adopt` asks for it. What was adopted follows its host from then on.
+    """
+
+    def adoptable(self, wanted: Iterable[Entry]) -> Sequence[Entry]:
+        """Those of some entries that are there just as we would put them, but not marked as ours.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
+        ...
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Mark adoptable entries as ours. Who is let in stays the same.
+
+        Raises:
+            BackendError: Nothing was changed, or only in part.
         """
         ...
 

@@ -16,6 +16,7 @@ from allowsync.journal import ERROR, marked
 from allowsync.outcome import ExitCode, Notice
 
 COMMANDS: Final = {
+    "adopt": "Make entries allowsync's own that somebody put there by hand.",
     "apply": "Bring every target in step with the DNS: one run.",
     "approve": "Believe a name again that was absent for long.",
     "backends": "The backends found, their options, whether they can be used here.",

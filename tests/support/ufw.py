@@ -80,6 +80,8 @@ def _image() -> Image:
     with Namespace() as inside:
         with_disabled_ufw(inside)
         inside.command("ufw", "--force", "enable")
+        # Only this loads the chain of `limit` for IPv6 as the file has it.
+        inside.command("ufw", "reload")
         return Image(
             inside.run(_packed),
             inside.command("iptables-save", "-t", "filter"),

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Capabilities, Current
 from allowsync.model import BOTH_FAMILIES, Entry, Family
@@ -20,9 +20,6 @@ if TYPE_CHECKING:
     from allowsync.model import Network
     from allowsync.plan import Plan
     from allowsync_backends.ufw.options import UfwOptions
-
-TURN_ON: Final = "nothing was written. Turn it on with 'ufw enable', once its rules let yourself in"
-RELOAD: Final = "nothing was written. 'ufw reload' puts that right; it drops packets for a moment"
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,9 +96,9 @@ class UfwBackend:
         with UfwLock():
             seen = look(route=self.options.route)
             if not seen.settings.enabled:
-                raise BackendError(f"{inspection.INACTIVE}; {TURN_ON}")
+                raise _ineffective(inspection.INACTIVE, inspection.TURN_ON)
             if not seen.in_force:
-                raise BackendError(f"{inspection.BYPASSED}; {RELOAD}")
+                raise _ineffective(inspection.BYPASSED, inspection.SET_UP)
             self._change(seen, plan.final)
 
     def clear(self) -> None:
@@ -185,3 +182,8 @@ class UfwBackend:
                 if file.text != files[family].text
             })  # fmt: skip
             drafts.put(Stage.FIRST)
+
+
+def _ineffective(what: str, advice: str) -> BackendError:
+    """What is said where a rule would only seem to let somebody in."""
+    return BackendError(f"{what}. Nothing was written; {advice}")

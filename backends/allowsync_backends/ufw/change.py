@@ -53,7 +53,7 @@ def planned(
     before = seen.files[family]
     more = before.holding(mine, wanted, keep=True)
     after = more.holding(mine, wanted, keep=False)
-    if not seen.in_force:
+    if not seen.in_force or family not in seen.kernel:
         return FamilyChange(before, more, after, "", "")
     name = chain(family, route=mine.route)
     load = _loaded(mine, ports, seen, family, more)

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
 
 _ADVICE: Final = {
-    inspection.INACTIVE: "turn it on with 'ufw enable', once its rules let yourself in",
-    inspection.BYPASSED: "'ufw reload' puts that right; it drops packets for a moment",
+    inspection.INACTIVE: inspection.TURN_ON,
+    inspection.BYPASSED: inspection.SET_UP,
 }
 _RESTORE: Final = {Family.IPV4: "iptables-restore", Family.IPV6: "ip6tables-restore"}
 

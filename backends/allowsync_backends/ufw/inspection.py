@@ -23,6 +23,11 @@ if TYPE_CHECKING:
 
 INACTIVE = "ufw is not active: its rules have no effect"
 BYPASSED = "packets do not come to ufw's rules: its chains are not in the kernel, or not all"
+TURN_ON = "turn it on with 'ufw enable', once its rules let yourself in"
+SET_UP = (
+    "'/lib/ufw/ufw-init flush-all' and then 'ufw reload' set them up anew; that takes out other "
+    "rules of iptables, and lets everything in for a moment"
+)
 
 
 def current(mine: Mine, ports: Sequence[Port], seen: Seen) -> Current:
@@ -40,7 +45,7 @@ def current(mine: Mine, ports: Sequence[Port], seen: Seen) -> Current:
         entries += (Entry(network, tuple(sorted(some))) for network, some in held.items())
         others |= _complete(file.foreign(mine), ports) - held.keys()
         flaws += _file_flaws(mine, _wanted(held, ports), file, family)
-        if seen.in_force:
+        if seen.in_force and family in seen.kernel:
             flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
     return Current(frozenset(entries), frozenset(others), tuple(flaws), seen.sights)
 

@@ -110,7 +110,9 @@ class RulesFile:
             elif keep and rule is not None and rule not in wanted:
                 blocks.append(block)
         blocks += [_block(rule, comment, mine) for rule, comment in left.items()]
-        return replace(self, blocks=tuple(blocks))
+        # UFW writes no such line before it writes the file for the first time.
+        tail = self.tail if not blocks or END in self.tail else END + "\n" + self.tail
+        return replace(self, blocks=tuple(blocks), tail=tail)
 
     def adopting(self, mine: Mine, wanted: Mapping[Rule, str]) -> RulesFile:
         """The file in which strangers' rules that are just like some of ours have become ours."""

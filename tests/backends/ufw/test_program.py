@@ -1,0 +1,134 @@
+"""The whole program over UFW: from rules made by hand to adopted ones that follow their host."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.nameserver import NameServer
+from tests.support.program import Installation
+from tests.support.ufw import text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.netns import Namespace
+    from tests.support.program import Ended
+
+pytestmark = pytest.mark.root
+
+ALICE, BOB = "alice.example.org", "bob.example.org"
+HAND_MADE = (
+    "allow proto tcp from 81.2.69.1 to any port 443 comment alice",
+    "allow proto tcp from 6.6.6.6 to any port 443",
+)
+
+
+class Inside(Installation):
+    """An installation whose every command runs in a namespace."""
+
+    inside: Namespace
+
+    def __call__(self, command: str, *arguments: str, **options: object) -> Ended:
+        return self.inside.run(super().__call__, command, *arguments)
+
+
+@pytest.fixture
+def here(inside: Namespace, tmp_path: Path) -> Iterator[Inside]:
+    zones: dict[str, object] = {ALICE: ["81.2.69.1"], BOB: ["81.2.69.2"]}
+    with inside.run(NameServer, zones) as server:
+        installation = Inside(tmp_path, server, hosts={"alice": ALICE, "bob": BOB})
+        installation.inside = inside
+        installation.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+        installation.targets = [{"ufw": {"ports": ["443/tcp"]}}]
+        yield installation
+
+
+def by_hand(here: Inside) -> None:
+    for line in HAND_MADE:
+        here.inside.command("ufw", *line.split())
+
+
+def test_a_run_adds_rules_that_ufw_itself_shows_with_names(here: Inside) -> None:
+    assert here("apply").code == 0
+    shown = here.inside.command("ufw", "status")
+    assert "# allowsync:web:alice" in shown
+    assert "# allowsync:web:bob" in shown
+    again = here("apply")
+    assert (again.code, again.out) == (0, "")
+
+
+def test_an_idle_run_is_known_at_a_glance_until_somebody_touches_the_rules(here: Inside) -> None:
+    here.write()
+    here.freeze = True
+    assert here("apply").code == 0
+    time.sleep(0.15)  # until another change of a file would show in its times
+    for _ in range(2):
+        assert here("apply").code == 0
+    here.inside.command("iptables", "-F", "ufw-user-input")
+    assert here("apply").code == 0
+    with closing(sqlite3.connect(here.state)) as raw:
+        glances = [glance for (glance,) in raw.execute("SELECT glance FROM runs ORDER BY id")]
+    assert glances == [0, 0, 1, 0]
+    assert "-s 81.2.69.1/32 " in here.inside.command("iptables", "-S", "ufw-user-input")
+
+
+def test_a_rule_made_by_hand_is_left_alone_until_it_is_adopted(here: Inside) -> None:
+    by_hand(here)
+    assert here("apply").code == 0
+    assert text(here.inside).count("-s 81.2.69.1 ") == 1
+    assert "'allowsync adopt' takes over those of friends" in here("check").out
+    before = text(here.inside)
+    dry = here("adopt", "--dry-run")
+    assert (dry.code, dry.out.splitlines()) == (
+        0,
+        ["web/ufw", "  = 81.2.69.1              alice", "  1 entry to adopt"],
+    )
+    assert text(here.inside) == before
+    refused = here("adopt")
+    assert (refused.code, "say --yes" in refused.err) == (2, True)
+    assert text(here.inside) == before
+    assert here("adopt", "--yes").out.splitlines()[-1] == "  1 entry adopted"
+    mine = b"allowsync:web:alice".hex()
+    assert text(here.inside) == before.replace(b"alice".hex(), mine, 1)
+    assert (here("adopt", "--yes").out, here("apply").code) == ("nothing to adopt\n", 0)
+    here.server.zones[ALICE] = ["81.2.69.77"]
+    assert [here("apply").code for _ in range(2)] == [0, 0]
+    assert "81.2.69.1 " not in text(here.inside)
+    assert text(here.inside).count("-s 6.6.6.6 ") == 1
+
+
+def test_adopt_tells_programs_what_it_did(here: Inside) -> None:
+    by_hand(here)
+    here("apply")
+    entry = {"network": "81.2.69.1/32", "hosts": ["alice"]}
+    for arguments, outcome in ((("--dry-run",), "planned"), (("--yes",), "adopted")):
+        document = here("adopt --output json", *arguments).document
+        assert document["targets"] == [
+            {"target": "web/ufw", "outcome": outcome, "adopt": [entry], "reason": None}
+        ]
+    assert (document["schema"], document["dry_run"]) == ("allowsync.adopt/1", False)
+    assert here("adopt", "--only", "wub", "--yes").code == 2
+
+
+def test_an_inactive_ufw_is_a_failure_that_says_what_to_do(here: Inside) -> None:
+    here.inside.command("ufw", "disable")
+    ran = here("apply")
+    assert ran.code == 1
+    assert "ufw is not active" in ran.out + ran.err
+    assert "ufw enable" in ran.out + ran.err
+    assert b"allowsync:web".hex() not in text(here.inside)
+
+
+def test_clear_removes_what_is_ours_and_nothing_else(here: Inside) -> None:
+    by_hand(here)
+    before = text(here.inside)
+    here("apply")
+    assert text(here.inside) != before
+    assert here("clear", "--yes").code == 0
+    assert text(here.inside) == before
