@@ -69,6 +69,14 @@ def test_a_silent_name_shows_its_last_answer_and_when_access_ends(world: World) 
     assert (samples["host_grants"]["alice", "stale"], samples["last_run_exit_code"][()]) == (1, 3)
 
 
+def test_a_replaced_address_is_no_end_of_access(world: World) -> None:
+    world.run()
+    world.says["alice.example.org"] = found("81.2.69.77")
+    samples = read(world.run())
+    assert samples["host_grants"]["alice", "replaced"] == 1
+    assert "host_access_ends_timestamp_seconds" not in samples
+
+
 def test_what_is_not_believed_is_counted(world: World) -> None:
     world.run()
     world.says["bob.example.org"] = found("127.0.0.1")

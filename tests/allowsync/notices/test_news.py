@@ -9,9 +9,11 @@ import pytest
 
 from allowsync.config.settings import Allowlist, Event
 from allowsync.model import Limits
+from allowsync.notices.matters import Matter, matters
+from allowsync.outcome import RunReport
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.reader import Reader
-from tests.support.values import GONE, SERVFAIL, found, host
+from tests.support.values import GONE, SERVFAIL, V4, V6, Life, found, host
 from tests.support.world import World, allowlist
 
 if TYPE_CHECKING:
@@ -117,9 +119,10 @@ def test_a_name_that_is_deleted_is_told_when_access_ends(reader: Reader) -> None
 def test_an_address_that_was_replaced_ends_without_a_word(reader: Reader) -> None:
     reader.world.says[ALICE] = found("81.2.69.77")
     reader.runs(2)
-    reader.world.says[ALICE] = SERVFAIL
-    reader.runs(10)
-    assert reader.events == [Event.MOVED]
+    reader.world.says[ALICE] = GONE
+    (news,) = reader.runs(20)
+    assert news.startswith("alice: access from 81.2.69.77 is withdrawn")
+    assert reader.events == [Event.MOVED, Event.ENDED]
 
 
 def test_the_end_of_an_until_is_told_once(reader: Reader) -> None:
@@ -217,6 +220,29 @@ def test_an_offline_run_says_nothing_of_names_and_ends_nothing(reader: Reader) -
     told = reader.told
     assert (reader.run(offline=True), reader.told) == ([], told)
     assert reader.run() == []
+
+
+def test_what_is_due_in_an_offline_run_is_told_in_the_next(reader: Reader) -> None:
+    reader.world.says[ALICE] = SERVFAIL
+    assert reader.runs(8, after=2 * HOUR) == []
+    assert reader.run(after=3 * HOUR, offline=True) == []
+    assert len(reader.run()) == 1
+
+
+def test_a_family_that_a_name_never_had_keeps_it_from_nothing() -> None:
+    life = Life(host(families=(V4, V6)))
+    life.run(found("81.2.69.1"), GONE)
+    life.run(SERVFAIL, SERVFAIL, after=20 * HOUR)
+    (matter,) = about(life)
+    assert (matter.event, matter.level) == (Event.STALE, 1)
+    life.run(found("81.2.69.1"), GONE)
+    assert about(life) == ()
+
+
+def about(life: Life) -> tuple[Matter, ...]:
+    """What is the matter after the last run of a life."""
+    report = RunReport(life.instant, 0.0, False, False, {life.host.name: life.decision}, ())
+    return matters(report, {life.host.name: life.memory})
 
 
 def test_a_run_for_one_allowlist_ends_nothing_of_another(reader: Reader) -> None:

@@ -126,6 +126,19 @@ def test_without_apprise_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert send([(channel(NOWHERE), MESSAGE)]) == [Sent.MISSING]
 
 
+def test_what_a_plug_in_prints_is_no_answer(
+    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    noisy = (
+        "import apprise, os; notify = apprise.Apprise.notify; "
+        "apprise.Apprise.notify = lambda *a, **k: (os.write(1, b'[]'), notify(*a, **k))[1]; "
+        "from allowsync.notices.telegraph import main; main()"
+    )
+    script = f'exec {sys.executable} -c "{noisy}"'
+    monkeypatch.setattr(sys, "executable", interpreter(tmp_path, script))
+    assert send([(channel(f"json://{listener.place}/"), MESSAGE)]) == [Sent.TOLD]
+
+
 @pytest.mark.parametrize("script", ["exit 1", "echo '[\"what\"]'", "kill -9 $$", "echo"])
 def test_a_process_that_breaks_told_nobody(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str
