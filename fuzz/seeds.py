@@ -27,6 +27,21 @@ _LISTING: Final = (
     b'{"prefix": {"addr": "81.2.70.0", "len": 24}}, {"range": ["81.2.71.1", "81.2.71.9"]}, '
     b'{"elem": {"val": "81.2.72.1", "timeout": 5, "comment": "x"}}]}}]}'
 )
+_IPSET: Final = (
+    b"Name: allowsync-web-4\nType: hash:net\nRevision: 7\nHeader: family inet hashsize 1024 "
+    b"maxelem 65536 bucketsize 12 initval 0x1\nSize in memory: 600\nReferences: 2\n"
+    b"Number of entries: 2\nMembers:\n81.2.69.1\n81.2.70.0/24\n"
+)
+_IPTABLES: Final = (
+    b"-P PREROUTING ACCEPT\n-P INPUT DROP\n-N allowsync-web\n-N x\n"
+    b"-A PREROUTING -j allowsync-web\n-A PREROUTING -i eth0 -g x\n"
+    b'-A INPUT -p tcp -m multiport --dports 22,400:500 -m comment --comment "a \'b" -j ACCEPT\n'
+    b"-A x -j x\n-A allowsync-web -i lo -j RETURN\n"
+)
+_STREAMS: Final = (
+    b"tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=50 dport=443 src=10.0.0.2 "
+    b"dst=10.0.0.1 sport=443 dport=50 [ASSURED] mark=0 use=1\nLISTEN 0 128 *:443 *:*\n"
+)
 
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
@@ -35,6 +50,8 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
         b"!!python/name:os.system x\n",
         _ODD_KEY,
     ),
+    "ipset": (_IPSET, _IPSET.replace(b"inet ", b"inet6 timeout 5 "), b"Members:\n::1/0\n"),
+    "iptables": (_IPTABLES, _STREAMS, b'[{"addr_info": [{"local": "::1"}]}]', b"-A \xff"),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "comparison": (_A, _CNAME, _A + b"\0\0\x29\4\xd0\0\0\0\0\0\0"),

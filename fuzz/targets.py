@@ -13,6 +13,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
+from allowsync_backends import streams
+from allowsync_backends.ipset import inspection, rules, sets
+from allowsync_backends.ipset.elsewhere import shut_out
 from allowsync_backends.nftables.gate import Gate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.listing import ListingError
@@ -35,6 +38,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 GATE: Final = Gate("web", (Port(443, 443, Protocol.TCP),))
+IPTABLES: Final = rules.Gate("web", (Port(443, 443, Protocol.TCP),))
 QUERIES: Final = tuple(Query("a.example.org", family) for family in Family)
 PLACE: Final = Path("/etc/allowsync/config.yaml")
 
@@ -66,6 +70,28 @@ def listing(data: bytes) -> None:
         entries = current(GATE, text).entries
         _must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
     mendable(text)
+
+
+def ipset(data: bytes) -> None:
+    """A listing of a set is understood, or refused; no element is of another family."""
+    text = data.decode(errors="replace")
+    for family in Family:
+        with suppress(sets.ListingError):
+            found = sets.held(text, "allowsync-web-4", family)
+            _must(all(Family.of(one) is family for one in found.networks), "another family")
+
+
+def iptables(data: bytes) -> None:
+    """A listing of rules is understood, or refused, and judged; so are lists of streams."""
+    text = data.decode(errors="replace")
+    with suppress(sets.ListingError):
+        found = inspection.table(text)
+        list(inspection.hook_flaws(IPTABLES, found))
+        list(inspection.chain_flaws(IPTABLES, Family.IPV4, found))
+        shut_out(found, IPTABLES.ports[0])
+    list(streams.flows(text))
+    streams.listening(text)
+    streams.local_addresses(text)
 
 
 def answer(data: bytes) -> None:
@@ -169,6 +195,8 @@ def _must(kept: bool, what: str) -> None:  # noqa: FBT001 - reads as a sentence
 TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "configuration": configuration,
     "listing": listing,
+    "ipset": ipset,
+    "iptables": iptables,
     "answer": answer,
     "comparison": comparison,
     "rows": rows,

@@ -5,15 +5,17 @@ Only certainty counts: a rule that cannot be understood may accept anything.
 
 from __future__ import annotations
 
-import shlex
+import re
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.ipset.inspection import Table, goes_to
+from allowsync_backends.ipset.inspection import Table, goes_to, words_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync_backends.ports import Port
+
+_NUMBERS: Final = re.compile(r"([0-9]{1,5})(?::([0-9]{1,5}))?")
 
 # Chains that what is meant for a container passes before it is forwarded.
 _BEFORE_CONTAINERS: Final = {"DOCKER-USER", "PREROUTING", "FORWARD"}
@@ -42,7 +44,7 @@ def _may_accept(found: Table, chain: str, port: Port, seen: frozenset[str]) -> b
 
 def _may_match(rule: str, port: Port) -> bool:
     """Whether a rule could match a new connection to some of a range of ports."""
-    words = shlex.split(rule)
+    words = words_of(rule)
     said = {
         words[at]: words[at + 1]
         for at in range(len(words) - 1)
@@ -59,10 +61,11 @@ def _may_match(rule: str, port: Port) -> bool:
 
 
 def _meets(text: str, port: Port) -> bool:
-    first, _, last = text.partition(":")
-    if not first.isdigit() or not (last or first).isdigit():
+    match = _NUMBERS.fullmatch(text)
+    if match is None:
         return True
-    return int(first) <= port.last and port.first <= int(last or first)
+    first, last = int(match[1]), int(match[2] or match[1])
+    return first <= port.last and port.first <= last
 
 
 def users_of(tables: Mapping[str, Table], name: str) -> Iterator[str]:

@@ -96,7 +96,7 @@ def hook_flaws(gate: Gate, found: Table) -> Iterator[str]:
 
 def goes_to(rule: str) -> str:
     """The target of a rule, or the chain it leads to; empty when it has none."""
-    words = _words(rule)
+    words = words_of(rule)
     for option in ("-j", "-g"):
         if option in words[:-1]:
             return words[words.index(option) + 1]
@@ -118,7 +118,7 @@ def _meaning(rule: str) -> Sequence[str]:
 
     They print matches in another order, and name modules that others leave out.
     """
-    words = iter(_words(rule))
+    words = iter(words_of(rule))
     parts: list[str] = []
     for word in words:
         if word == "-m":
@@ -132,7 +132,7 @@ def _meaning(rule: str) -> Sequence[str]:
     return sorted(parts)
 
 
-def _words(rule: str) -> list[str]:
+def words_of(rule: str) -> list[str]:
     """The words of a rule; a comment with spaces is one."""
     try:
         return shlex.split(rule)

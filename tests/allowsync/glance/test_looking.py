@@ -82,6 +82,9 @@ def test_without_a_configuration_there_is_nothing_to_look_at(tmp_path: Path) -> 
     [
         ["rm", "-rf", "/"], ["nft", "flush", "ruleset"], ["nft", "-s", "-j", "flush", "ruleset"],
         ["nft", "-s", "-j", "list", "table", "-f", "x"], ["/tmp/nft", "-s", "-j", "list"], [],
+        ["ipset", "flush", "x"], ["ipset", "list", "-file", "x"], ["ipset", "-n", "destroy"],
+        ["iptables", "-w", "10", "-t", "mangle", "-F"], ["iptables", "-t", "mangle", "-S"],
+        ["iptables", "-w", "10", "-t", "mangle", "-S", "-F"], ["ip6tables-x", "-w", "10", "-S"],
     ],
 )  # fmt: skip
 def test_only_listings_are_started(words: list[str]) -> None:
@@ -89,8 +92,15 @@ def test_only_listings_are_started(words: list[str]) -> None:
         _listing("\0".join(words))
 
 
-def test_a_listing_is_a_listing() -> None:
-    words = ["nft", "-s", "-j", "list", "table", "inet", "allowsync_web"]
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["nft", "-s", "-j", "list", "table", "inet", "allowsync_web"],
+        ["ipset", "-n", "list"], ["ipset", "list", "allowsync-web-4"],
+        ["ip6tables-legacy", "-w", "10", "-t", "mangle", "-S"],
+    ],
+)  # fmt: skip
+def test_a_listing_is_a_listing(words: list[str]) -> None:
     assert _listing("\0".join(words)) == words
 
 

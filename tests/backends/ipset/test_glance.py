@@ -1,0 +1,76 @@
+"""An idle run of the whole program on ipset targets, and whatever changes after it."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import sys
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+if TYPE_CHECKING:
+    from tests.support.netns import Namespace
+
+pytestmark = pytest.mark.root
+
+EXECUTABLE = str(Path(sys.executable).with_name("allowsync"))
+
+
+def glances(folder: Path) -> list[int]:
+    with closing(sqlite3.connect(folder / "state.db")) as raw:
+        return [glance for (glance,) in raw.execute("SELECT glance FROM runs ORDER BY id")]
+
+
+def apply(inside: Namespace, folder: Path) -> str:
+    return inside.command(
+        EXECUTABLE, "apply", "--config", str(folder / "config.yaml"), "--state",
+        str(folder / "state.db"),
+    )  # fmt: skip
+
+
+def settle(inside: Namespace, folder: Path, *targets: object) -> None:
+    """Two whole runs with fixed networks."""
+    document = {
+        "hosts": {"office": {"networks": ["81.2.69.0/24", "2a02:8109:9a40::/48"]}},
+        "allowlists": {"web": {"targets": targets}},
+    }
+    file = folder / "config.yaml"
+    file.write_text(json.dumps(document))
+    file.chmod(0o600)
+    apply(inside, folder)
+    inside.command("sleep", "0.15")
+    assert apply(inside, folder) == ""
+
+
+@pytest.mark.parametrize("variant", ["nft", "legacy", "auto"])
+@pytest.mark.parametrize(
+    "deed",
+    [
+        "ipset del allowsync-web-4 81.2.69.0/24",
+        "ipset add allowsync-web-6 ::1",
+        "iptables{v} -w -t mangle -F allowsync-web",
+        "ip6tables{v} -w -t mangle -D PREROUTING -j allowsync-web",
+        "ipset create allowsync-web-4t hash:ip",
+    ],
+)
+def test_a_glance_is_enough_until_something_changes(
+    inside: Namespace, tmp_path: Path, variant: str, deed: str
+) -> None:
+    target = {"ipset": {"ports": ["443/tcp"], "iptables": variant}}
+    settle(inside, tmp_path, target)
+    assert apply(inside, tmp_path) == ""
+    suffix = "" if variant == "auto" else f"-{variant}"
+    inside.command(*deed.format(v=suffix).split())
+    assert "web/ipset" in apply(inside, tmp_path)
+    assert glances(tmp_path) == [0, 0, 1, 0]
+
+
+def test_bare_sets_are_glanced_at_too(inside: Namespace, tmp_path: Path) -> None:
+    settle(inside, tmp_path, "ipset")
+    apply(inside, tmp_path)
+    inside.command("ipset", "flush", "allowsync-web-4")
+    assert "+ 81.2.69.0/24" in apply(inside, tmp_path)
+    assert glances(tmp_path) == [0, 0, 1, 0]
