@@ -33,9 +33,7 @@ def labels(tmp_path: Path) -> dict[str, set[str]]:
     world.says["alice.example.org"] = SERVFAIL
     report = world.run()
     told = text(gauges(report, report.exit_code, report.started))
-    return {
-        one.name: set(one.samples[0].labels) for one in text_string_to_metric_families(told)
-    }
+    return {one.name: set(one.samples[0].labels) for one in text_string_to_metric_families(told)}
 
 
 def expressions() -> list[str]:
