@@ -148,6 +148,15 @@ def test_other_ports_in_the_configuration_are_a_flaw_of_the_old_gate(
     assert "--dports 443,8096" in rules(whole, variant)
 
 
+def test_the_longest_name_of_an_allowlist_fits(inside: Namespace, variant: Variant) -> None:
+    gate = ipset_gate(allowlist="a" * 18, variant=variant)
+    for wanted in (HOME, "9.9.9.9"):
+        after = allow(inside, gate, wanted, HOME6)
+        assert (len(after.entries), after.flaws) == (2, ())
+    inside.run(gate.clear)
+    assert sets(inside) == []
+
+
 def test_two_gates_do_not_push_each_other_away(whole: Namespace, variant: Variant) -> None:
     second = ipset_gate(allowlist="y", variant=variant)
     assert allow(whole, second, HOME).flaws == ()

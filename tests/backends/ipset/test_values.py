@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+from allowsync_backends.ipset import IpsetOptions
 from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
 from allowsync_backends.ipset.rules import Gate, load_script, removal_script
 from allowsync_backends.ipset.sets import (
@@ -153,6 +154,13 @@ RULES = (
     f"-A allowsync-web -p tcp -m multiport --dports 443,8000:8010 {TO_US_FROM_STRANGERS}",
     f"-A allowsync-web -p udp -m multiport --dports 443 {TO_US_FROM_STRANGERS}",
 )
+
+
+def test_two_targets_never_share_a_set_or_a_chain() -> None:
+    sets_alone = {"the ipset allowsync-web-4", "the ipset allowsync-web-6"}
+    assert set(IpsetOptions().claims("web")) == sets_alone
+    guarding = IpsetOptions(ports=(port(443),)).claims("web")
+    assert set(guarding) == {*sets_alone, "the iptables chain allowsync-web"}
 
 
 def test_the_rules_are_as_iptables_prints_them() -> None:
