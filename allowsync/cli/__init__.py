@@ -35,30 +35,39 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, sorted."""
-        return sorted(COMMANDS)
+        from allowsync.cli import contributed
+
+        return sorted((*COMMANDS, *contributed.names(COMMANDS)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
-            return None
+            from allowsync.cli import contributed
+
+            return contributed.load(cmd_name) if cmd_name in contributed.names(COMMANDS) else None
         command = getattr(import_module(f"allowsync.cli.{cmd_name}"), cmd_name)
         return command if isinstance(command, click.Command) else None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """List the commands without importing any."""
+        """List the commands, importing only those that backends bring along."""
+        from allowsync.cli import contributed
+
+        others = {name: contributed.summary(name) for name in contributed.names(COMMANDS)}
         with formatter.section("Commands"):
-            formatter.write_dl(sorted(COMMANDS.items()))
+            formatter.write_dl(sorted((COMMANDS | others).items()))
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find a command, with a suggestion for a name that is nearly one."""
         if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            from difflib import get_close_matches
+            known = self.list_commands(ctx)
+            if args[0] not in known:
+                from difflib import get_close_matches
 
-            near = get_close_matches(args[0], COMMANDS, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            ctx.fail(f"no such command '{args[0]}'{hint}")
+                near = get_close_matches(args[0], known, 1)
+                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                ctx.fail(f"no such command '{args[0]}'{hint}")
         return super().resolve_command(ctx, args)
 
 
@@ -114,10 +123,17 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
         from allowsync.report.document import stopped_document
 
         notice = Notice("command line", error.format_message())
-        command = next((one for one in arguments if one in COMMANDS), "apply")
-        schema = "allowsync.run/1" if command == "apply" else f"allowsync.{command}/1"
-        echo_json(stopped_document(schema, ExitCode.USAGE, [notice]))
+        echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
     return ExitCode.USAGE
+
+
+def _schema(error: click.ClickException, arguments: list[str]) -> str:
+    """The schema of the command that was meant. Those of a group have its name before theirs."""
+    command = next((one for one in arguments if one in COMMANDS), "")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if not command and context is not None and context.parent is not None:
+        command = ".".join(context.command_path.split()[1:])
+    return "allowsync.run/1" if command in ("apply", "") else f"allowsync.{command}/1"
 
 
 def _wants_json(arguments: list[str]) -> bool:
