@@ -120,5 +120,10 @@ def test_a_label_is_read_as_it_was_written(value: str) -> None:
     assert family.samples[0].value == 1.5
 
 
+def test_before_the_first_good_run_there_is_no_last_success(world: World) -> None:
+    report = world.run()
+    assert "last_success" not in text(gauges(report, report.exit_code, None))
+
+
 def test_a_gauge_without_samples_is_left_out() -> None:
     assert text([Gauge("x", "Help.", ())]) == "\n"

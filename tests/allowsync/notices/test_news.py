@@ -76,6 +76,24 @@ def test_a_name_that_answers_in_time_is_told_of_twice(reader: Reader) -> None:
     assert reader.told == ()
 
 
+def test_a_name_that_is_kept_for_no_time_is_told_when_it_ends_and_not_before(
+    reader: Reader,
+) -> None:
+    reader.world.change("alice", policy=host(keep_unavailable=timedelta()).policy)
+    reader.world.says[ALICE] = SERVFAIL
+    reader.runs(3)
+    assert reader.events == [Event.ENDED]
+
+
+def test_a_name_that_is_proxied_is_told_once(reader: Reader) -> None:
+    reader.world.says[ALICE] = found("104.16.1.1")
+    reader.run()
+    reader.world.says[ALICE] = found("104.16.1.2")
+    reader.run()
+    assert reader.events == [Event.MOVED, Event.SUSPICIOUS, Event.MOVED]
+    assert "one of Cloudflare's own addresses" in reader.read[1].text
+
+
 def test_a_short_silence_is_not_told_at_all(reader: Reader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert reader.runs(8, after=2 * HOUR) == []

@@ -142,6 +142,18 @@ def test_what_cannot_be_remembered_is_not_told_in_every_run(
     assert listener.heard == []
 
 
+def test_what_was_sent_and_cannot_be_noted_is_said(world: World, listener: Listener) -> None:
+    def spoil() -> None:
+        with closing(sqlite3.connect(world.state)) as raw:
+            raw.execute("DROP TABLE outbox")
+            raw.commit()
+
+    listener.then = spoil
+    move(world)
+    (line,) = said(world.run())
+    assert line.startswith("notify: it may be told again: ")
+
+
 @pytest.mark.parametrize(
     "damage",
     [
