@@ -34,7 +34,9 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 SET = "allowsync-web-4"
 CHAIN = "allowsync-web"
-EVERY = 10
+EVERY = 60
+# How many processes list what is there, before and after it is changed: at least these.
+LISTINGS = 3
 
 SCENES = (
     Scene("a first run", targets=ipset_target, fresh=True),
@@ -62,14 +64,17 @@ def stage(as_root: None, folder: Path) -> Iterator[IpsetStage]:
 
 
 def places(known: Reference) -> list[Place]:
-    """Calls of the tools that say or change something, and a few of our own: one in `EVERY`."""
-    chosen = []
-    for number, place in enumerate(known.ran.calls):
-        ours = place.process == 0
-        sent = place.name in ("sendto", "sendmsg", "execve")
-        if (sent and not ours) or (ours and number % 4 == 0 and place.name not in READING):
-            chosen.append(place)
-    return chosen[len(chosen) % EVERY :: EVERY]
+    """Every other message of the tools that change something, and one in `EVERY` other calls."""
+    told: list[Place] = []
+    others: list[Place] = []
+    tools = sorted({place.process for place in known.ran.calls} - {0})
+    for place in known.ran.calls:
+        changing = place.process in tools[LISTINGS:-LISTINGS]
+        if place.name in ("sendto", "sendmsg", "execve") and changing:
+            told.append(place)
+        elif place.name not in READING or place.name == "sendto":
+            others.append(place)
+    return [*told[::2], *others[::EVERY]]
 
 
 def elements(seen: Seen) -> set[str]:
