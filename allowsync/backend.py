@@ -180,6 +180,41 @@ class Placement:
 
 
 @dataclass(frozen=True, slots=True)
+class Needs:
+    """What a target needs of a service that is shut in as tightly as can be.
+
+    Such a service has CAP_NET_ADMIN, the network, a folder for its state, and reads what its user
+    may read; it writes nowhere else and starts programs only within the same walls.
+
+    Attributes:
+        any_user: Whether those capabilities are enough, whoever has them; else it takes root.
+        capabilities: Further capabilities (capabilities(7)): `CAP_NET_RAW`.
+        writes: Absolute paths of the files and folders it writes to.
+        locks: Files among them that are made, empty, before each run: a file that is not there
+            cannot be opened for writing alone.
+        commands: Whether it runs commands that the configuration names.
+        all_of_proc: Whether it reads more of /proc than what is about processes.
+        after: Units that must have started before it at boot.
+        before: Units that start after it at boot.
+        lasting: Whether what it holds outlives a restart, so that nothing is to be restored.
+    """
+
+    any_user: bool = False
+    capabilities: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    commands: bool = False
+    all_of_proc: bool = False
+    after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    lasting: bool = False
+
+
+def _no_needs(_: object) -> Needs:
+    return Needs()
+
+
+@dataclass(frozen=True, slots=True)
 class BackendType(Generic[OptionsT]):
     """What an entry point of the group `allowsync.backends` names.
 
@@ -189,6 +224,8 @@ class BackendType(Generic[OptionsT]):
         options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`.
         make: Builds the backend of one target. Must not touch the firewall.
         usable: Why this kind of target cannot be used on this machine, or an empty string.
+        needs: What a target with these options needs of the service it runs in. May look at the
+            machine, not at the firewall.
     """
 
     name: str
@@ -196,6 +233,7 @@ class BackendType(Generic[OptionsT]):
     options: type[OptionsT]
     make: Callable[[Placement, OptionsT], Backend]
     usable: Callable[[], str] = field(default=lambda: "")
+    needs: Callable[[OptionsT], Needs] = field(default=_no_needs)
 
 
 AnyBackendType = BackendType[Any]

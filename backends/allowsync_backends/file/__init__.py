@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend import BackendType, Needs
 from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
@@ -27,4 +27,10 @@ def _make(placement: Placement, options: FileOptions) -> Backend:
     )
 
 
-TYPE = BackendType("file", "A file for another program to read", FileOptions, _make)
+def _needs(options: FileOptions) -> Needs:
+    # A file is replaced by another of its name, so the folder is what is written to.
+    commands = bool(options.check or options.reload)
+    return Needs(writes=(str(options.path.parent),), commands=commands, lasting=True)
+
+
+TYPE = BackendType("file", "A file for another program to read", FileOptions, _make, needs=_needs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend import BackendType, Needs
 from allowsync_backends.ipset.options import IpsetOptions
 
 if TYPE_CHECKING:
@@ -31,10 +31,17 @@ def _usable() -> str:
     return usable()
 
 
+def _needs(options: IpsetOptions) -> Needs:
+    from allowsync_backends.ipset.service import needs
+
+    return needs(options)
+
+
 TYPE = BackendType(
     "ipset",
     "A gate in front of chosen ports by iptables, or sets for your own iptables rules",
     IpsetOptions,
     _make,
     _usable,
+    _needs,
 )

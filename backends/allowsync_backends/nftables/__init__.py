@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend import BackendType, Needs
 from allowsync_backends.nftables.options import NftablesOptions
 
 if TYPE_CHECKING:
@@ -30,10 +30,15 @@ def _usable() -> str:
     return usable()
 
 
+def _needs(_: NftablesOptions) -> Needs:
+    return Needs(any_user=True)
+
+
 TYPE = BackendType(
     "nftables",
     "A gate in front of chosen ports, or sets of your own nftables ruleset",
     NftablesOptions,
     _make,
     _usable,
+    _needs,
 )

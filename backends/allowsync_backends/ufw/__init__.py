@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend import BackendType, Needs
 from allowsync_backends.ufw.options import UfwOptions
 
 if TYPE_CHECKING:
@@ -25,10 +25,17 @@ def _usable() -> str:
     return usable()
 
 
+def _needs(_: UfwOptions) -> Needs:
+    from allowsync_backends.ufw.service import NEEDS
+
+    return NEEDS
+
+
 TYPE = BackendType(
     "ufw",
     "Rules of UFW, one for each network and port, marked by their comment",
     UfwOptions,
     _make,
     _usable,
+    _needs,
 )

@@ -1,0 +1,21 @@
+"""What UFW needs of the service it runs in."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from allowsync.backend import Needs
+from allowsync_backends.ufw import disk, lock
+
+_XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-legacy alone
+
+# Root, for `ufw` refuses anybody else; more of /proc than processes, for it looks up who started
+# it and whether there is IPv6. Its rules are on the disk, and ufw.service loads them at boot.
+NEEDS: Final = Needs(
+    capabilities=("CAP_NET_RAW",),
+    writes=(str(disk.FOLDER), lock.PATH, _XTABLES_LOCK),
+    locks=(lock.PATH, _XTABLES_LOCK),
+    all_of_proc=True,
+    after=("ufw.service",),
+    lasting=True,
+)
