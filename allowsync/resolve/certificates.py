@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Nameserver
 
 _ALERT: Final = "_ALERT_"
+_NO_PROTOCOL: Final = "NO_APPLICATION_PROTOCOL"  # RFC 7301 section 3.2
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h.
 _NOT_YET_VALID: Final = 9
@@ -29,34 +30,45 @@ _UNTRUSTED: Final = (2, 7, 18, 19, 20, 21, 27)
 _MISMATCH: Final = (62, 64)
 
 
-def trust() -> ssl.SSLContext:
+def trust(protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
     """What this system trusts: `SSL_CERT_FILE` and `SSL_CERT_DIR`, or else where OpenSSL looks.
 
     TLS 1.2 or newer; certificate and name are checked (RFC 7525, RFC 8310). Unlike
     `ssl.create_default_context` it writes no keys to a file that the environment names.
+
+    Args:
+        protocols: What to offer by ALPN.
     """
-    return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"))
+    return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), protocols)
 
 
-@lru_cache(maxsize=1)  # once a run: it takes some ten milliseconds
-def _trust(_file: str | None, _folder: str | None) -> ssl.SSLContext:
+@lru_cache(maxsize=2)  # once a run for TLS and for HTTPS: it takes some ten milliseconds
+def _trust(_file: str | None, _folder: str | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the certificate and its name
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     context.set_default_verify_paths()
+    if protocols:
+        context.set_alpn_protocols(protocols)
     return context
 
 
-def distrust(nameserver: Nameserver, name: str, error: ssl.SSLError) -> Failure:
+def distrust(
+    nameserver: Nameserver, name: str, error: ssl.SSLError, protocols: tuple[str, ...] = ()
+) -> Failure:
     """Why a handshake came to nothing, and what to do about it.
 
     Args:
         nameserver: Who was asked.
         name: The name or address that its certificate has to be good for.
         error: What OpenSSL said.
+        protocols: What was offered to it.
     """
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(_about_certificate(nameserver, name, error))
     said = (error.reason or str(error)).lower().replace("_", " ")
+    if protocols and _NO_PROTOCOL in (error.reason or ""):
+        alone = " alone: for HTTP/2, pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
+        return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{alone}")
     if _ALERT in (error.reason or ""):
         return _untrusted(f"{nameserver} refused the TLS handshake: {said}")
     return _untrusted(f"{nameserver} does not speak TLS on that port: {said}")

@@ -226,7 +226,8 @@ class _Run:
 
                 channel = TlsChannel(nameserver, self._selector, self, validate=self._validate)
             case Transport.HTTPS:
-                from allowsync.resolve.https import CONNECTIONS, HttpsChannel
+                from allowsync.resolve.https import HttpsChannel
+                from allowsync.resolve.speech import CONNECTIONS
 
                 window = CONNECTIONS
                 channel = HttpsChannel(nameserver, self._selector, self, validate=self._validate)

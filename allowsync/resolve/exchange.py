@@ -1,156 +1,187 @@
-"""One HTTP/1.1 connection to a DoH server, and the one question that is under way on it.
+"""One connection to a DoH server, which speaks whichever HTTP the two agree on (RFC 7301).
 
-h11 reads and writes the protocol; it does no input or output of its own, so that HTTPS runs in the
-same loop, under the same deadline and with the same look at certificates as everything else.
+What is said over it is left to `http1` or `http2`. Those read and write a protocol and do no input
+or output of their own, so that HTTPS runs in the same loop, under the same deadline and with the
+same look at certificates as everything else.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, Protocol
-
-import h11
+from importlib.util import find_spec
+from typing import TYPE_CHECKING, Final, Protocol, assert_never
 
 from allowsync.resolve.failures import Failure, Kind
 from allowsync.resolve.secure import Endpoint, SecureStream
+from allowsync.resolve.speech import Answered, Cut, Ended, Refused, Resource, Speech
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from selectors import BaseSelector
 
     from allowsync.resolve.inquiry import Ask
 
-MEDIA_TYPE: Final = b"application/dns-message"  # RFC 8484 section 6
-MAX_HEAD: Final = 16384  # octets of a response's status and headers
-MAX_BODY: Final = 65535  # octets of a DNS message
+HTTP1: Final = "http/1.1"
+HTTP2: Final = "h2"
+
+
+def spoken() -> tuple[str, ...]:
+    """The versions of HTTP that can be spoken here, as ALPN names them, the preferred first."""
+    return (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,)
 
 
 class Asker(Protocol):
     """Who is told what comes of an exchange."""
 
+    def free(self, exchange: Exchange) -> None:
+        """There may be room for questions now."""
+        ...
+
     def answered(self, ask: Ask, wire: bytes) -> None:
         """The server answered with a DNS message."""
         ...
 
+    def failed(self, ask: Ask, failure: Failure) -> None:
+        """The question came to nothing."""
+        ...
+
+    def cut(self, exchange: Exchange, ask: Ask, failure: Failure) -> None:
+        """The question was not answered, which need not be its own fault."""
+        ...
+
     def lost(self, exchange: Exchange, failure: Failure) -> None:
-        """The connection is closed, whether or not a question was under way."""
+        """The connection is closed. What was under way has been told."""
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
-    """What is asked of the server: the `Host` header and the path of the URL."""
-
-    host: bytes
-    path: bytes
-
-
 class Exchange:
-    """A connection that is asked one question at a time. Never blocks, never raises.
-
-    Attributes:
-        ask: What is under way.
-        answers: How many questions it has answered.
-        stirred: Whether some of the answer to `ask` has come.
-    """
+    """A connection that is asked questions. Never blocks, never raises."""
 
     def __init__(
         self, endpoint: Endpoint, resource: Resource, selector: BaseSelector, asker: Asker
     ) -> None:
         self.endpoint = endpoint
-        self.ask: Ask | None = None
-        self.answers = 0
-        self.stirred = False
         self._resource = resource
         self._asker = asker
-        self._http = h11.Connection(h11.CLIENT, max_incomplete_event_size=MAX_HEAD)
         self._stream = SecureStream(endpoint, selector, self)
-        self._body = b""
+        self._speech: Speech | None = None
+        self._over = False
 
     @property
     def ready(self) -> bool:
-        """Whether the server has proven who it is."""
-        return self._stream.ready
+        """Whether the server has proven who it is, and questions can be put."""
+        return self._speech is not None
+
+    @property
+    def asks(self) -> Collection[Ask]:
+        """What is under way."""
+        return () if self._speech is None else self._speech.asks
+
+    @property
+    def multiplexes(self) -> bool:
+        """Whether many questions can be under way at once."""
+        return self._stream.protocol == HTTP2
+
+    @property
+    def has_room(self) -> bool:
+        """Whether one more question can be put."""
+        return self._speech is not None and self._speech.has_room and not self._over
+
+    @property
+    def closing(self) -> bool:
+        """Whether it takes no more questions, ever."""
+        return self._speech is not None and self._speech.closing
+
+    @property
+    def window(self) -> int:
+        """How many questions make sense to have under way with this server."""
+        return 1 if self._speech is None else self._speech.window
+
+    @property
+    def useful(self) -> bool:
+        """Whether anything was ever answered over it."""
+        return self._speech is not None and self._speech.answers > 0
 
     def start(self) -> None:
         """Begin to connect."""
         self._stream.start()
+        if HTTP2 in self.endpoint.protocols:
+            # While the connection is being made: it takes as long as some round trips.
+            import allowsync.resolve.http2  # noqa: F401
 
     def put(self, ask: Ask) -> None:
-        """Ask the question that the ask holds as a datagram. None may be under way."""
-        self.ask, self._body, self.stirred = ask, b"", False
-        headers = [
-            (b"host", self._resource.host),
-            (b"accept", MEDIA_TYPE),
-            (b"content-type", MEDIA_TYPE),
-            (b"content-length", str(len(ask.datagram)).encode()),
-        ]
-        request = h11.Request(method=b"POST", target=self._resource.path, headers=headers)
-        events = (request, h11.Data(data=ask.datagram), h11.EndOfMessage())
-        self._stream.write(b"".join(self._http.send(event) or b"" for event in events))
+        """Ask the question that the ask holds as a datagram. There has to be room."""
+        if self._speech is not None:
+            self._speech.put(ask)
+            self._stream.write(self._speech.to_send())
+
+    def forget(self, ask: Ask) -> bool:
+        """Give up a question that is under way; whether the connection is still of use."""
+        if self._speech is None or not self._speech.forget(ask):
+            return False
+        self._stream.write(self._speech.to_send())
+        return True
 
     def close(self) -> None:
         """Close the connection; nothing is told any more."""
+        self._over = True
         self._stream.close()
+
+    def secured(self, stream: SecureStream) -> None:
+        """Speak what was agreed on. A server that agrees on nothing speaks HTTP/1.1."""
+        to = self.endpoint
+        if stream.protocol == HTTP2:
+            from allowsync.resolve.http2 import Http2
+
+            self._speech = Http2(str(to.nameserver), self._resource)
+        else:
+            from allowsync.resolve.http1 import Http1
+
+            alone = HTTP2 not in to.protocols
+            self._speech = Http1(str(to.nameserver), self._resource, alone=alone)
+        self._asker.free(self)
 
     def received(self, _stream: SecureStream, data: bytes) -> None:
-        """Take in what came."""
-        self.stirred = True
-        try:
-            self._http.receive_data(data)
-            while (event := self._http.next_event()) not in (h11.NEED_DATA, h11.PAUSED):
-                if failure := self._take(event):
+        """Take in what came, and tell what it means."""
+        speech = self._speech
+        if speech is None:
+            return
+        for outcome in speech.receive(data):
+            match outcome:
+                case Answered(ask, wire):
+                    self._asker.answered(ask, wire)
+                case Refused(ask, failure):
+                    self._asker.failed(ask, failure)
+                case Cut(ask, failure):
+                    self._asker.cut(self, ask, failure)
+                case Ended(failure):
                     self._give_up(failure)
                     return
-        except h11.RemoteProtocolError:
-            self._give_up(self._failure(Kind.STREAM, "does not speak HTTP/1.1"))
+                case _:
+                    assert_never(outcome)
+        if self._over:  # of no use any more, after what was told
+            return
+        self._stream.write(speech.to_send())
+        if speech.closing and not speech.asks:
+            self.close()
+            self._asker.lost(self, Failure(Kind.STREAM, f"{self.endpoint.nameserver} is done"))
+        else:
+            self._asker.free(self)
 
     def ended(self, _stream: SecureStream, failure: Failure) -> None:
-        """Tell that the connection is closed."""
+        """Tell that the connection is closed, and which questions that was unfair to."""
+        self._over = True
+        speech = self._speech
+        for ask in tuple(self.asks):
+            if speech is not None and speech.repeatable and failure.kind is Kind.STREAM:
+                self._asker.cut(self, ask, failure)
+            else:
+                self._asker.failed(ask, failure)
         self._asker.lost(self, failure)
-
-    def _take(self, event: object) -> Failure | None:
-        """Take in one event; a failure ends the exchange."""
-        match event:
-            case h11.Response():
-                return self._about(event)
-            case h11.Data():
-                self._body += bytes(event.data)
-                if len(self._body) > MAX_BODY:
-                    return self._failure(Kind.STREAM, "sent more than a DNS message can hold")
-            case h11.EndOfMessage():
-                self._finish()
-            case _:  # an interim response (RFC 9110 section 15.2)
-                pass
-        return None
-
-    def _about(self, response: h11.Response) -> Failure | None:
-        """What is wrong with the head of a response, if anything is."""
-        if 300 <= response.status_code < 400:
-            what = "redirects elsewhere, which is not followed: configure the URL it moved to"
-            return self._failure(Kind.UNTRUSTED, what)
-        if response.status_code != 200:
-            return self._failure(Kind.ERROR, f"answered with HTTP status {response.status_code}")
-        kinds = [value for name, value in response.headers if name == b"content-type"]
-        if [one.partition(b";")[0].strip().lower() for one in kinds] != [MEDIA_TYPE]:
-            return self._failure(Kind.STREAM, "did not answer with a DNS message: check the path")
-        return None
-
-    def _finish(self) -> None:
-        """Hand on a whole answer; the connection may be used again or not."""
-        ask, self.ask = self.ask, None
-        self.answers += 1
-        if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
-            self._http.start_next_cycle()
-            if ask is not None:
-                self._asker.answered(ask, self._body)
-            return
-        if ask is not None:
-            self._asker.answered(ask, self._body)
-        self._give_up(self._failure(Kind.STREAM, "closed the connection before the answer came"))
 
     def _give_up(self, failure: Failure) -> None:
-        self._stream.close()
+        if self._speech is not None:
+            self._stream.write(self._speech.to_send())  # tells the other side why
+        self.close()
+        for ask in tuple(self.asks):
+            self._asker.failed(ask, failure)
         self._asker.lost(self, failure)
-
-    def _failure(self, kind: Kind, what: str) -> Failure:
-        return Failure(kind, f"{self.endpoint.nameserver} {what}")

@@ -1,8 +1,9 @@
-"""DNS over HTTPS (RFC 8484): each question is the body of a POST, over a few connections.
+"""DNS over HTTPS (RFC 8484): each question is the body of a POST.
 
-HTTP/1.1 carries one question at a time, so there are several connections, each made when there is
-a question for it. Proxies and whatever else the environment says about HTTP are no part of this,
-and redirects are not followed: only the server that was configured is asked.
+Over HTTP/2 all of them share one connection. HTTP/1.1 carries one question at a time, so there are
+several connections, each made when there is a question for it. Proxies and whatever else the
+environment says about HTTP are no part of this, and redirects are not followed: only the server
+that was configured is asked.
 """
 
 from __future__ import annotations
@@ -13,11 +14,12 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
 from allowsync.resolve.datagrams import FOREIGN
-from allowsync.resolve.exchange import Exchange, Resource
+from allowsync.resolve.exchange import HTTP2, Exchange, spoken
 from allowsync.resolve.failures import Failure, Kind
 from allowsync.resolve.lookup import Lookup, Places, place_of
 from allowsync.resolve.questions import Likeness, likeness, message
 from allowsync.resolve.secure import Endpoint
+from allowsync.resolve.speech import CONNECTIONS, Resource
 
 if TYPE_CHECKING:
     from selectors import BaseSelector
@@ -25,7 +27,6 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Nameserver
     from allowsync.resolve.inquiry import Ask, Listener
 
-CONNECTIONS: Final = 8
 _UNRESERVED: Final = "/%?&=:@!$'()*+,;~"
 
 
@@ -43,11 +44,16 @@ class HttpsChannel:
         self._host = url.hostname or ""
         path = quote(url.path + (f"?{url.query}" if url.query else ""), safe=_UNRESERVED)
         self._resource = Resource(url.netloc.encode(), path.encode())
+        self._protocols = spoken()
+        self._multiplexes = HTTP2 in self._protocols  # until the server says otherwise
         place = place_of(self._host, nameserver.port)
         self._places: Places = () if place is None else (place,)
+        self._turns = 1  # how often a question must have been sent to try another address
         self._lookup: Lookup | None = None
         self._queue: deque[Ask] = deque()
+        self._again: set[Ask] = set()  # what was cut off once, by a connection of no use
         self._exchanges: list[Exchange] = []
+        self._most = CONNECTIONS
         self._hopeless: Failure | None = None
 
     @property
@@ -64,23 +70,26 @@ class HttpsChannel:
         if self._hopeless is not None:
             self._listener.failed(ask, self._hopeless)
             return
-        carrier = next((one for one in self._exchanges if one.ask is ask), None)
-        if carrier is not None:
-            if carrier.ready or len(self._places) < 2:
-                return
-            self._turn_from(carrier)
-        if ask not in self._queue:
+        if any(ask in one.asks for one in self._exchanges):
+            return
+        if ask in self._queue:
+            self._turn(ask.times)
+        else:
             section = ask.inquiry.question.section
             ask.datagram = message(os.urandom(2), section, validate=self._validate)
+            self._again.discard(ask)
             self._queue.append(ask)
         self._serve()
 
     def forget(self, ask: Ask) -> None:
-        """Give an ask up. A connection cannot be asked anything else before it has answered."""
+        """Give an ask up, and with it what connection is of no use before it has answered."""
+        self._again.discard(ask)
         if ask in self._queue:
             self._queue.remove(ask)
-        for one in [one for one in self._exchanges if one.ask is ask]:
-            self._drop(one)
+        for one in [one for one in self._exchanges if ask in one.asks]:
+            if not one.forget(ask):
+                self._drop(one)
+                self._serve()
 
     def close(self) -> None:
         """Close every connection."""
@@ -90,6 +99,11 @@ class HttpsChannel:
         if self._lookup is not None:
             self._lookup.close()
 
+    def free(self, exchange: Exchange) -> None:
+        """Put what waits."""
+        self._multiplexes = exchange.multiplexes
+        self._serve()
+
     def answered(self, ask: Ask, wire: bytes) -> None:
         """Hand on what answers the question."""
         right = wire[:2] == ask.datagram[:2]
@@ -98,45 +112,72 @@ class HttpsChannel:
         else:
             self._listener.failed(ask, FOREIGN)
 
-    def lost(self, exchange: Exchange, failure: Failure) -> None:
-        """Ask again over another connection where this one was just idle for too long."""
-        self._drop(exchange)
-        ask = exchange.ask
+    def failed(self, ask: Ask, failure: Failure) -> None:
+        """Hand on why there is no answer. What asks to go elsewhere is not asked again."""
         if failure.kind is Kind.UNTRUSTED:
             self._hopeless = failure
-            self._fail_all([*([] if ask is None else [ask]), *self._queue], failure)
-            return
-        stale = exchange.answers > 0 and not exchange.stirred and failure.kind is Kind.STREAM
-        elsewhere = failure.kind is Kind.UNREACHABLE and self._without(exchange)
-        if ask is not None and ask.live and (stale or elsewhere):
-            self._queue.appendleft(ask)
-        elif ask is not None and ask.live:
+            self._fail_all([ask, *self._queue], failure)
+        elif ask.live:
             self._listener.failed(ask, failure)
+
+    def cut(self, exchange: Exchange, ask: Ask, failure: Failure) -> None:
+        """Ask again: once, or as often as it takes while each connection answers something."""
+        if ask.live and (exchange.useful or ask not in self._again):
+            if not exchange.useful:
+                self._again.add(ask)
+            self._queue.append(ask)
+        elif ask.live:
+            self._listener.failed(ask, failure)
+
+    def lost(self, exchange: Exchange, failure: Failure) -> None:
+        """Go on over the other connections, or over a new one where that leads anywhere."""
+        self._drop(exchange)
+        if failure.kind is Kind.UNTRUSTED:
+            self._hopeless = failure
+            self._fail_all(list(self._queue), failure)
+        elif not exchange.ready:
+            self._missed(exchange, failure)
         self._serve()
 
+    def _missed(self, exchange: Exchange, failure: Failure) -> None:
+        """Try another address; do with what there is; or give up."""
+        if failure.kind is Kind.UNREACHABLE and self._without(exchange):
+            return
+        if any(one.ready for one in self._exchanges):
+            self._most = len(self._exchanges)
+        else:
+            self._fail_all(list(self._queue), failure)
+
     def _serve(self) -> None:
-        """Put what waits to connections that are free, or to new ones."""
+        """Put what waits to connections that have room, and make those that are missing."""
         if self._queue and not self._places:
             self._look_up()
             return
         while self._queue:
-            exchange = next((one for one in self._exchanges if one.ask is None), None)
-            if exchange is None and len(self._exchanges) >= CONNECTIONS:
-                return
+            exchange = next((one for one in self._exchanges if one.has_room), None)
+            if exchange is None:
+                break
             ask = self._queue.popleft()
-            if not ask.live:
-                continue
-            if exchange is not None:
+            ask.server.window = exchange.window
+            if ask.live:
                 exchange.put(ask)
-            else:
-                self._connect(ask)
+        while self._lacks_connections:
+            self._connect()
 
-    def _connect(self, ask: Ask) -> None:
+    @property
+    def _lacks_connections(self) -> bool:
+        """Whether one more connection is worth making for what waits."""
+        if not self._queue or len(self._exchanges) >= self._most:
+            return False
+        if self._multiplexes:
+            return all(one.closing for one in self._exchanges)
+        return sum(not one.ready for one in self._exchanges) < len(self._queue)
+
+    def _connect(self) -> None:
         family, place = self._places[0]
-        endpoint = Endpoint(self._nameserver, family, place, self._host)
+        endpoint = Endpoint(self._nameserver, family, place, self._host, self._protocols)
         exchange = Exchange(endpoint, self._resource, self._selector, self)
         self._exchanges.append(exchange)
-        exchange.put(ask)
         exchange.start()
 
     def _look_up(self) -> None:
@@ -154,11 +195,16 @@ class HttpsChannel:
         self._places = places
         self._serve()
 
-    def _turn_from(self, exchange: Exchange) -> None:
-        """Try the next address: nobody completed a handshake at this one yet."""
-        self._drop(exchange)
-        if self._places[0][1] == exchange.endpoint.place:
-            self._places = (*self._places[1:], self._places[0])
+    def _turn(self, times: int) -> None:
+        """Try the next address where nobody completed a handshake, once for all that wait."""
+        if times <= self._turns or len(self._places) < 2:
+            return
+        if any(one.ready for one in self._exchanges):
+            return
+        self._turns = times
+        for one in tuple(self._exchanges):
+            self._drop(one)
+        self._places = (*self._places[1:], self._places[0])
 
     def _without(self, exchange: Exchange) -> bool:
         """Whether there are other addresses, once the one that cannot be reached is left out."""

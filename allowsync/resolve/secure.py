@@ -37,16 +37,22 @@ class Endpoint:
         family: The socket family of `place`.
         place: The address and port.
         name: The name or address that the certificate has to be good for.
+        protocols: What may be spoken, as ALPN names it (RFC 7301), the preferred first.
     """
 
     nameserver: Nameserver
     family: socket.AddressFamily
     place: SocketAddress
     name: str
+    protocols: tuple[str, ...] = ()
 
 
 class Owner(Protocol):
     """Who is told what a connection brings."""
+
+    def secured(self, stream: SecureStream) -> None:
+        """The nameserver has proven who it is: it can be written to."""
+        ...
 
     def received(self, stream: SecureStream, data: bytes) -> None:
         """The nameserver, and nobody else, sent these bytes."""
@@ -64,10 +70,12 @@ class SecureStream:
 
     Attributes:
         ready: Whether the nameserver has proven who it is. Nothing is sent before.
+        protocol: What was agreed on of the protocols that were offered; empty where nothing was.
     """
 
     def __init__(self, endpoint: Endpoint, selector: BaseSelector, owner: Owner) -> None:
         self.ready = False
+        self.protocol = ""
         self._endpoint = endpoint
         self._selector = selector
         self._owner = owner
@@ -75,7 +83,6 @@ class SecureStream:
         self._connected = False
         self._incoming, self._outgoing = ssl.MemoryBIO(), ssl.MemoryBIO()
         self._tls: ssl.SSLObject | None = None
-        self._early = b""  # what was to be written before the handshake was done
         self._unsent = b""
         self._mask = EVENT_WRITE
 
@@ -91,16 +98,15 @@ class SecureStream:
             if code not in (0, errno.EINPROGRESS):
                 raise OSError(code, os.strerror(code))
             # The certificates of this system are read while the connection is being made.
-            self._tls = trust().wrap_bio(self._incoming, self._outgoing, server_hostname=to.name)
+            context = trust(to.protocols)
+            self._tls = context.wrap_bio(self._incoming, self._outgoing, server_hostname=to.name)
         except OSError as error:
             self._end(self._unreachable(error))
 
     def write(self, data: bytes) -> None:
-        """Send bytes, once the handshake is done."""
-        if not self.ready or self._tls is None:
-            self._early += data
-            return
-        self._carefully(self._tls.write, data)
+        """Send bytes. The nameserver must have proven who it is; what is closed sends nothing."""
+        if data and self.ready and self._tls is not None and self._socket is not None:
+            self._carefully(self._tls.write, data)
 
     def close(self) -> None:
         """End the connection; nothing is told any more."""
@@ -158,9 +164,8 @@ class SecureStream:
                 self._flush()
             raise
         self.ready = True
-        if self._early:
-            tls.write(self._early)
-            self._early = b""
+        self.protocol = tls.selected_alpn_protocol() or ""
+        self._owner.secured(self)
 
     def _read(self, tls: ssl.SSLObject) -> None:
         """Hand on everything that came; ends by one of the errors of `SSLObject.read`."""
@@ -197,7 +202,8 @@ class SecureStream:
 
     def _spoilt(self, error: ssl.SSLError) -> Failure:
         if not self.ready:
-            return distrust(self._endpoint.nameserver, self._endpoint.name, error)
+            to = self._endpoint
+            return distrust(to.nameserver, to.name, error, to.protocols)
         said = (error.reason or str(error)).lower().replace("_", " ")
         return Failure(Kind.STREAM, f"{self._endpoint.nameserver} broke off TLS: {said}")
 

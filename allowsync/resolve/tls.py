@@ -62,8 +62,7 @@ class TlsChannel:
             self._listener.failed(ask, self._hopeless)
             return
         if self._asks.get(ask.datagram[:2]) is ask:
-            if self._stream is not None and self._stream.ready:
-                self._write(ask)
+            self._write(ask)
             return
         self._compose(ask)
         if self._stream is None:
@@ -82,6 +81,11 @@ class TlsChannel:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+
+    def secured(self, stream: SecureStream) -> None:
+        """Ask everything that waited for it."""
+        if stream is self._stream:
+            stream.write(b"".join(_framed(ask.datagram) for ask in self._asks.values()))
 
     def received(self, stream: SecureStream, data: bytes) -> None:
         """Take in what came."""
@@ -133,8 +137,6 @@ class TlsChannel:
             self._nameserver, family_of(address), place, self._nameserver.name or address
         )
         self._stream = SecureStream(endpoint, self._selector, self)
-        for ask in self._asks.values():
-            self._write(ask)
         self._stream.start()
 
     def _fail_all(self, failure: Failure) -> None:
@@ -152,8 +154,8 @@ class TlsChannel:
         self._asks[ident] = ask
 
     def _write(self, ask: Ask) -> None:
-        if self._stream is not None:
-            self._stream.write(len(ask.datagram).to_bytes(_LENGTH, "big") + ask.datagram)
+        if self._stream is not None and self._stream.ready:
+            self._stream.write(_framed(ask.datagram))
 
     def _messages(self) -> Iterator[bytes]:
         """Take every whole message off what was received."""
@@ -178,3 +180,8 @@ class TlsChannel:
         self.forget(ask)
         self._answered = True
         self._listener.heard_over_stream(ask, wire)
+
+
+def _framed(message: bytes) -> bytes:
+    """A message with its length before it (RFC 1035 section 4.2.2)."""
+    return len(message).to_bytes(_LENGTH, "big") + message

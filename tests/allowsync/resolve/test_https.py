@@ -1,4 +1,4 @@
-"""DNS over HTTPS against a real HTTPS server: who is believed, and what is made of HTTP."""
+"""DNS over HTTP/1.1 against a real HTTPS server: who is believed, and what is made of HTTP."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Nameserver, Transport
 from allowsync.model import BOTH_FAMILIES, Family, Query
 from allowsync.resolve import Resolver
-from allowsync.resolve.https import CONNECTIONS
+from allowsync.resolve.speech import CONNECTIONS
 from allowsync.resolve.lookup import _in_turn, place_of
 from allowsync.testing.behaviours import (
     SERVFAIL,
@@ -29,7 +29,15 @@ from allowsync.testing.behaviours import (
     WrongId,
     WrongQuestion,
 )
-from allowsync.testing.https import MEDIA_TYPE, PATH, Handler, HttpsFront, Reaction, answer
+from allowsync.testing.https import (
+    HTTP1,
+    MEDIA_TYPE,
+    PATH,
+    Handler,
+    HttpsFront,
+    Reaction,
+    answer,
+)
 from allowsync.testing.nameserver import NameServer
 from tests.allowsync.resolve.asking import ALICE, BOTH, IPV4, ask, settings
 
@@ -55,7 +63,10 @@ def front(
 ) -> Iterator[tuple[HttpsFront, NameServer]]:
     """A name server over HTTPS; afterwards it is certain that nothing was asked in clear text."""
     context = authority.serves(*(names or (HOME,)), days=days)
-    with NameServer(zones) as server, HttpsFront(server, context, host, reaction) as shown:
+    with (
+        NameServer(zones) as server,
+        HttpsFront(server, context, host, reaction, protocols=HTTP1) as shown,
+    ):
         yield shown, server
     assert {one.transport for one in server.asked} <= {"tcp"}
     assert len(server.asked) <= len(shown.asked)
