@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import idle, ipsets, packets, resolving, sets, whole
+from tests.bench import idle, ipsets, packets, resolving, sets, ufw, whole
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
@@ -14,6 +14,7 @@ ALL: Final[tuple[Scenario, ...]] = (
     *resolving.SCENARIOS,
     *sets.SCENARIOS,
     *ipsets.SCENARIOS,
+    *ufw.SCENARIOS,
     *packets.SCENARIOS,
     *whole.SCENARIOS,
 )
