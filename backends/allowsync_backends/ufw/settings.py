@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 
 DEFAULTS: Final = Path("/etc/default/ufw")
 CONF: Final = Path("/etc/ufw/ufw.conf")
-KERNEL_IPV6: Final = Path("/proc/sys/net/ipv6")
+# UFW looks at /proc/sys/net/ipv6, which a confined service does not see (ProcSubset=pid).
+KERNEL_IPV6: Final = Path("/proc/net/if_inet6")
 
 _SETTING: Final = re.compile(r'^(\w+)=("?\w+"?.*)$', re.MULTILINE)
 
