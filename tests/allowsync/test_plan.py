@@ -114,6 +114,14 @@ def test_around_a_strangers_entry_only_the_rest_is_added() -> None:
     assert {one.network for one in plan.add} == nets("81.2.69.0", "81.2.69.2/31")
 
 
+def test_where_entries_may_overlap_a_strangers_is_in_the_way_of_the_very_same_only() -> None:
+    current = Current(others=frozenset(nets("81.2.69.1")))
+    both = wanted(alice="81.2.69.1", office="81.2.69.0/24")
+    overlapping = Capabilities(overlaps=True)
+    plan = make_plan(situation(want=both, current=current, capabilities=overlapping))
+    assert plan.add == (entry("81.2.69.0/24", "office"),)
+
+
 def test_what_a_target_cannot_hold_is_left_out_and_named() -> None:
     only_v4 = Capabilities(families=(V4,))
     here = situation("", wanted(alice="81.2.69.1 2a01::/64"), capabilities=only_v4)

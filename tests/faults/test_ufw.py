@@ -28,7 +28,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 STRANGERS = ("limit 22/tcp", "allow from 9.9.9.9 to any port 443 proto tcp", "deny 25")
 # Of these calls, one in so many; of all others, each. By `sendmsg` iptables changes the kernel.
-SHARES = {"state": 12, "write": 8, "execve": 6, "sendmsg": 2} | dict.fromkeys(READING, 12)
+SHARES = {"state": 16, "write": 16, "execve": 10, "sendmsg": 3} | dict.fromkeys(READING, 24)
 
 Files = tuple[str, str]
 _SOURCE = re.compile(r"-A ufw6?-user-input -s (\S+) -p tcp -m tcp --dport 443 -j ACCEPT")
@@ -161,6 +161,6 @@ def test_a_run_that_was_killed_anywhere_is_healed_by_the_next(
         except AssertionError as error:
             error.add_note(f"killed {whom} at {place}")
             raise
-    assert kills > 70
+    assert kills > 60
     record("crash_points", kills=kills)
     record("lockouts", where="runs that were killed", count=0)

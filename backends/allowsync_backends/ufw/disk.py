@@ -135,10 +135,13 @@ class Drafts:
             with suppress(OSError, BackendError), Folder(FOLDER) as folder:
                 self._discard(folder)
 
-    def _discard(self, folder: Folder) -> None:
-        for family, stage in self._contents:
-            with suppress(OSError):
-                folder.remove(_draft(family, stage))
+    @staticmethod
+    def _discard(folder: Folder) -> None:
+        """Remove all drafts there may be, those of a run that was killed among them."""
+        for family in NAMES:
+            for stage in Stage:
+                with suppress(OSError):
+                    folder.remove(_draft(family, stage))
 
 
 def _write(folder: Folder, family: Family, stage: Stage, text: str) -> None:
