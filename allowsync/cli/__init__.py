@@ -22,10 +22,12 @@ COMMANDS: Final = {
     "backends": "The backends found, their options, whether they can be used here.",
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
+    "completion": "Print the completion for bash, zsh or fish.",
     "config": "Show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
     "history": "What changed, when, and why.",
     "resolve": "What each nameserver answers now, and what would come of it.",
+    "schedule": "Run by itself: a systemd timer, or an entry of cron.",
     "status": "Who is allowed where, since when, until when, how fresh.",
 }
 

@@ -1,0 +1,230 @@
+"""`allowsync schedule`: run by itself, by a timer of systemd or an entry of cron."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from allowsync.config.settings import Config
+    from allowsync.schedule.dropin import Shape
+    from allowsync.schedule.interval import Interval
+    from allowsync.schedule.units import Plan
+    from allowsync.schedule.work import Work
+
+SCHEMA = "allowsync.schedule/1"
+
+_ROOT = click.option(
+    "--root",
+    type=click.Path(path_type=Path, exists=True, file_okay=False),
+    default="/",
+    show_default=True,
+    help="The root of the system to work on, while it does not run (to build an image).",
+)
+_FORCE = click.option(
+    "--force", is_flag=True, help="Also replace or remove files that somebody changed."
+)
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
+
+
+@click.group()
+def schedule() -> None:
+    """Run by itself: a systemd timer, or an entry of cron."""
+
+
+@schedule.command()
+@_DRY_RUN
+@click.option(
+    "--systemd/--cron",
+    "by_systemd",
+    default=None,
+    help="What is to start the runs. Default: systemd where it runs, else cron.",
+)
+@click.option(
+    "--interval", default="5m", show_default=True, metavar="DURATION", help="How often: 1m to 12h."
+)
+@click.option("--as-root", is_flag=True, help="Run as root even where the targets need no root.")
+@_FORCE
+@_ROOT
+@common
+def install(
+    invocation: Invocation,
+    dry_run: bool,
+    by_systemd: bool | None,
+    interval: str,
+    as_root: bool,
+    force: bool,
+    root: Path,
+) -> int:
+    """Run every few minutes from now on, and restore what was known last at boot.
+
+    Reads the configuration, to allow the service what its targets need and nothing else. Do it
+    again after you added a target of another kind. Does nothing when all is in place.
+    """
+    from allowsync.schedule.disk import Disk
+    from allowsync.schedule.interval import Interval
+    from allowsync.schedule.standing import notes
+    from allowsync.schedule.work import installation
+
+    try:
+        chosen = Interval.parse(interval)
+    except ValueError as error:
+        raise click.BadParameter(str(error), param_hint="--interval") from error
+    disk = Disk(root.absolute())
+    plan = _plan(invocation, Wish(disk.root, by_systemd, chosen, as_root))
+    work = _work(invocation, lambda: installation(plan, disk, force=force))
+    return _end(invocation, work, "install", notes(plan), dry_run=dry_run)
+
+
+@schedule.command()
+@_DRY_RUN
+@click.option("--yes", is_flag=True, help="Do not ask.")
+@_FORCE
+@_ROOT
+@common
+def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: Path) -> int:
+    """Run no more by itself, after a question. What is in the targets stays as it is."""
+    from allowsync.schedule.disk import Disk
+    from allowsync.schedule.work import removal
+
+    disk = Disk(root.absolute())
+    work = _work(invocation, lambda: removal(disk, force=force))
+    if not (work.idle or dry_run or yes):
+        _ask(invocation, work)
+    note = "what is in the targets stays; 'allowsync clear' removes it"
+    return _end(invocation, work, "remove", () if work.idle else (note,), dry_run=dry_run)
+
+
+@schedule.command()
+@_ROOT
+@common
+def show(invocation: Invocation, root: Path) -> int:
+    """Show what is installed, when it runs next, and how the last run ended."""
+    from allowsync.schedule.disk import Disk
+    from allowsync.schedule.standing import document, lines, standing
+
+    found = standing(Disk(root.absolute()))
+    if invocation.json:
+        echo_json({"schema": SCHEMA, "exit_code": 0, **document(found), "problems": []})
+    else:
+        invocation.echo(lines(found))
+    return ExitCode.IN_STEP
+
+
+@dataclass(frozen=True, slots=True)
+class Wish:
+    """What was asked for: where, what starts the runs (None: whatever is there), how often."""
+
+    root: Path
+    by_systemd: bool | None
+    interval: Interval
+    as_root: bool
+
+
+def _plan(invocation: Invocation, wish: Wish) -> Plan:
+    from allowsync.config.files import RefusedError
+    from allowsync.schedule import machine
+    from allowsync.schedule.units import Plan, Scheduler
+
+    try:
+        program = machine.program(wish.root)
+        scheduler = machine.scheduler(wish.root) if wish.by_systemd is None else None
+        environ = machine.environment(os.environ, os.geteuid())
+    except (machine.Unsuitable, RefusedError) as error:
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("schedule", str(error))])
+    if scheduler is None:
+        scheduler = Scheduler.SYSTEMD if wish.by_systemd else Scheduler.CRON
+    config, place = _configuration(invocation, wish.root, environ)
+    shape = _shape(invocation, config, place, program, as_root=wish.as_root)
+    return Plan(scheduler, wish.interval, shape, place, machine.offset(wish.root))
+
+
+def _configuration(
+    invocation: Invocation, root: Path, environ: dict[str, str]
+) -> tuple[Config, Path]:
+    """The configuration, and where the service finds it. Stops when it is not valid."""
+    from allowsync.config import ConfigError, load
+    from allowsync.schedule.requirements import CONFIGURATION
+
+    place = invocation.place.absolute()
+    if root != Path("/") and invocation.config is None:
+        place = CONFIGURATION
+    file = root / place.relative_to("/")
+    try:
+        return load(file, environ=environ, uid=os.geteuid(), state=invocation.state), place
+    except ConfigError as error:
+        notices = [Notice(one.where, one.what) for one in error.problems]
+        invocation.stop(SCHEMA, ExitCode.USAGE, notices)
+
+
+def _shape(
+    invocation: Invocation, config: Config, place: Path, program: str, *, as_root: bool
+) -> Shape:
+    from allowsync.schedule.dropin import Shape
+    from allowsync.schedule.requirements import CONFIGURATION, requirements
+
+    arguments: list[str] = []
+    if place != CONFIGURATION:
+        arguments += ["--config", str(place)]
+    if invocation.state is not None:
+        arguments += ["--state", str(invocation.state)]
+    found = requirements(config, place)
+    return Shape(found, program, tuple(arguments), as_root or bool(found.root_because))
+
+
+def _work(invocation: Invocation, make: Callable[[], Work]) -> Work:
+    from allowsync.schedule.disk import Found
+    from allowsync.schedule.work import InTheWay
+
+    said = {
+        Found.FOREIGN: "is not a file of 'allowsync schedule'; --force replaces it",
+        Found.EDITED: "was changed by hand; keep your changes in a file of your own beside it "
+        "('systemctl edit'), then --force",
+    }
+    try:
+        return make()
+    except InTheWay as error:
+        notices = [Notice(str(path), said[found]) for path, found in error.paths]
+        invocation.stop(SCHEMA, ExitCode.USAGE, notices)
+    except OSError as error:
+        notice = Notice(str(error.filename), f"cannot be read: {error.strerror}")
+        invocation.stop(SCHEMA, ExitCode.FAILED, [notice])
+
+
+def _ask(invocation: Invocation, work: Work) -> None:
+    names = ", ".join(str(path) for path in work.remove)
+    if not sys.stdin.isatty():
+        what = f"would remove {names}; without a terminal to ask at, say --yes"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
+    click.confirm(f"Remove {names}?", abort=True, err=True)
+
+
+def _end(
+    invocation: Invocation, work: Work, action: str, notes: tuple[str, ...], *, dry_run: bool
+) -> int:
+    """Carry it out, unless this is a dry run, and tell what was done."""
+    from allowsync.schedule.standing import work_document, work_lines
+    from allowsync.schedule.work import NotDone
+
+    if not dry_run:
+        try:
+            work.carry_out()
+        except NotDone as error:
+            what = f"{error}; what comes after that was not done"
+            invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("schedule", what)])
+    if invocation.json:
+        said = work_document(work, action, notes, dry_run=dry_run)
+        echo_json({"schema": SCHEMA, "exit_code": 0, **said, "problems": []})
+    elif not invocation.quiet:
+        invocation.echo(work_lines(work, notes, dry_run=dry_run))
+    return ExitCode.IN_STEP

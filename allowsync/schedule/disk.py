@@ -1,0 +1,114 @@
+"""What is installed, compared with what should be. Files of ours say so in their first line.
+
+That line has a checksum of the rest, so that what somebody changed by hand is known from what an
+older version wrote. Only the latter is replaced unasked.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from enum import Enum
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from allowsync.schedule import units
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePosixPath
+
+    from allowsync.schedule.units import Piece
+
+_MARK: Final = "# Written by 'allowsync schedule install', which replaces it. Checksum: "
+
+
+class Found(Enum):
+    """What is at the place of a file."""
+
+    ABSENT = "absent"
+    CURRENT = "current"
+    OUTDATED = "outdated"  # ours, as an older version or another configuration had it
+    EDITED = "edited"  # ours, and somebody changed it
+    FOREIGN = "foreign"  # not ours
+
+
+MAY_BE_REPLACED: Final = (Found.ABSENT, Found.CURRENT, Found.OUTDATED)
+OURS: Final = (Found.CURRENT, Found.OUTDATED, Found.EDITED)
+
+
+@dataclass(frozen=True, slots=True)
+class Disk:
+    """The file system at a folder: `/`, or the root of a system that is being built."""
+
+    root: Path
+
+    def at(self, path: PurePosixPath) -> Path:
+        """Where a path is."""
+        return self.root / path.relative_to("/")
+
+    def found(self, path: PurePosixPath, text: str | None = None) -> Found:
+        """What is at a path, where a text should be. Without a text, any that is ours is current.
+
+        Raises:
+            OSError: It could not be looked at.
+        """
+        there = self.at(path)
+        if there.is_symlink():
+            return Found.FOREIGN
+        try:
+            content = there.read_text(errors="replace")
+        except FileNotFoundError:
+            return Found.ABSENT
+        if text is not None and content == marked(text):
+            return Found.CURRENT
+        as_written = Found.CURRENT if text is None else Found.OUTDATED
+        first, _, rest = content.partition("\n")
+        if not first.startswith(_MARK):
+            return as_written if _as_shipped(content) else Found.FOREIGN
+        return as_written if first.removeprefix(_MARK) == _checksum(rest) else Found.EDITED
+
+    def write(self, piece: Piece) -> None:
+        """Put a file in place, whole or not at all.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        path = self.at(piece.path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        # No suffix that systemd or cron would read it by.
+        draft = path.with_name(f".{path.name}.allowsync-new")
+        draft.unlink(missing_ok=True)
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(os.open(draft, flags, 0o600), "w") as file:
+            file.write(marked(piece.text))
+            os.fchmod(file.fileno(), piece.mode)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
+
+    def remove(self, path: PurePosixPath) -> None:
+        """Take a file away, and the folder of a drop-in that held nothing else.
+
+        Raises:
+            OSError: It could not be removed.
+        """
+        there = self.at(path)
+        there.unlink(missing_ok=True)
+        folder = there.parent
+        drop_ins = folder.name.endswith(".service.d")
+        if drop_ins and folder.is_dir() and not any(folder.iterdir()):
+            folder.rmdir()
+
+
+def marked(text: str) -> str:
+    """A text below the line that says whose it is."""
+    return f"{_MARK}{_checksum(text)}\n{text}"
+
+
+def _checksum(text: str) -> str:
+    return sha256(text.encode(errors="surrogateescape")).hexdigest()[:16]
+
+
+def _as_shipped(content: str) -> bool:
+    """Whether somebody copied a file from the folder `cron` as it is."""
+    return any(content == units.template(name) for name in units.TEMPLATES)

@@ -1,0 +1,148 @@
+"""The drop-ins of the two services: what they may do beyond the walls that all have (pure).
+
+A drop-in is empty when nothing has to be added. See systemd.exec(5) for every directive.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.schedule.requirements import Requirements
+
+USER: Final = "allowsync"
+CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exec(5))
+ENVIRONMENT: Final = "/etc/allowsync/environment"
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What the drop-ins are made from.
+
+    Attributes:
+        requirements: What the configuration takes.
+        program: The absolute path of `allowsync`.
+        arguments: What every `apply` is called with, such as `--config`.
+        as_root: Whether the service is root.
+    """
+
+    requirements: Requirements
+    program: str
+    arguments: tuple[str, ...] = ()
+    as_root: bool = True
+
+
+def service(shape: Shape) -> str:
+    """The drop-in of allowsync.service."""
+    sections = [
+        _section("Unit", _order(shape)),
+        _section(
+            "Service",
+            [*_user(shape), *_command(shape, ()), *_walls(shape), *_secrets(shape)],
+        ),
+    ]
+    return "\n".join(filter(None, sections))
+
+
+def restore(shape: Shape) -> str:
+    """The drop-in of allowsync-restore.service."""
+    only = [] if shape.requirements.everything else list(shape.requirements.restored)
+    chosen = ("--offline", *(word for name in only for word in ("--only", name)))
+    sections = [
+        _section("Unit", _order(shape)),
+        _section(
+            "Service",
+            [
+                *_user(shape),
+                *_command(shape, chosen),
+                *_walls(shape),
+                *_raw(shape),
+                *_secrets(shape),
+            ],
+        ),
+    ]
+    return "\n".join(filter(None, sections))
+
+
+def _section(name: str, lines: list[str]) -> str:
+    return "\n".join([f"[{name}]", *lines, ""]) if lines else ""
+
+
+def _order(shape: Shape) -> list[str]:
+    needs = shape.requirements.needs
+    lines = [f"After={' '.join(needs.after)}"] if needs.after else []
+    before = [one for one in needs.before if one not in needs.after]
+    if before:
+        lines.append(f"Before={' '.join(before)}")
+    return ["# What loads rules of its own at boot.", *lines] if lines else []
+
+
+def _user(shape: Shape) -> Iterator[str]:
+    if shape.as_root:
+        return
+    capabilities = ("CAP_NET_ADMIN", *shape.requirements.needs.capabilities)
+    yield "# Nothing here takes root, only what the packet filter asks for."
+    yield f"User={USER}"
+    yield f"Group={USER}"
+    yield f"AmbientCapabilities={' '.join(capabilities)}"
+    yield "# As root and outside of the walls: what the user may read and write."
+    yield f"ExecStartPre=+systemd-tmpfiles --create {USER}.conf"
+
+
+def _command(shape: Shape, chosen: tuple[str, ...]) -> Iterator[str]:
+    """The command line, where it is another than the unit's own."""
+    arguments = shape.arguments
+    if not shape.as_root and "--state" not in arguments:
+        # Without root, the state would be looked for in a home.
+        arguments = (*arguments, "--state", "/var/lib/allowsync/state.db")
+    if arguments or chosen not in ((), ("--offline",)):
+        words = (shape.program, "apply", *chosen, *arguments)
+        yield "ExecStart="
+        yield f"ExecStart={' '.join(map(_argument, words))}"
+
+
+def _walls(shape: Shape) -> Iterator[str]:
+    needs = shape.requirements.needs
+    if needs.capabilities:
+        yield f"CapabilityBoundingSet={' '.join(needs.capabilities)}"
+    if needs.locks:
+        yield "# A file that is not there could not be made where everything is read-only."
+        yield f"ExecStartPre=+touch {' '.join(map(_argument, needs.locks))}"
+    if needs.writes:
+        yield "# The dash: what is missing fails one target, not the whole service."
+        yield f"ReadWritePaths={' '.join(quoted('-' + one) for one in needs.writes)}"
+    if needs.all_of_proc:
+        yield "ProcSubset=all"
+    if needs.commands:
+        yield "# For commands such as `systemctl reload`."
+        yield "RestrictAddressFamilies=AF_UNIX"
+        yield "SystemCallFilter=@resources"
+
+
+def _raw(shape: Shape) -> Iterator[str]:
+    """At boot there is no network, but iptables asks for sets by a raw socket."""
+    if "CAP_NET_RAW" in shape.requirements.needs.capabilities:
+        yield "RestrictAddressFamilies=AF_INET AF_INET6"
+
+
+def _secrets(shape: Shape) -> Iterator[str]:
+    for name in shape.requirements.credentials:
+        yield f"LoadCredential={name}:{CREDENTIALS}/{name}"
+    if shape.requirements.variables:
+        yield f"# {', '.join(shape.requirements.variables)}"
+        yield f"EnvironmentFile={ENVIRONMENT}"
+
+
+def quoted(word: str) -> str:
+    """A word as systemd reads it back (systemd.syntax(7), and systemd.unit(5) about `%`)."""
+    safe = word.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n").replace("%", "%%")
+    plain = safe == word and word and not any(c in word for c in " \t';")
+    return word if plain else f'"{safe}"'
+
+
+def _argument(word: str) -> str:
+    """A word of a command line, where `$` means a variable (systemd.service(5))."""
+    return quoted(word).replace("$", "$$")

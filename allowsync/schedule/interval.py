@@ -1,0 +1,58 @@
+"""How often: a span of time that a clock divides evenly, as systemd and cron both can say it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+_MINUTES: Final = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
+_HOURS: Final = (1, 2, 3, 4, 6, 8, 12)
+CHOICES: Final = (*(f"{one}m" for one in _MINUTES), *(f"{one}h" for one in _HOURS))
+
+
+@dataclass(frozen=True, slots=True)
+class Interval:
+    """A number of minutes that divides an hour, or of whole hours that divides a day."""
+
+    minutes: int
+
+    @staticmethod
+    def parse(text: str) -> Interval:
+        """An interval as it is typed: `5m`, `60m`, `2h`.
+
+        Raises:
+            ValueError: It is none, or does not divide an hour or a day.
+        """
+        number, unit = text[:-1], text[-1:]
+        if unit not in ("m", "h") or not (number.isascii() and number.isdigit()):
+            raise ValueError(f"expected one of {', '.join(CHOICES)}, got {text!r}")
+        minutes = int(number) * (60 if unit == "h" else 1)
+        known = minutes in _MINUTES or (minutes % 60 == 0 and minutes // 60 in _HOURS)
+        if not known:
+            raise ValueError(f"{text!r} does not divide an hour or a day: {', '.join(CHOICES)} do")
+        return Interval(minutes)
+
+    def __str__(self) -> str:
+        return f"{self.minutes // 60}h" if self.minutes >= 60 else f"{self.minutes}m"
+
+    @property
+    def calendar(self) -> str:
+        """When systemd starts a run (systemd.time(7), calendar events)."""
+        if self.minutes >= 60:
+            return f"0/{self.minutes // 60}:00"
+        return f"*:0/{self.minutes}"
+
+    def cron(self, offset: int) -> str:
+        """When cron starts a run: the first two fields of crontab(5).
+
+        Args:
+            offset: Any number; it tells machines apart that run equally often.
+        """
+        if self.minutes == 60:
+            return f"{offset % 60} *"
+        if self.minutes > 60:
+            return f"{offset % 60} */{self.minutes // 60}"
+        if self.minutes == 1:
+            return "* *"
+        first = offset % self.minutes
+        return f"{first}-59/{self.minutes} *"

@@ -1,0 +1,127 @@
+"""What the service must be allowed for a configuration: pure, but for what backends look at."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, is_dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.backend import Needs
+from allowsync.config.secrets import KeptSecret
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.config.settings import Config, Target
+
+STATE: Final = Path("/var/lib/allowsync/state.db")
+CONFIGURATION: Final = Path("/etc/allowsync/config.yaml")
+
+
+@dataclass(frozen=True, slots=True)
+class Requirements:
+    """What a service needs for all targets together.
+
+    Attributes:
+        needs: Those of all targets, and of the state and the files of a run.
+        credentials: The names of systemd credentials that secrets are kept in, sorted.
+        variables: The names of environment variables that secrets are kept in, sorted.
+        restored: The allowlists to restore at boot; all of them are when that is `everything`.
+        everything: Whether every allowlist is to be restored at boot.
+        root_because: Why it has to be root; empty when any user will do.
+    """
+
+    needs: Needs
+    credentials: tuple[str, ...]
+    variables: tuple[str, ...]
+    restored: tuple[str, ...]
+    everything: bool
+    root_because: str
+
+
+def requirements(config: Config, place: Path) -> Requirements:
+    """What a configuration takes.
+
+    Args:
+        config: The configuration.
+        place: Where the service finds it.
+
+    Raises:
+        Exception: Whatever a third party's backend raises.
+    """
+    each = [(target, target.backend.needs(target.options)) for target in config.targets]
+    kept = list(_secrets(config))
+    passing = {target.allowlist for target, needs in each if not needs.lasting}
+    return Requirements(
+        _together([*(needs for _, needs in each), Needs(any_user=True, writes=_files(config))]),
+        tuple(sorted({one.origin for name, one in kept if name.endswith("_credential")})),
+        tuple(sorted({one.origin for name, one in kept if name.endswith("_env")})),
+        tuple(name for name in config.allowlists if name in passing),
+        passing == set(config.allowlists),
+        _root_because(config, place, each, kept),
+    )
+
+
+def _together(all_needs: list[Needs]) -> Needs:
+    return Needs(
+        any_user=all(one.any_user for one in all_needs),
+        capabilities=_union(one.capabilities for one in all_needs),
+        writes=_union(one.writes for one in all_needs),
+        locks=_union(one.locks for one in all_needs),
+        commands=any(one.commands for one in all_needs),
+        all_of_proc=any(one.all_of_proc for one in all_needs),
+        after=_union(one.after for one in all_needs),
+        before=_union(one.before for one in all_needs),
+        lasting=all(one.lasting for one in all_needs),
+    )
+
+
+def _union(parts: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
+    return tuple(sorted({one for part in parts for one in part}))
+
+
+def _files(config: Config) -> tuple[str, ...]:
+    """The folders a run writes to, beside its targets'."""
+    folders = [] if config.state.parent == STATE.parent else [str(config.state.parent)]
+    folders += [str(path.parent) for path in (config.metrics, config.report) if path is not None]
+    return tuple(folders)
+
+
+def _root_because(
+    config: Config,
+    place: Path,
+    each: list[tuple[Target, Needs]],
+    kept: list[tuple[str, KeptSecret]],
+) -> str:
+    """The first reason there is, in words that end the sentence "it runs as root, for"."""
+    for target, needs in each:
+        if not needs.any_user:
+            return f"{target.name} takes root"
+    for name, secret in kept:
+        if name.endswith("_file"):
+            return f"only root may read {secret.origin}"
+    if place != CONFIGURATION:
+        return f"the configuration is not {CONFIGURATION}"
+    if config.state != STATE:
+        return f"the state is not {STATE}"
+    if config.metrics or config.report:
+        return f"it writes {config.metrics or config.report}"
+    return ""
+
+
+def _secrets(config: Config) -> Iterator[tuple[str, KeptSecret]]:
+    """Every secret that is kept elsewhere, with the name of the option that says so."""
+    holders = [target.options for target in config.targets]
+    for holder in (*holders, *config.notify, config.heartbeat):
+        yield from _kept_by(holder)
+
+
+def _kept_by(holder: Any) -> Iterator[tuple[str, KeptSecret]]:
+    if not is_dataclass(holder):
+        return
+    for one in fields(holder):
+        value = getattr(holder, one.name)
+        if isinstance(value, KeptSecret):
+            yield one.name, value
+        else:
+            yield from _kept_by(value)

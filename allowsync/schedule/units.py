@@ -1,0 +1,153 @@
+"""The files a schedule is made of, with their contents (pure, but for reading the templates)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import cache
+from pathlib import PurePosixPath
+from typing import TYPE_CHECKING, Final
+
+from allowsync.schedule import dropin
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.schedule.dropin import Shape
+    from allowsync.schedule.interval import Interval
+
+TIMER: Final = "allowsync.timer"
+SERVICE: Final = "allowsync.service"
+RESTORE: Final = "allowsync-restore.service"
+
+UNITS: Final = PurePosixPath("/etc/systemd/system")
+CRON: Final = PurePosixPath("/etc/cron.d/allowsync")
+SYSUSERS: Final = PurePosixPath("/etc/sysusers.d/allowsync.conf")
+TMPFILES: Final = PurePosixPath("/etc/tmpfiles.d/allowsync.conf")
+
+# What the templates say, and what is put in its place.
+_PROGRAM: Final = "/usr/local/bin/allowsync"
+_CONFIGURATION: Final = "/etc/allowsync/config.yaml"
+
+
+class Scheduler(Enum):
+    """What starts the runs."""
+
+    SYSTEMD = "systemd"
+    CRON = "cron"
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """A file of a schedule: where it goes, what it says, its permissions."""
+
+    path: PurePosixPath
+    text: str
+    mode: int = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A schedule as it should be.
+
+    Attributes:
+        scheduler: What starts the runs.
+        interval: How often.
+        shape: What the service must be allowed.
+        configuration: The file each run reads.
+        offset: Tells machines apart that run equally often, for cron.
+    """
+
+    scheduler: Scheduler
+    interval: Interval
+    shape: Shape
+    configuration: Path
+    offset: int = 0
+
+    @property
+    def restores(self) -> bool:
+        """Whether there is anything that a restart takes away."""
+        return bool(self.shape.requirements.restored)
+
+    @property
+    def units(self) -> tuple[str, ...]:
+        """The units to enable."""
+        return (TIMER, RESTORE) if self.restores else (TIMER,)
+
+    def pieces(self) -> tuple[Piece, ...]:
+        """Every file of it, in the order in which they are written."""
+        if self.scheduler is Scheduler.CRON:
+            return (Piece(CRON, self._cron()),)
+        found = [
+            Piece(UNITS / SERVICE, self._unit(SERVICE)),
+            Piece(UNITS / f"{SERVICE}.d/needs.conf", dropin.service(self.shape)),
+            Piece(UNITS / TIMER, self._timer()),
+        ]
+        if self.restores:
+            found += [
+                Piece(UNITS / RESTORE, self._unit(RESTORE)),
+                Piece(UNITS / f"{RESTORE}.d/needs.conf", dropin.restore(self.shape)),
+            ]
+        if not self.shape.as_root:
+            found += [
+                Piece(SYSUSERS, template("allowsync.sysusers.conf")),
+                Piece(TMPFILES, template("allowsync.tmpfiles.conf")),
+            ]
+        return tuple(one for one in found if one.text)
+
+    def _unit(self, name: str) -> str:
+        program = dropin.quoted(self.shape.program)
+        folder = dropin.quoted(str(PurePosixPath(self.shape.program).parent))
+        places = f"{dropin.quoted(str(self.configuration.parent))} /var/lib/allowsync"
+        return (
+            template(name)
+            .replace(f"ExecStart={_PROGRAM}", f"ExecStart={program.replace('$', '$$')}")
+            .replace("/etc/allowsync /var/lib/allowsync /usr/local/bin", f"{places} {folder}")
+            .replace(
+                f"ConditionPathExists={_CONFIGURATION}",
+                f"ConditionPathExists={dropin.quoted(str(self.configuration))}",
+            )
+        )
+
+    def _timer(self) -> str:
+        text = template(TIMER).replace("*:0/5", self.interval.calendar)
+        # More than a minute apart, or the delay would reach into the next interval.
+        return text if self.interval.minutes > 1 else text.replace("Sec=60", "Sec=20")
+
+    def _cron(self) -> str:
+        words = " ".join((self.shape.program, "apply"))
+        given = "".join(f" {one}" for one in self.shape.arguments)
+        lines = template("allowsync.cron").replace(f"{_PROGRAM} apply", words)
+        lines = lines.replace(" --quiet\n", f" --quiet{given}\n")
+        return lines.replace("2-59/5 *", self.interval.cron(self.offset))
+
+
+# Every place where one of the files may be, for what is to be shown or removed.
+PLACES: Final = (
+    UNITS / SERVICE,
+    UNITS / f"{SERVICE}.d/needs.conf",
+    UNITS / TIMER,
+    UNITS / RESTORE,
+    UNITS / f"{RESTORE}.d/needs.conf",
+    SYSUSERS,
+    TMPFILES,
+    CRON,
+)
+
+
+@cache
+def template(name: str) -> str:
+    """The text of a file that comes with the program; the same are in the folder `cron`."""
+    from importlib.resources import files
+
+    return (files("allowsync.schedule") / "units" / name).read_text()
+
+
+TEMPLATES: Final = (
+    SERVICE,
+    RESTORE,
+    TIMER,
+    "allowsync.cron",
+    "allowsync.sysusers.conf",
+    "allowsync.tmpfiles.conf",
+)
