@@ -21,6 +21,7 @@ from tests.support.ufw import RULES, RULES6, kernel, text, with_ufw, write
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
+    from subprocess import Popen
 
     from tests.faults.harness import Place, Ran
 
@@ -164,3 +165,61 @@ def test_a_run_that_was_killed_anywhere_is_healed_by_the_next(
     assert kills > 60
     record("crash_points", kills=kills)
     record("lockouts", where="runs that were killed", count=0)
+
+
+def listing(ran: Ran) -> Place:
+    """Before the lock is taken, while the chains are looked at."""
+    return next(one for one in ran.calls if one.name == "execve" and "ip6tables" in one.what)
+
+
+def loading(ran: Ran) -> Place:
+    """Under the lock, when the files hold what the kernel does not yet."""
+    return next(one for one in ran.calls if one.name == "execve" and "restore" in one.what)
+
+
+def reading_back(ran: Ran) -> Place:
+    """When all is done and the lock is free again."""
+    return [one for one in ran.calls if one.name == "execve" and "tables" in one.what][-1]
+
+
+MOMENTS = (listing, loading, reading_back)
+BY_UFW = (
+    "ufw allow 80",
+    "ufw delete allow proto tcp from 81.2.69.2 to any port 443",
+    "ufw reload",
+    "ufw disable && ufw --force enable",
+    "ufw --force reset && ufw --force enable",
+)
+WITHOUT_UFW = ("iptables -F ufw-user-input", "ip6tables -F ufw6-user-input")
+
+
+@pytest.mark.parametrize("moment", MOMENTS, ids=lambda moment: moment.__name__)
+@pytest.mark.parametrize("deed", BY_UFW + WITHOUT_UFW)
+def test_whatever_others_do_meanwhile_is_put_right_by_the_next_run(
+    stage: UfwStage, deed: str, moment: Callable[[Ran], Place]
+) -> None:
+    argv = stage.argv()
+    friend_moved(stage)
+    stage.keep()
+    place = moment(stage.warm.listed(*argv))
+    wanted = stage.let_in()
+    stage.put_back()
+    others: list[Popen[str]] = []
+
+    def meanwhile() -> None:
+        others.append(stage.server_side.start("sh", "-c", deed))
+        # While the lock is ours, a ufw has to wait until the run is over.
+        if moment is not loading or deed in WITHOUT_UFW:
+            others[0].communicate()
+
+    ran = stage.warm.interrupted(place, meanwhile, *argv)
+    assert ran.hit
+    is_polite(ran)
+    others[0].communicate()
+    assert others[0].returncode == 0
+    healed = stage.warm.run(*argv)
+    assert healed.code == 0, healed
+    strangers = set() if "reset" in deed else {"9.9.9.9/32"}
+    assert stage.let_in() == wanted - {"9.9.9.9/32"} | strangers
+    assert stage.promised() == stage.let_in()
+    record("interference_cases", cases=1)
