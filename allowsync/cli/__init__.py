@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
     "completion": "Print the completion for bash, zsh or fish.",
+    "completion": "Print the completion for bash, zsh or fish.",
     "config": "Show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
     "history": "What changed, when, and why.",

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.names import allowlists
 from allowsync.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
@@ -21,7 +22,11 @@ SCHEMA = "allowsync.adopt/1"
 
 @click.command()
 @click.option(
-    "--only", multiple=True, metavar="ALLOWLIST", help="Only this allowlist. May be repeated."
+    "--only",
+    multiple=True,
+    metavar="ALLOWLIST",
+    shell_complete=allowlists,
+    help="Only this allowlist. May be repeated.",
 )
 @click.option("--dry-run", is_flag=True, help="Only show what would be made allowsync's own.")
 @click.option("--yes", is_flag=True, help="Do not ask.")

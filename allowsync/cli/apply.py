@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
+from allowsync.cli.names import allowlists
 from allowsync.glance.writing import sights_of_configuration
 from allowsync.monitoring import broke, leave, watched
 from allowsync.outcome import ExitCode, Notice, RunReport, worst
@@ -34,7 +35,11 @@ SCHEMA = "allowsync.run/1"
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing at all.")
 @click.option(
-    "--only", multiple=True, metavar="ALLOWLIST", help="Only this allowlist. May be repeated."
+    "--only",
+    multiple=True,
+    metavar="ALLOWLIST",
+    shell_complete=allowlists,
+    help="Only this allowlist. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")
 @click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.names import hosts as complete
 from allowsync.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ SCHEMA = "allowsync.approve/1"
 
 
 @click.command()
-@click.argument("hosts", nargs=-1, required=True, metavar="HOST...")
+@click.argument("hosts", nargs=-1, required=True, metavar="HOST...", shell_complete=complete)
 @common
 def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     """Believe a name again that was absent for long.

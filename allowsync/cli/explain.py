@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.names import hosts as complete
 from allowsync.cli.when import When
 from allowsync.outcome import ExitCode, Notice
 
@@ -28,7 +29,7 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.command()
-@click.argument("what", metavar="ADDRESS|HOST")
+@click.argument("what", metavar="ADDRESS|HOST", shell_complete=complete)
 @click.option(
     "--at",
     type=When(),

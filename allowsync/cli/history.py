@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.names import hosts as complete
 from allowsync.cli.when import When
 from allowsync.outcome import ExitCode, Notice
 
@@ -22,7 +23,7 @@ UNASKED = timedelta(days=7)
 
 
 @click.command()
-@click.argument("host", required=False)
+@click.argument("host", required=False, shell_complete=complete)
 @click.option(
     "--since",
     type=When(),

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.names import hosts as complete
 from allowsync.outcome import ExitCode
 
 if TYPE_CHECKING:
@@ -20,7 +21,7 @@ SCHEMA = "allowsync.resolve/1"
 
 
 @click.command()
-@click.argument("hosts", nargs=-1, metavar="[HOST]...")
+@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=complete)
 @common
 def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     """What each nameserver answers now, and what allowsync would make of it.

@@ -1,0 +1,51 @@
+"""Names of the configuration, for shells that complete them. What cannot be read has none."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from allowsync.config import ConfigError, load, locate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import click
+    from click.shell_completion import CompletionItem
+
+    from allowsync.config.settings import Config
+
+
+def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The allowlists that begin so, each with its targets."""
+    return [
+        _item(name, ", ".join(target.name for target in one.targets))
+        for config in _configuration(ctx)
+        for name, one in config.allowlists.items()
+        if name.startswith(begun)
+    ]
+
+
+def hosts(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The hosts that begin so, each with its names or networks."""
+    return [
+        _item(name, ", ".join(host.hostnames or map(str, host.networks)))
+        for config in _configuration(ctx)
+        for name, host in config.hosts.items()
+        if name.startswith(begun)
+    ]
+
+
+def _item(name: str, about: str) -> CompletionItem:
+    from click.shell_completion import CompletionItem
+
+    return CompletionItem(name, help=about)
+
+
+def _configuration(ctx: click.Context) -> Iterator[Config]:
+    """The configuration, or nothing: whoever presses a key is told of no problem."""
+    place = locate(ctx.params.get("config"), os.environ, os.geteuid())
+    try:
+        yield load(place, environ=os.environ, uid=os.geteuid())
+    except ConfigError:
+        return
