@@ -171,6 +171,25 @@ class Adopting(Protocol):
         ...
 
 
+@runtime_checkable
+class Restorable(Protocol):
+    """What a backend may offer besides: to be put back just as it was, whatever it was.
+
+    `apply --confirm` asks for it. Without it a target is put back by a plan, which restores its
+    entries but not what somebody else had changed around them.
+    """
+
+    def snapshot(self) -> Callable[[], bool]:
+        """Look at all that is ours. What is returned puts it back, and tells whether it differed.
+
+        Called again, it does so again. Both raise.
+
+        Raises:
+            BackendError: It could not be looked at, or not be put back.
+        """
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Placement:
     """Where a backend stands: the allowlist it enforces and the target's full name."""

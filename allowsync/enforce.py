@@ -20,7 +20,7 @@ from allowsync.backend import (
 from allowsync.counts import counted
 from allowsync.decide import union
 from allowsync.inherit import inherited_after, still_protected
-from allowsync.limits import Refusal, limit
+from allowsync.limits import Refusal, keep_all, limit
 from allowsync.memory import Inherited, TargetMemory
 from allowsync.outcome import Outcome, TargetReport
 from allowsync.plan import Plan, Situation, make_plan, unfit
@@ -50,6 +50,7 @@ class Draft:
         intended: What to remember of it before anything is applied; None: nothing.
         again: Makes a new draft from a fresh look, when something changed in between.
         backend: What carries it out; None when it could not be made.
+        unconfirmed: Whether some of it waits for somebody to confirm it.
     """
 
     target: Target
@@ -57,6 +58,12 @@ class Draft:
     intended: TargetMemory | None = None
     again: Callable[[], Draft] | None = None
     backend: Backend | None = None
+    unconfirmed: bool = False
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is known what to do, and none of it waits for somebody to confirm it."""
+        return self.report.plan is not None and not self.unconfirmed
 
     @property
     def found(self) -> frozenset[Network]:
@@ -73,6 +80,7 @@ def draft(
     now: Now,
     *,
     allow_empty: bool,
+    kept: Refusal | None = None,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -83,10 +91,11 @@ def draft(
         limits: The limits to keep; None when they are overruled.
         now: The instant of the run.
         allow_empty: Whether an allowlist nobody has an address for may be enforced.
+        kept: Why nothing may be removed; None where it may.
     """
 
     def once_more() -> Draft:
-        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty)
+        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty, kept=kept)
 
     try:
         backend, current, capabilities = _look(target)
@@ -94,7 +103,9 @@ def draft(
         return Draft(target, _failed(target, f"could not be read: {error}"))
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
     plan, refusal = make_plan(situation), None
-    if limits is not None:
+    if kept is not None:
+        plan, refusal = keep_all(situation, plan, kept)
+    elif limits is not None:
         plan, refusal = limit(situation, plan, limits, len(decisions))
     report = TargetReport(
         target.name,
@@ -112,7 +123,8 @@ def draft(
         return Draft(target, report)
     if report.reason:
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
-    return Draft(target, report, _intended(plan, inherited), once_more, backend)
+    intended = _intended(plan, inherited)
+    return Draft(target, report, intended, once_more, backend, unconfirmed=kept is not None)
 
 
 _NOBODY_YET = "left alone: no host has an address yet, so it would lock out everybody"

@@ -69,6 +69,12 @@ def limit(
     return limited, Refusal(tuple(sorted(losing)), allowed, hosts, emptied, back)
 
 
+def keep_all(situation: Situation, plan: Plan, why: Refusal) -> tuple[Plan, Refusal]:
+    """The plan without any removal, and what stays because of that."""
+    held = frozenset(entry.network for entry in situation.current.entries)
+    return make_plan(replace(situation, held_back=held)), replace(why, entries=plan.remove)
+
+
 def _losing(plan: Plan) -> frozenset[str]:
     """The hosts that have an entry now and would have none afterwards."""
     after = {label for entry in plan.final for label in entry.hosts}

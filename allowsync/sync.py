@@ -24,8 +24,9 @@ from allowsync.state import Lock, Record, StateDamaged, StateError, Store, Targe
 from allowsync.witnesses import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Allowlist, Config, Target
@@ -44,17 +45,24 @@ class Request:
         force: Apply what limits refuse.
         offline: Do not ask the DNS; restore what was known last.
         dry_run: Find out what would be done, and write nothing at all.
+        confirming: Somebody is asked afterwards whether to keep it. The caller holds the lock.
     """
 
     only: tuple[str, ...] = ()
     force: bool = False
     offline: bool = False
     dry_run: bool = False
+    confirming: bool = False
 
     @property
     def plain(self) -> bool:
         """Whether it asks for nothing but a whole run."""
-        return not (self.only or self.force or self.offline or self.dry_run)
+        return self == Request()
+
+    @property
+    def insists(self) -> bool:
+        """Whether what nobody confirmed so far is applied all the same."""
+        return self.force or self.confirming
 
 
 class Resolve(Protocol):
@@ -82,6 +90,7 @@ def run(
     resolve: Resolve,
     started: datetime,
     read_from: tuple[Sight, ...] = (),
+    foresee: Callable[[Sequence[Draft]], None] = lambda _: None,
 ) -> RunReport:
     """Carry out one run.
 
@@ -92,19 +101,29 @@ def run(
         started: The instant of the run.
         read_from: The configuration's files as they were before they were read; with them, an idle
             run is written down so that the next one can do with a glance.
+        foresee: Is shown what is meant to happen to each target before anything does.
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
     """
-    this = _Run(config, request, resolve, started, read_from)
+    this = _Run(config, request, resolve, started, read_from, foresee)
     with ExitStack() as stack:
         try:
-            if not request.dry_run:
+            if not (request.dry_run or request.confirming):
                 stack.enter_context(Lock(config.state))
+                _recover(config.state)
             return this.carry_out()
         except StateError as error:
             # Nothing was applied: only what is read before that, or meant, is not caught below.
             return this.without_state(error)
+
+
+def _recover(state: Path) -> None:
+    """Go by the state before a run that was neither confirmed nor put back."""
+    if state.with_name(state.name + ".before").exists():
+        from allowsync.undo import recover
+
+        recover(state)
 
 
 @dataclass(slots=True)
@@ -116,6 +135,7 @@ class _Run:
     resolve: Resolve
     started: datetime
     read_from: tuple[Sight, ...]
+    foresee: Callable[[Sequence[Draft]], None]
     known: Mapping[str, HostMemory] = field(default_factory=dict)
 
     def without_state(self, error: StateError) -> RunReport:
@@ -164,11 +184,13 @@ class _Run:
         now = Now(self.started, judge_clock(last_run, self.started))
         hosts = self._hosts()
         decisions = self._decide(hosts, memory, now)
+        waiting = {} if self.request.insists else store.unconfirmed()
         drafts = [
-            self._draft(allowlist, target, decisions, store, now)
+            self._draft(allowlist, target, decisions, store, now, waiting.get(target.name))
             for allowlist in self._allowlists()
             for target in allowlist.targets
         ]
+        self.foresee(drafts)
         said = [
             *notices,
             *_clock_notice(now, last_run),
@@ -214,17 +236,23 @@ class _Run:
         decisions: Mapping[str, Decision],
         store: Store,
         now: Now,
+        unconfirmed_since: datetime | None,
     ) -> Draft:
         mine = [decisions[name] for name in allowlist.hosts]
         limits = None if self.request.force else self.config.limits
-        return draft(
-            target,
-            mine,
-            store.target(target.name),
-            limits,
-            now,
-            allow_empty=self.config.limits.allow_empty,
-        )
+        memory, allow_empty = store.target(target.name), self.config.limits.allow_empty
+        one = draft(target, mine, memory, limits, now, allow_empty=allow_empty)
+        if unconfirmed_since is None:
+            return one
+        from allowsync.unconfirmed import former, harmless, left_alone, unconfirmed
+
+        if harmless(one.report):
+            return one
+        was = former(target, store.targets().get(target.name))
+        if was is None:
+            return left_alone(target, unconfirmed_since)
+        kept = unconfirmed(unconfirmed_since)
+        return draft(was, mine, memory, limits, now, allow_empty=allow_empty, kept=kept)
 
     def _carry(
         self, drafts: Sequence[Draft], decisions: Mapping[str, Decision], store: Store
@@ -235,6 +263,7 @@ class _Run:
         try:
             record = self._record(drafts, decisions, reasons, store.open_stays())
             store.intend(record)
+            self._confirmed(drafts, store)
         except StateDamaged:
             raise
         except StateError as error:
@@ -249,6 +278,13 @@ class _Run:
                 replace(one.report, reason=one.report.reason or _unrecorded(error)) for one in done
             ]
         return [one.report for one in done]
+
+    def _confirmed(self, drafts: Sequence[Draft], store: Store) -> None:
+        """Forget what waited for somebody, where nothing is kept back any more."""
+        waiting = {} if self.request.confirming else store.unconfirmed()
+        over = [one.target.name for one in drafts if one.target.name in waiting and one.goes_on]
+        if over:
+            store.set_confirmed(over)
 
     def _record(
         self,

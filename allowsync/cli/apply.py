@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
+from allowsync.cli.confirming import apply_and_ask, may_confirm, span
 from allowsync.cli.names import allowlists
 from allowsync.glance.writing import sights_of_configuration
 from allowsync.monitoring import broke, leave, watched
@@ -18,10 +19,11 @@ from allowsync.state import Busy
 from allowsync.sync import Request, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Config
+    from allowsync.enforce import Draft
     from allowsync.glance.writing import Reply
     from allowsync.model import Query
     from allowsync.report.text import Line
@@ -44,6 +46,12 @@ SCHEMA = "allowsync.run/1"
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")
 @click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")
 @click.option(
+    "--confirm",
+    callback=span,
+    metavar="TIME",
+    help="Put everything back unless somebody types yes within this time, such as 60s.",
+)
+@click.option(
     "--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 if there are changes."
 )
 @click.option(
@@ -60,6 +68,7 @@ def apply(
     only: tuple[str, ...],
     force: bool,
     offline: bool,
+    confirm: timedelta | None,
     detailed_exitcode: bool,
     log: str,
 ) -> int:
@@ -72,13 +81,22 @@ def apply(
         raise click.UsageError("--detailed-exitcode goes with --dry-run")
     if log == "json" and invocation.json:
         raise click.UsageError("--log json and --output json exclude each other")
+    if confirm is not None:
+        may_confirm(dry_run=dry_run, machine=invocation.json or log == "json")
     read_from = sights_of_configuration(invocation.place)
     config = invocation.load(SCHEMA)
     choose(invocation, SCHEMA, only, config.allowlists, "allowlist")
-    request = Request(only, force=force, offline=offline, dry_run=dry_run)
+    confirming = confirm is not None
+    request = Request(only, force=force, offline=offline, dry_run=dry_run, confirming=confirming)
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
+
+    def carried_out() -> RunReport:
+        return _carried_out(config, request, _Dns(config, progress), read_from)
+
     try:
-        report = _carried_out(config, request, _Dns(config, progress), read_from)
+        if confirm is not None:
+            return apply_and_ask(invocation, config, only, confirm, carried_out, _tell)
+        report = carried_out()
     except Busy as error:
         invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
     code = report.exit_code
@@ -96,7 +114,7 @@ def _carried_out(
 ) -> RunReport:
     """The run, with what it leaves for those who watch."""
     try:
-        report = run(config, request, resolve, instant(), read_from)
+        report = run(config, request, resolve, instant(), read_from, _warn_of_cut_off)
     except Busy:
         raise
     except Exception:
@@ -107,6 +125,21 @@ def _carried_out(
         return report
     undone = leave(config, report, report.exit_code)
     return replace(report, notices=(*report.notices, *undone))
+
+
+def _warn_of_cut_off(drafts: Sequence[Draft]) -> None:
+    """Warn whoever is typing before they lock themselves out. Said even with --quiet."""
+    at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
+    if not any(getattr(one.target.options, "ports", ()) for one in at_work):
+        return
+    from allowsync.session import current, cut_off
+
+    session = current()
+    if session is None:
+        return
+    for one in at_work:
+        if what := cut_off(one.target, one.report.plan, session):
+            click.secho(f"{one.target.name}: warning: {what}", fg="yellow", err=True)
 
 
 class _Dns:

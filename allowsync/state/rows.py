@@ -21,6 +21,7 @@ TARGET_TABLES = (
     ("entries", "target"),
     ("inherited", "target"),
     ("meant", "target"),
+    ("unconfirmed", "target"),
 )
 
 

@@ -281,6 +281,29 @@ class Store:
             connection.execute("DELETE FROM idle")
 
     @_guarded
+    def unconfirmed(self) -> dict[str, datetime]:
+        """Targets whose last change nobody confirmed, and when that was."""
+        rows = self._rows("SELECT target, at FROM unconfirmed")
+        return {target: instant(at) for target, at in rows}
+
+    @_guarded
+    def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
+        """Remember of targets that somebody has to confirm their change. Durable."""
+        connection = self._writable()
+        with _transaction(connection):
+            rows = [(target, number(at)) for target in targets]
+            connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
+            connection.execute("DELETE FROM idle")  # the next run has to see these
+
+    @_guarded
+    def set_confirmed(self, targets: Iterable[str]) -> None:
+        """Forget that the change of targets was not confirmed."""
+        connection = self._writable()
+        with _transaction(connection):
+            rows = [(target,) for target in targets]
+            connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
+
+    @_guarded
     def forget_target(self, name: str) -> None:
         """Forget a target that was cleared."""
         connection = self._writable()

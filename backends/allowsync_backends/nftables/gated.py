@@ -13,7 +13,7 @@ from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
 from allowsync_backends.nftables.listing import ListingError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from allowsync.backend import Finding
     from allowsync.plan import Plan
@@ -94,6 +94,35 @@ class GateBackend:
             return BackendError(complaint)
         moved = {entry.network for entry in now.entries} != before or now.flaws != plan.repair
         return BackendError(complaint, again=moved)
+
+    def snapshot(self) -> Callable[[], bool]:
+        """Look at the table word for word, even where somebody else edited it.
+
+        Raises:
+            BackendError: It could not be listed; for what is returned: not be put back.
+        """
+        was = self._text()
+
+        def put_back() -> bool:
+            if self._text() == was:
+                return False
+            name = f"inet {self.gate.table}"
+            done = tool.load(f"add table {name}\ndelete table {name}\n{was}")
+            if done.code != 0:
+                raise BackendError(f"table {name} is not as it was: {tool.complaint(done)}")
+            return True
+
+        return put_back
+
+    def _text(self) -> str:
+        """The table as a script that makes it; empty when there is none."""
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return ""
+        listed = tool.ask("-s", "list", "table", *name.split())
+        if listed.code != 0:
+            raise BackendError(f"table {name} cannot be listed: {tool.complaint(listed)}")
+        return listed.stdout
 
     def clear(self) -> None:
         """Delete the table.
