@@ -11,7 +11,7 @@ JOBS   ?= auto
 SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
-SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace
+SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace nginx-light
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Nameserver
 
 _ALERT: Final = "_ALERT_"
-_NO_PROTOCOL: Final = "NO_APPLICATION_PROTOCOL"  # RFC 7301 section 3.2
+_NO_PROTOCOL: Final = "no application protocol"  # RFC 7301 section 3.2, as OpenSSL words it
 
 # X509_V_ERR_… of OpenSSL's x509_vfy.h.
 _NOT_YET_VALID: Final = 9
@@ -66,7 +66,7 @@ def distrust(
     if isinstance(error, ssl.SSLCertVerificationError):
         return _untrusted(_about_certificate(nameserver, name, error))
     said = (error.reason or str(error)).lower().replace("_", " ")
-    if protocols and _NO_PROTOCOL in (error.reason or ""):
+    if protocols and _NO_PROTOCOL in said:
         alone = " alone: for HTTP/2, pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
         return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{alone}")
     if _ALERT in (error.reason or ""):

@@ -98,8 +98,8 @@ class Exchange:
 
     @property
     def useful(self) -> bool:
-        """Whether anything was ever answered over it."""
-        return self._speech is not None and self._speech.answers > 0
+        """Whether it has brought some question nearer to its answer."""
+        return self._speech is not None and self._speech.useful
 
     def start(self) -> None:
         """Begin to connect."""

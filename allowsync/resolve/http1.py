@@ -41,7 +41,7 @@ class Http1:
     """
 
     def __init__(self, server: str, resource: Resource, *, alone: bool) -> None:
-        self.answers = 0
+        self.useful = False
         self.closing = False
         self._server = server
         self._resource = resource
@@ -70,7 +70,7 @@ class Http1:
     @property
     def repeatable(self) -> bool:
         """Whether the connection was just idle for too long, or so it seems."""
-        return self.answers > 0 and not self._stirred
+        return self.useful and not self._stirred
 
     def put(self, ask: Ask) -> None:
         """Ask a question by POST (RFC 8484 section 4.1)."""
@@ -134,7 +134,7 @@ class Http1:
     def _finish(self) -> Answered | None:
         """A whole answer; the connection may be used again or not."""
         ask, self._ask = self._ask, None
-        self.answers += 1
+        self.useful = True
         if self._http.our_state is h11.DONE and self._http.their_state is h11.DONE:
             self._http.start_next_cycle()
         else:

@@ -82,7 +82,7 @@ class Http2:
     """
 
     def __init__(self, server: str, resource: Resource) -> None:
-        self.answers = 0
+        self.useful = False
         self.closing = False
         self._server = server
         self._resource = resource
@@ -198,7 +198,7 @@ class Http2:
                 self._http.acknowledge_received_data(event.flow_controlled_length or 0, stream)
                 yield from self._more(stream, data)
             case StreamEnded(stream_id=int(stream)) if whole := self._replies.pop(stream, None):
-                self.answers += 1
+                self.useful = True
                 if whole.unsent:
                     self._reset(stream)
                 yield Answered(whole.ask, whole.body)
@@ -238,7 +238,9 @@ class Http2:
         self.closing = True
         last = int.from_bytes(payload[:4], "big") & _STREAM
         orderly = int.from_bytes(payload[4:8], "big") == ErrorCodes.NO_ERROR
-        for stream in [one for one in self._replies if one > last or not orderly]:
+        gone = [one for one in self._replies if one > last or not orderly]
+        self.useful |= len(gone) < len(self._replies)
+        for stream in gone:
             yield Cut(self._replies.pop(stream).ask, self._failure(Kind.STREAM, CUT_SHORT))
 
     def _drop(self, stream: int) -> None:

@@ -70,11 +70,11 @@ class Speech(Protocol):
     """One side of a connection in one version of HTTP. Does no input or output; never raises.
 
     Attributes:
-        answers: How many questions were answered.
+        useful: Whether any question was answered, or was promised an answer.
         closing: Whether no more questions may be put.
     """
 
-    answers: int
+    useful: bool
     closing: bool
 
     @property

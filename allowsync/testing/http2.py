@@ -92,9 +92,10 @@ class Stream:
         self.act(lambda http: http.reset_stream(self.number, code))
 
     def hang_up(self) -> None:
-        """Close the connection."""
+        """Close the connection, once what was said before has been sent."""
 
         def step(_http: H2Connection) -> None:
+            self._connection.flush()
             raise HungUpError
 
         self.act(step)
@@ -127,6 +128,11 @@ class Connection:
         """Send what is waiting, and these bytes after it. From the connection's thread."""
         self._secure.sendall(self._http.data_to_send() + data)
 
+    def flush(self) -> None:
+        """Send what can be sent. From the connection's thread."""
+        self._send_bodies()
+        self.write(b"")
+
     def serve(self) -> None:
         """Answer questions until the other side closes, or a reaction does."""
         with self._waker, self._woken, suppress(OSError, HungUpError):
@@ -142,8 +148,7 @@ class Connection:
 
     def _turn(self) -> bool:
         """Take in what there is; whether to go on."""
-        self._send_bodies()
-        self.write(b"")
+        self.flush()
         ready: list[socket.socket] = [self._secure] if self._secure.pending() else []
         if not ready:
             ready, _, _ = select.select([self._secure, self._woken], [], [], _PATIENCE)
@@ -190,10 +195,16 @@ class Connection:
     def _send_bodies(self) -> None:
         """Send as much of the answers as the other side takes now."""
         for stream, body in tuple(self.bodies.items()):
-            room = self._http.local_flow_control_window(stream)
-            size = min(room, self._http.max_outbound_frame_size, len(body))
-            if size > 0 or not body:
-                self._http.send_data(stream, body[:size], end_stream=size == len(body))
-                self.bodies[stream] = body[size:]
-            if size == len(body):
+            rest, ended = body, False
+            while not ended:
+                room = self._http.local_flow_control_window(stream)
+                size = min(room, self._http.max_outbound_frame_size, len(rest))
+                if rest and size <= 0:
+                    break
+                ended = size == len(rest)
+                self._http.send_data(stream, rest[:size], end_stream=ended)
+                rest = rest[size:]
+            if ended:
                 del self.bodies[stream]
+            else:
+                self.bodies[stream] = rest

@@ -14,8 +14,8 @@ from allowsync.answers import Absent, Found, Unavailable
 from allowsync.config.settings import Nameserver, Transport
 from allowsync.model import BOTH_FAMILIES, Family, Query
 from allowsync.resolve import Resolver
-from allowsync.resolve.speech import CONNECTIONS
 from allowsync.resolve.lookup import _in_turn, place_of
+from allowsync.resolve.speech import CONNECTIONS
 from allowsync.testing.behaviours import (
     SERVFAIL,
     AlwaysTruncated,

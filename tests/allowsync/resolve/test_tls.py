@@ -18,6 +18,8 @@ from allowsync.config.settings import Dnssec, Nameserver, Transport
 from allowsync.model import BOTH_FAMILIES, Family, Query
 from allowsync.resolve import Resolver
 from allowsync.resolve.certificates import trust
+from allowsync.resolve.engine import _Run
+from allowsync.resolve.inquiry import LAPSES, Job
 from allowsync.resolve.tls import BARREN
 from allowsync.testing.behaviours import (
     SERVFAIL,
@@ -413,6 +415,36 @@ def test_an_answer_over_tls_is_not_kept_for_a_glance_that_speaks_plain_dns(
         assert list(plain.replies()) == [query]
 
 
+def one_run(front: TlsFront) -> _Run:
+    """A run that is about to ask one question over TLS."""
+    job = Job(Query(ALICE, Family.IPV4), (front.nameserver,))
+    return _Run([job], settings(front.nameserver), lambda _done, _total: None)
+
+
+def test_a_nameserver_that_was_heard_over_tls_is_not_put_last_for_a_few_slow_answers(
+    authority: Authority,
+) -> None:
+    with front({ALICE: BOTH}, authority) as (shown, _):
+        run = one_run(shown)
+        (server,) = run._servers.values()
+        server.lapses = LAPSES
+        assert server.put_last
+        assert [one.answer for one in run.settled()] == [HERE]
+        run.close()
+    assert (server.answered, server.put_last) == (True, False)
+
+
+def test_a_nameserver_that_was_heard_over_tls_is_within_reach_again(authority: Authority) -> None:
+    with front({ALICE: BOTH}, authority) as (shown, _):
+        run = one_run(shown)
+        (server,) = run._servers.values()
+        server.unreachable = True
+        assert server.put_last
+        assert [one.answer for one in run.settled()] == [HERE]
+        run.close()
+    assert (server.unreachable, server.put_last) == (False, False)
+
+
 def test_who_asks_plainly_loads_nothing_of_tls() -> None:
     program = """
 import sys
@@ -421,7 +453,7 @@ from allowsync.model import Family, Query
 from allowsync.resolve import Resolver
 query = Query("alice.example.org", Family.IPV4)
 print(Resolver(ResolverSettings((Nameserver("127.0.0.1", int(sys.argv[1])),))).resolve([query]))
-print({"ssl", "h11", "threading"} & sys.modules.keys())
+print({"ssl", "h11", "h2", "threading"} & sys.modules.keys())
 """
     with NameServer({ALICE: BOTH}) as server:
         done = subprocess.run(
