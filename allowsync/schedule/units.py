@@ -115,11 +115,18 @@ class Plan:
         return text if self.interval.minutes > 1 else text.replace("Sec=60", "Sec=20")
 
     def _cron(self) -> str:
-        words = " ".join((self.shape.program, "apply"))
-        given = "".join(f" {one}" for one in self.shape.arguments)
+        words = f"{_cron_word(self.shape.program)} apply"
+        given = "".join(f" {_cron_word(one)}" for one in self.shape.arguments)
         lines = template("allowsync.cron").replace(f"{_PROGRAM} apply", words)
         lines = lines.replace(" --quiet\n", f" --quiet{given}\n")
         return lines.replace("2-59/5 *", self.interval.cron(self.offset))
+
+
+def _cron_word(word: str) -> str:
+    """A word as cron and then a shell read it back: `%` would end the line (crontab(5))."""
+    from shlex import quote
+
+    return quote(word).replace("%", "\\%")
 
 
 # Every place where one of the files may be, for what is to be shown or removed.

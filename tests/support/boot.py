@@ -1,0 +1,199 @@
+"""A minimal Debian that really boots: systemd as process 1, in namespaces of its own.
+
+Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it, so
+that many can boot from one root at once, and nothing is left of them. There is no network but what
+is inside; the host's firewall, network and services are not touched.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import subprocess
+import sys
+from contextlib import contextmanager
+from hashlib import sha256
+from textwrap import dedent
+from typing import TYPE_CHECKING, Final
+
+from tests.support.documents import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+CACHE: Final = ROOT / ".cache" / "boot"
+SUITE: Final = "bookworm"
+PYTHON: Final = "3.11"  # that of the suite
+MIRROR: Final = "http://deb.debian.org/debian"
+PACKAGES: Final = (
+    *("systemd", "systemd-sysv", "dbus", "cron", "iproute2"),
+    *("nftables", "ipset", "iptables", "ufw"),
+    *("python3", "python3-venv"),
+)
+# Would only take time.
+IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
+
+DRIVER: Final = """\
+    [Unit]
+    Description=What a test does in here
+    After=multi-user.target
+    [Service]
+    Type=oneshot
+    ExecStart=-/bin/sh -c '/test/script > /test/out 2>&1'
+    ExecStartPost=systemctl poweroff --no-block
+    TimeoutStartSec=120
+    [Install]
+    WantedBy=graphical.target
+    """
+
+
+class Machine:
+    """A Debian with allowsync installed in it, as files and as something to boot.
+
+    Args:
+        folder: An empty folder, not on an overlay itself.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._base = base()
+        self._top, self._work, self._all = (folder / one for one in ("top", "work", "all"))
+        for one in (self._top, self._work, self._all):
+            one.mkdir()
+        self._folder = folder
+
+    def write(self, path: str, text: str, mode: int = 0o644) -> None:
+        """Write a file, while the machine is off."""
+        file = self._top / path.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(dedent(text))
+        file.chmod(mode)
+
+    def read(self, path: str) -> str:
+        """What the machine wrote into a file, once it is off."""
+        return (self._top / path.lstrip("/")).read_text()
+
+    def install(self) -> None:
+        """Build allowsync as it is in the checkout, and install it."""
+        wheels = self._folder / "wheels"
+        _run(
+            *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
+            *("--disable-pip-version-check", "--wheel-dir", str(wheels), str(ROOT)),
+        )
+        (wheel,) = wheels.glob("*.whl")
+        target = self._top / "tmp" / wheel.name
+        target.parent.mkdir(mode=0o1777)
+        target.parent.chmod(0o1777)
+        wheel.rename(target)
+        pip = "/opt/allowsync/bin/pip install --quiet --disable-pip-version-check --no-deps"
+        self.chroot(f"{pip} /tmp/{wheel.name}")
+        self.chroot("ln -s /opt/allowsync/bin/allowsync /usr/local/bin/allowsync")
+
+    def chroot(self, line: str) -> str:
+        """Carry out a line of shell in the machine's files, without booting."""
+        return self._inside(f'exec chroot "$1" sh -euc {_quoted(line)}', 60)
+
+    def boot(self, script: str, *, seconds: float = 90) -> str:
+        """Boot, carry out a script as root, shut down. What the script printed."""
+        self.write("/etc/systemd/system/test.service", DRIVER)
+        link = self._top / "etc/systemd/system/graphical.target.wants/test.service"
+        link.parent.mkdir(parents=True, exist_ok=True)
+        if not link.is_symlink():
+            link.symlink_to("/etc/systemd/system/test.service")
+        self.write("/test/script", "#!/bin/sh\n" + dedent(script), 0o755)
+        (self._top / "test/out").unlink(missing_ok=True)
+        name = "allowsync-" + sha256(str(self._folder).encode()).hexdigest()[:10]
+        console = self._inside(
+            'exec systemd-nspawn --quiet --directory="$1" --boot --private-network '
+            f"--register=no --keep-unit --link-journal=no --machine={name}",
+            seconds,
+        )
+        out = self._top / "test/out"
+        assert out.exists(), f"the machine did not get so far:\n{console[-4000:]}"
+        return out.read_text()
+
+    def _inside(self, line: str, seconds: float) -> str:
+        """Run a line with the layers mounted at `$1`; the mount ends with it."""
+        layers = f"lowerdir={self._base},upperdir={self._top},workdir={self._work}"
+        script = f'mount -t overlay -o {_quoted(layers)} overlay "$1" && {line}'
+        return _run(
+            *("unshare", "--mount", "--propagation", "private"),
+            *("sh", "-c", script, "sh", str(self._all)),
+            seconds=seconds,
+        )
+
+
+def base() -> Path:
+    """The root that every machine is a layer over; made if it is not there."""
+    recipe = repr((SUITE, PACKAGES, IDLE, _dependencies()))
+    root = CACHE / sha256(recipe.encode()).hexdigest()[:16]
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with _alone():
+        if not root.exists():
+            half = CACHE / "half"
+            _run("rm", "-rf", "--one-file-system", str(half))
+            _make(half)
+            half.rename(root)
+    return root
+
+
+def _make(root: Path) -> None:
+    _run(
+        *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+        *(SUITE, str(root), MIRROR),
+        seconds=280,
+    )
+    wheels = root / "wheels"
+    _run(
+        *(sys.executable, "-m", "pip", "download", "--quiet", "--disable-pip-version-check"),
+        *("--python-version", PYTHON, "--only-binary=:all:", "--dest", str(wheels)),
+        *_dependencies(),
+    )
+    _run("chroot", str(root), "python3", "-m", "venv", "/opt/allowsync")
+    _run(
+        *("chroot", str(root), "/opt/allowsync/bin/pip", "install", "--quiet", "--no-index"),
+        *("--find-links", "/wheels", *_dependencies()),
+    )
+    _run("systemctl", f"--root={root}", "mask", *IDLE)
+    _run("systemctl", f"--root={root}", "enable", "systemd-networkd.service")
+    _run("rm", "-rf", str(wheels), str(root / "var/cache/apt"))
+
+
+def _dependencies() -> tuple[str, ...]:
+    """What allowsync needs, as its pyproject.toml says."""
+    import tomllib
+
+    with (ROOT / "pyproject.toml").open("rb") as file:
+        return tuple(tomllib.load(file)["project"]["dependencies"])
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    with (CACHE / "lock").open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _run(*argv: str, seconds: float = 120) -> str:
+    """Run a program that must succeed. What it printed, errors included."""
+    process = subprocess.Popen(
+        argv,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    try:
+        out, _ = process.communicate(timeout=seconds)
+    except subprocess.TimeoutExpired:
+        process.terminate()
+        out, _ = process.communicate()
+        raise AssertionError(f"{argv[0]} took longer than {seconds:g} s:\n{out[-4000:]}") from None
+    assert process.returncode == 0, f"{argv}:\n{out[-4000:]}"
+    return out
+
+
+def _quoted(text: str) -> str:
+    import shlex
+
+    return shlex.quote(text)
