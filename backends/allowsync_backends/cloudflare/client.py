@@ -1,0 +1,175 @@
+"""A typed client for the parts of Cloudflare's API that deal with lists.
+
+    with connect(API_URL, token, account) as client:
+        mine = client.find("jellyfin") or client.create("jellyfin", "friends")
+        client.add(mine.id, [NewItem(ip_network("203.0.113.7"), "alice")])
+
+Methods that change items wait until the change has been carried out. Every method may raise a
+`CloudflareError` (see `errors`): those of a method that only asks say that nothing is known.
+Endpoints: developers.cloudflare.com/api, "Lists".
+"""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from allowsync_backends.cloudflare import parsing
+from allowsync_backends.cloudflare.errors import Call, Unintelligible
+from allowsync_backends.cloudflare.operations import finished
+from allowsync_backends.cloudflare.transport import Transport
+from allowsync_backends.cloudflare.values import Kind, NewItem, Operation
+from allowsync_backends.cloudflare.waiting import Budget, Clock
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Sequence
+
+    from allowsync.config.settings import Secret
+    from allowsync_backends.cloudflare.replies import Reply
+    from allowsync_backends.cloudflare.values import AccountList, Item, PublishedRanges
+
+    T = TypeVar("T")
+
+PAGE: Final = 500  # items; the API's most
+CHUNK: Final = 1000  # items changed by one request
+_MOST_PAGES: Final = 2000
+PATIENCE: Final = 240.0  # seconds: done before the next run begins
+
+
+class Client:
+    """The lists of one account.
+
+    Args:
+        transport: Sends the requests.
+        account: The account's id.
+    """
+
+    def __init__(self, transport: Transport, account: str) -> None:
+        self.transport = transport
+        self.account = account
+        self._base = f"/accounts/{account}/rules/lists"
+
+    def lists(self) -> tuple[AccountList, ...]:
+        """Every list of the account, sorted by name."""
+        reply = self.transport.read(self._base)
+        found = parsed("GET", self._base, reply, _each(parsing.account_list))
+        return tuple(sorted(found, key=lambda one: one.name))
+
+    def find(self, name: str) -> AccountList | None:
+        """The list of that name; None when the account has none."""
+        return next((one for one in self.lists() if one.name == name), None)
+
+    def get(self, list_id: str) -> AccountList:
+        """One list."""
+        path = f"{self._base}/{list_id}"
+        return parsed("GET", path, self.transport.read(path), parsing.account_list)
+
+    def create(self, name: str, description: str = "", kind: Kind = Kind.IP) -> AccountList:
+        """Make an empty list. Its name must be new, and of `[a-z0-9_]{1,50}`."""
+        body = {"name": name, "kind": kind.value, "description": description}
+        reply = self.transport.write("POST", self._base, body)
+        return parsed("POST", self._base, reply, parsing.account_list)
+
+    def describe(self, list_id: str, description: str) -> AccountList:
+        """Change a list's description; there is nothing else that can be changed."""
+        path = f"{self._base}/{list_id}"
+        reply = self.transport.write("PUT", path, {"description": description})
+        return parsed("PUT", path, reply, parsing.account_list)
+
+    def delete(self, list_id: str) -> None:
+        """Delete a list with all its items. Refused while a rule refers to it."""
+        self.transport.write("DELETE", f"{self._base}/{list_id}")
+
+    def items(self, list_id: str, search: str = "") -> tuple[Item, ...]:
+        """Every item of a list of addresses, or those that match a search, in the API's order."""
+        path = f"{self._base}/{list_id}/items"
+        params = {"per_page": str(PAGE), **({"search": search} if search else {})}
+        found: list[Item] = []
+        seen: set[str] = set()
+        for _ in range(_MOST_PAGES):
+            reply = self.transport.read(path, params)
+            found += parsed("GET", path, reply, _each(parsing.item))
+            if not reply.cursor:
+                return tuple(found)
+            if reply.cursor in seen:
+                break
+            seen.add(reply.cursor)
+            params["cursor"] = reply.cursor
+        raise Unintelligible(Call("GET", path), 200, "pages without an end")
+
+    def item(self, list_id: str, item_id: str) -> Item:
+        """One item."""
+        path = f"{self._base}/{list_id}/items/{item_id}"
+        return parsed("GET", path, self.transport.read(path), parsing.item)
+
+    def add(self, list_id: str, items: Iterable[NewItem]) -> None:
+        """Put items in and wait. One that is there for the same network gets the new comment."""
+        body = [parsing.as_item(one) for one in items]
+        for part in _chunks(body):
+            self._change("POST", list_id, part)
+
+    def replace(self, list_id: str, items: Iterable[NewItem]) -> None:
+        """Let a list hold exactly these items, and wait. One request, however many they are."""
+        self._change("PUT", list_id, [parsing.as_item(one) for one in items])
+
+    def remove(self, list_id: str, item_ids: Iterable[str]) -> None:
+        """Take items out by their ids, and wait."""
+        for part in _chunks([{"id": one} for one in item_ids]):
+            self._change("DELETE", list_id, {"items": part})
+
+    def operation(self, operation_id: str) -> Operation:
+        """How far an asynchronous operation is."""
+        path = f"{self._base}/bulk_operations/{operation_id}"
+        return parsed("GET", path, self.transport.read(path), parsing.operation)
+
+    def published_ranges(self) -> PublishedRanges:
+        """The networks Cloudflare itself connects from. Needs no token."""
+        return parsed("GET", "/ips", self.transport.read("/ips"), parsing.published)
+
+    def _change(self, method: str, list_id: str, body: Any) -> Operation:
+        path = f"{self._base}/{list_id}/items"
+        reply = self.transport.write(method, path, body)
+        operation_id = parsed(method, path, reply, _operation_id)
+        call = Call(method, path)
+        return finished(lambda: self.operation(operation_id), call, self.transport.budget)
+
+
+@contextmanager
+def connect(
+    url: str,
+    token: Secret | None,
+    account: str,
+    *,
+    clock: Clock | None = None,
+    patience: float = PATIENCE,
+) -> Iterator[Client]:
+    """A client for one piece of work, all of which may take `patience` seconds."""
+    budget = Budget.of(clock or Clock(), patience)
+    with Transport(url.rstrip("/"), token, budget) as transport:
+        yield Client(transport, account)
+
+
+def parsed(method: str, path: str, reply: Reply, parse: Callable[[Any], T]) -> T:
+    """The value of a reply.
+
+    Raises:
+        Unintelligible: It does not have the form it should have. Asking once more would not help.
+    """
+    try:
+        return parse(reply.result)
+    except parsing.ParseError as error:
+        raise Unintelligible(Call(method, path), 200, str(error)) from error
+
+
+def _each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    # An empty list has come as null.
+    return lambda result: tuple(parse(one) for one in parsing.sequence(result or []))
+
+
+def _operation_id(result: Any) -> str:
+    return parsing.identifier(parsing.mapping(result), "operation_id")
+
+
+def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:
+    for start in range(0, len(items), CHUNK):
+        yield items[start : start + CHUNK]

@@ -1,0 +1,62 @@
+"""Waiting for an asynchronous operation to end."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync_backends.cloudflare.errors import (
+    Call,
+    CloudflareError,
+    NotPermitted,
+    OperationFailed,
+    OperationUnfinished,
+    TokenRefused,
+    printable,
+)
+from allowsync_backends.cloudflare.values import Status
+from allowsync_backends.cloudflare.waiting import OPERATION_PATIENCE, POLLS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from allowsync_backends.cloudflare.values import Operation
+    from allowsync_backends.cloudflare.waiting import Budget
+
+
+def finished(look: Callable[[], Operation], call: Call, budget: Budget) -> Operation:
+    """Wait until an operation has ended well.
+
+    Args:
+        look: Asks how far it is.
+        call: What began it.
+        budget: How long may be waited, 120 seconds at most.
+
+    Raises:
+        OperationFailed: It ended otherwise.
+        OperationUnfinished: It has not ended in time, or it cannot be found out whether it has.
+    """
+    waiting = budget.at_most(OPERATION_PATIENCE)
+    for number in range(1_000):
+        pause = POLLS[min(number, len(POLLS) - 1)]
+        if pause > waiting.left:
+            break
+        waiting.clock.sleep(pause)
+        operation = _seen(look, call, waiting)
+        match operation.status:
+            case Status.COMPLETED:
+                return operation
+            case Status.FAILED:
+                raise OperationFailed(call, printable(operation.error) or "no reason given")
+            case Status.PENDING | Status.RUNNING:
+                continue
+    raise OperationUnfinished(call, waiting.spent)
+
+
+def _seen(look: Callable[[], Operation], call: Call, waiting: Budget) -> Operation:
+    try:
+        return look()
+    except (TokenRefused, NotPermitted):
+        raise
+    except CloudflareError as error:
+        # It was accepted before: that its end cannot be seen does not make it undone.
+        raise OperationUnfinished(call, waiting.spent, str(error)) from error

@@ -1,0 +1,101 @@
+"""What a configuration says about a Cloudflare target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.config.kinds import Boolean, Integer, Pattern
+from allowsync.config.schema import option
+from allowsync.config.secrets import SecretCredential, SecretEnv, SecretFile
+
+if TYPE_CHECKING:
+    from allowsync.config.secrets import KeptSecret
+    from allowsync.config.settings import Secret
+
+API_URL: Final = "https://api.cloudflare.com/client/v4"
+
+# The token goes there: in the clear only to this machine itself.
+_URL: Final = (
+    r"https://[^\s/?#@]+(?:/[^\s?#]*)?"
+    r"|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
+)
+
+# Free and paid plans; Enterprise holds up to 500,000 (Cloudflare's "Availability" of lists).
+USUAL_ITEMS: Final = 10_000
+MOST_ITEMS: Final = 500_000
+
+
+@dataclass(frozen=True, slots=True)
+class CloudflareOptions:
+    """A list of addresses in a Cloudflare account."""
+
+    account_id: str = option(
+        Pattern("[0-9a-f]{32}", "an account id of 32 hexadecimal digits"),
+        help="The account the list is in: shown beside the domain in Cloudflare's dashboard.",
+    )
+    list: str = option(
+        Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
+        help="The list's name. Rules refer to it as `$name`.",
+    )
+    api_token_file: KeptSecret | None = option(
+        SecretFile(),
+        help="A file that holds the API token. It needs the permission *Account Filter Lists: "
+        "Edit* on the account.",
+        default=None,
+    )
+    api_token_env: KeptSecret | None = option(
+        SecretEnv(), help="Instead: an environment variable that holds it.", default=None
+    )
+    api_token_credential: KeptSecret | None = option(
+        SecretCredential(), help="Instead: a systemd credential that holds it.", default=None
+    )
+    create: bool = option(
+        Boolean(), help="Whether to make the list when there is none of that name.", default=True
+    )
+    exclusive: bool = option(
+        Boolean(),
+        help="Whether everything in the list belongs to this target. Otherwise only items are, "
+        "whose comment says so, and the rest is left alone.",
+        default=False,
+    )
+    owner: str | None = option(
+        Pattern("[a-z0-9][a-z0-9.-]{0,31}", "a name of 1 to 32 of a-z, 0-9, `.` and `-`"),
+        help="Tells apart machines that share a list and have allowlists of one name but not the "
+        "same hosts. Give each its own, and keep it.",
+        default=None,
+    )
+    max_items: int = option(
+        Integer(1, MOST_ITEMS),
+        help="How many items your plan allows in all lists of the account together.",
+        default=USUAL_ITEMS,
+    )
+    api_url: str = option(
+        Pattern(_URL, "an https:// URL (http:// only to this machine)"),
+        help="Where the API is.",
+        default=API_URL,
+    )
+
+    def __post_init__(self) -> None:
+        given = sum(one is not None for one in self._tokens)
+        if given != 1:
+            raise ValueError(
+                "needs one of api_token_file, api_token_env and api_token_credential: "
+                + ("none is given" if not given else f"{given} are given")
+            )
+
+    @property
+    def token(self) -> Secret:
+        """The API token."""
+        return next(one.secret for one in self._tokens if one is not None)
+
+    @property
+    def _tokens(self) -> tuple[KeptSecret | None, ...]:
+        return (self.api_token_file, self.api_token_env, self.api_token_credential)
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        """What such a target has for itself: a list, or what is marked in it."""
+        place = f"the list {self.list} of the Cloudflare account {self.account_id}"
+        if self.exclusive:
+            return (place,)
+        return (f"what is marked allowsync:{allowlist}:{self.owner or ''} in {place}",)

@@ -1,0 +1,199 @@
+"""Documents of the API become values. Pure. What is not understood is an error, never a guess."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from allowsync_backends.cloudflare.values import (
+    AccountList,
+    Item,
+    Kind,
+    NewItem,
+    NewRule,
+    Operation,
+    PublishedRanges,
+    Rule,
+    Ruleset,
+    Status,
+    Zone,
+)
+
+if TYPE_CHECKING:
+    from allowsync.model import Network
+
+
+class ParseError(ValueError):
+    """A document lacks something, or has something else in its place."""
+
+
+def mapping(value: Any) -> Mapping[str, Any]:
+    """A JSON object.
+
+    Raises:
+        ParseError: It is something else.
+    """
+    if not isinstance(value, Mapping):
+        raise ParseError(f"{_kind(value)} where an object was expected")
+    return value
+
+
+def sequence(value: Any) -> Sequence[Any]:
+    """A JSON array.
+
+    Raises:
+        ParseError: It is something else.
+    """
+    if not isinstance(value, list):
+        raise ParseError(f"{_kind(value)} where a list was expected")
+    return value
+
+
+def _kind(value: Any) -> str:
+    return "nothing" if value is None else f"a {type(value).__name__}"
+
+
+def _text(of: Mapping[str, Any], key: str, default: str | None = None) -> str:
+    value = of.get(key)
+    if value is None and default is not None:
+        return default
+    if not isinstance(value, str):
+        raise ParseError(f"{_kind(value)} as {key}")
+    return value
+
+
+def identifier(of: Mapping[str, Any], key: str = "id") -> str:
+    """An id that can stand in a path.
+
+    Raises:
+        ParseError: It has other characters than ids have.
+    """
+    value = _text(of, key)
+    if not (value.isascii() and value.replace("-", "").isalnum() and len(value) <= 64):
+        raise ParseError(f"an {key} that is none")
+    return value
+
+
+def _number(of: Mapping[str, Any], key: str) -> int:
+    value = of.get(key, 0)
+    # Large accounts get their counts as floats.
+    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+        raise ParseError(f"{_kind(value)} as {key}")
+    return int(value)
+
+
+def _instant(of: Mapping[str, Any], key: str) -> datetime | None:
+    try:
+        instant = datetime.fromisoformat(_text(of, key, ""))
+    except ValueError:
+        return None
+    return instant if instant.tzinfo is not None else None
+
+
+def network(text: str) -> Network:
+    """A network as the API writes it: an address, or CIDR form.
+
+    Raises:
+        ParseError: It is none.
+    """
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        raise ParseError("an address that is none") from None
+
+
+def account_list(document: Any) -> AccountList:
+    """A list. Raises ParseError."""
+    of = mapping(document)
+    try:
+        kind = Kind(_text(of, "kind"))
+    except ValueError:
+        raise ParseError("a list of an unknown kind") from None
+    return AccountList(
+        identifier(of),
+        _text(of, "name"),
+        kind,
+        _text(of, "description", ""),
+        _number(of, "num_items"),
+        _number(of, "num_referencing_filters"),
+        _instant(of, "modified_on"),
+    )
+
+
+def item(document: Any) -> Item:
+    """An item of a list of addresses. Raises ParseError."""
+    of = mapping(document)
+    return Item(
+        identifier(of),
+        network(_text(of, "ip")),
+        _text(of, "comment", ""),
+        _instant(of, "modified_on"),
+    )
+
+
+def operation(document: Any) -> Operation:
+    """The state of an operation. Raises ParseError."""
+    of = mapping(document)
+    try:
+        status = Status(_text(of, "status"))
+    except ValueError:
+        raise ParseError("an operation of an unknown status") from None
+    return Operation(identifier(of), status, _text(of, "error", ""))
+
+
+def zone(document: Any) -> Zone:
+    """A domain. Raises ParseError."""
+    of = mapping(document)
+    return Zone(identifier(of), _text(of, "name"), identifier(mapping(of.get("account"))))
+
+
+def ruleset(document: Any) -> Ruleset:
+    """A ruleset with its rules; one without rules may lack the key. Raises ParseError."""
+    of = mapping(document)
+    rules = of.get("rules") or []
+    return Ruleset(
+        identifier(of),
+        _text(of, "name", ""),
+        _text(of, "phase"),
+        tuple(_rule(one) for one in sequence(rules)),
+    )
+
+
+def _rule(document: Any) -> Rule:
+    of = mapping(document)
+    return Rule(
+        identifier(of),
+        _text(of, "expression", ""),
+        _text(of, "action", ""),
+        _text(of, "description", ""),
+        of.get("enabled", True) is True,
+        of,
+    )
+
+
+def published(document: Any) -> PublishedRanges:
+    """The published ranges. Raises ParseError."""
+    of = mapping(document)
+    texts = [*sequence(of.get("ipv4_cidrs")), *sequence(of.get("ipv6_cidrs"))]
+    if not all(isinstance(one, str) for one in texts):
+        raise ParseError("a range that is no text")
+    return PublishedRanges(tuple(map(network, texts)), _text(of, "etag", ""))
+
+
+def as_item(new: NewItem) -> dict[str, str]:
+    """An item as the API takes it: single addresses without their width."""
+    single = new.network.prefixlen == new.network.max_prefixlen
+    written = str(new.network.network_address if single else new.network)
+    return {"ip": written, "comment": new.comment} if new.comment else {"ip": written}
+
+
+def as_rule(new: NewRule) -> dict[str, Any]:
+    """A rule as the API takes it."""
+    return {
+        "expression": new.expression,
+        "action": new.action,
+        "description": new.description,
+        "enabled": new.enabled,
+    }

@@ -1,0 +1,135 @@
+"""HTTP replies become results or errors. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync_backends.cloudflare.errors import (
+    Fault,
+    NotFound,
+    NotPermitted,
+    Refused,
+    ServerTrouble,
+    TokenRefused,
+    TooMany,
+    Unintelligible,
+    printable,
+)
+
+if TYPE_CHECKING:
+    from allowsync_backends.cloudflare.errors import Call
+
+# Unusable or missing credentials, as the API's gateway numbers them.
+_BAD_HEADERS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
+_LONGEST_WAIT: Final = 3600.0  # seconds; whoever says more means "not today"
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """What came back: the status, the header `Retry-After` (empty without) and the whole body."""
+
+    status: int
+    retry_after: str
+    body: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a request that succeeded gave. `cursor` leads to the next page; empty on the last."""
+
+    result: Any
+    cursor: str = ""
+
+
+def understood(call: Call, response: Response) -> Reply:
+    """The result of a request.
+
+    Raises:
+        Refused: The API said no; of a class of its own where the status says why.
+        Unintelligible: This is no reply of the API.
+    """
+    document = _document(response.body)
+    if response.status >= 400 or (document is not None and document.get("success") is False):
+        raise _refusal(call, response, document)
+    if document is None:
+        raise Unintelligible(call, response.status, _looks_like(response.body))
+    if document.get("success") is not True or not 200 <= response.status < 300:
+        raise Unintelligible(call, response.status, "a document that does not say it succeeded")
+    return Reply(document.get("result"), _cursor(document))
+
+
+def _document(body: bytes) -> Mapping[str, Any] | None:
+    try:
+        document = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    return document if isinstance(document, Mapping) else None
+
+
+def _refusal(
+    call: Call, response: Response, document: Mapping[str, Any] | None
+) -> Refused | Unintelligible:
+    faults = _faults(document)
+    status = response.status
+    if status == 429:
+        return TooMany(call, status, faults, seconds(response.retry_after))
+    if status == 401 or (status == 400 and _BAD_HEADERS & {one.code for one in faults}):
+        return TokenRefused(call, status, faults)
+    if status == 403:
+        return NotPermitted(call, status, faults)
+    if document is None:
+        return Unintelligible(call, status, _looks_like(response.body))
+    if status == 404:
+        return NotFound(call, status, faults)
+    return (ServerTrouble if status >= 500 else Refused)(call, status, faults)
+
+
+def _faults(document: Mapping[str, Any] | None) -> tuple[Fault, ...]:
+    listed = document.get("errors") if document is not None else None
+    return tuple(
+        Fault(_code(one.get("code")), printable(str(one.get("message", ""))))
+        for one in (listed if isinstance(listed, list) else ())
+        if isinstance(one, Mapping)
+    )
+
+
+def _code(value: Any) -> int:
+    return value if isinstance(value, int) and not isinstance(value, bool) else 0
+
+
+def _cursor(document: Mapping[str, Any]) -> str:
+    """The cursor behind this page (`result_info.cursors.after`)."""
+    info = document.get("result_info")
+    cursors = info.get("cursors") if isinstance(info, Mapping) else None
+    after = cursors.get("after") if isinstance(cursors, Mapping) else None
+    return after if isinstance(after, str) else ""
+
+
+def _looks_like(body: bytes) -> str:
+    if not body:
+        return "an empty body"
+    start = body.lstrip()[:1]
+    if start == b"<":
+        return "a page of HTML"
+    return "half a document" if start == b"{" else "something that is no document"
+
+
+def seconds(retry_after: str) -> float | None:
+    """How long to wait (RFC 9110, section 10.2.3: seconds, or a date); None when it is not said."""
+    text = retry_after.strip()
+    if text.isascii() and text.isdigit() and len(text) < 10:
+        return min(float(text), _LONGEST_WAIT)
+    if not text:
+        return None
+    from datetime import UTC, datetime
+    from email.utils import parsedate_to_datetime
+
+    try:
+        until = parsedate_to_datetime(text)
+        wait = (until - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError):
+        return None
+    return min(max(wait, 0.0), _LONGEST_WAIT)

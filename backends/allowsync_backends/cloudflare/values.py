@@ -1,0 +1,131 @@
+"""What Cloudflare's API speaks of, as values. Networks are networks; text is for the edge."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.model import Network
+
+
+class Kind(Enum):
+    """What a list holds. allowsync uses lists of addresses."""
+
+    IP = "ip"
+    REDIRECT = "redirect"
+    HOSTNAME = "hostname"
+    ASN = "asn"
+
+
+@dataclass(frozen=True, slots=True)
+class AccountList:
+    """A list of an account, without its items.
+
+    Attributes:
+        id: Thirty-two hexadecimal digits.
+        name: As rules refer to it: `$name`. It cannot be changed.
+        kind: What it holds.
+        description: For people.
+        num_items: How many items it holds.
+        num_referencing_filters: How many rules refer to it; while there are any, it cannot be
+            deleted.
+        modified: When it was changed last; None when the API does not say.
+    """
+
+    id: str
+    name: str
+    kind: Kind
+    description: str
+    num_items: int
+    num_referencing_filters: int
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Item:
+    """One network in a list. There is one item for an address, and so one comment."""
+
+    id: str
+    network: Network
+    comment: str = ""
+    modified: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class NewItem:
+    """An item to be put into a list. One that is there for the network already is overwritten."""
+
+    network: Network
+    comment: str = ""
+
+
+class Status(Enum):
+    """How far an asynchronous operation is."""
+
+    PENDING = "pending"
+    RUNNING = "running"
+    COMPLETED = "completed"
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """An asynchronous operation on a list. `error` is empty unless it failed."""
+
+    id: str
+    status: Status
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Zone:
+    """A domain. `account` is the id of the account it is in."""
+
+    id: str
+    name: str
+    account: str
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """A rule of a ruleset. `raw` is all the API says of it, to be handed back unchanged."""
+
+    id: str
+    expression: str
+    action: str
+    description: str
+    enabled: bool
+    raw: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """The rules of a phase, in the order in which they are tried."""
+
+    id: str
+    name: str
+    phase: str
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class NewRule:
+    """A rule to be put into a ruleset."""
+
+    expression: str
+    action: str
+    description: str
+    enabled: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class PublishedRanges:
+    """The networks Cloudflare connects to origins from. `etag` changes when they do."""
+
+    networks: tuple[Network, ...]
+    etag: str

@@ -1,0 +1,77 @@
+"""The client's other half: domains, and the custom rules that refer to a list.
+
+Endpoints: developers.cloudflare.com/api, "Zones" and "Rulesets"; the phase is that of the WAF's
+custom rules.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.cloudflare import parsing
+from allowsync_backends.cloudflare.client import parsed
+from allowsync_backends.cloudflare.errors import NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync_backends.cloudflare.transport import Transport
+    from allowsync_backends.cloudflare.values import NewRule, Ruleset, Zone
+
+PHASE: Final = "http_request_firewall_custom"
+
+
+class Zones:
+    """Domains and their custom rules. Needs *Zone: Read* and *Zone WAF: Edit* beside the lists'.
+
+    Every method may raise a `CloudflareError`.
+
+    Args:
+        transport: Sends the requests: `client.transport`.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self.transport = transport
+
+    def find(self, name: str) -> Zone | None:
+        """The zone of a domain; None when the token sees none of that name."""
+        reply = self.transport.read("/zones", {"name": name})
+        zones = parsed("GET", "/zones", reply, lambda found: list(map(parsing.zone, found or [])))
+        return next((one for one in zones if one.name == name), None)
+
+    def rules(self, zone_id: str) -> Ruleset | None:
+        """The custom rules of a zone; None when it never had one."""
+        path = f"/zones/{zone_id}/rulesets/phases/{PHASE}/entrypoint"
+        try:
+            reply = self.transport.read(path)
+        except NotFound:
+            return None
+        return parsed("GET", path, reply, parsing.ruleset)
+
+    def create(self, zone_id: str, rules: Iterable[NewRule]) -> Ruleset:
+        """Make the zone's set of custom rules, where `rules` found none."""
+        path = f"/zones/{zone_id}/rulesets"
+        body = {
+            "name": "default",
+            "kind": "zone",
+            "phase": PHASE,
+            "rules": [parsing.as_rule(one) for one in rules],
+        }
+        return parsed("POST", path, self.transport.write("POST", path, body), parsing.ruleset)
+
+    def add(self, zone_id: str, ruleset_id: str, rule: NewRule) -> Ruleset:
+        """Put a rule behind all others, which keep their ids and order."""
+        path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules"
+        reply = self.transport.write("POST", path, parsing.as_rule(rule))
+        return parsed("POST", path, reply, parsing.ruleset)
+
+    def update(self, zone_id: str, ruleset_id: str, rule_id: str, rule: NewRule) -> Ruleset:
+        """Change a rule in its place."""
+        path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules/{rule_id}"
+        reply = self.transport.write("PATCH", path, parsing.as_rule(rule))
+        return parsed("PATCH", path, reply, parsing.ruleset)
+
+    def delete(self, zone_id: str, ruleset_id: str, rule_id: str) -> None:
+        """Delete a rule."""
+        path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules/{rule_id}"
+        self.transport.write("DELETE", path)
