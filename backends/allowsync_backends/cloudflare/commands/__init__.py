@@ -1,0 +1,25 @@
+"""`allowsync cloudflare …`: look after the lists of an account, and the rule that uses one."""
+
+from __future__ import annotations
+
+import click
+
+from allowsync_backends.cloudflare.commands.items import add, remove
+from allowsync_backends.cloudflare.commands.keeping import create, delete
+from allowsync_backends.cloudflare.commands.looking import lists, show
+from allowsync_backends.cloudflare.commands.rule import rule
+from allowsync_backends.cloudflare.commands.transfer import export, import_
+
+
+@click.group(context_settings={"max_content_width": 100})
+def cloudflare() -> None:
+    """Look after the lists of a Cloudflare account.
+
+    The account and its token are those of the configuration's Cloudflare targets; with several
+    accounts, --target names one. Without a configuration: --account-id, and --token-file or
+    --token-env. What items an allowlist keeps, it keeps: change its hosts instead.
+    """
+
+
+for _command in (lists, show, create, delete, add, remove, import_, export, rule):
+    cloudflare.add_command(_command)

@@ -1,0 +1,176 @@
+"""Which account a command works on, and with which token.
+
+From the configuration's Cloudflare targets where that is clear, or from the command line. The token
+itself is never an argument: arguments can be read by everybody on the machine.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.outcome import Notice
+from allowsync_backends.cloudflare.commands.owners import Claim, Owners
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from allowsync.config.settings import Target
+    from allowsync_backends.cloudflare.options import CloudflareOptions
+
+BACKEND: Final = "cloudflare"
+_TOKENS: Final = ("api_token_file", "api_token_env", "api_token_credential")
+_OPTIONS: Final = {
+    "account_id": "--account-id",
+    "api_token_file": "--token-file",
+    "api_token_env": "--token-env",
+    "api_url": "--api-url",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What the command line says about the account. None is what it does not say."""
+
+    target: str | None = None
+    account_id: str | None = None
+    token_file: str | None = None
+    token_env: str | None = None
+    api_url: str | None = None
+
+    @property
+    def complete(self) -> bool:
+        """Whether no configuration is needed."""
+        token = self.token_file is not None or self.token_env is not None
+        return self.target is None and self.account_id is not None and token
+
+    @property
+    def written(self) -> dict[str, str]:
+        """As a target's options would say it."""
+        given = {
+            "account_id": self.account_id,
+            "api_token_file": None if self.token_file is None else _path(self.token_file),
+            "api_token_env": self.token_env,
+            "api_url": self.api_url,
+        }
+        return {key: value for key, value in given.items() if value is not None}
+
+
+@dataclass(frozen=True, slots=True)
+class Access:
+    """An account to work on.
+
+    Attributes:
+        options: The account, the token, the URL.
+        claims: What targets of this machine keep there.
+    """
+
+    options: CloudflareOptions
+    claims: tuple[Claim, ...] = ()
+
+    def owners(self, list_name: str) -> Owners:
+        """Who keeps what in a list, as far as this machine knows."""
+        return Owners(tuple(one for one in self.claims if one.list_name == list_name))
+
+
+class NoAccessError(Exception):
+    """It is not clear which account is meant, or it cannot be used. Holds every reason."""
+
+    def __init__(self, notices: Iterable[Notice]) -> None:
+        self.notices = tuple(notices)
+        super().__init__(self.notices)
+
+
+def access(asked: Asked, targets: Iterable[Target], environ: Mapping[str, str]) -> Access:
+    """The account that is meant.
+
+    Args:
+        asked: What the command line says.
+        targets: Every target of the configuration; none where there is no configuration.
+        environ: The environment, for tokens that are kept there.
+
+    Raises:
+        NoAccessError: None, or more than one.
+    """
+    ours = [one for one in targets if one.backend.name == BACKEND]
+    options = _options(asked, ours, environ)
+    claims = [
+        Claim(one.name, one.allowlist, on.list, on.owner or "", on.exclusive)
+        for one, on in ((one, one.options) for one in ours)
+        if (on.account_id, on.api_url) == (options.account_id, options.api_url)
+    ]
+    return Access(options, tuple(claims))
+
+
+def _options(asked: Asked, ours: list[Target], environ: Mapping[str, str]) -> CloudflareOptions:
+    if asked.complete:
+        return _valid({"list": "any", **asked.written}, environ)
+    target = _chosen(asked, ours)
+    if not asked.written:
+        found: CloudflareOptions = target.options
+        return found
+    given = asked.written
+    base = dict(target.written)
+    if any(one in given for one in _TOKENS):
+        base = {key: value for key, value in base.items() if key not in _TOKENS}
+    return _valid({**base, **given}, environ)
+
+
+def _chosen(asked: Asked, ours: list[Target]) -> Target:
+    """The target whose account and token are taken."""
+    if not ours:
+        raise _unclear(
+            "no Cloudflare target is configured: say --account-id, and --token-file or --token-env"
+        )
+    if asked.target is not None:
+        named = [one for one in ours if one.name == asked.target]
+        if not named:
+            known = ", ".join(one.name for one in ours)
+            raise _unclear(f"there is no Cloudflare target {asked.target!r}; there are: {known}")
+        ours = named
+    if asked.account_id is not None:
+        matching = [one for one in ours if one.options.account_id == asked.account_id]
+        if not matching:
+            raise _unclear("no target is in that account: say --token-file or --token-env, too")
+        ours = matching
+    if len({(one.options.account_id, one.options.api_url) for one in ours}) > 1:
+        names = ", ".join(one.name for one in ours)
+        raise _unclear(f"more than one account is configured: say --target with one of {names}")
+    return ours[0]
+
+
+def _valid(written: Mapping[str, Any], environ: Mapping[str, str]) -> CloudflareOptions:
+    """Options that were typed, held to the same schema as those of a configuration."""
+    from allowsync.config import ConfigError
+    from allowsync.config.kinds import INVALID, Reading
+    from allowsync.config.nodes import from_plain
+    from allowsync.config.schema import Object
+    from allowsync_backends.cloudflare.options import CloudflareOptions
+
+    reading = Reading(Path("command line"), environ=environ, uid=os.geteuid())
+    try:
+        options = Object(CloudflareOptions).parse(from_plain(dict(written)), "", reading)
+        reading.finish()
+    except ConfigError as error:
+        raise NoAccessError(
+            Notice("command line", _as_typed(one.where, one.what)) for one in error.problems
+        ) from None
+    assert options is not INVALID  # noqa: S101 - `finish` would have raised
+    return options
+
+
+def _as_typed(where: str, what: str) -> str:
+    key = where.rpartition(" ")[2]
+    return f"{_OPTIONS[key]}: {what}" if key in _OPTIONS else what
+
+
+def _path(given: str) -> str:
+    """A path as a configuration has it. What is no file may be a token, and is not made one."""
+    path = Path(given)
+    return str(path.absolute()) if path.exists() or "/" in given else given
+
+
+def _unclear(what: str) -> NoAccessError:
+    return NoAccessError([Notice("command line", what)])

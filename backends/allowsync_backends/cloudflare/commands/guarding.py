@@ -1,0 +1,153 @@
+"""Our rule among the custom rules of a zone, and what has to be done about it.
+
+There is one rule of ours for a list in a zone, known by its description: `allowsync:LIST`. All
+other rules are somebody else's.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, assert_never
+
+from allowsync_backends.cloudflare.values import NewRule
+
+if TYPE_CHECKING:
+    from allowsync_backends.cloudflare.values import Rule, Ruleset
+    from allowsync_backends.cloudflare.zones import Zones
+
+BLOCK: Final = "block"
+_SETTINGS: Final = ("action_parameters", "logging", "ref")  # made by hand, and kept
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """The zone has no custom rules yet: a set of rules has to be made, with this one in it."""
+
+    rule: NewRule
+
+
+@dataclass(frozen=True, slots=True)
+class Add:
+    """The rule is to be put behind those that are there."""
+
+    ruleset: Ruleset
+    rule: NewRule
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """Our rule is there and is to become another, in its place."""
+
+    ruleset: Ruleset
+    before: Rule
+    rule: NewRule
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """Our rule is to go; where there are several, all of them."""
+
+    ruleset: Ruleset
+    rules: tuple[Rule, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """It is as it should be."""
+
+    rule: Rule | None
+
+
+Step = Create | Add | Change | Remove | Nothing
+
+
+def description(list_name: str) -> str:
+    """What our rule for a list is known by."""
+    return f"allowsync:{list_name}"
+
+
+def wanted(list_name: str, expression: str) -> NewRule:
+    """Our rule as it should be."""
+    return NewRule(expression, BLOCK, description(list_name))
+
+
+def ours(ruleset: Ruleset | None, list_name: str) -> tuple[Rule, ...]:
+    """Our rules for a list: one, unless somebody made copies of it."""
+    mark = description(list_name)
+    rules = () if ruleset is None else ruleset.rules
+    return tuple(one for one in rules if one.description == mark)
+
+
+def guarding(ruleset: Ruleset | None, list_name: str, expression: str) -> Step:
+    """What has to be done for our rule to be there, enabled, with that expression."""
+    new = wanted(list_name, expression)
+    if ruleset is None:
+        return Create(new)
+    mine = ours(ruleset, list_name)
+    if any(_same(one, new) for one in mine):
+        return Nothing(next(one for one in mine if _same(one, new)))
+    return Change(ruleset, mine[0], new) if mine else Add(ruleset, new)
+
+
+def unguarding(ruleset: Ruleset | None, list_name: str, only: str | None = None) -> Step:
+    """What has to be done for no rule of ours to be there, or none with `only` that expression."""
+    mine = tuple(one for one in ours(ruleset, list_name) if only in (None, one.expression))
+    return Nothing(None) if ruleset is None or not mine else Remove(ruleset, mine)
+
+
+def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[Rule, ...]:
+    """Enabled rules before ours that let requests skip those behind them."""
+    rules = () if ruleset is None else ruleset.rules
+    mark = description(list_name)
+    found: list[Rule] = []
+    for one in rules:
+        if one.description == mark:
+            break
+        if one.enabled and one.action == "skip":
+            found.append(one)
+    return tuple(found)
+
+
+def body(before: Rule, rule: NewRule) -> dict[str, Any]:
+    """A changed rule as the API takes it.
+
+    What is left out of a change takes its default, so what somebody set beside the expression (an
+    answer of their own to those who are blocked, say) goes along.
+    """
+    kept = {key: before.raw[key] for key in _SETTINGS if key in before.raw}
+    if before.action != rule.action:
+        kept.pop("action_parameters", None)  # each action has its own
+    return {
+        **kept,
+        "expression": rule.expression,
+        "action": rule.action,
+        "description": rule.description,
+        "enabled": rule.enabled,
+    }
+
+
+def _same(one: Rule, new: NewRule) -> bool:
+    return (one.expression, one.action, one.enabled) == (new.expression, new.action, new.enabled)
+
+
+def carry_out(zones: Zones, zone_id: str, step: Step) -> None:
+    """Do it. No other rule is written, so none can be lost.
+
+    Raises:
+        CloudflareError: It was not done, or cannot be confirmed.
+    """
+    match step:
+        case Create(rule):
+            zones.create(zone_id, [rule])
+        case Add(ruleset, rule):
+            zones.add(zone_id, ruleset.id, rule)
+        case Change(ruleset, before, rule):
+            path = f"/zones/{zone_id}/rulesets/{ruleset.id}/rules/{before.id}"
+            zones.transport.write("PATCH", path, body(before, rule))
+        case Remove(ruleset, rules):
+            for one in rules:
+                zones.delete(zone_id, ruleset.id, one.id)
+        case Nothing():
+            return
+        case _:
+            assert_never(step)

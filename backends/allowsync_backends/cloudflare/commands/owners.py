@@ -1,0 +1,106 @@
+"""Whose an item of a list is. Pure.
+
+allowsync marks its items by their comment, `allowsync:ALLOWLIST:…`. What is not marked was put
+there by hand, except in a list that belongs to a target as a whole.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from allowsync_backends.cloudflare.values import Item
+
+MARK: Final = "allowsync:"
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A target of this machine that keeps items in a list.
+
+    Attributes:
+        target: Its full name.
+        allowlist: The allowlist it enforces.
+        list_name: The list.
+        owner: What tells machines apart that share a list; empty when nothing does.
+        exclusive: Whether all of the list is its own.
+    """
+
+    target: str
+    allowlist: str
+    list_name: str
+    owner: str = ""
+    exclusive: bool = False
+
+
+class Whose(Enum):
+    """Who keeps an item."""
+
+    HAND = "hand"
+    HERE = "here"  # an allowlist of this machine
+    ELSEWHERE = "elsewhere"  # an allowlist that this machine's configuration does not name
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Who keeps an item, and for which allowlist at which target, where that is known."""
+
+    whose: Whose
+    allowlist: str = ""
+    target: str = ""
+
+    def __str__(self) -> str:
+        match self.whose:
+            case Whose.HAND:
+                return "by hand"
+            case Whose.HERE:
+                return self.target
+            case Whose.ELSEWHERE:
+                return f"{self.allowlist or 'allowsync'}, elsewhere"
+
+    @property
+    def document(self) -> dict[str, Any]:
+        """For programs."""
+        return {
+            "whose": self.whose.value,
+            "allowlist": self.allowlist or None,
+            "target": self.target or None,
+        }
+
+
+BY_HAND: Final = Owner(Whose.HAND)
+
+
+@dataclass(frozen=True, slots=True)
+class Owners:
+    """Tells whose the items of one list are, by the targets of this machine that use it."""
+
+    claims: tuple[Claim, ...] = ()
+
+    @property
+    def whole(self) -> Claim | None:
+        """The target that has the whole list for itself, if one does."""
+        return next((one for one in self.claims if one.exclusive), None)
+
+    def of(self, item: Item) -> Owner:
+        """Who keeps an item."""
+        if self.whole is not None:
+            return _here(self.whole)
+        if not marked(item.comment):
+            return BY_HAND
+        allowlist, _, rest = item.comment.removeprefix(MARK).partition(":")
+        owner = rest.partition(":")[0].partition(" ")[0]
+        named = [one for one in self.claims if one.allowlist == allowlist]
+        exact = next((one for one in named if one.owner == owner), None)
+        return Owner(Whose.ELSEWHERE, allowlist) if exact is None else _here(exact)
+
+
+def marked(comment: str) -> bool:
+    """Whether a comment is allowsync's, of this machine or of another."""
+    return comment.startswith(MARK)
+
+
+def _here(claim: Claim) -> Owner:
+    return Owner(Whose.HERE, claim.allowlist, claim.target)

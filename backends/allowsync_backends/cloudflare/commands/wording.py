@@ -1,0 +1,56 @@
+"""What went wrong with the API, in words a person can act on. Pure."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from allowsync_backends.cloudflare.errors import (
+    AMBIGUOUS,
+    CloudflareError,
+    NotFound,
+    NotPermitted,
+    Refused,
+    ServerTrouble,
+    TokenRefused,
+    TooMany,
+)
+
+_IN_USE: Final = 10031
+
+
+def what_happened(error: CloudflareError) -> str:
+    """An error, and what to do about it."""
+    match error:
+        case TokenRefused():
+            return f"the API token is not a valid one: {error}"
+        case NotPermitted():
+            return f"the API token lacks a permission: {permission(error)} ({error})"
+        case NotFound():
+            return f"{error}: is the account right, and is it still there?"
+        case TooMany():
+            return f"the API takes no more requests for now: {error}; try again later"
+        case Refused() if _IN_USE in error.codes:
+            return f"a rule refers to the list: {error}"
+        case ServerTrouble():
+            return f"the API is in trouble: {error}"
+        case Refused():
+            return f"the API refuses: {error}"
+        case _:
+            return str(error)
+
+
+def permission(error: CloudflareError) -> str:
+    """The permission a request needs, as the vendor names it."""
+    writes = error.call.method != "GET"
+    path = error.call.path
+    if "/rulesets" in path:
+        return f"Zone > Zone WAF: {'Edit' if writes else 'Read'}, on the zone"
+    if path.startswith("/zones"):
+        return "Zone > Zone: Read, on the zone"
+    return f"Account > Account Filter Lists: {'Edit' if writes else 'Read'}, on the account"
+
+
+def unconfirmed(error: CloudflareError) -> bool:
+    """Whether an error leaves open if a change was made."""
+    changing = error.call.method != "GET" or "/bulk_operations/" in error.call.path
+    return changing and (isinstance(error, AMBIGUOUS) or "/bulk_operations/" in error.call.path)
