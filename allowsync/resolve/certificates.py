@@ -67,8 +67,8 @@ def distrust(
         return _untrusted(_about_certificate(nameserver, name, error))
     said = (error.reason or str(error)).lower().replace("_", " ")
     if protocols and _NO_PROTOCOL in said:
-        alone = " alone: for HTTP/2, pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
-        return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{alone}")
+        hint = "; for HTTP/2: pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
+        return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{hint}")
     if _ALERT in (error.reason or ""):
         return _untrusted(f"{nameserver} refused the TLS handshake: {said}")
     return _untrusted(f"{nameserver} does not speak TLS on that port: {said}")

@@ -170,6 +170,4 @@ def test_a_server_that_agrees_on_no_version_is_named(
     with openssl(certificate, HTTP2[0]) as nameserver:
         monkeypatch.setitem(sys.modules, "h2", None)
         said = ask(settings(nameserver, attempts=1))
-        assert said == Unavailable(
-            f"{nameserver} refused to speak http/1.1 alone: for HTTP/2, {INSTALL}"
-        )
+        assert said == Unavailable(f"{nameserver} refused to speak http/1.1; for HTTP/2: {INSTALL}")
