@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, coverage, mutation, fuzz, format, hooks, clean.
+# Also: check, bench, docs, reference, man, deb, deb-test, coverage, mutation, fuzz, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -11,7 +11,8 @@ JOBS   ?= auto
 SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
-SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace nginx-light
+SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace nginx-light \
+                   groff man-db mandoc bash zsh fish
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
@@ -20,7 +21,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs coverage mutation fuzz format hooks clean system
+.PHONY: demo test check bench docs reference man coverage mutation fuzz format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -47,8 +48,14 @@ bench: $(BIN)/.test system
 fuzz: $(BIN)/.fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
 
-docs: $(BIN)/.docs
-	$(BIN)/python -m allowsync.config.reference > docs/reference.md
+# What of the documentation is made from the program: commands, configuration, JSON Schema.
+reference: $(BIN)/.run
+	$(BIN)/python -m allowsync.manual docs docs
+
+man: $(BIN)/.run
+	$(BIN)/python -m allowsync.manual man dist/man
+
+docs: $(BIN)/.docs reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(BIN)/.lint

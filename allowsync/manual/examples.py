@@ -1,0 +1,51 @@
+"""How each command is used: lines that can be typed, each with what it is for."""
+
+from __future__ import annotations
+
+from typing import Final
+
+EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "adopt": (("allowsync adopt --dry-run", "Show the rules made by hand that fit."),),
+    "apply": (
+        ("allowsync apply --dry-run", "Show what would be done, and write nothing."),
+        ("allowsync apply", "One run."),
+        ("allowsync apply --offline", "Restore what was known last, as at boot."),
+        ("allowsync apply --only jellyfin --force", "Apply what a limit refused."),
+    ),
+    "approve": (("allowsync approve alice", "Alice said that the name is still hers."),),
+    "backends": (("allowsync backends", "What can be used on this machine."),),
+    "check": (("allowsync check", "Before the first run, and whenever in doubt."),),
+    "clear": (
+        ("allowsync clear", "Take everything back, after a question."),
+        ("allowsync clear --only jellyfin --yes", "One allowlist, without a question."),
+    ),
+    "cloudflare": (
+        ("allowsync cloudflare lists", "The lists of the account, and how full they are."),
+        ("allowsync cloudflare show jellyfin", "What a list holds, and whose each item is."),
+    ),
+    "completion": (
+        (
+            "allowsync completion bash > /etc/bash_completion.d/allowsync",
+            "Complete commands, options and names in every new shell.",
+        ),
+    ),
+    "config": (
+        ("allowsync config show", "The configuration as it is understood."),
+        ("allowsync config schema > allowsync.schema.json", "A schema for the editor."),
+    ),
+    "explain": (
+        ("allowsync explain 203.0.113.7", "Who comes from there, and where to."),
+        ("allowsync explain alice --at 2h", "Whether Alice was allowed two hours ago."),
+    ),
+    "history": (("allowsync history alice --since 7d", "What happened to Alice's access."),),
+    "init": (("allowsync init", "Answer some questions, and get a configuration."),),
+    "resolve": (("allowsync resolve alice", "What each name server says about her names."),),
+    "schedule": (
+        ("allowsync schedule install --dry-run", "Show the units or the cron entry."),
+        ("allowsync schedule install", "Run every five minutes from now on, and at boot."),
+    ),
+    "status": (
+        ("allowsync status", "Who is allowed where."),
+        ("allowsync status --output json", "The same for programs."),
+    ),
+}
