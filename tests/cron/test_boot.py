@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.boot import Machine
+from tests.support.boot import ADDRESS, Machine
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -38,22 +38,6 @@ SOON = """\
     [Timer]
     OnCalendar=*:*:0/2
     RandomizedDelaySec=0
-    """
-
-# A network that comes up as networks do, with nobody at the other end.
-CABLE = """\
-    [NetDev]
-    Name=cable0
-    Kind=veth
-    [Peer]
-    Name=cable1
-    """
-ADDRESSES = """\
-    [Match]
-    Name=cable0 cable1
-    [Network]
-    Address=198.51.100.2/24
-    LinkLocalAddressing=no
     """
 
 # Looks as soon as the network may be configured, and before it is.
@@ -86,8 +70,6 @@ def machine(tmp_path: Path, as_root: None) -> Machine:
     made.write("/etc/systemd/system/allowsync.timer.d/soon.conf", SOON)
     made.write("/etc/systemd/system/witness.service", WITNESS)
     made.write("/test/names.py", NAME_SERVER)
-    made.write("/etc/systemd/network/cable.netdev", CABLE)
-    made.write("/etc/systemd/network/cable.network", ADDRESSES)
     made.install()
     made.chroot("systemctl enable witness.service")
     return made
@@ -131,7 +113,7 @@ def test_the_gate_is_there_before_the_network_and_the_timer_keeps_it(machine: Ma
     witness = machine.read("/test/witness")
     assert "table inet allowsync_jellyfin" in witness
     assert "81.2.69.1" in witness
-    assert "198.51.100.2" not in witness, "the network was up already"
+    assert ADDRESS not in witness, "the network was up already"
     order = [json.loads(line) for line in machine.read("/test/journal").splitlines()]
     restored = entries(order, "allowsync-restore.service", "Finished")
     assert restored <= entries(order, "network-pre.target", "Reached")

@@ -33,6 +33,23 @@ PACKAGES: Final = (
 # Would only take time.
 IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
 
+# A network that comes up as networks do, with nobody at the other end.
+CABLE: Final = """\
+    [NetDev]
+    Name=cable0
+    Kind=veth
+    [Peer]
+    Name=cable1
+    """
+ADDRESS: Final = "198.51.100.2"
+ADDRESSES: Final = f"""\
+    [Match]
+    Name=cable0 cable1
+    [Network]
+    Address={ADDRESS}/24
+    LinkLocalAddressing=no
+    """
+
 DRIVER: Final = """\
     [Unit]
     Description=What a test does in here
@@ -60,6 +77,8 @@ class Machine:
         for one in (self._top, self._work, self._all):
             one.mkdir()
         self._folder = folder
+        self.write("/etc/systemd/network/cable.netdev", CABLE)
+        self.write("/etc/systemd/network/cable.network", ADDRESSES)
 
     def write(self, path: str, text: str, mode: int = 0o644) -> None:
         """Write a file, while the machine is off."""

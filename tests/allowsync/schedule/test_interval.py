@@ -27,7 +27,9 @@ def test_an_interval_is_said_in_both_languages(text: str, calendar: str, cron: s
     assert interval.cron(7) == cron
 
 
-@pytest.mark.parametrize("text", ["", "5", "m", "7m", "90m", "0m", "-5m", "5s", "24h", "1d", "٥m"])
+@pytest.mark.parametrize(
+    "text", ["", "5", "m", "7m", "90m", "0m", "-5m", "5s", "24h", "1d", "\u0665m"]
+)
 def test_what_no_clock_divides_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="5m"):
         Interval.parse(text)
