@@ -1,0 +1,120 @@
+"""The drop-ins in the repository are what would be installed; all of it is tight and verified."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.schedule.disk import Disk
+from allowsync.schedule.dropin import Shape, restore, service
+from allowsync.schedule.interval import Interval
+from allowsync.schedule.requirements import CONFIGURATION, requirements
+from allowsync.schedule.units import RESTORE, SERVICE, TIMER, UNITS, Plan, Scheduler
+from tests.support.configuring import HOME, HOSTS, loaded
+from tests.support.documents import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM = "/usr/local/bin/allowsync"
+
+
+@dataclass(frozen=True)
+class Example:
+    """A drop-in that is shown, the configuration it is for, and the worst it may score."""
+
+    targets: str
+    exposure: float
+    at_boot: float
+    more: str = ""
+
+
+EXAMPLES = {
+    "nftables": Example("{nftables: {ports: [443/tcp]}}", 1.6, 1.4),
+    "ipset": Example("{ipset: {ports: [443/tcp], iptables: nft}}", 1.6, 1.6),
+    "ufw": Example("{ufw: {ports: [443/tcp]}}", 1.9, 1.9),
+    "file": Example(
+        "{file: {path: /etc/haproxy/friends.txt, reload: [systemctl, reload, haproxy]}}", 2.1, 2.1
+    ),
+    "credential": Example(
+        "{nftables: {ports: [443/tcp]}}", 1.6, 1.6, "heartbeat: {url_credential: ping}"
+    ),
+}
+
+
+def shape(folder: Path, name: str) -> Shape:
+    example = EXAMPLES[name]
+    (folder / "ping").write_text("https://hc.example.net/ping/1")
+    text = f"{HOSTS}allowlists:\n  web: {{targets: [{example.targets}]}}\n{example.more}\n"
+    environ = {**HOME, "CREDENTIALS_DIRECTORY": str(folder)}
+    config = loaded(folder, f"{text}state: /var/lib/allowsync/state.db\n", environ=environ)
+    found = requirements(config, CONFIGURATION)
+    return Shape(found, PROGRAM, as_root=bool(found.root_because))
+
+
+@pytest.fixture(params=EXAMPLES)
+def name(request: pytest.FixtureRequest) -> str:
+    return str(request.param)
+
+
+@pytest.fixture
+def system(tmp_path: Path, name: str) -> Path:
+    """A root with the schedule of an example in it, and what its units refer to."""
+    root = tmp_path / "root"
+    plan = Plan(Scheduler.SYSTEMD, Interval(5), shape(tmp_path, name), CONFIGURATION)
+    for piece in plan.pieces():
+        Disk(root).write(piece)
+    for program in (PROGRAM, "/usr/bin/touch", "/usr/bin/systemd-tmpfiles"):
+        file = root / program.lstrip("/")
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text("#!/bin/sh\n")
+        file.chmod(0o755)
+    units = root / "usr/lib/systemd/system"
+    units.mkdir(parents=True)
+    for one in ("basic", "shutdown", "sysinit", "timers", "network-online", "network-pre"):
+        (units / f"{one}.target").write_text("[Unit]\n")
+    return root
+
+
+def analyzed(verb: str, root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["systemd-analyze", verb, f"--root={root}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr
+
+
+def exposure(root: Path, unit: str) -> float:
+    said = analyzed("security", root, "--offline=true", "--no-pager", unit)
+    found = re.search(rf"level for {re.escape(unit)}: ([\d.]+)", said)
+    assert found is not None
+    return float(found[1])
+
+
+def test_the_service_is_as_tight_as_its_targets_let_it_be(system: Path, name: str) -> None:
+    assert exposure(system, SERVICE) <= EXAMPLES[name].exposure
+    if (system / str(UNITS / RESTORE).lstrip("/")).exists():
+        assert exposure(system, RESTORE) <= EXAMPLES[name].at_boot
+
+
+def test_systemd_has_nothing_to_say_against_it(system: Path) -> None:
+    units = [one for one in (SERVICE, TIMER, RESTORE) if Disk(system).at(UNITS / one).exists()]
+    assert analyzed("verify", system, *units) == ""
+
+
+def test_the_drop_ins_that_are_shown_are_those_that_are_installed(
+    tmp_path: Path, name: str
+) -> None:
+    made = {f"{name}.conf": service(shape(tmp_path, name))}
+    if shape(tmp_path, name).requirements.restored:
+        made[f"{name}-restore.conf"] = restore(shape(tmp_path, name))
+    folder = ROOT / "cron/drop-ins"
+    kept = {path.name: path.read_text() for path in folder.glob(f"{name}*.conf")}
+    assert kept == made
