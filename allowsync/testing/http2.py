@@ -135,7 +135,7 @@ class Connection:
 
     def serve(self) -> None:
         """Answer questions until the other side closes, or a reaction does."""
-        with self._waker, self._woken, suppress(OSError, HungUpError):
+        with self._waker, self._woken, suppress(OSError):
             self._http.initiate_connection()
             if self.front.settings:
                 self._http.update_settings(dict(self.front.settings))
@@ -145,6 +145,14 @@ class Connection:
             except ProtocolError as error:
                 self.front.complaints.append(repr(error))
                 self.write(b"")
+            except HungUpError:
+                self._linger()
+
+    def _linger(self) -> None:
+        """Close so that what was sent arrives: unread questions would make it a reset."""
+        self._secure.shutdown(socket.SHUT_WR)
+        while self._secure.recv(_CHUNK):
+            pass
 
     def _turn(self) -> bool:
         """Take in what there is; whether to go on."""

@@ -155,6 +155,30 @@ def test_headers_up_to_their_limit_are_read() -> None:
     assert speech.receive(frame(DATA, b"answer", 1, ACK)) == [Answered(alice, b"answer")]
 
 
+def bodies(sent: bytes) -> list[bytes]:
+    """The payload of every DATA frame."""
+    found = []
+    while sent:
+        end = 9 + int.from_bytes(sent[:3], "big")
+        if sent[3] == DATA:
+            found.append(sent[9:end])
+        sent = sent[end:]
+    return found
+
+
+def test_no_more_of_a_question_is_sent_than_the_server_takes_now() -> None:
+    speech, _ = asked()
+    speech.receive(frame(SETTINGS, b"\0\x04\0\0\0\x05"))  # INITIAL_WINDOW_SIZE 5
+    speech.to_send()
+    other = asked(ALICE)[1][0]
+    speech.put(other)
+    assert bodies(speech.to_send()) == [other.datagram[:5]]
+    speech.receive(frame(WINDOW, b"\0\0\0\x03", 1))
+    assert bodies(speech.to_send()) == [other.datagram[5:8]]
+    speech.receive(frame(SETTINGS, b"\0\x04\0\0\xff\xff"))
+    assert bodies(speech.to_send()) == [other.datagram[8:]]
+
+
 def transcript() -> bytes:
     """What a server sends that answers two questions, pings, and says good-bye."""
     server = H2Connection(H2Configuration(client_side=False))

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import threading
 from collections import Counter
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
@@ -116,6 +117,19 @@ def test_many_questions_share_one_connection(authority: Authority) -> None:
         assert set(answers.values()) == {HERE}
         assert shown.connections == ["h2"]
         assert len(server.asked) == 350
+
+
+def test_a_hundred_questions_are_under_way_at_once(authority: Authority) -> None:
+    together = threading.Barrier(len(MANY), timeout=5)
+
+    def patient(stream: Stream, wire: bytes) -> None:
+        with suppress(threading.BrokenBarrierError):
+            together.wait()
+            answer(stream, wire)
+
+    with front({"*": BOTH}, authority, reaction=patient) as (shown, _):
+        answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(MANY)
+        assert all(isinstance(one, Found) for one in answers.values())
 
 
 def test_answers_may_come_in_any_order(authority: Authority) -> None:
