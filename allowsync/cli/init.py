@@ -1,0 +1,160 @@
+"""`allowsync init`: a few questions, or flags, and a configuration to begin with."""
+
+from __future__ import annotations
+
+import os
+import sys
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from allowsync.init.wishes import Wishes
+
+SCHEMA = "allowsync.init/1"
+
+
+@click.command()
+@click.argument("path", required=False, type=click.Path(path_type=Path))
+@click.option("--host", multiple=True, metavar="NAME=HOSTNAME", help="Somebody. Repeatable.")
+@click.option(
+    "--network", multiple=True, metavar="NAME=NETWORK", help="Somebody at a fixed address."
+)
+@click.option("--port", multiple=True, metavar="PORT/PROTO", help="What is guarded: 8096/tcp.")
+@click.option("--backend", metavar="NAME", help="The firewall. Default: what is found here.")
+@click.option("--allowlist", metavar="NAME", help="What the list is called. Default: by its port.")
+@click.option("--nameserver", multiple=True, help="Who to ask, instead of the system's.")
+@click.option("--yes", is_flag=True, help="Ask nothing.")
+@click.option("--force", is_flag=True, help="Replace a configuration that is there already.")
+@click.option("--no-dry-run", is_flag=True, help="Neither ask the DNS nor try a dry run.")
+@common
+def init(
+    invocation: Invocation,
+    path: Path | None,
+    host: tuple[str, ...],
+    network: tuple[str, ...],
+    port: tuple[str, ...],
+    backend: str | None,
+    allowlist: str | None,
+    nameserver: tuple[str, ...],
+    yes: bool,
+    force: bool,
+    no_dry_run: bool,
+) -> int:
+    """Write a first configuration, after a few questions.
+
+    What flags say is not asked. Writes nothing but that file, readable by its owner only, and never
+    over another one unless told so. A dry run at the end shows what it would do.
+    """
+    from allowsync.cli.conversing import advise, converse
+
+    place = (path or invocation.place).absolute()
+    if not force and os.path.lexists(place):
+        invocation.stop(SCHEMA, ExitCode.USAGE, [_exists(place)])
+    wishes = _wished((*host, *network), port, backend, allowlist, nameserver, invocation.state)
+    may_ask = sys.stdin.isatty() and not yes
+    if may_ask:
+        wishes = converse(invocation, wishes, place, ask_dns=not no_dry_run)
+    else:
+        wishes = _completed(wishes)
+        if not no_dry_run:
+            advise(invocation, wishes)
+    code = _written(invocation, wishes, place, force=force)
+    if invocation.json:
+        document = {"schema": SCHEMA, "exit_code": int(code), "path": str(place), "problems": []}
+        echo_json(document)
+        return code
+    return code if no_dry_run else _tried(invocation, place)
+
+
+def _exists(place: Path) -> Notice:
+    return Notice(str(place), "it exists already; --force replaces it")
+
+
+def _wished(
+    friends: tuple[str, ...],
+    ports: tuple[str, ...],
+    backend: str | None,
+    allowlist: str | None,
+    nameservers: tuple[str, ...],
+    state: Path | None,
+) -> Wishes:
+    """What flags say.
+
+    Raises:
+        UsageError: A flag cannot be used.
+    """
+    from allowsync.init import wishes as read
+
+    try:
+        wishes = read.Wishes(state=state)
+        for text in friends:
+            wishes = wishes.befriend(read.friend(text))
+        chosen = read.backend(backend) if backend else None
+        named = tuple(
+            word for one in ports for word in read.ports(one, chosen or read.guarding()[0])
+        )
+        return replace(
+            wishes,
+            ports=tuple(dict.fromkeys(named)),
+            backend=backend or "",
+            allowlist=read.allowlist(allowlist) if allowlist else "",
+            nameservers=tuple(map(read.nameserver, nameservers)),
+        )
+    except read.Misfit as error:
+        raise click.UsageError(str(error)) from error
+
+
+def _completed(wishes: Wishes) -> Wishes:
+    """The same with what can be found out.
+
+    Raises:
+        UsageError: Something has to be said that nobody can be asked.
+    """
+    from allowsync.cli.conversing import called, found_here, suggestion
+
+    backend = wishes.backend or suggestion(found_here())
+    missing = [
+        *([] if wishes.friends else ["--host NAME=HOSTNAME (or --network NAME=NETWORK)"]),
+        *([] if wishes.ports else ["--port PORT/PROTO"]),
+        *([] if backend else ["--backend NAME"]),
+    ]
+    if missing:
+        raise click.UsageError(f"without a terminal to ask at, say {' and '.join(missing)}")
+    return replace(wishes, backend=backend, allowlist=wishes.allowlist or called(wishes.ports))
+
+
+def _written(invocation: Invocation, wishes: Wishes, place: Path, *, force: bool) -> ExitCode:
+    from allowsync.config import ConfigError
+    from allowsync.init.rendering import render
+    from allowsync.init.writing import NotWritten, write
+
+    try:
+        write(place, render(wishes), force=force)
+    except NotWritten as error:
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(str(place), str(error))])
+    except ConfigError as error:
+        notices = [Notice(one.where, one.what) for one in error.problems]
+        invocation.stop(SCHEMA, ExitCode.USAGE, notices)
+    if not (invocation.json or invocation.quiet):
+        click.echo(f"Written: {place}")
+    return ExitCode.IN_STEP
+
+
+def _tried(invocation: Invocation, place: Path) -> int:
+    """A dry run of what was written, and what comes next."""
+    from allowsync.cli.apply import apply
+    from allowsync.config.places import SYSTEM_CONFIGURATION
+
+    if not invocation.quiet:
+        click.echo("\nA dry run, which changes nothing:\n")
+    code = click.get_current_context().invoke(apply, config=place, dry_run=True)
+    if not invocation.quiet:
+        where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
+        click.echo(f"\nWhen that is what you want:\n  allowsync apply --confirm 60s{where}")
+    return int(code)

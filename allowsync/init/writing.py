@@ -1,0 +1,65 @@
+"""Putting a configuration into place: whole and valid, or not at all."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from allowsync.config import load
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+
+
+class NotWritten(Exception):
+    """The file was not written; the text says why. What was there is as it was."""
+
+
+def write(path: Path, text: str, *, force: bool) -> Config:
+    """Write a configuration only its owner may read or write, once it was seen to be valid.
+
+    Args:
+        path: Where it goes. Its folder is made where it does not exist.
+        text: The configuration.
+        force: Whether a file that is there already is replaced.
+
+    Raises:
+        NotWritten: There is one already, or it could not be written.
+        ConfigError: It would not be valid; nothing is left of it.
+    """
+    if not force and os.path.lexists(path):
+        raise NotWritten("it exists already; --force replaces it")
+    draft = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
+        _written(draft, text)
+        try:
+            load(draft, environ=os.environ, uid=os.geteuid())
+            _moved(draft, path, force=force)
+        finally:
+            draft.unlink(missing_ok=True)
+    except FileExistsError as error:
+        raise NotWritten("it exists already; --force replaces it") from error
+    except OSError as error:
+        raise NotWritten(error.strerror or str(error)) from error
+    return load(path, environ=os.environ, uid=os.geteuid())
+
+
+def _written(draft: Path, text: str) -> None:
+    with suppress(FileNotFoundError):
+        draft.unlink()
+    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+    with os.fdopen(os.open(draft, flags, 0o600), "w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _moved(draft: Path, path: Path, *, force: bool) -> None:
+    if force:
+        draft.replace(path)
+    else:
+        path.hardlink_to(draft)  # unlike a rename, it never replaces

@@ -1,0 +1,207 @@
+"""`allowsync init`: on a real terminal, and by flags alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.nameserver import NameServer
+from tests.support.netns import Namespace
+from tests.support.program import allowsync
+from tests.support.tmux import COLUMNS, Tmux
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+ZONES: dict[str, object] = {
+    "alice.example.org": ["81.2.69.1", "2a01:4f8:1:2::7"],
+    "bob.example.org": ["192.168.1.7"],
+}
+FLAGS = ("--host", "alice=alice.example.org", "--port", "8096/tcp", "--backend", "nftables")
+
+
+@pytest.fixture
+def inside(as_root: None) -> Iterator[Namespace]:
+    with Namespace() as namespace:
+        yield namespace
+
+
+@pytest.fixture
+def server(inside: Namespace) -> Iterator[NameServer]:
+    """A name server that only the namespace can reach."""
+    with inside.run(NameServer, ZONES) as running:
+        yield running
+
+
+def shown(path: Path) -> dict[str, object]:
+    done = allowsync("config", "show", "--config", path, "--output", "json")
+    assert done.code == 0, done.err
+    return done.document
+
+
+@pytest.mark.root
+def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
+    inside: Namespace, server: NameServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "new" / "config.yaml"
+    state = tmp_path / "state" / "state.db"
+    flags = ("--nameserver", str(server), "--state", str(state))
+    environ = {"SSH_CONNECTION": "81.2.69.200 50000 81.2.69.9 22"}
+    with Tmux(inside, tmp_path, "init", path, *flags, environ=environ) as screen:
+        screen.until("Friend 1")
+        screen.type("alice nowhere")
+        screen.until("is not a whole hostname")
+        screen.type("alice alice.example.org")
+        screen.until("alice.example.org is 81.2.69.1 and 2a01:4f8:1:2::7 now")
+        screen.until("Friend 2")
+        screen.type("bob bob.example.org")
+        screen.until("a private address")
+        screen.until("Friend 3")
+        screen.type("")
+        screen.until("Firewall [")
+        screen.type("nftables")
+        screen.until("Ports:")
+        screen.type("8096")
+        screen.until("expected a port such as")
+        screen.type("8096/tcp 22/tcp")
+        screen.until("Let 81.2.69.200 in always")
+        screen.type("y")
+        screen.until("What shall the list be called? [jellyfin]")
+        screen.type("")
+        screen.until("Write it to")
+        assert not path.exists()
+        screen.type("y")
+        last = screen.until("ended with ")
+    assert "jellyfin/nftables" in last
+    assert "+ 81.2.69.1 " in last
+    assert "+ 81.2.69.200 " in last
+    assert "allowsync apply --confirm 60s" in last
+    assert path.stat().st_mode & 0o777 == 0o600
+    config = shown(path)
+    assert set(config["hosts"]) == {"alice", "bob", "me"}  # type: ignore[call-overload]
+    assert not state.exists()
+    assert inside.command("nft", "list", "ruleset") == ""
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("key", ["C-c", "C-d"])
+def test_ending_it_early_leaves_nothing_behind(inside: Namespace, tmp_path: Path, key: str) -> None:
+    path = tmp_path / "new" / "config.yaml"
+    with Tmux(inside, tmp_path, "init", path, *FLAGS, "--no-dry-run") as screen:
+        screen.until("What shall the list be called?")
+        screen.type("")
+        screen.until("Write it to")
+        screen.type(key)
+        screen.until("ended with 130")
+    assert not path.parent.exists()
+
+
+@pytest.mark.root
+def test_no_line_of_the_conversation_is_wider_than_a_terminal(
+    inside: Namespace, tmp_path: Path
+) -> None:
+    with Tmux(inside, tmp_path, "init", tmp_path / "c.yaml", "--no-dry-run") as screen:
+        for question, answer in (
+            ("Friend 1", "alice a.example.org"),
+            ("Friend 2", ""),
+            ("Firewall [", "nftables"),
+            ("Ports:", "443/udp"),
+            ("called?", ""),
+        ):
+            screen.until(question)
+            screen.type(answer)
+        lines = screen.until("Write it to").splitlines()
+    ours = [line for line in lines if str(tmp_path) not in line]
+    assert max(map(len, ours)) <= COLUMNS
+
+
+@pytest.mark.root
+def test_flags_alone_do_it_all(inside: Namespace, server: NameServer, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    done = inside.run(
+        allowsync, "init", path, *FLAGS, "--host", "bob=bob.example.org",
+        "--network", "office=81.2.70.0/24", "--allowlist", "films",
+        "--nameserver", str(server), "--state", tmp_path / "state.db",
+    )  # fmt: skip
+    assert done.code == 3, done.err  # bob has no address that could be let in
+    assert f"Written: {path}" in done.out
+    assert "+ 81.2.69.1 " in done.out
+    assert "a private address" in done.err
+    assert set(shown(path)["hosts"]) == {"alice", "bob", "office"}  # type: ignore[call-overload]
+    assert not (tmp_path / "state.db").exists()
+
+
+@pytest.mark.root
+def test_a_session_that_would_be_cut_off_is_named(inside: Namespace, tmp_path: Path) -> None:
+    flags = ("--network", "office=81.2.70.0/24", "--port", "22/tcp", "--backend", "nftables")
+    environ = {"SSH_CONNECTION": "81.2.69.200 50000 81.2.69.9 22"}
+    path, state = tmp_path / "config.yaml", tmp_path / "state.db"
+
+    def run(*arguments: str | Path) -> str:
+        return inside.run(lambda: allowsync(*arguments, environ=environ)).err
+
+    assert "comes from 81.2.69.200 to port 22/tcp" in run("init", path, *flags, "--state", state)
+    assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--dry-run", "--config", path)
+    assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--config", path)
+    assert "comes from" not in run("apply", "--config", path)
+
+
+@pytest.mark.parametrize(
+    ("flags", "missing"),
+    [
+        ((), "--host NAME=HOSTNAME (or --network NAME=NETWORK) and --port"),
+        (("--host", "a=a.example.org", "--backend", "nftables"), "say --port PORT/PROTO"),
+        (("--port", "80/tcp", "--backend", "nftables", "--yes"), "say --host NAME=HOSTNAME"),
+    ],
+)
+def test_what_is_missing_without_a_terminal_is_named(
+    tmp_path: Path, flags: tuple[str, ...], missing: str
+) -> None:
+    done = allowsync("init", tmp_path / "config.yaml", *flags)
+    assert done.code == 2
+    assert missing in " ".join(done.err.split())
+    assert not (tmp_path / "config.yaml").exists()
+
+
+@pytest.mark.parametrize(
+    ("flags", "why"),
+    [
+        (("--host", "alice=localhost"), "not a whole hostname"),
+        (("--host", "alice"), "expected a name and a hostname"),
+        (("--port", "8096"), "expected a port such as"),
+        (("--backend", "iptables"), "expected one of"),
+        (("--backend", "file"), "guards no ports"),
+        (("--allowlist", "Films!"), "expected"),
+        (("--nameserver", "dns.example"), "dns.example"),
+    ],
+)
+def test_a_flag_that_cannot_be_used_is_refused(
+    tmp_path: Path, flags: tuple[str, ...], why: str
+) -> None:
+    done = allowsync("init", tmp_path / "config.yaml", *flags)
+    assert done.code == 2
+    assert why in " ".join(done.err.split())
+
+
+def test_a_configuration_is_never_overwritten_unasked(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    path.write_text("mine\n")
+    flags = (*FLAGS, "--no-dry-run", "--state", str(tmp_path / "state.db"))
+    done = allowsync("init", path, *flags)
+    assert done.code == 2
+    assert "it exists already; --force replaces it" in done.err
+    assert path.read_text() == "mine\n"
+    assert allowsync("init", path, *flags, "--force").code == 0
+    assert shown(path)
+
+
+def test_a_program_gets_one_document(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    state = ("--state", str(tmp_path / "state.db"), "--no-dry-run")
+    done = allowsync("init", path, *FLAGS, *state, "--output", "json")
+    assert done.document == {
+        "schema": "allowsync.init/1", "exit_code": 0, "path": str(path), "problems": []
+    }  # fmt: skip
+    assert allowsync("init", path, *FLAGS, *state, "--output", "json").document["exit_code"] == 2
