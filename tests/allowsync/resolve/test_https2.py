@@ -128,7 +128,7 @@ def test_a_hundred_questions_are_under_way_at_once(authority: Authority) -> None
             answer(stream, wire)
 
     with front({"*": BOTH}, authority, reaction=patient) as (shown, _):
-        answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(MANY)
+        answers = Resolver(settings(shown.nameserver, attempts=1, timeout=10.0)).resolve(MANY)
         assert all(isinstance(one, Found) for one in answers.values())
 
 
@@ -248,7 +248,8 @@ def test_a_server_that_takes_a_question_in_small_pieces_gets_it_so(authority: Au
 
 def test_more_than_a_window_of_answers_is_taken_in(authority: Authority) -> None:
     with front({"*": Addresses(500)}, authority) as (shown, _):
-        answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(TWENTY)
+        using = settings(shown.nameserver, attempts=1, timeout=15.0)
+        answers = Resolver(using).resolve(TWENTY[:12])
         assert {isinstance(one, Found) and len(one.addresses) for one in answers.values()} == {500}
 
 
