@@ -56,14 +56,22 @@ def keep(target: Target, record: TargetRecord | None) -> Kept:
         BackendError: It cannot be read, or could not be put back as it is.
     """
     was = former(target, record) or target
-    backend: Backend = was.backend.make(Placement(was.allowlist, was.name), was.options)
+    return kept(target.name, was.backend.make(Placement(was.allowlist, was.name), was.options))
+
+
+def kept(name: str, backend: Backend) -> Kept:
+    """Look at what a backend has in its target, so that it can be put back.
+
+    Raises:
+        BackendError: It cannot be read, or could not be put back as it is.
+    """
     if isinstance(backend, Restorable):
-        return Kept(target.name, backend.snapshot())
+        return Kept(name, backend.snapshot())
     before = backend.read()
     if before.entries and before.flaws:
         flaws = "; ".join(before.flaws)
         raise BackendError(f"it could not be put back as it is now ({flaws})")
-    return Kept(target.name, lambda: _put_back(target.name, backend, before))
+    return Kept(name, lambda: _put_back(name, backend, before))
 
 
 def _put_back(name: str, backend: Backend, before: Current) -> bool:
@@ -71,10 +79,11 @@ def _put_back(name: str, backend: Backend, before: Current) -> bool:
     if _same(now, before):
         return False
     if before.flaws:
-        backend.clear()  # it was not there
+        backend.clear()  # it was not there; what may be left of it, a folder, lets nobody in
     else:
         backend.apply(_plan_back(name, now, before))
-    if not _same(backend.read(), before):
+    after = backend.read()
+    if not _same(after, before) and not (before.flaws and not after.entries):
         raise BackendError("it is not as it was, whatever it now holds")
     return True
 

@@ -19,6 +19,7 @@ import pytest
 
 from allowsync.model import BOTH_FAMILIES, Entry, Family, Network, by_network
 from allowsync.plan import Plan
+from allowsync.undo import kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -135,6 +136,18 @@ class BackendContract:
         for _ in range(2):
             self.make().apply(plan)
             assert networks(self.make().read()) == sorted([*wanted, extra], key=by_network)
+
+    def test_what_was_applied_can_be_put_back(self) -> None:
+        """`apply --confirm` does so where nobody says yes."""
+        before, wanted = kept("contract", self.make()), self.some(3)
+        self.put(wanted)
+        between = kept("contract", self.make())
+        assert not between.put_back(), "nothing differed"
+        self.put(wanted[1:])
+        assert between.put_back()
+        assert networks(self.make().read()) == sorted(wanted, key=by_network)
+        assert before.put_back()
+        assert networks(self.make().read()) == []
 
     def test_an_idle_plan_changes_nothing(self) -> None:
         self.put(self.some())
