@@ -156,7 +156,7 @@ def answers(stream: sockets.socket) -> bool:
         ((Port(8400, 8500, TCP),), {(GONE, 8443)}),
         ((Port(443, 443, UDP),), set()),
     ],
-    ids=str,
+    ids=["every port", "one port", "a range", "another protocol"],
 )
 def test_streams_end_for_whom_and_where_it_is_meant(
     inside: Namespace, ports: tuple[Port, ...], ended: set[tuple[str, int]]
