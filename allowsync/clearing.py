@@ -42,7 +42,10 @@ def everything(
     """Every target that is configured, and every one that was and may still be enforced."""
     return [
         *(_configured(target) for target in config.targets),
-        *(_recorded(record, environ, uid) for record in records_left_over(config, store)),
+        *(
+            _recorded(record, environ, uid, _stranger(config, uid))
+            for record in records_left_over(config, store)
+        ),
     ]
 
 
@@ -78,7 +81,15 @@ def _configured(target: Target) -> Owned:
     return Owned(target.name, target.allowlist, make)
 
 
-def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int) -> Owned:
+def _stranger(config: Config, uid: int) -> int:
+    """Who may have written a state that root reads; 0 when nobody else may."""
+    try:
+        return config.state.stat().st_uid if uid == 0 else 0
+    except OSError:
+        return 0
+
+
+def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
     def make() -> Backend:
         from allowsync.config import rebuild_options
         from allowsync.discovery import BrokenBackend, UnknownBackend, load_type
@@ -90,6 +101,12 @@ def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int) -> Own
             raise BackendError(str(error)) from error
         except ConfigError as error:
             raise BackendError("; ".join(one.what for one in error.problems)) from error
+        if stranger and not kind.needs(options).any_user:
+            # Such a target writes files and runs commands, which a state could make up.
+            raise BackendError(
+                f"the state belongs to user {stranger}, who must not have it cleared by root: "
+                "put the target into the configuration, clear, and take it out again"
+            )
         backend: Backend = kind.make(Placement(record.allowlist, record.name), options)
         return backend
 

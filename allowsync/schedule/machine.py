@@ -51,7 +51,7 @@ def program(root: Path) -> str:
         folders = (root / one.lstrip("/") for one in PATH.split(":"))
         there = next((one / NAME for one in folders if os.path.lexists(one / NAME)), None)
         if there is None:
-            raise Unsuitable(f"there is no {NAME} in {root}{PATH.replace(':', f', {root}')}")
+            raise Unsuitable(f"there is no allowsync in {root}{PATH.replace(':', f', {root}')}")
         return f"/{there.relative_to(root)}"
     running = Path(sys.argv[0]).absolute()
     on_path = (Path(folder, NAME) for folder in PATH.split(":"))
