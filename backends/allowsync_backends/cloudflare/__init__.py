@@ -1,1 +1,39 @@
-"""Cloudflare lists, by their API."""
+"""Lists of addresses at Cloudflare, for rules that let nobody in but who is in one."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType, Needs
+from allowsync_backends.cloudflare.options import CloudflareOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Placement
+
+__all__ = ["TYPE", "CloudflareOptions"]
+
+
+def _make(placement: Placement, options: CloudflareOptions) -> Backend:
+    from allowsync_backends.cloudflare.backend import CloudflareBackend
+
+    return CloudflareBackend(placement.allowlist, options)
+
+
+def _usable() -> str:
+    from importlib.util import find_spec
+
+    return "" if find_spec("httpx") else "it needs the package httpx (allowsync[cloudflare])"
+
+
+def _needs(_: CloudflareOptions) -> Needs:
+    return Needs(any_user=True, lasting=True)
+
+
+TYPE = BackendType(
+    "cloudflare",
+    "A list of addresses in a Cloudflare account, for rules of your own",
+    CloudflareOptions,
+    _make,
+    _usable,
+    _needs,
+)

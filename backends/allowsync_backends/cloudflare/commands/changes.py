@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync_backends.cloudflare.commands.owners import marked
+from allowsync_backends.cloudflare.marks import marked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,10 +10,10 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync_backends.cloudflare.marks import marked, owner_of
+
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import Item
-
-MARK: Final = "allowsync:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,16 +90,10 @@ class Owners:
             return _here(self.whole)
         if not marked(item.comment):
             return BY_HAND
-        allowlist, _, rest = item.comment.removeprefix(MARK).partition(":")
-        owner = rest.partition(":")[0].partition(" ")[0]
+        allowlist, owner = owner_of(item.comment)
         named = [one for one in self.claims if one.allowlist == allowlist]
         exact = next((one for one in named if one.owner == owner), None)
         return Owner(Whose.ELSEWHERE, allowlist) if exact is None else _here(exact)
-
-
-def marked(comment: str) -> bool:
-    """Whether a comment is allowsync's, of this machine or of another."""
-    return comment.startswith(MARK)
 
 
 def _here(claim: Claim) -> Owner:

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from allowsync_backends.cloudflare import parsing
 from allowsync_backends.cloudflare.client import parsed
 from allowsync_backends.cloudflare.commands.expression import lists_in
-from allowsync_backends.cloudflare.commands.wording import what_happened
 from allowsync_backends.cloudflare.errors import CloudflareError
+from allowsync_backends.cloudflare.wording import what_happened
 from allowsync_backends.cloudflare.zones import Zones
 
 if TYPE_CHECKING:

@@ -130,7 +130,7 @@ class Work:
 
 
 def _said(error: CloudflareError, place: str) -> str:
-    from allowsync_backends.cloudflare.commands.wording import unconfirmed, what_happened
+    from allowsync_backends.cloudflare.wording import unconfirmed, what_happened
 
     if place and unconfirmed(error):
         return f"could not confirm the change of {place}; it may be old or new: {error}"

@@ -1,0 +1,82 @@
+"""The promises of every backend, kept by a list at Cloudflare: shared with others, or its own."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.cloudflare import TYPE, CloudflareOptions
+from allowsync_backends.cloudflare.fake import Plan
+
+from allowsync.backend import Placement
+from allowsync.config.secrets import KeptSecret
+from allowsync.config.settings import Secret
+from allowsync.testing.contract import BackendContract
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from allowsync.backend import Backend
+
+STRANGERS = {
+    "203.0.113.9": "by hand",
+    "198.51.100.0/24": None,
+    "2001:db8:7::/64": "allowsync:jellyfin2::alice",
+    "2001:db8:8::/64": "allowsync:jellyfin:attic:alice",
+}
+
+
+class AtCloudflare(BackendContract):
+    exclusive = False
+
+    @pytest.fixture(autouse=True)
+    def target(self, fake: FakeCloudflare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("allowsync_backends.cloudflare.operations.POLLS", (0.005,))
+        monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+        fake.cloud.accounts[fake.account].plan = Plan.PRO
+        self.fake = fake
+
+    def make(self) -> Backend:
+        options = CloudflareOptions(
+            self.fake.account,
+            "friends",
+            api_token_file=KeptSecret("/token", Secret(self.fake.token)),
+            exclusive=self.exclusive,
+            api_url=self.fake.url,
+        )
+        return TYPE.make(Placement("jellyfin", "jellyfin/cloudflare"), options)
+
+    def plant(self) -> None:
+        self.fake.add_list("others", STRANGERS)
+
+    def foreign(self) -> object:
+        return self.fake.items("others")
+
+    def damage(self) -> bool:
+        del self.fake.cloud.accounts[self.fake.account].lists[self.fake.lists["friends"].id]
+        return True
+
+    def fingerprint(self) -> object:
+        return [(one.name, one.body) for one in self.fake.writes]
+
+
+class TestShared(AtCloudflare):
+    """Others have items in the same list, other allowlists and other machines among them."""
+
+    def plant(self) -> None:
+        super().plant()
+        if "friends" not in self.fake.lists:
+            self.fake.add_list("friends")
+        for address, comment in STRANGERS.items():
+            self.fake.plant("friends", address, comment)
+
+    def foreign(self) -> object:
+        held = self.fake.lists["friends"].items
+        mine = {one: (held[one].id, held[one].comment) for one in STRANGERS}
+        return super().foreign(), mine
+
+
+class TestExclusive(AtCloudflare):
+    exclusive = True
