@@ -121,3 +121,27 @@ def test_the_gate_is_there_before_the_network_and_the_timer_keeps_it(machine: Ma
     # Nobody answers any more: the timer has run, and kept what was known.
     assert "ExecMainStatus=3" in again
     assert "81.2.69.1" in again
+
+
+def test_cron_restores_what_was_known_at_boot(machine: Machine) -> None:
+    said = machine.boot("allowsync schedule install --cron --interval 1m")
+    assert "started by cron" in said
+    # What a run with a name server would have left: an address that is known.
+    machine.boot(
+        """
+        /opt/allowsync/bin/python /test/names.py &
+        until ss -lun | grep -q 5353; do sleep 0.1; done
+        allowsync apply
+        """
+    )
+    again = machine.boot(
+        """
+        for _ in $(seq 100); do
+            nft list table inet allowsync_jellyfin && break
+            sleep 0.2
+        done
+        journalctl -b -o cat -u cron.service
+        """
+    )
+    assert "81.2.69.1" in again
+    assert "/usr/local/bin/allowsync apply --offline --quiet)" in again

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.boot import Machine
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(480)]
 
@@ -117,9 +123,21 @@ EACH = """\
 
 
 @pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
-    """What happened with each configuration, all on one system, one after another."""
-    machine = Machine(tmp_path_factory.mktemp("machine"))
+def outcomes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, str]:
+    """What happened with each configuration; found out once, however many run the tests."""
+    folder = tmp_path_factory.getbasetemp()
+    shared = (folder if worker_id == "master" else folder.parent) / "services.json"
+    with shared.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not shared.exists():
+            shared.write_text(json.dumps(found_out(tmp_path_factory.mktemp("machine"))))
+    outcomes: dict[str, str] = json.loads(shared.read_text())
+    return outcomes
+
+
+def found_out(folder: Path) -> dict[str, str]:
+    """What happens with each configuration, all on one system, one after another."""
+    machine = Machine(folder)
     for name, case in CASES.items():
         text = CONFIGURATION.format(targets=case.targets, more=case.more)
         machine.write(f"/test/{name}.yaml", text)
