@@ -104,7 +104,8 @@ def draft(
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
     plan, refusal = make_plan(situation), None
     if kept is not None:
-        plan, refusal = keep_all(situation, plan, kept)
+        ended = frozenset(one.host.name for one in decisions if one.ended)
+        plan, refusal = keep_all(situation, plan, kept, ended)
     elif limits is not None:
         plan, refusal = limit(situation, plan, limits, len(decisions))
     report = TargetReport(

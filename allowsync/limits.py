@@ -69,10 +69,18 @@ def limit(
     return limited, Refusal(tuple(sorted(losing)), allowed, hosts, emptied, back)
 
 
-def keep_all(situation: Situation, plan: Plan, why: Refusal) -> tuple[Plan, Refusal]:
-    """The plan without any removal, and what stays because of that."""
-    held = frozenset(entry.network for entry in situation.current.entries)
-    return make_plan(replace(situation, held_back=held)), replace(why, entries=plan.remove)
+def keep_all(
+    situation: Situation, plan: Plan, why: Refusal, ended: frozenset[str]
+) -> tuple[Plan, Refusal]:
+    """The plan without removals but those of hosts that ended, and what stays because of that.
+
+    Nothing extends `until`.
+    """
+    held = {entry.network for entry in situation.current.entries}
+    over = {entry.network for entry in plan.remove if entry.hosts and ended.issuperset(entry.hosts)}
+    back = tuple(entry for entry in plan.remove if entry.network not in over)
+    kept = make_plan(replace(situation, held_back=frozenset(held - over)))
+    return kept, replace(why, entries=back)
 
 
 def _losing(plan: Plan) -> frozenset[str]:

@@ -246,9 +246,10 @@ class _Run:
             return one
         from allowsync.unconfirmed import former, harmless, left_alone, unconfirmed
 
-        if harmless(one.report):
+        record = store.targets().get(target.name)
+        if record is not None and harmless(one.report):
             return one
-        was = former(target, store.targets().get(target.name))
+        was = former(target, record)
         if was is None:
             return left_alone(target, unconfirmed_since)
         kept = unconfirmed(unconfirmed_since)

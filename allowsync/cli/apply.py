@@ -91,7 +91,7 @@ def apply(
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
 
     def carried_out() -> RunReport:
-        return _carried_out(config, request, _Dns(config, progress), read_from)
+        return _carried_out(invocation, config, request, _Dns(config, progress), read_from)
 
     try:
         if confirm is not None:
@@ -110,11 +110,19 @@ def apply(
 
 
 def _carried_out(
-    config: Config, request: Request, resolve: Resolve, read_from: tuple[Sight, ...]
+    invocation: Invocation,
+    config: Config,
+    request: Request,
+    resolve: Resolve,
+    read_from: tuple[Sight, ...],
 ) -> RunReport:
     """The run, with what it leaves for those who watch."""
+
+    def foresee(drafts: Sequence[Draft]) -> None:
+        _warn_of_cut_off(invocation, drafts)
+
     try:
-        report = run(config, request, resolve, instant(), read_from, _warn_of_cut_off)
+        report = run(config, request, resolve, instant(), read_from, foresee)
     except Busy:
         raise
     except Exception:
@@ -127,11 +135,12 @@ def _carried_out(
     return replace(report, notices=(*report.notices, *undone))
 
 
-def _warn_of_cut_off(drafts: Sequence[Draft]) -> None:
+def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     """Warn whoever is typing before they lock themselves out. Said even with --quiet."""
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if not any(getattr(one.target.options, "ports", ()) for one in at_work):
         return
+    from allowsync.report.text import Line
     from allowsync.session import current, cut_off
 
     session = current()
@@ -139,7 +148,7 @@ def _warn_of_cut_off(drafts: Sequence[Draft]) -> None:
         return
     for one in at_work:
         if what := cut_off(one.target, one.report.plan, session):
-            click.secho(f"{one.target.name}: warning: {what}", fg="yellow", err=True)
+            invocation.echo([Line(f"{one.target.name}: warning: {what}", "yellow")], err=True)
 
 
 class _Dns:

@@ -14,6 +14,7 @@ from allowsync.state import Busy, Lock
 from tests.support.netns import Namespace
 from tests.support.program import Ended, allowsync
 from tests.support.terminal import Terminal, eventually
+from tests.support.tmux import Tmux
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -139,6 +140,16 @@ def test_who_asks_may_die_and_it_is_put_back_all_the_same(machine: Machine, end:
             os.kill(terminal.process.pid, signal.SIGKILL if end == "kill" else signal.SIGTERM)
         assert eventually(lambda: not machine.busy)
     assert machine.ruleset == before
+
+
+@pytest.mark.root
+def test_a_session_of_tmux_that_is_killed_takes_nothing_with_it(machine: Machine) -> None:
+    arguments = ("apply", "--confirm", LONG, "--config", machine.config)
+    with Tmux(machine.inside, machine.folder, *arguments) as screen:
+        screen.until(QUESTION)
+        assert "81.2.69.0/24" in machine.ruleset
+        screen.ask("kill-session")
+        assert eventually(lambda: machine.ruleset == "" and not machine.busy)
 
 
 @pytest.mark.root
