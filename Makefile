@@ -92,7 +92,7 @@ $(BIN)/python:
 	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
 $(BIN)/.run: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable .
+	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[cloudflare]'
 	@touch $@
 
 $(BIN)/.test: $(BIN)/.run

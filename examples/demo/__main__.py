@@ -15,6 +15,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import paper
+from edge import edge
 from gate import GateScene, NoGateHereError
 from listing import FileScene
 from people import configuration, zones
@@ -68,12 +69,17 @@ def _play(stage: Stage) -> str:
     """Set up what the story needs and tell it; what went differently, or an empty string."""
     answers = zones()
     with stage.scene.entered():
-        server = NameServer(answers)  # its sockets stay where they were made
-    text = configuration(stage.scene.target, str(server), stage.folder / STATE)
-    (stage.folder / CONFIGURATION).write_text(text)
+        # Their sockets stay where they were made.
+        server, cloudflare = NameServer(answers), edge(stage.folder)
+
+    def configure(*targets: str) -> None:
+        text = configuration(targets, str(server), stage.folder / STATE)
+        (stage.folder / CONFIGURATION).write_text(text)
+
+    configure(stage.scene.target)
     try:
-        with server:
-            tell(stage, answers)
+        with server, cloudflare.cloud:
+            tell(stage, answers, cloudflare, configure)
     except (NotAsToldError, OSError, LookupError, ValueError, subprocess.SubprocessError) as error:
         return str(error)
     return ""

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from pathlib import Path
 
 ALLOWLIST: Final = "jellyfin"
@@ -44,14 +45,15 @@ def zones() -> dict[str, Any]:
     }
 
 
-def configuration(target: str, nameserver: str, state: Path) -> str:
+def configuration(targets: Sequence[str], nameserver: str, state: Path) -> str:
     """The configuration of the demo.
 
     Args:
-        target: The one target, as YAML.
+        targets: Each target, as YAML in one line.
         nameserver: Where the demo's name server listens.
         state: Where the state database is to be.
     """
+    places = "\n".join(f"      - {one}" for one in targets)
     return f"""\
 hosts:
   alice: alice.example
@@ -61,7 +63,7 @@ hosts:
 allowlists:
   {ALLOWLIST}:
     targets:
-      - {target}
+{places}
 
 resolver:
   nameservers: ["{nameserver}"]

@@ -93,6 +93,12 @@ class Stage:
         """Let people come, none of whom may be let in."""
         self._come(visitors, SILENT_FOR, self.scene.kept_out, expected=False)
 
+    @property
+    def _environment(self) -> dict[str, str]:
+        """What keeps allowsync within the demo's folder."""
+        configuration = str(self.folder / CONFIGURATION)
+        return {"ALLOWSYNC_CONFIG": configuration, "STATE_DIRECTORY": str(self.folder)}
+
     def _come(
         self,
         visitors: Sequence[Visitor],
@@ -115,7 +121,7 @@ class Stage:
             done = subprocess.run(
                 (_program(command[0]), *command[1:]),
                 cwd=self.folder,
-                env=os.environ | {"ALLOWSYNC_CONFIG": str(self.folder / CONFIGURATION)},
+                env=os.environ | self._environment,
                 stdin=subprocess.DEVNULL,
                 capture_output=True,
                 text=True,

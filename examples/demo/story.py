@@ -12,17 +12,22 @@ from stage import CONFIGURATION, STATE, require
 from allowsync.testing.behaviours import SERVFAIL
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from edge import Edge
     from stage import Stage
 
 CLOCKS: Final = 1.1  # seconds: a little more than the configuration's clocks
 
 
-def tell(stage: Stage, zones: dict[str, Any]) -> None:
+def tell(stage: Stage, zones: dict[str, Any], edge: Edge, configure: Callable[..., None]) -> None:
     """Carry out the whole story.
 
     Args:
         stage: Where it plays.
         zones: What the name server answers; changed as the story goes.
+        edge: The second place an allowlist is enforced at.
+        configure: Writes the configuration, given its targets.
 
     Raises:
         NotAsToldError: A step went differently.
@@ -33,7 +38,9 @@ def tell(stage: Stage, zones: dict[str, Any]) -> None:
     the_dns_fails(stage, zones)
     a_lie(stage, zones)
     bob_disappears(stage, zones)
-    ending(stage)
+    configure(stage.scene.target, edge.target)
+    at_the_edge(stage, zones, edge)
+    ending(stage, edge)
 
 
 def beginning(stage: Stage) -> None:
@@ -125,31 +132,58 @@ def bob_disappears(stage: Stage, zones: dict[str, Any]) -> None:
     stage.stays_out(BOB, STRANGER)
 
 
-def ending(stage: Stage) -> None:
+def at_the_edge(stage: Stage, zones: dict[str, Any], edge: Edge) -> None:
+    """A second place, in front of the server."""
+    stage.step(
+        "The same friends, at the edge: a list at Cloudflare (here, a stand-in) is a second target."
+    )
+    stage.allowsync("apply", says=(edge.target_name, "+ 203.0.113.7 alice", "0 removed, 3 added"))
+    _holds(edge, "2001:db8:b::/64", "2001:db8:c:1200::/56", "203.0.113.7")
+
+    stage.step("Alice moves back home. It reaches the gate and the edge in one run.")
+    zones["alice.example"] = list(ALICE.addresses)
+    stage.allowsync("apply", says=("+ 198.51.100.20 alice alice.example moved from 203.0.113.7",))
+    time.sleep(CLOCKS)
+    stage.allowsync("apply", says=("- 203.0.113.7 alice", "2 removed, 0 added"))
+    stage.gets_in(ALICE)
+    stage.stays_out(ALICE_MOVED)
+    _holds(edge, "198.51.100.20", "2001:db8:a::/64", "2001:db8:c:1200::/56")
+    stage.allowsync("cloudflare", "show", "jellyfin", says=("198.51.100.20 jellyfin/cloudflare",))
+
+
+def _holds(edge: Edge, *networks: str) -> None:
+    require(edge.held == list(networks), f"the list at the edge holds {edge.held}")
+    paper.checked(f"the list at the edge holds {', '.join(networks) or 'nobody'}")
+
+
+def ending(stage: Stage, edge: Edge) -> None:
     """What there is to see, and how to be rid of it."""
     target = stage.scene.target_name
     stage.step("Who is allowed where, and since when? For people, and for programs.")
-    stage.allowsync("status", says=("203.0.113.7 fresh since", f"{target} is in step (3 entries)"))
-    _check_status(stage.document("status", "--output", "json"), target)
+    stage.allowsync(
+        "status", says=("198.51.100.20 fresh since", f"{target} is in step (3 entries)")
+    )
+    _check_status(stage.document("status", "--output", "json"), target, edge.target_name)
 
     stage.step("Enough: everything that allowsync put there is removed.")
-    stage.allowsync("clear", "--yes", says=(f"{target}: cleared",))
+    stage.allowsync("clear", "--yes", says=(f"{target}: cleared", f"{edge.target_name}: cleared"))
     _unguarded(stage)
+    _holds(edge)
 
 
-def _check_status(document: dict[str, Any], target: str) -> None:
+def _check_status(document: dict[str, Any], *targets: str) -> None:
     """What a program reads must be what people read."""
     grants = {
         one["host"]: [grant["network"] for grant in one["grants"]] for one in document["hosts"]
     }
     expected = {
-        "alice": ["203.0.113.7/32", "2001:db8:b::/64"],
+        "alice": ["198.51.100.20/32", "2001:db8:a::/64"],
         "bob": [],
         "parents": ["2001:db8:c:1200::/56"],
     }
     require(grants == expected, f"hosts[].grants is {grants}")
     held = [(one["target"], one["in_step"], len(one["entries"])) for one in document["targets"]]
-    require(held == [(target, True, 3)], f"targets is {held}")
+    require(held == [(one, True, 3) for one in targets], f"targets is {held}")
     paper.checked("it says the same")
 
 

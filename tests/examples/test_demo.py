@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path(__file__).parents[2]
 NOBODY: Final = 65534
+AT_THE_EDGE: Final = "ok: the list at the edge holds 198.51.100.20, 2001:db8:a::/64,"
 
 # Somebody without any right but to look into folders: this Python may be installed in root's home.
 AS_NOBODY: Final = (
@@ -90,11 +91,12 @@ def steps(output: str) -> list[int]:
 def test_as_root_the_gate_is_real_and_every_step_is_as_told(folder: Path) -> None:
     done = demo(folder, *command())
     assert (done.returncode, done.stderr) == (0, "")
-    assert steps(done.stdout) == list(range(1, 14))
+    assert steps(done.stdout) == list(range(1, 16))
     assert is_plain(done.stdout)
     assert "ok: alice connects from 198.51.100.20 and 2001:db8:a::20" in done.stdout
     assert "ok: a stranger gets no answer at 203.0.113.66 and 2001:db8:bad::66" in done.stdout
     assert "ok: bob gets no answer at 192.0.2.44" in done.stdout
+    assert AT_THE_EDGE in done.stdout
     assert list(folder.iterdir()) == []
 
 
@@ -102,11 +104,12 @@ def test_as_root_the_gate_is_real_and_every_step_is_as_told(folder: Path) -> Non
 def test_without_root_the_same_story_is_told_with_a_file(folder: Path) -> None:
     done = demo(folder, *(AS_NOBODY if os.geteuid() == 0 else ()), *command())
     assert (done.returncode, done.stderr) == (0, "")
-    assert steps(done.stdout) == list(range(1, 14))
+    assert steps(done.stdout) == list(range(1, 16))
     assert is_plain(done.stdout)
     assert done.stdout.startswith("No firewall in this demo: network namespaces may not be made")
     assert "ok: the file admits alice at 198.51.100.20 and 2001:db8:a::20" in done.stdout
     assert "ok: the file does not admit bob at 192.0.2.44" in done.stdout
+    assert AT_THE_EDGE in done.stdout
     assert list(folder.iterdir()) == []
 
 
