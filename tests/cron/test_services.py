@@ -65,6 +65,9 @@ CASES = {
         "cat /srv/friends/allowed.txt /run/reloaded",
         user="root",
     ),
+    "theirs": Case(
+        "{file: {path: /srv/theirs/allowed.txt}}", "cat /srv/theirs/allowed.txt", user="root"
+    ),
     "credential": Case(
         "{nftables: {ports: [8096/tcp]}}",
         "nft list table inet allowsync_jellyfin; cat /test/pinged",
@@ -148,8 +151,10 @@ def found_out(folder: Path) -> dict[str, str]:
     machine.write("/etc/credstore/ping", "http://127.0.0.1:8000/ping/1\n", 0o600)
     machine.write("/etc/systemd/system/reader.service", READER)
     machine.write("/srv/friends/README", "Friends.\n")
+    machine.write("/srv/theirs/README", "Friends.\n")
     machine.write("/etc/allowsync/README", "Friends.\n")
     machine.install()
+    machine.chroot("chown games /srv/theirs; chmod 700 /srv/theirs")
     machine.chroot("sed -i s/ENABLED=no/ENABLED=yes/ /etc/ufw/ufw.conf")
     machine.boot(
         f"""

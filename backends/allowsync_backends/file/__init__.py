@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType, Needs
+from allowsync.backend import BackendType
 from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Placement
+    from allowsync.backend import Backend, Needs, Placement
 
 __all__ = ["TYPE", "FileOptions", "Format"]
 
@@ -28,9 +28,9 @@ def _make(placement: Placement, options: FileOptions) -> Backend:
 
 
 def _needs(options: FileOptions) -> Needs:
-    # A file is replaced by another of its name, so the folder is what is written to.
-    commands = bool(options.check or options.reload)
-    return Needs(writes=(str(options.path.parent),), commands=commands, lasting=True)
+    from allowsync_backends.file.service import needs
+
+    return needs(options.path, options.check, options.reload)
 
 
 TYPE = BackendType("file", "A file for another program to read", FileOptions, _make, needs=_needs)

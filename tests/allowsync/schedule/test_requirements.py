@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -103,6 +104,16 @@ def test_a_file_takes_its_folder_and_a_reload_takes_sockets(tmp_path: Path) -> N
         "RestrictAddressFamilies=AF_UNIX",
         "SystemCallFilter=@resources",
     ]
+
+
+@pytest.mark.root
+def test_a_folder_that_is_somebody_elses_takes_more_of_root(tmp_path: Path, as_root: None) -> None:
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    target = f"file: {{path: {folder}/friends.txt}}"
+    assert needed(tmp_path, target).needs.capabilities == ()
+    os.chown(folder, 12345, -1)
+    assert needed(tmp_path, target).needs.capabilities == ("CAP_DAC_OVERRIDE",)
 
 
 def test_only_what_a_restart_takes_away_is_restored(tmp_path: Path) -> None:
