@@ -12,6 +12,7 @@ from allowsync.outcome import ExitCode, worst
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from allowsync.config.settings import Config
     from allowsync.report.text import Line
@@ -35,6 +36,7 @@ def check(invocation: Invocation, notify: bool) -> int:
     dns = list(_dns(config))
     targets = list(_targets(config))
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
+    others += _schedule(config, invocation.place)
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:
@@ -74,6 +76,15 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
         from allowsync.monitoring import about_metrics
 
         yield from about_metrics(config.metrics)
+
+
+def _schedule(config: Config, place: Path) -> Iterator[Located]:
+    from pathlib import Path
+
+    from allowsync.schedule.disk import Disk
+    from allowsync.schedule.fit import about_schedule
+
+    yield from about_schedule(config, place.absolute(), Disk(Path("/")))
 
 
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:

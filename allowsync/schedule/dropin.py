@@ -41,7 +41,12 @@ def service(shape: Shape) -> str:
         _section("Unit", _order(shape)),
         _section(
             "Service",
-            [*_user(shape), *_command(shape, ()), *_walls(shape), *_secrets(shape)],
+            [
+                *_user(shape),
+                *_command(shape, ()),
+                *_walls(shape.requirements),
+                *_secrets(shape.requirements),
+            ],
         ),
     ]
     return "\n".join(filter(None, sections))
@@ -58,13 +63,19 @@ def restore(shape: Shape) -> str:
             [
                 *_user(shape),
                 *_command(shape, chosen),
-                *_walls(shape),
+                *_walls(shape.requirements),
                 *_raw(shape),
-                *_secrets(shape),
+                *_secrets(shape.requirements),
             ],
         ),
     ]
     return "\n".join(filter(None, sections))
+
+
+def demands(requirements: Requirements) -> tuple[str, ...]:
+    """The directives that allow the service what it takes, beside its user and its command."""
+    lines = (*_walls(requirements), *_secrets(requirements))
+    return tuple(line for line in lines if not line.startswith("#"))
 
 
 def _section(name: str, lines: list[str]) -> str:
@@ -104,8 +115,8 @@ def _command(shape: Shape, chosen: tuple[str, ...]) -> Iterator[str]:
         yield f"ExecStart={' '.join(map(_argument, words))}"
 
 
-def _walls(shape: Shape) -> Iterator[str]:
-    needs = shape.requirements.needs
+def _walls(requirements: Requirements) -> Iterator[str]:
+    needs = requirements.needs
     if needs.capabilities:
         yield f"CapabilityBoundingSet={' '.join(needs.capabilities)}"
     if needs.locks:
@@ -128,11 +139,11 @@ def _raw(shape: Shape) -> Iterator[str]:
         yield "RestrictAddressFamilies=AF_INET AF_INET6"
 
 
-def _secrets(shape: Shape) -> Iterator[str]:
-    for name in shape.requirements.credentials:
+def _secrets(requirements: Requirements) -> Iterator[str]:
+    for name in requirements.credentials:
         yield f"LoadCredential={name}:{CREDENTIALS}/{name}"
-    if shape.requirements.variables:
-        yield f"# {', '.join(shape.requirements.variables)}"
+    if requirements.variables:
+        yield f"# {', '.join(requirements.variables)}"
         yield f"EnvironmentFile={ENVIRONMENT}"
 
 
