@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-import sys
+import termios
 import time
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     Tell = Callable[[Invocation, RunReport, ExitCode], None]
 
 SCHEMA = "allowsync.run/1"
+STDIN = 0
 SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -53,7 +54,7 @@ def may_confirm(*, dry_run: bool, machine: bool) -> None:
         raise click.UsageError("--confirm and --dry-run exclude each other")
     if machine:
         raise click.UsageError("--confirm asks people: it goes with text alone")
-    if not sys.stdin.isatty():
+    if not os.isatty(STDIN):
         raise click.UsageError("--confirm needs a terminal to ask at")
 
 
@@ -126,14 +127,15 @@ def _asked(watch: Watch, wait: timedelta) -> Verdict:
     ends = time.monotonic() + wait.total_seconds()
     _say(f"Applied. Open a new connection, and see that you get in.\n"
          f"Type yes within {said(wait)} to keep it; otherwise it is put back.")  # fmt: skip
+    termios.tcflush(STDIN, termios.TCIFLUSH)  # what was typed before is no sign of life
     try:
         while True:
             left = timedelta(seconds=max(0.0, ends - time.monotonic()))
             click.echo(f"Keep it? [yes/no, {said(left)} left] ", nl=False, err=True)
-            if watch in select([watch, sys.stdin.fileno()], [], [])[0]:
+            if watch in select([watch, STDIN], [], [])[0]:
                 click.echo(err=True)
                 return watch.verdict()
-            answer = os.read(sys.stdin.fileno(), 1024)
+            answer = os.read(STDIN, 1024)
             said_so = answer.decode(errors="replace").strip().lower()
             if said_so == "yes":
                 return watch.keep()

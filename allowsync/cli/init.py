@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -57,7 +56,7 @@ def init(
     if not force and os.path.lexists(place):
         invocation.stop(SCHEMA, ExitCode.USAGE, [_exists(place)])
     wishes = _wished((*host, *network), port, backend, allowlist, nameserver, invocation.state)
-    may_ask = sys.stdin.isatty() and not yes
+    may_ask = os.isatty(0) and not yes
     if may_ask:
         wishes = converse(invocation, wishes, place, ask_dns=not no_dry_run)
     else:

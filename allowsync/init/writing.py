@@ -6,7 +6,7 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from allowsync.config import load
+from allowsync.config import ConfigError, Problem, load
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,19 +33,32 @@ def write(path: Path, text: str, *, force: bool) -> Config:
     if not force and os.path.lexists(path):
         raise NotWritten("it exists already; --force replaces it")
     draft = path.with_name(f".{path.name}.{os.getpid()}")
+    made = not path.parent.exists()
     try:
         path.parent.mkdir(mode=0o755, parents=True, exist_ok=True)
-        _written(draft, text)
         try:
-            load(draft, environ=os.environ, uid=os.geteuid())
+            _written(draft, text)
+            _checked(draft, path)
             _moved(draft, path, force=force)
         finally:
             draft.unlink(missing_ok=True)
+            if made and not path.exists():
+                path.parent.rmdir()
     except FileExistsError as error:
         raise NotWritten("it exists already; --force replaces it") from error
     except OSError as error:
         raise NotWritten(error.strerror or str(error)) from error
     return load(path, environ=os.environ, uid=os.geteuid())
+
+
+def _checked(draft: Path, path: Path) -> None:
+    """Load a draft; what is wrong with it is said of the file it was meant for."""
+    try:
+        load(draft, environ=os.environ, uid=os.geteuid())
+    except ConfigError as error:
+        raise ConfigError(
+            Problem(one.where.replace(str(draft), str(path)), one.what) for one in error.problems
+        ) from None
 
 
 def _written(draft: Path, text: str) -> None:

@@ -125,6 +125,22 @@ def test_silence_puts_it_back(machine: Machine) -> None:
 
 
 @pytest.mark.root
+def test_what_was_typed_before_is_no_sign_of_life(machine: Machine) -> None:
+    with machine.confirm("1s") as terminal:
+        terminal.type("yes\n")
+        assert terminal.end() == 1
+    assert machine.ruleset == ""
+
+
+@pytest.mark.root
+def test_while_another_run_is_at_work_nothing_is_touched(machine: Machine) -> None:
+    assert machine.run("apply", "--dry-run").code == 0
+    with Lock(machine.state), machine.confirm() as terminal:
+        assert terminal.end() == 5
+    assert machine.ruleset == ""
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("end", ["hang-up", "kill", "terminate"])
 def test_who_asks_may_die_and_it_is_put_back_all_the_same(machine: Machine, end: str) -> None:
     assert machine.run("apply").code == 0

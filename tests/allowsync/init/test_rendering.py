@@ -153,4 +153,8 @@ def test_nothing_is_written_over_and_nothing_is_left_of_what_is_wrong(tmp_path: 
     with pytest.raises(ConfigError):
         write(path, "hosts: {}\n", force=True)
     assert path.read_text() == good
+    fresh = tmp_path / "fresh" / "config.yaml"
+    with pytest.raises(ConfigError, match=rf"^{fresh}"):
+        write(fresh, "hosts: {}\n", force=False)
+    assert not fresh.parent.exists()
     assert [one.name for one in path.parent.iterdir()] == ["config.yaml"]
