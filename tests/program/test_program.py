@@ -38,11 +38,18 @@ def test_help_names_every_command(flag: str) -> None:
     assert all(f"  {command} " in shown.out for command in COMMANDS)
 
 
-@pytest.mark.parametrize("command", [*COMMANDS, "config schema", "config show"])
+@pytest.mark.parametrize(
+    "command",
+    [
+        *COMMANDS,
+        *("config schema", "config show"),
+        *("schedule install", "schedule remove", "schedule show"),
+    ],
+)
 def test_every_command_has_help_with_the_common_options(command: str) -> None:
     shown = allowsync(*command.split(), "--help")
     assert shown.code == 0
-    if command != "config":
+    if command not in ("config", "schedule"):
         assert all(one in shown.out for one in ("--config", "--state", "--output", "--no-color"))
 
 
