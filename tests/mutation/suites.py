@@ -17,7 +17,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "decide": ("decide", "model", "guards", "inherit", "reasons"),
     "guards": ("guards", "guarded_runs"),
     "inherit": ("inherit", "model"),
-    "limits": ("limits", "outcome"),
+    "limits": ("limits", "outcome", "unconfirmed"),
     "memory": ("memory", "model", "decide", "guards"),
     "model": ("model", "decide", "limits", "plan", "guards"),
     "networks": ("networks", "plan"),
