@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, reference, man, deb, deb-test, coverage, mutation, fuzz, format, hooks, clean.
+# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,7 +12,7 @@ SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light systemd-container debootstrap \
-                   groff man-db mandoc bash zsh fish
+                   groff man-db mandoc bash zsh fish lintian
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
@@ -21,7 +21,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs reference man coverage mutation fuzz format hooks clean system
+.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -54,6 +54,13 @@ reference: $(BIN)/.run
 
 man: $(BIN)/.run
 	$(BIN)/python -m allowsync.manual man dist/man
+
+# dist/allowsync_<version>_all.deb; packaging/deb/vendored.txt says what it brings along.
+deb: $(BIN)/.run
+	$(BIN)/python packaging/deb/make_deb.py build dist
+
+deb-lock: $(BIN)/.run
+	$(BIN)/python packaging/deb/make_deb.py lock
 
 docs: $(BIN)/.docs reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -26,7 +26,9 @@ COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text()
 def every_command() -> Iterator[tuple[tuple[str, ...], click.Command]]:
     """All commands as click has them, groups taken apart."""
     context = click.Context(cli)
-    waiting = [((name,), cli.get_command(context, name)) for name in cli.list_commands(context)]
+    waiting: list[tuple[tuple[str, ...], click.Command | None]] = [
+        ((name,), cli.get_command(context, name)) for name in cli.list_commands(context)
+    ]
     while waiting:
         path, command = waiting.pop()
         assert command is not None

@@ -1,0 +1,210 @@
+"""The Debian package: what is in it, and what it does to a Debian."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from email import message_from_string
+from typing import TYPE_CHECKING
+
+import click
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from allowsync import __version__
+from allowsync.cli import cli
+from tests.packaging.conftest import build
+from tests.support.boot import Machine
+from tests.support.documents import ROOT
+
+if TYPE_CHECKING:
+    from email.message import Message
+    from pathlib import Path
+
+FROM_DEBIAN = {"pyyaml": "6.0"}
+EXTRAS = ("", "doh", "cloudflare", "notify")
+CONFIGURATION = """\
+hosts: {office: {networks: [203.0.113.0/24]}}
+allowlists: {web: {targets: [nftables: {ports: [443/tcp]}, file: {path: /srv/friends}]}}
+"""
+LIFE = """
+say() { printf '\\n== %s\\n' "$*"; }
+enabled() { systemctl is-enabled allowsync.timer allowsync-restore.service; }
+say backends; allowsync backends
+say shipped; enabled
+say by the shipped unit; systemctl start allowsync.service || exit
+nft list table inet allowsync_web
+say scheduled; allowsync schedule install && enabled && systemctl is-active allowsync.timer
+systemctl cat allowsync.service | grep ^ExecStart
+say removed; dpkg --remove allowsync
+say left; find /etc/systemd /etc/sysusers.d /etc/tmpfiles.d /usr /etc/cron.d -name '*allowsync*'
+nft list table inet allowsync_web; ls /var/lib/allowsync; cat /srv/friends
+say purged; dpkg --purge allowsync; ls /etc/allowsync /var/lib/allowsync 2>&1
+"""
+
+
+@pytest.fixture(scope="module")
+def unpacked(package: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    root = tmp_path_factory.mktemp("unpacked")
+    subprocess.run(["dpkg-deb", "--raw-extract", package, root], check=True)
+    return root
+
+
+@pytest.fixture
+def machine(package: Path, tmp_path: Path) -> Machine:
+    """A Debian with the package in it, installed as people do."""
+    machine = Machine(tmp_path)
+    folder = tmp_path / "top" / "srv"
+    folder.mkdir()
+    (folder / package.name).write_bytes(package.read_bytes())
+    machine.chroot(
+        "apt-get update -qq && DEBIAN_FRONTEND=noninteractive "
+        f"apt-get install -qq --no-install-recommends /srv/{package.name}"
+    )
+    return machine
+
+
+def brought_along(unpacked: Path) -> dict[str, Message]:
+    """What a library in the package says of itself, by its name."""
+    told = [
+        message_from_string(one.read_text())
+        for one in (unpacked / "usr/lib/allowsync").glob("*.dist-info/METADATA")
+    ]
+    return {canonicalize_name(one["Name"]): one for one in told}
+
+
+def needed_by(name: str, told: Message) -> list[Requirement]:
+    extras = EXTRAS if name == "allowsync" else ("",)
+    wanted = (Requirement(line) for line in told.get_all("Requires-Dist") or ())
+    environments = [{"extra": extra, "python_version": "3.11"} for extra in extras]
+    return [
+        one
+        for one in wanted
+        if one.marker is None or any(one.marker.evaluate(each) for each in environments)
+    ]
+
+
+def said(text: str, title: str) -> str:
+    """What was printed under a title."""
+    return text.partition(f"== {title}\n")[2].partition("\n== ")[0]
+
+
+def test_the_package_is_named_after_the_version(package: Path) -> None:
+    assert package.name == f"allowsync_{__version__}_all.deb"
+
+
+def test_everything_in_it_belongs_to_root_and_nobody_else_may_write(package: Path) -> None:
+    listed = subprocess.run(
+        ["dpkg-deb", "--contents", package], capture_output=True, text=True, check=True
+    ).stdout.splitlines()
+    assert len(listed) > 500
+    for line in listed:
+        mode, owner, *_ = line.split()
+        assert owner == "root/root", line
+        assert mode[0] in "d-", line
+        assert mode[5] == mode[8] == "-", line
+
+
+def test_each_command_has_its_page_and_each_shell_its_completion(unpacked: Path) -> None:
+    share = unpacked / "usr/share"
+    pages = {one.name for one in (share / "man/man8").iterdir()}
+    assert pages >= {f"allowsync-{name}.8.gz" for name in cli.list_commands(click.Context(cli))}
+    assert (share / "man/man5/allowsync.yaml.5.gz").exists()
+    for place in ("bash-completion/completions/allowsync", "zsh/vendor-completions/_allowsync"):
+        assert "_ALLOWSYNC_COMPLETE" in (share / place).read_text()
+    assert (share / "fish/vendor_completions.d/allowsync.fish").exists()
+
+
+def test_units_start_the_program_where_the_package_puts_it(unpacked: Path) -> None:
+    units = sorted((unpacked / "usr/lib/systemd/system").iterdir())
+    assert [one.name for one in units] == [
+        *("allowsync-restore.service", "allowsync.service", "allowsync.timer")
+    ]
+    assert (unpacked / "usr/bin/allowsync").stat().st_mode & 0o777 == 0o755
+    for one in units[:2]:
+        assert "ExecStart=/usr/bin/allowsync apply" in one.read_text()
+        assert "/usr/local" not in one.read_text()
+
+
+def test_only_root_may_look_at_the_configuration(unpacked: Path) -> None:
+    assert (unpacked / "etc/allowsync").stat().st_mode & 0o777 == 0o700
+    assert not any((unpacked / "etc/allowsync").iterdir())
+
+
+def test_what_is_brought_along_has_all_it_needs(unpacked: Path) -> None:
+    there = brought_along(unpacked)
+    versions = {name: told["Version"] for name, told in there.items()} | FROM_DEBIAN
+    missing = [
+        f"{name} needs {one}"
+        for name, told in there.items()
+        for one in needed_by(name, told)
+        if canonicalize_name(one.name) not in versions
+        or (
+            canonicalize_name(one.name) not in FROM_DEBIAN
+            and versions[canonicalize_name(one.name)] not in one.specifier
+        )
+    ]
+    assert not missing, "make deb-lock brings vendored.txt up to date"
+
+
+def test_nothing_in_it_is_compiled(unpacked: Path) -> None:
+    kinds = {one.suffix for one in (unpacked / "usr/lib/allowsync").rglob("*") if one.is_file()}
+    assert kinds & {".so", ".pyc", ".pyd"} == set()
+
+
+def test_every_library_is_named_with_its_license(unpacked: Path) -> None:
+    text = (unpacked / "usr/share/doc/allowsync/copyright").read_text()
+    for told in brought_along(unpacked).values():
+        _, _, body = text.rpartition(f"\nLicense: {told['Name'].lower()}-license\n")
+        assert len(body.partition("\nFiles: ")[0]) > 60, told["Name"]
+
+
+@pytest.mark.slow
+def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -> None:
+    assert build(tmp_path).read_bytes() == package.read_bytes()
+
+
+def test_lintian_has_nothing_to_say(package: Path) -> None:
+    done = subprocess.run(
+        ["lintian", "--allow-root", "--fail-on", "error,warning", package],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+@pytest.mark.root
+@pytest.mark.slow
+@pytest.mark.usefixtures("as_root")
+def test_a_debian_gets_it_runs_it_and_is_rid_of_it_again(machine: Machine) -> None:
+    # The program is compiled already, and needs nothing of what pip may have put elsewhere.
+    assert machine.chroot("allowsync --version").strip() == f"allowsync {__version__}"
+    assert machine.chroot("ls /usr/lib/allowsync/allowsync/__pycache__").count(".pyc") > 20
+    assert machine.chroot("dpkg --verify allowsync") == ""
+
+    machine.write("/etc/allowsync/config.yaml", CONFIGURATION, 0o600)
+    assert "203.0.113.0/24" in machine.chroot("allowsync config show")
+
+    told = machine.boot(LIFE)
+    assert re.search(r"^nftables: .*\n +can be used here$", said(told, "backends"), re.MULTILINE)
+    assert said(told, "shipped").split() == ["disabled", "disabled"]
+    assert "203.0.113.0/24" in said(told, "by the shipped unit")
+    scheduled = said(told, "scheduled").splitlines()
+    assert scheduled[-4:-1] == ["enabled", "enabled", "active"]
+    assert scheduled[-1].startswith("ExecStart=/usr/bin/allowsync apply")
+    assert "stays as it is" in said(told, "removed")
+    left = said(told, "left")
+    assert not re.search(r"^/", left, re.MULTILINE)
+    assert "203.0.113.0/24" in left.partition("state.db")[0], "the gate stays"
+    assert "203.0.113.0/24" in left.partition("state.db")[2], "so does the file"
+    assert "/etc/allowsync stays" in said(told, "purged")
+    assert "config.yaml" in said(told, "purged")
+    assert "cannot access '/var/lib/allowsync'" in said(told, "purged")
+
+
+def test_the_lock_names_each_file_by_its_hash() -> None:
+    lines = (ROOT / "packaging/deb/vendored.txt").read_text().splitlines()
+    assert all(re.fullmatch(r"[\w.-]+==\S+ --hash=sha256:[0-9a-f]{64}", one) for one in lines[1:])
+    assert len(lines) > 8
