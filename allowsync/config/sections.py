@@ -164,10 +164,4 @@ SINGLE_OPTIONS: Final[Options] = {
         "How long the history is kept that `history` and `explain --at` tell of.",
         timedelta(days=400),
     ),
-    "report": Option(
-        Optional(AbsolutePath("the path of a file", suffix=".html")),
-        "A page that says who has access where, written anew after every run (see "
-        "`allowsync status --html`).",
-        None,
-    ),
 }

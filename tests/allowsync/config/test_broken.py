@@ -195,7 +195,6 @@ ELSEWHERE = {
     "no time at all": ("resolver: {timeout: 0s}", "9: resolver.timeout", "longer than 0s"),
     "metrics for nobody": ("metrics: /tmp/metrics.txt", "9: metrics", "ending in .prom"),
     "a history of nothing": ("history: 0s", "9: history", "longer than 0s"),
-    "a page that is none": ("report: /srv/status.txt", "9: report", "ending in .html"),
     "a home of one's own": ("state: ~/state.db", "9: state", "`~` is not expanded here"),
     "a folder": ("state: /var/lib/", "9: state", "expected the path of a file"),
     "a URL without a host": ("heartbeat: https://", "9: heartbeat", "expected a URL"),

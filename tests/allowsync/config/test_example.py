@@ -136,7 +136,7 @@ def test_the_shortest_configuration_has_every_default(tmp_path: Path) -> None:
     assert config.hosts["alice"].families == BOTH_FAMILIES
     assert config.state == Path("/home/somebody/.local/state/allowsync/state.db")
     assert (config.notify, config.heartbeat, config.metrics) == ((), None, None)
-    assert (config.history, config.report) == (timedelta(days=400), None)
+    assert config.history == timedelta(days=400)
 
 
 def test_sections_with_nothing_in_them_have_every_default(tmp_path: Path) -> None:
