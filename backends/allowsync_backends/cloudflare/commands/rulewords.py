@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from allowsync.report.filling import filled
 from allowsync.report.text import Line
 from allowsync_backends.cloudflare.commands.expression import lists_in
+from allowsync_backends.cloudflare.commands.folding import folded
 from allowsync_backends.cloudflare.commands.guarding import (
     Add,
     Change,
@@ -102,9 +102,9 @@ def _counted(step: Step, *, done: bool) -> str:
 def _rule(sign: str, one: Rule | NewRule, colour: str = "") -> Iterator[Line]:
     state = "" if one.enabled else ", switched off"
     head = f"{one.description or '(no description)'}: {one.action}{state}"
-    for text in filled(head, f"{sign} ", "    "):
+    for text in folded(head, f"{sign} ", "    "):
         yield Line(text, colour)
-    for text in filled(one.expression, "      ", "      "):
+    for text in folded(one.expression, "      ", "      "):
         yield Line(text, colour)
 
 
@@ -114,7 +114,7 @@ def _warnings(ruleset: Ruleset | None, list_name: str | None = None) -> Iterator
         for one in skipped_by(ruleset, name) if name else ():
             named = one.description or one.expression
             what = f"whoever the rule before it lets skip others passes the one of {name}: {named}"
-            yield from (Line(text, "yellow") for text in filled(what, "  ! ", "    "))
+            yield from (Line(text, "yellow") for text in folded(what, "  ! ", "    "))
 
 
 def _ours(ruleset: Ruleset | None) -> list[str]:
