@@ -164,7 +164,8 @@ def found_out(folder: Path) -> dict[str, str]:
         for case in {" ".join(CASES)}; do
             sh /test/each $case > /test/$case.out 2>&1
         done
-        """
+        """,
+        seconds=240,
     )
     return {name: machine.read(f"/test/{name}.out") for name in CASES}
 

@@ -1,7 +1,7 @@
 """A minimal Debian that really boots: systemd as process 1, in namespaces of its own.
 
-Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it, so
-that many can boot from one root at once, and nothing is left of them. There is no network but what
+Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it (where
+there can be none, a copy), so that many can boot from one root at once, and nothing is left of them. There is no network but what
 is inside; the host's firewall, network and services are not touched.
 """
 
@@ -58,7 +58,7 @@ DRIVER: Final = """\
     Type=oneshot
     ExecStart=-/bin/sh -c '/test/script > /test/out 2>&1'
     ExecStartPost=systemctl poweroff --no-block
-    TimeoutStartSec=120
+    TimeoutStartSec=240
     [Install]
     WantedBy=graphical.target
     """
@@ -68,7 +68,7 @@ class Machine:
     """A Debian with allowsync installed in it, as files and as something to boot.
 
     Args:
-        folder: An empty folder, not on an overlay itself.
+        folder: An empty folder.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -77,6 +77,11 @@ class Machine:
         for one in (self._top, self._work, self._all):
             one.mkdir()
         self._folder = folder
+        self._layered = self._can_layer()
+        if not self._layered:
+            self._all.rmdir()
+            _run("cp", "-a", "--reflink=auto", str(self._base), str(self._all))
+            self._top = self._all
         self.write("/etc/systemd/network/cable.netdev", CABLE)
         self.write("/etc/systemd/network/cable.network", ADDRESSES)
 
@@ -100,7 +105,7 @@ class Machine:
         )
         (wheel,) = wheels.glob("*.whl")
         target = self._top / "tmp" / wheel.name
-        target.parent.mkdir(mode=0o1777)
+        target.parent.mkdir(exist_ok=True)
         target.parent.chmod(0o1777)
         wheel.rename(target)
         pip = "/opt/allowsync/bin/pip install --quiet --disable-pip-version-check --no-deps"
@@ -130,10 +135,19 @@ class Machine:
         assert out.exists(), f"the machine did not get so far:\n{console[-4000:]}"
         return out.read_text()
 
+    @property
+    def _mount(self) -> str:
+        layers = f"lowerdir={self._base},upperdir={self._top},workdir={self._work}"
+        return f'mount -t overlay -o {_quoted(layers)} overlay "$1"'
+
+    def _can_layer(self) -> bool:
+        """Whether there can be a layer here; on top of another overlay there cannot."""
+        argv = ("unshare", "--mount", "sh", "-c", self._mount, "sh", str(self._all))
+        return subprocess.run(argv, capture_output=True, check=False).returncode == 0
+
     def _inside(self, line: str, seconds: float) -> str:
         """Run a line with the layers mounted at `$1`; the mount ends with it."""
-        layers = f"lowerdir={self._base},upperdir={self._top},workdir={self._work}"
-        script = f'mount -t overlay -o {_quoted(layers)} overlay "$1" && {line}'
+        script = f"{self._mount} && {line}" if self._layered else line
         return _run(
             *("unshare", "--mount", "--propagation", "private"),
             *("sh", "-c", script, "sh", str(self._all)),
@@ -206,7 +220,11 @@ def _run(*argv: str, seconds: float = 120) -> str:
         out, _ = process.communicate(timeout=seconds)
     except subprocess.TimeoutExpired:
         process.terminate()
-        out, _ = process.communicate()
+        try:
+            out, _ = process.communicate(timeout=20)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            out, _ = process.communicate()
         raise AssertionError(f"{argv[0]} took longer than {seconds:g} s:\n{out[-4000:]}") from None
     assert process.returncode == 0, f"{argv}:\n{out[-4000:]}"
     return out
