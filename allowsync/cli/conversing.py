@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -95,6 +95,7 @@ class _Talk:
     invocation: Invocation
     wishes: Wishes
     ask_dns: bool
+    heard: dict[Query, Answer] = field(default_factory=dict)
 
     def say(self, *lines: str, colour: str = "") -> None:
         self.invocation.echo((Line(line, colour) for line in lines), err=True)
@@ -125,7 +126,7 @@ class _Talk:
                 continue
             self.wishes = self.wishes.befriend(one)
             if self.ask_dns:
-                _say_place(self.invocation, whereabouts(one, _asked(self.wishes, [one])))
+                _say_place(self.invocation, self._place(one))
 
     def _friend_or_end(self, typed: str) -> Friend | None:
         return read.friend(typed) if typed.strip() else None
@@ -178,8 +179,13 @@ class _Talk:
         return [network for place in self._places() for network in place.networks]
 
     def _places(self) -> list[Place]:
-        answers = _asked(self.wishes, self.wishes.friends) if self.ask_dns else {}
-        return [whereabouts(one, answers) for one in self.wishes.friends]
+        return [self._place(one) for one in self.wishes.friends]
+
+    def _place(self, one: Friend) -> Place:
+        """Where somebody is. No name is asked twice: one that nobody answers for takes long."""
+        if self.ask_dns and not self.heard.keys() >= set(one.queries):
+            self.heard |= _asked(self.wishes, [one])
+        return whereabouts(one, self.heard)
 
     def show(self) -> None:
         from allowsync.init.rendering import render

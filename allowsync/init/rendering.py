@@ -12,7 +12,11 @@ if TYPE_CHECKING:
     from allowsync.init.wishes import Friend, Wishes
 
 # What no YAML reader takes for anything but this very text. All else is quoted.
-_PLAIN = re.compile(r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+|[0-9]{1,5}(?:-[0-9]{1,5})?/(?:tcp|udp)")
+_PLAIN = re.compile(
+    r"[a-z][a-z0-9-]*(?:\.[a-z0-9-]+)+"
+    r"|[0-9]{1,5}(?:-[0-9]{1,5})?/(?:tcp|udp)"
+    r"|(?:[0-9]{1,3}\.){3}[0-9]{1,3}/[0-9]{1,2}"
+)
 
 _HEAD = """\
 # Who may come to what, kept true by allowsync. Every key, and what it does:

@@ -98,7 +98,7 @@ def test_what_is_written_reads_well() -> None:
         "hosts:",
         "  alice: alice.duckdns.org",
         "  office:",
-        '    networks: ["81.2.69.0/24", "2a01:4f8::/48"]',
+        '    networks: [81.2.69.0/24, "2a01:4f8::/48"]',
         "allowlists:",
         "  jellyfin:",
         "    targets:",
