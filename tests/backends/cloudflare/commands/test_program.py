@@ -8,15 +8,24 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
 
+from tests.support.cloudflare_api import hold_to_the_description
 from tests.support.program import EXECUTABLE, Ended, allowsync
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
 NAMES = ("add", "create", "delete", "export", "import", "lists", "remove", "rule", "show")
+
+
+@pytest.fixture
+def fake() -> Iterator[FakeCloudflare]:
+    """One whose operations are over when they are looked at: processes wait in real time."""
+    with FakeCloudflare(delay=Delay(polls=0)) as serving:
+        yield serving
+        hold_to_the_description(serving)
 
 
 @pytest.fixture
@@ -126,7 +135,7 @@ def test_a_command_line_without_an_account_is_a_usage_error(tmp_path: Path) -> N
 def test_neither_help_nor_another_command_loads_what_speaks_http() -> None:
     code = (
         "import sys\nfrom allowsync.cli import run_command_line\n"
-        "for typed in (['cloudflare', 'add', '--help'], ['--help']):\n"
+        "for typed in (['cloudflare', 'add', '--help'], ['--help'], ['backends']):\n"
         "    assert run_command_line(typed) == 0\n"
         "loaded = {'httpx', 'ssl', 'tenacity', 'asyncio'} & set(sys.modules)\n"
         "assert not loaded, loaded\n"
