@@ -1,8 +1,8 @@
 """A minimal Debian that really boots: systemd as process 1, in namespaces of its own.
 
-Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it (where
-there can be none, a copy), so that many can boot from one root at once, and nothing is left of them. There is no network but what
-is inside; the host's firewall, network and services are not touched.
+Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it, or a
+copy where there can be no layer, so many can boot from one root at once. There is no network but
+what is inside; the host's firewall, network and services are not touched.
 """
 
 from __future__ import annotations
