@@ -132,7 +132,7 @@ def _asked(watch: Watch, wait: timedelta) -> Verdict:
         while True:
             left = timedelta(seconds=max(0.0, ends - time.monotonic()))
             click.echo(f"Keep it? [yes/no, {said(left)} left] ", nl=False, err=True)
-            if watch in select([watch, STDIN], [], [])[0]:
+            if watch.fileno() in select([watch.fileno(), STDIN], [], [])[0]:
                 click.echo(err=True)
                 return watch.verdict()
             answer = os.read(STDIN, 1024)
