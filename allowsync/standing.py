@@ -15,6 +15,7 @@ from allowsync.memory import Clock, HostMemory
 from allowsync.model import Entry, by_network
 from allowsync.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.state import StateError, Store
+from allowsync.unconfirmed import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +77,7 @@ def look(config: Config, now: datetime) -> Standing:
     with store:
         try:
             memory, last_run = store.hosts(), store.last_run()
-            notices += left_over(config, store)
+            notices += [*waiting(store), *left_over(config, store)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why))
             store, memory, last_run = Store.nothing(config.state), {}, None

@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING
 
 from allowsync.enforce import Draft
 from allowsync.limits import Refusal
-from allowsync.outcome import Outcome, TargetReport
+from allowsync.outcome import Notice, Outcome, TargetReport
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
 
     from allowsync.config.settings import Target
-    from allowsync.state import TargetRecord
+    from allowsync.state import Store, TargetRecord
 
 HOW = "try it again with --confirm, or apply it unasked with --force"
 
@@ -38,6 +39,12 @@ class Unconfirmed(Refusal):
 def unconfirmed(since: datetime) -> Unconfirmed:
     """The refusal of everything that would take something away."""
     return Unconfirmed((), 0, 0, emptied=False, entries=(), since=since)
+
+
+def waiting(store: Store) -> Iterator[Notice]:
+    """Which targets wait for somebody, in words."""
+    for target, since in sorted(store.unconfirmed().items()):
+        yield Notice(target, f"{_why(since)}; {HOW}")
 
 
 def left_alone(target: Target, since: datetime) -> Draft:

@@ -124,6 +124,15 @@ def test_a_target_that_was_not_there_before_is_left_alone(world: Waiting) -> Non
     assert world.held == set()
 
 
+def test_the_status_names_what_waits(world: Waiting) -> None:
+    world.run()
+    assert world.look().notices == ()
+    world.wait()
+    (notice,) = world.look().notices
+    assert notice.where == WEB
+    assert "nobody confirmed its change of" in notice.what
+
+
 def test_clearing_a_target_ends_its_wait(world: Waiting) -> None:
     world.run()
     world.wait()
