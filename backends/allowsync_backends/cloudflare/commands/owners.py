@@ -1,16 +1,17 @@
 """Whose an item of a list is. Pure.
 
-allowsync marks its items by their comment, `allowsync:ALLOWLIST:…`. What is not marked was put
-there by hand, except in a list that belongs to a target as a whole.
+allowsync marks its items by their comment, `allowsync:ALLOWLIST:…`, with a mark for everybody who
+keeps it. What is not marked was put there by hand, except in a list that belongs to a target as a
+whole.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.cloudflare.marks import marked, owner_of
+from allowsync_backends.cloudflare.marks import marks_of, owner_of
 
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import Item
@@ -45,13 +46,21 @@ class Whose(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """Who keeps an item, and for which allowlist at which target, where that is known."""
+    """Who keeps an item, and for which allowlist at which target, where that is known.
+
+    `also` are those who keep it, too; somebody of this machine comes first.
+    """
 
     whose: Whose
     allowlist: str = ""
     target: str = ""
+    also: tuple[Owner, ...] = ()
 
     def __str__(self) -> str:
+        return " and ".join((self._alone, *map(str, self.also)))
+
+    @property
+    def _alone(self) -> str:
         match self.whose:
             case Whose.HAND:
                 return "by hand"
@@ -67,6 +76,7 @@ class Owner:
             "whose": self.whose.value,
             "allowlist": self.allowlist or None,
             "target": self.target or None,
+            "also": [one.document for one in self.also],
         }
 
 
@@ -88,9 +98,15 @@ class Owners:
         """Who keeps an item."""
         if self.whole is not None:
             return _here(self.whole)
-        if not marked(item.comment):
+        keepers = dict.fromkeys(map(self._keeper, marks_of(item.comment)))
+        if not keepers:
             return BY_HAND
-        allowlist, owner = owner_of(item.comment)
+        first, *rest = sorted(keepers, key=lambda one: one.whose is not Whose.HERE)
+        return replace(first, also=tuple(rest))
+
+    def _keeper(self, mark: str) -> Owner:
+        """Who put a mark there."""
+        allowlist, owner = owner_of(mark)
         named = [one for one in self.claims if one.allowlist == allowlist]
         exact = next((one for one in named if one.owner == owner), None)
         return Owner(Whose.ELSEWHERE, allowlist) if exact is None else _here(exact)
