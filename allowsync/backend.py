@@ -216,6 +216,8 @@ class Needs:
         after: Units that must have started before it at boot.
         before: Units that start after it at boot.
         lasting: Whether what it holds outlives a restart, so that nothing is to be restored.
+        online: Whether it is somewhere else. A run that is offline leaves it alone: at boot there
+            is no network yet, and waiting for one would keep the gate of this machine waiting.
     """
 
     any_user: bool = False
@@ -227,6 +229,7 @@ class Needs:
     after: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
     lasting: bool = False
+    online: bool = False
 
 
 def _no_needs(_: object) -> Needs:

@@ -189,6 +189,7 @@ class _Run:
             self._draft(allowlist, target, decisions, store, now, waiting.get(target.name))
             for allowlist in self._allowlists()
             for target in allowlist.targets
+            if not (self.request.offline and target.elsewhere)
         ]
         self.foresee(drafts)
         said = [

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from allowsync.backend import AnyBackendType
     from allowsync.config.channels import Channel, Heartbeat
+    from allowsync.config.sources import SourceOptions
 
 
 class Transport(Enum):
@@ -100,6 +101,14 @@ class Target:
         claims = getattr(self.options, "claims", None)
         return () if claims is None else tuple(map(str, claims(self.allowlist)))
 
+    @property
+    def elsewhere(self) -> bool:
+        """Whether the target is reached over the network only. Not so where that is not known."""
+        try:
+            return self.backend.needs(self.options).online
+        except Exception:  # noqa: BLE001 - a defect of one backend must not stop the others
+            return False
+
 
 @dataclass(frozen=True, slots=True)
 class Allowlist:
@@ -162,6 +171,7 @@ class Config:
     metrics: Path | None = None
     history: timedelta = timedelta(days=400)
     report: Path | None = None
+    sources: Mapping[str, SourceOptions] = field(default_factory=dict)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import Capabilities, Current
+from allowsync.backend import Capabilities, Current, Needs
 from allowsync.model import Basis, Limits
 from allowsync.outcome import Outcome
 from allowsync.state import Busy, Lock
@@ -297,6 +298,20 @@ class TestOffline:
         world.run(offline=True)
         assert world.held == ALL - {"81.2.69.1"}
 
+    def test_what_is_elsewhere_is_not_waited_for(self, world: World) -> None:
+        far, broken = MemoryStore(), MemoryStore()
+        online = replace(memory_type(far, "far"), needs=lambda _: Needs(online=True))
+        defect = replace(memory_type(broken, "broken"), needs=_defective)
+        world.extra = (allowlist("cloud", world.hosts, online, defect),)
+        world.run()
+        for store in (world.store, far, broken):
+            store.networks.clear()
+        far.fail_read = "there is no network"
+        report = world.run(offline=True)
+        assert [one.target for one in report.targets] == ["web/memory", "cloud/broken"]
+        assert (report.exit_code, far.networks) == (0, set())
+        assert world.held == {str(one).removesuffix("/32") for one in broken.networks} == ALL
+
     def test_with_no_memory_there_is_nothing_to_restore_and_nobody_is_locked_out(
         self, world: World
     ) -> None:
@@ -304,6 +319,10 @@ class TestOffline:
         report = world.run(offline=True)
         assert (report.exit_code, world.store.applied) == (1, [])
         assert "lock out everybody" in only_target(report).said
+
+
+def _defective(_: object) -> Needs:
+    raise ZeroDivisionError
 
 
 class TestEmptyGate:

@@ -26,7 +26,7 @@ def _usable() -> str:
 
 
 def _needs(_: CloudflareOptions) -> Needs:
-    return Needs(any_user=True, lasting=True)
+    return Needs(any_user=True, lasting=True, online=True)
 
 
 TYPE = BackendType(
