@@ -1,0 +1,89 @@
+"""The image: what is put into it exists, and what it starts works until it is told to stop."""
+
+from __future__ import annotations
+
+import re
+import shlex
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING
+
+from tests.support.documents import ROOT
+from tests.support.program import EXECUTABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+FOLDER = ROOT / "packaging" / "container"
+STEPS = (FOLDER / "Containerfile").read_text().replace("\\\n", " ").splitlines()
+IGNORED = (ROOT / ".containerignore").read_text().splitlines()
+LONGEST = 60.0  # seconds that a run may take on a busy machine
+
+
+def copied() -> list[str]:
+    """What is copied from the checkout."""
+    lines = [line.split()[1:] for line in STEPS if line.startswith("COPY")]
+    return [
+        source
+        for words in lines
+        if not any(word.startswith("--from") for word in words)
+        for source in [word for word in words if not word.startswith("--")][:-1]
+    ]
+
+
+def test_what_is_copied_exists_and_is_not_ignored() -> None:
+    admitted = {line[1:] for line in IGNORED if line.startswith("!")}
+    assert "*" in IGNORED
+    assert len(copied()) >= 5
+    for source in copied():
+        assert (ROOT / source).exists()
+        assert any(source == one or source.startswith(f"{one}/") for one in admitted), source
+
+
+def test_the_image_has_the_tools_of_its_backends() -> None:
+    (line,) = (one for one in STEPS if "apt-get install" in one)
+    assert {"nftables", "ipset", "iptables", "conntrack", "ca-certificates"} <= set(line.split())
+
+
+def test_it_starts_what_it_brings_along() -> None:
+    (line,) = (one for one in STEPS if one.startswith("CMD"))
+    program, seconds = re.findall(r'"([^"]+)"', line)
+    assert seconds == "300"
+    assert any(f"packaging/container/every /usr/local/bin/{program}" in one for one in STEPS)
+
+
+def test_it_runs_again_and_again_until_it_is_told_to_stop(tmp_path: Path) -> None:
+    allowed, config = tmp_path / "allowed", tmp_path / "config.yaml"
+    target = f"{{file: {{path: {allowed}}}}}"
+    config.write_text(
+        "hosts: {office: {networks: [203.0.113.0/24]}}\n"
+        f"allowlists: {{web: {{targets: [{target}]}}}}\nstate: {tmp_path}/state/state.db\n"
+    )
+    config.chmod(0o600)
+    environ = {"PATH": f"{EXECUTABLE.parent}:/usr/bin:/bin", "ALLOWSYNC_CONFIG": str(config)}
+    with subprocess.Popen(["sh", FOLDER / "every", "0.1"], env=environ) as process:
+        wait_for(allowed)
+        allowed.unlink()
+        wait_for(allowed)
+        process.send_signal(signal.SIGTERM)
+        assert process.wait(LONGEST) == 0
+    assert "203.0.113.0/24" in allowed.read_text()
+
+
+def test_a_configuration_that_is_wrong_ends_no_container(tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    environ = {"PATH": f"{EXECUTABLE.parent}:/usr/bin:/bin", "ALLOWSYNC_CONFIG": "/nonexistent"}
+    command = f"exec sh {shlex.quote(str(FOLDER / 'every'))} 0.1 2>{shlex.quote(str(log))}"
+    with subprocess.Popen(["sh", "-c", command], env=environ) as process:
+        wait_for(log, times=3)
+        assert process.poll() is None
+        process.terminate()
+
+
+def wait_for(path: Path, times: int = 1) -> None:
+    """Wait until a file is there, and has at least so many lines."""
+    ends = time.monotonic() + LONGEST
+    while not (path.exists() and path.read_text().count("\n") >= times):
+        assert time.monotonic() < ends, f"{path.name} did not come"
+        time.sleep(0.05)
