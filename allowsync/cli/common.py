@@ -113,7 +113,7 @@ def common(command: F) -> F:
     )
     @click.option("-v", "--verbose", count=True, help="Say more.")
     @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
-    @click.option("--no-color", is_flag=True, help="No colours. So does NO_COLOR.")
+    @click.option("--no-color", is_flag=True, help="No colors. So does NO_COLOR.")
     @functools.wraps(command)
     def with_options(
         config: Path | None,

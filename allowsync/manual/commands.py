@@ -78,7 +78,7 @@ def shared_options() -> tuple[tuple[str, str], ...]:
     command = click.Command("any", params=_shared())
     context = click.Context(command)
     records = (parameter.get_help_record(context) for parameter in command.params)
-    return tuple(record for record in records if record is not None)
+    return tuple((record[0], " ".join(record[1].split())) for record in records if record)
 
 
 def program() -> Described:
