@@ -12,6 +12,7 @@ from allowsync.backend import Adopting, BackendError, Placement
 from allowsync.decide import Now, recall, union
 from allowsync.memory import Clock, HostMemory
 from allowsync.model import Entry
+from allowsync.renewing import recalled
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -47,14 +48,14 @@ def adoptable(
     Raises:
         StateError: What is remembered cannot be read.
     """
-    memory = store.hosts()
+    memory, known = store.hosts(), recalled(config, store).config.hosts
     # Nothing expires by being looked at.
     still = Now(now, Clock.JUMPED)
     found = []
     for allowlist in config.allowlists.values():
         if only and allowlist.name not in only:
             continue
-        hosts = (config.hosts[name] for name in allowlist.hosts)
+        hosts = (known[name] for name in allowlist.hosts)
         wanted = union([recall(one, memory.get(one.name, HostMemory()), still) for one in hosts])
         found += [_look(target, wanted) for target in allowlist.targets]
     return found

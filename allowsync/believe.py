@@ -8,7 +8,7 @@ address known from before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.answers import Answer, Found, Unavailable
@@ -17,7 +17,7 @@ from allowsync.special import proxied, rejection
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.model import Address, Policy, Query
+    from allowsync.model import Address, Network, Policy, Query
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +99,13 @@ def without(judged: Judged, refused: Mapping[Address, Refusal]) -> Judged:
     return Judged(judged.query, answer, (*judged.rejected, *rejected), warning)
 
 
+def warned(judged: Judged, published: tuple[Network, ...]) -> Judged:
+    """An answer with the warning of what Cloudflare is known to publish, where that is known."""
+    if not published or not isinstance(judged.answer, Found):
+        return judged
+    return replace(judged, warning=_proxied(judged.answer.addresses, published))
+
+
 def _too_many(query: Query, answer: Found, most: int) -> Judged:
     count = len(answer.addresses)
     reason = f"one of {count} addresses in one answer, more than max_addresses ({most})"
@@ -107,9 +114,9 @@ def _too_many(query: Query, answer: Found, most: int) -> Judged:
     return Judged(query, Unavailable(what, suspicious=True), rejected)
 
 
-def _proxied(addresses: tuple[Address, ...]) -> str:
+def _proxied(addresses: tuple[Address, ...], published: tuple[Network, ...] = ()) -> str:
     for address in addresses:
-        if proxied(address):
+        if proxied(address, published):
             return (
                 f"{address} is one of Cloudflare's own addresses: the name is proxied there; "
                 "set its record to 'DNS only'"

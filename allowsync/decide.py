@@ -60,7 +60,7 @@ class Decision:
         memory: What to remember for the next run.
         undecided: It has no grant, and of some question nothing was ever known: it may well have
             access now, and nobody can say.
-        unheard: Of some question nothing was ever known.
+        unheard: Of some question, or some source of networks, nothing was ever known.
         ended: Its `until` has passed.
         moves: New networks that took the place of others in this run.
     """
@@ -77,7 +77,9 @@ class Decision:
     @property
     def rests_on_old_knowledge(self) -> bool:
         """Whether some access stands only because of what was known earlier, or is not known."""
-        if self.undecided or any(grant.basis is Basis.STALE for grant in self.grants):
+        if self.undecided or (self.host.sources and not self.ended):
+            return True
+        if any(grant.basis is Basis.STALE for grant in self.grants):
             return True
         return not self.grants and bool(self.held_back)
 
@@ -158,9 +160,12 @@ def _decision(
     instant: datetime,
     asked: Collection[Query],
 ) -> Decision:
-    fixed = {network: memory.fixed.get(network, instant) for network in host.networks}
+    whose = _fixed(host)
+    fixed = {network: memory.fixed.get(network, instant) for network in whose}
     by_net = {
-        network: Grant(host.name, network, Basis.FIXED, since, instant, host.until)
+        network: Grant(
+            host.name, network, Basis.FIXED, since, instant, host.until, why=whose[network]
+        )
         for network, since in fixed.items()
     }
     for query, track in tracks.items():
@@ -169,7 +174,7 @@ def _decision(
             known = by_net.get(grant.network)
             by_net[grant.network] = grant if known is None else _better(known, grant)
     grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
-    unheard = any(not track.known for track in tracks.values())
+    unheard = bool(host.sources) or any(not track.known for track in tracks.values())
     return Decision(
         host,
         grants=grants,
@@ -177,6 +182,14 @@ def _decision(
         undecided=unheard and not grants,
         unheard=unheard,
     )
+
+
+def _fixed(host: Host) -> dict[Network, str]:
+    """Every fixed network, and who publishes it: nobody does, where the configuration has it."""
+    published = {
+        network: f"published by {name}" for name, networks in host.published for network in networks
+    }
+    return {**published, **dict.fromkeys(host.networks, "")}
 
 
 def _grant(

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 BACKENDS: Final = "allowsync.backends"
 COMMANDS: Final = "allowsync.commands"
+NETWORKS: Final = "allowsync.networks"
 
 
 @dataclass(frozen=True, slots=True)

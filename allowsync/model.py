@@ -74,7 +74,11 @@ class Query(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Host:
-    """Somebody trusted: a label with hostnames, or with fixed networks, or with both."""
+    """Somebody trusted: a label with hostnames, or with fixed networks, or with both.
+
+    `sources` are names of those who publish further networks of it and of whom nothing is known
+    yet; `published` is what the others publish, by name (see `allowsync.sources`).
+    """
 
     name: str
     hostnames: tuple[str, ...] = ()
@@ -84,6 +88,8 @@ class Host:
     ipv6_prefix: int = 64
     until: datetime | None = None
     policy: Policy = field(default_factory=Policy)
+    sources: tuple[str, ...] = ()
+    published: tuple[tuple[str, tuple[Network, ...]], ...] = ()
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -101,7 +107,7 @@ class Basis(Enum):
     FRESH = "fresh"  # the DNS gave it in this run
     STALE = "stale"  # no usable answer, or a proven absence that is not old enough yet
     REPLACED = "replaced"  # the DNS gives another address now; this one stays for a moment
-    FIXED = "fixed"  # written in the configuration
+    FIXED = "fixed"  # written in the configuration, or published by a source named there
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +116,7 @@ class Grant:
 
     `hostname` is empty for fixed networks. `ends` is when access ends if nothing changes: the clock
     of a stale or replaced address, or the host's own `until`, whichever comes first.
-    `why` says what a stale grant lacks (`SERVFAIL`, `NXDOMAIN`).
+    `why` says what a stale grant lacks (`SERVFAIL`, `NXDOMAIN`), and whose a published network is.
     """
 
     host: str

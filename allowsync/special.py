@@ -65,6 +65,8 @@ IPV6_OUTSIDE: Final = (
     ("ff00::/8", "a multicast address"),
 )
 
+IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
+
 # Not even `policy.accept` opens these.
 NEVER_ACCEPTABLE: Final = tuple(
     ip_network(block)
@@ -73,6 +75,8 @@ NEVER_ACCEPTABLE: Final = tuple(
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
 # the address belongs to everybody behind the proxy.
+# Its source of networks knows better, where it was asked.
+CLOUDFLARE_SOURCE: Final = "cloudflare"
 CLOUDFLARE: Final = (
     "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "104.16.0.0/13", "104.24.0.0/14",
     "108.162.192.0/18", "131.0.72.0/22", "141.101.64.0/18", "162.158.0.0/15", "172.64.0.0/13",
@@ -95,15 +99,30 @@ def rejection(address: Address, accept: tuple[Network, ...] = ()) -> str:
     return reason if any(address in block for block in NEVER_ACCEPTABLE) else ""
 
 
-def proxied(address: Address) -> bool:
-    """Whether an address is one of Cloudflare's own, so that the name behind it is proxied."""
+def special_within(network: Network) -> str:
+    """Which kind of special address a network holds, however few; empty when it holds none."""
+    if network.version == 6 and (network.prefixlen < 3 or int(network[0]) >> 125 != 1):
+        return _reason(network[0]) or IPV6_ELSEWHERE
+    first, last = int(network[0]), int(network[-1])
+    return _blocks(network.version).within(first, last)
+
+
+def proxied(address: Address, published: tuple[Network, ...] = ()) -> bool:
+    """Whether an address is one of Cloudflare's own, so that the name behind it is proxied.
+
+    Args:
+        address: The address.
+        published: What Cloudflare is known to publish; the list above where that is nothing.
+    """
+    if published:
+        return any(address in network for network in published)
     return bool(_cloudflare(address.version).of(int(address)))
 
 
 def _reason(address: Address) -> str:
     if address.version == 6 and int(address) >> 125 != 1:
         outside = (reason for block, reason in _outside() if address in block)
-        return next(outside, "outside the global unicast space 2000::/3 (RFC 4291)")
+        return next(outside, IPV6_ELSEWHERE)
     return _blocks(address.version).of(int(address))
 
 
@@ -125,6 +144,14 @@ class _Ranges:
             return ""
         _, last, said = self._ranges[place - 1]
         return said if number <= last else ""
+
+    def within(self, first: int, last: int) -> str:
+        """What is said about the first range that touches these addresses; empty for none."""
+        place = bisect_right(self._starts, last)
+        if not place:
+            return ""
+        _, end, said = self._ranges[place - 1]
+        return said if first <= end else ""
 
 
 @lru_cache(maxsize=2)

@@ -14,6 +14,7 @@ from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory
 from allowsync.model import Entry, by_network
 from allowsync.outcome import ExitCode, Notice, Outcome, worst
+from allowsync.renewing import Learnt, recalled
 from allowsync.state import StateError, Store
 from allowsync.unconfirmed import waiting
 
@@ -77,15 +78,17 @@ def look(config: Config, now: datetime) -> Standing:
     with store:
         try:
             memory, last_run = store.hosts(), store.last_run()
-            notices += [*waiting(store), *left_over(config, store)]
+            learnt = recalled(config, store)
+            notices += [*waiting(store), *left_over(config, store), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why))
             store, memory, last_run = Store.nothing(config.state), {}, None
+            learnt = Learnt(config)
         # Nothing expires by being looked at.
         still = Now(now, Clock.JUMPED)
         decisions = {
             name: recall(host, memory.get(name, HostMemory()), still)
-            for name, host in config.hosts.items()
+            for name, host in learnt.config.hosts.items()
         }
         targets = tuple(
             _target(target, allowlist, decisions, store, still, notices)

@@ -19,6 +19,7 @@ from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory, judge_clock
 from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
 from allowsync.reasons import Reasons
+from allowsync.request import Request as Request  # noqa: TC001 - it is had from here
 from allowsync.settling import changes_of, settled
 from allowsync.state import Lock, Record, StateDamaged, StateError, Store, TargetRecord
 from allowsync.witnesses import guarded
@@ -33,36 +34,8 @@ if TYPE_CHECKING:
     from allowsync.glance.writing import Idle, Reply
     from allowsync.model import Host, Query
     from allowsync.notices.post import Post
+    from allowsync.renewing import Learnt
     from allowsync.sight import Sight
-
-
-@dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked of a run.
-
-    Attributes:
-        only: The allowlists to look at; all of them when empty.
-        force: Apply what limits refuse.
-        offline: Do not ask the DNS; restore what was known last.
-        dry_run: Find out what would be done, and write nothing at all.
-        confirming: Somebody is asked afterwards whether to keep it. The caller holds the lock.
-    """
-
-    only: tuple[str, ...] = ()
-    force: bool = False
-    offline: bool = False
-    dry_run: bool = False
-    confirming: bool = False
-
-    @property
-    def plain(self) -> bool:
-        """Whether it asks for nothing but a whole run."""
-        return self == Request()
-
-    @property
-    def insists(self) -> bool:
-        """Whether what nobody confirmed so far is applied all the same."""
-        return self.force or self.confirming
 
 
 class Resolve(Protocol):
@@ -137,6 +110,7 @@ class _Run:
     read_from: tuple[Sight, ...]
     foresee: Callable[[Sequence[Draft]], None]
     known: Mapping[str, HostMemory] = field(default_factory=dict)
+    learnt: Learnt | None = None
 
     def without_state(self, error: StateError) -> RunReport:
         """Find out what there would be to do, and leave every target alone."""
@@ -182,6 +156,7 @@ class _Run:
         memory, last_run = store.hosts(), store.last_run()
         self.known = memory
         now = Now(self.started, judge_clock(last_run, self.started))
+        self.learnt = self._learn(store)
         hosts = self._hosts()
         decisions = self._decide(hosts, memory, now)
         waiting = {} if self.request.insists else store.unconfirmed()
@@ -196,6 +171,7 @@ class _Run:
             *notices,
             *_clock_notice(now, last_run),
             *left_over(self.config, store, self.request.only),
+            *(() if self.learnt is None else self.learnt.notices),
         ]
         reports = tuple(self._carry(drafts, decisions, store))
         return RunReport(
@@ -214,7 +190,19 @@ class _Run:
 
     def _hosts(self) -> list[Host]:
         names = {name for allowlist in self._allowlists() for name in allowlist.hosts}
-        return [host for name, host in self.config.hosts.items() if name in names]
+        config = self.config if self.learnt is None else self.learnt.config
+        return [host for name, host in config.hosts.items() if name in names]
+
+    def _learn(self, store: Store) -> Learnt | None:
+        """What sources of networks say; None where no host names any."""
+        if not any(host.sources for host in self.config.hosts.values()):
+            return None
+        from allowsync.renewing import learn, recalled
+
+        if self.request.offline:
+            return recalled(self.config, store)
+        names = [host.name for host in self._hosts() if not has_ended(host, self.started)]
+        return learn(self.config, store, names, self.started, force=self.request.force)
 
     def _decide(
         self, hosts: Sequence[Host], memory: Mapping[str, HostMemory], now: Now
@@ -225,6 +213,8 @@ class _Run:
         answers = {} if self.request.offline or not queries else self.resolve(queries)
         judged = {host.name: judgements(host, answers) for host in hosts}
         judged = guarded(self.config, hosts, judged, memory, self.resolve, now)
+        if self.learnt is not None:
+            judged = self.learnt.warned(judged)
         return {
             host.name: conclude(host, judged[host.name], memory.get(host.name, HostMemory()), now)
             for host in hosts
@@ -308,6 +298,7 @@ class _Run:
             tuple(change for plan in plans for change in changes_of(plan, reasons)),
             tuple(began(decisions, stays)),
             tuple(ended(decisions, stays, self.config.hosts.keys(), reasons)),
+            {} if self.learnt is None else self.learnt.published,
         )
 
     def _open(self, notices: list[Notice]) -> Store:
@@ -362,7 +353,8 @@ class _Run:
             return None
         from allowsync.glance.writing import idle
 
-        return idle(self.config, report, self.read_from, self.resolve.replies())
+        one = idle(self.config, report, self.read_from, self.resolve.replies())
+        return one if self.learnt is None else self.learnt.limiting(one)
 
 
 def _record_of(target: Target) -> TargetRecord:

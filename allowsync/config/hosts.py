@@ -15,12 +15,13 @@ from allowsync.config.kinds import (
     OneOrMany,
     Optional,
 )
-from allowsync.config.networks import FixedNetwork, Width
+from allowsync.config.networks import Width
 from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
 from allowsync.config.problems import quote
 from allowsync.config.reading import Invalid, Reading, below
 from allowsync.config.schema import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
+from allowsync.config.sources import NetworkOrSource
 from allowsync.model import BOTH_FAMILIES, Family, Host, Policy
 
 LABEL: Final = Name(
@@ -37,8 +38,9 @@ HOST_OPTIONS: Final[Options] = {
         OneOrMany(_HOSTNAME), "One dynamic-DNS name, or several: their addresses are united.", ()
     ),
     "networks": Option(
-        ListOf(FixedNetwork(), unique=True),
-        "Fixed networks: always allowed, never resolved. Host bits must be zero.",
+        ListOf(NetworkOrSource(), unique=True),
+        "Fixed networks: always allowed, never resolved. Host bits must be zero. A name such as "
+        "`cloudflare` stands for all that this source publishes as its own, asked once a day.",
         (),
     ),
     "families": Option(
@@ -109,6 +111,9 @@ class Hosts:
         if not (written.get("hostname") or written.get("networks")):
             return reading.problem(node, at, "needs a hostname or networks")
         fields = {_FIELDS.get(key, key): one for key, one in written.items() if key in HOST_OPTIONS}
+        given = fields.pop("networks", ())
+        fields["networks"] = tuple(one for one in given if not isinstance(one, str))
+        fields["sources"] = tuple(one for one in given if isinstance(one, str))
         overrides = {key: one for key, one in written.items() if key in POLICY_OPTIONS}
         return Host(name, policy=self._policy(overrides), **fields)
 

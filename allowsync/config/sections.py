@@ -26,6 +26,7 @@ from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork
 from allowsync.config.schema import Object, Option, plain_options
 from allowsync.config.settings import Dnssec, ResolverSettings
+from allowsync.config.sources import Sources
 from allowsync.model import Limits, Policy
 
 if TYPE_CHECKING:
@@ -163,5 +164,11 @@ SINGLE_OPTIONS: Final[Options] = {
         Duration(zero=False, longest=_TEN_YEARS),
         "How long the history is kept that `history` and `explain --at` tell of.",
         timedelta(days=400),
+    ),
+    "sources": Option(
+        Sources(),
+        "How a source that hosts name among their `networks` is asked, where it is not asked as "
+        "usual: `sources: {cloudflare: {url: https://…}}`.",
+        {},
     ),
 }

@@ -32,7 +32,7 @@ def _host(host: Host, policy: Policy) -> dict[str, Any]:
     """A host in its long form, with the parts of the policy that are its own."""
     values = {
         "hostname": host.hostnames,
-        "networks": host.networks,
+        "networks": (*host.networks, *host.sources),
         "families": host.families,
         "ipv4_prefix": host.ipv4_prefix,
         "ipv6_prefix": host.ipv6_prefix,

@@ -83,6 +83,9 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         event TEXT NOT NULL, subject TEXT NOT NULL, about TEXT NOT NULL, level INTEGER NOT NULL,
         at INTEGER NOT NULL, over TEXT NOT NULL, open INTEGER NOT NULL,
         UNIQUE (event, subject, about));
+    CREATE TABLE published (
+        source TEXT PRIMARY KEY, networks TEXT NOT NULL, fetched INTEGER, tried INTEGER NOT NULL,
+        url TEXT NOT NULL, trouble TEXT NOT NULL) WITHOUT ROWID;
     CREATE TABLE unconfirmed (target TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;
     CREATE TABLE outbox (
         channel TEXT NOT NULL, event TEXT NOT NULL, text TEXT NOT NULL, good INTEGER NOT NULL,

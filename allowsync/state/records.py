@@ -11,6 +11,7 @@ if TYPE_CHECKING:
 
     from allowsync.memory import HostMemory, TargetMemory
     from allowsync.model import Entry, Network
+    from allowsync.sources import Kept
     from allowsync.state.stays import Began, Ended
 
 
@@ -56,6 +57,7 @@ class Record:
         meant: What is about to be put in and taken out.
         began: Which access begins with this run.
         ended: Which access ends with it.
+        published: What sources of networks said last.
     """
 
     started: datetime
@@ -67,3 +69,4 @@ class Record:
     meant: tuple[Change, ...] = ()
     began: tuple[Began, ...] = ()
     ended: tuple[Ended, ...] = ()
+    published: Mapping[str, Kept] = field(default_factory=dict)

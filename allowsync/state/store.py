@@ -31,6 +31,7 @@ from allowsync.state.hosts import (
     write_hosts,
 )
 from allowsync.state.past import Past, hosts_on_record, read_past, run_before
+from allowsync.state.published import read_published, write_published
 from allowsync.state.records import Change, Record, TargetRecord
 from allowsync.state.rows import (
     MICROSECOND,
@@ -54,6 +55,7 @@ if TYPE_CHECKING:
     from allowsync.memory import HostMemory
     from allowsync.notices.outbox import Letter
     from allowsync.notices.telling import Told
+    from allowsync.sources import Kept
     from allowsync.state.past import Turn
 
     P = ParamSpec("P")
@@ -175,6 +177,11 @@ class Store:
         )
 
     @_guarded
+    def published(self) -> dict[str, Kept]:
+        """What sources of networks said last."""
+        return {} if self._connection is None else read_published(self._connection)
+
+    @_guarded
     def open_stays(self) -> dict[str, set[str]]:
         """Which networks each host may come from by the history, in CIDR form."""
         return {} if self._connection is None else open_stays(self._connection)
@@ -216,6 +223,7 @@ class Store:
                     settle(connection, target.name, set(map(str, record.found[target.name])))
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
+            write_published(connection, record.published)
 
     @_guarded
     def confirm(

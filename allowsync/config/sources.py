@@ -1,0 +1,110 @@
+"""The sources of networks: their names among a host's networks, and how each is asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync import discovery
+from allowsync.config.groups import MapOf
+from allowsync.config.kind import Leaf, UnfitError
+from allowsync.config.leaves import Pattern
+from allowsync.config.networks import FixedNetwork
+from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType
+from allowsync.config.problems import quote, suggestion
+from allowsync.config.reading import INVALID, Invalid, below
+from allowsync.config.schema import Object, option
+from allowsync.model import Network
+
+if TYPE_CHECKING:
+    from allowsync.config.reading import Reading
+
+NAME: Final = Pattern("[a-z][a-z0-9_-]{0,30}", "the name of a source of networks")
+
+# What comes from there lets people in: in the clear only from this machine itself.
+_URL: Final = (
+    r"https://[^\s/?#@]+(?:/[^\s?#]*)?"
+    r"|http://(?:127\.0\.0\.1|\[::1\]|localhost)(?::[0-9]{1,5})?(?:/[^\s?#]*)?"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class SourceOptions:
+    """How one source is asked."""
+
+    url: str | None = option(
+        Pattern(_URL, "an https:// URL (http:// only to this machine)"),
+        help="Where it is asked. Default: where it is published.",
+        default=None,
+    )
+
+
+class SourceName(Pattern):
+    """The name of a source that is installed."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME.regex.pattern, NAME.expected)
+
+    def read(self, scalar: Scalar) -> str:
+        """A name that an entry point has."""
+        name = super().read(scalar)
+        if complaint := _not_installed(name):
+            raise UnfitError(complaint)
+        return name
+
+    def schema(self) -> dict[str, Any]:
+        """The names there are."""
+        return {"type": "string", "enum": list(discovery.names(discovery.NETWORKS))}
+
+
+class NetworkOrSource(Leaf[Network | str]):
+    """A fixed network, or the name of a source. No network looks like a name: it has `.` or `:`."""
+
+    _network = FixedNetwork()
+    _source = SourceName()
+
+    @property
+    def expected(self) -> str:
+        """Both forms."""
+        return f"{self._network.expected}, or {self._source.expected} such as cloudflare"
+
+    def read(self, scalar: Scalar) -> Network | str:
+        """The network or the name."""
+        if scalar.type is ScalarType.TEXT and NAME.regex.fullmatch(scalar.text):
+            return self._source.read(scalar)
+        return self._network.read(scalar)
+
+    def schema(self) -> dict[str, Any]:
+        """Either of the two forms."""
+        return {"anyOf": [self._network.schema(), self._source.schema()]}
+
+    def show(self, value: Network | str) -> Any:
+        """CIDR form, or the name."""
+        return str(value)
+
+
+class Sources(MapOf[SourceOptions]):
+    """The section `sources`: how those are asked that are not asked as usual."""
+
+    def __init__(self) -> None:
+        super().__init__(NAME, Object(SourceOptions))
+
+    def parse(self, node: Node, at: str, reading: Reading) -> dict[str, SourceOptions] | Invalid:
+        """Every entry; a name that nothing is installed for is a problem."""
+        parsed = super().parse(node, at, reading)
+        entries = node.entries if isinstance(node, Mapping) else ()
+        keys = [key for key, _ in entries if isinstance(key, Scalar)]
+        unknown = [key for key in keys if NAME.regex.fullmatch(key.text)]
+        unknown = [key for key in unknown if _not_installed(key.text)]
+        for key in unknown:
+            reading.problem(key, below(at, key.text), _not_installed(key.text))
+        return INVALID if unknown else parsed
+
+
+def _not_installed(name: str) -> str:
+    """What is said about a name that nothing is installed for; empty when something is."""
+    known = discovery.names(discovery.NETWORKS)
+    if name in known:
+        return ""
+    hint = suggestion(name, known) or f"; found: {', '.join(known) or 'none'}"
+    return f"there is no source of networks {quote(name)}{hint}"

@@ -1,0 +1,34 @@
+"""What is asked of a run, as a value."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """What was asked of a run.
+
+    Attributes:
+        only: The allowlists to look at; all of them when empty.
+        force: Apply what limits refuse.
+        offline: Do not ask the DNS; restore what was known last.
+        dry_run: Find out what would be done, and write nothing at all.
+        confirming: Somebody is asked afterwards whether to keep it. The caller holds the lock.
+    """
+
+    only: tuple[str, ...] = ()
+    force: bool = False
+    offline: bool = False
+    dry_run: bool = False
+    confirming: bool = False
+
+    @property
+    def plain(self) -> bool:
+        """Whether it asks for nothing but a whole run."""
+        return self == Request()
+
+    @property
+    def insists(self) -> bool:
+        """Whether what nobody confirmed so far is applied all the same."""
+        return self.force or self.confirming

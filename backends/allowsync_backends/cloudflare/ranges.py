@@ -1,0 +1,45 @@
+"""The networks Cloudflare connects to origins from, as a source for a host's `networks`.
+
+`GET /ips` needs no token (developers.cloudflare.com/api, "Cloudflare IPs").
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.sources import NetworkSource, SourceError
+from allowsync_backends.cloudflare.options import API_URL
+
+if TYPE_CHECKING:
+    from allowsync.model import Network
+    from allowsync_backends.cloudflare.waiting import Clock
+
+PATIENCE: Final = 8.0  # seconds: a run waits for it
+
+
+def ask(url: str, clock: Clock | None = None) -> tuple[Network, ...]:
+    """Every network that Cloudflare publishes now.
+
+    Args:
+        url: Where the API is.
+        clock: What time it is, for tests.
+
+    Raises:
+        SourceError: They could not be had.
+    """
+    try:
+        from allowsync_backends.cloudflare.client import connect
+    except ImportError as error:
+        raise SourceError(
+            "it needs the package httpx: pip install 'allowsync[cloudflare]'"
+        ) from error
+    from allowsync_backends.cloudflare.errors import CloudflareError
+
+    try:
+        with connect(url, None, "", clock=clock, patience=PATIENCE) as client:
+            return client.published_ranges().networks
+    except CloudflareError as error:
+        raise SourceError(str(error)) from error
+
+
+SOURCE = NetworkSource("cloudflare", "what Cloudflare connects to origins from", API_URL, ask)
