@@ -31,21 +31,31 @@ class Claims:
     """What each target claims for itself: two that would write to one place undo each other.
 
     A class of options may have a method `claims(allowlist: str) -> tuple[str, ...]` that names
-    such places: `("the file /etc/nginx/allow.conf",)`.
+    such places: `("the file /etc/nginx/allow.conf",)`. A method `shares() -> tuple[str, ...]` names
+    those that it uses together with others, which nobody else may claim.
     """
 
     def __init__(self) -> None:
         self._claimed: dict[str, tuple[str, int]] = {}
+        self._shared: dict[str, tuple[str, int]] = {}
 
     def claim(self, target: Target, node: Node, at: str, reading: Reading) -> None:
         """Note what a target claims, and a problem for what another has claimed before it."""
-        for place in _claims(target):
-            if place in self._claimed:
-                other, line = self._claimed[place]
-                what = f"{place} is already used by the target {other!r} (line {line})"
-                reading.problem(node, at, what)
-            else:
-                self._claimed[place] = (target.name, node.line)
+        claimed, shared = _claims(target)
+        for place in claimed:
+            self._unless_used(place, {**self._shared, **self._claimed}, node, at, reading)
+            self._claimed.setdefault(place, (target.name, node.line))
+        for place in shared:
+            self._unless_used(place, self._claimed, node, at, reading)
+            self._shared.setdefault(place, (target.name, node.line))
+
+    def _unless_used(
+        self, place: str, used: dict[str, tuple[str, int]], node: Node, at: str, reading: Reading
+    ) -> None:
+        if place in used:
+            other, line = used[place]
+            what = f"{place} is already used by the target {other!r} (line {line})"
+            reading.problem(node, at, what)
 
 
 class Targets(Kind[tuple[Target, ...]]):
@@ -223,10 +233,11 @@ def _built(
     return Target(f"{allowlist}/{name}", allowlist, backend, options, written)
 
 
-def _claims(target: Target) -> tuple[str, ...]:
-    """What a target claims. Raises BrokenBackend when its own code fails."""
+def _claims(target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """What a target claims and what it shares. Raises BrokenBackend when its own code fails."""
     try:
-        return target.claims
+        shares = getattr(target.options, "shares", tuple)
+        return target.claims, tuple(map(str, shares()))
     except Exception as error:
         raise BrokenBackend(target.backend.name, f"{type(error).__name__}: {error}") from error
 

@@ -1,8 +1,9 @@
 """A list of a Cloudflare account as a target.
 
-In a list that others use, too, the usual case on free plans, an item is ours by its comment.
-There is one item for an address and so one owner: what somebody else holds is never written over;
-that would take it from them. An address they let go of is put in by the next run.
+In a list that others use, too, the usual case on free plans, an item is ours by a mark in its
+comment. There is one item for an address: one that several owners want carries the marks of all of
+them, each puts in and takes out its own alone, and the last one takes the item out. What carries no
+mark was put there by somebody else, and is never written over.
 """
 
 from __future__ import annotations
@@ -14,31 +15,39 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend import BackendError, Capabilities, Current, OutcomeUnknown
 from allowsync.model import Entry, Family
 from allowsync_backends.cloudflare import marks
+from allowsync_backends.cloudflare.content import (
+    Content,
+    alone,
+    missing,
+    shared,
+    sorted_out,
+    stored,
+)
 from allowsync_backends.cloudflare.errors import CloudflareError
-from allowsync_backends.cloudflare.values import Kind, NewItem
+from allowsync_backends.cloudflare.values import Kind
 from allowsync_backends.cloudflare.waiting import Clock
 from allowsync_backends.cloudflare.wording import unconfirmed, what_happened
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
 
     from allowsync.backend import Finding
     from allowsync.model import Network
     from allowsync.plan import Plan
     from allowsync_backends.cloudflare.client import Client
     from allowsync_backends.cloudflare.options import CloudflareOptions
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.values import AccountList, NewItem
+    from allowsync_backends.cloudflare.writing import Writer
 
 # Cloudflare's "Lists with IP addresses": the widest and narrowest that an item may be.
 PREFIXES: Final = {Family.IPV4: (8, 32), Family.IPV6: (12, 128)}
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
-    """What a list holds, sorted by whose it is."""
+@dataclass(slots=True)
+class Taken:
+    """How much of the account's room is taken by what is not ours, when it was last read."""
 
-    ours: dict[Network, Item] = field(default_factory=dict)
-    others: dict[Network, Item] = field(default_factory=dict)
+    items: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,11 +58,13 @@ class CloudflareBackend:
         allowlist: The allowlist that is enforced there.
         options: Where it is, and how to get at it.
         clock: What waiting goes by.
+        taken: What `read` found that is not ours.
     """
 
     allowlist: str
     options: CloudflareOptions
     clock: Clock = field(default_factory=Clock)
+    taken: Taken = field(default_factory=Taken, compare=False)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -61,7 +72,7 @@ class CloudflareBackend:
         return Capabilities(
             prefixes=PREFIXES,
             comment_length=marks.LONGEST,
-            max_entries=self.options.max_items,
+            max_entries=max(0, self.options.max_items - self.taken.items),
             overlaps=True,
         )
 
@@ -74,52 +85,59 @@ class CloudflareBackend:
     def read(self) -> Current:
         """What is ours in the list."""
         with self.asking() as client:
-            found = self.found(client)
-            if found is None:
-                return Current(flaws=(f"the list {self.options.list} does not exist",))
-            content = self.content(client, found)
-        return Current(frozenset(map(Entry, content.ours)), frozenset(content.others))
+            lists = client.lists()
+            found = self.found(lists)
+            content = Content() if found is None else self.content(client, found)
+        elsewhere = stored([one for one in lists if one != found])
+        self.taken.items = elsewhere + len(content.others)
+        flaws = (f"the list {self.options.list} does not exist",) if found is None else ()
+        return Current(frozenset(map(Entry, content.ours)), frozenset(content.others), flaws)
 
     def apply(self, plan: Plan) -> None:
         """Put in what is missing, then take out what is to go: nobody is shut out in between."""
+        from allowsync_backends.cloudflare.writing import Writer, created
+
         with self._changing() as client:
-            found = self.found(client) or client.create(self.options.list, self._description)
+            lists = client.lists()
+            found = self.found(lists) or created(client, self.options.list, self._description)
             content = self.content(client, found)
-            wanted = {one.network: one for one in plan.final if one.network not in content.ours}
-            taken = wanted.keys() & content.others.keys()
-            if taken:
+            wanted = {one.network for one in plan.final}
+            if taken := wanted & content.others.keys():
                 named = ", ".join(sorted(map(str, taken)))
                 raise BackendError(f"somebody else put {named} there meanwhile", again=True)
-            new = [NewItem(one, self._comment(entry)) for one, entry in wanted.items()]
-            gone = [
-                content.ours[one.network].id for one in plan.remove if one.network in content.ours
-            ]
+            writer = Writer(client, found)
+            new = missing(content, plan.final, self.mine)
             if new:
-                client.add(found.id, new)
-            if gone:
-                client.remove(found.id, gone)
+                self._put(writer, new, content, stored(lists))
+                content = self.content(client, found) if plan.remove else content
+            self._take_out(writer, content, [one.network for one in plan.remove])
 
     def clear(self) -> None:
         """Take out what is ours, and delete a list that we made and nobody else uses."""
+        from allowsync_backends.cloudflare.writing import Writer
+
         with self._changing() as client:
-            found = self.found(client, create=True)
+            found = self.found(client.lists(), create=True)
             if found is None:
                 return
             content = self.content(client, found)
-            if content.ours:
-                client.remove(found.id, [one.id for one in content.ours.values()])
-            used = content.others or found.num_referencing_filters
-            if found.description == self._description and not used:
+            self._take_out(Writer(client, found), content, list(content.ours))
+            if found.description != self._description or found.num_referencing_filters:
+                return
+            # It would go with all it holds: look again at what others have put there meanwhile.
+            if not client.items(found.id):
                 client.delete(found.id)
 
-    def found(self, client: Client, *, create: bool | None = None) -> AccountList | None:
-        """The list; None when there is none, and it is to be made.
+    def found(
+        self, lists: Collection[AccountList], *, create: bool | None = None
+    ) -> AccountList | None:
+        """The list, among all of the account; None when there is none, and it is to be made.
 
         Raises:
             BackendError: There is none, and it is not to be made; or it is none of addresses.
         """
         name = self.options.list
-        one = client.find(name)
+        one = next((one for one in lists if one.name == name), None)
         if one is None and not (self.options.create if create is None else create):
             raise BackendError(f"the account has no list {name!r}, and create is false: make it")
         if one is not None and one.kind is not Kind.IP:
@@ -128,12 +146,30 @@ class CloudflareBackend:
 
     def content(self, client: Client, found: AccountList) -> Content:
         """What the list holds."""
-        mine = marks.prefix(self.allowlist, self.options.owner)
-        content = Content()
-        for item in client.items(found.id):
-            ours = self.options.exclusive or item.comment.startswith(mine)
-            (content.ours if ours else content.others)[item.network] = item
-        return content
+        items = client.items(found.id)
+        return sorted_out(items, self.mine, exclusive=self.options.exclusive)
+
+    def _put(self, writer: Writer, new: list[NewItem], content: Content, held: int) -> None:
+        """Put items in. Where that fails because the account is full, say so."""
+        from allowsync_backends.cloudflare.writing import no_room
+
+        try:
+            writer.put(new)
+        except CloudflareError as error:
+            more = sum(one.network not in content.kept for one in new)
+            if what := no_room(error, held, more, self.options.max_items):
+                raise BackendError(what) from error
+            raise
+
+    def _take_out(self, writer: Writer, content: Content, networks: list[Network]) -> None:
+        """Take out our marks, and items that carry nobody else's."""
+        if self.options.exclusive:
+            writer.remove([content.ours[one] for one in networks if one in content.ours])
+            return
+        if rest := shared(content, networks, self.mine):
+            writer.put(rest)
+            content = self.content(writer.client, writer.found)
+        writer.remove(alone(content, networks, self.mine))
 
     @contextmanager
     def asking(self) -> Iterator[Client]:
@@ -168,5 +204,7 @@ class CloudflareBackend:
         """What a list is described as that is made by us."""
         return f"Made by allowsync for {self.allowlist}"
 
-    def _comment(self, entry: Entry) -> str:
-        return marks.comment(self.allowlist, self.options.owner, entry.hosts)
+    @property
+    def mine(self) -> marks.Mine:
+        """Our mark."""
+        return marks.Mine(self.allowlist, self.options.owner)

@@ -6,14 +6,22 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend import BackendError, Finding, Severity
 from allowsync.counts import counted
+from allowsync_backends.cloudflare.content import stored
+from allowsync_backends.cloudflare.marks import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-    from allowsync_backends.cloudflare.backend import CloudflareBackend, Content
-    from allowsync_backends.cloudflare.values import AccountList
+    from allowsync_backends.cloudflare.backend import CloudflareBackend
+    from allowsync_backends.cloudflare.content import Content
+    from allowsync_backends.cloudflare.values import AccountList, Item
 
 _NEARLY: Final = 0.9  # of what the plan allows
+
+_ACCESS: Final = (
+    "account_id is shown beside the domain in the dashboard; the token needs the permission "
+    "Account > Account Filter Lists: Edit on that account"
+)
 
 
 def findings(backend: CloudflareBackend) -> Iterator[Finding]:
@@ -21,17 +29,18 @@ def findings(backend: CloudflareBackend) -> Iterator[Finding]:
     try:
         with backend.asking() as client:
             lists = client.lists()
-            found = backend.found(client)
+            found = backend.found(lists)
             content = None if found is None else backend.content(client, found)
     except BackendError as error:
-        yield Finding(Severity.ERROR, str(error))
+        yield Finding(Severity.ERROR, str(error), _ACCESS)
         return
-    yield from _room(backend, sum(one.num_items for one in lists if one.kind.value == "ip"))
+    yield from _room(backend, stored(lists))
     if found is None or content is None:
         what = f"the list {backend.options.list} does not exist"
         yield Finding(Severity.INFO, what, "the next 'allowsync apply' makes it")
         return
     yield from _used(found)
+    yield from _owners(backend, content)
     yield from _strangers(backend, content)
 
 
@@ -52,9 +61,34 @@ def _used(found: AccountList) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, "see 'allowsync status'")
 
 
-def _strangers(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
-    if content.others:
-        items = counted(len(content.others), "item")
-        what = f"the list {backend.options.list} holds {items} of others, who get in, too"
+def _owners(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
+    """Who else keeps items there, and whether that goes together."""
+    items = [*content.ours.values(), *content.kept.values(), *content.crowded.values()]
+    others = _named(backend, items)
+    if others and backend.options.exclusive:
+        what = f"the list {backend.options.list} is not exclusive: {others} keeps items there"
+        advice = "each run takes out what the other one puts in; leave out 'exclusive: true'"
+        yield Finding(Severity.ERROR, what, advice)
+    elif others:
+        what = f"{others} keeps items in the list {backend.options.list}, too, who get in"
         advice = f"see 'allowsync cloudflare show {backend.options.list}'"
         yield Finding(Severity.INFO, what, advice)
+
+
+def _named(backend: CloudflareBackend, items: Iterable[Item]) -> str:
+    """The other owners of items: `allowlist`, or `allowlist (owner)`."""
+    marks = {mark for item in items for mark in backend.mine.others_in(item.comment)}
+    owners = sorted(set(map(owner_of, marks)))
+    return ", ".join(f"{one} ({owner})" if owner else one for one, owner in owners)
+
+
+def _strangers(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
+    advice = f"see 'allowsync cloudflare show {backend.options.list}'"
+    if number := len(content.others) - len(content.crowded):
+        items = counted(number, "item")
+        what = f"the list {backend.options.list} holds {items} of others, who get in, too"
+        yield Finding(Severity.INFO, what, advice)
+    if content.crowded:
+        items = counted(len(content.crowded), "item")
+        what = f"{items} of the list {backend.options.list} have no room for another owner's mark"
+        yield Finding(Severity.WARNING, what, f"{advice}: they are left to those who keep them")

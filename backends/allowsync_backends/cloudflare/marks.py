@@ -1,11 +1,14 @@
 """How an item says whose it is: by its comment, which is all there is beside its address. Pure.
 
-`allowsync:ALLOWLIST:OWNER:HOST:HOST`. The owner is empty unless the configuration names one. What
-follows it is for people, and may be shortened.
+A comment is a list of marks with a space between them, each `allowsync:ALLOWLIST:OWNER:HOST:HOST`;
+an address that two owners want carries the marks of both. The owner is empty unless the
+configuration names one. The hosts are for people, and are left out where there is no room. A
+comment that begins otherwise is somebody else's, whatever follows.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,25 +19,89 @@ LONGEST: Final = 500  # characters, of a comment
 _LEFT_OUT: Final = ":..."
 
 
-def prefix(allowlist: str, owner: str | None) -> str:
-    """How the comments of all items of an allowlist and owner begin, and no others."""
-    return f"{MARK}{allowlist}:{owner or ''}:"
+@dataclass(frozen=True, slots=True)
+class Mine:
+    """Our own mark, as against those of others.
+
+    Attributes:
+        allowlist: The allowlist that items are kept for.
+        owner: What tells machines apart that share a list; None when nothing does.
+    """
+
+    allowlist: str
+    owner: str | None = None
+
+    @property
+    def prefix(self) -> str:
+        """How our marks begin, and no others."""
+        return f"{MARK}{self.allowlist}:{self.owner or ''}:"
+
+    def is_in(self, comment: str) -> bool:
+        """Whether a comment carries our mark."""
+        return any(one.startswith(self.prefix) for one in marks_of(comment))
+
+    def others_in(self, comment: str) -> tuple[str, ...]:
+        """The marks of others that a comment carries."""
+        return tuple(one for one in marks_of(comment) if not one.startswith(self.prefix))
+
+    def fits(self, comment: str) -> bool:
+        """Whether our mark could be added to a comment, if need be with all hosts left out."""
+        bare = " ".join((*map(_bare, self.others_in(comment)), self.prefix))
+        return len(bare) <= LONGEST
+
+    def added(self, comment: str, hosts: Iterable[str]) -> str:
+        """A comment with our mark for these hosts, behind the marks of others, which stay.
+
+        Raises:
+            ValueError: There is no room for it. See `fits`.
+        """
+        return _joined((*self.others_in(comment), self.prefix + ":".join(hosts)))
+
+    def removed(self, comment: str) -> str:
+        """A comment without our mark; empty when that of nobody else is left."""
+        return " ".join(self.others_in(comment))
 
 
-def comment(allowlist: str, owner: str | None, hosts: Iterable[str]) -> str:
-    """The comment of an item that is there for these hosts; not all are named where it is full."""
-    made = prefix(allowlist, owner) + ":".join(hosts)
-    if len(made) <= LONGEST:
-        return made
-    return made[: made.rfind(":", 0, LONGEST - len(_LEFT_OUT))] + _LEFT_OUT
-
-
-def marked(text: str) -> bool:
+def marked(comment: str) -> bool:
     """Whether a comment is allowsync's, of this machine or of another."""
-    return text.startswith(MARK)
+    return comment.startswith(MARK)
 
 
-def owner_of(text: str) -> tuple[str, str]:
-    """The allowlist and the owner that a comment of allowsync's names."""
-    allowlist, _, rest = text.removeprefix(MARK).partition(":")
+def marks_of(comment: str) -> tuple[str, ...]:
+    """The marks that a comment carries; none when it is somebody else's."""
+    if not marked(comment):
+        return ()
+    return tuple(one for one in comment.split(" ") if marked(one))
+
+
+def owner_of(mark: str) -> tuple[str, str]:
+    """The allowlist and the owner that a mark names."""
+    allowlist, _, rest = mark.removeprefix(MARK).partition(":")
     return allowlist, rest.partition(":")[0]
+
+
+def _joined(marks: tuple[str, ...]) -> str:
+    """Marks as a comment. Where they are too long, the longest lists of hosts are cut first."""
+    kept = list(marks)
+    while (excess := len(" ".join(kept)) - LONGEST) > 0:
+        longest = max(range(len(kept)), key=lambda one: len(kept[one]) - len(_bare(kept[one])))
+        shorter = _shortened(kept[longest], len(kept[longest]) - excess)
+        if shorter == kept[longest]:
+            raise ValueError("the marks alone are longer than a comment may be")
+        kept[longest] = shorter
+    return " ".join(kept)
+
+
+def _shortened(mark: str, room: int) -> str:
+    """A mark with fewer hosts, in that much room if that is possible; without any otherwise."""
+    bare = _bare(mark)
+    hosts = mark[len(bare) :].removesuffix(_LEFT_OUT)
+    cut = hosts.rfind(":", 0, max(0, room - len(bare) - len(_LEFT_OUT) + 1))
+    return bare + hosts[:cut] + _LEFT_OUT if cut > 0 else bare
+
+
+def _bare(mark: str) -> str:
+    """A mark without its hosts."""
+    allowlist, owner = owner_of(mark)
+    whole = f"{MARK}{allowlist}:{owner}:"
+    return whole if mark.startswith(whole) else mark

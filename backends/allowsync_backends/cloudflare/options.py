@@ -95,7 +95,14 @@ class CloudflareOptions:
 
     def claims(self, allowlist: str) -> tuple[str, ...]:
         """What such a target has for itself: a list, or what is marked in it."""
-        place = f"the list {self.list} of the Cloudflare account {self.account_id}"
         if self.exclusive:
-            return (place,)
-        return (f"what is marked allowsync:{allowlist}:{self.owner or ''} in {place}",)
+            return (self._place,)
+        return (f"what is marked allowsync:{allowlist}:{self.owner or ''} in {self._place}",)
+
+    def shares(self) -> tuple[str, ...]:
+        """What it uses together with others, so that nobody may have it for himself: a list."""
+        return () if self.exclusive else (self._place,)
+
+    @property
+    def _place(self) -> str:
+        return f"the list {self.list} of the Cloudflare account {self.account_id}"

@@ -47,6 +47,7 @@ def _impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("allowsync_backends.cloudflare.operations.POLLS", (0.005,))
     monkeypatch.setattr("allowsync_backends.cloudflare.operations.OPERATION_PATIENCE", 0.2)
     monkeypatch.setattr("allowsync_backends.cloudflare.transport.PAUSES", (0.005,))
+    monkeypatch.setattr("allowsync_backends.cloudflare.writing.LOOKS", (0.005, 0.005))
     monkeypatch.setattr("allowsync_backends.cloudflare.transport._FIRST_PAUSE", 0.005)
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
 
@@ -99,7 +100,7 @@ def test_an_owner_tells_machines_apart(fake: FakeCloudflare, backend: Cloudflare
 
 def test_a_long_comment_is_shortened_between_hosts() -> None:
     hosts = [f"host-number-{number}" for number in range(60)]
-    made = marks.comment("jellyfin", "attic", hosts)
+    made = marks.Mine("jellyfin", "attic").added("", hosts)
     assert made.startswith("allowsync:jellyfin:attic:host-number-0:")
     assert made.endswith(":...")
     assert len(made) <= 500

@@ -1,0 +1,77 @@
+"""What a list holds, sorted by whose it is, and what becomes of it. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allowsync_backends.cloudflare.marks import marks_of
+from allowsync_backends.cloudflare.values import Kind, NewItem
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable
+
+    from allowsync.model import Entry, Network
+    from allowsync_backends.cloudflare.marks import Mine
+    from allowsync_backends.cloudflare.values import AccountList, Item
+
+
+@dataclass(frozen=True, slots=True)
+class Content:
+    """What a list holds.
+
+    Attributes:
+        ours: What we keep, perhaps together with others.
+        kept: What other owners keep, and we may keep, too.
+        others: What is left to others: it has no mark at all, or no room for another.
+        crowded: Those of them that have no room.
+    """
+
+    ours: dict[Network, Item] = field(default_factory=dict)
+    kept: dict[Network, Item] = field(default_factory=dict)
+    others: dict[Network, Item] = field(default_factory=dict)
+    crowded: dict[Network, Item] = field(default_factory=dict)
+
+
+def sorted_out(items: Iterable[Item], mine: Mine, *, exclusive: bool) -> Content:
+    """Whose each item is."""
+    content = Content()
+    for item in items:
+        if exclusive or mine.is_in(item.comment):
+            content.ours[item.network] = item
+        elif not marks_of(item.comment):
+            content.others[item.network] = item
+        elif mine.fits(item.comment):
+            content.kept[item.network] = item
+        else:
+            content.others[item.network] = content.crowded[item.network] = item
+    return content
+
+
+def missing(content: Content, wanted: Iterable[Entry], mine: Mine) -> list[NewItem]:
+    """What to put in so that we keep these entries, too. Marks of others stay."""
+    new = []
+    for entry in wanted:
+        if entry.network not in content.ours:
+            there = content.kept.get(entry.network)
+            comment = mine.added("" if there is None else there.comment, entry.hosts)
+            new.append(NewItem(entry.network, comment))
+    return new
+
+
+def shared(content: Content, networks: Iterable[Network], mine: Mine) -> list[NewItem]:
+    """Those of some networks that we keep and others do, too, without our mark."""
+    held = (content.ours[one] for one in networks if one in content.ours)
+    rest = ((one.network, mine.removed(one.comment)) for one in held if mine.is_in(one.comment))
+    return [NewItem(network, comment) for network, comment in rest if comment]
+
+
+def alone(content: Content, networks: Iterable[Network], mine: Mine) -> list[Item]:
+    """Those of some networks that nobody keeps but we."""
+    held = (content.ours[one] for one in networks if one in content.ours)
+    return [one for one in held if not mine.others_in(one.comment)]
+
+
+def stored(lists: Collection[AccountList]) -> int:
+    """How many items the lists of addresses of an account hold together: they share one quota."""
+    return sum(one.num_items for one in lists if one.kind is Kind.IP)
