@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.cloudflare.marks import marked, owner_of
+from allowsync_backends.cloudflare.marks import marks_of, owner_of
 
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import Item
@@ -98,7 +98,7 @@ class Owners:
         """Who keeps an item."""
         if self.whole is not None:
             return _here(self.whole)
-        keepers = dict.fromkeys(map(self._keeper, _marks_of(item.comment)))
+        keepers = dict.fromkeys(map(self._keeper, marks_of(item.comment)))
         if not keepers:
             return BY_HAND
         first, *rest = sorted(keepers, key=lambda one: one.whose is not Whose.HERE)
@@ -114,9 +114,3 @@ class Owners:
 
 def _here(claim: Claim) -> Owner:
     return Owner(Whose.HERE, claim.allowlist, claim.target)
-
-
-def _marks_of(comment: str) -> tuple[str, ...]:
-    """The marks that a comment carries, with a space between them; none when it is not ours."""
-    parts = comment.split(" ") if marked(comment) else []
-    return tuple(one for one in parts if marked(one))
