@@ -141,4 +141,5 @@ def _silent(decision: Decision) -> str:
     for track in decision.memory.tracks.values():
         if track.reason:
             return track.reason
-    return "not asked"
+    unknown = ", ".join(decision.host.sources)
+    return f"the networks of {unknown} are not known" if unknown else "not asked"

@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING
 
 from allowsync.answers import Absent, Answer, Found, Unavailable
 from allowsync.backend import Backend, BackendError, Finding, Placement, Severity
-from allowsync.believe import Judged, judge
+from allowsync.believe import Judged, judge, warned
 from allowsync.config.settings import Dnssec, Transport
 from allowsync.decide import Now, has_ended, recall
 from allowsync.memory import HostMemory
+from allowsync.sources import said_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
     from allowsync.config.settings import Config, Nameserver, ResolverSettings, Target
-    from allowsync.model import Host, Query
+    from allowsync.model import Host, Network, Query
+    from allowsync.sources import Kept
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,12 +44,22 @@ class Heard:
     answers: Mapping[str, Judged]
 
 
-def heard(hosts: Iterable[Host], answers: Mapping[Query, Mapping[str, Answer]]) -> Iterator[Heard]:
-    """What each nameserver said of each host, judged by the host's policy."""
+def heard(
+    hosts: Iterable[Host],
+    answers: Mapping[Query, Mapping[str, Answer]],
+    published: tuple[Network, ...] = (),
+) -> Iterator[Heard]:
+    """What each nameserver said of each host, judged by the host's policy.
+
+    `published` is what Cloudflare is known to publish, where that is known.
+    """
     for host in hosts:
         for query in host.queries:
             said = answers.get(query, {})
-            judged = {name: judge(query, one, host.policy) for name, one in said.items()}
+            judged = {
+                name: warned(judge(query, one, host.policy), published)
+                for name, one in said.items()
+            }
             yield Heard(host.name, query, judged)
 
 
@@ -76,6 +88,14 @@ def about_memory(
             what = f"{hostname} was gone from DNS for longer than latch_absent"
             advice = f"when it comes back and is still theirs: allowsync approve {name}"
             yield Located(name, Finding(Severity.WARNING, what, advice))
+
+
+def about_sources(asked: Mapping[str, Kept]) -> Iterator[Located]:
+    """Sources that gave no networks that can be believed."""
+    for name, kept in asked.items():
+        if kept.trouble:
+            severity = Severity.ERROR if kept.fetched is None else Severity.WARNING
+            yield Located(f"sources.{name}", Finding(severity, said_of(kept)))
 
 
 def about_resolver(

@@ -62,6 +62,7 @@ def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterato
 def _unheard(decision: Decision) -> str:
     tracks = decision.memory.tracks.items()
     heard = {query.hostname: track.reason for query, track in tracks if track.reason}
+    heard |= dict.fromkeys(decision.host.sources, "its networks are not known yet")
     return ", ".join(f"{name} ({why})" for name, why in heard.items()) or "not asked yet"
 
 

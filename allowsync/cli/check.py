@@ -96,15 +96,24 @@ def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
 
 
 def _dns(config: Config) -> Iterator[Located]:
+    from allowsync.renewing import ask_all, known
     from allowsync.resolve import Resolver
-    from allowsync.survey import about_names, about_nameservers, about_resolver, heard
+    from allowsync.survey import (
+        about_names,
+        about_nameservers,
+        about_resolver,
+        about_sources,
+        heard,
+    )
 
+    yield from about_sources(ask_all(config, instant()))
     queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
     if not queries:
         return
     resolver = Resolver(config.resolver)
     yield from about_resolver(config.resolver, resolver.nameservers)
-    said = list(heard(config.hosts.values(), resolver.survey(queries)))
+    answers = resolver.survey(queries)
+    said = list(heard(config.hosts.values(), answers, known(config).proxies))
     yield from about_nameservers(said)
     yield from about_names(one for one in said if one.answers)
 

@@ -29,7 +29,7 @@ def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[C
 def hosts(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
     """The hosts that begin so, each with its names or networks."""
     return [
-        _item(name, ", ".join(host.hostnames or map(str, host.networks)))
+        _item(name, ", ".join(host.hostnames or map(str, (*host.networks, *host.sources))))
         for config in _configuration(ctx)
         for name, host in config.hosts.items()
         if name.startswith(begun)

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.names import hosts as complete
-from allowsync.outcome import ExitCode
+from allowsync.outcome import ExitCode, worst
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from allowsync.config.settings import Config
     from allowsync.report.text import Line
+    from allowsync.sources import Kept
     from allowsync.survey import Heard, Located
 
 SCHEMA = "allowsync.resolve/1"
@@ -29,6 +31,7 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
     if some host got no usable answer from any nameserver.
     """
+    from allowsync.renewing import ask_all, known
     from allowsync.report.text import Line
     from allowsync.resolve import Resolver
     from allowsync.survey import heard
@@ -38,14 +41,53 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     asked = [host for name, host in config.hosts.items() if not hosts or name in hosts]
     queries = dict.fromkeys(query for host in asked for query in host.queries)
     answers = Resolver(config.resolver).survey(queries) if queries else {}
-    found = list(heard(asked, answers))
+    found = list(heard(asked, answers, known(config).proxies))
+    mine = replace(config, hosts={host.name: host for host in asked})
+    sources = _Sources(mine, ask_all(mine, instant()))
     doubts = _doubts(config, [host.name for host in asked])
-    code = _code(found)
+    code = worst((_code(found), sources.code))
     if invocation.json:
-        echo_json(_document(found, doubts, code))
+        echo_json({**_document(found, doubts, code), "sources": sources.documents()})
     else:
-        invocation.echo([*_lines(found), *(Line(str(one), "yellow") for one in doubts)])
+        invocation.echo(
+            [*_lines(found), *sources.lines(), *(Line(str(one), "yellow") for one in doubts)]
+        )
     return int(code)
+
+
+@dataclass(frozen=True, slots=True)
+class _Sources:
+    """What the sources of networks say that hosts name."""
+
+    config: Config
+    asked: Mapping[str, Kept]
+
+    @property
+    def code(self) -> ExitCode:
+        """Whether some source gave nothing that can be believed."""
+        silent = any(one.trouble for one in self.asked.values())
+        return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
+
+    def lines(self) -> Iterator[Line]:
+        from allowsync.report.text import Line
+        from allowsync.sources import said_of
+
+        for host in self.config.hosts.values():
+            for name in host.sources:
+                kept = self.asked[name]
+                yield Line(f"{host.name}  {name}")
+                yield Line(f"    {kept.url:<24}  {said_of(kept)}", "yellow" if kept.trouble else "")
+
+    def documents(self) -> list[dict[str, Any]]:
+        return [
+            {
+                "source": name,
+                "url": kept.url,
+                "networks": [str(network) for network in kept.networks],
+                "reason": kept.trouble or None,
+            }
+            for name, kept in self.asked.items()
+        ]
 
 
 def _doubts(config: Config, names: Collection[str]) -> list[Located]:

@@ -104,6 +104,7 @@ def _host(decision: Decision) -> Json:
         "undecided": decision.undecided,
         "ended": decision.ended,
         "queries": [query_document(one) for one in decision.judged],
+        "sources": _sources(decision),
         "grants": [_grant(one) for one in decision.grants],
     }
 
@@ -112,6 +113,7 @@ def _known_host(decision: Decision) -> Json:
     return {
         "host": decision.host.name,
         "hostnames": list(decision.host.hostnames),
+        "sources": _sources(decision),
         "undecided": decision.undecided,
         "ended": decision.ended,
         "until": None if decision.host.until is None else instant(decision.host.until),
@@ -121,6 +123,13 @@ def _known_host(decision: Decision) -> Json:
             {"hostname": hostname, "what": what} for hostname, what in decision.held_back
         ],
     }
+
+
+def _sources(decision: Decision) -> list[Json]:
+    """The sources a host names, with how many networks each is known to publish; null: unknown."""
+    known = {name: len(networks) for name, networks in decision.host.published}
+    counts = {**known, **dict.fromkeys(decision.host.sources)}
+    return [{"source": name, "networks": count} for name, count in counts.items()]
 
 
 def _grant(grant: Grant) -> Json:

@@ -71,6 +71,9 @@ def _about_host(decision: Decision) -> Iterator[str]:
     name = decision.host.name
     if decision.undecided:
         yield f"{name}: nothing is known of where {name} is: {_unheard(decision)}"
+    elif not decision.ended:
+        for source in decision.host.sources:
+            yield f"{name}: the networks of {source} are not known yet"
     for judged in decision.judged:
         for one in judged.rejected:
             yield f"{name}: {judged.query.hostname}: {one.address} not believed: {one.reason}"
@@ -84,6 +87,7 @@ def _unheard(decision: Decision) -> str:
         for query, track in decision.memory.tracks.items()
         if not track.known
     }
+    reasons |= dict.fromkeys(decision.host.sources, "its networks are not known yet")
     return ", ".join(f"{hostname} ({why or 'not asked'})" for hostname, why in reasons.items())
 
 
@@ -167,7 +171,7 @@ def status_warnings(standing: Standing) -> Iterator[Line]:
 
 def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
     host = decision.host
-    names = ", ".join(host.hostnames)
+    names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
     until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
     yield Line(f"{host.name}  {names}{until}".rstrip())
     if decision.ended:
@@ -175,13 +179,29 @@ def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
     elif not decision.grants:
         why = "nothing is known yet" if decision.undecided else "no address"
         yield Line(f"    {why}: no access", "yellow")
-    width = max((len(short(grant.network)) for grant in decision.grants), default=0)
-    for grant in decision.grants:
+    yield from _published_lines(decision)
+    others = [one for one in decision.grants if not _is_published(one)]
+    width = max((len(short(grant.network)) for grant in others), default=0)
+    for grant in others:
         yield Line(
             f"    {short(grant.network):<{width}}  {_freshness(grant, now)}",
             "yellow" if grant.basis is Basis.STALE else "",
         )
     yield from (Line(f"    {text}", "yellow") for text in doubts(decision))
+
+
+def _published_lines(decision: Decision) -> Iterator[Line]:
+    """What sources publish in a line each: there are many, and they are not to be told apart."""
+    since = {one.network: one.since for one in decision.grants if _is_published(one)}
+    for name, networks in decision.host.published:
+        first = min((since[one] for one in networks if one in since), default=None)
+        if first is not None:
+            what = f"{counted(len(networks), 'network', 'networks')} published by {name}"
+            yield Line(f"    {what}  fixed     since {first:%Y-%m-%d %H:%M} UTC")
+
+
+def _is_published(grant: Grant) -> bool:
+    return grant.basis is Basis.FIXED and bool(grant.why)
 
 
 def doubts(decision: Decision) -> Iterator[str]:
