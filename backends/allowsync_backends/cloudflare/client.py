@@ -52,7 +52,7 @@ class Client:
     def lists(self) -> tuple[AccountList, ...]:
         """Every list of the account, sorted by name."""
         reply = self.transport.read(self._base)
-        found = parsed("GET", self._base, reply, _each(parsing.account_list))
+        found = parsed("GET", self._base, reply, each(parsing.account_list))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def find(self, name: str) -> AccountList | None:
@@ -88,7 +88,7 @@ class Client:
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
             reply = self.transport.read(path, params)
-            found += parsed("GET", path, reply, _each(parsing.item))
+            found += parsed("GET", path, reply, each(parsing.item))
             if not reply.cursor:
                 return tuple(found)
             if reply.cursor in seen:
@@ -161,9 +161,9 @@ def parsed(method: str, path: str, reply: Reply, parse: Callable[[Any], T]) -> T
         raise Unintelligible(Call(method, path), 200, str(error)) from error
 
 
-def _each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
-    # An empty list has come as null.
-    return lambda result: tuple(parse(one) for one in parsing.sequence(result or []))
+def each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
+    """A parser of arrays, of what `parse` takes."""
+    return lambda result: tuple(parse(one) for one in parsing.perhaps_none(result))
 
 
 def _operation_id(result: Any) -> str:

@@ -51,6 +51,11 @@ def sequence(value: Any) -> Sequence[Any]:
     return value
 
 
+def perhaps_none(value: Any) -> Sequence[Any]:
+    """A JSON array, where an empty one has come as null. Raises ParseError."""
+    return () if value is None else sequence(value)
+
+
 def _kind(value: Any) -> str:
     return "nothing" if value is None else f"a {type(value).__name__}"
 
@@ -78,10 +83,12 @@ def identifier(of: Mapping[str, Any], key: str = "id") -> str:
 
 def _number(of: Mapping[str, Any], key: str) -> int:
     value = of.get(key, 0)
-    # Large accounts get their counts as floats.
-    if isinstance(value, bool) or not isinstance(value, int | float) or value != int(value):
+    # Large accounts get their counts as floats; Python's JSON knows some that are no number, too.
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    if isinstance(value, bool) or not isinstance(value, int):
         raise ParseError(f"{_kind(value)} as {key}")
-    return int(value)
+    return value
 
 
 def _instant(of: Mapping[str, Any], key: str) -> datetime | None:
@@ -98,6 +105,9 @@ def network(text: str) -> Network:
     Raises:
         ParseError: It is none.
     """
+    # Python takes the interface of a link-local address for a part of it.
+    if "%" in text:
+        raise ParseError("an address that is none")
     try:
         return ip_network(text, strict=False)
     except ValueError:
@@ -107,19 +117,23 @@ def network(text: str) -> Network:
 def account_list(document: Any) -> AccountList:
     """A list. Raises ParseError."""
     of = mapping(document)
-    try:
-        kind = Kind(_text(of, "kind"))
-    except ValueError:
-        raise ParseError("a list of an unknown kind") from None
     return AccountList(
         identifier(of),
         _text(of, "name"),
-        kind,
+        _list_kind(_text(of, "kind")),
         _text(of, "description", ""),
         _number(of, "num_items"),
         _number(of, "num_referencing_filters"),
         _instant(of, "modified_on"),
     )
+
+
+def _list_kind(text: str) -> Kind:
+    try:
+        return Kind(text)
+    except ValueError:
+        # A list that is none of ours must not keep us from those that are.
+        return Kind.OTHER
 
 
 def item(document: Any) -> Item:
@@ -152,12 +166,11 @@ def zone(document: Any) -> Zone:
 def ruleset(document: Any) -> Ruleset:
     """A ruleset with its rules; one without rules may lack the key. Raises ParseError."""
     of = mapping(document)
-    rules = of.get("rules") or []
     return Ruleset(
         identifier(of),
         _text(of, "name", ""),
         _text(of, "phase"),
-        tuple(_rule(one) for one in sequence(rules)),
+        tuple(_rule(one) for one in perhaps_none(of.get("rules"))),
     )
 
 

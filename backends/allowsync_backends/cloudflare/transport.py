@@ -38,6 +38,7 @@ CONNECT_TIMEOUT: Final = 5.0  # seconds
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 READ_ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
+_IMPOSSIBLE: Final = "its URL, or what is to be sent there, cannot be one"
 
 
 class Transport:
@@ -47,16 +48,19 @@ class Transport:
         url: Where the API is, without a slash at the end.
         token: The API token; None for what needs none.
         budget: How long all requests together may take.
+
+    Raises:
+        Unsent: The URL cannot be one.
     """
 
     def __init__(self, url: str, token: Secret | None, budget: Budget) -> None:
         self.budget = budget
         self._token = token
-        self._client = httpx.Client(
-            base_url=url,
-            trust_env=False,
-            headers={"User-Agent": f"allowsync/{__version__}", "Accept": "application/json"},
-        )
+        headers = {"User-Agent": f"allowsync/{__version__}", "Accept": "application/json"}
+        try:
+            self._client = httpx.Client(base_url=url, trust_env=False, headers=headers)
+        except httpx.InvalidURL:
+            raise Unsent(Call("GET", "/"), _IMPOSSIBLE) from None
 
     def __enter__(self) -> Transport:
         return self
@@ -106,6 +110,7 @@ class Transport:
         return tried or self.budget.would_pass(state)
 
     def _exchange(self, call: Call, params: Mapping[str, str] | None, body: Any) -> Response:
+        began = self.budget.clock.now()
         try:
             with self._client.stream(
                 call.method,
@@ -116,19 +121,23 @@ class Transport:
                 timeout=self._timeout(),
             ) as response:
                 retry_after = response.headers.get("Retry-After", "")
-                return Response(response.status_code, retry_after, self._body(call, response))
+                body = self._body(call, response, began)
+                return Response(response.status_code, retry_after, body)
         except (httpx.ConnectError, httpx.ConnectTimeout) as error:
             raise Unsent(call, printable(str(error) or type(error).__name__)) from None
         except httpx.RequestError as error:
             # Their texts may quote what was sent; their names say enough.
             raise NoReply(call, _said(error)) from None
+        except (httpx.InvalidURL, ValueError, OverflowError):
+            # Of a port, a label of a name or a character that there is not: before any connection.
+            raise Unsent(call, _IMPOSSIBLE) from None
 
     def _authorization(self, call: Call) -> dict[str, str]:
         if self._token is None:
             return {}
         token = self._token.value
         # What cannot be a header would be quoted in the error of whoever tries to send it.
-        if not (token.isascii() and token.isprintable() and " " not in token):
+        if not (token and token.isascii() and token.isprintable() and " " not in token):
             raise Unsent(call, "the API token holds characters that no token has")
         return {"Authorization": f"Bearer {token}"}
 
@@ -136,8 +145,8 @@ class Transport:
         left = max(self.budget.left, 1.0)
         return httpx.Timeout(min(REPLY_TIMEOUT, left), connect=min(CONNECT_TIMEOUT, left))
 
-    def _body(self, call: Call, response: httpx.Response) -> bytes:
-        began, parts, size = self.budget.clock.now(), [], 0
+    def _body(self, call: Call, response: httpx.Response, began: float) -> bytes:
+        parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)

@@ -20,6 +20,7 @@ class Kind(Enum):
     REDIRECT = "redirect"
     HOSTNAME = "hostname"
     ASN = "asn"
+    OTHER = "other"  # a kind that came later than we did; none can be made
 
 
 @dataclass(frozen=True, slots=True)

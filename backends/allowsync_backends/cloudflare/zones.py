@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync_backends.cloudflare import parsing
-from allowsync_backends.cloudflare.client import parsed
+from allowsync_backends.cloudflare.client import each, parsed
 from allowsync_backends.cloudflare.errors import NotFound
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ class Zones:
     def find(self, name: str) -> Zone | None:
         """The zone of a domain; None when the token sees none of that name."""
         reply = self.transport.read("/zones", {"name": name})
-        zones = parsed("GET", "/zones", reply, lambda found: list(map(parsing.zone, found or [])))
+        zones = parsed("GET", "/zones", reply, each(parsing.zone))
         return next((one for one in zones if one.name == name), None)
 
     def rules(self, zone_id: str) -> Ruleset | None:

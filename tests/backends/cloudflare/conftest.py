@@ -8,9 +8,12 @@ import pytest
 from allowsync_backends.cloudflare.fake import FakeCloudflare
 
 from tests.support.cloudflare_api import hold_to_the_description
+from tests.support.cloudflare_client import Hours, connected
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from allowsync_backends.cloudflare.client import Client
 
 
 @pytest.fixture
@@ -19,3 +22,16 @@ def fake() -> Iterator[FakeCloudflare]:
     with FakeCloudflare() as serving:
         yield serving
         hold_to_the_description(serving)
+
+
+@pytest.fixture
+def hours() -> Hours:
+    """Time for the client to go by."""
+    return Hours()
+
+
+@pytest.fixture
+def client(fake: FakeCloudflare, hours: Hours) -> Iterator[Client]:
+    """A client of the fake's account. It waits without any time passing."""
+    with connected(fake, hours) as ours:
+        yield ours
