@@ -11,6 +11,7 @@ from allowsync.leftovers import records_left_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from allowsync.config.settings import Config, Target
     from allowsync.state import Store, TargetRecord
@@ -49,16 +50,21 @@ def everything(
     ]
 
 
-def clear_all(owned: Iterable[Owned], store: Store) -> list[Cleared]:
+def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleared]:
     """Clear each target and forget it. One that fails is remembered, and stops no other.
+
+    Args:
+        owned: The targets.
+        store: What is remembered of them.
+        at: The instant at which the history tells of it.
 
     Raises:
         StateError: A target was cleared but could not be forgotten.
     """
-    return list(_clear_each(owned, store))
+    return list(_clear_each(owned, store, at))
 
 
-def _clear_each(owned: Iterable[Owned], store: Store) -> Iterator[Cleared]:
+def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[Cleared]:
     for one in owned:
         try:
             one.make().clear()
@@ -67,7 +73,7 @@ def _clear_each(owned: Iterable[Owned], store: Store) -> Iterator[Cleared]:
         except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
             yield Cleared(one.name, f"unexpected {type(error).__name__}: {error}")
         else:
-            store.forget_target(one.name)
+            store.forget_target(one.name, at)
             yield Cleared(one.name)
 
 

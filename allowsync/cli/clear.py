@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allowsync.cli.common import Invocation, choose, common, echo_json
+from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.names import allowlists
 from allowsync.outcome import ExitCode, Notice
 
@@ -45,7 +45,7 @@ def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
             owned = _choose(invocation, config, store, only)
             if not yes:
                 _ask(invocation, owned)
-            cleared = clear_all(owned, store)
+            cleared = clear_all(owned, store, instant())
     except Busy as error:
         invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
     except StateError as error:

@@ -89,6 +89,15 @@ def give_up(connection: sqlite3.Connection, target: str) -> None:
     )
 
 
+def write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> None:
+    """Add to the history that everything a target was remembered to hold was taken out."""
+    connection.execute(
+        f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
+        "SELECT ?, target, 'remove', network, hosts, 'cleared', 1 FROM entries WHERE target = ?",
+        (number(at), target),
+    )
+
+
 def _row(change: Change, at: datetime) -> tuple[object, ...]:
     network, hosts = str(change.entry.network), " ".join(change.entry.hosts)
     return number(at), change.target, change.action, network, hosts, change.why

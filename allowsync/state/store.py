@@ -8,13 +8,19 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.memory import Inherited, TargetMemory
 from allowsync.model import Entry
 from allowsync.networks import parsed
-from allowsync.state.changes import forget_meant, give_up, settle, write_changes, write_meant
+from allowsync.state.changes import (
+    forget_meant,
+    give_up,
+    settle,
+    write_changes,
+    write_cleared,
+    write_meant,
+)
 from allowsync.state.database import (
     StateDamaged,
     StateError,
@@ -31,6 +37,7 @@ from allowsync.state.hosts import (
     write_hosts,
 )
 from allowsync.state.past import Past, hosts_on_record, read_past, run_before
+from allowsync.state.pruning import KEEP_HISTORY, prune
 from allowsync.state.published import read_published, write_published
 from allowsync.state.records import Change, Record, TargetRecord
 from allowsync.state.rows import (
@@ -46,7 +53,7 @@ from allowsync.state.stays import open_stays, write_stays, write_turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-    from datetime import datetime
+    from datetime import datetime, timedelta
     from pathlib import Path
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
@@ -60,17 +67,6 @@ if TYPE_CHECKING:
 
     P = ParamSpec("P")
     R = TypeVar("R")
-
-KEEP_HISTORY = timedelta(days=400)
-PRUNED_EVERY = timedelta(days=1)
-_HISTORY = (
-    ("answers", "at"),
-    ("changes", "at"),
-    ("meant", "at"),
-    ("runs", "started"),
-    ("stays", "ended"),
-    ("turns", "at"),
-)
 
 
 def _guarded(
@@ -276,7 +272,7 @@ class Store:
             if idle is not None:
                 write_idle(connection, idle, self._run)
             write_turns(connection, turns)
-            _prune(connection, self._started - keep // MICROSECOND)
+            prune(connection, self._started - keep // MICROSECOND)
 
     @_guarded
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
@@ -312,11 +308,12 @@ class Store:
             connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
 
     @_guarded
-    def forget_target(self, name: str) -> None:
-        """Forget a target that was cleared."""
+    def forget_target(self, name: str, at: datetime) -> None:
+        """Forget a target that was cleared at an instant; the history tells what it held."""
         connection = self._writable()
         with _transaction(connection):
             give_up(connection, name)
+            write_cleared(connection, name, at)
             for table, column in TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
@@ -364,18 +361,6 @@ class Store:
         if self._connection is None:
             raise StateError(self.path, "it was opened for reading only")
         return self._connection
-
-
-def _prune(connection: sqlite3.Connection, oldest: int) -> None:
-    """Forget history from before an instant, at most once a day: each time a day more than needed.
-
-    The earliest run on record tells when that was done last.
-    """
-    first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
-    if first is None or first > oldest - PRUNED_EVERY // MICROSECOND:
-        return
-    for table, column in _HISTORY:
-        connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (oldest,))  # noqa: S608
 
 
 class _transaction:  # noqa: N801 - reads as a statement

@@ -17,7 +17,7 @@ from allowsync.state import Store
 from allowsync.sync import Request, run
 from allowsync.testing.memory import MemoryOptions, memory_type
 from allowsync.undo import Kept, copy_of, keep_state, put_back, recover
-from tests.support.values import FIVE_MINUTES, found
+from tests.support.values import FIVE_MINUTES, T0, found
 from tests.support.world import FRIENDS, Dns, World, only_target
 
 if TYPE_CHECKING:
@@ -137,7 +137,7 @@ def test_clearing_a_target_ends_its_wait(world: Waiting) -> None:
     world.run()
     world.wait()
     with Store.writing(world.state) as store:
-        store.forget_target(WEB)
+        store.forget_target(WEB, T0)
     assert not world.waits
 
 

@@ -122,7 +122,7 @@ def test_what_is_meant_no_longer_is_not_found_out_about(path: Path) -> None:
 def test_a_target_that_is_cleared_may_have_been_changed(path: Path) -> None:
     with Store.writing(path) as store:
         intended(store, COME, found=())
-        store.forget_target("web/memory")
+        store.forget_target("web/memory", T0)
         assert history(path) == [(*ADDED[:4], 0)]
         intended(store, found=(NEW,), after=FIVE_MINUTES)
     assert len(history(path)) == 1
@@ -139,5 +139,5 @@ def test_what_was_meant_elsewhere_is_not_judged_by_what_is_here(path: Path) -> N
         store.intend(record)
         assert history(path) == []
         (former,) = store.targets().keys() - {"web/memory"}
-        store.forget_target(former)
+        store.forget_target(former, T0)
     assert history(path) == [(*ADDED[:4], 0)]

@@ -176,7 +176,7 @@ def test_an_answer_is_written_into_history_only_when_it_differs(path: Path) -> N
 def test_a_cleared_target_is_forgotten(path: Path) -> None:
     with Store.writing(path) as store:
         store.intend(record())
-        store.forget_target("web/memory")
+        store.forget_target("web/memory", T0)
         assert store.targets() == {}
         assert store.target("web/memory") is None
 
