@@ -7,12 +7,14 @@ import shlex
 import signal
 import subprocess
 import time
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from tests.support.documents import ROOT
 from tests.support.program import EXECUTABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
 FOLDER = ROOT / "packaging" / "container"
@@ -62,9 +64,11 @@ def test_it_runs_again_and_again_until_it_is_told_to_stop(tmp_path: Path) -> Non
     )
     config.chmod(0o600)
     environ = {"PATH": f"{EXECUTABLE.parent}:/usr/bin:/bin", "ALLOWSYNC_CONFIG": str(config)}
-    with subprocess.Popen(["sh", FOLDER / "every", "0.1"], env=environ) as process:
-        wait_for(allowed)
-        allowed.unlink()
+    with started(["sh", str(FOLDER / "every"), "0.1"], environ) as process:
+        # Once at the beginning, by the first run, and by the one after that.
+        for _ in range(2):
+            wait_for(allowed)
+            allowed.unlink()
         wait_for(allowed)
         process.send_signal(signal.SIGTERM)
         assert process.wait(LONGEST) == 0
@@ -75,10 +79,19 @@ def test_a_configuration_that_is_wrong_ends_no_container(tmp_path: Path) -> None
     log = tmp_path / "log"
     environ = {"PATH": f"{EXECUTABLE.parent}:/usr/bin:/bin", "ALLOWSYNC_CONFIG": "/nonexistent"}
     command = f"exec sh {shlex.quote(str(FOLDER / 'every'))} 0.1 2>{shlex.quote(str(log))}"
-    with subprocess.Popen(["sh", "-c", command], env=environ) as process:
+    with started(["sh", "-c", command], environ) as process:
         wait_for(log, times=3)
         assert process.poll() is None
-        process.terminate()
+
+
+@contextmanager
+def started(argv: list[str], environ: dict[str, str]) -> Iterator[subprocess.Popen[bytes]]:
+    """A process that does not outlive the test."""
+    with subprocess.Popen(argv, env=environ) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
 
 
 def wait_for(path: Path, times: int = 1) -> None:
