@@ -106,7 +106,10 @@ class Reasons:
             if given and not track.reason:
                 return f"{query.hostname} moved to {', '.join(given)}"
         silent = next((track for track in tracks.values() if track.reason), None)
-        return "no longer asked for" if silent is None else self._silence(silent)
+        if silent is not None:
+            return self._silence(silent)
+        published = decision.host.published
+        return "no longer among its networks" if published else "no longer asked for"
 
     def _silence(self, track: Track) -> str:
         times = track.absent_runs or track.unavailable_runs

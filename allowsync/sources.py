@@ -46,7 +46,7 @@ class NetworkSource:
         name: The name of its entry point.
         summary: What its networks are, in half a sentence.
         url: Where it is asked, unless `sources.NAME.url` says otherwise.
-        ask: Takes that URL and gives every network, within about ten seconds. Raises SourceError.
+        ask: Takes that URL and gives every network, within a few seconds. Raises SourceError.
     """
 
     name: str

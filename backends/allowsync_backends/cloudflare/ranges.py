@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from allowsync.model import Network
     from allowsync_backends.cloudflare.waiting import Clock
 
-PATIENCE: Final = 8.0  # seconds: a run waits for it
+PATIENCE: Final = 3.0  # seconds: a run waits for it
 
 
 def ask(url: str, clock: Clock | None = None) -> tuple[Network, ...]:
