@@ -113,11 +113,19 @@ def _last_good(config: Config) -> datetime | None:
         return None
 
 
-def replace_file(path: Path, content: bytes) -> None:
+def replace_file(
+    path: Path, content: bytes, mode: int = READABLE, owner: tuple[int, int] | None = None
+) -> None:
     """Put a file in the place of another in one step. A link there is replaced, never followed.
 
     The name it is written under does not end like the file itself, so nobody collects half of it.
     What a crash left there goes first.
+
+    Args:
+        path: The file.
+        content: What will be in it.
+        mode: Its permissions.
+        owner: Its user and group, by number; without them whoever runs this.
 
     Raises:
         OSError: It could not be written; whatever was there still is.
@@ -129,7 +137,9 @@ def replace_file(path: Path, content: bytes) -> None:
     try:
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
-            os.fchmod(file.fileno(), READABLE)
+            if owner is not None:
+                os.fchown(file.fileno(), *owner)
+            os.fchmod(file.fileno(), mode)
         temporary.rename(path)
     except OSError:
         with suppress(OSError):

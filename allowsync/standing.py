@@ -6,20 +6,22 @@ Asks no DNS and writes nothing.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.decide import Decision, Now, recall
 from allowsync.enforce import draft
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory
-from allowsync.model import Entry, by_network
+from allowsync.model import Basis, Entry, by_network
 from allowsync.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.renewing import Learnt, recalled
+from allowsync.spans import said
 from allowsync.state import StateError, Store
 from allowsync.unconfirmed import waiting
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
@@ -69,6 +71,43 @@ class Standing:
                 ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
             )
         )
+
+
+LONGEST_SILENCE = timedelta(hours=3)
+
+
+def wrongs(standing: Standing) -> Iterator[Notice]:
+    """What is wrong, the worst first: targets, the installation, then hosts."""
+    for target in standing.targets:
+        if not target.in_step:
+            yield Notice(target.target, f"out of step: {target.reason}")
+    yield from standing.notices
+    last = standing.last_run
+    if last is not None and standing.now - last > LONGEST_SILENCE:
+        what = f"the last one was {said(standing.now - last)} ago: see allowsync schedule show"
+        yield Notice("runs", what)
+    for name, decision in standing.decisions.items():
+        stale = [one for one in decision.grants if one.basis is Basis.STALE]
+        if stale:
+            why = next((one.why for one in stale if one.why), "not asked")
+            ends = min((one.ends for one in stale if one.ends is not None), default=None)
+            left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
+            yield Notice(name, f"rests on old knowledge ({why}){left}")
+        elif decision.undecided:
+            yield Notice(name, "nothing is known yet of where it is: no access")
+        yield from (Notice(name, what) for what in doubts(decision))
+
+
+def doubts(decision: Decision) -> Iterator[str]:
+    """What guards hold back of a host's names, and what to do about it."""
+    spoken_of = {hostname for hostname, _ in decision.held_back}
+    for hostname in decision.latched:
+        if hostname not in spoken_of:
+            yield (
+                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
+                f"allowsync approve {decision.host.name}"
+            )
+    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
 
 
 def look(config: Config, now: datetime) -> Standing:

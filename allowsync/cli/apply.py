@@ -129,9 +129,11 @@ def _carried_out(
         if watched(request):
             broke(config)
         raise
-    if not watched(request):
-        return report
-    undone = leave(config, report, report.exit_code)
+    undone = list(leave(config, report, report.exit_code)) if watched(request) else []
+    if config.report is not None and not request.dry_run:
+        from allowsync.report.publish import keep_current
+
+        undone += keep_current(config, instant())
     return replace(report, notices=(*report.notices, *undone))
 
 

@@ -60,9 +60,8 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
 
 def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
     from allowsync.explain import Verdict
-    from allowsync.report.text import doubts
     from allowsync.scene import present
-    from allowsync.standing import look
+    from allowsync.standing import doubts, look
     from allowsync.state import StateError, Store
     from allowsync.state.past import Past
     from allowsync.whynot import about_host, about_network

@@ -2,23 +2,43 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import TYPE_CHECKING
+
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
+from allowsync.outcome import ExitCode, Notice
+
+if TYPE_CHECKING:
+    from allowsync.config.settings import Config
+    from allowsync.standing import Standing
+
+SCHEMA = "allowsync.status/1"
 
 
 @click.command()
+@click.option(
+    "--html",
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="FILE",
+    help="Write a page that needs nothing else, instead of printing.",
+)
 @common
-def status(invocation: Invocation) -> int:
+def status(invocation: Invocation, html: Path | None) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
-    Asks no DNS and writes nothing. Exit code 1 if a target cannot be read or is out of step, 3 if
-    some host rests on old knowledge.
+    What is wrong comes first, on standard error. Asks no DNS and writes nothing but the page that
+    --html names. Exit code 1 if a target cannot be read or is out of step, 3 if some host rests on
+    old knowledge.
     """
     from allowsync.standing import look
 
-    standing = look(invocation.load("allowsync.status/1"), instant())
+    config = invocation.load(SCHEMA)
+    standing = look(config, instant())
     code = standing.exit_code
+    if html is not None:
+        _publish(invocation, config, standing, html.absolute())
     if invocation.json:
         from allowsync.report.document import status_document
 
@@ -26,7 +46,21 @@ def status(invocation: Invocation) -> int:
         return int(code)
     from allowsync.report.text import status_lines, status_warnings
 
-    if not invocation.quiet:
-        invocation.echo(status_lines(standing))
     invocation.echo(status_warnings(standing), err=True)
+    if not invocation.quiet and html is None:
+        invocation.echo(status_lines(standing))
     return int(code)
+
+
+def _publish(invocation: Invocation, config: Config, standing: Standing, path: Path) -> None:
+    """Write the page.
+
+    Raises:
+        Stop: It could not be written; said, exit code 1.
+    """
+    from allowsync.report.publish import publish
+
+    why = publish(path, config, standing)
+    if why:
+        what = f"the page could not be written: {why}"
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(path), what)])

@@ -68,6 +68,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         heartbeat=single.get("heartbeat"),
         metrics=single.get("metrics"),
         history=single.get("history", SINGLE_OPTIONS["history"].default),
+        report=single.get("report"),
         sources=single.get("sources", {}),
     )
 

@@ -171,4 +171,10 @@ SINGLE_OPTIONS: Final[Options] = {
         "usual: `sources: {cloudflare: {url: https://…}}`.",
         {},
     ),
+    "report": Option(
+        Optional(AbsolutePath("the path of a file", suffix=".html")),
+        "A page that says who has access where, written anew after every run (see "
+        "`allowsync status --html`).",
+        None,
+    ),
 }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from allowsync.explain import Verdict, through
 from allowsync.reasons import short
 from allowsync.report.document import entry_document, instant
-from allowsync.report.history import filled
+from allowsync.report.filling import filled
 from allowsync.report.text import Line
 from allowsync.spans import said
 

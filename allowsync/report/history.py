@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from itertools import groupby
-from textwrap import wrap
 from typing import TYPE_CHECKING, Any
 
 from allowsync.report.document import instant
-from allowsync.report.text import Line, printable
+from allowsync.report.filling import filled
+from allowsync.report.text import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +15,6 @@ if TYPE_CHECKING:
 
     from allowsync.report.events import Event
 
-WIDTH = 80
 WIDEST_NAME = 26  # a longer one has a line for itself
 
 _SIGNS = {
@@ -54,21 +53,6 @@ def _lines(event: Event, width: int) -> Iterator[Line]:
         first = rest
     for text in filled(event.text, first, rest):
         yield Line(text, _COLOURS.get(mark, ""))
-
-
-def filled(text: str, first: str, rest: str, width: int = WIDTH) -> list[str]:
-    """Text in lines of a width, the first after one thing and the others after another.
-
-    A word that is longer than a line stays whole: an address that is cut cannot be copied.
-    """
-    return wrap(
-        printable(text),
-        width,
-        initial_indent=first,
-        subsequent_indent=rest,
-        break_long_words=False,
-        break_on_hyphens=False,
-    ) or [first.rstrip()]
 
 
 def history_document(

@@ -164,35 +164,42 @@ def status_lines(standing: Standing) -> Iterator[Line]:
 
 
 def status_warnings(standing: Standing) -> Iterator[Line]:
-    """What is wrong, a line each, for standard error."""
-    for notice in standing.notices:
-        yield Line(f"{notice.where}: {notice.what}", "yellow")
+    """What is wrong, the worst first, a line each, for standard error."""
+    from allowsync.standing import wrongs
+
+    broken = {one.target for one in standing.targets}
+    for notice in wrongs(standing):
+        yield Line(f"{notice.where}: {notice.what}", "red" if notice.where in broken else "yellow")
 
 
 def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
+    from allowsync.report.filling import filled
+    from allowsync.standing import doubts
+
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
     until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
-    yield Line(f"{host.name}  {names}{until}".rstrip())
+    yield from map(Line, filled(f"{names}{until}", f"{host.name}  ", "    "))
     if decision.ended:
         yield Line("    access has ended", "yellow")
     elif not decision.grants:
         why = "nothing is known yet" if decision.undecided else "no address"
         yield Line(f"    {why}: no access", "yellow")
     yield from _published_lines(decision)
-    others = [one for one in decision.grants if not _is_published(one)]
+    others = [one for one in decision.grants if not is_published(one)]
     width = max((len(short(grant.network)) for grant in others), default=0)
     for grant in others:
-        yield Line(
-            f"    {short(grant.network):<{width}}  {_freshness(grant, now)}",
-            "yellow" if grant.basis is Basis.STALE else "",
-        )
-    yield from (Line(f"    {text}", "yellow") for text in doubts(decision))
+        first = f"    {short(grant.network):<{width}}  "
+        colour = "yellow" if grant.basis is Basis.STALE else ""
+        for text in filled(_freshness(grant, now), first, " " * min(len(first), 24)):
+            yield Line(text, colour)
+    for doubt in doubts(decision):
+        yield from (Line(text, "yellow") for text in filled(doubt, "    ", "      "))
 
 
 def _published_lines(decision: Decision) -> Iterator[Line]:
     """What sources publish in a line each: there are many, and they are not to be told apart."""
-    since = {one.network: one.since for one in decision.grants if _is_published(one)}
+    since = {one.network: one.since for one in decision.grants if is_published(one)}
     for name, networks in decision.host.published:
         first = min((since[one] for one in networks if one in since), default=None)
         if first is not None:
@@ -200,20 +207,9 @@ def _published_lines(decision: Decision) -> Iterator[Line]:
             yield Line(f"    {what}  fixed     since {first:%Y-%m-%d %H:%M} UTC")
 
 
-def _is_published(grant: Grant) -> bool:
+def is_published(grant: Grant) -> bool:
+    """Whether a source gave it, which publishes many at once."""
     return grant.basis is Basis.FIXED and bool(grant.why)
-
-
-def doubts(decision: Decision) -> Iterator[str]:
-    """What guards hold back of a host's names, and what to do about it."""
-    spoken_of = {hostname for hostname, _ in decision.held_back}
-    for hostname in decision.latched:
-        if hostname not in spoken_of:
-            yield (
-                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
-                f"allowsync approve {decision.host.name}"
-            )
-    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
 
 
 def _freshness(grant: Grant, now: datetime) -> str:
@@ -228,12 +224,15 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 
 def _standing_lines(target: TargetStanding) -> Iterator[Line]:
+    from allowsync.report.filling import filled
+
     count = len(target.entries)
     entries = counted(count, "entry", "entries")
     if target.in_step:
         yield Line(f"{target.target} is in step ({entries})")
-    else:
-        yield Line(f"{target.target} is out of step ({entries}): {target.reason}", "red")
+        return
+    what = f"{target.target} is out of step ({entries}): {target.reason}"
+    yield from (Line(text, "red") for text in filled(what, "", "  "))
 
 
 def printable(text: str) -> str:

@@ -119,7 +119,9 @@ def test_everything_else(tmp_path: Path) -> None:
     assert config.policy == Policy(accept=accept)
     assert config.limits == Limits(max_remove_hosts=0.25)
     assert config.state == Path("/var/lib/allowsync/state.db")
-    assert [channel.secret.value for channel in config.notify] == ["ntfy://ntfy.example.net/friends"]
+    assert [channel.secret.value for channel in config.notify] == [
+        "ntfy://ntfy.example.net/friends"
+    ]
     assert config.heartbeat is not None
     assert config.heartbeat.secret.value == "https://hc.example.net/ping/0123"
     assert config.metrics == Path("/var/lib/node_exporter/allowsync.prom")
@@ -136,7 +138,7 @@ def test_the_shortest_configuration_has_every_default(tmp_path: Path) -> None:
     assert config.hosts["alice"].families == BOTH_FAMILIES
     assert config.state == Path("/home/somebody/.local/state/allowsync/state.db")
     assert (config.notify, config.heartbeat, config.metrics) == ((), None, None)
-    assert config.history == timedelta(days=400)
+    assert (config.history, config.report) == (timedelta(days=400), None)
 
 
 def test_sections_with_nothing_in_them_have_every_default(tmp_path: Path) -> None:
