@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.explain import touches
+from allowsync.explain import Verdict, touches
 from allowsync.reasons import short
 from allowsync.special import rejection
 
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from allowsync.decide import Decision
+    from allowsync.explain import Explanation
     from allowsync.model import Network, Policy
     from allowsync.scene import Scene
     from allowsync.state.past import Past, Stay
@@ -74,6 +75,18 @@ def about_past(scene: Scene, past: Past) -> Iterator[str]:
         yield f"the history does not go back that far: {begins}"
     else:
         yield f"by the history; the last run before that was at {scene.run:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def unrecorded(answer: Explanation) -> Iterator[str]:
+    """What of an answer about the past would need the configuration of then, which nobody kept."""
+    if answer.scene.run is None:
+        return
+    names = {access.hostname for access in answer.accesses}
+    if answer.host is not None and answer.asked.lower() not in {answer.host, *names}:
+        yield f"{answer.asked} is a name of {answer.host} today; its names then are not on record"
+    denied = (Verdict.NO, Verdict.PARTLY)
+    if answer.accesses and any(place.verdict in denied for place in answer.places):
+        yield "which hosts an allowlist had then is not on record, only what its targets held"
 
 
 def told(stay: Stay) -> str:

@@ -90,7 +90,7 @@ def _wrong(standing: Standing) -> list[str]:
 def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Explanation:
     from allowsync.scene import remembered
     from allowsync.state import StateError, Store
-    from allowsync.whynot import about_past
+    from allowsync.whynot import about_past, unrecorded
 
     try:
         with Store.reading(config.state) as store:
@@ -100,7 +100,8 @@ def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Ex
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
     answer = _answer(invocation, config, what, scene, {*config.hosts, *hosts})
-    return replace(answer, reasons=(*about_past(scene, past), *_around(answer, past)))
+    reasons = (*about_past(scene, past), *unrecorded(answer), *_around(answer, past))
+    return replace(answer, reasons=reasons)
 
 
 def _around(answer: Explanation, past: Past) -> list[str]:

@@ -72,6 +72,8 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
             f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
             (former, target.name),
         )
+    # What was put there is the history of that place, not of the one that has the name now.
+    connection.execute("UPDATE changes SET target = ? WHERE target = ?", (former, target.name))
 
 
 def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from allowsync.memory import TargetMemory
 from allowsync.state import Change, Record, Store, TargetRecord
+from allowsync.state.past import PastChange
 from tests.support.values import FIVE_MINUTES, T0, entry, net
 
 if TYPE_CHECKING:
@@ -141,3 +142,45 @@ def test_what_was_meant_elsewhere_is_not_judged_by_what_is_here(path: Path) -> N
         (former,) = store.targets().keys() - {"web/memory"}
         store.forget_target(former, T0)
     assert history(path) == [(*ADDED[:4], 0)]
+
+
+def test_what_a_target_held_when_it_was_cleared_was_taken_out_then(path: Path) -> None:
+    holding = TargetMemory((entry("81.2.69.1", "alice"), entry("81.2.69.7", "alice", "bob")))
+    cleared = T0 + FIVE_MINUTES
+    with Store.writing(path) as store:
+        intended(store, found=())
+        store.confirm([("web/memory", holding)], [], T0, told=["web/memory"])
+        store.forget_target("web/other", cleared)
+        assert history(path) == []
+        store.forget_target("web/memory", cleared)
+        changes = store.past(T0).changes
+    assert changes == tuple(
+        PastChange(cleared, "web/memory", "remove", one, "cleared") for one in holding.entries
+    )
+
+
+def test_what_is_put_in_after_a_clear_was_not_missing(path: Path) -> None:
+    holding = TargetMemory((COME.entry,))
+    with Store.writing(path) as store:
+        intended(store, COME, found=())
+        store.confirm([("web/memory", holding)], [COME], T0, told=["web/memory"])
+        store.forget_target("web/memory", T0 + FIVE_MINUTES)
+        store.confirm([], [COME], T0 + 2 * FIVE_MINUTES)
+        store.confirm([], [COME], T0 + 3 * FIVE_MINUTES)
+        again = [one.again for one in store.past(T0).changes]
+    assert again == [False, False, False, True], "only the last one was missing"
+
+
+def test_what_is_put_in_at_another_place_was_not_missing_there(path: Path) -> None:
+    elsewhere = replace(WEB, claims=("there",), written={"port": 1})
+    with Store.writing(path) as store:
+        intended(store, COME, found=())
+        store.confirm([], [COME], T0, told=["web/memory"])
+        record = Record(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
+                        targets=((elsewhere, TargetMemory()),))  # fmt: skip
+        store.intend(record)
+        store.confirm([], [COME], T0 + FIVE_MINUTES)
+        first, second = store.past(T0).changes
+        (former,) = store.targets().keys() - {"web/memory"}
+    assert (first.target, second.target) == (former, "web/memory")
+    assert not second.again
