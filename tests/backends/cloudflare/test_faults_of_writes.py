@@ -165,7 +165,7 @@ def test_what_becomes_visible_late_is_waited_for(
     fake: FakeCloudflare, backend: CloudflareBackend
 ) -> None:
     fake.faults.add(OperationLate(), on="items.create")
-    fake.faults.add(Cut(), on="operations.show", times=None)
+    fake.faults.add(Cut(), on="operations.get", times=None)
     # Nobody can say how far it is; the second look at the items finds it done.
     fake.faults.add(Meanwhile(fake.finish), on="items.list", skip=3)
     assert held(keep(backend, ALICE, BOB)) == {ALICE, BOB}
@@ -218,3 +218,16 @@ def test_pages_are_all_read_or_nothing_is_known(fake: FakeCloudflare) -> None:
     fake.faults.add(Cut(), on="items.list", times=None, skip=2)
     with pytest.raises(BackendError):
         backend.read()
+
+
+def test_networks_wider_than_a_list_takes_are_left_out_before_anything_is_written(
+    fake: FakeCloudflare, backend: CloudflareBackend
+) -> None:
+    fake.forget()
+    assert held(keep(backend, ALICE, "80.0.0.0/7", "2a00::/11")) == {ALICE}
+    assert fake.writes == []
+    assert held(keep(backend, ALICE, "80.0.0.0/8", "2a00::/12")) == {
+        ALICE,
+        "80.0.0.0/8",
+        "2a00::/12",
+    }

@@ -1,0 +1,126 @@
+"""Whole runs of the program against a list at Cloudflare: exit codes, documents, two at once."""
+
+from __future__ import annotations
+
+import json
+from concurrent.futures import ThreadPoolExecutor
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.cloudflare.fake import Cut, Delay, Failure
+
+from allowsync.testing.nameserver import NameServer
+from tests.support.program import Ended, Installation
+from tests.support.scoreboard import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+ALICE, BOB = "81.2.69.1", "81.2.69.2"
+MINE = "allowsync:web::alice"
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    with NameServer({"alice.example.org": [ALICE]}) as serving:
+        yield serving
+
+
+def installed(
+    folder: Path, fake: FakeCloudflare, server: NameServer, **more: object
+) -> Installation:
+    folder.mkdir(exist_ok=True)
+    token = folder / "cloudflare.token"
+    token.touch(mode=0o600)
+    token.write_text(fake.token)
+    options = {"account_id": fake.account, "list": "friends", "api_token_file": str(token)}
+    target = {"cloudflare": {**options, "api_url": fake.url, **more}}
+    hosts: dict[str, object] = {"alice": "alice.example.org"}
+    return Installation(folder, server, hosts, {"canary": False}, targets=[target])
+
+
+@pytest.fixture
+def here(tmp_path: Path, fake: FakeCloudflare, server: NameServer) -> Installation:
+    fake.cloud.delay = Delay(polls=0)
+    return installed(tmp_path / "one", fake, server)
+
+
+def run(here: Installation, fake: FakeCloudflare, command: str = "apply --output json") -> Ended:
+    """The token is never shown, whatever happens."""
+    locks = {"STATE_DIRECTORY": str(here.folder.parent)}
+    done = here(command, environ=locks)
+    assert fake.token not in done.out + done.err
+    return done
+
+
+def outcome(done: Ended) -> tuple[int, str]:
+    return done.code, done.document["targets"][0]["outcome"]
+
+
+def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    fake.add_list("friends")
+    planned = run(here, fake, "apply --dry-run --output json")
+    assert outcome(planned) == (0, "planned")
+    assert planned.document["targets"][0]["add"] == [{"network": f"{ALICE}/32", "hosts": ["alice"]}]
+    assert fake.writes == []
+
+
+def test_an_outcome_nobody_saw_is_unknown_and_settled_by_the_next_run(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    fake.add_list("friends")
+    fake.faults.add(Failure(502), on="items.create")
+    first = run(here, fake)
+    assert outcome(first) == (1, "unknown")
+    reason = first.document["targets"][0]["reason"]
+    assert "could not confirm the update" in reason
+    assert "1 item of the list friends may still be put in" in reason
+    assert outcome(run(here, fake)) == (0, "applied")
+    assert fake.items("friends") == {ALICE: MINE}
+    fake.forget()
+    assert outcome(run(here, fake)) == (0, "unchanged")
+    assert fake.writes == []
+    record("faults", cases=1, lock_outs=0, strangers=0)
+
+
+def test_a_lost_reply_to_a_change_that_was_made_is_no_trouble(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    fake.add_list("friends")
+    fake.cloud.delay = Delay(polls=0, seconds=0.0)
+    fake.faults.add(Cut(applied=True), on="items.create")
+    assert outcome(run(here, fake)) == (0, "applied")
+    assert fake.items("friends") == {ALICE: MINE}
+
+
+def in_flight_at_once(fake: FakeCloudflare) -> int:
+    """How many changes of items were begun while another one was under way."""
+    under_way, twice = False, 0
+    for one in fake.requests:
+        if one.writes and one.accepted:
+            twice += under_way
+            under_way = one.name.startswith("items.")
+        elif one.name == "operations.get":
+            under_way = json.loads(one.answer)["result"]["status"] not in ("completed", "failed")
+    return twice
+
+
+def test_two_processes_never_have_two_writes_in_flight(
+    tmp_path: Path, fake: FakeCloudflare, server: NameServer
+) -> None:
+    fake.add_list("friends")
+    fake.cloud.delay = Delay(polls=1, seconds=None)
+    both = [installed(tmp_path / one, fake, server, owner=one) for one in ("one", "two")]
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(lambda one: run(one, fake), both)
+    assert {first.code, second.code} == {0}
+    assert in_flight_at_once(fake) == 0
+    assert [one.status for one in fake.writes] == [200, 200], "neither was refused"
+    marks = "allowsync:web:one:alice", "allowsync:web:two:alice"
+    assert sorted((fake.items("friends")[ALICE] or "").split()) == sorted(marks)
+    record("interference", cases=1, lock_outs=0, strangers=0)
