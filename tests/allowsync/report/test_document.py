@@ -79,6 +79,7 @@ def test_a_run_is_told_as_promised() -> None:
                         "rejected": [],
                     },
                 ],
+                "sources": [],
                 "grants": [
                     {
                         "network": f"{HOME}/32",
