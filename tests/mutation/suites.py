@@ -19,6 +19,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "inherit": ("inherit", "model"),
     "limits": ("limits", "outcome", "unconfirmed"),
     "memory": ("memory", "model", "decide", "guards"),
+    "metrics": ("metrics",),
     "model": ("model", "decide", "limits", "plan", "guards"),
     "networks": ("networks", "plan"),
     "outcome": ("outcome", "model"),

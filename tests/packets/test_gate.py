@@ -83,7 +83,7 @@ def test_who_is_added_gets_in_and_who_is_removed_does_not(
 
 
 @pytest.mark.parametrize(
-    ("kind", "server"),
+    ("transport", "server"),
     [
         pytest.param(socket.SOCK_STREAM, SERVER, id="tcp-ipv4"),
         pytest.param(socket.SOCK_STREAM, SERVER6, id="tcp-ipv6"),
@@ -92,7 +92,7 @@ def test_who_is_added_gets_in_and_who_is_removed_does_not(
     ],
 )
 def test_a_running_stream_ends_when_access_is_taken_away(
-    internet: Internet, echo: Echo, kind: socket.SocketKind, server: str, gate: GateMaker
+    internet: Internet, echo: Echo, transport: socket.SocketKind, server: str, gate: GateMaker
 ) -> None:
     allow(internet.server, gate(), FRIEND, FRIEND6)
     # With connection tracking in use, as on most servers, established streams are no exception.
@@ -101,7 +101,7 @@ def test_a_running_stream_ends_when_access_is_taken_away(
         "ct state established,related accept; }\n}"
     )
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
-    with internet.friend.run(socket.socket, family, kind) as stream:
+    with internet.friend.run(socket.socket, family, transport) as stream:
         stream.settimeout(PATIENCE)
         stream.connect((server, GUARDED))
         stream.sendall(b"before")
