@@ -206,6 +206,16 @@ ELSEWHERE = {
     "a folder": ("state: /var/lib/", "9: state", "expected the path of a file"),
     "a URL without a host": ("heartbeat: https://", "9: heartbeat", "expected a URL"),
     "a heartbeat by file": ("heartbeat: file:///etc/passwd", "9: heartbeat", "expected a URL"),
+    "how an unknown source is asked": (
+        "sources: {cloudfare: {}}",
+        "9: sources.cloudfare",
+        "there is no source of networks 'cloudfare'",
+    ),
+    "a source in the clear": (
+        "sources: {cloudflare: {url: 'http://example.org'}}",
+        "9: sources.cloudflare.url",
+        "https",
+    ),
     "one URL without a list": ("notify: ntfy://x/y", "9: notify", "expected a list"),
 }
 

@@ -1,0 +1,101 @@
+"""Cloudflare's own networks as a source: what it gives, and what is said when it gives nothing."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.cloudflare.fake import (
+    Cut,
+    Failure,
+    FakeCloudflare,
+    Fault,
+    RateLimited,
+    Slow,
+    Truncated,
+    Unsuccessful,
+    Wrong,
+)
+from allowsync_backends.cloudflare.ranges import PATIENCE, SOURCE, ask
+from allowsync_backends.cloudflare.waiting import Clock
+
+from allowsync.discovery import NETWORKS, load_entry_point
+from allowsync.sources import SourceError, implausible
+from allowsync.special import CLOUDFLARE
+
+if TYPE_CHECKING:
+    from allowsync_backends.cloudflare.fake.replies import Reply
+
+
+@dataclass
+class Hurried:
+    """A clock on which sleeping takes no time, and is counted all the same."""
+
+    slept: float = 0.0
+
+    def clock(self) -> Clock:
+        return Clock(lambda: time.monotonic() + self.slept, self._sleep)
+
+    def _sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+
+def test_it_gives_what_cloudflare_publishes(fake: FakeCloudflare) -> None:
+    found = ask(fake.url)
+    assert set(found) == set(map(ip_network, CLOUDFLARE))
+    assert implausible(found, ()) == ""
+
+
+def test_it_is_found_by_its_name() -> None:
+    assert load_entry_point(NETWORKS, "cloudflare") is SOURCE
+    assert SOURCE.url.startswith("https://")
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Fault):
+    """A page of HTML with the status of success, as a captive portal gives it."""
+
+    proper = False
+
+    def before(self) -> Reply:
+        from allowsync_backends.cloudflare.fake.replies import Reply
+
+        return Reply(200, b"<!DOCTYPE html><title>Log in</title>", "text/html")
+
+
+FAULTS: dict[str, tuple[Fault, str]] = {
+    "a page of HTML": (Page(), "HTTP 200 with"),
+    "a page of HTML about an error": (Failure(502, html=True), "HTTP 502 with"),
+    "an error of the server": (Failure(500), "internal error"),
+    "no success": (Unsuccessful(), "something went wrong"),
+    "half a document": (Truncated(), "HTTP 200 with"),
+    "an end without an answer": (Cut(), "the connection broke"),
+    "too many requests": (RateLimited(), "throttling"),
+    "too slow an answer": (Slow(pause=PATIENCE * 2, parts=1), "it did not come in time"),
+    "a list": (Wrong({"success": True, "errors": [], "result": []}), "HTTP 200 with"),
+}
+
+
+@pytest.mark.parametrize(("fault", "said"), FAULTS.values(), ids=FAULTS)
+def test_whatever_goes_wrong_is_no_answer_and_soon_over(
+    fake: FakeCloudflare, fault: Fault, said: str
+) -> None:
+    fake.faults.add(fault, on="ips", times=None)
+    hurried = Hurried()
+    with pytest.raises(SourceError, match=said):
+        ask(fake.url, hurried.clock())
+    assert hurried.slept <= PATIENCE
+
+
+def test_a_fault_that_passes_is_not_noticed(fake: FakeCloudflare) -> None:
+    fake.faults.add(Failure(503), on="ips", times=1)
+    assert len(ask(fake.url, Hurried().clock())) == len(CLOUDFLARE)
+    assert fake.asked == ["ips", "ips"]
+
+
+def test_where_nobody_listens_is_no_answer() -> None:
+    with pytest.raises(SourceError):
+        ask("http://127.0.0.1:9/client/v4", Hurried().clock())
