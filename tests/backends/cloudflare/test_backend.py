@@ -8,34 +8,28 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare import CloudflareOptions, marks
-from allowsync_backends.cloudflare.backend import CloudflareBackend
+from allowsync_backends.cloudflare import marks
 from allowsync_backends.cloudflare.fake import (
     Cut,
     Failure,
-    LateQuota,
     Meanwhile,
-    OperationFails,
-    OperationLate,
-    RateLimited,
     Truncated,
     Unsuccessful,
-    WrongType,
 )
 
 from allowsync.backend import BackendError, OutcomeUnknown, Severity
-from allowsync.config.secrets import KeptSecret
-from allowsync.config.settings import Secret
 from allowsync.model import Entry
 from allowsync.plan import Plan
 from allowsync.testing.nameserver import NameServer
+from tests.support.cloudflare_targets import target
 from tests.support.program import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare, Fault
+    from allowsync_backends.cloudflare.backend import CloudflareBackend
+    from allowsync_backends.cloudflare.fake import FakeCloudflare
 
 ALICE = Entry(ip_network("81.2.69.1"), ("alice",))
 BOB = Entry(ip_network("2a02:8109:9a40::/64"), ("bob", "carl"))
@@ -43,22 +37,13 @@ MINE = {"81.2.69.1": "allowsync:jellyfin::alice"}
 
 
 @pytest.fixture(autouse=True)
-def _impatient(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("allowsync_backends.cloudflare.operations.POLLS", (0.005,))
-    monkeypatch.setattr("allowsync_backends.cloudflare.operations.OPERATION_PATIENCE", 0.2)
-    monkeypatch.setattr("allowsync_backends.cloudflare.transport.PAUSES", (0.005,))
-    monkeypatch.setattr("allowsync_backends.cloudflare.writing.LOOKS", (0.005, 0.005))
-    monkeypatch.setattr("allowsync_backends.cloudflare.transport._FIRST_PAUSE", 0.005)
+def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
 
 
 @pytest.fixture
 def backend(fake: FakeCloudflare) -> CloudflareBackend:
-    token = KeptSecret("/token", Secret(fake.token))
-    return CloudflareBackend(
-        "jellyfin",
-        CloudflareOptions(fake.account, "friends", api_token_file=token, api_url=fake.url),
-    )
+    return target(fake)
 
 
 def test_items_are_marked_with_their_allowlist_and_hosts(
@@ -106,67 +91,6 @@ def test_a_long_comment_is_shortened_between_hosts() -> None:
     assert len(made) <= 500
     assert set(made.split(":")[3:-1]) <= set(hosts)
     assert marks.owner_of(made) == ("jellyfin", "attic")
-
-
-@pytest.mark.parametrize(
-    "fault", [Cut(applied=True), Cut(), Failure(502), Failure(520, html=True), Truncated(),
-              OperationLate(), WrongType()], ids=repr
-)  # fmt: skip
-def test_an_addition_whose_end_is_not_seen_is_unknown_or_done(
-    fake: FakeCloudflare, backend: CloudflareBackend, fault: Fault
-) -> None:
-    fake.add_list("friends", MINE)
-    fake.faults.add(fault, on="items.create")
-    if isinstance(fault, WrongType):
-        backend.apply(Plan("x", add=(BOB,), keep=(ALICE,)))
-    else:
-        with pytest.raises(OutcomeUnknown):
-            backend.apply(Plan("x", add=(BOB,), keep=(ALICE,)))
-    fake.finish()
-    assert set(MINE) <= set(fake.items("friends"))
-    # The next run looks, and ends what was begun.
-    held = {one.network for one in backend.read().entries}
-    rest = tuple(one for one in (BOB,) if one.network not in held)
-    backend.apply(Plan("x", add=rest, keep=(ALICE,)))
-    assert {one.network for one in backend.read().entries} == {ALICE.network, BOB.network}
-
-
-@pytest.mark.parametrize(
-    "fault", [OperationFails(), Unsuccessful(), Unsuccessful(status=403)], ids=repr
-)
-def test_a_refused_addition_removes_nothing(
-    fake: FakeCloudflare, backend: CloudflareBackend, fault: Fault
-) -> None:
-    fake.add_list("friends", MINE)
-    fake.faults.add(fault, on="items.create")
-    with pytest.raises(BackendError) as caught:
-        backend.apply(Plan("x", add=(BOB,), remove=(ALICE,)))
-    assert not isinstance(caught.value, OutcomeUnknown)
-    assert fake.items("friends") == MINE
-
-
-@pytest.mark.parametrize("late", [True, False])
-def test_a_full_account_is_said_to_be_so_and_nothing_is_removed(
-    fake: FakeCloudflare, backend: CloudflareBackend, late: bool
-) -> None:
-    fake.add_list("others", [f"90.{n // 250}.{n % 250}.0/24" for n in range(9999)])
-    fake.add_list("friends", MINE)
-    if late:
-        fake.faults.add(LateQuota(), on="items.create")
-    with pytest.raises(BackendError, match="items") as caught:
-        backend.apply(Plan("x", add=(BOB,), remove=(ALICE,)))
-    assert not isinstance(caught.value, OutcomeUnknown)
-    assert fake.items("friends") == MINE
-
-
-@pytest.mark.parametrize("retry_after", [None, "0"])
-def test_a_refusal_for_now_is_waited_out(
-    fake: FakeCloudflare, backend: CloudflareBackend, retry_after: str | None
-) -> None:
-    fake.add_list("friends")
-    fake.faults.add(RateLimited(retry_after), on="items.create", times=2)
-    backend.apply(Plan("x", add=(ALICE,)))
-    assert fake.items("friends") == MINE
 
 
 def test_what_cannot_be_read_is_an_error_and_never_empty(
@@ -282,8 +206,8 @@ def here(tmp_path: Path, fake: FakeCloudflare) -> Iterator[Installation]:
     options = {"account_id": fake.account, "list": "friends", "api_token_file": str(token)}
     with NameServer({"alice.example.org": ["81.2.69.1"]}) as server:
         hosts: dict[str, object] = {"alice": "alice.example.org"}
-        target = {"cloudflare": {**options, "api_url": fake.url}}
-        yield Installation(tmp_path, server, hosts, {"canary": False}, targets=[target])
+        there = {"cloudflare": {**options, "api_url": fake.url}}
+        yield Installation(tmp_path, server, hosts, {"canary": False}, targets=[there])
 
 
 def test_a_run_fills_the_list_and_the_next_one_only_reads(
