@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
 from pathlib import Path
@@ -185,5 +186,9 @@ def test_a_glance_is_for_as_long_as_the_source_is_fresh() -> None:
     limited = learnt.limiting(idle)
     assert limited is not None
     assert limited.until == T0 + FRESH
+    for until, first in ((T0 + SECOND, T0 + SECOND), (T0 + 2 * FRESH, T0 + FRESH)):
+        limited = learnt.limiting(replace(idle, until=until))
+        assert limited is not None
+        assert limited.until == first
     assert learnt.limiting(None) is None
     assert Learnt(config).limiting(idle) is idle

@@ -120,6 +120,24 @@ def test_who_else_is_trusted_is_let_in_all_the_same(origin: Installation) -> Non
     assert len(origin.allowed) == 1
 
 
+def test_what_a_host_has_of_its_own_is_let_in_without_the_rest(origin: Installation) -> None:
+    origin.hosts["edge"] = {"networks": ["cloudflare", "81.2.70.0/24"]}
+    other(origin, "http://127.0.0.1:9/client/v4")
+    done = origin("apply")
+    assert done.code == 3
+    assert "edge: the networks of cloudflare are not known yet" in done.err
+    assert "81.2.70.0/24" in origin.allowed
+
+
+def test_names_parked_at_cloudflare_are_no_homes_because_somebody_trusts_cloudflare(
+    origin: Installation, zones: dict[str, object]
+) -> None:
+    for name in ("bob", "carol"):
+        zones[f"{name}.example.org"] = ["104.16.1.1"]
+        origin.hosts[name] = f"{name}.example.org"
+    assert "max_sharing" in origin("apply").err
+
+
 def test_silence_keeps_what_is_known_quietly_at_first_and_is_asked_again_hourly(
     origin: Installation, fake: FakeCloudflare
 ) -> None:
