@@ -1,0 +1,97 @@
+"""The history as people and programs read it: whole texts, 80 columns wide."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from allowsync.report.events import Event
+from allowsync.report.filling import filled
+from allowsync.report.history import history_document, history_lines, sign
+from allowsync.report.text import Line
+from tests.support.values import HOME, T0, net
+
+HOUR = timedelta(hours=1)
+LONG = "a_very_long_name_of_forty_characters_xyz/nftables"
+
+
+def text(*happened: Event) -> list[str]:
+    return [line.text for line in history_lines(list(happened))]
+
+
+def test_what_happened_is_told_run_by_run() -> None:
+    happened = [
+        Event(T0, "granted", "alice", f"may come from {HOME}"),
+        Event(T0, "added", "web/file", f"{HOME} for alice"),
+        Event(T0 + HOUR, "failed", "web/file", "failed: no"),
+    ]
+    assert list(history_lines(happened)) == [
+        Line("2026-11-20 15:00:00 UTC", "bold"),
+        Line(f"  + alice     may come from {HOME}", "green"),
+        Line(f"  + web/file  {HOME} for alice", "green"),
+        Line("2026-11-20 16:00:00 UTC", "bold"),
+        Line("  ! web/file  failed: no", "yellow"),
+    ]
+    assert text() == []
+
+
+def test_what_is_long_goes_on_below_within_80_columns() -> None:
+    lines = text(Event(T0, "removed", "web/file", "word " * 30))
+    assert len(lines) == 4
+    assert lines[2].startswith(" " * 14 + "word")
+    assert all(len(line) <= 80 for line in lines)
+
+
+def test_a_long_name_has_a_line_for_itself() -> None:
+    assert text(Event(T0, "added", LONG, HOME), Event(T0, "added", "web/file", HOME)) == [
+        "2026-11-20 15:00:00 UTC",
+        f"  + {LONG}",
+        f"              {HOME}",
+        f"  + web/file  {HOME}",
+    ]
+
+
+def test_every_kind_has_its_sign_and_trouble_has_one_for_all() -> None:
+    kinds = ("answer", "granted", "ended", "added", "removed", "repaired", "recovered", "failed")
+    assert "".join(sign(Event(T0, kind, "x", "")) for kind in kinds) == "?+-+-~=!"
+
+
+def test_an_address_is_never_cut_and_nothing_acts_on_a_terminal() -> None:
+    address = "x" * 90
+    assert filled(f"from {address}", "a ", "b ") == ["a from", f"b {address}"]
+    assert filled("\x1b[31mred\x07\n\u202e", "", "") == ["\\x1b[31mred\\x07\\n\\u202e"]
+    assert filled("", "  name  ", "") == ["  name"]
+
+
+def test_the_document_is_as_promised() -> None:
+    happened = [
+        Event(T0, "added", "web/file", HOME, ("alice",), net(HOME), confirmed=False),
+        Event(T0, "failed", "web/file", "failed"),
+    ]
+    assert history_document(happened, T0, None, [], 0) == {
+        "schema": "allowsync.history/1",
+        "exit_code": 0,
+        "since": "2026-11-20T15:00:00+00:00",
+        "first_run": None,
+        "events": [
+            {
+                "at": "2026-11-20T15:00:00+00:00",
+                "what": "added",
+                "who": "web/file",
+                "text": HOME,
+                "hosts": ["alice"],
+                "network": f"{HOME}/32",
+                "confirmed": False,
+            },
+            {
+                "at": "2026-11-20T15:00:00+00:00",
+                "what": "failed",
+                "who": "web/file",
+                "text": "failed",
+                "hosts": [],
+                "network": None,
+                "confirmed": True,
+            },
+        ],
+        "problems": [],
+    }
+    assert history_document([], T0, T0, [], 0)["first_run"] == "2026-11-20T15:00:00+00:00"
