@@ -79,6 +79,18 @@ def test_who_marked_an_address_between_our_writes_keeps_it(fake: FakeCloudflare)
     assert fake.items("friends") == {ALICE: THERE, BOB: HERE}
 
 
+def test_a_mark_that_somebody_writes_again_does_not_cost_them_theirs(fake: FakeCloudflare) -> None:
+    here = target(fake)
+    fake.add_list("friends", {ALICE: f"{HERE} {THERE}"})
+    again = Meanwhile(lambda: fake.plant("friends", ALICE, f"{HERE} {THERE}"))
+    # Reads: one to plan, one to write by, and one before anything is taken out.
+    fake.faults.add(again, on="items.list", skip=2)
+    keep(here)
+    assert fake.items("friends") == {ALICE: f"{HERE} {THERE}"}
+    keep(here)
+    assert fake.items("friends") == {ALICE: THERE}
+
+
 def test_a_mark_that_was_lost_in_a_race_is_put_in_by_the_next_run(fake: FakeCloudflare) -> None:
     here, attic = target(fake), target(fake, owner="attic")
     fake.add_list("friends")
