@@ -54,8 +54,8 @@ called `<allowlist>/<backend>`; with the option `name`, which every backend has,
 _JSON_SCHEMA: Final = """\
 `allowsync config schema` prints a JSON Schema (draft 2020-12). Editors with a YAML language server
 complete and check with it when the first line of the configuration is
-`# yaml-language-server: $schema=PATH`. The [schema of this version](schema.json), with the backends it
-brings along, is part of this documentation.
+`# yaml-language-server: $schema=PATH`. The [schema of this version](schema.json), with the
+backends it brings along, is part of this documentation.
 """
 
 
