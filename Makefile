@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, format, hooks, clean.
+# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, look, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -21,7 +21,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/counts.py,allowsync/
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz format hooks clean system
+.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz look format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -47,6 +47,10 @@ bench: $(BIN)/.test system
 
 fuzz: $(BIN)/.fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS)
+
+# The page of `status --html` in a real browser, as pictures in dist/look; needs Chromium.
+look: $(BIN)/.look
+	$(BIN)/python -m tests.look dist/look
 
 # What of the documentation is made from the program: commands, configuration, JSON Schema.
 reference: $(BIN)/.run
@@ -112,6 +116,10 @@ $(BIN)/.lint: $(BIN)/.test
 
 $(BIN)/.fuzz: $(BIN)/.run
 	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
+	@touch $@
+
+$(BIN)/.look: $(BIN)/.test
+	$(BIN)/pip install --quiet --disable-pip-version-check --group look
 	@touch $@
 
 $(BIN)/.docs: $(BIN)/.run

@@ -17,6 +17,7 @@ from allowsync.report.events import events
 from allowsync.report.history import sign
 from allowsync.report.markup import Html, joined, tag, trusted
 from allowsync.report.style import CSS
+from allowsync.report.text import is_published
 from allowsync.report.timeline import SPAN, timeline
 from allowsync.standing import doubts, wrongs
 
@@ -100,10 +101,27 @@ def _wrong(standing: Standing) -> Html:
 
 
 def _table(caption: str, columns: tuple[str, ...], rows: Iterable[Html]) -> Html:
-    heads = [tag("th", one, scope="col") for one in columns]
+    heads = [tag("th", one, scope="col", role="columnheader") for one in columns]
     return tag(
-        "table", tag("caption", caption), tag("thead", tag("tr", heads)), tag("tbody", list(rows))
+        "table",
+        tag("caption", caption),
+        tag("thead", _row(heads), role="rowgroup"),
+        tag("tbody", list(rows), role="rowgroup"),
+        role="table",
     )
+
+
+def _row(*cells: Html | list[Html]) -> Html:
+    return tag("tr", *cells, role="row")
+
+
+def _head(*content: str | Iterable[str], span: int | None = None) -> Html:
+    rows = None if span is None else str(span)
+    return tag("th", *content, scope="row", role="rowheader", rowspan=rows)
+
+
+def _cell(*content: str | Iterable[str], style: str | None = None) -> Html:
+    return tag("td", *content, role="cell", class_=style)
 
 
 def _hosts(standing: Standing) -> Html:
@@ -117,22 +135,33 @@ def _hosts(standing: Standing) -> Html:
 
 def _host(decision: Decision) -> Iterator[Html]:
     host = decision.host
-    names = ", ".join(host.hostnames) or "fixed networks"
+    sources = [name for name, _ in host.published]
+    names = ", ".join((*host.hostnames, *sources)) or "fixed networks"
     name = joined(tag("div", host.name), tag("div", names, class_="soft"))
-    if not decision.grants:
+    cells = [*_published(decision), *_granted(decision)]
+    if not cells:
         why = "access has ended" if decision.ended else "no access: no address is known"
-        yield tag(
-            "tr", tag("th", name, scope="row"), tag("td", "none"), tag("td", why, class_="warn")
-        )
-    for place, grant in enumerate(decision.grants):
-        first = [tag("th", name, scope="row", rowspan=str(len(decision.grants)))]
-        state = joined(_state(grant), [tag("div", one, class_="warn") for one in doubts(decision)])
-        yield tag(
-            "tr",
-            [] if place else first,
-            tag("td", short(grant.network), class_="net"),
-            tag("td", _state(grant) if place else state),
-        )
+        cells = [joined(_cell("none"), _cell(why, style="warn"))]
+    held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
+    head = _head(name, held_back, span=len(cells) if len(cells) > 1 else None)
+    for place, pair in enumerate(cells):
+        yield _row([] if place else [head], pair)
+
+
+def _granted(decision: Decision) -> Iterator[Html]:
+    for grant in decision.grants:
+        if not is_published(grant):
+            yield joined(_cell(short(grant.network), style="net"), _cell(_state(grant)))
+
+
+def _published(decision: Decision) -> Iterator[Html]:
+    """What a source publishes, in one row: there is much of it."""
+    given = {one.network for one in decision.grants if is_published(one)}
+    for name, networks in decision.host.published:
+        count = len(given.intersection(networks))
+        if count:
+            what = f"{counted(count, 'network')} published by {name}"
+            yield joined(_cell(what), _cell("fixed", style="good"))
 
 
 _BASES = {
@@ -155,20 +184,17 @@ def _state(grant: Grant) -> Html:
 
 
 def _targets(targets: tuple[TargetStanding, ...]) -> Html:
-    rows = [
-        tag(
-            "tr",
-            tag("th", one.target, scope="row"),
-            _step(one),
-            tag("td", [tag("div", _entry(entry), class_="net") for entry in one.entries] or "none"),
-        )
-        for one in targets
-    ]
+    rows = [_row(_head(one.target), _step(one), _cell(_entries(one))) for one in targets]
     return tag(
         "section",
         tag("h2", "Targets"),
         _table("What each target holds", ("Target", "State", "Entries"), rows),
     )
+
+
+def _entries(target: TargetStanding) -> Html:
+    lines = [tag("div", _entry(entry), class_="net") for entry in target.entries]
+    return joined(lines or "none")
 
 
 def _entry(entry: Entry) -> str:
@@ -178,8 +204,8 @@ def _entry(entry: Entry) -> str:
 def _step(target: TargetStanding) -> Html:
     count = counted(len(target.entries), "entry", "entries")
     if target.in_step:
-        return tag("td", f"in step ({count})", class_="good")
-    return tag("td", f"out of step ({count}): {target.reason}", class_="bad")
+        return _cell(f"in step ({count})", style="good")
+    return _cell(f"out of step ({count}): {target.reason}", style="bad")
 
 
 def _timelines(standing: Standing, past: Past) -> Html:
@@ -195,7 +221,7 @@ def _events(happened: list[Event]) -> Html:
     if not worth:
         return joined()
     rows = [
-        tag("tr", tag("td", _time(one.at)), tag("th", one.who, scope="row"), _happened(one))
+        _row(_cell(_time(one.at)), _head(one.who), _cell(f"{sign(one)} {one.text}"))
         for one in reversed(worth)
     ]
     return tag(
@@ -203,7 +229,3 @@ def _events(happened: list[Event]) -> Html:
         tag("h2", "What changed"),
         _table("The latest first", ("When", "Who", "What"), rows),
     )
-
-
-def _happened(one: Event) -> Html:
-    return tag("td", f"{sign(one)} {one.text}")

@@ -1,7 +1,8 @@
 """How the page looks: light and dark, from 360 px up, without anything from elsewhere.
 
 Colours have a contrast of at least 4.5 to what is behind them (WCAG 2.1, 1.4.3), and none says
-anything that words do not say as well.
+anything that words do not say as well. On a narrow screen the cells of a row stand one below the
+other; the roles in the page keep it a table for whoever hears it.
 """
 
 from __future__ import annotations
@@ -45,5 +46,12 @@ tbody th { font-weight: 600; }
 .past { fill: var(--soft); }
 .scale { display: flex; justify-content: space-between; color: var(--soft);
   font-size: .85rem; }
+time { white-space: nowrap; }
+th .soft { font-weight: 400; }
+@media (max-width: 40rem) {
+  table, caption, tbody, tr, th, td { display: block; }
+  thead { position: absolute; clip-path: inset(50%); }
+  th, td { border: 0; padding: 0; }
+  tr { border-bottom: 1px solid var(--line); padding: .4rem 0; } }
 @media print { body { max-width: none; } }
 """

@@ -33,7 +33,7 @@ def timeline(host: str, stays: Iterable[Stay], now: datetime) -> Html:
         return joined()
     shown = [_row(network, found, now) for network, found in reversed(latest)]
     more = len(shown) - MOST_ROWS
-    rest = tag("p", f"and {more} earlier", class_="soft") if more > 0 else joined()
+    rest = tag("p", f"and {more} more", class_="soft") if more > 0 else joined()
     scale = tag(
         "div",
         tag("span", f"{now - SPAN:%Y-%m-%d}"),
