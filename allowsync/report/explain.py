@@ -60,7 +60,7 @@ def _headline(one: Explanation) -> str:
 
 def _place(place: Place, one: Explanation) -> str:
     entries = ", ".join(through(entry, one.network) for entry in place.entries)
-    by = f" by {entries}" if entries and place.verdict is not Verdict.NO else ""
+    by = f" by {entries}" if entries and place.verdict in (Verdict.YES, Verdict.PARTLY) else ""
     verdict = _WORDS[place.verdict][0]
     return f"{verdict}{by}" + (f": {place.said}" if place.said else "")
 

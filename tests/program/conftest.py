@@ -7,11 +7,14 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.testing.nameserver import NameServer
+from tests.support.days import days
 from tests.support.program import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.days import Days
 
 
 @pytest.fixture
@@ -35,3 +38,13 @@ def here(tmp_path: Path, zones: dict[str, object]) -> Iterator[Installation]:
                 "parents": {"hostname": "parents.example.org", "ipv6_prefix": 56},
             },
         )
+
+
+@pytest.fixture
+def over_days(here: Installation, capsys: pytest.CaptureFixture[str]) -> Iterator[Days]:
+    """Alice and Bob, with one IPv4 address each, and a clock that the test sets."""
+    here.hosts = {
+        name: {"hostname": f"{name}.example.org", "families": ["ipv4"]} for name in ("alice", "bob")
+    }
+    with days(here, capsys) as clocked:
+        yield clocked
