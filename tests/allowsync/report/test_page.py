@@ -53,7 +53,7 @@ def elements(text: str) -> Iterator[Element]:
     parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
     found = parser.parse(text)
     assert isinstance(found, Element)
-    return (one for one in found.iter() if isinstance(one.tag, str))
+    return found.iter()
 
 
 def name(element: Element) -> str:
