@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
@@ -16,7 +17,7 @@ from allowsync.report.page import page
 from allowsync.report.style import CSS
 from allowsync.state.past import Past
 from tests.support.page import HOSTILE, LONG6, past, standing, well
-from tests.support.values import HOME
+from tests.support.values import HOME, Life, host, net
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -127,6 +128,16 @@ def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
     assert "carolcarol.example.orgnoneno access: no address is known" in rows
     assert "officefixed networks203.0.113.0/24fixedsince 2026-11-20 15:00 UTC" in rows
     assert f"jellyfin/nftablesin step (2 entries){HOME} alice{LONG6} bob" in rows
+
+
+def test_what_a_source_publishes_is_one_row() -> None:
+    networks = (net("173.245.48.0/20"), net("103.21.244.0/22"))
+    life = Life(host("edge", hostnames=(), published=(("cloudflare", networks),)))
+    life.run()
+    text = page(replace(well(), decisions={"edge": life.decision}), Past())
+    rows = ["".join(one.itertext()) for one in only(text, "tr")]
+    assert "edgecloudflare2 networks published by cloudflarefixed" in rows
+    assert "173.245.48.0" not in text
 
 
 def test_times_are_absolute_and_say_their_zone() -> None:
