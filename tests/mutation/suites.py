@@ -13,8 +13,10 @@ ROOT: Final = Path(__file__).resolve().parents[2]
 SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "answers": ("model", "believe", "decide"),
     "believe": ("believe", "guards"),
+    "chronicle": ("chronicle",),
     "counts": ("counts",),
     "decide": ("decide", "model", "guards", "inherit", "reasons"),
+    "explain": ("explain",),
     "guards": ("guards", "guarded_runs"),
     "inherit": ("inherit", "model"),
     "limits": ("limits", "outcome", "unconfirmed"),
@@ -25,9 +27,11 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "outcome": ("outcome", "model"),
     "plan": ("plan", "limits"),
     "reasons": ("reasons",),
+    "scene": ("scene",),
     "spans": ("spans",),
     "special": ("believe",),
     "tracks": ("tracks", "decide", "guards"),
+    "whynot": ("whynot",),
 }
 
 

@@ -40,12 +40,8 @@ def test_a_span_counts_back_from_now(text: str, back: timedelta) -> None:
     assert when(text) == T0 - back
 
 
-@pytest.mark.parametrize("text", ["999999999w", "99999999d"])
-def test_nothing_is_asked_for_from_before_1970(text: str) -> None:
-    try:
-        assert when(text) == datetime(1970, 1, 1, tzinfo=UTC)
-    except click.BadParameter as error:
-        assert "expected a time" in str(error)
+def test_nothing_is_asked_for_from_before_1970() -> None:
+    assert when("30000d") == datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("text", ["2026-11-20T14:30+01:00", "2026-11-20 13:30Z", "20261120T1330Z"])
@@ -64,7 +60,9 @@ def test_an_instant_that_was_read_already_stays_as_it_is() -> None:
     assert When().convert(T0, None, None) is T0
 
 
-@pytest.mark.parametrize("text", ["", "soon", "2h from now", "-2h", "2026-02-30", "1e3s", "٣h"])
+@pytest.mark.parametrize(
+    "text", ["", "soon", "2h from now", "-2h", "2026-02-30", "1e3s", "999999999w"]
+)
 def test_what_is_no_time_is_refused_with_what_was_expected(text: str) -> None:
     with pytest.raises(click.BadParameter, match="expected a time such as 2h, 7d"):
         when(text)
