@@ -7,9 +7,16 @@ from ipaddress import IPv6Address, ip_address, ip_network
 import pytest
 
 from allowsync.answers import Found, Unavailable
-from allowsync.believe import Refusal, Rejected, judge, without
+from allowsync.believe import Refusal, Rejected, judge, warned, without
 from allowsync.model import Policy
-from allowsync.special import CLOUDFLARE, IPV4_BLOCKS, IPV6_BLOCKS, proxied, rejection
+from allowsync.special import (
+    CLOUDFLARE,
+    IPV4_BLOCKS,
+    IPV6_BLOCKS,
+    proxied,
+    rejection,
+    special_within,
+)
 from tests.support.values import GONE, HOME, HOME6, MOVED, SERVFAIL, A, found
 
 NEVER_HOME = [
@@ -105,6 +112,38 @@ def test_an_address_of_cloudflare_draws_a_warning_but_is_believed(text: str) -> 
     judged = judge(A, found(text), Policy())
     assert judged.answer == found(text)
     assert "proxied" in judged.warning
+
+
+def test_what_cloudflare_publishes_now_counts_more_than_what_it_published_once() -> None:
+    now = (ip_network("81.2.69.0/24"),)
+    at_home, once = judge(A, found(HOME), Policy()), judge(A, found("104.16.0.1"), Policy())
+    assert (at_home.warning, "proxied" in once.warning) == ("", True)
+    assert "proxied" in warned(at_home, now).warning
+    assert warned(once, now).warning == ""
+
+
+def test_nothing_published_and_no_address_leave_the_warning_as_it_is() -> None:
+    once = judge(A, found("104.16.0.1"), Policy())
+    silent = judge(A, SERVFAIL, Policy())
+    assert warned(once, ()) is once
+    assert warned(silent, (ip_network("81.2.69.0/24"),)) is silent
+
+
+@pytest.mark.parametrize(
+    ("text", "special"),
+    [
+        ("8.0.0.0/6", True),  # with 10.0.0.0/8 within
+        ("81.2.69.0/24", False),
+        ("10.1.0.0/16", True),
+        ("2000::/16", False),  # before every block
+        ("2001:200::/23", False),
+        ("2001::/16", True),
+        ("::/0", True),
+        ("fc00::/7", True),
+    ],
+)
+def test_a_network_is_special_that_holds_a_special_address(text: str, special: bool) -> None:
+    assert bool(special_within(ip_network(text))) is special
 
 
 def test_homes_are_not_proxied() -> None:

@@ -95,3 +95,8 @@ def test_a_network_is_parsed_from_its_cidr_form_and_made_once(text: str) -> None
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^"):
         parsed(text)
+
+
+def test_two_holes_apart_leave_what_is_around_both() -> None:
+    taken = Coverage([net("81.2.69.0"), net("81.2.69.3")])
+    assert without(net("81.2.69.0/30"), taken) == [net("81.2.69.1"), net("81.2.69.2")]
