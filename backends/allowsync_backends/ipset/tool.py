@@ -5,17 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.backend import BackendError
 from allowsync.model import Family
-from allowsync.shell import (
-    Command,
-    CommandError,
-    CommandMissing,
-    CommandTimedOut,
-    Completed,
-    installed,
-    run,
-)
+from allowsync.shell import Command, Completed, installed
+from allowsync_backends import tools
 from allowsync_backends.ipset.options import Variant
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
@@ -36,8 +29,8 @@ LEGACY_TABLES: Final = (
     Path("/proc/net/ip6_tables_names"),
 )
 
-# CAP_NET_ADMIN and CAP_NET_RAW (linux/capability.h): iptables asks about sets by a raw socket.
-_CAPABILITIES: Final = 1 << 12 | 1 << 13
+# iptables asks about sets by a raw socket.
+_CAPABILITIES: Final = tools.CAP_NET_ADMIN | tools.CAP_NET_RAW
 PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
@@ -45,7 +38,7 @@ def usable() -> str:
     """Why ipset or iptables cannot be used here, or an empty string."""
     if not installed("ipset"):
         return MISSING
-    return "" if _privileged() else NOT_ROOT
+    return "" if tools.may(_CAPABILITIES) else NOT_ROOT
 
 
 def families() -> tuple[Family, ...]:
@@ -70,12 +63,7 @@ def ask(command: Command) -> Completed:
     Raises:
         BackendError: It could not be run, or did not end.
     """
-    try:
-        return run(command)
-    except CommandMissing as error:
-        raise BackendError(_missing(command)) from error
-    except CommandError as error:
-        raise BackendError(f"nothing is known of it: {error}") from error
+    return tools.ask(command, _missing(command))
 
 
 def change(command: Command) -> Completed:
@@ -85,15 +73,7 @@ def change(command: Command) -> Completed:
         BackendError: It could not be run.
         OutcomeUnknown: It was killed, and may have changed something before.
     """
-    try:
-        done = run(command)
-    except CommandTimedOut as error:
-        raise OutcomeUnknown(str(error)) from error
-    except CommandError as error:
-        raise BackendError(_missing(command)) from error
-    if done.code < 0:
-        raise OutcomeUnknown(f"{command.argv[0]} was killed by signal {-done.code}")
-    return done
+    return tools.change(command, _missing(command))
 
 
 def restore_sets(script: str, *, exist: bool = False) -> Completed:
@@ -145,10 +125,8 @@ def version() -> str:
 
 def complaint(failed: Completed) -> str:
     """What a program said, in one line, with what to do when we are not root."""
-    lines = (line.strip() for line in failed.stderr.splitlines())
-    said = next((line for line in lines if line and not line.startswith("#")), "")
-    said = said[:200] or f"exit code {failed.code}"
-    return said if _privileged() else f"{said} ({NOT_ROOT})"
+    said = tools.said(failed)
+    return said if tools.may(_CAPABILITIES) else f"{said} ({NOT_ROOT})"
 
 
 def has_rules(variant: Variant, table: str) -> bool:
@@ -175,9 +153,3 @@ def _missing(command: Command) -> str:
     if name == "ipset":
         return MISSING
     return f"{name.removesuffix('-restore')} cannot be run; install the package iptables"
-
-
-def _privileged() -> bool:
-    status = Path("/proc/self/status").read_text()
-    kept = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return int(kept.split()[1], 16) & _CAPABILITIES == _CAPABILITIES

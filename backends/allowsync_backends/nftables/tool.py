@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
-from allowsync.backend import BackendError, OutcomeUnknown
-from allowsync.shell import Command, CommandError, CommandMissing, Completed, run
+from allowsync.backend import BackendError
+from allowsync.shell import Command, CommandError, Completed, run
+from allowsync_backends import tools
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
@@ -14,16 +14,14 @@ TIMEOUT: Final = 60.0
 MISSING: Final = "nft cannot be run; install the package nftables"
 NOT_ROOT: Final = "only root can see and change nftables (CAP_NET_ADMIN is missing)"
 
-_CAP_NET_ADMIN: Final = 1 << 12  # capabilities(7), linux/capability.h
-
 
 def usable() -> str:
     """Why nft cannot be used here, or an empty string."""
     try:
         run(Command(("nft", "--version")))
     except CommandError as error:
-        return _not_run(error)
-    return "" if _privileged() else NOT_ROOT
+        return tools.not_run(error, MISSING)
+    return "" if tools.may(tools.CAP_NET_ADMIN) else NOT_ROOT
 
 
 def ask(*arguments: str) -> Completed:
@@ -32,12 +30,7 @@ def ask(*arguments: str) -> Completed:
     Raises:
         BackendError: It could not be run, or did not end.
     """
-    try:
-        return run(Command(("nft", *arguments), timeout=TIMEOUT))
-    except CommandMissing as error:
-        raise BackendError(_not_run(error)) from error
-    except CommandError as error:
-        raise BackendError(f"nothing is known of it: {error}") from error
+    return tools.ask(Command(("nft", *arguments), timeout=TIMEOUT), MISSING)
 
 
 def load(script: str) -> Completed:
@@ -47,22 +40,13 @@ def load(script: str) -> Completed:
         BackendError: It could not be started.
         OutcomeUnknown: It was killed, and may have been carried out before.
     """
-    try:
-        done = run(Command(("nft", "-f", "-"), script, TIMEOUT))
-    except CommandMissing as error:
-        raise BackendError(_not_run(error)) from error
-    except CommandError as error:
-        raise OutcomeUnknown(str(error)) from error
-    if done.code < 0:
-        raise OutcomeUnknown(f"nft was killed by signal {-done.code}")
-    return done
+    return tools.change(Command(("nft", "-f", "-"), script, TIMEOUT), MISSING)
 
 
 def complaint(failed: Completed) -> str:
     """What nft said, in one line, with what to do when we are not root."""
-    said = next((line for line in failed.stderr.splitlines() if line.strip()), "")
-    said = said.strip()[:200] or f"exit code {failed.code}"
-    return said if _privileged() else f"{said} ({NOT_ROOT})"
+    said = tools.said(failed)
+    return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({NOT_ROOT})"
 
 
 def tables() -> frozenset[str]:
@@ -75,15 +59,3 @@ def tables() -> frozenset[str]:
     if listed.code != 0:
         raise BackendError(f"nft cannot list its tables: {complaint(listed)}")
     return frozenset(line.removeprefix("table ").strip() for line in listed.stdout.splitlines())
-
-
-def _not_run(error: CommandError) -> str:
-    """Why nft was not run: to install it helps only where it is missing."""
-    missing = isinstance(error, CommandMissing) and not error.reason
-    return MISSING if missing else str(error)
-
-
-def _privileged() -> bool:
-    status = Path("/proc/self/status").read_text()
-    held = next(line for line in status.splitlines() if line.startswith("CapEff:"))
-    return bool(int(held.split()[1], 16) & _CAP_NET_ADMIN)
