@@ -15,7 +15,7 @@ __all__ = ["TYPE", "FileOptions", "Format"]
 
 def _make(placement: Placement, options: FileOptions) -> Backend:
     from allowsync_backends.file.backend import FileBackend
-    from allowsync_backends.file.change import Commands
+    from allowsync_backends.file.reader import Commands
     from allowsync_backends.file.syntax import JsonSyntax, TextSyntax
 
     return FileBackend(

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
 from allowsync.model import Entry
-from allowsync.shell import installed
 from allowsync.sight import of_file
-from allowsync_backends.file.change import Change, Commands, names
+from allowsync_backends.file.change import Change, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
 if TYPE_CHECKING:
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.plan import Plan
+    from allowsync_backends.file.reader import Reader
     from allowsync_backends.file.syntax import Held, Syntax
 
 
@@ -29,14 +29,14 @@ class FileBackend:
         path: The file.
         syntax: How it is written.
         mode: Its permission bits.
-        commands: What checks it and what makes its reader take notice.
+        reader: The program that reads it.
     """
 
     allowlist: str
     path: Path
     syntax: Syntax
     mode: int
-    commands: Commands
+    reader: Reader
 
     @property
     def capabilities(self) -> Capabilities:
@@ -44,8 +44,8 @@ class FileBackend:
         return Capabilities(atomic=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the file can be written, is whole, and whether its commands are there."""
-        return (*self._state(), *self._missing_programs())
+        """Whether the file can be written and is whole, and what its reader makes of it."""
+        return (*self._state(), *self.reader.findings(self.path))
 
     def _state(self) -> Iterator[Finding]:
         try:
@@ -55,12 +55,6 @@ class FileBackend:
             return
         for flaw in flaws:
             yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
-
-    def _missing_programs(self) -> Iterator[Finding]:
-        for argv in (self.commands.check, self.commands.reload):
-            if argv and not installed(argv[0]):
-                advice = "install it, or give its whole path"
-                yield Finding(Severity.ERROR, f"{argv[0]} is not installed", advice)
 
     def read(self) -> Current:
         """The networks in the file, and what is wrong with it.
@@ -131,7 +125,7 @@ class FileBackend:
         text = self.syntax.render(self.allowlist, (entry.network for entry in plan.final))
         with Folder(self.path.parent) as folder:
             self._is_there(folder)
-            Change(folder, self.path, self.commands).replace(text.encode(), self.mode)
+            Change(folder, self.path, self.reader).replace(text.encode(), self.mode)
 
     def _is_there(self, folder: Folder) -> bool:
         """Whether there is a file, which is ours then.
@@ -159,4 +153,4 @@ class FileBackend:
                 there = self._is_there(folder)
             except NotOurs:
                 there = False
-            Change(folder, self.path, self.commands).remove(there=there)
+            Change(folder, self.path, self.reader).remove(there=there)

@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, OutcomeUnknown
-from allowsync.shell import Command, CommandError, run
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.file.folder import Folder
-
-TIMEOUT = 60.0
-PLACEHOLDER = "{path}"
+    from allowsync_backends.file.reader import Reader
 
 
 def names(name: str) -> tuple[str, str]:
@@ -30,41 +27,12 @@ def names(name: str) -> tuple[str, str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Commands:
-    """What checks a file, and what makes its reader take notice; empty for nothing.
-
-    A check that has `{path}` among its arguments is run on the new file before it takes the old
-    one's place; any other after that.
-    """
-
-    check: tuple[str, ...] = ()
-    reload: tuple[str, ...] = ()
-
-    @property
-    def checks_beforehand(self) -> bool:
-        """Whether the check is run on the new file while the old one is in force."""
-        return any(PLACEHOLDER in argument for argument in self.check)
-
-    @property
-    def afterwards(self) -> tuple[tuple[str, ...], ...]:
-        """What is run once the new file is in place, in order."""
-        both = (() if self.checks_beforehand else self.check, self.reload)
-        return tuple(argv for argv in both if argv)
-
-    def beforehand(self, path: str) -> tuple[str, ...]:
-        """The check of a file that is not in place yet; empty for none."""
-        if not self.checks_beforehand:
-            return ()
-        return tuple(argument.replace(PLACEHOLDER, path) for argument in self.check)
-
-
-@dataclass(frozen=True, slots=True)
 class Change:
     """A change of one file in an open folder."""
 
     folder: Folder
     path: Path
-    commands: Commands
+    reader: Reader
 
     @property
     def _new(self) -> str:
@@ -108,25 +76,23 @@ class Change:
                 self.folder.sync()
             if not self.folder.has(self._undo):
                 return
-            if self.commands.reload:
-                failure = _failure(self.commands.reload)
-                if failure:
-                    raise BackendError(f"{self.path} is removed, but {failure}")
+            failure = self.reader.take_notice()
+            if failure:
+                raise BackendError(f"{self.path} is removed, but {failure}")
             self.folder.remove(self._undo)
             self.folder.sync()
         except OSError as error:
             raise BackendError(f"{self.path} may be left: {error.strerror}") from error
 
     def _check_beforehand(self) -> None:
-        argv = self.commands.beforehand(str(self.path.parent / self._new))
-        failure = _failure(argv) if argv else ""
+        failure = self.reader.objection_to(str(self.path.parent / self._new))
         if failure:
             self.folder.remove(self._new)
             raise BackendError(f"{self.path} was not changed: {failure}")
 
     def _remember(self) -> None:
         """Keep the last confirmed content. One that is there already is older, and confirmed."""
-        if not self.commands.afterwards or self.folder.has(self._undo):
+        if not self.reader.is_told or self.folder.has(self._undo):
             return
         if self.folder.has(self.path.name):
             self.folder.link(self.path.name, self._undo)
@@ -138,24 +104,26 @@ class Change:
         """Have the new content checked and taken notice of, or put the old one back."""
         try:
             self.folder.sync()
-            for argv in self.commands.afterwards:
-                failure = _failure(argv)
-                if failure:
-                    raise self._rolled_back(failure, reloaded=argv == self.commands.reload)
+            objection = self.reader.objection()
+            if objection:
+                raise self._rolled_back(objection, told=False)
+            failure = self.reader.take_notice()
+            if failure:
+                raise self._rolled_back(failure, told=True)
             self.folder.remove(self._undo)
             self.folder.sync()
         except OSError as error:
             what = f"{self.path} was replaced, but may not be on the disk: {error.strerror}"
             raise OutcomeUnknown(what) from error
 
-    def _rolled_back(self, failure: str, *, reloaded: bool) -> BackendError:
+    def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""
         try:
             self._restore()
         except OSError as error:
             what = f"{failure}; the old file could not be put back: {error.strerror}"
             return OutcomeUnknown(what)
-        again = _failure(self.commands.reload) if reloaded else ""
+        again = self.reader.take_notice() if told else ""
         if again:
             # The undo file stays, so that the next run asks for the reload again.
             return OutcomeUnknown(f"{failure}; the old file is back, but {again} once more")
@@ -173,15 +141,3 @@ class Change:
             self.folder.link(self._undo, self._new)
             self.folder.replace(self.path.name, self._new)
         self.folder.sync()
-
-
-def _failure(argv: tuple[str, ...]) -> str:
-    """Run a command; why it did not succeed, or an empty string."""
-    try:
-        done = run(Command(argv, timeout=TIMEOUT))
-    except CommandError as error:
-        return str(error)
-    if done.code == 0:
-        return ""
-    said = next((line.strip() for line in done.stderr.splitlines() if line.strip()), "")
-    return f"{argv[0]} failed with exit code {done.code}" + (f" ({said[:200]})" if said else "")
