@@ -1,0 +1,125 @@
+"""A server as the reader of a file: checked by itself, told, and looked at afterwards."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Finding, Severity
+from allowsync_backends.file.reader import checks_drafts, failure, missing_programs, on_draft
+from allowsync_backends.server.running import Container, Notice, State
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from pathlib import Path
+
+    from allowsync_backends.server.running import Running
+
+PATIENCE = 10.0
+STEP = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """What is particular about one kind of server.
+
+    Attributes:
+        name: What it is called in messages.
+        check: Its own check of its whole configuration, as run where it is.
+        notice: How it is told to read that again.
+        renews: Whether it shows in new processes that it has. One that does not answers the
+            notice itself, with an exit code.
+        inspect: What keeps a file from having an effect in a running configuration.
+    """
+
+    name: str
+    check: tuple[str, ...]
+    notice: Notice
+    renews: bool
+    inspect: Callable[[Path], Iterable[Finding]]
+
+
+@dataclass(frozen=True, slots=True)
+class ServerReader:
+    """A server that is checked and told by what is known of it, or as the configuration says.
+
+    A server that does not run needs not be told: it reads the file when it starts.
+
+    Attributes:
+        server: What kind of server it is.
+        running: How it runs.
+        check: A command in place of its own check; empty for that.
+        reload: A command in place of its own reload; empty for that.
+    """
+
+    server: Server
+    running: Running
+    check: tuple[str, ...] = ()
+    reload: tuple[str, ...] = ()
+
+    @property
+    def is_told(self) -> bool:
+        """Always: by a command of somebody's, or by its own means."""
+        return True
+
+    def objection_to(self, draft: str) -> str:
+        """What a check of drafts says, where the configuration has one."""
+        return failure(on_draft(self.check, draft)) if checks_drafts(self.check) else ""
+
+    def objection(self) -> str:
+        """What the server's check says of its configuration with the file that is in place."""
+        if checks_drafts(self.check):
+            return ""
+        if self.check:
+            return failure(self.check)
+        if isinstance(self.running, Container):
+            # Nothing can be run in a container that does not run.
+            try:
+                if self.running.state() is State.STOPPED:
+                    return ""
+            except BackendError as error:
+                return str(error)
+        return failure(self.running.inside(self.server.check))
+
+    def take_notice(self) -> str:
+        """Tell the server, and wait until it goes by what it was told."""
+        if self.reload:
+            return failure(self.reload)
+        try:
+            if self.running.state() is State.STOPPED:
+                return ""
+            before = self.running.processes()
+            return self.running.tell(self.server.notice) or self._followed(before)
+        except BackendError as error:
+            return str(error)
+
+    def _followed(self, before: frozenset[int]) -> str:
+        """Wait for processes that were not there before.
+
+        Raises:
+            BackendError: The processes could not be looked at.
+        """
+        if not self.server.renews or not before:
+            return ""
+        deadline = time.monotonic() + PATIENCE
+        while not self.running.processes() - before:
+            if self.running.state() is State.STOPPED:
+                return f"{self.server.name} ended when it was to read its configuration again"
+            if time.monotonic() > deadline:
+                return (
+                    f"{self.server.name} was told to read its configuration again, but has started "
+                    f"no new process within {PATIENCE:g} s"
+                )
+            time.sleep(STEP)
+        return ""
+
+    def findings(self, path: Path) -> Sequence[Finding]:
+        """Whether it runs, sees the file, takes its own configuration, and uses the file."""
+        found = [*missing_programs(self.check, self.reload), *self.running.findings(path)]
+        if not found and not self.check:
+            objection = failure(self.running.inside(self.server.check))
+            if objection:
+                what = f"{self.server.name} does not take its configuration: {objection}"
+                return (Finding(Severity.ERROR, what),)
+        return (*found, *self.server.inspect(path))
