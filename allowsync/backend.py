@@ -32,6 +32,8 @@ class Capabilities:
         max_entries: How many entries fit; None when there is no bound worth naming.
         atomic: Whether a plan is applied as a whole or not at all.
         overlaps: Whether entries may cover each other.
+        labels: Whether what is written depends on whose each entry is (`Entry.hosts` and
+            `Entry.replaced`). `read` tells that then, and a change of it alone is a change, too.
     """
 
     families: tuple[Family, ...] = BOTH_FAMILIES
@@ -42,6 +44,7 @@ class Capabilities:
     max_entries: int | None = None
     atomic: bool = False
     overlaps: bool = False
+    labels: bool = False
 
     def holds(self, network: Network) -> bool:
         """Whether a network is of a family and a width that the target takes."""

@@ -34,6 +34,7 @@ __all__ = [
     "decide",
     "has_ended",
     "judgements",
+    "leaving",
     "network_of",
     "recall",
     "union",
@@ -251,3 +252,14 @@ def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
         for grant in decision.grants:
             wanted.setdefault(grant.network, set()).add(grant.host)
     return {network: tuple(sorted(labels)) for network, labels in wanted.items()}
+
+
+def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
+    """Which hosts have a network for a moment only, because they were given another; sorted."""
+    found: dict[Network, set[str]] = {}
+    for decision in decisions:
+        stays = {one.network for one in decision.grants if one.basis is not Basis.REPLACED}
+        for grant in decision.grants:
+            if grant.network not in stays:
+                found.setdefault(grant.network, set()).add(grant.host)
+    return {network: tuple(sorted(labels)) for network, labels in found.items()}

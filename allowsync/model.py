@@ -133,11 +133,14 @@ class Grant:
 class Entry:
     """One network in a target, with the labels of the hosts that want it, sorted.
 
-    `hosts` is empty where it is not known (most firewalls keep addresses, not names).
+    `hosts` is empty where it is not known (most firewalls keep addresses, not names). `replaced`
+    are those of them that have been given another network by now, so that this one is about to go;
+    it is only told to targets that say whose an entry is (`Capabilities.labels`).
     """
 
     network: Network
     hosts: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
 
 
 def by_network(network: Network) -> tuple[int, int, int]:

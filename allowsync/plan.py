@@ -19,7 +19,7 @@ from allowsync.model import Entry, Network, by_network
 from allowsync.networks import Coverage, without
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +68,7 @@ class Situation:
         protected: Those of them whose time is not over.
         held_back: Entries a limit does not let go.
         capabilities: What the target can hold.
+        replaced: Who has a network no longer than for a moment, having been given another.
     """
 
     target: str
@@ -80,6 +81,7 @@ class Situation:
     protected: frozenset[Network] = frozenset()
     held_back: frozenset[Network] = frozenset()
     capabilities: Capabilities = field(default_factory=Capabilities)
+    replaced: Mapping[Network, tuple[str, ...]] = field(default_factory=dict)
 
 
 def make_plan(situation: Situation) -> Plan:
@@ -97,26 +99,44 @@ def make_plan(situation: Situation) -> Plan:
     }
     in_step = held == wanted.keys() and not situation.current.others
     final = wanted if in_step else _arrange({**withheld, **wanted}, situation)
-    entries = {network: Entry(network, labels) for network, labels in final.items()}
+    replaced = situation.replaced if situation.capabilities.labels else {}
+    entries = {
+        network: Entry(network, labels, replaced.get(network, ()))
+        for network, labels in final.items()
+    }
     return Plan(
         situation.target,
-        add=_sorted(entries[network] for network in final.keys() - held),
-        remove=_sorted(
+        add=sorted_entries(entries[network] for network in final.keys() - held),
+        remove=sorted_entries(
             Entry(network, situation.labels.get(network, ())) for network in held - final.keys()
         ),
-        keep=_sorted(entries[network] for network in final.keys() & held - withheld.keys()),
-        withheld=_sorted(entries[network] for network in final.keys() & withheld.keys()),
-        repair=situation.current.flaws,
+        keep=sorted_entries(entries[network] for network in final.keys() & held - withheld.keys()),
+        withheld=sorted_entries(entries[network] for network in final.keys() & withheld.keys()),
+        repair=(*situation.current.flaws, *_relabelled(entries, situation)),
     )
 
 
 def unfit(situation: Situation) -> tuple[Entry, ...]:
     """What is wanted but cannot be held by the target: its family, or its width."""
-    return _sorted(
+    return sorted_entries(
         Entry(network, labels)
         for network, labels in situation.wanted.items()
         if not situation.capabilities.holds(network)
     )
+
+
+def _relabelled(final: Mapping[Network, Entry], situation: Situation) -> Iterator[str]:
+    """What is not as it is written, where it is written whose an entry is. Unknown is no change."""
+    if not situation.capabilities.labels:
+        return
+    other = [
+        one.network
+        for one in situation.current.entries
+        if one.network in final and final[one.network].hosts and final[one.network] != one
+    ]
+    for network in sorted(other, key=by_network):
+        hosts = final[network].hosts
+        yield f"it does not say right for whom {network} is ({', '.join(hosts)})"
 
 
 def _is_withheld(network: Network, situation: Situation) -> bool:
@@ -148,5 +168,6 @@ def _arrange(
     }
 
 
-def _sorted(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+def sorted_entries(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+    """Entries in the order of a plan."""
     return tuple(sorted(entries, key=lambda entry: by_network(entry.network)))

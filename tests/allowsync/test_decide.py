@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.decide import Decision, Move, Now, network_of, recall, union
+from allowsync.decide import Decision, Move, Now, leaving, network_of, recall, union
 from allowsync.memory import Clock, Held, HostMemory, Track
 from allowsync.model import Basis
 from tests.support.values import (
@@ -334,6 +334,24 @@ def test_hosts_that_share_an_address_share_an_entry() -> None:
     alice = Life(host("alice")).run(found(HOME, MOVED))
     bob = Life(host("bob")).run(found(HOME))
     assert union([bob, alice]) == {net(HOME): ("alice", "bob"), net(MOVED): ("alice",)}
+
+
+def test_who_is_about_to_leave_a_network_is_told_of_those_alone_that_moved() -> None:
+    alice = Life(host("alice"))
+    alice.run(found(HOME))
+    moved = alice.run(found(MOVED))
+    bob = Life(host("bob")).run(found(HOME))
+    assert leaving([bob, moved]) == {net(HOME): ("alice",)}
+    carol = Life(host("carol"))
+    carol.run(found(HOME))
+    assert leaving([moved, bob, carol.run(found(MOVED))]) == {net(HOME): ("alice", "carol")}
+
+
+def test_a_network_that_a_host_has_by_another_of_its_names_is_not_about_to_go() -> None:
+    fixed = Life(host("alice", networks=(net(HOME),)))
+    fixed.run(found(HOME))
+    decision = fixed.run(found(MOVED))
+    assert leaving([decision]) == {}
 
 
 def test_networks_are_as_wide_as_the_host_says() -> None:

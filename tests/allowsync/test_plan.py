@@ -162,3 +162,60 @@ def test_what_is_held_and_wanted_makes_room_for_what_a_stranger_put_beside_it() 
     plan = make_plan(situation("", want, current=Current(held, others=others)))
     assert plan.add == (entry("81.2.69.128/25", "alice"),)
     assert [one.network for one in plan.remove] == [net("81.2.69.0/24")]
+
+
+LABELLED = Capabilities(labels=True)
+
+
+def written(*entries: Entry) -> Current:
+    return Current(frozenset(entries))
+
+
+def test_where_it_is_written_whose_an_entry_is_a_change_of_that_is_something_to_do() -> None:
+    alone, both = entry("81.2.69.1", "alice"), entry("81.2.69.1", "alice", "bob")
+    want = wanted(alice="81.2.69.1", bob="81.2.69.1")
+    plan = make_plan(situation(want=want, current=written(alone), capabilities=LABELLED))
+    assert plan.keep == (both,)
+    assert plan.repair == ("it does not say right for whom 81.2.69.1/32 is (alice, bob)",)
+    assert make_plan(situation(want=want, current=written(both), capabilities=LABELLED)).idle
+    assert make_plan(situation(want=want, current=written(alone))).idle
+
+
+def test_an_address_that_was_replaced_is_marked_where_that_is_written() -> None:
+    want, replaced = wanted(alice="81.2.69.1 81.2.69.2"), {net("81.2.69.1"): ("alice",)}
+    new = entry("81.2.69.2", "alice")
+    current = written(entry("81.2.69.1", "alice"), new)
+    plan = make_plan(
+        situation(want=want, current=current, capabilities=LABELLED, replaced=replaced)
+    )
+    assert plan.keep == (Entry(net("81.2.69.1"), ("alice",), ("alice",)), new)
+    assert plan.repair == ("it does not say right for whom 81.2.69.1/32 is (alice)",)
+    elsewhere = make_plan(situation(want=want, current=current, replaced=replaced))
+    assert elsewhere.keep == (entry("81.2.69.1", "alice"), new)
+    assert elsewhere.idle
+
+
+def test_whose_an_entry_is_that_nobody_remembers_is_no_change() -> None:
+    old = entry("81.2.69.1", "alice")
+    plan = make_plan(
+        situation(
+            current=written(old), capabilities=LABELLED, protected=frozenset(nets("81.2.69.1"))
+        )
+    )
+    assert plan.withheld == (entry("81.2.69.1"),)
+    assert plan.idle
+
+
+def test_what_is_wrong_around_the_entries_is_put_right_beside_whose_they_are_in_order() -> None:
+    current = Current(
+        frozenset({entry("81.2.69.10", "bob"), entry("81.2.69.9", "bob"), entry("81.2.69.8")}),
+        flaws=("it was edited",),
+    )
+    want = wanted(alice="81.2.69.10 81.2.69.9")
+    plan = make_plan(situation(want=want, current=current, capabilities=LABELLED))
+    assert plan.repair == (
+        "it was edited",
+        "it does not say right for whom 81.2.69.9/32 is (alice)",
+        "it does not say right for whom 81.2.69.10/32 is (alice)",
+    )
+    assert plan.remove == (entry("81.2.69.8"),)
