@@ -82,16 +82,7 @@ clean:
 # Installs what is missing, and only as root on a system with apt; otherwise the tests say what
 # they could not run and why.
 system:
-	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
-	  missing=; \
-	  for package in $(SYSTEM_PACKAGES); do \
-	    dpkg-query -W -f '$${Status}' $$package 2>/dev/null | grep -q 'install ok' || missing="$$missing $$package"; \
-	  done; \
-	  if [ -n "$$missing" ]; then \
-	    echo "installing$$missing"; \
-	    apt-get update -qq && DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends $$missing >/dev/null; \
-	  fi; \
-	fi
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then .ci/system-packages $(SYSTEM_PACKAGES); fi
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
