@@ -1,4 +1,4 @@
-"""One target in a run: look, plan, apply, look again.
+"""Carrying out what is meant to happen to targets: apply, and look again.
 
 Targets are independent: whatever happens to one is an outcome of that one, never an exception that
 would keep another from being put right.
@@ -7,193 +7,89 @@ would keep another from being put right.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, assert_never
 
-from allowsync.backend import (
-    Backend,
-    BackendError,
-    Capabilities,
-    Current,
-    OutcomeUnknown,
-    Placement,
-)
+from allowsync.backend import Backend, BackendError, Current, OutcomeUnknown
 from allowsync.counts import counted
-from allowsync.decide import union
-from allowsync.inherit import inherited_after, still_protected
-from allowsync.limits import Refusal, keep_all, limit
-from allowsync.memory import Inherited, TargetMemory
+from allowsync.draft import Draft, contained
+from allowsync.layers import Part, first_part, joined, steps
 from allowsync.outcome import Outcome, TargetReport
-from allowsync.plan import Plan, Situation, make_plan, unfit
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-    from typing import TypeVar
+    from collections.abc import Sequence
 
     from tenacity import RetryCallState
 
-    from allowsync.config.settings import Target
-    from allowsync.decide import Decision, Now
-    from allowsync.model import Limits, Network
-
-    R = TypeVar("R")
+    from allowsync.plan import Plan
 
 ATTEMPTS = 3
+_WRONG = (Outcome.FAILED, Outcome.UNKNOWN)
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
-    """What is meant to happen to a target.
+def enforce(drafts: Sequence[Draft]) -> list[Draft]:
+    """Carry out drafts, what is new everywhere before what is old goes. Raises nothing.
 
-    Attributes:
-        target: The target.
-        report: What is known so far; `report.plan` is None when it could not be read.
-        intended: What to remember of it before anything is applied; None: nothing.
-        again: Makes a new draft from a fresh look, when something changed in between.
-        backend: What carries it out; None when it could not be made.
-        unconfirmed: Whether some of it waits for somebody to confirm it.
+    Returns:
+        What came of each, in the order of the drafts.
     """
-
-    target: Target
-    report: TargetReport
-    intended: TargetMemory | None = None
-    again: Callable[[], Draft] | None = None
-    backend: Backend | None = None
-    unconfirmed: bool = False
-
-    @property
-    def goes_on(self) -> bool:
-        """Whether it is known what to do, and none of it waits for somebody to confirm it."""
-        return self.report.plan is not None and not self.unconfirmed
-
-    @property
-    def found(self) -> frozenset[Network]:
-        """What the target was found to hold."""
-        current = self.report.current
-        return frozenset() if current is None else frozenset(e.network for e in current.entries)
+    done = list(drafts)
+    for step in steps(drafts):
+        number = step.number
+        match step.part:
+            case Part.WHOLE:
+                done[number] = _carried_out(drafts[number])
+            case Part.FIRST:
+                done[number] = _carried_out(_only_first(drafts[number]))
+            case Part.REST:
+                done[number] = _completed(drafts[number], done[number])
+            case _:
+                assert_never(step.part)
+    return done
 
 
-def draft(
-    target: Target,
-    decisions: Sequence[Decision],
-    memory: TargetMemory | None,
-    limits: Limits | None,
-    now: Now,
-    *,
-    allow_empty: bool,
-    kept: Refusal | None = None,
-) -> Draft:
-    """Look at a target and plan what to do with it. Raises nothing.
+def _only_first(one: Draft) -> Draft:
+    """The same with nothing but the first part of its plan, now and by a fresh look."""
+    again = one.again
+    return replace(
+        one,
+        report=replace(one.report, plan=first_part(one)),
+        again=None if again is None else lambda: _only_first(again()),
+    )
+
+
+def _completed(one: Draft, first: Draft) -> Draft:
+    """Carry out what is left of a draft after its first part, and tell of both.
+
+    What a plan takes out may only go once what it puts in is there: a limit lets a host lose an
+    address because it has another one.
+    """
+    done = first.report
+    if done.outcome is Outcome.FAILED:
+        return replace(first, report=replace(done, plan=one.report.plan))
+    if done.outcome is Outcome.UNKNOWN or done.plan is None:
+        return first
+    second = _carried_out(one if one.again is None else one.again())
+    return replace(second, report=_sum(one.report, done, done.plan, second.report))
+
+
+def _sum(
+    meant: TargetReport, first: TargetReport, halfway: Plan, second: TargetReport
+) -> TargetReport:
+    """The report of a target that was changed in two steps, as if it had been one.
 
     Args:
-        target: The target.
-        decisions: What was decided about each host of its allowlist.
-        memory: What is remembered of the target; None when nothing was ever put there.
-        limits: The limits to keep; None when they are overruled.
-        now: The instant of the run.
-        allow_empty: Whether an allowlist nobody has an address for may be enforced.
-        kept: Why nothing may be removed; None where it may.
+        meant: What was known before both.
+        first: What came of the first.
+        halfway: What the first one changed.
+        second: What came of the second.
     """
-
-    def once_more() -> Draft:
-        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty, kept=kept)
-
-    try:
-        backend, current, capabilities = _look(target)
-    except BackendError as error:
-        return Draft(target, _failed(target, f"could not be read: {error}"))
-    situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
-    plan, refusal = make_plan(situation), None
-    if kept is not None:
-        ended = frozenset(one.host.name for one in decisions if one.ended)
-        plan, refusal = keep_all(situation, plan, kept, ended)
-    elif limits is not None:
-        plan, refusal = limit(situation, plan, limits, len(decisions))
-    report = TargetReport(
-        target.name,
-        target.allowlist,
-        _expected(plan, refusal),
-        plan,
-        current,
-        refusal,
-        unfit(situation),
-        inherited,
-        _too_many(plan, capabilities),
-    )
-    if _would_lock_out(plan, current, situation) and not allow_empty:
-        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NOBODY_YET)
-        return Draft(target, report)
-    if report.reason:
-        return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
-    intended = _intended(plan, inherited)
-    return Draft(target, report, intended, once_more, backend, unconfirmed=kept is not None)
-
-
-_NOBODY_YET = "left alone: no host has an address yet, so it would lock out everybody"
-
-
-def _look(target: Target) -> tuple[Backend, Current, Capabilities]:
-    def look() -> tuple[Backend, Current, Capabilities]:
-        placement = Placement(target.allowlist, target.name)
-        backend: Backend = target.backend.make(placement, target.options)
-        return backend, backend.read(), backend.capabilities
-
-    return _contained(look)
-
-
-def _situation(
-    target: Target,
-    current: Current,
-    capabilities: Capabilities,
-    decisions: Sequence[Decision],
-    memory: TargetMemory | None,
-    now: Now,
-) -> tuple[Situation, tuple[Inherited, ...]]:
-    wanted = union(decisions)
-    inherited = inherited_after(
-        memory, (entry.network for entry in current.entries), wanted.keys(), now
-    )
-    situation = Situation(
-        target.name,
-        current,
-        wanted,
-        labels={} if memory is None else {one.network: one.hosts for one in memory.entries},
-        trusted=frozenset(one.host.name for one in decisions if not one.ended),
-        undecided=frozenset(one.host.name for one in decisions if one.undecided),
-        inherited=frozenset(one.network for one in inherited),
-        protected=still_protected(inherited, decisions, now),
-        capabilities=capabilities,
-    )
-    return situation, inherited
-
-
-def _expected(plan: Plan, refusal: Refusal | None) -> Outcome:
-    if refusal is not None:
-        return Outcome.REFUSED
-    return Outcome.UNCHANGED if plan.idle else Outcome.PLANNED
-
-
-def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
-    """Whether the plan would put up a gate, or put one right, that nobody at all can pass.
-
-    Where trusted hosts exist but none of them has an address, that is a gap in our knowledge and
-    not a wish. Where nobody is trusted any more, an empty gate is just what is wanted.
-    """
-    nothing_there = not current.entries
-    return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
-
-
-def _too_many(plan: Plan, capabilities: Capabilities) -> str:
-    most = capabilities.max_entries
-    if most is None or len(plan.final) <= most:
-        return ""
-    return f"left alone: {len(plan.final)} entries do not fit, it holds {most}"
-
-
-def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:
-    """What the target may hold from the moment anything is applied: old and new entries."""
-    leaving = {entry.network: entry for entry in plan.remove if entry.hosts}
-    entries = {entry.network: entry for entry in plan.final if entry.hosts}
-    return TargetMemory(tuple({**leaving, **entries}.values()), inherited)
+    plan = meant.plan if second.plan is None else joined(halfway, second.plan)
+    report = replace(second, plan=plan, current=first.current)
+    if second.outcome in _WRONG:
+        done = f"{len(halfway.add)} added, {len(halfway.remove)} removed"
+        return replace(report, reason=f"done in part ({done}): {second.reason}")
+    changed = second.outcome is Outcome.UNCHANGED and not halfway.idle
+    return replace(report, outcome=Outcome.APPLIED) if changed else report
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,7 +99,7 @@ class _Interfered:
     reason: str
 
 
-def enforce(one: Draft) -> Draft:
+def _carried_out(one: Draft) -> Draft:
     """Carry out a draft and look at what came of it. Raises nothing."""
     first = _attempt(one)
     return first if isinstance(first, Draft) else _enforce_again(one)
@@ -246,9 +142,9 @@ def _enforce_again(one: Draft) -> Draft:
 
 
 def _applied(one: Draft, backend: Backend, plan: Plan) -> Draft:
-    _contained(lambda: backend.apply(plan))
+    contained(lambda: backend.apply(plan))
     try:
-        after = _contained(backend.read)
+        after = contained(backend.read)
     except BackendError as error:
         return replace(one, report=_unknown(one.report, f"it could not be read back: {error}"))
     difference = _difference(plan, after)
@@ -268,25 +164,6 @@ def _difference(plan: Plan, after: Current) -> str:
         *after.flaws,
     ]
     return "; ".join(part for part in parts if part)
-
-
-def _contained(step: Callable[[], R]) -> R:
-    """Run a step of a backend; whatever it raises becomes a `BackendError`.
-
-    A defect in one backend, a third party's perhaps, must not keep the other targets from being
-    put right.
-    """
-    try:
-        return step()
-    except BackendError:
-        raise
-    except Exception as error:
-        what = f"unexpected {type(error).__name__}: {error}"
-        raise OutcomeUnknown(what) from error
-
-
-def _failed(target: Target, reason: str) -> TargetReport:
-    return TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason)
 
 
 def _not_applied(report: TargetReport, reason: str) -> TargetReport:

@@ -10,7 +10,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.decide import Decision, Now, recall
-from allowsync.enforce import draft
+from allowsync.draft import draft
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory
 from allowsync.model import Basis, Entry, by_network

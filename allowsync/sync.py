@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Protocol
 
 from allowsync.chronicle import began, ended, turns
 from allowsync.decide import Decision, Now, conclude, has_ended, judgements
-from allowsync.enforce import Draft, draft, enforce
+from allowsync.draft import Draft, draft
+from allowsync.enforce import enforce
 from allowsync.leftovers import left_over
 from allowsync.memory import Clock, HostMemory, judge_clock
 from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
@@ -260,7 +261,7 @@ class _Run:
             raise
         except StateError as error:
             return [_left_alone(one.report, error) for one in drafts]
-        done = [enforce(one) for one in drafts]
+        done = enforce(drafts)
         try:
             contents, changes, told = settled((one.report for one in done), reasons)
             store.confirm(contents, changes, self.started, told)

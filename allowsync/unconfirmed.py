@@ -10,7 +10,7 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from allowsync.enforce import Draft
+from allowsync.draft import Draft
 from allowsync.limits import Refusal
 from allowsync.outcome import Notice, Outcome, TargetReport
 

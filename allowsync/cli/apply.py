@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from allowsync.answers import Answer
     from allowsync.config.settings import Config
-    from allowsync.enforce import Draft
+    from allowsync.draft import Draft
     from allowsync.glance.writing import Reply
     from allowsync.model import Query
     from allowsync.report.text import Line
