@@ -1,6 +1,7 @@
-"""The drop-ins of the two services: what they may do beyond the walls that all have (pure).
+"""The drop-ins of the two services: what they may do beyond what the units say (pure).
 
-A drop-in is empty when nothing has to be added. See systemd.exec(5) for every directive.
+The units run as a user who may change the packet filter and nothing else. A drop-in is empty when
+nothing has to be added. See systemd.exec(5) for every directive.
 """
 
 from __future__ import annotations
@@ -8,12 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.schedule.requirements import STATE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync.schedule.requirements import Requirements
 
-USER: Final = "allowsync"
 CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exec(5))
 ENVIRONMENT: Final = "/etc/allowsync/environment"
 
@@ -92,27 +94,29 @@ def _order(shape: Shape) -> list[str]:
 
 
 def _user(shape: Shape) -> Iterator[str]:
+    capabilities = shape.requirements.needs.capabilities
     if shape.as_root:
-        return
-    capabilities = ("CAP_NET_ADMIN", *shape.requirements.needs.capabilities)
-    yield "# Nothing here takes root, only what the packet filter asks for."
-    yield f"User={USER}"
-    yield f"Group={USER}"
-    yield f"AmbientCapabilities={' '.join(capabilities)}"
-    yield "# As root and outside of the walls: what the user may read and write."
-    yield f"ExecStartPre=+systemd-tmpfiles --create {USER}.conf"
+        yield "# Something here takes root, so the user of the unit does not do."
+        yield "User=root"
+        yield "Group=root"
+        yield "AmbientCapabilities="
+        yield "ExecStartPre="
+    elif capabilities:
+        yield f"AmbientCapabilities={' '.join(capabilities)}"
 
 
 def _command(shape: Shape, chosen: tuple[str, ...]) -> Iterator[str]:
     """The command line, where it is another than the unit's own."""
     arguments = shape.arguments
-    if not shape.as_root and "--state" not in arguments:
-        # Without root, the state would be looked for in a home.
-        arguments = (*arguments, "--state", "/var/lib/allowsync/state.db")
-    if arguments or chosen not in ((), ("--offline",)):
-        words = (shape.program, "apply", *chosen, *arguments)
-        yield "ExecStart="
-        yield f"ExecStart={' '.join(map(_argument, words))}"
+    if not shape.as_root:
+        if not arguments and chosen in ((), ("--offline",)):
+            return
+        if "--state" not in arguments:
+            # Without root, the state would be looked for in a home.
+            arguments = (*arguments, "--state", str(STATE))
+    words = (shape.program, "apply", *chosen, *arguments)
+    yield "ExecStart="
+    yield f"ExecStart={' '.join(map(_argument, words))}"
 
 
 def _walls(requirements: Requirements) -> Iterator[str]:

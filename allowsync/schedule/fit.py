@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend import Finding, Severity
 from allowsync.schedule.disk import OURS, Disk, Found
-from allowsync.schedule.dropin import USER, demands
+from allowsync.schedule.dropin import demands
 from allowsync.schedule.requirements import requirements
 from allowsync.schedule.units import SERVICE, UNITS
 from allowsync.survey import Located
@@ -38,7 +38,7 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
     lines = installed.splitlines()
     needed = requirements(config, place)
     missing = [one for one in demands(needed) if one not in lines]
-    if needed.root_because and f"User={USER}" in lines:
+    if needed.root_because and "User=root" not in lines:
         missing.append("User=root")
     if missing:
         what = f"is not allowed what the targets need: {', '.join(missing)}"

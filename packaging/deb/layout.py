@@ -17,8 +17,10 @@ if TYPE_CHECKING:
 
 HERE: Final = Path(__file__).parent
 UNITS: Final = ("allowsync.service", "allowsync.timer", "allowsync-restore.service")
-# What is for systems without systemd, or for services without root; `allowsync schedule` writes it.
-SCHEDULES: Final = ("allowsync.cron", "allowsync.sysusers.conf", "allowsync.tmpfiles.conf")
+# The user of the units, and what it may read and write. The latter is not where systemd would carry
+# it out at each boot: the units themselves do, unless they run as root, who needs none of it.
+SYSUSERS: Final = "lib/sysusers.d/allowsync.conf"
+TMPFILES: Final = "share/allowsync/tmpfiles.conf"
 _PYTHON: Final = (sys.executable,)
 COMPLETIONS: Final = {
     "bash": "share/bash-completion/completions/allowsync",
@@ -34,6 +36,8 @@ def lay_out(root: Path, wheels: Iterable[Path]) -> None:
     _copy(HERE / "allowsync", usr / "bin" / PACKAGE, mode=0o755)
     for name in UNITS:
         _write(usr / "lib/systemd/system" / name, _for_package(PROJECT / "cron" / name))
+    _write(usr / SYSUSERS, _for_package(PROJECT / "cron/allowsync.sysusers.conf"))
+    _write(usr / TMPFILES, _for_package(PROJECT / "cron/allowsync.tmpfiles.conf"))
     _manual(usr)
     for shell, place in COMPLETIONS.items():
         _write(usr / place, run(*_PYTHON, str(usr / "bin" / PACKAGE), "completion", shell))
@@ -70,13 +74,21 @@ def _documents(folder: Path, library: Path) -> None:
     examples = folder / "examples"
     for one in sorted((PROJECT / "examples").glob("*.*")):
         _copy(one, examples / one.name)
-    for name in SCHEDULES:
-        _write(examples / name, _for_package(PROJECT / "cron" / name))
+    # For systems without systemd; `allowsync schedule` writes it.
+    _write(examples / "allowsync.cron", _for_package(PROJECT / "cron/allowsync.cron"))
+    for one in sorted((PROJECT / "cron/drop-ins").iterdir()):
+        _write(examples / "drop-ins" / one.name, _for_package(one))
 
 
 def _for_package(path: Path) -> str:
-    """What runs allowsync, with the place where a package puts programs."""
-    return path.read_text().replace("/usr/local/bin", "/usr/bin")
+    """What runs allowsync, with the places where a package puts things."""
+    return (
+        path.read_text()
+        .replace("/usr/local/bin", "/usr/bin")
+        .replace("--create allowsync.conf", f"--create /usr/{TMPFILES}")
+        .replace("/etc/sysusers.d/allowsync.conf", f"/usr/{SYSUSERS}")
+        .replace("/etc/tmpfiles.d/allowsync.conf", f"/usr/{TMPFILES}")
+    )
 
 
 def _compressed(path: Path, text: str) -> None:

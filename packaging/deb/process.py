@@ -21,6 +21,8 @@ def run(*argv: str) -> str:
         **os.environ,
         "SOURCE_DATE_EPOCH": str(epoch()),
         "PIP_DISABLE_PIP_VERSION_CHECK": "1",
+        # What is called from the package itself must leave nothing in it.
+        "PYTHONDONTWRITEBYTECODE": "1",
     }
     done = subprocess.run(argv, stdout=subprocess.PIPE, text=True, check=True, env=environ)
     return done.stdout

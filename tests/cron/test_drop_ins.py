@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PROGRAM = "/usr/local/bin/allowsync"
+DROP_INS = ROOT / "cron/drop-ins"
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,13 @@ EXAMPLES = {
         "{file: {path: /etc/haproxy/friends.txt, reload: [systemctl, reload, haproxy]}}", 2.1, 2.1
     ),
     "credential": Example(
-        "{nftables: {ports: [443/tcp]}}", 1.6, 1.6, "heartbeat: {url_credential: ping}"
+        "{nftables: {ports: [443/tcp]}}", 1.6, 1.4, "heartbeat: {url_credential: ping}"
+    ),
+    "metrics": Example(
+        "{nftables: {ports: [443/tcp]}}",
+        1.9,
+        1.9,
+        "metrics: /var/lib/prometheus/node-exporter/allowsync.prom",
     ),
 }
 
@@ -104,6 +111,14 @@ def test_the_service_is_as_tight_as_its_targets_let_it_be(system: Path, name: st
         assert exposure(system, RESTORE) <= EXAMPLES[name].at_boot
 
 
+@pytest.mark.parametrize(("unit", "most"), [(SERVICE, 1.6), (RESTORE, 1.4)])
+def test_the_units_are_tight_as_they_are_shipped(tmp_path: Path, unit: str, most: float) -> None:
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    (units / unit).write_text((ROOT / "cron" / unit).read_text())
+    assert exposure(tmp_path, unit) <= most
+
+
 def test_systemd_has_nothing_to_say_against_it(system: Path) -> None:
     units = [one for one in (SERVICE, TIMER, RESTORE) if Disk(system).at(UNITS / one).exists()]
     assert analyzed("verify", system, *units) == ""
@@ -115,6 +130,5 @@ def test_the_drop_ins_that_are_shown_are_those_that_are_installed(
     made = {f"{name}.conf": service(shape(tmp_path, name))}
     if shape(tmp_path, name).requirements.restored:
         made[f"{name}-restore.conf"] = restore(shape(tmp_path, name))
-    folder = ROOT / "cron/drop-ins"
-    kept = {path.name: path.read_text() for path in folder.glob(f"{name}*.conf")}
-    assert kept == made
+    kept = {path.name: path.read_text() for path in DROP_INS.glob(f"{name}*.conf")}
+    assert kept == {name: text for name, text in made.items() if text}

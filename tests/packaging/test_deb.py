@@ -34,7 +34,8 @@ enabled() { systemctl is-enabled allowsync.timer allowsync-restore.service; }
 say backends; allowsync backends
 say shipped; enabled
 say by the shipped unit; systemctl start allowsync.service || exit
-nft list table inet allowsync_web
+nft list table inet allowsync_web; systemctl show -p User -p Result allowsync.service
+stat -c '%U %a' /var/lib/allowsync/state.db /etc/allowsync/config.yaml
 say scheduled; allowsync schedule install && enabled && systemctl is-active allowsync.timer
 systemctl cat allowsync.service | grep ^ExecStart
 say removed; dpkg --remove allowsync
@@ -124,7 +125,13 @@ def test_units_start_the_program_where_the_package_puts_it(unpacked: Path) -> No
     assert (unpacked / "usr/bin/allowsync").stat().st_mode & 0o777 == 0o755
     for one in units[:2]:
         assert "ExecStart=/usr/bin/allowsync apply" in one.read_text()
+        assert "--create /usr/share/allowsync/tmpfiles.conf\n" in one.read_text()
         assert "/usr/local" not in one.read_text()
+
+
+def test_the_user_of_the_units_comes_along(unpacked: Path) -> None:
+    assert "u allowsync " in (unpacked / "usr/lib/sysusers.d/allowsync.conf").read_text()
+    assert "allowsync allowsync" in (unpacked / "usr/share/allowsync/tmpfiles.conf").read_text()
 
 
 def test_only_root_may_look_at_the_configuration(unpacked: Path) -> None:
@@ -190,7 +197,11 @@ def test_a_debian_gets_it_runs_it_and_is_rid_of_it_again(machine: Machine) -> No
     told = machine.boot(LIFE)
     assert re.search(r"^nftables: .*\n +can be used here$", said(told, "backends"), re.MULTILINE)
     assert said(told, "shipped").split() == ["disabled", "disabled"]
-    assert "203.0.113.0/24" in said(told, "by the shipped unit")
+    by_unit = said(told, "by the shipped unit")
+    assert "203.0.113.0/24" in by_unit
+    assert "User=allowsync" in by_unit
+    assert "Result=success" in by_unit
+    assert by_unit.endswith("\nallowsync 600\nroot 640\n")
     scheduled = said(told, "scheduled")
     assert "\nenabled\nenabled\nactive\n" in scheduled
     assert "\nExecStart=/usr/bin/allowsync apply" in scheduled

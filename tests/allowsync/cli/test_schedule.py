@@ -102,8 +102,10 @@ def test_systemd_finds_the_units_enabled(as_root: None, booting: Path) -> None:
     shown = schedule(booting, "show")
     assert shown.out.splitlines() == [
         "/etc/systemd/system/allowsync.service: in place",
+        "/etc/systemd/system/allowsync.service.d/needs.conf: in place",
         "/etc/systemd/system/allowsync.timer: in place",
         "/etc/systemd/system/allowsync-restore.service: in place",
+        "/etc/systemd/system/allowsync-restore.service.d/needs.conf: in place",
     ]
     removed = schedule(booting, "remove", "--yes")
     assert removed.code == 0

@@ -36,19 +36,38 @@ def lines(text: str) -> list[str]:
     return [line for line in text.splitlines() if line and not line.startswith("#")]
 
 
+def as_root(*chosen: str) -> list[str]:
+    """The directives that make root of the user of the units."""
+    command = " ".join((PROGRAM, "apply", *chosen))
+    return [
+        *("User=root", "Group=root", "AmbientCapabilities="),
+        *("ExecStartPre=", "ExecStart=", f"ExecStart={command}"),
+    ]
+
+
 def test_a_gate_of_nftables_takes_no_root_and_nothing_else(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES)
     assert found.root_because == ""
-    assert lines(service(Shape(found, PROGRAM, as_root=True))) == []
-    assert lines(service(Shape(found, PROGRAM, as_root=False))) == [
+    assert service(Shape(found, PROGRAM, as_root=False)) == ""
+    assert restore(Shape(found, PROGRAM, as_root=False)) == ""
+
+
+def test_whoever_wants_root_gets_the_unit_turned_round(tmp_path: Path) -> None:
+    found = needed(tmp_path, NFTABLES)
+    assert lines(service(Shape(found, PROGRAM, as_root=True))) == ["[Service]", *as_root()]
+    assert lines(restore(Shape(found, PROGRAM, as_root=True))) == [
         "[Service]",
-        "User=allowsync",
-        "Group=allowsync",
-        "AmbientCapabilities=CAP_NET_ADMIN",
-        "ExecStartPre=+systemd-tmpfiles --create allowsync.conf",
-        "ExecStart=",
-        f"ExecStart={PROGRAM} apply --state /var/lib/allowsync/state.db",
+        *as_root("--offline"),
     ]
+
+
+def test_who_is_not_root_is_told_where_the_state_is(tmp_path: Path) -> None:
+    found = needed(tmp_path, NFTABLES, "file: {path: /srv/friends.txt}")
+    drop_in = lines(restore(Shape(found, PROGRAM, as_root=False)))
+    state = "--state /var/lib/allowsync/state.db"
+    assert f"ExecStart={PROGRAM} apply --offline --only list0 {state}" in drop_in
+    given = Shape(found, PROGRAM, ("--state", "/srv/state.db"), as_root=False)
+    assert f"ExecStart={PROGRAM} apply --state /srv/state.db" in lines(service(given))
 
 
 def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rules(
@@ -59,11 +78,15 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
         "[Unit]",
         "After=netfilter-persistent.service ufw.service",
         "[Service]",
+        *as_root("--offline"),
         "CapabilityBoundingSet=CAP_NET_RAW",
         "RestrictAddressFamilies=AF_INET AF_INET6",
     ]
     unprivileged = lines(service(Shape(found, PROGRAM, as_root=False)))
-    assert "AmbientCapabilities=CAP_NET_ADMIN CAP_NET_RAW" in unprivileged
+    assert unprivileged[-2:] == [
+        "AmbientCapabilities=CAP_NET_RAW",
+        "CapabilityBoundingSet=CAP_NET_RAW",
+    ]
 
 
 def test_bare_sets_come_before_the_rules_that_use_them(tmp_path: Path) -> None:
@@ -87,6 +110,7 @@ def test_ufw_takes_root_its_folder_and_more_of_proc(tmp_path: Path) -> None:
         "[Unit]",
         "After=ufw.service",
         "[Service]",
+        *as_root(),
         "CapabilityBoundingSet=CAP_NET_RAW",
         "ExecStartPre=+touch /run/ufw.lock /run/xtables.lock",
         "ReadWritePaths=-/etc/ufw -/run/ufw.lock -/run/xtables.lock",
@@ -96,10 +120,15 @@ def test_ufw_takes_root_its_folder_and_more_of_proc(tmp_path: Path) -> None:
 
 def test_a_file_takes_its_folder_and_a_reload_takes_sockets(tmp_path: Path) -> None:
     plain = needed(tmp_path, "file: {path: /srv/a b/friends.txt}")
-    assert lines(service(Shape(plain, PROGRAM))) == ["[Service]", 'ReadWritePaths="-/srv/a b"']
+    assert lines(service(Shape(plain, PROGRAM))) == [
+        "[Service]",
+        *as_root(),
+        'ReadWritePaths="-/srv/a b"',
+    ]
     told = needed(tmp_path, "file: {path: /srv/friends.txt, reload: [systemctl, reload, haproxy]}")
     assert lines(service(Shape(told, PROGRAM))) == [
         "[Service]",
+        *as_root(),
         "ReadWritePaths=-/srv",
         "RestrictAddressFamilies=AF_UNIX",
         "SystemCallFilter=@resources",
@@ -121,7 +150,7 @@ def test_only_what_a_restart_takes_away_is_restored(tmp_path: Path) -> None:
     assert (both.restored, both.everything) == (("list0",), False)
     command = f"ExecStart={PROGRAM} apply --offline --only list0"
     assert command in lines(restore(Shape(both, PROGRAM)))
-    assert "ExecStart=" not in lines(service(Shape(both, PROGRAM)))
+    assert f"ExecStart={PROGRAM} apply" in lines(service(Shape(both, PROGRAM)))
     assert needed(tmp_path, "file: {path: /srv/friends.txt}").restored == ()
 
 
@@ -168,7 +197,7 @@ def test_credentials_and_variables_are_passed_on(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES, more=STATE + told, environ=environ)
     assert (found.credentials, found.variables) == (("ping",), ("NTFY",))
     assert found.root_because == ""
-    assert lines(service(Shape(found, PROGRAM))) == [
+    assert lines(service(Shape(found, PROGRAM, as_root=False))) == [
         "[Service]",
         "LoadCredential=ping:/etc/credstore/ping",
         "EnvironmentFile=/etc/allowsync/environment",

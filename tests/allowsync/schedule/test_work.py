@@ -27,7 +27,7 @@ from allowsync.schedule.work import InTheWay, NotDone, Work, installation, remov
 
 GATE = Requirements(Needs(any_user=True), (), (), ("jellyfin",), True, "")
 FILE = Requirements(Needs(lasting=True), (), (), (), False, "jellyfin/file takes root")
-SHAPE = Shape(GATE, "/usr/local/bin/allowsync", as_root=True)
+SHAPE = Shape(GATE, "/usr/local/bin/allowsync", as_root=False)
 PLAN = Plan(Scheduler.SYSTEMD, Interval(5), SHAPE, CONFIGURATION, 2)
 LIVE = Disk(Path("/"))
 
@@ -53,22 +53,30 @@ def put(disk: Disk, plan: Plan = PLAN) -> None:
 
 def test_units_are_written_before_systemd_is_told(disk: Disk) -> None:
     work = installation(PLAN, disk, force=False)
-    assert written(work) == [SERVICE, TIMER, RESTORE]
+    assert written(work) == [SERVICE, TIMER, RESTORE, SYSUSERS.name, TMPFILES.name]
     assert work.before == ()
-    assert work.after == (("systemctl", f"--root={disk.root}", "enable", TIMER, RESTORE),)
+    assert work.after[-1] == ("systemctl", f"--root={disk.root}", "enable", TIMER, RESTORE)
 
 
 def test_a_running_system_is_told_to_read_them_and_to_start_the_timer() -> None:
     work = installation(PLAN, LIVE, force=True)
     assert work.after == (
+        ("systemd-sysusers", "allowsync.conf"),
+        ("systemd-tmpfiles", "--create", "allowsync.conf"),
         ("systemctl", "daemon-reload"),
         ("systemctl", "enable", TIMER, RESTORE),
         ("systemctl", "restart", TIMER),
     )
 
 
+def test_a_service_that_is_root_needs_no_user(disk: Disk) -> None:
+    work = installation(replace(PLAN, shape=replace(SHAPE, as_root=True)), disk, force=False)
+    assert {SYSUSERS, TMPFILES}.isdisjoint({one.path for one in work.write})
+    assert work.after == (("systemctl", f"--root={disk.root}", "enable", TIMER, RESTORE),)
+
+
 def test_a_service_without_root_has_its_user_made(disk: Disk) -> None:
-    work = installation(replace(PLAN, shape=replace(SHAPE, as_root=False)), disk, force=False)
+    work = installation(PLAN, disk, force=False)
     assert {one.path for one in work.write} >= {SYSUSERS, TMPFILES}
     assert work.after[:2] == (
         ("systemd-sysusers", f"--root={disk.root}", "allowsync.conf"),
@@ -85,7 +93,7 @@ def test_a_timer_that_somebody_disabled_is_enabled_again(disk: Disk) -> None:
     put(disk)
     disk.at(UNITS / "timers.target.wants" / TIMER).unlink()
     work = installation(PLAN, disk, force=False)
-    assert (work.write, len(work.after)) == ((), 1)
+    assert (work.write, work.after[-1][-2]) == ((), TIMER)
 
 
 def test_another_interval_replaces_the_timer_alone(disk: Disk) -> None:
@@ -97,7 +105,7 @@ def test_another_interval_replaces_the_timer_alone(disk: Disk) -> None:
 
 def test_nothing_is_restored_where_nothing_is_lost(disk: Disk) -> None:
     put(disk)
-    lasting = replace(PLAN, shape=replace(SHAPE, requirements=FILE))
+    lasting = replace(PLAN, shape=replace(SHAPE, requirements=FILE, as_root=True))
     work = installation(lasting, disk, force=False)
     assert UNITS / RESTORE in work.remove
     assert work.before == (("systemctl", f"--root={disk.root}", "disable", RESTORE),)
@@ -121,10 +129,11 @@ def test_going_over_to_cron_and_back_leaves_nothing_of_the_other(disk: Disk) -> 
     cron = replace(PLAN, scheduler=Scheduler.CRON)
     work = installation(cron, disk, force=False)
     assert [one.path for one in work.write] == [CRON]
-    assert {UNITS / SERVICE, UNITS / TIMER, UNITS / RESTORE} == set(work.remove)
+    units = {UNITS / SERVICE, UNITS / TIMER, UNITS / RESTORE}
+    assert units | {SYSUSERS, TMPFILES} == set(work.remove)
     replace(work, before=()).carry_out()
     back = installation(PLAN, disk, force=False)
-    assert (back.remove, written(back)) == ((CRON,), [SERVICE, TIMER, RESTORE])
+    assert (back.remove, written(back)[:3]) == ((CRON,), [SERVICE, TIMER, RESTORE])
 
 
 def test_a_removal_takes_what_is_ours_and_nothing_else(disk: Disk) -> None:
@@ -171,7 +180,7 @@ def test_a_unit_names_the_program_and_the_configuration_that_are_there() -> None
     restore = texts[str(UNITS / RESTORE)]
     assert 'RequiresMountsFor=/srv/f /var/lib/allowsync "/opt/a b"\n' in restore
     assert "ConditionPathExists=/srv/f/a.yaml\n" in restore
-    assert 'ExecStart="/opt/a b/allowsync" apply --offline\n' in restore
+    assert 'ExecStart="/opt/a b/allowsync" apply --offline --state ' in restore
     assert "/etc/allowsync" not in restore
 
 
