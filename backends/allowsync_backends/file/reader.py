@@ -105,5 +105,8 @@ def failure(argv: tuple[str, ...]) -> str:
         return str(error)
     if done.code == 0:
         return ""
-    said = next((line.strip() for line in done.stderr.splitlines() if line.strip()), "")
-    return f"{argv[0]} failed with exit code {done.code}" + (f" ({said[:200]})" if said else "")
+    # Imported here: there is nothing to sum up in a run where all goes well.
+    from allowsync_backends.file.gist import gist
+
+    said = gist(done.stderr)
+    return f"{argv[0]} failed with exit code {done.code}" + (f" ({said})" if said else "")

@@ -1,0 +1,44 @@
+"""What matters of what a program said when it failed. Pure; only ever shown, never gone by."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+LONGEST: Final = 200  # characters
+
+# How servers mark what is not why they failed: nginx, HAProxy, Caddy, Apache.
+_ASIDE: Final = re.compile(
+    r'\[(?:warn|notice|info)(?:ing)?\]|"level":"(?:debug|info|warn)"|^AH00558:', re.IGNORECASE
+)
+
+
+def gist(stderr: str) -> str:
+    """The first line that is no warning, or the first of all; empty where nothing was said.
+
+    A line that ends in a colon comes with the one it announces; of a log line in JSON, the message.
+    """
+    lines = [line.strip() for line in stderr.splitlines() if line.strip()]
+    telling = [line for line in lines if not _ASIDE.search(line)] or lines
+    return " ".join(_sentence(telling))[:LONGEST]
+
+
+def _sentence(lines: list[str]) -> Iterator[str]:
+    for line in lines[:2]:
+        yield _message(line)
+        if not line.endswith(":"):
+            return
+
+
+def _message(line: str) -> str:
+    if not line.startswith("{"):
+        return line
+    try:
+        entry = json.loads(line)
+    except (ValueError, RecursionError):
+        return line
+    return str(entry.get("msg", line)) if isinstance(entry, dict) else line
