@@ -47,18 +47,21 @@ def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]
         yield from _beat(config, code, report.seconds, _summary(report))
 
 
-def about_metrics(path: Path) -> Iterator[Located]:
-    """Whether the file of metrics can be written where it is to be."""
+def about_file(key: str, path: Path) -> Iterator[Located]:
+    """Whether the file that a key of the configuration names can be put where it is to be."""
     from allowsync.backend import Finding, Severity
     from allowsync.survey import Located
 
-    if not path.parent.is_dir():
-        what = f"folder {path.parent} does not exist"
+    if path.is_dir():
+        what, advice = f"{path} is a folder, not a file", "choose another path"
+    elif not path.parent.is_dir():
+        what, advice = f"folder {path.parent} does not exist", "make it, or choose another path"
     elif not os.access(path.parent, os.W_OK | os.X_OK):
         what = f"folder {path.parent} cannot be written"
+        advice = "choose another path, or see its permissions"
     else:
         return
-    yield Located("metrics", Finding(Severity.ERROR, what, "make it, or choose another path"))
+    yield Located(key, Finding(Severity.ERROR, what, advice))
 
 
 def broke(config: Config) -> None:

@@ -72,10 +72,12 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.survey import about_hosts
 
     yield from about_hosts(config, now)
-    if config.metrics is not None:
-        from allowsync.monitoring import about_metrics
+    files = {"metrics": config.metrics, "report": config.report}
+    for key, path in files.items():
+        if path is not None:
+            from allowsync.monitoring import about_file
 
-        yield from about_metrics(config.metrics)
+            yield from about_file(key, path)
 
 
 def _schedule(config: Config, place: Path) -> Iterator[Located]:

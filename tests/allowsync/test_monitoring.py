@@ -11,7 +11,7 @@ import pytest
 
 from allowsync.config.channels import Heartbeat
 from allowsync.config.settings import Pinged, Secret
-from allowsync.monitoring import about_metrics, broke, leave, replace_file, watched
+from allowsync.monitoring import about_file, broke, leave, replace_file, watched
 from allowsync.sync import Request
 from tests.support.listener import Listener
 from tests.support.values import SERVFAIL
@@ -79,10 +79,19 @@ def test_a_file_that_cannot_be_replaced_stays_and_leaves_nothing_behind(tmp_path
     assert [one.name for one in tmp_path.iterdir()] == ["x.prom"]
 
 
-def test_check_says_where_metrics_cannot_be_written(tmp_path: Path) -> None:
-    assert list(about_metrics(tmp_path / "x.prom")) == []
-    (finding,) = about_metrics(tmp_path / "missing" / "x.prom")
-    assert "missing does not exist" in str(finding)
+def about(path: Path) -> list[str]:
+    return [str(one) for one in about_file("report", path)]
+
+
+def test_check_says_where_a_file_cannot_be_written(tmp_path: Path) -> None:
+    there = tmp_path / "x.html"
+    assert about(there) == []
+    there.write_text("as it was")
+    assert about(there) == []
+    advice = "make it, or choose another path"
+    missing = tmp_path / "missing"
+    assert about(missing / "x.html") == [f"report: folder {missing} does not exist; {advice}"]
+    assert about(tmp_path) == [f"report: {tmp_path} is a folder, not a file; choose another path"]
 
 
 def heartbeat(listener: Listener, kind: Pinged = Pinged.HEALTHCHECKS) -> Heartbeat:

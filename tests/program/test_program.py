@@ -229,9 +229,27 @@ def test_check_finds_what_is_wrong(here: Installation, zones: dict[str, object])
     zones["alice.example.org"] = REFUSED
     done = here("check")
     assert (done.code, "error: alice: no address" in done.out) == (3, True)
-    here.more = {"metrics": str(here.folder / "missing" / "allowsync.prom")}
-    told = here("check --output json").document
-    assert any(one["where"] == "metrics" for one in told["findings"])
+    missing = here.folder / "missing"
+    here.more = {"metrics": f"{missing}/allowsync.prom", "report": f"{missing}/who.html"}
+    done = here("check --output json")
+    told = {one["where"]: one["what"] for one in done.document["findings"]}
+    assert told["metrics"] == told["report"] == f"folder {missing} does not exist"
+    assert done.code == 1
+
+
+@pytest.mark.root
+def test_check_finds_a_folder_that_takes_nothing_not_even_from_root(
+    here: Installation, as_root: None
+) -> None:
+    folder = here.folder / "pages"
+    folder.mkdir()
+    here.more = {"report": f"{folder}/who.html"}
+    here.write()
+    line = 'mount -t tmpfs -o ro none "$1" && shift && exec "$@"'
+    inside = ("unshare", "--mount", "sh", "-c", line, "sh", str(folder))
+    done = allowsync("check", "--config", here.path, prefix=inside)
+    assert (done.code, f"error: report: folder {folder} cannot be written" in done.out) == (1, True)
+    assert allowsync("check", "--config", here.path).code == 0
 
 
 def test_clear_asks_first_and_removes_only_what_is_ours(here: Installation) -> None:
