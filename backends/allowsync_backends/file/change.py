@@ -76,6 +76,10 @@ class Change:
                 self.folder.sync()
             if not self.folder.has(self._undo):
                 return
+            objection = self.reader.objection_to_removal()
+            if objection:
+                raise self._kept(objection)
+            self._check_without()
             failure = self.reader.take_notice()
             if failure:
                 raise BackendError(f"{self.path} is removed, but {failure}")
@@ -89,6 +93,15 @@ class Change:
         if failure:
             self.folder.remove(self._new)
             raise BackendError(f"{self.path} was not changed: {failure}")
+
+    def _check_without(self) -> None:
+        """Put the file back where its reader cannot do without it: Apache ends, told to."""
+        objection = self.reader.objection()
+        if objection:
+            self._restore()
+            self.folder.remove(self._undo)
+            self.folder.sync()
+            raise BackendError(f"{self.path} cannot be removed as long as it is used: {objection}")
 
     def _remember(self) -> None:
         """Keep the last confirmed content. One that is there already is older, and confirmed."""
@@ -115,6 +128,13 @@ class Change:
         except OSError as error:
             what = f"{self.path} was replaced, but may not be on the disk: {error.strerror}"
             raise OutcomeUnknown(what) from error
+
+    def _kept(self, objection: str) -> BackendError:
+        """Put a file back that its reader cannot do without; what is known after that."""
+        self._restore()
+        self.folder.remove(self._undo)
+        self.folder.sync()
+        return BackendError(f"{self.path} stays, because without it {objection}")
 
     def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""

@@ -312,3 +312,12 @@ def test_a_missing_program_changes_nothing(path: Path) -> None:
 def test_a_relative_program_is_refused() -> None:
     with pytest.raises(ValueError, match=re.escape("'./x'")):
         FileOptions(Path("/tmp/f"), reload=("./x",))
+
+
+def test_a_file_that_its_reader_cannot_do_without_is_not_removed(path: Path) -> None:
+    needed = script(path, f"test -e {path}")
+    put(target(path), "81.2.69.1")
+    with pytest.raises(BackendError, match="cannot be removed as long as it is used"):
+        target(path, check=(needed,)).clear()
+    assert held(target(path)) == {"81.2.69.1/32"}
+    assert names(path) == {"friends", "program"}

@@ -1,0 +1,24 @@
+"""What a server's file needs of the service it is written by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from allowsync_backends.file import service
+
+if TYPE_CHECKING:
+    from allowsync.backend import Needs
+    from allowsync_backends.server.options import ServerOptions
+
+
+def needs(options: ServerOptions) -> Needs:
+    """What a target needs that keeps a server's file, and tells that server.
+
+    A service sees no processes but its own users' (`ProtectProc=`, systemd.exec(5)), unless it may
+    trace others; and only who may kill a process of another user may tell it by a signal.
+    """
+    found = replace(service.needs(options.path), commands=True)
+    if options.pid_file is None or options.reload:
+        return found
+    return replace(found, capabilities=(*found.capabilities, "CAP_KILL", "CAP_SYS_PTRACE"))
