@@ -19,6 +19,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "explain": ("explain",),
     "guards": ("guards", "guarded_runs"),
     "inherit": ("inherit", "model"),
+    "layers": ("layers",),
     "limits": ("limits", "outcome", "unconfirmed"),
     "memory": ("memory", "model", "decide", "guards"),
     "metrics": ("metrics",),
