@@ -29,9 +29,12 @@ PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "cron", "iproute2"),
     *("nftables", "ipset", "iptables", "ufw"),
     *("python3", "python3-venv"),
+    "nginx-light",
 )
 # Would only take time.
 IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
+# Are there for the tests that start them.
+SLEEPING: Final = ("nginx.service",)
 
 # A network that comes up as networks do, with nobody at the other end.
 CABLE: Final = """\
@@ -157,7 +160,7 @@ class Machine:
 
 def base() -> Path:
     """The root that every machine is a layer over; made if it is not there."""
-    recipe = repr((SUITE, PACKAGES, IDLE, _dependencies()))
+    recipe = repr((SUITE, PACKAGES, IDLE, SLEEPING, _dependencies()))
     root = CACHE / sha256(recipe.encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
     with _alone():
@@ -187,6 +190,7 @@ def _make(root: Path) -> None:
         *("--find-links", "/wheels", *_dependencies()),
     )
     _run("systemctl", f"--root={root}", "mask", *IDLE)
+    _run("systemctl", f"--root={root}", "disable", *SLEEPING)
     _run("systemctl", f"--root={root}", "enable", "systemd-networkd.service")
     _run("rm", "-rf", str(wheels), str(root / "var/cache/apt"))
 

@@ -79,7 +79,6 @@ class Change:
             objection = self.reader.objection_to_removal()
             if objection:
                 raise self._kept(objection)
-            self._check_without()
             failure = self.reader.take_notice()
             if failure:
                 raise BackendError(f"{self.path} is removed, but {failure}")
@@ -93,15 +92,6 @@ class Change:
         if failure:
             self.folder.remove(self._new)
             raise BackendError(f"{self.path} was not changed: {failure}")
-
-    def _check_without(self) -> None:
-        """Put the file back where its reader cannot do without it: Apache ends, told to."""
-        objection = self.reader.objection()
-        if objection:
-            self._restore()
-            self.folder.remove(self._undo)
-            self.folder.sync()
-            raise BackendError(f"{self.path} cannot be removed as long as it is used: {objection}")
 
     def _remember(self) -> None:
         """Keep the last confirmed content. One that is there already is older, and confirmed."""
@@ -130,11 +120,11 @@ class Change:
             raise OutcomeUnknown(what) from error
 
     def _kept(self, objection: str) -> BackendError:
-        """Put a file back that its reader cannot do without; what is known after that."""
+        """Put the file back where its reader cannot do without it: Apache ends, told to."""
         self._restore()
         self.folder.remove(self._undo)
         self.folder.sync()
-        return BackendError(f"{self.path} stays, because without it {objection}")
+        return BackendError(f"{self.path} cannot be removed as long as it is used: {objection}")
 
     def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""

@@ -35,6 +35,10 @@ class Reader(Protocol):
         """What speaks against the file that is in place but not yet in force."""
         ...
 
+    def objection_to_removal(self) -> str:
+        """What speaks against there being no file any more, now that there is none."""
+        ...
+
     def take_notice(self) -> str:
         """Put the file that is in place in force. Returns once it is."""
         ...
@@ -67,6 +71,10 @@ class Commands:
     def objection(self) -> str:
         """What the check says of the file that is in place."""
         return "" if checks_drafts(self.check) else failure(self.check)
+
+    def objection_to_removal(self) -> str:
+        """Nothing: the check is about a file that is there."""
+        return ""
 
     def take_notice(self) -> str:
         """Run the reload."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
@@ -15,14 +16,42 @@ def name_of(pid: int) -> str:
     return "" if state in {"Z", "X"} else name
 
 
-def children(pid: int) -> frozenset[int]:
-    """The children of a process that are alive and can be seen."""
-    found = set()
+def is_hidden(pid: int) -> bool:
+    """Whether there is a process of that id that is not shown to us (`hidepid`, proc(5))."""
+    if (_PROC / str(pid)).exists():
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return not name_of(pid)  # it may have begun between the two looks
+
+
+def command_line(pid: int) -> str:
+    """What a process was started as, or calls itself by now; empty when that cannot be seen."""
+    try:
+        text = (_PROC / str(pid) / "cmdline").read_text(errors="replace")
+    except OSError:
+        return ""
+    return text.replace("\0", " ").strip()
+
+
+def descendants(pid: int) -> frozenset[int]:
+    """The children of a process, theirs, and so on: those that are alive and can be seen."""
+    below: dict[int, list[int]] = {}
     for entry in _PROC.iterdir():
         if entry.name.isdigit():
             state, _, parent = _stat(int(entry.name))
-            if parent == pid and state not in {"Z", "X"}:
-                found.add(int(entry.name))
+            if state not in {"", "Z", "X"}:
+                below.setdefault(parent, []).append(int(entry.name))
+    found: set[int] = set()
+    waiting = [pid]
+    while waiting:
+        born = set(below.get(waiting.pop(), ())) - found
+        found |= born
+        waiting.extend(born)
     return frozenset(found)
 
 
@@ -50,6 +79,6 @@ def _stat(pid: int) -> tuple[str, str, int]:
         text = (_PROC / str(pid) / "stat").read_text(errors="replace")
     except OSError:
         return "", "", 0
-    name = text[text.find("(") + 1 : text.rfind(")")]
-    state, parent, *_ = text[text.rfind(")") + 1 :].split()
-    return state, name, int(parent)
+    start, end = text.find("("), text.rfind(")")
+    state, parent, *_ = text[end + 1 :].split()
+    return state, text[start + 1 : end], int(parent)

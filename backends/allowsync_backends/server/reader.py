@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Finding, Severity
 from allowsync_backends.file.reader import checks_drafts, failure, missing_programs, on_draft
+from allowsync_backends.server.processes import command_line
 from allowsync_backends.server.running import Container, Notice, State
 
 if TYPE_CHECKING:
@@ -16,7 +17,8 @@ if TYPE_CHECKING:
 
     from allowsync_backends.server.running import Running
 
-PATIENCE = 10.0
+PATIENCE = 10.0  # seconds for a server to start its new processes
+LINGER = 1.0  # seconds for the former ones to stop taking new connections
 STEP = 0.01
 
 
@@ -31,6 +33,8 @@ class Server:
         renews: Whether it shows in new processes that it has. One that does not answers the
             notice itself, with an exit code.
         inspect: What keeps a file from having an effect in a running configuration.
+        leaving: Words in the command line of a former process that takes nothing new any more, but
+            still has something to finish. Empty where it does not say so.
     """
 
     name: str
@@ -38,6 +42,7 @@ class Server:
     notice: Notice
     renews: bool
     inspect: Callable[[Path], Iterable[Finding]]
+    leaving: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,6 +87,10 @@ class ServerReader:
                 return str(error)
         return failure(self.running.inside(self.server.check))
 
+    def objection_to_removal(self) -> str:
+        """What the server's check says of its configuration without the file."""
+        return self.objection()
+
     def take_notice(self) -> str:
         """Tell the server, and wait until it goes by what it was told."""
         if self.reload:
@@ -95,7 +104,7 @@ class ServerReader:
             return str(error)
 
     def _followed(self, before: frozenset[int]) -> str:
-        """Wait for processes that were not there before.
+        """Wait for processes that were not there before, and for the former ones to step back.
 
         Raises:
             BackendError: The processes could not be looked at.
@@ -112,7 +121,23 @@ class ServerReader:
                     f"no new process within {PATIENCE:g} s"
                 )
             time.sleep(STEP)
+        self._let_go(before)
         return ""
+
+    def _let_go(self, before: frozenset[int]) -> None:
+        """Wait a moment for the former processes, which may take connections until they are told.
+
+        The main one stays. One that has something to finish may stay as long as that takes.
+        """
+        deadline = time.monotonic() + LINGER
+        while time.monotonic() < deadline:
+            active = [pid for pid in before & self.running.processes() if not self._leaves(pid)]
+            if len(active) <= 1:
+                return
+            time.sleep(STEP)
+
+    def _leaves(self, pid: int) -> bool:
+        return bool(self.server.leaving) and self.server.leaving in command_line(pid)
 
     def findings(self, path: Path) -> Sequence[Finding]:
         """Whether it runs, sees the file, takes its own configuration, and uses the file."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Protocol
 from allowsync.backend import BackendError, Finding, Severity
 from allowsync.shell import Command, CommandError, run
 from allowsync_backends.file.reader import failure
-from allowsync_backends.server.processes import children, group, name_of
+from allowsync_backends.server.processes import descendants, group, is_hidden, name_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,9 +133,9 @@ class Process:
         return State.STOPPED if self._main() is None else State.RUNNING
 
     def processes(self) -> frozenset[int]:
-        """It and its children."""
+        """It and all that descend from it."""
         main = self._main()
-        return frozenset() if main is None else frozenset((main, *children(main)))
+        return frozenset() if main is None else frozenset((main, *descendants(main)))
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Just as it is: the server is where we are."""
@@ -161,15 +161,26 @@ class Process:
         return _findings(self, f"the server of {self.pid_file}")
 
     def _main(self) -> int | None:
+        """Its id; None when it does not run.
+
+        Raises:
+            BackendError: The file, or the process, cannot be looked at.
+        """
         try:
             text = self.pid_file.read_text(errors="replace").strip()
         except FileNotFoundError:
             return None
         except OSError as error:
             raise BackendError(f"{self.pid_file} cannot be read: {error.strerror}") from error
+        if not text:  # so a check of nginx leaves it that finds none
+            return None
         if not (text.isascii() and text.isdigit()) or len(text) > len("4194304"):
             raise BackendError(f"{self.pid_file} holds no process id")
         pid = int(text)
+        if is_hidden(pid):
+            raise BackendError(
+                f"nothing can be seen of process {pid}, whose id {self.pid_file} holds"
+            )
         return pid if name_of(pid) in self.names else None
 
     def _send(self, main: int, what: signal.Signals) -> None:
@@ -203,11 +214,11 @@ class Container:
         return State.RUNNING if running == "true" else State.STOPPED
 
     def processes(self) -> frozenset[int]:
-        """Its first process and that one's children, by their ids out here."""
+        """Its first process and all that descend from it, by their ids out here."""
         first = self._inspected("{{.State.Pid}}")
-        if not first.isdigit() or first == "0":
+        if not first.isdigit() or first == "0" or not name_of(int(first)):
             return frozenset()
-        return frozenset((int(first), *children(int(first))))
+        return frozenset((int(first), *descendants(int(first))))
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Run in the container, by a running one."""
