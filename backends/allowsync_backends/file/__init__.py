@@ -1,4 +1,4 @@
-"""A file for another program to read: one network a line, or JSON."""
+"""A file for another program to read: one network a line, JSON, or made from a template."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from allowsync.backend import BackendType
 from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from allowsync.backend import Backend, Needs, Placement
 
 __all__ = ["TYPE", "FileOptions", "Format"]
@@ -18,12 +20,30 @@ def _make(placement: Placement, options: FileOptions) -> Backend:
     from allowsync_backends.file.reader import Commands
     from allowsync_backends.file.syntax import JsonSyntax, TextSyntax
 
+    if options.template is not None:
+        return _from_template(placement, options, options.template)
     return FileBackend(
         placement.allowlist,
         options.path,
         TextSyntax() if options.format is Format.TEXT else JsonSyntax(),
         options.mode,
         Commands(options.check, options.reload),
+    )
+
+
+def _from_template(placement: Placement, options: FileOptions, template: Path) -> Backend:
+    from allowsync_backends.file.reader import Commands
+    from allowsync_backends.file.syntax import TextSyntax
+    from allowsync_backends.file.template_backend import TemplateBackend
+
+    return TemplateBackend(
+        placement.allowlist,
+        options.path,
+        TextSyntax(),
+        options.mode,
+        Commands(options.check, options.reload),
+        template,
+        options.comment,
     )
 
 

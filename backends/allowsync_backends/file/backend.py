@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
-from allowsync.model import Entry
 from allowsync.sight import of_file
 from allowsync_backends.file.change import Change, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
@@ -62,25 +61,30 @@ class FileBackend:
         Raises:
             BackendError: It is somebody else's, or could not be read.
         """
-        beside = (self.path.with_name(name) for name in (self.path.name, *names(self.path.name)))
-        sights = tuple(of_file(path) for path in (self.path.parent, *beside))
+        sights = tuple(of_file(path) for path in self.watched())
         try:
             with Folder(self.path.parent) as folder:
                 found = folder.read(self.path.name)
-                held = None if found is None else self._ours(found)
-                flaws = (*self._flaws(found, held), *self._traces(folder))
+                held = None if found is None else self._ours(folder, found)
+                flaws = (*self._flaws(found, held), *self.traces(folder))
         except OSError as error:
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
-        networks = frozenset() if held is None else held.networks
-        return Current(frozenset(map(Entry, networks)), flaws=flaws, sights=sights)
+        entries = frozenset() if held is None else held.entries
+        return Current(entries, flaws=flaws, sights=sights)
 
-    def _ours(self, found: Contents) -> Held:
+    def watched(self) -> Iterator[Path]:
+        """Whatever has to be as it was for the target to be as it was."""
+        yield self.path.parent
+        for name in (self.path.name, *names(self.path.name)):
+            yield self.path.with_name(name)
+
+    def _ours(self, folder: Folder, found: Contents) -> Held:
         """What a file of ours holds.
 
         Raises:
             NotOurs: It is somebody else's.
         """
-        held = self._held(found)
+        held = self._held(folder, found)
         if held is None:
             raise NotOurs(
                 f"{self.path} was not written by allowsync and is left alone; "
@@ -90,7 +94,7 @@ class FileBackend:
             raise NotOurs(f"{self.path} belongs to allowlist {held.allowlist!r}")
         return held
 
-    def _held(self, found: Contents) -> Held | None:
+    def _held(self, folder: Folder, found: Contents) -> Held | None:  # noqa: ARG002 - for others
         try:
             return self.syntax.parse(found.data.decode())
         except UnicodeDecodeError:
@@ -105,7 +109,7 @@ class FileBackend:
         if found.mode != self.mode:
             yield f"{self.path} has mode {found.mode:04o} instead of {self.mode:04o}"
 
-    def _traces(self, folder: Folder) -> Iterator[str]:
+    def traces(self, folder: Folder) -> Iterator[str]:
         """What an interrupted run left behind."""
         new, undo = names(self.path.name)
         if folder.has(undo):
@@ -138,7 +142,7 @@ class FileBackend:
             found = folder.read(self.path.name)
         except OSError as error:
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
-        return found is not None and bool(self._ours(found))
+        return found is not None and bool(self._ours(folder, found))
 
     def clear(self) -> None:
         """Remove the file, and let its reader take notice. A stranger's file stays.

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.config.kinds import AbsolutePath, Choice, Leaf, ListOf, Text, UnfitError
+from allowsync.config.kinds import (
+    AbsolutePath,
+    Choice,
+    Leaf,
+    ListOf,
+    Optional,
+    Text,
+    UnfitError,
+)
 from allowsync.config.schema import option
 
 if TYPE_CHECKING:
@@ -17,6 +25,7 @@ if TYPE_CHECKING:
 
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _WRITABLE_BY_ALL: Final = 0o002
+COMMENT: Final = "# "
 
 
 class Format(Enum):
@@ -70,7 +79,7 @@ def refuse_relative(**commands: tuple[str, ...]) -> None:
 
 @dataclass(frozen=True, slots=True)
 class FileOptions:
-    """A file with one network a line, or as JSON."""
+    """A file with one network a line, or as JSON, or made from a template."""
 
     path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")
     format: Format = option(
@@ -93,9 +102,28 @@ class FileOptions:
         "command is run once more.",
         default=(),
     )
+    template: Path | None = option(
+        AbsolutePath("the path of a template"),
+        help="A Jinja template that makes the file, instead of `format`. Needs the package Jinja2 "
+        "(`allowsync[template]`).",
+        default=None,
+    )
+    comment: str | None = option(
+        Optional(Text("what begins a comment line", longest=16)),
+        help="With `template`: what begins a comment line in such a file. allowsync writes into a "
+        "few such lines, at the top, what it has to know of the file. `null` for a file that takes "
+        "no comments: then that goes into a file beside it.",
+        default=COMMENT,
+    )
 
     def __post_init__(self) -> None:
         refuse_relative(check=self.check, reload=self.reload)
+        if self.template is not None and self.format is not Format.TEXT:
+            raise ValueError("format and template exclude each other")
+        if self.template is None and self.comment != COMMENT:
+            raise ValueError("comment belongs to a template")
+        if self.template == self.path:
+            raise ValueError("path and template are the same file")
 
     def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
         """What such a target has for itself."""

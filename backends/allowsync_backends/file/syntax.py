@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
-from allowsync.model import Network, by_network
+from allowsync.model import Entry, Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -17,6 +17,8 @@ GENERATOR: Final = "allowsync"
 
 _HEADER: Final = re.compile(r'Written by allowsync for allowlist "([^"\n]*)"\.')
 
+_FAR: Final = 120  # characters: a comment's beginning, and the words
+
 
 @dataclass(frozen=True, slots=True)
 class Held:
@@ -24,6 +26,11 @@ class Held:
 
     allowlist: str
     networks: frozenset[Network]
+
+    @property
+    def entries(self) -> frozenset[Entry]:
+        """The same as entries."""
+        return frozenset(map(Entry, self.networks))
 
 
 class Syntax(Protocol):
@@ -55,6 +62,13 @@ def owner(text: str, comment: str = "# ") -> str | None:
     if not first.startswith(comment):
         return None
     match = _HEADER.match(first.removeprefix(comment))
+    return match[1] if match else None
+
+
+def claimed(text: str) -> str | None:
+    """The same, whatever stands before the words: another comment, say."""
+    first, _, _ = text.partition("\n")
+    match = _HEADER.search(first, 0, _FAR)
     return match[1] if match else None
 
 

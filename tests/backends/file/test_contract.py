@@ -20,15 +20,19 @@ class InAFolder(BackendContract):
     """The target is a file in a folder where somebody else has files too."""
 
     format: ClassVar[Format]
+    ours: ClassVar = {"friends"}
     folder: Path
 
     @pytest.fixture(autouse=True)
     def target(self, tmp_path: Path) -> None:
         self.folder = tmp_path
 
+    @property
+    def options(self) -> FileOptions:
+        return FileOptions(self.folder / "friends", self.format)
+
     def make(self) -> Backend:
-        options = FileOptions(self.folder / "friends", self.format)
-        return TYPE.make(Placement("x", "x/file"), options)
+        return TYPE.make(Placement("x", "x/file"), self.options)
 
     def plant(self) -> None:
         (self.folder / "friends.conf").write_text("mine\n")
@@ -38,7 +42,7 @@ class InAFolder(BackendContract):
         return {
             path.name: (path.read_text(), path.stat().st_mtime_ns)
             for path in self.folder.iterdir()
-            if path.name != "friends"
+            if path.name not in self.ours
         }
 
     def damage(self) -> bool:
@@ -59,3 +63,44 @@ class TestText(InAFolder):
 
 class TestJson(InAFolder):
     format = Format.JSON
+
+
+class FromATemplate(InAFolder):
+    """The file is what a template makes of the networks."""
+
+    template: ClassVar[str]
+    comment: ClassVar[str | None]
+
+    @pytest.fixture(autouse=True)
+    def source(self, tmp_path_factory: pytest.TempPathFactory) -> None:
+        self.source_file = tmp_path_factory.mktemp("templates") / "friends.j2"
+        self.source_file.write_text(self.template)
+
+    @property
+    def options(self) -> FileOptions:
+        place = self.folder / "friends"
+        return FileOptions(place, template=self.source_file, comment=self.comment)
+
+
+class TestTemplate(FromATemplate):
+    template = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
+    comment = "# "
+
+
+class TestTemplateThatShowsNoNetworks(FromATemplate):
+    """Whatever the text holds, it is known what it was made from."""
+
+    template = "{{ networks | length }} friends\n"
+    comment = ";; "
+
+
+class TestTemplateOfAFileWithoutComments(FromATemplate):
+    template = "{{ networks | tojson }}"
+    comment = None
+    ours: ClassVar = {"friends", ".friends.allowsync"}
+
+    def damage(self) -> bool:
+        """Such a file is known by its content alone, so an edited one is nobody's but the
+        editor's. What can be damaged is its mode."""
+        (self.folder / "friends").chmod(0o600)
+        return True

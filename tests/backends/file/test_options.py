@@ -42,7 +42,18 @@ def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
         ("nginx", "-t"),
         ("/usr/sbin/nginx", "-s", "reload"),
     )
-    assert {**KIND.show(options), "check": ["nginx", "-t"]} == {**written}
+    assert KIND.show(options) == {**written, "template": None, "comment": "# "}
+
+
+@pytest.mark.parametrize("comment", ["// ", "!", None])
+def test_a_template_and_what_begins_a_comment_can_be_written(comment: str | None) -> None:
+    written = {"path": "/run/friends", "template": "/etc/allowsync/friends.j2", "comment": comment}
+    options, problems = read(**written)
+    assert problems == []
+    assert options == FileOptions(
+        Path("/run/friends"), template=Path("/etc/allowsync/friends.j2"), comment=comment
+    )
+    assert {**KIND.show(options), **written} == KIND.show(options)
 
 
 @pytest.mark.parametrize(
@@ -56,6 +67,12 @@ def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
         ({"reload": "nginx -s reload"}, "a list"),
         ({"reload": ["bin/reload"]}, "absolute path"),
         ({"check": ["../check"]}, "absolute path"),
+        ({"template": "/t.j2", "format": "json"}, "exclude each other"),
+        ({"template": "/run/friends"}, "the same file"),
+        ({"template": "/t.j2", "comment": ""}, "what begins a comment line"),
+        ({"template": "/t.j2", "comment": "#\n"}, "control or invisible"),
+        ({"template": "/t.j2", "comment": "#" * 17}, "at most 16"),
+        ({"comment": "// "}, "belongs to a template"),
     ],
     ids=str,
 )

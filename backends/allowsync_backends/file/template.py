@@ -1,0 +1,183 @@
+"""A template, and the text it makes of some entries."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.backend import BackendError
+from allowsync.config.files import Demands, RefusedError, read_checked
+from allowsync.networks import Coverage
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.file.syntax import header
+from allowsync_backends.file.template_mark import digest
+from allowsync_backends.file.template_view import SAMPLE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from allowsync.model import Entry
+
+# Of processor time, and not less of it in all than Python takes to start on a small machine.
+SECONDS: Final = 5
+TIMEOUT: Final = 60.0
+MEGABYTES: Final = 512
+LARGEST_SOURCE: Final = 1 << 20
+LARGEST_TEXT: Final = 4 << 20
+
+# Goes into the digest of every template: with another number, every text is made anew.
+_GENERATION: Final = b"1"
+
+_WORKER: Final = """\
+import json, sys
+sys.path[:] = json.loads(sys.stdin.readline())
+from allowsync_backends.file.template_worker import serve
+serve()
+"""
+
+
+class TemplateError(BackendError):
+    """A template cannot be read, or makes no text. The text says where and why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """A template as it was read."""
+
+    path: Path
+    text: str
+
+    @property
+    def digest(self) -> str:
+        """A name of it that no other template has."""
+        return digest(_GENERATION, self.text.encode())
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What a template is shown.
+
+    Attributes:
+        allowlist: The allowlist's name.
+        entries: Who has access from where.
+        everybody: Whether somebody is made up for whatever name the template asks for.
+    """
+
+    allowlist: str
+    entries: tuple[Entry, ...] = ()
+    everybody: bool = False
+
+    def plain(self) -> dict[str, Any]:
+        """The same for JSON."""
+        entries = [(str(one.network), one.hosts, one.replaced) for one in self.entries]
+        networks = [str(one) for one in Coverage(one.network for one in self.entries)]
+        if self.everybody:
+            entries = [(network, ("example",), ()) for network in SAMPLE]
+            networks = list(SAMPLE)
+        return {
+            "allowlist": self.allowlist,
+            "header": header(self.allowlist),
+            "entries": entries,
+            "networks": networks,
+            "everybody": self.everybody,
+        }
+
+
+def read(path: Path) -> Source:
+    """A template.
+
+    Raises:
+        TemplateError: It cannot be read, or for root: others could change it.
+    """
+    try:
+        content = read_checked(path, Demands(os.geteuid(), LARGEST_SOURCE))
+    except RefusedError as refused:
+        raise TemplateError(f"{path}: {refused}") from None
+    try:
+        return Source(path, content.decode())
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        raise TemplateError(f"{path}:{line}: this is not UTF-8 text") from None
+
+
+def render(source: Source, view: View) -> str:
+    """The text a template makes.
+
+    Raises:
+        TemplateError: It makes none.
+    """
+    (made,) = render_each(source, [view])
+    if isinstance(made, TemplateError):
+        raise made
+    return made
+
+
+def render_each(
+    source: Source, views: Sequence[View], seconds: int = SECONDS, megabytes: int = MEGABYTES
+) -> list[str | TemplateError]:
+    """The texts a template makes of several views, each that or what is wrong.
+
+    Args:
+        source: The template.
+        views: What it is shown.
+        seconds: The most processor time it may take, for all of them.
+        megabytes: The most memory it may take, in MiB.
+
+    Raises:
+        TemplateError: It makes none of any view.
+    """
+    if not _installed():
+        raise TemplateError(
+            "a template needs the package Jinja2: pip install 'allowsync[template]'"
+        )
+    request = {
+        "source": source.text,
+        "views": [view.plain() for view in views],
+        "seconds": seconds,
+        "megabytes": megabytes,
+        "largest": LARGEST_TEXT,
+    }
+    answer = _asked(source, request)
+    if "failed" in answer:
+        raise _error(source, answer["failed"])
+    return [
+        one["text"] if "text" in one else _error(source, one["failed"]) for one in answer["made"]
+    ]
+
+
+def _asked(source: Source, request: dict[str, Any]) -> dict[str, Any]:
+    """What the process says that renders.
+
+    Raises:
+        TemplateError: It did not come to its end.
+    """
+    stdin = f"{json.dumps(sys.path)}\n{json.dumps(request)}"
+    command = Command((sys.executable, "-I", "-c", _WORKER), stdin, TIMEOUT)
+    try:
+        done = run(command)
+    except CommandError as error:
+        raise TemplateError(f"{source.path}: could not be rendered: {error}") from None
+    if done.code < 0:
+        what = f"takes more than {request['seconds']} s or {request['megabytes']} MiB to render"
+        raise TemplateError(f"{source.path}: {what}")
+    try:
+        answer: dict[str, Any] = json.loads(done.stdout)
+    except ValueError:
+        said = (done.stderr.strip().splitlines() or [f"exit code {done.code}"])[-1]
+        raise TemplateError(f"{source.path}: could not be rendered: {said[:200]}") from None
+    return answer
+
+
+def _installed() -> bool:
+    from importlib.util import find_spec
+
+    return find_spec("jinja2") is not None
+
+
+def _error(source: Source, failed: dict[str, Any]) -> TemplateError:
+    line = f":{failed['line']}" if failed["line"] else ""
+    return TemplateError(f"{source.path}{line}: {failed['what']}")

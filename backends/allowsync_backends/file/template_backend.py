@@ -1,0 +1,249 @@
+"""The backend of a file that is made from a template."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendError, Capabilities, Finding, OutcomeUnknown
+from allowsync.model import Entry
+from allowsync_backends.file.backend import FileBackend
+from allowsync_backends.file.change import Change, names
+from allowsync_backends.file.folder import Folder
+from allowsync_backends.file.syntax import Held, claimed
+from allowsync_backends.file.template import TemplateError, View, read, render
+from allowsync_backends.file.template_mark import Mark, leading, mark_of, several
+from allowsync_backends.file.template_trial import unreadable, wrong
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
+
+    from allowsync.plan import Plan
+    from allowsync_backends.file.folder import Contents
+
+
+@dataclass(frozen=True, slots=True)
+class Made(Held):
+    """A file of ours, and what is known of it.
+
+    Attributes:
+        mark: What it was made from; None where that is not known.
+        comment: What stands before each line of the mark; None where it is beside the file.
+        whole: Whether it is as it was made.
+    """
+
+    mark: Mark | None = None
+    comment: str | None = None
+    whole: bool = False
+
+    @property
+    def entries(self) -> frozenset[Entry]:
+        """What it was made from, and whose that was."""
+        known = map(Entry, self.networks) if self.mark is None else self.mark.entries
+        return frozenset(known)
+
+
+@dataclass(frozen=True, slots=True)
+class TemplateBackend(FileBackend):
+    """Writes one file as a template says, and nothing into a file that somebody else wrote.
+
+    Attributes:
+        template: The template.
+        comment: What begins a line of the mark at the top of the file; None for a mark beside it.
+    """
+
+    template: Path
+    comment: str | None
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Any network and whose it is, all or nothing."""
+        return Capabilities(atomic=True, overlaps=True, labels=True)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the file can be written and is whole, and what the template makes."""
+        try:
+            source = read(self.template)
+        except TemplateError as error:
+            return (unreadable(error), *self.reader.findings(self.path))
+        try:
+            held = tuple(self.read().entries)
+        except BackendError:
+            held = ()  # said below
+        return (*FileBackend.check(self), *wrong(source, self.allowlist, held))
+
+    def watched(self) -> Iterator[Path]:
+        """The same, and the template."""
+        yield from FileBackend.watched(self)
+        yield from map(self.path.with_name, notes(self.path.name))
+        real = self.template.resolve()
+        yield from dict.fromkeys((self.template.parent, self.template, real.parent, real))
+
+    def _held(self, folder: Folder, found: Contents) -> Made | None:
+        """What is known of a file: by its mark, by one beside it, or for its first line alone."""
+        try:
+            text = found.data.decode()
+        except UnicodeDecodeError:
+            return None
+        top = leading(text)
+        if top is not None:
+            return _made(top.mark, top.comment, whole=top.mark.is_of(top.text))
+        beside = self._beside(folder)
+        for mark in beside:
+            if mark.is_of(text):
+                return _made(mark, None, whole=True)
+        owner = claimed(text)
+        if owner is None:
+            return None
+        if beside:
+            return replace(_made(beside[-1], None, whole=False), allowlist=owner)
+        plain = self.syntax.parse(text)
+        return Made(owner, frozenset() if plain is None else plain.networks)
+
+    def _beside(self, folder: Folder) -> tuple[Mark, ...]:
+        """The marks beside the file, the newest last."""
+        note = folder.read(notes(self.path.name)[0])
+        return () if note is None else several(note.data.decode(errors="replace"))
+
+    def _flaws(self, found: Contents | None, held: Held | None) -> Iterator[str]:
+        if found is None or not isinstance(held, Made):
+            yield f"{self.path} does not exist"
+            return
+        if not held.whole:
+            yield f"{self.path} was edited"
+        elif held.comment != self.comment:
+            yield f"{self.path} is marked in another way than configured (comment)"
+        if held.mark is not None:
+            yield from self._outdated(held.mark)
+        if found.mode != self.mode:
+            yield f"{self.path} has mode {found.mode:04o} instead of {self.mode:04o}"
+
+    def _outdated(self, mark: Mark) -> Iterator[str]:
+        try:
+            if mark.source != read(self.template).digest:
+                yield f"{self.path} was made before {self.template} was changed"
+        except TemplateError as error:
+            yield str(error)
+
+    def traces(self, folder: Folder) -> Iterator[str]:
+        """The same, and a mark that is not where it should be."""
+        yield from FileBackend.traces(self, folder)
+        note, draft = notes(self.path.name)
+        leftover = (draft,) if self.comment is None else (note, draft)
+        for name in filter(folder.has, leftover):
+            yield f"{self.path.with_name(name)} is left over"
+
+    def apply(self, plan: Plan) -> None:
+        """Make the text, and replace the file by it in one step, as every file is.
+
+        Raises:
+            BackendError: The old file is in place; the text says what else is known.
+            OutcomeUnknown: The new file is in place, but whether it is in force is not known.
+        """
+        if plan.idle:
+            return
+        with Folder(self.path.parent) as folder:
+            before = self._before(folder)
+            text, mark = self._text(tuple(_told(plan.final, before)))
+            if self.comment is None:
+                self._note(folder, mark)
+            else:
+                text = mark.lines(self.comment) + text
+            Change(folder, self.path, self.reader).replace(text.encode(), self.mode)
+            self._tidy(folder)
+
+    def _before(self, folder: Folder) -> frozenset[Entry]:
+        """What the file was made from; nothing where there is none.
+
+        Raises:
+            NotOurs: It is somebody else's.
+            BackendError: It could not be read.
+        """
+        try:
+            found = folder.read(self.path.name)
+            return frozenset() if found is None else self._ours(folder, found).entries
+        except OSError as error:
+            raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
+
+    def _text(self, entries: tuple[Entry, ...]) -> tuple[str, Mark]:
+        """What the template makes of some entries, and its mark.
+
+        Raises:
+            TemplateError: It makes nothing that could be a file.
+        """
+        try:
+            source = read(self.template)
+            text = render(source, View(self.allowlist, entries))
+            if not text and self.comment is None:
+                raise TemplateError(f"{self.template}: makes no text at all, not even a line break")
+        except TemplateError as error:
+            raise TemplateError(f"{self.path} was not changed: {error}") from None
+        return text, mark_of(self.allowlist, entries, source.digest, text)
+
+    def _note(self, folder: Folder, mark: Mark) -> None:
+        """Write beside the file what is about to be in it, and what may be in it until then.
+
+        Raises:
+            BackendError: It could not be written; the file was not touched.
+        """
+        note, draft = notes(self.path.name)
+        try:
+            known = self._beside(folder)
+            texts = [folder.read(name) for name in (self.path.name, names(self.path.name)[1])]
+            present = [one.data.decode(errors="replace") for one in texts if one is not None]
+            kept = [one for one in known if any(map(one.is_of, present))]
+            marks = dict.fromkeys([*(one for one in kept if one != mark), mark])
+            folder.remove(draft)
+            folder.create(draft, "".join(one.lines() for one in marks).encode(), 0o600)
+            folder.replace(note, draft)
+            folder.sync()
+        except OSError as error:
+            raise BackendError(f"{self.path} was not changed: {error.strerror}") from error
+
+    def _tidy(self, folder: Folder) -> None:
+        """Remove what is left of a mark beside a file that has one at its top.
+
+        Raises:
+            OutcomeUnknown: It may be left.
+        """
+        note, draft = notes(self.path.name)
+        try:
+            folder.remove(draft)
+            if self.comment is not None:
+                folder.remove(note)
+        except OSError as error:
+            what = f"{self.path} was replaced, but {note} beside it may be left: {error.strerror}"
+            raise OutcomeUnknown(what) from error
+
+    def clear(self) -> None:
+        """Remove the file and what is beside it, and let its reader take notice.
+
+        Raises:
+            BackendError: Something is left, or the file's reader may still go by it.
+        """
+        FileBackend.clear(self)
+        if not self.path.parent.is_dir():
+            return
+        with Folder(self.path.parent) as folder:
+            try:
+                for name in notes(self.path.name):
+                    folder.remove(name)
+            except OSError as error:
+                raise BackendError(f"{self.path} may be left: {error.strerror}") from error
+
+
+def notes(name: str) -> tuple[str, str]:
+    """The names beside a file of its marks, and of their next version."""
+    return f".{name}.allowsync", f".{name}.allowsync-next"
+
+
+def _made(mark: Mark, comment: str | None, *, whole: bool) -> Made:
+    networks = frozenset(entry.network for entry in mark.entries)
+    return Made(mark.allowlist, networks, mark, comment, whole)
+
+
+def _told(entries: Iterable[Entry], before: frozenset[Entry]) -> Iterator[Entry]:
+    """Entries as they are to be written: where nobody knows whose one is, as it was written."""
+    known = {entry.network: entry for entry in before}
+    return (entry if entry.hosts else known.get(entry.network, entry) for entry in entries)

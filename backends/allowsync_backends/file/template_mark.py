@@ -1,0 +1,148 @@
+"""What is written beside a text made from a template, so that it can be known again. Pure.
+
+Nothing can be read out of such a text: a template may show some of the networks, in any form, or
+none. So a mark of a few lines says all that was known when it was made:
+
+    Written by allowsync for allowlist "jellyfin". Do not edit: changes are overwritten.
+    198.51.100.20/32 alice (replaced)
+    203.0.113.7/32 alice
+    203.0.113.7/32 bob
+    template 0f343b0931126a20f133d67c2b018a3b text 2cf24dba5fb0a30e26e83b2ac5b9e29e
+
+It stands in comments at the top of the text, or in a file beside it. Lines stay short: nginx, for
+one, refuses a comment of 4,096 characters.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from hashlib import sha256
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import Entry, Network, by_network
+from allowsync_backends.file.syntax import header, network_or_none
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_DIGITS: Final = 32
+_REPLACED: Final = " (replaced)"
+
+_MARK: Final = re.compile(
+    r'(?P<comment>[^\n]{0,40}?)Written by allowsync for allowlist "(?P<allowlist>[^"\n]*)"\.'
+    r"[^\n]*\n"
+    r"(?P<entries>(?:(?P=comment)[0-9a-f.:]+/[0-9]+(?: [a-z0-9_.-]+(?: \(replaced\))?)?\n)*)"
+    r"(?P=comment)template (?P<source>[0-9a-f]{32}) text (?P<text>[0-9a-f]{32})(?:\n|\Z)"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """What is known of a text that was made from a template.
+
+    Attributes:
+        allowlist: Whose networks it was made from.
+        entries: All of them, sorted, with whose they were.
+        source: The digest of the template.
+        text: The digest of the text, and of all of the above.
+    """
+
+    allowlist: str
+    entries: tuple[Entry, ...]
+    source: str
+    text: str
+
+    def lines(self, comment: str = "") -> str:
+        """The mark as lines, each behind the same characters."""
+        lines = (
+            header(self.allowlist),
+            *_written(self.entries),
+            f"template {self.source} text {self.text}",
+        )
+        return "".join(f"{comment}{line}\n" for line in lines)
+
+    def is_of(self, text: str) -> bool:
+        """Whether it was made for just this text, and is as it was made."""
+        return self.text == _digest(self.allowlist, self.entries, self.source, text)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A mark as it was found: what stands before each of its lines, and the text after it."""
+
+    mark: Mark
+    comment: str
+    text: str
+
+
+def mark_of(allowlist: str, entries: Iterable[Entry], source: str, text: str) -> Mark:
+    """The mark of a text.
+
+    Args:
+        allowlist: Whose networks it was made from.
+        entries: All of them, in any order.
+        source: The digest of its template.
+        text: The text.
+    """
+    ordered = tuple(sorted(entries, key=lambda entry: by_network(entry.network)))
+    return Mark(allowlist, ordered, source, _digest(allowlist, ordered, source, text))
+
+
+def digest(*parts: bytes) -> str:
+    """A short name of some bytes that others do not have."""
+    summary = sha256()
+    for part in parts:
+        summary.update(len(part).to_bytes(8, "big"))
+        summary.update(part)
+    return summary.hexdigest()[:_DIGITS]
+
+
+def leading(text: str) -> Found | None:
+    """The mark that a text begins with; None when it begins with none."""
+    found = _MARK.match(text)
+    if found is None:
+        return None
+    mark = Mark(found["allowlist"], _entries(found), found["source"], found["text"])
+    return Found(mark, found["comment"], text[found.end() :])
+
+
+def several(text: str) -> tuple[Mark, ...]:
+    """Marks one after another; what comes after the last of them is passed over."""
+    marks: list[Mark] = []
+    while (found := leading(text)) is not None:
+        marks.append(found.mark)
+        text = found.text
+    return tuple(marks)
+
+
+def _digest(allowlist: str, entries: Iterable[Entry], source: str, text: str) -> str:
+    parts = (allowlist, "\n".join(_written(entries)), source, text)
+    return digest(*(part.encode(errors="surrogatepass") for part in parts))
+
+
+def _written(entries: Iterable[Entry]) -> Iterator[str]:
+    """A line for each network and each of its hosts; one for a network that is nobody's."""
+    for entry in entries:
+        if not entry.hosts:
+            yield str(entry.network)
+        for host in entry.hosts:
+            yield f"{entry.network} {host}{_REPLACED if host in entry.replaced else ''}"
+
+
+def _entries(found: re.Match[str]) -> tuple[Entry, ...]:
+    """The entries of a mark, sorted. Lines that are none, or stand elsewhere, are passed over."""
+    hosts: dict[Network, list[str]] = {}
+    replaced: dict[Network, list[str]] = {}
+    for line in found["entries"].splitlines():
+        written, _, label = line.removeprefix(found["comment"]).partition(" ")
+        network = network_or_none(written)
+        if network is None:
+            continue
+        name = label.removesuffix(_REPLACED)
+        hosts.setdefault(network, []).extend([name] if name else [])
+        replaced.setdefault(network, []).extend([name] if name != label else [])
+    return tuple(
+        Entry(network, tuple(hosts[network]), tuple(replaced[network]))
+        for network in sorted(hosts, key=by_network)
+    )
