@@ -76,7 +76,7 @@ class Change:
                 self.folder.sync()
             if not self.folder.has(self._undo):
                 return
-            objection = self.reader.objection_to_removal()
+            objection = self.reader.objection()
             if objection:
                 raise self._kept(objection)
             failure = self.reader.take_notice()

@@ -32,11 +32,7 @@ class Reader(Protocol):
         ...
 
     def objection(self) -> str:
-        """What speaks against the file that is in place but not yet in force."""
-        ...
-
-    def objection_to_removal(self) -> str:
-        """What speaks against there being no file any more, now that there is none."""
+        """What speaks against the file in place, or against there being none, not yet in force."""
         ...
 
     def take_notice(self) -> str:
@@ -71,10 +67,6 @@ class Commands:
     def objection(self) -> str:
         """What the check says of the file that is in place."""
         return "" if checks_drafts(self.check) else failure(self.check)
-
-    def objection_to_removal(self) -> str:
-        """Nothing: the check is about a file that is there."""
-        return ""
 
     def take_notice(self) -> str:
         """Run the reload."""

@@ -87,10 +87,6 @@ class ServerReader:
                 return str(error)
         return failure(self.running.inside(self.server.check))
 
-    def objection_to_removal(self) -> str:
-        """What the server's check says of its configuration without the file."""
-        return self.objection()
-
     def take_notice(self) -> str:
         """Tell the server, and wait until it goes by what it was told."""
         if self.reload:
