@@ -17,7 +17,7 @@ from allowsync.backend import (
     OutcomeUnknown,
     Placement,
 )
-from allowsync.decide import union
+from allowsync.decide import leaving, union
 from allowsync.inherit import inherited_after, still_protected
 from allowsync.limits import Refusal, keep_all, limit
 from allowsync.memory import Inherited, TargetMemory
@@ -159,6 +159,7 @@ def _situation(
         inherited=frozenset(one.network for one in inherited),
         protected=still_protected(inherited, decisions, now),
         capabilities=capabilities,
+        replaced=leaving(decisions) if capabilities.labels else {},
     )
     return situation, inherited
 
