@@ -1,0 +1,134 @@
+"""What Apache says of its configuration, and what stands in the files of it. Pure.
+
+The files are read for a few mistakes that would let strangers in, and no further than that takes.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_FILE: Final = re.compile(r"\s+\((?:\*|\d+)\) (?P<path>/.*)")
+_MODULE: Final = re.compile(r" (?P<name>\w+_module) \((?:static|shared)\)")
+_TRUSTED: Final = re.compile(r"remoteip(?:internal|trusted)proxy(?:list)?")
+
+# Of the conditions in a section one is enough, unless it is <RequireAll> (mod_authz_core).
+_TOGETHER: Final = "requireall"
+_CONTAINERS: Final = ("requireany", "requirenone", _TOGETHER)
+
+
+@dataclass(frozen=True, slots=True)
+class Dump:
+    """The files a configuration is read from, in order, and the modules it has."""
+
+    files: tuple[str, ...]
+    modules: frozenset[str]
+
+
+def dump(text: str) -> Dump:
+    """What `-t -D DUMP_INCLUDES -D DUMP_MODULES` prints."""
+    files = (match["path"] for match in map(_FILE.fullmatch, text.splitlines()) if match)
+    modules = (match["name"] for match in map(_MODULE.fullmatch, text.splitlines()) if match)
+    return Dump(tuple(dict.fromkeys(files)), frozenset(modules))
+
+
+@dataclass(frozen=True, slots=True)
+class Directive:
+    """One line of a file: where it is, the words in it without quotes, and its text."""
+
+    place: str
+    words: tuple[str, ...]
+    text: str
+
+    @property
+    def name(self) -> str:
+        """What it sets, or the section it begins: case does not matter."""
+        return self.words[0].rstrip(">").lower()
+
+
+def trusts_anybody(texts: Mapping[str, str]) -> bool:
+    """Whether a header tells where somebody comes from, whoever sent it (mod_remoteip)."""
+    names = {one.name for file, text in texts.items() for one in _directives(file, text)}
+    return "remoteipheader" in names and not any(map(_TRUSTED.fullmatch, names))
+
+
+def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
+    """The places where a file is included, but needs not be there."""
+    for file, text in texts.items():
+        for one in _directives(file, text):
+            if one.name == "includeoptional" and _includes(one, path):
+                yield one.place
+
+
+def alternatives(texts: Mapping[str, str], path: str) -> Iterator[Directive]:
+    """What lets somebody in who is not in our file, because one of both is enough.
+
+    Args:
+        texts: The files of the configuration by their paths.
+        path: Our file.
+    """
+    for file, text in texts.items():
+        if file != path:
+            yield from _beside(file, text, path)
+
+
+@dataclass(slots=True)
+class _Section:
+    """A section while it is read: what began it, the conditions in it, and whether ours is."""
+
+    began: Directive
+    others: list[Directive] = field(default_factory=list)
+    ours: bool = False
+
+
+def _beside(file: str, text: str, path: str) -> Iterator[Directive]:
+    sections: list[_Section] = []
+    for one in _directives(file, text):
+        if one.name.startswith("</"):
+            if sections:
+                yield from _ended(sections.pop(), sections)
+        elif one.name.startswith("<"):
+            sections.append(_Section(one))
+        elif sections and one.name == "require":
+            sections[-1].others.append(one)
+        elif sections and _includes(one, path):
+            sections[-1].ours = True
+
+
+def _ended(section: _Section, around: list[_Section]) -> Iterator[Directive]:
+    """The alternatives in a section that has ended, which may be a condition of the one around."""
+    name = section.began.name[1:]
+    if section.ours and name != _TOGETHER:
+        yield from section.others
+    if around and name in _CONTAINERS:
+        if section.ours:
+            around[-1].ours = True
+        else:
+            around[-1].others.append(section.began)
+
+
+def _includes(one: Directive, path: str) -> bool:
+    """Whether it is an Include of a file; a name may be relative, and have wildcards."""
+    if one.name not in {"include", "includeoptional"} or len(one.words) != 2:
+        return False
+    pattern = one.words[1]
+    return fnmatchcase(path, pattern if pattern.startswith("/") else f"*/{pattern}")
+
+
+def _directives(file: str, text: str) -> Iterator[Directive]:
+    """The lines that say something; a backslash at its end joins a line with the next one."""
+    start, joined = 0, ""
+    for number, line in enumerate(text.splitlines(), 1):
+        start = start or number
+        joined += line.removesuffix("\\")
+        if line.endswith("\\"):
+            continue
+        words = tuple(word.strip("\"'") for word in joined.split())
+        if words and not words[0].startswith("#"):
+            yield Directive(f"{file}:{start}", words, joined.strip())
+        start, joined = 0, ""

@@ -1,0 +1,50 @@
+"""What a configuration says about a file that Apache includes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from allowsync.config.kinds import AbsolutePath, Text
+from allowsync.config.schema import option
+from allowsync_backends.file.options import refuse_relative
+from allowsync_backends.server.options import ServerOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+# Debian's wrapper reads /etc/apache2/envvars, without which its configuration is not valid.
+_DEBIANS: Final = "apache2ctl"
+_EVERYBODYS: Final = "httpd"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ApacheOptions(ServerOptions):
+    """A file that Apache includes."""
+
+    UNIT: ClassVar[str] = "apache2.service"
+    NAMES: ClassVar[tuple[str, ...]] = ("apache2", "httpd")
+
+    program: str | None = option(
+        Text("a program"),
+        help="Apache's own program, which checks its configuration. Without it `apache2ctl`, and "
+        "`httpd` in a container or where the unit is `httpd.service`.",
+        default=None,
+    )
+    config: Path | None = option(
+        AbsolutePath("the path of a file"),
+        help="Apache's main configuration, where that is not what the program goes by itself.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() does not work in a class with slots.
+        ServerOptions.__post_init__(self)
+        refuse_relative(program=() if self.program is None else (self.program,))
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Apache's program, told which configuration it is about."""
+        elsewhere = self.container is not None or (self.unit or "").startswith(_EVERYBODYS)
+        program = self.program or (_EVERYBODYS if elsewhere else _DEBIANS)
+        return (program,) if self.config is None else (program, "-f", str(self.config))

@@ -1,0 +1,163 @@
+"""A real Apache with a configuration of its own, whose only page is for who is on our list."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync_backends.apache import TYPE, ApacheOptions
+
+from allowsync.backend import Placement
+from tests.support.internet import SERVER, SERVER6
+from tests.support.within import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.netns import Namespace
+
+PORT: Final = 8080
+PROGRAM: Final = "/usr/sbin/apache2"
+MODULES: Final = ("authz_core", "authz_host", "status")
+
+# mod_status answers without a file that the children would have to be able to read.
+CONFIGURATION: Final = """\
+ServerRoot /usr/lib/apache2
+ServerName server.example.org
+PidFile {folder}/apache.pid
+ErrorLog {folder}/error.log
+DefaultRuntimeDir {folder}
+Mutex pthread
+User nobody
+Group nogroup
+StartServers {children}
+{modules}
+{listen}
+<Location "/">
+    SetHandler server-status
+{inside}
+</Location>
+{more}
+"""
+
+
+@dataclass(slots=True)
+class Apache:
+    """An Apache in a namespace; nothing of it is outside of one folder.
+
+    Attributes:
+        inside: The namespace.
+        folder: Where its files are.
+        mpm: How it shares out its work: `event`, `worker` or `prefork`.
+        modules: The modules it loads besides.
+        listen: What it listens on.
+        more: Directives beside the section with our file.
+        around: What stands around the Include of our file; `{}` is its place.
+    """
+
+    inside: Namespace
+    folder: Path
+    mpm: str = "event"
+    modules: tuple[str, ...] = MODULES
+    listen: tuple[str, ...] = (f"{SERVER}:{PORT}", f"[{SERVER6}]:{PORT}")
+    more: str = ""
+    around: str = "    {}"
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def file(self) -> Path:
+        """Our file."""
+        return self.folder / "friends.conf"
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        return self.folder / "apache.conf"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where it writes its process id."""
+        return self.folder / "apache.pid"
+
+    def write(self) -> None:
+        """Write its configuration, as it is wanted now."""
+        text = CONFIGURATION.format(
+            folder=self.folder,
+            children=2,
+            modules="\n".join(
+                f"LoadModule {name}_module modules/mod_{name}.so"
+                for name in (f"mpm_{self.mpm}", *self.modules)
+            ),
+            listen="\n".join(f"Listen {one}" for one in self.listen),
+            inside=self.around.format(f"Include {self.file}"),
+            more=self.more,
+        )
+        self.config.write_text(text)
+
+    def target(self, **options: Any) -> Within:
+        """The backend of our file, as seen from within the namespace."""
+        chosen = {
+            "path": self.file,
+            "pid_file": self.pid_file,
+            "config": self.config,
+            "program": PROGRAM,
+            **options,
+        }
+        return Within(self.inside, TYPE.make(Placement("x", "x/apache"), ApacheOptions(**chosen)))
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        argv = (PROGRAM, "-f", str(self.config), "-DFOREGROUND")
+        self._process = self.inside.run(
+            lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
+        )
+        deadline = time.monotonic() + 20
+        while not (self.pid_file.exists() and self.children()):
+            assert self._process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
+
+    def children(self) -> list[int]:
+        """The processes that serve."""
+        assert self._process is not None
+        pid = self._process.pid
+        listing = Path(f"/proc/{pid}/task/{pid}/children")
+        return [int(one) for one in listing.read_text().split()]
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop it with all its children."""
+        if self._process is not None:
+            self._process.terminate()
+            self._process.wait(timeout=20)
+            with suppress(ProcessLookupError):
+                os.killpg(self._process.pid, signal.SIGKILL)
+
+    def log(self) -> str:
+        """What it logged."""
+        log = self.folder / "error.log"
+        return log.read_text() if log.exists() else ""
+
+
+@contextmanager
+def apache(inside: Namespace, folder: Path, **options: Any) -> Iterator[Apache]:
+    """A running Apache with an empty file of ours."""
+    server = Apache(inside, folder, **options)
+    server.write()
+    server.file.write_text("Require all denied\n")
+    server.start()
+    server.file.unlink()
+    try:
+        yield server
+    finally:
+        server.stop()
