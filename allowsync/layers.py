@@ -17,7 +17,7 @@ changes a single target does that in one step.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from enum import Enum
+from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from allowsync.plan import Plan, Situation, make_plan, sorted_entries
@@ -31,9 +31,9 @@ if TYPE_CHECKING:
 class Part(Enum):
     """How much of a target's plan is carried out in one step."""
 
-    WHOLE = "whole"
-    FIRST = "first"  # what `first_part` says
-    REST = "rest"  # all that is left, by a fresh look
+    WHOLE = auto()
+    FIRST = auto()  # what `first_part` says
+    REST = auto()  # all that is left, by a fresh look
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.layers import joined
+from allowsync.backend import Current
+from allowsync.layers import Part, Step, additive, first_part, joined, steps
 from allowsync.outcome import Outcome
-from allowsync.plan import Plan
+from allowsync.plan import Plan, Situation, make_plan
 from tests.support.layers import Layer, Layers, nets_of
 from tests.support.values import entry, net
 
@@ -37,6 +38,41 @@ def test_who_only_lets_in_comes_first_and_who_only_takes_away_last() -> None:
     layers = Layers([Layer("gate", f"{OLD} {NEW}"), Layer("proxy", OLD), Layer("cloud")])
     layers.run(*MOVED)
     assert layers.calls == [f"cloud +{NEW}", f"proxy +{NEW} -{OLD}", f"gate -{OLD}"]
+
+
+def test_where_nobody_leaves_each_is_changed_whole_in_order() -> None:
+    layers = Layers([Layer("gate"), Layer("proxy")])
+    layers.run({"alice": NEW})
+    assert layers.calls == [f"gate +{NEW}", f"proxy +{NEW}"]
+
+
+def test_nothing_to_do_has_no_steps() -> None:
+    assert steps(Layers([Layer("gate", NEW), Layer("proxy", NEW)]).drafts(*MOVED)) == ()
+
+
+def test_a_target_that_cannot_be_read_is_left_out() -> None:
+    layers = Layers([Layer("gate", OLD), Layer("proxy", OLD)])
+    layers.layers[0].store.fail_read = "no privilege"
+    drafts = layers.drafts(*MOVED)
+    assert steps(drafts) == (Step(1, Part.WHOLE),)
+    assert first_part(drafts[0]) is None
+    assert [one.report.outcome for one in layers.enforce(drafts)] == [
+        Outcome.FAILED, Outcome.APPLIED,
+    ]  # fmt: skip
+
+
+def test_the_first_part_of_a_plan_that_takes_nothing_out_is_all_of_it() -> None:
+    (one,) = Layers([Layer("gate")]).drafts({"alice": NEW})
+    assert first_part(one) is one.report.plan is not None
+
+
+def test_what_stays_anyway_is_told_apart_from_what_stays_for_now() -> None:
+    current = Current(frozenset({entry(OLD), entry(BOB)}))
+    situation = Situation("web/x", current, {net(NEW): ("alice",)}, protected=frozenset({net(BOB)}))
+    more = additive(situation, make_plan(situation))
+    assert more == Plan(
+        "web/x", add=(entry(NEW, "alice"),), keep=(entry(OLD),), withheld=(entry(BOB),)
+    )
 
 
 def test_a_target_in_step_is_not_touched() -> None:
@@ -248,6 +284,11 @@ class TestSums:
         assert joined(first, second) == Plan(
             "web/x", remove=(entry(OLD, "alice"),), repair=("no chain", "no set")
         )
+
+    def test_what_came_and_stays_is_new_whoever_wants_it_by_then(self) -> None:
+        first = Plan("web/x", add=(entry(NEW, "alice"),))
+        second = Plan("web/x", withheld=(entry(NEW),))
+        assert joined(first, second) == Plan("web/x", add=(entry(NEW),))
 
     def test_what_stays_for_now_is_told_as_the_second_one_knows_it(self) -> None:
         first = Plan("web/x", keep=(entry(OLD), entry(BOB)), add=(entry(NEW),))

@@ -22,7 +22,8 @@ class Reference:
     """How a run comes out that nothing disturbs: what there was, what there is, what it said.
 
     `settled` is what there is once a run after it is through, too. `meant` is what the file held
-    before it was put back, if it was.
+    before it was put back, if it was. `halfway` is what it held when what is new was in at every
+    target, and what is old was still there.
     """
 
     before: Seen
@@ -33,6 +34,7 @@ class Reference:
     history: list[tuple[object, ...]]
     leftovers: frozenset[str]
     meant: str | None = None
+    halfway: str | None = None
 
 
 def reference(stage: Stage, argv: tuple[str, ...], code: int) -> Reference:
@@ -46,14 +48,16 @@ def reference(stage: Stage, argv: tuple[str, ...], code: int) -> Reference:
     assert again.code == code, again
     settled, memory, leftovers = stage.look(), stage.memory(), stage.leftovers()
     history = stage.history()
-    meant = tried(stage, argv, ran) if code else None
-    return Reference(before, after, ran, settled, memory, history, leftovers, meant)
+    held = tried(stage, argv, ran) if code or len(stage.here.targets) > 1 else None
+    meant, halfway = (held, None) if code else (None, held)
+    return Reference(before, after, ran, settled, memory, history, leftovers, meant, halfway)
 
 
 def tried(stage: Stage, argv: tuple[str, ...], ran: Ran) -> str | None:
-    """What the file holds while its reader is told to take notice."""
+    """What the file holds while its reader is told to take notice for the first time."""
     found: list[str] = []
-    reload = next(place for place in ran.calls if place.name == "execve")
+    execs = (place for place in ran.calls if place.name == "execve")
+    reload = next(place for place in execs if not place.what.endswith("nft"))
     stage.put_back()
     stage.warm.interrupted(reload, lambda: found.append(stage.here.file.read_text()), *argv)
     return found[0]
@@ -61,9 +65,19 @@ def tried(stage: Stage, argv: tuple[str, ...], ran: Ran) -> str | None:
 
 def is_whole(seen: Seen, known: Reference) -> None:
     """Each place holds what it held before, or what it should hold: not less, not more."""
-    assert seen.file in (known.before.file, known.after.file, known.meant)
-    assert seen.in_force in (known.before.in_force, known.after.in_force)
+    assert seen.file in (known.before.file, known.after.file, known.meant, known.halfway)
+    assert seen.in_force in (known.before.in_force, known.after.in_force, known.halfway)
     assert seen.gate in (known.before.gate, known.after.gate)
+
+
+def nobody_is_between(seen: Seen, known: Reference) -> None:
+    """What is old has left neither layer unless what is new is in both."""
+    if known.halfway is None:
+        return
+    if seen.gate == known.after.gate:
+        assert seen.in_force in (known.halfway, known.after.in_force)
+    if seen.in_force == known.after.in_force:
+        assert seen.gate == known.after.gate
 
 
 def is_no_less(seen: Seen, known: Reference) -> None:
@@ -104,7 +118,7 @@ def failed_means_untouched(ran: Ran, seen: Seen, known: Reference) -> None:
     """Only where it is not known what a target holds is that said to be so."""
     for target, (outcome, _) in ran.targets.items():
         if outcome == "failed" and target.endswith("/file"):
-            assert seen.file == known.before.file, ran.targets
+            assert seen.file in (known.before.file, known.halfway), ran.targets
         if outcome == "failed" and target.endswith("/nftables"):
             assert seen.gate == known.before.gate, ran.targets
 

@@ -13,6 +13,7 @@ from tests.faults.judging import (
     is_honest,
     is_polite,
     is_whole,
+    nobody_is_between,
     places,
     reference,
 )
@@ -66,6 +67,7 @@ def judge(stage: Stage, known: Reference, ran: Ran, whom: str) -> None:
     is_whole(seen, known)
     if ran.hit and whom != "child":
         assert ran.code == -9
+        nobody_is_between(seen, known)
     else:
         is_polite(ran)
         is_honest(ran, seen, known)
