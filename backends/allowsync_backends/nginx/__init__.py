@@ -1,0 +1,46 @@
+"""nginx: a file of `allow` lines or a `geo` block, included where only friends may go."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.nginx.options import NginxOptions, Style
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Needs, Placement
+
+__all__ = ["TYPE", "NginxOptions", "Style"]
+
+
+def _make(placement: Placement, options: NginxOptions) -> Backend:
+    from allowsync_backends.file.backend import FileBackend
+    from allowsync_backends.nginx.server import nginx
+    from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax
+    from allowsync_backends.server.reader import ServerReader
+
+    variable = options.variable or f"allowsync_{placement.allowlist}"
+    allows = options.style is Style.ALLOW
+    return FileBackend(
+        placement.allowlist,
+        options.path,
+        AllowSyntax() if allows else GeoSyntax(variable, options.source or ""),
+        options.mode,
+        ServerReader(
+            nginx(options, "" if allows else variable),
+            options.running,
+            options.check,
+            options.reload,
+        ),
+    )
+
+
+def _needs(options: NginxOptions) -> Needs:
+    from allowsync_backends.server.service import needs
+
+    return needs(options)
+
+
+TYPE = BackendType(
+    "nginx", "A file of `allow` lines or a `geo` block for nginx", NginxOptions, _make, needs=_needs
+)

@@ -1,0 +1,76 @@
+"""What a configuration says about a file that nginx includes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
+from allowsync.config.schema import option
+from allowsync_backends.file.options import refuse_relative
+from allowsync_backends.server.options import ServerOptions
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+_NAME: Final = r"[A-Za-z_][A-Za-z0-9_]{0,63}"
+
+
+class Style(Enum):
+    """What the file is made of."""
+
+    ALLOW = "allow"
+    GEO = "geo"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NginxOptions(ServerOptions):
+    """A file that nginx includes."""
+
+    UNIT: ClassVar[str] = "nginx.service"
+    NAMES: ClassVar[tuple[str, ...]] = ("nginx", "angie")
+
+    style: Style = option(
+        Choice(Style),
+        help="`allow`: a line for each network and `deny all`, to be included in the `server` or "
+        "`location` that only friends may reach. `geo`: a variable that is 1 for friends and 0 for "
+        "everybody else, to be included in `http` or `stream`.",
+        default=Style.ALLOW,
+    )
+    variable: str | None = option(
+        Pattern(_NAME, "the name of a variable, without $"),
+        help="The variable of `style: geo`. Without it, `allowsync_` and the name of the "
+        "allowlist.",
+        default=None,
+    )
+    source: str | None = option(
+        Pattern(rf"\${_NAME}", "a variable of nginx such as $realip_remote_addr"),
+        help="What `style: geo` takes for the address of a client. Without it, the address nginx "
+        "goes by itself, `$remote_addr`.",
+        default=None,
+    )
+    program: str = option(
+        Text("a program"),
+        help="nginx's own program, which checks its configuration.",
+        default="nginx",
+    )
+    config: Path | None = option(
+        AbsolutePath("the path of a file"),
+        help="nginx's main configuration, where that is not what the program goes by itself.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() does not work in a class with slots.
+        ServerOptions.__post_init__(self)
+        refuse_relative(program=(self.program,))
+        if self.style is Style.ALLOW and (self.variable or self.source):
+            raise ValueError("variable and source are for style: geo")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """Its program, told which configuration it is about."""
+        if self.config is None:
+            return (self.program,)
+        return (self.program, "-c", str(self.config))

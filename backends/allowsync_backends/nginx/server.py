@@ -1,0 +1,73 @@
+"""nginx as a server: how it checks its configuration, reads it again, and is looked into."""
+
+from __future__ import annotations
+
+import os
+import signal
+from functools import partial
+from typing import TYPE_CHECKING
+
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.server.reader import Server
+from allowsync_backends.server.running import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Finding
+    from allowsync_backends.nginx.options import NginxOptions
+
+TIMEOUT = 60.0  # seconds
+
+
+def nginx(options: NginxOptions, variable: str) -> Server:
+    """What is particular about nginx ("Controlling nginx" in its manual).
+
+    Told to, the main process reads the configuration and starts new workers; the old ones close
+    their doors a tenth of a second later, say so in their title, and end what they began. Where the
+    configuration cannot be taken, the old workers stay and no new ones come.
+
+    Args:
+        options: How it is called.
+        variable: The variable of our file, without `$`; empty where it is made of `allow` lines.
+    """
+    return Server(
+        "nginx",
+        check=(*options.command, "-t", "-q"),
+        notice=Notice((*options.command, "-s", "reload"), signal.SIGHUP),
+        renews=True,
+        inspect=partial(_findings, options, variable),
+        leaving="is shutting down",
+    )
+
+
+def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Finding]:
+    """What keeps the file from having an effect, or lets others in beside it."""
+    from allowsync_backends.nginx.check import of_allows, of_variable
+    from allowsync_backends.nginx.configuration import files, tree
+
+    texts = files(_dump(options))
+    if not texts:
+        return  # a configuration that is not valid is told as such
+    ours = _as_included(texts, path)
+    whole = tree(texts, ours)
+    if variable:
+        yield from of_variable(whole, ours, variable, options.source or "")
+    else:
+        yield from of_allows(whole, ours)
+
+
+def _dump(options: NginxOptions) -> str:
+    try:
+        command = options.running.inside((*options.command, "-T", "-q"))
+        done = run(Command(command, timeout=TIMEOUT))
+    except CommandError:
+        return ""
+    return done.stdout if done.code == 0 else ""
+
+
+def _as_included(texts: dict[str, str], path: Path) -> str:
+    """Our file's path as nginx says it, where that goes by way of a link."""
+    real = os.path.realpath(path)
+    return next((one for one in texts if os.path.realpath(one) == real), str(path))

@@ -1,0 +1,78 @@
+"""How an allowlist is written for nginx. Pure.
+
+Both forms take IPv4 in IPv6 (`::ffff:192.0.2.1`, as a socket for both families gives it) for IPv4
+by themselves (ngx_http_access_module, ngx_http_geo_module, and their like for streams).
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import by_network
+from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.model import Network
+
+_ALLOW: Final = re.compile(r"allow (\S+);")
+_ONE: Final = re.compile(r" {4}(\S+) 1;")
+
+
+class AllowSyntax:
+    """An `allow` for each network, IPv4 first, sorted; then `deny all`.
+
+    The first line that fits decides, so the last one shuts out everybody else, and of an empty
+    allowlist it alone remains.
+    """
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        lines = (f"allow {network};" for network in sorted(networks, key=by_network))
+        return "\n".join((f"# {header(allowlist)}", *lines, "deny all;", ""))
+
+    def parse(self, text: str) -> Held | None:
+        """The networks of its `allow` lines."""
+        return _held(text, _ALLOW)
+
+
+@dataclass(frozen=True, slots=True)
+class GeoSyntax:
+    """A whole `geo` block: 1 for each network, IPv4 first, sorted; 0 by default.
+
+    Attributes:
+        variable: The variable it defines, without `$`.
+        source: The variable that has the client's address, with `$`; empty for nginx's own choice.
+    """
+
+    variable: str
+    source: str = ""
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        names = f"{self.source} ${self.variable}".strip()
+        lines = (f"    {network} 1;" for network in sorted(networks, key=by_network))
+        return "\n".join(
+            (f"# {header(allowlist)}", f"geo {names} {{", "    default 0;", *lines, "}", "")
+        )
+
+    def parse(self, text: str) -> Held | None:
+        """The networks that are 1."""
+        return _held(text, _ONE)
+
+
+def _held(text: str, line: re.Pattern[str]) -> Held | None:
+    allowlist = owner(text)
+    if allowlist is None:
+        return None
+    return Held(allowlist, frozenset(_networks(text, line)))
+
+
+def _networks(text: str, line: re.Pattern[str]) -> Iterator[Network]:
+    for match in filter(None, map(line.fullmatch, text.splitlines())):
+        network = network_or_none(match[1])
+        if network is not None:
+            yield network
