@@ -121,6 +121,13 @@ class AcceptedNetwork(_Cidr):
                 raise UnfitError(f"{network} overlaps {block}, which is never accepted")
 
 
+class AnyNetwork(_Cidr):
+    """A network that nobody is let in by, such as that of a proxy."""
+
+    def judge(self, network: Network) -> None:
+        """Take any, loopback included."""
+
+
 def _overlap(one: Network, other: Network) -> bool:
     if isinstance(one, IPv4Network) and isinstance(other, IPv4Network):
         return one.overlaps(other)

@@ -1,0 +1,193 @@
+"""Traefik's API, as far as it tells what Traefik goes by. Nothing is changed through it.
+
+Paths and keys are those of Traefik's reference ("API & Dashboard", Endpoints).
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.backend import BackendError
+
+if TYPE_CHECKING:
+    from http.client import HTTPConnection
+
+    from allowsync_backends.traefik.options import Kind
+
+PATIENCE: Final = 5.0  # seconds for one answer
+LARGEST: Final = 1 << 25  # bytes of one answer
+
+ALL: Final = 100_000  # a page has a hundred unless told otherwise
+
+OK: Final = 200
+NOT_FOUND: Final = 404
+
+
+class ApiError(BackendError):
+    """The API gave no answer that can be understood."""
+
+
+class NobodyListens(ApiError):
+    """There was no connection: Traefik does not run, or its API is somewhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Middleware:
+    """A middleware as Traefik has it.
+
+    Attributes:
+        ranges: Its networks, in the order of the file.
+        errors: Why it refuses to use it.
+    """
+
+    ranges: tuple[str, ...]
+    errors: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Router:
+    """A router, with what stands before it.
+
+    Attributes:
+        name: As `NAME@provider`.
+        middlewares: Their names, likewise; those of its entry points among them.
+        entry_points: Where it can be reached.
+    """
+
+    name: str
+    middlewares: frozenset[str]
+    entry_points: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """Where Traefik listens, and from whom it believes `X-Forwarded-For` there."""
+
+    name: str
+    from_anybody: bool
+    from_some: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Api:
+    """The API at a URL. Every question raises `ApiError`."""
+
+    url: str
+
+    def middleware(self, kind: Kind, name: str) -> Middleware | None:
+        """A middleware of the file provider; None when Traefik does not know it."""
+        from urllib.parse import quote
+
+        found = self._asked(f"/api/{kind.value}/middlewares/{quote(name, safe='')}@file")
+        match found:
+            case None:
+                return None
+            case {"ipAllowList": {"sourceRange": [*ranges]}}:
+                pass
+            case {"ipWhiteList": {"sourceRange": [*ranges]}}:
+                pass
+            case {"name": str()}:
+                ranges = []
+            case _:
+                raise self._odd("its middleware")
+        return Middleware(_texts(ranges), _texts(found.get("error")))
+
+    def routers(self, kind: Kind) -> tuple[Router, ...]:
+        """Every router of a kind. What a middleware says uses it leaves out those of TCP."""
+        found = self._listed(f"/api/{kind.value}/routers", "its routers")
+        return tuple(
+            Router(
+                one["name"],
+                frozenset(_texts(one.get("middlewares"))),
+                frozenset(_texts(one.get("using"))),
+            )
+            for one in found
+        )
+
+    def chains(self, kind: Kind) -> dict[str, frozenset[str]]:
+        """The middlewares that are made of others, by name."""
+        found = self._listed(f"/api/{kind.value}/middlewares", "its middlewares")
+        return {
+            one["name"]: frozenset(_texts(one["chain"].get("middlewares")))
+            for one in found
+            if isinstance(one.get("chain"), dict)
+        }
+
+    def version(self) -> str:
+        """Which Traefik it is: `3.7.0`."""
+        match self._asked("/api/version"):
+            case {"Version": str(version)}:
+                return version
+            case _:
+                raise self._odd("its version")
+
+    def entry_points(self) -> tuple[EntryPoint, ...]:
+        """Where it listens, sorted by name."""
+        found = self._listed("/api/entrypoints", "its entry points")
+        return tuple(sorted(map(_entry_point, found), key=lambda one: one.name))
+
+    def _listed(self, path: str, what: str) -> list[dict[str, Any]]:
+        """All that have a name, on one page."""
+        found = self._asked(f"{path}?per_page={ALL}")
+        if not isinstance(found, list):
+            raise self._odd(what)
+        return [one for one in found if isinstance(one, dict) and isinstance(one.get("name"), str)]
+
+    def _asked(self, path: str) -> Any:
+        """What the API answers; None for something it does not know.
+
+        Raises:
+            ApiError: It is no answer of this API.
+        """
+        status, body = self._got(path)
+        try:
+            said = json.loads(body)
+        except (ValueError, RecursionError):
+            raise ApiError(f"at {self.url} is no API of Traefik (HTTP status {status})") from None
+        if status == NOT_FOUND and isinstance(said, dict) and "message" in said:
+            return None
+        if status != OK:
+            raise ApiError(f"the API of Traefik at {self.url} answered with HTTP status {status}")
+        return said
+
+    def _got(self, path: str) -> tuple[int, bytes]:
+        from http.client import HTTPException
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self.url)
+        connection = _connection(parts.scheme, parts.hostname or "", parts.port)
+        try:
+            connection.request("GET", parts.path.rstrip("/") + path, headers={"Accept": "*/*"})
+            answer = connection.getresponse()
+            return answer.status, answer.read(LARGEST)
+        except ConnectionRefusedError:
+            raise NobodyListens(f"nobody listens at {self.url}, the API of Traefik") from None
+        except (OSError, HTTPException, ValueError) as error:
+            why = getattr(error, "strerror", "") or type(error).__name__
+            raise ApiError(f"no answer from the API of Traefik at {self.url}: {why}") from error
+        finally:
+            connection.close()
+
+    def _odd(self, what: str) -> ApiError:
+        return ApiError(f"the API of Traefik at {self.url} did not tell {what} as documented")
+
+
+def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
+    from http.client import HTTPConnection, HTTPSConnection
+
+    kind = HTTPConnection if scheme == "http" else HTTPSConnection
+    return kind(host, port, timeout=PATIENCE)
+
+
+def _entry_point(told: dict[str, Any]) -> EntryPoint:
+    believed = told.get("forwardedHeaders")
+    believed = believed if isinstance(believed, dict) else {}
+    return EntryPoint(
+        told["name"], bool(believed.get("insecure")), bool(believed.get("trustedIPs"))
+    )
+
+
+def _texts(listed: Any) -> tuple[str, ...]:
+    return tuple(one for one in listed if isinstance(one, str)) if isinstance(listed, list) else ()

@@ -1,0 +1,168 @@
+"""What keeps a middleware of ours from having the effect that somebody thinks it has."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import Finding, Severity
+from allowsync_backends.traefik.api import Api, ApiError, NobodyListens
+from allowsync_backends.traefik.document import Unfit, ranges
+from allowsync_backends.traefik.neighbours import defining, is_used, leading_to, neighbours
+from allowsync_backends.traefik.options import Kind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync_backends.traefik.api import EntryPoint, Router
+    from allowsync_backends.traefik.neighbours import Neighbour
+    from allowsync_backends.traefik.options import TraefikOptions
+    from allowsync_backends.traefik.syntax import TraefikSyntax
+
+
+def findings(options: TraefikOptions, syntax: TraefikSyntax, path: Path) -> Iterator[Finding]:
+    """What the API tells, where there is one; else what the other files and the program tell."""
+    around = neighbours(path)
+    yield from _in_the_way(around, syntax)
+    if options.api is None:
+        yield from _by_files(around, syntax, path)
+        if options.container is None:
+            yield from _by_version(_installed_version(), options)
+        return
+    try:
+        yield from _by_api(Api(options.api), options, syntax, path)
+    except NobodyListens as error:
+        advice = "start Traefik, or see what `api` says: nothing is confirmed until then"
+        yield Finding(Severity.WARNING, str(error), advice)
+    except ApiError as error:
+        yield Finding(Severity.ERROR, str(error), "see what `api` says, and `api` in Traefik")
+
+
+def _in_the_way(around: tuple[Neighbour, ...], syntax: TraefikSyntax) -> Iterator[Finding]:
+    for one in around:
+        if one.flaw:
+            what = f"Traefik cannot read {one.path}, and takes no change of any file: {one.flaw}"
+            yield Finding(Severity.ERROR, what, "put that file right, or move it away")
+    for kind in syntax.kinds:
+        for other in defining(around, kind, syntax.name):
+            what = f"{other} has a middleware {syntax.name}, too: Traefik goes by one of both alone"
+            yield Finding(Severity.ERROR, what, "let `middleware` say another name")
+
+
+def _by_files(
+    around: tuple[Neighbour, ...], syntax: TraefikSyntax, path: Path
+) -> Iterator[Finding]:
+    for kind in syntax.kinds:
+        if not is_used(around, kind, syntax.name):
+            what = (
+                f"no {kind.value} router in the files of {path.parent} uses {syntax.name}; what "
+                "labels of containers say cannot be seen from here"
+            )
+            yield Finding(Severity.INFO, what, _how_to_use(kind, syntax))
+
+
+def _by_api(
+    api: Api, options: TraefikOptions, syntax: TraefikSyntax, path: Path
+) -> Iterator[Finding]:
+    yield from _by_version(api.version(), options)
+    try:
+        expected = ranges(path.read_text(), syntax)
+    except (OSError, Unfit, UnicodeDecodeError):
+        return  # there is a finding about the file itself
+    for kind in syntax.kinds:
+        yield from _as_known(api, kind, syntax, expected[kind], path)
+    guarded = {kind: _guarded(api, kind, syntax) for kind in syntax.kinds}
+    for kind, routers in guarded.items():
+        if not routers:
+            what = f"no {kind.value} router uses {syntax.name}@file: it has no effect"
+            yield Finding(Severity.ERROR, what, _how_to_use(kind, syntax))
+    reached = {name for one in guarded.get(Kind.HTTP, ()) for name in one.entry_points}
+    points = tuple(one for one in api.entry_points() if one.name in reached)
+    if points:
+        yield from _by_entry_points(points, options, syntax)
+
+
+def _as_known(
+    api: Api, kind: Kind, syntax: TraefikSyntax, expected: tuple[str, ...], path: Path
+) -> Iterator[Finding]:
+    """How Traefik has a middleware that is in the file."""
+    name = f"{syntax.name}@file"
+    found = api.middleware(kind, syntax.name)
+    if found is None or found.ranges != expected:
+        what = (
+            f"Traefik does not know the {kind.value} middleware {name}"
+            if found is None
+            else f"Traefik goes by other networks in the {kind.value} middleware {name} than {path}"
+        )
+        advice = f"its file provider must watch {path.parent}; its log says what it cannot read"
+        yield Finding(Severity.ERROR, what, advice)
+        return
+    for error in found.errors:
+        yield Finding(Severity.ERROR, f"Traefik refuses the middleware {name}: {error[:200]}")
+
+
+def _guarded(api: Api, kind: Kind, syntax: TraefikSyntax) -> tuple[Router, ...]:
+    leading = leading_to(f"{syntax.name}@file", api.chains(kind))
+    return tuple(one for one in api.routers(kind) if one.middlewares & leading)
+
+
+def _how_to_use(kind: Kind, syntax: TraefikSyntax) -> str:
+    name = f"{syntax.name}@file"
+    label = f"traefik.{kind.value}.routers.ROUTER.middlewares={name}"
+    return f"give the routers to be guarded middlewares: [{name}], or the label {label}"
+
+
+def _by_entry_points(
+    points: tuple[EntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
+) -> Iterator[Finding]:
+    """Whether the address that counts is one that somebody can be believed about."""
+    if not options.believes_headers:
+        for one in points:
+            if one.from_some or one.from_anybody:
+                what = (
+                    f"entry point {one.name} is behind proxies (forwardedHeaders), but for "
+                    f"{syntax.name} the address of the connection counts, which is theirs"
+                )
+                yield Finding(Severity.WARNING, what, "say `depth` or `excluded_ips`")
+        return
+    for one in points:
+        if one.from_anybody:
+            what = (
+                f"entry point {one.name} believes X-Forwarded-For of anybody "
+                "(forwardedHeaders.insecure): whoever reaches it can pretend to be a friend"
+            )
+            advice = "name your proxies in forwardedHeaders.trustedIPs instead"
+            yield Finding(Severity.ERROR, what, advice)
+    if not any(one.from_some or one.from_anybody for one in points):
+        names = ", ".join(one.name for one in points)
+        what = f"nobody's X-Forwarded-For is believed at {names}: everybody is refused"
+        advice = "name your proxies in forwardedHeaders.trustedIPs"
+        yield Finding(Severity.ERROR, what, advice)
+
+
+def _by_version(version: str, options: TraefikOptions) -> Iterator[Finding]:
+    """Whether a Traefik, whose version is `3.7.0`, or empty when that is not known, reads it."""
+    major = version.removeprefix("v").partition(".")[0]
+    if not major.isdigit() or int(major) == options.version:
+        return
+    advice = f"say version: {major} in the configuration"
+    if int(major) > options.version:
+        what = f"Traefik is {version}, which calls what is written for version 2 out of date"
+        yield Finding(Severity.WARNING, what, advice)
+    else:
+        what = f"Traefik is {version}, and may not read what is written for {options.version}"
+        yield Finding(Severity.ERROR, what, advice)
+
+
+def _installed_version() -> str:
+    """The version of the program on this machine; empty when there is none."""
+    from allowsync.shell import Command, CommandError, installed, run
+
+    if not installed("traefik"):
+        return ""
+    try:
+        told = run(Command(("traefik", "version"), timeout=10.0)).stdout
+    except CommandError:
+        return ""
+    lines = (line.partition(":") for line in told.splitlines())
+    return next((value.strip() for key, _, value in lines if key.strip() == "Version"), "")

@@ -1,0 +1,120 @@
+"""The other files of a folder that Traefik watches: who uses a middleware, and who else has it."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync_backends.traefik.document import Unfit, loaded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from allowsync_backends.traefik.options import Kind
+
+LARGEST: Final = 1 << 20  # bytes of one file
+MOST: Final = 500  # files
+TEMPLATE: Final = "{{"
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbour:
+    """A file beside ours.
+
+    Attributes:
+        path: Where it is.
+        document: What is in it; None where that cannot be told.
+        flaw: Why Traefik cannot read it, and so takes no change of any file there.
+    """
+
+    path: Path
+    document: Any = None
+    flaw: str = ""
+
+
+def neighbours(ours: Path) -> tuple[Neighbour, ...]:
+    """Every other file that Traefik reads in the folder of ours and below, sorted."""
+    found = (Path(folder, name) for folder, _, names in os.walk(ours.parent) for name in names)
+    read = (one for one in found if _kind_of(one) and one != ours)
+    return tuple(_read(one) for one in sorted(read)[:MOST])
+
+
+def _kind_of(path: Path) -> str:
+    """`yaml` or `toml`, by its ending as Traefik goes by that; empty for anything else."""
+    ending = path.suffix.lower()
+    return {".yml": "yaml", ".yaml": "yaml", ".toml": "toml"}.get(ending, "")
+
+
+def _read(path: Path) -> Neighbour:
+    try:
+        with path.open("rb") as file:
+            text = file.read(LARGEST + 1).decode()
+    except OSError:
+        return Neighbour(path)
+    except UnicodeDecodeError:
+        return Neighbour(path, flaw="it is no text")
+    # Traefik fills in templates first; what comes of that is not to be told from here.
+    if len(text) > LARGEST or TEMPLATE in text:
+        return Neighbour(path)
+    try:
+        return Neighbour(path, _parsed(text, _kind_of(path)))
+    except Unfit as error:
+        return Neighbour(path, flaw=str(error))
+
+
+def _parsed(text: str, kind: str) -> Any:
+    if kind == "yaml":
+        return loaded(text)
+    import tomllib
+
+    try:
+        return tomllib.loads(text)
+    except (tomllib.TOMLDecodeError, RecursionError) as error:
+        raise Unfit(f"it is no TOML ({error})") from None
+
+
+def defining(several: Iterable[Neighbour], kind: Kind, name: str) -> Iterator[Path]:
+    """The files that have a middleware of that name."""
+    for one in several:
+        if name in _section(one.document, kind, "middlewares"):
+            yield one.path
+
+
+def is_used(several: Iterable[Neighbour], kind: Kind, name: str) -> bool:
+    """Whether a router of these files uses a middleware, by itself or through a chain."""
+    documents = [one.document for one in several]
+    chains = {
+        chain: _named(definition.get("chain"), "middlewares")
+        for document in documents
+        for chain, definition in _section(document, kind, "middlewares").items()
+        if isinstance(definition, dict)
+    }
+    leading = leading_to(name, chains)
+    return any(
+        _named(router, "middlewares") & leading
+        for document in documents
+        for router in _section(document, kind, "routers").values()
+    )
+
+
+def leading_to(name: str, chains: Mapping[str, frozenset[str]]) -> frozenset[str]:
+    """A middleware, and every chain of middlewares that it is a link of, however deep."""
+    leading = frozenset((name,))
+    while more := {chain for chain, links in chains.items() if links & leading} - leading:
+        leading |= more
+    return leading
+
+
+def _section(document: Any, kind: Kind, key: str) -> dict[str, Any]:
+    below = document.get(kind.value) if isinstance(document, dict) else None
+    found = below.get(key) if isinstance(below, dict) else None
+    return {str(name): one for name, one in found.items()} if isinstance(found, dict) else {}
+
+
+def _named(holder: Any, key: str) -> frozenset[str]:
+    """The names in a list, without the provider that all of these files have in common."""
+    listed = holder.get(key) if isinstance(holder, dict) else None
+    texts = listed if isinstance(listed, list) else []
+    return frozenset(one.removesuffix("@file") for one in texts if isinstance(one, str))

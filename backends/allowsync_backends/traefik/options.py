@@ -1,0 +1,124 @@
+"""What a configuration says about a Traefik target."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from allowsync.config.kinds import Choice, Integer, ListOf, Pattern, Text
+from allowsync.config.networks import AnyNetwork
+from allowsync.config.schema import option
+from allowsync_backends.file.options import command
+from allowsync_backends.server.options import ServerOptions
+
+if TYPE_CHECKING:
+    from allowsync.model import Network
+    from allowsync_backends.server.running import Running
+
+# What Traefik's file provider reads; it passes over every other name.
+SUFFIXES: Final = (".yml", ".yaml")
+
+_NAME: Final = r"[A-Za-z0-9][A-Za-z0-9_-]{0,99}"
+_URL: Final = (
+    r"https?://(?:[A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])(?::[0-9]{1,5})?(?:/[A-Za-z0-9._~/-]*)?"
+)
+
+
+class Kind(Enum):
+    """What a middleware stands in front of: routers of HTTP, or of TCP."""
+
+    HTTP = "http"
+    TCP = "tcp"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TraefikOptions(ServerOptions):
+    """A file in a folder that Traefik watches, and what the middleware in it says."""
+
+    UNIT = "traefik.service"
+    NAMES = ("traefik",)
+
+    unit: str | None = option(
+        Text("the name of a systemd unit"),
+        help="The systemd unit Traefik runs as, if it does. Nothing has to be told to it; it is "
+        "looked at by `check`, and when `api` does not answer.",
+        default=None,
+    )
+    check: tuple[str, ...] = option(
+        command(),
+        help="A command that must succeed for a new file to stay. Where it has `{path}`, it is run "
+        "on the new file before that takes its place; else after, and the old file is put back "
+        "when it fails.",
+        default=(),
+    )
+    reload: tuple[str, ...] = option(
+        command(),
+        help="A command to run after each change. Traefik needs none: it watches its files.",
+        default=(),
+    )
+    middleware: str | None = option(
+        Pattern(_NAME, "a name of letters, digits, `-` and `_`"),
+        help="What the middleware is called. Without this, `allowsync-<allowlist>`; routers refer "
+        "to it as `allowsync-<allowlist>@file`.",
+        default=None,
+    )
+    kinds: tuple[Kind, ...] = option(
+        ListOf(Choice(Kind), unique=True, least=1),
+        help="`http`, `tcp`, or both: which routers it is for. Each has a middleware of this name.",
+        default=(Kind.HTTP,),
+    )
+    version: int = option(
+        Integer(2, 3),
+        help="The major version of Traefik. For 2, it is written as `ipWhiteList`.",
+        default=3,
+    )
+    depth: int | None = option(
+        Integer(1, 100),
+        help="Behind a proxy: which address of `X-Forwarded-For` counts, from the right; 1 is the "
+        "one that the last proxy wrote. HTTP only. Name that proxy in Traefik's "
+        "`forwardedHeaders.trustedIPs`.",
+        default=None,
+    )
+    excluded_ips: tuple[Network, ...] = option(
+        ListOf(AnyNetwork(), unique=True),
+        help="Instead of `depth`: the networks of your proxies. The address in `X-Forwarded-For` "
+        "that counts is the first from the right that is in none of them. HTTP only.",
+        default=(),
+    )
+    reject_status: int | None = option(
+        Integer(400, 599),
+        help="The HTTP status that strangers get, for 403. Version 3 only.",
+        default=None,
+    )
+    api: str | None = option(
+        Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
+        help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says which "
+        "networks it goes by, within 10 seconds, or the old file is put back.",
+        default=None,
+    )
+
+    def __post_init__(self) -> None:
+        # Not `super()`: a class with slots is made twice, and that would name the first one.
+        ServerOptions.__post_init__(self)
+        if self.path.suffix.lower() not in SUFFIXES:
+            raise ValueError(
+                f"path must end in .yml or .yaml, or Traefik passes it over: {self.path}"
+            )
+        if self.depth is not None and self.excluded_ips:
+            raise ValueError("takes either depth or excluded_ips: Traefik ignores the latter then")
+        if self.believes_headers and self.kinds == (Kind.TCP,):
+            raise ValueError("depth and excluded_ips are for http: TCP knows no X-Forwarded-For")
+        if self.reject_status is not None and (self.version < 3 or self.kinds == (Kind.TCP,)):
+            raise ValueError("reject_status is for http, and takes version 3 of Traefik")
+
+    @property
+    def believes_headers(self) -> bool:
+        """Whether an HTTP request is judged by what its headers say."""
+        return self.depth is not None or bool(self.excluded_ips)
+
+    @property
+    def known_running(self) -> Running | None:
+        """How Traefik runs; None where nothing is said of it."""
+        said = (self.unit, self.pid_file, self.container)
+        return None if said == (None, None, None) else self.running

@@ -1,0 +1,135 @@
+"""Traefik as the reader of a file: it watches the file, and its API tells what it goes by."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError
+from allowsync_backends.file.reader import (
+    Commands,
+    checks_drafts,
+    missing_programs,
+)
+from allowsync_backends.server.running import State
+from allowsync_backends.traefik.api import Api, NobodyListens
+from allowsync_backends.traefik.document import Unfit, ranges
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+    from pathlib import Path
+
+    from allowsync.backend import Finding
+    from allowsync_backends.traefik.options import Kind, TraefikOptions
+    from allowsync_backends.traefik.syntax import TraefikSyntax
+
+# Traefik takes changes up every two seconds at most (`providersThrottleDuration`).
+PATIENCE: Final = 10.0
+STEP: Final = 0.02
+
+
+@dataclass(frozen=True, slots=True)
+class TraefikReader:
+    """A Traefik that notices changes of its files by itself.
+
+    Traefik has no check of its own, so a new file is parsed before it takes the old one's place.
+    """
+
+    options: TraefikOptions
+    syntax: TraefikSyntax
+
+    @property
+    def is_told(self) -> bool:
+        """Whether anything is done once new content is in place: a command, or asking the API."""
+        return self.options.api is not None or self._commands.is_told
+
+    @property
+    def _commands(self) -> Commands:
+        return Commands(self.options.check, self.options.reload)
+
+    def objection_to(self, draft: str) -> str:
+        """What speaks against a new file: that it is not what Traefik takes, or the check."""
+        from pathlib import Path
+
+        try:
+            ranges(Path(draft).read_text(), self.syntax)
+        except (Unfit, UnicodeDecodeError) as error:
+            return f"Traefik would not take it: {error}"
+        return self._commands.objection_to(draft) if checks_drafts(self.options.check) else ""
+
+    def objection(self) -> str:
+        """What the check says of the file that is in place."""
+        return self._commands.objection()
+
+    def take_notice(self) -> str:
+        """Run the reload, if there is one, and wait until Traefik goes by the file."""
+        failure = self._commands.take_notice()
+        if failure or self.options.api is None:
+            return failure
+        try:
+            return self._followed(Api(self.options.api), self._expected())
+        except (BackendError, Unfit) as error:
+            return str(error)
+
+    def _expected(self) -> Mapping[Kind, tuple[str, ...]] | None:
+        """What is in the file; None when there is no file."""
+        try:
+            return ranges(self.options.path.read_text(), self.syntax)
+        except FileNotFoundError:
+            return None
+        except OSError as error:
+            raise BackendError(f"{self.options.path} cannot be read: {error.strerror}") from error
+
+    def _followed(self, api: Api, expected: Mapping[Kind, tuple[str, ...]] | None) -> str:
+        """Wait until the API tells what is expected; else what it tells instead.
+
+        Raises:
+            BackendError: It gave no answer, or Traefik refuses the new file.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while lacking := self._lacking(api, expected):
+            if time.monotonic() > deadline:
+                return f"{lacking}, {PATIENCE:g} s after {self.options.path} was changed"
+            time.sleep(STEP)
+        return ""
+
+    def _lacking(self, api: Api, expected: Mapping[Kind, tuple[str, ...]] | None) -> str:
+        try:
+            differences = (
+                self._difference(api, kind, None if expected is None else expected[kind])
+                for kind in self.syntax.kinds
+            )
+            return next(filter(None, differences), "")
+        except NobodyListens as error:
+            # One that does not run reads the file when it starts.
+            return "" if self._is_stopped() else str(error)
+
+    def _difference(self, api: Api, kind: Kind, expected: tuple[str, ...] | None) -> str:
+        """How one middleware differs from what it should be; empty when it does not."""
+        found, name = api.middleware(kind, self.syntax.name), f"{self.syntax.name}@file"
+        if found is None:
+            return "" if expected is None else f"Traefik does not know the middleware {name}"
+        if expected is None:
+            return f"Traefik still has the middleware {name}"
+        if found.ranges != expected:
+            return f"Traefik goes by other networks in the middleware {name}"
+        if found.errors:
+            raise BackendError(f"Traefik refuses the middleware {name}: {found.errors[0][:200]}")
+        return ""
+
+    def _is_stopped(self) -> bool:
+        """Whether Traefik does not run. Where nothing is said of that, the silence says it."""
+        running = self.options.known_running
+        return running is None or running.state() is State.STOPPED
+
+    def findings(self, path: Path) -> Sequence[Finding]:
+        """Whether Traefik runs, sees the file, and has routers that use what is in it."""
+        from allowsync_backends.traefik.check import findings
+
+        running = self.options.known_running
+        return (
+            *missing_programs(self.options.check, self.options.reload),
+            *(() if running is None else running.findings(path)),
+            *findings(self.options, self.syntax, path),
+        )

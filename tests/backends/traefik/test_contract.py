@@ -1,0 +1,73 @@
+"""The promises of every backend, kept by files for Traefik of every kind."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, ClassVar
+
+import pytest
+from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+
+from allowsync.backend import Placement
+from allowsync.testing.contract import BackendContract
+from tests.support.traefik import Standin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+
+
+class InAFolder(BackendContract):
+    """The target is a file in a folder with the files of somebody's routers."""
+
+    options: ClassVar[dict[str, Any]] = {}
+    folder: Path
+
+    @pytest.fixture(autouse=True)
+    def target(self, tmp_path: Path) -> None:
+        self.folder = tmp_path
+
+    def make(self) -> Backend:
+        options = TraefikOptions(path=self.folder / "friends.yml", **self.options)
+        return TYPE.make(Placement("x", "x/traefik"), options)
+
+    def plant(self) -> None:
+        (self.folder / "app.yml").write_text("http: {routers: {app: {rule: PathPrefix(`/`)}}}\n")
+        (self.folder / ".hidden.toml").write_text("# mine too\n")
+
+    def foreign(self) -> object:
+        return {
+            path.name: (path.read_text(), path.stat().st_mtime_ns)
+            for path in self.folder.iterdir()
+            if path.name != "friends.yml"
+        }
+
+    def damage(self) -> bool:
+        with (self.folder / "friends.yml").open("a") as file:
+            file.write("# mine\n")
+        return True
+
+    def fingerprint(self) -> object:
+        return {
+            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+            for path in self.folder.iterdir()
+        }
+
+
+class TestHttp(InAFolder):
+    pass
+
+
+class TestBothKindsOfVersion2(InAFolder):
+    options: ClassVar[dict[str, Any]] = {"kinds": (Kind.TCP, Kind.HTTP), "version": 2, "depth": 1}
+
+
+class TestConfirmed(InAFolder):
+    """Every change is confirmed by something that answers as Traefik's API does."""
+
+    @pytest.fixture(autouse=True)
+    def traefik(self, target: None) -> Iterator[None]:
+        with Standin(self.folder) as standin:
+            self.options = {"api": standin.url, "kinds": (Kind.HTTP, Kind.TCP)}  # type: ignore[misc]
+            yield
