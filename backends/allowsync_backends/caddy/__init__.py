@@ -1,0 +1,43 @@
+"""Caddy: a snippet that refuses everybody but friends, to be imported into sites."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.caddy.options import CaddyOptions, Matcher, Refusal
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Needs, Placement
+
+__all__ = ["TYPE", "CaddyOptions", "Matcher", "Refusal"]
+
+
+def _make(placement: Placement, options: CaddyOptions) -> Backend:
+    from allowsync_backends.caddy.server import caddy
+    from allowsync_backends.caddy.syntax import CaddySyntax
+    from allowsync_backends.file.backend import FileBackend
+    from allowsync_backends.server.reader import ServerReader
+
+    syntax = CaddySyntax(options.matcher, options.refusal)
+    return FileBackend(
+        placement.allowlist,
+        options.path,
+        syntax,
+        options.mode,
+        ServerReader(
+            caddy(options, syntax, placement.allowlist),
+            options.running,
+            options.check,
+            options.reload,
+        ),
+    )
+
+
+def _needs(options: CaddyOptions) -> Needs:
+    from allowsync_backends.server.service import needs
+
+    return needs(options)
+
+
+TYPE = BackendType("caddy", "A snippet for sites of a Caddyfile", CaddyOptions, _make, needs=_needs)

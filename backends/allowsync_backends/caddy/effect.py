@@ -1,0 +1,154 @@
+"""Where our snippet stands in a configuration, and what answers before it. Pure.
+
+Caddy's own adapter says in which order a Caddyfile's directives take effect: it sorts `handle` and
+`route` before `abort` and `respond`, wherever those are written (but within `route`, nothing is
+sorted). What is judged here is its JSON: servers with routes, tried from the first to the last,
+with handlers of which some hold routes themselves.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync_backends.caddy.options import Matcher, Refusal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.model import Network
+
+Json = dict[str, Any]
+
+# Handlers that pass a request on to the next one, or answer with nothing that is worth guarding.
+_HARMLESS: Final = frozenset(
+    {
+        "authentication",
+        "copy_response",
+        "copy_response_headers",
+        "encode",
+        "error",
+        "headers",
+        "intercept",
+        "log_append",
+        "map",
+        "push",
+        "request_body",
+        "rewrite",
+        "static_response",
+        "templates",
+        "tracing",
+        "vars",
+    }
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Gate:
+    """One place where strangers are refused.
+
+    Attributes:
+        site: The site's names, or what its server listens on.
+        ahead: What answers before it is come to, as `file_server` or `reverse_proxy at /x/*`.
+    """
+
+    site: str
+    ahead: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Snippet:
+    """What our snippet becomes in JSON."""
+
+    matcher: Matcher
+    refusal: Refusal
+    networks: frozenset[Network]
+
+    def gates(self, config: Json) -> Iterator[Gate]:
+        """Every place where it stands."""
+        servers = _dicts(config, "apps", "http", "servers")
+        for server in servers.values():
+            if isinstance(server, dict):
+                name = ", ".join(map(str, _list(server, "listen")))
+                yield from self._within(_routes(server), name, ())
+
+    def _within(self, routes: Sequence[Json], site: str, ahead: tuple[str, ...]) -> Iterator[Gate]:
+        for route in routes:
+            if self._is_gate(route):
+                yield Gate(site, ahead)
+                return
+            free = "match" not in route and "group" not in route
+            for handler in _handlers(route):
+                if handler.get("handler") == "subroute":
+                    around = ahead if free else ()
+                    yield from self._within(_routes(handler), _hosts(route) or site, around)
+            ahead = (*ahead, *self._answering(route))
+
+    def _is_gate(self, route: Json) -> bool:
+        if not any(map(self._refuses, _handlers(route))):
+            return False
+        conditions = _list(route, "match")
+        if not self.networks:
+            return not conditions
+        return [self._ranges(one) for one in conditions] == [sorted(map(str, self.networks))]
+
+    def _refuses(self, handler: Json) -> bool:
+        if handler.get("handler") != "static_response":
+            return False
+        if self.refusal is Refusal.ABORT:
+            return handler.get("abort") is True
+        return str(handler.get("status_code")) == "403"
+
+    def _ranges(self, condition: Any) -> list[str]:
+        match condition:
+            case {"not": [{**only}]} if len(condition) == 1 and only.keys() == {self.matcher.value}:
+                return sorted(map(str, _list(only[self.matcher.value], "ranges")))
+            case _:
+                return []
+
+    def _answering(self, route: Json) -> Iterator[str]:
+        """What of a route may answer somebody who has not come past our snippet yet."""
+        paths = " ".join(str(path) for one in _list(route, "match") for path in _list(one, "path"))
+        at = f" at {paths}" if paths else ""
+        for handler in _handlers(route):
+            if handler.get("handler") == "subroute":
+                for inner in _routes(handler):
+                    if self._is_gate(inner):
+                        break
+                    yield from (f"{one}{at}" for one in self._answering(inner))
+            elif handler.get("handler") not in _HARMLESS and not _asks_for_leave(handler):
+                yield f"{handler.get('handler')}{at}"
+
+
+def admin_is_off(config: Json) -> bool:
+    """Whether Caddy cannot be told anything while it runs."""
+    return _dicts(config, "admin").get("disabled") is True
+
+
+def _asks_for_leave(handler: Json) -> bool:
+    """Whether it is `forward_auth`: a proxy that goes on where the other end says so."""
+    return "handle_response" in handler and "rewrite" in handler
+
+
+def _hosts(route: Json) -> str:
+    return ", ".join(str(name) for one in _list(route, "match") for name in _list(one, "host"))
+
+
+def _routes(of: Json) -> list[Json]:
+    return [one for one in _list(of, "routes") if isinstance(one, dict)]
+
+
+def _handlers(route: Json) -> list[Json]:
+    return [one for one in _list(route, "handle") if isinstance(one, dict)]
+
+
+def _list(of: Any, key: str) -> Iterable[Any]:
+    found = of.get(key) if isinstance(of, dict) else None
+    return found if isinstance(found, list) else []
+
+
+def _dicts(of: Mapping[str, Any], *keys: str) -> Json:
+    found: Any = of
+    for key in keys:
+        found = found.get(key) if isinstance(found, dict) else None
+    return found if isinstance(found, dict) else {}

@@ -1,0 +1,74 @@
+"""What a configuration says about a snippet for Caddy."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from typing import ClassVar, Final
+
+from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
+from allowsync.config.schema import option
+from allowsync_backends.file.options import refuse_relative
+from allowsync_backends.server.options import ServerOptions
+
+CADDYFILE: Final = Path("/etc/caddy/Caddyfile")
+
+# Addresses as Caddy's conventions have them: a network, a slash, and the rest.
+_ADMIN: Final = r"(?:[A-Za-z0-9.]|\[[0-9a-fA-F:]+\])[A-Za-z0-9.:\-]*|unix/.{1,255}"
+
+
+class Matcher(Enum):
+    """Whose address decides."""
+
+    REMOTE_IP = "remote_ip"
+    CLIENT_IP = "client_ip"
+
+
+class Refusal(Enum):
+    """What everybody else gets."""
+
+    ABORT = "abort"
+    FORBIDDEN = "forbidden"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CaddyOptions(ServerOptions):
+    """A file with a snippet that sites of a Caddyfile import."""
+
+    UNIT: ClassVar[str] = "caddy.service"
+    NAMES: ClassVar[tuple[str, ...]] = ("caddy",)
+
+    config: Path = option(
+        AbsolutePath("the path of a Caddyfile"),
+        help="The Caddyfile that Caddy runs by.",
+        default=CADDYFILE,
+    )
+    matcher: Matcher = option(
+        Choice(Matcher),
+        help="`remote_ip`: who is connected to Caddy. `client_ip`: whom a trusted proxy in front "
+        "of Caddy names (`trusted_proxies` in the Caddyfile); needs Caddy 2.7.",
+        default=Matcher.REMOTE_IP,
+    )
+    refusal: Refusal = option(
+        Choice(Refusal),
+        help="What everybody else gets: `abort` closes the connection, `forbidden` answers with "
+        "status 403.",
+        default=Refusal.ABORT,
+    )
+    admin: str | None = option(
+        Pattern(_ADMIN, 'an address such as "localhost:2019"'),
+        help="Where Caddy's admin API listens, where that is not what the Caddyfile says.",
+        default=None,
+    )
+    program: str = option(Text("a program"), help="Caddy's own program.", default="caddy")
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() does not work in a class with slots.
+        ServerOptions.__post_init__(self)
+        refuse_relative(program=(self.program,))
+
+    @property
+    def caddyfile(self) -> tuple[str, ...]:
+        """The arguments that name the configuration."""
+        return ("--config", str(self.config), "--adapter", "caddyfile")

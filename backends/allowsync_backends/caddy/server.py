@@ -1,0 +1,97 @@
+"""Caddy as a server: how it checks its configuration, reads it again, and is looked into."""
+
+from __future__ import annotations
+
+import json
+from functools import partial
+from typing import TYPE_CHECKING
+
+from allowsync.backend import Finding, Severity
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.caddy.effect import Snippet, admin_is_off
+from allowsync_backends.caddy.syntax import snippet
+from allowsync_backends.server.reader import Server
+from allowsync_backends.server.running import Notice
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.model import Network
+    from allowsync_backends.caddy.effect import Gate, Json
+    from allowsync_backends.caddy.options import CaddyOptions
+    from allowsync_backends.caddy.syntax import CaddySyntax
+
+TIMEOUT = 60.0  # seconds
+
+
+def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> Server:
+    """What is particular about Caddy.
+
+    `caddy validate` would check more, but opens the logs that the configuration names, as whoever
+    runs it: a log that root made is one that Caddy cannot write. What `caddy adapt` does not see,
+    the running Caddy does: it loads a configuration whole, or says why not and keeps the old one.
+    """
+    address = () if options.admin is None else ("--address", options.admin)
+    return Server(
+        "caddy",
+        check=(options.program, "adapt", *options.caddyfile),
+        notice=Notice((options.program, "reload", *options.caddyfile, *address)),
+        renews=False,
+        inspect=partial(_findings, options, syntax, allowlist),
+    )
+
+
+def _findings(
+    options: CaddyOptions, syntax: CaddySyntax, allowlist: str, path: Path
+) -> Iterator[Finding]:
+    """What keeps the snippet from having an effect, and Caddy from hearing of a new one."""
+    config = _adapted(options)
+    if config is None:
+        return  # a configuration that is not valid is told as such
+    if admin_is_off(config) and not options.reload:
+        what = "caddy cannot be told of changes: its admin API is off"
+        yield Finding(Severity.ERROR, what, "switch it on, or set `reload` to a restart")
+    networks = _networks(syntax, path)
+    if networks is not None:
+        compiled = Snippet(options.matcher, options.refusal, networks)
+        yield from _effect(tuple(compiled.gates(config)), snippet(allowlist), options, path)
+
+
+def _effect(
+    gates: tuple[Gate, ...], name: str, options: CaddyOptions, path: Path
+) -> Iterator[Finding]:
+    if not gates:
+        yield Finding(
+            Severity.ERROR,
+            f"no site of {options.config} uses the snippet {name}: {path} has no effect",
+            f'put "import {path}" before the sites, and "import {name}" into each that is for '
+            "friends alone",
+        )
+    for gate in gates:
+        if gate.ahead:
+            yield Finding(
+                Severity.ERROR,
+                f"strangers reach a part of site {gate.site}, because {', '.join(gate.ahead)} "
+                f"comes before the snippet {name}",
+                f'put all of the site into "route {{ ... }}", with "import {name}" first',
+            )
+
+
+def _networks(syntax: CaddySyntax, path: Path) -> frozenset[Network] | None:
+    """What is in our file; None when it cannot be read, which is told elsewhere."""
+    try:
+        held = syntax.parse(path.read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if held is None else held.networks
+
+
+def _adapted(options: CaddyOptions) -> Json | None:
+    argv = (options.program, "adapt", *options.caddyfile)
+    try:
+        done = run(Command(options.running.inside(argv), timeout=TIMEOUT))
+        found = json.loads(done.stdout) if done.code == 0 else None
+    except (CommandError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None

@@ -1,0 +1,79 @@
+"""How an allowlist is written for Caddy, and read from there again. Pure.
+
+A snippet is what a Caddyfile can import into many sites. Its directives take effect where Caddy
+sorts them to, not where they are imported: `abort` and `respond` come before what serves files and
+passes on to others, but after `handle` and `route` (see `effect`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import by_network
+from allowsync_backends.caddy.options import Matcher, Refusal
+from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.model import Network
+
+_MATCHERS: Final = tuple(matcher.value for matcher in Matcher)
+
+
+def snippet(allowlist: str) -> str:
+    """What a site imports."""
+    return f"allowsync_{allowlist}"
+
+
+@dataclass(frozen=True, slots=True)
+class CaddySyntax:
+    """A snippet with a line for each network, IPv4 first, sorted; empty, nobody passes."""
+
+    matcher: Matcher = Matcher.REMOTE_IP
+    refusal: Refusal = Refusal.ABORT
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        name = snippet(allowlist)
+        lines = [f"{self.matcher.value} {one}" for one in sorted(networks, key=by_network)]
+        body = self._gate(f"@{name}", lines) if lines else self._refusing("*")
+        return "\n".join((f"# {header(allowlist)}", f"({name}) {{", *_indented(body), "}", ""))
+
+    def _gate(self, name: str, lines: list[str]) -> Iterator[str]:
+        yield f"{name} {{"
+        yield "\tnot {"
+        yield from _indented(_indented(lines))
+        yield "\t}"
+        yield "}"
+        yield from self._refusing(name)
+
+    def _refusing(self, matcher: str) -> Iterator[str]:
+        if self.refusal is Refusal.ABORT:
+            yield f"abort {matcher}"
+            return
+        # A connection that is kept alive would outlast the next change.
+        yield f"respond {matcher} 403 {{"
+        yield "\tclose"
+        yield "}"
+
+    def parse(self, text: str) -> Held | None:
+        """The networks of its lines; lines that name none are passed over."""
+        allowlist = owner(text)
+        if allowlist is None:
+            return None
+        found = map(_network, text.splitlines())
+        return Held(allowlist, frozenset(network for network in found if network is not None))
+
+
+def _indented(lines: Iterable[str]) -> Iterator[str]:
+    return (f"\t{line}" for line in lines)
+
+
+def _network(line: str) -> Network | None:
+    match line.split():
+        case [matcher, text] if matcher in _MATCHERS:
+            return network_or_none(text)
+        case _:
+            return None

@@ -1,0 +1,149 @@
+"""A real Caddy with a configuration of its own, whose only site is for who is on our list."""
+
+from __future__ import annotations
+
+import socket
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync_backends.caddy import TYPE, CaddyOptions
+
+from allowsync.backend import Placement
+from tests.support.internet import SERVER
+from tests.support.within import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.netns import Namespace
+
+PORT: Final = 8081
+PROGRAM: Final = "/usr/bin/caddy"
+SNIPPET: Final = "allowsync_x"
+
+CONFIGURATION: Final = """\
+{{
+	admin {admin}
+	auto_https off
+	storage file_system {folder}/storage
+	log {{
+		output file {folder}/caddy.log
+	}}
+}}
+
+{imports}
+
+http://:{port} {{
+	{site}
+}}
+"""
+
+
+@dataclass(slots=True)
+class Caddy:
+    """A Caddy in a namespace; nothing of it is outside of one folder.
+
+    Attributes:
+        inside: The namespace.
+        folder: Where its files are.
+        site: The directives of its site.
+        admin: Where its admin API is.
+        imports: What the whole configuration imports, or has besides.
+    """
+
+    inside: Namespace
+    folder: Path
+    site: str = f'import {SNIPPET}\n\trespond "friends only"'
+    admin: str = "127.0.0.1:2019"
+    imports: str = "import {}"
+    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    @property
+    def file(self) -> Path:
+        """Our file."""
+        return self.folder / "friends.caddy"
+
+    @property
+    def config(self) -> Path:
+        """Its configuration."""
+        return self.folder / "Caddyfile"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where it writes its process id."""
+        return self.folder / "caddy.pid"
+
+    def write(self) -> None:
+        """Write its configuration, as it is wanted now."""
+        self.config.write_text(
+            CONFIGURATION.format(
+                admin=self.admin,
+                folder=self.folder,
+                imports=self.imports.format(self.file),
+                port=PORT,
+                site=self.site,
+            )
+        )
+
+    def target(self, **options: Any) -> Within:
+        """The backend of our file, as seen from within the namespace."""
+        chosen = {
+            "path": self.file,
+            "pid_file": self.pid_file,
+            "config": self.config,
+            **options,
+        }
+        return Within(self.inside, TYPE.make(Placement("x", "x/caddy"), CaddyOptions(**chosen)))
+
+    def start(self) -> None:
+        """Start it, and wait until it serves."""
+        argv = (PROGRAM, "run", "--config", self.config, "--adapter", "caddyfile",
+                "--pidfile", self.pid_file)  # fmt: skip
+        environ = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
+        self._process = self.inside.run(
+            lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=environ)
+        )
+        deadline = time.monotonic() + 20
+        while not (self.pid_file.exists() and self.inside.run(_listens)):
+            assert self._process.poll() is None, self.log()
+            assert time.monotonic() < deadline, self.log()
+            time.sleep(0.01)
+
+    @property
+    def runs(self) -> bool:
+        """Whether it has not ended."""
+        return self._process is not None and self._process.poll() is None
+
+    def stop(self) -> None:
+        """Stop it."""
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait(timeout=20)
+
+    def log(self) -> str:
+        """What it logged."""
+        log = self.folder / "caddy.log"
+        return log.read_text() if log.exists() else ""
+
+
+@contextmanager
+def caddy(inside: Namespace, folder: Path, **options: Any) -> Iterator[Caddy]:
+    """A running Caddy that lets nobody in yet, and has no file of ours."""
+    server = Caddy(inside, folder, **options)
+    server.write()
+    server.file.write_text(f"({SNIPPET}) {{\n\tabort\n}}\n")
+    server.start()
+    server.file.unlink()
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _listens() -> bool:
+    with socket.socket() as probe:
+        return probe.connect_ex((SERVER, PORT)) == 0
