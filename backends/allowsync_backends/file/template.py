@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
@@ -162,14 +163,20 @@ def _asked(source: Source, request: dict[str, Any]) -> dict[str, Any]:
     except CommandError as error:
         raise TemplateError(f"{source.path}: could not be rendered: {error}") from None
     if done.code < 0:
-        what = f"takes more than {request['seconds']} s or {request['megabytes']} MiB to render"
-        raise TemplateError(f"{source.path}: {what}")
+        raise TemplateError(f"{source.path}: {_ended(-done.code, request)}")
     try:
         answer: dict[str, Any] = json.loads(done.stdout)
     except ValueError:
         said = (done.stderr.strip().splitlines() or [f"exit code {done.code}"])[-1]
         raise TemplateError(f"{source.path}: could not be rendered: {said[:200]}") from None
     return answer
+
+
+def _ended(number: int, request: dict[str, Any]) -> str:
+    """Why the kernel ended the process (setrlimit(2)): a second after the first, for good."""
+    if number in (signal.SIGXCPU, signal.SIGKILL):
+        return f"takes more than {request['seconds']} s of processor time"
+    return f"could not be rendered: ended by signal {number}"
 
 
 def _installed() -> bool:

@@ -88,7 +88,8 @@ class TemplateBackend(FileBackend):
             return None
         top = leading(text)
         if top is not None:
-            return _made(top.mark, top.comment, whole=top.mark.is_of(top.text))
+            whole = top.mark.is_of(top.text) and text.startswith(top.mark.lines(top.comment))
+            return _made(top.mark, top.comment, whole=whole)
         beside = self._beside(folder)
         for mark in beside:
             if mark.is_of(text):
