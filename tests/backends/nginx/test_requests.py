@@ -1,0 +1,180 @@
+"""Real requests: friends in, strangers out, before, during and after every apply."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.nginx import Style
+
+from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
+from tests.support.nginxes import FILM, LISTEN, PORT, TO_FILM, Nginx, serving
+from tests.support.requests import (
+    NONE,
+    OK,
+    apply_one,
+    is_felt_by_nobody,
+    neighbourhood,
+    status,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+    from tests.support.netns import Namespace
+
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+
+FORBIDDEN = 403
+FRIENDS = (FRIEND, FRIEND6)
+EVERYBODY = (FRIEND, FRIEND6, STRANGER, STRANGER6)
+
+# What stands in `http`, by the style of file.
+GUARDED = {
+    Style.ALLOW: f"{FILM} server {{ {LISTEN} include ours/friends.conf; {TO_FILM} }}",
+    Style.GEO: f"""
+        {FILM} include ours/friends.conf;
+        server {{ {LISTEN} if ($allowsync_x = 0) {{ return 403; }} {TO_FILM} }}
+        """,
+}
+
+
+@pytest.fixture(scope="module")
+def inside() -> Iterator[Namespace]:
+    with neighbourhood() as one:
+        yield one
+
+
+@pytest.fixture
+def nginx(tmp_path: Path, inside: Namespace) -> Iterator[Nginx]:
+    """One that is not started yet."""
+    server = Nginx(tmp_path, inside)
+    yield server
+    server.stop()
+
+
+def put(inside: Namespace, backend: Backend, *wanted: str) -> None:
+    inside.run(apply_one, backend, [ip_network(one) for one in wanted])
+
+
+def answers(inside: Namespace, port: int = PORT, server: str = "") -> list[int]:
+    """What everybody gets."""
+    return [status(inside, one, port, server=server) for one in EVERYBODY]
+
+
+def guarded(nginx: Nginx, style: Style, *wanted: str) -> Backend:
+    """Let it serve friends, and start it."""
+    assert nginx.inside is not None
+    nginx.configure(GUARDED[style])
+    backend = nginx.backend(style)
+    put(nginx.inside, backend, *wanted)
+    nginx.start()
+    return backend
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("style", Style)
+def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(
+    inside: Namespace, nginx: Nginx, style: Style
+) -> None:
+    backend = guarded(nginx, style, FRIEND)
+    during = is_felt_by_nobody(f"nginx ({style.value})", inside, backend, PORT, applies=100)
+    assert set(during.refusals) == {FORBIDDEN}
+    assert during.least > 100
+
+
+@pytest.mark.parametrize("style", Style)
+def test_who_was_taken_out_is_refused_as_soon_as_the_apply_is_done(
+    inside: Namespace, nginx: Nginx, style: Style
+) -> None:
+    backend = guarded(nginx, style, *FRIENDS)
+    assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
+    for _ in range(5):
+        put(inside, backend, FRIEND6)
+        assert [status(inside, FRIEND, PORT) for _ in range(20)] == [FORBIDDEN] * 20
+        put(inside, backend, *FRIENDS)
+        assert [status(inside, FRIEND, PORT) for _ in range(20)] == [OK] * 20
+
+
+@pytest.mark.parametrize("style", Style)
+def test_an_empty_allowlist_shuts_out_everybody(
+    inside: Namespace, nginx: Nginx, style: Style
+) -> None:
+    backend = guarded(nginx, style, *FRIENDS)
+    put(inside, backend)
+    assert answers(inside) == [FORBIDDEN] * 4
+
+
+@pytest.mark.parametrize("style", Style)
+def test_ipv4_within_ipv6_is_ipv4(inside: Namespace, nginx: Nginx, style: Style) -> None:
+    nginx.configure(GUARDED[style].replace(LISTEN, f"listen [::]:{PORT} ipv6only=off;"))
+    backend = nginx.backend(style)
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+        assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
+        put(inside, backend, "::ffff:0.0.0.0/96")
+        assert answers(inside) == [FORBIDDEN] * 4
+
+
+STREAMS = {
+    Style.ALLOW: f"""
+        stream {{ server {{
+          listen {SERVER}:81; listen [{SERVER6}]:81;
+          include ours/friends.conf; proxy_pass 127.0.0.1:8096;
+        }} }}
+        """,
+    Style.GEO: f"""
+        stream {{
+          include ours/friends.conf;
+          map $allowsync_x $behind {{ 1 127.0.0.1:8096; default ""; }}
+          server {{ listen {SERVER}:81; listen [{SERVER6}]:81; proxy_pass $behind; }}
+        }}
+        """,
+}
+
+
+@pytest.mark.parametrize("style", Style)
+def test_streams_are_guarded_alike(inside: Namespace, nginx: Nginx, style: Style) -> None:
+    nginx.configure(FILM, STREAMS[style])
+    backend = nginx.backend(style)
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+        assert answers(inside, 81) == [OK, OK, NONE, NONE]
+        put(inside, backend, FRIEND6)
+        assert answers(inside, 81) == [NONE, OK, NONE, NONE]
+        assert inside.run(backend.check) == ()
+
+
+def test_the_address_may_come_from_a_proxy_that_is_trusted(inside: Namespace, nginx: Nginx) -> None:
+    """Somebody in front of it, at the address of the stranger here, tells who asks."""
+    real = f"set_real_ip_from {STRANGER}; real_ip_header X-Forwarded-For; real_ip_recursive on;"
+    nginx.configure(GUARDED[Style.ALLOW].replace(LISTEN, f"{LISTEN} {real}"))
+    backend = nginx.backend()
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+
+        def told(source: str, header: str) -> int:
+            return status(inside, source, PORT, headers={"X-Forwarded-For": header})
+
+        assert told(STRANGER, FRIEND) == OK
+        assert told(STRANGER, FRIEND6) == OK
+        assert told(STRANGER, STRANGER6) == FORBIDDEN
+        # What a client says of itself stands before what the proxy saw.
+        assert told(STRANGER, f"{FRIEND}, {STRANGER6}") == FORBIDDEN
+        # Nobody else is believed.
+        assert told(STRANGER6, FRIEND) == FORBIDDEN
+        assert told(FRIEND, STRANGER6) == OK
+
+
+def test_a_variable_may_go_by_the_proxy_itself(inside: Namespace, nginx: Nginx) -> None:
+    real = f"set_real_ip_from {STRANGER}; real_ip_header X-Forwarded-For;"
+    nginx.configure(GUARDED[Style.GEO].replace(LISTEN, f"{LISTEN} {real}").replace("_x", "_edge"))
+    backend = nginx.backend(Style.GEO, variable="allowsync_edge", source="$realip_remote_addr")
+    put(inside, backend, STRANGER)
+    with serving(nginx):
+        headers = {"X-Forwarded-For": FRIEND}
+        assert status(inside, STRANGER, PORT, headers=headers) == OK
+        assert status(inside, FRIEND, PORT) == FORBIDDEN

@@ -1,0 +1,152 @@
+"""A real nginx of a test's own: its main process, its workers, its configuration, its pid file."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from allowsync_backends.nginx import TYPE, NginxOptions, Style
+
+from allowsync.backend import Placement
+from tests.support.internet import SERVER, SERVER6
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.backend import Backend
+    from tests.support.netns import Namespace
+
+PORT = 80
+STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
+
+# What it needs to stay within its folder. Its workers are of the user who runs the test.
+FRAME = """
+{modules}
+user {user};
+worker_processes 2;
+daemon off;
+pid {folder}/nginx.pid;
+error_log {folder}/error.log;
+events {{ worker_connections 512; }}
+"""
+HTTP = """
+http {{
+  access_log off;
+  client_body_temp_path {folder}/body;
+  proxy_temp_path {folder}/proxy;
+  fastcgi_temp_path {folder}/fastcgi;
+  uwsgi_temp_path {folder}/uwsgi;
+  scgi_temp_path {folder}/scgi;
+{more}
+}}
+"""
+LISTEN = f"listen {SERVER}:{PORT}; listen [{SERVER6}]:{PORT};"
+# What stands behind it: a page that is there for whoever gets as far as that.
+FILM = 'server { listen 127.0.0.1:8096; location / { return 200 "the film"; } }'
+TO_FILM = "location / { proxy_pass http://127.0.0.1:8096; }"
+
+
+@dataclass
+class Nginx:
+    """One that can be started, stopped, and asked for a backend that drives it.
+
+    Attributes:
+        folder: Its files; the one of our own is in the folder `ours` there.
+        inside: The namespace it runs in; None for that of the test.
+    """
+
+    folder: Path
+    inside: Namespace | None = None
+    _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
+
+    def __post_init__(self) -> None:
+        self.path.parent.mkdir()
+
+    @property
+    def path(self) -> Path:
+        """Our file."""
+        return self.folder / "ours" / "friends.conf"
+
+    @property
+    def config(self) -> Path:
+        """Its main configuration."""
+        return self.folder / "nginx.conf"
+
+    @property
+    def pid_file(self) -> Path:
+        """Where it writes its process id."""
+        return self.folder / "nginx.pid"
+
+    def configure(self, http: str, more: str = "") -> None:
+        """Write its configuration: what is in `http`, and what is beside."""
+        modules = f"load_module {STREAM};" if "stream" in more else ""
+        user = "root" if os.geteuid() == 0 else "nobody"
+        frame = FRAME.format(folder=self.folder, modules=modules, user=user)
+        self.config.write_text(frame + HTTP.format(folder=self.folder, more=http) + more)
+
+    def start(self) -> None:
+        """Start it, and wait until it has workers."""
+        argv = (program(), "-c", str(self.config), "-e", str(self.folder / "error.log"))
+        if self.inside is None:
+            self._child = _popen(argv)
+        else:
+            self._child = self.inside.run(_popen, argv)
+        deadline = time.monotonic() + 20
+        while not (self.pid_file.exists() and self.pid_file.read_text().strip() and self.workers()):
+            assert self._child.poll() is None, (self.folder / "error.log").read_text()
+            assert time.monotonic() < deadline, "nginx does not start"
+            time.sleep(0.01)
+
+    def stop(self) -> None:
+        """End it at once, workers and all."""
+        if self._child is not None:
+            self._child.terminate()
+            self._child.wait(timeout=20)
+            self._child = None
+
+    @property
+    def pid(self) -> int:
+        """The process id of its main process."""
+        assert self._child is not None
+        return self._child.pid
+
+    def workers(self) -> list[int]:
+        """The process ids of its workers."""
+        listing = Path(f"/proc/{self.pid}/task/{self.pid}/children")
+        return list(map(int, listing.read_text().split()))
+
+    def backend(self, style: Style = Style.ALLOW, allowlist: str = "x", **options: Any) -> Backend:
+        """What keeps its allowlist."""
+        given = {"pid_file": self.pid_file, "config": self.config, "style": style, **options}
+        return TYPE.make(Placement(allowlist, f"{allowlist}/nginx"), self.options(**given))
+
+    def options(self, **given: Any) -> NginxOptions:
+        """Options with our file's path."""
+        return NginxOptions(path=self.path, **given)
+
+
+def program() -> str:
+    """Where nginx is."""
+    found = shutil.which("nginx", path="/usr/sbin:/usr/bin:/sbin:/bin")
+    assert found, "nginx is not installed: apt install nginx-light libnginx-mod-stream"
+    return found
+
+
+def _popen(argv: tuple[str, ...]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(argv, stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+@contextmanager
+def serving(server: Nginx) -> Iterator[Nginx]:
+    """It, started, and ended afterwards."""
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
