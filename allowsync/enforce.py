@@ -86,8 +86,9 @@ def _sum(
     plan = meant.plan if second.plan is None else joined(halfway, second.plan)
     report = replace(second, plan=plan, current=first.current)
     if second.outcome in _WRONG:
-        done = f"{len(halfway.add)} added, {len(halfway.remove)} removed"
-        return replace(report, reason=f"done in part ({done}): {second.reason}")
+        came, went = len(halfway.add), len(halfway.remove)
+        done = f"done in part ({came} added, {went} removed): "
+        return replace(report, reason=done + second.reason)
     changed = second.outcome is Outcome.UNCHANGED and not halfway.idle
     return replace(report, outcome=Outcome.APPLIED) if changed else report
 
