@@ -1,0 +1,94 @@
+"""Killed at every system call that changes something: file and mark still belong together.
+
+The mark is a file of its own here, which is the harder case: two files cannot be replaced at once.
+"""
+
+from __future__ import annotations
+
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.backends.file.test_crash import CHANGING, killed
+from tests.support.templates import Templated, entries
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Current
+    from allowsync.model import Entry
+
+OLD, NEW = entries(alice="81.2.69.1"), entries(alice="81.2.69.2", bob="81.2.69.2")
+OTHER = entries(carol="81.2.69.3")
+TEXTS = {"81.2.69.1 alice": OLD, "81.2.69.2 alice+bob": NEW}
+TEMPLATE = "{{ networks | map('address') | join(' ') }} {{ hosts | join('+') }}"
+OURS = {"friends", ".friends.allowsync"}
+
+APPLY = """
+import sys
+from pathlib import Path
+from tests.backends.file.test_template_crash import NEW, change
+change(Path(sys.argv[1]), NEW)
+"""
+CLEAR = """
+import sys
+from pathlib import Path
+from tests.backends.file.test_template_crash import clear
+clear(Path(sys.argv[1]))
+"""
+
+
+def change(folder: Path, wanted: tuple[Entry, ...]) -> None:
+    """Let the file be what the template makes of somebody."""
+    Templated(folder).put(wanted, comment=None, reload=("/bin/true",))
+
+
+def clear(folder: Path) -> None:
+    Templated(folder).target(comment=None, reload=("/bin/true",)).clear()
+
+
+def look(folder: Path) -> Current:
+    return Templated(folder).read(comment=None)
+
+
+def kills(code: str, folder: Path) -> Iterator[Path]:
+    """Folders in which a program was killed, one for each place to be killed at."""
+    for call in CHANGING:
+        for number in count(1):
+            place = folder / f"{call}{number}"
+            place.mkdir()
+            Templated(place).says(TEMPLATE)
+            change(place, OLD)
+            if not killed(code, place, call, number):
+                break
+            yield place
+
+
+@pytest.mark.slow
+def test_a_change_killed_anywhere_leaves_a_file_of_which_all_is_known(tmp_path: Path) -> None:
+    found = []
+    for number, place in enumerate(kills(APPLY, tmp_path)):
+        here = Templated(place)
+        text = here.file.read_text()
+        found.append(text)
+        assert look(place).entries == frozenset(TEXTS[text])
+        # The next run may want what this one wanted, what was before, or something else.
+        change(place, (NEW, OLD, OTHER)[number % 3])
+        after = look(place)
+        assert (after.entries, after.flaws) == (frozenset((NEW, OLD, OTHER)[number % 3]), ())
+        assert here.names == OURS
+    assert set(found) == TEXTS.keys()
+    assert len(found) >= 15
+
+
+@pytest.mark.slow
+def test_a_clear_killed_anywhere_can_be_done_again(tmp_path: Path) -> None:
+    places = 0
+    for place in kills(CLEAR, tmp_path):
+        assert look(place).entries in (frozenset(OLD), frozenset())
+        clear(place)
+        assert Templated(place).names == set()
+        places += 1
+    assert places >= 7
