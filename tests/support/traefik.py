@@ -1,7 +1,7 @@
 """A stand-in for Traefik: watches a folder, and answers as Traefik's API does.
 
 The real one cannot be had from a distribution. What this one answers was compared with Traefik
-3.7.15: how a middleware is told that is in force, one that is refused, one that is unknown, and that
+3.7.15: how a middleware is told that is in force, that is refused, or that is unknown; and that
 nothing at all changes while one file of the folder cannot be read. It passes on no requests.
 """
 
@@ -16,7 +16,6 @@ import threading
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import unquote, urlsplit
 
@@ -24,6 +23,7 @@ import yaml
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 _libc = ctypes.CDLL(None, use_errno=True)
 

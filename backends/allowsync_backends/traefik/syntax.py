@@ -56,11 +56,16 @@ class TraefikSyntax:
         return "ipAllowList" if self.version >= 3 else "ipWhiteList"
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
-        """The whole file. Addresses are quoted: YAML takes some with colons for numbers."""
+        """The whole file. What could be a number, or a word such as `null`, to YAML is quoted."""
         ranges = [str(one) for one in sorted(networks, key=by_network)] or [NOBODY]
         lines = [f"# {header(allowlist)}"]
         for kind in self.kinds:
-            lines += [f"{kind.value}:", "  middlewares:", f"    {self.name}:", f"      {self.key}:"]
+            lines += [
+                f"{kind.value}:",
+                "  middlewares:",
+                f'    "{self.name}":',
+                f"      {self.key}:",
+            ]
             lines += ["        sourceRange:", *(f'          - "{one}"' for one in ranges)]
             if kind is Kind.HTTP:
                 lines += self._for_http()
