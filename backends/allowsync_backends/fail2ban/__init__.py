@@ -1,0 +1,37 @@
+"""Fail2ban: jails that ban none of the friends, and let go of those they have banned."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.fail2ban.options import Fail2banOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Needs, Placement
+
+__all__ = ["TYPE", "Fail2banOptions"]
+
+
+def _make(placement: Placement, options: Fail2banOptions) -> Backend:
+    from allowsync_backends.fail2ban.backend import Fail2banBackend
+
+    return Fail2banBackend(placement.allowlist, options)
+
+
+def _usable() -> str:
+    from allowsync_backends.fail2ban.client import usable
+
+    return usable()
+
+
+def _needs(options: Fail2banOptions) -> Needs:
+    from allowsync_backends.fail2ban.service import needs
+
+    return needs(options)
+
+
+TYPE = BackendType(
+    "fail2ban", "Jails of Fail2ban that ban no friend", Fail2banOptions, _make, _usable, _needs
+)
+"""The backend of Fail2ban."""

@@ -1,0 +1,191 @@
+"""The backend of Fail2ban: its jails ignore friends, and let go of those they have banned."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError, Capabilities, Current
+from allowsync.counts import counted
+from allowsync.model import Entry, Family, Network, by_network
+from allowsync_backends.fail2ban import settling
+from allowsync_backends.fail2ban.client import Client
+from allowsync_backends.fail2ban.looking import Seen, look
+from allowsync_backends.fail2ban.record import Record, Recorded
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.backend import Finding
+    from allowsync.plan import Plan
+    from allowsync_backends.fail2ban.answers import Configured
+    from allowsync_backends.fail2ban.options import Fail2banOptions
+
+# A ban that was on its way comes in while we look; more often than that, something is wrong.
+ROUNDS: Final = 3
+
+# The server shows a width of 0 as none at all, which is a single address.
+_PREFIXES: Final = {family: (1, family.bits) for family in Family}
+
+
+@dataclass(frozen=True, slots=True)
+class Goal:
+    """What one jail is to ignore.
+
+    Attributes:
+        wanted: What it is to ignore from now on.
+        held: All that stands in the file; what is not wanted of it is to be ignored no more.
+    """
+
+    wanted: frozenset[Network]
+    held: frozenset[Network]
+
+
+@dataclass(frozen=True, slots=True)
+class Fail2banBackend:
+    """The jails of one target.
+
+    Attributes:
+        allowlist: Whose networks they ignore.
+        options: Which jails, and where their server is.
+    """
+
+    allowlist: str
+    options: Fail2banOptions
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Any network but the whole internet; a jail after the other."""
+        return Capabilities(prefixes=_PREFIXES)
+
+    @property
+    def client(self) -> Client:
+        """What speaks to the server."""
+        return Client(self.options.config, self.options.socket, self.options.inside)
+
+    @property
+    def record(self) -> Record:
+        """The file that says what is ours."""
+        return Record(self.allowlist, self.options.file(self.allowlist), self.options.jails)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether there is a server with these jails, and what its configuration says."""
+        from allowsync_backends.fail2ban.check import check
+
+        return check(self)
+
+    def read(self) -> Current:
+        """What the file holds. What a running server does not go by is a flaw.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
+        recorded = self.record.read()
+        seen = look(self.client, self.options.jails)
+        absent = self.absent(seen)
+        flaws = (*recorded.flaws, *self._flaws(recorded, seen), *absent)
+        # Which jails are configured is read from many files.
+        whole = not seen.up or len(seen.jails) == len(self.options.jails)
+        sights = (*recorded.sights, *seen.sights) if whole and seen.sights else ()
+        return Current(frozenset(map(Entry, recorded.networks)), flaws=flaws, sights=sights)
+
+    def absent(self, seen: Seen) -> tuple[str, ...]:
+        """Jails of the target that do not run, and would not if the server were started anew."""
+        missing = sorted(set(self.options.jails) - seen.jails.keys()) if seen.up else []
+        if not missing:
+            return ()
+        configured = self.client.configured().jails
+        return tuple(f"Fail2ban has no jail {name}" for name in missing if name not in configured)
+
+    def _flaws(self, recorded: Recorded, seen: Seen) -> Iterator[str]:
+        for name, jail in seen.jails.items():
+            lacking = len(settling.not_ignored(jail, recorded.networks))
+            if lacking:
+                yield f"jail {name} does not ignore {counted(lacking, 'network')} of the allowlist"
+            for banned in settling.banned_by(jail.banned, recorded.networks):
+                yield f"jail {name} has banned {jail.banned[banned]}, which is on the allowlist"
+
+    def apply(self, plan: Plan) -> None:
+        """Have the jails ignore what is new, let go of friends, and forget what is old.
+
+        Raises:
+            BackendError: Not all of it was done; what is in force of ours stands in the file.
+            OutcomeUnknown: The same.
+        """
+        if plan.idle:
+            return
+        final = frozenset(entry.network for entry in plan.final)
+        record, jails = self.record, self.options.jails
+        before = record.read()
+        everything = before.networks | final
+        everywhere = sorted({*before.jails, *jails})
+        if before.flaws or (everything, everywhere) != (before.networks, list(before.jails)):
+            record.write(everything, everywhere)
+        goals = {
+            name: Goal(final if name in jails else frozenset(), everything) for name in everywhere
+        }
+        seen = self._settle(goals)
+        if (final, sorted(jails)) != (everything, everywhere):
+            record.write(final, jails)
+        absent = self.absent(seen)
+        if absent:
+            raise BackendError("; ".join(absent))
+
+    def clear(self) -> None:
+        """Have the jails forget what is ours, then remove the file.
+
+        Raises:
+            BackendError: Something that is ours may be left.
+        """
+        from allowsync_backends.file.folder import NotOurs
+
+        try:
+            recorded = self.record.read()
+        except NotOurs:
+            return
+        jails = {*recorded.jails, *self.options.jails}
+        if recorded.networks:
+            self._settle({name: Goal(frozenset(), recorded.networks) for name in jails})
+        self.record.remove()
+
+    def _settle(self, goals: Mapping[str, Goal]) -> Seen:
+        """Tell the server until it goes by what it was told; without one there is nothing to do.
+
+        Returns:
+            How it was seen at last.
+
+        Raises:
+            BackendError: It does not, or could not be asked.
+        """
+        client = self.client
+        todo: list[str] = []
+        for _ in range(ROUNDS):
+            seen = look(client, goals)
+            todo = list(self._todo(goals, seen))
+            if not todo:
+                return seen
+            client.tell(todo)
+        seen = look(client, goals)
+        todo = list(self._todo(goals, seen))
+        if todo:
+            raise BackendError(f"Fail2ban did not do what it was told: {todo[0][:100]}")
+        return seen
+
+    def _todo(self, goals: Mapping[str, Goal], seen: Seen) -> Iterator[str]:
+        configured: Configured | None = None
+        for name, jail in seen.jails.items():
+            goal = goals[name]
+            leaving = (goal.held - goal.wanted) & jail.ignored.keys()
+            if leaving and configured is None:
+                configured = self.client.configured()
+            if leaving and configured is not None:
+                leaving -= self._spared(name, goal.held, configured)
+            yield from settling.commands(name, jail, goal.wanted, leaving)
+
+    def _spared(
+        self, jail: str, held: Iterable[Network], configured: Configured
+    ) -> frozenset[Network]:
+        """What somebody else wants the jail to ignore: its configuration, another allowlist."""
+        ours = [str(network) for network in sorted(held, key=by_network)]
+        theirs = settling.theirs(configured.ignored.get(jail, ()), ours)
+        return theirs | self.record.of_others(jail)

@@ -1,0 +1,83 @@
+"""What a configuration says about jails of Fail2ban."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.config.kinds import AbsolutePath, Choice, ListOf, Pattern
+from allowsync.config.schema import option
+from allowsync_backends.server.running import Container, Runtime
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+# Sections of a jail.conf that are no jails (jail.conf(5)).
+_NO_JAILS: Final = frozenset({"DEFAULT", "INCLUDES"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fail2banOptions:
+    """Jails, and where their Fail2ban is."""
+
+    jails: tuple[str, ...] = option(
+        ListOf(
+            Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "the name of a jail"),
+            unique=True,
+            least=1,
+        ),
+        help="The jails that are to ban no friend.",
+    )
+    config: Path = option(
+        AbsolutePath("the path of a folder"),
+        help="The folder of Fail2ban's configuration.",
+        default=Path("/etc/fail2ban"),
+    )
+    path: Path | None = option(
+        AbsolutePath("the path of a file"),
+        help="The file that says which networks are allowsync's. Without it, "
+        "`jail.d/allowsync-<allowlist>.local` in the folder of the configuration.",
+        default=None,
+    )
+    socket: Path = option(
+        AbsolutePath("the path of a socket"),
+        help="Where Fail2ban listens (`socket` in its `fail2ban.conf`).",
+        default=Path("/run/fail2ban/fail2ban.sock"),
+    )
+    container: str | None = option(
+        Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "the name of a container"),
+        help="The container Fail2ban runs in. `config` and `socket` are paths in there then, and "
+        "`path` is one out here.",
+        default=None,
+    )
+    runtime: Runtime = option(
+        Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+    )
+
+    def __post_init__(self) -> None:
+        _are_jails(self.jails)
+
+    @property
+    def inside(self) -> Container | None:
+        """The container Fail2ban runs in; None where it runs right here."""
+        return None if self.container is None else Container(self.container, self.runtime)
+
+    def file(self, allowlist: str) -> Path:
+        """The file that is kept for an allowlist."""
+        return self.path or self.config / "jail.d" / f"allowsync-{allowlist}.local"
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:
+        """What such a target has for itself."""
+        return (f"the file {self.file(allowlist)}",)
+
+
+def _are_jails(names: Iterable[str]) -> None:
+    """Refuse sections that are no jails.
+
+    Raises:
+        ValueError: One is none.
+    """
+    for name in names:
+        if name.upper() in _NO_JAILS:
+            raise ValueError(f"jails: {name} is a section of Fail2ban, but no jail")

@@ -1,0 +1,113 @@
+"""The file that says what is ours: which networks, in which jails.
+
+It is changed before anything that is new comes into force, and after all that is old has gone. So
+whatever of ours is in force stands in it, whenever a run ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model import Entry, Network, by_network
+from allowsync.plan import Plan
+from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
+from allowsync_backends.file.backend import FileBackend
+from allowsync_backends.file.reader import Commands
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from allowsync.sight import Sight
+
+MODE: Final = 0o644
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """What stands in the file, and what is wrong with it.
+
+    Attributes:
+        networks: The networks.
+        jails: The jails, sorted.
+        flaws: What is wrong with the file, in words.
+        sights: What it was read from.
+    """
+
+    networks: frozenset[Network]
+    jails: tuple[str, ...]
+    flaws: tuple[str, ...] = ()
+    sights: tuple[Sight, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """The file of one allowlist.
+
+    Attributes:
+        allowlist: Whose it is.
+        path: The file.
+        jails: The jails it is meant to name.
+    """
+
+    allowlist: str
+    path: Path
+    jails: tuple[str, ...]
+
+    def file(self, jails: Iterable[str]) -> FileBackend:
+        """The file as one that names some jails."""
+        syntax = VariableSyntax(tuple(sorted(jails)))
+        return FileBackend(self.allowlist, self.path, syntax, MODE, Commands())
+
+    def read(self) -> Recorded:
+        """What is recorded.
+
+        Raises:
+            BackendError: It is somebody else's file, or cannot be read.
+        """
+        jails = self._named()
+        current = self.file(jails or self.jails).read()
+        flaws = current.flaws
+        if jails and set(jails) != set(self.jails):
+            flaws = (*flaws, f"{self.path} is for other jails: {', '.join(jails)}")
+        networks = frozenset(entry.network for entry in current.entries)
+        return Recorded(networks, jails, flaws, current.sights)
+
+    def _named(self) -> tuple[str, ...]:
+        """The jails the file names; the file itself is looked at more closely afterwards."""
+        try:
+            return jails_of(self.path.read_text(errors="replace"))
+        except OSError:
+            return ()
+
+    def of_others(self, jail: str) -> frozenset[Network]:
+        """What the files of other allowlists beside this one have a jail ignore."""
+        found: set[Network] = set()
+        for path in self.path.parent.glob("*.local"):
+            try:
+                text = path.read_text(errors="replace")
+            except OSError:
+                continue
+            held = VariableSyntax(()).parse(text)
+            if held is not None and held.allowlist != self.allowlist and jail in jails_of(text):
+                found |= held.networks
+        return frozenset(found)
+
+    def write(self, networks: Iterable[Network], jails: Iterable[str]) -> None:
+        """Replace the file in one step.
+
+        Raises:
+            BackendError: The old file is in place.
+            OutcomeUnknown: The new file is in place, but may not be on the disk.
+        """
+        entries = tuple(Entry(network) for network in sorted(networks, key=by_network))
+        self.file(jails).apply(Plan("", keep=entries, repair=("it is written anew",)))
+
+    def remove(self) -> None:
+        """Remove the file. A stranger's stays.
+
+        Raises:
+            BackendError: It may be left.
+        """
+        self.file(self.jails).clear()
