@@ -9,6 +9,7 @@ from allowsync.config.kinds import AbsolutePath, Text
 from allowsync.config.schema import option
 from allowsync_backends.file.options import refuse_relative
 from allowsync_backends.server.options import ServerOptions
+from allowsync_backends.server.processes import called
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,6 +42,11 @@ class ApacheOptions(ServerOptions):
         # Without arguments, super() does not work in a class with slots.
         ServerOptions.__post_init__(self)
         refuse_relative(program=() if self.program is None else (self.program,))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Some distributions call it otherwise, such as `httpd2`."""
+        return self.NAMES if self.program is None else (*self.NAMES, called(self.program))
 
     @property
     def command(self) -> tuple[str, ...]:

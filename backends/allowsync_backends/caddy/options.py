@@ -11,6 +11,7 @@ from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
 from allowsync.config.schema import option
 from allowsync_backends.file.options import refuse_relative
 from allowsync_backends.server.options import ServerOptions
+from allowsync_backends.server.processes import called
 
 CADDYFILE: Final = Path("/etc/caddy/Caddyfile")
 
@@ -67,6 +68,11 @@ class CaddyOptions(ServerOptions):
         # Without arguments, super() does not work in a class with slots.
         ServerOptions.__post_init__(self)
         refuse_relative(program=(self.program,))
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """A Caddy with plugins is often called otherwise."""
+        return (*self.NAMES, called(self.program))
 
     @property
     def caddyfile(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
@@ -15,7 +16,6 @@ from allowsync_backends.server.running import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from allowsync.model import Network
     from allowsync_backends.caddy.effect import Gate, Json
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.syntax import CaddySyntax
 
 TIMEOUT = 60.0  # seconds
+MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
 
 def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> Server:
@@ -52,6 +53,12 @@ def _findings(
     if admin_is_off(config) and not options.reload:
         what = "caddy cannot be told of changes: its admin API is off"
         yield Finding(Severity.ERROR, what, "switch it on, or set `reload` to a restart")
+    if options.container is None and _resets():
+        yield Finding(
+            Severity.INFO,
+            "connections that arrive in the moment of a reload of caddy are reset",
+            "'sysctl net.ipv4.tcp_migrate_req=1' hands them on (Linux 5.14)",
+        )
     networks = _networks(syntax, path)
     if networks is not None:
         compiled = Snippet(options.matcher, options.refusal, networks)
@@ -76,6 +83,18 @@ def _effect(
                 f"comes before the snippet {name}",
                 f'put all of the site into "route {{ ... }}", with "import {name}" first',
             )
+
+
+def _resets() -> bool:
+    """Whether the kernel drops what waits at a listener that is closed beside another.
+
+    At a reload Caddy 2.6 and later opens a second listener at the same port (SO_REUSEPORT), and
+    closes the first.
+    """
+    try:
+        return MIGRATION.read_text().strip() == "0"
+    except OSError:
+        return False
 
 
 def _networks(syntax: CaddySyntax, path: Path) -> frozenset[Network] | None:

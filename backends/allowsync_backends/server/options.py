@@ -79,12 +79,17 @@ class ServerOptions:
         _named("container", self.container, _CONTAINER)
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """What its main process may be called here; a server with another program says so."""
+        return self.NAMES
+
+    @property
     def running(self) -> Running:
         """How the server runs."""
         if self.container is not None:
             return Container(self.container, self.runtime)
         if self.pid_file is not None:
-            return Process(self.pid_file, self.NAMES)
+            return Process(self.pid_file, self.names)
         return Unit(self.unit or self.UNIT)
 
     def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file

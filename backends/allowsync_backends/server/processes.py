@@ -10,6 +10,11 @@ _PROC: Final = Path("/proc")
 _CGROUP: Final = Path("/sys/fs/cgroup")
 
 
+def called(program: str) -> str:
+    """The name of a process that runs a program: the kernel keeps 15 bytes of it (proc(5))."""
+    return os.fsencode(program.rpartition("/")[2])[:15].decode(errors="replace")
+
+
 def name_of(pid: int) -> str:
     """The name of a process; empty when there is none of that id, or only a dead one."""
     state, name, _ = _stat(pid)
