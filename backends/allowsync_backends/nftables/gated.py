@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from allowsync.backend import Finding
+    from allowsync.model import Network
     from allowsync.plan import Plan
     from allowsync.shell import Completed
 
@@ -101,11 +102,15 @@ class GateBackend:
         Raises:
             BackendError: It could not be listed; for what is returned: not be put back.
         """
-        was = self._text()
+        was, held = self._text(), self._held()
 
         def put_back() -> bool:
             if self._text() == was:
                 return False
+            # A set that goes with its table takes those with it whose packets are just being
+            # looked at. So it is left where it is, as long as that comes to the same.
+            if was and held is not None and self._mended(held) and self._text() == was:
+                return True
             name = f"inet {self.gate.table}"
             done = tool.load(f"add table {name}\ndelete table {name}\n{was}")
             if done.code != 0:
@@ -113,6 +118,20 @@ class GateBackend:
             return True
 
         return put_back
+
+    def _held(self) -> list[Network] | None:
+        """What the gate holds; None where that cannot be told."""
+        try:
+            return [entry.network for entry in self.read().entries]
+        except BackendError:
+            return None
+
+    def _mended(self, networks: list[Network]) -> bool:
+        """Renew rules and elements inside the table. False where nothing was changed."""
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
+        if listed.code != 0 or not inspection.mendable(listed.stdout):
+            return False
+        return tool.load(mend_script(self.gate, networks)).code == 0
 
     def _text(self) -> str:
         """The table as a script that makes it; empty when there is none."""
