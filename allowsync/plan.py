@@ -99,7 +99,7 @@ def make_plan(situation: Situation) -> Plan:
     }
     in_step = held == wanted.keys() and not situation.current.others
     final = wanted if in_step else _arrange({**withheld, **wanted}, situation)
-    replaced = situation.replaced if situation.capabilities.labels else {}
+    replaced = _replaced(wanted, withheld, situation)
     entries = {
         network: Entry(network, labels, replaced.get(network, ()))
         for network, labels in final.items()
@@ -123,6 +123,22 @@ def unfit(situation: Situation) -> tuple[Entry, ...]:
         for network, labels in situation.wanted.items()
         if not situation.capabilities.holds(network)
     )
+
+
+def _replaced(
+    wanted: Mapping[Network, tuple[str, ...]],
+    withheld: Mapping[Network, tuple[str, ...]],
+    situation: Situation,
+) -> Mapping[Network, tuple[str, ...]]:
+    """Who is about to leave a network, where that is written; whoever has another one, too."""
+    if not situation.capabilities.labels:
+        return {}
+    elsewhere = {host for hosts in wanted.values() for host in hosts}
+    held_back = {
+        network: tuple(host for host in hosts if host in elsewhere)
+        for network, hosts in withheld.items()
+    }
+    return {**situation.replaced, **held_back}
 
 
 def _relabelled(final: Mapping[Network, Entry], situation: Situation) -> Iterator[str]:

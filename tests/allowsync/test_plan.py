@@ -219,3 +219,14 @@ def test_what_is_wrong_around_the_entries_is_put_right_beside_whose_they_are_in_
         "it does not say right for whom 81.2.69.10/32 is (alice)",
     )
     assert plan.remove == (entry("81.2.69.8"),)
+
+
+def test_what_is_held_back_of_a_host_that_has_another_is_about_to_go() -> None:
+    remembered = {net("81.2.69.1"): ("alice", "bob")}
+    more: dict[str, object] = {"labels": remembered, "held_back": frozenset(nets("81.2.69.1"))}
+    want = wanted(alice="81.2.69.2")
+    plan = make_plan(situation("81.2.69.1", want, capabilities=LABELLED, **more))
+    assert plan.withheld == (Entry(net("81.2.69.1"), ("alice", "bob"), ("alice",)),)
+    assert plan.add == (entry("81.2.69.2", "alice"),)
+    plain = make_plan(situation("81.2.69.1", want, **more))
+    assert plain.withheld == (entry("81.2.69.1", "alice", "bob"),)
