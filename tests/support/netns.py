@@ -21,6 +21,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 CLONE_NEWNET = 0x40000000  # unshare(2)
+CLONE_NEWNS = 0x00020000
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -77,6 +78,11 @@ class Namespace:
         """Set a kernel setting of this namespace, such as `net/ipv4/ip_forward`."""
         self.run(lambda: Path("/proc/sys", name).write_text(value))
 
+    def keep_mounts(self) -> None:
+        """Let nothing that is mounted from now on be seen outside."""
+        self.run(_leave, CLONE_NEWNS)
+        self.command("mount", "--make-rprivate", "/")
+
     def join(self, other: Namespace, name: str, peer: str) -> None:
         """Lay a cable from an interface here to one over there, both up."""
         self.batch(
@@ -87,6 +93,10 @@ class Namespace:
 
 
 def _leave_for_a_new_one() -> None:
-    if _libc.unshare(CLONE_NEWNET) != 0:
+    _leave(CLONE_NEWNET)
+
+
+def _leave(kind: int) -> None:
+    if _libc.unshare(kind) != 0:
         errno = ctypes.get_errno()
         raise OSError(errno, os.strerror(errno))

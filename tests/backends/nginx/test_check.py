@@ -1,0 +1,243 @@
+"""What a configuration of nginx makes of our file: whole configurations, and what is said."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.nginx.check import of_allows, of_variable
+from allowsync_backends.nginx.configuration import Directive, files, parsed, places, tree, walk
+
+from allowsync.backend import Severity
+from tests.support.nginxes import Nginx, Style, serving
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Finding
+
+MAIN, OURS = "/etc/nginx/nginx.conf", "/etc/nginx/friends.conf"
+HERE = f'"server" in "http" ({MAIN})'
+TRUSTED = "set_real_ip_from 0.0.0.0/0"
+MINE = f"# configuration file {OURS}:\nallow 81.2.69.1/32;\ndeny all;\n"
+
+
+def dump(main: str, **others: str) -> str:
+    """What `nginx -T` prints."""
+    parts = {MAIN: main, **{f"/etc/nginx/{name}.conf": text for name, text in others.items()}}
+    return "".join(f"# configuration file {path}:\n{text}\n" for path, text in parts.items()) + MINE
+
+
+def whole(main: str, **others: str) -> tuple[Directive, ...]:
+    return tree(files(dump(main, **others)), OURS)
+
+
+def said(findings: Iterator[Finding]) -> list[str]:
+    return [f"{one.severity.value}: {one.what}" for one in findings]
+
+
+def allows(main: str, **others: str) -> list[str]:
+    return said(of_allows(whole(main, **others), OURS))
+
+
+def test_words_quotes_comments_and_blocks_are_read_as_nginx_reads_them() -> None:
+    text = """
+        # a { comment; }
+        a 'b c' "d \\" e" f#g;  # h;
+        i { j ${k}l; m { n; } }
+        o "";
+        """
+    assert parsed(text, MAIN) == (
+        Directive(MAIN, ("a", "b c", 'd \\" e', "f#g")),
+        Directive(
+            MAIN,
+            ("i",),
+            (
+                Directive(MAIN, ("j", "${k}l")),
+                Directive(MAIN, ("m",), (Directive(MAIN, ("n",)),)),
+            ),
+        ),
+        Directive(MAIN, ("o", "")),
+    )
+
+
+@pytest.mark.parametrize(
+    "text", ["{", "}", "a {", "} b;", "{{{;;;}", '"', "'a", "\\", "${", ";", "a", "# {"]
+)
+def test_what_is_no_configuration_is_read_without_a_fuss(text: str) -> None:
+    for one in walk(parsed(text, MAIN)):
+        assert one.name is not None
+
+
+def test_files_that_include_files_are_put_together_by_pattern() -> None:
+    found = whole(
+        "http { include sites/*.conf; include /etc/nginx/friends.conf; include none/*; }",
+        **{"sites/b": "server { b; }", "sites/a": "include friends.conf;", "sites/x/c": "c;"},
+    )
+    assert [one.text for one in walk(found)] == [
+        "http",
+        f"include {OURS}",
+        "server",
+        "b",
+        f"include {OURS}",
+    ]
+    assert [place.at for place in places(found, OURS)] == [0, 2]
+
+
+def test_files_in_a_circle_come_to_an_end() -> None:
+    found = whole("include a.conf;", a="include b.conf; a;", b="include a.conf;")
+    assert {one.text for one in walk(found)} == {"a"}
+
+
+def test_a_file_nobody_includes_has_no_effect() -> None:
+    (what,) = allows("http { server { } }")
+    assert what == f"error: no configuration of nginx includes {OURS}: it has no effect"
+
+
+@pytest.mark.parametrize(
+    "main",
+    [
+        "http { server { include friends.conf; location / { } } }",
+        "http { server { location / { include friends.conf; } } }",
+        "http { server { allow 192.168.0.0/16; deny 192.168.1.1; include friends.conf; } }",
+        "http { satisfy any; server { satisfy all; include friends.conf; } }",
+        "stream { server { include friends.conf; } }",
+        "http { server { include friends.conf; location / { deny ::1; include friends.conf; } } }",
+    ],
+)
+def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
+    assert allows(main) == []
+
+
+@pytest.mark.parametrize(
+    ("main", "what"),
+    [
+        (
+            "http { server { allow all; include friends.conf; } }",
+            f'error: in {HERE}, "allow all" before the include of {OURS} lets everybody in',
+        ),
+        (
+            "http { server { deny all; include friends.conf; } }",
+            f'error: in {HERE}, "deny all" before the include of {OURS} shuts friends out, too',
+        ),
+        (
+            "http { server { include friends.conf; allow ::1; allow 127.0.0.1; } }",
+            f'warning: in {HERE}, "allow ::1" after the include of {OURS} has no effect',
+        ),
+        (
+            "http { server { include friends.conf; location /admin { deny all; } } }",
+            f'warning: "location /admin" in {HERE} has rules of its own: {OURS} is not for it',
+        ),
+        (
+            "http { satisfy any; server { include friends.conf; } }",
+            f'info: with "satisfy any" in {HERE}, others who sign in get in, too',
+        ),
+        (
+            f"http {{ {TRUSTED}; server {{ include friends.conf; }} }}",
+            f'warning: "{TRUSTED}" ({MAIN}) lets every client say which address it comes from',
+        ),
+        (
+            "http { server { listen 443 ssl proxy_protocol; include friends.conf; } }",
+            f'warning: "listen 443 ssl proxy_protocol" ({MAIN}), but no set_real_ip_from',
+        ),
+    ],
+)
+def test_what_stands_in_the_way_is_named(main: str, what: str) -> None:
+    assert allows(main) == [what]
+
+
+def test_files_of_two_allowlists_in_one_block_do_not_add_up() -> None:
+    other = "allow 90.0.0.1/32;\ndeny all;\n"
+    main = "http { server { include friends.conf; include family.conf; } }"
+    (what,) = allows(main, family=other)
+    assert '"allow 90.0.0.1/32" after the include' in what
+    main = "http { server { include family.conf; include friends.conf; } }"
+    (what,) = allows(main, family=other)
+    assert '"deny all" before the include' in what
+
+
+def variable(main: str, source: str = "") -> list[str]:
+    return said(of_variable(whole(main), OURS, "friends", source))
+
+
+@pytest.mark.parametrize(
+    "used", ["if ($friends = 0) { return 403; }", "map $friends $x { }", 'set $y "${friends}!";']
+)
+def test_a_variable_that_is_used_is_nothing_to_speak_of(used: str) -> None:
+    assert variable(f"http {{ include friends.conf; server {{ {used} }} }}") == []
+
+
+@pytest.mark.parametrize("used", ["", "set $friends_too 1;", "# $friends\n", "set $x friends;"])
+def test_a_variable_that_nothing_uses_has_no_effect(used: str) -> None:
+    (what,) = variable(f"http {{ include friends.conf; server {{ {used} }} }}")
+    assert what == "error: nothing in the configuration of nginx uses $friends: it has no effect"
+
+
+def test_a_header_is_no_source_of_addresses() -> None:
+    main = "http { include friends.conf; server { if ($friends = 0) { return 403; } } }"
+    (what,) = variable(main, "$http_x_real_ip")
+    assert what.startswith("warning: $http_x_real_ip is what a client says of itself")
+    assert variable(main, "$realip_remote_addr") == []
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Nginx:
+    return Nginx(tmp_path)
+
+
+SOCKET = "listen unix:{folder}/socket;"
+
+
+def findings(nginx: Nginx, style: Style = Style.ALLOW) -> list[str]:
+    return [one.what for one in nginx.backend(style).check()]
+
+
+def prepared(nginx: Nginx, http: str, text: str) -> None:
+    nginx.configure(http.replace("LISTEN", SOCKET.format(folder=nginx.folder)))
+    nginx.path.write_text(text)
+    nginx.path.chmod(0o644)
+
+
+ALLOWS = (
+    '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\ndeny all;\n'
+)
+
+
+def test_the_real_one_is_asked_and_understood(nginx: Nginx) -> None:
+    prepared(nginx, "server { LISTEN include ours/friends.conf; }", ALLOWS)
+    with serving(nginx):
+        assert findings(nginx) == []
+        prepared(nginx, "server { LISTEN }", ALLOWS)
+        (what,) = findings(nginx)
+        assert "no configuration of nginx includes" in what
+
+
+def test_a_file_included_by_way_of_a_link_is_found(nginx: Nginx) -> None:
+    (nginx.folder / "link").symlink_to("ours")
+    prepared(nginx, "server { LISTEN include link/friends.conf; }", ALLOWS)
+    with serving(nginx):
+        assert findings(nginx) == []
+
+
+def test_a_configuration_that_is_not_valid_is_told_once(nginx: Nginx) -> None:
+    prepared(nginx, "server { LISTEN include ours/friends.conf; }", ALLOWS)
+    with serving(nginx):
+        nginx.configure("server { listens 80; }")
+        (what,) = findings(nginx)
+        assert what.startswith("nginx does not take its configuration: nginx failed with exit code")
+        assert 'unknown directive "listens"' in what
+
+
+def test_a_server_that_does_not_run_is_told_and_looked_into_all_the_same(nginx: Nginx) -> None:
+    prepared(nginx, "server { LISTEN allow all; include ours/friends.conf; }", ALLOWS)
+    stopped, open_to_all = nginx.backend().check()
+    assert (stopped.severity, open_to_all.severity) == (Severity.WARNING, Severity.ERROR)
+    assert stopped.what == f"the server of {nginx.pid_file} does not run"
+    assert "lets everybody in" in open_to_all.what
+
+
+def test_a_missing_program_is_told(nginx: Nginx) -> None:
+    prepared(nginx, "server { LISTEN include ours/friends.conf; }", ALLOWS)
+    (stopped,) = nginx.backend(program="no-such-nginx").check()
+    assert "does not run" in stopped.what
