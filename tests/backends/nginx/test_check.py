@@ -5,11 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.nginx import Style
 from allowsync_backends.nginx.check import of_allows, of_variable
 from allowsync_backends.nginx.configuration import Directive, files, parsed, places, tree, walk
 
 from allowsync.backend import Severity
-from tests.support.nginxes import Nginx, Style, serving
+from tests.support.nginxes import Nginx, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -11,7 +11,7 @@ import subprocess
 import time
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.file.backend import FileBackend
@@ -115,7 +115,8 @@ def test_commands_of_somebodys_own_that_fail_bring_the_old_file_back(
     script = nginx.folder / "picky"
     script.write_text(f"#!/bin/sh\ngrep -q {LAN} {nginx.path} && exit {code} || exit 0\n")
     script.chmod(0o755)
-    error = fails(nginx, FRIEND, LAN, backend=nginx.backend(**{key: (str(script),)}))
+    own: dict[str, Any] = {key: (str(script),)}
+    error = fails(nginx, FRIEND, LAN, backend=nginx.backend(**own))
     assert f"exit code {code}" in str(error)
     assert "the old file is back in force" in str(error)
     assert all_is_well(nginx)
