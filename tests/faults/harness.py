@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from tests.support.netns import Namespace
 
@@ -70,6 +70,7 @@ class Warm:
     """
 
     inside: Namespace | None = None
+    environ: Mapping[str, str] = field(default_factory=dict)
     _process: subprocess.Popen[str] = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
@@ -80,7 +81,7 @@ class Warm:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent"},
+            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environ},
         )
         self._process = self.inside.run(begin) if self.inside else begin()
         return self
@@ -143,3 +144,16 @@ class Warm:
         finally:
             self._send("go on")
         return self._ended(self._line())
+
+    def looked_at(self, look: Callable[[str], object], *argv: str) -> Ran:
+        """Run it, and look around before every call that changes anything but the state.
+
+        The whole run waits meanwhile. `look` is told which call is next.
+        """
+        self._send(json.dumps({"argv": argv, "look": True}))
+        while "paused" in (answer := json.loads(line := self._line())):
+            try:
+                look(answer["paused"])
+            finally:
+                self._send("go on")
+        return self._ended(line)

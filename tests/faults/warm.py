@@ -4,9 +4,10 @@ Starting the program takes many times as long as a run; here everything is impor
 each run is a fork. It is driven by lines of JSON on standard input and output (see
 `tests.faults.harness`).
 
-A run can be killed at a call, before that happens; a call can fail; or the run waits there until
-the other side has done something. A place in a run is a process and the number of the call in it,
-so that it stays the same whatever the order of two processes.
+A run can be killed at a call, before that happens; a call can fail; or the run waits there, or at
+every one that changes something, until the other side has done something. A place in a run is a
+process and the number of the call in it, so that it stays the same whatever the order of two
+processes.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PR_SET_CHILD_SUBREAPER: Final = 36
+READING: Final = ("open", "openat", "pread64", "flock")
 PATIENCE: Final = 0.05  # seconds between looks at what ended without a sound
 
 
@@ -80,13 +82,17 @@ class Run:
             self.hit = f"{process}.{number} {call.name} {call.what}"
         if here and "kill" in self.order:
             self._kill(call)
-        elif here and "pause" in self.order:
-            print(json.dumps({"paused": self.hit}), flush=True)
+        elif (here and "pause" in self.order) or self._is_looked_at(call):
+            print(json.dumps({"paused": f"{call.name} {call.what}"}), flush=True)
             sys.stdin.readline()
         if "error" in self.order and (here or self._goes_on(call)):
             refuse(self.listener, call, self.order["error"])
         else:
             let_go(self.listener, call)
+
+    def _is_looked_at(self, call: Held) -> bool:
+        """Whether the other side wants to look around before each such call."""
+        return "look" in self.order and call.kind not in READING and "state.db" not in call.what
 
     def _process(self, pid: int) -> int:
         """0 for the program itself, then its children in the order of their first calls."""
@@ -135,7 +141,7 @@ def carry_out(order: Mapping[str, Any]) -> dict[str, Any]:
 
 def is_watched(order: Mapping[str, Any]) -> bool:
     """Whether anything is wanted of the calls of a run."""
-    return "at" in order or "list" in order
+    return not {"at", "list", "look"}.isdisjoint(order)
 
 
 def drained(descriptor: int) -> str:

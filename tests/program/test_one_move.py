@@ -1,0 +1,129 @@
+"""One run that moves one friend at every layer of a service, looked at before its every change."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
+
+from allowsync.testing.nameserver import NameServer
+from tests.faults.harness import Warm
+from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet
+from tests.support.layered import BARE, HTTP, Cloud, Gate, Layer, Proxy, Ufw, asked
+from tests.support.nginxes import FILM, TO_FILM, Nginx, serving
+from tests.support.program import Installation
+from tests.support.requests import OK
+from tests.support.scoreboard import record
+from tests.support.ufw import with_ufw
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+
+ALICE = "alice.example.org"
+OLD, NEW = FRIEND, FRIEND_TOO
+Moment = tuple[frozenset[str], ...]  # whom each layer lets in
+
+
+class Service:
+    """Alice, who watches films, and what is between her and them."""
+
+    def __init__(self, folder: Path, internet: Internet, stack: ExitStack) -> None:
+        server = internet.server
+        with_ufw(server)
+        server.command("ufw", "allow", f"{BARE}/tcp")
+        self.friend = internet.friend
+        self.names = stack.enter_context(server.run(NameServer, {ALICE: [OLD]}))
+        self.here = Installation(folder, self.names, {"alice": ALICE})
+        # What she had ends with the run that first hears of what she has.
+        self.here.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+        self.layers: list[Layer] = [
+            Gate(server),
+            Ufw(server),
+            self._proxy(folder, internet, stack),
+            self._cloud(folder, internet, stack),
+        ]
+        self.here.targets = [dict(one.target) for one in self.layers]
+        self.here.write()
+        environ = {"STATE_DIRECTORY": str(folder)}
+        self.warm = stack.enter_context(Warm(server, environ))
+
+    def _proxy(self, folder: Path, internet: Internet, stack: ExitStack) -> Layer:
+        home = folder / "nginx"
+        home.mkdir()
+        nginx = Nginx(home, internet.server)
+        nginx.path.write_text("deny all;\n")
+        nginx.configure(
+            f"{FILM} server {{ listen {SERVER}:{HTTP}; listen {SERVER}:{BARE}; "
+            f"include ours/friends.conf; {TO_FILM} }}"
+        )
+        stack.enter_context(serving(nginx))
+        nginx.path.unlink()
+        return Proxy(nginx, internet.friend, (OLD, NEW))
+
+    def _cloud(self, folder: Path, internet: Internet, stack: ExitStack) -> Layer:
+        fake = stack.enter_context(internet.server.run(FakeCloudflare))
+        fake.cloud.delay = Delay(polls=0)
+        fake.add_list("friends")
+        token = folder / "cloudflare.token"
+        token.touch(mode=0o600)
+        token.write_text(fake.token)
+        return Cloud(fake, token)
+
+    def look(self) -> Moment:
+        return tuple(one.lets_in() for one in self.layers)
+
+    def lets_in(self, address: str, *, patient: bool) -> bool:
+        """Whether a film starts at that address: through every layer that there is here."""
+        return asked(self.friend, address, HTTP, patient=patient) == OK
+
+
+@pytest.fixture
+def service(tmp_path: Path) -> Iterator[Service]:
+    with Internet() as internet, ExitStack() as stack:
+        yield Service(tmp_path, internet, stack)
+
+
+def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service: Service) -> None:
+    argv = ("apply", "--config", str(service.here.path), "--output", "json")
+    assert service.warm.up(*argv).code == 0
+    assert service.look() == ({OLD},) * len(service.layers)
+    assert service.lets_in(OLD, patient=True)
+    assert not service.lets_in(NEW, patient=False)
+
+    service.names.zones[ALICE] = [NEW]
+    moments: list[Moment] = []
+
+    def look(call: str) -> None:
+        moments.append(moment := service.look())
+        try:
+            nobody_is_between_two_layers(moment)
+            usable = NEW if all(NEW in held for held in moment) else OLD
+            assert service.lets_in(usable, patient=True)
+        except AssertionError as error:
+            error.add_note(f"before {call}: {moment}")
+            raise
+
+    ran = service.warm.looked_at(look, *argv)
+    assert ran.code == 0, ran
+    assert {outcome for outcome, _ in ran.targets.values()} == {"applied"}
+    for told in ran.document["targets"]:
+        assert [one["network"] for one in told["add"]] == [f"{NEW}/32"]
+        assert [one["network"] for one in told["remove"]] == [f"{OLD}/32"]
+    assert moments[0] == ({OLD},) * len(service.layers)
+    assert any(all(NEW in held for held in moment) for moment in moments)
+    assert service.look() == ({NEW},) * len(service.layers)
+    assert service.lets_in(NEW, patient=True)
+    assert not service.lets_in(OLD, patient=False)
+    record("lockouts", where="a move at every layer", count=0)
+
+
+def nobody_is_between_two_layers(moment: Moment) -> None:
+    """Each layer lets her in from somewhere; where one has forgotten the old, all have the new."""
+    assert all(held & {OLD, NEW} for held in moment)
+    if not all(OLD in held for held in moment):
+        assert all(NEW in held for held in moment)

@@ -1,0 +1,107 @@
+"""The layers of one service, for real, each asked by itself whom it lets in."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from tests.support.internet import SERVER
+from tests.support.requests import OK, Asker, Flow
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from tests.support.netns import Namespace
+    from tests.support.nginxes import Nginx
+
+HTTP = 80  # behind every layer
+BARE = 81  # behind nginx alone
+
+
+class Layer(Protocol):
+    """One of them."""
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        """What stands in the configuration."""
+        ...
+
+    def lets_in(self) -> frozenset[str]:
+        """The IPv4 addresses it lets in just now."""
+        ...
+
+
+@dataclass(frozen=True)
+class Gate:
+    """The gate that nftables keeps, by the kernel's set."""
+
+    server: Namespace
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        return {"nftables": {"ports": [f"{HTTP}/tcp"]}}
+
+    def lets_in(self) -> frozenset[str]:
+        listed = self.server.command("nft", "list", "set", "inet", "allowsync_web", "ipv4")
+        return frozenset(re.findall(r"\d+\.\d+\.\d+\.\d+", listed))
+
+
+@dataclass(frozen=True)
+class Ufw:
+    """UFW, by the kernel's chain."""
+
+    server: Namespace
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        return {"ufw": {"ports": [f"{HTTP}/tcp"]}}
+
+    def lets_in(self) -> frozenset[str]:
+        listed = self.server.command("iptables", "-S", "ufw-user-input")
+        return frozenset(re.findall(r"-s (\S+)/32 ", listed))
+
+
+@dataclass(frozen=True)
+class Proxy:
+    """nginx, by what it answers to a friend who asks from several addresses."""
+
+    nginx: Nginx
+    friend: Namespace
+    addresses: tuple[str, ...]
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        paths = {"pid_file": self.nginx.pid_file, "config": self.nginx.config}
+        options = {name: str(path) for name, path in paths.items()}
+        return {"nginx": {"path": str(self.nginx.path), **options}}
+
+    def lets_in(self) -> frozenset[str]:
+        return frozenset(
+            one for one in self.addresses if asked(self.friend, one, BARE, patient=True) == OK
+        )
+
+
+@dataclass(frozen=True)
+class Cloud:
+    """A list at Cloudflare, by what it holds."""
+
+    fake: FakeCloudflare
+    token: Path
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        options = {"account_id": self.fake.account, "api_url": self.fake.url, "list": "friends"}
+        return {"cloudflare": {**options, "api_token_file": str(self.token)}}
+
+    def lets_in(self) -> frozenset[str]:
+        return frozenset(self.fake.items("friends"))
+
+
+def asked(friend: Namespace, source: str, port: int, *, patient: bool) -> int:
+    """The status of what the server answers; who is not patient does not expect an answer."""
+    flow = Flow("friend" if patient else "stranger", SERVER, source, port)
+    return friend.run(Asker(flow).ask)
