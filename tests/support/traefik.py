@@ -115,6 +115,11 @@ class Standin:
         found = self._middlewares(kind).get(name)
         return None if found is None else list(next(iter(found.values()))["sourceRange"])
 
+    def wake(self) -> None:
+        """Be deaf no longer, and look at everything."""
+        self.deaf = False
+        self._take()
+
     def _follow(self) -> None:
         while not self._over.is_set():
             if self._watch.names(0.02):
@@ -137,7 +142,10 @@ class Standin:
         self._known = merged
 
     def _middlewares(self, kind: str) -> dict[str, Any]:
-        found = self._known.get(kind, {}).get("middlewares", {})
+        return self._section(kind, "middlewares")
+
+    def _section(self, kind: str, section: str) -> dict[str, Any]:
+        found = self._known.get(kind, {}).get(section, {})
         assert isinstance(found, dict)
         return found
 
@@ -149,29 +157,48 @@ class Standin:
                 return 200, {"Version": self.version, "Codename": "langres"}
             case ["", "api", "entrypoints"]:
                 return 200, self.entry_points
+            case ["", "api", kind, "routers"]:
+                return 200, [self._router(kind, name) for name in self._section(kind, "routers")]
+            case ["", "api", kind, "middlewares"]:
+                names = [f"{name}@file" for name in self._middlewares(kind)]
+                return 200, [self._middleware(kind, name)[1] for name in names]
             case ["", "api", kind, "middlewares", name]:
                 return self._middleware(kind, unquote(name))
             case _:
                 return 404, None
+
+    def _router(self, kind: str, name: str) -> dict[str, Any]:
+        """With the middlewares of its entry points before its own."""
+        router = self._section(kind, "routers")[name]
+        using = router.get("entryPoints", [one["name"] for one in self.entry_points])
+        before = [
+            middleware
+            for one in self.entry_points
+            if one["name"] in using
+            for middleware in one.get("http", {}).get("middlewares", [])
+        ]
+        own = _qualified(router.get("middlewares", []))
+        return {"name": f"{name}@file", "using": using, "middlewares": [*before, *own]}
 
     def _middleware(self, kind: str, name: str) -> tuple[int, Any]:
         found = self._middlewares(kind).get(name.removesuffix("@file"))
         if found is None or not name.endswith("@file"):
             return 404, {"message": f"middleware not found: {name}"}
         ((key, settings),) = found.items()
-        routers = [
-            f"{router}@file"
-            for router, one in self._known.get(kind, {}).get("routers", {}).items()
-            if name.removesuffix("@file")
-            in [m.removesuffix("@file") for m in one.get("middlewares", ())]
-        ]
         told = {"name": name, "provider": "file", "type": key.lower(), key: settings}
+        if key == "chain":
+            settings = {"middlewares": _qualified(settings["middlewares"])}
+            return 200, {**told, key: settings, "status": "enabled"}
+        routers = [self._router(kind, one) for one in self._section(kind, "routers")]
+        used_by = [one["name"] for one in routers if name in one["middlewares"]]
         error = self.refuses or _error(settings["sourceRange"])
-        if routers:
-            told["usedBy"] = routers
-            if error:  # a middleware is not built before a router asks for it
-                return 200, {**told, "status": "disabled", "error": [error]}
+        if used_by and error:  # a middleware is not built before a router asks for it
+            return 200, {**told, "status": "disabled", "error": [error], "usedBy": used_by}
         return 200, {**told, "status": "enabled"}
+
+
+def _qualified(names: list[str]) -> list[str]:
+    return [name if "@" in name else f"{name}@file" for name in names]
 
 
 def _error(listed: list[str]) -> str:
@@ -184,9 +211,10 @@ def _error(listed: list[str]) -> str:
     return ""
 
 
-def entry_point(name: str, **forwarded: object) -> dict[str, Any]:
-    """An entry point as the API tells it."""
-    return {"name": name, "address": ":80", "forwardedHeaders": forwarded}
+def entry_point(name: str, *middlewares: str, **forwarded: object) -> dict[str, Any]:
+    """An entry point as the API tells it, with the middlewares that all of its routers have."""
+    http = {"middlewares": list(middlewares)} if middlewares else {}
+    return {"name": name, "address": ":80", "forwardedHeaders": forwarded, "http": http}
 
 
 class _Server(ThreadingHTTPServer):

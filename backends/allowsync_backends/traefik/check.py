@@ -161,8 +161,12 @@ def _installed_version() -> str:
     if not installed("traefik"):
         return ""
     try:
-        told = run(Command(("traefik", "version"), timeout=10.0)).stdout
+        return version_in(run(Command(("traefik", "version"), timeout=10.0)).stdout)
     except CommandError:
         return ""
+
+
+def version_in(told: str) -> str:
+    """The version in what `traefik version` prints; empty when there is none."""
     lines = (line.partition(":") for line in told.splitlines())
     return next((value.strip() for key, _, value in lines if key.strip() == "Version"), "")

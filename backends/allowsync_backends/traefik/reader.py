@@ -90,7 +90,7 @@ class TraefikReader:
         deadline = time.monotonic() + PATIENCE
         while lacking := self._lacking(api, expected):
             if time.monotonic() > deadline:
-                return f"{lacking}, {PATIENCE:g} s after {self.options.path} was changed"
+                return f"{lacking} after {PATIENCE:g} s"
             time.sleep(STEP)
         return ""
 

@@ -1,0 +1,240 @@
+"""What keeps a middleware from having an effect is found, by the API or by the files beside it."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from allowsync_backends.traefik import check
+from allowsync_backends.traefik.options import Kind
+
+from tests.backends.traefik.conftest import APP, NAME
+from tests.support.traefik import entry_point
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.backends.traefik.conftest import Place
+    from tests.support.traefik import Standin
+
+BOTH = (Kind.HTTP, Kind.TCP)
+TCP_APP = """
+tcp:
+  routers:
+    app: {rule: "HostSNI(`*`)", service: app, middlewares: [allowsync-x@file]}
+"""
+CHAIN = """
+http:
+  routers:
+    app: {rule: "PathPrefix(`/`)", service: app, middlewares: [outer]}
+  middlewares:
+    outer: {chain: {middlewares: [inner@file]}}
+    inner: {chain: {middlewares: [allowsync-x, outer]}}
+"""
+
+
+def test_all_is_well(place: Place, standin: Standin) -> None:
+    place.put("81.2.69.1")
+    assert place.findings() == []
+    assert place.findings(api=None) == []
+
+
+def test_a_file_that_is_not_there_yet_is_one_finding(place: Place, standin: Standin) -> None:
+    assert place.findings() == [f"warning: {place.path} does not exist"]
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_a_middleware_that_no_router_uses_has_no_effect(
+    place: Place, standin: Standin, *, api: bool
+) -> None:
+    (place.folder / "app.yml").write_text(APP.replace(f"[{NAME}]", "[]") + TCP_APP)
+    more = {} if api else {"api": None}
+    place.put("81.2.69.1", kinds=BOTH)
+    (what,) = place.findings(kinds=BOTH, **more)
+    assert what == (
+        f"error: no http router uses {NAME}@file: it has no effect"
+        if api
+        else f"info: no http router in the files of {place.folder} uses {NAME}; what labels of "
+        "containers say cannot be seen from here"
+    )
+    (finding,) = place.target(kinds=BOTH, **more).check()
+    assert f"traefik.http.routers.ROUTER.middlewares={NAME}@file" in finding.advice
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_a_router_may_use_it_through_chains(place: Place, standin: Standin, *, api: bool) -> None:
+    (place.folder / "app.yml").write_text(CHAIN)
+    place.put("81.2.69.1")
+    assert place.findings(**({} if api else {"api": None})) == []
+
+
+def test_an_entry_point_may_have_it_for_all_of_its_routers(place: Place, standin: Standin) -> None:
+    (place.folder / "app.yml").write_text(APP.replace(f"[{NAME}]", "[]"))
+    place.put("81.2.69.1")
+    standin.entry_points = [entry_point("web", f"{NAME}@file")]
+    assert place.findings() == []
+
+
+@pytest.mark.parametrize("api", [True, False])
+def test_two_files_with_one_middleware_are_found(
+    place: Place, standin: Standin, *, api: bool
+) -> None:
+    place.put("81.2.69.1")
+    other = place.folder / "deeper" / "zz.toml"
+    other.parent.mkdir()
+    other.write_text(f'[http.middlewares.{NAME}.ipAllowList]\nsourceRange = ["0.0.0.0/0"]\n')
+    assert place.findings(**({} if api else {"api": None})) == [
+        f"error: {other} has a middleware {NAME}, too: Traefik goes by one of both alone"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "why"),
+    [
+        ("a.yml", b"http: [", "it is no YAML"),
+        ("a.yaml", b"http: {\n  - x\n", "it is no YAML"),
+        (".a.YML", b"a: b: c", "it is no YAML"),
+        ("a.toml", b"http = ", "it is no TOML"),
+        ("a.toml", b"\xff\xfe", "it is no text"),
+    ],
+)
+def test_a_file_that_keeps_traefik_from_reading_any_is_found(
+    place: Place, name: str, content: bytes, why: str
+) -> None:
+    (place.folder / "app.yml").write_text(APP)
+    place.put("81.2.69.1")
+    (place.folder / name).write_bytes(content)
+    (found,) = place.findings()
+    assert found.startswith(
+        f"error: Traefik cannot read {place.folder / name}, and takes no change of any file: {why}"
+    )
+
+
+@pytest.mark.parametrize(
+    ("name", "content"),
+    [
+        ("a.yml.bak", "http: ["),
+        ("a.yml", "http: {{ range .x }}"),
+        ("a.yml", "http: 7\ntcp: [x]\n"),
+        ("a.yml", "[]"),
+        ("a.yml", ""),
+        (
+            "a.yml",
+            "http: {middlewares: {x: 7, y: {chain: 7}}, routers: {r: 7, s: {middlewares: 7}}}",
+        ),
+        ("a.yml", "http: {middlewares: [a], routers: a}"),
+    ],
+    ids=range(7),
+)
+def test_what_cannot_be_told_of_a_file_is_not_told(place: Place, name: str, content: str) -> None:
+    (place.folder / "app.yml").write_text(APP)
+    place.put("81.2.69.1")
+    (place.folder / name).write_text(content)
+    assert place.findings() == []
+
+
+def test_a_folder_that_traefik_does_not_watch_is_found(place: Place, standin: Standin) -> None:
+    standin.deaf = True
+    place.put("81.2.69.1", api=None)
+    assert place.findings() == [f"error: Traefik does not know the http middleware {NAME}@file"]
+    standin.wake()
+    standin.deaf = True
+    place.put("81.2.69.2", api=None)
+    assert place.findings() == [
+        f"error: Traefik goes by other networks in the http middleware {NAME}@file than "
+        f"{place.path}"
+    ]
+
+
+def test_a_refused_middleware_is_found(place: Place, standin: Standin) -> None:
+    place.put("81.2.69.1")
+    standin.refuses = "no idea"
+    assert place.findings() == [f"error: Traefik refuses the middleware {NAME}@file: no idea"]
+
+
+def test_an_api_that_is_not_there_is_a_warning(place: Place) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+    place.put("81.2.69.1")
+    assert place.findings(api=url) == [f"warning: nobody listens at {url}, the API of Traefik"]
+
+
+BELIEVED = {"depth": 1}
+INSECURE = {"insecure": True}
+TRUSTED = {"trustedIPs": ["10.0.0.0/8"]}
+
+
+@pytest.mark.parametrize(
+    ("options", "forwarded", "told"),
+    [
+        ({}, {}, ""),
+        ({}, TRUSTED, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
+        ({}, INSECURE, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
+        (BELIEVED, {}, "error: nobody's X-Forwarded-For is believed at web: everybody is refused"),
+        (BELIEVED, TRUSTED, ""),
+        (BELIEVED, INSECURE, "error: entry point web believes X-Forwarded-For of anybody"),
+    ],
+    ids=str,
+)
+def test_whose_word_counts_for_an_address_is_looked_into(
+    place: Place, standin: Standin, options: dict[str, Any], forwarded: dict[str, Any], told: str
+) -> None:
+    """Only where the guarded routers are."""
+    (place.folder / "app.yml").write_text(
+        APP.replace("service:", "entryPoints: [web], service:", 1)
+    )
+    standin.entry_points = [entry_point("web", **forwarded), entry_point("other", insecure=True)]
+    place.put("81.2.69.1", **options)
+    found = place.findings(**options)
+    assert [one[: len(told)] for one in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("version", "options", "told"),
+    [
+        ("3.0.0", {}, ""),
+        ("v3.7.15", {}, ""),
+        ("dev", {}, ""),
+        ("2.10.7", {}, "error: Traefik is 2.10.7, and may not read what is written for 3"),
+        ("2.11.0", {"version": 2}, ""),
+        ("3.1.0", {"version": 2}, "warning: Traefik is 3.1.0, which calls what is written for"),
+    ],
+    ids=str,
+)
+def test_the_version_has_to_fit(
+    place: Place, standin: Standin, version: str, options: dict[str, Any], told: str
+) -> None:
+    standin.version = version
+    place.put("81.2.69.1", **options)
+    found = place.findings(**options)
+    assert [one[: len(told)] for one in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ('[ "$*" = version ] && echo "Version:      2.10.7"', "error: Traefik is 2.10.7, and may"),
+        ('[ "$*" = version ] && echo "Version:      3.7.15"', ""),
+        ("exit 1", ""),
+    ],
+)
+def test_without_an_api_the_program_is_asked(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, told: str
+) -> None:
+    (place.folder / "app.yml").write_text(APP)
+    place.put("81.2.69.1")
+    program = tmp_path / "traefik"
+    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.chmod(0o755)
+    monkeypatch.setattr("allowsync.programs.PATH", str(tmp_path))
+    assert [one[: len(told)] for one in place.findings()] == ([told] if told else [])
+
+
+def test_what_the_program_prints_of_its_version_is_understood() -> None:
+    assert (
+        check.version_in("Version:      3.7.15\nCodename:     langres\nGo version: go1\n")
+        == "3.7.15"
+    )
+    assert check.version_in("") == ""
+    assert check.version_in("Usage: traefik\n") == ""
