@@ -157,18 +157,15 @@ class Fail2banBackend:
         Raises:
             BackendError: It does not, or could not be asked.
         """
-        client = self.client
-        todo: list[str] = []
+        seen = look(self.client, goals)
         for _ in range(ROUNDS):
-            seen = look(client, goals)
             todo = list(self._todo(goals, seen))
             if not todo:
                 return seen
-            client.tell(todo)
-        seen = look(client, goals)
-        todo = list(self._todo(goals, seen))
-        if todo:
-            raise BackendError(f"Fail2ban did not do what it was told: {todo[0][:100]}")
+            seen = look(self.client, goals, todo)
+        left = list(self._todo(goals, seen))
+        if left:
+            raise BackendError(f"Fail2ban did not do what it was told: {left[0][:100]}")
         return seen
 
     def _todo(self, goals: Mapping[str, Goal], seen: Seen) -> Iterator[str]:

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 PROGRAM: Final = "fail2ban-client"
+PROMPT: Final = "fail2ban> "
 TIMEOUT: Final = 60.0  # seconds; the client itself waits for a server for ever
 MISSING: Final = "fail2ban-client cannot be used; install the package fail2ban"
 
@@ -60,20 +61,27 @@ class Client:
         Raises:
             BackendError: It could not be run, or did not end.
         """
-        missing = MISSING if self.inside is None else ""
-        return tools.ask(Command(self.argv(*words), timeout=TIMEOUT), missing)
+        return tools.ask(Command(self.argv(*words), timeout=TIMEOUT), self._missing)
 
-    def tell(self, commands: Sequence[str]) -> None:
-        """Have the server do some things, one after the other; what came of them is not told.
+    def converse(self, lines: Sequence[str]) -> tuple[str, ...] | None:
+        """Have the server told and asked several things by one process, one after the other.
 
-        The client is started once for all of them, and reads them from its standard input.
+        Returns:
+            What was said to each, as a client of its own would print it; None where that cannot be
+            told apart.
 
         Raises:
             BackendError: It could not be started.
             OutcomeUnknown: Only some of it may have been done.
         """
-        lines = "".join(f"{line}\n" for line in (*commands, "exit"))
-        tools.change(Command(self.argv("-i"), lines, TIMEOUT), MISSING)
+        text = "".join(f"{line}\n" for line in (*lines, "exit"))
+        done = tools.change(Command(self.argv("-i"), text, TIMEOUT), self._missing)
+        _, *said = done.stdout.split(PROMPT)
+        return tuple(said[:-1]) if len(said) == len(lines) + 1 else None
+
+    @property
+    def _missing(self) -> str:
+        return MISSING if self.inside is None else ""
 
     def is_down(self) -> bool:
         """Whether no server runs: then the file is all there is to keep.
@@ -104,17 +112,17 @@ class Client:
         done = self.ask("-d")
         if done.code != 0:
             raise BackendError(f"Fail2ban does not take its configuration: {complaint(done)}")
-        return understood(answers.configured, done)
+        return understood(answers.configured, done.stdout)
 
 
-def understood(parse: Callable[[str], T], done: Completed) -> T:
-    """What the client's answer says.
+def understood(parse: Callable[[str], T], text: str) -> T:
+    """What an answer of the client says.
 
     Raises:
         BackendError: It is not what was asked for.
     """
     try:
-        return parse(done.stdout)
+        return parse(text)
     except answers.NotUnderstood as error:
         what = f"fail2ban-client answered something else than it was asked: {str(error)[:100]!r}"
         raise BackendError(what) from error

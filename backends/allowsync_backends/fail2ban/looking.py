@@ -11,7 +11,7 @@ from allowsync_backends.fail2ban import answers
 from allowsync_backends.fail2ban.client import complaint, understood
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable, Mapping, Sequence
 
     from allowsync.model import Network
     from allowsync.sight import Sight
@@ -43,32 +43,66 @@ class Seen:
     sights: tuple[Sight, ...] = ()
 
 
-def look(client: Client, jails: Iterable[str]) -> Seen:
-    """Look at some jails.
+def look(client: Client, jails: Iterable[str], commands: Sequence[str] = ()) -> Seen:
+    """Look at some jails, after some commands to the server where there are any.
 
     Raises:
         BackendError: There is a server, but it could not be asked.
+        OutcomeUnknown: Only some of the commands may have been carried out.
+    """
+    questions = ["banned", *(f"get {name} ignoreip" for name in sorted(set(jails)))]
+    answered = client.converse([*commands, *questions])
+    if answered is None:
+        return _one_by_one(client, jails)
+    first, *rest = answered[len(commands) :]
+    if not first:
+        return _unanswered(client)
+    running = understood(answers.banned, first)
+    ignored = {
+        name: text for name, text in zip(sorted(set(jails)), rest, strict=True) if name in running
+    }
+    return _seen(client, first, running, ignored)
+
+
+def _one_by_one(client: Client, jails: Iterable[str]) -> Seen:
+    """The same by a process for each question, and its exit code.
+
+    An identifier that somebody was banned for may hold what looks like a prompt.
     """
     done = client.ask("banned")
     if done.code != 0:
-        if client.is_down():
-            return Seen(up=False, sights=_of_no_server(client))
-        raise BackendError(f"Fail2ban does not say whom it has banned: {complaint(done)}")
-    running = understood(answers.banned, done)
-    banned = {name: answers.by_network_text(texts) for name, texts in running.items()}
-    sights: list[Sight] = [of_output(client.argv("banned"), done.stdout)]
-    found = {}
+        return _unanswered(client, complaint(done))
+    running = understood(answers.banned, done.stdout)
+    ignored = {}
     for name in sorted(set(jails) & running.keys()):
-        asked = ("get", name, "ignoreip")
-        done = client.ask(*asked)
-        if done.code != 0:
-            raise BackendError(f"jail {name} does not say whom it ignores: {complaint(done)}")
-        ignored = answers.by_network_text(understood(answers.ignored, done))
-        found[name] = Jail(ignored, banned[name])
-        sights.append(of_output(client.argv(*asked), done.stdout))
-    return Seen(up=True, jails=found, banned=banned, sights=tuple(sights))
+        one = client.ask("get", name, "ignoreip")
+        if one.code != 0:
+            raise BackendError(f"jail {name} does not say whom it ignores: {complaint(one)}")
+        ignored[name] = one.stdout
+    return _seen(client, done.stdout, running, ignored)
 
 
-def _of_no_server(client: Client) -> tuple[Sight, ...]:
-    """What shows that a server was started. Of one in a container, nothing does so cheaply."""
-    return (of_file(client.socket),) if client.inside is None else ()
+def _seen(
+    client: Client, text: str, running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]
+) -> Seen:
+    banned = {name: answers.by_network_text(texts) for name, texts in running.items()}
+    found = {
+        name: Jail(answers.by_network_text(understood(answers.ignored, one)), banned[name])
+        for name, one in ignored.items()
+    }
+    sights = (
+        of_output(client.argv("banned"), text),
+        *(of_output(client.argv("get", name, "ignoreip"), one) for name, one in ignored.items()),
+    )
+    return Seen(up=True, jails=found, banned=banned, sights=sights)
+
+
+def _unanswered(client: Client, complaint: str = "") -> Seen:
+    """There is no server; what shows that one was started is where it would listen.
+
+    Raises:
+        BackendError: There is one.
+    """
+    if not client.is_down():
+        raise BackendError("Fail2ban does not answer" + (f": {complaint}" if complaint else ""))
+    return Seen(up=False, sights=(of_file(client.socket),) if client.inside is None else ())
