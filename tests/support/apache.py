@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.apache import TYPE, ApacheOptions
+from allowsync_backends.file.backend import FileBackend
 
 from allowsync.backend import Placement
 from tests.support.internet import SERVER, SERVER6
-from tests.support.within import Within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -70,10 +70,13 @@ class Apache:
     around: str = "    {}"
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        self.path.parent.mkdir()
+
     @property
-    def file(self) -> Path:
+    def path(self) -> Path:
         """Our file."""
-        return self.folder / "friends.conf"
+        return self.folder / "ours" / "friends.conf"
 
     @property
     def config(self) -> Path:
@@ -95,21 +98,19 @@ class Apache:
                 for name in (f"mpm_{self.mpm}", *self.modules)
             ),
             listen="\n".join(f"Listen {one}" for one in self.listen),
-            inside=self.around.format(f"Include {self.file}"),
+            inside=self.around.format(f"Include {self.path}"),
             more=self.more,
         )
         self.config.write_text(text)
 
-    def target(self, **options: Any) -> Within:
-        """The backend of our file, as seen from within the namespace."""
-        chosen = {
-            "path": self.file,
-            "pid_file": self.pid_file,
-            "config": self.config,
-            "program": PROGRAM,
-            **options,
-        }
-        return Within(self.inside, TYPE.make(Placement("x", "x/apache"), ApacheOptions(**chosen)))
+    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
+        """What keeps its allowlist."""
+        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
+        given = {"program": PROGRAM, **given}
+        placement = Placement(allowlist, f"{allowlist}/apache")
+        made = TYPE.make(placement, ApacheOptions(**given))
+        assert isinstance(made, FileBackend)
+        return made
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
@@ -143,6 +144,16 @@ class Apache:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
 
+    def kill(self) -> None:
+        """End it at once; its pid file stays."""
+        assert self._process is not None
+        os.killpg(self._process.pid, signal.SIGKILL)
+        self._process.wait(timeout=20)
+
+    def mark(self) -> object:
+        """Another after each restart: which processes serve."""
+        return self.children()
+
     def log(self) -> str:
         """What it logged."""
         log = self.folder / "error.log"
@@ -154,9 +165,9 @@ def apache(inside: Namespace, folder: Path, **options: Any) -> Iterator[Apache]:
     """A running Apache with an empty file of ours."""
     server = Apache(inside, folder, **options)
     server.write()
-    server.file.write_text("Require all denied\n")
+    server.path.write_text("Require all denied\n")
     server.start()
-    server.file.unlink()
+    server.path.unlink()
     try:
         yield server
     finally:

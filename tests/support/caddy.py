@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.caddy import TYPE, CaddyOptions
+from allowsync_backends.file.backend import FileBackend
 
 from allowsync.backend import Placement
 from tests.support.internet import SERVER
-from tests.support.within import Within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,10 +62,13 @@ class Caddy:
     imports: str = "import {}"
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
+    def __post_init__(self) -> None:
+        self.path.parent.mkdir()
+
     @property
-    def file(self) -> Path:
+    def path(self) -> Path:
         """Our file."""
-        return self.folder / "friends.caddy"
+        return self.folder / "ours" / "friends.caddy"
 
     @property
     def config(self) -> Path:
@@ -83,21 +86,20 @@ class Caddy:
             CONFIGURATION.format(
                 admin=self.admin,
                 folder=self.folder,
-                imports=self.imports.format(self.file),
+                imports=self.imports.format(self.path),
                 port=PORT,
                 site=self.site,
             )
         )
 
-    def target(self, **options: Any) -> Within:
-        """The backend of our file, as seen from within the namespace."""
-        chosen = {
-            "path": self.file,
-            "pid_file": self.pid_file,
-            "config": self.config,
-            **options,
-        }
-        return Within(self.inside, TYPE.make(Placement("x", "x/caddy"), CaddyOptions(**chosen)))
+    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
+        """What keeps its allowlist."""
+        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
+
+        placement = Placement(allowlist, f"{allowlist}/caddy")
+        made = TYPE.make(placement, CaddyOptions(**given))
+        assert isinstance(made, FileBackend)
+        return made
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
@@ -121,8 +123,18 @@ class Caddy:
     def stop(self) -> None:
         """Stop it."""
         if self._process is not None:
-            self._process.kill()
+            self._process.terminate()
             self._process.wait(timeout=20)
+
+    def kill(self) -> None:
+        """End it at once; its pid file stays."""
+        assert self._process is not None
+        self._process.kill()
+        self._process.wait(timeout=20)
+
+    def mark(self) -> object:
+        """Another after each load of a configuration, which it logs."""
+        return self.log().count('"msg":"autosaved config')
 
     def log(self) -> str:
         """What it logged."""
@@ -135,9 +147,9 @@ def caddy(inside: Namespace, folder: Path, **options: Any) -> Iterator[Caddy]:
     """A running Caddy that lets nobody in yet, and has no file of ours."""
     server = Caddy(inside, folder, **options)
     server.write()
-    server.file.write_text(f"({SNIPPET}) {{\n\tabort\n}}\n")
+    server.path.write_text(f"({SNIPPET}) {{\n\tabort\n}}\n")
     server.start()
-    server.file.unlink()
+    server.path.unlink()
     try:
         yield server
     finally:

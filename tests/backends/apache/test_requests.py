@@ -21,4 +21,4 @@ def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(
     as_root: None, tmp_path: Path, mpm: str, applies: int
 ) -> None:
     with neighbourhood() as inside, apache(inside, tmp_path, mpm=mpm) as server:
-        is_felt_by_nobody("apache", inside, server.target().backend, PORT, applies=applies)
+        is_felt_by_nobody("apache", inside, server.backend(), PORT, applies=applies)

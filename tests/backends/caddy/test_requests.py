@@ -20,4 +20,4 @@ def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_
     with neighbourhood() as inside, caddy(inside, tmp_path) as server:
         # Without it, Caddy loses one in a thousand of the connections that arrive at a reload.
         inside.sysctl("net/ipv4/tcp_migrate_req", "1")
-        is_felt_by_nobody("caddy", inside, server.target().backend, PORT)
+        is_felt_by_nobody("caddy", inside, server.backend(), PORT)

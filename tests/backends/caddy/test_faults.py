@@ -1,0 +1,80 @@
+"""What goes wrong around Caddy."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.caddy.syntax import CaddySyntax
+from allowsync_backends.file.syntax import header
+
+from allowsync.backend import OutcomeUnknown
+from tests.support import faults
+from tests.support.caddy import PORT, Caddy
+from tests.support.faults import LAN, Served, put
+from tests.support.internet import FRIEND, SERVER
+from tests.support.requests import NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from pathlib import Path
+
+    from allowsync.model import Network
+    from tests.support.netns import Namespace
+
+pytestmark = [pytest.mark.root]
+
+
+class Mistaken(CaddySyntax):
+    """Writes what Caddy does not take."""
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        return f"# {header(allowlist)}\n(allowsync_x) {{\n\tshut_out {list(networks)}\n}}\n"
+
+
+class TestCaddy(faults.Faults):
+    PORT = PORT
+    REFUSED = NONE
+    MISTAKEN = Mistaken()
+    OBJECTION = r"caddy failed with exit code 1 \(.*: unrecognized directive: shut_out\)"
+    SPOILT = "\nhttp://:1 {\n\tno_such_directive\n}\n"
+
+    def make(self, inside: Namespace, folder: Path) -> Served:
+        server = Caddy(inside, folder)
+        server.write()
+        return server
+
+    def without(self) -> None:
+        assert isinstance(self.server, Caddy)
+        self.server.site, self.server.imports = "abort", ""
+        self.server.write()
+
+    def test_what_only_the_running_caddy_can_tell_is_told_by_its_reload(self) -> None:
+        """Whether a port can be had is seen only when Caddy takes it: then it keeps the old."""
+        good = self.server.config.read_text()
+        with self.server.inside.run(socket.create_server, (SERVER, 99)):
+            self.server.config.write_text(f"{good}\nhttp://:99 {{\n\tbind {SERVER}\n}}\n")
+            error = self.fails(LAN)
+            assert isinstance(error, OutcomeUnknown)
+            assert "the old file is back, but caddy failed with exit code 1" in str(error)
+            assert self.asked(FRIEND) == 200
+            (flaw,) = self.server.backend().read().flaws
+            assert "was not confirmed" in flaw
+        self.server.config.write_text(good)
+        put(self.server, FRIEND)
+        assert self.all_is_well
+
+    def test_without_its_admin_api_nothing_is_confirmed(self) -> None:
+        assert isinstance(self.server, Caddy)
+        self.server.stop()
+        self.server.admin = "off"
+        self.server.write()
+        self.server.start()
+        assert isinstance(self.fails(LAN), OutcomeUnknown)
+        (finding,) = (
+            one
+            for one in self.server.inside.run(self.server.backend().check)
+            if "cannot be told" in one.what
+        )
+        assert finding.what == "caddy cannot be told of changes: its admin API is off"
