@@ -1,0 +1,60 @@
+"""The promises of every backend, kept by an Apache that runs all the while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.contract import BackendContract
+from tests.support.apache import Apache
+from tests.support.netns import Namespace
+from tests.support.within import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+
+
+@pytest.mark.root
+class TestApache(BackendContract):
+    """The file is one of several in a folder that Apache includes; it may do without."""
+
+    server: Apache
+
+    @pytest.fixture(autouse=True)
+    def target(self, as_root: None, tmp_path: Path) -> Iterator[None]:
+        with Namespace() as inside:
+            self.server = Apache(inside, tmp_path, listen=("127.0.0.1:8080",))
+            self.server.around = f"    IncludeOptional {self.server.path.parent}/*.conf"
+            self.server.write()
+            self.server.start()
+            yield
+            self.server.stop()
+
+    def make(self) -> Backend:
+        return Within(self.server.inside, self.server.backend())
+
+    def plant(self) -> None:
+        (self.server.path.parent / "others.conf").write_text("# mine\n")
+        (self.server.path.parent / "friends").write_text("mine too\n")
+
+    def foreign(self) -> object:
+        return {
+            path.name: (path.read_text(), path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+            if path != self.server.path
+        }
+
+    def damage(self) -> bool:
+        with self.server.path.open("a") as file:
+            file.write("# by hand\n")
+        return True
+
+    def fingerprint(self) -> object:
+        return sorted(self.server.children()), {
+            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+        }

@@ -1,0 +1,62 @@
+"""The promises of every backend, kept by an Caddy that runs all the while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.testing.contract import BackendContract
+from tests.support.caddy import Caddy
+from tests.support.internet import SERVER
+from tests.support.netns import Namespace
+from tests.support.within import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+
+
+@pytest.mark.root
+class TestCaddy(BackendContract):
+    """The file is one of several in a folder that Caddy includes; it may do without."""
+
+    server: Caddy
+
+    @pytest.fixture(autouse=True)
+    def target(self, as_root: None, tmp_path: Path) -> Iterator[None]:
+        with Namespace() as inside:
+            inside.batch(f"address add {SERVER}/32 dev lo")
+            self.server = Caddy(inside, tmp_path, site='respond "for everybody"')
+            self.server.imports = f"import {self.server.path.parent}/*.caddy"
+            self.server.write()
+            self.server.start()
+            yield
+            self.server.stop()
+
+    def make(self) -> Backend:
+        return Within(self.server.inside, self.server.backend())
+
+    def plant(self) -> None:
+        (self.server.path.parent / "others.caddy").write_text("# mine\n")
+        (self.server.path.parent / "friends").write_text("mine too\n")
+
+    def foreign(self) -> object:
+        return {
+            path.name: (path.read_text(), path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+            if path != self.server.path
+        }
+
+    def damage(self) -> bool:
+        with self.server.path.open("a") as file:
+            file.write("# by hand\n")
+        return True
+
+    def fingerprint(self) -> object:
+        return self.server.mark(), {
+            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+        }
