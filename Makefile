@@ -17,7 +17,7 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/chronicle.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
         allowsync/explain.py,allowsync/inherit.py,allowsync/scene.py,allowsync/whynot.py,$\
-        allowsync/limits.py,allowsync/memory.py,allowsync/metrics.py,allowsync/model.py,allowsync/networks.py,$\
+        allowsync/layers.py,allowsync/limits.py,allowsync/memory.py,allowsync/metrics.py,allowsync/model.py,allowsync/networks.py,$\
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 

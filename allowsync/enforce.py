@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, assert_never
 from allowsync.backend import Backend, BackendError, Current, OutcomeUnknown
 from allowsync.counts import counted
 from allowsync.draft import Draft, contained
-from allowsync.layers import Part, first_part, joined, steps
+from allowsync.layers import Part, ending, first_part, joined, steps
 from allowsync.outcome import Outcome, TargetReport
 
 if TYPE_CHECKING:
@@ -103,7 +103,33 @@ class _Interfered:
 def _carried_out(one: Draft) -> Draft:
     """Carry out a draft and look at what came of it. Raises nothing."""
     first = _attempt(one)
-    return first if isinstance(first, Draft) else _enforce_again(one)
+    done = first if isinstance(first, Draft) else _enforce_again(one)
+    return _ended(one, done) if done.report.outcome is Outcome.FAILED else done
+
+
+def _ended(one: Draft, failed: Draft) -> Draft:
+    """Where something could not be put in, take out at least those who may have no access at all.
+
+    Nothing extends `until`: not even a target that is full.
+    """
+    plan = one.report.plan
+    if plan is None or not plan.add or one.again is None or _ending(one) is None:
+        return failed
+    fresh = one.again()
+    rest = _ending(fresh)
+    if rest is None:
+        return failed
+    tried = _attempt(replace(fresh, report=replace(fresh.report, plan=rest)))
+    if isinstance(tried, _Interfered) or tried.report.outcome is Outcome.FAILED:
+        return failed
+    if tried.report.outcome is Outcome.UNKNOWN:
+        return replace(failed, report=_unknown(failed.report, tried.report.reason))
+    out = f"access that ended was taken out ({len(rest.remove)} removed), the rest failed: "
+    return replace(failed, report=replace(failed.report, reason=out + failed.report.reason))
+
+
+def _ending(one: Draft) -> Plan | None:
+    return None if one.situation is None else ending(one.situation)
 
 
 def _attempt(one: Draft) -> Draft | _Interfered:

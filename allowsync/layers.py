@@ -104,6 +104,20 @@ def additive(situation: Situation, plan: Plan) -> Plan:
     )
 
 
+def ending(situation: Situation) -> Plan | None:
+    """A plan that does nothing but end the access of those who may have none any more.
+
+    Whose `until` has passed, or who was taken out of the allowlist, loses nothing by what cannot be
+    put in for somebody else. None where there is nobody, or nobody else.
+    """
+    held = frozenset(entry.network for entry in situation.current.entries)
+    over = frozenset(
+        one for one in held if _nobody_trusted(situation.labels.get(one, ()), situation)
+    )
+    plan = make_plan(replace(situation, wanted={}, held_back=held - over))
+    return plan if plan.remove and plan.final and not plan.repair else None
+
+
 def joined(first: Plan, second: Plan) -> Plan:
     """What two plans change that are carried out one after the other.
 
@@ -137,6 +151,10 @@ def _course(one: Draft) -> _Course:
     if _fits(more, situation):
         return _Course.IN_HALVES
     return _Course.BETWEEN if situation.capabilities.atomic else _Course.MAKING_ROOM
+
+
+def _nobody_trusted(hosts: tuple[str, ...], situation: Situation) -> bool:
+    return bool(hosts) and situation.trusted.isdisjoint(hosts)
 
 
 def _fits(plan: Plan, situation: Situation) -> bool:

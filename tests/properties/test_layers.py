@@ -65,41 +65,58 @@ def full(one: Layer, want: set[Network]) -> bool:
     return one.room is not None and one.room < len(want | nets_of(one.holds))
 
 
-def nobody_is_lost(place: Layers, want: set[Network]) -> None:
+def over(one: Layer, want: Wants, had: Wants) -> set[Network]:
+    """What a target holds for nobody but those who may have no access any more."""
+    theirs = {label: nets_of(texts) for label, texts in had.items()}
+    for_others = {net for label in want.keys() & theirs.keys() for net in theirs[label]}
+    for_them = {net for label in theirs.keys() - want.keys() for net in theirs[label]}
+    return nets_of(one.holds) & for_them - for_others
+
+
+def nobody_is_lost(place: Layers, want: Wants, had: Wants) -> None:
     """At every instant each target lets in whom it let in before, or whom it should."""
     for number, one in enumerate(place.layers):
-        before = place.instants[0][number]
-        if full(one, want) and not one.atomic:
+        before = place.instants[0][number] - over(one, want, had)
+        if full(one, wanted(want)) and not one.atomic:
             continue
         for instant in place.instants:
             kept = lets_in(instant[number], before)
-            assert kept or lets_in(instant[number], want), one
+            assert kept or lets_in(instant[number], wanted(want)), one
 
 
-def nothing_goes_too_early(place: Layers, done: list[Draft], want: set[Network]) -> None:
-    """When anything that is still wanted elsewhere has gone, all that is new is in everywhere."""
+def nothing_goes_too_early(place: Layers, done: list[Draft], want: Wants, had: Wants) -> None:
+    """When anything has gone, all that is new is in everywhere.
+
+    Where something could not be put in, those alone are out whose access has ended.
+    """
     counted = [
         number
         for number, one in enumerate(place.layers)
         if done[number].report.outcome in (Outcome.APPLIED, Outcome.UNCHANGED)
-        and not full(one, want)
+        and not full(one, wanted(want))
+    ]
+    stay = [
+        nets_of(one.holds) - (over(one, want, had) if one.fails else set()) for one in place.layers
     ]
     for instant in place.instants:
         gone = [
             number
             for number, one in enumerate(place.layers)
-            if not full(one, want) and not lets_in(instant[number], place.instants[0][number])
+            if not full(one, wanted(want)) and not lets_in(instant[number], stay[number])
         ]
         if gone:
             for number in counted:
-                assert lets_in(instant[number], want), (place.calls, number)
+                assert lets_in(instant[number], wanted(want)), (place.calls, number)
 
 
 def ends_as_alone(place: Layers, done: list[Draft], want: Wants, had: Wants) -> None:
     """What each target holds in the end is what it would hold as the only one."""
     for one, draft in zip(place.layers, done, strict=True):
         if draft.report.outcome is Outcome.FAILED:
-            assert lets_in(one.now, nets_of(one.holds)) or full(one, wanted(want))
+            ended = over(one, want, had)
+            assert lets_in(one.now, nets_of(one.holds) - ended) or full(one, wanted(want))
+            if one.fails == ("add",) and draft.report.reason.startswith("access that ended"):
+                assert not one.now & ended
             continue
         single = Layers([Layer(one.name, one.holds, one.atomic, one.overlaps, one.room)])
         single.run(want, had)
@@ -129,8 +146,8 @@ def test_at_no_instant_is_a_friend_between_two_layers(
 ) -> None:
     place = Layers(those)
     done = place.run(want, had)
-    nobody_is_lost(place, wanted(want))
-    nothing_goes_too_early(place, done, wanted(want))
+    nobody_is_lost(place, want, had)
+    nothing_goes_too_early(place, done, want, had)
     ends_as_alone(place, done, want, had)
     each_change_is_told_once(place, done)
     record("lockouts", where="between two layers", count=0)
