@@ -95,8 +95,13 @@ def missing_programs(*commands: tuple[str, ...]) -> Iterator[Finding]:
             yield Finding(Severity.ERROR, f"{argv[0]} is not installed", advice)
 
 
-def failure(argv: tuple[str, ...]) -> str:
-    """Run a command; why it did not succeed, or an empty string. No command at all succeeds."""
+def failure(argv: tuple[str, ...], name: str = "") -> str:
+    """Run a command; why it did not succeed, or an empty string. No command at all succeeds.
+
+    Args:
+        argv: The command.
+        name: What failed then, where the command only has it run somewhere else.
+    """
     if not argv:
         return ""
     try:
@@ -109,4 +114,4 @@ def failure(argv: tuple[str, ...]) -> str:
     from allowsync_backends.file.gist import gist
 
     said = gist(done.stderr)
-    return f"{argv[0]} failed with exit code {done.code}" + (f" ({said})" if said else "")
+    return f"{name or argv[0]} failed with exit code {done.code}" + (f" ({said})" if said else "")

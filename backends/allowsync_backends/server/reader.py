@@ -85,7 +85,10 @@ class ServerReader:
                     return ""
             except BackendError as error:
                 return str(error)
-        return failure(self.running.inside(self.server.check))
+        return self._checked()
+
+    def _checked(self) -> str:
+        return failure(self.running.inside(self.server.check), self.server.check[0])
 
     def take_notice(self) -> str:
         """Tell the server, and wait until it goes by what it was told."""
@@ -139,7 +142,7 @@ class ServerReader:
         """Whether it runs, sees the file, takes its own configuration, and uses the file."""
         found = [*missing_programs(self.check, self.reload), *self.running.findings(path)]
         if not found and not self.check:
-            objection = failure(self.running.inside(self.server.check))
+            objection = self._checked()
             if objection:
                 what = f"{self.server.name} does not take its configuration: {objection}"
                 return (Finding(Severity.ERROR, what),)

@@ -226,7 +226,7 @@ class Container:
 
     def tell(self, notice: Notice) -> str:
         """The server's own command, in the container."""
-        return failure(self.inside(notice.command))
+        return failure(self.inside(notice.command), notice.command[0])
 
     def findings(self, path: Path) -> Iterator[Finding]:
         """Whether it is there and runs, and sees a file that takes the place of another.
