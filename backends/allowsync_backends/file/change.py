@@ -26,6 +26,10 @@ def names(name: str) -> tuple[str, str]:
     return f".{name}.allowsync-new", f".{name}.allowsync-undo"
 
 
+class StillUsed(BackendError):
+    """A file was put back because its reader cannot do without it."""
+
+
 @dataclass(frozen=True, slots=True)
 class Change:
     """A change of one file in an open folder."""
@@ -66,6 +70,7 @@ class Change:
             there: Whether there is one. Without one, only what an interrupted run left is done.
 
         Raises:
+            StillUsed: It is still there, as it was.
             BackendError: It is still there, or its reader may still go by it.
         """
         try:
@@ -119,12 +124,12 @@ class Change:
             what = f"{self.path} was replaced, but may not be on the disk: {error.strerror}"
             raise OutcomeUnknown(what) from error
 
-    def _kept(self, objection: str) -> BackendError:
+    def _kept(self, objection: str) -> StillUsed:
         """Put the file back where its reader cannot do without it: Apache ends, told to."""
         self._restore()
         self.folder.remove(self._undo)
         self.folder.sync()
-        return BackendError(f"{self.path} cannot be removed as long as it is used: {objection}")
+        return StillUsed(f"{self.path} cannot be removed as long as it is used: {objection}")
 
     def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""

@@ -225,8 +225,10 @@ class Container:
         return (self.runtime.value, "exec", self.name, *argv)
 
     def tell(self, notice: Notice) -> str:
-        """The server's own command, in the container."""
-        return failure(self.inside(notice.command), notice.command[0])
+        """The server's own command in the container, else the signal to its first process."""
+        if notice.signal is None or notice.command:
+            return failure(self.inside(notice.command), notice.command[0])
+        return failure((self.runtime.value, "kill", "--signal", notice.signal.name, self.name))
 
     def findings(self, path: Path) -> Iterator[Finding]:
         """Whether it is there and runs, and sees a file that takes the place of another.
