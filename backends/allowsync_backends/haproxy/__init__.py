@@ -1,0 +1,46 @@
+"""HAProxy: a file of patterns for an ACL, taken over by a running HAProxy without a reload."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import BackendType
+from allowsync_backends.haproxy.options import HaproxyOptions
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend, Needs, Placement
+
+__all__ = ["TYPE", "HaproxyOptions"]
+
+
+def _make(placement: Placement, options: HaproxyOptions) -> Backend:
+    from allowsync_backends.file.syntax import TextSyntax
+    from allowsync_backends.haproxy.server import HaproxyReader, haproxy
+
+    reader = HaproxyReader(haproxy(options), options.running, options.check, options.reload)
+    name, path, mode = placement.allowlist, options.path, options.mode
+    if options.socket is None:
+        from allowsync_backends.haproxy.backend import ReloadedBackend
+
+        return ReloadedBackend(name, path, TextSyntax(), mode, reader)
+    from allowsync_backends.haproxy.live import Live
+    from allowsync_backends.haproxy.telling import Telling
+    from allowsync_backends.haproxy.told import ToldBackend
+
+    telling = Telling(reader, Live(options.socket, path, options.running))
+    return ToldBackend(name, path, TextSyntax(), mode, telling, telling)
+
+
+def _needs(options: HaproxyOptions) -> Needs:
+    from allowsync_backends.haproxy.service import needs
+
+    return needs(options)
+
+
+TYPE = BackendType(
+    "haproxy",
+    "A list for HAProxy, which takes it over without a reload",
+    HaproxyOptions,
+    _make,
+    needs=_needs,
+)

@@ -1,0 +1,104 @@
+"""What stands in HAProxy's configuration about a list of ours. Pure.
+
+It is read for a few mistakes after which the list keeps nobody out, and no further than that takes.
+"""
+
+from __future__ import annotations
+
+import re
+import shlex
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+# Sample fetches that give what the client says, not where it is ("Fetching HTTP samples").
+_SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
+_CONDITIONS: Final = ("if", "unless")
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """A line that says something: where it is, and its words without quotes."""
+
+    place: str
+    words: tuple[str, ...]
+
+    @property
+    def conditional(self) -> bool:
+        """Whether it holds only under a condition."""
+        return any(word in _CONDITIONS for word in self.words)
+
+
+@dataclass(frozen=True, slots=True)
+class Use:
+    """A place where an ACL looks into our list.
+
+    Attributes:
+        line: Where.
+        name: The name of the ACL; empty for one without.
+        fetch: What it looks up, mostly `src`.
+    """
+
+    line: Line
+    name: str
+    fetch: str
+
+    @property
+    def is_said(self) -> bool:
+        """Whether it looks up what a client says of itself."""
+        return _SAID.match(self.fetch) is not None
+
+
+def lines(texts: Mapping[str, str]) -> tuple[Line, ...]:
+    """The lines of files that say something, in order."""
+    return tuple(
+        Line(f"{file}:{number}", words)
+        for file, text in texts.items()
+        for number, line in enumerate(text.splitlines(), 1)
+        if (words := _words(line))
+    )
+
+
+def uses(all_lines: Iterable[Line], path: str) -> Iterator[Use]:
+    """The places where a list is looked into."""
+    named = {path, f"file@{path}", f"opt@{path}"}
+    for line in all_lines:
+        for at, word in enumerate(line.words[:-1]):
+            if word == "-f" and line.words[at + 1] in named:
+                yield _use(line, at)
+
+
+def is_in_a_condition(all_lines: Iterable[Line], name: str) -> bool:
+    """Whether an ACL is asked anywhere."""
+    return any(
+        name in (word.lstrip("!") for word in line.words)
+        for line in all_lines
+        if line.words[0] != "acl"
+    )
+
+
+def believers(all_lines: Iterable[Line]) -> Iterator[Line]:
+    """The lines that take anybody's word for where it comes from."""
+    for line in all_lines:
+        match line.words:
+            case ("http-request", "set-src", source, *_) if _SAID.match(source):
+                if not line.conditional:
+                    yield line
+
+
+def _use(line: Line, at: int) -> Use:
+    if line.words[0] == "acl":
+        return Use(line, line.words[1], line.words[2] if at > 2 else "")
+    before = line.words[:at]
+    opened = len(before) - before[::-1].index("{") if "{" in before else 0
+    return Use(line, "", before[opened] if opened < at else "")
+
+
+def _words(line: str) -> tuple[str, ...]:
+    """The words of a line, up to a comment."""
+    try:
+        return tuple(shlex.split(line, comments=True))
+    except ValueError:  # a quote that does not end: HAProxy tells about that
+        return tuple(line.split())

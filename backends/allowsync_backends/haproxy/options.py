@@ -1,0 +1,58 @@
+"""What a configuration says about a list that HAProxy looks into."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar, Final
+
+from allowsync.config.kinds import AbsolutePath, OneOrMany, Text
+from allowsync.config.schema import option
+from allowsync_backends.file.options import refuse_relative
+from allowsync_backends.server.options import ServerOptions
+
+# What fits into an address of a Unix socket with the zero that ends it (unix(7)).
+_LONGEST: Final = 107
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HaproxyOptions(ServerOptions):
+    """A file of patterns for an ACL, and the socket by which a running HAProxy is told."""
+
+    UNIT: ClassVar[str] = "haproxy.service"
+    NAMES: ClassVar[tuple[str, ...]] = ("haproxy",)
+
+    socket: Path | None = option(
+        AbsolutePath("the path of a socket"),
+        help="The `stats socket` of HAProxy, of level admin. With it a running HAProxy takes a new "
+        "list over without a reload, and what somebody changes there is noticed. Without it, "
+        "HAProxy is reloaded.",
+        default=None,
+    )
+    program: str = option(
+        Text("a program"),
+        help="HAProxy's own program, which checks its configuration.",
+        default="haproxy",
+    )
+    config: tuple[Path, ...] = option(
+        OneOrMany(AbsolutePath("the path of a file or folder")),
+        help="HAProxy's configuration, as it is given with `-f`.",
+        default=(Path("/etc/haproxy/haproxy.cfg"),),
+    )
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() does not work in a class with slots.
+        ServerOptions.__post_init__(self)
+        refuse_relative(program=(self.program,))
+        if self.socket is None:
+            return
+        if self.reload:
+            raise ValueError("takes either socket or reload: by its socket, it is not reloaded")
+        if len(os.fsencode(self.socket)) > _LONGEST:
+            raise ValueError(f"socket may have at most {_LONGEST} bytes, got {self.socket}")
+
+    @property
+    def command(self) -> tuple[str, ...]:
+        """The program, told which configuration it is about."""
+        return (self.program, *(word for one in self.config for word in ("-f", str(one))))

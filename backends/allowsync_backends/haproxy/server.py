@@ -1,0 +1,86 @@
+"""HAProxy as a server: how it checks its configuration, reads it again, and is looked into."""
+
+from __future__ import annotations
+
+import signal
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError, Finding, Severity
+from allowsync_backends.haproxy.configuration import believers, is_in_a_condition, lines, uses
+from allowsync_backends.server.reader import Server, ServerReader
+from allowsync_backends.server.running import Notice, Unit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from pathlib import Path
+
+    from allowsync_backends.haproxy.options import HaproxyOptions
+
+_TRUST: Final = "take src, or believe nobody but your own proxy: 'if { src -f PROXIES }'"
+
+
+def haproxy(options: HaproxyOptions) -> Server:
+    """What is particular about HAProxy (haproxy(1), "Management Guide", 4).
+
+    Its master process starts new workers when it is told by SIGUSR2. The old ones hand over their
+    listening sockets, and end with the connections that they have.
+    """
+    return Server(
+        "haproxy",
+        check=(*options.command, "-c"),
+        notice=Notice(signal=signal.SIGUSR2),
+        renews=True,
+        inspect=partial(_findings, options),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class HaproxyReader(ServerReader):
+    """HAProxy as it is reloaded."""
+
+    def take_notice(self) -> str:
+        """Tell its master process. A process that is none would end by the same signal."""
+        if not self.reload and not isinstance(self.running, Unit):
+            try:
+                if len(self.running.processes()) == 1:
+                    return "haproxy has no master process (option -W), so it cannot be reloaded"
+            except BackendError as error:
+                return str(error)
+        return ServerReader.take_notice(self)
+
+
+def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
+    """What keeps the file from having an effect, by what stands in the configuration."""
+    texts = {} if options.container is not None else dict(_texts(options.config))
+    if not texts:
+        return
+    written = lines(texts)
+    used = tuple(uses(written, str(path)))
+    if not used:
+        names = " and ".join(map(str, options.config))
+        what = f"no ACL in {names} reads {path}: it has no effect"
+        yield Finding(Severity.ERROR, what, f"http-request deny unless {{ src -f {path} }}")
+    for use in used:
+        if use.name and not is_in_a_condition(written, use.name):
+            what = f"{use.line.place}: acl {use.name} is in no condition: it has no effect"
+            advice = f"http-request deny unless {use.name}"
+            yield Finding(Severity.ERROR, what, advice)
+        if use.is_said:
+            what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
+            yield Finding(Severity.WARNING, what, _TRUST)
+    for line in believers(written):
+        what = f"{line.place}: anybody is believed to come from where a header says"
+        yield Finding(Severity.WARNING, what, _TRUST)
+
+
+def _texts(places: Iterable[Path]) -> Iterator[tuple[str, str]]:
+    """The files of a configuration, as far as they can be read, by their paths and in order."""
+    for place in places:
+        # Of a folder HAProxy reads what ends in .cfg, in the order of the C locale.
+        for file in sorted(place.glob("*.cfg")) if place.is_dir() else (place,):
+            try:
+                yield str(file), file.read_text(errors="replace")
+            except OSError:
+                continue

@@ -1,0 +1,37 @@
+"""What a list for HAProxy needs of the service it is kept by."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.server import service
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.backend import Needs
+    from allowsync_backends.haproxy.options import HaproxyOptions
+
+_DISREGARD: Final = "CAP_DAC_OVERRIDE"
+
+
+def needs(options: HaproxyOptions) -> Needs:
+    """What a target needs: where there is a socket, HAProxy is sent no signal.
+
+    Whoever connects to a socket has to be allowed to write to it (unix(7)).
+    """
+    found = service.needs(options)
+    if options.socket is None:
+        return found
+    capabilities = set(found.capabilities) - {"CAP_KILL"}
+    if not _roots(options.socket):
+        capabilities.add(_DISREGARD)
+    return replace(found, capabilities=tuple(sorted(capabilities)))
+
+
+def _roots(socket: Path) -> bool:
+    try:
+        return socket.stat().st_uid == 0
+    except OSError:
+        return True

@@ -1,0 +1,161 @@
+"""What is said at HAProxy's stats socket, and what is made of its answers. Pure.
+
+From "Unix Socket commands" in HAProxy's Management Guide. An ACL that was loaded from a file is
+named by that file in `show acl`. Since version 2.4 the lists have versions, so that a list can be
+replaced in one step: `prepare acl`, `add acl @version`, `commit acl`.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend import BackendError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.model import Network
+
+WHO: Final = "show info"
+LISTS: Final = "show acl"
+
+# A line of commands has to fit into a buffer (`tune.bufsize`), of 16,384 bytes unless somebody
+# changed that.
+LINE: Final = 4_096  # bytes
+
+_PROCESSES: Final = re.compile(r"^Nbproc: (\d+)$", re.MULTILINE)
+_PREPARED: Final = re.compile(r"New version created: (\d+)\s*")
+_PATTERN: Final = re.compile(r"(0x[0-9a-f]+) (.*)")
+
+
+class Unintelligible(BackendError):
+    """An answer is not what HAProxy answers."""
+
+    def __init__(self, said: str) -> None:
+        super().__init__(f"haproxy answered what cannot be understood: {said[:100]!r}")
+
+
+@dataclass(frozen=True, slots=True)
+class Acl:
+    """A list of patterns as it is named at the socket.
+
+    Attributes:
+        number: Its id.
+        versioned: Whether it can be replaced in one step.
+    """
+
+    number: int
+    versioned: bool
+
+    def __str__(self) -> str:
+        return f"#{self.number}"
+
+
+@dataclass(frozen=True, slots=True)
+class Patterns:
+    """What a list holds.
+
+    Attributes:
+        networks: What its patterns match, by the references that they have.
+        odd: Patterns that match something else than a network, by theirs.
+    """
+
+    networks: dict[str, Network]
+    odd: dict[str, str]
+
+    @property
+    def held(self) -> frozenset[Network]:
+        """The networks, each once."""
+        return frozenset(self.networks.values())
+
+
+def processes(text: str) -> int:
+    """How many processes answer for themselves alone, by `show info`.
+
+    Raises:
+        Unintelligible: It does not say so.
+    """
+    match = _PROCESSES.search(text)
+    if match is None or not text.startswith("Name: "):
+        raise Unintelligible(text)
+    return int(match[1])
+
+
+def acl_of(path: str, listing: str) -> Acl | None:
+    """The list that was loaded from a file, by `show acl`; None when none was.
+
+    Raises:
+        Unintelligible: It is no such listing.
+    """
+    if not listing.startswith("# id (file) description\n"):
+        raise Unintelligible(listing)
+    # Version 3.0 shows a file the way the configuration names it.
+    named = re.compile(rf"(\d+) \((?:file@|opt@)?{re.escape(path)}\) (.*)")
+    for line in listing.splitlines():
+        match = named.fullmatch(line)
+        if match is not None:
+            return Acl(int(match[1]), " curr_ver=" in match[2])
+    return None
+
+
+def patterns(text: str) -> Patterns:
+    """The patterns of a list, by `show acl #id`.
+
+    Raises:
+        Unintelligible: It is no such listing.
+    """
+    networks, odd = {}, {}
+    for line in text.splitlines():
+        match = _PATTERN.fullmatch(line)
+        if match is None:
+            raise Unintelligible(line)
+        network = network_of(match[2])
+        if network is None:
+            odd[match[1]] = match[2]
+        else:
+            networks[match[1]] = network
+    return Patterns(networks, odd)
+
+
+def network_of(pattern: str) -> Network | None:
+    """The network that a pattern matches; None for anything else.
+
+    HAProxy passes over the bits of the host, and takes a mask for what it is, gaps included, where
+    Python takes one that begins with zeros for its opposite.
+    """
+    try:
+        network = ip_network(pattern, strict=False)
+    except ValueError:
+        return None
+    _, slash, width = pattern.partition("/")
+    as_said = not slash or width in {str(network.prefixlen), str(network.netmask)}
+    return network if as_said else None
+
+
+def version_in(text: str) -> int | None:
+    """The version that `prepare acl` made; None when it made none."""
+    match = _PREPARED.fullmatch(text)
+    return None if match is None else int(match[1])
+
+
+def additions(acl: Acl, networks: Iterable[Network], version: int | None = None) -> Iterator[str]:
+    """The commands that add networks to a list, or to a version of it that is being prepared."""
+    place = str(acl) if version is None else f"@{version} {acl}"
+    return (f"add acl {place} {network}" for network in networks)
+
+
+def in_lines(commands: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Commands in groups, each of which is short enough for one line."""
+    group: list[str] = []
+    length = 0
+    for command in commands:
+        length += len(command) + 1
+        if length > LINE:
+            yield tuple(group)
+            group, length = [], len(command) + 1
+        group.append(command)
+    if group:
+        yield tuple(group)
