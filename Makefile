@@ -11,7 +11,7 @@ JOBS   ?= auto
 SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
-SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream systemd-container debootstrap \
+SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container debootstrap \
                    apache2-bin caddy groff man-db mandoc bash zsh fish lintian
 
 # The modules that are pure functions over values: every branch of them is tested.

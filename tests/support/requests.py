@@ -36,7 +36,7 @@ NONE: Final = 0  # the status where no answer came
 # is answered by nothing at all need not be waited for.
 PATIENCE: Final = 10.0
 IN_VAIN: Final = 0.25
-PAUSE: Final = 0.004  # between two requests of a flow, so that the server has time for others
+PAUSE: Final = 0.01  # between two requests of a flow, so that the server has time for others
 
 ENDS: Final = (
     ("friend", SERVER, FRIEND),
@@ -164,6 +164,14 @@ def status(
     server = server or (SERVER6 if ":" in source else SERVER)
     flow = Flow("friend", server, source, port, path=path, headers=headers or {})
     return inside.run(Asker(flow).ask)
+
+
+def wait_for(inside: Namespace, source: str, port: int, code: int = OK) -> None:
+    """Wait until an address is answered like that, but not for ever."""
+    deadline = time.monotonic() + 20
+    while (seen := status(inside, source, port)) != code:
+        assert time.monotonic() < deadline, f"{source} still gets {seen}"
+        time.sleep(0.02)
 
 
 @dataclass(frozen=True, slots=True)

@@ -87,7 +87,7 @@ class ServerOptions:
     def running(self) -> Running:
         """How the server runs."""
         if self.container is not None:
-            return Container(self.container, self.runtime)
+            return Container(self.container, self.runtime, self.path)
         if self.pid_file is not None:
             return Process(self.pid_file, self.names)
         return Unit(self.unit or self.UNIT)

@@ -79,10 +79,11 @@ class ServerReader:
         if self.check:
             return failure(self.check)
         if isinstance(self.running, Container):
-            # Nothing can be run in a container that does not run.
             try:
-                if self.running.state() is State.STOPPED:
-                    return ""
+                blindness = self.running.blindness()
+                # Nothing can be run in a container that does not run.
+                if blindness or self.running.state() is State.STOPPED:
+                    return blindness
             except BackendError as error:
                 return str(error)
         return self._checked()

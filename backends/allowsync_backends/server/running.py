@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
@@ -203,10 +203,17 @@ class Runtime(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Container:
-    """A container of Docker or Podman."""
+    """A container of Docker or Podman.
+
+    Attributes:
+        name: What it is called.
+        runtime: The program that runs it.
+        path: Our file, where it matters that the container sees it.
+    """
 
     name: str
     runtime: Runtime = Runtime.DOCKER
+    path: Path | None = field(default=None, compare=False)
 
     def state(self) -> State:
         """By what the runtime says of it."""
@@ -230,21 +237,30 @@ class Container:
             return failure(self.inside(notice.command), notice.command[0])
         return failure((self.runtime.value, "kill", "--signal", notice.signal.name, self.name))
 
-    def findings(self, path: Path) -> Iterator[Finding]:
-        """Whether it is there and runs, and sees a file that takes the place of another.
+    def blindness(self) -> str:
+        """Why it would not see a file that takes the place of another, or an empty string.
 
         A file that is mounted by itself stays what it was when another takes its name.
+
+        Raises:
+            BackendError: There is no such container, or it could not be looked at.
         """
+        mounted = self._inspected("{{range .Mounts}}{{println .Source}}{{end}}").splitlines()
+        if self.path is None or os.path.realpath(self.path) not in map(os.path.realpath, mounted):
+            return ""
+        return (
+            f"container {self.name} has {self.path} itself mounted, and goes on seeing the old one"
+        )
+
+    def findings(self, path: Path) -> Iterator[Finding]:
+        """Whether it is there and runs, and sees what takes the place of the file."""
         yield from _findings(self, f"container {self.name}")
         try:
-            mounted = self._inspected("{{range .Mounts}}{{println .Source}}{{end}}").splitlines()
+            blindness = self.blindness()
         except BackendError:
             return
-        if str(path) in (one.strip() for one in mounted):
-            what = (
-                f"container {self.name} has {path} itself mounted, and goes on seeing the old one"
-            )
-            yield Finding(Severity.ERROR, what, f"mount the folder {path.parent} instead")
+        if blindness:
+            yield Finding(Severity.ERROR, blindness, f"mount the folder {path.parent} instead")
 
     def _inspected(self, template: str) -> str:
         asked = ("inspect", "--type", "container", "--format", template, self.name)
