@@ -13,7 +13,6 @@ from allowsync_backends.file.folder import Folder
 from allowsync_backends.file.syntax import Held, claimed
 from allowsync_backends.file.template import TemplateError, View, read, render
 from allowsync_backends.file.template_mark import Mark, leading, mark_of, several
-from allowsync_backends.file.template_trial import unreadable, wrong
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -63,6 +62,8 @@ class TemplateBackend(FileBackend):
 
     def check(self) -> Sequence[Finding]:
         """Whether the file can be written and is whole, and what the template makes."""
+        from allowsync_backends.file.template_trial import unreadable, wrong
+
         try:
             source = read(self.template)
         except TemplateError as error:
@@ -152,7 +153,8 @@ class TemplateBackend(FileBackend):
             else:
                 text = mark.lines(self.comment) + text
             Change(folder, self.path, self.reader).replace(text.encode(), self.mode)
-            self._tidy(folder)
+            if self.comment is not None:
+                self._tidy(folder)
 
     def _before(self, folder: Folder) -> frozenset[Entry]:
         """What the file was made from; nothing where there is none.
@@ -208,13 +210,11 @@ class TemplateBackend(FileBackend):
         Raises:
             OutcomeUnknown: It may be left.
         """
-        note, draft = notes(self.path.name)
         try:
-            folder.remove(draft)
-            if self.comment is not None:
-                folder.remove(note)
+            for name in notes(self.path.name):
+                folder.remove(name)
         except OSError as error:
-            what = f"{self.path} was replaced, but {note} beside it may be left: {error.strerror}"
+            what = f"{self.path} was replaced, but the mark beside it may be left: {error.strerror}"
             raise OutcomeUnknown(what) from error
 
     def clear(self) -> None:

@@ -1,10 +1,13 @@
-"""Killed at every system call that changes something: file and mark still belong together.
+"""Killed at every system call that changes something, or let down: file and mark belong together.
 
 The mark is a file of its own here, which is the harder case: two files cannot be replaced at once.
 """
 
 from __future__ import annotations
 
+import shutil
+import subprocess
+import sys
 from itertools import count
 from typing import TYPE_CHECKING
 
@@ -24,25 +27,39 @@ OLD, NEW = entries(alice="81.2.69.1"), entries(alice="81.2.69.2", bob="81.2.69.2
 OTHER = entries(carol="81.2.69.3")
 TEXTS = {"81.2.69.1 alice": OLD, "81.2.69.2 alice+bob": NEW}
 TEMPLATE = "{{ networks | map('address') | join(' ') }} {{ hosts | join('+') }}"
+DISK = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "write")
 OURS = {"friends", ".friends.allowsync"}
 
+# Without the tests around it, so that little is imported.
 APPLY = """
 import sys
 from pathlib import Path
-from tests.backends.file.test_template_crash import NEW, change
-change(Path(sys.argv[1]), NEW)
+from tests.support.templates import Templated, entries
+new = entries(alice="81.2.69.2", bob="81.2.69.2")
+Templated(Path(sys.argv[1])).put(new, comment=None, reload=("/bin/true",))
 """
 CLEAR = """
 import sys
 from pathlib import Path
-from tests.backends.file.test_template_crash import clear
-clear(Path(sys.argv[1]))
+from tests.support.templates import Templated
+Templated(Path(sys.argv[1])).target(comment=None, reload=("/bin/true",)).clear()
 """
 
 
 def change(folder: Path, wanted: tuple[Entry, ...]) -> None:
     """Let the file be what the template makes of somebody."""
     Templated(folder).put(wanted, comment=None, reload=("/bin/true",))
+
+
+def before(place: Path) -> Templated:
+    """A file that is as it should be, made once and copied from then on."""
+    model = place.with_name("model")
+    if not model.exists():
+        model.mkdir()
+        Templated(model).says(TEMPLATE)
+        change(model, OLD)
+    shutil.copytree(model, place)
+    return Templated(place)
 
 
 def clear(folder: Path) -> None:
@@ -58,9 +75,7 @@ def kills(code: str, folder: Path) -> Iterator[Path]:
     for call in CHANGING:
         for number in count(1):
             place = folder / f"{call}{number}"
-            place.mkdir()
-            Templated(place).says(TEMPLATE)
-            change(place, OLD)
+            before(place)
             if not killed(code, place, call, number):
                 break
             yield place
@@ -81,6 +96,44 @@ def test_a_change_killed_anywhere_leaves_a_file_of_which_all_is_known(tmp_path: 
         assert here.names == OURS
     assert set(found) == TEXTS.keys()
     assert len(found) >= 15
+
+
+def let_down(place: Path, call: str, number: int) -> tuple[bool, str]:
+    """Let one call of a change fail; whether it came that far, and what the change said."""
+    log = place / "log"
+    injection = f"inject={call}:error=ENOSPC:when={number}"
+    argv = ("strace", "-qq", "-e", f"trace={call}", "-e", injection, "-o", str(log))
+    done = subprocess.run(
+        (*argv, sys.executable, "-c", APPLY, str(place)),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return "INJECTED" in log.read_text(), done.stderr
+
+
+@pytest.mark.slow
+def test_a_change_whose_disk_fails_says_what_is_known_and_can_be_done_again(tmp_path: Path) -> None:
+    failures = 0
+    for call in DISK:
+        for number in count(1):
+            place = tmp_path / f"{call}{number}"
+            here = before(place)
+            hit, said = let_down(place, call, number)
+            if not hit:
+                break
+            failures += 1
+            held = TEXTS[here.file.read_text()]
+            assert look(place).entries == frozenset(held)
+            if "OutcomeUnknown: " in said:
+                assert "was replaced, but" in said or held == OLD
+            elif said:
+                assert "BackendError: " in said or "TemplateError: " in said
+                assert held == OLD
+            change(place, NEW)
+            assert (look(place).entries, look(place).flaws) == (frozenset(NEW), ())
+            assert here.names == OURS
+    assert failures >= 15
 
 
 @pytest.mark.slow
