@@ -110,7 +110,7 @@ def _carried_out(one: Draft) -> Draft:
 def _ended(one: Draft, failed: Draft) -> Draft:
     """Where something could not be put in, take out at least those who may have no access at all.
 
-    Nothing extends `until`: not even a target that is full.
+    Nothing extends `until`: not even a list that is full for good.
     """
     plan = one.report.plan
     if plan is None or not plan.add or one.again is None or _ending(one) is None:

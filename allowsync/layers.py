@@ -108,8 +108,11 @@ def ending(situation: Situation) -> Plan | None:
     """A plan that does nothing but end the access of those who may have none any more.
 
     Whose `until` has passed, or who was taken out of the allowlist, loses nothing by what cannot be
-    put in for somebody else. None where there is nobody, or nobody else.
+    put in for somebody else. None where there is nobody, or nobody else; and where the target
+    cannot be full: there what fails for one fails for the other.
     """
+    if situation.capabilities.max_entries is None:
+        return None
     held = frozenset(entry.network for entry in situation.current.entries)
     over = frozenset(
         one for one in held if _nobody_trusted(situation.labels.get(one, ()), situation)

@@ -66,7 +66,9 @@ def full(one: Layer, want: set[Network]) -> bool:
 
 
 def over(one: Layer, want: Wants, had: Wants) -> set[Network]:
-    """What a target holds for nobody but those who may have no access any more."""
+    """What a target that can be full holds for nobody but those who may have no access any more."""
+    if one.room is None:
+        return set()
     theirs = {label: nets_of(texts) for label, texts in had.items()}
     for_others = {net for label in want.keys() & theirs.keys() for net in theirs[label]}
     for_them = {net for label in theirs.keys() - want.keys() for net in theirs[label]}
