@@ -1,0 +1,111 @@
+"""Killed anywhere in a change, or while it is confirmed: the old file is in force, or the new."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from ipaddress import ip_network
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+
+from allowsync.backend import Placement
+from tests.support.gates import planned
+from tests.support.scoreboard import record
+from tests.support.traefik import Standin
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+
+CALLS = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "connect", "sendto")
+OLD, NEW = "81.2.69.1/32", "81.2.69.2/32"
+NAME = "allowsync-x"
+SIGKILL = 9
+
+APPLY = """
+import sys
+from pathlib import Path
+from tests.backends.traefik.test_crash import change
+change(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
+"""
+
+
+def target(path: Path, api: str) -> Backend:
+    options = TraefikOptions(path=path, api=api, kinds=(Kind.HTTP, Kind.TCP))
+    return TYPE.make(Placement("x", "x/traefik"), options)
+
+
+def change(path: Path, api: str, wanted: str) -> None:
+    """Let the file hold one network, and Traefik go by it."""
+    backend = target(path, api)
+    backend.apply(planned(backend.read(), [ip_network(wanted)]))
+
+
+def killed(path: Path, api: str, call: str, number: int) -> bool:
+    """Change it in a process that is killed right after its nth call; whether it came that far."""
+    injection = f"inject={call}:signal=KILL:when={number}"
+    argv = ("strace", "-qq", "-e", f"trace={call}", "-e", injection, "-o", "/dev/null")
+    done = subprocess.run(
+        (*argv, sys.executable, "-c", APPLY, str(path), api, NEW), capture_output=True, check=False
+    )
+    assert done.returncode in (0, -SIGKILL, 128 + SIGKILL), done.stderr.decode()
+    return done.returncode != 0
+
+
+def kills(path: Path, traefik: Standin) -> Iterator[str]:
+    """After each place to be killed at, with the old file in force before."""
+    for call in CALLS:
+        for number in count(1):
+            change(path, traefik.url, OLD)
+            if not killed(path, traefik.url, call, number):
+                break
+            yield f"{call} {number}"
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_in_a_read_only_folder_nothing_changes(tmp_path: Path) -> None:
+    path = tmp_path / "dynamic" / "friends.yml"
+    path.parent.mkdir()
+    with Standin(path.parent) as traefik:
+        change(path, traefik.url, OLD)
+        before = path.stat()
+        script = (
+            f"mount --bind {path.parent} {path.parent} && mount -o remount,ro,bind {path.parent} && "
+            'exec "$@"'
+        )
+        argv = ("unshare", "--mount", "sh", "-c", script, "sh")
+        done = subprocess.run(
+            (*argv, sys.executable, "-c", APPLY, str(path), traefik.url, NEW),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        told = done.stderr.splitlines()[-1]
+        assert told.endswith(f"BackendError: {path} was not changed: Read-only file system")
+        assert (path.stat(), traefik.ranges(NAME)) == (before, [OLD])
+
+
+@pytest.mark.slow
+def test_a_change_killed_anywhere_is_the_old_one_or_the_new_and_made_up_for(tmp_path: Path) -> None:
+    path, found = tmp_path / "friends.yml", []
+    with Standin(tmp_path) as traefik:
+        for place in kills(path, traefik):
+            backend = target(path, traefik.url)
+            (held,) = backend.read().entries
+            assert str(held.network) in (OLD, NEW), place
+            for kind in ("http", "tcp"):
+                assert traefik.ranges(NAME, kind) in ([OLD], [NEW]), place
+            found.append(str(held.network))
+            change(path, traefik.url, NEW)
+            assert backend.read().flaws == (), place
+            assert [one.name for one in tmp_path.iterdir()] == ["friends.yml"], place
+            assert traefik.ranges(NAME) == [NEW], place
+    assert {OLD, NEW} == set(found)
+    assert len(found) >= 12
+    record("proxies: traefik (killed)", kill_points=len(found), mixed=0)
