@@ -1,4 +1,4 @@
-"""A service behind a real Fail2ban and its real nftables action: who is answered, and who is not."""
+"""A service behind a real Fail2ban with its nftables action: who is answered, and who is not."""
 
 from __future__ import annotations
 
