@@ -12,7 +12,7 @@ SECONDS ?= 60
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container debootstrap \
-                   apache2-bin caddy fail2ban groff man-db mandoc bash zsh fish lintian
+                   apache2-bin caddy fail2ban haproxy groff man-db mandoc bash zsh fish lintian
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/chronicle.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\

@@ -20,9 +20,9 @@ def _make(placement: Placement, options: HaproxyOptions) -> Backend:
     reader = HaproxyReader(haproxy(options), options.running, options.check, options.reload)
     name, path, mode = placement.allowlist, options.path, options.mode
     if options.socket is None:
-        from allowsync_backends.haproxy.backend import ReloadedBackend
+        from allowsync_backends.file.backend import FileBackend
 
-        return ReloadedBackend(name, path, TextSyntax(), mode, reader)
+        return FileBackend(name, path, TextSyntax(), mode, reader)
     from allowsync_backends.haproxy.live import Live
     from allowsync_backends.haproxy.telling import Telling
     from allowsync_backends.haproxy.told import ToldBackend

@@ -5,12 +5,15 @@ from __future__ import annotations
 import os
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, OneOrMany, Text
 from allowsync.config.schema import option
 from allowsync_backends.file.options import refuse_relative
 from allowsync_backends.server.options import ServerOptions
+
+if TYPE_CHECKING:
+    from allowsync_backends.server.running import Running
 
 # What fits into an address of a Unix socket with the zero that ends it (unix(7)).
 _LONGEST: Final = 107
@@ -51,6 +54,15 @@ class HaproxyOptions(ServerOptions):
             raise ValueError("takes either socket or reload: by its socket, it is not reloaded")
         if len(os.fsencode(self.socket)) > _LONGEST:
             raise ValueError(f"socket may have at most {_LONGEST} bytes, got {self.socket}")
+
+    @property
+    def running(self) -> Running:
+        """How it runs."""
+        if self.pid_file is None:
+            return super(HaproxyOptions, self).running
+        from allowsync_backends.haproxy.process import MasterProcess
+
+        return MasterProcess(self.pid_file, self.NAMES)
 
     @property
     def command(self) -> tuple[str, ...]:

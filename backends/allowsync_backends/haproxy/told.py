@@ -9,7 +9,6 @@ from allowsync.backend import BackendError, Current, Finding, Severity
 from allowsync.counts import counted
 from allowsync.model import Entry, by_network
 from allowsync_backends.file.backend import FileBackend
-from allowsync_backends.haproxy.backend import ReloadedBackend
 from allowsync_backends.haproxy.live import Without
 
 if TYPE_CHECKING:
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBackend(ReloadedBackend):
+class ToldBackend(FileBackend):
     """A file, and the list that a running HAProxy has loaded from it.
 
     A network counts as held when it is in either: it is let in now, or after the next start.

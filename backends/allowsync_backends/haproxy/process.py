@@ -1,0 +1,23 @@
+"""HAProxy as a process with a pid file, which it writes anew each time it is reloaded."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Final
+
+from allowsync_backends.server.running import Process
+
+GRACE: Final = 0.5  # seconds without a process id, which last a few milliseconds
+STEP: Final = 0.01
+
+
+@dataclass(frozen=True, slots=True)
+class MasterProcess(Process):
+    """A master process. It does not run when nothing is in its pid file for a while."""
+
+    def _main(self) -> int | None:
+        deadline = time.monotonic() + GRACE
+        while (main := super(MasterProcess, self)._main()) is None and time.monotonic() < deadline:
+            time.sleep(STEP)
+        return main

@@ -1,0 +1,92 @@
+"""The promises of every backend, kept by an HAProxy that runs all the while."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+import pytest
+from allowsync_backends.file.syntax import TextSyntax
+
+from allowsync.testing.contract import BackendContract
+from tests.support.haproxy import Haproxy
+from tests.support.netns import Namespace
+from tests.support.within import Within
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.backend import Backend
+
+FOREIGN = "198.51.100.0/24"
+
+
+@pytest.mark.root
+class Running(BackendContract):
+    """The list is one of two that HAProxy has loaded; its configuration can do without by now."""
+
+    told: ClassVar[bool]
+    server: Haproxy
+
+    @pytest.fixture(autouse=True)
+    def target(self, as_root: None, tmp_path: Path) -> Iterator[None]:
+        with Namespace() as inside:
+            self.server = Haproxy(inside, tmp_path, told=self.told, listen=("127.0.0.1:8080",))
+            other = self.server.path.with_name("others.lst")
+            self.server.rule += f"\n    http-request deny if {{{{ src -f {other} }}}}"
+            self.server.write()
+            other.write_text(f"# mine\n{FOREIGN}\n")
+            self.server.path.write_text(TextSyntax().render("x", ()))
+            self.server.start()
+            self.server.rule = f"http-request deny if {{{{ src -f {other} }}}}"
+            self.server.write()
+            self.server.path.unlink()
+            yield
+            self.server.stop()
+
+    def make(self) -> Backend:
+        return Within(self.server.inside, self.server.backend())
+
+    def plant(self) -> None:
+        (self.server.path.parent / "friends").write_text("mine too\n")
+        self.server.ask(f"add acl {self.server.path.with_name('others.lst')} 198.51.100.9")
+
+    def foreign(self) -> object:
+        beside = {
+            path.name: (path.read_text(), path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+            if path != self.server.path
+        }
+        # What somebody told a process is gone after a reload, whoever asks for that.
+        other = self.server.path.with_name("others.lst")
+        return beside, self.server.ask(f"show acl {other}") if self.told else ""
+
+    def damage(self) -> bool:
+        with self.server.path.open("a") as file:
+            file.write("# by hand\n")
+        return True
+
+    def fingerprint(self) -> object:
+        return self.server.mark(), {
+            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
+            for path in self.server.path.parent.iterdir()
+        }
+
+
+class TestReloaded(Running):
+    told = False
+
+
+class TestTold(Running):
+    told = True
+
+
+class TestDriftOfARunningOne(TestTold):
+    """Somebody changed the list of the running process, and the file is as it was."""
+
+    def damage(self) -> bool:
+        said = self.server.ask(
+            f"del acl {self.server.path} {next(iter(self.server.listed()))}",
+            f"add acl {self.server.path} 198.51.100.9/24",
+        )
+        return not said.strip()

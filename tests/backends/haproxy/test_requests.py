@@ -1,0 +1,38 @@
+"""Real requests to a real HAProxy while its allowlist changes."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.haproxy import DENY, PORT, REJECT, haproxy
+from tests.support.requests import NONE, is_felt_by_nobody, neighbourhood
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = [pytest.mark.root]
+
+FORBIDDEN = 403
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("rule", "refusal"), [(DENY, FORBIDDEN), (REJECT, NONE)])
+def test_no_change_at_its_socket_is_felt_by_a_friend_or_used_by_a_stranger(
+    as_root: None, tmp_path: Path, rule: str, refusal: int
+) -> None:
+    with neighbourhood() as inside, haproxy(inside, tmp_path, rule=rule) as server:
+        worker, uptime = server.worker, server.uptime
+        found = is_felt_by_nobody("haproxy", inside, server.backend(), PORT, applies=100)
+        assert set(found.refusals) == {refusal}
+        assert server.worker == worker
+        assert server.uptime >= uptime
+
+
+@pytest.mark.slow
+def test_no_reload_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_path: Path) -> None:
+    with neighbourhood() as inside, haproxy(inside, tmp_path, told=False) as server:
+        worker = server.worker
+        is_felt_by_nobody("haproxy, reloaded", inside, server.backend(), PORT, applies=20)
+        assert server.worker != worker
