@@ -243,6 +243,16 @@ class BackendContract:
         assert networks(self.put(many)) == sorted(many, key=by_network)
         assert networks(self.put(many[:3])) == sorted(many[:3], key=by_network)
 
+    def test_whose_an_entry_is_is_read_where_it_is_written(self) -> None:
+        network, other = self.some()[:2]
+        for hosts, replaced in ((("alice",), ()), (("alice", "bob"), ("bob",)), (("bob",), ())):
+            mine = Entry(network, hosts, replaced)
+            plan = Plan("contract", add=(mine, Entry(other, ("carol",))), repair=("whose it is",))
+            self.make().apply(plan)
+            after = self.make().read()
+            assert networks(after) == sorted([network, other], key=by_network)
+            assert mine in after.entries or not self.make().capabilities.labels
+
     def test_damage_is_noticed_and_repaired(self) -> None:
         self.put(self.some())
         if not self.damage():

@@ -92,7 +92,7 @@ class TemplateBackend(FileBackend):
             whole = top.mark.is_of(top.text) and text.startswith(top.mark.lines(top.comment))
             return _made(top.mark, top.comment, whole=whole)
         beside = self._beside(folder)
-        for mark in beside:
+        for mark in reversed(beside):  # of several with one text, the newest
             if mark.is_of(text):
                 return _made(mark, None, whole=True)
         owner = claimed(text)

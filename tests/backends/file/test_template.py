@@ -7,10 +7,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import HealthCheck, given, settings
 
 from allowsync.backend import BackendError
 from allowsync.model import Entry
 from allowsync.plan import Plan
+from tests.support.entries import held
 from tests.support.templates import Templated, entries
 from tests.support.values import net
 
@@ -18,6 +20,11 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 EACH = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
+BRIEFLY = settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture],
+)
 ALICE = entries(alice="81.2.69.1 2a02::/64")
 MARK = re.compile(
     '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
@@ -390,3 +397,20 @@ def test_what_is_no_file_of_text_is_no_template(here: Templated, make: Any, why:
     with pytest.raises(BackendError, match=re.escape(why)):
         here.put(ALICE)
     assert here.names == set()
+
+
+@pytest.mark.parametrize("comment", ["# ", None])
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(some=held())
+def test_whatever_a_file_was_made_from_is_read_from_it(
+    here: Templated, comment: str | None, some: list[Entry]
+) -> None:
+    here.says("{% for host in hosts %}{{ host.networks | join(' ') }}{% endfor %}{{ header }}\n")
+    here.target(comment=comment).apply(Plan("x/file", add=tuple(some), repair=("again",)))
+    after = here.read(comment=comment)
+    known = {entry.network: entry for entry in after.entries}
+    assert known.keys() == {entry.network for entry in some}
+    assert all(known[entry.network] == entry for entry in some if entry.hosts)
+    assert after.flaws == ()

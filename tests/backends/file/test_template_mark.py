@@ -2,41 +2,15 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, IPv6Network
-
 import pytest
 from allowsync_backends.file.template_mark import digest, leading, mark_of, several
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model import Entry, Network, by_network
+from allowsync.model import Entry, by_network
+from tests.support.entries import held
 from tests.support.templates import entries
 from tests.support.values import net
-
-LABEL = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,39}", fullmatch=True)
-NETWORK: st.SearchStrategy[Network] = st.one_of(
-    st.builds(
-        lambda bits, prefix: IPv4Network((bits, prefix), strict=False),
-        st.integers(0, 2**32 - 1),
-        st.integers(0, 32),
-    ),
-    st.builds(
-        lambda bits, prefix: IPv6Network((bits, prefix), strict=False),
-        st.integers(0, 2**128 - 1),
-        st.integers(0, 128),
-    ),
-)
-
-
-@st.composite
-def held(draw: st.DrawFn) -> list[Entry]:
-    found = []
-    for network in draw(st.sets(NETWORK, max_size=8)):
-        hosts = sorted(draw(st.sets(LABEL, max_size=4)))
-        replaced = tuple(host for host in hosts if draw(st.booleans()))
-        found.append(Entry(network, tuple(hosts), replaced))
-    return found
-
 
 SOURCE = digest(b"template")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
