@@ -138,6 +138,20 @@ def test_check_finds_a_mistake_before_anything_is_applied(here: Installation) ->
     assert "info: web/file: for nobody the template makes: alice nowhere all" in found.out
 
 
+def test_what_a_template_makes_and_gets_wrong_reaches_no_terminal_unseen(
+    here: Installation,
+) -> None:
+    templated(here, "\x1b[31m {{ networks | join }}\n")
+    assert "\\x1b[31m" in here("check").out
+    templated(here, "{{ '\x1b[31m\n\x07' | address }}\n")
+    checked, applied = here("check"), here("apply")
+    assert "does not appear to be" in checked.out
+    assert "does not appear to be" in applied.out + applied.err
+    for said in (checked, applied):
+        assert said.code == 1
+        assert not {"\x1b", "\x07"} & {*said.out, *said.err}
+
+
 def test_a_change_of_the_template_alone_ends_the_glances(here: Installation) -> None:
     templated(here)
     here.write()
