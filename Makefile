@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, look, format, hooks, clean.
+# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, look, traefik, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -9,6 +9,8 @@ BIN    := $(VENV)/bin
 JOBS   ?= auto
 # How long `make fuzz` looks, over all its targets together.
 SECONDS ?= 60
+# The program that `make traefik` tries.
+TRAEFIK ?= /usr/local/bin/traefik
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container debootstrap \
@@ -21,7 +23,7 @@ PURE := allowsync/answers.py,allowsync/believe.py,allowsync/chronicle.py,allowsy
         allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz look format hooks clean system
+.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz look traefik format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -51,6 +53,10 @@ fuzz: $(BIN)/.fuzz
 # The page of `status --html` in a real browser, as pictures in dist/look; needs Chromium.
 look: $(BIN)/.look
 	$(BIN)/python -m tests.look dist/look
+
+# What the tests try on a stand-in, on a real Traefik: make traefik TRAEFIK=/path/to/it, as root.
+traefik: $(BIN)/.test
+	$(BIN)/python -m tests.traefik $(TRAEFIK)
 
 # What of the documentation is made from the program: commands, configuration, JSON Schema.
 reference: $(BIN)/.run

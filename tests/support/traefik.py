@@ -1,8 +1,8 @@
 """A stand-in for Traefik: watches a folder, and answers as Traefik's API does.
 
-The real one cannot be had from a distribution. What this one answers was compared with Traefik
-3.7.15: how a middleware is told that is in force, that is refused, or that is unknown; and that
-nothing at all changes while one file of the folder cannot be read. It passes on no requests.
+The real one cannot be had from a distribution. `make traefik` compares both: how a middleware is
+told that is in force, refused or unknown; that nothing at all changes while one file of the folder
+cannot be read; which of two files counts. This one passes on no requests.
 """
 
 from __future__ import annotations
@@ -187,8 +187,7 @@ class Standin:
         ((key, settings),) = found.items()
         told = {"name": name, "provider": "file", "type": key.lower(), key: settings}
         if key == "chain":
-            settings = {"middlewares": _qualified(settings["middlewares"])}
-            return 200, {**told, key: settings, "status": "enabled"}
+            return 200, {**told, "status": "enabled"}
         routers = [self._router(kind, one) for one in self._section(kind, "routers")]
         used_by = [one["name"] for one in routers if name in one["middlewares"]]
         error = self.refuses or _error(settings["sourceRange"])

@@ -107,10 +107,16 @@ class Api:
         )
 
     def chains(self, kind: Kind) -> dict[str, frozenset[str]]:
-        """The middlewares that are made of others, by name."""
+        """The middlewares that are made of others, by name; those others as `NAME@provider`, too.
+
+        Traefik leaves out the provider of one that no router uses yet: it is the chain's own.
+        """
         found = self._listed(f"/api/{kind.value}/middlewares", "its middlewares")
         return {
-            one["name"]: frozenset(_texts(one["chain"].get("middlewares")))
+            one["name"]: frozenset(
+                link if "@" in link else f"{link}@{one['name'].rpartition('@')[2]}"
+                for link in _texts(one["chain"].get("middlewares"))
+            )
             for one in found
             if isinstance(one.get("chain"), dict)
         }

@@ -121,6 +121,16 @@ def test_of_entry_points_what_is_believed_is_told() -> None:
         )
 
 
+def test_the_links_of_a_chain_are_its_own_providers_unless_they_say_another() -> None:
+    told = [
+        {"name": "all@docker", "chain": {"middlewares": ["a", "b@file", 7]}},
+        {"name": "b@file", "ipAllowList": {"sourceRange": []}},
+        {"name": "odd@file", "chain": 7},
+    ]
+    with serving(200, json.dumps(told).encode()) as api:
+        assert api.chains(Kind.HTTP) == {"all@docker": {"a@docker", "b@file"}}
+
+
 def test_nobody_there_and_no_answer_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:

@@ -75,11 +75,9 @@ def test_in_a_read_only_folder_nothing_changes(tmp_path: Path) -> None:
     with Standin(path.parent) as traefik:
         change(path, traefik.url, OLD)
         before = path.stat()
-        script = (
-            f"mount --bind {path.parent} {path.parent} && mount -o remount,ro,bind {path.parent} && "
-            'exec "$@"'
-        )
-        argv = ("unshare", "--mount", "sh", "-c", script, "sh")
+        folder = path.parent
+        mounts = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
+        argv = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
         done = subprocess.run(
             (*argv, sys.executable, "-c", APPLY, str(path), traefik.url, NEW),
             capture_output=True,

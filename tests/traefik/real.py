@@ -1,0 +1,104 @@
+"""A real Traefik in a network namespace, as nobody, with an echo of a web server behind it."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.traefik.api import Api, ApiError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.netns import Namespace
+
+HTTP: Final = 8000
+TCP: Final = 8001
+BEHIND: Final = 9000
+URL: Final = "http://127.0.0.1:8080"
+NOBODY: Final = 65534
+
+STATIC: Final = """
+global: {{checkNewVersion: false, sendAnonymousUsage: false}}
+api: {{insecure: true}}
+log: {{level: ERROR}}
+entryPoints:
+  web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: [10.0.0.0/8]}}}}
+  tcp: {{address: ":{tcp}"}}
+  traefik: {{address: "127.0.0.1:8080"}}
+providers:
+  providersThrottleDuration: 20ms
+  file: {{directory: {folder}, watch: true}}
+"""
+
+ROUTERS: Final = f"""
+http:
+  routers:
+    app: {{rule: "PathPrefix(`/`)", entryPoints: [web], service: app, middlewares: [allowsync-x]}}
+  services: {{app: {{loadBalancer: {{servers: [{{url: "http://127.0.0.1:{BEHIND}"}}]}}}}}}
+tcp:
+  routers:
+    app: {{rule: "HostSNI(`*`)", entryPoints: [tcp], service: app, middlewares: [allowsync-x]}}
+  services: {{app: {{loadBalancer: {{servers: [{{address: "127.0.0.1:{BEHIND}"}}]}}}}}}
+"""
+
+_WEB: Final = f"""
+import http.server
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+    def do_GET(self):
+        self.send_response(200)
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+http.server.ThreadingHTTPServer.request_queue_size = 200
+http.server.ThreadingHTTPServer(("127.0.0.1", {BEHIND}), Answer).serve_forever()
+"""
+
+
+@contextmanager
+def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
+    """The folder that a running Traefik watches, with a router of each kind in it."""
+    folder = base / "dynamic"
+    folder.mkdir(parents=True)
+    base.chmod(0o755)
+    folder.chmod(0o755)
+    static = base / "traefik.yml"
+    static.write_text(STATIC.format(http=HTTP, tcp=TCP, folder=folder))
+    (folder / "app.yml").write_text(ROUTERS)
+    web = inside.start(sys.executable, "-c", _WEB)
+    running = inside.run(
+        lambda: subprocess.Popen(
+            [program, f"--configFile={static}"],
+            user=NOBODY,
+            group=NOBODY,
+            extra_groups=[],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+    )
+    try:
+        _wait(inside)
+        yield folder
+    finally:
+        for one in (running, web):
+            one.kill()
+            one.wait()
+
+
+def _wait(inside: Namespace) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            inside.run(Api(URL).version)
+        except ApiError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.1)
+        else:
+            return
