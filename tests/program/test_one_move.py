@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,8 +11,9 @@ from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
 
 from allowsync.testing.nameserver import NameServer
 from tests.faults.harness import Warm
+from tests.support.fail2ban import fail2ban
 from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet
-from tests.support.layered import BARE, HTTP, Cloud, Gate, Layer, Proxy, Ufw, asked
+from tests.support.layered import BARE, HTTP, Cloud, Gate, Jail, Layer, Proxy, Ufw, asked
 from tests.support.nginxes import FILM, TO_FILM, Nginx, serving
 from tests.support.program import Installation
 from tests.support.requests import OK
@@ -26,6 +28,9 @@ pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
 
 ALICE = "alice.example.org"
 OLD, NEW = FRIEND, FRIEND_TOO
+# Most of these only ask; what changes something is followed by another call before the next layer's
+# turn comes.
+QUESTIONS, EVERY = ("sendto socket:", "write pipe:"), 8
 Moment = tuple[frozenset[str], ...]  # whom each layer lets in
 
 
@@ -37,6 +42,7 @@ class Service:
         with_ufw(server)
         server.command("ufw", "allow", f"{BARE}/tcp")
         self.friend = internet.friend
+        self.fail2ban = stack.enter_context(fail2ban(server, folder / "fail2ban"))
         self.names = stack.enter_context(server.run(NameServer, {ALICE: [OLD]}))
         self.here = Installation(folder, self.names, {"alice": ALICE})
         # What she had ends with the run that first hears of what she has.
@@ -45,6 +51,7 @@ class Service:
             Gate(server),
             Ufw(server),
             self._proxy(folder, internet, stack),
+            Jail(self.fail2ban),
             self._cloud(folder, internet, stack),
         ]
         self.here.targets = [dict(one.target) for one in self.layers]
@@ -97,8 +104,11 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
 
     service.names.zones[ALICE] = [NEW]
     moments: list[Moment] = []
+    questions = count()
 
     def look(call: str) -> None:
+        if call.startswith(QUESTIONS) and next(questions) % EVERY:
+            return
         moments.append(moment := service.look())
         try:
             nobody_is_between_two_layers(moment)
@@ -119,6 +129,9 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
     assert service.look() == ({NEW},) * len(service.layers)
     assert service.lets_in(NEW, patient=True)
     assert not service.lets_in(OLD, patient=False)
+    service.fail2ban.knock_wrongly(NEW, OLD)
+    service.fail2ban.until_banned(OLD)
+    assert service.fail2ban.banned() == [OLD]
     record("lockouts", where="a move at every layer", count=0)
 
 

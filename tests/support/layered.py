@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import pickle
 import re
+import socket
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from tests.support.internet import SERVER
 from tests.support.requests import OK, Asker, Flow
@@ -15,11 +17,13 @@ if TYPE_CHECKING:
 
     from allowsync_backends.cloudflare.fake import FakeCloudflare
 
+    from tests.support.fail2ban import Fail2ban
     from tests.support.netns import Namespace
     from tests.support.nginxes import Nginx
 
 HTTP = 80  # behind every layer
 BARE = 81  # behind nginx alone
+END: Final = b"<F2B_END_COMMAND>"  # of a question or answer, as Fail2ban speaks
 
 
 class Layer(Protocol):
@@ -83,6 +87,31 @@ class Proxy:
         return frozenset(
             one for one in self.addresses if asked(self.friend, one, BARE, patient=True) == OK
         )
+
+
+@dataclass(frozen=True)
+class Jail:
+    """A jail of Fail2ban, by whom its server ignores."""
+
+    fail2ban: Fail2ban
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        paths = {"config": self.fail2ban.config, "socket": self.fail2ban.socket}
+        options = {name: str(path) for name, path in paths.items()}
+        return {"fail2ban": {"jails": list(self.fail2ban.jails), **options}}
+
+    def lets_in(self) -> frozenset[str]:
+        """Asked over its socket: its client takes as long as hundreds of such questions."""
+        with socket.socket(socket.AF_UNIX) as door:
+            door.connect(str(self.fail2ban.socket))
+            door.sendall(pickle.dumps(["get", self.fail2ban.jails[0], "ignoreip"]) + END)
+            answer = b""
+            while END not in answer:
+                piece = door.recv(65536)
+                assert piece, "Fail2ban hung up"
+                answer += piece
+        return frozenset(map(bytes.decode, re.findall(rb"\d+\.\d+\.\d+\.\d+", answer)))
 
 
 @dataclass(frozen=True)
