@@ -6,10 +6,10 @@ Neither can fail a run: what goes wrong is said, and the exit code stays.
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allowsync.counts import counted
+from allowsync.glance.replacing import replace_file
 from allowsync.outcome import ExitCode, Notice, Outcome
 
 if TYPE_CHECKING:
@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from allowsync.outcome import RunReport
     from allowsync.survey import Located
     from allowsync.sync import Request
-
-READABLE = 0o644  # node_exporter runs as somebody else
 
 
 def watched(request: Request) -> bool:
@@ -44,7 +42,7 @@ def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]
         if why:
             yield Notice(str(config.metrics), f"the metrics could not be written: {why}")
     if config.heartbeat is not None:
-        yield from _beat(config, code, report.seconds, _summary(report))
+        yield from _beat(config, code, report.seconds, summary(report))
 
 
 def about_file(key: str, path: Path) -> Iterator[Located]:
@@ -80,7 +78,7 @@ def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator
         yield Notice("heartbeat", f"the monitor could not be told: {why}")
 
 
-def _summary(report: RunReport) -> str:
+def summary(report: RunReport) -> str:
     """How a run ended, in lines that name no friend: a monitor may be somebody else's."""
     targets = report.targets
     wrong = [one for one in targets if one.outcome not in (Outcome.UNCHANGED, Outcome.APPLIED)]
@@ -100,7 +98,7 @@ def _write_metrics(path: Path, config: Config, report: RunReport, code: ExitCode
 
     content = text(gauges(report, code, _last_good(config)))
     try:
-        replace_file(path, content.encode())
+        replace_file(path, content.encode())  # readable: node_exporter runs as somebody else
     except OSError as error:
         return error.strerror or type(error).__name__
     return ""
@@ -114,37 +112,3 @@ def _last_good(config: Config) -> datetime | None:
             return store.last_good_run()
     except StateError:
         return None
-
-
-def replace_file(
-    path: Path, content: bytes, mode: int = READABLE, owner: tuple[int, int] | None = None
-) -> None:
-    """Put a file in the place of another in one step. A link there is replaced, never followed.
-
-    The name it is written under does not end like the file itself, so nobody collects half of it.
-    What a crash left there goes first.
-
-    Args:
-        path: The file.
-        content: What will be in it.
-        mode: Its permissions.
-        owner: Its user and group, by number; without them whoever runs this.
-
-    Raises:
-        OSError: It could not be written; whatever was there still is.
-    """
-    temporary = path.with_name(f".{path.name}.new")
-    flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, flags, 0o600)
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            if owner is not None:
-                os.fchown(file.fileno(), *owner)
-            os.fchmod(file.fileno(), mode)
-        temporary.rename(path)
-    except OSError:
-        with suppress(OSError):
-            temporary.unlink()
-        raise

@@ -348,8 +348,6 @@ class _Run:
 
     def _idle(self, report: RunReport) -> Idle | None:
         """What the next run may go by; None unless this one had nothing at all to do."""
-        if self.config.heartbeat or self.config.metrics or self.config.report:
-            return None  # somebody is to hear of every run
         if not self.request.plain or report.exit_code or report.has_changes or not self.read_from:
             return None
         from allowsync.glance.writing import idle

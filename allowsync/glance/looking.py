@@ -54,18 +54,29 @@ CONFIRM = (
 def nothing_to_do(arguments: list[str]) -> bool:
     """Whether this is an `apply` that finds everything as the last one left it.
 
-    If so, that is remembered and there is nothing else to do. If not, or if that is not certain,
-    nothing was changed.
+    If so, that is remembered, those who watch are told, and there is nothing else to do. If not, or
+    if that is not certain, nothing was changed. If somebody could not be told, that is for a whole
+    run to say; what was remembered is true all the same.
     """
     places = places_of(arguments)
     if places is None:
         return False
     configuration, state = places
+    now, began = time.time_ns() // 1000, time.monotonic()
     try:
         with _Held(state + ".lock"):
-            return _same_again(configuration, state)
+            watching = _same_again(configuration, state, now, began)
+        return watching is not None and _told(watching, now, began)
     except (OSError, sqlite3.Error, ValueError, IndexError, TypeError):
         return False
+
+
+def _told(watching: "list[tuple[str, str, str]]", now: int, began: float) -> bool:
+    if not watching:
+        return True
+    from allowsync.glance.telling import told
+
+    return told(watching, now / MICROSECONDS, time.monotonic() - began)
 
 
 def places_of(arguments: list[str]) -> tuple[str, str] | None:
@@ -122,24 +133,26 @@ class _Held:
         os.close(self._descriptor)
 
 
-def _same_again(configuration: str, state: str) -> bool:
+def _same_again(
+    configuration: str, state: str, now: int, began: float
+) -> "list[tuple[str, str, str]] | None":
+    """Remember that everything is the same; what to leave for those who watch. None: it is not."""
     found = os.lstat(state)
     others = stat.S_IWGRP | stat.S_IWOTH
     if not stat.S_ISREG(found.st_mode) or found.st_mode & others or found.st_uid != os.geteuid():
-        return False
-    began = time.monotonic()
-    now = time.time_ns() // 1000
+        return None
     connection = sqlite3.connect(state, isolation_level=None)
     try:
         if not _timely(connection, configuration, now) or not _as_seen(connection):
-            return False
+            return None
+        watching = connection.execute("SELECT kind, name, value FROM watching").fetchall()
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("BEGIN IMMEDIATE")
         for statement in CONFIRM:
             wanted = (now, time.monotonic() - began)[: statement.count("?")]
             connection.execute(statement, wanted if "?1" in statement else ())
         connection.execute("COMMIT")
-        return True
+        return watching
     finally:
         connection.close()
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from allowsync.glance import MOST_QUESTIONS
 from allowsync.glance.looking import PROGRAM
 from allowsync.glance.replies import masked, time_offsets
+from allowsync.glance.watching import watching
 from allowsync.model import Basis
 from allowsync.outcome import Outcome
 from allowsync.sight import CommandSight, FileSight, Sight, of_file
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from allowsync.believe import Judged
     from allowsync.config.settings import Config
     from allowsync.decide import Decision
+    from allowsync.glance.watching import Row
     from allowsync.model import Query
     from allowsync.outcome import RunReport, TargetReport
 
@@ -68,6 +70,7 @@ class Idle:
         sights: Files and listings.
         replies: Answers.
         hosts: The hosts it is about.
+        watching: What is left for those who watch.
     """
 
     program: str
@@ -76,6 +79,7 @@ class Idle:
     sights: tuple[Sight, ...]
     replies: tuple[Reply, ...]
     hosts: tuple[str, ...]
+    watching: tuple[Row, ...] = ()
 
 
 def sights_of_configuration(path: Path) -> tuple[Sight, ...]:
@@ -110,12 +114,13 @@ def idle(
     if len(known) < len(heard) or len(known) > MOST_QUESTIONS:
         return None
     sights = (*before, *_programs(config), *_listings(report.targets))
-    if not all(one.settled for one in sights):
+    left = watching(config, report)
+    if left is None or not all(one.settled for one in sights):
         return None
     until = min((one.host.until for one in decisions if one.host.until), default=None)
     return Idle(
         PROGRAM, os.path.abspath(config.path), until, sights, tuple(dict.fromkeys(known)),
-        tuple(report.decisions),
+        tuple(report.decisions), left,
     )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, Final
 
-from allowsync.monitoring import replace_file
+from allowsync.glance.replacing import replace_file
 from allowsync.outcome import Notice
 from allowsync.report.page import page
 from allowsync.report.timeline import SPAN

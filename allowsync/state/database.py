@@ -79,6 +79,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE replies (
         address TEXT NOT NULL, port INTEGER NOT NULL, section BLOB NOT NULL,
         mixes INTEGER NOT NULL, reply BLOB NOT NULL, offsets TEXT NOT NULL);
+    CREATE TABLE watching (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);
     CREATE TABLE told (
         event TEXT NOT NULL, subject TEXT NOT NULL, about TEXT NOT NULL, level INTEGER NOT NULL,
         at INTEGER NOT NULL, over TEXT NOT NULL, open INTEGER NOT NULL,

@@ -38,6 +38,7 @@ def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
     connection.executemany(
         "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
     )
+    connection.executemany("INSERT INTO watching VALUES (?, ?, ?)", idle.watching)
 
 
 def write_target(

@@ -267,7 +267,7 @@ class Store:
                 "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
                 (seconds, exit_code, json.dumps(list(problems)), self._run),
             )
-            for table in ("idle", "sights", "replies"):
+            for table in ("idle", "sights", "replies", "watching"):
                 connection.execute(f"DELETE FROM {table}")  # noqa: S608
             if idle is not None:
                 write_idle(connection, idle, self._run)

@@ -11,7 +11,8 @@ import pytest
 
 from allowsync.config.channels import Heartbeat
 from allowsync.config.settings import Pinged, Secret
-from allowsync.monitoring import about_file, broke, leave, replace_file, watched
+from allowsync.glance.replacing import replace_file
+from allowsync.monitoring import about_file, broke, leave, watched
 from allowsync.sync import Request
 from tests.support.listener import Listener
 from tests.support.values import SERVFAIL

@@ -165,7 +165,7 @@ def test_a_monitor_hears_of_a_failure(told: Installation, listener: Listener) ->
     assert heard.path.startswith(f"/api/push/{TOKEN}?status=down&msg=web%2Ffile%3A+failed&ping=")
 
 
-def test_while_somebody_watches_or_waits_no_run_is_a_glance(
+def test_while_a_letter_waits_no_run_is_a_glance(
     told: Installation, zones: dict[str, object], listener: Listener
 ) -> None:
     listener.status = 500
