@@ -125,15 +125,15 @@ class Fail2ban:
         self._process = self.inside.run(
             lambda: subprocess.Popen(argv, stdout=quiet, stderr=quiet, stdin=quiet)
         )
+        self.until_ready()
+
+    def until_ready(self) -> None:
+        """Wait until all of its jails run."""
         deadline = time.monotonic() + 30
-        while not self._is_ready():
-            assert self._process.poll() is None, self.log()
+        while not all(f"Jail '{name}' started" in self.log() for name in self.jails):
+            assert self._process is None or self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.05)
-
-    def _is_ready(self) -> bool:
-        log = self.log()
-        return all(f"Jail '{name}' started" in log for name in self.jails)
 
     def stop(self) -> None:
         """End it, if it runs."""

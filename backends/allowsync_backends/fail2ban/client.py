@@ -129,7 +129,11 @@ def understood(parse: Callable[[str], T], text: str) -> T:
 
 
 def complaint(failed: Completed) -> str:
-    """What the client said last, in one line: that is what it failed for."""
+    """What the client said first of what it failed for, in one line.
+
+    Its messages have a time, a name, a process and a level before them; only errors count.
+    """
     lines = [line.strip() for line in failed.stderr.splitlines() if line.strip()]
-    said = lines[-1] if lines else f"exit code {failed.code}"
-    return said.partition("ERROR")[2].strip()[:300] or said[:300]
+    errors = (line.partition(" ERROR ")[2].strip() for line in lines)
+    said = next(filter(None, errors), "") or next(iter(lines), f"exit code {failed.code}")
+    return said[:300]
