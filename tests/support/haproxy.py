@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 PORT: Final = 8080
+# Another version can be tried with the same tests.
 PROGRAM: Final = os.environ.get("ALLOWSYNC_TEST_HAPROXY", "/usr/sbin/haproxy")
 
 DENY: Final = "http-request deny unless {{ src -f {path} }}"
@@ -119,6 +120,8 @@ class Haproxy:
             self._process = self.inside.run(
                 lambda: subprocess.Popen(argv, stderr=log, stdout=log, start_new_session=True)
             )
+        if not self.master:  # in the foreground, such a one writes none
+            self.pid_file.write_text(f"{self._process.pid}\n")
         deadline = time.monotonic() + 20
         while not (self.pid_file.exists() and self._answers()):
             assert self._process.poll() is None, self.log()
@@ -186,10 +189,10 @@ class Haproxy:
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=20)
 
-    def mark(self) -> object:
+    def mark(self) -> list[str]:
         """What is another after each time it was told something."""
         if not self.told:
-            return self.worker
+            return [self.worker]
         listing = self.ask(f"show acl {self.path}", "show acl").splitlines()
         return [line for line in listing if line.startswith("0x") or str(self.path) in line]
 

@@ -8,7 +8,7 @@ from typing import Final
 
 from allowsync_backends.server.running import Process
 
-GRACE: Final = 0.5  # seconds without a process id, which last a few milliseconds
+GRACE: Final = 0.1  # seconds without a process id; it is gone for less than a millisecond
 STEP: Final = 0.01
 
 
