@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
@@ -20,12 +21,13 @@ from allowsync_backends.server.running import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from allowsync_backends.apache.options import ApacheOptions
 
 TIMEOUT = 60.0  # seconds
 MODULES = ("authz_core", "authz_host")
+# Their children read what a connection says next, for KeepAliveTimeout, before they end.
+LINGERING = frozenset({"mpm_prefork_module", "mpm_worker_module"})
 
 
 def apache(options: ApacheOptions) -> Server:
@@ -52,12 +54,16 @@ def _findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         if f"{name}_module" not in shown.modules:
             advice = f"'a2enmod {name}', or LoadModule {name}_module"
             yield Finding(Severity.ERROR, f"apache has no module mod_{name}", advice)
-    if str(path) not in shown.files:
+    if path.resolve() not in (Path(one).resolve() for one in shown.files):
         yield Finding(
             Severity.ERROR,
             f"no configuration of apache includes {path}: it has no effect",
             f'put "Include {path}" into the <Location> where only friends may go',
         )
+    lingering = shown.modules & LINGERING
+    if lingering:
+        what = "somebody who is taken out has one more answer on a connection that is kept alive"
+        yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
     if options.container is None:
         yield from _others(_texts(shown), path)
 
@@ -65,8 +71,9 @@ def _findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
 def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
     """Who else gets in, by what stands in the files."""
     for one in alternatives(texts, str(path)):
+        open_to_all = one.words[1:] == ("all", "granted")
         yield Finding(
-            Severity.WARNING,
+            Severity.ERROR if open_to_all else Severity.WARNING,
             f"{one.place}: {one.text!r} stands beside the Include of {path}, and either is enough",
             "put both into <RequireAll> if both are meant, or take it away",
         )
