@@ -60,6 +60,7 @@ class Haproxy:
         listen: What it listens on.
         more: Further lines for all of it.
         master: Whether there is a master process.
+        words: Further words of its command line.
     """
 
     inside: Namespace
@@ -69,6 +70,7 @@ class Haproxy:
     listen: tuple[str, ...] = (f"{SERVER}:{PORT}", f"[{SERVER6}]:{PORT}")
     more: str = ""
     master: bool = True
+    words: tuple[str, ...] = ()
     _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
@@ -114,8 +116,8 @@ class Haproxy:
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        words = ("-W",) if self.master else ("-db",)
-        argv = (PROGRAM, *words, "-p", str(self.pid_file), "-f", str(self.config))
+        kind = "-W" if self.master else "-db"
+        argv = (PROGRAM, kind, *self.words, "-p", str(self.pid_file), "-f", str(self.config))
         with (self.folder / "log").open("ab") as log:
             self._process = self.inside.run(
                 lambda: subprocess.Popen(argv, stderr=log, stdout=log, start_new_session=True)
