@@ -25,6 +25,8 @@ http:
   routers: {use: {rule: Host(`a`), service: app, entryPoints: [web], middlewares: [other]}}
 """
 
+LINK: Final = "a link to nothing"
+
 # What is written into the folder one after the other; None takes a file away.
 SITUATIONS: Final[tuple[tuple[str, dict[str, str | None]], ...]] = (
     ("a router without its middleware", {}),
@@ -38,6 +40,10 @@ SITUATIONS: Final[tuple[tuple[str, dict[str, str | None]], ...]] = (
     ("in the words of version 2", {"friends.yml": LIST.replace("ipAllowList", "ipWhiteList")}),
     ("a broken file beside", {"broken.yml": "http: ["}),
     ("a change beside a broken file", {"friends.yml": LIST}),
+    ("a link to nothing beside", {"broken.yml": None, "nothing.yml": LINK}),
+    ("a change beside it", {"friends.yml": LIST.replace(".1/", ".3/")}),
+    ("the link is gone", {"nothing.yml": None, "broken.yml": "http: ["}),
+    ("a change of a broken file", {"broken.yml": "http: {"}),
     ("the broken file is gone", {"broken.yml": None}),
     ("a second file with the name", {"zz.yml": LIST.replace(".1/", ".9/")}),
     ("a file of another ending", {".friends.yml.allowsync-new": LIST, "zz.yml": None}),
@@ -64,6 +70,9 @@ def differences(real: Api, folder: Path, standin: Api, copy: Path) -> Iterator[s
 def _put(folder: Path, name: str, text: str | None) -> None:
     if text is None:
         (folder / name).unlink()
+        return
+    if text is LINK:
+        (folder / name).symlink_to("nothing")
         return
     draft = folder / ".draft"
     draft.write_text(text)

@@ -52,7 +52,9 @@ def _read(path: Path) -> Neighbour:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode()
     except OSError:
-        return Neighbour(path)
+        # What nobody can read keeps Traefik from reading the rest. Others than we may read more.
+        leads_nowhere = path.is_symlink() and not path.exists()
+        return Neighbour(path, flaw="it is a link to nothing" if leads_nowhere else "")
     except UnicodeDecodeError:
         return Neighbour(path, flaw="it is no text")
     # Traefik fills in templates first; what comes of that is not to be told from here.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -111,6 +113,18 @@ def test_a_file_that_keeps_traefik_from_reading_any_is_found(
     )
 
 
+def test_a_link_to_nothing_keeps_traefik_from_reading_any(place: Place) -> None:
+    (place.folder / "app.yml").write_text(APP)
+    place.put("81.2.69.1")
+    link = place.folder / "gone.yml"
+    link.symlink_to("nowhere")
+    (found,) = place.findings()
+    assert found.endswith("takes no change of any file: it is a link to nothing")
+    link.unlink()
+    link.symlink_to(place.folder)
+    assert place.findings() == []
+
+
 @pytest.mark.parametrize(
     ("name", "content"),
     [
@@ -157,6 +171,36 @@ def test_an_api_that_is_not_there_is_a_warning(place: Place) -> None:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     place.put("81.2.69.1")
     assert place.findings(api=url) == [f"warning: nobody listens at {url}, the API of Traefik"]
+
+
+def test_something_else_where_the_api_should_be_is_an_error(place: Place) -> None:
+    place.put("81.2.69.1")
+    with HTTPServer(("127.0.0.1", 0), BaseHTTPRequestHandler) as other:
+        thread = threading.Thread(target=other.handle_request)
+        thread.start()
+        url = f"http://127.0.0.1:{other.server_port}"
+        (found,) = place.findings(api=url)
+        thread.join()
+    assert found == f"error: at {url} is no API of Traefik (HTTP status 501)"
+
+
+def test_of_a_container_the_program_on_this_machine_tells_nothing(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (place.folder / "app.yml").write_text(APP)
+    place.put("81.2.69.1")
+    programs = {
+        "docker": f"echo '{place.path}'",
+        "traefik": "echo Version: 2.10.7",
+    }
+    for name, script in programs.items():
+        (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
+        (tmp_path / name).chmod(0o755)
+    monkeypatch.setattr("allowsync.programs.PATH", str(tmp_path))
+    assert place.findings(container="proxy") == [
+        "warning: container proxy does not run",
+        f"error: container proxy has {place.path} itself mounted, and goes on seeing the old one",
+    ]
 
 
 BELIEVED = {"depth": 1}
@@ -216,6 +260,7 @@ def test_the_version_has_to_fit(
         ('[ "$*" = version ] && echo "Version:      2.10.7"', "error: Traefik is 2.10.7, and may"),
         ('[ "$*" = version ] && echo "Version:      3.7.15"', ""),
         ("exit 1", ""),
+        ("", ""),
     ],
 )
 def test_without_an_api_the_program_is_asked(
@@ -224,7 +269,7 @@ def test_without_an_api_the_program_is_asked(
     (place.folder / "app.yml").write_text(APP)
     place.put("81.2.69.1")
     program = tmp_path / "traefik"
-    program.write_text(f"#!/bin/sh\n{script}\n")
+    program.write_text(f"#!/bin/sh\n{script}\n" if script else "#!/nonexistent\n")
     program.chmod(0o755)
     monkeypatch.setattr("allowsync.programs.PATH", str(tmp_path))
     assert [one[: len(told)] for one in place.findings()] == ([told] if told else [])

@@ -227,6 +227,12 @@ def test_another_middleware_name_or_kind_is_written_in_the_next_run(
     assert standin.ranges(NAME) is None
 
 
+def test_what_is_not_a_file_any_more_is_not_taken_for_none(place: Place, standin: Standin) -> None:
+    place.path.mkdir()
+    reader = TraefikReader(TraefikOptions(path=place.path, api=standin.url), TraefikSyntax(NAME))
+    assert reader.take_notice() == f"{place.path} cannot be read: Is a directory"
+
+
 def test_a_missing_folder_is_an_error(place: Place) -> None:
     place.folder.rmdir()
     with pytest.raises(BackendError, match="cannot be opened"):
