@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TIMEOUT = 60.0
+LARGEST_ID = 1 << 22  # of a process (proc(5), pid_max)
 
 
 class State(Enum):
@@ -174,7 +175,7 @@ class Process:
             raise BackendError(f"{self.pid_file} cannot be read: {error.strerror}") from error
         if not text:  # so a check of nginx leaves it that finds none
             return None
-        if not (text.isascii() and text.isdigit()) or len(text) > len("4194304"):
+        if not (text.isascii() and text.isdigit() and 0 < int(text[:8]) <= LARGEST_ID):
             raise BackendError(f"{self.pid_file} holds no process id")
         pid = int(text)
         if is_hidden(pid):
