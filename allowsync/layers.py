@@ -149,7 +149,7 @@ def _course(one: Draft) -> _Course:
     if situation is None or not plan.remove:
         return _Course.AT_FIRST
     more = additive(situation, plan)
-    if more.idle:
+    if not (more.add or situation.current.flaws):
         return _Course.AT_LAST
     if _fits(more, situation):
         return _Course.IN_HALVES

@@ -92,6 +92,12 @@ def test_what_is_put_right_counts_as_letting_in() -> None:
     assert (plan.repair, plan.remove) == (("the chain is gone",), (entry(OLD, "alice"),))
 
 
+def test_who_only_says_anew_whose_an_entry_is_lets_in_nobody_and_comes_last() -> None:
+    layers = Layers([Layer("proxy", f"{OLD} {NEW}", labels=True), Layer("gate", OLD)])
+    layers.run(*MOVED)
+    assert layers.calls == [f"gate +{NEW} -{OLD}", f"proxy -{OLD}"]
+
+
 def test_reports_stay_in_order_and_tell_each_change_once() -> None:
     layers = Layers([Layer("gate", OLD), Layer("proxy", f"{OLD} {NEW}"), Layer("cloud", OLD)])
     drafts = layers.drafts(*MOVED)

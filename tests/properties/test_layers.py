@@ -51,6 +51,8 @@ def layer(draw: st.DrawFn, name: str) -> Layer:
         flaw=draw(st.sampled_from(["", "", "the chain is gone"])),
     )
     one.store.again = draw(st.sampled_from([0, 0, 0, 1]))
+    one.store.unknown = draw(st.sampled_from(["", "", "", "the line went dead"]))
+    one.store.lands = draw(st.booleans())
     return one
 
 
@@ -98,7 +100,8 @@ def nothing_goes_too_early(place: Layers, done: list[Draft], want: Wants, had: W
         and not full(one, wanted(want))
     ]
     stay = [
-        nets_of(one.holds) - (over(one, want, had) if one.fails else set()) for one in place.layers
+        nets_of(one.holds) - (over(one, want, had) if one.fails or one.store.unknown else set())
+        for one in place.layers
     ]
     for instant in place.instants:
         gone = [
@@ -114,7 +117,9 @@ def nothing_goes_too_early(place: Layers, done: list[Draft], want: Wants, had: W
 def ends_as_alone(place: Layers, done: list[Draft], want: Wants, had: Wants) -> None:
     """What each target holds in the end is what it would hold as the only one."""
     for one, draft in zip(place.layers, done, strict=True):
-        if draft.report.outcome is Outcome.FAILED:
+        if draft.report.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
+            if one.store.unknown:
+                continue
             ended = over(one, want, had)
             assert lets_in(one.now, nets_of(one.holds) - ended) or full(one, wanted(want))
             if one.fails == ("add",) and draft.report.reason.startswith("access that ended"):
@@ -129,7 +134,7 @@ def each_change_is_told_once(place: Layers, done: list[Draft]) -> None:
     """The report of a target is the difference between what it held and what it holds."""
     for number, draft in enumerate(done):
         plan = draft.report.plan
-        if plan is None or draft.report.outcome is Outcome.FAILED:
+        if plan is None or draft.report.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
             continue
         before, after = place.instants[0][number], place.layers[number].now
         assert {one.network for one in plan.add} == after - before
@@ -161,7 +166,7 @@ def test_a_target_is_changed_at_most_twice_and_one_alone_but_once(
     those: list[Layer], want: Wants, had: Wants
 ) -> None:
     for one in those:
-        one.store.again, one.fails = 0, ()
+        one.store.again, one.store.unknown, one.fails = 0, "", ()
     place = Layers(those)
     place.run(want, had)
     told = [call.partition(" ")[0] for call in place.calls]

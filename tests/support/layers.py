@@ -37,6 +37,7 @@ class Layer:
         room: How many entries fit.
         fails: Whether to fail when it is told to `add` or to `remove` anything.
         flaw: What is wrong around its entries; an apply puts it right.
+        labels: Whether it is to say whose its entries are, which it then never does right.
     """
 
     name: str
@@ -46,11 +47,15 @@ class Layer:
     room: int | None = None
     fails: Collection[str] = ()
     flaw: str = ""
+    labels: bool = False
     store: MemoryStore = field(init=False)
 
     def __post_init__(self) -> None:
         capabilities = Capabilities(
-            atomic=self.atomic, overlaps=self.overlaps, max_entries=self.room
+            atomic=self.atomic,
+            overlaps=self.overlaps,
+            max_entries=self.room,
+            labels=self.labels,
         )
         flaws = [self.flaw] if self.flaw else []
         self.store = MemoryStore(nets_of(self.holds), capabilities=capabilities, flaws=flaws)

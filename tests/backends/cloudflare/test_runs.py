@@ -98,6 +98,29 @@ def test_a_lost_reply_to_a_change_that_was_made_is_no_trouble(
     assert fake.items("friends") == {ALICE: MINE}
 
 
+def test_a_full_account_makes_room_for_a_friend_who_moved(
+    tmp_path: Path, fake: FakeCloudflare, server: NameServer
+) -> None:
+    """What is new does not fit beside what is old: put in first, it would be refused for ever."""
+    fake.cloud.delay = Delay(polls=0)
+    fake.add_list("friends", {"185.199.108.7": "by hand"})
+    here = installed(tmp_path / "full", fake, server, max_items=2)
+    here.policy = {"canary": False, "keep_replaced": "0s", "replaced_runs": 1}
+    assert outcome(run(here, fake)) == (0, "applied")
+    server.zones["alice.example.org"] = [BOB]
+    fake.forget()
+    moved = run(here, fake)
+    assert outcome(moved) == (0, "applied")
+    assert moved.document["targets"][0]["add"] == [{"network": f"{BOB}/32", "hosts": ["alice"]}]
+    assert moved.document["targets"][0]["remove"] == [
+        {"network": f"{ALICE}/32", "hosts": ["alice"]}
+    ]
+    assert [(one.name, one.status) for one in fake.writes] == [
+        ("items.delete", 200), ("items.create", 200),
+    ]  # fmt: skip
+    assert fake.items("friends") == {"185.199.108.7": "by hand", BOB: MINE}
+
+
 def in_flight_at_once(fake: FakeCloudflare) -> int:
     """How many changes of items were begun while another one was under way."""
     under_way, twice = False, 0
