@@ -6,7 +6,7 @@ cannot be told is said to be unknown, never guessed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allowsync.model import Basis, Entry, by_network
@@ -113,6 +113,17 @@ def _access(grant: Grant, now: datetime) -> Access:
         grant.ends,
         ", ".join(part for part in parts if part),
     )
+
+
+def lingering(scene: Scene, past: Past, host: str) -> Scene:
+    """The same with what a host that is not configured any more has not lost yet."""
+    said = "not in the configuration any more: ends with the next apply"
+    left = tuple(
+        replace(_stayed(one), said=said)
+        for one in past.stays
+        if one.host == host and one.ended is None
+    )
+    return replace(scene, accesses=(*scene.accesses, *left))
 
 
 def remembered(

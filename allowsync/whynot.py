@@ -60,6 +60,16 @@ def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterato
         yield from map(told, reversed(earlier[-MOST:]))
 
 
+def about_former(name: str, past: Past) -> Iterator[str]:
+    """What is on record of a host that is not configured any more."""
+    mine = [one for one in past.stays if one.host == name]
+    if all(one.ended is not None for one in mine):
+        yield f"{name} is not in the configuration any more"
+    if not mine:
+        yield f"{name} never had an address"
+    yield from map(told, reversed([one for one in mine if one.ended is not None][-MOST:]))
+
+
 def _unheard(decision: Decision) -> str:
     tracks = decision.memory.tracks.items()
     heard = {query.hostname: track.reason for query, track in tracks if track.reason}

@@ -39,8 +39,9 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
     """Whether an address, a network or a host is allowed, where, why, since when, until when.
 
-    Asks no DNS and writes nothing. Without --at it looks at the targets themselves. Exit code 0
-    whatever the answer is, 1 if it cannot be told.
+    Asks no DNS and writes nothing. Without --at it looks at the targets themselves. A host that is
+    not configured any more is answered for from the history. Exit code 0 whatever the answer is, 1
+    if it cannot be told.
     """
     from allowsync.explain import Verdict
 
@@ -60,22 +61,27 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
 
 def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
     from allowsync.explain import Verdict
-    from allowsync.scene import present
+    from allowsync.scene import lingering, present
     from allowsync.standing import doubts, look
     from allowsync.state import StateError, Store
     from allowsync.state.past import Past
-    from allowsync.whynot import about_host, about_network
+    from allowsync.whynot import about_former, about_host, about_network
 
     standing = look(config, instant())
     try:
         with Store.reading(config.state) as store:
-            past = store.past(EVER)
+            past, on_record = store.past(EVER), store.hosts_on_record()
     except StateError:
-        past = Past()  # `look` says so already
-    answer = _answer(invocation, config, what, present(standing), set(config.hosts))
-    if answer.host is not None:
+        past, on_record = Past(), set()  # `look` says so already
+    scene = present(standing)
+    if what not in config.hosts:
+        scene = lingering(scene, past, what)
+    answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})
+    if answer.host is not None and answer.host in standing.decisions:
         decision = standing.decisions[answer.host]
         found = about_host(decision, past, doubts(decision))
+    elif answer.host is not None:
+        found = about_former(answer.host, past)
     elif answer.network is not None and answer.verdict is not Verdict.YES and not answer.accesses:
         found = about_network(answer.network, standing.decisions, past, config.policy)
     else:

@@ -9,7 +9,7 @@ import pytest
 from allowsync.decide import Decision
 from allowsync.memory import HostMemory
 from allowsync.model import Basis, Entry, Grant
-from allowsync.scene import Access, Holding, Scene, present, remembered
+from allowsync.scene import Access, Holding, Scene, lingering, present, remembered
 from allowsync.standing import Standing, TargetStanding
 from allowsync.state.past import Past, PastChange, Stay
 from tests.support.values import HOME, MOVED, NAME, T0, entry, host, net, nets
@@ -113,6 +113,18 @@ def test_a_fixed_network_is_neither_fresh_nor_old() -> None:
     grant = Grant("alice", net(HOME), Basis.FIXED, T0, T0)
     scene = present(standing(grant, target=TargetStanding(WEB, in_step=True, entries=())))
     assert scene.accesses == (Access("alice", net(HOME), "", Basis.FIXED, T0, None, ""),)
+
+
+def test_who_left_the_configuration_lingers_until_the_next_apply() -> None:
+    scene = present(standing(target=TargetStanding(WEB, in_step=True, entries=())))
+    ended = Stay("bob", net(HOME), NAME, T0, T0 + HOUR, "gone")
+    lasts = Stay("bob", net(MOVED), NAME, T0)
+    past = Past(stays=(ended, lasts, Stay("carol", net(HOME), NAME, T0)))
+    said = "not in the configuration any more: ends with the next apply"
+    assert lingering(scene, past, "bob").accesses == (
+        Access("bob", net(MOVED), NAME, None, T0, None, said),
+    )
+    assert lingering(scene, past, "nobody") == scene
 
 
 @pytest.mark.parametrize(

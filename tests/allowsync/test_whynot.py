@@ -15,7 +15,7 @@ from allowsync.memory import HostMemory, Track
 from allowsync.model import Policy
 from allowsync.scene import Access, Scene
 from allowsync.state.past import Past, Stay
-from allowsync.whynot import about_host, about_network, about_past, told, unrecorded
+from allowsync.whynot import about_former, about_host, about_network, about_past, told, unrecorded
 from tests.support.values import (
     GONE,
     HOME,
@@ -130,6 +130,20 @@ def test_a_host_without_an_address_is_told_since_when() -> None:
     assert about(gone, LEFT, Stay("bob", net(HOME), "", T0, T0)) == [
         f"alice has no address: {NAME} (NXDOMAIN)",
         LEFT_SAID,
+    ]
+
+
+def test_of_a_former_host_the_latest_places_are_told() -> None:
+    out = "alice is not in the configuration any more"
+    lasts = replace(LEFT, network=net(MOVED), ended=None, why="")
+    bob = replace(LEFT, host="bob")
+    assert list(about_former("alice", Past(stays=(LEFT, bob)))) == [out, LEFT_SAID]
+    assert list(about_former("alice", Past(stays=(bob,)))) == [out, "alice never had an address"]
+    assert list(about_former("alice", Past(stays=(LEFT, lasts)))) == [LEFT_SAID], "the access says"
+    several = tuple(replace(LEFT, began=T0 + n * HOUR) for n in range(5))
+    assert list(about_former("alice", Past(stays=several))) == [
+        out,
+        *(told(one) for one in (several[4], several[3], several[2])),
     ]
 
 

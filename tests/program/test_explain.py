@@ -126,8 +126,26 @@ def test_a_name_of_today_is_said_to_be_one(moved: Days) -> None:
 
 def test_who_left_the_configuration_is_still_on_record(moved: Days) -> None:
     del moved.here.hosts["bob"]
+    still = moved("explain bob")
+    assert (still.code, still.out.splitlines()[:2]) == (
+        0,
+        ["bob is allowed", f"  web/file  allowed by {BOB} (bob)"],
+    )
+    assert "not in the configuration any more: ends with the next apply" in " ".join(
+        still.out.split()
+    )
     moved.at(100)("apply")
-    assert moved("explain bob").code == 2
+    gone = moved("explain bob")
+    assert gone.code == 0
+    assert gone.out == (
+        "bob is not allowed\n"
+        "  web/file  not allowed\n"
+        "- bob is not in the configuration any more\n"
+        f"- bob could come from {BOB} from 2026-11-20 15:00 to 2026-11-20 16:40 UTC:\n"
+        "  bob is no longer in the configuration\n"
+    )
+    assert moved("explain bob --output json").document["access"] == []
+    assert moved("explain bobby").code == 2
     done = moved("explain bob --at 30m")
     assert done.out.startswith("bob was allowed on 2026-11-20 16:10:")
     assert "(bob is no longer in the configuration)" in " ".join(done.out.split())
