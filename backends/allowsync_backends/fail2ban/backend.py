@@ -82,12 +82,9 @@ class Fail2banBackend:
         """
         recorded = self.record.read()
         seen = look(self.client, self.options.jails)
-        absent = self.absent(seen)
-        flaws = (*recorded.flaws, *self._flaws(recorded, seen), *absent)
-        # Which jails are configured is read from many files.
-        whole = not seen.up or len(seen.jails) == len(self.options.jails)
-        sights = (*recorded.sights, *seen.sights) if whole and seen.sights else ()
-        return Current(frozenset(map(Entry, recorded.networks)), flaws=flaws, sights=sights)
+        flaws = (*recorded.flaws, *self._flaws(recorded, seen), *self.absent(seen))
+        # No sights: wherever strangers knock, what is banned differs from run to run.
+        return Current(frozenset(map(Entry, recorded.networks)), flaws=flaws)
 
     def absent(self, seen: Seen) -> tuple[str, ...]:
         """Jails of the target that do not run, and would not if the server were started anew."""

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError
-from allowsync.sight import of_file, of_output
 from allowsync_backends.fail2ban import answers
 from allowsync_backends.fail2ban.client import complaint, understood
 
@@ -14,7 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from allowsync.model import Network
-    from allowsync.sight import Sight
     from allowsync_backends.fail2ban.client import Client
 
 
@@ -34,13 +32,11 @@ class Seen:
         up: Whether it runs at all.
         jails: Those asked for that run.
         banned: Whom every jail has banned, by its name.
-        sights: What all of that was read from; empty where some of it would not show again.
     """
 
     up: bool
     jails: Mapping[str, Jail] = field(default_factory=dict)
     banned: Mapping[str, Mapping[Network, str]] = field(default_factory=dict)
-    sights: tuple[Sight, ...] = ()
 
 
 def look(client: Client, jails: Iterable[str], commands: Sequence[str] = ()) -> Seen:
@@ -61,7 +57,7 @@ def look(client: Client, jails: Iterable[str], commands: Sequence[str] = ()) -> 
     ignored = {
         name: text for name, text in zip(sorted(set(jails)), rest, strict=True) if name in running
     }
-    return _seen(client, first, running, ignored)
+    return _seen(running, ignored)
 
 
 def _one_by_one(client: Client, jails: Iterable[str]) -> Seen:
@@ -79,30 +75,24 @@ def _one_by_one(client: Client, jails: Iterable[str]) -> Seen:
         if one.code != 0:
             raise BackendError(f"jail {name} does not say whom it ignores: {complaint(one)}")
         ignored[name] = one.stdout
-    return _seen(client, done.stdout, running, ignored)
+    return _seen(running, ignored)
 
 
-def _seen(
-    client: Client, text: str, running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]
-) -> Seen:
+def _seen(running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]) -> Seen:
     banned = {name: answers.by_network_text(texts) for name, texts in running.items()}
     found = {
         name: Jail(answers.by_network_text(understood(answers.ignored, one)), banned[name])
         for name, one in ignored.items()
     }
-    sights = (
-        of_output(client.argv("banned"), text),
-        *(of_output(client.argv("get", name, "ignoreip"), one) for name, one in ignored.items()),
-    )
-    return Seen(up=True, jails=found, banned=banned, sights=sights)
+    return Seen(up=True, jails=found, banned=banned)
 
 
 def _unanswered(client: Client, complaint: str = "") -> Seen:
-    """There is no server; what shows that one was started is where it would listen.
+    """There is no server.
 
     Raises:
         BackendError: There is one.
     """
     if not client.is_down():
         raise BackendError("Fail2ban does not answer" + (f": {complaint}" if complaint else ""))
-    return Seen(up=False, sights=(of_file(client.socket),) if client.inside is None else ())
+    return Seen(up=False)

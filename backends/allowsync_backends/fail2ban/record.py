@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.sight import Sight
-
 MODE: Final = 0o644
 
 
@@ -32,13 +30,11 @@ class Recorded:
         networks: The networks.
         jails: The jails, sorted.
         flaws: What is wrong with the file, in words.
-        sights: What it was read from.
     """
 
     networks: frozenset[Network]
     jails: tuple[str, ...]
     flaws: tuple[str, ...] = ()
-    sights: tuple[Sight, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +68,7 @@ class Record:
         if jails and set(jails) != set(self.jails):
             flaws = (*flaws, f"{self.path} is for other jails: {', '.join(jails)}")
         networks = frozenset(entry.network for entry in current.entries)
-        return Recorded(networks, jails, flaws, current.sights)
+        return Recorded(networks, jails, flaws)
 
     def _named(self) -> tuple[str, ...]:
         """The jails the file names; the file itself is looked at more closely afterwards."""

@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import subprocess
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 
 from allowsync.backend import BackendError, Severity
-from allowsync.sight import CommandSight
 from tests.support.fail2ban import Fail2ban, fail2ban
 from tests.support.gates import allow, planned
 
@@ -182,17 +180,6 @@ def test_an_identifier_that_looks_like_a_prompt_confuses_nobody(server: Fail2ban
     target = server.target()
     assert allowed(target, f"{FRIEND}/32") == ()
     assert (server.ignored(), server.client("banned").count(FRIEND)) == ([FRIEND], 0)
-
-
-def test_what_was_seen_is_what_the_same_commands_show_again(server: Fail2ban) -> None:
-    target = server.target()
-    server.client("set", "door", "banip", STRANGER)
-    allowed(target, f"{FRIEND}/32", f"{FRIEND6}/128")
-    sights = [one for one in target.read().sights if isinstance(one, CommandSight)]
-    assert len(sights) == 3
-    for one in sights:
-        again = subprocess.run(one.argv, capture_output=True, text=True, check=True).stdout
-        assert again == one.output
 
 
 def test_a_run_that_was_killed_in_between_leaves_nothing_unknown(server: Fail2ban) -> None:
