@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import select
+import socket
+from base64 import b64encode
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -13,6 +16,8 @@ from tests.support.nginxes import FILM, LISTEN, PORT, TO_FILM, Nginx, serving
 from tests.support.requests import (
     NONE,
     OK,
+    Asker,
+    Flow,
     apply_one,
     is_felt_by_nobody,
     neighbourhood,
@@ -178,3 +183,105 @@ def test_a_variable_may_go_by_the_proxy_itself(inside: Namespace, nginx: Nginx) 
         headers = {"X-Forwarded-For": FRIEND}
         assert status(inside, STRANGER, PORT, headers=headers) == OK
         assert status(inside, FRIEND, PORT) == FORBIDDEN
+
+
+FILM_OF_AN_HOUR = """
+    server {
+      listen 127.0.0.1:8096;
+      location / { root FOLDER/films; limit_rate 1k; limit_rate_after 1k; }
+    }
+    """
+
+
+@pytest.mark.parametrize("cut_off", [False, True])
+def test_a_film_that_runs_goes_on_unless_old_workers_are_given_a_time(
+    inside: Namespace, nginx: Nginx, cut_off: bool
+) -> None:
+    (nginx.folder / "films").mkdir()
+    (nginx.folder / "films" / "film").write_bytes(bytes(1 << 20))
+    slow = FILM_OF_AN_HOUR.replace("FOLDER", str(nginx.folder))
+    direct = TO_FILM.replace("proxy_pass", "proxy_buffering off; proxy_pass")
+    nginx.configure(
+        GUARDED[Style.ALLOW].replace(FILM, slow).replace(TO_FILM, direct),
+        "worker_shutdown_timeout 100ms;" if cut_off else "",
+    )
+    backend = nginx.backend()
+    put(inside, backend, FRIEND)
+    with serving(nginx), inside.run(_asked_for, "/film") as film:
+        assert film.recv(100).startswith(b"HTTP/1.1 200")
+        put(inside, backend, FRIEND6)
+        assert status(inside, FRIEND, PORT) == FORBIDDEN
+        if cut_off:
+            while film.recv(65536):
+                pass
+            return
+        while select.select([film], [], [], 0)[0]:
+            assert film.recv(65536)
+        # What comes now was not on its way before.
+        assert film.recv(65536)
+
+
+def _asked_for(path: str) -> socket.socket:
+    """A connection of the friend that has asked for something."""
+    asked = socket.create_connection((SERVER, PORT), timeout=20, source_address=(FRIEND, 0))
+    asked.sendall(f"GET {path} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+    return asked
+
+
+def test_a_kept_connection_is_closed_to_who_was_taken_out(inside: Namespace, nginx: Nginx) -> None:
+    backend = guarded(nginx, Style.ALLOW, *FRIENDS)
+    friend = Asker(Flow("friend", SERVER, FRIEND, PORT, keeps=True))
+    assert [inside.run(friend.ask) for _ in range(3)] == [OK] * 3
+    put(inside, backend, FRIEND6)
+    assert inside.run(friend.ask) == FORBIDDEN
+    friend.close()
+
+
+def test_return_is_for_everybody_but_after_a_condition(inside: Namespace, nginx: Nginx) -> None:
+    """It belongs to an earlier phase than `allow` and `deny` do."""
+    for style, stranger in ((Style.ALLOW, OK), (Style.GEO, FORBIDDEN)):
+        nginx.configure(GUARDED[style].replace("proxy_pass http://127.0.0.1:8096", "return 200"))
+        backend = nginx.backend(style)
+        nginx.path.unlink(missing_ok=True)
+        put(inside, backend, *FRIENDS)
+        with serving(nginx):
+            assert answers(inside) == [OK, OK, stranger, stranger]
+
+
+def test_rules_of_an_inner_block_replace_those_of_the_outer(
+    inside: Namespace, nginx: Nginx
+) -> None:
+    inner = f"{TO_FILM} location /open {{ allow all; proxy_pass http://127.0.0.1:8096; }}"
+    nginx.configure(GUARDED[Style.ALLOW].replace(TO_FILM, inner))
+    backend = nginx.backend()
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+        assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
+        assert status(inside, STRANGER, PORT, path="/open") == OK
+        (finding,) = inside.run(backend.check)
+    assert '"location /open" in "server" in "http"' in finding.what
+
+
+def test_friends_need_no_password(inside: Namespace, nginx: Nginx) -> None:
+    """Half of what is shown for `satisfy any` and `auth_request`, by means of a variable."""
+    (nginx.folder / "passwords").write_text("carol:{PLAIN}secret\n")
+    realm = 'map $allowsync_x $realm { 1 off; default "Films"; }'
+    asks = f"{LISTEN} auth_basic $realm; auth_basic_user_file passwords;"
+    refuses = f"{LISTEN} if ($allowsync_x = 0) {{ return 403; }}"
+    nginx.configure(realm + GUARDED[Style.GEO].replace(refuses, asks))
+    backend = nginx.backend(Style.GEO)
+    put(inside, backend, *FRIENDS)
+    signed_in = {"Authorization": "Basic " + b64encode(b"carol:secret").decode()}
+    with serving(nginx):
+        assert answers(inside) == [OK, OK, 401, 401]
+        assert status(inside, STRANGER, PORT, headers=signed_in) == OK
+
+
+def test_one_file_serves_sites_and_streams(inside: Namespace, nginx: Nginx) -> None:
+    nginx.configure(GUARDED[Style.ALLOW], STREAMS[Style.ALLOW])
+    backend = nginx.backend()
+    put(inside, backend, *FRIENDS)
+    with serving(nginx):
+        assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
+        assert answers(inside, 81) == [OK, OK, NONE, NONE]
+        assert inside.run(backend.check) == ()
