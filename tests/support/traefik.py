@@ -72,6 +72,7 @@ class Standin:
         entry_points: What it says of them.
         deaf: Whether it takes no change any more, as one that cannot watch its folder.
         refuses: Why it refuses every middleware; empty where it does not.
+        hangs_up: How many requests get no answer from now on.
         asked: The paths that were asked for.
     """
 
@@ -80,6 +81,7 @@ class Standin:
     entry_points: list[dict[str, Any]] = field(default_factory=lambda: [entry_point("web")])
     deaf: bool = False
     refuses: str = ""
+    hangs_up: int = 0
     asked: list[str] = field(default_factory=list)
     _known: dict[str, Any] = field(default_factory=dict)
 
@@ -225,6 +227,9 @@ class _Handler(BaseHTTPRequestHandler):
     server: _Server
 
     def do_GET(self) -> None:
+        if self.server.standin.hangs_up > 0:
+            self.server.standin.hangs_up -= 1
+            return
         status, document = self.server.standin.answer(self.path)
         body = b"404 page not found\n" if document is None else json.dumps(document).encode()
         self.send_response(status)

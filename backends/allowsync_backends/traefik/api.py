@@ -29,7 +29,11 @@ class ApiError(BackendError):
     """The API gave no answer that can be understood."""
 
 
-class NobodyListens(ApiError):
+class NoAnswer(ApiError):
+    """There was no whole answer. There may be one a moment later."""
+
+
+class NobodyListens(NoAnswer):
     """There was no connection: Traefik does not run, or its API is somewhere else."""
 
 
@@ -172,7 +176,7 @@ class Api:
             raise NobodyListens(f"nobody listens at {self.url}, the API of Traefik") from None
         except (OSError, HTTPException, ValueError) as error:
             why = getattr(error, "strerror", "") or type(error).__name__
-            raise ApiError(f"no answer from the API of Traefik at {self.url}: {why}") from error
+            raise NoAnswer(f"no answer from the API of Traefik at {self.url}: {why}") from error
         finally:
             connection.close()
 

@@ -13,7 +13,7 @@ from allowsync_backends.file.reader import (
     missing_programs,
 )
 from allowsync_backends.server.running import State
-from allowsync_backends.traefik.api import Api, NobodyListens
+from allowsync_backends.traefik.api import Api, NoAnswer, NobodyListens
 from allowsync_backends.traefik.document import Unfit, ranges
 
 if TYPE_CHECKING:
@@ -85,7 +85,7 @@ class TraefikReader:
         """Wait until the API tells what is expected; else what it tells instead.
 
         Raises:
-            BackendError: It gave no answer, or Traefik refuses the new file.
+            BackendError: It is no API of Traefik, or Traefik refuses the new file.
         """
         deadline = time.monotonic() + PATIENCE
         while lacking := self._lacking(api, expected):
@@ -104,6 +104,8 @@ class TraefikReader:
         except NobodyListens as error:
             # One that does not run reads the file when it starts.
             return "" if self._is_stopped() else str(error)
+        except NoAnswer as error:
+            return str(error)
 
     def _difference(self, api: Api, kind: Kind, expected: tuple[str, ...] | None) -> str:
         """How one middleware differs from what it should be; empty when it does not."""

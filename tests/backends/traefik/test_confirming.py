@@ -162,6 +162,26 @@ def test_one_that_runs_and_whose_api_is_silent_is_not_taken_for_stopped(
     assert place.held() == {"81.2.69.1/32"}
 
 
+def test_an_api_that_hangs_up_is_asked_again(place: Place, standin: Standin) -> None:
+    standin.hangs_up = 3
+    place.put("81.2.69.1")
+    assert (standin.hangs_up, standin.ranges(NAME)) == (0, ["81.2.69.1/32"])
+
+
+@pytest.mark.usefixtures("impatient")
+def test_an_api_that_never_answers_leaves_the_outcome_unknown(
+    place: Place, standin: Standin
+) -> None:
+    place.put("81.2.69.1")
+    standin.hangs_up = 10**6
+    with pytest.raises(OutcomeUnknown, match="no answer from the API of Traefik"):
+        place.put("81.2.69.2")
+    assert place.held() == {"81.2.69.1/32"}
+    standin.hangs_up = 0
+    place.put("81.2.69.2")
+    assert (standin.ranges(NAME), place.target().read().flaws) == (["81.2.69.2/32"], ())
+
+
 def test_clearing_is_confirmed_and_leaves_other_files(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     place.target().clear()
