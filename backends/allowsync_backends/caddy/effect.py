@@ -75,7 +75,7 @@ class Snippet:
     def _within(self, routes: Sequence[Json], site: str, ahead: tuple[str, ...]) -> Iterator[Gate]:
         for route in routes:
             if self._is_gate(route):
-                yield Gate(site, ahead)
+                yield Gate(site, (*ahead, *self._answering(route)))
                 return
             free = "match" not in route and "group" not in route
             for handler in _handlers(route):
@@ -110,14 +110,20 @@ class Snippet:
         """What of a route may answer somebody who has not come past our snippet yet."""
         paths = " ".join(str(path) for one in _list(route, "match") for path in _list(one, "path"))
         at = f" at {paths}" if paths else ""
+        is_gate = self._is_gate(route)
         for handler in _handlers(route):
+            if is_gate and self._refuses(handler):
+                return
             if handler.get("handler") == "subroute":
-                for inner in _routes(handler):
-                    if self._is_gate(inner):
-                        break
-                    yield from (f"{one}{at}" for one in self._answering(inner))
+                yield from (f"{one}{at}" for one in self._answering_within(handler))
             elif handler.get("handler") not in _HARMLESS and not _asks_for_leave(handler):
                 yield f"{handler.get('handler')}{at}"
+
+    def _answering_within(self, subroute: Json) -> Iterator[str]:
+        for route in _routes(subroute):
+            yield from self._answering(route)
+            if self._is_gate(route):
+                return
 
 
 def admin_is_off(config: Json) -> bool:

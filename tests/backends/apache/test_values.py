@@ -199,7 +199,7 @@ def test_what_does_not_open_it_is_nothing_to_tell(text: str) -> None:
             [("/web.conf:2", "require valid-user")],
         ),
         (
-            f"<Location />\n<RequireAny>\nInclude {OURS}\n</RequireAny>\nRequire \\\n  local\n{END}",
+            f"<If>\n<RequireAny>\nInclude {OURS}\n</RequireAny>\nRequire \\\n  local\n</If>",
             [("/web.conf:5", "Require   local")],
         ),
         (
