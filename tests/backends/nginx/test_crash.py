@@ -1,0 +1,93 @@
+"""Killed at every system call of a change that matters, while nginx serves: nobody notices."""
+
+from __future__ import annotations
+
+from functools import partial
+from ipaddress import ip_network
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.nginx import TYPE, NginxOptions, Style
+
+from allowsync.backend import Placement
+from tests.backends.file.test_crash import killed
+from tests.backends.nginx.test_requests import GUARDED
+from tests.support.internet import FRIEND, FRIEND6, STRANGER
+from tests.support.nginxes import PORT, Nginx, program
+from tests.support.requests import OK, apply_one, neighbourhood, status
+from tests.support.scoreboard import record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]
+
+# Of the file, of the check, of telling nginx, and of looking whether it has followed.
+CALLS = {
+    "renameat": 3,
+    "linkat": 3,
+    "unlinkat": 3,
+    "fchmod": 3,
+    "fsync": 9,
+    "vfork": 3,
+    "wait4": 3,
+    "pidfd_open": 3,
+    "pidfd_send_signal": 3,
+    "clock_nanosleep": 2,
+}
+
+APPLY = """
+import sys
+from pathlib import Path
+from tests.backends.nginx.test_crash import change
+change(Path(sys.argv[1]), "81.2.69.142", "2a02:8109:9a40:1778::142")
+"""
+
+
+def change(folder: Path, *wanted: str) -> None:
+    """Let the allowlist of an nginx, by its folder, be some networks."""
+    options = NginxOptions(
+        path=folder / "ours" / "friends.conf",
+        pid_file=folder / "nginx.pid",
+        config=folder / "nginx.conf",
+    )
+    backend = TYPE.make(Placement("x", "x/nginx"), options)
+    apply_one(backend, [ip_network(one) for one in wanted])
+
+
+@pytest.fixture
+def nginx(tmp_path: Path) -> Iterator[Nginx]:
+    with neighbourhood() as inside:
+        server = Nginx(tmp_path, inside)
+        server.configure(GUARDED[Style.ALLOW])
+        inside.run(change, tmp_path, FRIEND)
+        server.start()
+        yield server
+        server.stop()
+
+
+def test_a_change_killed_anywhere_leaves_a_server_that_serves_and_can_be_made_again(
+    nginx: Nginx,
+) -> None:
+    inside, folder = nginx.inside, nginx.folder
+    assert inside is not None
+    old = nginx.path.read_text()
+    inside.run(change, folder, FRIEND, FRIEND6)
+    new = nginx.path.read_text()
+    found: list[str] = []
+    for call, most in CALLS.items():
+        for number in count(1):
+            inside.run(change, folder, FRIEND)
+            if number > most or not inside.run(partial(killed, APPLY, folder, call, number)):
+                break
+            found.append(nginx.path.read_text())
+            assert [status(inside, one, PORT) for one in (FRIEND, STRANGER)] == [OK, 403]
+            inside.command(program(), "-t", "-q", "-c", str(nginx.config))
+            inside.run(change, folder, FRIEND, FRIEND6)
+            assert [status(inside, one, PORT) for one in (FRIEND, FRIEND6)] == [OK, OK]
+            assert list(nginx.path.parent.iterdir()) == [nginx.path]
+    record("crash_points", kills=len(found))
+    assert set(found) == {old, new}
+    assert len(found) >= 12
