@@ -1,23 +1,183 @@
-"""Real requests to a real Caddy while its allowlist changes."""
+"""Real requests to a real Caddy: friends in, strangers out, before, during and after changes."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import http.client
+import subprocess
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from allowsync_backends.caddy import Matcher, Refusal, server
+from allowsync_backends.caddy.server import MIGRATION
 
-from tests.support.caddy import PORT, caddy
-from tests.support.requests import is_felt_by_nobody, neighbourhood
+from allowsync.backend import BackendError, Severity
+from tests.support.caddy import PORT, PROGRAM, Caddy
+from tests.support.faults import put
+from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
+from tests.support.requests import NONE, OK, is_felt_by_nobody, neighbourhood, status
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.root]
+    from allowsync.backend import Finding
+    from tests.support.netns import Namespace
+
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+
+FORBIDDEN = 403
+FRIENDS = (FRIEND, FRIEND6)
+EVERYBODY = (FRIEND, FRIEND6, STRANGER, STRANGER6)
+GUARDED, OPEN = [OK, OK, NONE, NONE], [OK] * 4
+HANDLED = 'handle /x/* {\n respond "friends only"\n }\n respond "friends only"'
+
+
+@pytest.fixture(scope="module")
+def inside() -> Iterator[Namespace]:
+    with neighbourhood() as one:
+        # Without it, Caddy loses one in a thousand of the connections that arrive at a reload.
+        one.sysctl("net/ipv4/tcp_migrate_req", "1")
+        yield one
+
+
+class Maker:
+    """Starts Caddys that let the friends in, and ends them."""
+
+    def __init__(self, inside: Namespace, folder: Path) -> None:
+        self.inside, self.folder = inside, folder
+        self.made: list[Caddy] = []
+
+    def __call__(self, *, refusal: Refusal = Refusal.ABORT, **options: Any) -> Caddy:
+        one = Caddy(self.inside, self.folder, **options)
+        one.write()
+        put(one, *FRIENDS, backend=one.backend(refusal=refusal))
+        one.start()
+        self.made.append(one)
+        return one
+
+
+@pytest.fixture
+def start(inside: Namespace, tmp_path: Path) -> Iterator[Maker]:
+    maker = Maker(inside, tmp_path)
+    yield maker
+    for one in maker.made:
+        one.stop()
+
+
+def answers(caddy: Caddy, path: str = "/") -> list[int]:
+    """What everybody gets."""
+    return [status(caddy.inside, one, PORT, path=path) for one in EVERYBODY]
+
+
+def findings(caddy: Caddy) -> list[Finding]:
+    return list(caddy.inside.run(caddy.backend().check))
 
 
 @pytest.mark.slow
-def test_no_change_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_path: Path) -> None:
-    with neighbourhood() as inside, caddy(inside, tmp_path) as server:
-        # Without it, Caddy loses one in a thousand of the connections that arrive at a reload.
-        inside.sysctl("net/ipv4/tcp_migrate_req", "1")
-        is_felt_by_nobody("caddy", inside, server.backend(), PORT)
+def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker) -> None:
+    caddy = start()
+    during = is_felt_by_nobody("caddy", caddy.inside, caddy.backend(), PORT)
+    assert during.refusals.keys() == {NONE}
+
+
+def test_who_was_taken_out_is_refused_as_soon_as_the_apply_is_done(start: Maker) -> None:
+    caddy = start()
+    assert answers(caddy) == GUARDED
+    for _ in range(3):
+        put(caddy, FRIEND6)
+        assert [status(caddy.inside, FRIEND, PORT) for _ in range(20)] == [NONE] * 20
+        put(caddy, *FRIENDS)
+        assert [status(caddy.inside, FRIEND, PORT) for _ in range(20)] == [OK] * 20
+
+
+def test_an_empty_allowlist_shuts_out_everybody(start: Maker) -> None:
+    caddy = start()
+    put(caddy)
+    assert answers(caddy) == [NONE] * 4
+    assert findings(caddy) == []
+
+
+def test_a_connection_that_is_kept_alive_ends_when_its_owner_is_taken_out(start: Maker) -> None:
+    caddy = start()
+    kept = http.client.HTTPConnection(SERVER, PORT, timeout=20, source_address=(FRIEND, 0))
+    caddy.inside.run(kept.connect)
+    kept.request("GET", "/")
+    answer = kept.getresponse()
+    assert (answer.status, answer.read()) == (OK, b"friends only")
+    put(caddy, STRANGER)
+    kept.request("GET", "/")
+    with pytest.raises(http.client.RemoteDisconnected):
+        kept.getresponse()
+    kept.close()
+
+
+def test_strangers_may_be_answered(start: Maker) -> None:
+    caddy = start(refusal=Refusal.FORBIDDEN)
+    assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
+    assert caddy.inside.run(caddy.backend(refusal=Refusal.FORBIDDEN).check) == ()
+
+
+def test_another_refusal_is_a_file_to_be_written_anew(start: Maker) -> None:
+    caddy = start()
+    put(caddy, *FRIENDS, backend=caddy.backend(refusal=Refusal.FORBIDDEN))
+    assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
+
+
+def test_a_handle_comes_before_the_snippet_which_is_told(start: Maker) -> None:
+    site = "import allowsync_x\n handle_path /x/* {\n root * {folder}\n file_server\n }\n"
+    caddy = start(site=site.replace("{folder}", "/usr/share") + 'respond "friends only"')
+    assert answers(caddy) == GUARDED
+    assert answers(caddy, "/x/common-licenses/MPL-2.0") == OPEN
+    (finding,) = findings(caddy)
+    assert finding.severity is Severity.ERROR
+    assert "strangers reach a part of site :8081, because file_server at /x/*" in finding.what
+    assert "route { ... }" in finding.advice
+
+
+def test_within_route_nothing_comes_before_it(start: Maker) -> None:
+    caddy = start(site=f"route {{\n import allowsync_x\n {HANDLED}\n }}")
+    assert answers(caddy) == answers(caddy, "/x/") == GUARDED
+    assert findings(caddy) == []
+
+
+@pytest.mark.parametrize("imports", ["import {}", "# {}"])
+def test_a_snippet_that_no_site_uses_has_no_effect_which_is_told(
+    start: Maker, imports: str
+) -> None:
+    caddy = start(imports=imports, site='respond "for everybody"')
+    assert answers(caddy) == OPEN
+    (finding,) = findings(caddy)
+    assert finding.severity is Severity.ERROR
+    assert f"no site of {caddy.config} uses the snippet allowsync_x" in finding.what
+    assert f"import {caddy.path}" in finding.advice
+
+
+def test_what_a_reload_costs_is_told(
+    start: Maker, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whether the kernel hands on what waits is a setting of each network namespace."""
+    caddy = start()
+    caddy.inside.sysctl("net/ipv4/tcp_migrate_req", "0")
+    (finding,) = findings(caddy)
+    caddy.inside.sysctl("net/ipv4/tcp_migrate_req", "1")
+    assert finding.severity is Severity.INFO
+    assert "in the moment of a reload of caddy are reset" in finding.what
+    assert MIGRATION.exists()
+    monkeypatch.setattr(server, "MIGRATION", tmp_path / "older-kernel")
+    assert findings(caddy) == []
+
+
+def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
+    caddy = start()
+    newer = caddy.backend(matcher=Matcher.CLIENT_IP)
+    if knows_client_ip():
+        put(caddy, *FRIENDS, backend=newer)
+    else:
+        with pytest.raises(BackendError, match=r"not registered: http\.matchers\.client_ip"):
+            put(caddy, FRIEND, backend=newer)
+    assert answers(caddy) == GUARDED
+
+
+def knows_client_ip() -> bool:
+    done = subprocess.run((PROGRAM, "list-modules"), capture_output=True, text=True, check=True)
+    return "http.matchers.client_ip" in done.stdout.split()
