@@ -139,7 +139,7 @@ def _plan(invocation: Invocation, wish: Wish) -> Plan:
     try:
         program = machine.program(wish.root)
         scheduler = machine.scheduler(wish.root) if wish.by_systemd is None else None
-        environ = machine.environment(os.environ, os.geteuid())
+        environ = machine.environment(os.environ, os.geteuid(), wish.root)
     except (machine.Unsuitable, RefusedError) as error:
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("schedule", str(error))])
     if scheduler is None:
@@ -161,7 +161,8 @@ def _configuration(
         place = CONFIGURATION
     file = root / place.relative_to("/")
     try:
-        return load(file, environ=environ, uid=os.geteuid(), state=invocation.state), place
+        found = load(file, environ=environ, uid=os.geteuid(), state=invocation.state, root=root)
+        return found, place
     except ConfigError as error:
         notices = [Notice(one.where, one.what) for one in error.problems]
         invocation.stop(SCHEMA, ExitCode.USAGE, notices)

@@ -40,7 +40,14 @@ def locate(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
     return configuration(given, environ, uid)
 
 
-def load(path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None = None) -> Config:
+def load(
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    uid: int,
+    state: Path | None = None,
+    root: Path | None = None,
+) -> Config:
     """The configuration in a file, valid as a whole.
 
     Args:
@@ -48,13 +55,14 @@ def load(path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None
         environ: The environment, for secrets and default places.
         uid: Who reads. Root refuses files that others may change.
         state: What `--state` says; it wins over the file.
+        root: The root of the system it is for, where that is not this one: secrets are read there.
 
     Raises:
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
     """
-    from allowsync.config.loading import load_file
+    from allowsync.config.loading import SYSTEM, load_file
 
-    return load_file(path, environ=environ, uid=uid, state=state)
+    return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM)
 
 
 def json_schema() -> dict[str, Any]:

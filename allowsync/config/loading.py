@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.config.document import read_document
 from allowsync.config.files import Demands, MissingError, RefusedError, read_checked
 from allowsync.config.nodes import Node, from_plain, is_null
-from allowsync.config.reading import Reading
+from allowsync.config.reading import SYSTEM, Reading
 from allowsync.config.yaml12 import LARGEST_FILE, YamlError, read_yaml
 
 if TYPE_CHECKING:
@@ -18,10 +18,15 @@ if TYPE_CHECKING:
 
 
 def load_file(
-    path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None = None
+    path: Path,
+    *,
+    environ: Mapping[str, str],
+    uid: int,
+    state: Path | None = None,
+    root: Path = SYSTEM,
 ) -> Config:
     """The configuration in a file. Raises ConfigError with everything that is wrong."""
-    reading = Reading(path, environ=environ, uid=uid)
+    reading = Reading(path, environ=environ, uid=uid, root=root)
     root = _root(path, reading)
     reading.finish()
     return read_document(root, reading, state)

@@ -22,6 +22,8 @@ class Invalid(Enum):
 
 INVALID: Final = Invalid.INVALID
 
+SYSTEM: Final = Path("/")
+
 Entries: TypeAlias = dict[str, tuple[Scalar, Node]]
 
 
@@ -30,7 +32,8 @@ class Reading:
 
     Attributes:
         source: The file, as problems name it.
-        folder: Its absolute folder; relative paths in the file start there.
+        root: The root of the system it is for; another than `/` while an image is built.
+        folder: Its absolute folder on that system; relative paths in the file start there.
         environ: Where secrets named by an environment variable come from.
         uid: Who reads; 0 makes the checks of file permissions apply.
     """
@@ -41,12 +44,19 @@ class Reading:
         *,
         environ: collections.abc.Mapping[str, str] | None = None,
         uid: int | None = None,
+        root: Path = SYSTEM,
     ) -> None:
         self.source = source
-        self.folder = Path(os.path.abspath(source)).parent  # noqa: PTH100 - `..` must not follow links
+        self.root = root
+        folder = Path(os.path.abspath(source)).parent  # noqa: PTH100 - `..` must not follow links
+        self.folder = SYSTEM / folder.relative_to(root) if root != SYSTEM else folder
         self.environ = environ if environ is not None else {}
         self.uid = os.geteuid() if uid is None else uid
         self._problems: list[tuple[int, Problem]] = []
+
+    def here(self, path: Path) -> Path:
+        """Where a file of that system is on this one."""
+        return self.root / path.relative_to(SYSTEM) if self.root != SYSTEM else path
 
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
         """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""

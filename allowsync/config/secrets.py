@@ -142,7 +142,7 @@ class SecretFile(_Kept):
 
     def fetch(self, origin: str, reading: Reading) -> Secret:
         """What the file holds."""
-        return secret_from_file(Path(origin), reading.uid)
+        return secret_from_file(reading.here(Path(origin)), reading.uid)
 
 
 class SecretEnv(_Kept):

@@ -66,16 +66,21 @@ def program(root: Path) -> str:
     return str(chosen)
 
 
-def environment(given: Mapping[str, str], uid: int) -> dict[str, str]:
+def environment(given: Mapping[str, str], uid: int, root: Path = ROOT) -> dict[str, str]:
     """The environment as the service will have it: credentials and variables from their files.
+
+    Args:
+        given: That of this process.
+        uid: Who reads.
+        root: The root of the system that the service is for.
 
     Raises:
         RefusedError: The file of variables cannot be read, or others may read it.
     """
     found = dict(given)
-    found.setdefault("CREDENTIALS_DIRECTORY", CREDENTIALS)
+    found.setdefault("CREDENTIALS_DIRECTORY", str(root / CREDENTIALS.lstrip("/")))
     try:
-        text = read_checked(Path(ENVIRONMENT), Demands(uid, 64 * 1024, secret=True))
+        text = read_checked(root / ENVIRONMENT.lstrip("/"), Demands(uid, 64 * 1024, secret=True))
     except MissingError:
         return found
     for line in text.decode(errors="replace").splitlines():

@@ -113,6 +113,38 @@ def test_systemd_finds_the_units_enabled(as_root: None, booting: Path) -> None:
     assert not list((booting / "etc/systemd").rglob("allowsync*"))
 
 
+SECRETS = """\
+heartbeat: {url_file: ping.url}
+notify: [{url_env: NTFY}, {url_credential: letters}, {url_file: /srv/mail.url}]
+metrics: metrics/allowsync.prom
+"""
+
+
+def put(path: Path, secret: str) -> None:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(secret)
+    path.chmod(0o600)
+
+
+def test_an_image_has_its_secrets_and_its_paths_within(booting: Path) -> None:
+    config = booting / "etc/allowsync/config.yaml"
+    config.write_text(config.read_text() + SECRETS)
+    letters = "ntfy://ntfy.example.net/a\n"
+    put(booting / "etc/allowsync/environment", f"NTFY={letters}")
+    put(booting / "etc/credstore/letters", letters)
+    put(booting / "srv/mail.url", letters)
+    assert "etc/allowsync/config.yaml:" in schedule(booting, "install", "--dry-run").err
+    put(booting / "etc/allowsync/ping.url", "https://hc.example.net/ping/1\n")
+    done = schedule(booting, "install", "--dry-run")
+    assert (done.code, done.err) == (0, "")
+    said = done.out.splitlines()
+    assert "    ReadWritePaths=-/etc/allowsync/metrics" in said
+    assert "    LoadCredential=letters:/etc/credstore/letters" in said
+    assert "    EnvironmentFile=/etc/allowsync/environment" in said
+    assert "the service runs as root: only root may read /srv/mail.url" in said
+    assert str(booting) not in done.out.replace(f"--root={booting}", "")
+
+
 def test_what_somebody_changed_is_not_replaced_unasked(root: Path) -> None:
     schedule(root, "install")
     entry = root / "etc/cron.d/allowsync"
