@@ -19,7 +19,9 @@ _TRUSTED: Final = re.compile(r"remoteip(?:internal|trusted)proxy(?:list)?")
 
 # Of the conditions in a section one is enough, unless it is <RequireAll> (mod_authz_core).
 _TOGETHER: Final = "requireall"
-_CONTAINERS: Final = ("requireany", "requirenone", _TOGETHER)
+_EITHER: Final = "requireany"
+_CONTAINERS: Final = (_EITHER, "requirenone", _TOGETHER)
+_ALL: Final = ("all", "granted")
 
 
 @dataclass(frozen=True, slots=True)
@@ -104,7 +106,8 @@ def _ended(section: _Section, around: list[_Section]) -> Iterator[Directive]:
     """The alternatives in a section that has ended, which may be a condition of the one around."""
     name = section.began.name[1:]
     if section.ours and name != _TOGETHER:
-        yield from section.others
+        # Whoever writes <RequireAny> means it, unless that is everybody.
+        yield from (one for one in section.others if name != _EITHER or one.words[1:] == _ALL)
     if around and name in _CONTAINERS:
         if section.ours:
             around[-1].ours = True

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
 
-FORBIDDEN = 403
+UNAUTHORIZED, FORBIDDEN = 401, 403
 FRIENDS = (FRIEND, FRIEND6)
 EVERYBODY = (FRIEND, FRIEND6, STRANGER, STRANGER6)
 GUARDED, OPEN = [OK, OK, FORBIDDEN, FORBIDDEN], [OK] * 4
@@ -154,6 +154,21 @@ def test_in_require_all_both_count(start: Maker) -> None:
     guest = f"Require ip {FRIEND} {STRANGER}"
     server = start(around=f"    <RequireAll>\n    {{}}\n    {guest}\n    </RequireAll>")
     assert answers(server) == [OK, FORBIDDEN, FORBIDDEN, FORBIDDEN]
+    assert findings(server) == []
+
+
+def test_friends_need_not_sign_in_where_others_must(start: Maker) -> None:
+    around = """
+        AuthType Basic
+        AuthName Films
+        AuthUserFile users
+        <RequireAny>
+            {}
+            Require valid-user
+        </RequireAny>"""
+    signing_in = ("authn_core", "authn_file", "auth_basic", "authz_user")
+    server = start(modules=(*MODULES, *signing_in), around=around)
+    assert answers(server) == [OK, OK, UNAUTHORIZED, UNAUTHORIZED]
     assert findings(server) == []
 
 

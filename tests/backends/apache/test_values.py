@@ -178,10 +178,11 @@ def beside(text: str) -> list[tuple[str, str]]:
         f"<Location />\nInclude {OURS}\n# Require all granted\n</Location>",
         "<Location />\nInclude /etc/apache2/other.conf\nRequire all granted\n</Location>",
         f"Include {OURS}\nRequire all granted\n",
+        f"<If>\n<RequireAny>\nInclude {OURS}\nRequire valid-user\n</RequireAny>\n</If>",
         f"</Location>\n<Location />\nInclude {OURS}",
         "<\n>\n",
     ],
-    ids=range(9),
+    ids=range(10),
 )  # fmt: skip
 def test_what_does_not_open_it_is_nothing_to_tell(text: str) -> None:
     assert beside(text) == []
@@ -203,12 +204,16 @@ def test_what_does_not_open_it_is_nothing_to_tell(text: str) -> None:
             [("/web.conf:5", "Require   local")],
         ),
         (
+            f"<If>\n<RequireAny>\nInclude {OURS}\nRequire all granted\n</RequireAny>\n</If>",
+            [("/web.conf:4", "Require all granted")],
+        ),
+        (
             "\n".join(("<Location />", "<RequireAll>", f"Include {OURS}", "</RequireAll>",
                        "<RequireAll>", "Require local", "</RequireAll>", END)),
             [("/web.conf:5", "<RequireAll>")],
         ),
     ],
-    ids=range(4),
+    ids=range(5),
 )  # fmt: skip
 def test_what_else_lets_somebody_in_is_named_with_its_place(
     text: str, found: list[tuple[str, str]]
