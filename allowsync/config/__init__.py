@@ -60,7 +60,8 @@ def load(
     Raises:
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
     """
-    from allowsync.config.loading import SYSTEM, load_file
+    from allowsync.config.loading import load_file
+    from allowsync.config.reading import SYSTEM
 
     return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM)
 

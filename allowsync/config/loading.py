@@ -27,9 +27,9 @@ def load_file(
 ) -> Config:
     """The configuration in a file. Raises ConfigError with everything that is wrong."""
     reading = Reading(path, environ=environ, uid=uid, root=root)
-    root = _root(path, reading)
+    document = _root(path, reading)
     reading.finish()
-    return read_document(root, reading, state)
+    return read_document(document, reading, state)
 
 
 def _root(path: Path, reading: Reading) -> Node:
