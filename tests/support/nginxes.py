@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import shutil
+import signal
 import subprocess
 import time
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.nginx import TYPE, NginxOptions, Style
 
 from allowsync.backend import Placement
@@ -19,7 +22,6 @@ from tests.support.internet import SERVER, SERVER6
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.backend import Backend
     from tests.support.netns import Namespace
 
 PORT = 80
@@ -58,15 +60,21 @@ class Nginx:
 
     Attributes:
         folder: Its files; the one of our own is in the folder `ours` there.
-        inside: The namespace it runs in; None for that of the test.
+        namespace: Where it runs; None for where the test runs.
     """
 
     folder: Path
-    inside: Namespace | None = None
+    namespace: Namespace | None = None
     _child: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir()
+
+    @property
+    def inside(self) -> Namespace:
+        """The namespace it runs in."""
+        assert self.namespace is not None
+        return self.namespace
 
     @property
     def path(self) -> Path:
@@ -93,10 +101,8 @@ class Nginx:
     def start(self) -> None:
         """Start it, and wait until it has workers."""
         argv = (program(), "-c", str(self.config), "-e", str(self.folder / "error.log"))
-        if self.inside is None:
-            self._child = _popen(argv)
-        else:
-            self._child = self.inside.run(_popen, argv)
+        begin = partial(_popen, argv)
+        self._child = begin() if self.namespace is None else self.namespace.run(begin)
         deadline = time.monotonic() + 20
         while not (self.pid_file.exists() and self.pid_file.read_text().strip() and self.workers()):
             assert self._child.poll() is None, (self.folder / "error.log").read_text()
@@ -110,25 +116,41 @@ class Nginx:
             self._child.wait(timeout=20)
             self._child = None
 
+    def kill(self) -> None:
+        """End it at once; its pid file stays."""
+        for pid in (self.pid, *self.workers()):
+            os.kill(pid, signal.SIGKILL)
+        self.stop()
+
     @property
     def pid(self) -> int:
         """The process id of its main process."""
         assert self._child is not None
         return self._child.pid
 
+    @property
+    def runs(self) -> bool:
+        """Whether it was started, and has not ended."""
+        return self._child is not None and self._child.poll() is None
+
+    def mark(self) -> object:
+        """What is another each time it has read its configuration."""
+        return sorted(self.workers())
+
     def workers(self) -> list[int]:
         """The process ids of its workers."""
         listing = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return list(map(int, listing.read_text().split()))
 
-    def backend(self, style: Style = Style.ALLOW, allowlist: str = "x", **options: Any) -> Backend:
+    def backend(
+        self, allowlist: str = "x", *, style: Style = Style.ALLOW, **options: Any
+    ) -> FileBackend:
         """What keeps its allowlist."""
-        given = {"pid_file": self.pid_file, "config": self.config, "style": style, **options}
-        return TYPE.make(Placement(allowlist, f"{allowlist}/nginx"), self.options(**given))
-
-    def options(self, **given: Any) -> NginxOptions:
-        """Options with our file's path."""
-        return NginxOptions(path=self.path, **given)
+        given = {"pid_file": self.pid_file, "config": self.config, **options}
+        chosen = NginxOptions(path=self.path, style=style, **given)
+        backend = TYPE.make(Placement(allowlist, f"{allowlist}/nginx"), chosen)
+        assert isinstance(backend, FileBackend)
+        return backend
 
 
 def program() -> str:

@@ -191,7 +191,7 @@ SOCKET = "listen unix:{folder}/socket;"
 
 
 def findings(nginx: Nginx, style: Style = Style.ALLOW) -> list[str]:
-    return [one.what for one in nginx.backend(style).check()]
+    return [one.what for one in nginx.backend(style=style).check()]
 
 
 def prepared(nginx: Nginx, http: str, text: str) -> None:

@@ -53,7 +53,6 @@ def nginx(inside: Namespace, tmp_path: Path) -> Nginx:
 
 def started(nginx: Nginx, wanted: str, *mounted: Path) -> Backend:
     """Run the container with an allowlist that was there before it."""
-    assert nginx.inside is not None
     put(nginx.inside, nginx.backend(), wanted)
     run(nginx.inside, NAME, ("nginx", "-c", str(nginx.config)), nginx.folder, *mounted)
     wait_for(nginx.inside, FRIEND, PORT)

@@ -32,7 +32,7 @@ class WithNginx(BackendContract):
             yield
 
     def make(self) -> Backend:
-        return self.server.backend(self.style)
+        return self.server.backend(style=self.style)
 
     def plant(self) -> None:
         (self.server.path.parent / "others.conf").write_text("# mine\n")

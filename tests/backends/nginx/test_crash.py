@@ -72,7 +72,6 @@ def test_a_change_killed_anywhere_leaves_a_server_that_serves_and_can_be_made_ag
     nginx: Nginx,
 ) -> None:
     inside, folder = nginx.inside, nginx.folder
-    assert inside is not None
     old = nginx.path.read_text()
     inside.run(change, folder, FRIEND, FRIEND6)
     new = nginx.path.read_text()

@@ -72,9 +72,8 @@ def answers(inside: Namespace, port: int = PORT, server: str = "") -> list[int]:
 
 def guarded(nginx: Nginx, style: Style, *wanted: str) -> Backend:
     """Let it serve friends, and start it."""
-    assert nginx.inside is not None
     nginx.configure(GUARDED[style])
-    backend = nginx.backend(style)
+    backend = nginx.backend(style=style)
     put(nginx.inside, backend, *wanted)
     nginx.start()
     return backend
@@ -116,7 +115,7 @@ def test_an_empty_allowlist_shuts_out_everybody(
 @pytest.mark.parametrize("style", Style)
 def test_ipv4_within_ipv6_is_ipv4(inside: Namespace, nginx: Nginx, style: Style) -> None:
     nginx.configure(GUARDED[style].replace(LISTEN, f"listen [::]:{PORT} ipv6only=off;"))
-    backend = nginx.backend(style)
+    backend = nginx.backend(style=style)
     put(inside, backend, *FRIENDS)
     with serving(nginx):
         assert answers(inside) == [OK, OK, FORBIDDEN, FORBIDDEN]
@@ -144,7 +143,7 @@ STREAMS = {
 @pytest.mark.parametrize("style", Style)
 def test_streams_are_guarded_alike(inside: Namespace, nginx: Nginx, style: Style) -> None:
     nginx.configure(FILM, STREAMS[style])
-    backend = nginx.backend(style)
+    backend = nginx.backend(style=style)
     put(inside, backend, *FRIENDS)
     with serving(nginx):
         assert answers(inside, 81) == [OK, OK, NONE, NONE]
@@ -177,7 +176,9 @@ def test_the_address_may_come_from_a_proxy_that_is_trusted(inside: Namespace, ng
 def test_a_variable_may_go_by_the_proxy_itself(inside: Namespace, nginx: Nginx) -> None:
     real = f"set_real_ip_from {STRANGER}; real_ip_header X-Forwarded-For;"
     nginx.configure(GUARDED[Style.GEO].replace(LISTEN, f"{LISTEN} {real}").replace("_x", "_edge"))
-    backend = nginx.backend(Style.GEO, variable="allowsync_edge", source="$realip_remote_addr")
+    backend = nginx.backend(
+        style=Style.GEO, variable="allowsync_edge", source="$realip_remote_addr"
+    )
     put(inside, backend, STRANGER)
     with serving(nginx):
         headers = {"X-Forwarded-For": FRIEND}
@@ -241,7 +242,7 @@ def test_return_is_for_everybody_but_after_a_condition(inside: Namespace, nginx:
     """It belongs to an earlier phase than `allow` and `deny` do."""
     for style, stranger in ((Style.ALLOW, OK), (Style.GEO, FORBIDDEN)):
         nginx.configure(GUARDED[style].replace("proxy_pass http://127.0.0.1:8096", "return 200"))
-        backend = nginx.backend(style)
+        backend = nginx.backend(style=style)
         nginx.path.unlink(missing_ok=True)
         put(inside, backend, *FRIENDS)
         with serving(nginx):
@@ -269,7 +270,7 @@ def test_friends_need_no_password(inside: Namespace, nginx: Nginx) -> None:
     asks = f"{LISTEN} auth_basic $realm; auth_basic_user_file passwords;"
     refuses = f"{LISTEN} if ($allowsync_x = 0) {{ return 403; }}"
     nginx.configure(realm + GUARDED[Style.GEO].replace(refuses, asks))
-    backend = nginx.backend(Style.GEO)
+    backend = nginx.backend(style=Style.GEO)
     put(inside, backend, *FRIENDS)
     signed_in = {"Authorization": "Basic " + b64encode(b"carol:secret").decode()}
     with serving(nginx):
