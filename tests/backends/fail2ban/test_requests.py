@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FRIENDS = (FRIEND, FRIEND6)
 STRANGERS = (STRANGER, STRANGER6)
-APPLIES = 50
+APPLIES = 40
 
 
 class Door(http.server.BaseHTTPRequestHandler):
