@@ -10,7 +10,7 @@ class Request:
     """What was asked of a run.
 
     Attributes:
-        only: The allowlists to look at; all of them when empty.
+        only: The allowlists to look at, or single targets by their full name; all when empty.
         force: Apply what limits refuse.
         offline: Do not ask the DNS; restore what was known last.
         dry_run: Find out what would be done, and write nothing at all.
@@ -27,6 +27,15 @@ class Request:
     def plain(self) -> bool:
         """Whether it asks for nothing but a whole run."""
         return self == Request()
+
+    def covers(self, allowlist: str, target: str = "") -> bool:
+        """Whether a target is looked at; without one, whether anything of an allowlist is."""
+        if not self.only or allowlist in self.only:
+            return True
+        # No allowlist has a slash in its name, and every target begins with that of its own.
+        return any(
+            one == target if target else one.startswith(f"{allowlist}/") for one in self.only
+        )
 
     @property
     def insists(self) -> bool:

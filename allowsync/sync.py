@@ -165,7 +165,8 @@ class _Run:
             self._draft(allowlist, target, decisions, store, now, waiting.get(target.name))
             for allowlist in self._allowlists()
             for target in allowlist.targets
-            if not (self.request.offline and target.elsewhere)
+            if self.request.covers(allowlist.name, target.name)
+            and not (self.request.offline and target.elsewhere)
         ]
         self.foresee(drafts)
         said = [
@@ -186,8 +187,8 @@ class _Run:
         )
 
     def _allowlists(self) -> list[Allowlist]:
-        chosen = self.request.only or tuple(self.config.allowlists)
-        return [one for name, one in self.config.allowlists.items() if name in chosen]
+        every = self.config.allowlists.values()
+        return [one for one in every if self.request.covers(one.name)]
 
     def _hosts(self) -> list[Host]:
         names = {name for allowlist in self._allowlists() for name in allowlist.hosts}

@@ -39,9 +39,9 @@ SCHEMA = "allowsync.run/1"
 @click.option(
     "--only",
     multiple=True,
-    metavar="ALLOWLIST",
+    metavar="ALLOWLIST|TARGET",
     shell_complete=allowlists,
-    help="Only this allowlist. May be repeated.",
+    help="Only this allowlist, or this one target, such as web/file. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")
 @click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")
@@ -85,7 +85,8 @@ def apply(
         may_confirm(dry_run=dry_run, machine=invocation.json or log == "json")
     read_from = sights_of_configuration(invocation.place)
     config = invocation.load(SCHEMA)
-    choose(invocation, SCHEMA, only, config.allowlists, "allowlist")
+    known = [*config.allowlists, *(one.name for one in config.targets)]
+    choose(invocation, SCHEMA, only, known, "allowlist or target")
     confirming = confirm is not None
     request = Request(only, force=force, offline=offline, dry_run=dry_run, confirming=confirming)
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)

@@ -73,10 +73,12 @@ def apply_and_ask(
         Stop: Something could not be put back, so nothing was touched; exit code 1.
     """
     from allowsync.confirm import CannotConfirm, look, start
+    from allowsync.request import Request
     from allowsync.state import Lock, StateError
     from allowsync.undo import put_state_back
 
-    chosen = tuple(one for one in config.targets if not only or one.allowlist in only)
+    asked = Request(only)
+    chosen = tuple(one for one in config.targets if asked.covers(one.allowlist, one.name))
     try:
         with Lock(config.state) as lock:
             before = look(config, chosen, instant())

@@ -26,8 +26,9 @@ class Requirements:
         needs: Those of all targets, and of the state and the files of a run.
         credentials: The names of systemd credentials that secrets are kept in, sorted.
         variables: The names of environment variables that secrets are kept in, sorted.
-        restored: The allowlists to restore at boot; all of them are when that is `everything`.
-        everything: Whether every allowlist is to be restored at boot.
+        restored: What a restart takes away and is restored at boot: allowlists, and targets of
+            those that have others beside them.
+        everything: Whether all there is is to be restored at boot.
         root_because: Why it has to be root; empty when any user will do.
     """
 
@@ -51,15 +52,23 @@ def requirements(config: Config, place: Path) -> Requirements:
     """
     each = [(target, target.backend.needs(target.options)) for target in config.targets]
     kept = list(_secrets(config))
-    passing = {target.allowlist for target, needs in each if not needs.lasting}
+    restored = tuple(_restored(each))
     return Requirements(
         _together([*(needs for _, needs in each), Needs(any_user=True, writes=_files(config))]),
         tuple(sorted({one.origin for name, one in kept if name.endswith("_credential")})),
         tuple(sorted({one.origin for name, one in kept if name.endswith("_env")})),
-        tuple(name for name in config.allowlists if name in passing),
-        passing == set(config.allowlists),
+        restored,
+        set(restored) == set(config.allowlists),
         _root_because(config, place, each, kept),
     )
+
+
+def _restored(each: list[tuple[Target, Needs]]) -> Iterator[str]:
+    """What to restore. What lasts is left alone: its own service may not have started by then."""
+    for name in dict.fromkeys(target.allowlist for target, _ in each):
+        here = [(one, needs) for one, needs in each if one.allowlist == name and not needs.online]
+        passing = [one.name for one, needs in here if not needs.lasting]
+        yield from passing if len(passing) < len(here) else [name][: len(passing)]
 
 
 def _together(all_needs: list[Needs]) -> Needs:

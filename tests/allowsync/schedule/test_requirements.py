@@ -154,6 +154,19 @@ def test_only_what_a_restart_takes_away_is_restored(tmp_path: Path) -> None:
     assert needed(tmp_path, "file: {path: /srv/friends.txt}").restored == ()
 
 
+def test_of_an_allowlist_with_what_lasts_only_the_rest_is_restored(tmp_path: Path) -> None:
+    text = (
+        f"{HOSTS}allowlists:\n"
+        "  mixed: {targets: [{nftables: {ports: [443/tcp]}}, {file: {path: /srv/a.txt}}, ipset]}\n"
+        "  gates: {targets: [{nftables: {ports: [22/tcp]}}, ipset]}\n"
+        "  files: {targets: [{file: {path: /srv/b.txt}}]}\n"
+    )
+    found = requirements(loaded(tmp_path, text + STATE), CONFIGURATION)
+    assert (found.restored, found.everything) == (("mixed/nftables", "mixed/ipset", "gates"), False)
+    command = "apply --offline --only mixed/nftables --only mixed/ipset --only gates"
+    assert f"ExecStart={PROGRAM} {command}" in lines(restore(Shape(found, PROGRAM)))
+
+
 def test_all_needs_come_together(tmp_path: Path) -> None:
     found = needed(
         tmp_path,
