@@ -91,17 +91,16 @@ class Client:
         """
         if self.inside is not None:
             return self.inside.state() is State.STOPPED
-        import socket
+        if _listens(self.socket):
+            return False
+        if self._at_its_own("ping").code == 0:
+            what = f"Fail2ban does not listen at {self.socket}, but where its fail2ban.conf says"
+            raise BackendError(what)
+        return True
 
-        with socket.socket(socket.AF_UNIX) as door:
-            door.settimeout(TIMEOUT)
-            try:
-                door.connect(str(self.socket))
-            except (FileNotFoundError, ConnectionRefusedError):
-                return True
-            except OSError as error:
-                raise BackendError(f"{self.socket} cannot be used: {error.strerror}") from error
-        return False
+    def _at_its_own(self, *words: str) -> Completed:
+        """Ask the server at the socket that its configuration names."""
+        return tools.ask(Command((PROGRAM, "-c", str(self.config), *words), timeout=TIMEOUT))
 
     def configured(self) -> Configured:
         """What the configuration files say, as Fail2ban reads them. Asks no server.
@@ -113,6 +112,25 @@ class Client:
         if done.code != 0:
             raise BackendError(f"Fail2ban does not take its configuration: {complaint(done)}")
         return understood(answers.configured, done.stdout)
+
+
+def _listens(path: Path) -> bool:
+    """Whether somebody listens at a socket.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    import socket
+
+    with socket.socket(socket.AF_UNIX) as door:
+        door.settimeout(TIMEOUT)
+        try:
+            door.connect(str(path))
+        except (FileNotFoundError, ConnectionRefusedError):
+            return False
+        except OSError as error:
+            raise BackendError(f"{path} cannot be used: {error.strerror}") from error
+    return True
 
 
 def understood(parse: Callable[[str], T], text: str) -> T:

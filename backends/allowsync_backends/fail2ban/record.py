@@ -78,15 +78,15 @@ class Record:
             return ()
 
     def of_others(self, jail: str) -> frozenset[Network]:
-        """What the files of other allowlists beside this one have a jail ignore."""
+        """What other files of ours beside this one have a jail ignore."""
         found: set[Network] = set()
-        for path in self.path.parent.glob("*.local"):
+        for path in set(self.path.parent.glob("*.local")) - {self.path}:
             try:
                 text = path.read_text(errors="replace")
             except OSError:
                 continue
             held = VariableSyntax(()).parse(text)
-            if held is not None and held.allowlist != self.allowlist and jail in jails_of(text):
+            if held is not None and jail in jails_of(text):
                 found |= held.networks
         return frozenset(found)
 

@@ -132,6 +132,15 @@ def test_a_socket_that_may_not_be_opened_is_not_taken_for_a_server_that_is_down(
         put(idle, f"{FRIEND}/32")
 
 
+def test_a_server_that_listens_elsewhere_is_not_taken_for_one_that_is_down(
+    server: Fail2ban,
+) -> None:
+    elsewhere = server.target(socket=server.folder / "wrong")
+    with pytest.raises(BackendError, match=r"/wrong, but where its fail2ban\.conf says"):
+        allow(server.inside, elsewhere.backend, f"{FRIEND}/32")
+    assert not server.file.exists()
+
+
 def test_without_the_client_nothing_is_changed(
     idle: Fail2ban, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

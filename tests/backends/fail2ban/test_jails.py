@@ -142,6 +142,16 @@ def test_two_allowlists_share_a_jail(server: Fail2ban) -> None:
     assert server.ignored("gate") == [MOVED]
 
 
+def test_a_file_of_another_name_takes_over_what_the_former_one_held(server: Fail2ban) -> None:
+    former = server.target()
+    allowed(former, f"{FRIEND}/32", f"{MOVED}/32")
+    latter = server.target(path=server.file.with_name("friends.local"))
+    assert allowed(latter, f"{MOVED}/32") == ()
+    former.clear()
+    assert (server.ignored("door"), server.ignored("gate")) == ([MOVED], [MOVED])
+    assert (server.file.exists(), latter.read().flaws) == (False, ())
+
+
 def test_a_jail_that_does_not_exist_is_an_error_once_the_others_are_right(
     server: Fail2ban,
 ) -> None:
