@@ -52,6 +52,17 @@ ASK = """\
     print()
     """
 
+# Short words for what the tests do, and the friend's name in the DNS.
+TOOLS = f"""
+    ask() {{ /opt/allowsync/bin/python /test/ask.py {FRIEND} {MOVED} {STRANGER}; }}
+    run() {{ systemctl start allowsync.service; systemctl show -p ExecMainStatus allowsync; }}
+    workers() {{ cat /proc/$(cat /run/nginx.pid)/task/*/children; }}
+    for one in {FRIEND} {MOVED} {STRANGER}; do ip address add $one/32 dev lo; done
+    echo {FRIEND} > /test/home
+    /opt/allowsync/bin/python /test/names.py &
+    until ss -lun | grep -q 5353; do sleep 0.1; done
+    """
+
 
 @pytest.fixture
 def machine(tmp_path: Path, as_root: None) -> Machine:
@@ -66,17 +77,44 @@ def machine(tmp_path: Path, as_root: None) -> Machine:
     return made
 
 
+def test_by_its_pid_file_it_is_seen_and_told_from_within_the_walls(machine: Machine) -> None:
+    config = CONFIGURATION.replace(
+        "jellyfin.conf}", "jellyfin.conf, pid_file: /run/nginx.pid, CHECK}"
+    )
+    check = "check: [systemd-run, --quiet, --collect, --wait, --pipe, --, nginx, -t, -q]"
+    machine.write("/etc/allowsync/config.yaml", config.replace(", CHECK", ""), 0o600)
+    machine.write("/test/with-check.yaml", config.replace("CHECK", check), 0o600)
+    said = machine.boot(
+        f"""
+        {TOOLS}
+        allowsync schedule install > /dev/null
+        systemctl stop allowsync.timer
+        echo "walled: $(run)"
+        cp /test/with-check.yaml /etc/allowsync/config.yaml
+        echo "before: $(run)"
+        systemctl start nginx.service
+        echo "up: $(ask)"
+        echo {MOVED} > /test/home
+        sleep 0.2
+        echo "moved: $(run)"
+        echo "there: $(ask)"
+        journalctl -u allowsync.service -o cat
+        """
+    )
+    told = [line.strip() for line in said.splitlines()]
+    # What a check opens besides, such as logs, it may not open there; run by systemd it may.
+    assert "walled: ExecMainStatus=1" in told, said
+    assert "Read-only file system" in said
+    assert "before: ExecMainStatus=0" in told, said
+    assert "up: 200 403 403" in told, said
+    assert "moved: ExecMainStatus=0" in told, said
+    assert "there: 200 200 403" in told, said
+
+
 def test_a_friends_move_goes_through_check_reload_and_confirmation(machine: Machine) -> None:
     said = machine.boot(
         f"""
-        ask() {{ /opt/allowsync/bin/python /test/ask.py {FRIEND} {MOVED} {STRANGER}; }}
-        run() {{ systemctl start allowsync.service; systemctl show -p ExecMainStatus allowsync; }}
-        workers() {{ cat /proc/$(cat /run/nginx.pid)/task/*/children; }}
-        for one in {FRIEND} {MOVED} {STRANGER}; do ip address add $one/32 dev lo; done
-        echo {FRIEND} > /test/home
-        /opt/allowsync/bin/python /test/names.py &
-        until ss -lun | grep -q 5353; do sleep 0.1; done
-
+        {TOOLS}
         allowsync schedule install > /dev/null
         systemctl stop allowsync.timer
         echo "before: $(run)"

@@ -108,7 +108,8 @@ def test_a_program_is_run_where_the_server_is(running: Running, argv: tuple[str,
 
 def test_a_pid_file_takes_the_right_to_see_and_tell_other_users_processes() -> None:
     assert needs(options()).capabilities == ()
-    assert needs(options(container="web")).capabilities == ()
+    assert needs(options(container="web")).capabilities == ("CAP_SYS_PTRACE",)
+    assert needs(options(container="web", reload=["true"])).capabilities == ()
     assert needs(options(pid_file="/p")).capabilities == ("CAP_KILL", "CAP_SYS_PTRACE")
     assert needs(options(pid_file="/p", reload=["true"])).capabilities == ()
     assert needs(options()).writes == ("/etc/heron",)
