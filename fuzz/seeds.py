@@ -43,6 +43,14 @@ _STREAMS: Final = (
     b"dst=10.0.0.1 sport=443 dport=50 [ASSURED] mark=0 use=1\nLISTEN 0 128 *:443 *:*\n"
 )
 
+_JAIL: Final = b"These IP addresses/networks are ignored:\n|- a.example.org\n`- 2a01:4f8::/48\n"
+_BANNED: Final = b"[{'door': ['81.2.69.1', 'a name']}, {'gate': []}]\n"
+_JAILS: Final = b"['set', 'door', 'addignoreip', '::1', '10.0.0.1/8']\n['start', 'door']\n"
+_VARIABLE: Final = (
+    b'# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
+    b"# In jails: door gate\n[DEFAULT]\nallowsync_x =\n    81.2.69.1/32\n    2a01:4f8::/48\n"
+)
+
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
         _CONFIGURATION,
@@ -52,6 +60,7 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     ),
     "ipset": (_IPSET, _IPSET.replace(b"inet ", b"inet6 timeout 5 "), b"Members:\n::1/0\n"),
     "iptables": (_IPTABLES, _STREAMS, b'[{"addr_info": [{"local": "::1"}]}]', b"-A \xff"),
+    "fail2ban": (_JAIL, _BANNED, _JAILS, _VARIABLE),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "comparison": (_A, _CNAME, _A + b"\0\0\x29\4\xd0\0\0\0\0\0\0"),

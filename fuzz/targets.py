@@ -14,6 +14,15 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from allowsync_backends import streams
+from allowsync_backends.fail2ban import settling
+from allowsync_backends.fail2ban.answers import (
+    NotUnderstood,
+    banned,
+    by_network_text,
+    configured,
+    ignored,
+)
+from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.ipset import inspection, rules, sets
 from allowsync_backends.ipset.elsewhere import shut_out
 from allowsync_backends.nftables.gate import Gate
@@ -92,6 +101,23 @@ def iptables(data: bytes) -> None:
     list(streams.flows(text))
     streams.listening(text)
     streams.local_addresses(text)
+
+
+def fail2ban(data: bytes) -> None:
+    """Whatever fail2ban-client prints is understood, or refused; a file of ours is read as one."""
+    text = data.decode(errors="replace")
+    with suppress(NotUnderstood):
+        networks = by_network_text(ignored(text))
+        _must(all(shown in text for shown in networks.values()), "a network out of nowhere")
+    with suppress(NotUnderstood):
+        for some in banned(text).values():
+            _must(all(isinstance(one, str) for one in some), "somebody who is no text")
+    with suppress(NotUnderstood):
+        settling.theirs(configured(text).ignored.get("door", ()), ("::1/128",))
+    held = VariableSyntax(jails_of(text)).parse(text)
+    if held is not None:
+        again = VariableSyntax(()).parse(VariableSyntax(()).render(held.allowlist, held.networks))
+        _must(again == held, "a file that reads otherwise once it is written anew")
 
 
 def answer(data: bytes) -> None:
@@ -197,6 +223,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "listing": listing,
     "ipset": ipset,
     "iptables": iptables,
+    "fail2ban": fail2ban,
     "answer": answer,
     "comparison": comparison,
     "rows": rows,

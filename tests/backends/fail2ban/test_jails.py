@@ -42,6 +42,10 @@ def test_whoever_is_trusted_is_let_go_and_nobody_else(server: Fail2ban) -> None:
     server.until_banned(FRIEND, MOVED, FRIEND6, STRANGER)
     assert allowed(server.target(), "81.2.68.0/22", "2a02:8109:9a40:1700::/56") == ()
     assert server.banned() == [STRANGER]
+    server.kill()
+    server.start()
+    server.until_banned(STRANGER)
+    assert server.banned() == [STRANGER], "a restart brings no ban of a friend back"
 
 
 def test_whoever_is_trusted_no_more_can_be_banned_again(server: Fail2ban) -> None:

@@ -119,7 +119,17 @@ def test_who_is_banned_is_told_for_each_jail_that_runs() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["", "{}", "[{'door': '203.0.113.7'}]", "['door']", "[{'door': []}", "[x]", "(" * 5000, "1 2"],
+    [
+        "",
+        "{}",
+        "[{'door': '203.0.113.7'}]",
+        "['door']",
+        "[{'door': []}",
+        "[x]",
+        "(" * 5000,
+        "{[]: 1}",
+        "['\\d']",
+    ],
 )
 def test_another_text_is_not_taken_for_who_is_banned(text: str) -> None:
     with pytest.raises(NotUnderstood):
@@ -132,9 +142,12 @@ def test_a_configuration_is_what_would_be_started_and_ignored() -> None:
     assert configured("") == Configured(frozenset())
 
 
-def test_half_a_configuration_is_none() -> None:
+@pytest.mark.parametrize(
+    "text", ["['set', 'door', 'addignoreip', '127.0.0", "['start', 'door', 'gate']", "['start']"]
+)
+def test_half_a_configuration_or_a_strange_one_is_none(text: str) -> None:
     with pytest.raises(NotUnderstood):
-        configured("['set', 'door', 'addignoreip', '127.0.0")
+        configured(f"['start', 'door']\n{text}\n")
 
 
 def jail(ignores: str = "", bans: str = "") -> Jail:
