@@ -129,7 +129,8 @@ def _ended(one: Draft, failed: Draft) -> Draft:
 
 
 def _ending(one: Draft) -> Plan | None:
-    return None if one.situation is None else ending(one.situation)
+    """What to end in any case; what waits for somebody to confirm it is not that."""
+    return None if one.situation is None or one.unconfirmed else ending(one.situation)
 
 
 def _attempt(one: Draft) -> Draft | _Interfered:

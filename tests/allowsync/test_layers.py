@@ -10,8 +10,9 @@ from allowsync.backend import Current
 from allowsync.layers import Part, Step, additive, first_part, joined, steps
 from allowsync.outcome import Outcome
 from allowsync.plan import Plan, Situation, make_plan
+from allowsync.unconfirmed import unconfirmed
 from tests.support.layers import Layer, Layers, nets_of
-from tests.support.values import entry, net
+from tests.support.values import T0, entry, net
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -222,6 +223,12 @@ class TestFailures:
         cloud = Layer("cloud", f"{OLD} {BOB} 6.6.6.6", room=9, fails=("add",))
         Layers([cloud]).run({"alice": NEW}, {"alice": OLD, "bob": BOB})
         assert cloud.now == nets_of(f"{OLD} 6.6.6.6")
+
+    def test_who_may_not_be_removed_until_somebody_confirms_it_is_not(self) -> None:
+        cloud = Layer("cloud", f"{OLD} {BOB}", room=9, fails=("add",))
+        layers = Layers([cloud], kept=unconfirmed(T0))
+        layers.run({"alice": NEW}, {"alice": OLD, "bob": BOB})
+        assert (cloud.now, layers.calls) == (nets_of(f"{OLD} {BOB}"), [f"cloud +{NEW}"])
 
     def test_nobody_is_taken_out_where_nobody_else_is_in(self) -> None:
         cloud = Layer("cloud", BOB, room=9, fails=("add",))

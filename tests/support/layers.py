@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from allowsync.decide import Decision
+    from allowsync.limits import Refusal
     from allowsync.plan import Plan
 
 Wants = dict[str, str]  # which networks each host wants, or had, in one text
@@ -71,11 +72,13 @@ class Layers:
 
     Attributes:
         layers: The targets of the allowlist `web`, in order.
+        kept: Why nobody may be removed; None where somebody may.
         instants: What each held, from the first to the last.
         calls: Which target was told to apply what, as `name +added -removed`.
     """
 
     layers: Sequence[Layer]
+    kept: Refusal | None = None
     instants: list[tuple[Held, ...]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 
@@ -109,7 +112,7 @@ class Layers:
         )
         target = Target(f"web/{layer.name}", "web", kind, MemoryOptions())
         now = Now(T0, Clock.STEADY)
-        return draft(target, decisions, memory, None, now, allow_empty=True)
+        return draft(target, decisions, memory, None, now, allow_empty=True, kept=self.kept)
 
 
 @dataclass(frozen=True)
