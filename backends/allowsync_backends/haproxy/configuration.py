@@ -91,9 +91,9 @@ def believers(all_lines: Iterable[Line]) -> Iterator[Line]:
 def _use(line: Line, at: int) -> Use:
     if line.words[0] == "acl":
         return Use(line, line.words[1], line.words[2] if at > 2 else "")
-    before = line.words[:at]
-    opened = len(before) - before[::-1].index("{") if "{" in before else 0
-    return Use(line, "", before[opened] if opened < at else "")
+    opening = [n for n, word in enumerate(line.words[:at]) if word.lstrip("!") == "{"]
+    first = opening[-1] + 1 if opening else 0
+    return Use(line, "", line.words[first] if first < at else "")
 
 
 def _words(line: str) -> tuple[str, ...]:

@@ -12,6 +12,7 @@ import time
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend import BackendError
+from allowsync_backends.haproxy.words import PROMPT, answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -20,10 +21,8 @@ PATIENCE: Final = 5.0  # seconds for its greeting
 TIMEOUT: Final = 30.0  # seconds for all of a conversation
 LARGEST: Final = 64 << 20  # bytes of one answer
 
-# In interactive mode an answer, and the empty line that ends it, are followed by a prompt. No
-# answer has a line that begins like it.
 _INTERACTIVE: Final = b"prompt\n"
-_PROMPT: Final = b"\n> "
+_GREETING: Final = b"\n" + PROMPT
 _MASTERS: Final = b"master> "
 
 
@@ -70,14 +69,14 @@ class Conversation:
         """
         self._send(";".join(commands).encode() + b"\n")
         said = bytearray()
-        while not said.endswith(_PROMPT) or said.count(_PROMPT) < len(commands):
+        while True:
             said += self._received(self._deadline)
             if len(said) > LARGEST:
                 raise self._no_haproxy()
-        answers = said.decode(errors="replace").split(_PROMPT.decode())[:-1]
-        if len(answers) != len(commands):
-            raise self._no_haproxy()
-        return answers
+            if said.endswith(PROMPT):
+                found = answers(bytes(said), len(commands))
+                if found is not None:
+                    return found
 
     def _connect(self) -> None:
         self._connection.settimeout(PATIENCE)
@@ -98,14 +97,14 @@ class Conversation:
         self._send(_INTERACTIVE)
         soon = time.monotonic() + PATIENCE
         said = b""
-        while said != _PROMPT:
+        while said != _GREETING:
             said += self._received(soon)
             if said.startswith(_MASTERS):
                 raise BackendError(
                     f"{self._path} is the socket of HAProxy's master process; "
                     "what is needed is a 'stats socket' of the configuration"
                 )
-            if not (_PROMPT.startswith(said) or _MASTERS.startswith(said)):
+            if not (_GREETING.startswith(said) or _MASTERS.startswith(said)):
                 raise self._no_haproxy()
 
     def _send(self, data: bytes) -> None:

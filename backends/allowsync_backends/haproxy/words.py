@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from allowsync.model import Network
 
+PROMPT: Final = b"> "
 WHO: Final = "show info"
 LISTS: Final = "show acl"
 
@@ -72,6 +73,36 @@ class Patterns:
         return frozenset(self.networks.values())
 
 
+def answers(said: bytes, number: int) -> list[str] | None:
+    """The answers to the commands of one line; None while something is missing.
+
+    An empty line ends each, and no answer has one. A prompt follows the last of them, or each, as
+    version 2.6 has it.
+
+    Args:
+        said: What came after the line.
+        number: How many commands were in it.
+
+    Raises:
+        Unintelligible: More was said.
+    """
+    found: list[str] = []
+    at = 0
+    while len(found) < number:
+        if found and said.startswith(PROMPT, at):
+            at += len(PROMPT)
+        # Nothing but the empty line, or lines and then the empty one.
+        end = at if said.startswith(b"\n", at) else said.find(b"\n\n", at)
+        if end < 0:
+            return None
+        found.append(said[at:end].decode(errors="replace"))
+        at = end + (1 if end == at else 2)
+    rest = said[at:]
+    if not PROMPT.startswith(rest):
+        raise Unintelligible(rest.decode(errors="replace"))
+    return found if rest == PROMPT else None
+
+
 def processes(text: str) -> int:
     """How many processes answer for themselves alone, by `show info`.
 
@@ -90,11 +121,12 @@ def acl_of(path: str, listing: str) -> Acl | None:
     Raises:
         Unintelligible: It is no such listing.
     """
-    if not listing.startswith("# id (file) description\n"):
+    first, *lines = listing.splitlines() or [""]
+    if first != "# id (file) description":
         raise Unintelligible(listing)
     # Version 3.0 shows a file the way the configuration names it.
     named = re.compile(rf"(\d+) \((?:file@|opt@)?{re.escape(path)}\) (.*)")
-    for line in listing.splitlines():
+    for line in lines:
         match = named.fullmatch(line)
         if match is not None:
             return Acl(int(match[1]), " curr_ver=" in match[2])

@@ -1,0 +1,267 @@
+"""What is pure about HAProxy: its words, its configuration, its options."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from pathlib import Path
+from typing import Any
+
+import pytest
+from allowsync_backends.haproxy import TYPE, HaproxyOptions
+from allowsync_backends.haproxy.configuration import believers, is_in_a_condition, lines, uses
+from allowsync_backends.haproxy.words import (
+    LINE,
+    Acl,
+    Unintelligible,
+    acl_of,
+    additions,
+    answers,
+    in_lines,
+    network_of,
+    patterns,
+    version_in,
+)
+from allowsync_backends.server.running import Container, Process, Unit
+
+PATH = "/etc/haproxy/friends.lst"
+LISTING = f"""\
+# id (file) description
+0 (/etc/haproxy/friends.lst.old) pattern loaded from file '/x' used by acl. curr_ver=0 next_ver=0
+1 () acl 'src' file '/etc/haproxy/haproxy.cfg' line 13. curr_ver=0 next_ver=0 entry_cnt=0
+12 ({PATH}) pattern loaded from file '{PATH}' used by acl at file '/c' line 1. curr_ver=0 next_ver=0
+"""
+
+
+@pytest.mark.parametrize(
+    ("said", "number", "expected"),
+    [
+        (b"\n> ", 1, [""]),
+        (b"one\n\n> ", 1, ["one"]),
+        (b"one\ntwo\n\n> ", 1, ["one\ntwo"]),
+        # Version 2.6, and then 3.2.
+        (b"\n> bad\n\n> \n> ", 3, ["", "bad", ""]),
+        (b"\nbad\n\n\n> ", 3, ["", "bad", ""]),
+        (b"one\n\n> two\n\n> ", 2, ["one", "two"]),
+        (b"one\n\ntwo\n\n> ", 2, ["one", "two"]),
+        (b"", 1, None),
+        (b"\n", 1, None),
+        (b"\n>", 1, None),
+        (b"one\n", 1, None),
+        (b"one\n\n", 1, None),
+        (b"one\n\n> ", 2, None),
+        (b"\n> ", 2, None),
+        (b"\xff\n\n> ", 1, ["\ufffd"]),
+    ],
+)
+def test_answers_are_told_apart_by_empty_lines(
+    said: bytes, number: int, expected: list[str] | None
+) -> None:
+    assert answers(said, number) == expected
+
+
+@pytest.mark.parametrize("said", [b"\n> \n> ", b"one\n\n> two\n\n> ", b"\nmore"])
+def test_more_than_was_asked_for_is_not_understood(said: bytes) -> None:
+    with pytest.raises(Unintelligible):
+        answers(said, 1)
+
+
+def test_a_list_is_known_by_the_file_it_was_loaded_from() -> None:
+    assert acl_of(PATH, LISTING) == Acl(12, versioned=True)
+    assert acl_of(f"{PATH}.old", LISTING) == Acl(0, versioned=True)
+    assert acl_of("/etc/haproxy/friends", LISTING) is None
+    assert acl_of(PATH, "# id (file) description\n") is None
+
+
+@pytest.mark.parametrize("prefix", ["file@", "opt@"])
+def test_a_file_may_be_named_as_version_3_has_it(prefix: str) -> None:
+    assert acl_of(PATH, LISTING.replace(f"({PATH})", f"({prefix}{PATH})")) == Acl(12, True)
+
+
+def test_before_version_2_4_lists_have_no_versions() -> None:
+    old = f"# id (file) description\n3 ({PATH}) pattern loaded from file '{PATH}' used by acl.\n"
+    assert acl_of(PATH, old) == Acl(3, versioned=False)
+
+
+@pytest.mark.parametrize("listing", ["", "Unknown command\n", "\n# id (file) description\n"])
+def test_something_else_than_a_listing_is_not_without_lists(listing: str) -> None:
+    with pytest.raises(Unintelligible):
+        acl_of(PATH, listing)
+
+
+@pytest.mark.parametrize(
+    ("pattern", "network"),
+    [
+        ("81.2.69.1", "81.2.69.1/32"),
+        ("81.2.69.1/32", "81.2.69.1/32"),
+        ("81.2.69.1/24", "81.2.69.0/24"),
+        ("81.2.69.0/255.255.255.0", "81.2.69.0/24"),
+        ("0.0.0.0/0.0.0.0", "0.0.0.0/0"),
+        ("2A02::1/64", "2a02::/64"),
+        ("::ffff:1.2.3.4", "::ffff:102:304/128"),
+        ("81.2.69.0/0.0.0.255", None),
+        ("81.2.69.0/255.0.255.0", None),
+        ("81.2.69.0/024", None),
+        ("010.0.0.1", None),
+        ("example.org", None),
+        ("", None),
+    ],
+)
+def test_a_pattern_is_the_network_that_haproxy_takes_it_for(
+    pattern: str, network: str | None
+) -> None:
+    assert network_of(pattern) == (None if network is None else ip_network(network))
+
+
+def test_patterns_have_references_and_may_be_none_of_ours() -> None:
+    found = patterns("0x1 81.2.69.1\n0x2 81.2.69.1/32\n0xff a b\n")
+    assert found.held == {ip_network("81.2.69.1/32")}
+    assert (set(found.networks), found.odd) == ({"0x1", "0x2"}, {"0xff": "a b"})
+    assert patterns("").held == frozenset()
+
+
+@pytest.mark.parametrize("text", ["Unknown ACL identifier.", "0x1", "0xg 1.2.3.4", "0x1 a\n\n"])
+def test_a_listing_with_another_line_is_not_understood(text: str) -> None:
+    with pytest.raises(Unintelligible):
+        patterns(text)
+
+
+@pytest.mark.parametrize(
+    ("said", "version"),
+    [("New version created: 7", 7), ("Permission denied", None), ("", None)],
+)
+def test_a_version_is_the_one_that_was_made(said: str, version: int | None) -> None:
+    assert version_in(said) == version
+
+
+def test_additions_name_the_list_and_the_version() -> None:
+    network = ip_network("2a02::/64")
+    assert list(additions(Acl(3, True), [network], 7)) == ["add acl @7 #3 2a02::/64"]
+    assert list(additions(Acl(3, False), [network])) == ["add acl #3 2a02::/64"]
+
+
+def test_lines_are_as_long_as_fits_and_nothing_is_lost() -> None:
+    commands = [f"add acl @1 #0 90.{n // 256}.{n % 256}.0/24" for n in range(1000)]
+    groups = list(in_lines(commands))
+    assert [one for group in groups for one in group] == commands
+    lengths = [len(";".join(group)) + 1 for group in groups]
+    assert LINE - 40 < max(lengths) <= LINE
+    assert list(in_lines([])) == []
+
+
+def test_the_uses_of_a_list_are_found_in_acls_with_a_name_and_without() -> None:
+    text = f"""
+    acl friends src -f {PATH}  # ours
+    acl others src -f /etc/haproxy/others.lst
+    acl later req.hdr_ip(X-Forwarded-For,-1) -f "{PATH}"
+    http-request deny if !{{ src -n -f {PATH} }} || {{ path / }}
+    # acl no src -f {PATH}
+    tcp-request connection reject unless {{ src -f opt@{PATH} }}
+    """
+    found = list(uses(lines({"/c": text}), PATH))
+    assert [(use.line.place, use.name, use.fetch, use.is_said) for use in found] == [
+        ("/c:2", "friends", "src", False),
+        ("/c:4", "later", "req.hdr_ip(X-Forwarded-For,-1)", True),
+        ("/c:5", "", "src", False),
+        ("/c:7", "", "src", False),
+    ]
+
+
+def test_a_line_that_makes_no_sense_has_no_use_that_could_be_named() -> None:
+    text = (
+        f"acl -f {PATH}\n-f {PATH}\nhttp-request deny if 'unless {{ src -f {PATH}\n{{ -f {PATH} }}"
+    )
+    found = list(uses(lines({"/c": text}), PATH))
+    assert [use.fetch for use in found] == ["", "", "src", ""]
+
+
+@pytest.mark.parametrize(
+    ("text", "asked"),
+    [
+        ("http-request deny unless friends", True),
+        ("use_backend x if !friends", True),
+        ("acl friends src -f /x", False),
+        ("acl both friends", False),
+        ("http-request deny unless friends2", False),
+        ("# http-request deny unless friends", False),
+        ("", False),
+    ],
+)
+def test_an_acl_has_an_effect_where_it_is_in_a_condition(text: str, *, asked: bool) -> None:
+    assert is_in_a_condition(lines({"/c": text}), "friends") == asked
+
+
+@pytest.mark.parametrize(
+    ("text", "believes"),
+    [
+        ("http-request set-src hdr(x-forwarded-for)", True),
+        ("http-request set-src req.hdr_ip(X-Real-IP)", True),
+        ("http-request set-src hdr(x-forwarded-for) if { src 10.0.0.1 }", False),
+        ("http-request set-src src,ipmask(24)", False),
+        ("http-request set-header X-Forwarded-For %[src]", False),
+    ],
+)
+def test_whoever_is_believed_without_a_condition_is_anybody(text: str, *, believes: bool) -> None:
+    assert bool(list(believers(lines({"/c": text})))) == believes
+
+
+def made(**options: Any) -> HaproxyOptions:
+    return HaproxyOptions(path=Path(PATH), **options)
+
+
+def test_it_runs_as_its_packages_have_it_unless_told_otherwise() -> None:
+    assert made().running == Unit("haproxy.service")
+    assert made(container="edge").running == Container("edge")
+    process = made(pid_file=Path("/run/haproxy.pid")).running
+    assert isinstance(process, Process)
+    assert process.names == ("haproxy",)
+
+
+def test_its_configuration_may_be_several_files() -> None:
+    assert made().command == ("haproxy", "-f", "/etc/haproxy/haproxy.cfg")
+    config = (Path("/a.cfg"), Path("/b"))
+    assert made(config=config, program="/opt/haproxy").command == (
+        "/opt/haproxy",
+        "-f",
+        "/a.cfg",
+        "-f",
+        "/b",
+    )
+
+
+@pytest.mark.parametrize(
+    ("options", "what"),
+    [
+        ({"socket": Path("/run/s"), "reload": ("true",)}, "takes either socket or reload"),
+        ({"socket": Path("/" + "s" * 107)}, "socket may have at most 107 bytes"),
+        ({"program": "./haproxy"}, "program must start with an absolute path or a name"),
+        ({"unit": "a", "container": "b"}, "a server runs in one way"),
+    ],
+)
+def test_options_that_do_not_go_together_are_refused(options: dict[str, Any], what: str) -> None:
+    with pytest.raises(ValueError, match=what):
+        made(**options)
+
+
+def test_a_service_may_talk_to_the_socket_and_write_beside_the_file(tmp_path: Path) -> None:
+    socket = tmp_path / "admin.sock"
+    socket.touch()
+    options = HaproxyOptions(path=tmp_path / "friends.lst", socket=socket)
+    needs = TYPE.needs(options)
+    assert (needs.writes, needs.commands, needs.lasting) == ((str(tmp_path),), True, True)
+    by_pid = HaproxyOptions(path=tmp_path / "friends.lst", pid_file=tmp_path / "pid")
+    assert "CAP_KILL" in TYPE.needs(by_pid).capabilities
+    told = HaproxyOptions(path=tmp_path / "friends.lst", pid_file=tmp_path / "pid", socket=socket)
+    assert "CAP_KILL" not in TYPE.needs(told).capabilities
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_a_socket_of_somebody_elses_takes_the_right_to_disregard_that(tmp_path: Path) -> None:
+    import os
+
+    socket = tmp_path / "admin.sock"
+    socket.touch()
+    options = HaproxyOptions(path=tmp_path / "friends.lst", socket=socket)
+    assert TYPE.needs(options).capabilities == ()
+    os.chown(socket, 65534, 65534)
+    assert TYPE.needs(options).capabilities == ("CAP_DAC_OVERRIDE",)
