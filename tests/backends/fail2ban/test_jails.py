@@ -42,7 +42,7 @@ def test_whoever_is_trusted_is_let_go_and_nobody_else(server: Fail2ban) -> None:
     server.until_banned(FRIEND, MOVED, FRIEND6, STRANGER)
     assert allowed(server.target(), "81.2.68.0/22", "2a02:8109:9a40:1700::/56") == ()
     assert server.banned() == [STRANGER]
-    server.kill()
+    server.stop()
     server.start()
     server.until_banned(STRANGER)
     assert server.banned() == [STRANGER], "a restart brings no ban of a friend back"
@@ -86,8 +86,12 @@ def test_with_a_word_in_the_configuration_a_restart_changes_nothing(server: Fail
     (server.config / "jail.local").write_text(REFERRING)
     target = server.target()
     allowed(target, f"{FRIEND}/32", f"{FRIEND6}/128")
-    server.kill()
+    server.knock_wrongly(FRIEND, FRIEND6, STRANGER)
+    server.until_banned(STRANGER)
+    server.kill()  # so it will read again what was logged
     server.start()
+    server.until_banned(STRANGER)
+    assert server.banned() == [STRANGER]
     assert server.ignored() == ["10.7.7.7", FRIEND6, FRIEND]
     assert target.read().flaws == ()
     target.clear()
