@@ -68,7 +68,7 @@ class Service:
             f"{FILM} server {{ listen {SERVER}:{HTTP}; listen {SERVER}:{BARE}; "
             f"include ours/friends.conf; {TO_FILM} }}"
         )
-        stack.enter_context(serving(nginx))
+        self.nginx = stack.enter_context(serving(nginx))
         nginx.path.unlink()
         return Proxy(nginx, internet.friend, (OLD, NEW))
 
@@ -80,6 +80,11 @@ class Service:
         token.touch(mode=0o600)
         token.write_text(fake.token)
         return Cloud(fake, token)
+
+    @property
+    def argv(self) -> tuple[str, ...]:
+        """One run."""
+        return ("apply", "--config", str(self.here.path), "--output", "json")
 
     def look(self) -> Moment:
         return tuple(one.lets_in() for one in self.layers)
@@ -96,8 +101,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 
 
 def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service: Service) -> None:
-    argv = ("apply", "--config", str(service.here.path), "--output", "json")
-    assert service.warm.up(*argv).code == 0
+    assert service.warm.up(*service.argv).code == 0
     assert service.look() == ({OLD},) * len(service.layers)
     assert service.lets_in(OLD, patient=True)
     assert not service.lets_in(NEW, patient=False)
@@ -118,7 +122,7 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
             error.add_note(f"before {call}: {moment}")
             raise
 
-    ran = service.warm.looked_at(look, *argv)
+    ran = service.warm.looked_at(look, *service.argv)
     assert ran.code == 0, ran
     assert {outcome for outcome, _ in ran.targets.values()} == {"applied"}
     for told in ran.document["targets"]:
@@ -133,6 +137,26 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
     service.fail2ban.until_banned(OLD)
     assert service.fail2ban.banned() == [OLD]
     record("lockouts", where="a move at every layer", count=0)
+
+
+def test_a_layer_that_takes_nothing_new_keeps_no_other_open(service: Service) -> None:
+    assert service.warm.up(*service.argv).code == 0
+    service.names.zones[ALICE] = [NEW]
+    sound = service.nginx.config.read_text()
+    service.nginx.config.write_text(sound + "nonsense;\n")
+    ran = service.warm.run(*service.argv)
+    outcomes = {target: outcome for target, (outcome, _) in ran.targets.items()}
+    others = dict.fromkeys(("nftables", "ufw", "fail2ban", "cloudflare"), "applied")
+    assert outcomes == {f"web/{name}": one for name, one in {**others, "nginx": "failed"}.items()}
+    held = dict(zip(ran.targets, service.look(), strict=True))
+    assert held.pop("web/nginx") == {OLD}
+    assert set(held.values()) == {frozenset({NEW})}
+
+    service.nginx.config.write_text(sound)
+    assert service.warm.run(*service.argv).code == 0
+    assert service.look() == ({NEW},) * len(service.layers)
+    assert service.lets_in(NEW, patient=True)
+    record("faults", cases=1, lock_outs=0, strangers=0)
 
 
 def nobody_is_between_two_layers(moment: Moment) -> None:
