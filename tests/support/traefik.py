@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import unquote, urlsplit
+from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
@@ -154,7 +154,14 @@ class Standin:
     def answer(self, path: str) -> tuple[int, Any]:
         """The status and the document for a path."""
         self.asked.append(path)
-        match urlsplit(path).path.split("/"):
+        status, document = self._whole(urlsplit(path).path)
+        if isinstance(document, list):  # one page of it
+            asked = parse_qs(urlsplit(path).query).get("per_page", ["100"])
+            return status, document[: int(asked[0])]
+        return status, document
+
+    def _whole(self, path: str) -> tuple[int, Any]:
+        match path.split("/"):
             case ["", "api", "version"]:
                 return 200, {"Version": self.version, "Codename": "langres"}
             case ["", "api", "entrypoints"]:

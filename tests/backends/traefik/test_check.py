@@ -71,6 +71,18 @@ def test_a_router_may_use_it_through_chains(place: Place, standin: Standin, *, a
     assert place.findings(**({} if api else {"api": None})) == []
 
 
+def test_a_router_that_uses_it_may_be_one_of_hundreds(place: Place, standin: Standin) -> None:
+    (place.folder / "app.yml").write_text(APP.replace(f"[{NAME}]", "[zz]"))
+    routers = "".join(f"    r{n}: {{rule: Host(`r{n}`), service: app}}\n" for n in range(300))
+    chains = "".join(f"    c{n}: {{chain: {{middlewares: [x]}}}}\n" for n in range(300))
+    chain = f"    zz: {{chain: {{middlewares: [{NAME}]}}}}\n"
+    (place.folder / "aa.yml").write_text(
+        f"http:\n  routers:\n{routers}  middlewares:\n{chains}{chain}"
+    )
+    place.put("81.2.69.1")
+    assert place.findings() == []
+
+
 def test_an_entry_point_may_have_it_for_all_of_its_routers(place: Place, standin: Standin) -> None:
     (place.folder / "app.yml").write_text(APP.replace(f"[{NAME}]", "[]"))
     place.put("81.2.69.1")
