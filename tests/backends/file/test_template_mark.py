@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import Any
+
 import pytest
 from allowsync_backends.file.template_mark import digest, leading, mark_of, several
 from hypothesis import given
@@ -104,3 +107,20 @@ def test_a_line_that_is_no_network_is_passed_over(line: str) -> None:
     found = leading(f"{head}\n{line}\n{rest}")
     assert found is not None
     assert found.mark.entries == entries(bob="81.2.69.2")
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        {"allowlist": "y"},
+        {"entries": entries(alice="81.2.69.2")},
+        {"entries": entries(bob="81.2.69.1")},
+        {"entries": entries(alice="81.2.69.1", replaced="alice 81.2.69.1")},
+        {"source": digest(b"another")},
+    ],
+    ids=lambda other: next(iter(other)),
+)
+def test_a_mark_with_anything_of_another_is_not_of_the_text(other: dict[str, Any]) -> None:
+    mark = mark_of("x", entries(alice="81.2.69.1"), SOURCE, "text")
+    assert mark.is_of("text")
+    assert not replace(mark, **other).is_of("text")
