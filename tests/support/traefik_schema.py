@@ -52,7 +52,7 @@ def _lists(version: int, *, http: bool) -> dict[str, Any]:
     return {name: _object(("sourceRange",), **settings)}
 
 
-def _one_of(**kinds: dict[str, Any]) -> dict[str, Any]:
+def _one_of(**kinds: Any) -> dict[str, Any]:
     return {**_object(**kinds), "minProperties": 1, "maxProperties": 1}
 
 
