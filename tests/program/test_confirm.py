@@ -324,6 +324,27 @@ def test_a_file_is_put_back_with_the_state(here: Installation) -> None:
     assert [one["grants"] for one in now["hosts"]] == [one["grants"] for one in remembered["hosts"]]
 
 
+@pytest.mark.parametrize("answer", ["no", "yes"])
+def test_a_move_at_several_targets_is_kept_or_put_back_at_all_of_them(
+    here: Installation, answer: str
+) -> None:
+    paths = [here.folder / f"{name}.txt" for name in ("one", "two", "three")]
+    here.targets = [{"file": {"name": one.stem, "path": str(one)}} for one in paths]
+    assert here("apply").code == 0
+    before = [one.read_bytes() for one in paths]
+    here.server.zones["alice.example.org"] = ["81.2.69.99", "2a01:4f8:1:2::7"]
+    here.policy["keep_replaced"], here.policy["replaced_runs"] = "0s", 1
+    here.write()
+    with Terminal("apply", "--confirm", LONG, "--config", here.path) as terminal:
+        terminal.until(QUESTION)
+        after = [one.read_bytes() for one in paths]
+        assert [b"81.2.69.99/32" in text for text in after] == [True] * 3
+        assert [b"81.2.69.1/32" in text for text in after] == [False] * 3
+        terminal.type(f"{answer}\n")
+        assert terminal.end() == (answer == "no")
+    assert [one.read_bytes() for one in paths] == (before if answer == "no" else after)
+
+
 def test_a_first_file_is_gone_again(here: Installation) -> None:
     here.write()
     with Terminal("apply", "--confirm", "1s", "--config", here.path) as terminal:
