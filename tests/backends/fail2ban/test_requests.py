@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 FRIENDS = (FRIEND, FRIEND6)
 STRANGERS = (STRANGER, STRANGER6)
-APPLIES = 40
+APPLIES = 30
 
 
 class Door(http.server.BaseHTTPRequestHandler):
