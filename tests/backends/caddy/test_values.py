@@ -156,6 +156,14 @@ SITES = {
     ),
     ":80 {\n import allowsync_x\n handle {\n reverse_proxy :1\n }\n}": (":80", ("reverse_proxy",)),
     ":80 {\n route {\n import allowsync_x\n handle {\n reverse_proxy :1\n }\n }\n}": (":80", ()),
+    ":80 {\n route /a {\n file_server\n }\n route {\n import allowsync_x\n metrics\n }\n}": (
+        ":80",
+        ("file_server at /a",),
+    ),
+    ":80 {\n import allowsync_x\n handle /aa {\n file_server\n }\n handle /b {\n metrics\n }\n}": (
+        ":80",
+        ("file_server at /aa", "metrics at /b"),
+    ),
     ":80 {\n route {\n metrics /m\n import allowsync_x\n reverse_proxy :1\n }\n}": (
         ":80",
         ("metrics at /m",),
@@ -200,6 +208,16 @@ def test_a_part_that_has_the_snippet_itself_does_not_come_before_it(tmp_path: Pa
     nested = f":80 {{\n route {{\n{parts} import allowsync_x\n reverse_proxy :1\n }}\n}}"
     with pytest.raises(AssertionError, match="defined more than once"):
         gates(tmp_path, nested)
+
+
+def test_so_it_is_where_it_refuses_everybody(tmp_path: Path) -> None:
+    within = "route {\n import allowsync_x\n file_server\n file_server /z\n }"
+    site = f":80 {{\n import allowsync_x\n handle /x/* {{\n {within}\n }}\n}}"
+    assert gates(tmp_path, site, frozenset()) == [Gate(":80", ()), Gate(":80", ())]
+
+
+def test_somebodys_own_refusal_is_not_that_of_an_empty_allowlist(tmp_path: Path) -> None:
+    assert gates(tmp_path, ":80 {\n abort /secret\n file_server\n}", frozenset()) == []
 
 
 def test_every_site_is_looked_at(tmp_path: Path) -> None:
