@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import signal
 import sys
@@ -156,6 +155,8 @@ def _asked(source: Source, request: dict[str, Any]) -> dict[str, Any]:
     Raises:
         TemplateError: It did not come to its end.
     """
+    import json
+
     stdin = f"{json.dumps(sys.path)}\n{json.dumps(request)}"
     command = Command((sys.executable, "-I", "-c", _WORKER), stdin, TIMEOUT)
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from allowsync_backends.file.template_mark import digest, leading, mark_of, several
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from allowsync.model import Entry, by_network
@@ -15,11 +15,13 @@ from tests.support.entries import held
 from tests.support.templates import entries
 from tests.support.values import net
 
+BRIEFLY = settings(max_examples=50, deadline=None)
 SOURCE = digest(b"template")
 TEXT = st.text(st.characters(exclude_categories=["Cs"]))
 COMMENT = st.text(st.characters(exclude_categories=["C", "Z"]), min_size=1, max_size=15)
 
 
+@BRIEFLY
 @given(held(), TEXT, COMMENT, st.sampled_from(["", " "]))
 def test_whatever_was_marked_is_read_back(
     some: list[Entry], text: str, comment: str, space: str
@@ -34,12 +36,14 @@ def test_whatever_was_marked_is_read_back(
     assert not found.mark.is_of(text + " ")
 
 
+@BRIEFLY
 @given(st.lists(st.tuples(held(), TEXT), max_size=4))
 def test_several_marks_are_read_back_in_order(some: list[tuple[list[Entry], str]]) -> None:
     marks = tuple(mark_of("jellyfin", one, SOURCE, text) for one, text in some)
     assert several("".join(one.lines() for one in marks)) == marks
 
 
+@BRIEFLY
 @given(held(), st.data())
 def test_a_mark_in_which_anything_was_changed_is_not_of_its_text(
     some: list[Entry], data: st.DataObject
