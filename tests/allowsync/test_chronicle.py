@@ -54,6 +54,18 @@ def test_who_left_the_configuration_comes_from_nowhere() -> None:
     ]
 
 
+def test_what_ends_is_told_in_order() -> None:
+    texts = sorted(f"81.2.69.{number}/32" for number in range(10, 20))
+    known = {"alice": set(texts)}
+    gone = [str(one.network) for one in ended({}, known, set(), Reasons({}, T0))]
+    assert gone == texts
+
+
+def test_a_target_that_is_well_again_has_nothing_to_say() -> None:
+    late = TargetReport("web/file", "web", Outcome.APPLIED, reason="done, but not written down")
+    assert list(turns([late], T0)) == [Turn(T0, "web/file", "recovered", "")]
+
+
 def test_who_the_run_was_not_about_keeps_what_is_written_down() -> None:
     known = {"alice": {f"{HOME}/32"}}
     assert list(ended({}, known, {"alice"}, Reasons({}, T0))) == []

@@ -17,6 +17,7 @@ from allowsync.explain import (
     through,
     where,
 )
+from allowsync.model import Entry
 from allowsync.scene import Access, Holding, Scene
 from tests.support.values import ELSEWHERE, HOME, MOVED, NAME, T0, entry, net, nets
 
@@ -186,3 +187,38 @@ def test_an_entry_is_told_by_whose_it_is_and_how_wide() -> None:
     assert through(wide, net(HOME)) == "the wider entry 81.2.69.0/24 (alice, bob)"
     assert through(wide, wide.network) == "81.2.69.0/24 (alice, bob)"
     assert through(entry(HOME), None) == f"{HOME} (whose it is was not remembered)"
+    narrow = entry(HOME, "alice")
+    assert through(narrow, wide.network) == f"{HOME} (alice)"
+
+
+def test_only_without_any_run_before_it_the_past_is_unknown() -> None:
+    for past, run in ((True, T0), (False, None)):
+        there = replace(scene(holdings=(), past=past), run=run)
+        assert Explanation("x", None, None, there, (), ()).verdict is NO
+
+
+def test_a_verdict_is_a_word_to_programs() -> None:
+    assert [one.value for one in (YES, PARTLY, NO, UNKNOWN)] == ["yes", "partly", "no", "unknown"]
+
+
+def test_everything_there_is_to_say_of_a_place_is_said() -> None:
+    others = frozenset((*nets(MOVED, HOME), net("2a01:4f8::/64")))
+    doubtful = {net("81.2.69.1"): "lost", net("81.2.69.3"): MISSING}
+    entries = tuple(Entry(one, ("alice",)) for one in doubtful)
+    found = where(ip_network("81.2.69.0/24"), Holding(WEB, entries, others, doubtful))
+    named = ", ".join(sorted(f"{one}/32" for one in (HOME, MOVED)))
+    assert found.said == f"{named} was put there by somebody else; lost; {MISSING}"
+    (place,) = host(ALICE, ALICE_TOO, holding=Holding(WEB, others=others)).places
+    foreign = "was put there by somebody else"
+    assert place.said == f"{HOME}/32 {foreign}; {MOVED}/32 {foreign}"
+
+
+def test_who_is_let_in_lacks_nothing_where_others_of_the_network_are_not() -> None:
+    wide = ip_network("81.2.69.0/24")
+    found = of_network(str(wide), wide, scene(ALICE, holdings=(HOLDING,)), {WEB: ["alice"]})
+    assert (found.places[0].verdict, found.places[0].said) == (PARTLY, "")
+    half = replace(HOLDING, entries=(entry(HOME, "alice"),), others=frozenset(nets(MOVED)))
+    found = of_network(str(wide), wide, scene(ALICE, holdings=(half,)), {WEB: ["bob"]})
+    assert found.places[0].said == (
+        f"{MOVED}/32 was put there by somebody else; alice is not among the hosts of web"
+    )

@@ -9,16 +9,19 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from allowsync import __version__
-from allowsync.metrics import Gauge, gauges, text
-from allowsync.model import Limits
-from tests.support.values import GONE, SERVFAIL, found
+from allowsync.decide import Decision
+from allowsync.glance.telling import number
+from allowsync.memory import HostMemory, Track
+from allowsync.metrics import Gauge, gauges, template, text
+from allowsync.model import Basis, Family, Grant, Limits, Query
+from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
+from allowsync.plan import Plan
+from tests.support.values import GONE, HOME, SERVFAIL, T0, entry, found, host, net
 from tests.support.world import World
 
 if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
-
-    from allowsync.outcome import RunReport
 
 HOUR = timedelta(hours=1)
 Samples = dict[str, dict[tuple[str, ...], float]]
@@ -36,6 +39,7 @@ def read(report: RunReport, last_good: datetime | None = None) -> Samples:
     )
     samples: Samples = {}
     for family in families:
+        assert family.name.startswith("allowsync_")
         assert family.type == "gauge"
         assert family.documentation
         for one in family.samples:
@@ -127,3 +131,75 @@ def test_before_the_first_good_run_there_is_no_last_success(world: World) -> Non
 
 def test_a_gauge_without_samples_is_left_out() -> None:
     assert text([Gauge("x", "Help.", ())]) == "\n"
+
+
+def report(*decisions: Decision, targets: tuple[TargetReport, ...] = ()) -> RunReport:
+    named = {one.host.name: one for one in decisions}
+    return RunReport(T0, 0.25, False, False, named, targets, (Notice("clock", "jumped"),))
+
+
+def test_a_run_tells_how_long_it_took_and_how_many_problems_there_are() -> None:
+    samples = read(report())
+    assert samples["last_run_duration_seconds"] == {(): 0.25}
+    assert samples["last_run_problems"] == {(): 1}
+
+
+def test_the_latest_answer_of_several_names_counts() -> None:
+    heard = (T0 - HOUR, None, T0 - 2 * HOUR)
+    tracks = {
+        Query(f"{number}.example.org", Family.IPV4): Track(last_found=at)
+        for number, at in enumerate(heard)
+    }
+    samples = read(report(Decision(host(), memory=HostMemory(tracks))))
+    latest = (T0 - HOUR).timestamp()
+    assert samples["host_last_answer_timestamp_seconds"] == {("alice",): latest}
+
+
+def test_the_first_end_of_several_counts() -> None:
+    ends = (None, T0 + 2 * HOUR, T0 + HOUR)
+    grants = tuple(Grant("alice", net(HOME), Basis.STALE, T0, T0, at) for at in ends)
+    samples = read(report(Decision(host(), grants=grants)))
+    first = (T0 + HOUR).timestamp()
+    assert samples["host_access_ends_timestamp_seconds"] == {("alice",): first}
+
+
+@pytest.mark.parametrize(
+    ("outcome", "entries"),
+    [
+        (Outcome.UNCHANGED, 1), (Outcome.APPLIED, 1), (Outcome.REFUSED, 1),
+        (Outcome.UNKNOWN, None), (Outcome.FAILED, None),
+    ],
+)  # fmt: skip
+def test_what_a_target_holds_is_told_where_it_is_known(
+    outcome: Outcome, entries: int | None
+) -> None:
+    planned = Plan("web/file", add=(entry(HOME),))
+    targets = (TargetReport("web/file", "web", outcome, planned),)
+    found = read(report(targets=targets)).get("target_entries", {})
+    assert found.get(("web", "web/file")) == entries
+    unplanned = (TargetReport("web/file", "web", outcome),)
+    assert "target_entries" not in read(report(targets=unplanned))
+
+
+def test_a_target_that_cannot_hold_somebody_is_not_in_step() -> None:
+    targets = tuple(
+        TargetReport(name, "web", Outcome.UNCHANGED, unfit=unfit)
+        for name, unfit in (("web/a", (entry(HOME),)), ("web/b", ()))
+    )
+    samples = read(report(targets=targets))["target_in_step"]
+    assert samples == {("web", "web/a"): 0, ("web", "web/b"): 1}
+
+
+def test_a_template_has_marks_for_the_times_of_the_run_and_nothing_else(world: World) -> None:
+    world.change("bob", until=world.instant + 99 * HOUR)
+    done = world.run()
+    made = template(done)
+    lines = made.splitlines()
+    assert "allowsync_last_run_timestamp_seconds \x01" in lines
+    assert "allowsync_last_success_timestamp_seconds \x01" in lines
+    assert "allowsync_last_run_duration_seconds \x02" in lines
+    assert 'allowsync_host_last_answer_timestamp_seconds{host="bob"} \x01' in lines
+    assert (made.count("\x01"), made.count("\x02")) == (2 + 4, 1)
+    filled = made.replace("\x01", number(done.started.timestamp()))
+    whole = text(gauges(done, done.exit_code, done.started))
+    assert filled.replace("\x02", number(done.seconds)) == whole

@@ -86,6 +86,13 @@ def test_a_stay_lasts_from_its_first_instant_to_the_one_it_ended_at() -> None:
     assert scene.accesses == (Access("alice", net(HOME), NAME, None, T0, T0 + HOUR, "moved"),)
 
 
+def test_of_all_stays_those_of_the_instant_are_told() -> None:
+    here = Stay("alice", net(HOME), NAME, T0, T0 + HOUR, "moved")
+    later = Stay("alice", net(MOVED), NAME, T0 + HOUR)
+    scene = remembered(Past(stays=(here, later)), {}, T0, T0)
+    assert [one.network for one in scene.accesses] == [net(HOME)]
+
+
 def test_a_stay_that_lasts_has_no_end() -> None:
     assert Stay("alice", net(HOME), NAME, T0).at(T0 + 1000 * HOUR)
 

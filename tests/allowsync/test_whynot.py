@@ -12,7 +12,7 @@ import pytest
 from allowsync.decide import Decision
 from allowsync.explain import Explanation, Place, Verdict
 from allowsync.memory import HostMemory, Track
-from allowsync.model import Policy
+from allowsync.model import Family, Policy, Query
 from allowsync.scene import Access, Scene
 from allowsync.state.past import Past, Stay
 from allowsync.whynot import about_former, about_host, about_network, about_past, told, unrecorded
@@ -87,6 +87,10 @@ def test_an_address_that_a_guard_holds_back_is_said_to_be() -> None:
     assert network(HOME, decision)[0] == f"alice: {NAME}: {HOME} not believed yet: a wildcard"
     assert len(network(HOME, decision)) == 3
     assert network("81.2.69.0/24", decision) == ["nobody came from there", NEEDED]
+    # A line is about one address, even where a network begins with that.
+    first = Decision(host(), memory=HostMemory({A: Track(held_back=("81.2.69.0 not believed",))}))
+    assert network("81.2.69.0/24", first) == ["nobody came from there", NEEDED]
+    assert len(network("81.2.69.0", first)) == 3
 
 
 def about(decision: Decision, *stays: Stay, doubts: tuple[str, ...] = ()) -> list[str]:
@@ -111,6 +115,20 @@ def test_a_host_whose_access_ended_is_told_when() -> None:
     assert about(ended) == ["access ended on 2026-11-20 14:00 UTC (`until`)"]
 
 
+def test_an_end_that_lies_ahead_is_no_reason() -> None:
+    later = lived(host(until=T0 + 9 * HOUR), SERVFAIL)
+    assert about(later) == [f"nothing is known yet of where alice is: {NAME} (SERVFAIL)"]
+
+
+def test_each_name_without_an_answer_is_told_and_no_other() -> None:
+    said = {
+        name: Track(reason=reason) for name, reason in (("a", "REFUSED"), ("b", ""), ("c", "x"))
+    }
+    tracks = {Query(f"{name}.example.org", Family.IPV4): one for name, one in said.items()}
+    decision = Decision(host(), memory=HostMemory(tracks))
+    assert about(decision) == ["alice has no address: a.example.org (REFUSED), c.example.org (x)"]
+
+
 def test_a_host_nothing_is_known_of_is_told_why() -> None:
     silent = lived(host(), SERVFAIL)
     assert about(silent) == [f"nothing is known yet of where alice is: {NAME} (SERVFAIL)"]
@@ -127,7 +145,8 @@ def test_a_source_nothing_is_known_of_is_told_beside_the_names() -> None:
 
 def test_a_host_without_an_address_is_told_since_when() -> None:
     gone = lived(host(keep_absent=timedelta(0), absent_runs=1), found(HOME), GONE, GONE)
-    assert about(gone, LEFT, Stay("bob", net(HOME), "", T0, T0)) == [
+    lasts = replace(LEFT, ended=None)
+    assert about(gone, LEFT, lasts, Stay("bob", net(HOME), "", T0, T0)) == [
         f"alice has no address: {NAME} (NXDOMAIN)",
         LEFT_SAID,
     ]
@@ -184,6 +203,12 @@ def test_what_a_target_held_needs_no_configuration(verdict: Verdict) -> None:
 
 def test_who_came_from_nowhere_was_let_in_nowhere_whatever_the_allowlists() -> None:
     assert list(unrecorded(past("alice", Verdict.NO))) == []
+
+
+def test_one_target_that_did_not_let_them_in_is_enough() -> None:
+    one = past("alice", Verdict.NO, ACCESS)
+    both = replace(one, places=(*one.places, Place("ssh/file", Verdict.YES)))
+    assert list(unrecorded(both)) == [MEMBERS]
 
 
 def test_a_name_is_looked_up_in_the_configuration_of_today() -> None:

@@ -28,6 +28,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "outcome": ("outcome", "model"),
     "plan": ("plan", "limits"),
     "reasons": ("reasons",),
+    "request": ("request",),
     "scene": ("scene",),
     "spans": ("spans",),
     "special": ("believe",),
