@@ -38,7 +38,7 @@ def wrong(source: Source, allowlist: str, held: tuple[Entry, ...]) -> Iterator[F
     nobody, somebody = made[0], made[-1]
     if isinstance(somebody, TemplateError):
         yield unreadable(somebody)
-    elif nobody in made[1:]:
+    elif nobody == somebody:
         yield Finding(
             Severity.WARNING,
             f"{source.path} makes the same text whoever has access",

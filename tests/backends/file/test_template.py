@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from allowsync.backend import BackendError
 from allowsync.model import Entry
 from allowsync.plan import Plan
+from allowsync.undo import kept
 from tests.support.entries import held
 from tests.support.templates import Templated, entries
 from tests.support.values import net
@@ -331,6 +332,14 @@ def test_marks_of_what_nobody_can_find_there_any_more_are_let_go(here: Templated
     for number in range(4):
         here.put(entries(alice=f"81.2.69.{number}"), comment=None)
     assert here.note.read_text().count("template ") == 2  # what is there, and what was before
+
+
+def test_what_could_not_be_put_back_is_said_before_anything_is_changed(here: Templated) -> None:
+    """`apply --confirm` asks first. Nobody could render what the former template made."""
+    here.put(ALICE)
+    here.says("{{ hosts | length }}")
+    with pytest.raises(BackendError, match=r"could not be put back as it is now .*was changed"):
+        kept("x/file", here.target())
 
 
 def test_the_mode_is_kept(here: Templated) -> None:

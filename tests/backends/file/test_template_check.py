@@ -93,6 +93,12 @@ def test_a_host_whose_name_is_misspelt_draws_the_same_warning_once_somebody_is_i
     assert same not in findings(here)
 
 
+def test_what_made_up_hosts_do_not_change_but_real_ones_do_is_no_mistake(here: Templated) -> None:
+    here.says("{{ networks | select('in', ['81.2.69.1/32']) | join }}\n")
+    here.put(entries(alice="81.2.69.1"))
+    assert [severity for severity, _ in findings(here)] == [Severity.INFO]
+
+
 def test_without_jinja_that_is_an_error_with_what_to_install(
     here: Templated, monkeypatch: pytest.MonkeyPatch
 ) -> None:
