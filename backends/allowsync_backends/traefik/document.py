@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.file.syntax import network_or_none
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from allowsync_backends.traefik.options import Kind
     from allowsync_backends.traefik.syntax import TraefikSyntax
+
+
+DEEPEST: Final = 100
 
 
 class Unfit(Exception):
@@ -27,9 +30,25 @@ def loaded(text: str) -> Any:
 
     loader: Any = getattr(yaml, "CBaseLoader", yaml.BaseLoader)
     try:
+        _refuse_depth(yaml.parse(text, Loader=loader))
         return yaml.load(text, Loader=loader)  # noqa: S506 - it makes nothing but text
-    except (yaml.YAMLError, RecursionError) as error:
+    except yaml.YAMLError as error:
         raise Unfit(f"it is no YAML ({str(error).splitlines()[0]})") from None
+
+
+def _refuse_depth(events: Iterable[Any]) -> None:
+    """Refuse what would be too deep for the loader, which ends the whole program then.
+
+    Raises:
+        Unfit: It is.
+    """
+    from yaml import CollectionEndEvent, CollectionStartEvent
+
+    depth = 0
+    for event in events:
+        depth += isinstance(event, CollectionStartEvent) - isinstance(event, CollectionEndEvent)
+        if depth > DEEPEST:
+            raise Unfit(f"it is nested more than {DEEPEST} deep")
 
 
 def ranges(text: str, syntax: TraefikSyntax) -> Mapping[Kind, tuple[str, ...]]:
