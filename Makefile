@@ -1,12 +1,13 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, reference, man, deb, deb-lock, coverage, mutation, fuzz, look, traefik, format, hooks, clean.
+# Also: check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, traefik, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
+IMAGE_TOOL ?= podman build
 # How long `make fuzz` looks, over all its targets together.
 SECONDS ?= 60
 # The program that `make traefik` tries.
@@ -20,10 +21,10 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
 PURE := allowsync/answers.py,allowsync/believe.py,allowsync/chronicle.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
         allowsync/explain.py,allowsync/inherit.py,allowsync/scene.py,allowsync/whynot.py,$\
         allowsync/layers.py,allowsync/limits.py,allowsync/memory.py,allowsync/metrics.py,allowsync/model.py,allowsync/networks.py,$\
-        allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/spans.py,$\
+        allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/request.py,allowsync/spans.py,$\
         allowsync/special.py,allowsync/tracks.py
 
-.PHONY: demo test check bench docs reference man deb deb-lock coverage mutation fuzz look traefik format hooks clean system
+.PHONY: demo test check bench docs reference man deb deb-lock image coverage mutation fuzz look traefik format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -71,6 +72,10 @@ deb: $(BIN)/.run
 
 deb-lock: $(BIN)/.run
 	$(BIN)/python packaging/deb/make_deb.py lock
+
+# An image named allowsync. `make image IMAGE_TOOL="buildah build"`, or "docker build".
+image:
+	$(IMAGE_TOOL) -f packaging/container/Containerfile -t allowsync .
 
 docs: $(BIN)/.docs reference
 	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet

@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+FILE = "packaging/container/Containerfile"
 FOLDER = ROOT / "packaging" / "container"
-STEPS = (FOLDER / "Containerfile").read_text().replace("\\\n", " ").splitlines()
+STEPS = (ROOT / FILE).read_text().replace("\\\n", " ").splitlines()
 IGNORED = (ROOT / ".containerignore").read_text().splitlines()
 LONGEST = 60.0  # seconds that a run may take on a busy machine
 
@@ -46,6 +47,23 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
 def test_the_image_has_the_tools_of_its_backends() -> None:
     (line,) = (one for one in STEPS if "apt-get install" in one)
     assert {"nftables", "ipset", "iptables", "conntrack", "ca-certificates"} <= set(line.split())
+
+
+def test_make_builds_it_from_where_everything_is() -> None:
+    command = ("make", "-n", "--no-print-directory", "image", "IMAGE_TOOL=tool build")
+    told = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    assert shlex.split(told) == ["tool", "build", "-f", FILE, "-t", "allowsync", "."]
+    assert (ROOT / FILE).is_file()
+
+
+def test_every_step_is_one_there_is_and_every_script_can_be_read() -> None:
+    steps = [line.split(maxsplit=1) for line in STEPS if line and not line.startswith("#")]
+    assert {word for word, _ in steps} <= {"ARG", "FROM", "RUN", "COPY", "VOLUME", "CMD"}
+    scripts = [rest for word, rest in steps if word == "RUN"]
+    assert len(scripts) >= 3
+    for text in (*scripts, (FOLDER / "every").read_text()):
+        read = subprocess.run(("sh", "-n"), input=text, capture_output=True, text=True, check=False)
+        assert (read.returncode, read.stderr) == (0, "")
 
 
 def test_it_starts_what_it_brings_along() -> None:
