@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from tests.support.documents import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
 CACHE: Final = ROOT / ".cache" / "boot"
@@ -72,10 +72,11 @@ class Machine:
 
     Args:
         folder: An empty folder.
+        packages: Debian packages that it has besides; what they would start at boot stays off.
     """
 
-    def __init__(self, folder: Path) -> None:
-        self._base = base()
+    def __init__(self, folder: Path, *packages: str) -> None:
+        self._base = base(*packages)
         self._top, self._work, self._all = (folder / one for one in ("top", "work", "all"))
         for one in (self._top, self._work, self._all):
             one.mkdir()
@@ -158,18 +159,42 @@ class Machine:
         )
 
 
-def base() -> Path:
-    """The root that every machine is a layer over; made if it is not there."""
+def base(*packages: str) -> Path:
+    """The root that a machine is a layer over, which may have further packages; made if need be."""
     recipe = repr((SUITE, PACKAGES, IDLE, SLEEPING, _dependencies()))
+    plain = _kept(recipe, _make)
+    if not packages:
+        return plain
+    return _kept(repr((recipe, packages)), lambda half: _extend(half, plain, packages))
+
+
+def _kept(recipe: str, make: Callable[[Path], None]) -> Path:
     root = CACHE / sha256(recipe.encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
     with _alone():
         if not root.exists():
             half = CACHE / "half"
             _run("rm", "-rf", "--one-file-system", str(half))
-            _make(half)
+            make(half)
             half.rename(root)
     return root
+
+
+def _extend(root: Path, plain: Path, packages: tuple[str, ...]) -> None:
+    _run("cp", "-a", "--reflink=auto", str(plain), str(root))
+    # Nothing is started now, and nothing is switched on for later.
+    policy = root / "usr/sbin/policy-rc.d"
+    policy.write_text("#!/bin/sh\nexit 101\n")
+    policy.chmod(0o755)
+    preset = root / "etc/systemd/system-preset/00-off.preset"
+    preset.parent.mkdir(parents=True, exist_ok=True)
+    preset.write_text("disable *\n")
+    apt = ("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y")
+    _run(*apt, "update", seconds=120)
+    _run(*apt, "install", "--no-install-recommends", *packages, seconds=280)
+    preset.unlink()
+    policy.unlink()
+    _run("rm", "-rf", str(root / "var/cache/apt"))
 
 
 def _make(root: Path) -> None:

@@ -14,6 +14,9 @@ from tests.support.boot import base
 if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
+# What a root has besides for the servers that no other test of machines needs.
+SERVERS = ("apache2", "caddy")
+
 # The network is that of the namespace. No limits and no control groups: not every machine that runs
 # tests lets them be set.
 OPTIONS = (
@@ -33,10 +36,16 @@ def with_podman(inside: Namespace) -> None:
         inside.command("umount", "/sys/fs/cgroup/unified")
 
 
-def run(inside: Namespace, name: str, argv: tuple[str, ...], *mounted: Path) -> None:
+def run(
+    inside: Namespace,
+    name: str,
+    argv: tuple[str, ...],
+    *mounted: Path,
+    packages: tuple[str, ...] = (),
+) -> None:
     """Run a program in a container that sees some files and folders under their own paths."""
     volumes = (word for path in mounted for word in ("-v", f"{path}:{path}"))
-    root = ("--rootfs", f"{base()}:O")
+    root = ("--rootfs", f"{base(*packages)}:O")
     podman(inside, "run", "-d", "--name", name, *OPTIONS, *volumes, *root, *argv)
 
 
