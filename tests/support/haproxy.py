@@ -118,17 +118,21 @@ class Haproxy:
         """Start it, and wait until it serves."""
         kind = "-W" if self.master else "-db"
         argv = (PROGRAM, kind, *self.words, "-p", str(self.pid_file), "-f", str(self.config))
-        with (self.folder / "log").open("ab") as log:
+        with (self.folder / "log").open("wb") as log:
             self._process = self.inside.run(
                 lambda: subprocess.Popen(argv, stderr=log, stdout=log, start_new_session=True)
             )
         if not self.master:  # in the foreground, such a one writes none
             self.pid_file.write_text(f"{self._process.pid}\n")
         deadline = time.monotonic() + 20
-        while not (self.pid_file.exists() and self._answers()):
+        while not (self.pid_file.exists() and self._answers() and self._listens()):
             assert self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.01)
+
+    def _listens(self) -> bool:
+        """Whether its master takes signals. It begins as a new program once its worker runs."""
+        return not self.master or "Loading success" in self.log()
 
     def _answers(self) -> bool:
         with suppress(OSError):
@@ -184,12 +188,23 @@ class Haproxy:
             self._process.wait(timeout=20)
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)
+            self._is_gone()
 
     def kill(self) -> None:
         """End it at once; its pid file stays."""
         assert self._process is not None
         os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait(timeout=20)
+        self._is_gone()
+
+    def _is_gone(self) -> None:
+        """Wait until its last worker has let go of the socket."""
+        deadline = time.monotonic() + 20
+        with suppress(FileNotFoundError, ConnectionRefusedError):
+            while time.monotonic() < deadline:
+                with socket.socket(socket.AF_UNIX) as connection:
+                    connection.connect(str(self.socket))
+                time.sleep(0.01)
 
     def mark(self) -> list[str]:
         """What is another after each time it was told something."""
