@@ -123,7 +123,8 @@ def _ended(one: Draft, failed: Draft) -> Draft:
     if isinstance(tried, _Interfered) or tried.report.outcome is Outcome.FAILED:
         return failed
     if tried.report.outcome is Outcome.UNKNOWN:
-        return replace(failed, report=_unknown(failed.report, tried.report.reason))
+        unknown = replace(failed.report, outcome=Outcome.UNKNOWN, reason=tried.report.reason)
+        return replace(failed, report=unknown)
     out = f"access that ended was taken out ({len(rest.remove)} removed), the rest failed: "
     return replace(failed, report=replace(failed.report, reason=out + failed.report.reason))
 
