@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, replace
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Capabilities, Finding, OutcomeUnknown
@@ -16,7 +18,6 @@ from allowsync_backends.file.template_mark import Mark, leading, mark_of, severa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-    from pathlib import Path
 
     from allowsync.plan import Plan
     from allowsync_backends.file.folder import Contents
@@ -78,7 +79,7 @@ class TemplateBackend(FileBackend):
         """The same, and the template."""
         yield from FileBackend.watched(self)
         yield from map(self.path.with_name, notes(self.path.name))
-        real = self.template.resolve()
+        real = Path(os.path.realpath(self.template))  # resolve() raises where links go in a circle
         yield from dict.fromkeys((self.template.parent, self.template, real.parent, real))
 
     def _held(self, folder: Folder, found: Contents) -> Made | None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 from typing import TYPE_CHECKING, Any
 
@@ -262,45 +261,6 @@ def test_a_network_within_another_is_not_listed_twice_but_stays_its_hosts(here: 
     assert here.body == "81.2.69.0/24 81.2.69.1"
 
 
-@pytest.mark.parametrize("comment", ["# ", None])
-def test_a_template_that_fails_leaves_the_old_file_as_it_was(
-    here: Templated, comment: str | None
-) -> None:
-    here.put(ALICE, comment=comment)
-    before, known = here.file.stat(), here.names
-    here.says("fine\nfine\n{{ oops }}\n")
-    with pytest.raises(BackendError) as raised:
-        here.put(ALICE, comment=comment)
-    assert str(raised.value) == (
-        f"{here.file} was not changed: {here.template}:3: there is no 'oops'"
-    )
-    assert (here.file.stat(), here.names) == (before, known)
-    assert here.read(comment=comment).entries == frozenset(ALICE)
-
-
-def test_a_template_that_is_gone_is_a_flaw_and_what_the_file_holds_stays_known(
-    here: Templated,
-) -> None:
-    here.put(ALICE)
-    here.template.unlink()
-    current = here.read()
-    assert current.entries == frozenset(ALICE)
-    assert current.flaws == (f"{here.template}: there is no such file",)
-    with pytest.raises(BackendError, match="no such file"):
-        here.put(ALICE)
-    here.target().clear()
-    assert here.names == set()
-
-
-def test_no_text_at_all_is_no_file_that_could_be_known_again(here: Templated) -> None:
-    here.says("")
-    with pytest.raises(BackendError, match="makes no text at all"):
-        here.put(ALICE, comment=None)
-    assert here.names == set()
-    here.put(ALICE)
-    assert here.body == ""
-
-
 def test_a_failed_reload_brings_back_the_old_text_and_what_is_known_of_it(here: Templated) -> None:
     here.says("{{ networks | join(' ') }}\n")
     for comment in ("# ", None):
@@ -350,72 +310,8 @@ def test_the_mode_is_kept(here: Templated) -> None:
     assert here.file.stat().st_mode & 0o777 == 0o640
 
 
-def test_a_look_that_saves_a_run_looks_at_the_template_too(here: Templated) -> None:
-    elsewhere = here.folder / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "real.j2").write_text(EACH)
-    here.template.unlink()
-    here.template.symlink_to(elsewhere / "real.j2")
-    here.put(ALICE)
-    seen = {getattr(one, "path", "") for one in here.read().sights}
-    assert seen >= {str(here.template), str(elsewhere / "real.j2"), str(elsewhere), str(here.file)}
-
-
-@pytest.mark.root
-def test_what_others_may_change_is_no_template_for_root(here: Templated, as_root: None) -> None:
-    here.template.chmod(0o666)
-    with pytest.raises(BackendError, match="others may write it"):
-        here.put(ALICE)
-    here.template.chmod(0o644)
-    here.folder.chmod(0o777)
-    with pytest.raises(BackendError, match="others may write its folder"):
-        here.put(ALICE)
-    here.folder.chmod(0o755)
-    os.chown(here.template, 65534, 65534)
-    with pytest.raises(BackendError, match="belongs to user 65534"):
-        here.put(ALICE)
-    assert here.names == set()
-
-
-def _pipe(path: Path) -> None:
-    os.mkfifo(path)
-
-
-def _device(path: Path) -> None:
-    path.symlink_to("/dev/zero")
-
-
-def _binary(path: Path) -> None:
-    path.write_bytes(b"fine\n\xff\n")
-
-
-def _large(path: Path) -> None:
-    path.write_bytes(b" " * (2 << 20))
-
-
-@pytest.mark.parametrize(
-    ("make", "why"),
-    [
-        (os.mkdir, "this is a folder, not a file"),
-        (_pipe, "this is a pipe, not a file"),
-        (_device, "this is a device, not a file"),
-        (_binary, ":2: this is not UTF-8 text"),
-        (_large, "larger than 1 MiB"),
-    ],
-    ids=("folder", "pipe", "device", "binary", "large"),
-)
-def test_what_is_no_file_of_text_is_no_template(here: Templated, make: Any, why: str) -> None:
-    here.template.unlink()
-    make(here.template)
-    with pytest.raises(BackendError, match=re.escape(why)):
-        here.put(ALICE)
-    assert here.names == set()
-
-
 @pytest.mark.parametrize("comment", ["# ", None])
-@settings(
-    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
-)
+@BRIEFLY
 @given(some=held())
 def test_whatever_a_file_was_made_from_is_read_from_it(
     here: Templated, comment: str | None, some: list[Entry]
