@@ -29,7 +29,7 @@ MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> Server:
     """What is particular about Caddy.
 
-    `caddy validate` would check more, but opens the logs that the configuration names, as whoever
+    `caddy validate` would check more, but opens the log that the configuration names, as whoever
     runs it: a log that root made is one that Caddy cannot write. What `caddy adapt` does not see,
     the running Caddy does: it loads a configuration whole, or says why not and keeps the old one.
     """
