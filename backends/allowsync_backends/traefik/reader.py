@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from allowsync_backends.traefik.syntax import TraefikSyntax
 
 # Traefik takes changes up every two seconds at most (`providersThrottleDuration`).
-PATIENCE: Final = 10.0
+PATIENCE: Final = 30.0  # seconds; a small machine that is busy may take ten
 STEP: Final = 0.02
 
 
