@@ -18,7 +18,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.plan import Plan, Situation, make_plan, sorted_entries
 
@@ -45,14 +45,26 @@ class Step:
 
 
 class _Course(Enum):
-    """How a target is changed: its steps, each with the phase it belongs to."""
+    """How a target is changed."""
 
-    NOTHING = ()
-    AT_FIRST = ((0, Part.WHOLE),)
-    IN_HALVES = ((0, Part.FIRST), (2, Part.REST))
-    BETWEEN = ((1, Part.WHOLE),)
-    MAKING_ROOM = ((1, Part.FIRST), (1, Part.REST))
-    AT_LAST = ((2, Part.WHOLE),)
+    NOTHING = "nothing"
+    AT_FIRST = "at first"
+    IN_HALVES = "in halves"
+    BETWEEN = "between"
+    MAKING_ROOM = "making room"
+    AT_LAST = "at last"
+
+
+# The steps of each course, each with the phase it belongs to. Not the values of the members: Python
+# 3.11.2, Debian's, takes an empty tuple there for something else.
+_STEPS: Final[dict[_Course, tuple[tuple[int, Part], ...]]] = {
+    _Course.NOTHING: (),
+    _Course.AT_FIRST: ((0, Part.WHOLE),),
+    _Course.IN_HALVES: ((0, Part.FIRST), (2, Part.REST)),
+    _Course.BETWEEN: ((1, Part.WHOLE),),
+    _Course.MAKING_ROOM: ((1, Part.FIRST), (1, Part.REST)),
+    _Course.AT_LAST: ((2, Part.WHOLE),),
+}
 
 
 def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
@@ -64,7 +76,7 @@ def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
     phases = [
         (phase, Step(number, part))
         for number, course in enumerate(courses)
-        for phase, part in course.value
+        for phase, part in _STEPS[course]
     ]
     return tuple(step for _, step in sorted(phases, key=lambda one: one[0]))
 
