@@ -76,7 +76,7 @@ def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker, mpm: s
     assert set(during.refusals) <= {FORBIDDEN, 0}
 
 
-@pytest.mark.parametrize("mpm", ["event", "worker", "prefork"])
+@pytest.mark.parametrize("mpm", ["event", "prefork"])
 def test_who_was_taken_out_is_refused_as_soon_as_the_apply_is_done(start: Maker, mpm: str) -> None:
     server = start(mpm=mpm)
     assert answers(server) == GUARDED
