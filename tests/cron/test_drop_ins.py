@@ -41,6 +41,7 @@ EXAMPLES = {
     "file": Example(
         "{file: {path: /etc/haproxy/friends.txt, reload: [systemctl, reload, haproxy]}}", 2.1, 2.1
     ),
+    "fail2ban": Example("{fail2ban: {jails: [sshd]}}", 2.1, 2.1),
     "credential": Example(
         "{nftables: {ports: [443/tcp]}}", 1.6, 1.4, "heartbeat: {url_credential: ping}"
     ),
