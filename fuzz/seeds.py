@@ -50,6 +50,14 @@ _VARIABLE: Final = (
     b'# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
     b"# In jails: door gate\n[DEFAULT]\nallowsync_x =\n    81.2.69.1/32\n    2a01:4f8::/48\n"
 )
+_MARK: Final = (
+    b'# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
+    b"# 81.2.69.1/32 a\n"
+    b"# 81.2.69.1/32 b (replaced)\n"
+    b"# 2a01:4f8::/48\n"
+    b"# template 563c45e15abad66e1262385ae1403a7b text 5021d0651b47eb6efbfd4fddd77af2ac\n"
+    b"allow all;\n"
+)
 
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
@@ -62,6 +70,7 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "iptables": (_IPTABLES, _STREAMS, b'[{"addr_info": [{"local": "::1"}]}]', b"-A \xff"),
     "fail2ban": (_JAIL, _BANNED, _JAILS, _VARIABLE),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
+    "mark": (_MARK, _MARK.replace(b"# ", b"") * 2),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "comparison": (_A, _CNAME, _A + b"\0\0\x29\4\xd0\0\0\0\0\0\0"),
     "rows": (

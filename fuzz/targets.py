@@ -23,6 +23,7 @@ from allowsync_backends.fail2ban.answers import (
     ignored,
 )
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
+from allowsync_backends.file.template_mark import leading, several
 from allowsync_backends.ipset import inspection, rules, sets
 from allowsync_backends.ipset.elsewhere import shut_out
 from allowsync_backends.nftables.gate import Gate
@@ -118,6 +119,19 @@ def fail2ban(data: bytes) -> None:
     if held is not None:
         again = VariableSyntax(()).parse(VariableSyntax(()).render(held.allowlist, held.networks))
         _must(again == held, "a file that reads otherwise once it is written anew")
+
+
+def mark(data: bytes) -> None:
+    """What was found at the top of a file is written again as it was, but for words for people."""
+    text = data.decode(errors="replace")
+    found = leading(text)
+    if found is not None and found.mark.is_of(found.text):
+        # The words are made anew, and lines in another order are put in order.
+        again = leading(found.mark.lines(found.comment) + found.text)
+        _must(again is not None and again.mark == found.mark, text)
+        _must(text.endswith(found.text), text)
+    for one in several(text):
+        _must(several(one.lines()) == (one,), text)
 
 
 def answer(data: bytes) -> None:
@@ -224,6 +238,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "ipset": ipset,
     "iptables": iptables,
     "fail2ban": fail2ban,
+    "mark": mark,
     "answer": answer,
     "comparison": comparison,
     "rows": rows,

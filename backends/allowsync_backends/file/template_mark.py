@@ -132,17 +132,21 @@ def _written(entries: Iterable[Entry]) -> Iterator[str]:
 
 def _entries(found: re.Match[str]) -> tuple[Entry, ...]:
     """The entries of a mark, sorted. Lines that are none, or stand elsewhere, are passed over."""
-    hosts: dict[Network, list[str]] = {}
-    replaced: dict[Network, list[str]] = {}
+    hosts: dict[Network, dict[str, bool]] = {}
     for line in found["entries"].splitlines():
         written, _, label = line.removeprefix(found["comment"]).partition(" ")
         network = network_or_none(written)
         if network is None:
             continue
+        known = hosts.setdefault(network, {})
         name = label.removesuffix(_REPLACED)
-        hosts.setdefault(network, []).extend([name] if name else [])
-        replaced.setdefault(network, []).extend([name] if name != label else [])
+        if name:
+            known[name] = name != label or known.get(name, False)
     return tuple(
-        Entry(network, tuple(hosts[network]), tuple(replaced[network]))
+        Entry(
+            network,
+            tuple(hosts[network]),
+            tuple(name for name, replaced in hosts[network].items() if replaced),
+        )
         for network in sorted(hosts, key=by_network)
     )
