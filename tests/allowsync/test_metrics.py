@@ -57,6 +57,7 @@ def test_a_good_run_tells_when_it_was_and_that_all_is_in_step(world: World) -> N
     assert samples["last_run_exit_code"] == {(): 0}
     assert samples["target_in_step"] == {("web", "web/memory"): 1}
     assert samples["target_entries"] == {("web", "web/memory"): 4}
+    assert samples["target_refused_removals"] == {("web", "web/memory"): 0}
     assert samples["host_last_answer_timestamp_seconds"] == {(name,): now for name in world.hosts}
     assert samples["host_grants"]["alice", "fresh"] == 1
     assert samples["host_grants"]["alice", "stale"] == 0
