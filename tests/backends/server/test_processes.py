@@ -227,7 +227,7 @@ def test_a_control_group_that_cannot_be_told_has_no_processes(name: str) -> None
     assert group(name) == frozenset()
 
 
-SEEN_BY_NOBODY = """\
+SEEN_FROM_WITHIN = """\
 from pathlib import Path
 from allowsync.backend import BackendError
 from allowsync_backends.server.processes import is_hidden
@@ -242,19 +242,28 @@ except BackendError as error:
 """
 
 
+# Somebody else, who can only look into folders; and root with no right but that of a user, who may
+# signal the process. To the group of root everything is shown.
+LOOKS = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
+WALLED = {
+    "nobody": ("--reuid=65534", "--regid=65534", "--clear-groups", *LOOKS),
+    "root": ("--regid=65534", "--clear-groups", "--bounding-set=-all", "--inh-caps=-all"),
+}
+
+
 @pytest.mark.root
 @pytest.mark.usefixtures("as_root")
+@pytest.mark.parametrize("who", WALLED)
 def test_a_process_that_is_hidden_from_us_is_not_taken_for_gone(
-    start: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path
+    start: Callable[[str], subprocess.Popen[bytes]], tmp_path: Path, who: str
 ) -> None:
     """As in a service with ProtectProc=invisible (systemd.exec(5))."""
     child = start(DEAF)
-    code = SEEN_BY_NOBODY.format(pid=str(tmp_path / "pid"))
-    caps = ("--inh-caps=+dac_read_search", "--ambient-caps=+dac_read_search")
-    nobody = ("setpriv", "--reuid=65534", "--regid=65534", "--clear-groups", *caps)
+    code = SEEN_FROM_WITHIN.format(pid=str(tmp_path / "pid"))
     hide = 'mount -t proc -o hidepid=invisible proc /proc && exec "$@"'
+    python = ("setpriv", *WALLED[who], sys.executable, "-c", code)
     done = subprocess.run(
-        ("unshare", "--mount", "sh", "-c", hide, "sh", *nobody, sys.executable, "-c", code),
+        ("unshare", "--mount", "sh", "-c", hide, "sh", *python),
         capture_output=True,
         text=True,
         check=False,
