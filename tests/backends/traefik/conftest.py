@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import contextmanager
 from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
@@ -74,6 +76,16 @@ def standin(place: Place) -> Iterator[Standin]:
 
 
 @pytest.fixture
-def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What does not come is not waited for."""
-    monkeypatch.setattr("allowsync_backends.traefik.reader.PATIENCE", 0.1)
+def nowhere() -> Iterator[str]:
+    """The URL of a port that is taken, and where nobody listens."""
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        yield f"http://127.0.0.1:{taken.getsockname()[1]}"
+
+
+@contextmanager
+def impatient() -> Iterator[None]:
+    """What does not come at once is not waited for."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("allowsync_backends.traefik.reader.PATIENCE", 0.1)
+        yield

@@ -131,15 +131,17 @@ def test_the_links_of_a_chain_are_its_own_providers_unless_they_say_another() ->
         assert api.chains(Kind.HTTP) == {"all@docker": {"a@docker", "b@file"}}
 
 
-def test_nobody_there_and_no_answer_are_told_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nobody_there_and_no_answer_are_told_apart(
+    nowhere: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.1)
     with socket.create_server(("127.0.0.1", 0)) as silent:
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ApiError, match="no answer from the API") as raised:
             Api(url).version()
         assert not isinstance(raised.value, NobodyListens)
-    with pytest.raises(NobodyListens, match=f"nobody listens at {url}"):
-        Api(url).version()
+    with pytest.raises(NobodyListens, match=f"nobody listens at {nowhere}"):
+        Api(nowhere).version()
 
 
 def test_an_answer_that_breaks_off_is_none() -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import socket
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import TYPE_CHECKING, Any
@@ -182,11 +181,11 @@ def test_a_refused_middleware_is_found(place: Place, standin: Standin) -> None:
     assert place.findings() == [f"error: Traefik refuses the middleware {NAME}@file: no idea"]
 
 
-def test_an_api_that_is_not_there_is_a_warning(place: Place) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
+def test_an_api_that_is_not_there_is_a_warning(place: Place, nowhere: str) -> None:
     place.put("81.2.69.1")
-    assert place.findings(api=url) == [f"warning: nobody listens at {url}, the API of Traefik"]
+    assert place.findings(api=nowhere) == [
+        f"warning: nobody listens at {nowhere}, the API of Traefik"
+    ]
 
 
 def test_something_else_where_the_api_should_be_is_an_error(place: Place) -> None:

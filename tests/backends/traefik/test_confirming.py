@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import socket
 from ipaddress import ip_network
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,7 +14,7 @@ from allowsync_backends.traefik.reader import TraefikReader
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
 from allowsync.backend import BackendError, OutcomeUnknown
-from tests.backends.traefik.conftest import NAME
+from tests.backends.traefik.conftest import NAME, impatient
 from tests.support.gates import planned
 from tests.support.traefik import Standin
 
@@ -60,11 +59,10 @@ def test_nothing_is_asked_where_nothing_changes(place: Place, standin: Standin) 
     assert (len(standin.asked), place.path.stat()) == (asked, before)
 
 
-@pytest.mark.usefixtures("impatient")
 def test_what_traefik_does_not_take_up_is_taken_back(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     standin.deaf = True
-    with pytest.raises(BackendError, match="goes by other networks") as raised:
+    with impatient(), pytest.raises(BackendError, match="goes by other networks") as raised:
         place.put("81.2.69.2")
     assert "the old file is back in force" in str(raised.value)
     assert not isinstance(raised.value, OutcomeUnknown)
@@ -72,12 +70,11 @@ def test_what_traefik_does_not_take_up_is_taken_back(place: Place, standin: Stan
     assert place.names() == OURS
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_broken_file_beside_keeps_the_old_one_in_force(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     broken = place.folder / "broken.yml"
     broken.write_text("http: [")
-    with pytest.raises(BackendError, match="the old file is back in force"):
+    with impatient(), pytest.raises(BackendError, match="the old file is back in force"):
         place.put("81.2.69.2")
     assert standin.ranges(NAME) == ["81.2.69.1/32"]
     (found,) = place.findings()
@@ -87,10 +84,12 @@ def test_a_broken_file_beside_keeps_the_old_one_in_force(place: Place, standin: 
     assert standin.ranges(NAME) == ["81.2.69.2/32"]
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_first_file_that_is_not_taken_up_leaves_none(place: Place, standin: Standin) -> None:
     standin.deaf = True
-    with pytest.raises(BackendError, match=r"does not know .* allowsync-x@file after 0\.1 s"):
+    with (
+        impatient(),
+        pytest.raises(BackendError, match=r"does not know .* allowsync-x@file after 0\.1 s"),
+    ):
         place.put("81.2.69.1")
     assert place.names() == {"app.yml"}
 
@@ -133,32 +132,34 @@ def test_a_rendering_that_traefik_would_not_take_is_never_in_place(
     assert (place.names(), standin.ranges(NAME)) == (OURS, ["81.2.69.1/32"])
 
 
-def test_a_traefik_that_does_not_run_reads_the_file_when_it_starts(place: Place) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
-    place.put("81.2.69.1", api=url)
-    place.put("81.2.69.2", api=url)
-    assert place.target(api=url).read().flaws == ()
+def test_a_traefik_that_does_not_run_reads_the_file_when_it_starts(
+    place: Place, nowhere: str
+) -> None:
+    place.put("81.2.69.1", api=nowhere)
+    place.put("81.2.69.2", api=nowhere)
+    assert place.target(api=nowhere).read().flaws == ()
     with Standin(place.folder) as started:
         assert started.ranges(NAME) == ["81.2.69.2/32"]
         place.put("81.2.69.3", api=started.url)
         assert started.ranges(NAME) == ["81.2.69.3/32"]
 
 
-@pytest.mark.usefixtures("impatient")
 def test_one_that_runs_and_whose_api_is_silent_is_not_taken_for_stopped(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path, nowhere: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        url = f"http://127.0.0.1:{taken.getsockname()[1]}"
     pid_file = tmp_path / "traefik.pid"
     pid_file.write_text(f"{os.getpid()}\n")
     own_name = Path("/proc/self/comm").read_text().strip()
     monkeypatch.setattr(TraefikOptions, "NAMES", (own_name,))
-    with pytest.raises(OutcomeUnknown, match=f"nobody listens at {url}, the API of Traefik after"):
-        place.put("81.2.69.1", api=url, pid_file=pid_file)
+    with (
+        impatient(),
+        pytest.raises(
+            OutcomeUnknown, match=f"nobody listens at {nowhere}, the API of Traefik after"
+        ),
+    ):
+        place.put("81.2.69.1", api=nowhere, pid_file=pid_file)
     pid_file.unlink()
-    place.put("81.2.69.1", api=url, pid_file=pid_file)
+    place.put("81.2.69.1", api=nowhere, pid_file=pid_file)
     assert place.held() == {"81.2.69.1/32"}
 
 
@@ -168,13 +169,12 @@ def test_an_api_that_hangs_up_is_asked_again(place: Place, standin: Standin) -> 
     assert (standin.hangs_up, standin.ranges(NAME)) == (0, ["81.2.69.1/32"])
 
 
-@pytest.mark.usefixtures("impatient")
 def test_an_api_that_never_answers_leaves_the_outcome_unknown(
     place: Place, standin: Standin
 ) -> None:
     place.put("81.2.69.1")
     standin.hangs_up = 10**6
-    with pytest.raises(OutcomeUnknown, match="no answer from the API of Traefik"):
+    with impatient(), pytest.raises(OutcomeUnknown, match="no answer from the API of Traefik"):
         place.put("81.2.69.2")
     assert place.held() == {"81.2.69.1/32"}
     standin.hangs_up = 0
@@ -189,11 +189,13 @@ def test_clearing_is_confirmed_and_leaves_other_files(place: Place, standin: Sta
     assert place.names() == {"app.yml"}
 
 
-@pytest.mark.usefixtures("impatient")
 def test_a_clear_that_is_not_taken_up_says_so_until_it_is(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     standin.deaf = True
-    with pytest.raises(BackendError, match="is removed, but Traefik still has the middleware"):
+    with (
+        impatient(),
+        pytest.raises(BackendError, match="is removed, but Traefik still has the middleware"),
+    ):
         place.target().clear()
     standin.wake()
     place.target().clear()
