@@ -1,0 +1,87 @@
+"""Killed at every call that changes something: the list in force is the old or the new one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from ipaddress import ip_network
+from itertools import count
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+from allowsync_backends.haproxy import TYPE, HaproxyOptions
+
+from allowsync.backend import Placement
+from tests.support.gates import planned
+from tests.support.haproxy import haproxy
+from tests.support.internet import FRIEND
+from tests.support.netns import Namespace
+
+if TYPE_CHECKING:
+    from allowsync.backend import Backend
+    from tests.support.haproxy import Haproxy
+
+CHANGING = ("sendto", "renameat", "linkat", "unlinkat")
+OLD, NEW = {f"{FRIEND}/32", "90.0.0.0/24"}, {"81.2.69.0/24", "90.0.1.0/24"}
+SIGKILL = 9
+
+APPLY = """
+import sys
+from tests.backends.haproxy.test_crash import NEW, change
+change(sys.argv[1], NEW)
+"""
+
+
+def target(folder: str | Path) -> Backend:
+    place = Path(folder)
+    options = HaproxyOptions(
+        path=place / "lists" / "friends.lst",
+        socket=place / "admin.sock",
+        pid_file=place / "haproxy.pid",
+    )
+    return TYPE.make(Placement("x", "x/haproxy"), options)
+
+
+def change(folder: str | Path, wanted: set[str]) -> None:
+    """Let file and process hold some networks."""
+    backend = target(folder)
+    backend.apply(planned(backend.read(), map(ip_network, wanted)))
+
+
+def killed(folder: Path, call: str, number: int) -> bool:
+    """Apply, and be killed right after the nth call of a kind; whether it came that far."""
+    injection = f"inject={call}:signal=KILL:when={number}"
+    argv = ("strace", "-qq", "-e", f"trace={call}", "-e", injection, "-o", "/dev/null")
+    done = subprocess.run(
+        (*argv, sys.executable, "-c", APPLY, str(folder)), capture_output=True, check=False
+    )
+    assert done.returncode in (0, -SIGKILL, 128 + SIGKILL), done.stderr.decode()
+    return done.returncode != 0
+
+
+def in_force(server: Haproxy) -> str:
+    return {frozenset(OLD): "old", frozenset(NEW): "new"}[frozenset(server.listed())]
+
+
+@pytest.mark.slow
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_a_change_killed_anywhere_leaves_the_old_list_or_the_new_one(tmp_path: Path) -> None:
+    found = []
+    with (
+        Namespace() as inside,
+        haproxy(inside, tmp_path, listen=("127.0.0.1:8080",)) as server,
+    ):
+        for call in CHANGING:
+            for number in count(1):
+                change(tmp_path, OLD)
+                if not killed(tmp_path, call, number):
+                    break
+                found.append(in_force(server))
+                change(tmp_path, NEW)
+                assert target(tmp_path).read().flaws == ()
+                assert in_force(server) == "new"
+                assert [one.name for one in server.path.parent.iterdir()] == ["friends.lst"]
+    assert {"old", "new"} == set(found)
+    assert len(found) >= 10
