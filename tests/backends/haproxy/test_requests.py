@@ -2,12 +2,22 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.haproxy import DENY, PORT, REJECT, haproxy
-from tests.support.requests import NONE, is_felt_by_nobody, neighbourhood
+from tests.support.internet import FRIEND, SERVER, STRANGER
+from tests.support.requests import (
+    NONE,
+    OK,
+    Asker,
+    Flow,
+    apply_one,
+    is_felt_by_nobody,
+    neighbourhood,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -36,3 +46,18 @@ def test_no_reload_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_
         worker = server.worker
         is_felt_by_nobody("haproxy, reloaded", inside, server.backend(), PORT, applies=20)
         assert server.worker != worker
+
+
+@pytest.mark.parametrize("told", [True, False])
+def test_who_is_taken_out_has_no_further_answer_on_a_connection_that_is_kept(
+    as_root: None, tmp_path: Path, *, told: bool
+) -> None:
+    with neighbourhood() as inside, haproxy(inside, tmp_path, told=told) as server:
+        backend = server.backend()
+        inside.run(apply_one, backend, [ip_network(FRIEND), ip_network(STRANGER)])
+        asker = Asker(Flow("stranger", SERVER, STRANGER, PORT, keeps=True))
+        assert inside.run(asker.ask) == OK
+        inside.run(apply_one, backend, [ip_network(FRIEND)])
+        assert inside.run(asker.ask) == FORBIDDEN
+        assert asker.renewed == (0 if told else 1)
+        asker.close()
