@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 _IGNORED: Final = "These IP addresses/networks are ignored:"
 _NONE_IGNORED: Final = "No IP address/network is ignored"
-_ITEM: Final = re.compile(r"(?:\|-|`-) (\S+)")
+_ITEM: Final = re.compile(r"(?:\|-|`-) (.+)")
 _OF_INTEREST: Final = re.compile(r"\['(?:start|set', '[^']+', 'addignoreip)'")
 
 
@@ -49,7 +49,7 @@ def by_network_text(texts: Iterable[str]) -> dict[Network, str]:
 
 
 def ignored(text: str) -> tuple[str, ...]:
-    """What a jail ignores, by `get JAIL ignoreip`: addresses, networks and names.
+    """What a jail ignores, by `get JAIL ignoreip`: addresses, networks, names, files of such.
 
     Raises:
         NotUnderstood: It is something else.

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from allowsync.backend import Backend
     from tests.support.netns import Namespace
 
-BY_HAND = ("10.9.0.0/16", "10.9.9.9", "2001:db8:9::/48")
+BY_HAND = ("10.9.0.0/16", "10.9.9.9", "2001:db8:9::/48", "no address")
 CONFIGURED = "[DEFAULT]\nignoreip = 127.0.0.0/8 ::1\n"
 STRANGER = "185.199.108.7"
 

@@ -89,6 +89,12 @@ def test_what_a_jail_ignores_is_a_tree() -> None:
     }
 
 
+def test_a_jail_may_ignore_what_is_no_address_at_all() -> None:
+    text = SOME.replace("home.example.org", "file:/etc/my friends")
+    assert ignored(text)[1] == "file:/etc/my friends"
+    assert by_network_text(ignored(text)) == by_network_text(ignored(SOME))
+
+
 @pytest.mark.parametrize(
     "text",
     [
@@ -99,7 +105,6 @@ def test_what_a_jail_ignores_is_a_tree() -> None:
         SOME.replace("`- ", "|- "),  # cut off
         "These IP addresses/networks are ignored:\n",
         SOME.replace("|- 127", "127"),
-        SOME.replace("|- home", "|-  home"),
         "WARNING\n" + SOME,
         SOME + "fail2ban> ",
     ],
