@@ -131,6 +131,12 @@ def admin_is_off(config: Json) -> bool:
     return _dicts(config, "admin").get("disabled") is True
 
 
+def admin_address(config: Json) -> str:
+    """Where Caddy's admin API listens; by default where it always does."""
+    listen = _dicts(config, "admin").get("listen")
+    return listen if isinstance(listen, str) else "localhost:2019"
+
+
 def _asks_for_leave(handler: Json) -> bool:
     """Whether it is `forward_auth`: a proxy that goes on where the other end says so."""
     return "handle_response" in handler and "rewrite" in handler

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
 from allowsync.shell import Command, CommandError, run
-from allowsync_backends.caddy.effect import Snippet, admin_is_off
+from allowsync_backends.caddy.effect import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import snippet
 from allowsync_backends.server.reader import Server
 from allowsync_backends.server.running import Notice
@@ -62,7 +62,11 @@ def _findings(
     networks = _networks(syntax, path)
     if networks is not None:
         compiled = Snippet(options.matcher, options.refusal, networks)
-        yield from _effect(tuple(compiled.gates(config)), snippet(allowlist), options, path)
+        gates = tuple(compiled.gates(config))
+        yield from _effect(gates, snippet(allowlist), options, path)
+        if options.container is None:
+            address = options.admin or admin_address(config)
+            yield from _in_force(compiled, gates, address, options)
 
 
 def _effect(
@@ -83,6 +87,27 @@ def _effect(
                 f"comes before the snippet {name}",
                 f'put all of the site into "route {{ ... }}", with "import {name}" first',
             )
+
+
+def _in_force(
+    compiled: Snippet, gates: tuple[Gate, ...], address: str, options: CaddyOptions
+) -> Iterator[Finding]:
+    """Whether the Caddy that runs has what its Caddyfile says. Where it tells nothing, nothing."""
+    # Imported here: only a check by hand speaks HTTP.
+    from allowsync_backends.caddy.running import loaded
+
+    running = loaded(address)
+    if running is None:
+        return
+    there = {gate.site for gate in compiled.gates(running)}
+    missing = sorted({gate.site for gate in gates} - there)
+    if missing:
+        yield Finding(
+            Severity.ERROR,
+            f"the caddy that runs does not go by {options.config}: it lets others than those in "
+            f"the file into {', '.join(missing)}",
+            "reload it, or name the Caddyfile that it runs by with `config`",
+        )
 
 
 def _resets() -> bool:

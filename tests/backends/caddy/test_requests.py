@@ -167,6 +167,23 @@ def test_what_a_reload_costs_is_told(
     assert findings(caddy) == []
 
 
+@pytest.mark.parametrize("admin", ["127.0.0.1:2019", ":2020", "unix/{folder}/admin.sock"])
+def test_a_caddy_that_goes_by_something_else_is_told(
+    start: Maker, tmp_path: Path, admin: str
+) -> None:
+    caddy = start(admin=admin.replace("{folder}", str(tmp_path)))
+    assert findings(caddy) == []
+    text = caddy.path.read_text()
+    caddy.path.write_text(text.replace(FRIEND, STRANGER))
+    (finding,) = findings(caddy)
+    assert finding.severity is Severity.ERROR
+    assert f"the caddy that runs does not go by {caddy.config}" in finding.what
+    assert "into :8081" in finding.what
+    caddy.stop()
+    (finding,) = findings(caddy)
+    assert "does not run" in finding.what
+
+
 def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
     caddy = start()
     newer = caddy.backend(matcher=Matcher.CLIENT_IP)

@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 from allowsync_backends.caddy import TYPE, CaddyOptions, Matcher, Refusal
-from allowsync_backends.caddy.effect import Gate, Snippet, admin_is_off
+from allowsync_backends.caddy.effect import Gate, Snippet, admin_address, admin_is_off
+from allowsync_backends.caddy.running import Place, place
 from allowsync_backends.caddy.server import caddy
 from allowsync_backends.caddy.syntax import CaddySyntax
 from allowsync_backends.file.syntax import Held
@@ -245,6 +246,31 @@ def test_each_refusal_is_known_and_no_other(tmp_path: Path, refusal: Refusal) ->
 )
 def test_an_admin_api_that_is_off_is_noticed(config: dict[str, Any], *, off: bool) -> None:
     assert admin_is_off(config) is off
+
+
+@pytest.mark.parametrize(
+    ("config", "address", "where"),
+    [
+        ({}, "localhost:2019", Place("localhost", 2019)),
+        ({"admin": {"listen": ":99"}}, ":99", Place("localhost", 99)),
+        ({"admin": {"listen": "0.0.0.0:99"}}, "0.0.0.0:99", Place("127.0.0.1", 99)),
+        ({"admin": {"listen": "tcp/[::1]:99"}}, "tcp/[::1]:99", Place("::1", 99)),
+        ({"admin": {"listen": "[::]:99"}}, "[::]:99", Place("::1", 99)),
+        (
+            {"admin": {"listen": "unix//run/c.sock|0220"}},
+            "unix//run/c.sock|0220",
+            Place("localhost", socket="/run/c.sock"),
+        ),
+        ({"admin": {"listen": "{env.ADMIN}"}}, "{env.ADMIN}", None),
+        ({"admin": {"listen": 99}}, "localhost:2019", Place("localhost", 2019)),
+    ],
+    ids=str,
+)
+def test_the_admin_api_is_where_the_caddyfile_says(
+    config: dict[str, Any], address: str, where: Place | None
+) -> None:
+    assert admin_address(config) == address
+    assert place(address) == where
 
 
 @pytest.mark.parametrize(
