@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_network
+from ipaddress import IPv4Address, IPv6Address, ip_network
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +11,7 @@ from allowsync_backends.haproxy import TYPE, HaproxyOptions
 from allowsync_backends.haproxy.configuration import believers, is_in_a_condition, lines, uses
 from allowsync_backends.haproxy.words import (
     LINE,
+    PROMPT,
     Acl,
     Unintelligible,
     acl_of,
@@ -22,6 +23,8 @@ from allowsync_backends.haproxy.words import (
     version_in,
 )
 from allowsync_backends.server.running import Container, Process, Unit
+from hypothesis import given
+from hypothesis import strategies as st
 
 PATH = "/etc/haproxy/friends.lst"
 LISTING = f"""\
@@ -265,3 +268,46 @@ def test_a_socket_of_somebody_elses_takes_the_right_to_disregard_that(tmp_path: 
     assert TYPE.needs(options).capabilities == ()
     os.chown(socket, 65534, 65534)
     assert TYPE.needs(options).capabilities == ("CAP_DAC_OVERRIDE",)
+
+
+PIECES = (b"> ", b"\n", b"\n\n", b"\n> ", b"one", b"0x1 1.2.3.4", b"\xff", b">", b" ")
+
+
+@given(st.lists(st.sampled_from(PIECES), max_size=12).map(b"".join), st.integers(1, 4))
+def test_whatever_comes_is_as_many_answers_as_asked_for_or_none_yet(
+    said: bytes, asked: int
+) -> None:
+    try:
+        found = answers(said, asked)
+    except Unintelligible:
+        return
+    if found is not None:
+        assert len(found) == asked
+        assert said.endswith(PROMPT)
+        assert not any("\n\n" in one for one in found)
+
+
+@given(st.lists(st.sampled_from(["", "bad", "one\ntwo"]), min_size=1, max_size=6), st.booleans())
+def test_answers_come_apart_as_they_were_put_together(said: list[str], each: bool) -> None:
+    texts = [f"{one}\n\n".encode() if one else b"\n" for one in said]
+    stream = (PROMPT if each else b"").join(texts) + PROMPT
+    assert answers(stream, len(said)) == said
+    for length in range(len(stream)):
+        assert answers(stream[:length], len(said)) is None
+
+
+@given(st.lists(st.ip_addresses(), unique=True, max_size=20))
+def test_what_was_added_is_what_is_shown(addresses: list[IPv4Address | IPv6Address]) -> None:
+    networks = [ip_network(one) for one in addresses]
+    added = [one.rpartition(" ")[2] for one in additions(Acl(0, True), networks, 1)]
+    shown = "\n".join(f"0x{number:x} {one}" for number, one in enumerate(added))
+    assert patterns(shown).held == set(networks)
+    assert patterns(shown).odd == {}
+
+
+@given(st.text(max_size=60))
+def test_any_configuration_can_be_read(text: str) -> None:
+    found = lines({"/c": text})
+    list(uses(found, "/x"))
+    list(believers(found))
+    is_in_a_condition(found, "x")
