@@ -65,6 +65,14 @@ CASES = {
         "cat /srv/friends/allowed.txt /run/reloaded",
         user="root",
     ),
+    # At boot: the gate is back although the reader of the file beside it does not run yet.
+    "mixed": Case(
+        "{nftables: {ports: [8096/tcp]}}, {file: {path: /srv/friends/mixed.txt, "
+        "reload: [systemctl, reload, reader.service]}}",
+        "nft list table inet allowsync_jellyfin; systemctl start reader.service",
+        "nft flush ruleset; rm /srv/friends/mixed.txt; systemctl stop reader.service",
+        user="root",
+    ),
     "theirs": Case(
         "{file: {path: /srv/theirs/allowed.txt}}", "cat /srv/theirs/allowed.txt", user="root"
     ),
