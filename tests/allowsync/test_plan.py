@@ -208,15 +208,21 @@ def test_whose_an_entry_is_that_nobody_remembers_is_no_change() -> None:
 
 def test_what_is_wrong_around_the_entries_is_put_right_beside_whose_they_are_in_order() -> None:
     current = Current(
-        frozenset({entry("81.2.69.10", "bob"), entry("81.2.69.9", "bob"), entry("81.2.69.8")}),
+        frozenset(
+            {
+                *(entry("81.2.69.8"), entry("2a01::/64", "bob")),
+                *(entry("81.2.69.10", "bob"), entry("81.2.69.9", "bob")),
+            }
+        ),
         flaws=("it was edited",),
     )
-    want = wanted(alice="81.2.69.10 81.2.69.9")
+    want = wanted(alice="81.2.69.10 81.2.69.9 2a01::/64")
     plan = make_plan(situation(want=want, current=current, capabilities=LABELLED))
     assert plan.repair == (
         "it was edited",
         "it does not say right for whom 81.2.69.9/32 is (alice)",
         "it does not say right for whom 81.2.69.10/32 is (alice)",
+        "it does not say right for whom 2a01::/64 is (alice)",
     )
     assert plan.remove == (entry("81.2.69.8"),)
 
