@@ -62,29 +62,21 @@ class Record:
         Raises:
             BackendError: It is somebody else's file, or cannot be read.
         """
-        jails = self._named()
-        current = self.file(jails or self.jails).read()
+        current = self.file(self.jails).read()
+        # It is a file, and ours, or there is none.
+        jails = jails_of(_text(self.path))
         flaws = current.flaws
         if jails and set(jails) != set(self.jails):
-            flaws = (*flaws, f"{self.path} is for other jails: {', '.join(jails)}")
+            other = f"{self.path} is for other jails: {', '.join(jails)}"
+            flaws = (*self.file(jails).read().flaws, other)
         networks = frozenset(entry.network for entry in current.entries)
         return Recorded(networks, jails, flaws)
-
-    def _named(self) -> tuple[str, ...]:
-        """The jails the file names; the file itself is looked at more closely afterwards."""
-        try:
-            return jails_of(self.path.read_text(errors="replace"))
-        except OSError:
-            return ()
 
     def of_others(self, jail: str) -> frozenset[Network]:
         """What other files of ours beside this one have a jail ignore."""
         found: set[Network] = set()
         for path in set(self.path.parent.glob("*.local")) - {self.path}:
-            try:
-                text = path.read_text(errors="replace")
-            except OSError:
-                continue
+            text = _text(path)
             held = VariableSyntax(()).parse(text)
             if held is not None and jail in jails_of(text):
                 found |= held.networks
@@ -107,3 +99,11 @@ class Record:
             BackendError: It may be left.
         """
         self.file(self.jails).clear()
+
+
+def _text(path: Path) -> str:
+    """What a file holds; nothing where there is none that can be read."""
+    try:
+        return path.read_text(errors="replace") if path.is_file() else ""
+    except OSError:
+        return ""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -180,6 +181,15 @@ def test_a_file_of_somebody_else_is_left_alone(server: Fail2ban) -> None:
     server.target().clear()
     assert server.file.read_text().endswith("10.0.0.0/8\n")
     assert server.ignored() == []
+
+
+def test_what_is_no_file_keeps_nobody_waiting(server: Fail2ban) -> None:
+    os.mkfifo(server.file)
+    with pytest.raises(BackendError, match="is no regular file and is left alone"):
+        put(server, f"{FRIEND}/32")
+    server.file.unlink()
+    assert put(server, f"{FRIEND}/32") == ()
+    assert server.ignored() == [FRIEND]
 
 
 def test_a_file_changed_by_hand_is_put_right(server: Fail2ban) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -15,10 +16,13 @@ from allowsync_backends.fail2ban.answers import (
     ignored,
 )
 from allowsync_backends.fail2ban.looking import Jail
+from allowsync_backends.fail2ban.record import Record
 from allowsync_backends.fail2ban.settling import banned_by, commands, refers, theirs
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from allowsync.model import Network
 
 NOTHING = "No IP address/network is ignored\n"
@@ -219,3 +223,16 @@ def test_a_configuration_refers_to_us_where_all_of_ours_is_in_it(
 ) -> None:
     assert refers(written, OURS) is found
     assert refers(written, ())
+
+
+def test_what_other_files_of_ours_have_a_jail_ignore_is_theirs(tmp_path: Path) -> None:
+    other, mine = VariableSyntax(("door", "gate")), VariableSyntax(("door",))
+    (tmp_path / "y.local").write_text(other.render("y", nets("203.0.113.7/32")))
+    (tmp_path / "z.local").write_text(other.render("x", nets("2001:db8::/64")))
+    (tmp_path / "x.local").write_text(mine.render("x", nets("198.51.100.0/24")))
+    (tmp_path / "theirs.local").write_text("[DEFAULT]\nignoreip = 192.0.2.1\n")
+    os.mkfifo(tmp_path / "pipe.local")
+    record = Record("x", tmp_path / "x.local", ("door",))
+    for jail in ("door", "gate"):
+        assert record.of_others(jail) == nets("203.0.113.7/32", "2001:db8::/64")
+    assert record.of_others("haven") == nets()
