@@ -59,6 +59,17 @@ def is_in_step(stage: Stage, argv: tuple[str, ...], place: Place) -> None:
     assert last_run(stage) in ((0, 0), (1, 0)), place
 
 
+def are_whole(stage: Stage, place: Place) -> None:
+    """The metrics, where there are any, are those of one run or of the next."""
+    if "metrics" in stage.here.more:
+        written = (stage.here.folder / "allowsync.prom").read_text()
+        assert written.startswith("# HELP allowsync_info "), place
+        assert written.rpartition(" ")[0].endswith(
+            'refused_removals{allowlist="web",target="web/file"}'
+        )
+        assert "\x01" not in written, place
+
+
 def kill_everywhere(stage: Stage, targets: Callable[[Stage], Sequence[object]]) -> None:
     argv = idle(stage, targets)
     before, state = stage.look(), stage.here.state.read_bytes()
@@ -74,11 +85,13 @@ def kill_everywhere(stage: Stage, targets: Callable[[Stage], Sequence[object]]) 
             kills += bool(ran.hit)
             assert stage.look() == before, f"an idle run changed something: {whom} at {place}"
             assert ran.code in (0, -9), f"{whom} at {place}: {ran}"
+            are_whole(stage, place)
             is_in_step(stage, argv, place)
             assert stage.look() == before, place
             assert stage.memory() == memory, place
             assert stage.leftovers() == leftovers, place
             assert stage.history() == history, place
+            assert not list(stage.here.folder.glob(".*.new")), place
     assert kills > 20
     record("crash_points", where="an idle run at a glance", kills=kills)
 
@@ -90,3 +103,8 @@ def test_a_glance_at_a_file_can_be_killed_anywhere(stage: Stage) -> None:
 @pytest.mark.root
 def test_a_glance_at_a_gate_can_be_killed_anywhere(guarded: Stage) -> None:
     kill_everywhere(guarded, both_targets)
+
+
+def test_a_glance_that_writes_metrics_can_be_killed_anywhere(stage: Stage) -> None:
+    stage.here.more["metrics"] = str(stage.here.folder / "allowsync.prom")
+    kill_everywhere(stage, file_target)
