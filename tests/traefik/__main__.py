@@ -15,6 +15,7 @@ from allowsync.backend import Placement
 from tests.support.requests import is_felt_by_nobody, neighbourhood
 from tests.support.traefik import Standin, entry_point
 from tests.traefik.comparing import SITUATIONS, differences
+from tests.traefik.headers import wrong
 from tests.traefik.real import HTTP, ROUTERS, TCP, URL, traefik
 
 if TYPE_CHECKING:
@@ -36,9 +37,13 @@ def main() -> int:
             print(f"{len(SITUATIONS)} situations compared, {len(found)} told differently")
             for one in found:
                 print(f"  {one}")
+            told = list(wrong(inside, folder))
+            print(f"{len(told)} requests with X-Forwarded-For answered otherwise than documented")
+            for one in told:
+                print(f"  {one}")
             _knocked(inside, folder, HTTP, given.applies)
             _knocked(inside, folder, TCP, given.applies // 2)
-    return 1 if found else 0
+    return 1 if found or told else 0
 
 
 def _compared(inside: Namespace, folder: Path, copy: Path) -> list[str]:

@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync_backends.traefik.api import Api, ApiError
 
+from tests.support.internet import STRANGER, STRANGER6
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
 HTTP: Final = 8000
 TCP: Final = 8001
+TRUSTING: Final = 8002  # believes the stranger's address about X-Forwarded-For, as that of a proxy
+BELIEVING: Final = 8003  # believes anybody
 BEHIND: Final = 9000
 URL: Final = "http://127.0.0.1:8080"
 NOBODY: Final = 65534
@@ -29,6 +33,8 @@ log: {{level: ERROR}}
 entryPoints:
   web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: [10.0.0.0/8]}}}}
   tcp: {{address: ":{tcp}"}}
+  trusting: {{address: ":{trusting}", forwardedHeaders: {{trustedIPs: ["{proxy}", "{proxy6}"]}}}}
+  believing: {{address: ":{believing}", forwardedHeaders: {{insecure: true}}}}
   traefik: {{address: "127.0.0.1:8080"}}
 providers:
   providersThrottleDuration: 20ms
@@ -69,7 +75,17 @@ def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
     base.chmod(0o755)
     folder.chmod(0o755)
     static = base / "traefik.yml"
-    static.write_text(STATIC.format(http=HTTP, tcp=TCP, folder=folder))
+    static.write_text(
+        STATIC.format(
+            http=HTTP,
+            tcp=TCP,
+            trusting=TRUSTING,
+            believing=BELIEVING,
+            proxy=STRANGER,
+            proxy6=STRANGER6,
+            folder=folder,
+        )
+    )
     (folder / "app.yml").write_text(ROUTERS)
     web = inside.start(sys.executable, "-c", _WEB)
     running = inside.run(
