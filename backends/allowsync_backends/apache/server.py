@@ -42,6 +42,7 @@ def apache(options: ApacheOptions) -> Server:
         notice=Notice((*options.command, "-k", "graceful"), signal.SIGUSR1),
         renews=True,
         inspect=partial(_findings, options),
+        spawns=True,
     )
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
 LINGER = 1.0  # seconds for the former ones to stop taking new connections
+SETTLE = 0.1  # seconds after which a new process that is a former one in truth has gone, too
 STEP = 0.01
 
 
@@ -35,6 +36,7 @@ class Server:
         inspect: What keeps a file from having an effect in a running configuration.
         leaving: Words in the command line of a former process that takes nothing new any more, but
             still has something to finish. Empty where it does not say so.
+        spawns: Whether it starts processes unasked, too: one of those goes with the former ones.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Server:
     renews: bool
     inspect: Callable[[Path], Iterable[Finding]]
     leaving: str = ""
+    spawns: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class ServerReader:
         if not self.server.renews or not before:
             return ""
         deadline = time.monotonic() + PATIENCE
-        while not self.running.processes() - before:
+        while not self._is_renewed(before):
             if self.running.state() is State.STOPPED:
                 return f"{self.server.name} ended when it was to read its configuration again"
             if time.monotonic() > deadline:
@@ -121,8 +124,17 @@ class ServerReader:
                     f"no new process within {PATIENCE:g} s"
                 )
             time.sleep(STEP)
-        self._let_go(before)
         return ""
+
+    def _is_renewed(self, before: frozenset[int]) -> bool:
+        """Whether there are processes that were not there before, and that stay."""
+        if not self.running.processes() - before:
+            return False
+        self._let_go(before)
+        if not self.server.spawns:
+            return True
+        time.sleep(SETTLE)
+        return bool(self.running.processes() - before)
 
     def _let_go(self, before: frozenset[int]) -> None:
         """Wait a moment for the former processes, which may take connections until they are told.
