@@ -2,22 +2,25 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 from tests.bench import plain_script
 from tests.bench.place import Place, names, place
 from tests.bench.scenario import OURS, Figure, Scenario, at_most, less
+from tests.support.listener import Listener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.bench.scenario import Sides
+    from tests.support.netns import Namespace
 
 HOSTS = 3
 LATENCY = 0.02
 PLAIN = "plain script"
 BARE = "bare Python"
+WHOLE = "a whole run"
 
 THEIR_SET = "inet filter trusted"
 THEIR_RULES = (
@@ -41,6 +44,29 @@ def three_hosts() -> Iterator[Sides]:
             PLAIN: lambda: here.cost(*script),
             BARE: lambda: here.cost(here.python, "-c", "pass"),
         }
+
+
+@contextmanager
+def watched() -> Iterator[Sides]:
+    """The program with metrics to write and a monitor to ping; the same made to look closely."""
+    with place(LATENCY) as here, _monitor(here.namespace) as monitor:
+        here.configure(
+            HOSTS,
+            {"nftables": {"ports": ["443/tcp"]}},
+            metrics=str(here.folder / "allowsync.prom"),
+            heartbeat=f"http://{monitor.place}/ping/1",
+        )
+        here.settle()
+        # What is to be logged as JSON is no plain run, and so never at a glance.
+        closely = here.command("apply", "--log", "json")
+        yield {OURS: here.run, WHOLE: lambda: here.cost(*closely)}
+
+
+@contextmanager
+def _monitor(inside: Namespace) -> Iterator[Listener]:
+    """A monitor that is in a namespace, with the thread that serves it."""
+    with ExitStack() as stack:
+        yield inside.run(stack.enter_context, Listener())
 
 
 def _plain(here: Place) -> tuple[str, ...]:
@@ -73,6 +99,15 @@ SCENARIOS = (
             at_most(Figure.MEMORY, 36),
             at_most(Figure.MEMORY, 28, then=True),
         ),
+        runs=15,
+        root=True,
+        programs=("nft",),
+    ),
+    Scenario(
+        "idle-watched",
+        "the same with a file of metrics to write and a monitor to ping over HTTP",
+        watched,
+        (at_most(Figure.PROCESSOR, 0.3, WHOLE), at_most(Figure.MEMORY, 28)),
         runs=15,
         root=True,
         programs=("nft",),

@@ -68,7 +68,7 @@ class Place:
         """The command line of the installed program, on the place's configuration."""
         return (EXECUTABLE, *arguments, "--config", str(self.config))
 
-    def configure(self, hosts: int, target: object, *, office: str = "") -> None:
+    def configure(self, hosts: int, target: object, *, office: str = "", **more: object) -> None:
         """Write a configuration with that many hosts, and one with a fixed network if asked."""
         people: dict[str, object] = {name.partition(".")[0]: name for name in names(hosts)}
         if office:
@@ -77,6 +77,7 @@ class Place:
             "hosts": people,
             "allowlists": {"web": {"targets": [target]}},
             "state": str(self.folder / "state.db"),
+            **more,
         }
         self.config.write_text(json.dumps(document, indent=1))  # JSON is YAML
         self.config.chmod(0o600)
