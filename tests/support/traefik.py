@@ -194,12 +194,13 @@ class Standin:
         if found is None or not name.endswith("@file"):
             return 404, {"message": f"middleware not found: {name}"}
         ((key, settings),) = found.items()
+        settings = {name: value for name, value in settings.items() if value}
         told = {"name": name, "provider": "file", "type": key.lower(), key: settings}
         if key == "chain":
             return 200, {**told, "status": "enabled"}
         routers = [self._router(kind, one) for one in self._section(kind, "routers")]
         used_by = [one["name"] for one in routers if name in one["middlewares"]]
-        error = self.refuses or _error(settings["sourceRange"])
+        error = self.refuses or _error(settings.get("sourceRange", []))
         if used_by and error:  # a middleware is not built before a router asks for it
             return 200, {**told, "status": "disabled", "error": [error], "usedBy": used_by}
         return 200, {**told, "status": "enabled"}

@@ -19,6 +19,15 @@ NAMES: Final = ("allowsync-x", "other", "unknown")
 LIST: Final = 'http: {middlewares: {allowsync-x: {ipAllowList: {sourceRange: ["81.2.69.1/32"]}}}}\n'
 TCP_LIST: Final = LIST.replace("http:", "tcp:")
 
+MORE: Final = """
+http:
+  middlewares:
+    allowsync-x:
+      ipAllowList:
+        sourceRange: ["81.2.69.1/32", "2a02::/64"]
+        ipStrategy: {excludedIPs: ["10.0.0.0/8"]}
+        rejectStatusCode: 404
+"""
 CHAIN: Final = "http: {middlewares: {other: {chain: {middlewares: [allowsync-x]}}}}"
 USE: Final = """
 http:
@@ -37,6 +46,7 @@ SITUATIONS: Final[tuple[tuple[str, dict[str, str | None]], ...]] = (
     ("no network of TCP", {"friends.yml": TCP_LIST.replace('"81.2.69.1/32"', "")}),
     ("nobody", {"friends.yml": LIST.replace("81.2.69.1/32", "255.255.255.255")}),
     ("what is no network", {"friends.yml": LIST.replace("/32", "/99")}),
+    ("more settings", {"friends.yml": MORE}),
     ("in the words of version 2", {"friends.yml": LIST.replace("ipAllowList", "ipWhiteList")}),
     ("a broken file beside", {"broken.yml": "http: ["}),
     ("a change beside a broken file", {"friends.yml": LIST}),
@@ -85,7 +95,7 @@ def _told(api: Api) -> dict[str, Any]:
     for kind in Kind:
         for name in NAMES:
             found = api.middleware(kind, name)
-            told[f"{kind.value} {name}"] = found and (found.ranges, bool(found.errors))
+            told[f"{kind.value} {name}"] = found and (found.definition, bool(found.errors))
         routers = {
             one.name: (sorted(one.middlewares), sorted(one.entry_points))
             for one in api.routers(kind)

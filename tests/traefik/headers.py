@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.traefik import TYPE, TraefikOptions
@@ -80,7 +79,6 @@ def wrong(inside: Namespace, folder: Path) -> Iterator[str]:
             options["excluded_ips"] = (ip_network(options.pop("excluded")),)
         given = TraefikOptions(path=folder / "friends.yml", api=URL, **options)
         allow(inside, TYPE.make(Placement("x", "x/traefik"), given), FRIEND, FRIEND6)
-        time.sleep(0.5)  # what is confirmed are the networks, and here they are the same
         for port, source, said, expected in requests:
             headers = {"X-Forwarded-For": said} if said else {}
             answer = status(inside, source, port, headers=headers)

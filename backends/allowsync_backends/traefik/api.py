@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend import BackendError
+from allowsync_backends.traefik.document import definition
 
 if TYPE_CHECKING:
     from http.client import HTTPConnection
 
+    from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.options import Kind
 
 PATIENCE: Final = 5.0  # seconds for one answer
@@ -42,11 +44,11 @@ class Middleware:
     """A middleware as Traefik has it.
 
     Attributes:
-        ranges: Its networks, in the order of the file.
+        definition: What it says.
         errors: Why it refuses to use it.
     """
 
-    ranges: tuple[str, ...]
+    definition: Definition
     errors: tuple[str, ...]
 
 
@@ -85,18 +87,12 @@ class Api:
         from urllib.parse import quote
 
         found = self._asked(f"/api/{kind.value}/middlewares/{quote(name, safe='')}@file")
-        match found:
-            case None:
-                return None
-            case {"ipAllowList": {"sourceRange": [*ranges]}}:
-                pass
-            case {"ipWhiteList": {"sourceRange": [*ranges]}}:
-                pass
-            case {"name": str()}:
-                ranges = []
-            case _:
-                raise self._odd("its middleware")
-        return Middleware(_texts(ranges), _texts(found.get("error")))
+        if found is None:
+            return None
+        if not isinstance(found, dict) or not isinstance(found.get("name"), str):
+            raise self._odd("its middleware")
+        said = {key: found[key] for key in ("ipAllowList", "ipWhiteList") if key in found}
+        return Middleware(definition(said), _texts(found.get("error")))
 
     def routers(self, kind: Kind) -> tuple[Router, ...]:
         """Every router of a kind. What a middleware says uses it leaves out those of TCP."""

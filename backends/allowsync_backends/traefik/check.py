@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
 from allowsync_backends.traefik.api import Api, ApiError, NobodyListens
-from allowsync_backends.traefik.document import Unfit, ranges
+from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.neighbours import defining, is_used, leading_to, neighbours
 from allowsync_backends.traefik.options import Kind
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.traefik.api import EntryPoint, Router
+    from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.neighbours import Neighbour
     from allowsync_backends.traefik.options import TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
@@ -66,7 +67,7 @@ def _by_api(
 ) -> Iterator[Finding]:
     yield from _by_version(api.version(), options)
     try:
-        expected = ranges(path.read_text(), syntax)
+        expected = definitions(path.read_text(), syntax)
     except (OSError, Unfit, UnicodeDecodeError):
         return  # there is a finding about the file itself
     for kind in syntax.kinds:
@@ -83,16 +84,16 @@ def _by_api(
 
 
 def _as_known(
-    api: Api, kind: Kind, syntax: TraefikSyntax, expected: tuple[str, ...], path: Path
+    api: Api, kind: Kind, syntax: TraefikSyntax, expected: Definition, path: Path
 ) -> Iterator[Finding]:
     """How Traefik has a middleware that is in the file."""
     name = f"{syntax.name}@file"
     found = api.middleware(kind, syntax.name)
-    if found is None or found.ranges != expected:
+    if found is None or found.definition != expected:
         what = (
             f"Traefik does not know the {kind.value} middleware {name}"
             if found is None
-            else f"Traefik goes by other networks in the {kind.value} middleware {name} than {path}"
+            else f"Traefik goes by something else in the {kind.value} middleware {name} than {path}"
         )
         advice = f"its file provider must watch {path.parent}; its log says what it cannot read"
         yield Finding(Severity.ERROR, what, advice)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.file.syntax import network_or_none
@@ -18,6 +20,19 @@ DEEPEST: Final = 100
 
 class Unfit(Exception):
     """A file that Traefik would not take, or would take for something else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """A middleware of an allowlist.
+
+    Attributes:
+        ranges: Its networks, in order.
+        whole: All that is said of it, as text that can be compared.
+    """
+
+    ranges: tuple[str, ...]
+    whole: str
 
 
 def loaded(text: str) -> Any:
@@ -51,25 +66,47 @@ def _refuse_depth(events: Iterable[Any]) -> None:
             raise Unfit(f"it is nested more than {DEEPEST} deep")
 
 
-def ranges(text: str, syntax: TraefikSyntax) -> Mapping[Kind, tuple[str, ...]]:
-    """The networks of each middleware, as they are written.
+def definitions(text: str, syntax: TraefikSyntax) -> Mapping[Kind, Definition]:
+    """What the file says of each middleware.
 
     Raises:
-        Unfit: One is missing or empty, or there is something else in the file.
+        Unfit: One is missing or has no networks, or there is something else in the file.
     """
     document = loaded(text)
     if not isinstance(document, dict) or set(document) != {one.value for one in syntax.kinds}:
         raise Unfit(f"it has not just {' and '.join(one.value for one in syntax.kinds)}")
-    return {kind: _listed(document[kind.value], kind, syntax) for kind in syntax.kinds}
+    return {kind: _defined(document[kind.value], kind, syntax) for kind in syntax.kinds}
 
 
-def _listed(section: Any, kind: Kind, syntax: TraefikSyntax) -> tuple[str, ...]:
+def _defined(section: Any, kind: Kind, syntax: TraefikSyntax) -> Definition:
     match section:
-        case {"middlewares": {syntax.name: {syntax.key: {"sourceRange": [_, *_] as listed}}}}:
+        case {
+            "middlewares": {syntax.name: {syntax.key: {"sourceRange": [_, *_] as listed}} as said}
+        }:
             pass
         case _:
             raise Unfit(f"there is no {kind.value} middleware {syntax.name} with networks in it")
     for one in listed:
         if not isinstance(one, str) or network_or_none(one) is None:
             raise Unfit(f"{str(one)[:60]!r} is no network")
-    return tuple(listed)
+    return definition(said)
+
+
+def definition(said: Any) -> Definition:
+    """What is said of a middleware, in a file or by the API: `{"ipAllowList": {…}}`."""
+    match said:
+        case {"ipAllowList": {"sourceRange": [*listed]}} | {
+            "ipWhiteList": {"sourceRange": [*listed]}
+        }:
+            pass
+        case _:
+            listed = []
+    ranges = tuple(one for one in listed if isinstance(one, str))
+    return Definition(ranges, json.dumps(_as_text(said), sort_keys=True))
+
+
+def _as_text(said: Any) -> Any:
+    """The same with every number as text, as the parser of YAML leaves it here."""
+    if isinstance(said, dict):
+        return {str(key): _as_text(value) for key, value in said.items()}
+    return [_as_text(one) for one in said] if isinstance(said, list) else str(said)

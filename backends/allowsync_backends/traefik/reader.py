@@ -14,13 +14,14 @@ from allowsync_backends.file.reader import (
 )
 from allowsync_backends.server.running import State
 from allowsync_backends.traefik.api import Api, NoAnswer, NobodyListens
-from allowsync_backends.traefik.document import Unfit, ranges
+from allowsync_backends.traefik.document import Unfit, definitions
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from allowsync.backend import Finding
+    from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.options import Kind, TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
 
@@ -53,7 +54,7 @@ class TraefikReader:
         from pathlib import Path
 
         try:
-            ranges(Path(draft).read_text(), self.syntax)
+            definitions(Path(draft).read_text(), self.syntax)
         except (Unfit, UnicodeDecodeError) as error:
             return f"Traefik would not take it: {error}"
         return self._commands.objection_to(draft) if checks_drafts(self.options.check) else ""
@@ -72,16 +73,16 @@ class TraefikReader:
         except (BackendError, Unfit) as error:
             return str(error)
 
-    def _expected(self) -> Mapping[Kind, tuple[str, ...]] | None:
+    def _expected(self) -> Mapping[Kind, Definition] | None:
         """What is in the file; None when there is no file."""
         try:
-            return ranges(self.options.path.read_text(), self.syntax)
+            return definitions(self.options.path.read_text(), self.syntax)
         except FileNotFoundError:
             return None
         except OSError as error:
             raise BackendError(f"{self.options.path} cannot be read: {error.strerror}") from error
 
-    def _followed(self, api: Api, expected: Mapping[Kind, tuple[str, ...]] | None) -> str:
+    def _followed(self, api: Api, expected: Mapping[Kind, Definition] | None) -> str:
         """Wait until the API tells what is expected; else what it tells instead.
 
         Raises:
@@ -94,7 +95,7 @@ class TraefikReader:
             time.sleep(STEP)
         return ""
 
-    def _lacking(self, api: Api, expected: Mapping[Kind, tuple[str, ...]] | None) -> str:
+    def _lacking(self, api: Api, expected: Mapping[Kind, Definition] | None) -> str:
         try:
             differences = (
                 self._difference(api, kind, None if expected is None else expected[kind])
@@ -107,15 +108,15 @@ class TraefikReader:
         except NoAnswer as error:
             return str(error)
 
-    def _difference(self, api: Api, kind: Kind, expected: tuple[str, ...] | None) -> str:
+    def _difference(self, api: Api, kind: Kind, expected: Definition | None) -> str:
         """How one middleware differs from what it should be; empty when it does not."""
         found, name = api.middleware(kind, self.syntax.name), f"{self.syntax.name}@file"
         if found is None:
             return "" if expected is None else f"Traefik does not know the middleware {name}"
         if expected is None:
             return f"Traefik still has the middleware {name}"
-        if found.ranges != expected:
-            return f"Traefik goes by other networks in the middleware {name}"
+        if found.definition != expected:
+            return f"Traefik goes by {_other(found.definition, expected)} in the middleware {name}"
         if found.errors:
             raise BackendError(f"Traefik refuses the middleware {name}: {found.errors[0][:200]}")
         return ""
@@ -135,3 +136,7 @@ class TraefikReader:
             *(() if running is None else running.findings(path)),
             *findings(self.options, self.syntax, path),
         )
+
+
+def _other(found: Definition, expected: Definition) -> str:
+    return "other settings" if found.ranges == expected.ranges else "other networks"

@@ -7,12 +7,15 @@ import socket
 import threading
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.traefik import api as module
-from allowsync_backends.traefik.api import Api, ApiError, EntryPoint, Middleware, NobodyListens
+from allowsync_backends.traefik.api import Api, ApiError, EntryPoint, NobodyListens
+from allowsync_backends.traefik.document import definitions
 from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.syntax import TraefikSyntax
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,16 +59,32 @@ def test_names_are_asked_for_below_the_path_of_the_url() -> None:
 @pytest.mark.parametrize(
     ("more", "expected"),
     [
-        ({"ipAllowList": {"sourceRange": ["a", 7]}}, Middleware(("a",), ())),
-        ({"ipWhiteList": {"sourceRange": ["a"]}, "error": ["no"]}, Middleware(("a",), ("no",))),
-        ({"ipAllowList": {}, "error": ["empty"]}, Middleware((), ("empty",))),
-        ({"basicAuth": {}}, Middleware((), ())),
+        ({"ipAllowList": {"sourceRange": ["a", 7]}}, (("a",), ())),
+        ({"ipWhiteList": {"sourceRange": ["a"]}, "error": ["no"]}, (("a",), ("no",))),
+        ({"ipAllowList": {}, "error": ["empty"]}, ((), ("empty",))),
+        ({"basicAuth": {}}, ((), ())),
     ],
     ids=str,
 )
-def test_a_middleware_is_what_the_api_tells(more: dict[str, Any], expected: Middleware) -> None:
+def test_a_middleware_is_what_the_api_tells(more: dict[str, Any], expected: object) -> None:
     with serving(200, json.dumps({**KNOWN, **more}).encode()) as api:
-        assert api.middleware(Kind.HTTP, "x") == expected
+        found = api.middleware(Kind.HTTP, "x")
+    assert found is not None
+    assert (found.definition.ranges, found.errors) == expected
+
+
+def test_numbers_of_the_api_are_those_of_the_file() -> None:
+    syntax = TraefikSyntax("x", depth=2, reject_status=404)
+    text = syntax.render("web", [ip_network("81.2.69.1")])
+    settings = {
+        "rejectStatusCode": 404,
+        "ipStrategy": {"depth": 2},
+        "sourceRange": ["81.2.69.1/32"],
+    }
+    with serving(200, json.dumps({**KNOWN, "ipAllowList": settings}).encode()) as api:
+        found = api.middleware(Kind.HTTP, "x")
+    assert found is not None
+    assert found.definition == definitions(text, syntax)[Kind.HTTP]
 
 
 def test_a_middleware_that_is_not_known_is_none() -> None:

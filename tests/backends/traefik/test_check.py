@@ -171,7 +171,7 @@ def test_a_folder_that_traefik_does_not_watch_is_found(place: Place, standin: St
     standin.deaf = True
     place.put("81.2.69.2", api=None)
     (found,) = place.findings()
-    assert found.startswith("error: Traefik goes by other networks in the http middleware")
+    assert found.startswith("error: Traefik goes by something else in the http middleware")
     assert found.endswith(f"{NAME}@file than {place.path}")
 
 

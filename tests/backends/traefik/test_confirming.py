@@ -70,6 +70,19 @@ def test_what_traefik_does_not_take_up_is_taken_back(place: Place, standin: Stan
     assert place.names() == OURS
 
 
+def test_a_change_of_settings_alone_is_confirmed_or_taken_back(
+    place: Place, standin: Standin
+) -> None:
+    place.put("81.2.69.1", depth=1)
+    standin.deaf = True
+    with impatient(), pytest.raises(BackendError, match="goes by other settings in the middleware"):
+        place.put("81.2.69.1", depth=2)
+    assert "depth: 1" in place.path.read_text()
+    standin.wake()
+    place.put("81.2.69.1", depth=2)
+    assert "depth: 2" in place.path.read_text()
+
+
 def test_a_broken_file_beside_keeps_the_old_one_in_force(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     broken = place.folder / "broken.yml"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import yaml
-from allowsync_backends.traefik.document import Unfit, ranges
+from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.options import Kind
 from allowsync_backends.traefik.syntax import NOBODY, TraefikSyntax
 from hypothesis import example, given
@@ -113,7 +113,8 @@ def test_whatever_is_written_is_documented_and_read_as_it_was_meant(
     assert held is not None
     assert (held.allowlist, set(held.networks)) == ("web", wanted)
     assert text == syntax.render("web", sorted(wanted, key=str, reverse=True))
-    for listed in ranges(text, syntax).values():
+    for one in definitions(text, syntax).values():
+        listed = one.ranges
         assert set(map(ip_network, listed)) == (wanted or set(nets(NOBODY)))
         assert (NOBODY in listed) == (not wanted)
 
@@ -177,4 +178,4 @@ def test_what_does_not_begin_as_ours_is_a_strangers(text: str) -> None:
 )
 def test_what_traefik_would_not_take_is_not_let_pass(text: str, why: str) -> None:
     with pytest.raises(Unfit, match=why):
-        ranges(text, TraefikSyntax("allowsync-web", BOTH))
+        definitions(text, TraefikSyntax("allowsync-web", BOTH))

@@ -7,7 +7,7 @@ import threading
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.traefik.document import Unfit, ranges
+from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.options import Kind
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
@@ -68,7 +68,7 @@ class Looking:
         try:
             text = (self.folder / names[0]).read_text()
             if text not in self._understood:
-                self.seen.update(ranges(text, SYNTAX).values())
+                self.seen.update(one.ranges for one in definitions(text, SYNTAX).values())
                 self._understood.add(text)
         except (OSError, Unfit) as error:
             self.wrong.append(str(error))
@@ -99,7 +99,7 @@ def as_written(networks: list[str]) -> tuple[str, ...]:
     from ipaddress import ip_network
 
     text = SYNTAX.render("x", map(ip_network, networks))
-    return ranges(text, SYNTAX)[Kind.HTTP]
+    return definitions(text, SYNTAX)[Kind.HTTP].ranges
 
 
 @pytest.mark.parametrize("name", [".friends.yml.allowsync-new", ".friends.yml.allowsync-undo"])
