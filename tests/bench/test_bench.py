@@ -215,8 +215,8 @@ def test_an_idle_run_is_measured_beside_the_plain_script(tmp_path: Path) -> None
     path = tmp_path / "bench.json"
     done = bench("--only", "idle", "--runs", "1", "--json", path)
     assert done.returncode == 0, done.stdout + done.stderr
-    (idle,) = json.loads(path.read_text())["scenarios"]
-    assert idle["broken"] is None
+    idle, watched = json.loads(path.read_text())["scenarios"]
+    assert (idle["broken"], watched["broken"]) == (None, None)
     assert set(idle["sides"][OURS]) == {"wall", "processor", "memory"}
     ratio = idle["sides"][OURS]["wall"]["values"][0] / idle["sides"][PLAIN]["wall"]["values"][0]
     assert idle["goals"][0]["value"] == ratio
