@@ -93,8 +93,8 @@ class TraefikOptions(ServerOptions):
     )
     api: str | None = option(
         Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
-        help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says which "
-        "networks it goes by, within 30 seconds, or the old file is put back.",
+        help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says that "
+        "it goes by the file, within 30 seconds, or the old one is put back.",
         default=None,
     )
 
