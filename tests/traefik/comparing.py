@@ -36,7 +36,8 @@ http:
 
 LINK: Final = "a link to nothing"
 
-# What is written into the folder one after the other; None takes a file away.
+# What is written into the folder one after the other; None takes a file away. In no moment between
+# is there anything else to be seen, or who sees it would be a race.
 SITUATIONS: Final[tuple[tuple[str, dict[str, str | None]], ...]] = (
     ("a router without its middleware", {}),
     ("a middleware", {"friends.yml": LIST}),
@@ -50,9 +51,9 @@ SITUATIONS: Final[tuple[tuple[str, dict[str, str | None]], ...]] = (
     ("in the words of version 2", {"friends.yml": LIST.replace("ipAllowList", "ipWhiteList")}),
     ("a broken file beside", {"broken.yml": "http: ["}),
     ("a change beside a broken file", {"friends.yml": LIST}),
-    ("a link to nothing beside", {"broken.yml": None, "nothing.yml": LINK}),
+    ("a link to nothing beside", {"nothing.yml": LINK, "broken.yml": None}),
     ("a change beside it", {"friends.yml": LIST.replace(".1/", ".3/")}),
-    ("the link is gone", {"nothing.yml": None, "broken.yml": "http: ["}),
+    ("the link is gone", {"broken.yml": "http: [", "nothing.yml": None}),
     ("a change of a broken file", {"broken.yml": "http: {"}),
     ("the broken file is gone", {"broken.yml": None}),
     ("a second file with the name", {"zz.yml": LIST.replace(".1/", ".9/")}),
