@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
 LINGER = 1.0  # seconds for the former ones to stop taking new connections
-SETTLE = 0.1  # seconds after which a new process that is a former one in truth has gone, too
+SETTLE = 0.05  # seconds after which a new process that is a former one in truth has gone, too
 STEP = 0.01
 
 
