@@ -50,7 +50,20 @@ class CommandSight:
     settled: bool = True
 
 
-Sight: TypeAlias = FileSight | CommandSight
+@dataclass(frozen=True, slots=True)
+class SocketSight:
+    """A question asked at a Unix socket, and what was answered until the other side hung up.
+
+    `settled` is False for an answer too large to be kept.
+    """
+
+    path: str
+    question: str
+    answer: str
+    settled: bool = True
+
+
+Sight: TypeAlias = FileSight | CommandSight | SocketSight
 
 
 def of_file(path: str | os.PathLike[str]) -> FileSight:
@@ -68,3 +81,10 @@ def of_output(argv: tuple[str, ...], stdout: str) -> CommandSight:
     if len(stdout) > LARGEST:
         return CommandSight(argv, "", settled=False)
     return CommandSight(argv, stdout)
+
+
+def of_answer(path: str | os.PathLike[str], question: str, answer: str) -> SocketSight:
+    """What was answered to a line."""
+    if len(answer) > LARGEST:
+        return SocketSight(os.fspath(path), question, "", settled=False)
+    return SocketSight(os.fspath(path), question, answer)

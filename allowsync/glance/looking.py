@@ -14,6 +14,7 @@ from allowsync import __version__
 from allowsync.glance.asking import Asking
 from allowsync.glance.children import Child
 from allowsync.glance.files import numbers
+from allowsync.glance.sockets import answered
 
 MICROSECONDS = 1_000_000
 LONGEST_GAP = 86_400 * MICROSECONDS
@@ -183,6 +184,9 @@ def _as_seen(connection: sqlite3.Connection) -> bool:
             (Child(_listing(name)), output) for kind, name, output in sights if kind == "command"
         ]
         same = [child.output() == output.encode() for child, output in listings]
+        same += [
+            answered(name) == value.encode() for kind, name, value in sights if kind == "socket"
+        ]
         return all(same) and asking.all_the_same()
     finally:
         asking.close()

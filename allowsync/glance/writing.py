@@ -13,7 +13,7 @@ from allowsync.glance.replies import masked, time_offsets
 from allowsync.glance.watching import watching
 from allowsync.model import Basis
 from allowsync.outcome import Outcome
-from allowsync.sight import CommandSight, FileSight, Sight, of_file
+from allowsync.sight import CommandSight, FileSight, Sight, SocketSight, of_file
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -165,4 +165,6 @@ def rows(sights: Iterable[Sight]) -> list[tuple[str, str, str]]:
                 kept.append(("file", path, " ".join(map(str, numbers))))
             case CommandSight(argv, output):
                 kept.append(("command", "\0".join(argv), output))
+            case SocketSight(path, question, answer):
+                kept.append(("socket", f"{path}\0{question}", answer))
     return kept

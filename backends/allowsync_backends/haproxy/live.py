@@ -7,6 +7,7 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError
+from allowsync.sight import of_answer
 from allowsync_backends.haproxy import words
 from allowsync_backends.haproxy.conversation import Conversation, NobodyThere
 from allowsync_backends.haproxy.replacing import InOneStep, OneByOne
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model import Network
+    from allowsync.sight import Sight
     from allowsync_backends.haproxy.replacing import Replacement
     from allowsync_backends.haproxy.words import Acl, Patterns
     from allowsync_backends.server.running import Running
@@ -57,6 +59,14 @@ class Live:
             return Without.UNUSED if acl is None else words.patterns(*talk.ask(f"show acl {acl}"))
         finally:
             talk.close()
+
+    def sights(self, found: Patterns) -> tuple[Sight, ...]:
+        """How to see that it is still the same list of the same process: by where entries are.
+
+        The question is the same as ours, asked outside of a conversation.
+        """
+        answer = f"{found.text}\n\n" if found.text else "\n"
+        return (of_answer(self.socket, f"show acl {self.path}", answer),)
 
     def prepare(self, networks: Sequence[Network]) -> Replacement | Without:
         """Another list, ready to be put in force. To be closed by whoever gets it.

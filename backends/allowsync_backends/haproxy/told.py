@@ -35,7 +35,7 @@ class ToldBackend(FileBackend):
     def read(self) -> Current:
         """The networks in the file and in force, and how they differ.
 
-        There is nothing to see them by but asking HAProxy, so there are no sights.
+        Without a list in force there are no sights: it may be loaded at any moment.
 
         Raises:
             BackendError: The file is somebody else's, or something could not be found out.
@@ -49,6 +49,7 @@ class ToldBackend(FileBackend):
         return Current(
             frozenset(map(Entry, in_file | found.held)),
             flaws=(*current.flaws, *_drift(in_file, found)),
+            sights=(*current.sights, *self.telling.live.sights(found)),
         )
 
     @property
