@@ -87,10 +87,10 @@ class ServerOptions:
     def running(self) -> Running:
         """How the server runs."""
         if self.container is not None:
-            return Container(self.container, self.runtime, self.path)
+            return Container(self.container, self.runtime, self.path, self.NAMES)
         if self.pid_file is not None:
             return Process(self.pid_file, self.names)
-        return Unit(self.unit or self.UNIT)
+        return Unit(self.unit or self.UNIT, self.NAMES)
 
     def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
         """What such a target has for itself."""

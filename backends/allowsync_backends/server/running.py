@@ -18,7 +18,7 @@ from allowsync_backends.file.reader import failure
 from allowsync_backends.server.processes import descendants, group, is_hidden, name_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 TIMEOUT = 60.0
@@ -83,9 +83,14 @@ class Unit:
 
     Programs are started by systemd in a unit of their own, not by us: a service that is shut in
     could neither open the server's logs nor bind its ports, which a check of some servers does.
+
+    Attributes:
+        name: What it is called.
+        names: What processes of the server are called; empty where that does not matter.
     """
 
     name: str
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> State:
         """By its ActiveState (systemctl(1))."""
@@ -97,7 +102,7 @@ class Unit:
 
     def processes(self) -> frozenset[int]:
         """All of its control group: those of other users are hidden from a service in /proc."""
-        return group(self._shown("ControlGroup").get("ControlGroup", ""))
+        return _of_server(group(self._shown("ControlGroup").get("ControlGroup", "")), self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Run by systemd, with what it says passed on."""
@@ -136,7 +141,7 @@ class Process:
     def processes(self) -> frozenset[int]:
         """It and all that descend from it."""
         main = self._main()
-        return frozenset() if main is None else frozenset((main, *descendants(main)))
+        return frozenset() if main is None else _of_server({main, *descendants(main)}, self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Just as it is: the server is where we are."""
@@ -210,11 +215,13 @@ class Container:
         name: What it is called.
         runtime: The program that runs it.
         path: Our file, where it matters that the container sees it.
+        names: What processes of the server are called; empty where that does not matter.
     """
 
     name: str
     runtime: Runtime = Runtime.DOCKER
     path: Path | None = field(default=None, compare=False)
+    names: tuple[str, ...] = field(default=(), compare=False)
 
     def state(self) -> State:
         """By what the runtime says of it."""
@@ -226,7 +233,7 @@ class Container:
         first = self._inspected("{{.State.Pid}}")
         if not first.isdigit() or first == "0" or not name_of(int(first)):
             return frozenset()
-        return frozenset((int(first), *descendants(int(first))))
+        return _of_server({int(first), *descendants(int(first))}, self.names)
 
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         """Run in the container, by a running one."""
@@ -266,6 +273,14 @@ class Container:
     def _inspected(self, template: str) -> str:
         asked = ("inspect", "--type", "container", "--format", template, self.name)
         return _said((self.runtime.value, *asked)).strip()
+
+
+def _of_server(pids: Iterable[int], names: tuple[str, ...]) -> frozenset[int]:
+    """Those that are the server's own, and not programs it has started, such as scripts.
+
+    One that is hidden from us may be either.
+    """
+    return frozenset(pid for pid in pids if not names or name_of(pid) in {"", *names})
 
 
 def _findings(server: Running, what: str) -> Iterator[Finding]:
