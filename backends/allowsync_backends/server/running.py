@@ -287,7 +287,8 @@ def _findings(server: Running, what: str) -> Iterator[Finding]:
     try:
         state = server.state()
     except BackendError as error:
-        yield Finding(Severity.ERROR, str(error))
+        advice = "unit, pid_file or container says how it runs"
+        yield Finding(Severity.ERROR, str(error), advice)
         return
     if state is State.STOPPED:
         yield Finding(Severity.WARNING, f"{what} does not run", "it reads the file when it starts")
