@@ -46,6 +46,8 @@ class Example(Haproxy):
             "/etc/haproxy/certs": str(self.folder / "certs"),
             "/etc/haproxy/friends.lst": str(self.path),
             "    user haproxy\n    group haproxy\n": "",
+            # Nobody is behind it here, and need not be waited for.
+            "    mode http\n": "    mode http\n    retries 0\n",
             "bind :80\n": "bind :::80 v4v6\n",
             "bind :443": "bind :::443 v4v6",
         }
