@@ -8,7 +8,6 @@ import subprocess
 import time
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.apache import TYPE, ApacheOptions
@@ -19,6 +18,7 @@ from tests.support.internet import SERVER, SERVER6
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from tests.support.netns import Namespace
 
@@ -114,22 +114,16 @@ class Apache:
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
+        before = self.mark()
         argv = (PROGRAM, "-f", str(self.config), "-DFOREGROUND")
         self._process = self.inside.run(
             lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
         )
         deadline = time.monotonic() + 20
-        while not (self.pid_file.exists() and self.children()):
+        while self.mark() == before:
             assert self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.01)
-
-    def children(self) -> list[int]:
-        """The processes that serve."""
-        assert self._process is not None
-        pid = self._process.pid
-        listing = Path(f"/proc/{pid}/task/{pid}/children")
-        return [int(one) for one in listing.read_text().split()]
 
     @property
     def runs(self) -> bool:

@@ -105,12 +105,13 @@ class Caddy:
         """Start it, and wait until it serves."""
         argv = (PROGRAM, "run", "--config", self.config, "--adapter", "caddyfile",
                 "--pidfile", self.pid_file)  # fmt: skip
+        before = self.mark()
         environ = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
         self._process = self.inside.run(
             lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=environ)
         )
         deadline = time.monotonic() + 20
-        while not (self.pid_file.exists() and self.inside.run(_listens)):
+        while self.mark() == before or not self.inside.run(_listens):
             assert self._process.poll() is None, self.log()
             assert time.monotonic() < deadline, self.log()
             time.sleep(0.01)
