@@ -17,6 +17,7 @@ from tests.support.gates import planned
 from tests.support.haproxy import haproxy
 from tests.support.internet import FRIEND
 from tests.support.netns import Namespace
+from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     from allowsync.backend import Backend
@@ -83,5 +84,6 @@ def test_a_change_killed_anywhere_leaves_the_old_list_or_the_new_one(tmp_path: P
                 assert target(tmp_path).read().flaws == ()
                 assert in_force(server) == "new"
                 assert [one.name for one in server.path.parent.iterdir()] == ["friends.lst"]
+    record("crash_points", kills=len(found))
     assert {"old", "new"} == set(found)
     assert len(found) >= 10
