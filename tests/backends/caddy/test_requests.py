@@ -7,8 +7,8 @@ import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from allowsync_backends.caddy import Matcher, Refusal, server
-from allowsync_backends.caddy.server import MIGRATION
+from allowsync_backends.caddy import Matcher, Refusal, check
+from allowsync_backends.caddy.check import MIGRATION
 
 from allowsync.backend import BackendError, Severity
 from tests.support.caddy import PORT, PROGRAM, Caddy
@@ -163,7 +163,7 @@ def test_what_a_reload_costs_is_told(
     assert finding.severity is Severity.INFO
     assert "in the moment of a reload of caddy are reset" in finding.what
     assert MIGRATION.exists()
-    monkeypatch.setattr(server, "MIGRATION", tmp_path / "older-kernel")
+    monkeypatch.setattr(check, "MIGRATION", tmp_path / "older-kernel")
     assert findings(caddy) == []
 
 

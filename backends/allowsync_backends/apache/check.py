@@ -1,0 +1,90 @@
+"""What keeps a file from having an effect in Apache, or lets others in beside it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allowsync.backend import Finding, Severity
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.apache.configuration import (
+    Dump,
+    alternatives,
+    dump,
+    optional,
+    trusts_anybody,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync_backends.apache.options import ApacheOptions
+
+TIMEOUT = 60.0  # seconds
+MODULES = ("authz_core", "authz_host")
+# Their children read what a connection says next, for KeepAliveTimeout, before they end.
+LINGERING = frozenset({"mpm_prefork_module", "mpm_worker_module"})
+
+
+def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
+    """What keeps the file from having an effect, or lets others in beside it."""
+    shown = _dumped(options)
+    if shown is None:
+        return  # a configuration that is not valid is told as such
+    for name in MODULES:
+        if f"{name}_module" not in shown.modules:
+            advice = f"'a2enmod {name}', or LoadModule {name}_module"
+            yield Finding(Severity.ERROR, f"apache has no module mod_{name}", advice)
+    if path.resolve() not in (Path(one).resolve() for one in shown.files):
+        yield Finding(
+            Severity.ERROR,
+            f"no configuration of apache includes {path}: it has no effect",
+            f'put "Include {path}" into the <Location> where only friends may go',
+        )
+    lingering = shown.modules & LINGERING
+    if lingering:
+        what = "somebody who is taken out has one more answer on a connection that is kept alive"
+        yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
+    if options.container is None:
+        yield from _others(_texts(shown), path)
+
+
+def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
+    """Who else gets in, by what stands in the files."""
+    for one in alternatives(texts, str(path)):
+        open_to_all = one.words[1:] == ("all", "granted")
+        yield Finding(
+            Severity.ERROR if open_to_all else Severity.WARNING,
+            f"{one.place}: {one.text!r} stands beside the Include of {path}, and either is enough",
+            "put both into <RequireAll> if both are meant, or take it away",
+        )
+    for place in optional(texts, str(path)):
+        what = f"{place}: with IncludeOptional, everybody gets in when {path} is missing"
+        yield Finding(Severity.WARNING, what, "write Include")
+    if trusts_anybody(texts):
+        yield Finding(
+            Severity.ERROR,
+            "apache believes whoever says by RemoteIPHeader to come from elsewhere",
+            "name your proxies with RemoteIPInternalProxy or RemoteIPTrustedProxy",
+        )
+
+
+def _dumped(options: ApacheOptions) -> Dump | None:
+    argv = (*options.command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_MODULES")
+    try:
+        done = run(Command(options.running.inside(argv), timeout=TIMEOUT))
+    except CommandError:
+        return None
+    return dump(done.stdout) if done.code == 0 else None
+
+
+def _texts(shown: Dump) -> dict[str, str]:
+    """The files of a configuration, as far as they can be read, by their paths and in order."""
+    texts = {}
+    for file in shown.files:
+        try:
+            with open(file, errors="replace") as opened:  # noqa: PTH123 - text, as it is named
+                texts[file] = opened.read()
+        except OSError:
+            continue
+    return texts

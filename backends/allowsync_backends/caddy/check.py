@@ -1,0 +1,119 @@
+"""What keeps a snippet from having an effect in Caddy, and Caddy from hearing of a new one."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from allowsync.backend import Finding, Severity
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.caddy.effect import Snippet, admin_address, admin_is_off
+from allowsync_backends.caddy.running import loaded
+from allowsync_backends.caddy.syntax import snippet
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.model import Network
+    from allowsync_backends.caddy.effect import Gate, Json
+    from allowsync_backends.caddy.options import CaddyOptions
+    from allowsync_backends.caddy.syntax import CaddySyntax
+
+TIMEOUT = 60.0  # seconds
+MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
+
+
+def findings(
+    options: CaddyOptions, syntax: CaddySyntax, allowlist: str, path: Path
+) -> Iterator[Finding]:
+    """What keeps the snippet from having an effect, and Caddy from hearing of a new one."""
+    config = _adapted(options)
+    if config is None:
+        return  # a configuration that is not valid is told as such
+    if admin_is_off(config) and not options.reload:
+        what = "caddy cannot be told of changes: its admin API is off"
+        yield Finding(Severity.ERROR, what, "switch it on, or set `reload` to a restart")
+    if options.container is None and _resets():
+        yield Finding(
+            Severity.INFO,
+            "connections that arrive in the moment of a reload of caddy are reset",
+            "'sysctl net.ipv4.tcp_migrate_req=1' hands them on (Linux 5.14)",
+        )
+    networks = _networks(syntax, path)
+    if networks is not None:
+        compiled = Snippet(options.matcher, options.refusal, networks)
+        gates = tuple(compiled.gates(config))
+        yield from _effect(gates, snippet(allowlist), options, path)
+        if options.container is None:
+            address = options.admin or admin_address(config)
+            yield from _in_force(compiled, gates, address, options)
+
+
+def _effect(
+    gates: tuple[Gate, ...], name: str, options: CaddyOptions, path: Path
+) -> Iterator[Finding]:
+    if not gates:
+        yield Finding(
+            Severity.ERROR,
+            f"no site of {options.config} uses the snippet {name}: {path} has no effect",
+            f'put "import {path}" before the sites, and "import {name}" into each that is for '
+            "friends alone",
+        )
+    for gate in gates:
+        if gate.ahead:
+            yield Finding(
+                Severity.ERROR,
+                f"strangers reach a part of site {gate.site}, because {', '.join(gate.ahead)} "
+                f"comes before the snippet {name}",
+                f'put all of the site into "route {{ ... }}", with "import {name}" first',
+            )
+
+
+def _in_force(
+    compiled: Snippet, gates: tuple[Gate, ...], address: str, options: CaddyOptions
+) -> Iterator[Finding]:
+    """Whether the Caddy that runs has what its Caddyfile says. Where it tells nothing, nothing."""
+    running = loaded(address)
+    if running is None:
+        return
+    there = {gate.site for gate in compiled.gates(running)}
+    missing = sorted({gate.site for gate in gates} - there)
+    if missing:
+        yield Finding(
+            Severity.ERROR,
+            f"the caddy that runs does not go by {options.config}: it lets others than those in "
+            f"the file into {', '.join(missing)}",
+            "reload it, or name the Caddyfile that it runs by with `config`",
+        )
+
+
+def _resets() -> bool:
+    """Whether the kernel drops what waits at a listener that is closed beside another.
+
+    At a reload Caddy 2.6 and later opens a second listener at the same port (SO_REUSEPORT), and
+    closes the first.
+    """
+    try:
+        return MIGRATION.read_text().strip() == "0"
+    except OSError:
+        return False
+
+
+def _networks(syntax: CaddySyntax, path: Path) -> frozenset[Network] | None:
+    """What is in our file; None when it cannot be read, which is told elsewhere."""
+    try:
+        held = syntax.parse(path.read_text())
+    except (OSError, UnicodeDecodeError):
+        return None
+    return None if held is None else held.networks
+
+
+def _adapted(options: CaddyOptions) -> Json | None:
+    argv = (options.program, "adapt", *options.caddyfile)
+    try:
+        done = run(Command(options.running.inside(argv), timeout=TIMEOUT))
+        found = json.loads(done.stdout) if done.code == 0 else None
+    except (CommandError, ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
