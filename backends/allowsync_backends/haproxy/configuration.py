@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 import shlex
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -16,6 +17,8 @@ if TYPE_CHECKING:
 # Sample fetches that give what the client says, not where it is ("Fetching HTTP samples").
 _SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
 _CONDITIONS: Final = ("if", "unless")
+_OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of this machine
+_WRITABLE: Final = ("2", "3", "6", "7")
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +89,26 @@ def believers(all_lines: Iterable[Line]) -> Iterator[Line]:
             case ("http-request", "set-src", source, *_) if _SAID.match(source):
                 if not line.conditional:
                     yield line
+
+
+def open_sockets(all_lines: Iterable[Line]) -> Iterator[Line]:
+    """The sockets for commands that are not for some users of this machine alone.
+
+    Whoever reaches one can change lists: up to 3.2 whatever its level is.
+    """
+    for line in all_lines:
+        if line.words[:2] == ("stats", "socket") and len(line.words) > 2:
+            address, *rest = line.words[2:]
+            if not address.startswith(_OURS) or _is_everybodys(rest):
+                yield line
+
+
+def _is_everybodys(parameters: list[str]) -> bool:
+    """Whether others may write to a socket, and so connect to it (unix(7))."""
+    for key, value in pairwise(parameters):
+        if key == "mode":
+            return value[-1:] in _WRITABLE
+    return False
 
 
 def _use(line: Line, at: int) -> Use:

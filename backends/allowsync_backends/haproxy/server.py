@@ -8,7 +8,13 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend import BackendError, Finding, Severity
-from allowsync_backends.haproxy.configuration import believers, is_in_a_condition, lines, uses
+from allowsync_backends.haproxy.configuration import (
+    believers,
+    is_in_a_condition,
+    lines,
+    open_sockets,
+    uses,
+)
 from allowsync_backends.server.reader import Server, ServerReader
 from allowsync_backends.server.running import Notice, Unit
 
@@ -73,6 +79,9 @@ def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
     for line in believers(written):
         what = f"{line.place}: anybody is believed to come from where a header says"
         yield Finding(Severity.WARNING, what, _TRUST)
+    for line in open_sockets(written):
+        what = f"{line.place}: whoever reaches this socket can put himself on the list"
+        yield Finding(Severity.WARNING, what, "a path and 'mode 660', or take it away")
 
 
 def _texts(places: Iterable[Path]) -> Iterator[tuple[str, str]]:

@@ -68,6 +68,13 @@ def test_a_source_that_a_header_sets_is_only_believed_of_a_proxy(tmp_path: Path)
     assert found(tmp_path / "behind", of_a_proxy) == ()
 
 
+def test_a_socket_for_everybody_is_a_way_onto_the_list(tmp_path: Path) -> None:
+    more = f"    stats socket {tmp_path}/more.sock mode 666 level user\n"
+    (finding,) = found(tmp_path, DENY, more=more)
+    assert finding.severity is Severity.WARNING
+    assert "4: whoever reaches this socket can put himself on the list" in finding.what
+
+
 def test_a_folder_of_files_is_read_as_haproxy_does(tmp_path: Path) -> None:
     with neighbourhood() as inside, haproxy(inside, tmp_path) as server:
         inside.run(apply_one, server.backend(), [ip_network(FRIEND)])

@@ -8,7 +8,13 @@ from typing import Any
 
 import pytest
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
-from allowsync_backends.haproxy.configuration import believers, is_in_a_condition, lines, uses
+from allowsync_backends.haproxy.configuration import (
+    believers,
+    is_in_a_condition,
+    lines,
+    open_sockets,
+    uses,
+)
 from allowsync_backends.haproxy.words import (
     LINE,
     PROMPT,
@@ -207,6 +213,27 @@ def test_whoever_is_believed_without_a_condition_is_anybody(text: str, *, believ
     assert bool(list(believers(lines({"/c": text})))) == believes
 
 
+@pytest.mark.parametrize(
+    ("text", "is_open"),
+    [
+        ("stats socket /run/haproxy/admin.sock mode 660 level admin", False),
+        ("stats socket /run/haproxy/admin.sock level admin mode 600", False),
+        ("stats socket /run/haproxy/admin.sock", False),
+        ("stats socket unix@/run/x mode 0640", False),
+        ("stats socket /run/haproxy/admin.sock mode 666 level admin", True),
+        ("stats socket /run/haproxy/admin.sock mode 777", True),
+        ("stats socket /run/haproxy/admin.sock user mode", False),
+        ("stats socket ipv4@127.0.0.1:9999 level user", True),
+        ("stats socket *:9999", True),
+        ("stats socket abns@haproxy", True),
+        ("stats timeout 30s", False),
+        ("stats socket", False),
+    ],
+)
+def test_a_socket_is_open_where_others_can_connect_to_it(text: str, *, is_open: bool) -> None:
+    assert bool(list(open_sockets(lines({"/c": text})))) == is_open
+
+
 def made(**options: Any) -> HaproxyOptions:
     return HaproxyOptions(path=Path(PATH), **options)
 
@@ -310,4 +337,5 @@ def test_any_configuration_can_be_read(text: str) -> None:
     found = lines({"/c": text})
     list(uses(found, "/x"))
     list(believers(found))
+    list(open_sockets(found))
     is_in_a_condition(found, "x")
