@@ -109,12 +109,13 @@ def processes(text: str) -> int:
     """How many processes answer for themselves alone, by `show info`.
 
     Raises:
-        Unintelligible: It does not say so.
+        Unintelligible: It is something else.
     """
-    match = _PROCESSES.search(text)
-    if match is None or not text.startswith("Name: "):
+    if not text.startswith("Name: "):
         raise Unintelligible(text)
-    return int(match[1])
+    # Since version 2.5 there is always one; one day it may not be told any more.
+    match = _PROCESSES.search(text)
+    return 1 if match is None else int(match[1])
 
 
 def acl_of(path: str, listing: str) -> Acl | None:

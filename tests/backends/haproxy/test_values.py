@@ -26,6 +26,7 @@ from allowsync_backends.haproxy.words import (
     in_lines,
     network_of,
     patterns,
+    processes,
     version_in,
 )
 from allowsync_backends.server.running import Container, Process, Unit
@@ -95,6 +96,20 @@ def test_before_version_2_4_lists_have_no_versions() -> None:
 def test_something_else_than_a_listing_is_not_without_lists(listing: str) -> None:
     with pytest.raises(Unintelligible):
         acl_of(PATH, listing)
+
+
+@pytest.mark.parametrize(
+    ("text", "number"),
+    [("Name: HAProxy\nNbproc: 4\nPid: 7", 4), ("Name: HAProxy\nNbproc: 1", 1), ("Name: x", 1)],
+)
+def test_there_is_one_process_unless_more_are_told_of(text: str, number: int) -> None:
+    assert processes(text) == number
+
+
+@pytest.mark.parametrize("text", ["", "Nbproc: 1", "Unknown command"])
+def test_something_else_than_an_introduction_is_not_one_process(text: str) -> None:
+    with pytest.raises(Unintelligible):
+        processes(text)
 
 
 @pytest.mark.parametrize(
