@@ -15,7 +15,7 @@ import pytest
 from allowsync.testing.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace
-from tests.support.nginxes import Nginx, program, serving
+from tests.support.nginx import Nginx, program, serving
 from tests.support.program import EXECUTABLE
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from allowsync.testing.nameserver import NameServer
 from allowsync.testing.tls import Authority
 from tests.support.documents import ROOT
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
-from tests.support.nginxes import Nginx, serving
+from tests.support.nginx import Nginx, serving
 from tests.support.program import EXECUTABLE
 from tests.support.requests import OK, neighbourhood
 

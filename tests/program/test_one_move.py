@@ -14,7 +14,7 @@ from tests.faults.harness import Warm
 from tests.support.fail2ban import fail2ban
 from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet
 from tests.support.layered import BARE, HTTP, Cloud, Gate, Jail, Layer, Proxy, Ufw, asked
-from tests.support.nginxes import FILM, TO_FILM, Nginx, serving
+from tests.support.nginx import FILM, TO_FILM, Nginx, serving
 from tests.support.program import Installation
 from tests.support.requests import OK
 from tests.support.scoreboard import record

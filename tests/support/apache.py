@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import os
-import signal
-import subprocess
-import time
-from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.apache import TYPE, ApacheOptions
@@ -15,6 +11,7 @@ from allowsync_backends.file.backend import FileBackend
 
 from allowsync.backend import Placement
 from tests.support.internet import SERVER, SERVER6
+from tests.support.servers import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -48,7 +45,7 @@ StartServers {children}
 
 
 @dataclass(slots=True)
-class Apache:
+class Apache(ServerProcess):
     """An Apache in a namespace; nothing of it is outside of one folder.
 
     Attributes:
@@ -68,7 +65,6 @@ class Apache:
     listen: tuple[str, ...] = (f"{SERVER}:{PORT}", f"[{SERVER6}]:{PORT}")
     more: str = ""
     around: str = "    {}"
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir()
@@ -116,33 +112,8 @@ class Apache:
         """Start it, and wait until it serves."""
         before = self.mark()
         argv = (PROGRAM, "-f", str(self.config), "-DFOREGROUND")
-        self._process = self.inside.run(
-            lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, start_new_session=True)
-        )
-        deadline = time.monotonic() + 20
-        while self.mark() == before:
-            assert self._process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.01)
-
-    @property
-    def runs(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Stop it with all its children."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=20)
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-
-    def kill(self) -> None:
-        """End it at once; its pid file stays."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=20)
+        log = self.folder / "error.log"
+        self.begin(self.inside, argv, lambda: self.mark() != before, log)
 
     def mark(self) -> object:
         """Another after each restart, which it logs. Children come and go by themselves."""

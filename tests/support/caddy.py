@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import socket
-import subprocess
-import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.caddy import TYPE, CaddyOptions
@@ -14,6 +12,7 @@ from allowsync_backends.file.backend import FileBackend
 
 from allowsync.backend import Placement
 from tests.support.internet import SERVER
+from tests.support.servers import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,7 +43,7 @@ http://:{port} {{
 
 
 @dataclass(slots=True)
-class Caddy:
+class Caddy(ServerProcess):
     """A Caddy in a namespace; nothing of it is outside of one folder.
 
     Attributes:
@@ -60,7 +59,6 @@ class Caddy:
     site: str = f'import {SNIPPET}\n\trespond "friends only"'
     admin: str = "127.0.0.1:2019"
     imports: str = "import {}"
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir()
@@ -103,35 +101,21 @@ class Caddy:
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        argv = (PROGRAM, "run", "--config", self.config, "--adapter", "caddyfile",
-                "--pidfile", self.pid_file)  # fmt: skip
+        argv = (PROGRAM, "run", "--config", str(self.config), "--adapter", "caddyfile",
+                "--pidfile", str(self.pid_file))  # fmt: skip
         before = self.mark()
+
+        def serves() -> bool:
+            # Caddy writes its id last of all.
+            return self.mark() != before and self.inside.run(_listens) and self._has_written_its_id
+
         environ = {"HOME": str(self.folder), "PATH": "/usr/bin:/bin"}
-        self._process = self.inside.run(
-            lambda: subprocess.Popen(argv, stderr=subprocess.DEVNULL, env=environ)
-        )
-        deadline = time.monotonic() + 20
-        while self.mark() == before or not self.inside.run(_listens):
-            assert self._process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.01)
+        self.begin(self.inside, argv, serves, self.folder / "caddy.log", env=environ)
 
     @property
-    def runs(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
-
-    def stop(self) -> None:
-        """Stop it."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=20)
-
-    def kill(self) -> None:
-        """End it at once; its pid file stays."""
-        assert self._process is not None
-        self._process.kill()
-        self._process.wait(timeout=20)
+    def _has_written_its_id(self) -> bool:
+        written = self.pid_file.read_text().strip() if self.pid_file.exists() else ""
+        return written == str(self.process.pid)
 
     def mark(self) -> object:
         """Another after each load of a configuration, which it logs."""

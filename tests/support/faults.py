@@ -9,7 +9,7 @@ import re
 import shutil
 from dataclasses import replace
 from ipaddress import ip_network
-from typing import TYPE_CHECKING, Any, ClassVar, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
@@ -26,56 +26,9 @@ if TYPE_CHECKING:
     from allowsync_backends.file.backend import FileBackend
     from allowsync_backends.file.syntax import Syntax
 
+    from tests.support.servers import Served
+
 LAN = "192.168.1.0/24"
-
-
-class Served(Protocol):
-    """A server of a test's own."""
-
-    @property
-    def inside(self) -> Namespace:
-        """Where it runs."""
-        ...
-
-    @property
-    def folder(self) -> Path:
-        """Where its files are."""
-        ...
-
-    @property
-    def path(self) -> Path:
-        """Our file, alone in its folder."""
-        ...
-
-    @property
-    def config(self) -> Path:
-        """Its configuration."""
-        ...
-
-    @property
-    def runs(self) -> bool:
-        """Whether it does."""
-        ...
-
-    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
-        """What keeps its allowlist."""
-        ...
-
-    def start(self) -> None:
-        """Start it."""
-        ...
-
-    def stop(self) -> None:
-        """Stop it."""
-        ...
-
-    def kill(self) -> None:
-        """End it at once; its pid file stays."""
-        ...
-
-    def mark(self) -> object:
-        """What is another after each time it was told something."""
-        ...
 
 
 def put(server: Served, *wanted: str, backend: FileBackend | None = None) -> None:

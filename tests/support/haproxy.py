@@ -5,10 +5,9 @@ from __future__ import annotations
 import os
 import signal
 import socket
-import subprocess
 import time
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.file.backend import FileBackend
@@ -17,6 +16,7 @@ from allowsync_backends.haproxy import TYPE, HaproxyOptions
 
 from allowsync.backend import Placement
 from tests.support.internet import SERVER, SERVER6
+from tests.support.servers import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -49,7 +49,7 @@ frontend web
 
 
 @dataclass(slots=True)
-class Haproxy:
+class Haproxy(ServerProcess):
     """An HAProxy in a namespace; nothing of it is outside of one folder.
 
     Attributes:
@@ -71,7 +71,6 @@ class Haproxy:
     more: str = ""
     master: bool = True
     words: tuple[str, ...] = ()
-    _process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     @property
     def path(self) -> Path:
@@ -118,17 +117,15 @@ class Haproxy:
         """Start it, and wait until it serves."""
         kind = "-W" if self.master else "-db"
         argv = (PROGRAM, kind, *self.words, "-p", str(self.pid_file), "-f", str(self.config))
-        with (self.folder / "log").open("wb") as log:
-            self._process = self.inside.run(
-                lambda: subprocess.Popen(argv, stderr=log, stdout=log, start_new_session=True)
-            )
+        path = self.folder / "log"
+        with path.open("wb") as log:
+            self.begin(self.inside, argv, self._serves, path, stdout=log, stderr=log)
         if not self.master:  # in the foreground, such a one writes none
-            self.pid_file.write_text(f"{self._process.pid}\n")
-        deadline = time.monotonic() + 20
-        while not (self.pid_file.exists() and self._answers() and self._listens()):
-            assert self._process.poll() is None, self.log()
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.01)
+            self.pid_file.write_text(f"{self.process.pid}\n")
+
+    def _serves(self) -> bool:
+        written = self.pid_file.exists() or not self.master
+        return written and self._answers() and self._listens()
 
     def _listens(self) -> bool:
         """Whether its master takes signals. It begins as a new program once its worker runs."""
@@ -166,35 +163,21 @@ class Haproxy:
         lines = self.ask("show info").splitlines()
         return next(int(one.split()[1]) for one in lines if one.startswith("Uptime_sec:"))
 
-    @property
-    def runs(self) -> bool:
-        """Whether it has not ended."""
-        return self._process is not None and self._process.poll() is None
-
     def reload(self) -> None:
         """Have another worker serve, as somebody else would."""
         before = self.worker
-        assert self._process is not None
-        self._process.send_signal(signal.SIGUSR2)
-        deadline = time.monotonic() + 20
-        while not self._answers() or self.worker == before:
-            assert time.monotonic() < deadline, self.log()
-            time.sleep(0.01)
+        self.process.send_signal(signal.SIGUSR2)
+        self.wait_until(lambda: self._answers() and self.worker != before, self.folder / "log")
 
     def stop(self) -> None:
         """Stop it with all its workers; it takes its pid file away."""
-        if self._process is not None:
-            self._process.terminate()
-            self._process.wait(timeout=20)
-            with suppress(ProcessLookupError):
-                os.killpg(self._process.pid, signal.SIGKILL)
-            self._is_gone()
+        # Without arguments, super() does not work in a class with slots.
+        ServerProcess.stop(self)
+        self._is_gone()
 
     def kill(self) -> None:
         """End it at once; its pid file stays."""
-        assert self._process is not None
-        os.killpg(self._process.pid, signal.SIGKILL)
-        self._process.wait(timeout=20)
+        ServerProcess.kill(self)
         self._is_gone()
 
     def _is_gone(self) -> None:

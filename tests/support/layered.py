@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from tests.support.fail2ban import Fail2ban
     from tests.support.netns import Namespace
-    from tests.support.nginxes import Nginx
+    from tests.support.nginx import Nginx
 
 HTTP = 80  # behind every layer
 BARE = 81  # behind nginx alone

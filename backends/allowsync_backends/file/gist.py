@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LONGEST: Final = 200  # characters
+LONGEST: Final = 300  # characters
 
 # How servers mark what is not why they failed: nginx, HAProxy, Caddy, Apache.
 _ASIDE: Final = re.compile(

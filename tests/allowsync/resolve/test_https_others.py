@@ -23,7 +23,7 @@ from allowsync.resolve.questions import message, question
 from allowsync.testing.https import HTTP1, HTTP2, MEDIA_TYPE, PATH, Handler, HttpsFront
 from allowsync.testing.nameserver import NameServer
 from tests.allowsync.resolve.asking import ALICE, BOTH, IPV4, ask, settings
-from tests.support.nginx import nginx
+from tests.support.nginx_front import nginx
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

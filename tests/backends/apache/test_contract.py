@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.contract import BackendContract
 from tests.support.apache import Apache
 from tests.support.netns import Namespace
+from tests.support.servers import OneOfSeveral
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.root
-class TestApache(BackendContract):
+class TestApache(OneOfSeveral):
     """The file is one of several in a folder that Apache includes; it may do without."""
 
     server: Apache
@@ -34,25 +34,3 @@ class TestApache(BackendContract):
 
     def make(self) -> Backend:
         return Within(self.server.inside, self.server.backend())
-
-    def plant(self) -> None:
-        (self.server.path.parent / "others.conf").write_text("# mine\n")
-        (self.server.path.parent / "friends").write_text("mine too\n")
-
-    def foreign(self) -> object:
-        return {
-            path.name: (path.read_text(), path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-            if path != self.server.path
-        }
-
-    def damage(self) -> bool:
-        with self.server.path.open("a") as file:
-            file.write("# by hand\n")
-        return True
-
-    def fingerprint(self) -> object:
-        return {
-            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-        }

@@ -12,7 +12,7 @@ from allowsync_backends.file.syntax import header
 from allowsync.backend import OutcomeUnknown
 from tests.support import faults
 from tests.support.apache import PORT, Apache
-from tests.support.faults import LAN, Served, put
+from tests.support.faults import LAN, put
 from tests.support.internet import FRIEND, SERVER
 from tests.support.requests import OK
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from allowsync.model import Network
     from tests.support.netns import Namespace
+    from tests.support.servers import Served
 
 pytestmark = [pytest.mark.root]
 

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.contract import BackendContract
 from tests.support.caddy import Caddy
 from tests.support.internet import SERVER
 from tests.support.netns import Namespace
+from tests.support.servers import OneOfSeveral
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @pytest.mark.root
-class TestCaddy(BackendContract):
+class TestCaddy(OneOfSeveral):
     """The file is one of several in a folder that Caddy includes; it may do without."""
 
     server: Caddy
@@ -38,25 +38,3 @@ class TestCaddy(BackendContract):
 
     def make(self) -> Backend:
         return Within(self.server.inside, self.server.backend())
-
-    def plant(self) -> None:
-        (self.server.path.parent / "others.caddy").write_text("# mine\n")
-        (self.server.path.parent / "friends").write_text("mine too\n")
-
-    def foreign(self) -> object:
-        return {
-            path.name: (path.read_text(), path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-            if path != self.server.path
-        }
-
-    def damage(self) -> bool:
-        with self.server.path.open("a") as file:
-            file.write("# by hand\n")
-        return True
-
-    def fingerprint(self) -> object:
-        return self.server.mark(), {
-            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-        }

@@ -158,8 +158,9 @@ def test_what_a_reload_costs_is_told(
     """Whether the kernel hands on what waits is a setting of each network namespace."""
     caddy = start()
     caddy.inside.sysctl("net/ipv4/tcp_migrate_req", "0")
-    (finding,) = findings(caddy)
+    found = findings(caddy)
     caddy.inside.sysctl("net/ipv4/tcp_migrate_req", "1")
+    (finding,) = found
     assert finding.severity is Severity.INFO
     assert "in the moment of a reload of caddy are reset" in finding.what
     assert MIGRATION.exists()
@@ -190,7 +191,7 @@ def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
     if knows_client_ip():
         put(caddy, *FRIENDS, backend=newer)
     else:
-        with pytest.raises(BackendError, match=r"not registered: http\.matchers\.client_ip"):
+        with pytest.raises(BackendError, match=r"module not registered"):
             put(caddy, FRIEND, backend=newer)
     assert answers(caddy) == GUARDED
 

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from allowsync_backends.file.syntax import TextSyntax
 
-from allowsync.testing.contract import BackendContract
 from tests.support.haproxy import Haproxy
 from tests.support.netns import Namespace
+from tests.support.servers import OneOfSeveral
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ FOREIGN = "198.51.100.0/24"
 
 
 @pytest.mark.root
-class Running(BackendContract):
+class Running(OneOfSeveral):
     """The list is one of two that HAProxy has loaded; its configuration can do without by now."""
 
     told: ClassVar[bool]
@@ -48,29 +48,13 @@ class Running(BackendContract):
         return Within(self.server.inside, self.server.backend())
 
     def plant(self) -> None:
-        (self.server.path.parent / "friends").write_text("mine too\n")
+        self.server.path.with_name("friends").write_text("mine too\n")
         self.server.ask(f"add acl {self.server.path.with_name('others.lst')} 198.51.100.9")
 
     def foreign(self) -> object:
-        beside = {
-            path.name: (path.read_text(), path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-            if path != self.server.path
-        }
         # What somebody told a process is gone after a reload, whoever asks for that.
         other = self.server.path.with_name("others.lst")
-        return beside, self.server.ask(f"show acl {other}") if self.told else ""
-
-    def damage(self) -> bool:
-        with self.server.path.open("a") as file:
-            file.write("# by hand\n")
-        return True
-
-    def fingerprint(self) -> object:
-        return self.server.mark(), {
-            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-        }
+        return super().foreign(), self.server.ask(f"show acl {other}") if self.told else ""
 
 
 class TestReloaded(Running):

@@ -10,7 +10,7 @@ from allowsync_backends.nginx.check import of_allows, of_variable
 from allowsync_backends.nginx.configuration import Directive, files, parsed, places, tree, walk
 
 from allowsync.backend import Severity
-from tests.support.nginxes import Nginx, serving
+from tests.support.nginx import Nginx, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

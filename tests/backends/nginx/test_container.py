@@ -13,7 +13,7 @@ from allowsync.backend import BackendError
 from tests.backends.nginx.test_requests import FORBIDDEN, GUARDED
 from tests.support.containers import podman, run, with_podman
 from tests.support.internet import FRIEND, FRIEND6, STRANGER
-from tests.support.nginxes import PORT, Nginx
+from tests.support.nginx import PORT, Nginx
 from tests.support.requests import (
     OK,
     apply_one,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from allowsync_backends.nginx import Style
 
-from allowsync.testing.contract import BackendContract
-from tests.support.nginxes import Nginx, serving
+from tests.support.nginx import Nginx, serving
+from tests.support.servers import OneOfSeveral
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allowsync.backend import Backend
 
 
-class WithNginx(BackendContract):
+class WithNginx(OneOfSeveral):
     """The file is one of several in a folder that nginx includes; it may do without."""
 
     style: ClassVar[Style]
@@ -33,28 +33,6 @@ class WithNginx(BackendContract):
 
     def make(self) -> Backend:
         return self.server.backend(style=self.style)
-
-    def plant(self) -> None:
-        (self.server.path.parent / "others.conf").write_text("# mine\n")
-        (self.server.path.parent / "friends").write_text("mine too\n")
-
-    def foreign(self) -> object:
-        return {
-            path.name: (path.read_text(), path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-            if path != self.server.path
-        }
-
-    def damage(self) -> bool:
-        with self.server.path.open("a") as file:
-            file.write("# by hand\n")
-        return True
-
-    def fingerprint(self) -> object:
-        return sorted(self.server.workers()), {
-            path.name: (path.read_bytes(), path.stat().st_ino, path.stat().st_mtime_ns)
-            for path in self.server.path.parent.iterdir()
-        }
 
 
 class TestAllow(WithNginx):

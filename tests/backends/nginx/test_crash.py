@@ -13,7 +13,7 @@ from allowsync.backend import Placement
 from tests.backends.file.test_crash import killed
 from tests.backends.nginx.test_requests import GUARDED
 from tests.support.internet import FRIEND, FRIEND6, STRANGER
-from tests.support.nginxes import PORT, Nginx, program
+from tests.support.nginx import PORT, Nginx, program
 from tests.support.requests import OK, apply_one, neighbourhood, status
 from tests.support.scoreboard import record
 

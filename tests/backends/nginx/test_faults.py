@@ -19,7 +19,7 @@ from tests.backends.nginx.test_requests import FORBIDDEN, GUARDED
 from tests.support import faults
 from tests.support.faults import LAN, put
 from tests.support.internet import FRIEND, SERVER, STRANGER
-from tests.support.nginxes import PORT, Nginx, program
+from tests.support.nginx import PORT, Nginx, program
 from tests.support.requests import OK, wait_for
 
 if TYPE_CHECKING:

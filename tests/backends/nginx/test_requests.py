@@ -12,7 +12,7 @@ import pytest
 from allowsync_backends.nginx import Style
 
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
-from tests.support.nginxes import FILM, LISTEN, PORT, TO_FILM, Nginx, serving
+from tests.support.nginx import FILM, LISTEN, PORT, TO_FILM, Nginx, serving
 from tests.support.requests import (
     NONE,
     OK,
