@@ -14,7 +14,7 @@ SECONDS ?= 60
 TRAEFIK ?= /usr/local/bin/traefik
 
 # What the tests drive for real, as Debian names it.
-SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container debootstrap \
+SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container mmdebstrap \
                    apache2-bin caddy fail2ban haproxy groff man-db mandoc bash zsh fish lintian
 
 # The modules that are pure functions over values: every branch of them is tested.

@@ -1,6 +1,6 @@
 """A minimal Debian that really boots: systemd as process 1, in namespaces of its own.
 
-Its root is made once, by debootstrap, and kept in `.cache/boot`. A machine is a layer over it, or a
+Its root is made once, by mmdebstrap, and kept in `.cache/boot`. A machine is a layer over it, or a
 copy where there can be no layer, so many can boot from one root at once. There is no network but
 what is inside; the host's firewall, network and services are not touched.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Final
 from tests.support.documents import ROOT
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
     from pathlib import Path
 
 CACHE: Final = ROOT / ".cache" / "boot"
@@ -29,12 +29,12 @@ PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "cron", "iproute2"),
     *("nftables", "ipset", "iptables", "ufw"),
     *("python3", "python3-venv"),
-    "nginx-light",
+    *("nginx-light", "apache2", "caddy"),
 )
 # Would only take time.
 IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
 # Are there for the tests that start them.
-SLEEPING: Final = ("nginx.service",)
+SLEEPING: Final = ("nginx.service", "apache2.service", "caddy.service")
 
 # A network that comes up as networks do, with nobody at the other end.
 CABLE: Final = """\
@@ -72,11 +72,10 @@ class Machine:
 
     Args:
         folder: An empty folder.
-        packages: Debian packages that it has besides; what they would start at boot stays off.
     """
 
-    def __init__(self, folder: Path, *packages: str) -> None:
-        self._base = base(*packages)
+    def __init__(self, folder: Path) -> None:
+        self._base = base()
         self._top, self._work, self._all = (folder / one for one in ("top", "work", "all"))
         for one in (self._top, self._work, self._all):
             one.mkdir()
@@ -159,47 +158,23 @@ class Machine:
         )
 
 
-def base(*packages: str) -> Path:
-    """The root that a machine is a layer over, which may have further packages; made if need be."""
+def base() -> Path:
+    """The root that a machine is a layer over, made if need be."""
     recipe = repr((SUITE, PACKAGES, IDLE, SLEEPING, _dependencies()))
-    plain = _kept(recipe, _make)
-    if not packages:
-        return plain
-    return _kept(repr((recipe, packages)), lambda half: _extend(half, plain, packages))
-
-
-def _kept(recipe: str, make: Callable[[Path], None]) -> Path:
     root = CACHE / sha256(recipe.encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
     with _alone():
         if not root.exists():
             half = CACHE / "half"
             _run("rm", "-rf", "--one-file-system", str(half))
-            make(half)
+            _make(half)
             half.rename(root)
     return root
 
 
-def _extend(root: Path, plain: Path, packages: tuple[str, ...]) -> None:
-    _run("cp", "-a", "--reflink=auto", str(plain), str(root))
-    # Nothing is started now, and nothing is switched on for later.
-    policy = root / "usr/sbin/policy-rc.d"
-    policy.write_text("#!/bin/sh\nexit 101\n")
-    policy.chmod(0o755)
-    preset = root / "etc/systemd/system-preset/00-off.preset"
-    preset.parent.mkdir(parents=True, exist_ok=True)
-    preset.write_text("disable *\n")
-    apt = ("chroot", str(root), "env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "-qq", "-y")
-    _run(*apt, "update", seconds=120)
-    _run(*apt, "install", "--no-install-recommends", *packages, seconds=280)
-    preset.unlink()
-    policy.unlink()
-    _run("rm", "-rf", str(root / "var/cache/apt"))
-
-
 def _make(root: Path) -> None:
     _run(
-        *("debootstrap", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
+        *("mmdebstrap", "--quiet", "--variant=minbase", f"--include={','.join(PACKAGES)}"),
         *(SUITE, str(root), MIRROR),
         seconds=280,
     )

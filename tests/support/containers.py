@@ -14,9 +14,6 @@ from tests.support.boot import base
 if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
-# What a root has besides for the servers that no other test of machines needs.
-SERVERS = ("apache2", "caddy")
-
 # The network is that of the namespace. No limits and no control groups: not every machine that runs
 # tests lets them be set.
 OPTIONS = (
@@ -41,11 +38,10 @@ def run(
     name: str,
     argv: tuple[str, ...],
     *mounted: Path,
-    packages: tuple[str, ...] = (),
 ) -> None:
     """Run a program in a container that sees some files and folders under their own paths."""
     volumes = (word for path in mounted for word in ("-v", f"{path}:{path}"))
-    root = ("--rootfs", f"{base(*packages)}:O")
+    root = ("--rootfs", f"{base()}:O")
     podman(inside, "run", "-d", "--name", name, *OPTIONS, *volumes, *root, *argv)
 
 

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.boot import Machine
-from tests.support.containers import SERVERS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -73,7 +72,7 @@ ASK = """\
 
 @pytest.fixture
 def machine(tmp_path: Path, as_root: None) -> Machine:
-    made = Machine(tmp_path, *SERVERS)
+    made = Machine(tmp_path)
     made.write("/etc/allowsync/config.yaml", CONFIGURATION, 0o600)
     made.write("/etc/apache2/sites-enabled/000-default.conf", APACHE)
     made.write("/etc/caddy/Caddyfile", CADDY)

@@ -12,7 +12,7 @@ from allowsync.backend import BackendError
 from tests.support import apache, caddy
 from tests.support.apache import Apache
 from tests.support.caddy import Caddy
-from tests.support.containers import SERVERS, podman, run, with_podman
+from tests.support.containers import podman, run, with_podman
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, STRANGER
 from tests.support.requests import OK, neighbourhood, status, wait_for
@@ -72,7 +72,7 @@ def test_an_apache_is_checked_and_told_by_its_own_program(
     server.write()
     put(server, FRIEND)
     argv = (apache.PROGRAM, "-f", str(server.config), "-DFOREGROUND")
-    run(inside, NAME, argv, tmp_path, packages=SERVERS)
+    run(inside, NAME, argv, tmp_path)
     wait_for(inside, FRIEND, apache.PORT)
     given: dict[str, Any] = {"pid_file": None, "container": NAME, "runtime": Runtime.PODMAN}
     goes_all_the_way(server, server.backend(**given), apache.PORT, "no_such_thing\n")
@@ -85,6 +85,6 @@ def test_a_caddy_is_checked_and_told_by_its_own_program(inside: Namespace, tmp_p
     backend = server.backend(**given, refusal=Refusal.FORBIDDEN)
     put(server, FRIEND, backend=server.backend(refusal=Refusal.FORBIDDEN))
     argv = (caddy.PROGRAM, "run", "--config", str(server.config), "--adapter", "caddyfile")
-    run(inside, NAME, argv, tmp_path, packages=SERVERS)
+    run(inside, NAME, argv, tmp_path)
     wait_for(inside, FRIEND, caddy.PORT)
     goes_all_the_way(server, backend, caddy.PORT, "http://:1 {\n\tno_such_thing\n}\n")
