@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import fcntl
-import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.boot import Machine
+from tests.support.once import once
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -133,17 +132,10 @@ EACH = """\
     """
 
 
-@pytest.fixture(scope="module")
-def outcomes(tmp_path_factory: pytest.TempPathFactory, worker_id: str) -> dict[str, str]:
-    """What happened with each configuration; found out once, however many run the tests."""
-    folder = tmp_path_factory.getbasetemp()
-    shared = (folder if worker_id == "master" else folder.parent) / "services.json"
-    with shared.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not shared.exists():
-            shared.write_text(json.dumps(found_out(tmp_path_factory.mktemp("machine"))))
-    outcomes: dict[str, str] = json.loads(shared.read_text())
-    return outcomes
+@pytest.fixture
+def outcomes(as_root: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What happened with each configuration."""
+    return once(tmp_path_factory, "services", lambda: found_out(tmp_path_factory.mktemp("machine")))
 
 
 def found_out(folder: Path) -> dict[str, str]:
@@ -179,7 +171,7 @@ def found_out(folder: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_the_services_do_their_work(as_root: None, outcomes: dict[str, str], name: str) -> None:
+def test_the_services_do_their_work(outcomes: dict[str, str], name: str) -> None:
     said, case = outcomes[name], CASES[name]
     ends = 3 if case.damage else 2
     assert said.count("\nResult=success\n") == ends, said

@@ -39,7 +39,7 @@ EVERY_WAY = [
     pytest.param(udp_answers, SERVER, id="udp-ipv4"),
     pytest.param(udp_answers, SERVER6, id="udp-ipv6"),
 ]
-SCALE = (60, 10_000)  # applies and datagrams
+SCALE = (40, 6_000)  # applies and datagrams
 
 
 @pytest.fixture

@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import json
+from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.support.boot import Machine
+from tests.support.once import once
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.timeout(480)]
 
@@ -106,10 +111,15 @@ STORY = f"""
     """
 
 
-@pytest.fixture(scope="module")
-def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
-    """One that has booted, and in which all of it has happened."""
-    made = Machine(tmp_path_factory.mktemp("machine"))
+@pytest.fixture
+def outcome(as_root: None, tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """What one that has booted wrote into its files, after all of it has happened."""
+    return once(tmp_path_factory, "nginx", lambda: found_out(tmp_path_factory.mktemp("machine")))
+
+
+def found_out(folder: Path) -> dict[str, str]:
+    """Boot one, and let all of it happen."""
+    made = Machine(folder)
     made.write("/etc/allowsync/config.yaml", CONFIGURATION, 0o600)
     made.write("/etc/nginx/sites-enabled/default", SITE)
     made.write("/etc/nginx/friends/README", "Written by allowsync.\n")
@@ -120,14 +130,13 @@ def machine(tmp_path_factory: pytest.TempPathFactory) -> Machine:
     made.write("/test/checked.yaml", CHECKED, 0o600)
     made.install()
     made.boot(STORY, seconds=240)
-    return made
+    return {name: made.read(f"/test/{name}") for name in ("out", "check")}
 
 
 @pytest.fixture
-def told(as_root: None, request: pytest.FixtureRequest) -> list[str]:
+def told(outcome: dict[str, str]) -> list[str]:
     """What was said by the end of it."""
-    machine: Machine = request.getfixturevalue("machine")
-    return [line.strip() for line in machine.read("/test/out").splitlines()]
+    return [line.strip() for line in outcome["out"].splitlines()]
 
 
 def said(told: list[str], *lines: str) -> bool:
@@ -152,8 +161,8 @@ def test_an_idle_run_has_nothing_to_say(told: list[str]) -> None:
     assert said(told, "idle: ExecMainStatus=0", "idle too: ExecMainStatus=0")
 
 
-def test_there_is_nothing_to_find(told: list[str], machine: Machine) -> None:
-    assert json.loads(machine.read("/test/check"))["problems"] == []
+def test_there_is_nothing_to_find(told: list[str], outcome: dict[str, str]) -> None:
+    assert json.loads(outcome["check"])["problems"] == []
 
 
 def test_what_nginx_does_not_take_is_rolled_back_with_its_words(told: list[str]) -> None:
