@@ -19,9 +19,12 @@ if TYPE_CHECKING:
 pytest.register_assert_rewrite("allowsync.testing.contract")
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def as_root() -> None:
-    """The test needs root: the real firewall, other people's files, network namespaces."""
+    """The test needs root: the real firewall, other people's files, network namespaces.
+
+    It comes before all else that a test uses, so nothing is tried without.
+    """
     if os.geteuid() != 0:
         pytest.skip("needs root")
 
