@@ -26,6 +26,10 @@ if TYPE_CHECKING:
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _WRITABLE_BY_ALL: Final = 0o002
 COMMENT: Final = "# "
+CHECK_HELP: Final = (
+    "A command that must succeed for a new file to stay. Where it has `{path}`, it is run on the "
+    "new file before that takes its place; else after, and the old file is put back when it fails."
+)
 
 
 class Format(Enum):
@@ -91,9 +95,7 @@ class FileOptions:
     mode: int = option(ModeKind(), help="The file's permissions.", default=0o644)
     check: tuple[str, ...] = option(
         command(),
-        help="A command that must succeed for a new file to stay. Where it has `{path}`, it is run "
-        "on the new file before that takes its place; else after, and the old file is put back "
-        "when it fails.",
+        help=CHECK_HELP,
         default=(),
     )
     reload: tuple[str, ...] = option(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.config.kinds import Choice, Integer, ListOf, Pattern, Text
 from allowsync.config.networks import AnyNetwork
 from allowsync.config.schema import option
-from allowsync_backends.file.options import command
+from allowsync_backends.file.options import CHECK_HELP, command
 from allowsync_backends.server.options import ServerOptions
 
 if TYPE_CHECKING:
@@ -47,9 +47,7 @@ class TraefikOptions(ServerOptions):
     )
     check: tuple[str, ...] = option(
         command(),
-        help="A command that must succeed for a new file to stay. Where it has `{path}`, it is run "
-        "on the new file before that takes its place; else after, and the old file is put back "
-        "when it fails.",
+        help=CHECK_HELP,
         default=(),
     )
     reload: tuple[str, ...] = option(
