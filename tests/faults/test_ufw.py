@@ -29,7 +29,7 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 STRANGERS = ("limit 22/tcp", "allow from 9.9.9.9 to any port 443 proto tcp", "deny 25")
 # Of these calls, one in so many; of all others, each. By `sendmsg` iptables changes the kernel.
-SHARES = {"state": 24, "write": 24, "execve": 16, "sendmsg": 5} | dict.fromkeys(READING, 40)
+SHARES = {"state": 16, "write": 16, "execve": 10, "sendmsg": 3} | dict.fromkeys(READING, 24)
 
 Files = tuple[str, str]
 _SOURCE = re.compile(r"-A ufw6?-user-input -s (\S+) -p tcp -m tcp --dport 443 -j ACCEPT")
