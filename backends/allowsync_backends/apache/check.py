@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
-from allowsync.shell import Command, CommandError, run
 from allowsync_backends.apache.configuration import (
     Dump,
     alternatives,
@@ -14,13 +13,13 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
+from allowsync_backends.server.reader import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync_backends.apache.options import ApacheOptions
 
-TIMEOUT = 60.0  # seconds
 MODULES = ("authz_core", "authz_host")
 # Their children read what a connection says next, for KeepAliveTimeout, before they end.
 LINGERING = frozenset({"mpm_prefork_module", "mpm_worker_module"})
@@ -71,11 +70,8 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
 
 def _dumped(options: ApacheOptions) -> Dump | None:
     argv = (*options.command, "-t", "-D", "DUMP_INCLUDES", "-D", "DUMP_MODULES")
-    try:
-        done = run(Command(options.running.inside(argv), timeout=TIMEOUT))
-    except CommandError:
-        return None
-    return dump(done.stdout) if done.code == 0 else None
+    text = printed(options.running, argv)
+    return None if text is None else dump(text)
 
 
 def _texts(shown: Dump) -> dict[str, str]:

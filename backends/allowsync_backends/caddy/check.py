@@ -7,10 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend import Finding, Severity
-from allowsync.shell import Command, CommandError, run
 from allowsync_backends.caddy.effect import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.running import loaded
 from allowsync_backends.caddy.syntax import snippet
+from allowsync_backends.server.reader import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.options import CaddyOptions
     from allowsync_backends.caddy.syntax import CaddySyntax
 
-TIMEOUT = 60.0  # seconds
 MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
 
@@ -110,10 +109,9 @@ def _networks(syntax: CaddySyntax, path: Path) -> frozenset[Network] | None:
 
 
 def _adapted(options: CaddyOptions) -> Json | None:
-    argv = (options.program, "adapt", *options.caddyfile)
+    text = printed(options.running, (options.program, "adapt", *options.caddyfile))
     try:
-        done = run(Command(options.running.inside(argv), timeout=TIMEOUT))
-        found = json.loads(done.stdout) if done.code == 0 else None
-    except (CommandError, ValueError, RecursionError):
+        found = None if text is None else json.loads(text)
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None

@@ -7,8 +7,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allowsync.shell import Command, CommandError, run
-from allowsync_backends.server.reader import Server
+from allowsync_backends.server.reader import Server, printed
 from allowsync_backends.server.running import Notice
 
 if TYPE_CHECKING:
@@ -17,8 +16,6 @@ if TYPE_CHECKING:
 
     from allowsync.backend import Finding
     from allowsync_backends.nginx.options import NginxOptions
-
-TIMEOUT = 60.0  # seconds
 
 
 def nginx(options: NginxOptions, variable: str) -> Server:
@@ -47,7 +44,7 @@ def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Find
     from allowsync_backends.nginx.check import of_allows, of_variable
     from allowsync_backends.nginx.configuration import files, tree
 
-    texts = files(_dump(options))
+    texts = files(printed(options.running, (*options.command, "-T", "-q")) or "")
     if not texts:
         return  # a configuration that is not valid is told as such
     ours = _as_included(texts, path)
@@ -56,15 +53,6 @@ def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Find
         yield from of_variable(whole, ours, variable, options.source or "")
     else:
         yield from of_allows(whole, ours)
-
-
-def _dump(options: NginxOptions) -> str:
-    try:
-        command = options.running.inside((*options.command, "-T", "-q"))
-        done = run(Command(command, timeout=TIMEOUT))
-    except CommandError:
-        return ""
-    return done.stdout if done.code == 0 else ""
 
 
 def _as_included(texts: dict[str, str], path: Path) -> str:

@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend import BackendError, Finding, Severity
-from allowsync_backends.file.reader import checks_drafts, failure, missing_programs, on_draft
+from allowsync.shell import Command, CommandError, run
+from allowsync_backends.file.reader import (
+    TIMEOUT,
+    checks_drafts,
+    failure,
+    missing_programs,
+    on_draft,
+)
 from allowsync_backends.server.processes import command_line
 from allowsync_backends.server.running import Container, Notice, State
 
@@ -160,3 +167,12 @@ class ServerReader:
                 what = f"{self.server.name} does not take its configuration: {objection}"
                 return (Finding(Severity.ERROR, what),)
         return (*found, *self.server.inspect(path))
+
+
+def printed(running: Running, argv: tuple[str, ...]) -> str | None:
+    """What a program prints that is run where a server is; None where it does not succeed."""
+    try:
+        done = run(Command(running.inside(argv), timeout=TIMEOUT))
+    except CommandError:
+        return None
+    return done.stdout if done.code == 0 else None
