@@ -18,11 +18,14 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
                    apache2-bin caddy fail2ban haproxy groff man-db mandoc bash zsh fish lintian
 
 # The modules that are pure functions over values: every branch of them is tested.
-PURE := allowsync/answers.py,allowsync/believe.py,allowsync/chronicle.py,allowsync/counts.py,allowsync/decide.py,allowsync/guards.py,$\
-        allowsync/explain.py,allowsync/inherit.py,allowsync/scene.py,allowsync/whynot.py,$\
-        allowsync/layers.py,allowsync/limits.py,allowsync/memory.py,allowsync/metrics.py,allowsync/model.py,allowsync/networks.py,$\
-        allowsync/outcome.py,allowsync/plan.py,allowsync/reasons.py,allowsync/request.py,allowsync/spans.py,$\
-        allowsync/special.py,allowsync/tracks.py
+PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine/rollout.py,$\
+        allowsync/inspect/access_at.py,allowsync/inspect/explain.py,allowsync/model/answer.py,$\
+        allowsync/model/memory.py,allowsync/model/networks.py,allowsync/model/outcome.py,$\
+        allowsync/model/plan.py,allowsync/model/special_purpose.py,allowsync/model/types.py,$\
+        allowsync/notify/prometheus.py,allowsync/plan/limits.py,allowsync/plan/planner.py,$\
+        allowsync/plan/reasons.py,allowsync/plan/result.py,allowsync/policy/decision.py,$\
+        allowsync/policy/guards.py,allowsync/policy/orphans.py,allowsync/policy/screening.py,$\
+        allowsync/policy/tracking.py,allowsync/text.py
 
 .PHONY: demo test check bench docs reference man deb deb-lock image coverage mutation fuzz look traefik format hooks clean system
 
@@ -35,10 +38,11 @@ test: $(BIN)/.test system
 check: $(BIN)/.lint
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
+	$(BIN)/lint-imports
 	$(BIN)/mypy
 
 coverage: $(BIN)/.test
-	$(BIN)/pytest -q tests/allowsync/test_*.py --cov --cov-report= \
+	$(BIN)/pytest -q $(addprefix tests/allowsync/,model policy plan engine inspect notify test_text.py) --cov --cov-report= \
 	  && $(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
 # Takes about ten minutes; `make mutation MODULES="decide plan"` less.
@@ -61,10 +65,10 @@ traefik: $(BIN)/.test
 
 # What of the documentation is made from the program: commands, configuration, JSON Schema.
 reference: $(BIN)/.run
-	$(BIN)/python -m allowsync.manual docs docs
+	$(BIN)/python -m tools.docgen docs docs
 
 man: $(BIN)/.run
-	$(BIN)/python -m allowsync.manual man dist/man
+	$(BIN)/python -m tools.docgen man dist/man
 
 # dist/allowsync_<version>_all.deb; packaging/deb/vendored.txt says what it brings along.
 deb: $(BIN)/.run

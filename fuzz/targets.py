@@ -13,7 +13,8 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends import streams
+from allowsync_backends.common import conntrack as streams
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.fail2ban import settling
 from allowsync_backends.fail2ban.answers import (
     NotUnderstood,
@@ -29,19 +30,18 @@ from allowsync_backends.ipset.elsewhere import shut_out
 from allowsync_backends.nftables.gate import Gate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.listing import ListingError
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.answers import Absent, Found
 from allowsync.config.document import read_document
-from allowsync.config.problems import ConfigError
-from allowsync.config.reading import Reading
-from allowsync.config.yaml12 import YamlError, read_yaml
-from allowsync.glance.replies import masked, time_offsets
-from allowsync.model import Family, Query
-from allowsync.resolve.classify import read
-from allowsync.resolve.failures import Failure
-from allowsync.resolve.plain import read_plain
-from allowsync.resolve.questions import question
+from allowsync.config.errors import ConfigError
+from allowsync.config.schema.context import Reading
+from allowsync.config.schema.yaml_loader import YamlError, read_yaml
+from allowsync.dns.failure import Failure
+from allowsync.dns.wire_fastpath import read_plain
+from allowsync.dns.wire_parse import read
+from allowsync.dns.wire_query import question
+from allowsync.model.answer import Absent, Found
+from allowsync.model.reply_mask import masked, time_offsets
+from allowsync.model.types import Family, Query
 from allowsync.state import StateError, Store
 
 if TYPE_CHECKING:

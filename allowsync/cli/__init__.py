@@ -12,8 +12,8 @@ from typing import Any, Final
 import click
 
 from allowsync import __version__
-from allowsync.journal import ERROR, marked
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.system.journald import ERROR, marked
 
 COMMANDS: Final = {
     "adopt": "Make entries allowsync's own that somebody put there by hand.",
@@ -38,14 +38,14 @@ class LazyGroup(click.Group):
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """The names of all commands, sorted."""
-        from allowsync.cli import contributed
+        from allowsync.cli import plugins as contributed
 
         return sorted((*COMMANDS, *contributed.names(COMMANDS)))
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         """The command of that name, imported now."""
         if cmd_name not in COMMANDS:
-            from allowsync.cli import contributed
+            from allowsync.cli import plugins as contributed
 
             return contributed.load(cmd_name) if cmd_name in contributed.names(COMMANDS) else None
         command = getattr(import_module(f"allowsync.cli.{cmd_name}"), cmd_name)
@@ -53,7 +53,7 @@ class LazyGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List the commands, importing only those that backends bring along."""
-        from allowsync.cli import contributed
+        from allowsync.cli import plugins as contributed
 
         others = {name: contributed.summary(name) for name in contributed.names(COMMANDS)}
         with formatter.section("Commands"):
@@ -110,7 +110,7 @@ def run_command_line(arguments: list[str]) -> int:
     except Exception as error:
         if "ALLOWSYNC_TRACEBACK" in os.environ:
             raise
-        from allowsync.config.problems import printable
+        from allowsync.text import printable
 
         what = printable(f"internal error: {type(error).__name__}: {error}")
         line = f"allowsync: {what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
@@ -123,7 +123,7 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
     error.show()
     if _wants_json(arguments):
         from allowsync.cli.common import echo_json
-        from allowsync.report.document import stopped_document
+        from allowsync.report.json import stopped_document
 
         notice = Notice("command line", error.format_message())
         echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import allowlists
-from allowsync.outcome import ExitCode, Notice
+from allowsync.cli.completion_values import allowlists
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync.adopting import Adoptable
-    from allowsync.report.text import Line
+    from allowsync.engine.adopt import Adoptable
+    from allowsync.text import Line
 
 SCHEMA = "allowsync.adopt/1"
 
@@ -38,8 +38,8 @@ def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: boo
     the same; but from then on it follows its host, and goes when the host moves or leaves. Nothing
     is ever adopted without this command.
     """
-    from allowsync.adopting import adopt as make_ours
-    from allowsync.adopting import adoptable
+    from allowsync.engine.adopt import adopt as make_ours
+    from allowsync.engine.adopt import adoptable
     from allowsync.state import Busy, Lock, StateError, Store
 
     config = invocation.load(SCHEMA)
@@ -70,7 +70,7 @@ def _ask(invocation: Invocation, found: Sequence[Adoptable]) -> None:
 
 
 def _tell(invocation: Invocation, found: Sequence[Adoptable], *, done: bool) -> int:
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     code = ExitCode.FAILED if any(one.reason for one in found) else ExitCode.IN_STEP
     if invocation.json:
@@ -87,8 +87,7 @@ def _tell(invocation: Invocation, found: Sequence[Adoptable], *, done: bool) -> 
 
 
 def _lines(found: Sequence[Adoptable], *, done: bool) -> Iterator[Line]:
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.text import Line, counted
 
     for one in found:
         if not one.entries or one.reason:

@@ -10,26 +10,27 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, Progress, choose, common, echo_json, instant
-from allowsync.cli.confirming import apply_and_ask, may_confirm, span
-from allowsync.cli.names import allowlists
-from allowsync.glance.writing import sights_of_configuration
-from allowsync.monitoring import broke, leave, watched
-from allowsync.outcome import ExitCode, Notice, RunReport, worst
+from allowsync.cli.completion_values import allowlists
+from allowsync.cli.confirm_prompt import apply_and_ask, may_confirm, span
+from allowsync.engine.after_run import broke, leave, watched
+from allowsync.engine.options import Request
+from allowsync.engine.run import run
+from allowsync.fastpath.record import sights_of_configuration
+from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.state import Busy
-from allowsync.sync import Request, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.answers import Answer
     from allowsync.config.settings import Config
-    from allowsync.draft import Draft
-    from allowsync.glance.writing import Reply
-    from allowsync.model import Query
-    from allowsync.report.text import Line
-    from allowsync.resolve import Resolver
-    from allowsync.sight import Sight
-    from allowsync.sync import Resolve
+    from allowsync.dns import Resolver
+    from allowsync.dns.interface import Resolve
+    from allowsync.engine.prepare import Draft
+    from allowsync.model.answer import Answer
+    from allowsync.model.fingerprint import Reply, Sight
+    from allowsync.model.types import Query
+    from allowsync.plan.result import RunReport
+    from allowsync.text import Line
 
 SCHEMA = "allowsync.run/1"
 
@@ -132,7 +133,7 @@ def _carried_out(
         raise
     undone = list(leave(config, report, report.exit_code)) if watched(request) else []
     if config.report is not None and not request.dry_run:
-        from allowsync.report.publish import keep_current
+        from allowsync.report.html_publish import keep_current
 
         undone += keep_current(config, instant())
     return replace(report, notices=(*report.notices, *undone))
@@ -143,8 +144,8 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if not any(getattr(one.target.options, "ports", ()) for one in at_work):
         return
-    from allowsync.report.text import Line
-    from allowsync.session import current, cut_off
+    from allowsync.engine.lockout import current, cut_off
+    from allowsync.text import Line
 
     session = current()
     if session is None:
@@ -179,7 +180,7 @@ class _Dns:
         return {} if self._first is None else self._first.replies()
 
     def _next(self) -> Resolver:
-        from allowsync.resolve import Resolver
+        from allowsync.dns import Resolver
 
         settings = self._config.resolver
         if self._first is None:
@@ -192,7 +193,7 @@ class _Dns:
 
 def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
     if invocation.json:
-        from allowsync.report.document import run_document
+        from allowsync.report.json import run_document
 
         echo_json(run_document(report, code))
         return
@@ -208,7 +209,7 @@ def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
     """The same as lines of JSON. Escaped, so that nothing in them ends a line."""
     from json import dumps
 
-    from allowsync.report.log import change_records, problem_records
+    from allowsync.report.jsonl import change_records, problem_records
 
     if not invocation.quiet:
         for record in change_records(report):

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import hosts as complete
-from allowsync.outcome import ExitCode, Notice
+from allowsync.cli.completion_values import hosts as complete
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -48,8 +48,8 @@ def _approve(
     config: Config, store: Store, labels: tuple[str, ...], now: datetime
 ) -> dict[str, tuple[str, ...]]:
     """Approve hosts; the names that had to be, by host."""
-    from allowsync.decide import Now, recall
-    from allowsync.memory import HostMemory
+    from allowsync.model.memory import HostMemory
+    from allowsync.policy.decision import Now, recall
 
     memory = store.hosts()
     approved = {}
@@ -76,7 +76,7 @@ def _tell(invocation: Invocation, approved: dict[str, tuple[str, ...]]) -> None:
         return
     if invocation.quiet:
         return
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     for label, names in approved.items():
         said = f"{', '.join(names)} is believed again" if names else "nothing to approve"

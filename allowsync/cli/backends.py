@@ -12,8 +12,8 @@ from allowsync.cli.common import Invocation, common, echo_json
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.config.schema import Object
-    from allowsync.report.text import Line
+    from allowsync.config.schema.object import Object
+    from allowsync.text import Line
 
 
 @click.command()
@@ -30,8 +30,8 @@ def backends(invocation: Invocation) -> int:
 
 
 def _found() -> Iterator[dict[str, Any]]:
-    from allowsync.config.schema import Object
-    from allowsync.discovery import BrokenBackend, load_type, names
+    from allowsync.backend.registry import BrokenBackend, load_type, names
+    from allowsync.config.schema.object import Object
 
     for name in names():
         try:
@@ -62,7 +62,7 @@ def _options(schema: Object[Any]) -> Iterator[dict[str, Any]]:
 
 
 def _lines(found: list[dict[str, Any]]) -> Iterator[Line]:
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     for one in found:
         state = "can be used here" if one["usable"] else f"cannot be used here: {one['reason']}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
-from allowsync.outcome import ExitCode, worst
+from allowsync.model.outcome import ExitCode, worst
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.settings import Config
-    from allowsync.report.text import Line
-    from allowsync.survey import Located
+    from allowsync.inspect.diagnostics import Located
+    from allowsync.text import Line
 
 SCHEMA = "allowsync.check/1"
 
@@ -62,20 +62,20 @@ def check(invocation: Invocation, notify: bool) -> int:
 
 
 def _targets(config: Config) -> Iterator[Located]:
-    from allowsync.survey import about_target
+    from allowsync.inspect.diagnostics import about_target
 
     for target in config.targets:
         yield from about_target(target)
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:
-    from allowsync.survey import about_hosts
+    from allowsync.inspect.diagnostics import about_hosts
 
     yield from about_hosts(config, now)
     files = {"metrics": config.metrics, "report": config.report}
     for key, path in files.items():
         if path is not None:
-            from allowsync.monitoring import about_file
+            from allowsync.inspect.diagnostics import about_file
 
             yield from about_file(key, path)
 
@@ -83,8 +83,8 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
 def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from pathlib import Path
 
-    from allowsync.schedule.disk import Disk
-    from allowsync.schedule.fit import about_schedule
+    from allowsync.schedule.diagnostics import about_schedule
+    from allowsync.schedule.files import Disk
 
     yield from about_schedule(config, place.absolute(), Disk(Path("/")))
 
@@ -92,15 +92,15 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
     if not config.notify:
         return
-    from allowsync.notices.checking import about_channels
+    from allowsync.inspect.diagnostics import about_channels
 
     yield from about_channels(config, tell=tell)
 
 
 def _dns(config: Config) -> Iterator[Located]:
-    from allowsync.renewing import ask_all, known
-    from allowsync.resolve import Resolver
-    from allowsync.survey import (
+    from allowsync.dns import Resolver
+    from allowsync.engine.published import ask_all, known
+    from allowsync.inspect.diagnostics import (
         about_names,
         about_nameservers,
         about_resolver,
@@ -121,10 +121,10 @@ def _dns(config: Config) -> Iterator[Located]:
 
 
 def _state(config: Config, now: datetime) -> Iterator[Located]:
-    from allowsync.backend import Finding, Severity
-    from allowsync.leftovers import left_over
+    from allowsync.engine.orphan_targets import left_over
+    from allowsync.inspect.diagnostics import Located, about_memory
+    from allowsync.model.target import Finding, Severity
     from allowsync.state import StateError, Store
-    from allowsync.survey import Located, about_memory
 
     try:
         with Store.reading(config.state) as store:
@@ -136,16 +136,15 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
 
 
 def _code(found: list[Located], if_error: ExitCode) -> ExitCode:
-    from allowsync.backend import Severity
+    from allowsync.model.target import Severity
 
     bad = any(one.finding.severity is Severity.ERROR for one in found)
     return if_error if bad else ExitCode.IN_STEP
 
 
 def _lines(config: Config, found: list[Located], *, quiet: bool) -> Iterator[Line]:
-    from allowsync.backend import Severity
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.model.target import Severity
+    from allowsync.text import Line, counted
 
     colours = {Severity.ERROR: "red", Severity.WARNING: "yellow", Severity.INFO: ""}
     for one in found:

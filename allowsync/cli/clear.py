@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import allowlists
-from allowsync.outcome import ExitCode, Notice
+from allowsync.cli.completion_values import allowlists
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
-    from allowsync.clearing import Cleared, Owned
     from allowsync.config.settings import Config
+    from allowsync.engine.clear import Cleared, Owned
     from allowsync.state import Store
 
 SCHEMA = "allowsync.clear/1"
@@ -36,7 +36,7 @@ def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
     That includes targets that are configured no more. What others put beside it stays. With a gate
     gone, its ports are as open as the rest of your firewall leaves them.
     """
-    from allowsync.clearing import clear_all
+    from allowsync.engine.clear import clear_all
     from allowsync.state import Busy, Lock, StateError, Store
 
     config = invocation.load(SCHEMA)
@@ -56,7 +56,7 @@ def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
 def _choose(
     invocation: Invocation, config: Config, store: Store, only: tuple[str, ...]
 ) -> list[Owned]:
-    from allowsync.clearing import everything
+    from allowsync.engine.clear import everything
 
     owned = everything(config, store, environ=os.environ, uid=os.geteuid())
     known = dict.fromkeys([*config.allowlists, *(one.allowlist for one in owned)])
@@ -73,7 +73,7 @@ def _ask(invocation: Invocation, owned: list[Owned]) -> None:
 
 
 def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     code = ExitCode.FAILED if any(one.reason for one in cleared) else ExitCode.IN_STEP
     if invocation.json:

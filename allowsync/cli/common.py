@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from allowsync.config import ConfigError, load, locate
-from allowsync.journal import ERROR, INFO, PRIORITY_OF, marked
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.system.journald import ERROR, INFO, PRIORITY_OF, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
@@ -59,7 +59,7 @@ class Invocation:
 
     def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
         """Say why nothing was done, and end with that exit code."""
-        from allowsync.report.document import stopped_document
+        from allowsync.report.json import stopped_document
         from allowsync.report.text import printable
 
         said = list(notices)

@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import hosts as complete
-from allowsync.cli.when import When
-from allowsync.outcome import ExitCode, Notice
+from allowsync.cli.completion_values import hosts as complete
+from allowsync.cli.time_argument import When
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.explain import Explanation
-    from allowsync.model import Entry
-    from allowsync.scene import Scene
-    from allowsync.standing import Standing
+    from allowsync.inspect.access_at import Scene
+    from allowsync.inspect.explain import Explanation
+    from allowsync.inspect.status import Standing
+    from allowsync.model.types import Entry
     from allowsync.state import Store
-    from allowsync.state.past import Past
+    from allowsync.state.history import Past
 
-SCHEMA = "allowsync.explain/1"
+SCHEMA = "allowsync.inspect.explain/1"
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,7 +43,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
     not configured any more is answered for from the history. Exit code 0 whatever the answer is, 1
     if it cannot be told.
     """
-    from allowsync.explain import Verdict
+    from allowsync.inspect.explain import Verdict
 
     config = invocation.load(SCHEMA)
     answer = _now(invocation, config, what) if at is None else _then(invocation, config, what, at)
@@ -60,12 +60,11 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
 
 
 def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
-    from allowsync.explain import Verdict
-    from allowsync.scene import lingering, present
-    from allowsync.standing import doubts, look
+    from allowsync.inspect.access_at import lingering, present
+    from allowsync.inspect.explain import Verdict, about_former, about_host, about_network
+    from allowsync.inspect.status import doubts, look
     from allowsync.state import StateError, Store
-    from allowsync.state.past import Past
-    from allowsync.whynot import about_former, about_host, about_network
+    from allowsync.state.history import Past
 
     standing = look(config, instant())
     try:
@@ -94,9 +93,9 @@ def _wrong(standing: Standing) -> list[str]:
 
 
 def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Explanation:
-    from allowsync.scene import remembered
+    from allowsync.inspect.access_at import remembered
+    from allowsync.inspect.explain import about_past, unrecorded
     from allowsync.state import StateError, Store
-    from allowsync.whynot import about_past, unrecorded
 
     try:
         with Store.reading(config.state) as store:
@@ -112,8 +111,7 @@ def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Ex
 
 def _around(answer: Explanation, past: Past) -> list[str]:
     """When somebody else came from there, where nobody did at the time."""
-    from allowsync.explain import touches
-    from allowsync.whynot import MOST, told
+    from allowsync.inspect.explain import MOST, told, touches
 
     if answer.accesses or answer.network is None:
         return []
@@ -130,7 +128,7 @@ def _answer(
     invocation: Invocation, config: Config, what: str, scene: Scene, hosts: set[str]
 ) -> Explanation:
     """The answer about a host, by its label or one of its hostnames, or about an address."""
-    from allowsync.explain import asked_network, of_host, of_network
+    from allowsync.inspect.explain import asked_network, of_host, of_network
 
     members = {
         target.name: one.hosts for one in config.allowlists.values() for target in one.targets

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import hosts as complete
-from allowsync.cli.when import When
-from allowsync.outcome import ExitCode, Notice
+from allowsync.cli.completion_values import hosts as complete
+from allowsync.cli.time_argument import When
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.report.events import Event
-    from allowsync.state.past import Past
+    from allowsync.state.history import Past
 
 SCHEMA = "allowsync.history/1"
 UNASKED = timedelta(days=7)
@@ -61,7 +61,7 @@ def _say(invocation: Invocation, happened: list[Event], start: datetime, past: P
     invocation.echo(history_lines(happened))
     if happened or invocation.quiet:
         return
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     nothing = f"nothing changed since {start:%Y-%m-%d %H:%M} UTC"
     invocation.echo([Line("no run is on record" if past.first_run is None else nothing)])

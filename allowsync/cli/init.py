@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
-    from allowsync.init.wishes import Wishes
+    from allowsync.setup.answers import Wishes
 
-SCHEMA = "allowsync.init/1"
+SCHEMA = "allowsync.setup/1"
 
 
 @click.command()
@@ -50,7 +50,7 @@ def init(
     What flags say is not asked. Writes nothing but that file, readable by its owner only, and never
     over another one unless told so. A dry run at the end shows what it would do.
     """
-    from allowsync.cli.conversing import advise, converse
+    from allowsync.cli.wizard import advise, converse
 
     place = (path or invocation.place).absolute()
     if not force and os.path.lexists(place):
@@ -88,7 +88,7 @@ def _wished(
     Raises:
         UsageError: A flag cannot be used.
     """
-    from allowsync.init import wishes as read
+    from allowsync.setup import answers as read
 
     try:
         wishes = read.Wishes(state=state)
@@ -115,7 +115,7 @@ def _completed(wishes: Wishes) -> Wishes:
     Raises:
         UsageError: Something has to be said that nobody can be asked.
     """
-    from allowsync.cli.conversing import called, found_here, suggestion
+    from allowsync.cli.wizard import called, found_here, suggestion
 
     backend = wishes.backend or suggestion(found_here())
     missing = [
@@ -130,8 +130,8 @@ def _completed(wishes: Wishes) -> Wishes:
 
 def _written(invocation: Invocation, wishes: Wishes, place: Path, *, force: bool) -> ExitCode:
     from allowsync.config import ConfigError
-    from allowsync.init.rendering import render
-    from allowsync.init.writing import NotWritten, write
+    from allowsync.setup.install import NotWritten, write
+    from allowsync.setup.render import render
 
     try:
         write(place, render(wishes), force=force)
@@ -148,7 +148,7 @@ def _written(invocation: Invocation, wishes: Wishes, place: Path, *, force: bool
 def _tried(invocation: Invocation, place: Path) -> int:
     """A dry run of what was written, and what comes next."""
     from allowsync.cli.apply import apply
-    from allowsync.config.places import SYSTEM_CONFIGURATION
+    from allowsync.config.paths import SYSTEM_CONFIGURATION
 
     if not invocation.quiet:
         click.echo("\nA dry run, which changes nothing:\n")

@@ -8,18 +8,18 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.names import hosts as complete
-from allowsync.outcome import ExitCode, worst
+from allowsync.cli.completion_values import hosts as complete
+from allowsync.model.outcome import ExitCode, worst
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.report.text import Line
-    from allowsync.sources import Kept
-    from allowsync.survey import Heard, Located
+    from allowsync.inspect.diagnostics import Heard, Located
+    from allowsync.policy.published import Kept
+    from allowsync.text import Line
 
-SCHEMA = "allowsync.resolve/1"
+SCHEMA = "allowsync.dns/1"
 
 
 @click.command()
@@ -31,10 +31,10 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
     if some host got no usable answer from any nameserver.
     """
-    from allowsync.renewing import ask_all, known
-    from allowsync.report.text import Line
-    from allowsync.resolve import Resolver
-    from allowsync.survey import heard
+    from allowsync.dns import Resolver
+    from allowsync.engine.published import ask_all, known
+    from allowsync.inspect.diagnostics import heard
+    from allowsync.text import Line
 
     config = invocation.load(SCHEMA)
     choose(invocation, SCHEMA, hosts, config.hosts, "host")
@@ -69,8 +69,8 @@ class _Sources:
         return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
 
     def lines(self) -> Iterator[Line]:
-        from allowsync.report.text import Line
-        from allowsync.sources import said_of
+        from allowsync.policy.published import said_of
+        from allowsync.text import Line
 
         for host in self.config.hosts.values():
             for name in host.sources:
@@ -92,8 +92,8 @@ class _Sources:
 
 def _doubts(config: Config, names: Collection[str]) -> list[Located]:
     """What guards held back in the last run. Without a state that can be read, nothing."""
+    from allowsync.inspect.diagnostics import about_memory
     from allowsync.state import StateError, Store
-    from allowsync.survey import about_memory
 
     try:
         with Store.reading(config.state) as store:
@@ -105,7 +105,7 @@ def _doubts(config: Config, names: Collection[str]) -> list[Located]:
 
 def _code(found: list[Heard]) -> ExitCode:
     """Whether some host is nowhere found, and not because the DNS proved that it is nowhere."""
-    from allowsync.answers import Found, Unavailable
+    from allowsync.model.answer import Found, Unavailable
 
     said = [(one.host, judged.answer) for one in found for judged in one.answers.values()]
     seen = {host for host, answer in said if isinstance(answer, Found)}
@@ -114,8 +114,8 @@ def _code(found: list[Heard]) -> ExitCode:
 
 
 def _lines(found: list[Heard]) -> Iterator[Line]:
-    from allowsync.report.text import Line
-    from allowsync.survey import believed
+    from allowsync.inspect.diagnostics import believed
+    from allowsync.text import Line
 
     for one in found:
         yield Line(f"{one.host}  {one.query.hostname}  {one.query.family.value}")
@@ -128,7 +128,7 @@ def _lines(found: list[Heard]) -> Iterator[Line]:
 
 
 def _document(found: list[Heard], doubts: list[Located], code: ExitCode) -> dict[str, Any]:
-    from allowsync.report.document import query_document
+    from allowsync.report.json import query_document
 
     return {
         "schema": SCHEMA,

@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from allowsync.config.settings import Config
     from allowsync.schedule.dropin import Shape
+    from allowsync.schedule.install import Work
     from allowsync.schedule.interval import Interval
     from allowsync.schedule.units import Plan
-    from allowsync.schedule.work import Work
 
 SCHEMA = "allowsync.schedule/1"
 
@@ -71,10 +71,10 @@ def install(
     Reads the configuration, to allow the service what its targets need and nothing else. Do it
     again after you added a target of another kind. Does nothing when all is in place.
     """
-    from allowsync.schedule.disk import Disk
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.install import installation
     from allowsync.schedule.interval import Interval
-    from allowsync.schedule.standing import notes
-    from allowsync.schedule.work import installation
+    from allowsync.schedule.status import notes
 
     try:
         chosen = Interval.parse(interval)
@@ -94,8 +94,8 @@ def install(
 @common
 def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: Path) -> int:
     """Run no more by itself, after a question. What is in the targets stays as it is."""
-    from allowsync.schedule.disk import Disk
-    from allowsync.schedule.work import removal
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.install import removal
 
     disk = Disk(root.absolute())
     work = _work(invocation, lambda: removal(disk, force=force))
@@ -110,8 +110,8 @@ def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: 
 @common
 def show(invocation: Invocation, root: Path) -> int:
     """Show what is installed, when it runs next, and how the last run ended."""
-    from allowsync.schedule.disk import Disk
-    from allowsync.schedule.standing import document, lines, standing
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.status import document, lines, standing
 
     found = standing(Disk(root.absolute()))
     if invocation.json:
@@ -132,8 +132,8 @@ class Wish:
 
 
 def _plan(invocation: Invocation, wish: Wish) -> Plan:
-    from allowsync.config.files import RefusedError
-    from allowsync.schedule import machine
+    from allowsync.config.secure_file import RefusedError
+    from allowsync.schedule import detect as machine
     from allowsync.schedule.units import Plan, Scheduler
 
     try:
@@ -184,8 +184,8 @@ def _shape(
 
 
 def _work(invocation: Invocation, make: Callable[[], Work]) -> Work:
-    from allowsync.schedule.disk import Found
-    from allowsync.schedule.work import InTheWay
+    from allowsync.schedule.files import Found
+    from allowsync.schedule.install import InTheWay
 
     said = {
         Found.FOREIGN: "is not a file of 'allowsync schedule'; --force replaces it",
@@ -214,8 +214,8 @@ def _end(
     invocation: Invocation, work: Work, action: str, notes: tuple[str, ...], *, dry_run: bool
 ) -> int:
     """Carry it out, unless this is a dry run, and tell what was done."""
-    from allowsync.schedule.standing import work_document, work_lines
-    from allowsync.schedule.work import NotDone
+    from allowsync.schedule.install import NotDone
+    from allowsync.schedule.status import work_document, work_lines
 
     if not dry_run:
         try:

@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from allowsync.config.settings import Config
-    from allowsync.standing import Standing
+    from allowsync.inspect.status import Standing
 
 SCHEMA = "allowsync.status/1"
 
@@ -32,7 +32,7 @@ def status(invocation: Invocation, html: Path | None) -> int:
     --html names. Exit code 1 if a target cannot be read or is out of step, 3 if some host rests on
     old knowledge.
     """
-    from allowsync.standing import look
+    from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     standing = look(config, instant())
@@ -40,7 +40,7 @@ def status(invocation: Invocation, html: Path | None) -> int:
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
     if invocation.json:
-        from allowsync.report.document import status_document
+        from allowsync.report.json import status_document
 
         echo_json(status_document(standing, code))
         return int(code)
@@ -58,7 +58,7 @@ def _publish(invocation: Invocation, config: Config, standing: Standing, path: P
     Raises:
         Stop: It could not be written; said, exit code 1.
     """
-    from allowsync.report.publish import publish
+    from allowsync.report.html_publish import publish
 
     why = publish(path, config, standing)
     if why:

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.config.problems import ConfigError, Problem
+from allowsync.config.errors import ConfigError, Problem
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from allowsync.backend import AnyBackendType
+    from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Config
 
 __all__ = [
@@ -35,7 +35,7 @@ def locate(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
         environ: The environment; `ALLOWSYNC_CONFIG` comes next.
         uid: Who asks. Without root, a file of one's own is looked for where the system has none.
     """
-    from allowsync.config.places import configuration
+    from allowsync.config.paths import configuration
 
     return configuration(given, environ, uid)
 
@@ -61,7 +61,7 @@ def load(
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
     """
     from allowsync.config.loading import load_file
-    from allowsync.config.reading import SYSTEM
+    from allowsync.config.schema.context import SYSTEM
 
     return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM)
 
@@ -75,7 +75,7 @@ def json_schema() -> dict[str, Any]:
 
 def show(config: Config) -> dict[str, Any]:
     """The configuration with defaults filled in, as plain JSON values. Secrets are masked."""
-    from allowsync.config.showing import shown
+    from allowsync.config.dump import shown
 
     return shown(config)
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.config.errors import suggestion
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Name, Reading
-from allowsync.config.nodes import Mapping, Node, Scalar, got
-from allowsync.config.problems import quote, suggestion
-from allowsync.config.reading import below
-from allowsync.config.schema import Object, Option
+from allowsync.config.schema.context import below
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, got
+from allowsync.config.schema.object import Object, Option
 from allowsync.config.settings import Allowlist
 from allowsync.config.targets import Claims, Targets
+from allowsync.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Collection

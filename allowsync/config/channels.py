@@ -9,23 +9,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from allowsync.config.groups import ListOf
-from allowsync.config.kind import Kind
-from allowsync.config.leaves import Choice
-from allowsync.config.nodes import Mapping, Node, Scalar, is_null
-from allowsync.config.reading import INVALID
-from allowsync.config.schema import Object, option
+from allowsync.config.schema.collection_kinds import ListOf
+from allowsync.config.schema.context import INVALID
+from allowsync.config.schema.kind import Kind
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, is_null
+from allowsync.config.schema.object import Object, option
+from allowsync.config.schema.scalar_kinds import Choice
 from allowsync.config.secrets import (
     KeptSecret,
+    Secret,
     SecretCredential,
     SecretEnv,
     SecretFile,
     SecretUrl,
 )
-from allowsync.config.settings import TOLD_UNASKED, Event, Pinged, Secret
+from allowsync.model.notification import TOLD_UNASKED, Event, Pinged
 
 if TYPE_CHECKING:
-    from allowsync.config.reading import Invalid, Reading
+    from allowsync.config.schema.context import Invalid, Reading
 
 T = TypeVar("T")
 

@@ -5,21 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from allowsync.config import places
+from allowsync.config import paths as places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
+from allowsync.config.errors import ConfigError
 from allowsync.config.hosts import Hosts, hosts_schema
 from allowsync.config.nameservers import lacking
-from allowsync.config.nodes import Mapping, Scalar
-from allowsync.config.problems import ConfigError
-from allowsync.config.reading import INVALID, Entries, Reading, below
-from allowsync.config.schema import Object, described, unknown_key
+from allowsync.config.schema.context import INVALID, Entries, Reading, below
+from allowsync.config.schema.nodes import Mapping, Scalar
+from allowsync.config.schema.object import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
-from allowsync.config.settings import Config, ResolverSettings
+from allowsync.config.settings import Config
 
 if TYPE_CHECKING:
-    from allowsync.config.nodes import Node
+    from allowsync.config.schema.nodes import Node
     from allowsync.config.settings import Allowlist
-    from allowsync.model import Host, Policy
+    from allowsync.model.nameserver import ResolverSettings
+    from allowsync.model.types import Host, Policy
 
 T = TypeVar("T")
 

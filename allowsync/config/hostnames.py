@@ -6,9 +6,9 @@ import re
 from ipaddress import ip_network
 from typing import Any, Final
 
-from allowsync.config.kind import Leaf, UnfitError
-from allowsync.config.nodes import Scalar, ScalarType
-from allowsync.config.problems import quote
+from allowsync.config.schema.kind import Leaf, UnfitError
+from allowsync.config.schema.nodes import Scalar, ScalarType
+from allowsync.text import quote
 
 LONGEST_NAME: Final = 253
 LONGEST_LABEL: Final = 63

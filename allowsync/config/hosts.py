@@ -6,23 +6,15 @@ from dataclasses import replace
 from typing import Any, Final
 
 from allowsync.config.hostnames import Hostname
-from allowsync.config.kinds import (
-    INVALID,
-    Choice,
-    ListOf,
-    Moment,
-    Name,
-    OneOrMany,
-    Optional,
-)
+from allowsync.config.kinds import INVALID, Choice, ListOf, Moment, Name, OneOrMany, Optional
 from allowsync.config.networks import Width
-from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
-from allowsync.config.problems import quote
-from allowsync.config.reading import Invalid, Reading, below
-from allowsync.config.schema import Object, Option, Options
+from allowsync.config.schema.context import Invalid, Reading, below
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
+from allowsync.config.schema.object import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
 from allowsync.config.sources import NetworkOrSource
-from allowsync.model import BOTH_FAMILIES, Family, Host, Policy
+from allowsync.model.types import BOTH_FAMILIES, Family, Host, Policy
+from allowsync.text import quote
 
 LABEL: Final = Name(
     r"[a-z0-9][a-z0-9_.-]{0,39}",

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from allowsync.config.groups import ListOf, MapOf, OneOrMany, Optional
-from allowsync.config.kind import Kind, Leaf, UnfitError
-from allowsync.config.leaves import (
+from allowsync.config.schema.collection_kinds import ListOf, MapOf, OneOrMany, Optional
+from allowsync.config.schema.context import INVALID, Invalid, Reading
+from allowsync.config.schema.kind import Kind, Leaf, UnfitError
+from allowsync.config.schema.scalar_kinds import (
     AbsolutePath,
     Boolean,
     Choice,
@@ -14,8 +15,7 @@ from allowsync.config.leaves import (
     Pattern,
     Text,
 )
-from allowsync.config.moments import Duration, Moment
-from allowsync.config.reading import INVALID, Invalid, Reading
+from allowsync.config.schema.time_kinds import Duration, Moment
 
 __all__ = [
     "INVALID",

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.config.document import read_document
-from allowsync.config.files import Demands, MissingError, RefusedError, read_checked
-from allowsync.config.nodes import Node, from_plain, is_null
-from allowsync.config.reading import SYSTEM, Reading
-from allowsync.config.yaml12 import LARGEST_FILE, YamlError, read_yaml
+from allowsync.config.schema.context import SYSTEM, Reading
+from allowsync.config.schema.nodes import Node, from_plain, is_null
+from allowsync.config.schema.yaml_loader import LARGEST_FILE, YamlError, read_yaml
+from allowsync.config.secure_file import Demands, MissingError, RefusedError, read_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,10 +7,10 @@ from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 from allowsync.config.hostnames import Hostname
-from allowsync.config.kind import Leaf, UnfitError
-from allowsync.config.nodes import Scalar, ScalarType
-from allowsync.config.problems import quote
-from allowsync.config.settings import Nameserver, Transport
+from allowsync.config.schema.kind import Leaf, UnfitError
+from allowsync.config.schema.nodes import Scalar, ScalarType
+from allowsync.model.nameserver import Nameserver, Transport
+from allowsync.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -7,11 +7,11 @@ from abc import abstractmethod
 from ipaddress import IPv4Network, IPv6Network, ip_interface, ip_network
 from typing import Any, Final
 
-from allowsync.config.kind import Leaf, UnfitError
-from allowsync.config.leaves import Integer
-from allowsync.config.nodes import Scalar, ScalarType, got
-from allowsync.model import Family, Network
-from allowsync.special import NEVER_ACCEPTABLE
+from allowsync.config.schema.kind import Leaf, UnfitError
+from allowsync.config.schema.nodes import Scalar, ScalarType, got
+from allowsync.config.schema.scalar_kinds import Integer
+from allowsync.model.special_purpose import NEVER_ACCEPTABLE
+from allowsync.model.types import Family, Network
 
 # ip_network also takes netmasks and zones; one form is enough, and compares.
 _FORM: Final = r"[0-9a-fA-F:.]{1,45}(?:/[0-9]{1,3})?"

@@ -11,21 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.allowlists import Allowlists
 from allowsync.config.hosts import HOST_OPTIONS
-from allowsync.config.schema import REQUIRED, Object, Option, Options
-from allowsync.config.sections import (
-    CHANNEL,
-    HEARTBEAT,
-    LIMITS,
-    POLICY,
-    RESOLVER,
-    SINGLE_OPTIONS,
-)
+from allowsync.config.schema.object import REQUIRED, Object, Option, Options
+from allowsync.config.sections import CHANNEL, HEARTBEAT, LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.targets import loadable, options_kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.backend import AnyBackendType
+    from allowsync.backend.api import AnyBackendType
 
 _INTRODUCTION: Final = """\
 # Configuration reference

@@ -13,17 +13,33 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.config.files import Demands, RefusedError, read_checked
-from allowsync.config.kind import Kind, Leaf, UnfitError
-from allowsync.config.leaves import Pattern, Text
-from allowsync.config.nodes import Node, Scalar, ScalarType
-from allowsync.config.problems import quote
-from allowsync.config.settings import Secret
+from allowsync.config.schema.kind import Kind, Leaf, UnfitError
+from allowsync.config.schema.nodes import Node, Scalar, ScalarType
+from allowsync.config.schema.scalar_kinds import Pattern, Text
+from allowsync.config.secure_file import Demands, RefusedError, read_checked
+from allowsync.text import quote
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.config.reading import Invalid, Reading
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.config.schema.context import Invalid, Reading
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """A value nobody may see: it masks itself in every text made from it."""
+
+    value: str
+
+    def __repr__(self) -> str:
+        return "****"
+
+    __str__ = __repr__
+
 
 LARGEST_SECRET: Final = 64 * 1024
 

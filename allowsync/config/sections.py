@@ -5,13 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.channels import (
-    APPRISE_URL,
-    PING_URL,
-    Channel,
-    Heartbeat,
-    UrlOrMapping,
-)
+from allowsync.config.channels import APPRISE_URL, PING_URL, Channel, Heartbeat, UrlOrMapping
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -24,13 +18,13 @@ from allowsync.config.kinds import (
 )
 from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork
-from allowsync.config.schema import Object, Option, plain_options
-from allowsync.config.settings import Dnssec, ResolverSettings
+from allowsync.config.schema.object import Object, Option, plain_options
 from allowsync.config.sources import Sources
-from allowsync.model import Limits, Policy
+from allowsync.model.nameserver import Dnssec, ResolverSettings
+from allowsync.model.types import Limits, Policy
 
 if TYPE_CHECKING:
-    from allowsync.config.schema import Options
+    from allowsync.config.schema.object import Options
 
 _TEN_YEARS: Final = timedelta(days=3650)
 _MANY: Final = 1_000_000

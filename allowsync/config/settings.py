@@ -4,72 +4,18 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from enum import Enum
 from typing import TYPE_CHECKING, Any
 
-from allowsync.model import Host, Limits, Policy
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.types import Host, Limits, Policy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from allowsync.backend import AnyBackendType
+    from allowsync.backend.api import AnyBackendType
     from allowsync.config.channels import Channel, Heartbeat
     from allowsync.config.sources import SourceOptions
-
-
-class Transport(Enum):
-    """How a nameserver is spoken to."""
-
-    DNS = "dns"  # UDP, then TCP (RFC 1035, RFC 7766)
-    TLS = "tls"  # RFC 7858
-    HTTPS = "https"  # RFC 8484
-
-
-@dataclass(frozen=True, slots=True)
-class Nameserver:
-    """A name server to ask.
-
-    Attributes:
-        address: An IP address as text (with `%zone` for a link-local one). Empty for HTTPS.
-        port: 53, 853 or 443 unless the configuration says otherwise.
-        name: The name a TLS certificate must be good for; where it is empty, the address.
-        url: The whole URL of a DoH server; empty otherwise.
-    """
-
-    address: str
-    port: int = 53
-    transport: Transport = Transport.DNS
-    name: str = ""
-    url: str = ""
-
-    def __str__(self) -> str:
-        if self.transport is Transport.HTTPS:
-            return self.url
-        address = f"[{self.address}]" if ":" in self.address else self.address
-        if self.transport is Transport.TLS:
-            port = "" if self.port == 853 else f":{self.port}"
-            return f"tls://{address}{port}" + (f"#{self.name}" if self.name else "")
-        return self.address if self.port == 53 else f"{address}:{self.port}"
-
-
-class Dnssec(Enum):
-    """What is asked of DNSSEC."""
-
-    IGNORE = "ignore"
-    REQUIRE = "require"  # an answer without the AD bit from a trusted resolver is no answer
-
-
-@dataclass(frozen=True, slots=True)
-class ResolverSettings:
-    """How the DNS is asked. An empty `nameservers` means the system's."""
-
-    nameservers: tuple[Nameserver, ...] = ()
-    agreement: int = 1
-    dnssec: Dnssec = Dnssec.IGNORE
-    timeout: timedelta = timedelta(seconds=3)
-    attempts: int = 3
-    deadline: timedelta = timedelta(seconds=20)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,42 +63,6 @@ class Allowlist:
     name: str
     hosts: tuple[str, ...]
     targets: tuple[Target, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Secret:
-    """A value nobody may see: it masks itself in every text made from it."""
-
-    value: str
-
-    def __repr__(self) -> str:
-        return "****"
-
-    __str__ = __repr__
-
-
-class Event(Enum):
-    """What a notice can be about."""
-
-    MOVED = "moved"  # a friend has a new address
-    STALE = "stale"  # a name gives no usable answer, and a good part of its time has passed
-    ENDED = "ended"  # access was withdrawn by a clock, or `until` has passed
-    REFUSED = "refused"  # a limit refused a removal
-    SUSPICIOUS = "suspicious"  # an answer was not believed
-    FAILED = "failed"  # a target failed, or is in step again
-    PROBLEM = "problem"  # something about the installation: the state, the clock
-
-
-TOLD_UNASKED = tuple(one for one in Event if one is not Event.MOVED)
-
-
-class Pinged(Enum):
-    """Whose conventions a heartbeat follows."""
-
-    AUTO = "auto"  # as the URL looks
-    HEALTHCHECKS = "healthchecks"
-    UPTIME_KUMA = "uptime_kuma"
-    PLAIN = "plain"  # a request after each good run, and nothing else
 
 
 @dataclass(frozen=True, slots=True)

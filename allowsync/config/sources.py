@@ -5,19 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync import discovery
-from allowsync.config.groups import MapOf
-from allowsync.config.kind import Leaf, UnfitError
-from allowsync.config.leaves import Pattern
+from allowsync.backend import registry as discovery
+from allowsync.config.errors import suggestion
 from allowsync.config.networks import FixedNetwork
-from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType
-from allowsync.config.problems import quote, suggestion
-from allowsync.config.reading import INVALID, Invalid, below
-from allowsync.config.schema import Object, option
-from allowsync.model import Network
+from allowsync.config.schema.collection_kinds import MapOf
+from allowsync.config.schema.context import INVALID, Invalid, below
+from allowsync.config.schema.kind import Leaf, UnfitError
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType
+from allowsync.config.schema.object import Object, option
+from allowsync.config.schema.scalar_kinds import Pattern
+from allowsync.model.types import Network
+from allowsync.text import quote
 
 if TYPE_CHECKING:
-    from allowsync.config.reading import Reading
+    from allowsync.config.schema.context import Reading
 
 NAME: Final = Pattern("[a-z][a-z0-9_-]{0,30}", "the name of a source of networks")
 

@@ -5,19 +5,28 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync import discovery
+from allowsync.backend import registry as discovery
+from allowsync.backend.registry import BrokenBackend, UnknownBackend
+from allowsync.config.errors import suggestion
 from allowsync.config.kinds import INVALID, Invalid, Kind, Pattern, Reading
-from allowsync.config.nodes import Mapping, Node, Scalar, ScalarType, Sequence, from_plain, got
-from allowsync.config.problems import abridge, quote, suggestion
-from allowsync.config.reading import below
-from allowsync.config.schema import Object
+from allowsync.config.schema.context import below
+from allowsync.config.schema.nodes import (
+    Mapping,
+    Node,
+    Scalar,
+    ScalarType,
+    Sequence,
+    from_plain,
+    got,
+)
+from allowsync.config.schema.object import Object
 from allowsync.config.settings import Target
-from allowsync.discovery import BrokenBackend, UnknownBackend
+from allowsync.text import abridge, quote
 
 if TYPE_CHECKING:
     import collections.abc
 
-    from allowsync.backend import AnyBackendType
+    from allowsync.backend.api import AnyBackendType
 
 NAME: Final = Pattern(
     "[a-z][a-z0-9_-]{0,30}",

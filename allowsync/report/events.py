@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from allowsync.reasons import short
-from allowsync.state.stays import RECOVERED, REPAIRED
+from allowsync.model.networks import short
+from allowsync.state.access_log import RECOVERED, REPAIRED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from allowsync.model import Network
-    from allowsync.state.past import Past, PastAnswer, PastChange, Stay, Turn
+    from allowsync.model.types import Network
+    from allowsync.state.history import Past, PastAnswer, PastChange, Stay
+    from allowsync.state.records import Turn
 
 
 class Event(NamedTuple):

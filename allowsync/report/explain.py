@@ -4,18 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.explain import Verdict, through
-from allowsync.reasons import short
-from allowsync.report.document import entry_document, instant
-from allowsync.report.filling import filled
-from allowsync.report.text import Line
-from allowsync.spans import said
+from allowsync.inspect.explain import Verdict, through
+from allowsync.model.networks import short
+from allowsync.report.json import entry_document, instant
+from allowsync.report.text import filled
+from allowsync.text import Line, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.explain import Explanation, Place
-    from allowsync.scene import Access, Scene
+    from allowsync.inspect.access_at import Access, Scene
+    from allowsync.inspect.explain import Explanation, Place
 
 _WORDS = {
     Verdict.YES: ("allowed", "was allowed"),
@@ -84,10 +83,10 @@ def _access(access: Access, scene: Scene) -> str:
 
 
 def explain_document(one: Explanation, exit_code: int) -> dict[str, Any]:
-    """The answer (`allowsync.explain/1`)."""
+    """The answer (`allowsync.inspect.explain/1`)."""
     scene = one.scene
     return {
-        "schema": "allowsync.explain/1",
+        "schema": "allowsync.inspect.explain/1",
         "exit_code": exit_code,
         "asked": one.asked,
         "host": one.host,

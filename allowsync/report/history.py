@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
-from allowsync.report.document import instant
-from allowsync.report.filling import filled
-from allowsync.report.text import Line
+from allowsync.report.json import instant
+from allowsync.report.text import filled
+from allowsync.text import Line
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

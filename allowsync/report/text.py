@@ -5,29 +5,24 @@ Lines come as (text, colour) pairs; whether there are colours is for the command
 
 from __future__ import annotations
 
+from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
-from allowsync.counts import counted
-from allowsync.model import Basis, Entry
-from allowsync.outcome import Outcome, RunReport, TargetReport
-from allowsync.reasons import Reasons, short
-from allowsync.spans import said
+from allowsync.model.networks import short
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Basis, Entry
+from allowsync.plan.reasons import Reasons
+from allowsync.text import Line, counted, said
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from allowsync.decide import Decision
-    from allowsync.model import Grant
-    from allowsync.plan import Plan
-    from allowsync.standing import Standing, TargetStanding
-
-
-class Line(NamedTuple):
-    """One line of output and the colour it may have: a name click knows, `bold`, or empty."""
-
-    text: str
-    colour: str = ""
+    from allowsync.inspect.status import Standing, TargetStanding
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Grant
+    from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.policy.decision import Decision
 
 
 class _Row(NamedTuple):
@@ -165,7 +160,7 @@ def status_lines(standing: Standing) -> Iterator[Line]:
 
 def status_warnings(standing: Standing) -> Iterator[Line]:
     """What is wrong, the worst first, a line each, for standard error."""
-    from allowsync.standing import wrongs
+    from allowsync.inspect.status import wrongs
 
     broken = {one.target for one in standing.targets}
     for notice in wrongs(standing):
@@ -173,8 +168,7 @@ def status_warnings(standing: Standing) -> Iterator[Line]:
 
 
 def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
-    from allowsync.report.filling import filled
-    from allowsync.standing import doubts
+    from allowsync.inspect.status import doubts
 
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
@@ -224,7 +218,6 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 
 def _standing_lines(target: TargetStanding) -> Iterator[Line]:
-    from allowsync.report.filling import filled
 
     count = len(target.entries)
     entries = counted(count, "entry", "entries")
@@ -238,3 +231,21 @@ def _standing_lines(target: TargetStanding) -> Iterator[Line]:
 def printable(text: str) -> str:
     """Text from outside without anything a terminal would act on (control characters, ANSI)."""
     return "".join(char if char.isprintable() or char == " " else repr(char)[1:-1] for char in text)
+
+
+WIDTH = 80
+
+
+def filled(text: str, first: str, rest: str, width: int = WIDTH) -> list[str]:
+    """Text in lines of a width, the first after one thing and the others after another.
+
+    A word that is longer than a line stays whole: an address that is cut cannot be copied.
+    """
+    return wrap(
+        printable(text),
+        width,
+        initial_indent=first,
+        subsequent_indent=rest,
+        break_long_words=False,
+        break_on_hyphens=False,
+    ) or [first.rstrip()]

@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.backend import Needs
+from allowsync.backend.api import Needs
 from allowsync.config.secrets import KeptSecret
 
 if TYPE_CHECKING:

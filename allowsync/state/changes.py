@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.state.rows import number
+from allowsync.state.codec import number
 
 if TYPE_CHECKING:
     import sqlite3

@@ -11,7 +11,7 @@ import fcntl
 import os
 from typing import TYPE_CHECKING
 
-from allowsync.state.database import StateUnwritable, prepare_folder
+from allowsync.state.schema import StateUnwritable, prepare_folder
 
 if TYPE_CHECKING:
     from pathlib import Path

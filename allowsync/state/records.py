@@ -5,14 +5,60 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from allowsync.model.types import Entry
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allowsync.model.types import Network
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allowsync.model.types import Network
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allowsync.model.types import Network
+
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from allowsync.memory import HostMemory, TargetMemory
-    from allowsync.model import Entry, Network
-    from allowsync.sources import Kept
-    from allowsync.state.stays import Began, Ended
+    from allowsync.model.memory import HostMemory, TargetMemory
+    from allowsync.model.types import Entry, Network
+    from allowsync.policy.published import Kept
+
+
+@dataclass(frozen=True, slots=True)
+class Turn:
+    """A target that came out of a run in another way than before, or was put right around entries.
+
+    `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that is well
+    again.
+    """
+
+    at: datetime
+    target: str
+    outcome: str
+    what: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Began:
+    """A host may come from a network from now on. `hostname` is empty for a fixed one."""
+
+    host: str
+    network: Network
+    hostname: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A host may come from a network no more, and why."""
+
+    host: str
+    network: Network
+    why: str
 
 
 @dataclass(frozen=True, slots=True)

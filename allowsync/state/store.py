@@ -10,9 +10,10 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
-from allowsync.memory import Inherited, TargetMemory
-from allowsync.model import Entry
-from allowsync.networks import parsed
+from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.networks import parsed
+from allowsync.model.types import Entry
+from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
     forget_meant,
     give_up,
@@ -21,26 +22,7 @@ from allowsync.state.changes import (
     write_cleared,
     write_meant,
 )
-from allowsync.state.database import (
-    StateDamaged,
-    StateError,
-    open_for_reading,
-    open_for_writing,
-    set_aside,
-    translated,
-)
-from allowsync.state.hosts import (
-    approve_name,
-    forget_hosts,
-    read_hosts,
-    write_answers,
-    write_hosts,
-)
-from allowsync.state.past import Past, hosts_on_record, read_past, run_before
-from allowsync.state.pruning import KEEP_HISTORY, prune
-from allowsync.state.published import read_published, write_published
-from allowsync.state.records import Change, Record, TargetRecord
-from allowsync.state.rows import (
+from allowsync.state.codec import (
     MICROSECOND,
     TARGET_TABLES,
     instant,
@@ -49,7 +31,25 @@ from allowsync.state.rows import (
     write_idle,
     write_target,
 )
-from allowsync.state.stays import open_stays, write_stays, write_turns
+from allowsync.state.history import Past, hosts_on_record, read_past, run_before
+from allowsync.state.host_memory import (
+    approve_name,
+    forget_hosts,
+    read_hosts,
+    write_answers,
+    write_hosts,
+)
+from allowsync.state.published_networks import read_published, write_published
+from allowsync.state.records import Change, Record, TargetRecord
+from allowsync.state.retention import KEEP_HISTORY, prune
+from allowsync.state.schema import (
+    StateDamaged,
+    StateError,
+    open_for_reading,
+    open_for_writing,
+    set_aside,
+    translated,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -58,12 +58,11 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
 
-    from allowsync.glance.writing import Idle
-    from allowsync.memory import HostMemory
-    from allowsync.notices.outbox import Letter
-    from allowsync.notices.telling import Told
-    from allowsync.sources import Kept
-    from allowsync.state.past import Turn
+    from allowsync.model.fingerprint import Idle
+    from allowsync.model.memory import HostMemory
+    from allowsync.model.notification import Letter, Told
+    from allowsync.policy.published import Kept
+    from allowsync.state.records import Turn
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -322,7 +321,7 @@ class Store:
         """What somebody was told of."""
         if self._connection is None:
             return ()
-        from allowsync.state.post import read_told
+        from allowsync.state.notifications import read_told
 
         return read_told(self._connection)
 
@@ -331,14 +330,14 @@ class Store:
         """What is still to be told."""
         if self._connection is None:
             return ()
-        from allowsync.state.post import read_outbox
+        from allowsync.state.notifications import read_outbox
 
         return read_outbox(self._connection)
 
     @_guarded
     def keep_post(self, all_told: Iterable[Told] | None, letters: Iterable[Letter]) -> None:
         """Remember what was told (None: what is remembered stays) and what is still to be told."""
-        from allowsync.state.post import write_outbox, write_told
+        from allowsync.state.notifications import write_outbox, write_told
 
         connection = self._writable()
         with _transaction(connection):

@@ -17,14 +17,15 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from allowsync.model import BOTH_FAMILIES, Entry, Family, Network, by_network
-from allowsync.plan import Plan
-from allowsync.undo import kept
+from allowsync.engine.rollback.snapshot import kept
+from allowsync.model.plan import Plan
+from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.backend import Backend, Current
+    from allowsync.backend.api import Backend
+    from allowsync.model.target import Current
 
 # Global addresses that no backend has a reason to refuse, from widest to narrowest; each family's
 # `wide` covers its `narrow`.

@@ -5,22 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend import (
-    Backend,
-    BackendError,
-    BackendType,
-    Capabilities,
-    Current,
-    Finding,
-    OutcomeUnknown,
-    Placement,
-)
-from allowsync.model import Entry, Network
+from allowsync.backend.api import Backend, BackendError, BackendType, OutcomeUnknown
+from allowsync.model.target import Capabilities, Current, Finding, Placement
+from allowsync.model.types import Entry, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
 
 
 @dataclass(slots=True)

@@ -22,7 +22,7 @@ from people import configuration, zones
 from stage import CONFIGURATION, STATE, NotAsToldError, Stage
 from story import tell
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 
 if TYPE_CHECKING:
     from scene import Scene

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
 from people import ALLOWLIST
+
+from testkit.fake_cloudflare import Delay, FakeCloudflare
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -9,7 +9,7 @@ import paper
 from people import ALICE, ALICE_MOVED, BOB, PARENTS, STRANGER, SUCCESSOR, TELEVISION
 from stage import CONFIGURATION, STATE, require
 
-from allowsync.testing.behaviours import SERVFAIL
+from testkit.fake_dns.behaviours import SERVFAIL
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -59,7 +59,7 @@ def _library(folder: Path, wheels: Iterable[Path]) -> None:
 
 def _manual(usr: Path) -> None:
     pages = usr / "share/man"
-    run(*_PYTHON, "-m", "allowsync.manual", "man", str(pages))
+    run(*_PYTHON, "-m", "tools.docgen", "man", str(pages))
     for page in sorted(pages.glob("*.[0-9]")):
         section = pages / f"man{page.suffix[1:]}"
         _compressed(section / f"{page.name}.gz", page.read_text())

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import dns.asyncresolver
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
-    from allowsync.config.settings import Nameserver
-    from allowsync.model import Query
+    from allowsync.model.nameserver import Nameserver
+    from allowsync.model.types import Query
 
 IN_FLIGHT = 100
 

@@ -6,8 +6,8 @@ import subprocess
 from ipaddress import IPv4Network
 from typing import TYPE_CHECKING
 
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

@@ -7,7 +7,7 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from allowsync.config.settings import Nameserver
+from allowsync.model.nameserver import Nameserver
 from tests.bench.nameserver import bound
 from tests.bench.questions import ask_one_by_one, queries
 

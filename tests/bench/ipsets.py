@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from allowsync_backends.ipset import TYPE, IpsetOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.bench.elements import networks, plan
 from tests.bench.scenario import OURS, Figure, Scenario, at_most
 from tests.bench.sets import CHANGED, holds, timed
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from ipaddress import IPv4Network
 
-    from allowsync.backend import Backend
-    from allowsync.plan import Plan
+    from allowsync.backend.api import Backend
+    from allowsync.model.plan import Plan
     from tests.bench.scenario import Sample, Sides
 
 BARE = "bare ipset restore"

@@ -7,13 +7,13 @@ import struct
 from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING
 
-from allowsync.model import BOTH_FAMILIES, Family, Query
+from allowsync.model.types import BOTH_FAMILIES, Family, Query
 from tests.bench.nameserver import address
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Address
+    from allowsync.model.types import Address
 
 PATIENCE = 10.0  # seconds; longer than any answer of these servers may take
 

@@ -8,9 +8,9 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from allowsync.answers import Found
-from allowsync.config.settings import Nameserver, ResolverSettings
-from allowsync.resolve import Resolver
+from allowsync.dns import Resolver
+from allowsync.model.answer import Found
+from allowsync.model.nameserver import Nameserver, ResolverSettings
 from tests.bench.nameserver import bound, serving
 from tests.bench.questions import ask_one_by_one, queries, right
 from tests.bench.scenario import OURS, Figure, Scenario, at_most, faster
@@ -18,7 +18,7 @@ from tests.bench.scenario import OURS, Figure, Scenario, at_most, faster
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from allowsync.model import Query
+    from allowsync.model.types import Query
     from tests.bench.scenario import Sample, Sides
 
 LATENCY = 0.02

@@ -8,10 +8,10 @@ from functools import partial
 from itertools import cycle
 from typing import TYPE_CHECKING
 
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables import TYPE, NftablesOptions
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.bench.elements import block_list, change, networks, nft, plan, table
 from tests.bench.scenario import OURS, Figure, Scenario, at_most
 from tests.support.netns import Namespace
@@ -20,9 +20,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from ipaddress import IPv4Network
 
-    from allowsync.backend import Backend
-    from allowsync.model import Network
-    from allowsync.plan import Plan
+    from allowsync.backend.api import Backend
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Network
     from tests.bench.scenario import Sample, Sides
 
 BARE = "bare nft -f"

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 
 from tests.bench.elements import networks, plan
 from tests.bench.scenario import OURS, Figure, Scenario, at_most, faster

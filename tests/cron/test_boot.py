@@ -28,7 +28,7 @@ CONFIGURATION = """\
 # Answers for one friend, for as long as it runs.
 NAME_SERVER = """\
     import time
-    from allowsync.testing.nameserver import NameServer
+    from testkit.fake_dns.nameserver import NameServer
     with NameServer({"alice.example.org": ["81.2.69.1"]}, port=5353):
         time.sleep(600)
     """

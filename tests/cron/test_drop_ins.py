@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.schedule.disk import Disk
 from allowsync.schedule.dropin import Shape, restore, service
+from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
 from allowsync.schedule.units import RESTORE, SERVICE, TIMER, UNITS, Plan, Scheduler

@@ -10,7 +10,7 @@ import click
 import pytest
 
 from allowsync.cli import cli
-from allowsync.outcome import ExitCode
+from allowsync.model.outcome import ExitCode
 from tests.support.documents import ROOT
 
 if TYPE_CHECKING:

@@ -86,7 +86,7 @@ CASES = {
 SERVER = """\
     import pathlib
     from http.server import BaseHTTPRequestHandler, HTTPServer
-    from allowsync.testing.nameserver import NameServer
+    from testkit.fake_dns.nameserver import NameServer
 
     class Pinged(BaseHTTPRequestHandler):
         def do_GET(self):

@@ -7,8 +7,8 @@ import json
 import pytest
 from jsonschema import Draft202012Validator
 
-from allowsync.manual.__main__ import documents
 from tests.support.documents import ROOT
+from tools.docgen.__main__ import documents
 
 MADE = documents()
 

@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import IPv4Address, IPv4Network
 from typing import NamedTuple
 
-from allowsync.answers import Absent, Answer, Found, Unavailable
-from allowsync.decide import Now, decide
-from allowsync.memory import HostMemory
-from allowsync.model import Family, Host, Policy
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.memory import HostMemory
+from allowsync.model.types import Family, Host, Policy
+from allowsync.policy.decision import Now, decide
 from tests.support.documents import ROOT
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)

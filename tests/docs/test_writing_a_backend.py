@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
 
-from allowsync.backend import BackendType
-from allowsync.config.schema import Object
+from allowsync.backend.api import BackendType
+from allowsync.config.schema.object import Object
 from allowsync.testing.contract import BackendContract
 from tests.support.documents import ROOT, Block, blocks_of
 

@@ -12,8 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.nameserver import NameServer
-from allowsync.testing.tls import Authority
+from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_dns.tls import Authority
 from tests.support.apache import MODULES, PROGRAM, Apache
 from tests.support.caddy import PORT, Caddy
 from tests.support.documents import ROOT

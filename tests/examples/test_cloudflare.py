@@ -6,10 +6,10 @@ import json
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import FakeCloudflare
 
 from allowsync.config import load
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_cloudflare import FakeCloudflare
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.cloudflare_api import hold_to_the_description
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace

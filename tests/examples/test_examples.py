@@ -10,7 +10,7 @@ import pytest
 
 from allowsync.cli import cli
 from allowsync.config import ConfigError, load
-from allowsync.config.yaml12 import read_yaml
+from allowsync.config.schema.yaml_loader import read_yaml
 from tests.support.documents import ROOT, Block, blocks, command_lines
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.nameserver import NameServer
-from allowsync.testing.tls import Authority
+from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_dns.tls import Authority
 from tests.support.documents import ROOT
 from tests.support.haproxy import Haproxy
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from allowsync.metrics import gauges, text
+from allowsync.notify.prometheus import gauges, text
 from tests.support.documents import ROOT
 from tests.support.values import SERVFAIL
 from tests.support.world import World

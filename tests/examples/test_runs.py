@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config import load
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace
 from tests.support.program import EXECUTABLE

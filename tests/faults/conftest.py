@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.faults.harness import Warm
 from tests.faults.stage import Stage
 from tests.support.netns import Namespace

@@ -7,7 +7,7 @@ import subprocess
 import time
 from typing import TYPE_CHECKING
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.program import EXECUTABLE, Installation
 from tests.support.scoreboard import record
 

@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING, TypeAlias
 
 import pytest
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 from tests.faults.lies import broken, found, negative
 from tests.faults.lies.case import Over
 from tests.faults.lies.telling import Told, tell
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 LIES = {**found.CASES, **negative.CASES, **broken.CASES}
 TOLD = {Over.UDP: {**LIES, **found.UDP_ONLY}, Over.TCP: LIES, Over.TLS: LIES}

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.answers import Unavailable
-from allowsync.config.settings import Nameserver, ResolverSettings, Transport
-from allowsync.model import Family, Host
-from allowsync.testing.https import PATH, HttpsFront
-from allowsync.testing.nameserver import NameServer
-from allowsync.testing.tls import Authority, Manner, TlsFront
+from allowsync.model.answer import Unavailable
+from allowsync.model.nameserver import Nameserver, ResolverSettings, Transport
+from allowsync.model.types import Family, Host
+from testkit.fake_dns.https import PATH, HttpsFront
+from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_dns.tls import Authority, Manner, TlsFront
 from tests.faults.lies.case import At
 from tests.faults.lies.telling import PATIENCE, Installation
 from tests.support.scoreboard import record

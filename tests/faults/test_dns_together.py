@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.answers import Found, Unavailable
-from allowsync.decide import network_of
-from allowsync.model import Family, Host
-from allowsync.special import IPV4_BLOCKS, IPV6_BLOCKS, IPV6_OUTSIDE
-from allowsync.testing.behaviours import ByType, Delay
-from allowsync.testing.nameserver import NameServer
+from allowsync.model.answer import Found, Unavailable
+from allowsync.model.special_purpose import IPV4_BLOCKS, IPV6_BLOCKS, IPV6_OUTSIDE
+from allowsync.model.types import Family, Host
+from allowsync.policy.decision import network_of
+from testkit.fake_dns.behaviours import ByType, Delay
+from testkit.fake_dns.nameserver import NameServer
 from tests.faults.lies import broken, found, negative
 from tests.faults.lies.case import At, Says
 from tests.faults.lies.telling import PATIENCE, Installation

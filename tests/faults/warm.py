@@ -153,7 +153,7 @@ def drained(descriptor: int) -> str:
 
 def become_the_program(order: Mapping[str, Any], out: int, err: int, to: socket.socket) -> None:
     """Run `allowsync` as this process, and end it."""
-    from allowsync.main import main
+    from allowsync.__main__ import main
 
     os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)

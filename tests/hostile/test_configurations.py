@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from allowsync.config import ConfigError, load, yaml12
+from allowsync.config import ConfigError, load
+from allowsync.config.schema import yaml_loader as yaml12
 from tests.hostile.corpus import PLACES, SHAPE, SHAPES, VALUES, configurations
 from tests.support.configuring import HOME, SOMEBODY, written
 from tests.support.scoreboard import record

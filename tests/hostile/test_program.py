@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.behaviours import Garbage, Records
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.behaviours import Records
+from testkit.fake_dns.forgeries import Garbage
+from testkit.fake_dns.nameserver import NameServer
 from tests.hostile.corpus import configurations
 from tests.support.program import EXECUTABLE, Ended, Installation, allowsync
 from tests.support.scoreboard import record

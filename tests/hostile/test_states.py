@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.outcome import Outcome
+from allowsync.model.outcome import Outcome
 from tests.support.scoreboard import record
 from tests.support.values import SERVFAIL
 from tests.support.world import World, only_target
@@ -16,7 +16,7 @@ from tests.support.world import World, only_target
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.outcome import RunReport
+    from allowsync.plan.result import RunReport
 
 ALL = {"81.2.69.1", "81.2.69.2", "81.2.69.3", "81.2.69.4"}
 IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED)

@@ -6,15 +6,15 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, Gate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.listing import ListingError, elements, leaves, objects
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.model import Family
-from allowsync.outcome import Outcome
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Family
 from allowsync.report.text import printable, run_lines, warnings
-from allowsync.shell import Command, run
+from allowsync.system.process import Command, run
 from tests.support.scoreboard import record
 from tests.support.world import World, only_target
 

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Literal
 
 from playwright.sync_api import sync_playwright
 
-from allowsync.outcome import Notice
-from allowsync.report.page import page
+from allowsync.model.outcome import Notice
+from allowsync.report.html_page import page
 from tests.support.page import HOSTILE, past, standing, well
 
 if TYPE_CHECKING:

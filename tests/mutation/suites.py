@@ -11,29 +11,41 @@ if TYPE_CHECKING:
 ROOT: Final = Path(__file__).resolve().parents[2]
 
 SUITES: Final[Mapping[str, tuple[str, ...]]] = {
-    "answers": ("model", "believe", "decide"),
-    "believe": ("believe", "guards"),
-    "chronicle": ("chronicle",),
-    "counts": ("counts",),
-    "decide": ("decide", "model", "guards", "inherit", "reasons"),
-    "explain": ("explain",),
-    "guards": ("guards", "guarded_runs"),
-    "inherit": ("inherit", "model"),
-    "layers": ("layers",),
-    "limits": ("limits", "outcome", "unconfirmed"),
-    "memory": ("memory", "model", "decide", "guards"),
-    "metrics": ("metrics",),
-    "model": ("model", "decide", "limits", "plan", "guards"),
-    "networks": ("networks", "plan"),
-    "outcome": ("outcome", "model"),
-    "plan": ("plan", "limits"),
-    "reasons": ("reasons",),
-    "request": ("request",),
-    "scene": ("scene",),
-    "spans": ("spans",),
-    "special": ("believe",),
-    "tracks": ("tracks", "decide", "guards"),
-    "whynot": ("whynot",),
+    "model/answer": ("model/types", "policy/screening", "policy/decision"),
+    "policy/screening": ("policy/screening", "policy/guards"),
+    "engine/history": ("engine/history",),
+    "text": ("text", "text_counts"),
+    "policy/decision": (
+        "policy/decision",
+        "model/types",
+        "policy/guards",
+        "policy/orphans",
+        "plan/reasons",
+    ),
+    "inspect/explain": ("inspect/explain", "inspect/explain_reasons"),
+    "policy/guards": ("policy/guards", "engine/guarded_runs"),
+    "policy/orphans": ("policy/orphans", "model/types"),
+    "engine/rollout": ("engine/rollout",),
+    "plan/limits": ("plan/limits", "plan/result", "engine/rollback/pending"),
+    "model/memory": ("model/memory", "model/types", "policy/decision", "policy/guards"),
+    "notify/prometheus": ("notify/prometheus",),
+    "model/types": (
+        "model/types",
+        "policy/decision",
+        "plan/limits",
+        "plan/planner",
+        "policy/guards",
+    ),
+    "model/networks": ("model/networks", "plan/planner"),
+    "model/outcome": ("plan/result", "model/types"),
+    "plan/result": ("plan/result", "model/types"),
+    "model/plan": ("plan/planner", "plan/limits"),
+    "plan/planner": ("plan/planner", "plan/limits"),
+    "plan/reasons": ("plan/reasons",),
+    "engine/options": ("engine/options",),
+    "inspect/access_at": ("inspect/access_at",),
+    "model/special_purpose": ("policy/screening",),
+    "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }
 
 
@@ -44,5 +56,10 @@ def source(module: str) -> Path:
 
 def suite(module: str) -> tuple[str, ...]:
     """The files that test it, those that exist."""
-    files = (f"tests/allowsync/test_{name}.py" for name in SUITES[module])
+    files = (_file(name) for name in SUITES[module])
     return tuple(file for file in files if (ROOT / file).exists())
+
+
+def _file(name: str) -> str:
+    folder, _, leaf = name.rpartition("/")
+    return f"tests/allowsync/{folder}/test_{leaf}.py".replace("//", "/")

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from allowsync.backend import Backend
-    from allowsync.model import Network
+    from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from tests.packets.conftest import GateMaker
     from tests.support.internet import Internet
     from tests.support.netns import Namespace

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.days import days
 from tests.support.program import Installation
 

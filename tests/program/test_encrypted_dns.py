@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.behaviours import Authenticated
-from allowsync.testing.https import HttpsFront
-from allowsync.testing.tls import Authority, TlsFront
+from testkit.fake_dns.behaviours import Authenticated
+from testkit.fake_dns.https import HttpsFront
+from testkit.fake_dns.tls import Authority, TlsFront
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

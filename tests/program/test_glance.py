@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allowsync.state import Lock
-from allowsync.testing.behaviours import SERVFAIL, Delay, NoSOA, Ttl
+from testkit.fake_dns.behaviours import SERVFAIL, Delay, NoSOA, Ttl
 
 if TYPE_CHECKING:
     from pathlib import Path

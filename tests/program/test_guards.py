@@ -7,8 +7,8 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from allowsync.state import Lock
-from allowsync.testing.behaviours import Authenticated
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.behaviours import Authenticated
+from testkit.fake_dns.nameserver import NameServer
 
 if TYPE_CHECKING:
     from tests.support.program import Ended, Installation

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.behaviours import SERVFAIL
+from testkit.fake_dns.behaviours import SERVFAIL
 
 if TYPE_CHECKING:
     from tests.support.days import Days

@@ -7,9 +7,9 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_cloudflare import Delay, FakeCloudflare
+from testkit.fake_dns.nameserver import NameServer
 from tests.faults.harness import Warm
 from tests.support.fail2ban import fail2ban
 from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet

@@ -17,7 +17,7 @@ import yaml
 from allowsync import __version__
 from allowsync.cli import COMMANDS
 from allowsync.state import Lock
-from allowsync.testing.behaviours import REFUSED, SERVFAIL, Delay, Silent
+from testkit.fake_dns.behaviours import REFUSED, SERVFAIL, Delay, Silent
 from tests.support.program import EXECUTABLE, Installation, allowsync
 
 if TYPE_CHECKING:

@@ -10,9 +10,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Failure, FakeCloudflare, Wrong
 
-from allowsync.special import CLOUDFLARE
+from allowsync.model.special_purpose import CLOUDFLARE
+from testkit.fake_cloudflare import Failure, FakeCloudflare, Wrong
 from tests.program.test_glance import glances, rows, settle
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.program import Installation
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
-from allowsync.config.settings import Event
-from allowsync.testing.behaviours import SERVFAIL
+from allowsync.model.notification import Event
+from testkit.fake_dns.behaviours import SERVFAIL
 from tests.support.listener import Listener
 
 if TYPE_CHECKING:

@@ -6,16 +6,16 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.answers import Absent, Answer, Found
-from allowsync.model import Basis
-from allowsync.outcome import Outcome
+from allowsync.model.answer import Absent, Answer, Found
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Basis
 from tests.support.values import net
 
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from allowsync.model import Network
-    from allowsync.outcome import RunReport
+    from allowsync.model.types import Network
+    from allowsync.plan.result import RunReport
     from tests.support.world import World
 
 KEPT = timedelta(days=3)  # the default of policy.keep_unavailable

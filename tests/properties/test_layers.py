@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allowsync.networks import Coverage
-from allowsync.outcome import Outcome
+from allowsync.model.networks import Coverage
+from allowsync.model.outcome import Outcome
 from tests.support.layers import Layer, Layers, Wants, nets_of
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from allowsync.draft import Draft
-    from allowsync.model import Network
+    from allowsync.engine.prepare import Draft
+    from allowsync.model.types import Network
 
 WIDE = "81.2.69.0/24"
 NETWORKS = ("81.2.69.1", "81.2.69.2", "81.2.69.3", "81.2.70.4", WIDE, "2a01:4f8:1:2::/64")

@@ -19,16 +19,16 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from allowsync.answers import Absent, Answer, Unavailable
-from allowsync.model import Basis
-from allowsync.outcome import Outcome
+from allowsync.model.answer import Absent, Answer, Unavailable
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Basis
 from tests.properties.ledger import Ledger
 from tests.support.scoreboard import record
 from tests.support.values import found, host, net
 from tests.support.world import FRIENDS, World, only_target
 
 if TYPE_CHECKING:
-    from allowsync.outcome import RunReport
+    from allowsync.plan.result import RunReport
 
 MINUTES = st.sampled_from([0, 5, 5, 5, 20, 61, 24 * 60 - 1, 26 * 60, -1, -180, -3 * 24 * 60])
 LABELS = st.sampled_from(FRIENDS)

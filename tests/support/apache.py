@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync_backends.apache import TYPE, ApacheOptions
 from allowsync_backends.file.backend import FileBackend
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync_backends.caddy import TYPE, CaddyOptions
 from allowsync_backends.file.backend import FileBackend
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.internet import SERVER
 from tests.support.servers import ServerProcess
 

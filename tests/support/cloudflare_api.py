@@ -17,7 +17,7 @@ from openapi_core.testing import MockRequest, MockResponse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare, Request
+    from testkit.fake_cloudflare import FakeCloudflare, Request
 
 DESCRIPTION: Final = Path(__file__).parents[1] / "backends" / "cloudflare" / "openapi.yaml"
 

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+    from testkit.fake_cloudflare import FakeCloudflare
 
 
 @dataclass(frozen=True, slots=True)

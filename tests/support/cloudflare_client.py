@@ -6,18 +6,19 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync_backends.cloudflare.client import PATIENCE, connect
-from allowsync_backends.cloudflare.fake import Fault
-from allowsync_backends.cloudflare.fake.replies import JSON, Reply
 from allowsync_backends.cloudflare.waiting import Clock
 
-from allowsync.config.settings import Secret
+from allowsync.config.secrets import Secret
+from testkit.fake_cloudflare import Fault
+from testkit.fake_cloudflare.replies import JSON, Reply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from allowsync_backends.cloudflare.client import Client
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from testkit.fake_cloudflare import FakeCloudflare
 
 
 @dataclass

@@ -9,14 +9,12 @@ from allowsync_backends.cloudflare import CloudflareOptions
 from allowsync_backends.cloudflare.backend import CloudflareBackend
 from allowsync_backends.cloudflare.waiting import Clock
 
-from allowsync.config.secrets import KeptSecret
-from allowsync.config.settings import Secret
-from allowsync.plan import Situation, make_plan
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.plan.planner import Situation, make_plan
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
-    from allowsync.backend import Current
+    from allowsync.model.target import Current
+    from testkit.fake_cloudflare import FakeCloudflare
 
 
 class Rushing:

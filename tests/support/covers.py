@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from tests.support.internet import FRIEND, FRIEND6
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 # The friend is covered by each of these, so no step from one to another may be felt.
 COVERS = (f"{FRIEND}/32", "81.2.69.0/24", "81.2.69.128/25", "81.0.0.0/8")

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 BACKEND = """
 from __future__ import annotations
 from dataclasses import dataclass
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync.config.kinds import Integer, Pattern
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
 
 @dataclass(frozen=True, slots=True)
 class Options:

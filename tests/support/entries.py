@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from allowsync.model import Entry
+from allowsync.model.types import Entry
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 LABEL = st.from_regex(r"[a-z0-9][a-z0-9_.-]{0,39}", fullmatch=True)
 NETWORK: st.SearchStrategy[Network] = st.one_of(

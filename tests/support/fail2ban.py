@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.fail2ban import TYPE, Fail2banOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.within import Within
 
 if TYPE_CHECKING:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 
-from allowsync.backend import BackendError, OutcomeUnknown, Severity
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Severity
 from tests.support.gates import planned
 from tests.support.internet import FRIEND, STRANGER
 from tests.support.netns import Namespace

@@ -5,18 +5,19 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables import TYPE, NftablesOptions
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.backend import Placement
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.model.plan import Plan
+from allowsync.model.target import Placement
+from allowsync.model.types import Entry
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.backend import Backend, Current
-    from allowsync.model import Network
+    from allowsync.backend.api import Backend
+    from allowsync.model.target import Current
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 GUARDED = 443

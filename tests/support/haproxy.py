@@ -14,7 +14,7 @@ from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.syntax import TextSyntax
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.support.gates import planned
 from tests.support.internet import FRIEND
 from tests.support.meddler import PROMPT, Meddler

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from allowsync_backends.ipset import TYPE, IpsetOptions
 from allowsync_backends.ipset.options import Variant
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.gates import BOTH
 
 if TYPE_CHECKING:
-    from allowsync_backends.ports import Port
+    from allowsync_backends.common.ports import Port
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 # Initial values are random, and sizes follow from how a set came about.

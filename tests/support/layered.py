@@ -15,8 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.support.fail2ban import Fail2ban
     from tests.support.netns import Namespace
     from tests.support.nginx import Nginx

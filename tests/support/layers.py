@@ -5,22 +5,23 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, BackendType, Capabilities
+from allowsync.backend.api import BackendError, BackendType
 from allowsync.config.settings import Target
-from allowsync.decide import Now
-from allowsync.draft import Draft, draft
-from allowsync.enforce import enforce
-from allowsync.memory import Clock, TargetMemory
-from allowsync.model import Entry, Network
+from allowsync.engine.apply import enforce
+from allowsync.engine.prepare import Draft, draft
+from allowsync.model.memory import Clock, TargetMemory
+from allowsync.model.target import Capabilities
+from allowsync.model.types import Entry, Network
+from allowsync.policy.decision import Now
 from allowsync.testing.memory import MemoryBackend, MemoryOptions, MemoryStore
 from tests.support.values import T0, Life, host, net
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
-    from allowsync.decide import Decision
-    from allowsync.limits import Refusal
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.plan.limits import Refusal
+    from allowsync.policy.decision import Decision
 
 Wants = dict[str, str]  # which networks each host wants, or had, in one text
 Held = frozenset[Network]

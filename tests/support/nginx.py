@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.nginx import TYPE, NginxOptions, Style
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 

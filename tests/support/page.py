@@ -5,12 +5,13 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.standing import Standing, TargetStanding
-from allowsync.state.past import Past, PastChange, Stay, Turn
+from allowsync.inspect.status import Standing, TargetStanding
+from allowsync.state.history import Past, PastChange, Stay
+from allowsync.state.records import Turn
 from tests.support.values import HOME, HOME6, SERVFAIL, T0, V4, V6, Life, entry, found, host, net
 
 if TYPE_CHECKING:
-    from allowsync.outcome import Notice
+    from allowsync.model.outcome import Notice
 
 NOW = T0 + timedelta(minutes=10)
 HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(2)>\x1b[31m</style></title>"

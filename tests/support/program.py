@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from allowsync.testing.nameserver import NameServer
+    from testkit.fake_dns.nameserver import NameServer
 
 EXECUTABLE = Path(sys.executable).with_name("allowsync")
 

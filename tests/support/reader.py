@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from allowsync.notices.matters import matters
-from allowsync.notices.post import scope
-from allowsync.notices.telling import News, Told, tell
+from allowsync.notify.deduplicate import News, tell
+from allowsync.notify.dispatch import scope
+from allowsync.notify.events import matters
 from allowsync.state import Store
 
 if TYPE_CHECKING:
-    from allowsync.config.settings import Event
+    from allowsync.model.notification import Event, Told
     from tests.support.world import World
 
 

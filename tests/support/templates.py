@@ -8,15 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.file import TYPE, FileOptions
 
-from allowsync.backend import Placement
-from allowsync.model import Entry
-from allowsync.plan import Plan, Situation, make_plan
+from allowsync.model.target import Placement
+from allowsync.model.types import Entry
+from allowsync.plan.planner import Situation, make_plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend import Backend, Current
-    from allowsync.model import Network
+    from allowsync.backend.api import Backend
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Current
+    from allowsync.model.types import Network
 
 
 def entries(*, replaced: str = "", **hosts: str) -> tuple[Entry, ...]:

@@ -15,14 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ufw import TYPE, UfwOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.netns import Namespace
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 CLONE_NEWNS = 0x00020000  # unshare(2)
 RULES, RULES6 = Path("/etc/ufw/user.rules"), Path("/etc/ufw/user6.rules")

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
-from allowsync.answers import Absent, Answer, Found, Unavailable
-from allowsync.decide import Decision, Now, decide
-from allowsync.memory import Clock, HostMemory
-from allowsync.model import Entry, Family, Host, Network, Policy, Query
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.memory import Clock, HostMemory
+from allowsync.model.types import Entry, Family, Host, Network, Policy, Query
+from allowsync.policy.decision import Decision, Now, decide
 
 T0 = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)

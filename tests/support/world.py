@@ -6,11 +6,13 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.answers import Absent
-from allowsync.config.settings import Allowlist, Config, ResolverSettings, Target
-from allowsync.model import Host, Limits, Query
-from allowsync.standing import Standing, look
-from allowsync.sync import Request, run
+from allowsync.config.settings import Allowlist, Config, Target
+from allowsync.engine.options import Request
+from allowsync.engine.run import run
+from allowsync.inspect.status import Standing, look
+from allowsync.model.answer import Absent
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.types import Host, Limits, Query
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import FIVE_MINUTES, T0, found, host, net
 
@@ -18,11 +20,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
 
-    from allowsync.answers import Answer
-    from allowsync.backend import BackendType
+    from allowsync.backend.api import BackendType
     from allowsync.config.channels import Channel
-    from allowsync.glance.writing import Reply
-    from allowsync.outcome import RunReport, TargetReport
+    from allowsync.model.answer import Answer
+    from allowsync.model.fingerprint import Reply
+    from allowsync.plan.result import RunReport, TargetReport
     from allowsync.testing.memory import MemoryOptions
 
 FRIENDS = ("alice", "bob", "carol", "dave")

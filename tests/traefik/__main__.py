@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
 from allowsync_backends.traefik.api import Api
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.requests import is_felt_by_nobody, neighbourhood
 from tests.support.traefik import Standin, entry_point
 from tests.traefik.comparing import SITUATIONS, differences

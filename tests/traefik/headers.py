@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.traefik import TYPE, TraefikOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.gates import allow
 from tests.support.internet import FRIEND, FRIEND6, STRANGER, STRANGER6
 from tests.support.requests import status

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync_backends.apache.options import ApacheOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Needs, Placement
+    from allowsync.backend.api import Backend, Needs
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "ApacheOptions"]
 
@@ -16,8 +17,8 @@ __all__ = ["TYPE", "ApacheOptions"]
 def _make(placement: Placement, options: ApacheOptions) -> Backend:
     from allowsync_backends.apache.server import apache
     from allowsync_backends.apache.syntax import ApacheSyntax
+    from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
-    from allowsync_backends.server.reader import ServerReader
 
     return FileBackend(
         placement.allowlist,
@@ -29,7 +30,7 @@ def _make(placement: Placement, options: ApacheOptions) -> Backend:
 
 
 def _needs(options: ApacheOptions) -> Needs:
-    from allowsync_backends.server.service import needs
+    from allowsync_backends.common.server.service import needs
 
     return needs(options)
 

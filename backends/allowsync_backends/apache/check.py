@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.apache.configuration import (
     Dump,
     alternatives,
@@ -13,7 +13,7 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
-from allowsync_backends.server.reader import printed
+from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

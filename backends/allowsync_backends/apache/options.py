@@ -6,10 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Text
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.options import ServerOptions
+from allowsync_backends.common.server.processes import called
 from allowsync_backends.file.options import refuse_relative
-from allowsync_backends.server.options import ServerOptions
-from allowsync_backends.server.processes import called
 
 if TYPE_CHECKING:
     from pathlib import Path

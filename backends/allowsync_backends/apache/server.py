@@ -6,14 +6,14 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allowsync_backends.server.reader import Server
-from allowsync_backends.server.running import Notice
+from allowsync_backends.common.server.reader import Server
+from allowsync_backends.common.server.running import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
     from allowsync_backends.apache.options import ApacheOptions
 
 

@@ -8,13 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from allowsync_backends.file.syntax import Held, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _OPENING: Final = "<RequireAny>"
 _CLOSING: Final = "</RequireAny>"

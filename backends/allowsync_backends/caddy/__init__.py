@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync_backends.caddy.options import CaddyOptions, Matcher, Refusal
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Needs, Placement
+    from allowsync.backend.api import Backend, Needs
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "CaddyOptions", "Matcher", "Refusal"]
 
@@ -16,8 +17,8 @@ __all__ = ["TYPE", "CaddyOptions", "Matcher", "Refusal"]
 def _make(placement: Placement, options: CaddyOptions) -> Backend:
     from allowsync_backends.caddy.server import caddy
     from allowsync_backends.caddy.syntax import CaddySyntax
+    from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
-    from allowsync_backends.server.reader import ServerReader
 
     syntax = CaddySyntax(options.matcher, options.refusal)
     return FileBackend(
@@ -35,7 +36,7 @@ def _make(placement: Placement, options: CaddyOptions) -> Backend:
 
 
 def _needs(options: CaddyOptions) -> Needs:
-    from allowsync_backends.server.service import needs
+    from allowsync_backends.common.server.service import needs
 
     return needs(options)
 

@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.caddy.effect import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.running import loaded
 from allowsync_backends.caddy.syntax import snippet
-from allowsync_backends.server.reader import printed
+from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.caddy.effect import Gate, Json
     from allowsync_backends.caddy.options import CaddyOptions
     from allowsync_backends.caddy.syntax import CaddySyntax

@@ -16,7 +16,7 @@ from allowsync_backends.caddy.options import Matcher, Refusal
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 Json = dict[str, Any]
 

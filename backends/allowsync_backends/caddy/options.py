@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.options import ServerOptions
+from allowsync_backends.common.server.processes import called
 from allowsync_backends.file.options import refuse_relative
-from allowsync_backends.server.options import ServerOptions
-from allowsync_backends.server.processes import called
 
 CADDYFILE: Final = Path("/etc/caddy/Caddyfile")
 

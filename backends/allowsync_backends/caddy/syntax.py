@@ -10,14 +10,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from allowsync_backends.caddy.options import Matcher, Refusal
 from allowsync_backends.file.syntax import Held, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _MATCHERS: Final = tuple(matcher.value for matcher in Matcher)
 

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, Capabilities, Current, OutcomeUnknown
-from allowsync.model import Entry, Family
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import Entry, Family
 from allowsync_backends.cloudflare import marks
 from allowsync_backends.cloudflare.content import (
     Content,
@@ -31,9 +32,9 @@ from allowsync_backends.cloudflare.wording import unconfirmed, what_happened
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.model import Network
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
     from allowsync_backends.cloudflare.client import Client
     from allowsync_backends.cloudflare.options import CloudflareOptions
     from allowsync_backends.cloudflare.values import AccountList, NewItem

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, Finding, Severity
-from allowsync.counts import counted
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity
+from allowsync.text import counted
 from allowsync_backends.cloudflare.content import stored
 from allowsync_backends.cloudflare.marks import owner_of
 

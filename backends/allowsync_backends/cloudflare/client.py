@@ -24,7 +24,7 @@ from allowsync_backends.cloudflare.waiting import Budget, Clock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
-    from allowsync.config.settings import Secret
+    from allowsync.config.secrets import Secret
     from allowsync_backends.cloudflare.replies import Reply
     from allowsync_backends.cloudflare.values import AccountList, Item, PublishedRanges
 

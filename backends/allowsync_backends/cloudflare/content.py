@@ -11,7 +11,7 @@ from allowsync_backends.cloudflare.values import Kind, NewItem
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
-    from allowsync.model import Entry, Network
+    from allowsync.model.types import Entry, Network
     from allowsync_backends.cloudflare.marks import Mine
     from allowsync_backends.cloudflare.values import AccountList, Item
 

@@ -60,7 +60,7 @@ def _acquire(descriptor: int, call: Call, waiting: Budget) -> None:
 
 
 def _folder(environ: Mapping[str, str], uid: int) -> Path:
-    from allowsync.config.places import state
+    from allowsync.config.paths import state
 
     given = environ.get("STATE_DIRECTORY", "").partition(":")[0]
     if given.startswith("/"):

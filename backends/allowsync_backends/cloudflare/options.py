@@ -6,12 +6,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config.kinds import Boolean, Integer, Pattern
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
 from allowsync.config.secrets import SecretCredential, SecretEnv, SecretFile
 
 if TYPE_CHECKING:
-    from allowsync.config.secrets import KeptSecret
-    from allowsync.config.settings import Secret
+    from allowsync.config.secrets import KeptSecret, Secret
 
 API_URL: Final = "https://api.cloudflare.com/client/v4"
 

@@ -22,7 +22,7 @@ from allowsync_backends.cloudflare.values import (
 )
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 
 class ParseError(ValueError):

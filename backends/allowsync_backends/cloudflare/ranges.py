@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.sources import NetworkSource, SourceError
+from allowsync.policy.published import NetworkSource, SourceError
 from allowsync_backends.cloudflare.options import API_URL
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.cloudflare.waiting import Clock
 
 PATIENCE: Final = 3.0  # seconds: a run waits for it

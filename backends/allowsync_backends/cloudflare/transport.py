@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
-    from allowsync.config.settings import Secret
+    from allowsync.config.secrets import Secret
     from allowsync_backends.cloudflare.waiting import Budget
 
 # A page of 500 items with the longest comments is less than half a megabyte.

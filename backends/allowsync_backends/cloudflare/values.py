@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 
 class Kind(Enum):

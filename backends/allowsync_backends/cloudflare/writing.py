@@ -9,15 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from allowsync.backend import BackendError, OutcomeUnknown
-from allowsync.counts import counted
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.text import counted
 from allowsync_backends.cloudflare.client import CHUNK
-from allowsync_backends.cloudflare.errors import (
-    CloudflareError,
-    NotFound,
-    OperationFailed,
-    Refused,
-)
+from allowsync_backends.cloudflare.errors import CloudflareError, NotFound, OperationFailed, Refused
 from allowsync_backends.cloudflare.wording import unconfirmed, what_happened
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from allowsync_backends.file.syntax import network_or_none
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _IGNORED: Final = "These IP addresses/networks are ignored:"
 _NONE_IGNORED: Final = "No IP address/network is ignored"

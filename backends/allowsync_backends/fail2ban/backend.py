@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, Capabilities, Current
-from allowsync.counts import counted
-from allowsync.model import Entry, Family, Network, by_network
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import Entry, Family, Network, by_network
+from allowsync.text import counted
 from allowsync_backends.fail2ban import settling
 from allowsync_backends.fail2ban.client import Client
 from allowsync_backends.fail2ban.looking import Seen, look
@@ -16,8 +17,8 @@ from allowsync_backends.fail2ban.record import Record, Recorded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.options import Fail2banOptions
 

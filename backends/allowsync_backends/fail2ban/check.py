@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Finding, Severity
-from allowsync.model import by_network
-from allowsync.networks import Coverage
-from allowsync.shell import installed
+from allowsync.backend.api import BackendError
+from allowsync.model.networks import Coverage
+from allowsync.model.target import Finding, Severity
+from allowsync.model.types import by_network
+from allowsync.system.process import installed
 from allowsync_backends.fail2ban import settling
 from allowsync_backends.fail2ban.client import MISSING, PROGRAM
 from allowsync_backends.fail2ban.looking import look
@@ -16,7 +17,7 @@ from allowsync_backends.fail2ban.syntax import variable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.backend import Fail2banBackend
     from allowsync_backends.fail2ban.looking import Seen

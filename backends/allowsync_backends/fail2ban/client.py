@@ -5,18 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
-from allowsync.backend import BackendError
-from allowsync.shell import Command, Completed, installed
-from allowsync_backends import tools
+from allowsync.backend.api import BackendError
+from allowsync.system.process import Command, Completed, installed
+from allowsync_backends.common import command as tools
+from allowsync_backends.common.server.running import State
 from allowsync_backends.fail2ban import answers
-from allowsync_backends.server.running import State
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
+    from allowsync_backends.common.server.running import Container
     from allowsync_backends.fail2ban.answers import Configured
-    from allowsync_backends.server.running import Container
 
 T = TypeVar("T")
 

@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from allowsync_backends.fail2ban import answers
 from allowsync_backends.fail2ban.client import complaint, understood
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.fail2ban.client import Client
 
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Entry, Network, by_network
-from allowsync.plan import Plan
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry, Network, by_network
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.reader import Commands

@@ -8,7 +8,7 @@ from allowsync_backends.fail2ban.client import PROGRAM
 from allowsync_backends.file import service
 
 if TYPE_CHECKING:
-    from allowsync.backend import Needs
+    from allowsync.backend.api import Needs
     from allowsync_backends.fail2ban.options import Fail2banOptions
 
 

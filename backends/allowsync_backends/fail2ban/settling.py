@@ -9,13 +9,13 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
-from allowsync.networks import Coverage
+from allowsync.model.networks import Coverage
+from allowsync.model.types import by_network
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.fail2ban.looking import Jail
 
 BATCH: Final = 100  # networks in one command

@@ -12,13 +12,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from allowsync_backends.file.syntax import Held, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _JAILS: Final = re.compile(r"# In jails: (\S+(?: \S+)*)")
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend import Backend, Needs, Placement
+    from allowsync.backend.api import Backend, Needs
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "FileOptions", "Format"]
 

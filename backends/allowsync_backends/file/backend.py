@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
-from allowsync.sight import of_file
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current, Finding, Severity
+from allowsync.system.fingerprint import of_file
 from allowsync_backends.file.change import Change, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
     from allowsync_backends.file.reader import Reader
     from allowsync_backends.file.syntax import Held, Syntax
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError, OutcomeUnknown
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -16,12 +16,12 @@ from allowsync.config.kinds import (
     Text,
     UnfitError,
 )
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.config.nodes import Scalar
+    from allowsync.config.schema.nodes import Scalar
 
 _MODE: Final = re.compile(r"0?[0-7]{3}")
 _WRITABLE_BY_ALL: Final = 0o002

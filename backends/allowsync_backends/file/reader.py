@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from allowsync.backend import Finding, Severity
-from allowsync.shell import Command, CommandError, installed, run
+from allowsync.model.target import Finding, Severity
+from allowsync.system.process import Command, CommandError, installed, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

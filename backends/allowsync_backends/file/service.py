@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Needs
+from allowsync.backend.api import Needs
 
 if TYPE_CHECKING:
     from pathlib import Path

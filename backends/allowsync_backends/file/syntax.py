@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
-from allowsync.model import Entry, Network, by_network
+from allowsync.model.types import Entry, Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -8,10 +8,10 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.backend import BackendError
-from allowsync.config.files import Demands, RefusedError, read_checked
-from allowsync.networks import Coverage
-from allowsync.shell import Command, CommandError, run
+from allowsync.backend.api import BackendError
+from allowsync.config.secure_file import Demands, RefusedError, read_checked
+from allowsync.model.networks import Coverage
+from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.file.syntax import header
 from allowsync_backends.file.template_mark import digest
 from allowsync_backends.file.template_view import SAMPLE
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.model import Entry
+    from allowsync.model.types import Entry
 
 # Of processor time, and not less of it in all than Python takes to start on a small machine.
 SECONDS: Final = 5

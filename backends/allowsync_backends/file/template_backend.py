@@ -7,8 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Finding, OutcomeUnknown
-from allowsync.model import Entry
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Capabilities, Finding
+from allowsync.model.types import Entry
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.change import Change, names
 from allowsync_backends.file.folder import Folder
@@ -19,7 +20,7 @@ from allowsync_backends.file.template_mark import Mark, leading, mark_of, severa
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
     from allowsync_backends.file.folder import Contents
 
 

@@ -20,7 +20,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Entry, Network, by_network
+from allowsync.model.types import Entry, Network, by_network
 from allowsync_backends.file.syntax import header, network_or_none
 
 if TYPE_CHECKING:

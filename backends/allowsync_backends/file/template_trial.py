@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.file.template import Source, TemplateError, View, render_each
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.model import Entry
+    from allowsync.model.types import Entry
 
 _SHOWN: Final = 100  # characters
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Network, by_network
+from allowsync.model.types import Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

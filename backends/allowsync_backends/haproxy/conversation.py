@@ -11,7 +11,7 @@ import socket
 import time
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from allowsync_backends.haproxy.words import PROMPT, answers
 
 if TYPE_CHECKING:

@@ -6,22 +6,22 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
-from allowsync.sight import of_answer
+from allowsync.backend.api import BackendError
+from allowsync.system.fingerprint import of_answer
+from allowsync_backends.common.server.running import State
 from allowsync_backends.haproxy import words
 from allowsync_backends.haproxy.conversation import Conversation, NobodyThere
 from allowsync_backends.haproxy.replacing import InOneStep, OneByOne
-from allowsync_backends.server.running import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.model import Network
-    from allowsync.sight import Sight
+    from allowsync.model.fingerprint import Sight
+    from allowsync.model.types import Network
+    from allowsync_backends.common.server.running import Running
     from allowsync_backends.haproxy.replacing import Replacement
     from allowsync_backends.haproxy.words import Acl, Patterns
-    from allowsync_backends.server.running import Running
 
 
 class Without(Enum):

@@ -8,12 +8,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, OneOrMany, Text
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
-from allowsync_backends.server.options import ServerOptions
 
 if TYPE_CHECKING:
-    from allowsync_backends.server.running import Running
+    from allowsync_backends.common.server.running import Running
 
 # What fits into an address of a Unix socket with the zero that ends it (unix(7)).
 _LONGEST: Final = 107

@@ -5,13 +5,13 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING, Protocol
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from allowsync_backends.haproxy.words import additions, in_lines, patterns, version_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.haproxy.conversation import Conversation
     from allowsync_backends.haproxy.words import Acl
 

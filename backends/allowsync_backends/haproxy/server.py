@@ -7,7 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, Finding, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity
+from allowsync_backends.common.server.reader import Server, ServerReader
+from allowsync_backends.common.server.running import Notice, Unit
 from allowsync_backends.haproxy.configuration import (
     believers,
     is_in_a_condition,
@@ -15,8 +18,6 @@ from allowsync_backends.haproxy.configuration import (
     open_sockets,
     uses,
 )
-from allowsync_backends.server.reader import Server, ServerReader
-from allowsync_backends.server.running import Notice, Unit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -5,12 +5,12 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.server import service
+from allowsync_backends.common.server import service
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend import Needs
+    from allowsync.backend.api import Needs
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _DISREGARD: Final = "CAP_DAC_OVERRIDE"

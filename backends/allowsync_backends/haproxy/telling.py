@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
-from allowsync.model import by_network
+from allowsync.backend.api import BackendError
+from allowsync.model.types import by_network
 from allowsync_backends.file.syntax import TextSyntax
 from allowsync_backends.haproxy.live import Without
 
@@ -14,11 +14,11 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.backend import Finding
-    from allowsync.model import Network
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
+    from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.haproxy.live import Live
     from allowsync_backends.haproxy.replacing import Replacement
-    from allowsync_backends.server.reader import ServerReader
 
 
 @dataclass(frozen=True, slots=True)

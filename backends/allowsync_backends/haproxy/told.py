@@ -5,17 +5,18 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Current, Finding, Severity
-from allowsync.counts import counted
-from allowsync.model import Entry, by_network
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Current, Finding, Severity
+from allowsync.model.types import Entry, by_network
+from allowsync.text import counted
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.haproxy.live import Without
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.model import Network
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Network
     from allowsync_backends.haproxy.telling import Telling
     from allowsync_backends.haproxy.words import Patterns
 

@@ -12,12 +12,12 @@ from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 PROMPT: Final = b"> "
 WHO: Final = "show info"

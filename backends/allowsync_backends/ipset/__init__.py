@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType, Needs
+from allowsync.backend.api import BackendType, Needs
 from allowsync_backends.ipset.options import IpsetOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Placement
+    from allowsync.backend.api import Backend
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "IpsetOptions"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Capabilities, Current
-from allowsync.model import BOTH_FAMILIES
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES
 from allowsync_backends.ipset import keeping
 from allowsync_backends.ipset.gated import widths
 from allowsync_backends.ipset.options import Variant
@@ -14,9 +14,9 @@ from allowsync_backends.ipset.options import Variant
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.model import Family
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Family
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ class BareSetsBackend:
             return
         keeping.fill(self.sets, plan)
         if plan.remove and self.end_streams:
-            from allowsync_backends.streams import end_streams, taken_away
+            from allowsync_backends.common.conntrack import end_streams, taken_away
 
             end_streams(
                 taken_away(

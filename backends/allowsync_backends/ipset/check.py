@@ -4,14 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Finding, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.ipset import inspection, keeping, tool
-from allowsync_backends.ipset.elsewhere import (
-    covers_docker,
-    publishes,
-    shut_out,
-    users_of,
-)
+from allowsync_backends.ipset.elsewhere import covers_docker, publishes, shut_out, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE
 from allowsync_backends.ipset.sets import ListingError, Shape
@@ -19,7 +15,7 @@ from allowsync_backends.ipset.sets import ListingError, Shape
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from allowsync.model import Family
+    from allowsync.model.types import Family
     from allowsync_backends.ipset.bare import BareSetsBackend
     from allowsync_backends.ipset.gated import GateBackend
 
@@ -107,7 +103,7 @@ def _meant(variant: Variant) -> Variant:
 
 def check_bare(backend: BareSetsBackend) -> Sequence[Finding]:
     """Findings about sets for the user's own rules."""
-    from allowsync_backends.streams import missing_tools
+    from allowsync_backends.common.conntrack import missing_tools
 
     unusable = tool.usable()
     if unusable:

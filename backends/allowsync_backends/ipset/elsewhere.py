@@ -13,7 +13,7 @@ from allowsync_backends.ipset.inspection import Table, goes_to, words_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from allowsync_backends.ports import Port
+    from allowsync_backends.common.ports import Port
 
 _NUMBERS: Final = re.compile(r"([0-9]{1,5})(?::([0-9]{1,5}))?")
 

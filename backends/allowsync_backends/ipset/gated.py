@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Current
-from allowsync.model import BOTH_FAMILIES, Family
-from allowsync.sight import of_output
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.system.fingerprint import of_output
 from allowsync_backends.ipset import inspection, keeping, tool
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE, Gate, load_script, removal_script
@@ -16,9 +17,9 @@ from allowsync_backends.ipset.sets import SHORTEST, ListingError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.plan import Plan
-    from allowsync.shell import Completed
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.system.process import Completed
 
 
 def widths() -> dict[Family, tuple[int, int]]:

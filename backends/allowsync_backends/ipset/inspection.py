@@ -12,7 +12,7 @@ from allowsync_backends.ipset.sets import ListingError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync.model import Family
+    from allowsync.model.types import Family
 
 # Targets after which no rule of the same table sees a packet any more, though it lives on.
 _ACCEPTING: Final = {"ACCEPT", "QUEUE", "NFQUEUE", "TPROXY"}

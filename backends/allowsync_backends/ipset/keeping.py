@@ -5,20 +5,20 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
-from allowsync.model import Entry, Family
-from allowsync.shell import Command
-from allowsync.sight import of_output
+from allowsync.backend.api import BackendError
+from allowsync.model.types import Entry, Family
+from allowsync.system.fingerprint import of_output
+from allowsync.system.process import Command
 from allowsync_backends.ipset import sets, tool
 from allowsync_backends.ipset.sets import Held, ListingError, Shape, draft_name, set_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from allowsync.model import Network
-    from allowsync.plan import Plan
-    from allowsync.shell import Completed
-    from allowsync.sight import Sight
+    from allowsync.model.fingerprint import Sight
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Network
+    from allowsync.system.process import Completed
 
 # Beyond one change in so many entries, a set is filled anew and swapped: that takes hardly longer,
 # and it is one step.

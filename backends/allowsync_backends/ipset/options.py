@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from enum import Enum
 
 from allowsync.config.kinds import Boolean, Choice, ListOf
-from allowsync.config.schema import option
-from allowsync_backends.ports import Port, PortKind, interface
+from allowsync.config.schema.object import option
+from allowsync_backends.common.ports import Port, PortKind, interface
 
 
 class Variant(Enum):

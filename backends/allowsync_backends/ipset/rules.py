@@ -10,9 +10,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Family
+from allowsync.model.types import Family
+from allowsync_backends.common.ports import Port, Protocol, merged
 from allowsync_backends.ipset.sets import set_name
-from allowsync_backends.ports import Port, Protocol, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

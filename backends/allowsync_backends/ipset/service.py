@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import Needs
-from allowsync.programs import find
+from allowsync.backend.api import Needs
+from allowsync.system.search_path import find
 from allowsync_backends.ipset.options import Variant
 
 if TYPE_CHECKING:

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Family
-from allowsync.networks import parsed
+from allowsync.model.networks import parsed
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 TYPE: Final = "hash:net"
 SHORTEST: Final = 1  # the widest network a set of that type takes, in bits

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Final
 
-from allowsync.backend import BackendError
-from allowsync.model import Family
-from allowsync.shell import Command, Completed, installed
-from allowsync_backends import tools
+from allowsync.backend.api import BackendError
+from allowsync.model.types import Family
+from allowsync.system.process import Command, Completed, installed
+from allowsync_backends.common import command as tools
 from allowsync_backends.ipset.options import Variant
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.

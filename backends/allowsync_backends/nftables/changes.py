@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model import BOTH_FAMILIES, Family
-from allowsync.networks import Coverage
+from allowsync.model.networks import Coverage
+from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync_backends.nftables.gate import joined
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from allowsync.model import Entry, Network
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Entry, Network
 
 
 def networks(entries: Iterable[Entry], family: Family) -> list[Network]:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Finding, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.nftables import tool
 from allowsync_backends.nftables.elsewhere import shut_out, uses
 from allowsync_backends.nftables.listing import ListingError, objects

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
+    from allowsync_backends.common.ports import Port
     from allowsync_backends.nftables.listing import Json
-    from allowsync_backends.ports import Port
 
 
 def shut_out(ruleset: Sequence[tuple[str, Json]], port: Port) -> Iterator[str]:

@@ -11,13 +11,13 @@ import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.model import BOTH_FAMILIES, Family
-from allowsync_backends.ports import Port, Protocol, merged
+from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync_backends.common.ports import Port, Protocol, merged
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 CHAIN: Final = "gate"
 PRIORITY: Final = -150  # mangle: before destination NAT (-100), nft(8)

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Current
-from allowsync.sight import of_output
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.system.fingerprint import of_output
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.changes import update_script
 from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
@@ -15,10 +16,10 @@ from allowsync_backends.nftables.listing import ListingError
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.model import Network
-    from allowsync.plan import Plan
-    from allowsync.shell import Completed
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
+    from allowsync.system.process import Completed
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.backend import Current
-from allowsync.model import BOTH_FAMILIES, Entry, Family
+from allowsync.model.target import Current
+from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, Gate
 from allowsync_backends.nftables.listing import (
     Element,
@@ -19,7 +19,7 @@ from allowsync_backends.nftables.listing import (
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _CHAIN = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
 

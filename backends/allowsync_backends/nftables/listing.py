@@ -19,7 +19,7 @@ from ipaddress import (
 )
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from allowsync.model import Family, Network
+from allowsync.model.types import Family, Network
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

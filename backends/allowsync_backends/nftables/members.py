@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from allowsync_backends.nftables.changes import overlapping
 from allowsync_backends.nftables.gate import SET_TYPES, as_element
 from allowsync_backends.nftables.listing import Element, Json, elements, objects
@@ -17,7 +17,7 @@ from allowsync_backends.nftables.listing import Element, Json, elements, objects
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from allowsync.model import Family, Network
+    from allowsync.model.types import Family, Network
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from allowsync.config.kinds import ListOf, Pattern
-from allowsync.config.schema import Object, option
-from allowsync.model import Family
-from allowsync_backends.ports import Port, PortKind, interface
+from allowsync.config.schema.object import Object, option
+from allowsync.model.types import Family
+from allowsync_backends.common.ports import Port, PortKind, interface
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_./-]{0,63}"
 

@@ -6,8 +6,9 @@ from dataclasses import dataclass, field
 from itertools import zip_longest
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Current, OutcomeUnknown
-from allowsync.model import Entry, Family
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import Entry, Family
 from allowsync_backends.nftables import members, tool
 from allowsync_backends.nftables.changes import networks
 from allowsync_backends.nftables.gate import SET_TYPES
@@ -16,9 +17,9 @@ from allowsync_backends.nftables.listing import ListingError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from allowsync.backend import Finding, Placement
-    from allowsync.plan import Plan
-    from allowsync.shell import Completed
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding, Placement
+    from allowsync.system.process import Completed
     from allowsync_backends.nftables.members import SharedSet
     from allowsync_backends.nftables.options import SharedSets
 

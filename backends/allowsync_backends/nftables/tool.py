@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from allowsync.backend import BackendError
-from allowsync.shell import Command, CommandError, Completed, run
-from allowsync_backends import tools
+from allowsync.backend.api import BackendError
+from allowsync.system.process import Command, CommandError, Completed, run
+from allowsync_backends.common import command as tools
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0

@@ -4,20 +4,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync_backends.nginx.options import NginxOptions, Style
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Needs, Placement
+    from allowsync.backend.api import Backend, Needs
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "NginxOptions", "Style"]
 
 
 def _make(placement: Placement, options: NginxOptions) -> Backend:
+    from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
     from allowsync_backends.nginx.server import nginx
     from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax
-    from allowsync_backends.server.reader import ServerReader
 
     variable = options.variable or f"allowsync_{placement.allowlist}"
     allows = options.style is Style.ALLOW
@@ -36,7 +37,7 @@ def _make(placement: Placement, options: NginxOptions) -> Backend:
 
 
 def _needs(options: NginxOptions) -> Needs:
-    from allowsync_backends.server.service import needs
+    from allowsync_backends.common.server.service import needs
 
     return needs(options)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.nginx.configuration import Directive, Place, places, walk
 
 if TYPE_CHECKING:

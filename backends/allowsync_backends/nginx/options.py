@@ -7,9 +7,9 @@ from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
-from allowsync_backends.server.options import ServerOptions
 
 if TYPE_CHECKING:
     from pathlib import Path

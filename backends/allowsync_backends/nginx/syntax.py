@@ -10,13 +10,13 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from allowsync_backends.file.syntax import Held, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 _ALLOW: Final = re.compile(r"allow (\S+);")
 _ONE: Final = re.compile(r" {4}(\S+) 1;")

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendType
+from allowsync.backend.api import BackendType
 from allowsync_backends.traefik.options import Kind, TraefikOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend, Needs, Placement
+    from allowsync.backend.api import Backend, Needs
+    from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "Kind", "TraefikOptions"]
 

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from allowsync_backends.traefik.document import definition
 
 if TYPE_CHECKING:

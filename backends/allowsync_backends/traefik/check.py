@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync_backends.traefik.api import Api, ApiError, NobodyListens
 from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.neighbours import defining, is_used, leading_to, neighbours
@@ -157,7 +157,7 @@ def _by_version(version: str, options: TraefikOptions) -> Iterator[Finding]:
 
 def _installed_version() -> str:
     """The version of the program on this machine; empty when there is none."""
-    from allowsync.shell import Command, CommandError, installed, run
+    from allowsync.system.process import Command, CommandError, installed, run
 
     if not installed("traefik"):
         return ""

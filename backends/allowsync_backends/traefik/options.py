@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config.kinds import Choice, Integer, ListOf, Pattern, Text
 from allowsync.config.networks import AnyNetwork
-from allowsync.config.schema import option
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import CHECK_HELP, command
-from allowsync_backends.server.options import ServerOptions
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
-    from allowsync_backends.server.running import Running
+    from allowsync.model.types import Network
+    from allowsync_backends.common.server.running import Running
 
 # What Traefik's file provider reads; it passes over every other name.
 SUFFIXES: Final = (".yml", ".yaml")

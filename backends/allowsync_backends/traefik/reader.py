@@ -6,13 +6,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError
-from allowsync_backends.file.reader import (
-    Commands,
-    checks_drafts,
-    missing_programs,
-)
-from allowsync_backends.server.running import State
+from allowsync.backend.api import BackendError
+from allowsync_backends.common.server.running import State
+from allowsync_backends.file.reader import Commands, checks_drafts, missing_programs
 from allowsync_backends.traefik.api import Api, NoAnswer, NobodyListens
 from allowsync_backends.traefik.document import Unfit, definitions
 
@@ -20,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
     from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.options import Kind, TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax

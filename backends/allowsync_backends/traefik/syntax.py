@@ -10,14 +10,14 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from allowsync_backends.file.syntax import Held, header, network_or_none, owner
 from allowsync_backends.traefik.options import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.traefik.options import TraefikOptions
 
 # Traefik builds no middleware from an empty list. Of all addresses this one is never a source

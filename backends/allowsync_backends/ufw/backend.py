@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError, Capabilities, Current
-from allowsync.model import BOTH_FAMILIES, Entry, Family
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync_backends.ufw import disk, inspection, lock, settings
 from allowsync_backends.ufw.lock import UfwLock
 from allowsync_backends.ufw.looking import Seen, look
@@ -16,9 +17,9 @@ from allowsync_backends.ufw.tuples import Rule, comment_of, rule_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from allowsync.backend import Finding
-    from allowsync.model import Network
-    from allowsync.plan import Plan
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
     from allowsync_backends.ufw.options import UfwOptions
 
 
@@ -143,7 +144,7 @@ class UfwBackend:
         }
 
     def _end_streams(self, gone: Iterable[Network], remaining: Iterable[Network]) -> None:
-        from allowsync_backends.streams import end_streams, taken_away
+        from allowsync_backends.common.conntrack import end_streams, taken_away
 
         if self.options.end_streams:
             end_streams(taken_away(gone, remaining), self.options.ports)

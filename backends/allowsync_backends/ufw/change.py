@@ -10,7 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync_backends.ufw import disk, kernel, tool
 from allowsync_backends.ufw.disk import Drafts, Stage
 from allowsync_backends.ufw.tuples import Rule, chain, ports_text
@@ -18,8 +18,8 @@ from allowsync_backends.ufw.tuples import Rule, chain, ports_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-    from allowsync.model import Family
-    from allowsync_backends.ports import Port
+    from allowsync.model.types import Family
+    from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.looking import Seen
     from allowsync_backends.ufw.rulesfile import Mine, RulesFile
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError, Finding, Severity
-from allowsync.counts import counted
-from allowsync.model import Family
-from allowsync.shell import installed
-from allowsync_backends.streams import missing_tools
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity
+from allowsync.model.types import Family
+from allowsync.system.process import installed
+from allowsync.text import counted
+from allowsync_backends.common.conntrack import missing_tools
 from allowsync_backends.ufw import disk, elsewhere, inspection, settings, tool
 from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import chain, ports_text

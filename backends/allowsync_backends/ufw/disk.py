@@ -9,8 +9,8 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError
-from allowsync.model import Family
+from allowsync.backend.api import BackendError
+from allowsync.model.types import Family
 from allowsync_backends.file.folder import Folder
 from allowsync_backends.ufw.rulesfile import Damaged, RulesFile, parsed
 

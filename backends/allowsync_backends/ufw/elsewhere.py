@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

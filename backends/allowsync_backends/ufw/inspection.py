@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend import Current
-from allowsync.counts import counted
-from allowsync.model import BOTH_FAMILIES, Entry, Family
-from allowsync.networks import parsed
+from allowsync.model.networks import parsed
+from allowsync.model.target import Current
+from allowsync.model.types import BOTH_FAMILIES, Entry, Family
+from allowsync.text import counted
 from allowsync_backends.ufw import disk
 from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import Rule, chain, hosts_of, ports_text, rule_of
@@ -15,8 +15,8 @@ from allowsync_backends.ufw.tuples import Rule, chain, hosts_of, ports_text, rul
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from allowsync.model import Network
-    from allowsync_backends.ports import Port
+    from allowsync.model.types import Network
+    from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.kernel import Kernel
     from allowsync_backends.ufw.looking import Seen
     from allowsync_backends.ufw.rulesfile import Mine, RulesFile

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 from allowsync_backends.ufw.tuples import Rule, chain, match_text, with_width
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ import os
 import time
 from typing import TYPE_CHECKING, Final, Self
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from allowsync.backend import BackendError
-from allowsync.sight import Sight, of_file, of_output
+from allowsync.backend.api import BackendError
+from allowsync.system.fingerprint import of_file, of_output
 from allowsync_backends.ufw import disk, kernel, settings, tool
 from allowsync_backends.ufw.tuples import chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.model import Family
+    from allowsync.model.fingerprint import Sight
+    from allowsync.model.types import Family
     from allowsync_backends.ufw.kernel import Kernel
     from allowsync_backends.ufw.rulesfile import RulesFile
     from allowsync_backends.ufw.settings import Settings

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from allowsync.config.kinds import Boolean, ListOf
-from allowsync.config.schema import option
-from allowsync_backends.ports import Port, PortKind
+from allowsync.config.schema.object import option
+from allowsync_backends.common.ports import Port, PortKind
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from allowsync.backend import Needs
+from allowsync.backend.api import Needs
 from allowsync_backends.ufw import disk, lock
 
 _XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-legacy alone

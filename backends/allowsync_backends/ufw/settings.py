@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend import BackendError
-from allowsync.model import Family
+from allowsync.backend.api import BackendError
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

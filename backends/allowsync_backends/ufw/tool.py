@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Final
 
-from allowsync.model import Family
-from allowsync.shell import Command, Completed, installed
-from allowsync_backends import tools
+from allowsync.model.types import Family
+from allowsync.system.process import Command, Completed, installed
+from allowsync_backends.common import command as tools
 
 TIMEOUT: Final = 60.0  # seconds
 # iptables-legacy serves one at a time; the others wait this many seconds.

@@ -11,13 +11,13 @@ import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
-    from allowsync_backends.ports import Port
+    from allowsync.model.types import Network
+    from allowsync_backends.common.ports import Port
 
 MARK: Final = "### tuple ### "
 LONGEST_COMMENT: Final = 64  # characters

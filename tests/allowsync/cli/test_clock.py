@@ -11,8 +11,8 @@ from freezegun.api import TickingDateTimeFactory
 
 from allowsync.cli import run_command_line
 from allowsync.cli.common import instant
-from allowsync.testing.behaviours import SERVFAIL
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.behaviours import SERVFAIL
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.program import Installation
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config import show
-from allowsync.config.settings import Event, Pinged
+from allowsync.model.notification import Event, Pinged
 from tests.support.configuring import HOME, MINIMAL, loaded, problems
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.config import load
-from allowsync.config.settings import Nameserver, ResolverSettings
-from allowsync.model import BOTH_FAMILIES, Family, Host, Limits, Policy
+from allowsync.model.nameserver import Nameserver, ResolverSettings
+from allowsync.model.types import BOTH_FAMILIES, Family, Host, Limits, Policy
 from tests.support.configuring import HOME, HOSTS, MINIMAL, SOMEBODY, loaded, written
 
 if TYPE_CHECKING:

@@ -10,10 +10,11 @@ import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from allowsync.config import ConfigError, Problem, load, yaml12
+from allowsync.config import ConfigError, Problem, load
 from allowsync.config.document import read_document
-from allowsync.config.nodes import from_plain
-from allowsync.config.reading import Reading
+from allowsync.config.schema import yaml_loader as yaml12
+from allowsync.config.schema.context import Reading
+from allowsync.config.schema.nodes import from_plain
 from tests.support.configuring import HOME, MINIMAL, SOMEBODY, written
 
 if TYPE_CHECKING:

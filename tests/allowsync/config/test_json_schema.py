@@ -9,8 +9,8 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from allowsync.config import json_schema, show
-from allowsync.config.nodes import Node, Scalar, ScalarType, Sequence
-from allowsync.config.yaml12 import read_yaml
+from allowsync.config.schema.nodes import Node, Scalar, ScalarType, Sequence
+from allowsync.config.schema.yaml_loader import read_yaml
 from tests.allowsync.config.test_example import EXAMPLE
 from tests.support.configuring import MINIMAL, loaded
 

@@ -8,17 +8,17 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.config.files import ROOT
 from allowsync.config.kinds import INVALID, Kind, Reading
-from allowsync.config.nodes import from_plain
+from allowsync.config.schema.nodes import from_plain
 from allowsync.config.secrets import (
     KeptSecret,
+    Secret,
     SecretCredential,
     SecretEnv,
     SecretFile,
     SecretUrl,
 )
-from allowsync.config.settings import Secret
+from allowsync.config.secure_file import ROOT
 from tests.support.configuring import SOMEBODY
 
 if TYPE_CHECKING:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync import discovery
+from allowsync.backend import registry as discovery
+from allowsync.backend.registry import BACKENDS
 from allowsync.config import ConfigError, rebuild_options
 from allowsync.config.targets import loadable
-from allowsync.discovery import BACKENDS
 from tests.support.configuring import HOME, HOSTS, SOMEBODY, loaded, problems
 from tests.support.distributions import backend_module, install
 

@@ -29,11 +29,11 @@ from allowsync.config.kinds import (
     Reading,
     Text,
 )
-from allowsync.config.moments import duration_text
 from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork, FixedNetwork
-from allowsync.config.nodes import Scalar, ScalarType, from_plain
-from allowsync.config.settings import Nameserver, Transport
+from allowsync.config.schema.nodes import Scalar, ScalarType, from_plain
+from allowsync.config.schema.time_kinds import duration_text
+from allowsync.model.nameserver import Nameserver, Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,8 @@ from datetime import timedelta
 import pytest
 
 from allowsync.report.events import Event, events
-from allowsync.state.past import Past, PastAnswer, PastChange, Stay, Turn
+from allowsync.state.history import Past, PastAnswer, PastChange, Stay
+from allowsync.state.records import Turn
 from tests.support.values import AAAA, HOME, MOVED, NAME, T0, A, entry, net
 
 HOUR = timedelta(hours=1)

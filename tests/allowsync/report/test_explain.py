@@ -8,10 +8,10 @@ from ipaddress import ip_network
 
 import pytest
 
-from allowsync.explain import Explanation, Place, Verdict
-from allowsync.model import Basis
+from allowsync.inspect.access_at import Access, Scene
+from allowsync.inspect.explain import Explanation, Place, Verdict
+from allowsync.model.types import Basis
 from allowsync.report.explain import explain_document, explain_lines
-from allowsync.scene import Access, Scene
 from tests.support.values import HOME, NAME, T0, entry, net
 
 HOUR = timedelta(hours=1)
@@ -110,7 +110,7 @@ def test_the_document_is_as_promised() -> None:
     )
     document = explain_document(asked, 0)
     assert document == {
-        "schema": "allowsync.explain/1",
+        "schema": "allowsync.inspect.explain/1",
         "exit_code": 0,
         "asked": "81.2.69.0/24",
         "host": None,

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 
 from allowsync.report.events import Event
-from allowsync.report.filling import filled
 from allowsync.report.history import history_document, history_lines, sign
-from allowsync.report.text import Line
+from allowsync.report.text import filled
+from allowsync.text import Line
 from tests.support.values import HOME, T0, net
 
 HOUR = timedelta(hours=1)

@@ -6,21 +6,17 @@ from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
 
-from allowsync.backend import Current
-from allowsync.decide import union
-from allowsync.limits import Refusal
-from allowsync.model import Entry
-from allowsync.outcome import Notice, Outcome, RunReport, TargetReport
-from allowsync.plan import Plan, Situation, make_plan
-from allowsync.report.text import (
-    Line,
-    printable,
-    run_lines,
-    status_lines,
-    status_warnings,
-    warnings,
-)
-from allowsync.standing import Standing, TargetStanding
+from allowsync.inspect.status import Standing, TargetStanding
+from allowsync.model.outcome import Notice, Outcome
+from allowsync.model.plan import Plan
+from allowsync.model.target import Current
+from allowsync.model.types import Entry
+from allowsync.plan.limits import Refusal
+from allowsync.plan.planner import Situation, make_plan
+from allowsync.plan.result import RunReport, TargetReport
+from allowsync.policy.decision import union
+from allowsync.report.text import printable, run_lines, status_lines, status_warnings, warnings
+from allowsync.text import Line
 from tests.support.values import (
     GONE,
     HOME,

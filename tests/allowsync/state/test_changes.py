@@ -10,15 +10,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.memory import TargetMemory
+from allowsync.model.memory import TargetMemory
 from allowsync.state import Change, Record, Store, TargetRecord
-from allowsync.state.past import PastChange
+from allowsync.state.history import PastChange
 from tests.support.values import FIVE_MINUTES, T0, entry, net
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 WEB = TargetRecord("web/memory", "web", "memory", claims=("here",))
 COME = Change("web/memory", "add", entry("81.2.69.7", "alice"), "moved")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.memory import Held, HostMemory, Inherited, TargetMemory, Track
+from allowsync.model.memory import Held, HostMemory, Inherited, TargetMemory, Track
 from allowsync.state import (
     Change,
     Record,
@@ -22,9 +22,9 @@ from allowsync.state import (
     StateUnwritable,
     Store,
     TargetRecord,
-    database,
 )
-from allowsync.state.database import VERSION
+from allowsync.state import schema as database
+from allowsync.state.schema import VERSION
 from tests.support.values import AAAA, T0, A, entry, net
 
 if TYPE_CHECKING:

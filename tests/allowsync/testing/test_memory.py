@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, Capabilities, OutcomeUnknown, Placement
-from allowsync.model import Entry, Family
-from allowsync.plan import Plan
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.plan import Plan
+from allowsync.model.target import Capabilities, Placement
+from allowsync.model.types import Entry, Family
 from allowsync.testing.contract import BackendContract
 from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 HOME = Entry(ip_network("81.2.69.1"))
 PLAN = Plan("x/memory", add=(HOME,))

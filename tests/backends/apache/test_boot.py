@@ -50,7 +50,7 @@ CADDY = """\
 NAME_SERVER = """\
     import time
     from pathlib import Path
-    from allowsync.testing.nameserver import NameServer
+    from testkit.fake_dns.nameserver import NameServer
     with NameServer({}, port=5353) as server:
         while True:
             server.zones["alice.example.org"] = Path("/test/home").read_text().split()

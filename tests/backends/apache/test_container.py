@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.caddy import Refusal
-from allowsync_backends.server.running import Runtime
+from allowsync_backends.common.server.running import Runtime
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.support import apache, caddy
 from tests.support.apache import Apache
 from tests.support.caddy import Caddy

@@ -6,15 +6,15 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.server import reader
-from allowsync_backends.server.reader import Server, ServerReader
-from allowsync_backends.server.running import Notice, State
+from allowsync_backends.common.server import reader
+from allowsync_backends.common.server.reader import Server, ServerReader
+from allowsync_backends.common.server.running import Notice, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
 
 MAIN, OLD, ALSO_OLD, SPAWNED, NEW = 1, 2, 3, 4, 5
 

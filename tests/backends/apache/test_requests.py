@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
 from tests.support.apache import MODULES, PORT, Apache
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]

@@ -18,12 +18,12 @@ from allowsync_backends.apache.configuration import (
 )
 from allowsync_backends.apache.server import apache
 from allowsync_backends.apache.syntax import ApacheSyntax
+from allowsync_backends.common.server.running import Notice
 from allowsync_backends.file.syntax import Held
-from allowsync_backends.server.running import Notice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
 OURS = "/etc/apache2/allowsync/friends.conf"

@@ -9,7 +9,7 @@ import pytest
 from allowsync_backends.caddy.syntax import CaddySyntax
 from allowsync_backends.file.syntax import header
 
-from allowsync.backend import OutcomeUnknown
+from allowsync.backend.api import OutcomeUnknown
 from tests.support import faults
 from tests.support.caddy import PORT, Caddy
 from tests.support.faults import LAN, put
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
     from tests.support.servers import Served
 

@@ -10,7 +10,8 @@ import pytest
 from allowsync_backends.caddy import Matcher, Refusal, check
 from allowsync_backends.caddy.check import MIGRATION
 
-from allowsync.backend import BackendError, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Severity
 from tests.support.caddy import PORT, PROGRAM, Caddy
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]

@@ -14,12 +14,12 @@ from allowsync_backends.caddy.effect import Gate, Snippet, admin_address, admin_
 from allowsync_backends.caddy.running import Place, place
 from allowsync_backends.caddy.server import caddy
 from allowsync_backends.caddy.syntax import CaddySyntax
+from allowsync_backends.common.server.running import Notice
 from allowsync_backends.file.syntax import Held
-from allowsync_backends.server.running import Notice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model import by_network
+from allowsync.model.types import by_network
 from tests.support.caddy import PROGRAM
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'

@@ -9,18 +9,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare import marks
-from allowsync_backends.cloudflare.fake import (
-    Cut,
-    Failure,
-    Meanwhile,
-    Truncated,
-    Unsuccessful,
-)
 
-from allowsync.backend import BackendError, OutcomeUnknown, Severity
-from allowsync.model import Entry
-from allowsync.plan import Plan
-from allowsync.testing.nameserver import NameServer
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.plan import Plan
+from allowsync.model.target import Severity
+from allowsync.model.types import Entry
+from testkit.fake_cloudflare import Cut, Failure, Meanwhile, Truncated, Unsuccessful
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.cloudflare_targets import target
 from tests.support.program import Installation
 
@@ -29,7 +24,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.cloudflare.backend import CloudflareBackend
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from testkit.fake_cloudflare import FakeCloudflare
 
 ALICE = Entry(ip_network("81.2.69.1"), ("alice",))
 BOB = Entry(ip_network("2a02:8109:9a40::/64"), ("bob", "carl"))

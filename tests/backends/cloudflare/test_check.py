@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Cut, Permission
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
+from testkit.fake_cloudflare import Cut, Permission
 from tests.support.cloudflare_targets import keep, target
 from tests.support.configuring import HOSTS, problems
 
@@ -15,7 +15,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.cloudflare.backend import CloudflareBackend
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from testkit.fake_cloudflare import FakeCloudflare
 
 ALICE = "81.2.69.1"
 THERE = "allowsync:jellyfin:attic:alice"

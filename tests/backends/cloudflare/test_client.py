@@ -18,7 +18,9 @@ from allowsync_backends.cloudflare.errors import (
     TooMany,
     Unintelligible,
 )
-from allowsync_backends.cloudflare.fake import (
+from allowsync_backends.cloudflare.values import Kind, NewItem
+
+from testkit.fake_cloudflare import (
     Cut,
     Delay,
     Failure,
@@ -28,17 +30,15 @@ from allowsync_backends.cloudflare.fake import (
     Plan,
     Wrong,
 )
-from allowsync_backends.cloudflare.fake.published import IPV4, IPV6
-from allowsync_backends.cloudflare.values import Kind, NewItem
-
+from testkit.fake_cloudflare.published import IPV4, IPV6
 from tests.support.cloudflare_client import Answer, connected
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from allowsync_backends.cloudflare.client import Client
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
 
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.support.cloudflare_client import Hours
 
 NOWHERE = "f" * 32

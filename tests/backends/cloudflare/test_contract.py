@@ -6,19 +6,17 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare import TYPE, CloudflareOptions
-from allowsync_backends.cloudflare.fake import Plan
 
-from allowsync.backend import Placement
-from allowsync.config.secrets import KeptSecret
-from allowsync.config.settings import Secret
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
+from testkit.fake_cloudflare import Plan
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
+    from testkit.fake_cloudflare import FakeCloudflare
 
 STRANGERS = {
     "203.0.113.9": "by hand",

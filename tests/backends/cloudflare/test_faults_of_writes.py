@@ -6,7 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     LateQuota,
@@ -18,9 +20,7 @@ from allowsync_backends.cloudflare.fake import (
     Unsuccessful,
     Wrong,
 )
-from allowsync_backends.cloudflare.fake.state import Delay
-
-from allowsync.backend import BackendError, OutcomeUnknown
+from testkit.fake_cloudflare.state import Delay
 from tests.support.cloudflare_targets import held, keep, target
 from tests.support.scoreboard import record
 
@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.cloudflare.backend import CloudflareBackend
-    from allowsync_backends.cloudflare.fake import FakeCloudflare, Fault
+
+    from testkit.fake_cloudflare import FakeCloudflare, Fault
 
 ALICE, BOB, HAND = "81.2.69.1", "81.2.69.2", "203.0.113.9"
 MINE = "allowsync:jellyfin::alice"

@@ -11,7 +11,7 @@ import pytest
 from allowsync_backends.cloudflare import CloudflareOptions
 
 from allowsync.config import ConfigError, load
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.program import Installation
 
 if TYPE_CHECKING:

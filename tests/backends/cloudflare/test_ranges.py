@@ -8,7 +8,13 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+from allowsync_backends.cloudflare.ranges import PATIENCE, SOURCE, ask
+from allowsync_backends.cloudflare.waiting import Clock
+
+from allowsync.backend.registry import NETWORKS, load_entry_point
+from allowsync.model.special_purpose import CLOUDFLARE
+from allowsync.policy.published import SourceError, implausible
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     FakeCloudflare,
@@ -19,15 +25,9 @@ from allowsync_backends.cloudflare.fake import (
     Unsuccessful,
     Wrong,
 )
-from allowsync_backends.cloudflare.ranges import PATIENCE, SOURCE, ask
-from allowsync_backends.cloudflare.waiting import Clock
-
-from allowsync.discovery import NETWORKS, load_entry_point
-from allowsync.sources import SourceError, implausible
-from allowsync.special import CLOUDFLARE
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake.replies import Reply
+    from testkit.fake_cloudflare.replies import Reply
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Page(Fault):
     proper = False
 
     def before(self) -> Reply:
-        from allowsync_backends.cloudflare.fake.replies import Reply
+        from testkit.fake_cloudflare.replies import Reply
 
         return Reply(200, b"<!DOCTYPE html><title>Log in</title>", "text/html")
 

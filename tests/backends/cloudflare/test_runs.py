@@ -7,9 +7,9 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Cut, Delay, Failure
 
-from allowsync.testing.nameserver import NameServer
+from testkit.fake_cloudflare import Cut, Delay, Failure
+from testkit.fake_dns.nameserver import NameServer
 from tests.support.program import Ended, Installation
 from tests.support.scoreboard import record
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+    from testkit.fake_cloudflare import FakeCloudflare
 
 ALICE, BOB = "81.2.69.1", "81.2.69.2"
 MINE = "allowsync:web::alice"

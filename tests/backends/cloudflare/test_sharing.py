@@ -7,18 +7,18 @@ from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Cut, Meanwhile
 
-from allowsync.backend import BackendError
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.backend.api import BackendError
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry
+from testkit.fake_cloudflare import Cut, Meanwhile
 from tests.support.cloudflare_targets import held, keep, target
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+    from testkit.fake_cloudflare import FakeCloudflare
 
 ALICE, BOB = "81.2.69.1", "81.2.69.2"
 HERE, THERE = "allowsync:jellyfin::alice", "allowsync:jellyfin:attic:alice"

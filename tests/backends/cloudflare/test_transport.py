@@ -25,7 +25,9 @@ from allowsync_backends.cloudflare.errors import (
     Unintelligible,
     Unsent,
 )
-from allowsync_backends.cloudflare.fake import (
+
+from allowsync.config.secrets import Secret
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     FakeCloudflare,
@@ -38,8 +40,6 @@ from allowsync_backends.cloudflare.fake import (
     Wrong,
     WrongType,
 )
-
-from allowsync.config.settings import Secret
 from tests.support.cloudflare_client import Answer, Hours, causes, connected
 
 if TYPE_CHECKING:

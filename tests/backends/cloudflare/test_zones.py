@@ -6,13 +6,15 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare.errors import NotFound, NotPermitted, Refused, Unintelligible
-from allowsync_backends.cloudflare.fake import Failure, Permission, Unsuccessful, Wrong
 from allowsync_backends.cloudflare.values import NewRule
 from allowsync_backends.cloudflare.zones import PHASE, Zones
 
+from testkit.fake_cloudflare import Failure, Permission, Unsuccessful, Wrong
+
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.client import Client
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+
+    from testkit.fake_cloudflare import FakeCloudflare
 
 NOWHERE = "f" * 32
 RULE = NewRule("not ip.src in $friends", "block", "ours")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.server.running import Runtime
+from allowsync_backends.common.server.running import Runtime
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.support.containers import OPTIONS, podman, with_podman
 from tests.support.fail2ban import SERVER, Fail2ban
 from tests.support.gates import allow

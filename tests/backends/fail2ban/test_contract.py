@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 BY_HAND = ("10.9.0.0/16", "10.9.9.9", "2001:db8:9::/48", "no address")

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Severity
 from tests.support.fail2ban import Fail2ban, fail2ban
 from tests.support.gates import allow
 
@@ -32,9 +33,9 @@ RESTLESS = """
 import sys
 from ipaddress import ip_network
 from pathlib import Path
-from allowsync.backend import Placement
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.backend.api import Placement
+from allowsync.model.types import Entry
+from allowsync.plan.planner import Plan
 from allowsync_backends.fail2ban import TYPE, Fail2banOptions
 folder = Path(sys.argv[1])
 options = Fail2banOptions(jails=("door",), config=folder / "etc", socket=folder / "socket")
@@ -145,7 +146,7 @@ def test_a_server_that_listens_elsewhere_is_not_taken_for_one_that_is_down(
 def test_without_the_client_nothing_is_changed(
     idle: Fail2ban, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("allowsync.programs.PATH", str(tmp_path))
+    monkeypatch.setattr("allowsync.system.search_path.PATH", str(tmp_path))
     missing = "fail2ban-client cannot be used; install the package fail2ban"
     with pytest.raises(BackendError, match=missing):
         put(idle, f"{FRIEND}/32")

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, Severity
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Severity
 from tests.support.fail2ban import Fail2ban, fail2ban
 from tests.support.gates import allow, planned
 

@@ -23,7 +23,7 @@ from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 NOTHING = "No IP address/network is ignored\n"
 SOME = """\

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from allowsync_backends.file import TYPE, FileOptions, Format
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 
 class InAFolder(BackendContract):

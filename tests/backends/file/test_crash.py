@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.file import TYPE, FileOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.gates import planned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 CHANGING = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "write", "vfork", "wait4")
 OLD, NEW = "81.2.69.1/32", "81.2.69.2/32"

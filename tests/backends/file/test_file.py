@@ -12,7 +12,8 @@ from typing import Any
 import pytest
 from allowsync_backends.file import TYPE, FileOptions, Format
 
-from allowsync.backend import Backend, BackendError, OutcomeUnknown, Placement, Severity
+from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
+from allowsync.model.target import Placement, Severity
 from tests.support.gates import planned
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'

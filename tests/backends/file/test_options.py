@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from allowsync_backends.file import FileOptions, Format
 
-from allowsync.config.nodes import from_plain
-from allowsync.config.reading import INVALID, Reading
-from allowsync.config.schema import Object
+from allowsync.config.schema.context import INVALID, Reading
+from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.object import Object
 
 KIND = Object(FileOptions)
 

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 
-from allowsync.backend import BackendError
-from allowsync.model import Entry
-from allowsync.plan import Plan
-from allowsync.undo import kept
+from allowsync.backend.api import BackendError
+from allowsync.engine.rollback.snapshot import kept
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry
 from tests.support.entries import held
 from tests.support.templates import Templated, entries
 from tests.support.values import net

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from tests.support.templates import Templated, entries
 
 if TYPE_CHECKING:

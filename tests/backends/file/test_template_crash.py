@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Current
-    from allowsync.model import Entry
+    from allowsync.model.target import Current
+    from allowsync.model.types import Entry
 
 OLD, NEW = entries(alice="81.2.69.1"), entries(alice="81.2.69.2", bob="81.2.69.2")
 OTHER = entries(carol="81.2.69.3")

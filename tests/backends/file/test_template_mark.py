@@ -10,7 +10,7 @@ from allowsync_backends.file.template_mark import digest, leading, mark_of, seve
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from allowsync.model import Entry, by_network
+from allowsync.model.types import Entry, by_network
 from tests.support.entries import held
 from tests.support.templates import entries
 from tests.support.values import net

@@ -206,7 +206,7 @@ def test_no_part_of_jinja_is_imported_by_who_asks_for_a_text() -> None:
         "text = render(Source(Path('/x'), '{{ allowlist }}'), View('x'))\n"
         "print(json.dumps([text, sorted({'jinja2', 'markupsafe'} & sys.modules.keys())]))"
     )
-    from allowsync.shell import Command, run
+    from allowsync.system.process import Command, run
 
     done = run(Command((sys.executable, "-c", code)))
     assert json.loads(done.stdout) == ["x", []], done.stderr

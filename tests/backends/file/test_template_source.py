@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.support.templates import Templated, entries
 
 if TYPE_CHECKING:

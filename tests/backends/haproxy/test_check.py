@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import Finding, Severity
+from allowsync.model.target import Finding, Severity
 from tests.support.haproxy import DENY, PORT, haproxy
 from tests.support.internet import FRIEND, STRANGER
 from tests.support.requests import OK, apply_one, neighbourhood, status

@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.server.running import Runtime
+from allowsync_backends.common.server.running import Runtime
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.support.containers import podman, run, with_podman
 from tests.support.haproxy import PORT, Haproxy
 from tests.support.internet import FRIEND, STRANGER
@@ -18,7 +18,7 @@ from tests.support.requests import OK, apply_one, neighbourhood, status, wait_fo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]
 

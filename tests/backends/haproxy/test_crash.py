@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.gates import planned
 from tests.support.haproxy import haproxy
 from tests.support.internet import FRIEND
@@ -20,7 +20,7 @@ from tests.support.netns import Namespace
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.haproxy import Haproxy
 
 CHANGING = ("sendto", "renameat", "linkat", "unlinkat")

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 
 import pytest
 
-from allowsync.sight import SocketSight
+from allowsync.model.fingerprint import SocketSight
 from tests.support.haproxy import PORT, Haproxy
 from tests.support.haproxy_lists import held, is_as_before, put
 from tests.support.internet import FRIEND, STRANGER

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.file.syntax import TextSyntax, header
 
-from allowsync.backend import OutcomeUnknown, Severity
+from allowsync.backend.api import OutcomeUnknown
+from allowsync.model.target import Severity
 from tests.support import faults
 from tests.support.faults import LAN, put
 from tests.support.haproxy import PORT, PROGRAM, Haproxy
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
     from tests.support.servers import Served
 

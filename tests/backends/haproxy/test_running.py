@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, OutcomeUnknown, Severity
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Severity
 from tests.support.gates import planned
 from tests.support.haproxy import PORT, Haproxy, haproxy
 from tests.support.haproxy_lists import fails, put

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, OutcomeUnknown, Severity
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.target import Severity
 from tests.support.haproxy import PORT, Haproxy
 from tests.support.haproxy_lists import between, fails, held, in_file, is_as_before, put
 from tests.support.internet import FRIEND, STRANGER

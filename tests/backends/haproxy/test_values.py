@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allowsync_backends.common.server.running import Container, Process, Unit
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 from allowsync_backends.haproxy.configuration import (
     believers,
@@ -29,7 +30,6 @@ from allowsync_backends.haproxy.words import (
     processes,
     version_in,
 )
-from allowsync_backends.server.running import Container, Process, Unit
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.ports import Protocol
 from allowsync_backends.ipset import TYPE
 from allowsync_backends.ipset.options import Variant
-from allowsync_backends.ports import Protocol
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
 from tests.support.gates import allow, port
 from tests.support.ipsets import bare_sets, ipset_gate
 
@@ -144,7 +144,7 @@ def test_sets_that_containers_ports_pass_by_draw_a_warning(inside: Namespace) ->
 def test_rules_that_cannot_be_listed_are_said_to_be_so(
     inside: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("allowsync.programs.PATH", "/nonexistent")
+    monkeypatch.setattr("allowsync.system.search_path.PATH", "/nonexistent")
     (finding,) = inside.run(ipset_gate().check)
     assert finding.what == "ipset cannot be run; install the package ipset"
 

@@ -12,7 +12,7 @@ from tests.support.ipsets import bare_sets, ipset_gate, rules, sets
 from tests.support.within import Within
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 FOREIGN_SETS = """\

@@ -6,13 +6,13 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.ports import Protocol
 from allowsync_backends.ipset import tool
 from allowsync_backends.ipset.options import Variant
-from allowsync_backends.ports import Protocol
 
-from allowsync.backend import BackendError
-from allowsync.model import Family
-from allowsync.plan import Plan
+from allowsync.backend.api import BackendError
+from allowsync.model.plan import Plan
+from allowsync.model.types import Family
 from tests.support.gates import BOTH, allow, planned, port
 from tests.support.ipsets import bare_sets, ipset_gate, rules, sets
 from tests.support.probe import IN_VAIN, udp_answers
@@ -20,7 +20,7 @@ from tests.support.probe import IN_VAIN, udp_answers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root
@@ -283,7 +283,7 @@ def liars(folder: Path, **scripts: str) -> str:
 def test_a_tool_that_prints_garbage_is_never_an_empty_gate(
     whole: Namespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str, script: str
 ) -> None:
-    monkeypatch.setattr("allowsync.programs.PATH", liars(tmp_path, **{name: script}))
+    monkeypatch.setattr("allowsync.system.search_path.PATH", liars(tmp_path, **{name: script}))
     if (name, script) == ("ipset", "echo garbage"):
         assert "does not exist" in whole.run(ipset_gate().read).flaws[0]
         return
@@ -295,7 +295,7 @@ def test_rules_that_are_refused_are_told_and_the_sets_stay(
     inside: Namespace, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     path = liars(tmp_path, **{"ip6tables-restore": "echo no such table >&2; exit 3"})
-    monkeypatch.setattr("allowsync.programs.PATH", path)
+    monkeypatch.setattr("allowsync.system.search_path.PATH", path)
     with pytest.raises(BackendError, match="ip6tables changed nothing: no such table") as raised:
         allow(inside, ipset_gate(), HOME)
     assert not raised.value.again
@@ -324,5 +324,5 @@ def test_the_same_is_listed_the_same_while_packets_are_counted(whole: Namespace)
 def test_an_empty_plan_starts_nothing(
     whole: Namespace, monkeypatch: pytest.MonkeyPatch, variant: Variant
 ) -> None:
-    monkeypatch.setattr("allowsync.programs.PATH", "/nonexistent")
+    monkeypatch.setattr("allowsync.system.search_path.PATH", "/nonexistent")
     whole.run(ipset_gate(variant=variant).apply, Plan("x/ipset"))

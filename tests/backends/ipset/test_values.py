@@ -5,6 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ipset import IpsetOptions
 from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
 from allowsync_backends.ipset.rules import Gate, load_script, removal_script
@@ -19,9 +20,8 @@ from allowsync_backends.ipset.sets import (
     replacing,
     swapping,
 )
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 
 V4, V6 = Family.IPV4, Family.IPV6
 NAME = "allowsync-web-4"

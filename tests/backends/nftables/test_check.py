@@ -7,10 +7,10 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.ports import Protocol
 from allowsync_backends.nftables import TYPE
-from allowsync_backends.ports import Protocol
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
 from tests.support.gates import allow, gate, port
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ import pytest
 from allowsync_backends.nftables import TYPE, NftablesOptions
 from allowsync_backends.nftables.options import SharedSets
 
-from allowsync.backend import Placement
-from allowsync.model import Family
+from allowsync.model.target import Placement
+from allowsync.model.types import Family
 from allowsync.testing.contract import BackendContract
 from tests.support.gates import gate
 from tests.support.within import Within
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 FOREIGN = """

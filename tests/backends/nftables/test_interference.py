@@ -6,10 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.ports import Protocol
+from allowsync_backends.common.ports import Protocol
 
-from allowsync.backend import BackendError
-from allowsync.plan import Plan
+from allowsync.backend.api import BackendError
+from allowsync.model.plan import Plan
 from tests.support.gates import BOTH, allow, gate, planned, port
 
 if TYPE_CHECKING:

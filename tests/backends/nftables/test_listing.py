@@ -7,14 +7,14 @@ from ipaddress import ip_network
 from typing import Any
 
 import pytest
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, Gate
 from allowsync_backends.nftables.inspection import current, dormant, mendable
 from allowsync_backends.nftables.listing import Element, ListingError, elements, leaves, objects
 from allowsync_backends.nftables.members import merges, shared_set
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.backend import BackendError
-from allowsync.model import Entry, Family
+from allowsync.backend.api import BackendError
+from allowsync.model.types import Entry, Family
 
 GATE = Gate("web", (Port(443, 443, Protocol.TCP), Port(8000, 8010, Protocol.TCP)))
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}

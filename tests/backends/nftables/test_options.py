@@ -6,16 +6,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables import TYPE, NftablesOptions
 from allowsync_backends.nftables.gated import GateBackend
 from allowsync_backends.nftables.options import SharedSets
 from allowsync_backends.nftables.shared import SharedSetsBackend
-from allowsync_backends.ports import Port, Protocol
 
-from allowsync.backend import Placement
-from allowsync.config.nodes import from_plain
-from allowsync.config.reading import INVALID, Reading
-from allowsync.config.schema import Object
+from allowsync.config.schema.context import INVALID, Reading
+from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.object import Object
+from allowsync.model.target import Placement
 
 KIND = Object(NftablesOptions)
 

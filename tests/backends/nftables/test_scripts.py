@@ -5,14 +5,14 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
+from allowsync_backends.common.ports import Port, Protocol, merged
 from allowsync_backends.nftables.changes import overlapping, update_script
 from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
 from allowsync_backends.nftables.listing import Element
 from allowsync_backends.nftables.members import Change, SharedSet, scripts
-from allowsync_backends.ports import Port, Protocol, merged
 
-from allowsync.model import Entry, Family, Network
-from allowsync.plan import Plan
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry, Family, Network
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 GATE = Gate("web", (Port(443, 443, TCP), Port(443, 443, UDP)), ("wg0", "lo"))

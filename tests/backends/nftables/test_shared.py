@@ -9,8 +9,9 @@ import pytest
 from allowsync_backends.nftables import TYPE, NftablesOptions
 from allowsync_backends.nftables.options import SharedSets
 
-from allowsync.backend import Backend, BackendError, Placement, Severity
-from allowsync.model import Family
+from allowsync.backend.api import Backend, BackendError
+from allowsync.model.target import Placement, Severity
+from allowsync.model.types import Family
 from tests.support.gates import allow, planned
 
 if TYPE_CHECKING:

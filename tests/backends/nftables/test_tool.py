@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.nftables import tool
 
-from allowsync import programs
-from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.system import search_path as programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -37,7 +37,7 @@ SITE = """\
 NAME_SERVER = """\
     import time
     from pathlib import Path
-    from allowsync.testing.nameserver import NameServer
+    from testkit.fake_dns.nameserver import NameServer
     with NameServer({}, port=5353) as server:
         while True:
             home = Path("/test/home").read_text()

@@ -9,14 +9,14 @@ from allowsync_backends.nginx import Style
 from allowsync_backends.nginx.check import of_allows, of_variable
 from allowsync_backends.nginx.configuration import Directive, files, parsed, places, tree, walk
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
 from tests.support.nginx import Nginx, serving
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
 
 MAIN, OURS = "/etc/nginx/nginx.conf", "/etc/nginx/friends.conf"
 HERE = f'"server" in "http" ({MAIN})'

@@ -6,10 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.server.running import Runtime
 from allowsync_backends.nginx import Style
-from allowsync_backends.server.running import Runtime
 
-from allowsync.backend import BackendError
+from allowsync.backend.api import BackendError
 from tests.backends.nginx.test_requests import FORBIDDEN, GUARDED
 from tests.support.containers import podman, run, with_podman
 from tests.support.internet import FRIEND, FRIEND6, STRANGER
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.nginx import TYPE, NginxOptions, Style
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.backends.file.test_crash import killed
 from tests.backends.nginx.test_requests import GUARDED
 from tests.support.internet import FRIEND, FRIEND6, STRANGER

@@ -9,12 +9,12 @@ import subprocess
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.server import reader
 from allowsync_backends.file.syntax import header
 from allowsync_backends.nginx import Style
 from allowsync_backends.nginx.syntax import AllowSyntax
-from allowsync_backends.server import reader
 
-from allowsync.backend import OutcomeUnknown
+from allowsync.backend.api import OutcomeUnknown
 from tests.backends.nginx.test_requests import FORBIDDEN, GUARDED
 from tests.support import faults
 from tests.support.faults import LAN, put
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root]

@@ -7,16 +7,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from allowsync_backends.common.server.reader import ServerReader
+from allowsync_backends.common.server.running import Process, Unit
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.nginx import TYPE, NginxOptions, Style
 from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax
-from allowsync_backends.server.reader import ServerReader
-from allowsync_backends.server.running import Process, Unit
 
-from allowsync.backend import Needs, Placement
-from allowsync.config.nodes import from_plain
-from allowsync.config.reading import INVALID, Reading
-from allowsync.config.schema import Object
+from allowsync.backend.api import Needs
+from allowsync.config.schema.context import INVALID, Reading
+from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.object import Object
+from allowsync.model.target import Placement
 
 if TYPE_CHECKING:
     from allowsync_backends.file.syntax import Syntax

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from allowsync_backends.traefik import TYPE, TraefikOptions
 
-from allowsync.backend import Backend, Placement
+from allowsync.model.target import Placement
 from tests.support.gates import planned
 from tests.support.traefik import Standin
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from allowsync.backend.api import Backend
 
 NAME = "allowsync-x"
 

@@ -13,7 +13,7 @@ from allowsync_backends.traefik.options import Kind, TraefikOptions
 from allowsync_backends.traefik.reader import TraefikReader
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
-from allowsync.backend import BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError, OutcomeUnknown
 from tests.backends.traefik.conftest import NAME, impatient
 from tests.support.gates import planned
 from tests.support.traefik import Standin
@@ -21,7 +21,7 @@ from tests.support.traefik import Standin
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from tests.backends.traefik.conftest import Place
 
 OURS = {"friends.yml", "app.yml"}

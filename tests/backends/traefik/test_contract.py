@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 from tests.support.traefik import Standin
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 
 class InAFolder(BackendContract):

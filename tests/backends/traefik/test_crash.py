@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
 
-from allowsync.backend import Placement
+from allowsync.model.target import Placement
 from tests.support.gates import planned
 from tests.support.scoreboard import record
 from tests.support.traefik import Standin
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
 
 CALLS = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "connect", "sendto")
 OLD, NEW = "81.2.69.1/32", "81.2.69.2/32"

@@ -6,13 +6,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allowsync_backends.server.running import Container, Process, Unit
+from allowsync_backends.common.server.running import Container, Process, Unit
 from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
-from allowsync.config.nodes import from_plain
-from allowsync.config.reading import INVALID, Reading
-from allowsync.config.schema import Object
+from allowsync.config.schema.context import INVALID, Reading
+from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.object import Object
 
 KIND = Object(TraefikOptions)
 PATH = "/etc/traefik/dynamic/friends.yml"

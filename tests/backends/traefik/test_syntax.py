@@ -16,7 +16,7 @@ from hypothesis import strategies as some
 from tests.support.traefik_schema import validator
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 VALIDATORS = {version: validator(version) for version in (2, 3)}
 

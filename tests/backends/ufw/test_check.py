@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 
-from allowsync.backend import Severity
+from allowsync.model.target import Severity
 from tests.support.gates import allow
 from tests.support.ufw import DEFAULTS, backend, text, write
 
 if TYPE_CHECKING:
-    from allowsync.backend import Finding
+    from allowsync.model.target import Finding
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root

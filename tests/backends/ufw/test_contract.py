@@ -11,7 +11,7 @@ from tests.support.ufw import RULES, RULES6, backend, kernel, text
 from tests.support.within import Within
 
 if TYPE_CHECKING:
-    from allowsync.backend import Backend
+    from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
 STRANGERS = (

@@ -8,11 +8,11 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 
-from allowsync.backend import BackendError
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.backend.api import BackendError
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry
 from tests.support.gates import allow, planned
 from tests.support.ufw import (
     DEFAULTS,

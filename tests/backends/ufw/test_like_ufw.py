@@ -6,17 +6,17 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 
-from allowsync.model import Entry
-from allowsync.plan import Plan
+from allowsync.model.plan import Plan
+from allowsync.model.types import Entry
 from tests.support.netns import Namespace
 from tests.support.ufw import RULES, RULES6, backend, kernel, text, with_ufw
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 pytestmark = pytest.mark.root
 

@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.ports import Port, Protocol
+from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ufw.kernel import Kernel, listed, written
 from allowsync_backends.ufw.rulesfile import Damaged, Mine, parsed
 from allowsync_backends.ufw.settings import assignments, understood
@@ -26,10 +26,10 @@ from allowsync_backends.ufw.tuples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 HEAD = "*filter\n:ufw-user-input - [0:0]\n### RULES ###\n"
 TAIL = "\n### END RULES ###\n\n### LOGGING ###\n### END LOGGING ###\nCOMMIT\n"

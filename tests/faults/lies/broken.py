@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import dns.rcode
 
-from allowsync.testing.behaviours import (
+from testkit.fake_dns.behaviours import BareError, Rcode, Records, Silent
+from testkit.fake_dns.forgeries import (
     AlwaysTruncated,
-    BareError,
     Crafted,
     CutShort,
     Drip,
@@ -16,16 +16,13 @@ from allowsync.testing.behaviours import (
     NotAResponse,
     OtherQuestion,
     Questions,
-    Rcode,
-    Records,
     Shortened,
-    Silent,
     TrailingBytes,
     Unframed,
     WrongId,
     WrongQuestion,
+    record,
 )
-from allowsync.testing.forgeries import record
 from tests.faults.lies.case import At, Case, Says, Value, all_say
 from tests.faults.lies.found import SOA
 

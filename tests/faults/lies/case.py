@@ -7,12 +7,12 @@ from enum import Enum
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, TypeAlias
 
-from allowsync.model import Family
+from allowsync.model.types import Family
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from allowsync.model import Address
+    from allowsync.model.types import Address
 
 EVIL = {Family.IPV4: "6.6.6.6", Family.IPV6: "2600:6666::6"}
 

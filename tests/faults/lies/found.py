@@ -4,11 +4,9 @@ from __future__ import annotations
 
 from itertools import pairwise
 
-from allowsync.testing.behaviours import (
-    Addresses,
-    Authenticated,
+from testkit.fake_dns.behaviours import Addresses, Authenticated, Delay, Records, Together, Ttl
+from testkit.fake_dns.forgeries import (
     Crafted,
-    Delay,
     Flags,
     FromStranger,
     Garbage,
@@ -16,15 +14,12 @@ from allowsync.testing.behaviours import (
     NotAResponse,
     OtherQuestion,
     Questions,
-    Records,
     Shortened,
-    Together,
     TrailingBytes,
-    Ttl,
     WrongId,
     WrongQuestion,
+    record,
 )
-from allowsync.testing.forgeries import record
 from tests.faults.lies.case import At, Case, Says, Value, all_say
 
 SOA = "example.org. 60 IN SOA ns.invalid. hostmaster.invalid. 1 3600 600 86400 60"

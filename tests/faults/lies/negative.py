@@ -4,15 +4,8 @@ from __future__ import annotations
 
 import dns.rcode
 
-from allowsync.testing.behaviours import (
-    ByType,
-    Crafted,
-    NoSOA,
-    Rcode,
-    Records,
-    Referral,
-)
-from allowsync.testing.forgeries import record
+from testkit.fake_dns.behaviours import ByType, NoSOA, Rcode, Records, Referral
+from testkit.fake_dns.forgeries import Crafted, record
 from tests.faults.lies.case import At, Says, all_say
 from tests.faults.lies.found import SOA, chain
 

@@ -9,16 +9,18 @@ from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
-from allowsync.answers import Absent, Found, Unavailable
-from allowsync.config.settings import Config, ResolverSettings
-from allowsync.decide import network_of
-from allowsync.model import Host, Query
-from allowsync.resolve import Resolver
-from allowsync.sync import Request, run
-from allowsync.testing.behaviours import Truncated
+from allowsync.config.settings import Config
+from allowsync.dns import Resolver
+from allowsync.engine.options import Request
+from allowsync.engine.run import run
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.types import Host, Query
+from allowsync.policy.decision import network_of
 from allowsync.testing.memory import MemoryStore, memory_type
-from allowsync.testing.nameserver import NameServer
-from allowsync.testing.tls import Authority, TlsFront
+from testkit.fake_dns.forgeries import Truncated
+from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_dns.tls import Authority, TlsFront
 from tests.faults.lies.case import At, Case, Over, Says
 from tests.support.values import FIVE_MINUTES, T0
 from tests.support.world import allowlist
@@ -27,12 +29,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
-    from allowsync.answers import Answer
-    from allowsync.believe import Judged
-    from allowsync.config.settings import Nameserver
-    from allowsync.glance.writing import Reply
-    from allowsync.model import Family, Network
-    from allowsync.outcome import RunReport
+    from allowsync.model.answer import Answer
+    from allowsync.model.fingerprint import Reply
+    from allowsync.model.nameserver import Nameserver
+    from allowsync.model.types import Family, Network
+    from allowsync.plan.result import RunReport
+    from allowsync.policy.screening import Judged
 
 # Who will answer is waited for, however slow this machine is; who will not need not be.
 PATIENCE = ResolverSettings(

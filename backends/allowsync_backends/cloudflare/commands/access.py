@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.outcome import Notice
+from allowsync.model.outcome import Notice
 from allowsync_backends.cloudflare.commands.owners import Claim, Owners
 
 if TYPE_CHECKING:
@@ -145,8 +145,8 @@ def _valid(written: Mapping[str, Any], environ: Mapping[str, str]) -> Cloudflare
     """Options that were typed, held to the same schema as those of a configuration."""
     from allowsync.config import ConfigError
     from allowsync.config.kinds import INVALID, Reading
-    from allowsync.config.nodes import from_plain
-    from allowsync.config.schema import Object
+    from allowsync.config.schema.nodes import from_plain
+    from allowsync.config.schema.object import Object
     from allowsync_backends.cloudflare.options import CloudflareOptions
 
     reading = Reading(Path("command line"), environ=environ, uid=os.geteuid())

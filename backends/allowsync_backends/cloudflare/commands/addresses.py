@@ -10,7 +10,7 @@ from ipaddress import ip_interface, ip_network
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from allowsync.model import Network
+    from allowsync.model.types import Network
 
 LONGEST_COMMENT: Final = 500  # characters
 WIDEST: Final = {4: 8, 6: 12}  # bits

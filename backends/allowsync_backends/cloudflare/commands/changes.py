@@ -10,7 +10,7 @@ from allowsync_backends.cloudflare.marks import marked
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.cloudflare.commands.owners import Owner, Owners
     from allowsync_backends.cloudflare.values import Item, NewItem
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.outcome import ExitCode
+from allowsync.model.outcome import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from allowsync.report.text import Line
+    from allowsync.text import Line
     from allowsync_backends.cloudflare.client import Client
     from allowsync_backends.cloudflare.commands.changes import Changes
     from allowsync_backends.cloudflare.commands.work import Work
@@ -59,7 +59,7 @@ def _carry_out(client: Client, list_id: str, changes: Changes) -> None:
 
 def _let_pass(work: Work, one: AccountList, changes: Changes, number: int) -> None:
     """End the command where something speaks against the change."""
-    from allowsync.counts import counted
+    from allowsync.text import counted
     from allowsync_backends.cloudflare.commands.words import objections
 
     against = list(objections(changes))
@@ -73,7 +73,7 @@ def _let_pass(work: Work, one: AccountList, changes: Changes, number: int) -> No
 
 
 def _lines(name: str, changes: Changes, *, done: bool = False) -> list[Line]:
-    from allowsync.report.text import Line
+    from allowsync.text import Line
     from allowsync_backends.cloudflare.commands.words import change_lines
 
     return [Line(name), *change_lines(changes, done=done)]

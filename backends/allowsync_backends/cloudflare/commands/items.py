@@ -6,14 +6,14 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allowsync.outcome import ExitCode
+from allowsync.model.outcome import ExitCode
 from allowsync_backends.cloudflare.commands.changing import carried_out
 from allowsync_backends.cloudflare.commands.work import Work, on_account
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.cloudflare.commands.changes import Changes
     from allowsync_backends.cloudflare.values import Item
 
@@ -81,7 +81,7 @@ def remove(
 
 def _networks(work: Work, addresses: Iterable[str]) -> list[Network]:
     """What was typed, each once. All that is wrong is said at once."""
-    from allowsync.config.problems import quote
+    from allowsync.text import quote
     from allowsync_backends.cloudflare.commands.addresses import NotTakenError, network
 
     found: dict[Network, None] = {}

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allowsync.outcome import ExitCode
+from allowsync.model.outcome import ExitCode
 from allowsync_backends.cloudflare.commands.work import Work, on_account
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def create(work: Work, name: str, description: str, yes: bool) -> int:
     A list of that name that is there already is left as it is. Names are of 1 to 50 of a-z, 0-9 and
     `_`, and cannot be changed later. Free plans allow one list.
     """
-    from allowsync.report.text import Line
+    from allowsync.text import Line
     from allowsync_backends.cloudflare.commands.words import list_document
 
     _fit(work, name, description)
@@ -65,8 +65,7 @@ def delete(work: Work, name: str, force: bool, yes: bool) -> int:
     Not while a rule refers to it: those rules are named. Nor, without --force, while a target of
     this machine's configuration keeps its items there, which would make it again.
     """
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.text import Line, counted
 
     with work.asking() as client:
         one = work.found(client, name)
@@ -87,7 +86,7 @@ def _unused(work: Work, client: Client, one: AccountList) -> None:
     """End the command where rules refer to the list, and name them."""
     if not one.num_referencing_filters:
         return
-    from allowsync.counts import counted
+    from allowsync.text import counted
     from allowsync_backends.cloudflare.commands.used import rules_with
 
     used = rules_with(client, one.name)

@@ -11,7 +11,7 @@ from allowsync_backends.cloudflare.commands.work import Work, on_account
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync.report.text import Line
+    from allowsync.text import Line
     from allowsync_backends.cloudflare.commands.owners import Owners
     from allowsync_backends.cloudflare.values import AccountList, Item
 
@@ -35,8 +35,7 @@ def lists(work: Work) -> int:
 
 
 def _lists(work: Work, found: Sequence[AccountList]) -> Iterator[Line]:
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.text import Line, counted
     from allowsync_backends.cloudflare.commands.words import table
 
     if not found:
@@ -78,8 +77,7 @@ def show(work: Work, name: str) -> int:
 
 
 def _show(one: AccountList, items: Sequence[Item], owners: Owners) -> Iterator[Line]:
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.text import Line, counted
     from allowsync_backends.cloudflare.commands.addresses import short
     from allowsync_backends.cloudflare.commands.words import table
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from allowsync.outcome import ExitCode
+from allowsync.model.outcome import ExitCode
 from allowsync_backends.cloudflare.commands.work import Work, on_account
 
 if TYPE_CHECKING:
@@ -92,7 +92,7 @@ def _compared(
     work: Work, hosts: tuple[str, ...], paths: tuple[str, ...]
 ) -> tuple[list[str], list[str]]:
     """Hosts and paths as they are compared. All that is wrong is said at once."""
-    from allowsync.config.problems import quote
+    from allowsync.text import quote
     from allowsync_backends.cloudflare.commands import expression
 
     wrong: list[str] = []

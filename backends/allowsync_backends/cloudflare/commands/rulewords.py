@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
-from allowsync.report.text import Line
+from allowsync.text import Line
 from allowsync_backends.cloudflare.commands.expression import lists_in
 from allowsync_backends.cloudflare.commands.folding import folded
 from allowsync_backends.cloudflare.commands.guarding import (
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 def rule_lines(zone: str, ruleset: Ruleset | None) -> Iterator[Line]:
     """Every custom rule of a zone, in the order in which they are tried."""
-    from allowsync.counts import counted
+    from allowsync.text import counted
 
     rules = () if ruleset is None else ruleset.rules
     yield Line(f"{zone} has {counted(len(rules), 'custom rule')}")

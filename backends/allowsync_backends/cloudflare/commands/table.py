@@ -19,7 +19,7 @@ from allowsync_backends.cloudflare.values import NewItem
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.model import Network
+    from allowsync.model.types import Network
     from allowsync_backends.cloudflare.values import Item
 
 HEADER: Final = ("ip", "comment")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
 from allowsync_backends.cloudflare.commands.changing import carried_out
 from allowsync_backends.cloudflare.commands.work import Work, on_account
 
@@ -85,8 +85,7 @@ def export(work: Work, name: str, file: str, yes: bool) -> int:
     The table is CSV (RFC 4180), `ip,comment`, sorted, to standard output or a file. A comment that
     a spreadsheet would take for a formula gets an apostrophe before it; import takes it away again.
     """
-    from allowsync.counts import counted
-    from allowsync.report.text import Line
+    from allowsync.text import Line, counted
     from allowsync_backends.cloudflare.commands.changes import in_order
     from allowsync_backends.cloudflare.commands.table import written
     from allowsync_backends.cloudflare.commands.words import item_document

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.report.text import Line
+from allowsync.text import Line
 from allowsync_backends.cloudflare.commands.addresses import short
 from allowsync_backends.cloudflare.commands.folding import folded
 

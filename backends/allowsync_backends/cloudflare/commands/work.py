@@ -12,14 +12,14 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from typing import NoReturn
 
     from allowsync.config.settings import Target
-    from allowsync.report.text import Line
+    from allowsync.text import Line
     from allowsync_backends.cloudflare.client import Client
     from allowsync_backends.cloudflare.commands.access import Access, Asked
     from allowsync_backends.cloudflare.errors import CloudflareError
@@ -76,7 +76,7 @@ class Work:
 
     def found(self, client: Client, name: str) -> AccountList:
         """The list of that name, of addresses. Where there is none, the command ends."""
-        from allowsync.config.problems import suggestion
+        from allowsync.config.errors import suggestion
 
         lists = client.lists()
         one = next((one for one in lists if one.name == name), None)
@@ -215,7 +215,7 @@ def _access(invocation: Invocation, schema: str, asked: Asked) -> Access:
 def _targets(invocation: Invocation, schema: str, asked: Asked) -> tuple[Target, ...]:
     """The configured targets. Where the command line says all that is needed, they may lack."""
     from allowsync.config import ConfigError, load
-    from allowsync.report.text import Line
+    from allowsync.text import Line
 
     if not asked.complete or invocation.config is not None:
         return invocation.load(schema).targets

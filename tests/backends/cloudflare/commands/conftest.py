@@ -14,7 +14,7 @@ from tests.support.program import Ended
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+    from testkit.fake_cloudflare import FakeCloudflare
 
 
 @dataclass

@@ -11,12 +11,14 @@ from allowsync_backends.cloudflare.commands.owners import Claim, Owners, Whose
 from allowsync_backends.cloudflare.options import API_URL, CloudflareOptions
 from allowsync_backends.cloudflare.values import Item
 
-from allowsync.backend import Backend, BackendType, Placement
-from allowsync.config.secrets import KeptSecret
-from allowsync.config.settings import Secret, Target
+from allowsync.backend.api import Backend, BackendType
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.config.settings import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from allowsync.model.target import Placement
 
 ONE, OTHER = "1" * 32, "2" * 32
 ENVIRON = {"ONE_TOKEN": "token-of-one", "OTHER_TOKEN": "token-of-other"}

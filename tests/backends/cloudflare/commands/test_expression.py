@@ -17,10 +17,11 @@ from allowsync_backends.cloudflare.commands.guarding import (
     unguarding,
     wanted,
 )
-from allowsync_backends.cloudflare.fake.expressions import checked, references
 from allowsync_backends.cloudflare.values import Rule, Ruleset
 from hypothesis import given
 from hypothesis import strategies as st
+
+from testkit.fake_cloudflare.expressions import checked, references
 
 HOST = "jellyfin.example.org"
 GUARD = blocking("jellyfin", [HOST], [])

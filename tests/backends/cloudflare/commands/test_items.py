@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     Meanwhile,
@@ -16,8 +17,7 @@ from allowsync_backends.cloudflare.fake import (
 )
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.backends.cloudflare.commands.conftest import Commands
 
 MARKED = "allowsync:jellyfin::alice"

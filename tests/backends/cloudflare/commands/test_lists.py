@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Permission
+
+from testkit.fake_cloudflare import Permission
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.backends.cloudflare.commands.conftest import Commands
 
 HELD = {

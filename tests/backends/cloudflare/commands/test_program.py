@@ -8,8 +8,8 @@ import sys
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
 
+from testkit.fake_cloudflare import Delay, FakeCloudflare
 from tests.support.cloudflare_api import hold_to_the_description
 from tests.support.program import EXECUTABLE, Ended, allowsync
 

@@ -11,7 +11,7 @@ from tests.support.terminal import Terminal
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
+    from testkit.fake_cloudflare import FakeCloudflare
 
 
 @pytest.mark.parametrize(

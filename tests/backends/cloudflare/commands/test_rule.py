@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare.commands.expression import blocking
-from allowsync_backends.cloudflare.fake import Cut, Meanwhile, Permission
+
+from testkit.fake_cloudflare import Cut, Meanwhile, Permission
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.backends.cloudflare.commands.conftest import Commands
 
 GUARD = blocking("jellyfin", ["jellyfin.example.org"], [])

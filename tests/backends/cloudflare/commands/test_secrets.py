@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     OperationFails,
@@ -19,8 +20,7 @@ from allowsync_backends.cloudflare.fake import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare, Fault
-
+    from testkit.fake_cloudflare import FakeCloudflare, Fault
     from tests.backends.cloudflare.commands.conftest import Commands
     from tests.support.program import Ended
 

@@ -12,8 +12,7 @@ import pytest
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.backends.cloudflare.commands.conftest import Commands
 
 TABLE = "ip,comment\r\n198.51.100.7,the office\r\n203.0.113.9,\r\n"

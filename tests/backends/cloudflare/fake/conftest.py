@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import FakeCloudflare
 
+from testkit.fake_cloudflare import FakeCloudflare
 from tests.support.cloudflare_api import (
     documented,
     objection_to_answer,

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from allowsync_backends.cloudflare.fake import FakeCloudflare, Permission
 
+from testkit.fake_cloudflare import FakeCloudflare, Permission
 from tests.support.cloudflare_asking import Asking
 
 

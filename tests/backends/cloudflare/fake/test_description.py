@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 import openapi_spec_validator
 import pytest
-from allowsync_backends.cloudflare.fake import Truncated, WrongType
-from allowsync_backends.cloudflare.fake.routes import ROUTES
 
+from testkit.fake_cloudflare import Truncated, WrongType
+from testkit.fake_cloudflare.routes import ROUTES
 from tests.support.cloudflare_api import (
     description,
     hold_to_the_description,
@@ -20,8 +20,7 @@ from tests.support.cloudflare_api import (
 )
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare, Request
-
+    from testkit.fake_cloudflare import FakeCloudflare, Request
     from tests.support.cloudflare_asking import Asking
 
 

@@ -6,7 +6,8 @@ import time
 from http.client import IncompleteRead, RemoteDisconnected
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+
+from testkit.fake_cloudflare import (
     Cut,
     Failure,
     FakeCloudflare,
@@ -19,7 +20,6 @@ from allowsync_backends.cloudflare.fake import (
     Wrong,
     WrongType,
 )
-
 from tests.support.cloudflare_asking import Asking
 
 ALICE = [{"ip": "203.0.113.7"}]

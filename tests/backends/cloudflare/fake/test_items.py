@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from allowsync_backends.cloudflare.fake import FakeCloudflare, Plan
+
+from testkit.fake_cloudflare import FakeCloudflare, Plan
 
 if TYPE_CHECKING:
     from tests.support.cloudflare_asking import Asking

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.fake import Delay, FakeCloudflare
+
+from testkit.fake_cloudflare import Delay, FakeCloudflare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync_backends.cloudflare.fake.limits import Window
-
+    from testkit.fake_cloudflare.limits import Window
     from tests.support.cloudflare_asking import Asking
 
 HALF_A_DAY = 12 * 3600.0

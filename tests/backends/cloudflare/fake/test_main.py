@@ -15,7 +15,7 @@ ACCOUNT = "a" * 32
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM])
 def test_it_serves_until_it_is_interrupted(ending: signal.Signals) -> None:
-    command = [sys.executable, "-m", "allowsync_backends.cloudflare.fake", "--verbose"]
+    command = [sys.executable, "-m", "testkit.fake_cloudflare", "--verbose"]
     options = [
         "--account",
         ACCOUNT,

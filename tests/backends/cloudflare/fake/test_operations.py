@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from allowsync_backends.cloudflare.fake import (
+
+from testkit.fake_cloudflare import (
     Delay,
     FakeCloudflare,
     LateQuota,
@@ -11,7 +12,6 @@ from allowsync_backends.cloudflare.fake import (
     OperationLate,
     Plan,
 )
-
 from tests.support.cloudflare_asking import Asking
 
 ALICE = [{"ip": "203.0.113.7", "comment": "alice"}]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from allowsync_backends.cloudflare.fake.expressions import references
+
+from testkit.fake_cloudflare.expressions import references
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.fake import FakeCloudflare
-
+    from testkit.fake_cloudflare import FakeCloudflare
     from tests.support.cloudflare_asking import Asking
 
 PHASE = "http_request_firewall_custom"

@@ -6,15 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import cloudflare
 import pytest
-from allowsync_backends.cloudflare.fake import (
-    Cut,
-    Failure,
-    FakeCloudflare,
-    Fault,
-    OperationFails,
-    RateLimited,
-)
 from cloudflare import Cloudflare
+
+from testkit.fake_cloudflare import Cut, Failure, FakeCloudflare, Fault, OperationFails, RateLimited
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

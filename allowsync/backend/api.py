@@ -1,0 +1,182 @@
+"""The contract between the core and the code that drives one kind of firewall.
+
+A backend decides nothing. It reports what it owns in its target and carries out a plan. It is found
+through the entry-point group `allowsync.backends`, whose values are `BackendType` objects.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Capabilities, Current, Finding, Placement
+    from allowsync.model.types import Entry
+
+OptionsT = TypeVar("OptionsT")
+
+
+class BackendError(Exception):
+    """A target could not be read or changed. The text says what is known and nothing more.
+
+    `again` says that a fresh look at the target may succeed at once: something changed between our
+    reading and our writing.
+    """
+
+    def __init__(self, what: str, *, again: bool = False) -> None:
+        super().__init__(what)
+        self.again = again
+
+
+class OutcomeUnknown(BackendError):
+    """A change was sent but could not be confirmed; the target may hold old or new entries."""
+
+
+class Backend(Protocol):
+    """One target of one kind of firewall."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What this target can hold. May look at the target the first time it is asked."""
+        ...
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the target is usable and has an effect. Changes nothing, raises nothing."""
+        ...
+
+    def read(self) -> Current:
+        """What the target holds. Changes nothing.
+
+        Raises:
+            BackendError: It could not be found out. An empty answer is never a guess.
+        """
+        ...
+
+    def apply(self, plan: Plan) -> None:
+        """Make the target hold `plan.final` and put the flaws of `plan.repair` right.
+
+        All or nothing where the firewall can; else everything is added before anything is removed.
+        Idempotent. A crash at any point leaves the target as before or with more, never with less.
+
+        Raises:
+            BackendError: The target was not changed, or only in part (then never with less).
+            OutcomeUnknown: It may or may not have been changed.
+        """
+        ...
+
+    def clear(self) -> None:
+        """Remove everything owned, and nothing else. Nothing to remove is no error.
+
+        Raises:
+            BackendError: Something that is ours may be left.
+        """
+        ...
+
+
+@runtime_checkable
+class Adopting(Protocol):
+    """What a backend may offer besides: making entries ours that somebody put there by hand.
+
+    `allowsync adopt` asks for it. What was adopted follows its host from then on.
+    """
+
+    def adoptable(self, wanted: Iterable[Entry]) -> Sequence[Entry]:
+        """Those of some entries that are there just as we would put them, but not marked as ours.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
+        ...
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Mark adoptable entries as ours. Who is let in stays the same.
+
+        Raises:
+            BackendError: Nothing was changed, or only in part.
+        """
+        ...
+
+
+@runtime_checkable
+class Restorable(Protocol):
+    """What a backend may offer besides: to be put back just as it was, whatever it was.
+
+    `apply --confirm` asks for it. Without it a target is put back by a plan, which restores its
+    entries but not what somebody else had changed around them.
+    """
+
+    def snapshot(self) -> Callable[[], bool]:
+        """Look at all that is ours. What is returned puts it back, and tells whether it differed.
+
+        Called again, it does so again. Both raise.
+
+        Raises:
+            BackendError: It could not be looked at, or not be put back.
+        """
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """What a target needs of a service that is shut in as tightly as can be.
+
+    Such a service has CAP_NET_ADMIN, the network, a folder for its state, and reads what its user
+    may read; it writes nowhere else and starts programs only within the same walls.
+
+    Attributes:
+        any_user: Whether those capabilities are enough, whoever has them; else it takes root.
+        capabilities: Further capabilities (capabilities(7)): `CAP_NET_RAW`.
+        writes: Absolute paths of the files and folders it writes to.
+        locks: Files among them that are made, empty, before each run: a file that is not there
+            cannot be opened for writing alone.
+        commands: Whether it runs commands that the configuration names.
+        all_of_proc: Whether it reads more of /proc than what is about processes.
+        after: Units that must have started before it at boot.
+        before: Units that start after it at boot.
+        lasting: Whether what it holds outlives a restart, so that nothing is to be restored.
+        online: Whether it is somewhere else. A run that is offline leaves it alone: at boot there
+            is no network yet, and waiting for one would keep the gate of this machine waiting.
+    """
+
+    any_user: bool = False
+    capabilities: tuple[str, ...] = ()
+    writes: tuple[str, ...] = ()
+    locks: tuple[str, ...] = ()
+    commands: bool = False
+    all_of_proc: bool = False
+    after: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    lasting: bool = False
+    online: bool = False
+
+
+def _no_needs(_: object) -> Needs:
+    return Needs()
+
+
+@dataclass(frozen=True, slots=True)
+class BackendType(Generic[OptionsT]):
+    """What an entry point of the group `allowsync.backends` names.
+
+    Attributes:
+        name: As written in a configuration's `targets`.
+        summary: One line for `allowsync backends` and the reference.
+        options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`.
+        make: Builds the backend of one target. Must not touch the firewall.
+        usable: Why this kind of target cannot be used on this machine, or an empty string.
+        needs: What a target with these options needs of the service it runs in. May look at the
+            machine, not at the firewall.
+    """
+
+    name: str
+    summary: str
+    options: type[OptionsT]
+    make: Callable[[Placement, OptionsT], Backend]
+    usable: Callable[[], str] = field(default=lambda: "")
+    needs: Callable[[OptionsT], Needs] = field(default=_no_needs)
+
+
+AnyBackendType = BackendType[Any]

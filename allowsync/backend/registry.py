@@ -1,0 +1,200 @@
+"""Finding code that other distributions register as entry points.
+
+`importlib.metadata` costs more than a whole idle run may (30 to 50 ms), so the folders of
+`sys.path` are looked through for `entry_points.txt` directly (the PyPA entry points specification).
+Where distributions can be elsewhere (zip files, import hooks), `importlib.metadata` has the word.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+import sys
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.backend.api import AnyBackendType
+
+BACKENDS: Final = "allowsync.backends"
+COMMANDS: Final = "allowsync.commands"
+NETWORKS: Final = "allowsync.networks"
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPoint:
+    """One line of an `entry_points.txt`: a name, `module:attribute`, and who registers it."""
+
+    name: str
+    value: str
+    distribution: str
+
+
+class UnknownBackend(Exception):
+    """Nobody registers a backend of that name. `known` holds the names there are."""
+
+    def __init__(self, name: str, known: tuple[str, ...]) -> None:
+        super().__init__(name, known)
+        self.name = name
+        self.known = known
+
+    def __str__(self) -> str:
+        return f"there is no backend {self.name!r}"
+
+
+class BrokenBackend(Exception):
+    """A backend is registered but cannot be used: `why` says what happened."""
+
+    def __init__(self, name: str, why: str) -> None:
+        super().__init__(name, why)
+        self.name = name
+        self.why = why
+
+    def __str__(self) -> str:
+        return f"the backend {self.name!r} cannot be loaded: {self.why}"
+
+
+def names(group: str = BACKENDS) -> tuple[str, ...]:
+    """The names registered in a group, sorted."""
+    return tuple(sorted({one.name for one in entry_points(group)}))
+
+
+def load_type(name: str) -> AnyBackendType:
+    """The backend of that name.
+
+    Raises:
+        UnknownBackend: Nobody registers it.
+        BrokenBackend: Two distributions register it, or it fails to import, or is no backend.
+    """
+    from allowsync.backend.api import BackendType
+
+    loaded = load_entry_point(BACKENDS, name)
+    if not isinstance(loaded, BackendType):
+        raise BrokenBackend(name, f"it is a {type(loaded).__name__}, not a BackendType")
+    if loaded.name != name:
+        raise BrokenBackend(name, f"it calls itself {loaded.name!r}")
+    return loaded
+
+
+def load_entry_point(group: str, name: str) -> Any:
+    """What the one entry point of that name in the group stands for.
+
+    Raises:
+        UnknownBackend: Nobody registers it.
+        BrokenBackend: Two distributions register it, or it fails to import.
+    """
+    found = [one for one in entry_points(group) if one.name == name]
+    found = found or [one for one in by_metadata(group) if one.name == name]
+    if not found:
+        raise UnknownBackend(name, names(group))
+    owners = sorted({one.distribution for one in found})
+    if len(owners) > 1:
+        raise BrokenBackend(name, f"both {' and '.join(owners)} register it")
+    return _load(found[0])
+
+
+def entry_points(group: str) -> tuple[EntryPoint, ...]:
+    """Every entry point of a group, as `importlib.metadata` has it, only sooner."""
+    folders = tuple(sys.path)
+    if _beyond_folders(folders):
+        return by_metadata(group)
+    return _by_scan(group, folders)
+
+
+def by_metadata(group: str) -> tuple[EntryPoint, ...]:
+    """Every entry point of a group, from `importlib.metadata`."""
+    from importlib import metadata
+
+    return tuple(
+        EntryPoint(one.name, one.value, _normal(one.dist.name) if one.dist else "")
+        for one in metadata.entry_points(group=group)
+    )
+
+
+def parse(text: str, group: str) -> Iterator[tuple[str, str]]:
+    """Names and values of one group in the text of an `entry_points.txt`."""
+    section = ""
+    for line in map(str.strip, text.splitlines()):
+        if not line or line[0] in "#;":
+            continue
+        if line[0] == "[" and line[-1] == "]":
+            section = line[1:-1]
+        elif section == group and "=" in line:
+            name, _, value = line.partition("=")
+            yield name.strip(), value.strip()
+
+
+def _load(found: EntryPoint) -> Any:
+    from importlib import import_module
+
+    module, _, attributes = found.value.partition("[")[0].partition(":")
+    try:
+        loaded: Any = import_module(module.strip())
+        for attribute in filter(None, attributes.strip().split(".")):
+            loaded = getattr(loaded, attribute)
+    except (Exception, SystemExit) as error:
+        why = f"{type(error).__name__}: {error} ({found.distribution}, {found.value})"
+        raise BrokenBackend(found.name, why) from error
+    return loaded
+
+
+@lru_cache(maxsize=8)
+def _by_scan(group: str, folders: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+    found: list[EntryPoint] = []
+    seen: set[str] = set()
+    for folder in dict.fromkeys(folders):
+        for distribution, path in _distributions(folder):
+            # The first of a name on the path is the one that is imported.
+            if distribution not in seen:
+                seen.add(distribution)
+                text = _text(f"{path}/entry_points.txt")
+                found += [EntryPoint(*pair, distribution) for pair in parse(text, group)]
+    return tuple(found)
+
+
+def _distributions(folder: str) -> Iterable[tuple[str, str]]:
+    """Normalised name and metadata folder of each distribution in a folder of `sys.path`."""
+    try:
+        with os.scandir(folder or ".") as items:
+            listed = [item.name for item in items]
+    except OSError:
+        return []
+    stems = ((name.rpartition("."), name) for name in listed)
+    return [
+        (_normal(stem.partition("-")[0]), f"{folder or '.'}/{name}")
+        for (stem, _, ending), name in stems
+        if ending.lower() in ("dist-info", "egg-info")
+    ]
+
+
+def _text(path: str) -> str:
+    try:
+        with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123 - no Path here
+            return file.read()
+    except OSError:
+        return ""
+
+
+def _normal(name: str) -> str:
+    """A distribution's name in the form that compares (PEP 503)."""
+    return "-".join(
+        part for part in name.lower().replace("_", "-").replace(".", "-").split("-") if part
+    )
+
+
+def _beyond_folders(folders: tuple[str, ...]) -> bool:
+    """Whether distributions may be where no folder shows them: archives, eggs, import hooks."""
+    if any(folder.endswith((".egg", ".egg/")) or _is_file(folder) for folder in folders):
+        return True
+    hooks = [finder for finder in sys.meta_path if hasattr(finder, "find_distributions")]
+    return any(getattr(hook, "__name__", "") != "PathFinder" for hook in hooks)
+
+
+def _is_file(path: str) -> bool:
+    try:
+        return stat.S_ISREG(os.stat(path).st_mode)  # noqa: PTH116 - no Path here
+    except OSError:
+        return False

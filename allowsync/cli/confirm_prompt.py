@@ -1,0 +1,174 @@
+"""`allowsync apply --confirm`: apply, ask whether somebody is still there, else put it back."""
+
+from __future__ import annotations
+
+import os
+import termios
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import instant
+from allowsync.model.outcome import ExitCode, Notice, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from allowsync.cli.common import Invocation
+    from allowsync.config.settings import Config
+    from allowsync.engine.rollback.watchdog import Verdict, Watch
+    from allowsync.plan.result import RunReport
+
+    Tell = Callable[[Invocation, RunReport, ExitCode], None]
+
+SCHEMA = "allowsync.run/1"
+STDIN = 0
+SHORTEST, LONGEST = timedelta(seconds=1), timedelta(hours=1)
+
+
+def span(context: click.Context, parameter: click.Parameter, value: str | None) -> timedelta | None:
+    """A time to confirm in, written like a duration of the configuration: a second to an hour."""
+    if value is None:
+        return None
+    from allowsync.config.kinds import Duration, UnfitError
+    from allowsync.config.schema.nodes import Scalar, ScalarType
+
+    try:
+        found = Duration().read(Scalar(value, ScalarType.TEXT, 0))
+    except UnfitError:
+        found = timedelta()
+    if not SHORTEST <= found <= LONGEST:
+        raise click.BadParameter(f"expected a time from 1s to 1h such as 60s, got {value!r}")
+    return found
+
+
+def may_confirm(*, dry_run: bool, machine: bool) -> None:
+    """Refuse what cannot be confirmed.
+
+    Raises:
+        UsageError: There is nothing to confirm, or nobody to ask.
+    """
+    if dry_run:
+        raise click.UsageError("--confirm and --dry-run exclude each other")
+    if machine:
+        raise click.UsageError("--confirm asks people: it goes with text alone")
+    if not os.isatty(STDIN):
+        raise click.UsageError("--confirm needs a terminal to ask at")
+
+
+def apply_and_ask(
+    invocation: Invocation,
+    config: Config,
+    only: tuple[str, ...],
+    wait: timedelta,
+    carry_out: Callable[[], RunReport],
+    tell: Tell,
+) -> int:
+    """One run that is put back unless somebody says in time that all is well.
+
+    Raises:
+        Busy: Another run holds the lock; nothing was touched.
+        Stop: Something could not be put back, so nothing was touched; exit code 1.
+    """
+    from allowsync.engine.options import Request
+    from allowsync.engine.rollback.snapshot import put_state_back
+    from allowsync.engine.rollback.watchdog import CannotConfirm, look, start
+    from allowsync.state import Lock, StateError
+
+    asked = Request(only)
+    chosen = tuple(one for one in config.targets if asked.covers(one.allowlist, one.name))
+    try:
+        with Lock(config.state) as lock:
+            before = look(config, chosen, instant())
+            try:
+                watch = start(before, wait, lock)
+            except OSError:
+                put_state_back(before.state, before.copy)
+                raise
+            return _watched(invocation, watch, wait, carry_out, tell)
+    except CannotConfirm as error:
+        what = f"{error.why}; nothing was touched. Without --confirm it is put right"
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(error.target, what)])
+    except StateError as error:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
+    except OSError as error:
+        what = f"nothing was touched: {error}"
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("--confirm", what)])
+
+
+def _watched(
+    invocation: Invocation,
+    watch: Watch,
+    wait: timedelta,
+    carry_out: Callable[[], RunReport],
+    tell: Tell,
+) -> int:
+    """The run, and what somebody says to it."""
+    try:
+        report = carry_out()
+        watch.applied()
+        tell(invocation, report, report.exit_code)
+    except BaseException:
+        _end(invocation, watch.revert())
+        raise
+    # What failed may have been changed in part.
+    touched = report.has_changes or report.exit_code is ExitCode.FAILED
+    if not touched:
+        return worst((report.exit_code, _end(invocation, watch.keep(), quiet=True)))
+    return worst((report.exit_code, _end(invocation, _asked(watch, wait))))
+
+
+def _asked(watch: Watch, wait: timedelta) -> Verdict:
+    """Ask for a sign of life. Everything but yes, and silence, puts everything back."""
+    from select import select
+
+    from allowsync.text import said
+
+    ends = time.monotonic() + wait.total_seconds()
+    _say(f"Applied. Open a new connection, and see that you get in.\n"
+         f"Type yes within {said(wait)} to keep it; otherwise it is put back.")  # fmt: skip
+    termios.tcflush(STDIN, termios.TCIFLUSH)  # what was typed before is no sign of life
+    try:
+        while True:
+            left = timedelta(seconds=max(0.0, ends - time.monotonic()))
+            click.echo(f"Keep it? [yes/no, {said(left)} left] ", nl=False, err=True)
+            if watch.fileno() in select([watch.fileno(), STDIN], [], [])[0]:
+                click.echo(err=True)
+                return watch.verdict()
+            answer = os.read(STDIN, 1024)
+            said_so = answer.decode(errors="replace").strip().lower()
+            if said_so == "yes":
+                return watch.keep()
+            # Nothing at all is Ctrl-D, or a terminal that is gone.
+            if not answer or said_so in ("no", "n"):
+                return watch.revert()
+    except KeyboardInterrupt:
+        click.echo(err=True)
+        return watch.revert()
+
+
+def _end(invocation: Invocation, verdict: Verdict, *, quiet: bool = False) -> ExitCode:
+    """Say how it ended."""
+    from allowsync.text import Line
+
+    if verdict.problem:
+        invocation.echo([Line(verdict.problem, "red")], err=True)
+    for one in verdict.targets:
+        if one.reason:
+            what = f"{one.target}: could not be put back: {one.reason}"
+            invocation.echo([Line(what, "red")], err=True)
+        elif one.differed:
+            invocation.echo([Line(f"{one.target}: put back as it was")], err=True)
+    if verdict.kept:
+        if not quiet:
+            _say("Kept.")
+        return ExitCode.FAILED if verdict.problem else ExitCode.IN_STEP
+    if any(one.differed and not one.reason for one in verdict.targets):
+        _say("Not confirmed. Until it is, scheduled runs leave it so and say that.")
+    return ExitCode.FAILED
+
+
+def _say(text: str) -> None:
+    click.echo(text, err=True)

@@ -1,0 +1,51 @@
+"""Commands that backends bring along, found through the entry-point group `allowsync.commands`.
+
+An entry point of that group names a `click.Command`, mostly a group. Nobody can replace a command
+of the core: what is registered under such a name is left alone.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.backend import registry as discovery
+
+if TYPE_CHECKING:
+    from collections.abc import Container
+
+    from allowsync.backend.registry import BrokenBackend
+
+
+def names(core: Container[str]) -> tuple[str, ...]:
+    """The commands there are beside those of the core, sorted. Imports none of them."""
+    return tuple(one for one in discovery.names(discovery.COMMANDS) if one not in core)
+
+
+def load(name: str) -> click.Command:
+    """The command of that name, imported now.
+
+    Raises:
+        click.UsageError: It cannot be loaded; said with the reason.
+    """
+    try:
+        loaded = discovery.load_entry_point(discovery.COMMANDS, name)
+    except discovery.BrokenBackend as error:
+        raise click.UsageError(_broken(error)) from error
+    if not isinstance(loaded, click.Command):
+        kind = type(loaded).__name__
+        raise click.UsageError(f"the command {name!r} cannot be loaded: it is a {kind}")
+    return loaded
+
+
+def summary(name: str) -> str:
+    """What a command says of itself in a line, or why it cannot."""
+    try:
+        return load(name).get_short_help_str(limit=80)
+    except click.UsageError as error:
+        return error.message
+
+
+def _broken(error: BrokenBackend) -> str:
+    return f"the command {error.name!r} cannot be loaded: {error.why}"

@@ -1,0 +1,224 @@
+"""The conversation of `allowsync init`: short questions, each answer checked when it is typed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from textwrap import wrap
+from typing import TYPE_CHECKING, Final, TypeVar
+
+import click
+
+from allowsync.setup import answers as read
+from allowsync.setup import detect as machine
+from allowsync.setup.preview import Place, cut_off, whereabouts
+from allowsync.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from allowsync.cli.common import Invocation
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Network, Query
+    from allowsync.setup.answers import Friend, Wishes
+
+    T = TypeVar("T")
+
+WIDTH: Final = 79
+
+# What is usually behind a port, for the name of its list.
+_CALLED: Final = {
+    "22/tcp": "ssh",
+    "8096/tcp": "jellyfin",
+    "8920/tcp": "jellyfin",
+    "25565/tcp": "minecraft",
+    "32400/tcp": "plex",
+    "51820/udp": "wireguard",
+}
+
+
+def called(ports: Iterable[str]) -> str:
+    """What to call the list of those who come to some ports."""
+    return next((_CALLED[port] for port in ports if port in _CALLED), "friends")
+
+
+def found_here() -> list[machine.Firewall]:
+    """The firewalls of this machine."""
+    return machine.firewalls(read.guarding())
+
+
+def suggestion(found: list[machine.Firewall]) -> str:
+    """The firewall to suggest; empty when none can be used."""
+    active, docker = machine.ufw_active(), machine.docker_runs()
+    return machine.suggested(found, ufw_active=active, docker=docker)
+
+
+def advise(invocation: Invocation, wishes: Wishes) -> None:
+    """Without a conversation: what somebody should look at, and who would be cut off."""
+    answers = _asked(wishes, wishes.friends)
+    places = [whereabouts(one, answers) for one in wishes.friends]
+    for one in places:
+        if one.doubtful:
+            _say_place(invocation, one)
+    _say_cut_off(invocation, wishes, places)
+
+
+def converse(invocation: Invocation, wishes: Wishes, path: Path, *, ask_dns: bool) -> Wishes:
+    """Ask for what is missing, and whether to write it.
+
+    Raises:
+        Abort: Ctrl-C, the end of input, or a no at the end. Nothing was written.
+    """
+    talk = _Talk(invocation, wishes, ask_dns)
+    talk.say(f"This writes {path} and changes nothing else.", "Ctrl-C ends it.", "")
+    if not wishes.friends:
+        talk.friends()
+    if not talk.wishes.backend:
+        talk.firewall()
+    if not wishes.ports:
+        talk.ports()
+    talk.myself()
+    talk.consequences()
+    if not wishes.allowlist:
+        name = called(talk.wishes.ports)
+        found = talk.ask("What shall the list be called?", read.allowlist, name)
+        talk.wishes = replace(talk.wishes, allowlist=found)
+    talk.show()
+    click.confirm(f"Write it to {path}?", default=True, abort=True, err=True)
+    return talk.wishes
+
+
+@dataclass(slots=True)
+class _Talk:
+    """What has been said so far."""
+
+    invocation: Invocation
+    wishes: Wishes
+    ask_dns: bool
+    heard: dict[Query, Answer] = field(default_factory=dict)
+
+    def say(self, *lines: str, colour: str = "") -> None:
+        self.invocation.echo((Line(line, colour) for line in lines), err=True)
+
+    def ask(self, question: str, understand: Callable[[str], T], default: str | None = None) -> T:
+        """Ask until the answer can be used."""
+        while True:
+            typed = click.prompt(
+                question, default=default, show_default=bool(default), err=True, type=str
+            )
+            try:
+                return understand(typed)
+            except read.Misfit as error:
+                self.say(f"  {error}", colour="yellow")
+
+    def friends(self) -> None:
+        self.say(
+            "Who may come in? A name and a dynamic-DNS hostname (or a fixed address),",
+            "such as: alice alice.duckdns.org. An empty line ends the list.",
+        )
+        while True:
+            number = len(self.wishes.friends) + 1
+            one = self.ask(f"Friend {number}", self._friend_or_end, "")
+            if one is None and self.wishes.friends:
+                return
+            if one is None:
+                self.say("  Without anybody there is nothing to do.", colour="yellow")
+                continue
+            self.wishes = self.wishes.befriend(one)
+            if self.ask_dns:
+                _say_place(self.invocation, self._place(one))
+
+    def _friend_or_end(self, typed: str) -> Friend | None:
+        return read.friend(typed) if typed.strip() else None
+
+    def firewall(self) -> None:
+        found = found_here()
+        self.say("", "Which firewall shall guard the ports?")
+        for one in found:
+            told = f"  {one.name:<10} {one.unusable or one.summary}"
+            self.say(*wrap(told, WIDTH, subsequent_indent=" " * 13))
+        if machine.ufw_active():
+            self.say("UFW is switched on: it lets in whom it has a rule for.")
+        if machine.docker_runs():
+            self.say("Docker is here: what it publishes never meets UFW, but a gate of nftables.")
+        best = suggestion(found)
+        chosen = self.ask("Firewall", read.backend, best or None)
+        self.wishes = replace(self.wishes, backend=chosen.name)
+
+    def ports(self) -> None:
+        chosen = read.backend(self.wishes.backend)
+        self.say("", "What do they come for? Ports such as: 8096/tcp 443/tcp 443/udp.")
+        self.say("Everybody else is shut out there.")
+        found = self.ask("Ports", lambda typed: read.ports(typed, chosen))
+        self.wishes = replace(self.wishes, ports=found)
+
+    def myself(self) -> None:
+        """Offer to let in whoever is typing, where they would lock themselves out."""
+        from allowsync.engine.lockout import current
+
+        session = current()
+        if session is None or session.peer.is_loopback:
+            return
+        mine = machine.Connection(session.peer, session.port)
+        if not cut_off([mine], self.wishes.ports, self._allowed()):
+            return
+        self.say(
+            "",
+            f"Your own session comes from {session.peer} to port {session.port}/tcp, which will",
+            "be guarded. You would be cut off.",
+            colour="yellow",
+        )
+        if click.confirm(f"Let {session.peer} in always, as 'me'?", default=True, err=True):
+            self.wishes = self.wishes.befriend(read.friend(f"me {session.peer}"))
+
+    def consequences(self) -> None:
+        places = self._places()
+        _say_cut_off(self.invocation, self.wishes, places)
+
+    def _allowed(self) -> list[Network]:
+        return [network for place in self._places() for network in place.networks]
+
+    def _places(self) -> list[Place]:
+        return [self._place(one) for one in self.wishes.friends]
+
+    def _place(self, one: Friend) -> Place:
+        """Where somebody is. No name is asked twice: one that nobody answers for takes long."""
+        if self.ask_dns and not self.heard.keys() >= set(one.queries):
+            self.heard |= _asked(self.wishes, [one])
+        return whereabouts(one, self.heard)
+
+    def show(self) -> None:
+        from allowsync.setup.render import render
+
+        self.say("", *(f"  {line}" for line in render(self.wishes).splitlines()), "")
+
+
+def _asked(wishes: Wishes, friends: Iterable[Friend]) -> dict[Query, Answer]:
+    """What the DNS answers now."""
+    queries = [query for one in friends for query in one.queries]
+    if not queries:
+        return {}
+    from datetime import timedelta
+
+    from allowsync.dns import Resolver
+    from allowsync.model.nameserver import ResolverSettings
+
+    deadline = timedelta(seconds=8)
+    settings = ResolverSettings(nameservers=wishes.nameservers, deadline=deadline)
+    return Resolver(settings).resolve(queries)
+
+
+def _say_place(invocation: Invocation, place: Place) -> None:
+    colour = "yellow" if place.doubtful else ""
+    invocation.echo((Line(f"  {line}", colour) for line in place.lines), err=True)
+
+
+def _say_cut_off(invocation: Invocation, wishes: Wishes, places: Iterable[Place]) -> None:
+    """Name those who are connected right now and will not get in any more."""
+    allowed = [network for place in places for network in place.networks]
+    found = cut_off(machine.connections(), wishes.ports, allowed)
+    for one in found[:10]:
+        what = f"{one.peer} is connected to {one.port}/tcp now, and would be cut off"
+        invocation.echo([Line(what, "yellow")], err=True)
+    if len(found) > 10:
+        invocation.echo([Line(f"and {len(found) - 10} more", "yellow")], err=True)

@@ -1,0 +1,57 @@
+"""What is wrong with a configuration: where, and what, in words that are safe on a terminal."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.text import LONGEST_QUOTE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing that is wrong.
+
+    Attributes:
+        where: File, line and path: `/etc/allowsync/config.yaml:14: hosts.bob.ipv6_prefix`.
+        what: The value and what was expected instead.
+    """
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+class ConfigError(Exception):
+    """A configuration cannot be used. Holds every problem found, in the order of the file."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__(self.problems)
+
+    def __str__(self) -> str:
+        return "\n".join(map(str, self.problems))
+
+
+def suggestion(word: str, known: Iterable[str]) -> str:
+    """`" (did you mean 'carl'?)"` when something known is close to the word, else nothing."""
+    if len(word) > LONGEST_QUOTE:
+        return ""
+    # Only imported once something is wrong: it costs more than all checks of a good file.
+    from difflib import get_close_matches
+
+    close = get_close_matches(word, list(known), n=1)
+    return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def one_of(words: Iterable[str]) -> str:
+    """The words as a choice: `ipv4 or ipv6`, `one of text, json, csv`."""
+    choices = list(words)
+    if len(choices) <= 2:
+        return " or ".join(choices)
+    return "one of " + ", ".join(choices)

@@ -1,0 +1,107 @@
+"""What is known while a configuration is read, and what was found wrong with it so far."""
+
+from __future__ import annotations
+
+import os
+from enum import Enum
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allowsync.config.errors import ConfigError, Problem
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, got
+from allowsync.text import abridge, printable, quote
+
+if TYPE_CHECKING:
+    import collections.abc
+
+
+class Invalid(Enum):
+    """The result of parsing something wrong: its problem is already noted."""
+
+    INVALID = "invalid"
+
+
+INVALID: Final = Invalid.INVALID
+
+SYSTEM: Final = Path("/")
+
+Entries: TypeAlias = dict[str, tuple[Scalar, Node]]
+
+
+class Reading:
+    """Collects every problem of one configuration.
+
+    Attributes:
+        source: The file, as problems name it.
+        root: The root of the system it is for; another than `/` while an image is built.
+        folder: Its absolute folder on that system; relative paths in the file start there.
+        environ: Where secrets named by an environment variable come from.
+        uid: Who reads; 0 makes the checks of file permissions apply.
+    """
+
+    def __init__(
+        self,
+        source: Path,
+        *,
+        environ: collections.abc.Mapping[str, str] | None = None,
+        uid: int | None = None,
+        root: Path = SYSTEM,
+    ) -> None:
+        self.source = source
+        self.root = root
+        folder = Path(os.path.abspath(source)).parent  # noqa: PTH100 - `..` must not follow links
+        self.folder = SYSTEM / folder.relative_to(root) if root != SYSTEM else folder
+        self.environ = environ if environ is not None else {}
+        self.uid = os.geteuid() if uid is None else uid
+        self._problems: list[tuple[int, Problem]] = []
+
+    def here(self, path: Path) -> Path:
+        """Where a file of that system is on this one."""
+        return self.root / path.relative_to(SYSTEM) if self.root != SYSTEM else path
+
+    def problem(self, place: Node | int, at: str, what: str) -> Invalid:
+        """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""
+        line = place if isinstance(place, int) else place.line
+        where = f"{self.source}:{line}" if line else str(self.source)
+        if at:
+            where = f"{where}: {at}"
+        self._problems.append((line, Problem(printable(where), abridge(what))))
+        return INVALID
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """Everything found so far, in the order of the file, nothing twice."""
+        in_order = sorted(self._problems, key=lambda noted: noted[0])
+        return tuple(dict.fromkeys(problem for _, problem in in_order))
+
+    def finish(self) -> None:
+        """Raise ConfigError when anything is wrong."""
+        if self._problems:
+            raise ConfigError(self.problems)
+
+    def entries(self, node: Node, at: str, expected: str) -> Entries | Invalid:
+        """A mapping's entries by key, with a problem for each key that is no text or stands twice.
+
+        Keys keep the text they are written with, whatever type it has elsewhere: a friend may be
+        called `no`, `null` or `1`. Of a repeated key the first stays.
+        """
+        if not isinstance(node, Mapping):
+            return self.problem(node, at, f"expected {expected}, got {got(node)}")
+        found: Entries = {}
+        for key, value in node.entries:
+            if not isinstance(key, Scalar) or not key.text:
+                self.problem(key, at, f"expected a name as key, got {got(key)}")
+            elif key.text in found:
+                first = found[key.text][0].line
+                self.problem(
+                    key, at, f"{quote(key.text)} stands here twice (first in line {first})"
+                )
+            else:
+                found[key.text] = (key, value)
+        return found
+
+
+def below(at: str, key: str) -> str:
+    """The path of a key inside a mapping, safe to show."""
+    step = abridge(key, 60)
+    return f"{at}.{step}" if at else step

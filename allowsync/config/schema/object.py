@@ -1,0 +1,193 @@
+"""Mappings with known keys, described once: for reading, for editors and for the reference.
+
+A class of options is a frozen dataclass whose fields are made by `option`:
+
+    @dataclass(frozen=True, slots=True)
+    class FileOptions:
+        path: Path = option(AbsolutePath(), help="The file to write.")
+        format: Format = option(Choice(Format), help="Its syntax.", default=Format.TEXT)
+
+A check across fields belongs into `__post_init__`; the ValueError it raises becomes a problem of
+the mapping.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+
+from allowsync.config.errors import suggestion
+from allowsync.config.schema.collection_kinds import Optional
+from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
+from allowsync.config.schema.kind import Kind
+from allowsync.config.schema.nodes import Mapping, Node, is_null
+from allowsync.text import quote
+
+if TYPE_CHECKING:
+    import collections.abc
+
+T = TypeVar("T")
+
+_KEY: Final = "allowsync.option"
+
+
+class Required(Enum):
+    """The default of an option that has none."""
+
+    REQUIRED = "required"
+
+
+REQUIRED: Final = Required.REQUIRED
+
+
+@dataclass(frozen=True, slots=True)
+class Option:
+    """One key of a mapping: its kind, and what it is for, in a sentence or two of Markdown."""
+
+    kind: Kind[Any]
+    help: str
+    default: Any = REQUIRED
+
+
+Options: TypeAlias = "collections.abc.Mapping[str, Option]"
+
+
+@overload
+def option(kind: Kind[T], *, help: str) -> T: ...
+@overload
+def option(kind: Kind[T], *, help: str, default: T) -> T: ...
+@overload
+def option(kind: Kind[T], *, help: str, default: None) -> T | None: ...
+def option(kind: Kind[Any], *, help: str, default: Any = REQUIRED) -> Any:  # noqa: A002
+    """A dataclass field that a configuration can set.
+
+    Args:
+        kind: What its values are.
+        help: What it is for, in a sentence or two of Markdown.
+        default: Its value when it is not written; without one it must be. None allows `null`.
+    """
+    if default is None and not isinstance(kind, Optional):
+        kind = Optional(kind)
+    metadata = {_KEY: Option(kind, help, default)}
+    if default is REQUIRED:
+        return dataclasses.field(metadata=metadata)
+    return dataclasses.field(default=default, metadata=metadata)
+
+
+class Object(Kind[T]):
+    """A mapping with known keys that becomes an instance of a dataclass.
+
+    Args:
+        cls: The dataclass.
+        options: Its keys, for a class whose fields are not made by `option`.
+    """
+
+    def __init__(self, cls: type[T], options: Options | None = None) -> None:
+        self.cls = cls
+        self.options = options if options is not None else _options(cls)
+
+    @property
+    def expected(self) -> str:
+        """The keys there are."""
+        return f"a mapping with {', '.join(self.options)}"
+
+    @property
+    def required(self) -> tuple[str, ...]:
+        """The keys that must be written."""
+        return tuple(name for name, one in self.options.items() if one.default is REQUIRED)
+
+    def parse(self, node: Node, at: str, reading: Reading) -> T | Invalid:
+        """The instance. Nothing written at all is a mapping without keys."""
+        values = self.written(node, at, reading)
+        return INVALID if values is INVALID else self.build(values, node, at, reading)
+
+    def written(self, node: Node, at: str, reading: Reading) -> dict[str, Any] | Invalid:
+        """The values of the keys that are written, without defaults."""
+        if is_null(node):
+            node = Mapping((), node.line)
+        entries = reading.entries(node, at, self.expected)
+        if entries is INVALID:
+            return INVALID
+        complete = self._keys_fit(entries, node, at, reading)
+        values = {
+            name: self.options[name].kind.parse(child, below(at, name), reading)
+            for name, (_, child) in entries.items()
+            if name in self.options
+        }
+        complete = complete and INVALID not in values.values()
+        # A key that stands there twice, or is no text, is missing from the entries.
+        whole = isinstance(node, Mapping) and len(entries) == len(node.entries)
+        return values if complete and whole else INVALID
+
+    def build(self, values: dict[str, Any], node: Node, at: str, reading: Reading) -> T | Invalid:
+        """The instance of written values; a ValueError of its own checks is a problem."""
+        try:
+            return self.cls(**values)
+        except ValueError as error:
+            return reading.problem(node, at, str(error))
+
+    def schema(self) -> dict[str, Any]:
+        """An object without further properties."""
+        return {
+            "type": "object",
+            "properties": {name: described(one) for name, one in self.options.items()},
+            "required": list(self.required),
+            "additionalProperties": False,
+        }
+
+    def show(self, value: T) -> Any:
+        """Every option, defaults included."""
+        return {name: one.kind.show(getattr(value, name)) for name, one in self.options.items()}
+
+    def show_some(self, value: T, names: collections.abc.Iterable[str]) -> dict[str, Any]:
+        """The named options only, each as it is written."""
+        return {name: self.options[name].kind.show(getattr(value, name)) for name in names}
+
+    def _keys_fit(self, entries: Entries, node: Node, at: str, reading: Reading) -> bool:
+        """Whether every key is known and none is missing; a problem for each that is not so."""
+        unknown = [(name, key) for name, (key, _) in entries.items() if name not in self.options]
+        for name, key in unknown:
+            reading.problem(key, below(at, name), unknown_key(name, self.options))
+        missing = [name for name in self.required if name not in entries]
+        for name in missing:
+            what = f"{name!r} is missing: expected {self.options[name].kind.expected}"
+            reading.problem(node, at, what)
+        return not unknown and not missing
+
+
+def unknown_key(name: str, known: collections.abc.Iterable[str]) -> str:
+    """What is said about a key that nobody knows."""
+    if name == "<<":
+        return "unknown key '<<': YAML 1.2 has no merge keys; an alias may stand for a whole value"
+    hint = suggestion(name, known) or f"; expected {', '.join(known) or 'none'}"
+    return f"unknown key {quote(name)}{hint}"
+
+
+def described(one: Option) -> dict[str, Any]:
+    """An option as JSON Schema, with its help and its default."""
+    schema = {**one.kind.schema(), "description": one.help}
+    if one.default is not REQUIRED:
+        schema["default"] = one.kind.show(one.default)
+    return schema
+
+
+def _options(cls: type[Any]) -> dict[str, Option]:
+    """The options of a class, from its fields.
+
+    Raises:
+        TypeError: A field is not made by `option`.
+    """
+    found: dict[str, Option] = {}
+    for field in dataclasses.fields(cls):
+        if _KEY not in field.metadata:
+            raise TypeError(f"{cls.__name__}.{field.name} is not made by option()")
+        found[field.name] = field.metadata[_KEY]
+    return found
+
+
+def plain_options(cls: type[Any], options: Options) -> Options:
+    """Options of a class with plain fields, each with the default that the class gives it."""
+    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
+    return {name: dataclasses.replace(one, default=defaults[name]) for name, one in options.items()}

@@ -1,0 +1,244 @@
+"""The loop that asks everything at once and listens until each query is settled.
+
+What has arrived is taken in first, then the windows are refilled, and answers are read only when
+nothing else is waiting: reading costs far more than sending, and a nameserver must not stand idle
+meanwhile.
+"""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from selectors import DefaultSelector
+from typing import TYPE_CHECKING, Final, assert_never
+
+from allowsync.dns.failure import NOT_ASKABLE, Failure, Kind, most_telling
+from allowsync.dns.query_state import WINDOW, Inquiry, Server
+from allowsync.dns.scheduler import Dispatch
+from allowsync.dns.transport.tcp import Stream
+from allowsync.dns.transport.udp import DatagramChannel
+from allowsync.dns.wire_fastpath import read_plain
+from allowsync.dns.wire_query import Question, Unaskable, is_truncated, question
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.nameserver import Dnssec, Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from allowsync.dns.query_state import Ask, Channel, Job
+    from allowsync.dns.wire_parse import Reading
+    from allowsync.model.answer import Answer
+    from allowsync.model.nameserver import Nameserver, ResolverSettings
+
+    Progress = Callable[[int, int], None]
+
+MAX_MESSAGES: Final = 8  # read for one ask; more are somebody's flood
+SLICE: Final = 50  # questions made ready before some are sent
+PROGRESS_EVERY: Final = 0.05  # seconds
+
+
+def ask_all(
+    jobs: Sequence[Job], settings: ResolverSettings, progress: Progress | None = None
+) -> list[Inquiry]:
+    """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
+
+    Returns by `settings.deadline`, apart from the time it takes to read what has come by then.
+    """
+    run = _Run(jobs, settings, progress or (lambda _done, _total: None))
+    try:
+        return run.settled()
+    finally:
+        run.close()
+
+
+class _Run:
+    """One loop over sockets, windows and timers. Implements `Listener`."""
+
+    def __init__(self, jobs: Sequence[Job], settings: ResolverSettings, progress: Progress) -> None:
+        self._settings = settings
+        self._validate = settings.dnssec is Dnssec.REQUIRE
+        self._deadline = time.monotonic() + settings.deadline.total_seconds()
+        self._selector = DefaultSelector()
+        self._servers = self._all_servers(jobs)
+        self._dispatch = Dispatch(
+            settings, tuple(self._servers.values()), time.monotonic, self._give_up
+        )
+        self._jobs = jobs
+        self._inquiries: list[Inquiry] = []
+        self._unread: deque[tuple[Ask, bytes, bool]] = deque()
+        self._open = 0
+        self._progress = progress
+        self._told_at = 0.0
+
+    def settled(self) -> list[Inquiry]:
+        """Settle everything."""
+        self._open = len(self._jobs)
+        # The first questions are on their way while the others are made ready.
+        for first in range(0, len(self._jobs), SLICE):
+            self._begin(self._jobs[first : first + SLICE])
+        if self._open:
+            self._loop()
+        self._progress(len(self._jobs), len(self._jobs))
+        return self._inquiries
+
+    def _begin(self, jobs: Sequence[Job]) -> None:
+        inquiries = [self._inquiry(job) for job in jobs]
+        self._inquiries += inquiries
+        for inquiry in inquiries:
+            if inquiry.answer is None:
+                self._dispatch.begin(inquiry)
+            else:
+                self._open -= 1
+        self._dispatch.fill()
+
+    def close(self) -> None:
+        """Close every socket."""
+        for inquiry in self._inquiries:
+            for ask in inquiry.asks.values():
+                self._dispatch.end(ask)
+        for server in self._servers.values():
+            server.channel.close()
+        self._selector.close()
+
+    def heard(self, ask: Ask, wire: bytes) -> None:
+        """Keep an answer for reading; go on over TCP if it was cut short."""
+        ask.server.answered, ask.server.unreachable = True, False
+        if is_truncated(wire):
+            self._go_on_over_stream(ask)
+            return
+        self._dispatch.release(ask)
+        self._keep(ask, wire, streamed=False)
+
+    def heard_over_stream(self, ask: Ask, wire: bytes) -> None:
+        """Keep the whole answer for reading."""
+        ask.server.answered, ask.server.unreachable = True, False
+        self._dispatch.release(ask)
+        self._keep(ask, wire, streamed=True)
+
+    def noticed(self, ask: Ask, failure: Failure) -> None:
+        """Remember what came instead of an answer."""
+        ask.inquiry.note(failure)
+
+    def failed(self, ask: Ask, failure: Failure) -> None:
+        """Go on with another nameserver, or later."""
+        self._dispatch.failed(ask, failure)
+
+    def _loop(self) -> None:
+        while self._open:
+            now = time.monotonic()
+            if now >= self._deadline:
+                break
+            self._tell(now)
+            events = self._selector.select(self._idle_time(now))
+            for key, mask in events:
+                key.data(mask)
+            self._dispatch.fill()
+            if self._unread and not events:
+                self._read_one()
+            self._dispatch.wake()
+            self._dispatch.fill()
+        while self._unread:
+            self._read_one()
+        self._end()
+
+    def _idle_time(self, now: float) -> float:
+        """How long to wait for the network: not at all with answers to read."""
+        if self._unread:
+            return 0.0
+        return max(0.0, min(self._dispatch.timers.next, self._deadline) - now)
+
+    def _keep(self, ask: Ask, wire: bytes, *, streamed: bool) -> None:
+        ask.messages += 1
+        if ask.messages <= MAX_MESSAGES:
+            ask.inquiry.unread += 1
+            self._unread.append((ask, wire, streamed))
+
+    def _read(self, inquiry: Inquiry, wire: bytes) -> Reading:
+        if not self._validate:
+            plain = read_plain(wire, inquiry.query, len(inquiry.question.section))
+            if plain is not None:
+                return plain
+        # dnspython takes longer to import than most answers take to come.
+        from allowsync.dns.wire_parse import read
+
+        return read(wire, inquiry.query, validated=self._validate)
+
+    def _read_one(self) -> None:
+        """Read the message that came first, and settle its query if it is conclusive."""
+        ask, wire, streamed = self._unread.popleft()
+        inquiry = ask.inquiry
+        inquiry.unread -= 1
+        if inquiry.answer is not None:
+            return
+        inquiry.reply = None if streamed else (ask, wire)
+        match self._read(inquiry, wire):
+            case Found() | Absent() as answer:
+                self._settle(inquiry, answer)
+            case Failure(kind=Kind.GARBLED) as failure if not streamed:
+                self.noticed(ask, failure)  # a good one may still come
+            case failure:
+                self.failed(ask, failure)
+        self._dispatch.resume(inquiry)
+
+    def _go_on_over_stream(self, ask: Ask) -> None:
+        if not ask.live or ask.stream is not None:
+            return
+        self._dispatch.extend(ask)
+        ask.stream = Stream(ask, self._selector, self, validate=self._validate)
+        ask.stream.start()
+
+    def _settle(self, inquiry: Inquiry, answer: Answer) -> None:
+        inquiry.answer = answer
+        self._open -= 1
+        for ask in inquiry.asks.values():
+            self._dispatch.end(ask)
+            ask.server.channel.forget(ask)
+
+    def _give_up(self, inquiry: Inquiry) -> None:
+        self._settle(inquiry, Unavailable(most_telling(inquiry.failures).reason))
+
+    def _end(self) -> None:
+        """Settle what the deadline left open."""
+        span = f"{self._settings.deadline.total_seconds():g} s"
+        late = Failure(Kind.LATE, f"no answer before the deadline of {span}")
+        for inquiry in self._inquiries:
+            if inquiry.answer is None:
+                inquiry.note(late)
+                self._give_up(inquiry)
+
+    def _tell(self, now: float) -> None:
+        if now - self._told_at >= PROGRESS_EVERY:
+            self._told_at = now
+            self._progress(len(self._jobs) - self._open, len(self._jobs))
+
+    def _all_servers(self, jobs: Sequence[Job]) -> dict[Nameserver, Server]:
+        distinct = dict.fromkeys(one for job in jobs for one in job.nameservers)
+        return {one: self._server(one, order) for order, one in enumerate(distinct)}
+
+    def _server(self, nameserver: Nameserver, order: int) -> Server:
+        window = WINDOW
+        channel: Channel
+        match nameserver.transport:
+            case Transport.DNS:
+                channel = DatagramChannel(nameserver, self._selector, self, validate=self._validate)
+            case Transport.TLS:
+                from allowsync.dns.transport.dot import TlsChannel
+
+                channel = TlsChannel(nameserver, self._selector, self, validate=self._validate)
+            case Transport.HTTPS:
+                from allowsync.dns.transport.doh import HttpsChannel
+                from allowsync.dns.transport.doh_codec import CONNECTIONS
+
+                window = CONNECTIONS
+                channel = HttpsChannel(nameserver, self._selector, self, validate=self._validate)
+            case _:
+                assert_never(nameserver.transport)
+        return Server(nameserver, order, channel, window)
+
+    def _inquiry(self, job: Job) -> Inquiry:
+        servers = tuple(self._servers[nameserver] for nameserver in job.nameservers)
+        try:
+            return Inquiry(job.query, question(job.query), servers)
+        except Unaskable:
+            nothing = Question(b"", 0)
+            return Inquiry(job.query, nothing, servers, Unavailable(NOT_ASKABLE.reason))

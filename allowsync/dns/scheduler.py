@@ -1,0 +1,219 @@
+"""Which query is put to which nameserver, and when.
+
+A query is asked of the preferred nameserver first, of the next one when nothing came within a tenth
+of a second, and then with growing pauses, while answers to the earlier attempts still count. A
+failure that is heard moves on at once. A nameserver that stays dumb is put last for the rest of the
+run, so that a dead one costs one re-send and not one per query.
+"""
+
+from __future__ import annotations
+
+from math import inf
+from typing import TYPE_CHECKING, Final
+
+from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.query_state import LAPSES, Ask, Inquiry, Server
+from allowsync.dns.timers import Timers
+from allowsync.model.nameserver import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from allowsync.dns.retry import Retry
+    from allowsync.model.nameserver import ResolverSettings
+
+FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
+HANDSHAKE_PAUSE: Final = 0.4  # the same where two handshakes come before the first answer
+
+_NO_BETTER: Final = (Kind.ODD, Kind.UNTRUSTED)
+_OUT_OF_REACH: Final = (Kind.UNREACHABLE, Kind.UNTRUSTED)
+
+
+class Dispatch:
+    """Sends queries until each is settled.
+
+    Args:
+        settings: Attempts, timeout and deadline.
+        servers: The nameservers of the run.
+        clock: The present by `time.monotonic`, in seconds.
+        give_up: Called with a query that nothing more can be done for.
+    """
+
+    def __init__(
+        self,
+        settings: ResolverSettings,
+        servers: Sequence[Server],
+        clock: Callable[[], float],
+        give_up: Callable[[Inquiry], None],
+    ) -> None:
+        self.timers = Timers()
+        self.timeout = settings.timeout.total_seconds()
+        self._settings = settings
+        self._servers = servers
+        self._clock = clock
+        self._give_up = give_up
+        self._started = clock()
+        self._retry: Retry | None = None
+
+    def begin(self, inquiry: Inquiry) -> None:
+        """Line a query up for its first attempt."""
+        self._move_on(inquiry)
+
+    def fill(self) -> None:
+        """Send what the windows have room for."""
+        while ready := [one for one in self._servers if one.waiting and one.has_room]:
+            for server in ready:
+                while server.waiting and server.has_room:
+                    self._send(server.waiting.popleft(), server)
+
+    def wake(self) -> None:
+        """Do what has become due: give up waiting, ask again."""
+        now = self._clock()
+        for inquiry in self.timers.due(now):
+            if inquiry.answer is None and not inquiry.queued:
+                self._look_at(inquiry, now)
+
+    def resume(self, inquiry: Inquiry) -> None:
+        """Look again at a query whose timer came while what it had received was not read yet."""
+        if inquiry.answer is None and not inquiry.unread and inquiry.wakes_at == inf:
+            self.timers.set(inquiry, self._clock())
+
+    def extend(self, ask: Ask) -> None:
+        """Expect an answer to an ask, from now for as long as the timeout says."""
+        ask.live = True
+        ask.expires = self._clock() + self.timeout
+        if not ask.holds_room:
+            ask.holds_room = True
+            ask.server.in_flight += 1
+
+    def release(self, ask: Ask) -> None:
+        """Give the ask's room in the window to another."""
+        if ask.holds_room:
+            ask.holds_room = False
+            ask.server.in_flight -= 1
+
+    def end(self, ask: Ask) -> None:
+        """Expect nothing from an ask any more."""
+        ask.live = False
+        self.release(ask)
+        if ask.stream is not None:
+            ask.stream.close()
+            ask.stream = None
+
+    def failed(self, ask: Ask, failure: Failure) -> None:
+        """An ask came to nothing: go on to another nameserver, or wait and ask again."""
+        self.end(ask)
+        inquiry = ask.inquiry
+        inquiry.note(failure)
+        if failure.kind in _NO_BETTER:
+            inquiry.closed.add(ask.server)
+        if failure.kind in _OUT_OF_REACH and not ask.server.unreachable:
+            ask.server.unreachable = True
+            self._scatter(ask.server)
+        if inquiry.answer is None and not inquiry.queued:
+            self._move_on(inquiry)
+
+    def _move_on(self, inquiry: Inquiry) -> None:
+        """Ask somebody who was not asked yet at once; the same nameserver only after a pause."""
+        server = inquiry.preferred()
+        if server is None or self._is_over(inquiry):
+            inquiry.next_at = inf
+        elif not inquiry.times_asked(server):
+            self._enqueue(inquiry, server)
+            return
+        elif not inquiry.live:
+            inquiry.next_at = self._clock() + self._pause(inquiry, server)
+        self._rest(inquiry)
+
+    def _look_at(self, inquiry: Inquiry, now: float) -> None:
+        if inquiry.unread:  # perhaps it is answered; `resume` comes back to it if not
+            return
+        for ask in inquiry.live:
+            if ask.expires <= now:
+                self._expire(ask)
+        if inquiry.next_at <= now:
+            self._lapse(inquiry)
+            server = None if self._is_over(inquiry) else inquiry.preferred()
+            if server is not None:
+                self._enqueue(inquiry, server)
+                return
+            inquiry.next_at = inf
+        self._rest(inquiry)
+
+    def _rest(self, inquiry: Inquiry) -> None:
+        """Wait for what is under way; give up when that is nothing."""
+        live = inquiry.live
+        if not live and inquiry.next_at == inf:
+            self._give_up(inquiry)
+        else:
+            due = min((ask.expires for ask in live), default=inf)
+            self.timers.set(inquiry, min(due, inquiry.next_at))
+
+    def _expire(self, ask: Ask) -> None:
+        span = f"in {self.timeout:g} s"
+        if ask.stream is None:
+            ask.inquiry.note(Failure(Kind.SILENT, f"{ask.server.channel.lacks} {span}"))
+        else:
+            ask.inquiry.note(Failure(Kind.STREAM, f"no whole answer over TCP {span}"))
+        self.end(ask)
+
+    def _lapse(self, inquiry: Inquiry) -> None:
+        """Hold it against nameservers never heard of that a question has to be asked again."""
+        for ask in inquiry.live:
+            if ask.times == 1:
+                ask.server.lapses += 1
+                if ask.server.lapses == LAPSES:
+                    self._scatter(ask.server)
+
+    def _scatter(self, server: Server) -> None:
+        """Let what waits for a nameserver that is put last wait for a better one, if there is."""
+        waiting = tuple(server.waiting)
+        server.waiting.clear()
+        for inquiry in waiting:
+            self._enqueue(inquiry, inquiry.preferred() or server)
+
+    def _enqueue(self, inquiry: Inquiry, server: Server) -> None:
+        ask = inquiry.asks.get(server)
+        if ask is not None and ask.holds_room:
+            self._send(inquiry, server)
+            return
+        inquiry.queued = True
+        if inquiry.attempts:
+            server.waiting.appendleft(inquiry)
+        else:
+            server.waiting.append(inquiry)
+
+    def _send(self, inquiry: Inquiry, server: Server) -> None:
+        inquiry.queued = False
+        if inquiry.answer is not None:
+            return
+        ask = inquiry.asks.get(server)
+        if ask is None:
+            ask = inquiry.asks[server] = Ask(inquiry, server)
+        ask.times += 1
+        inquiry.attempts += 1
+        self.extend(ask)
+        inquiry.next_at = self._clock() + self._pause(inquiry, server)
+        self.timers.set(inquiry, inquiry.next_at)
+        server.channel.send(ask)
+
+    def _pause(self, inquiry: Inquiry, server: Server) -> float:
+        if inquiry.attempts == 1:
+            plain = server.nameserver.transport is Transport.DNS
+            return min(FIRST_PAUSE if plain else HANDSHAKE_PAUSE, self.timeout)
+        return self._policy().wait(inquiry.attempts, self._clock())
+
+    def _is_over(self, inquiry: Inquiry) -> bool:
+        return inquiry.attempts > 0 and self._policy().over(inquiry.attempts, self._clock())
+
+    def _policy(self) -> Retry:
+        if self._retry is None:
+            from allowsync.dns.retry import Retry
+
+            self._retry = Retry(
+                attempts=self._settings.attempts,
+                timeout=self.timeout,
+                deadline=self._settings.deadline.total_seconds(),
+                started=self._started,
+            )
+        return self._retry

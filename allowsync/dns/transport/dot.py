@@ -1,0 +1,187 @@
+"""DNS over TLS (RFC 7858): every question to one nameserver goes over one connection.
+
+Questions are pipelined and answers taken in any order (RFC 7766 section 6.2.1). A nameserver may
+close a connection whenever it likes: what it has not answered is asked again over another one, as
+long as that leads anywhere.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.nameservers import family_of, socket_address, unreachable
+from allowsync.dns.transport.tls_stream import Endpoint, SecureStream
+from allowsync.dns.transport.udp import FOREIGN
+from allowsync.dns.wire_query import Likeness, likeness, message
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from selectors import BaseSelector
+
+    from allowsync.dns.query_state import Ask, Listener
+    from allowsync.model.nameserver import Nameserver
+
+_LENGTH: Final = 2  # octets before each message (RFC 1035 section 4.2.2)
+# Connections in a row that end without an answer …
+STRIKES: Final = 2  # … until what they were to answer is not asked again at once
+BARREN: Final = 10  # … and until the nameserver is given up for the rest of the run
+
+
+class TlsChannel:
+    """Asks one nameserver over TLS, and never in another way. Implements `Channel`."""
+
+    def __init__(
+        self, nameserver: Nameserver, selector: BaseSelector, listener: Listener, *, validate: bool
+    ) -> None:
+        self._nameserver = nameserver
+        self._selector = selector
+        self._listener = listener
+        self._validate = validate
+        self._asks: dict[bytes, Ask] = {}
+        self._stream: SecureStream | None = None
+        self._received = b""
+        self._hopeless: Failure | None = None
+        self._answered = False
+        self._strikes = 0
+
+    @property
+    def lacks(self) -> str:
+        """What has not come yet."""
+        if self._stream is None or self._stream.ready:
+            return f"no answer over TLS from {self._nameserver}"
+        return f"no TLS connection with {self._nameserver}"
+
+    def send(self, ask: Ask) -> None:
+        """Send a question, or send it again: the same bytes.
+
+        A nameserver may lose a question although the connection does not.
+        """
+        if self._hopeless is not None:
+            self._listener.failed(ask, self._hopeless)
+            return
+        if self._asks.get(ask.datagram[:2]) is ask:
+            self._write(ask)
+            return
+        self._compose(ask)
+        if self._stream is None:
+            self._connect()
+        else:
+            self._write(ask)
+
+    def forget(self, ask: Ask) -> None:
+        """Stop listening for answers to an ask; a late one will match nothing."""
+        if self._asks.get(ask.datagram[:2]) is ask:
+            del self._asks[ask.datagram[:2]]
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._asks.clear()
+        if self._stream is not None:
+            self._stream.close()
+            self._stream = None
+
+    def secured(self, stream: SecureStream) -> None:
+        """Ask everything that waited for it."""
+        if stream is self._stream:
+            stream.write(b"".join(_framed(ask.datagram) for ask in self._asks.values()))
+
+    def received(self, stream: SecureStream, data: bytes) -> None:
+        """Take in what came."""
+        if stream is self._stream:
+            self._received += data
+            for wire in self._messages():
+                self._sort(wire)
+
+    def ended(self, stream: SecureStream, failure: Failure) -> None:
+        """Ask again over another connection, or give up what this one was to answer."""
+        if stream is not self._stream:
+            return
+        self._stream, self._received = None, b""
+        open_asks = [ask for ask in self._asks.values() if ask.live]
+        self._asks.clear()
+        self._strikes = 0 if self._answered else self._strikes + 1
+        if failure.kind is Kind.UNTRUSTED or self._strikes >= BARREN:
+            self._hopeless = failure
+        closed_in_use = stream.ready and failure.kind is Kind.STREAM
+        if open_asks and closed_in_use and self._strikes < STRIKES:
+            self._ask_again(open_asks, failure)
+            return
+        for ask in open_asks:
+            self._listener.failed(ask, failure)
+
+    def _ask_again(self, asks: list[Ask], failure: Failure) -> None:
+        """Put the question that waited longest last: perhaps it is what ends the connections."""
+        suspect, *others = asks
+        if self._strikes:
+            self._listener.failed(suspect, failure)
+            asks = others
+        else:
+            asks = [*others, suspect]
+        for ask in asks:
+            self._compose(ask)
+        if self._asks and self._stream is None:
+            self._connect()
+
+    def _connect(self) -> None:
+        """Open a connection for everything that is to be asked."""
+        self._answered = False
+        try:
+            place = socket_address(self._nameserver)
+        except OSError as error:
+            self._fail_all(unreachable(self._nameserver, error))
+            return
+        address = self._nameserver.address.partition("%")[0]
+        endpoint = Endpoint(
+            self._nameserver, family_of(address), place, self._nameserver.name or address
+        )
+        self._stream = SecureStream(endpoint, self._selector, self)
+        self._stream.start()
+
+    def _fail_all(self, failure: Failure) -> None:
+        asks = list(self._asks.values())
+        self._asks.clear()
+        for ask in asks:
+            self._listener.failed(ask, failure)
+
+    def _compose(self, ask: Ask) -> None:
+        ident = os.urandom(2)
+        while ident in self._asks:
+            ident = os.urandom(2)
+        # Who completed a handshake is no blind guesser: the case of letters would prove nothing.
+        ask.datagram = message(ident, ask.inquiry.question.section, validate=self._validate)
+        self._asks[ident] = ask
+
+    def _write(self, ask: Ask) -> None:
+        if self._stream is not None and self._stream.ready:
+            self._stream.write(_framed(ask.datagram))
+
+    def _messages(self) -> Iterator[bytes]:
+        """Take every whole message off what was received."""
+        data, start = self._received, 0
+        while len(data) >= start + _LENGTH:
+            end = start + _LENGTH + int.from_bytes(data[start : start + _LENGTH], "big")
+            if end > len(data):
+                break
+            yield data[start + _LENGTH : end]
+            start = end
+        if self._stream is not None:
+            self._received = data[start:]
+
+    def _sort(self, wire: bytes) -> None:
+        """Hand on what answers one of the questions; pass over everything else."""
+        ask = self._asks.get(wire[:2])
+        if ask is None:
+            return
+        if likeness(wire, ask.inquiry.question.section) is Likeness.OTHER:
+            self._listener.noticed(ask, FOREIGN)
+            return
+        self.forget(ask)
+        self._answered = True
+        self._listener.heard_over_stream(ask, wire)
+
+
+def _framed(message: bytes) -> bytes:
+    """A message with its length before it (RFC 1035 section 4.2.2)."""
+    return len(message).to_bytes(_LENGTH, "big") + message

@@ -1,0 +1,96 @@
+"""Whom to believe to be the nameserver that was configured, and why somebody is not believed.
+
+The certificate must be good for the name or the address that the configuration gives (the strict
+profile of RFC 8310 section 5), by the authorities that this system trusts. There is no other way:
+what fails here is not asked in clear text, nor without looking at the certificate.
+
+Imported only where a nameserver is asked over TLS: `ssl` and the system's certificates take longer
+to load than most runs take.
+"""
+
+from __future__ import annotations
+
+import os
+import ssl
+from functools import lru_cache
+from typing import TYPE_CHECKING, Final
+
+from allowsync.dns.failure import Failure, Kind
+
+if TYPE_CHECKING:
+    from allowsync.model.nameserver import Nameserver
+
+_ALERT: Final = "_ALERT_"
+_NO_PROTOCOL: Final = "no application protocol"  # RFC 7301 section 3.2, as OpenSSL words it
+
+# X509_V_ERR_… of OpenSSL's x509_vfy.h.
+_NOT_YET_VALID: Final = 9
+_EXPIRED: Final = 10
+_UNTRUSTED: Final = (2, 7, 18, 19, 20, 21, 27)
+_MISMATCH: Final = (62, 64)
+
+
+def trust(protocols: tuple[str, ...] = ()) -> ssl.SSLContext:
+    """What this system trusts: `SSL_CERT_FILE` and `SSL_CERT_DIR`, or else where OpenSSL looks.
+
+    TLS 1.2 or newer; certificate and name are checked (RFC 7525, RFC 8310). Unlike
+    `ssl.create_default_context` it writes no keys to a file that the environment names.
+
+    Args:
+        protocols: What to offer by ALPN.
+    """
+    return _trust(os.environ.get("SSL_CERT_FILE"), os.environ.get("SSL_CERT_DIR"), protocols)
+
+
+@lru_cache(maxsize=2)  # once a run for TLS and for HTTPS: it takes some ten milliseconds
+def _trust(_file: str | None, _folder: str | None, protocols: tuple[str, ...]) -> ssl.SSLContext:
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)  # checks the certificate and its name
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    context.set_default_verify_paths()
+    if protocols:
+        context.set_alpn_protocols(protocols)
+    return context
+
+
+def distrust(
+    nameserver: Nameserver, name: str, error: ssl.SSLError, protocols: tuple[str, ...] = ()
+) -> Failure:
+    """Why a handshake came to nothing, and what to do about it.
+
+    Args:
+        nameserver: Who was asked.
+        name: The name or address that its certificate has to be good for.
+        error: What OpenSSL said.
+        protocols: What was offered to it.
+    """
+    if isinstance(error, ssl.SSLCertVerificationError):
+        return _untrusted(_about_certificate(nameserver, name, error))
+    said = (error.reason or str(error)).lower().replace("_", " ")
+    if protocols and _NO_PROTOCOL in said:
+        hint = "; for HTTP/2: pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
+        return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{hint}")
+    if _ALERT in (error.reason or ""):
+        return _untrusted(f"{nameserver} refused the TLS handshake: {said}")
+    return _untrusted(f"{nameserver} does not speak TLS on that port: {said}")
+
+
+def _about_certificate(
+    nameserver: Nameserver, name: str, error: ssl.SSLCertVerificationError
+) -> str:
+    code, said = error.verify_code, error.verify_message
+    if code in _MISMATCH:
+        return f"the certificate of {nameserver} is not good for {name}: check the name"
+    if code == _EXPIRED:
+        return f"the certificate of {nameserver} has expired, or this machine's clock is wrong"
+    if code == _NOT_YET_VALID:
+        return f"the certificate of {nameserver} is not valid yet; is this machine's clock right?"
+    if code not in _UNTRUSTED:
+        return f"the certificate of {nameserver} is not good: {said}"
+    return (
+        f"the certificate of {nameserver} is from nobody this machine trusts ({said}): "
+        "check the address, and that ca-certificates is installed"
+    )
+
+
+def _untrusted(reason: str) -> Failure:
+    return Failure(Kind.UNTRUSTED, reason)

@@ -1,0 +1,1 @@
+"""One run, and the other use cases that change something: adopt, clear, roll back."""

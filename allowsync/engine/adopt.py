@@ -1,0 +1,92 @@
+"""Making entries ours that somebody put there by hand, just as we would have put them.
+
+What is wanted is what is remembered of the last run; no DNS is asked.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import Adopting, BackendError
+from allowsync.engine.published import recalled
+from allowsync.model.memory import Clock, HostMemory
+from allowsync.model.target import Placement
+from allowsync.model.types import Entry
+from allowsync.policy.decision import Now, recall, union
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.model.types import Network
+    from allowsync.state import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Adoptable:
+    """What somebody put into a target by hand that is wanted there.
+
+    Attributes:
+        target: The target's full name.
+        entries: What could be made ours, or was.
+        reason: Why that could not be found out or done; empty when it could.
+        backend: What makes it ours; None where there is nothing to do.
+    """
+
+    target: str
+    entries: tuple[Entry, ...] = ()
+    reason: str = ""
+    backend: Adopting | None = None
+
+
+def adoptable(
+    config: Config, store: Store, now: datetime, only: tuple[str, ...]
+) -> list[Adoptable]:
+    """Look at the targets of some allowlists, or of all when none is named. Changes nothing.
+
+    Raises:
+        StateError: What is remembered cannot be read.
+    """
+    memory, known = store.hosts(), recalled(config, store).config.hosts
+    # Nothing expires by being looked at.
+    still = Now(now, Clock.JUMPED)
+    found = []
+    for allowlist in config.allowlists.values():
+        if only and allowlist.name not in only:
+            continue
+        hosts = (known[name] for name in allowlist.hosts)
+        wanted = union([recall(one, memory.get(one.name, HostMemory()), still) for one in hosts])
+        found += [_look(target, wanted) for target in allowlist.targets]
+    return found
+
+
+def _look(target: Target, wanted: Mapping[Network, tuple[str, ...]]) -> Adoptable:
+    try:
+        backend = target.backend.make(Placement(target.allowlist, target.name), target.options)
+        if not isinstance(backend, Adopting):
+            return Adoptable(target.name)
+        entries = tuple(backend.adoptable(Entry(one, hosts) for one, hosts in wanted.items()))
+    except BackendError as error:
+        return Adoptable(target.name, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
+        return Adoptable(target.name, reason=f"unexpected {type(error).__name__}: {error}")
+    return Adoptable(target.name, entries, "", backend if entries else None)
+
+
+def adopt(found: Iterable[Adoptable]) -> list[Adoptable]:
+    """Make everything ours that was found. One target that fails stops no other."""
+    return [_adopt(one) for one in found]
+
+
+def _adopt(one: Adoptable) -> Adoptable:
+    if one.backend is None:
+        return one
+    try:
+        one.backend.adopt(one.entries)
+    except BackendError as error:
+        return Adoptable(one.target, one.entries, str(error))
+    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
+        return Adoptable(one.target, one.entries, f"unexpected {type(error).__name__}: {error}")
+    return one

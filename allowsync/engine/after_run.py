@@ -1,0 +1,80 @@
+"""What a run leaves for those who watch: a file of metrics, and a heartbeat.
+
+Neither can fail a run: what goes wrong is said, and the exit code stays.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.notify.heartbeat import summary
+from allowsync.system.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+    from allowsync.engine.options import Request
+    from allowsync.plan.result import RunReport
+
+
+def watched(request: Request) -> bool:
+    """Whether a run speaks for the installation: it looked at all of it, asked the DNS, and wrote.
+
+    A run by hand for one allowlist, or the one at boot without DNS, must not still an alarm.
+    """
+    return not (request.only or request.offline or request.dry_run)
+
+
+def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]:
+    """Write the metrics and ping the heartbeat, as far as they are configured.
+
+    Yields:
+        What could not be done.
+    """
+    if config.metrics is not None:
+        why = _write_metrics(config.metrics, config, report, code)
+        if why:
+            yield Notice(str(config.metrics), f"the metrics could not be written: {why}")
+    if config.heartbeat is not None:
+        yield from _beat(config, code, report.seconds, summary(report))
+
+
+def broke(config: Config) -> None:
+    """Ping the heartbeat after a run that ended in a defect of ours."""
+    if config.heartbeat is not None:
+        list(_beat(config, ExitCode.FAILED, 0.0, "internal error; see the log"))
+
+
+def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator[Notice]:
+    from allowsync.notify.heartbeat import Ended, deliver, ping
+
+    assert config.heartbeat is not None  # noqa: S101 - both callers looked
+    request = ping(config.heartbeat, Ended(code, seconds, said))
+    why = "" if request is None else deliver(request)
+    if why:
+        yield Notice("heartbeat", f"the monitor could not be told: {why}")
+
+
+def _write_metrics(path: Path, config: Config, report: RunReport, code: ExitCode) -> str:
+    from allowsync.notify.prometheus import gauges, text
+
+    content = text(gauges(report, code, _last_good(config)))
+    try:
+        replace_file(path, content.encode())  # readable: node_exporter runs as somebody else
+    except OSError as error:
+        return error.strerror or type(error).__name__
+    return ""
+
+
+def _last_good(config: Config) -> datetime | None:
+    from allowsync.state import StateError, Store
+
+    try:
+        with Store.reading(config.state) as store:
+            return store.last_good_run()
+    except StateError:
+        return None

@@ -1,0 +1,120 @@
+"""Removing everything allowsync owns, from targets that are configured and from those that were."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import Backend, BackendError
+from allowsync.config.errors import ConfigError
+from allowsync.engine.orphan_targets import records_left_over
+from allowsync.model.target import Placement
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.state import Store, TargetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Owned:
+    """A target something may be in, and how to get at it.
+
+    `make` raises `BackendError` when its backend or its options are not there any more.
+    """
+
+    name: str
+    allowlist: str
+    make: Callable[[], Backend]
+
+
+@dataclass(frozen=True, slots=True)
+class Cleared:
+    """What came of clearing a target; `reason` is empty when nothing of ours is left there."""
+
+    name: str
+    reason: str = ""
+
+
+def everything(
+    config: Config, store: Store, *, environ: Mapping[str, str], uid: int
+) -> list[Owned]:
+    """Every target that is configured, and every one that was and may still be enforced."""
+    return [
+        *(_configured(target) for target in config.targets),
+        *(
+            _recorded(record, environ, uid, _stranger(config, uid))
+            for record in records_left_over(config, store)
+        ),
+    ]
+
+
+def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleared]:
+    """Clear each target and forget it. One that fails is remembered, and stops no other.
+
+    Args:
+        owned: The targets.
+        store: What is remembered of them.
+        at: The instant at which the history tells of it.
+
+    Raises:
+        StateError: A target was cleared but could not be forgotten.
+    """
+    return list(_clear_each(owned, store, at))
+
+
+def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[Cleared]:
+    for one in owned:
+        try:
+            one.make().clear()
+        except BackendError as error:
+            yield Cleared(one.name, str(error))
+        except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
+            yield Cleared(one.name, f"unexpected {type(error).__name__}: {error}")
+        else:
+            store.forget_target(one.name, at)
+            yield Cleared(one.name)
+
+
+def _configured(target: Target) -> Owned:
+    placement = Placement(target.allowlist, target.name)
+
+    def make() -> Backend:
+        backend: Backend = target.backend.make(placement, target.options)
+        return backend
+
+    return Owned(target.name, target.allowlist, make)
+
+
+def _stranger(config: Config, uid: int) -> int:
+    """Who may have written a state that root reads; 0 when nobody else may."""
+    try:
+        return config.state.stat().st_uid if uid == 0 else 0
+    except OSError:
+        return 0
+
+
+def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
+    def make() -> Backend:
+        from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
+        from allowsync.config import rebuild_options
+
+        try:
+            kind = load_type(record.backend)
+            options = rebuild_options(kind, record.written, environ=environ, uid=uid)
+        except (BrokenBackend, UnknownBackend) as error:
+            raise BackendError(str(error)) from error
+        except ConfigError as error:
+            raise BackendError("; ".join(one.what for one in error.problems)) from error
+        if stranger and not kind.needs(options).any_user:
+            # Such a target writes files and runs commands, which a state could make up.
+            raise BackendError(
+                f"the state belongs to user {stranger}, who must not have it cleared by root: "
+                "put the target into the configuration, clear, and take it out again"
+            )
+        backend: Backend = kind.make(Placement(record.allowlist, record.name), options)
+        return backend
+
+    return Owned(record.name, record.allowlist, make)

@@ -1,0 +1,122 @@
+"""What is remembered of a run: what its targets hold, and what was changed. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.memory import TargetMemory
+from allowsync.model.networks import parsed
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Entry
+from allowsync.state import Change
+from allowsync.state.access_log import RECOVERED, REPAIRED
+from allowsync.state.records import Began, Ended, Turn
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.plan.reasons import Reasons
+    from allowsync.plan.result import TargetReport
+    from allowsync.policy.decision import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.plan import Plan
+    from allowsync.plan.reasons import Reasons
+    from allowsync.plan.result import TargetReport
+
+
+def settled(
+    reports: Iterable[TargetReport], reasons: Reasons
+) -> tuple[list[tuple[str, TargetMemory]], list[Change], list[str]]:
+    """What to remember once everything was applied.
+
+    Returns:
+        What the targets hold, what was changed, and the names of those targets of which this tells
+        all. One that failed may have been changed in part: the next look at it shows that.
+    """
+    contents: list[tuple[str, TargetMemory]] = []
+    changes: list[Change] = []
+    told: list[str] = []
+    for report in reports:
+        plan = report.plan
+        if plan is None or report.outcome is Outcome.FAILED:
+            continue
+        told.append(report.target)
+        confirmed = report.outcome is not Outcome.UNKNOWN
+        if confirmed and not plan.idle:
+            entries = tuple(entry for entry in plan.final if entry.hosts)
+            contents.append((report.target, TargetMemory(entries, report.inherited)))
+        changes += changes_of(plan, reasons, confirmed=confirmed)
+    return contents, changes, told
+
+
+def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[Change]:
+    """What a plan changes, and why."""
+    return [
+        *(Change(plan.target, "add", entry, reasons.added(entry), confirmed) for entry in plan.add),
+        *(
+            Change(plan.target, "remove", entry, reasons.removed(entry, plan), confirmed)
+            for entry in plan.remove
+        ),
+    ]
+
+
+_WRONG = {
+    Outcome.REFUSED: "refused",
+    Outcome.FAILED: "failed",
+    Outcome.UNKNOWN: "unknown",
+}
+
+
+def began(
+    decisions: Mapping[str, Decision], known: Mapping[str, Collection[str]]
+) -> Iterator[Began]:
+    """Which access begins.
+
+    Args:
+        decisions: What was decided about each host of the run.
+        known: Which networks each host could come from by what is written down, in CIDR form.
+    """
+    for name, decision in decisions.items():
+        before = known.get(name, ())
+        for grant in decision.grants:
+            if str(grant.network) not in before:
+                yield Began(name, grant.network, grant.hostname)
+
+
+def ended(
+    decisions: Mapping[str, Decision],
+    known: Mapping[str, Collection[str]],
+    configured: Collection[str],
+    reasons: Reasons,
+) -> Iterator[Ended]:
+    """Which access ends, and why. A host that the run was not about keeps what it has.
+
+    Args:
+        decisions: What was decided about each host of the run.
+        known: Which networks each host could come from by what is written down, in CIDR form.
+        configured: Every host there is.
+        reasons: Explains the run.
+    """
+    for name, before in known.items():
+        decision = decisions.get(name)
+        if decision is None and name in configured:
+            continue
+        now = set() if decision is None else {str(one.network) for one in decision.grants}
+        for text in sorted(set(before) - now):
+            network = parsed(text)
+            gone = f"{name} is no longer in the configuration"
+            why = gone if decision is None else reasons.lost(Entry(network, (name,)), name)
+            yield Ended(name, network, why)
+
+
+def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[Turn]:
+    """How each target came out of the run, as far as that may be worth a line."""
+    for one in reports:
+        wrong = _WRONG.get(one.outcome, "failed" if one.unfit else RECOVERED)
+        if one.plan is not None and one.plan.repair and one.outcome is Outcome.APPLIED:
+            yield Turn(at, one.target, REPAIRED, "; ".join(one.plan.repair))
+        yield Turn(at, one.target, wrong, "" if wrong == RECOVERED else one.said)

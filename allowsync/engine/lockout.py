@@ -1,0 +1,90 @@
+"""Whether a plan would cut off whoever is typing: where their SSH session comes from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.config.settings import Target
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Address
+
+SSH = "SSH_CONNECTION"
+_LONGEST_LINE = 32  # processes between us and the session; more is no terminal of anybody's
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """An SSH session: where it comes from, and the port of this machine it came to."""
+
+    peer: Address
+    port: int
+
+
+def current() -> Session | None:
+    """The session we run in; None when there is none, or it cannot be told.
+
+    `sudo` takes the variable away, so the processes above us are asked for it (ssh(1), proc(5)).
+    """
+    found = parse(os.environ.get(SSH, ""))
+    return found or next(filter(None, map(parse, _above(os.getpid()))), None)
+
+
+def parse(text: str) -> Session | None:
+    """A session from "CLIENT PORT SERVER PORT" (ssh(1), SSH_CONNECTION); None for anything else."""
+    words = text.split()
+    if len(words) != 4 or not words[3].isdecimal() or len(words[3]) > 5:
+        return None
+    try:
+        peer = ip_address(words[0].partition("%")[0])
+    except ValueError:
+        return None
+    # A socket for both families tells of IPv4 in IPv6's words; the packets are IPv4.
+    mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
+    return Session(mapped or peer, int(words[3]))
+
+
+def _above(process: int) -> Iterator[str]:
+    """What the processes above one were started with, the nearest first."""
+    for _ in range(_LONGEST_LINE):
+        try:
+            with open(f"/proc/{process}/stat", "rb") as file:  # noqa: PTH123 - no Path here
+                process = int(file.read().rpartition(b")")[2].split()[1])
+            with open(f"/proc/{process}/environ", "rb") as file:  # noqa: PTH123 - no Path here
+                variables = file.read().split(b"\0")
+        except (OSError, ValueError, IndexError):
+            return
+        yield from _values(dict(one.partition(b"=")[::2] for one in variables))
+
+
+def _values(variables: Mapping[bytes, bytes]) -> Iterator[str]:
+    if SSH.encode() in variables:
+        yield variables[SSH.encode()].decode(errors="replace")
+
+
+def guards(target: Target, port: int) -> bool:
+    """Whether a target guards a TCP port of this machine, by its option `ports`."""
+    return any(
+        one.first <= port <= one.last and one.protocol.value == "tcp"
+        for one in getattr(target.options, "ports", ())
+    )
+
+
+def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
+    """What a plan would do to a session, in words; empty when it leaves it alone."""
+    if plan is None or plan.idle or session.peer.is_loopback or not guards(target, session.port):
+        return ""
+    if any(session.peer in entry.network for entry in plan.final):
+        return ""
+    interfaces = [one for one in getattr(target.options, "open_interfaces", ()) if one != "lo"]
+    unless = f", unless it comes through {' or '.join(interfaces)}" if interfaces else ""
+    return (
+        f"your own session comes from {session.peer} to port {session.port}/tcp, which nobody "
+        f"from there may use any more{unless}. Put {session.peer} under a host's `networks`, and "
+        "try it with --confirm 60s"
+    )

@@ -1,0 +1,209 @@
+"""What is meant to happen to one target: look at it, plan, hold the plan against the limits.
+
+Whatever goes wrong with one target is an outcome of that one, never an exception that would keep
+another from being put right.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
+from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.outcome import Outcome
+from allowsync.model.target import Capabilities, Current, Placement
+from allowsync.plan.limits import Refusal, keep_all, limit
+from allowsync.plan.planner import Situation, make_plan, unfit
+from allowsync.plan.result import TargetReport
+from allowsync.policy.decision import leaving, union
+from allowsync.policy.orphans import inherited_after, still_protected
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from typing import TypeVar
+
+    from allowsync.config.settings import Target
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Limits, Network
+    from allowsync.policy.decision import Decision, Now
+
+    R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Draft:
+    """What is meant to happen to a target.
+
+    Attributes:
+        target: The target.
+        report: What is known so far; `report.plan` is None when it could not be read.
+        intended: What to remember of it before anything is applied; None: nothing.
+        again: Makes a new draft from a fresh look, when something changed in between.
+        backend: What carries it out; None when it could not be made.
+        unconfirmed: Whether some of it waits for somebody to confirm it.
+        situation: What the plan was made from, limits aside.
+    """
+
+    target: Target
+    report: TargetReport
+    intended: TargetMemory | None = None
+    again: Callable[[], Draft] | None = None
+    backend: Backend | None = None
+    unconfirmed: bool = False
+    situation: Situation | None = None
+
+    @property
+    def goes_on(self) -> bool:
+        """Whether it is known what to do, and none of it waits for somebody to confirm it."""
+        return self.report.plan is not None and not self.unconfirmed
+
+    @property
+    def found(self) -> frozenset[Network]:
+        """What the target was found to hold."""
+        current = self.report.current
+        return frozenset() if current is None else frozenset(e.network for e in current.entries)
+
+
+def draft(
+    target: Target,
+    decisions: Sequence[Decision],
+    memory: TargetMemory | None,
+    limits: Limits | None,
+    now: Now,
+    *,
+    allow_empty: bool,
+    kept: Refusal | None = None,
+) -> Draft:
+    """Look at a target and plan what to do with it. Raises nothing.
+
+    Args:
+        target: The target.
+        decisions: What was decided about each host of its allowlist.
+        memory: What is remembered of the target; None when nothing was ever put there.
+        limits: The limits to keep; None when they are overruled.
+        now: The instant of the run.
+        allow_empty: Whether an allowlist nobody has an address for may be enforced.
+        kept: Why nothing may be removed; None where it may.
+    """
+
+    def once_more() -> Draft:
+        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty, kept=kept)
+
+    try:
+        backend, current, capabilities = _look(target)
+    except BackendError as error:
+        return Draft(target, _failed(target, f"could not be read: {error}"))
+    situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
+    plan, refusal = make_plan(situation), None
+    if kept is not None:
+        ended = frozenset(one.host.name for one in decisions if one.ended)
+        plan, refusal = keep_all(situation, plan, kept, ended)
+    elif limits is not None:
+        plan, refusal = limit(situation, plan, limits, len(decisions))
+    report = TargetReport(
+        target.name,
+        target.allowlist,
+        _expected(plan, refusal),
+        plan,
+        current,
+        refusal,
+        unfit(situation),
+        inherited,
+        _too_many(plan, capabilities),
+    )
+    if _would_lock_out(plan, current, situation) and not allow_empty:
+        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NOBODY_YET)
+        return Draft(target, report)
+    if report.reason:
+        return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
+    intended = _intended(plan, inherited)
+    return Draft(target, report, intended, once_more, backend, kept is not None, situation)
+
+
+_NOBODY_YET = "left alone: no host has an address yet, so it would lock out everybody"
+
+
+def _look(target: Target) -> tuple[Backend, Current, Capabilities]:
+    def look() -> tuple[Backend, Current, Capabilities]:
+        placement = Placement(target.allowlist, target.name)
+        backend: Backend = target.backend.make(placement, target.options)
+        return backend, backend.read(), backend.capabilities
+
+    return contained(look)
+
+
+def _situation(
+    target: Target,
+    current: Current,
+    capabilities: Capabilities,
+    decisions: Sequence[Decision],
+    memory: TargetMemory | None,
+    now: Now,
+) -> tuple[Situation, tuple[Inherited, ...]]:
+    wanted = union(decisions)
+    inherited = inherited_after(
+        memory, (entry.network for entry in current.entries), wanted.keys(), now
+    )
+    situation = Situation(
+        target.name,
+        current,
+        wanted,
+        labels={} if memory is None else {one.network: one.hosts for one in memory.entries},
+        trusted=frozenset(one.host.name for one in decisions if not one.ended),
+        undecided=frozenset(one.host.name for one in decisions if one.undecided),
+        inherited=frozenset(one.network for one in inherited),
+        protected=still_protected(inherited, decisions, now),
+        capabilities=capabilities,
+        replaced=leaving(decisions) if capabilities.labels else {},
+    )
+    return situation, inherited
+
+
+def _expected(plan: Plan, refusal: Refusal | None) -> Outcome:
+    if refusal is not None:
+        return Outcome.REFUSED
+    return Outcome.UNCHANGED if plan.idle else Outcome.PLANNED
+
+
+def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
+    """Whether the plan would put up a gate, or put one right, that nobody at all can pass.
+
+    Where trusted hosts exist but none of them has an address, that is a gap in our knowledge and
+    not a wish. Where nobody is trusted any more, an empty gate is just what is wanted.
+    """
+    nothing_there = not current.entries
+    return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
+
+
+def _too_many(plan: Plan, capabilities: Capabilities) -> str:
+    most = capabilities.max_entries
+    if most is None or len(plan.final) <= most:
+        return ""
+    return f"left alone: {len(plan.final)} entries do not fit, it holds {most}"
+
+
+def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:
+    """What the target may hold from the moment anything is applied: old and new entries."""
+    leaving = {entry.network: entry for entry in plan.remove if entry.hosts}
+    entries = {entry.network: entry for entry in plan.final if entry.hosts}
+    return TargetMemory(tuple({**leaving, **entries}.values()), inherited)
+
+
+def contained(step: Callable[[], R]) -> R:
+    """Run a step of a backend; whatever it raises becomes a `BackendError`.
+
+    A defect in one backend, a third party's perhaps, must not keep the other targets from being
+    put right.
+    """
+    try:
+        return step()
+    except BackendError:
+        raise
+    except Exception as error:
+        what = f"unexpected {type(error).__name__}: {error}"
+        raise OutcomeUnknown(what) from error
+
+
+def _failed(target: Target, reason: str) -> TargetReport:
+    return TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason)

@@ -1,0 +1,1 @@
+"""Taking back what a run changed, unless it is confirmed in time."""

@@ -1,0 +1,79 @@
+"""Targets whose last change nobody confirmed (`apply --confirm`).
+
+Until somebody does, they stay as they were put there before, and only let more in: what could cut
+people off waits. A target that was not there before is left alone.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.engine.prepare import Draft
+from allowsync.model.outcome import Notice, Outcome
+from allowsync.plan.limits import Refusal
+from allowsync.plan.result import TargetReport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.config.settings import Target
+    from allowsync.state import Store, TargetRecord
+
+HOW = "try it again with --confirm, or apply it unasked with --force"
+
+
+@dataclass(frozen=True, slots=True)
+class Unconfirmed(Refusal):
+    """Why a target keeps what it has: nobody confirmed what would have changed."""
+
+    since: datetime
+
+    @property
+    def said(self) -> str:
+        """What is kept, since when, and what ends that."""
+        return f"kept as it was, and nobody is removed: {_why(self.since)}; {HOW}"
+
+
+def unconfirmed(since: datetime) -> Unconfirmed:
+    """The refusal of everything that would take something away."""
+    return Unconfirmed((), 0, 0, emptied=False, entries=(), since=since)
+
+
+def waiting(store: Store) -> Iterator[Notice]:
+    """Which targets wait for somebody, in words."""
+    for target, since in sorted(store.unconfirmed().items()):
+        yield Notice(target, f"{_why(since)}; {HOW}")
+
+
+def left_alone(target: Target, since: datetime) -> Draft:
+    """What happens to a target that was not there before: nothing."""
+    reason = f"left alone: {_why(since)}; {HOW}"
+    return Draft(target, TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason))
+
+
+def _why(since: datetime) -> str:
+    return f"nobody confirmed its change of {since:%Y-%m-%d %H:%M} UTC"
+
+
+def harmless(report: TargetReport) -> bool:
+    """Whether a plan takes nothing away and rebuilds nothing, so that nobody can be cut off."""
+    return report.plan is not None and not report.plan.remove and not report.plan.repair
+
+
+def former(target: Target, record: TargetRecord | None) -> Target | None:
+    """A target with the options it was put there with; None when it never was, at that place."""
+    from allowsync.config import ConfigError, rebuild_options
+
+    if record is None or record.backend != target.backend.name:
+        return None
+    try:
+        options = rebuild_options(
+            target.backend, record.written, environ=os.environ, uid=os.geteuid()
+        )
+    except ConfigError:
+        return None
+    was = replace(target, options=options, written=record.written)
+    return was if record.claims == target.claims else None

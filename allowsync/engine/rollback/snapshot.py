@@ -1,0 +1,185 @@
+"""Putting targets and the state back as they were before a run (`apply --confirm`)."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import Backend, BackendError, Restorable
+from allowsync.engine.rollback.pending import former
+from allowsync.model.plan import Plan
+from allowsync.model.target import Current, Placement
+from allowsync.state import StateUnwritable, Store
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from pathlib import Path
+
+    from allowsync.config.settings import Target
+    from allowsync.state import TargetRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A target as it was. `put_back` makes it so again, and tells whether it differed.
+
+    `put_back` raises `BackendError`, and whatever a third party's code raises.
+    """
+
+    target: str
+    put_back: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class PutBack:
+    """What came of putting a target back.
+
+    Attributes:
+        target: Its full name.
+        differed: Whether it was otherwise than before.
+        reason: Why it is not as it was; empty when it is.
+    """
+
+    target: str
+    differed: bool
+    reason: str = ""
+
+
+def keep(target: Target, record: TargetRecord | None) -> Kept:
+    """Look at a target so that it can be put back.
+
+    With the options it was put there with, if these are other ones now: a gate whose ports were
+    changed gets its former ports again.
+
+    Raises:
+        BackendError: It cannot be read, or could not be put back as it is.
+    """
+    was = former(target, record) or target
+    return kept(target.name, was.backend.make(Placement(was.allowlist, was.name), was.options))
+
+
+def kept(name: str, backend: Backend) -> Kept:
+    """Look at what a backend has in its target, so that it can be put back.
+
+    Raises:
+        BackendError: It cannot be read, or could not be put back as it is.
+    """
+    if isinstance(backend, Restorable):
+        return Kept(name, backend.snapshot())
+    before = backend.read()
+    if before.entries and before.flaws:
+        flaws = "; ".join(before.flaws)
+        raise BackendError(f"it could not be put back as it is now ({flaws})")
+    return Kept(name, lambda: _put_back(name, backend, before))
+
+
+def _put_back(name: str, backend: Backend, before: Current) -> bool:
+    now = backend.read()
+    if _same(now, before):
+        return False
+    if before.flaws:
+        backend.clear()  # it was not there; what may be left of it, a folder, lets nobody in
+    else:
+        backend.apply(_plan_back(name, now, before))
+    after = backend.read()
+    if not _same(after, before) and not (before.flaws and not after.entries):
+        raise BackendError("it is not as it was, whatever it now holds")
+    return True
+
+
+def _same(one: Current, other: Current) -> bool:
+    """Whether a target is as it was: the words of what is wrong may differ."""
+    networks = [{entry.network for entry in current.entries} for current in (one, other)]
+    return networks[0] == networks[1] and bool(one.flaws) == bool(other.flaws)
+
+
+def _plan_back(name: str, now: Current, before: Current) -> Plan:
+    held = {entry.network for entry in now.entries}
+    meant = {entry.network for entry in before.entries}
+    ordered = sorted(before.entries, key=lambda entry: str(entry.network))
+    gone = sorted(now.entries, key=lambda entry: str(entry.network))
+    return Plan(
+        name,
+        add=tuple(entry for entry in ordered if entry.network not in held),
+        remove=tuple(entry for entry in gone if entry.network not in meant),
+        keep=tuple(entry for entry in ordered if entry.network in held),
+        repair=now.flaws,
+    )
+
+
+def put_back(targets: Iterable[Kept]) -> list[PutBack]:
+    """Put every target back. One that fails stops no other."""
+    return [_one_put_back(one) for one in targets]
+
+
+def _one_put_back(one: Kept) -> PutBack:
+    try:
+        return PutBack(one.target, one.put_back())
+    except BackendError as error:
+        return PutBack(one.target, differed=True, reason=str(error))
+    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
+        reason = f"unexpected {type(error).__name__}: {error}"
+        return PutBack(one.target, differed=True, reason=reason)
+
+
+def keep_state(state: Path) -> Path:
+    """Copy the state beside itself; the caller holds the lock. Returns the copy's name.
+
+    Raises:
+        StateError: It cannot be opened or copied.
+    """
+    if copy_of(state).exists():
+        recover(state)
+    # Also undoes what a crash left half-written; a state that does not exist yet is made.
+    Store.writing(state).close()
+    copy = copy_of(state)
+    try:
+        copy.unlink(missing_ok=True)
+        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(state.read_bytes())
+            file.flush()
+            os.fsync(descriptor)
+    except OSError as error:
+        with suppress(OSError):
+            copy.unlink(missing_ok=True)
+        raise StateUnwritable(copy, error.strerror) from error
+    return copy
+
+
+def copy_of(state: Path) -> Path:
+    """Where the copy of a state is while a run waits to be confirmed."""
+    return state.with_name(state.name + ".before")
+
+
+def recover(state: Path) -> None:
+    """After whoever was to put everything back was ended, too (a power cut): go by the copy.
+
+    What nobody confirmed is not what was there before, least of all when a machine boots. The
+    caller holds the lock, so nobody is waiting any more.
+
+    Raises:
+        StateError: It cannot be done.
+    """
+    with Store.reading(state) as store:
+        waiting = store.unconfirmed()
+    put_state_back(state, copy_of(state))
+    with Store.writing(state) as store:
+        for target, since in waiting.items():
+            store.set_unconfirmed([target], since)
+
+
+def put_state_back(state: Path, copy: Path) -> None:
+    """Let the copy be the state again.
+
+    Raises:
+        StateUnwritable: It could not be renamed.
+    """
+    try:
+        # A journal belongs to what is replaced (SQLite would play it back into the copy).
+        state.with_name(state.name + "-journal").unlink(missing_ok=True)
+        copy.replace(state)
+    except OSError as error:
+        raise StateUnwritable(state, error.strerror) from error

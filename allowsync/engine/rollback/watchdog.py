@@ -1,0 +1,271 @@
+"""A run that is put back unless somebody says in time that all is well.
+
+Who asks may die with the terminal. So before anything is applied, a process of its own is started,
+in a session of its own, that knows how everything was. It puts that back when the time is over,
+when it is told to, and when whoever asks is gone. It holds the run lock all the while.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import time
+from contextlib import suppress
+from dataclasses import asdict, dataclass
+from select import select
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from allowsync.backend.api import BackendError
+from allowsync.engine.rollback.snapshot import (
+    Kept,
+    PutBack,
+    keep,
+    keep_state,
+    put_back,
+    put_state_back,
+)
+from allowsync.state import Lock, StateError, Store
+
+if TYPE_CHECKING:
+    from datetime import datetime, timedelta
+    from pathlib import Path
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.state import TargetRecord
+
+# What a run may take until it is applied, beside the time to confirm it: as long as under systemd.
+LONGEST_RUN: Final = 600.0  # seconds
+# A command that a killed run had just started may still be at it.
+AFTERMATH: Final = 1.0  # seconds
+
+_APPLIED, _KEEP, _REVERT = b"a", b"k", b"r"
+_IGNORED: Final = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGPIPE, signal.SIGTSTP)
+
+
+class CannotConfirm(Exception):
+    """A target could not be put back, so nothing was applied. `target` is its name."""
+
+    def __init__(self, target: str, why: str) -> None:
+        super().__init__(f"{target}: {why}")
+        self.target = target
+        self.why = why
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """How it ended.
+
+    Attributes:
+        kept: Whether what was applied stays.
+        targets: Where it does not: what came of putting each target back.
+        problem: What else went wrong, in words; empty when nothing did.
+    """
+
+    kept: bool
+    targets: tuple[PutBack, ...] = ()
+    problem: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Before:
+    """Everything as it was before the run."""
+
+    state: Path
+    copy: Path
+    targets: tuple[Kept, ...]
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """The way to the process that puts everything back. Only one word of it counts: the first."""
+
+    channel: socket.socket
+
+    def fileno(self) -> int:
+        """Readable once it is decided."""
+        return self.channel.fileno()
+
+    def applied(self) -> None:
+        """Let the time begin."""
+        self._say(_APPLIED)
+
+    def keep(self) -> Verdict:
+        """Somebody is there: everything stays, unless the time was over already."""
+        self._say(_KEEP)
+        return self.verdict()
+
+    def revert(self) -> Verdict:
+        """Put everything back now."""
+        self._say(_REVERT)
+        return self.verdict()
+
+    def verdict(self) -> Verdict:
+        """Wait for how it ended."""
+        said = b""
+        with suppress(ConnectionError):
+            while piece := self.channel.recv(65536):
+                said += piece
+        if not said:
+            what = "the process that would have put everything back was ended"
+            return Verdict(kept=False, problem=f"could not confirm what became of it: {what}")
+        found = json.loads(said)
+        targets = tuple(PutBack(**one) for one in found["targets"])
+        return Verdict(found["kept"], targets, found["problem"])
+
+    def _say(self, word: bytes) -> None:
+        with suppress(OSError):  # it is gone, and `verdict` tells that
+            self.channel.sendall(word)
+
+
+def look(config: Config, targets: tuple[Target, ...], at: datetime) -> Before:
+    """See how everything is, and remember that what comes next waits to be confirmed.
+
+    The caller holds the lock.
+
+    Raises:
+        CannotConfirm: A target could not be put back.
+        StateError: The state cannot be kept.
+    """
+    copy = keep_state(config.state)
+    try:
+        with Store.writing(config.state) as store:
+            records = store.targets()
+            kept = tuple(_kept(one, records.get(one.name)) for one in targets)
+            store.set_unconfirmed([one.target for one in kept], at)
+    except BaseException:
+        copy.unlink(missing_ok=True)
+        raise
+    return Before(config.state, copy, kept, at)
+
+
+def _kept(target: Target, record: TargetRecord | None) -> Kept:
+    try:
+        return keep(target, record)
+    except BackendError as error:
+        raise CannotConfirm(target.name, str(error)) from error
+    except Exception as error:
+        raise CannotConfirm(target.name, f"unexpected {type(error).__name__}: {error}") from error
+
+
+def start(before: Before, wait: timedelta, lock: Lock) -> Watch:
+    """Start the process that puts everything back `wait` after it was applied.
+
+    Raises:
+        OSError: It could not be started.
+    """
+    ours, theirs = socket.socketpair()
+    asker = os.getpid()
+    child = os.fork()
+    if child == 0:
+        _become_watch(before, wait.total_seconds(), lock, ours, theirs, asker)
+    theirs.close()
+    os.waitpid(child, 0)
+    if ours.recv(1) != _APPLIED:
+        raise OSError("the process that would put everything back could not be started")
+    return Watch(ours)
+
+
+def _become_watch(
+    before: Before,
+    wait: float,
+    lock: Lock,
+    ours: socket.socket,
+    theirs: socket.socket,
+    asker: int,
+) -> NoReturn:
+    """In the child: leave terminal, session and parent behind (daemon(7)), then watch."""
+    code = 1
+    try:
+        ours.close()
+        os.setsid()
+        if os.fork() == 0:
+            _let_go(theirs)
+            theirs.sendall(_APPLIED)
+            _watch(before, wait, lock, theirs, asker)
+        code = 0
+    finally:
+        # Nothing of the process this is a copy of is to be done twice: no `finally`, no buffer.
+        os._exit(code)
+
+
+def _let_go(channel: socket.socket) -> None:
+    """Hear no signal but SIGTERM, which means: now. Hold no pipe or terminal open."""
+    for one in _IGNORED:
+        signal.signal(one, signal.SIG_IGN)
+    signal.signal(signal.SIGTERM, lambda *_: channel.shutdown(socket.SHUT_RD))
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for descriptor in (0, 1, 2):
+        os.dup2(nothing, descriptor)
+    os.chdir("/")
+
+
+def _watch(before: Before, wait: float, lock: Lock, channel: socket.socket, asker: int) -> None:
+    verdict = _keep(before) if _confirmed(channel, wait, asker) else _revert(before)
+    lock.__exit__(None, None, None)
+    with suppress(OSError):
+        channel.sendall(json.dumps(asdict(verdict)).encode())
+    _log(verdict)
+
+
+def _confirmed(channel: socket.socket, wait: float, asker: int) -> bool:
+    """Whether somebody says in time that all is well. Afterwards the run is over in any case."""
+    ends, applied = time.monotonic() + LONGEST_RUN + wait, False
+    while select([channel], [], [], max(0.0, ends - time.monotonic()))[0]:
+        word = _heard(channel)
+        if word != _APPLIED:
+            if not (applied or word):
+                time.sleep(AFTERMATH)
+            return word == _KEEP
+        ends, applied = time.monotonic() + wait, True
+    if not applied:
+        # It hangs, and still has its end of the channel: nobody else can have its number.
+        with suppress(ProcessLookupError):
+            os.kill(asker, signal.SIGKILL)
+        time.sleep(AFTERMATH)
+    return False
+
+
+def _heard(channel: socket.socket) -> bytes:
+    try:
+        return channel.recv(1)
+    except OSError:
+        return b""
+
+
+def _keep(before: Before) -> Verdict:
+    try:
+        with Store.writing(before.state) as store:
+            store.set_confirmed(one.target for one in before.targets)
+        before.copy.unlink(missing_ok=True)
+    except (StateError, OSError) as error:
+        return Verdict(kept=True, problem=f"the next run will not know that: {error}")
+    return Verdict(kept=True)
+
+
+def _revert(before: Before) -> Verdict:
+    """Targets first: somebody may be locked out. Then what is remembered of them."""
+    done = put_back(before.targets)
+    differed = [one.target for one in done if one.differed]
+    try:
+        put_state_back(before.state, before.copy)
+        with Store.writing(before.state) as store:
+            store.set_unconfirmed(differed, before.at)
+    except StateError as error:
+        return Verdict(kept=False, targets=tuple(done), problem=str(error))
+    return Verdict(kept=False, targets=tuple(done))
+
+
+def _log(verdict: Verdict) -> None:
+    """Tell the system's log; whoever asked may be gone."""
+    if verdict.kept:
+        return
+    import syslog
+
+    syslog.openlog("allowsync")
+    syslog.syslog(syslog.LOG_WARNING, "not confirmed in time: everything was put back as it was")
+    for one in verdict.targets:
+        if one.reason:
+            syslog.syslog(syslog.LOG_ERR, f"{one.target} could not be put back: {one.reason}")

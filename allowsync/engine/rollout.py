@@ -1,0 +1,178 @@
+"""In which order the targets of one run are changed. Pure.
+
+A service often has several layers: a packet filter, a proxy, a list at Cloudflare. Whoever moved
+has to pass all of them. So what is new goes in everywhere before what is old goes out anywhere.
+
+the plan of a target                              first      between    last
+only puts in, or right                            whole
+puts in and takes out                             puts in               takes out
+the same, the last of these targets                          whole
+the same, but it cannot hold old and new at once             whole, or takes out, then puts in
+only takes out                                                          whole
+
+The last of those with both needs no halves: by then all others have what is new. So a run that
+changes a single target does that in one step.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.plan import Plan, sorted_entries
+from allowsync.plan.planner import Situation, make_plan
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.engine.prepare import Draft
+
+
+class Part(Enum):
+    """How much of a target's plan is carried out in one step."""
+
+    WHOLE = auto()
+    FIRST = auto()  # what `first_part` says
+    REST = auto()  # all that is left, by a fresh look
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One change of one target: the target's place among the drafts, and how much of its plan."""
+
+    number: int
+    part: Part
+
+
+class _Course(Enum):
+    """How a target is changed."""
+
+    NOTHING = "nothing"
+    AT_FIRST = "at first"
+    IN_HALVES = "in halves"
+    BETWEEN = "between"
+    MAKING_ROOM = "making room"
+    AT_LAST = "at last"
+
+
+# The steps of each course, each with the phase it belongs to. Not the values of the members: Python
+# 3.11.2, Debian's, takes an empty tuple there for something else.
+_STEPS: Final[dict[_Course, tuple[tuple[int, Part], ...]]] = {
+    _Course.NOTHING: (),
+    _Course.AT_FIRST: ((0, Part.WHOLE),),
+    _Course.IN_HALVES: ((0, Part.FIRST), (2, Part.REST)),
+    _Course.BETWEEN: ((1, Part.WHOLE),),
+    _Course.MAKING_ROOM: ((1, Part.FIRST), (1, Part.REST)),
+    _Course.AT_LAST: ((2, Part.WHOLE),),
+}
+
+
+def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
+    """What to carry out, in order. A target with nothing to do is not in it."""
+    courses = [_course(one) for one in drafts]
+    halves = [number for number, one in enumerate(courses) if one is _Course.IN_HALVES]
+    if halves and not {_Course.BETWEEN, _Course.MAKING_ROOM}.intersection(courses):
+        courses[halves[-1]] = _Course.BETWEEN
+    phases = [
+        (phase, Step(number, part))
+        for number, course in enumerate(courses)
+        for phase, part in _STEPS[course]
+    ]
+    return tuple(step for _, step in sorted(phases, key=lambda one: one[0]))
+
+
+def first_part(one: Draft) -> Plan | None:
+    """What to carry out of a draft's plan before the rest of it; None where there is no plan.
+
+    That is what it puts in and puts right. Where the target is too full for that, it is what makes
+    room.
+    """
+    plan, situation = one.report.plan, one.situation
+    if plan is None or situation is None or not plan.remove:
+        return plan
+    more = additive(situation, plan)
+    return more if _fits(more, situation) else replace(plan, add=())
+
+
+def additive(situation: Situation, plan: Plan) -> Plan:
+    """A plan that ends nobody's access: what another one takes out, it keeps.
+
+    Where entries may not overlap, what a kept one covers is not put in, and what a new one covers
+    goes: whom it let in, the other lets in.
+
+    Args:
+        situation: What both are made from.
+        plan: The plan that takes something out.
+    """
+    held = frozenset(entry.network for entry in situation.current.entries)
+    more = make_plan(replace(situation, held_back=held))
+    leaving = {entry.network for entry in plan.remove}
+    return replace(
+        more,
+        keep=sorted_entries(
+            (*more.keep, *(entry for entry in more.withheld if entry.network in leaving))
+        ),
+        withheld=tuple(entry for entry in more.withheld if entry.network not in leaving),
+    )
+
+
+def ending(situation: Situation) -> Plan | None:
+    """A plan that does nothing but end the access of those who may have none any more.
+
+    Whose `until` has passed, or who was taken out of the allowlist, loses nothing by what cannot be
+    put in for somebody else. None where there is nobody, or nobody else; and where the target
+    cannot be full: there what fails for one fails for the other.
+    """
+    if situation.capabilities.max_entries is None:
+        return None
+    held = frozenset(entry.network for entry in situation.current.entries)
+    over = frozenset(
+        one for one in held if _nobody_trusted(situation.labels.get(one, ()), situation)
+    )
+    plan = make_plan(replace(situation, wanted={}, held_back=held - over))
+    return plan if plan.remove and plan.final and not plan.repair else None
+
+
+def joined(first: Plan, second: Plan) -> Plan:
+    """What two plans change that are carried out one after the other.
+
+    What came and went, or went and came, is not told.
+    """
+    before = {entry.network for entry in (*first.keep, *first.withheld, *first.remove)}
+    added = {entry.network for entry in (*first.add, *second.add)} - before
+    there = {entry.network for entry in second.final} | added
+    gone = {entry.network: entry for entry in (*first.remove, *second.remove)}
+    return Plan(
+        second.target,
+        add=sorted_entries(entry for entry in second.final if entry.network in added),
+        remove=sorted_entries(gone[network] for network in gone.keys() - there),
+        keep=sorted_entries(
+            entry for entry in second.keep + second.add if entry.network not in added
+        ),
+        withheld=tuple(entry for entry in second.withheld if entry.network not in added),
+        repair=tuple(dict.fromkeys((*first.repair, *second.repair))),
+    )
+
+
+def _course(one: Draft) -> _Course:
+    plan, situation = one.report.plan, one.situation
+    if plan is None or plan.idle:
+        return _Course.NOTHING
+    if situation is None or not plan.remove:
+        return _Course.AT_FIRST
+    more = additive(situation, plan)
+    if not (more.add or situation.current.flaws):
+        return _Course.AT_LAST
+    if _fits(more, situation):
+        return _Course.IN_HALVES
+    return _Course.BETWEEN if situation.capabilities.atomic else _Course.MAKING_ROOM
+
+
+def _nobody_trusted(hosts: tuple[str, ...], situation: Situation) -> bool:
+    return bool(hosts) and situation.trusted.isdisjoint(hosts)
+
+
+def _fits(plan: Plan, situation: Situation) -> bool:
+    most = situation.capabilities.max_entries
+    return most is None or len(plan.final) <= most

@@ -1,0 +1,1 @@
+"""Use cases that only read: status, explain, check, and access at an instant."""

@@ -1,0 +1,255 @@
+"""What the nameservers say, and what is wrong: the facts behind `resolve` and `check`."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend.api import Backend, BackendError
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.memory import HostMemory
+from allowsync.model.nameserver import Dnssec, Transport
+from allowsync.model.target import Finding, Placement, Severity
+from allowsync.notify.apprise_client import WHY, Sent, machine, send
+from allowsync.notify.outbox import Message
+from allowsync.policy.decision import Now, has_ended, recall
+from allowsync.policy.published import said_of
+from allowsync.policy.screening import Judged, judge, warned
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.config.settings import Config
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.model.nameserver import Nameserver, ResolverSettings
+    from allowsync.model.types import Host, Network, Query
+    from allowsync.policy.published import Kept
+
+
+def about_file(key: str, path: Path) -> Iterator[Located]:
+    """Whether the file that a key of the configuration names can be put where it is to be."""
+    from allowsync.model.target import Finding, Severity
+
+    if path.is_dir():
+        what, advice = f"{path} is a folder, not a file", "choose another path"
+    elif not path.parent.is_dir():
+        what, advice = f"folder {path.parent} does not exist", "make it, or choose another path"
+    elif not os.access(path.parent, os.W_OK | os.X_OK):
+        what = f"folder {path.parent} cannot be written"
+        advice = "choose another path, or see its permissions"
+    else:
+        return
+    yield Located(key, Finding(Severity.ERROR, what, advice))
+
+
+@dataclass(frozen=True, slots=True)
+class Located:
+    """A finding and what it is about."""
+
+    where: str
+    finding: Finding
+
+    def __str__(self) -> str:
+        parts = (self.finding.what, self.finding.advice)
+        return f"{self.where}: " + "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class Heard:
+    """One question of one host: what each nameserver answered, and what of that is believed."""
+
+    host: str
+    query: Query
+    answers: Mapping[str, Judged]
+
+
+def heard(
+    hosts: Iterable[Host],
+    answers: Mapping[Query, Mapping[str, Answer]],
+    published: tuple[Network, ...] = (),
+) -> Iterator[Heard]:
+    """What each nameserver said of each host, judged by the host's policy.
+
+    `published` is what Cloudflare is known to publish, where that is known.
+    """
+    for host in hosts:
+        for query in host.queries:
+            said = answers.get(query, {})
+            judged = {
+                name: warned(judge(query, one, host.policy), published)
+                for name, one in said.items()
+            }
+            yield Heard(host.name, query, judged)
+
+
+def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
+    """Hosts that have no access although somebody wrote them down."""
+    used = {name for allowlist in config.allowlists.values() for name in allowlist.hosts}
+    for name, host in config.hosts.items():
+        if name not in used:
+            what = "is in no allowlist"
+            yield Located(name, Finding(Severity.WARNING, what, "name it in an allowlist's hosts"))
+        if has_ended(host, now):
+            what = f"access ended on {host.until:%Y-%m-%d %H:%M} UTC"
+            yield Located(name, Finding(Severity.INFO, what))
+
+
+def about_memory(
+    config: Config, memory: Mapping[str, HostMemory], now: datetime
+) -> Iterator[Located]:
+    """Names that wait for an approval, and addresses a guard held back in the last run."""
+    for name, host in config.hosts.items():
+        known = recall(host, memory.get(name, HostMemory()), Now(now))
+        for what in (f"{hostname}: {text}" for hostname, text in known.held_back):
+            yield Located(name, Finding(Severity.WARNING, what))
+        spoken_of = {hostname for hostname, _ in known.held_back}
+        for hostname in (one for one in known.latched if one not in spoken_of):
+            what = f"{hostname} was gone from DNS for longer than latch_absent"
+            advice = f"when it comes back and is still theirs: allowsync approve {name}"
+            yield Located(name, Finding(Severity.WARNING, what, advice))
+
+
+def about_sources(asked: Mapping[str, Kept]) -> Iterator[Located]:
+    """Sources that gave no networks that can be believed."""
+    for name, kept in asked.items():
+        if kept.trouble:
+            severity = Severity.ERROR if kept.fetched is None else Severity.WARNING
+            yield Located(f"sources.{name}", Finding(severity, said_of(kept)))
+
+
+def about_resolver(
+    settings: ResolverSettings, nameservers: Sequence[Nameserver]
+) -> Iterator[Located]:
+    """Demands on answers that the nameservers there are cannot meet, or anybody can fake."""
+    if settings.agreement > len(nameservers):
+        what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
+        advice = "name more in resolver.nameservers; until then nothing new is believed"
+        yield Located("resolver.agreement", Finding(Severity.ERROR, what, advice))
+    if settings.dnssec is not Dnssec.REQUIRE:
+        return
+    for one in nameservers:
+        if one.transport is Transport.DNS and not ip_address(one.address).is_loopback:
+            what = "is asked without encryption: anybody on the way can set the AD bit, too"
+            advice = "let a resolver on this machine validate, or name one by tls:// or https://"
+            yield Located(str(one), Finding(Severity.WARNING, what, advice))
+
+
+def about_names(all_heard: Iterable[Heard]) -> Iterator[Located]:
+    """Names that gave no address, and addresses that are not believed."""
+    by_host: dict[str, list[Heard]] = {}
+    for one in all_heard:
+        by_host.setdefault(one.host, []).append(one)
+    for host, questions in by_host.items():
+        judged = [answer for one in questions for answer in one.answers.values()]
+        if not any(isinstance(one.answer, Found) for one in judged):
+            yield Located(host, _without_address(questions))
+        seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
+        for address, reason in sorted(seen, key=str):
+            what = f"{address} is not believed: {reason}"
+            advice = "if that is right where you are, allow it with policy.accept"
+            yield Located(host, Finding(Severity.WARNING, what, advice))
+        for warning in sorted({one.warning for one in judged if one.warning}):
+            yield Located(host, Finding(Severity.WARNING, warning))
+
+
+def _without_address(questions: list[Heard]) -> Finding:
+    said = {
+        f"{one.query.hostname}: {_reason(judged.answer)}"
+        for one in questions
+        for judged in one.answers.values()
+    }
+    what = "no address: " + "; ".join(sorted(said))
+    return Finding(Severity.ERROR, what, "check the name, and that its dynamic DNS client runs")
+
+
+def _reason(answer: Answer) -> str:
+    match answer:
+        case Found(addresses):
+            return ", ".join(str(address) for address in addresses)
+        case Absent(reason) | Unavailable(reason):
+            return reason
+
+
+def about_nameservers(all_heard: Iterable[Heard]) -> Iterator[Located]:
+    """Nameservers that answer nothing, that strip proofs of absence, or that disagree."""
+    by_server: dict[str, list[Answer]] = {}
+    for one in all_heard:
+        for name, judged in one.answers.items():
+            by_server.setdefault(name, []).append(judged.answer)
+    for name, answers in by_server.items():
+        usable = [one for one in answers if not isinstance(one, Unavailable)]
+        reasons = sorted({one.reason for one in answers if isinstance(one, Unavailable)})
+        if not usable:
+            what = f"gave no usable answer: {', '.join(reasons)}"
+            yield Located(name, Finding(Severity.ERROR, what, "check resolver.nameservers"))
+        elif any("without SOA" in reason for reason in reasons):
+            yield Located(name, _stripped())
+
+
+def _stripped() -> Finding:
+    return Finding(
+        Severity.WARNING,
+        "leaves out the proof (SOA) when a name does not exist, so a deleted name is kept longer",
+        "name real nameservers in resolver.nameservers instead of a forwarder",
+    )
+
+
+def about_target(target: Target) -> Iterator[Located]:
+    """What the backend of a target finds. Whatever goes wrong is a finding itself."""
+    try:
+        placement = Placement(target.allowlist, target.name)
+        backend: Backend = target.backend.make(placement, target.options)
+        findings = list(backend.check())
+    except BackendError as error:
+        findings = [Finding(Severity.ERROR, str(error))]
+    except Exception as error:  # noqa: BLE001 - a defect of one backend is a finding, not our end
+        findings = [Finding(Severity.ERROR, f"unexpected {type(error).__name__}: {error}")]
+    return (Located(target.name, one) for one in findings)
+
+
+def believed(judged: Judged) -> str:
+    """What of an answer is believed, in words."""
+    match judged.answer:
+        case Found(addresses, ttl):
+            found = ", ".join(str(one) for one in addresses)
+            return f"{found} (TTL {ttl} s)"
+        case Absent(reason):
+            return f"absent: {reason}"
+        case Unavailable(reason, suspicious):
+            return reason if suspicious else f"no usable answer: {reason}"
+
+
+_TEST: Final = "This is a test of allowsync's notices, sent by allowsync check --notify."
+
+
+def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
+    """Channels that Apprise cannot use.
+
+    Args:
+        config: The configuration.
+        tell: Send a test notice to each, and say what came of it.
+    """
+    if not config.notify:
+        return
+    body = _TEST if tell else ""
+    message = Message(f"allowsync on {machine()}: test", body, "info")
+    outcomes = send([(one, message) for one in config.notify])
+    for number, (channel, outcome) in enumerate(zip(config.notify, outcomes, strict=True), start=1):
+        where = f"notify, item {number} ({channel.said})"
+        if outcome is not Sent.TOLD:
+            yield Located(where, Finding(Severity.ERROR, WHY[outcome]))
+        elif tell:
+            yield Located(where, Finding(Severity.INFO, "took the test notice"))

@@ -1,0 +1,289 @@
+"""Whether an address, a network or a host is allowed, where, and why. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING
+
+from allowsync.model.networks import Coverage, covers, short, without
+from allowsync.model.special_purpose import rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.inspect.access_at import Scene
+    from allowsync.model.types import Network, Policy
+    from allowsync.policy.decision import Decision
+    from allowsync.state.history import Past, Stay
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+
+    from allowsync.inspect.access_at import Access, Holding, Scene
+    from allowsync.model.types import Entry, Network
+
+
+class Verdict(Enum):
+    """Whether somebody is let in."""
+
+    YES = "yes"
+    PARTLY = "partly"
+    NO = "no"
+    UNKNOWN = "unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """The answer for one target.
+
+    Attributes:
+        target: Its full name.
+        verdict: Whether it lets in what was asked about.
+        entries: The entries that do.
+        said: What is to be known about it; empty when nothing is.
+    """
+
+    target: str
+    verdict: Verdict
+    entries: tuple[Entry, ...] = ()
+    said: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Explanation:
+    """The answer.
+
+    Attributes:
+        asked: What was asked about, as it was written.
+        host: The host asked about; None for an address or a network.
+        network: The network asked about; None for a host.
+        scene: What the answer was made from.
+        places: The answer for each target.
+        accesses: The access it rests on.
+        reasons: Why not, or what else is to be known, a sentence each.
+    """
+
+    asked: str
+    host: str | None
+    network: Network | None
+    scene: Scene
+    places: tuple[Place, ...]
+    accesses: tuple[Access, ...]
+    reasons: tuple[str, ...] = ()
+
+    @property
+    def verdict(self) -> Verdict:
+        """Whether it is allowed anywhere: what is certain first."""
+        found = {one.verdict for one in self.places}
+        order = (Verdict.YES, Verdict.PARTLY, Verdict.UNKNOWN)
+        nothing = Verdict.UNKNOWN if self.scene.past and self.scene.run is None else Verdict.NO
+        return next((one for one in order if one in found), nothing)
+
+
+def asked_network(text: str) -> Network | None:
+    """The network that was asked about, host bits set or not; None when it is no address at all."""
+    try:
+        found: IPv4Network | IPv6Network = ip_network(text.strip(), strict=False)
+    except ValueError:
+        return None
+    return found
+
+
+def where(asked: Network, holding: Holding) -> Place:
+    """Whether a target lets a network in."""
+    if holding.unknown:
+        return Place(holding.target, Verdict.UNKNOWN, said=holding.unknown)
+    mine = tuple(one for one in holding.entries if touches(one.network, asked))
+    others = [one for one in sorted(holding.others, key=str) if touches(one, asked)]
+    sure = [one.network for one in mine if one.network not in holding.doubtful]
+    doubts = [holding.doubtful[one.network] for one in mine if one.network in holding.doubtful]
+    foreign = f"{', '.join(map(str, others))} was put there by somebody else" if others else ""
+    left = without(asked, Coverage([*sure, *others]))
+    said = "; ".join(part for part in (foreign, *doubts) if part)
+    return Place(holding.target, _verdict(left, asked, doubts), mine, said)
+
+
+def _verdict(left: list[Network], asked: Network, doubts: list[str]) -> Verdict:
+    if not left:
+        return Verdict.YES
+    if doubts:
+        return Verdict.UNKNOWN
+    return Verdict.NO if left == [asked] else Verdict.PARTLY
+
+
+def touches(one: Network, other: Network) -> bool:
+    """Whether two networks have an address in common."""
+    return covers(one, other) or covers(other, one)
+
+
+def of_network(
+    text: str, asked: Network, scene: Scene, members: Mapping[str, Collection[str]]
+) -> Explanation:
+    """The answer for an address or a network.
+
+    Args:
+        text: How it was written.
+        asked: The network.
+        scene: What is, or was, the case.
+        members: The hosts of the allowlist of each target, now.
+    """
+    accesses = tuple(one for one in scene.accesses if touches(one.network, asked))
+    places = tuple(
+        _explained(where(asked, one), accesses, members.get(one.target), past=scene.past)
+        for one in scene.holdings
+    )
+    return Explanation(text, None, asked, scene, places, accesses)
+
+
+def of_host(
+    text: str, name: str, scene: Scene, members: Mapping[str, Collection[str]]
+) -> Explanation:
+    """The answer for a host: a target lets it in when it lets in what the host comes from.
+
+    Args:
+        text: How it was written.
+        name: The host.
+        scene: What is, or was, the case.
+        members: The hosts of the allowlist of each target, now.
+    """
+    accesses = tuple(one for one in scene.accesses if one.host == name)
+    places = tuple(
+        _explained(_whole(one, accesses), accesses, members.get(one.target), past=scene.past)
+        for one in scene.holdings
+    )
+    return Explanation(text, name, None, scene, places, accesses)
+
+
+def _whole(holding: Holding, accesses: Iterable[Access]) -> Place:
+    """One answer from those for each network of a host."""
+    parts = [where(one.network, holding) for one in accesses]
+    verdicts = {one.verdict for one in parts}
+    entries = tuple(dict.fromkeys(entry for one in parts for entry in one.entries))
+    said = "; ".join(dict.fromkeys(one.said for one in parts if one.said))
+    if holding.unknown:
+        return Place(holding.target, Verdict.UNKNOWN, said=holding.unknown)
+    if len(verdicts) == 1:
+        return Place(holding.target, verdicts.pop(), entries, said)
+    some = verdicts & {Verdict.YES, Verdict.PARTLY}
+    rest = Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.NO
+    return Place(holding.target, Verdict.PARTLY if some else rest, entries, said)
+
+
+def _explained(
+    place: Place, accesses: Iterable[Access], members: Collection[str] | None, *, past: bool
+) -> Place:
+    """A place with what is missing there, where somebody could come from what was asked about."""
+    if past or place.verdict in (Verdict.YES, Verdict.UNKNOWN) or members is None:
+        return place
+    outside = list(dict.fromkeys(one.host for one in accesses if one.host not in members))
+    held = Coverage(entry.network for entry in place.entries)
+    lacking = any(one.host in members and without(one.network, held) for one in accesses)
+    verb = "are" if len(outside) > 1 else "is"
+    whose = f"{', '.join(outside)} {verb} not among the hosts of {place.target.partition('/')[0]}"
+    parts = [
+        place.said,
+        whose if outside else "",
+        "it is out of step: see allowsync status" if lacking else "",
+    ]
+    said = "; ".join(part for part in parts if part)
+    return Place(place.target, place.verdict, place.entries, said)
+
+
+def through(entry: Entry, asked: Network | None) -> str:
+    """An entry in words: which, whose, and whether it is wider than what was asked about."""
+    whose = ", ".join(entry.hosts) or "whose it is was not remembered"
+    wider = asked is not None and covers(entry.network, asked) and entry.network != asked
+    kind = "the wider entry " if wider else ""
+    return f"{kind}{short(entry.network)} ({whose})"
+
+
+MOST = 3  # earlier stays that are told
+
+
+def about_network(
+    asked: Network, decisions: Mapping[str, Decision], past: Past, policy: Policy
+) -> Iterator[str]:
+    """Why nobody may come from a network now, and what would be needed."""
+    reason = rejection(asked.network_address, policy.accept)
+    if reason:
+        yield f"no name can give it access ({reason}); policy.accept would allow that"
+    for decision in decisions.values():
+        for hostname, what in decision.held_back:
+            # A line about a refused address begins with that address.
+            if what.partition(" ")[0] in map(str, _addresses(asked)):
+                yield f"{decision.host.name}: {hostname}: {what}"
+    earlier = [one for one in past.stays if touches(one.network, asked) and one.ended is not None]
+    yield from map(told, reversed(earlier[-MOST:]))
+    if not earlier and not reason:
+        since = "" if past.first_run is None else f" since {past.first_run:%Y-%m-%d %H:%M} UTC"
+        yield f"nobody came from there{since}"
+    if not reason:
+        yield "needed: a name of somebody trusted that points there, or `networks` at a host"
+
+
+def _addresses(asked: Network) -> tuple[object, ...]:
+    return (asked.network_address,) if asked.num_addresses == 1 else ()
+
+
+def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterator[str]:
+    """Why a host may come from nowhere now, and what is held back of its names."""
+    host = decision.host
+    if decision.ended and host.until is not None:
+        yield f"access ended on {host.until:%Y-%m-%d %H:%M} UTC (`until`)"
+    elif decision.undecided:
+        yield f"nothing is known yet of where {host.name} is: {_unheard(decision)}"
+    elif not decision.grants:
+        yield f"{host.name} has no address: {_unheard(decision)}"
+    yield from doubts
+    if not decision.grants:
+        earlier = [one for one in past.stays if one.host == host.name and one.ended is not None]
+        yield from map(told, reversed(earlier[-MOST:]))
+
+
+def about_former(name: str, past: Past) -> Iterator[str]:
+    """What is on record of a host that is not configured any more."""
+    mine = [one for one in past.stays if one.host == name]
+    if all(one.ended is not None for one in mine):
+        yield f"{name} is not in the configuration any more"
+    if not mine:
+        yield f"{name} never had an address"
+    yield from map(told, reversed([one for one in mine if one.ended is not None][-MOST:]))
+
+
+def _unheard(decision: Decision) -> str:
+    tracks = decision.memory.tracks.items()
+    heard = {query.hostname: track.reason for query, track in tracks if track.reason}
+    heard |= dict.fromkeys(decision.host.sources, "its networks are not known yet")
+    return ", ".join(f"{name} ({why})" for name, why in heard.items()) or "not asked yet"
+
+
+def about_past(scene: Scene, past: Past) -> Iterator[str]:
+    """How much the history knows of an instant."""
+    if scene.run is None:
+        first = past.first_run
+        begins = "no run is on record" if first is None else f"it begins {first:%Y-%m-%d %H:%M} UTC"
+        yield f"the history does not go back that far: {begins}"
+    else:
+        yield f"by the history; the last run before that was at {scene.run:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def unrecorded(answer: Explanation) -> Iterator[str]:
+    """What of an answer about the past would need the configuration of then, which nobody kept."""
+    if answer.scene.run is None:
+        return
+    names = {access.hostname for access in answer.accesses}
+    if answer.host is not None and answer.asked.lower() not in {answer.host, *names}:
+        yield f"{answer.asked} is a name of {answer.host} today; its names then are not on record"
+    denied = (Verdict.NO, Verdict.PARTLY)
+    if answer.accesses and any(place.verdict in denied for place in answer.places):
+        yield "which hosts an allowlist had then is not on record, only what its targets held"
+
+
+def told(stay: Stay) -> str:
+    """An earlier access in a sentence."""
+    began = f"{stay.began:%Y-%m-%d %H:%M}"
+    ended = "now" if stay.ended is None else f"{stay.ended:%Y-%m-%d %H:%M} UTC"
+    why = f": {stay.why}" if stay.why else ""
+    return f"{stay.host} could come from {short(stay.network)} from {began} to {ended}{why}"

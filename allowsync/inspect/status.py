@@ -1,0 +1,187 @@
+"""Who is allowed where right now: what is remembered, held against what the targets hold.
+
+Asks no DNS and writes nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.engine.orphan_targets import left_over
+from allowsync.engine.prepare import draft
+from allowsync.engine.published import Learnt, recalled
+from allowsync.engine.rollback.pending import waiting
+from allowsync.model.memory import Clock, HostMemory
+from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
+from allowsync.model.types import Basis, Entry, by_network
+from allowsync.policy.decision import Decision, Now, recall
+from allowsync.state import StateError, Store
+from allowsync.text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model.types import Network
+    from allowsync.plan.result import TargetReport
+
+
+@dataclass(frozen=True, slots=True)
+class TargetStanding:
+    """What one target holds.
+
+    Attributes:
+        target: Its full name.
+        in_step: Whether it holds just what it should.
+        entries: What it holds, with the hosts they are remembered to be for.
+        reason: What is wrong with it; empty when nothing is.
+        readable: Whether it could be looked at.
+        others: Networks somebody else has put at the same place.
+    """
+
+    target: str
+    in_step: bool
+    entries: tuple[Entry, ...]
+    reason: str = ""
+    readable: bool = True
+    others: frozenset[Network] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """Everything `status` tells."""
+
+    now: datetime
+    last_run: datetime | None
+    decisions: Mapping[str, Decision]
+    targets: tuple[TargetStanding, ...]
+    notices: tuple[Notice, ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """1 for a target that cannot be read or is out of step, 3 for old knowledge."""
+        out = any(not one.in_step for one in self.targets)
+        old = any(one.rests_on_old_knowledge for one in self.decisions.values())
+        return worst(
+            (
+                ExitCode.FAILED if out else ExitCode.IN_STEP,
+                ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
+            )
+        )
+
+
+LONGEST_SILENCE = timedelta(hours=3)
+
+
+def wrongs(standing: Standing) -> Iterator[Notice]:
+    """What is wrong, the worst first: targets, the installation, then hosts."""
+    for target in standing.targets:
+        if not target.in_step:
+            yield Notice(target.target, f"out of step: {target.reason}")
+    yield from standing.notices
+    last = standing.last_run
+    if last is not None and standing.now - last > LONGEST_SILENCE:
+        what = f"the last one was {said(standing.now - last)} ago: see allowsync schedule show"
+        yield Notice("runs", what)
+    for name, decision in standing.decisions.items():
+        stale = [one for one in decision.grants if one.basis is Basis.STALE]
+        if stale:
+            why = next((one.why for one in stale if one.why), "not asked")
+            ends = min((one.ends for one in stale if one.ends is not None), default=None)
+            left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
+            yield Notice(name, f"rests on old knowledge ({why}){left}")
+        elif decision.undecided:
+            yield Notice(name, "nothing is known yet of where it is: no access")
+        yield from (Notice(name, what) for what in doubts(decision))
+
+
+def doubts(decision: Decision) -> Iterator[str]:
+    """What guards hold back of a host's names, and what to do about it."""
+    spoken_of = {hostname for hostname, _ in decision.held_back}
+    for hostname in decision.latched:
+        if hostname not in spoken_of:
+            yield (
+                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
+                f"allowsync approve {decision.host.name}"
+            )
+    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
+
+
+def look(config: Config, now: datetime) -> Standing:
+    """Find out who is allowed where. Raises nothing: what cannot be read is said."""
+    notices: list[Notice] = []
+    store = _open(config, notices)
+    with store:
+        try:
+            memory, last_run = store.hosts(), store.last_run()
+            learnt = recalled(config, store)
+            notices += [*waiting(store), *left_over(config, store), *learnt.troubles(now)]
+        except StateError as error:
+            notices.append(Notice(str(error.path), error.why))
+            store, memory, last_run = Store.nothing(config.state), {}, None
+            learnt = Learnt(config)
+        # Nothing expires by being looked at.
+        still = Now(now, Clock.JUMPED)
+        decisions = {
+            name: recall(host, memory.get(name, HostMemory()), still)
+            for name, host in learnt.config.hosts.items()
+        }
+        targets = tuple(
+            _target(target, allowlist, decisions, store, still, notices)
+            for allowlist in config.allowlists.values()
+            for target in allowlist.targets
+        )
+    return Standing(now, last_run, decisions, targets, tuple(notices))
+
+
+def _open(config: Config, notices: list[Notice]) -> Store:
+    try:
+        return Store.reading(config.state)
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why))
+        return Store.nothing(config.state)
+
+
+def _target(
+    target: Target,
+    allowlist: Allowlist,
+    decisions: Mapping[str, Decision],
+    store: Store,
+    now: Now,
+    notices: list[Notice],
+) -> TargetStanding:
+    try:
+        memory = store.target(target.name)
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why))
+        memory = None
+    mine = [decisions[name] for name in allowlist.hosts]
+    report = draft(target, mine, memory, None, now, allow_empty=True).report
+    labels = {} if memory is None else {one.network: one.hosts for one in memory.entries}
+    held = report.current.entries if report.current is not None else frozenset()
+    return TargetStanding(
+        target.name,
+        report.outcome is Outcome.UNCHANGED,
+        tuple(
+            Entry(one.network, one.hosts or labels.get(one.network, ()))
+            for one in sorted(held, key=lambda entry: by_network(entry.network))
+        ),
+        _reason(report),
+        report.current is not None,
+        frozenset() if report.current is None else frozenset(report.current.others),
+    )
+
+
+def _reason(report: TargetReport) -> str:
+    plan = report.plan
+    if plan is None or plan.idle:
+        return report.said
+    parts = [
+        *plan.repair,
+        f"{len(plan.add)} to add" if plan.add else "",
+        f"{len(plan.remove)} to remove" if plan.remove else "",
+    ]
+    return "; ".join(part for part in parts if part)

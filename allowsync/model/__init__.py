@@ -1,0 +1,36 @@
+"""The nouns of allowsync as values without behaviour.
+
+What a third party's backend takes from here, `from allowsync.model import Entry, Network`, stays.
+"""
+
+from __future__ import annotations
+
+from allowsync.model.types import (
+    BOTH_FAMILIES,
+    Address,
+    Basis,
+    Entry,
+    Family,
+    Grant,
+    Host,
+    Limits,
+    Network,
+    Policy,
+    Query,
+    by_network,
+)
+
+__all__ = [
+    "BOTH_FAMILIES",
+    "Address",
+    "Basis",
+    "Entry",
+    "Family",
+    "Grant",
+    "Host",
+    "Limits",
+    "Network",
+    "Policy",
+    "Query",
+    "by_network",
+]

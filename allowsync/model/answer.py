@@ -1,0 +1,38 @@
+"""What the DNS said to one question. Unknown is a value of its own, never an empty answer."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Address
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The DNS gave addresses: sorted, without repetition, never empty. `ttl` is in seconds."""
+
+    addresses: tuple[Address, ...]
+    ttl: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absent:
+    """The DNS proved that there is no such address (RFC 2308): `NXDOMAIN` or `NODATA`."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Unavailable:
+    """Nothing that can be trusted was heard. It says nothing about the name.
+
+    `suspicious` marks an answer that came but that nobody's home would give.
+    """
+
+    reason: str
+    suspicious: bool = False
+
+
+Answer: TypeAlias = Found | Absent | Unavailable

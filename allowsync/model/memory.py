@@ -1,0 +1,126 @@
+"""What allowsync remembers between runs, as values. The state database keeps them; `decide` folds.
+
+Everything is kept per question and not per host, so that an IPv4 address never pays for what
+happens to the same name's IPv6 address. Addresses are kept rather than networks, so that a changed
+prefix length applies to what is held already.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.model.types import Address, Entry, Network, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """An address the DNS gave and that is still allowed.
+
+    Attributes:
+        address: The address that was given last within its network.
+        since: When its network was first granted without a gap.
+        confirmed: When an answer last contained it.
+        replaced: When a good answer first came without it; None while it is current.
+        replaced_runs: How many good answers in a row came without it.
+    """
+
+    address: Address
+    since: datetime
+    confirmed: datetime
+    replaced: datetime | None = None
+    replaced_runs: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """What is known of one question asked for one host.
+
+    Attributes:
+        held: The addresses allowed because of it, in a fixed order.
+        last_found: When the last good answer came; None when there never was one.
+        absent_since: When the first proven absence after a good answer came.
+        absent_runs: How many proven absences in a row.
+        unavailable_runs: How many runs in a row without a usable answer.
+        summary: The last answer in short, to notice when it changes.
+        reason: Why the last answer was not a good one; empty after a good one.
+        latched: Whether the absence lasted longer than `latch_absent`. Lasts until a good answer or
+            an approval.
+        held_back: What a guard refused of the last answer, a line for each address.
+    """
+
+    held: tuple[Held, ...] = ()
+    last_found: datetime | None = None
+    absent_since: datetime | None = None
+    absent_runs: int = 0
+    unavailable_runs: int = 0
+    summary: str = ""
+    reason: str = ""
+    latched: bool = False
+    held_back: tuple[str, ...] = ()
+
+    @property
+    def known(self) -> bool:
+        """Whether the DNS ever gave a usable answer to this question."""
+        return self.last_found is not None or self.absent_since is not None
+
+
+@dataclass(frozen=True, slots=True)
+class HostMemory:
+    """What is known of one host.
+
+    Attributes:
+        tracks: A track per question.
+        fixed: Since when each fixed network stands.
+        arrivals: When each network that is new since a day ago was first granted.
+    """
+
+    tracks: Mapping[Query, Track] = field(default_factory=dict)
+    fixed: Mapping[Network, datetime] = field(default_factory=dict)
+    arrivals: Mapping[Network, datetime] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Inherited:
+    """An entry found in a target of which nothing was known, since when, and for how many runs.
+
+    That is what a lost state leaves behind: somebody may rely on it.
+    """
+
+    network: Network
+    since: datetime
+    runs: int = 1
+
+
+@dataclass(frozen=True, slots=True)
+class TargetMemory:
+    """What is known of a target: what was last put there, and what was found there unexplained."""
+
+    entries: tuple[Entry, ...] = ()
+    inherited: tuple[Inherited, ...] = ()
+
+
+class Clock(Enum):
+    """Whether the wall clock can be believed to have run since the last run."""
+
+    STEADY = "steady"
+    BACKWARDS = "backwards"
+    JUMPED = "jumped"
+
+
+LONGEST_GAP = timedelta(days=1)
+
+
+def judge_clock(last_run: datetime | None, now: datetime) -> Clock:
+    """Compare the wall clock with the last run's; anything but STEADY expires nothing."""
+    if last_run is None:
+        return Clock.STEADY
+    if now < last_run:
+        return Clock.BACKWARDS
+    return Clock.JUMPED if now - last_run > LONGEST_GAP else Clock.STEADY

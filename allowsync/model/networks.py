@@ -1,0 +1,111 @@
+"""Arithmetic on sets of networks: what covers what, what is left of one when others are taken away.
+
+Both families may be mixed; a network is only ever compared with its own.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_address
+from typing import TYPE_CHECKING
+
+from allowsync.model.types import Network, by_network
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+
+def short(network: Network) -> str:
+    """A network as people write it: a single address without its prefix length."""
+    single = network.prefixlen == network.max_prefixlen
+    return str(network.network_address) if single else str(network)
+
+
+@lru_cache(maxsize=1 << 17)
+def network(version: int, number: int, width: int) -> Network:
+    """A network by the number of its first address. Made once: many are asked for many times.
+
+    Raises:
+        ValueError: Bits beyond the width are set, or there is no such width.
+    """
+    return IPv4Network((number, width)) if version == 4 else IPv6Network((number, width))
+
+
+def parsed(text: str) -> Network:
+    """A network from its CIDR form.
+
+    Raises:
+        ValueError: It is none.
+    """
+    address, _, width = text.partition("/")
+    first = ip_address(address)
+    return network(first.version, int(first), int(width))
+
+
+class Coverage:
+    """A set of networks that can be asked what covers an address or a network.
+
+    Sorted by address and then widest first, so that the networks covering another are found among
+    those that start at or before it. Building costs n log n, a question about log n.
+    """
+
+    def __init__(self, networks: Iterable[Network]) -> None:
+        """Take any networks; those that a wider one covers are left out."""
+        self._widest: list[Network] = []
+        last: Network | None = None
+        for network in sorted(networks, key=by_network):
+            if last is None or not covers(last, network):
+                self._widest.append(network)
+                last = network
+        self._keys = [by_network(network) for network in self._widest]
+
+    def __iter__(self) -> Iterator[Network]:
+        """The networks that no other covers, sorted."""
+        return iter(self._widest)
+
+    def covering(self, network: Network) -> Network | None:
+        """The network of this set that covers another one, itself included; None when none does."""
+        place = bisect_left(self._keys, (network.version, int(network.network_address), 129))
+        candidate = self._widest[place - 1] if place else None
+        return candidate if candidate is not None and covers(candidate, network) else None
+
+    def inside(self, network: Network) -> list[Network]:
+        """The networks of this set that lie within another one, sorted."""
+        place = bisect_left(self._keys, by_network(network))
+        last = int(network.broadcast_address)
+        found = []
+        while place < len(self._widest) and self._keys[place][:2] <= (network.version, last):
+            found.append(self._widest[place])
+            place += 1
+        return found
+
+
+def covers(wide: Network, narrow: Network) -> bool:
+    """Whether every address of `narrow` is in `wide`."""
+    return (
+        wide.version == narrow.version
+        and wide.prefixlen <= narrow.prefixlen
+        and narrow.network_address in wide
+    )
+
+
+def without(network: Network, taken: Coverage) -> list[Network]:
+    """What is left of a network, as few networks as possible, sorted."""
+    if taken.covering(network) is not None:
+        return []
+    left = [network]
+    for hole in taken.inside(network):
+        left = [piece for part in left for piece in _exclude(part, hole)]
+    return sorted(left, key=by_network)
+
+
+def _exclude(part: Network, hole: Network) -> Iterable[Network]:
+    if not covers(part, hole):
+        return [part]
+    # Both are of one family here, which the type of address_exclude cannot express.
+    return part.address_exclude(hole)  # type: ignore[arg-type]

@@ -1,0 +1,69 @@
+"""Outcomes, exit codes and notices of a run."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+class Outcome(Enum):
+    """How one target came out of a run."""
+
+    UNCHANGED = "unchanged"
+    PLANNED = "planned"
+    APPLIED = "applied"
+    REFUSED = "refused"  # additions were applied, removals were not
+    FAILED = "failed"
+    UNKNOWN = "unknown"  # it may hold old or new entries
+
+
+class ExitCode(IntEnum):
+    """What the process ends with."""
+
+    IN_STEP = 0
+    FAILED = 1
+    USAGE = 2
+    OLD_KNOWLEDGE = 3
+    REFUSED = 4
+    BUSY = 5
+    CHANGES = 10
+
+
+WORST_FIRST = (
+    ExitCode.USAGE,
+    ExitCode.BUSY,
+    ExitCode.FAILED,
+    ExitCode.REFUSED,
+    ExitCode.OLD_KNOWLEDGE,
+    ExitCode.CHANGES,
+    ExitCode.IN_STEP,
+)
+
+
+def worst(codes: Iterable[ExitCode]) -> ExitCode:
+    """The exit code that tells the worst of several."""
+    return min((*codes, ExitCode.IN_STEP), key=WORST_FIRST.index)
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something about a run that somebody should know: where, and what is known about it."""
+
+    where: str
+    what: str

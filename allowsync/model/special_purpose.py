@@ -1,0 +1,172 @@
+"""Addresses no home has: what is never granted, and why, in words a person can act on.
+
+The blocks are those of the IANA special-purpose address registries (RFC 6890 and its updates) that
+are not globally reachable, by explicit list: `ipaddress` calls multicast, NAT64, 6to4 and mapped
+addresses global.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from functools import lru_cache
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.types import Address, Network
+
+PRIVATE: Final = "a private address (RFC 1918): the router reports its LAN, or sits behind another"
+CARRIER_NAT: Final = (
+    "a shared address (RFC 6598): the router reports a carrier-grade NAT address, so nobody can "
+    "be told apart by it"
+)
+DOCUMENTATION: Final = "an address reserved for documentation"
+RESERVED: Final = "an address reserved for special purposes"
+
+IPV4_BLOCKS: Final = (
+    ("0.0.0.0/8", "not an address of a host (this network, RFC 791)"),
+    ("10.0.0.0/8", PRIVATE),
+    ("100.64.0.0/10", CARRIER_NAT),
+    ("127.0.0.0/8", "a loopback address: many block lists and parked names answer so"),
+    ("169.254.0.0/16", "a link-local address: the router has no address from its provider"),
+    ("172.16.0.0/12", PRIVATE),
+    ("192.0.0.0/24", RESERVED),
+    ("192.0.2.0/24", DOCUMENTATION),
+    ("192.31.196.0/24", "an address of the AS112 project (RFC 7535)"),
+    ("192.52.193.0/24", "an AMT relay address (RFC 7450)"),
+    ("192.88.99.0/24", "a 6to4 relay address (RFC 7526)"),
+    ("192.168.0.0/16", PRIVATE),
+    ("192.175.48.0/24", "an address of the AS112 project (RFC 7534)"),
+    ("198.18.0.0/15", "an address reserved for benchmarks (RFC 2544)"),
+    ("198.51.100.0/24", DOCUMENTATION),
+    ("203.0.113.0/24", DOCUMENTATION),
+    ("224.0.0.0/4", "a multicast address"),
+    ("240.0.0.0/4", RESERVED),
+)
+
+# Within 2000::/3; everything outside it is rejected as a whole.
+IPV6_BLOCKS: Final = (
+    ("2001::/23", "an address reserved for protocols such as Teredo (RFC 2928)"),
+    ("2001:db8::/32", DOCUMENTATION),
+    ("2002::/16", "a 6to4 address (RFC 7526)"),
+    ("3fff::/20", DOCUMENTATION),
+    ("2620:4f:8000::/48", "an address of the AS112 project (RFC 7534)"),
+)
+
+IPV6_OUTSIDE: Final = (
+    ("::/128", "the unspecified address"),
+    ("::1/128", "the loopback address"),
+    ("::ffff:0:0/96", "an IPv4 address mapped into IPv6"),
+    ("64:ff9b::/96", "a NAT64 address (RFC 6052)"),
+    ("fc00::/7", "a unique local address (RFC 4193): it never leaves the LAN"),
+    ("fe80::/10", "a link-local address"),
+    ("ff00::/8", "a multicast address"),
+)
+
+IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
+
+# Not even `policy.accept` opens these.
+NEVER_ACCEPTABLE: Final = tuple(
+    ip_network(block)
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "::/128", "::1/128", "ff00::/8")
+)
+
+# Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
+# the address belongs to everybody behind the proxy.
+# Its source of networks knows better, where it was asked.
+CLOUDFLARE_SOURCE: Final = "cloudflare"
+CLOUDFLARE: Final = (
+    "103.21.244.0/22", "103.22.200.0/22", "103.31.4.0/22", "104.16.0.0/13", "104.24.0.0/14",
+    "108.162.192.0/18", "131.0.72.0/22", "141.101.64.0/18", "162.158.0.0/15", "172.64.0.0/13",
+    "173.245.48.0/20", "188.114.96.0/20", "190.93.240.0/20", "197.234.240.0/22",
+    "198.41.128.0/17", "2400:cb00::/32", "2405:8100::/32", "2405:b500::/32", "2606:4700::/32",
+    "2803:f800::/32", "2a06:98c0::/29", "2c0f:f248::/32",
+)  # fmt: skip
+
+
+def rejection(address: Address, accept: tuple[Network, ...] = ()) -> str:
+    """Why an address must not be granted; an empty string when it may.
+
+    Args:
+        address: What the DNS gave. A mapped address is judged as it stands, never unmapped.
+        accept: Networks allowed all the same (`policy.accept`).
+    """
+    reason = _reason(address)
+    if not reason or not any(address in network for network in accept):
+        return reason
+    return reason if any(address in block for block in NEVER_ACCEPTABLE) else ""
+
+
+def special_within(network: Network) -> str:
+    """Which kind of special address a network holds, however few; empty when it holds none."""
+    if network.version == 6 and (network.prefixlen < 3 or int(network[0]) >> 125 != 1):
+        return _reason(network[0]) or IPV6_ELSEWHERE
+    first, last = int(network[0]), int(network[-1])
+    return _blocks(network.version).within(first, last)
+
+
+def proxied(address: Address, published: tuple[Network, ...] = ()) -> bool:
+    """Whether an address is one of Cloudflare's own, so that the name behind it is proxied.
+
+    Args:
+        address: The address.
+        published: What Cloudflare is known to publish; the list above where that is nothing.
+    """
+    if published:
+        return any(address in network for network in published)
+    return bool(_cloudflare(address.version).of(int(address)))
+
+
+def _reason(address: Address) -> str:
+    if address.version == 6 and int(address) >> 125 != 1:
+        outside = (reason for block, reason in _outside() if address in block)
+        return next(outside, IPV6_ELSEWHERE)
+    return _blocks(address.version).of(int(address))
+
+
+class _Ranges:
+    """What is said about ranges of addresses that do not overlap, found by bisection."""
+
+    def __init__(self, blocks: Iterable[tuple[Network, str]]) -> None:
+        ordered = sorted(
+            (int(block.network_address), int(block.broadcast_address), said)
+            for block, said in blocks
+        )
+        self._starts = [first for first, _, _ in ordered]
+        self._ranges = ordered
+
+    def of(self, number: int) -> str:
+        """What is said about an address; empty when nothing is."""
+        place = bisect_right(self._starts, number)
+        if not place:
+            return ""
+        _, last, said = self._ranges[place - 1]
+        return said if number <= last else ""
+
+    def within(self, first: int, last: int) -> str:
+        """What is said about the first range that touches these addresses; empty for none."""
+        place = bisect_right(self._starts, last)
+        if not place:
+            return ""
+        _, end, said = self._ranges[place - 1]
+        return said if first <= end else ""
+
+
+@lru_cache(maxsize=2)
+def _blocks(version: int) -> _Ranges:
+    if version == 4:
+        return _Ranges((IPv4Network(block), reason) for block, reason in IPV4_BLOCKS)
+    return _Ranges((IPv6Network(block), reason) for block, reason in IPV6_BLOCKS)
+
+
+@lru_cache(maxsize=1)
+def _outside() -> tuple[tuple[IPv6Network, str], ...]:
+    return tuple((IPv6Network(block), reason) for block, reason in IPV6_OUTSIDE)
+
+
+@lru_cache(maxsize=2)
+def _cloudflare(version: int) -> _Ranges:
+    networks = map(ip_network, CLOUDFLARE)
+    return _Ranges((network, "proxied") for network in networks if network.version == version)

@@ -1,0 +1,148 @@
+"""The nouns of allowsync: families, networks, hosts, grants, entries. Values without behaviour.
+
+Addresses and networks are `ipaddress` objects everywhere; text exists only at the edges. Instants
+are timezone-aware and in UTC; spans of time are `timedelta`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from enum import Enum
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+Address: TypeAlias = IPv4Address | IPv6Address
+Network: TypeAlias = IPv4Network | IPv6Network
+
+
+class Family(Enum):
+    """An address family."""
+
+    IPV4 = "ipv4"
+    IPV6 = "ipv6"
+
+    @property
+    def bits(self) -> int:
+        """The length of an address in bits: 32 or 128."""
+        return 32 if self is Family.IPV4 else 128
+
+    @staticmethod
+    def of(value: Address | Network) -> Family:
+        """The family an address or network belongs to."""
+        return Family.IPV4 if value.version == 4 else Family.IPV6
+
+
+BOTH_FAMILIES = (Family.IPV4, Family.IPV6)
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """When to believe the DNS. Every field may be overridden for one host."""
+
+    keep_unavailable: timedelta = timedelta(days=3)
+    keep_absent: timedelta = timedelta(hours=1)
+    absent_runs: int = 6
+    keep_replaced: timedelta = timedelta(minutes=15)
+    replaced_runs: int = 3
+    latch_absent: timedelta = timedelta(days=7)
+    max_addresses: int = 4
+    max_sharing: int = 1
+    max_moves: int = 12
+    canary: bool = True
+    accept: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much access one run may take away unasked."""
+
+    max_remove_hosts: float = 0.5
+    always_allow_hosts: int = 1
+    allow_empty: bool = False
+
+
+class Query(NamedTuple):
+    """One question to the DNS. `hostname` is lower case, in A-labels, without the final dot."""
+
+    hostname: str
+    family: Family
+
+
+@dataclass(frozen=True, slots=True)
+class Host:
+    """Somebody trusted: a label with hostnames, or with fixed networks, or with both.
+
+    `sources` are names of those who publish further networks of it and of whom nothing is known
+    yet; `published` is what the others publish, by name (see `allowsync.policy.published`).
+    """
+
+    name: str
+    hostnames: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+    families: tuple[Family, ...] = BOTH_FAMILIES
+    ipv4_prefix: int = 32
+    ipv6_prefix: int = 64
+    until: datetime | None = None
+    policy: Policy = field(default_factory=Policy)
+    sources: tuple[str, ...] = ()
+    published: tuple[tuple[str, tuple[Network, ...]], ...] = ()
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """What has to be asked to know where this host is, in a fixed order."""
+        return tuple(Query(name, family) for name in self.hostnames for family in self.families)
+
+    def prefix(self, family: Family) -> int:
+        """The width, in bits, of a network granted for one address of that family."""
+        return self.ipv4_prefix if family is Family.IPV4 else self.ipv6_prefix
+
+
+class Basis(Enum):
+    """What a grant rests on."""
+
+    FRESH = "fresh"  # the DNS gave it in this run
+    STALE = "stale"  # no usable answer, or a proven absence that is not old enough yet
+    REPLACED = "replaced"  # the DNS gives another address now; this one stays for a moment
+    FIXED = "fixed"  # written in the configuration, or published by a source named there
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """A network a host may come from now.
+
+    `hostname` is empty for fixed networks. `ends` is when access ends if nothing changes: the clock
+    of a stale or replaced address, or the host's own `until`, whichever comes first.
+    `why` says what a stale grant lacks (`SERVFAIL`, `NXDOMAIN`), and whose a published network is.
+    """
+
+    host: str
+    network: Network
+    basis: Basis
+    since: datetime
+    confirmed: datetime
+    ends: datetime | None = None
+    hostname: str = ""
+    why: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One network in a target, with the labels of the hosts that want it, sorted.
+
+    `hosts` is empty where it is not known (most firewalls keep addresses, not names). `replaced`
+    are those of them that have been given another network by now, so that this one is about to go;
+    it is only told to targets that say whose an entry is (`Capabilities.labels`).
+    """
+
+    network: Network
+    hosts: tuple[str, ...] = ()
+    replaced: tuple[str, ...] = ()
+
+
+def by_network(network: Network) -> tuple[int, int, int]:
+    """Sort key that puts IPv4 before IPv6 and then orders by address and width."""
+    return (network.version, int(network.network_address), network.prefixlen)

@@ -1,0 +1,70 @@
+"""Telling channels, within a time limit, and without ever failing."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from enum import Enum
+from typing import TYPE_CHECKING, Final
+
+from allowsync.system.process import Command, CommandError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.config.channels import Channel
+    from allowsync.notify.outbox import Message
+
+PATIENCE: Final = 15.0  # seconds for all channels together
+STARTING: Final = 15.0  # seconds more, for a slow machine to start the process at all
+
+
+class Sent(Enum):
+    """What came of telling a channel."""
+
+    TOLD = "told"
+    FAILED = "failed"
+    UNFIT = "unfit"  # Apprise knows no service of that kind, or the URL lacks something
+    MISSING = "missing"  # Apprise is not installed
+
+
+WHY: Final = {
+    Sent.FAILED: "it could not be reached, or did not take the message",
+    Sent.UNFIT: "Apprise does not understand this URL",
+    Sent.MISSING: "Apprise is not installed: pip install 'allowsync[notify]'",
+}
+
+
+def send(messages: Sequence[tuple[Channel, Message]], seconds: float = PATIENCE) -> list[Sent]:
+    """Tell each channel its message, all at once. A channel that takes too long has failed.
+
+    Args:
+        messages: Whom to tell what. An empty body is not sent; the URL is only looked at.
+        seconds: How long all of it may take, in seconds, once the process has started.
+    """
+    wanted = {
+        "seconds": seconds,
+        "messages": [
+            {
+                "url": channel.secret.value,
+                "title": message.title,
+                "body": message.body,
+                "mood": message.mood,
+            }
+            for channel, message in messages
+        ],
+    }
+    # Isolated: neither the folder it starts in nor the environment may bring modules along.
+    argv = (sys.executable, "-I", "-m", "allowsync.notify.apprise_worker")
+    command = Command(argv, stdin=json.dumps(wanted), timeout=seconds + STARTING)
+    try:
+        outcomes = json.loads(run(command).stdout)
+        return [Sent(one) for one in outcomes]
+    except (CommandError, ValueError):
+        return [Sent.FAILED] * len(messages)
+
+
+def machine() -> str:
+    """The name of this machine."""
+    return os.uname().nodename

@@ -1,0 +1,111 @@
+"""What of a run is news, and what is over. Pure.
+
+A matter that lasts is told once, and again when it gets worse. Once it is over that is told too,
+where there are words for it. What is over without a word and comes back within the hour is the same
+matter: an answer that is odd every other time is told of once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.notification import Event, Key, Told
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from datetime import datetime
+
+    from allowsync.notify.events import Matter
+
+CALM: Final = timedelta(hours=1)
+
+
+@dataclass(frozen=True, slots=True)
+class News:
+    """Something to tell. `good` says that it is the end of something bad."""
+
+    event: Event
+    text: str
+    good: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a run can tell about.
+
+    Attributes:
+        looked_at: The hosts and targets it looked at.
+        known: Those there are. What was told of others is forgotten.
+        names: Each host's label with each of its hostnames; likewise.
+        whole: Whether it looked at the installation as a whole.
+    """
+
+    looked_at: frozenset[str]
+    known: frozenset[str]
+    names: frozenset[tuple[str, str]]
+    whole: bool
+
+    def reaches(self, told: Told) -> bool:
+        """Whether the run would have found the matter if it still went on."""
+        return self.whole if told.event is Event.PROBLEM else told.subject in self.looked_at
+
+    def forgets(self, told: Told) -> bool:
+        """Whether it is about something that is gone."""
+        if told.event is Event.STALE:
+            return (told.subject, told.about) not in self.names
+        return told.event is not Event.PROBLEM and told.subject not in self.known
+
+
+def tell(
+    found: Iterable[Matter], remembered: Iterable[Told], scope: Scope, now: datetime
+) -> tuple[tuple[News, ...], tuple[Told, ...]]:
+    """What to tell now, and what to remember of it.
+
+    Args:
+        found: What is the matter in this run.
+        remembered: What was told before.
+        scope: What the run can tell about.
+        now: The instant of the run.
+    """
+    before = {one.key: one for one in remembered if not scope.forgets(one)}
+    after = dict(before)
+    news: list[News] = []
+    seen: set[Key] = set()
+    for matter in found:
+        key = (matter.event, matter.subject, matter.about)
+        seen.add(key)
+        known = before.get(key)
+        if not matter.lasting or _is_news(matter, known):
+            news.append(News(matter.event, matter.text))
+        if matter.lasting and (matter.level or known is not None):
+            after[key] = _remembered(matter, known, now)
+    for told in before.values():
+        if told.key not in seen and scope.reaches(told):
+            news += _ended(told)
+            after[told.key] = replace(told, open=False, at=now if told.open else told.at)
+    return tuple(news), tuple(one for one in after.values() if not _forgotten(one, now))
+
+
+def _is_news(matter: Matter, known: Told | None) -> bool:
+    return matter.level > (0 if known is None else known.level)
+
+
+def _remembered(matter: Matter, known: Told | None, now: datetime) -> Told:
+    if known is not None and known.open and known.level >= matter.level:
+        return known
+    level = matter.level if known is None else max(matter.level, known.level)
+    return Told(matter.event, matter.subject, matter.about, level, now, matter.over)
+
+
+def _ended(told: Told) -> Iterator[News]:
+    if told.open and told.over:
+        yield News(told.event, told.over, good=True)
+
+
+def _forgotten(told: Told, now: datetime) -> bool:
+    """A matter that is over is forgotten after a while; at once where its end was told."""
+    if told.open:
+        return False
+    return bool(told.over) or not timedelta() <= now - told.at < CALM

@@ -1,0 +1,133 @@
+"""One run's post: what is news goes into the outbox, and what is due goes out."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.model.outcome import Notice
+from allowsync.notify.apprise_client import WHY, Sent, machine, send
+from allowsync.notify.deduplicate import Scope, tell
+from allowsync.notify.events import matters
+from allowsync.notify.outbox import addressed, after_failure, by_address, due, message
+from allowsync.state import StateDamaged, StateError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.model.memory import HostMemory
+    from allowsync.model.notification import Letter, Told
+    from allowsync.plan.result import RunReport
+    from allowsync.state import Store
+
+
+def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
+    """What a run can tell about.
+
+    A run that asked no DNS cannot tell about hosts, and of one whose access has ended nobody asks.
+    """
+    decisions = () if report.offline else report.decisions.values()
+    hosts = (one.host.name for one in decisions if not one.ended)
+    return Scope(
+        frozenset((*hosts, *(one.target for one in report.targets))),
+        frozenset((*config.hosts, *(one.name for one in config.targets))),
+        frozenset((host.name, name) for host in config.hosts.values() for name in host.hostnames),
+        whole,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Post:
+    """What somebody is still to be told after a run.
+
+    Attributes:
+        config: Who is told of what.
+        store: Where that is remembered.
+        letters: Everything in the outbox.
+        unkept: Why nothing could be put there; empty when it could.
+    """
+
+    config: Config
+    store: Store
+    letters: tuple[Letter, ...] = ()
+    unkept: str = ""
+
+    def deliver(self, now: datetime) -> list[Notice]:
+        """Send what is due, and keep what could not be sent for a later run.
+
+        Returns what could not be sent for the first time, what is given up, and what cannot be
+        remembered.
+        """
+        if self.unkept:
+            return [Notice("notify", f"nobody is told anything: {self.unkept}")]
+        wanted = due(self.letters, now)
+        if not wanted:
+            return []
+        channels = by_address(self.config.notify)
+        sent = send([(channels[to], message(mine, machine())) for to, mine in wanted.items()])
+        left: dict[Letter, Letter | None] = {one: one for one in self.letters}
+        undelivered: list[Notice] = []
+        for (to, mine), outcome in zip(wanted.items(), sent, strict=True):
+            later = {one: None if outcome is Sent.TOLD else after_failure(one, now) for one in mine}
+            left.update(later)
+            if outcome is not Sent.TOLD:
+                undelivered += _said(channels[to].said, outcome, later)
+        try:
+            self.store.keep_post(None, [one for one in left.values() if one is not None])
+        except StateError as error:
+            undelivered.append(Notice("notify", f"it may be told again: {error}"))
+        return undelivered
+
+
+def collected(
+    config: Config,
+    store: Store,
+    report: RunReport,
+    before: Mapping[str, HostMemory],
+    *,
+    whole: bool,
+) -> Post:
+    """Put what is news of a run into the outbox. Durable.
+
+    Where that cannot be written nothing is to be sent: what is not remembered would be told again
+    in every run.
+
+    Args:
+        config: The configuration.
+        store: The state.
+        report: The run.
+        before: What was remembered of each host before it.
+        whole: Whether the run looked at the installation as a whole.
+    """
+    remembered, waiting = _kept(store)
+    found = matters(report, before)
+    news, after = tell(found, remembered, scope(config, report, whole=whole), report.started)
+    here = by_address(config.notify)
+    letters = tuple(one for one in waiting if one.channel in here)
+    letters += addressed(news, config.notify, report.started)
+    if (after, letters) == (remembered, waiting):
+        return Post(config, store, letters)
+    try:
+        store.keep_post(after, letters)
+    except StateError as error:
+        return Post(config, store, unkept=str(error))
+    return Post(config, store, letters)
+
+
+def _kept(store: Store) -> tuple[tuple[Told, ...], tuple[Letter, ...]]:
+    """What was told and what waits. Damaged, it is lost: rather tell something twice than never."""
+    try:
+        return store.told(), store.outbox()
+    except StateDamaged:
+        return (), ()
+
+
+def _said(channel: str, outcome: Sent, later: Mapping[Letter, Letter | None]) -> Iterator[Notice]:
+    where = f"notify ({channel})"
+    if any(one.tries == 0 for one in later):
+        yield Notice(where, f"nobody was told: {WHY[outcome]}; it is tried again")
+    given_up = sum(one is None for one in later.values())
+    if given_up:
+        yield Notice(where, f"given up on {given_up} of the messages: {WHY[outcome]}")

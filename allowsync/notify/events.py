@@ -1,0 +1,238 @@
+"""What is the matter in a run. Pure.
+
+    event        matter                                               subject    lasting
+    moved        a name gave a new address instead of another         host       no
+    stale        a name rests on old knowledge, a quarter or three    host       yes, two levels
+                 quarters of `keep_unavailable` have passed
+    ended        a clock withdrew an address                          host       no
+                 `until` has passed                                   host       yes
+    refused      a limit refused a removal                            target     yes
+    suspicious   an answer, or a part of it, is not believed          host       yes
+    failed       a target failed or cannot be confirmed               target     yes
+    problem      something about the installation                     a place    yes
+
+A matter that lasts is told when it begins and not again until it is over.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.memory import HostMemory
+from allowsync.model.networks import covers, short
+from allowsync.model.notification import Event
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Entry, by_network
+from allowsync.plan.reasons import Reasons
+from allowsync.policy.decision import network_of
+from allowsync.policy.tracking import settled_tracks
+from allowsync.text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime, timedelta
+
+    from allowsync.model.memory import Track
+    from allowsync.model.types import Network
+    from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.policy.decision import Decision
+    from allowsync.policy.screening import Judged
+
+# The shares of `keep_unavailable` at which a name without answers is told of.
+FIRST_WARNING: Final = 0.25
+LAST_WARNING: Final = 0.75
+
+
+@dataclass(frozen=True, slots=True)
+class Matter:
+    """Something somebody may want to know.
+
+    Attributes:
+        event: What kind of thing it is.
+        subject: The host, target or place it is about.
+        about: What tells it from other matters of its kind and subject; the same in every run that
+            sees the same.
+        text: What is known of it, in a sentence.
+        lasting: Whether it goes on until it is over. What does not is over at once.
+        level: How far it has come; a higher one is told again. At 0 it is no news by itself.
+        over: What to say when it is over; empty for nothing.
+    """
+
+    event: Event
+    subject: str
+    about: str
+    text: str
+    lasting: bool = True
+    level: int = 1
+    over: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """The networks that the targets of a run go on holding, and how to explain the others."""
+
+    networks: frozenset[Network]
+    reasons: Reasons
+
+
+def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Matter, ...]:
+    """Everything that is the matter in a run, in a fixed order.
+
+    Args:
+        report: The run.
+        before: What was remembered of each host before it.
+    """
+    held = (one.plan.final for one in report.targets if one.plan is not None)
+    networks = frozenset(entry.network for entries in held for entry in entries)
+    kept = Kept(networks, Reasons(report.decisions, report.started))
+    found: list[Matter] = []
+    for name, decision in report.decisions.items():
+        known = before.get(name, HostMemory())
+        found += _about_host(decision, known, kept, report)
+    for target in report.targets:
+        found += _about_target(target)
+    found += (
+        Matter(Event.PROBLEM, one.where, _steady(one.what), f"{one.where}: {one.what}")
+        for one in report.notices
+    )
+    return tuple(found)
+
+
+def _about_host(
+    decision: Decision, known: HostMemory, kept: Kept, report: RunReport
+) -> Iterator[Matter]:
+    if decision.ended:
+        yield from _until_passed(decision, known)
+        return
+    yield from _moved(decision)
+    if not report.offline:
+        yield from _withdrawn(decision, known, kept)
+        yield from _stale(decision, report.started)
+        yield from _suspicious(decision)
+
+
+def _until_passed(decision: Decision, known: HostMemory) -> Iterator[Matter]:
+    """Told only of somebody who had access: who ended long ago is no news to a new state."""
+    until = decision.host.until
+    if until is not None and (known.fixed or any(one.held for one in known.tracks.values())):
+        name = decision.host.name
+        text = f"{name}: access ended on {until:%Y-%m-%d %H:%M} UTC"
+        yield Matter(Event.ENDED, name, f"until {until.isoformat()}", text)
+
+
+def _moved(decision: Decision) -> Iterator[Matter]:
+    name = decision.host.name
+    for move in decision.moves:
+        left = ", ".join(short(network) for network in move.away_from)
+        text = f"{name}: {move.hostname} moved from {left} to {short(move.to)}"
+        yield Matter(Event.MOVED, name, str(move.to), text, lasting=False)
+
+
+def _withdrawn(decision: Decision, known: HostMemory, kept: Kept) -> Iterator[Matter]:
+    """Networks that a clock took because no usable answer came in time.
+
+    What stays in a target all the same, because a limit refused it, is no end of access.
+    """
+    name, granted = decision.host.name, {grant.network for grant in decision.grants}
+    for network in _held_silently(decision, known, kept.reasons.now):
+        if network not in granted and not any(covers(one, network) for one in kept.networks):
+            why = kept.reasons.lost(Entry(network, (name,)), name)
+            text = f"{name}: access from {short(network)} is withdrawn: {why}"
+            yield Matter(Event.ENDED, name, str(network), text, lasting=False)
+
+
+def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list[Network]:
+    """What was held before the run by names that gave no usable answer in it."""
+    host, after = decision.host, decision.memory.tracks
+    return sorted(
+        {
+            network_of(one.address, host)
+            for query, track in settled_tracks(host, known, now).items()
+            if query in after and after[query].reason
+            for one in track.held
+            if one.replaced is None
+        },
+        key=by_network,
+    )
+
+
+def _stale(decision: Decision, now: datetime) -> Iterator[Matter]:
+    """Names that lack a usable answer; news only once a good part of their time is over.
+
+    A name stays one of them, even when its access has ended, until it gives an address again.
+    """
+    name, tracks = decision.host.name, decision.memory.tracks
+    for hostname in decision.host.hostnames:
+        mine = [track for query, track in tracks.items() if query.hostname == hostname]
+        waiting = [one for one in mine if one.held and one.unavailable_runs and not one.absent_runs]
+        over = f"{name}: {hostname} gives an address again"
+        if waiting:
+            worst = min(waiting, key=_last_good)
+            level = _level(now - _last_good(worst), decision.host.policy.keep_unavailable)
+            text = f"{name}: {_silence(decision, hostname, worst, now)}"
+            yield Matter(Event.STALE, name, hostname, text, level=level, over=over)
+        elif mine and all(one.reason for one in mine):
+            yield Matter(Event.STALE, name, hostname, "", level=0, over=over)
+
+
+def _level(silent: timedelta, limit: timedelta) -> int:
+    """How far the time of a name without answers has come: 0 is no news yet."""
+    if not limit:
+        return 0
+    return (silent >= FIRST_WARNING * limit) + (silent >= LAST_WARNING * limit)
+
+
+def _silence(decision: Decision, hostname: str, track: Track, now: datetime) -> str:
+    silent = said(now - _last_good(track))
+    ends = [one.ends for one in decision.grants if one.ends and one.hostname == hostname]
+    left = f"; access ends in {said(min(ends) - now)}" if ends else ""
+    return f"{hostname} has given no usable answer for {silent} ({track.reason}){left}"
+
+
+def _last_good(track: Track) -> datetime:
+    return track.last_found or max(one.confirmed for one in track.held)
+
+
+def _suspicious(decision: Decision) -> Iterator[Matter]:
+    """What was not believed of the answers of a host's names, a matter for each kind of doubt."""
+    name = decision.host.name
+    doubts: dict[tuple[str, str], str] = {}
+    for judged in decision.judged:
+        for kind, what in _doubts(judged, decision):
+            doubts.setdefault((judged.query.hostname, _steady(kind)), what)
+    for (hostname, kind), what in doubts.items():
+        yield Matter(Event.SUSPICIOUS, name, f"{hostname} {kind}", f"{name}: {hostname}: {what}")
+
+
+def _doubts(judged: Judged, decision: Decision) -> Iterator[tuple[str, str]]:
+    """What is doubted of one answer: the kind of doubt, and the words for it."""
+    for one in judged.rejected:
+        yield one.reason, f"{one.address} is not believed: {one.reason}"
+    if judged.warning:
+        yield judged.warning, judged.warning
+    if judged.query.hostname in decision.latched:
+        what = "gone from DNS for longer than latch_absent; if it comes back and is still theirs:"
+        yield "latched", f"{what} allowsync approve {decision.host.name}"
+
+
+def _about_target(target: TargetReport) -> Iterator[Matter]:
+    if target.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or target.unfit:
+        yield Matter(
+            Event.FAILED,
+            target.target,
+            "",
+            f"{target.target}: {target.said}",
+            over=f"{target.target}: it works again",
+        )
+    if target.refusal is not None:
+        losing = " ".join(target.refusal.losing)
+        text = f"{target.target}: {target.refusal.said}"
+        yield Matter(Event.REFUSED, target.target, losing or "unknown origin", text)
+
+
+def _steady(text: str) -> str:
+    """A text without its numbers and addresses, so that a count that grows makes no news."""
+    without_addresses = re.sub(r"[0-9a-fA-F:.]*[:.][0-9a-fA-F:.]*\d[0-9a-fA-F:.]*", "#", text)
+    return re.sub(r"\d+", "#", without_addresses)

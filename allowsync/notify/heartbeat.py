@@ -1,0 +1,80 @@
+"""Telling a monitor at the end of a run that there was one, and how it ended.
+
+Silence is what raises the alarm, so a machine that is off, or that cannot even read its
+configuration, needs no words of its own. Nothing is sent at the start of a run: the firewall does
+not wait for a monitor. What is requested, and how, is in `allowsync.notify.http_ping`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.outcome import ExitCode, Outcome
+from allowsync.notify import http_ping as pinging
+from allowsync.text import counted
+
+if TYPE_CHECKING:
+    from allowsync.plan.result import RunReport
+
+if TYPE_CHECKING:
+    from allowsync.config.channels import Heartbeat
+
+
+def summary(report: RunReport) -> str:
+    """How a run ended, in lines that name no friend: a monitor may be somebody else's."""
+    targets = report.targets
+    wrong = [one for one in targets if one.outcome not in (Outcome.UNCHANGED, Outcome.APPLIED)]
+    old = sum(one.rests_on_old_knowledge for one in report.decisions.values())
+    lines = [f"{one.target}: {one.outcome.value}" for one in wrong]
+    if not wrong:
+        lines.append(f"{counted(len(targets), 'target')} in step")
+    if old:
+        lines.append(f"{counted(old, 'host')} on old knowledge")
+    if report.notices:
+        lines.append(f"{counted(len(report.notices), 'problem')}; see the log")
+    return "\n".join(lines)
+
+
+GOOD: Final = (ExitCode.IN_STEP, ExitCode.OLD_KNOWLEDGE)
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """How a run ended: its exit code, how long it took in seconds, what there is to say."""
+
+    code: ExitCode
+    seconds: float
+    said: str
+
+    @property
+    def status(self) -> int:
+        """The status for a monitor that takes everything but 0 for a failure.
+
+        Old knowledge is none: every target is in step, and a clock is running.
+        """
+        return 0 if self.code in GOOD else int(self.code)
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """One HTTP request. `url` may hold a secret."""
+
+    method: str
+    url: str
+    body: bytes = b""
+
+
+def ping(heartbeat: Heartbeat, ended: Ended) -> Ping | None:
+    """What to request after a run; None for nothing."""
+    url, kind = heartbeat.secret.value, heartbeat.kind.value
+    request = pinging.composed(url, kind, ended.status, ended.seconds, ended.said)
+    return None if request is None else Ping(*request)
+
+
+def deliver(request: Ping, patience: float = pinging.PATIENCE) -> str:
+    """Make the request. Returns why it failed, without the URL; empty if it did not.
+
+    Takes no longer than `patience`, in seconds, not even where a name is looked up in vain.
+    """
+    return pinging.deliver(request.method, request.url, request.body, patience)

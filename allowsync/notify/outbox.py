@@ -1,0 +1,100 @@
+"""Who is still to be told what, and when that is tried again. Pure."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.notification import Letter
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from datetime import datetime
+
+    from allowsync.config.channels import Channel
+    from allowsync.notify.deduplicate import News
+
+GIVEN_UP_AFTER: Final = timedelta(days=1)
+LONGEST_WAIT: Final = timedelta(hours=1)
+MOST_LINES: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Message:
+    """What a channel is told at once: a title, lines of text, and how bad it is."""
+
+    title: str
+    body: str
+    mood: str
+
+
+def address(channel: Channel) -> str:
+    """What a channel is known by in the state, which must not hold secrets."""
+    return hashlib.sha256(channel.secret.value.encode()).hexdigest()[:16]
+
+
+def addressed(
+    news: Iterable[News], channels: Iterable[Channel], now: datetime
+) -> tuple[Letter, ...]:
+    """A letter for each channel and each piece of news it is told of."""
+    pieces = list(news)
+    return tuple(
+        Letter(to, one.event.value, one.text, one.good, now, 0, now)
+        for to, channel in by_address(channels).items()
+        for one in pieces
+        if one.event in channel.events
+    )
+
+
+def by_address(channels: Iterable[Channel]) -> dict[str, Channel]:
+    """The channels by what they are known by in the state."""
+    return {address(channel): channel for channel in channels}
+
+
+def due(letters: Iterable[Letter], now: datetime) -> dict[str, list[Letter]]:
+    """The letters whose channels are to be tried now, by channel.
+
+    Whatever waits for a channel goes along with what is due. A clock that was put back delays
+    nothing for longer than the longest wait.
+    """
+    waiting: dict[str, list[Letter]] = {}
+    for one in letters:
+        waiting.setdefault(one.channel, []).append(one)
+    return {
+        channel: mine
+        for channel, mine in waiting.items()
+        if any(not now < one.due <= now + LONGEST_WAIT for one in mine)
+    }
+
+
+def after_failure(letter: Letter, now: datetime) -> Letter | None:
+    """The letter as it waits for its next try; None when it has been tried for long enough."""
+    if now - letter.at >= GIVEN_UP_AFTER:
+        return None
+    tries = letter.tries + 1
+    wait = min(LONGEST_WAIT, timedelta(minutes=2 ** min(tries, 10)))
+    return replace(letter, tries=tries, due=now + wait)
+
+
+def message(letters: Iterable[Letter], machine: str) -> Message:
+    """One message of several letters, oldest first, none of them twice."""
+    in_order = sorted(letters, key=lambda one: one.at)
+    lines = list(dict.fromkeys(one.text for one in in_order))
+    left_out = len(lines) - MOST_LINES
+    if left_out > 0:
+        lines = [*lines[:MOST_LINES], f"and {left_out} more: see allowsync status"]
+    count = len(lines) if left_out <= 0 else left_out + MOST_LINES
+    about = in_order[0].event if count == 1 else f"{count} notices"
+    return Message(f"allowsync on {machine}: {about}", "\n".join(lines), _mood(in_order))
+
+
+_MOODS: Final[Mapping[str, str]] = {"failed": "failure", "moved": "info"}
+_WORST_FIRST: Final = ("failure", "warning", "info", "success")
+
+
+def _mood(letters: Iterable[Letter]) -> str:
+    """How bad it is at worst, in Apprise's words."""
+    moods = ("success" if one.good else _MOODS.get(one.event, "warning") for one in letters)
+    return min(moods, key=_WORST_FIRST.index)

@@ -1,0 +1,206 @@
+"""A run as gauges in the text format of Prometheus, for node_exporter's textfile collector. Pure.
+
+Names and units follow https://prometheus.io/docs/practices/naming/, the format
+https://prometheus.io/docs/instrumenting/exposition_formats/. Ages are left to whoever reads: a
+timestamp stays right while nobody writes it anew.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync import __version__
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Basis
+from allowsync.notify.exposition import SECONDS, STARTED, number
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+    from datetime import datetime
+
+    from allowsync.model.outcome import ExitCode
+    from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.policy.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Gauge:
+    """A gauge: its name without `allowsync_`, what it tells, a value for each set of labels."""
+
+    name: str
+    help: str
+    samples: tuple[tuple[tuple[tuple[str, str], ...], float], ...]
+
+
+def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Iterator[Gauge]:
+    """Everything a run tells a monitor.
+
+    Args:
+        report: The run.
+        code: What it ends with.
+        last_good: When the latest run started that left every target in step, if that is known.
+    """
+    yield Gauge("info", "The version of allowsync.", (((("version", __version__),), 1.0),))
+    yield from _about_run(report, code, last_good)
+    yield from _about_hosts(tuple(report.decisions.values()))
+    yield from _about_targets(report.targets)
+
+
+def text(
+    all_gauges: Iterable[Gauge], shown: Callable[[str, float], str] = lambda _, value: number(value)
+) -> str:
+    """Gauges in the text format. One without samples is left out.
+
+    Args:
+        all_gauges: The gauges.
+        shown: How the value of a gauge, by its name, is written.
+    """
+    lines: list[str] = []
+    for gauge in all_gauges:
+        if gauge.samples:
+            name = f"allowsync_{gauge.name}"
+            lines += [f"# HELP {name} {gauge.help}", f"# TYPE {name} gauge"]
+            lines += [
+                f"{name}{_labels(labels)} {shown(gauge.name, one)}" for labels, one in gauge.samples
+            ]
+    return "\n".join(lines) + "\n"
+
+
+def template(report: RunReport) -> str:
+    """The text after a run that finds everything as this one did, with marks for its own times.
+
+    What says that it happened in this run happens again in the next: it has this run's instant.
+    """
+    started = report.started.timestamp()
+
+    def shown(name: str, value: float) -> str:
+        if name == "last_run_duration_seconds":
+            return SECONDS
+        return STARTED if value == started else number(value)
+
+    return text(gauges(report, report.exit_code, report.started), shown)
+
+
+def _about_run(report: RunReport, code: ExitCode, last_good: datetime | None) -> Iterator[Gauge]:
+    started = report.started.timestamp()
+    yield _plain("last_run_timestamp_seconds", "When the last run started.", started)
+    yield _plain("last_run_duration_seconds", "How long the last run took.", report.seconds)
+    yield _plain("last_run_exit_code", "The exit code of the last run.", float(code))
+    yield _plain("last_run_problems", "Problems of the installation.", len(report.notices))
+    if last_good is not None:
+        yield _plain(
+            "last_success_timestamp_seconds",
+            "When the latest run started that left every target in step.",
+            last_good.timestamp(),
+        )
+
+
+def _about_hosts(decisions: tuple[Decision, ...]) -> Iterator[Gauge]:
+    yield Gauge(
+        "host_last_answer_timestamp_seconds",
+        "When a name of the host last gave a usable answer.",
+        tuple(_host(one, at.timestamp()) for one in decisions if (at := _last_answer(one))),
+    )
+    yield Gauge(
+        "host_grants",
+        "Networks the host may come from, by what they rest on.",
+        tuple(
+            ((("host", one.host.name), ("basis", basis.value)), float(_count(one, basis)))
+            for one in decisions
+            for basis in Basis
+        ),
+    )
+    yield Gauge(
+        "host_undecided",
+        "1 while nothing is known of where the host is.",
+        tuple(_host(one, float(one.undecided)) for one in decisions),
+    )
+    yield Gauge(
+        "host_suspicious_addresses",
+        "Addresses of the last answers that were not believed.",
+        tuple(_host(one, float(_disbelieved(one))) for one in decisions),
+    )
+    yield Gauge(
+        "host_access_ends_timestamp_seconds",
+        "When the first access of the host ends if nothing changes.",
+        tuple(_host(one, at.timestamp()) for one in decisions if (at := _ends(one))),
+    )
+
+
+def _about_targets(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
+    yield Gauge(
+        "target_in_step",
+        "1 if the target holds just what it should.",
+        tuple(_target(one, float(_in_step(one))) for one in targets),
+    )
+    yield Gauge(
+        "target_entries",
+        "Networks in the target, as far as is known.",
+        tuple(
+            _target(one, float(count)) for one in targets if (count := _entries(one)) is not None
+        ),
+    )
+    yield Gauge(
+        "target_withheld_entries",
+        "Entries that stay although nobody is known to want them.",
+        tuple(_target(one, float(len(one.plan.withheld))) for one in targets if one.plan),
+    )
+    yield Gauge(
+        "target_refused_removals",
+        "Entries that a limit did not let go.",
+        tuple(
+            _target(one, float(len(one.refusal.entries) if one.refusal else 0)) for one in targets
+        ),
+    )
+
+
+def _last_answer(decision: Decision) -> datetime | None:
+    found = (track.last_found for track in decision.memory.tracks.values())
+    return max((one for one in found if one is not None), default=None)
+
+
+def _count(decision: Decision, basis: Basis) -> int:
+    return sum(grant.basis is basis for grant in decision.grants)
+
+
+def _disbelieved(decision: Decision) -> int:
+    return sum(len(judged.rejected) for judged in decision.judged)
+
+
+def _ends(decision: Decision) -> datetime | None:
+    """The end of a replaced address is no end of access."""
+    lasting = (grant for grant in decision.grants if grant.basis is not Basis.REPLACED)
+    return min((grant.ends for grant in lasting if grant.ends is not None), default=None)
+
+
+def _in_step(target: TargetReport) -> bool:
+    return target.outcome in (Outcome.UNCHANGED, Outcome.APPLIED) and not target.unfit
+
+
+def _entries(target: TargetReport) -> int | None:
+    if target.outcome in (Outcome.UNCHANGED, Outcome.APPLIED, Outcome.REFUSED) and target.plan:
+        return len(target.plan.final)
+    return None
+
+
+def _plain(name: str, about: str, value: float) -> Gauge:
+    return Gauge(name, about, (((), float(value)),))
+
+
+def _host(decision: Decision, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
+    return (("host", decision.host.name),), value
+
+
+def _target(target: TargetReport, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
+    return (("allowlist", target.allowlist), ("target", target.target)), value
+
+
+def _labels(labels: tuple[tuple[str, str], ...]) -> str:
+    return (
+        "{" + ",".join(f'{name}="{_escaped(one)}"' for name, one in labels) + "}" if labels else ""
+    )
+
+
+def _escaped(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

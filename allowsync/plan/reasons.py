@@ -1,0 +1,142 @@
+"""Why an entry is put in, taken out or kept, in words. Pure.
+
+Made from what is known after the run, not from events during it: a removal that a limit refused is
+still explained by the same words a day later.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.model.networks import covers, short
+from allowsync.model.types import Basis, Entry, Family, Grant
+from allowsync.policy.decision import network_of
+from allowsync.text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.model.memory import Track
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Query
+    from allowsync.policy.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class Reasons:
+    """Explains the entries of one run.
+
+    Attributes:
+        decisions: What was decided about each host of the run.
+        now: The instant of the run.
+    """
+
+    decisions: Mapping[str, Decision]
+    now: datetime
+
+    def added(self, entry: Entry) -> str:
+        """Why an entry is put in; empty when it is simply new."""
+        for decision in self._known(entry.hosts):
+            for move in decision.moves:
+                if move.to == entry.network:
+                    left = ", ".join(short(network) for network in move.away_from)
+                    return f"{move.hostname} moved from {left}"
+        return ""
+
+    def removed(self, entry: Entry, plan: Plan) -> str:
+        """Why an entry is taken out."""
+        covering = next((one for one in plan.final if covers(one.network, entry.network)), None)
+        if covering is not None:
+            return f"covered by {covering.network}"
+        if not entry.hosts:
+            return "nobody known to be trusted comes from there"
+        return "; ".join(dict.fromkeys(self.lost(entry, label) for label in entry.hosts))
+
+    def kept(self, entry: Entry) -> str:
+        """Why an entry stays although it rests on old knowledge; empty when it does not."""
+        grants = [
+            grant
+            for decision in self._known(entry.hosts)
+            for grant in decision.grants
+            if covers(entry.network, grant.network)
+        ]
+        if not grants or any(grant.basis is not Basis.STALE for grant in grants):
+            return ""
+        return self._stale(max(grants, key=lambda grant: grant.confirmed))
+
+    def withheld(self, entry: Entry) -> str:
+        """Why an entry that nobody is known to want stays."""
+        for decision in self._known(entry.hosts):
+            if decision.undecided:
+                return f"kept: nothing is known of {decision.host.name} yet ({_silent(decision)})"
+        if entry.hosts:
+            return f"kept: a limit does not let it go: {self.lost(entry, entry.hosts[0])}"
+        return "kept for now: whose it is was not remembered"
+
+    def _known(self, labels: Iterable[str]) -> Iterator[Decision]:
+        return (self.decisions[label] for label in labels if label in self.decisions)
+
+    def lost(self, entry: Entry, label: str) -> str:
+        """Why a host does not come from an entry's network any more."""
+        decision = self.decisions.get(label)
+        if decision is None:
+            return f"{label} is no longer allowed here"
+        if decision.ended and decision.host.until is not None:
+            return f"access ended on {decision.host.until:%Y-%m-%d %H:%M} UTC"
+        family = Family.of(entry.network)
+        tracks = {
+            query: track
+            for query, track in decision.memory.tracks.items()
+            if query.family is family
+        }
+        for query, track in tracks.items():
+            given = [
+                short(network_of(one.address, decision.host))
+                for one in track.held
+                if one.replaced is None
+            ]
+            if given and not track.reason:
+                return f"{query.hostname} moved to {', '.join(given)}"
+        silent = next((track for track in tracks.values() if track.reason), None)
+        if silent is not None:
+            return self._silence(silent)
+        published = decision.host.published
+        return "no longer among its networks" if published else "no longer asked for"
+
+    def _silence(self, track: Track) -> str:
+        times = track.absent_runs or track.unavailable_runs
+        count = "once" if times == 1 else f"{times} times"
+        since = track.absent_since if track.absent_runs else track.last_found
+        span = "" if since is None else f" for {said(self.now - since)}"
+        what = "gone from DNS" if track.absent_runs else "no answer from DNS"
+        return f"{what}{span} ({track.reason}, {count})"
+
+    def _stale(self, grant: Grant) -> str:
+        ends = "" if grant.ends is None else f"; ends in {said(grant.ends - self.now)}"
+        if not grant.why:
+            return f"kept: last confirmed {said(self.now - grant.confirmed)} ago, not asked now"
+        track = self._tracks_of(grant).get(Family.of(grant.network))
+        if track is not None and track.absent_runs and track.absent_since is not None:
+            span = said(self.now - track.absent_since)
+            return f"kept: gone from DNS for {span} ({grant.why}){ends}"
+        return (
+            f"kept: no answer from DNS for {said(self.now - grant.confirmed)} ({grant.why}){ends}"
+        )
+
+    def _tracks_of(self, grant: Grant) -> dict[Family, Track]:
+        tracks: Mapping[Query, Track] = self.decisions[grant.host].memory.tracks
+        return {
+            query.family: track
+            for query, track in tracks.items()
+            if query.hostname == grant.hostname
+        }
+
+
+def _silent(decision: Decision) -> str:
+    for track in decision.memory.tracks.values():
+        if track.reason:
+            return track.reason
+    unknown = ", ".join(decision.host.sources)
+    return f"the networks of {unknown} are not known" if unknown else "not asked"

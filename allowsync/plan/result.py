@@ -1,0 +1,105 @@
+"""What a run did, as values: the report makes text and JSON of them, the CLI the exit code."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.model.memory import Inherited
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Current
+    from allowsync.model.types import Entry
+    from allowsync.plan.limits import Refusal
+    from allowsync.policy.decision import Decision
+
+
+@dataclass(frozen=True, slots=True)
+class TargetReport:
+    """One target in a run.
+
+    Attributes:
+        target: Its full name.
+        allowlist: The allowlist enforced there.
+        outcome: How it came out.
+        plan: What was planned; None when the target could not be read.
+        current: What it held before; None when it could not be read.
+        refusal: What a limit refused.
+        unfit: What is wanted but cannot be held there.
+        inherited: What was found there unexplained, as remembered from now on.
+        reason: Why it failed or is not known, or an empty string.
+    """
+
+    target: str
+    allowlist: str
+    outcome: Outcome
+    plan: Plan | None = None
+    current: Current | None = None
+    refusal: Refusal | None = None
+    unfit: tuple[Entry, ...] = ()
+    inherited: tuple[Inherited, ...] = ()
+    reason: str = ""
+
+    @property
+    def said(self) -> str:
+        """Everything that is wrong with the target, in words; empty when nothing is."""
+        unfit = ", ".join(str(entry.network) for entry in self.unfit)
+        parts = (
+            self.reason,
+            "" if self.refusal is None else self.refusal.said,
+            f"cannot hold {unfit}" if unfit else "",
+        )
+        return "; ".join(part for part in parts if part)
+
+
+@dataclass(frozen=True, slots=True)
+class RunReport:
+    """One run.
+
+    Attributes:
+        started: Its instant, in UTC.
+        seconds: How long it took.
+        dry_run: Whether nothing was written.
+        offline: Whether the DNS was not asked.
+        decisions: Each host of the run by name, in configured order.
+        targets: Each target of the run, in configured order.
+        notices: What somebody should know beside that.
+    """
+
+    started: datetime
+    seconds: float
+    dry_run: bool
+    offline: bool
+    decisions: Mapping[str, Decision]
+    targets: tuple[TargetReport, ...]
+    notices: tuple[Notice, ...] = field(default=())
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What the process ends with, `CHANGES` left aside."""
+        return worst((*map(_code, self.targets), self._knowledge))
+
+    @property
+    def has_changes(self) -> bool:
+        """Whether a target was, or would be, changed."""
+        return any(one.plan is not None and not one.plan.idle for one in self.targets)
+
+    @property
+    def _knowledge(self) -> ExitCode:
+        """Asking for no DNS and having none is no lack of answers; knowing nothing at all is."""
+        lacking = (
+            one.undecided or (one.rests_on_old_knowledge and not self.offline)
+            for one in self.decisions.values()
+        )
+        return ExitCode.OLD_KNOWLEDGE if any(lacking) else ExitCode.IN_STEP
+
+
+def _code(report: TargetReport) -> ExitCode:
+    if report.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or report.unfit:
+        return ExitCode.FAILED
+    return ExitCode.REFUSED if report.refusal is not None else ExitCode.IN_STEP

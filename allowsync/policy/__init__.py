@@ -1,0 +1,1 @@
+"""Answers in, grants out: screening, guards, retention. Pure functions over values."""

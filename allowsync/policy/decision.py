@@ -1,0 +1,265 @@
+"""answer + what we knew + policy + now → grants. Pure.
+
+    answer        held addresses in it   held addresses not in it            no history
+    Found         fresh                  replaced, until `keep_replaced`      fresh
+    Absent        -                      stale, until `keep_absent`           nothing to grant
+    Unavailable   -                      stale, until `keep_unavailable`      undecided
+    not asked     -                      stale, for ever                      undecided
+
+A clock runs out only when its time has passed *and* enough runs have agreed, and never in a run
+whose wall clock jumped. `until` and the configuration end access at once, whatever the DNS says.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
+from allowsync.policy.screening import Judged, judge
+from allowsync.policy.tracking import Now, arrivals, fold, latched, network_of, settled_tracks
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping
+    from datetime import datetime
+
+    from allowsync.model.answer import Answer
+
+__all__ = [
+    "Decision",
+    "Move",
+    "Now",
+    "conclude",
+    "decide",
+    "has_ended",
+    "judgements",
+    "leaving",
+    "network_of",
+    "recall",
+    "union",
+]
+
+
+@dataclass(frozen=True, slots=True)
+class Move:
+    """A name gave a network it did not give before, instead of others."""
+
+    hostname: str
+    to: Network
+    away_from: tuple[Network, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """Where one host may come from now, and what is to be remembered.
+
+    Attributes:
+        host: The host decided about.
+        judged: What was believed of each answer, in the order of the host's queries.
+        grants: Where it may come from, sorted by network.
+        memory: What to remember for the next run.
+        undecided: It has no grant, and of some question nothing was ever known: it may well have
+            access now, and nobody can say.
+        unheard: Of some question, or some source of networks, nothing was ever known.
+        ended: Its `until` has passed.
+        moves: New networks that took the place of others in this run.
+    """
+
+    host: Host
+    judged: tuple[Judged, ...] = ()
+    grants: tuple[Grant, ...] = ()
+    memory: HostMemory = field(default_factory=HostMemory)
+    undecided: bool = False
+    unheard: bool = False
+    ended: bool = False
+    moves: tuple[Move, ...] = ()
+
+    @property
+    def rests_on_old_knowledge(self) -> bool:
+        """Whether some access stands only because of what was known earlier, or is not known."""
+        if self.undecided or (self.host.sources and not self.ended):
+            return True
+        if any(grant.basis is Basis.STALE for grant in self.grants):
+            return True
+        return not self.grants and bool(self.held_back)
+
+    @property
+    def held_back(self) -> tuple[tuple[str, str], ...]:
+        """Hostname and words for each address that a guard refused of the last answers."""
+        tracks = self.memory.tracks.items()
+        return tuple((query.hostname, one) for query, track in tracks for one in track.held_back)
+
+    @property
+    def latched(self) -> tuple[str, ...]:
+        """The hostnames that are not believed before they are approved, in configured order."""
+        if self.ended:
+            return ()
+        names = dict.fromkeys(query.hostname for query in self.memory.tracks)
+        return tuple(name for name in names if latched(self.memory.tracks, name))
+
+
+def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now: Now) -> Decision:
+    """Decide where a host may come from, without guards.
+
+    Args:
+        host: The host, with the policy that applies to it.
+        answers: What the DNS said. A query that is missing was not asked.
+        memory: What was known before this run.
+        now: The instant, and whether it can be trusted.
+    """
+    return conclude(host, judgements(host, answers), memory, now)
+
+
+def judgements(host: Host, answers: Mapping[Query, Answer]) -> tuple[Judged, ...]:
+    """What is believed of each answer to a host's queries, in their order."""
+    return tuple(
+        judge(query, answers[query], host.policy) for query in host.queries if query in answers
+    )
+
+
+def conclude(host: Host, judged: tuple[Judged, ...], memory: HostMemory, now: Now) -> Decision:
+    """Decide where a host may come from by what is believed of the answers.
+
+    Args:
+        host: The host, with the policy that applies to it.
+        judged: What is believed. A query that is missing was not asked.
+        memory: What was known before this run; tracks of other queries are forgotten.
+        now: The instant, and whether it can be trusted.
+    """
+    if has_ended(host, now.instant):
+        return Decision(host, memory=memory, ended=True)
+    before = settled_tracks(host, memory, now.instant)
+    after = dict(before)
+    for one in judged:
+        after[one.query] = fold(before[one.query], one, host, now)
+    came = arrivals(host, memory, before, after, now.instant)
+    if came is not memory.arrivals:
+        memory = replace(memory, arrivals=came)
+    asked = {one.query for one in judged}
+    decision = _decision(host, memory, after, now.instant, asked=asked)
+    return replace(decision, judged=judged, moves=tuple(_moves(host, before, after, now.instant)))
+
+
+def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
+    """Where a host may come from as far as is known, with each basis as the last run left it."""
+    if has_ended(host, now.instant):
+        return Decision(host, memory=memory, ended=True)
+    tracks = settled_tracks(host, memory, now.instant)
+    return _decision(host, memory, tracks, now.instant, asked=tracks.keys())
+
+
+def has_ended(host: Host, instant: datetime) -> bool:
+    """Whether the host's `until` has passed."""
+    return host.until is not None and instant >= host.until
+
+
+def _decision(
+    host: Host,
+    memory: HostMemory,
+    tracks: Mapping[Query, Track],
+    instant: datetime,
+    asked: Collection[Query],
+) -> Decision:
+    whose = _fixed(host)
+    fixed = {network: memory.fixed.get(network, instant) for network in whose}
+    by_net = {
+        network: Grant(
+            host.name, network, Basis.FIXED, since, instant, host.until, why=whose[network]
+        )
+        for network, since in fixed.items()
+    }
+    for query, track in tracks.items():
+        for held in track.held:
+            grant = _grant(host, query, track, held, instant, asked=query in asked)
+            known = by_net.get(grant.network)
+            by_net[grant.network] = grant if known is None else _better(known, grant)
+    grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
+    unheard = bool(host.sources) or any(not track.known for track in tracks.values())
+    return Decision(
+        host,
+        grants=grants,
+        memory=HostMemory(tracks, fixed, memory.arrivals),
+        undecided=unheard and not grants,
+        unheard=unheard,
+    )
+
+
+def _fixed(host: Host) -> dict[Network, str]:
+    """Every fixed network, and who publishes it: nobody does, where the configuration has it."""
+    published = {
+        network: f"published by {name}" for name, networks in host.published for network in networks
+    }
+    return {**published, **dict.fromkeys(host.networks, "")}
+
+
+def _grant(
+    host: Host, query: Query, track: Track, held: Held, instant: datetime, *, asked: bool
+) -> Grant:
+    basis, ends = _basis(track, held, host, instant, asked=asked)
+    ends = min((end for end in (ends, host.until) if end is not None), default=None)
+    why = track.reason if basis is Basis.STALE else ""
+    network = network_of(held.address, host)
+    return Grant(host.name, network, basis, held.since, held.confirmed, ends, query.hostname, why)
+
+
+def _basis(
+    track: Track, held: Held, host: Host, instant: datetime, *, asked: bool
+) -> tuple[Basis, datetime | None]:
+    """What a held address rests on, and when its clock runs out at the earliest."""
+    if asked and not track.reason:
+        if held.replaced is None:
+            return Basis.FRESH, None
+        return Basis.REPLACED, max(instant, held.replaced + host.policy.keep_replaced)
+    if track.absent_runs and track.absent_since is not None:
+        return Basis.STALE, max(instant, track.absent_since + host.policy.keep_absent)
+    confirmed = track.last_found or held.confirmed
+    return Basis.STALE, max(instant, confirmed + host.policy.keep_unavailable)
+
+
+_STRENGTH = (Basis.FIXED, Basis.FRESH, Basis.STALE, Basis.REPLACED)
+
+
+def _better(one: Grant, other: Grant) -> Grant:
+    """The grant that rests on more, since the earlier of both."""
+    best = min(one, other, key=lambda grant: _STRENGTH.index(grant.basis))
+    return replace(best, since=min(one.since, other.since))
+
+
+def _moves(
+    host: Host, before: Mapping[Query, Track], after: Mapping[Query, Track], instant: datetime
+) -> Iterable[Move]:
+    for query, track in after.items():
+        if all(one.since != instant for one in track.held):
+            continue  # nothing came
+        held = {network_of(one.address, host) for one in before[query].held}
+        given = {network_of(one.address, host) for one in track.held if one.replaced is None}
+        left = tuple(
+            network_of(one.address, host)
+            for one in before[query].held
+            if one.replaced is None and network_of(one.address, host) not in given
+        )
+        if left:
+            yield from (
+                Move(query.hostname, to, left) for to in sorted(given - held, key=by_network)
+            )
+
+
+def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
+    """Who wants which network, over several hosts, labels sorted."""
+    wanted: dict[Network, set[str]] = {}
+    for decision in decisions:
+        for grant in decision.grants:
+            wanted.setdefault(grant.network, set()).add(grant.host)
+    return {network: tuple(sorted(labels)) for network, labels in wanted.items()}
+
+
+def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
+    """Which hosts have a network for a moment only, because they were given another; sorted."""
+    found: dict[Network, set[str]] = {}
+    for decision in decisions:
+        stays = {one.network for one in decision.grants if one.basis is not Basis.REPLACED}
+        for grant in decision.grants:
+            if grant.network not in stays:
+                found.setdefault(grant.network, set()).add(grant.host)
+    return {network: tuple(sorted(labels)) for network, labels in found.items()}

@@ -1,0 +1,75 @@
+"""What becomes of entries nobody remembers. Pure.
+
+After the state was lost (or before there was any) a target may hold entries of friends whose names
+give something else by now, or no answer. They are given the time they would have had if nothing had
+been lost: the clock that fits what is known of the allowlist's hosts.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.model.memory import Inherited, TargetMemory
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Sequence
+
+    from allowsync.model.types import Network
+    from allowsync.policy.decision import Decision, Now
+
+
+def inherited_after(
+    memory: TargetMemory | None,
+    held: Iterable[Network],
+    wanted: Collection[Network],
+    now: Now,
+) -> tuple[Inherited, ...]:
+    """The entries of unknown origin after this run.
+
+    Args:
+        memory: What is known of the target; None when nothing was ever put there as far as known.
+        held: What the target holds.
+        wanted: What it should hold: that is explained, and inherited no longer.
+        now: The instant of the run.
+    """
+    unexplained = set(held).difference(wanted)
+    if memory is None:
+        return tuple(Inherited(network, now.instant) for network in sorted(unexplained, key=str))
+    return tuple(
+        replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
+        for one in memory.inherited
+        if one.network in unexplained
+    )
+
+
+def still_protected(
+    inherited: Sequence[Inherited], decisions: Iterable[Decision], now: Now
+) -> frozenset[Network]:
+    """Those inherited entries whose time is not over."""
+    if not inherited:
+        return frozenset()
+    keep, runs = _patience([one for one in decisions if not one.ended])
+    return frozenset(
+        one.network
+        for one in inherited
+        if not (now.counts and one.runs > max(runs, 1) and now.instant - one.since >= keep)
+    )
+
+
+def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
+    """How long, and for how many runs, an entry that may be any of these hosts' is kept.
+
+    A question that was never answered is waited for as long as an outage is bridged; a host without
+    any address as long as an absence; and where everybody is found, as long as a replaced address.
+    """
+    keeps = [(timedelta(0), 0)]
+    for one in decisions:
+        policy = one.host.policy
+        keeps.append((policy.keep_replaced, policy.replaced_runs))
+        if one.unheard:
+            keeps.append((policy.keep_unavailable, 1))
+        elif not one.grants:
+            keeps.append((policy.keep_absent, policy.absent_runs))
+    return max(keep for keep, _ in keeps), max(runs for _, runs in keeps)

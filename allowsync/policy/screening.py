@@ -1,0 +1,124 @@
+"""Which of the addresses in an answer are believed at all. Pure.
+
+Here an answer meets the reject list and `max_addresses`, and then what guards refuse (see
+`allowsync.policy.guards`). If nothing is left it becomes `Unavailable`, marked suspicious: it adds
+nothing, and it counts as no answer for removals too. Otherwise a parked name would push out every
+address known from before.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.model.answer import Answer, Found, Unavailable
+from allowsync.model.special_purpose import proxied, rejection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.model.types import Address, Network, Policy, Query
+
+
+@dataclass(frozen=True, slots=True)
+class Rejected:
+    """An address that was not believed, and why.
+
+    `guarded` says that a guard refused it for now, although it could be somebody's home.
+    """
+
+    address: Address
+    reason: str
+    guarded: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """Why a guard does not believe an address.
+
+    Attributes:
+        seen: What was seen, in words that are the same in every run that sees the same.
+        advice: What somebody can do about it.
+    """
+
+    seen: str
+    advice: str
+
+    @property
+    def said(self) -> str:
+        """Both."""
+        return f"{self.seen}; {self.advice}"
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """One question, what came of it, and what of it was not believed.
+
+    `warning` is something its owner should know although the answer is believed.
+    """
+
+    query: Query
+    answer: Answer
+    rejected: tuple[Rejected, ...] = ()
+    warning: str = ""
+
+
+def judge(query: Query, answer: Answer, policy: Policy) -> Judged:
+    """Turn what the DNS said into what is believed of it."""
+    if not isinstance(answer, Found):
+        return Judged(query, answer)
+    if len(answer.addresses) > policy.max_addresses:
+        return _too_many(query, answer, policy.max_addresses)
+    reasons = [(address, rejection(address, policy.accept)) for address in answer.addresses]
+    rejected = tuple(Rejected(address, reason) for address, reason in reasons if reason)
+    believed = tuple(address for address, reason in reasons if not reason)
+    if not believed:
+        first = rejected[0]
+        what = f"not believed: {first.address} is {first.reason}"
+        return Judged(query, Unavailable(what, suspicious=True), rejected)
+    return Judged(query, Found(believed, answer.ttl), rejected, _proxied(believed))
+
+
+def without(judged: Judged, refused: Mapping[Address, Refusal]) -> Judged:
+    """What is believed of an answer once guards refused some of its addresses.
+
+    If nothing is left, it is no answer, marked suspicious.
+    """
+    if not isinstance(judged.answer, Found):
+        return judged
+    mine = [address for address in judged.answer.addresses if address in refused]
+    if not mine:
+        return judged
+    left = tuple(address for address in judged.answer.addresses if address not in refused)
+    rejected = tuple(Rejected(one, refused[one].said, guarded=True) for one in mine)
+    answer: Answer = Found(left, judged.answer.ttl)
+    if not left:
+        what = f"not believed: {mine[0]}: {refused[mine[0]].seen}"
+        answer = Unavailable(what, suspicious=True)
+    warning = _proxied(left)
+    return Judged(judged.query, answer, (*judged.rejected, *rejected), warning)
+
+
+def warned(judged: Judged, published: tuple[Network, ...]) -> Judged:
+    """An answer with the warning of what Cloudflare is known to publish, where that is known."""
+    if not published or not isinstance(judged.answer, Found):
+        return judged
+    return replace(judged, warning=_proxied(judged.answer.addresses, published))
+
+
+def _too_many(query: Query, answer: Found, most: int) -> Judged:
+    count = len(answer.addresses)
+    reason = f"one of {count} addresses in one answer, more than max_addresses ({most})"
+    rejected = tuple(Rejected(address, reason) for address in answer.addresses)
+    what = f"not believed: {count} addresses in one answer, more than max_addresses ({most})"
+    return Judged(query, Unavailable(what, suspicious=True), rejected)
+
+
+def _proxied(addresses: tuple[Address, ...], published: tuple[Network, ...] = ()) -> str:
+    for address in addresses:
+        if proxied(address, published):
+            return (
+                f"{address} is one of Cloudflare's own addresses: the name is proxied there; "
+                "set its record to 'DNS only'"
+            )
+    return ""

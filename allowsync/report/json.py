@@ -1,0 +1,169 @@
+"""Runs and standings as JSON values. Field names are stable; more may be added.
+
+Instants are ISO 8601 in UTC to the second, networks in CIDR form, lists sorted.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from allowsync.model.answer import Absent, Found, Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from allowsync.inspect.status import Standing, TargetStanding
+    from allowsync.model.outcome import ExitCode, Notice
+    from allowsync.model.types import Entry, Grant
+    from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.policy.decision import Decision
+    from allowsync.policy.screening import Judged
+
+Json = dict[str, Any]
+
+
+def run_document(report: RunReport, exit_code: ExitCode) -> Json:
+    """A run (`allowsync.run/1`)."""
+    return {
+        "schema": "allowsync.run/1",
+        "dry_run": report.dry_run,
+        "offline": report.offline,
+        "started": instant(report.started),
+        "seconds": round(report.seconds, 3),
+        "exit_code": int(exit_code),
+        "hosts": [_host(one) for one in report.decisions.values()],
+        "targets": [_target(one) for one in report.targets],
+        "problems": problems(report.notices),
+    }
+
+
+def status_document(standing: Standing, exit_code: ExitCode) -> Json:
+    """Who has access where, as far as is known (`allowsync.status/1`)."""
+    last = standing.last_run
+    return {
+        "schema": "allowsync.status/1",
+        "exit_code": int(exit_code),
+        "last_run": None if last is None else instant(last),
+        "hosts": [_known_host(one) for one in standing.decisions.values()],
+        "targets": [_standing_target(one) for one in standing.targets],
+        "problems": problems(standing.notices),
+    }
+
+
+def stopped_document(schema: str, exit_code: ExitCode, notices: Iterable[Notice]) -> Json:
+    """What is said when nothing was touched: exit codes 2 and 5."""
+    return {"schema": schema, "exit_code": int(exit_code), "problems": problems(notices)}
+
+
+def problems(notices: Iterable[Notice]) -> list[Json]:
+    """Where and what, for each."""
+    return [{"where": one.where, "what": one.what} for one in notices]
+
+
+def instant(value: datetime) -> str:
+    """An instant to the second, with its offset."""
+    return value.isoformat(timespec="seconds")
+
+
+def query_document(judged: Judged) -> Json:
+    """One question, its answer, and what of it was not believed."""
+    addresses: list[str] = []
+    reason: str | None = None
+    ttl: int | None = None
+    match judged.answer:
+        case Found() as found:
+            kind, addresses, ttl = "found", [str(one) for one in found.addresses], found.ttl
+        case Absent(why):
+            kind, reason = "absent", why
+        case Unavailable(why):
+            kind, reason = "unavailable", why
+        case _:
+            assert_never(judged.answer)
+    return {
+        "hostname": judged.query.hostname,
+        "family": judged.query.family.value,
+        "answer": kind,
+        "addresses": addresses,
+        "reason": reason,
+        "ttl": ttl,
+        "suspicious": isinstance(judged.answer, Unavailable) and judged.answer.suspicious,
+        "rejected": [
+            {"address": str(one.address), "reason": one.reason} for one in judged.rejected
+        ],
+    }
+
+
+def entry_document(entry: Entry) -> Json:
+    """A network and whose it is."""
+    return {"network": str(entry.network), "hosts": list(entry.hosts)}
+
+
+def _host(decision: Decision) -> Json:
+    return {
+        "host": decision.host.name,
+        "undecided": decision.undecided,
+        "ended": decision.ended,
+        "queries": [query_document(one) for one in decision.judged],
+        "sources": _sources(decision),
+        "grants": [_grant(one) for one in decision.grants],
+    }
+
+
+def _known_host(decision: Decision) -> Json:
+    return {
+        "host": decision.host.name,
+        "hostnames": list(decision.host.hostnames),
+        "sources": _sources(decision),
+        "undecided": decision.undecided,
+        "ended": decision.ended,
+        "until": None if decision.host.until is None else instant(decision.host.until),
+        "grants": [_grant(one) for one in decision.grants],
+        "latched": list(decision.latched),
+        "held_back": [
+            {"hostname": hostname, "what": what} for hostname, what in decision.held_back
+        ],
+    }
+
+
+def _sources(decision: Decision) -> list[Json]:
+    """The sources a host names, with how many networks each is known to publish; null: unknown."""
+    known = {name: len(networks) for name, networks in decision.host.published}
+    counts = {**known, **dict.fromkeys(decision.host.sources)}
+    return [{"source": name, "networks": count} for name, count in counts.items()]
+
+
+def _grant(grant: Grant) -> Json:
+    return {
+        "network": str(grant.network),
+        "basis": grant.basis.value,
+        "since": instant(grant.since),
+        "confirmed": instant(grant.confirmed),
+        "ends": None if grant.ends is None else instant(grant.ends),
+        "hostname": grant.hostname or None,
+        "reason": grant.why or None,
+    }
+
+
+def _target(report: TargetReport) -> Json:
+    plan = report.plan
+    return {
+        "target": report.target,
+        "outcome": report.outcome.value,
+        "add": [entry_document(one) for one in plan.add] if plan else [],
+        "remove": [entry_document(one) for one in plan.remove] if plan else [],
+        "withheld": [entry_document(one) for one in plan.withheld] if plan else [],
+        "keep": len(plan.keep) if plan else 0,
+        "repair": list(plan.repair) if plan else [],
+        "unfit": [entry_document(one) for one in report.unfit],
+        "reason": report.said or None,
+    }
+
+
+def _standing_target(target: TargetStanding) -> Json:
+    return {
+        "target": target.target,
+        "in_step": target.in_step,
+        "entries": [entry_document(one) for one in target.entries],
+        "reason": target.reason or None,
+    }

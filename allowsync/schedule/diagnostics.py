@@ -1,0 +1,46 @@
+"""Whether the service that is installed is allowed what the configuration takes by now."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.inspect.diagnostics import Located
+from allowsync.model.target import Finding, Severity
+from allowsync.schedule.dropin import demands
+from allowsync.schedule.files import OURS, Disk, Found
+from allowsync.schedule.requirements import requirements
+from allowsync.schedule.units import SERVICE, UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+
+_DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
+
+
+def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]:
+    """What keeps the service from doing its work. Nothing where none of ours is installed.
+
+    Args:
+        config: The configuration.
+        place: Where the service finds it.
+        disk: Where the units are.
+    """
+    try:
+        if disk.found(UNITS / SERVICE) not in OURS:
+            return
+        there = disk.found(_DROP_IN) is not Found.ABSENT
+        installed = disk.at(_DROP_IN).read_text(errors="replace") if there else ""
+    except OSError:
+        return  # who may not look is not told
+    lines = installed.splitlines()
+    needed = requirements(config, place)
+    missing = [one for one in demands(needed) if one not in lines]
+    if needed.root_because and "User=root" not in lines:
+        missing.append("User=root")
+    if missing:
+        what = f"is not allowed what the targets need: {', '.join(missing)}"
+        advice = "'allowsync schedule install' allows it"
+        yield Located(SERVICE, Finding(Severity.WARNING, what, advice))

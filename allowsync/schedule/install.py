@@ -1,0 +1,178 @@
+"""Carrying a schedule out: which files change, which commands are run, in which order."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, Found
+from allowsync.schedule.units import PLACES, RESTORE, TIMER, UNITS, Plan, Scheduler
+from allowsync.system.process import Command, CommandError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from pathlib import PurePosixPath
+
+    from allowsync.schedule.units import Piece
+
+ROOT: Final = Path("/")
+TIMEOUT: Final = 60.0  # seconds
+_WANTED_BY: Final = {
+    TIMER: UNITS / "timers.target.wants" / TIMER,
+    RESTORE: UNITS / "sysinit.target.wants" / RESTORE,
+}
+
+
+class NotDone(Exception):
+    """A file could not be written, or a command failed. The text says what is known."""
+
+
+class InTheWay(Exception):
+    """Files that are not ours, or that somebody changed, stand where ours would go."""
+
+    def __init__(self, paths: Sequence[tuple[PurePosixPath, Found]]) -> None:
+        super().__init__(paths)
+        self.paths = tuple(paths)
+
+
+@dataclass(frozen=True, slots=True)
+class Work:
+    """What an installation or a removal comes to.
+
+    Attributes:
+        disk: Where it is done.
+        remove: Files to take away.
+        write: Files to put in place.
+        before: Commands to run before any file is touched.
+        after: Commands to run when all files are in place.
+    """
+
+    disk: Disk
+    remove: tuple[PurePosixPath, ...] = ()
+    write: tuple[Piece, ...] = ()
+    before: tuple[tuple[str, ...], ...] = ()
+    after: tuple[tuple[str, ...], ...] = ()
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to do."""
+        return not (self.remove or self.write or self.before or self.after)
+
+    def carry_out(self) -> None:
+        """Do it.
+
+        Raises:
+            NotDone: Something failed; what comes after it was not tried.
+        """
+        for argv in self.before:
+            _run(argv)
+        for path in self.remove:
+            with _told(path, "removed"):
+                self.disk.remove(path)
+        for piece in self.write:
+            with _told(piece.path, "written"):
+                self.disk.write(piece)
+        for argv in self.after:
+            _run(argv)
+
+
+def installation(plan: Plan, disk: Disk, *, force: bool) -> Work:
+    """What it takes to have a schedule as planned; nothing when it is there already.
+
+    Args:
+        plan: The schedule.
+        disk: Where it is to be.
+        force: Whether files that are not ours, or were changed, are replaced.
+
+    Raises:
+        InTheWay: There are such files.
+        OSError: A file could not be looked at.
+    """
+    pieces = plan.pieces()
+    wanted = {piece.path: piece.text for piece in pieces}
+    found = {path: disk.found(path, wanted.get(path)) for path in (*PLACES, *wanted)}
+    write = tuple(one for one in pieces if found[one.path] is not Found.CURRENT)
+    stale = tuple(path for path in PLACES if path not in wanted and found[path] in OURS)
+    if not force:
+        _refuse(found, (*stale, *wanted))
+    before = _stopped(disk, stale)
+    if plan.scheduler is Scheduler.CRON:
+        reload = (("systemctl", "daemon-reload"),) if before and disk.root == ROOT else ()
+        return Work(disk, stale, write, before, reload)
+    enabled = all(disk.at(_WANTED_BY[unit]).is_symlink() for unit in plan.units)
+    changed = bool(write or stale or not enabled)
+    return Work(disk, stale, write, before, _started(plan, disk) if changed else ())
+
+
+def removal(disk: Disk, *, force: bool) -> Work:
+    """What it takes to have no schedule.
+
+    Raises:
+        InTheWay: Somebody changed one of our files.
+        OSError: A file could not be looked at.
+    """
+    found = {path: disk.found(path) for path in PLACES}
+    ours = tuple(path for path in PLACES if found[path] in OURS)
+    if not force:
+        _refuse(found, ours)
+    before = _stopped(disk, ours)
+    reload = any(path.is_relative_to(UNITS) for path in ours) and disk.root == ROOT
+    return Work(disk, ours, (), before, (("systemctl", "daemon-reload"),) if reload else ())
+
+
+def _refuse(found: dict[PurePosixPath, Found], touched: Iterable[PurePosixPath]) -> None:
+    odd = [(path, found[path]) for path in touched if found[path] not in MAY_BE_REPLACED]
+    if odd:
+        raise InTheWay(sorted(set(odd)))
+
+
+def _started(plan: Plan, disk: Disk) -> tuple[tuple[str, ...], ...]:
+    """The commands that make systemd take notice; see systemctl(1), systemd-sysusers(8)."""
+    root = () if disk.root == ROOT else (f"--root={disk.root}",)
+    user: tuple[tuple[str, ...], ...] = ()
+    if not plan.shape.as_root:
+        user = (
+            ("systemd-sysusers", *root, "allowsync.conf"),
+            ("systemd-tmpfiles", *root, "--create", "allowsync.conf"),
+        )
+    enable = (("systemctl", *root, "enable", *plan.units),)
+    if root:
+        return (*user, *enable)
+    reload, start = ("systemctl", "daemon-reload"), ("systemctl", "restart", TIMER)
+    return (*user, reload, *enable, start)
+
+
+def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:
+    """The commands that make systemd let go of units whose files are to be removed."""
+    units = [unit for unit in (TIMER, RESTORE) if UNITS / unit in gone]
+    if not units:
+        return ()
+    if disk.root == ROOT:
+        return (("systemctl", "disable", "--now", *units),)
+    return (("systemctl", f"--root={disk.root}", "disable", *units),)
+
+
+def _run(argv: tuple[str, ...]) -> None:
+    said = " ".join(argv)
+    try:
+        done = run(Command(argv, timeout=TIMEOUT))
+    except CommandError as error:
+        raise NotDone(f"'{said}': {error}") from error
+    if done.code != 0:
+        line = next((one.strip() for one in done.stderr.splitlines() if one.strip()), "")
+        raise NotDone(f"'{said}' failed with exit code {done.code}" + (f": {line}" if line else ""))
+
+
+class _told:  # noqa: N801 - reads as a statement
+    """Turns an error of the operating system into one that names the file."""
+
+    def __init__(self, path: PurePosixPath, what: str) -> None:
+        self._text = f"{path} could not be {what}"
+
+    def __enter__(self) -> None:
+        return
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, OSError):
+            raise NotDone(f"{self._text}: {error.strerror}") from error

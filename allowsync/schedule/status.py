@@ -1,0 +1,156 @@
+"""What is installed and what was done, as text for people and as JSON values."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.schedule.files import Disk, Found, marked
+from allowsync.schedule.install import ROOT
+from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, Plan, Scheduler
+from allowsync.system.process import Command, CommandError, run
+from allowsync.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import PurePosixPath
+
+    from allowsync.schedule.install import Work
+
+Json = dict[str, Any]
+
+_SAID: Final = {
+    Found.CURRENT: "in place",
+    Found.OUTDATED: "in place",
+    Found.EDITED: "changed by hand",
+    Found.FOREIGN: "not a file of 'allowsync schedule'",
+}
+_ASKED: Final = {
+    TIMER: ("ActiveState", "UnitFileState", "NextElapseUSecRealtime"),
+    SERVICE: ("Result", "ExecMainStatus", "ExecMainExitTimestamp"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What is installed, and what systemd knows of it; that is empty where there is no systemd."""
+
+    found: dict[PurePosixPath, Found]
+    timer: dict[str, str]
+    service: dict[str, str]
+
+    @property
+    def scheduler(self) -> Scheduler | None:
+        """What starts the runs; None when nothing does."""
+        if UNITS / TIMER in self.found:
+            return Scheduler.SYSTEMD
+        return Scheduler.CRON if CRON in self.found else None
+
+
+def standing(disk: Disk) -> Standing:
+    """What is installed. Changes nothing."""
+    found: dict[PurePosixPath, Found] = {path: disk.found(path) for path in PLACES}
+    there = {path: found[path] for path in PLACES if found[path] is not Found.ABSENT}
+    asks = disk.root == ROOT and UNITS / TIMER in there
+    return Standing(there, *(_asked(unit) if asks else {} for unit in (TIMER, SERVICE)))
+
+
+def document(standing: Standing) -> Json:
+    """What is installed, as JSON values."""
+    scheduler = standing.scheduler
+    return {
+        "action": "show",
+        "scheduler": None if scheduler is None else scheduler.value,
+        "files": [
+            {"path": str(path), "found": what.value} for path, what in standing.found.items()
+        ],
+        "enabled": standing.timer.get("UnitFileState") == "enabled" if standing.timer else None,
+        "active": standing.timer.get("ActiveState") == "active" if standing.timer else None,
+        "next_run": standing.timer.get("NextElapseUSecRealtime") or None,
+        "last_run": standing.service.get("ExecMainExitTimestamp") or None,
+        "last_result": standing.service.get("Result") or None,
+        "last_exit_code": _number(standing.service.get("ExecMainStatus")),
+    }
+
+
+def lines(standing: Standing) -> Iterator[Line]:
+    """What is installed, for people."""
+    if standing.scheduler is None:
+        yield Line("nothing runs allowsync by itself; 'allowsync schedule install' changes that")
+    for path, what in standing.found.items():
+        colour = "" if what in (Found.CURRENT, Found.OUTDATED) else "yellow"
+        yield Line(f"{path}: {_SAID[what]}", colour)
+    if standing.timer:
+        states = f"{standing.timer['UnitFileState']}, {standing.timer['ActiveState']}"
+        healthy = states == "enabled, active"
+        yield Line(f"{TIMER}: {states}", "" if healthy else "yellow")
+        if standing.timer["NextElapseUSecRealtime"]:
+            yield Line(f"next run: {standing.timer['NextElapseUSecRealtime']}")
+    if standing.service.get("ExecMainExitTimestamp"):
+        ended = standing.service["ExecMainExitTimestamp"]
+        code = standing.service["ExecMainStatus"]
+        yield Line(f"last run: {ended}, exit code {code}")
+
+
+def notes(plan: Plan) -> tuple[str, ...]:
+    """What somebody who installs a schedule should know of it."""
+    said = [f"a run every {plan.interval}, started by {plan.scheduler.value}"]
+    if plan.scheduler is Scheduler.CRON:
+        said.append("cron restores late at boot: the network may be up before the gate is")
+        return tuple(said)
+    because = plan.shape.requirements.root_because
+    if not plan.shape.as_root:
+        said.append("the service runs as the user allowsync, with CAP_NET_ADMIN")
+    elif because:
+        said.append(f"the service runs as root: {because}")
+    if not plan.restores:
+        said.append("nothing is to be restored at boot: what the targets hold outlives a restart")
+    return tuple(said)
+
+
+def work_document(work: Work, action: str, notes: tuple[str, ...], *, dry_run: bool) -> Json:
+    """What was done, or would be, as JSON values."""
+    return {
+        "action": action,
+        "dry_run": dry_run,
+        "write": [
+            {"path": str(one.path), "mode": f"{one.mode:04o}", "content": marked(one.text)}
+            for one in work.write
+        ],
+        "remove": [str(path) for path in work.remove],
+        "commands": [list(argv) for argv in (*work.before, *work.after)],
+        "notes": list(notes),
+    }
+
+
+def work_lines(work: Work, notes: tuple[str, ...], *, dry_run: bool) -> Iterator[Line]:
+    """What was done, or would be, for people: with all that is written, when it is not done."""
+    if work.idle:
+        yield Line("nothing to do: all is in place")
+        return
+    verbs = ("would run", "would remove", "would write") if dry_run else ("ran", "removed", "wrote")
+    yield from (Line(f"{verbs[0]} {' '.join(argv)}") for argv in work.before)
+    yield from (Line(f"{verbs[1]} {path}", "red") for path in work.remove)
+    for piece in work.write:
+        yield Line(f"{verbs[2]} {piece.path}", "green")
+        if dry_run:
+            yield from (Line(f"    {one}".rstrip()) for one in marked(piece.text).splitlines())
+    yield from (Line(f"{verbs[0]} {' '.join(argv)}") for argv in work.after)
+    yield from (Line(one) for one in notes)
+
+
+def _asked(unit: str) -> dict[str, str]:
+    """What systemd knows of a unit; empty when it cannot be asked."""
+    words = ("systemctl", "show", unit, f"--property={','.join(_ASKED[unit])}")
+    try:
+        done = run(Command(words, timeout=10.0))
+    except CommandError:
+        return {}
+    if done.code != 0:
+        return {}
+    known = dict(line.split("=", 1) for line in done.stdout.splitlines() if "=" in line)
+    return {name: known.get(name, "") for name in _ASKED[unit]}
+
+
+def _number(text: str | None) -> int | None:
+    return int(text) if text and text.isdigit() else None

@@ -1,0 +1,179 @@
+"""What somebody wishes for, each answer checked as the configuration will check it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from ipaddress import ip_interface
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+from allowsync.backend import registry as discovery
+from allowsync.config.allowlists import NAME
+from allowsync.config.hostnames import Hostname
+from allowsync.config.hosts import LABEL
+from allowsync.config.kinds import INVALID
+from allowsync.config.nameservers import NameserverKind
+from allowsync.config.networks import FixedNetwork
+from allowsync.config.schema.context import Reading
+from allowsync.config.schema.nodes import from_plain
+from allowsync.config.targets import options_kind
+from allowsync.model.types import Host, Query
+
+if TYPE_CHECKING:
+    from allowsync.backend.api import AnyBackendType
+    from allowsync.config.kinds import Kind
+    from allowsync.model.nameserver import Nameserver
+    from allowsync.model.types import Network
+
+    T = TypeVar("T")
+
+PORTS = "ports"
+
+
+class Misfit(ValueError):
+    """An answer that cannot be used; the text says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Friend:
+    """Somebody who may come in.
+
+    Attributes:
+        name: What they are called.
+        hostnames: Their dynamic-DNS names.
+        networks: Where they always are.
+    """
+
+    name: str
+    hostnames: tuple[str, ...] = ()
+    networks: tuple[Network, ...] = ()
+
+    @property
+    def queries(self) -> tuple[Query, ...]:
+        """What is asked of the DNS about them."""
+        return Host(self.name, self.hostnames, self.networks).queries
+
+
+@dataclass(frozen=True, slots=True)
+class Wishes:
+    """All that goes into a first configuration.
+
+    Attributes:
+        friends: Who may come in; no name twice.
+        ports: What is guarded, as it is written: `8096/tcp`.
+        backend: The name of the firewall's backend.
+        allowlist: What the allowlist is called.
+        nameservers: Who is asked; the system's where there are none.
+        state: Where the state is to be; None for the usual place.
+    """
+
+    friends: tuple[Friend, ...] = ()
+    ports: tuple[str, ...] = ()
+    backend: str = ""
+    allowlist: str = ""
+    nameservers: tuple[Nameserver, ...] = ()
+    state: Path | None = None
+
+    def befriend(self, friend: Friend) -> Wishes:
+        """The same with somebody more. One who is there already gets the other names as well."""
+        known = {one.name: one for one in self.friends}
+        before = known.get(friend.name, Friend(friend.name))
+        known[friend.name] = Friend(
+            friend.name,
+            tuple(dict.fromkeys((*before.hostnames, *friend.hostnames))),
+            tuple(dict.fromkeys((*before.networks, *friend.networks))),
+        )
+        return replace(self, friends=tuple(known.values()))
+
+
+def friend(text: str) -> Friend:
+    """A friend as typed: `alice alice.duckdns.org`, `alice=alice.duckdns.org`, `office=192.0.2.7`.
+
+    Raises:
+        Misfit: It is something else.
+    """
+    words = text.replace("=", " ", 1).split()
+    if len(words) < 2:
+        what = "expected a name and a hostname, such as alice=alice.duckdns.org"
+        raise Misfit(f"{what}, got {text.strip()!r}")
+    name = _fitting(LABEL, words[0])
+    found = Wishes()
+    for word in words[1:]:
+        found = found.befriend(_placed(name, word))
+    return found.friends[0]
+
+
+def _placed(name: str, word: str) -> Friend:
+    try:
+        ip_interface(word)
+    except ValueError:
+        return Friend(name, hostnames=(_fitting(Hostname(), word),))
+    return Friend(name, networks=(_fitting(FixedNetwork(), word),))
+
+
+def nameserver(text: str) -> Nameserver:
+    """A nameserver as it is written in a configuration.
+
+    Raises:
+        Misfit: It is something else.
+    """
+    return _fitting(NameserverKind(), text)
+
+
+def allowlist(text: str) -> str:
+    """The name of an allowlist.
+
+    Raises:
+        Misfit: It cannot be one.
+    """
+    return _fitting(NAME, text)
+
+
+def guarding() -> tuple[AnyBackendType, ...]:
+    """The backends that guard ports, sorted by name."""
+    from allowsync.config.targets import loadable
+
+    return tuple(one for one in loadable() if PORTS in options_kind(one).options)
+
+
+def backend(text: str) -> AnyBackendType:
+    """The backend of that name.
+
+    Raises:
+        Misfit: There is none, or it guards no ports.
+    """
+    known = guarding()
+    found = next((one for one in known if one.name == text), None)
+    if found is not None:
+        return found
+    names = ", ".join(one.name for one in known)
+    if text in discovery.names():
+        raise Misfit(f"{text} guards no ports: write its configuration by hand, or use {names}")
+    raise Misfit(f"expected one of {names}, got {text!r}")
+
+
+def ports(text: str, chosen: AnyBackendType) -> tuple[str, ...]:
+    """Ports as typed, apart by spaces or commas, as they are written in a configuration.
+
+    Raises:
+        Misfit: Something among them is no port.
+    """
+    words = text.replace(",", " ").split()
+    if not words:
+        raise Misfit("expected a port such as 8096/tcp")
+    kind = options_kind(chosen).options[PORTS].kind
+    _fitting(kind, [*dict.fromkeys(words)])
+    return tuple(dict.fromkeys(words))
+
+
+def _fitting(kind: Kind[T], value: Any) -> T:
+    """A value as the configuration will read it.
+
+    Raises:
+        Misfit: It will not.
+    """
+    reading = Reading(Path("answer"))
+    found = kind.parse(from_plain(value), "", reading)
+    if found is INVALID:
+        raise Misfit("; ".join(one.what for one in reading.problems))
+    return found

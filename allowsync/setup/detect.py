@@ -1,0 +1,112 @@
+"""What is on this machine: its firewalls, and who is connected right now. Changes nothing."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import IPv6Address, ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.backend.api import AnyBackendType
+    from allowsync.model.types import Address
+
+ESTABLISHED: Final = "01"  # TCP_ESTABLISHED, linux/tcp_states.h
+_CONNECTIONS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
+
+# Where several firewalls can be used: a gate in front of everything comes first.
+_PREFERRED: Final = ("nftables", "ipset", "ufw")
+
+
+@dataclass(frozen=True, slots=True)
+class Firewall:
+    """A firewall that could guard ports.
+
+    Attributes:
+        name: Its backend.
+        summary: What it does, in a line.
+        unusable: Why it cannot be used here; empty when it can.
+    """
+
+    name: str
+    summary: str
+    unusable: str
+
+
+def firewalls(types: Iterable[AnyBackendType]) -> list[Firewall]:
+    """The firewalls there could be, the usable and the preferred first."""
+    found = [Firewall(one.name, one.summary, one.usable()) for one in types]
+    return sorted(found, key=lambda one: (bool(one.unusable), _rank(one.name), one.name))
+
+
+def _rank(name: str) -> int:
+    return _PREFERRED.index(name) if name in _PREFERRED else len(_PREFERRED)
+
+
+def suggested(found: Sequence[Firewall], *, ufw_active: bool, docker: bool) -> str:
+    """The firewall to suggest; empty when none can be used.
+
+    Where UFW is at work it shuts ports itself, so that it has to let friends in. Ports published by
+    Docker never meet it: those need a gate in front.
+    """
+    usable = [one.name for one in found if not one.unusable]
+    if ufw_active and not docker and "ufw" in usable:
+        return "ufw"
+    return usable[0] if usable else ""
+
+
+def ufw_active(settings: Path = Path("/etc/ufw/ufw.conf")) -> bool:
+    """Whether UFW is switched on (ufw(8))."""
+    try:
+        lines = settings.read_text(errors="replace").splitlines()
+    except OSError:
+        return False
+    said = [line.partition("=")[2] for line in lines if line.strip().startswith("ENABLED=")]
+    return bool(said) and said[-1].strip(" \"'").lower() == "yes"
+
+
+def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
+    """Whether Docker has a bridge here."""
+    return (interfaces / "docker0").exists()
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """A TCP connection: where it comes from, and the port of this machine it came to."""
+
+    peer: Address
+    port: int
+
+
+def connections() -> list[Connection]:
+    """The TCP connections of this machine, loopback left out."""
+    found: list[Connection] = []
+    for path in _CONNECTIONS:
+        try:
+            found += parse(Path(path).read_text())
+        except OSError:
+            continue  # a kernel without IPv6
+    return [one for one in found if not one.peer.is_loopback]
+
+
+def parse(table: str) -> Iterator[Connection]:
+    """Established connections in the form of /proc/net/tcp and tcp6 (proc(5))."""
+    for line in table.splitlines()[1:]:
+        words = line.split()
+        if len(words) > 3 and words[3] == ESTABLISHED:
+            peer, port = words[2].partition(":")[0], words[1].partition(":")[2]
+            yield Connection(_address(peer), int(port, 16))
+
+
+def _address(text: str) -> Address:
+    """An address as /proc writes it: 32-bit words, each in the byte order of the machine."""
+    import sys
+
+    raw = bytes.fromhex(text)
+    words = [raw[start : start + 4] for start in range(0, len(raw), 4)]
+    ordered = b"".join(word[::-1] if sys.byteorder == "little" else word for word in words)
+    found = ip_address(ordered)
+    mapped = found.ipv4_mapped if isinstance(found, IPv6Address) else None
+    return mapped or found

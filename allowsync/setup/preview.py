@@ -1,0 +1,88 @@
+"""What a wish would mean right now: where friends are, and who would be cut off."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import TYPE_CHECKING
+
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.types import Policy
+from allowsync.policy.screening import judge
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Address, Network, Query
+    from allowsync.setup.answers import Friend
+    from allowsync.setup.detect import Connection
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a friend is now.
+
+    Attributes:
+        networks: From where they would be let in.
+        lines: What to say of it.
+        doubtful: Whether somebody should look at that.
+    """
+
+    networks: tuple[Network, ...]
+    lines: tuple[str, ...]
+    doubtful: bool
+
+
+def whereabouts(friend: Friend, answers: Mapping[Query, Answer]) -> Place:
+    """Where a friend is by what the DNS answers now, and what is odd about it."""
+    networks: list[Network] = list(friend.networks)
+    lines: list[str] = []
+    doubtful = False
+    for hostname in friend.hostnames:
+        mine = [one for one in friend.queries if one.hostname == hostname]
+        judged = [judge(one, answers.get(one, Unavailable("not asked")), Policy()) for one in mine]
+        found = [one for each in judged for one in _addresses(each.answer)]
+        odd = [f"{one.address}: {one.reason}" for each in judged for one in each.rejected]
+        odd += dict.fromkeys(each.warning for each in judged if each.warning)
+        networks += [ip_network((one, 64 if one.version == 6 else 32), False) for one in found]  # noqa: FBT003
+        if found:
+            lines.append(f"{hostname} is {' and '.join(map(str, found))} now")
+        else:
+            why = dict.fromkeys(_reason(each.answer) for each in judged)
+            lines.append(f"{hostname} has no address now: {', '.join(why)}")
+        lines += odd
+        doubtful = doubtful or bool(odd) or not found
+    return Place(tuple(networks), tuple(dict.fromkeys(lines)), doubtful)
+
+
+def _addresses(answer: Answer) -> tuple[Address, ...]:
+    return answer.addresses if isinstance(answer, Found) else ()
+
+
+def _reason(answer: Answer) -> str:
+    match answer:
+        case Found():
+            return "found"
+        case Absent(reason) | Unavailable(reason):
+            return reason
+
+
+def cut_off(
+    connections: Iterable[Connection], ports: Iterable[str], allowed: Iterable[Network]
+) -> list[Connection]:
+    """Who is connected to a TCP port that will be guarded, and would not be let in any more."""
+    ranges = [_range(one) for one in ports if one.endswith("/tcp")]
+    inside = tuple(allowed)
+    found = [
+        one
+        for one in dict.fromkeys(connections)
+        if any(one.port in each for each in ranges)
+        and not any(one.peer in network for network in inside)
+    ]
+    return sorted(found, key=lambda one: (one.port, one.peer.version, one.peer.packed))
+
+
+def _range(port: str) -> range:
+    first, _, last = port.partition("/")[0].partition("-")
+    return range(int(first), int(last or first) + 1)

@@ -1,0 +1,71 @@
+"""Writing down who may come from where, from when until when, and how targets came out of runs.
+
+Both say only what differs from the last time. A friend who stays at home for a year is one row.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from allowsync.state.codec import number
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+    from datetime import datetime
+
+    from allowsync.state.records import Began, Ended, Turn
+
+RECOVERED = "recovered"
+REPAIRED = "repaired"
+_NUMBERS = re.compile(r"[0-9]+")
+
+
+def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:
+    """Which networks each host may come from by what is written down, in CIDR form."""
+    found: dict[str, set[str]] = {}
+    for host, network in connection.execute("SELECT host, network FROM stays WHERE ended IS NULL"):
+        found.setdefault(host, set()).add(network)
+    return found
+
+
+def write_stays(
+    connection: sqlite3.Connection, began: Iterable[Began], ended: Iterable[Ended], at: datetime
+) -> None:
+    """Write down what began and what ended at an instant."""
+    connection.executemany(
+        "UPDATE stays SET ended = ?, why = ? WHERE host = ? AND network = ? AND ended IS NULL",
+        [(number(at), one.why, one.host, str(one.network)) for one in ended],
+    )
+    connection.executemany(
+        "INSERT INTO stays (host, network, hostname, began) VALUES (?, ?, ?, ?)",
+        [(one.host, str(one.network), one.hostname, number(at)) for one in began],
+    )
+
+
+def write_turns(connection: sqlite3.Connection, turns: Iterable[Turn]) -> None:
+    """Write down how targets came out of a run, where that differs from the time before.
+
+    A failure that only counts differently (3 entries missing, 4 entries missing) is the same one.
+    A repair is always worth a line.
+    """
+    for one in turns:
+        row = connection.execute(
+            "SELECT outcome, what FROM turns WHERE target = ? AND outcome != ? "
+            "ORDER BY id DESC LIMIT 1",
+            (one.target, REPAIRED),
+        ).fetchone()
+        if _is_new(one, row or (RECOVERED, "")):
+            connection.execute(
+                "INSERT INTO turns (at, target, outcome, what) VALUES (?, ?, ?, ?)",
+                (number(one.at), one.target, one.outcome, one.what),
+            )
+
+
+def _is_new(turn: Turn, last: tuple[str, str]) -> bool:
+    if turn.outcome == REPAIRED:
+        return True
+    if turn.outcome == RECOVERED:
+        return last[0] != RECOVERED
+    return (turn.outcome, _NUMBERS.sub("", turn.what)) != (last[0], _NUMBERS.sub("", last[1]))

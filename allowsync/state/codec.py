@@ -1,0 +1,143 @@
+"""Values of the core as rows of the database, and back. Instants are microseconds since 1970."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.model.fingerprint import (
+    CommandSight,
+    FileSight,
+    Idle,
+    Sight,
+    SocketSight,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+if TYPE_CHECKING:
+    import sqlite3
+
+    from allowsync.model.fingerprint import Idle
+    from allowsync.model.memory import TargetMemory
+    from allowsync.state.records import TargetRecord
+
+
+def rows(sights: Iterable[Sight]) -> list[tuple[str, str, str]]:
+    """Sights as they are kept: kind, name, value."""
+    kept = []
+    for sight in dict.fromkeys(sights):
+        match sight:
+            case FileSight(path, numbers):
+                kept.append(("file", path, " ".join(map(str, numbers))))
+            case CommandSight(argv, output):
+                kept.append(("command", "\0".join(argv), output))
+            case SocketSight(path, question, answer):
+                kept.append(("socket", f"{path}\0{question}", answer))
+    return kept
+
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+MICROSECOND = timedelta(microseconds=1)
+TARGET_TABLES = (
+    ("targets", "name"),
+    ("entries", "target"),
+    ("inherited", "target"),
+    ("meant", "target"),
+    ("unconfirmed", "target"),
+)
+
+
+def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
+    """Write down what the next run may go by."""
+    until = number_or_none(idle.until)
+    connection.execute(
+        "INSERT INTO idle VALUES (?, ?, ?, ?)", (run, idle.program, idle.config, until)
+    )
+    hosts = [("host", host, "") for host in idle.hosts]
+    connection.executemany("INSERT INTO sights VALUES (?, ?, ?)", [*rows(idle.sights), *hosts])
+    connection.executemany(
+        "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
+    )
+    connection.executemany("INSERT INTO watching VALUES (?, ?, ?)", idle.watching)
+
+
+def write_target(
+    connection: sqlite3.Connection, target: TargetRecord, memory: TargetMemory
+) -> None:
+    """Remember a target and what it holds."""
+    _move_former_places(connection, target)
+    connection.execute(
+        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
+        (
+            target.name,
+            target.allowlist,
+            target.backend,
+            json.dumps(dict(target.written), sort_keys=True),
+            json.dumps(target.claims),
+        ),
+    )
+    write_entries(connection, target.name, memory)
+
+
+def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
+    """Keep what a target of this name put where it puts nothing any more under another name."""
+    row = connection.execute(
+        "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
+    ).fetchone()
+    if row is None or set(json.loads(row[0])) <= set(target.claims):
+        return
+    former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
+    for table, column in TARGET_TABLES:
+        connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
+        connection.execute(
+            f"UPDATE {table} SET {column} = ? WHERE {column} = ?",  # noqa: S608
+            (former, target.name),
+        )
+    # What was put there is the history of that place, not of the one that has the name now.
+    connection.execute("UPDATE changes SET target = ? WHERE target = ?", (former, target.name))
+
+
+def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:
+    """Replace what a target holds."""
+    known = dict(
+        connection.execute("SELECT network, hosts FROM entries WHERE target = ?", (target,))
+    )
+    now = {str(one.network): " ".join(one.hosts) for one in memory.entries}
+    connection.executemany(
+        "DELETE FROM entries WHERE target = ? AND network = ?",
+        [(target, network) for network in known.keys() - now.keys()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
+        [(target, network, hosts) for network, hosts in now.items() if known.get(network) != hosts],
+    )
+    connection.execute("DELETE FROM inherited WHERE target = ?", (target,))
+    connection.executemany(
+        "INSERT INTO inherited VALUES (?, ?, ?, ?)",
+        [(target, str(one.network), number(one.since), one.runs) for one in memory.inherited],
+    )
+
+
+def number(instant: datetime) -> int:
+    """An instant as it is kept."""
+    return (instant - EPOCH) // MICROSECOND
+
+
+def number_or_none(instant: datetime | None) -> int | None:
+    """The same for one that may be missing."""
+    return None if instant is None else number(instant)
+
+
+def instant(number: int) -> datetime:
+    """An instant from what is kept."""
+    return EPOCH + timedelta(microseconds=number)
+
+
+def maybe(number: int | None) -> datetime | None:
+    """The same for one that may be missing."""
+    return None if number is None else instant(number)

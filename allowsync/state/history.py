@@ -1,0 +1,165 @@
+"""What is on record of the past, as values, and how it is read from the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.model.networks import parsed
+from allowsync.model.types import Entry, Family, Query
+from allowsync.state.codec import instant, maybe, number
+from allowsync.state.records import Turn
+
+if TYPE_CHECKING:
+    import sqlite3
+    from datetime import datetime
+
+    from allowsync.model.types import Network
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """A network that a host was allowed to come from, from when until when.
+
+    Attributes:
+        host: The host.
+        network: The network.
+        hostname: The name that gave it; empty for a fixed network.
+        began: The run that granted it.
+        ended: The run that took it away; None while it lasts.
+        why: Why it ended; empty while it lasts.
+    """
+
+    host: str
+    network: Network
+    hostname: str
+    began: datetime
+    ended: datetime | None = None
+    why: str = ""
+
+    def at(self, instant: datetime) -> bool:
+        """Whether it lasted then."""
+        return self.began <= instant and (self.ended is None or instant < self.ended)
+
+
+@dataclass(frozen=True, slots=True)
+class PastChange:
+    """One entry that was put into a target or taken out. `action` is `add` or `remove`.
+
+    Where it is not `confirmed`, nobody could tell whether the target took it. `again` says that it
+    had been put in before, and that it was somebody else who took it out.
+    """
+
+    at: datetime
+    target: str
+    action: str
+    entry: Entry
+    why: str
+    confirmed: bool = True
+    again: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PastAnswer:
+    """What the DNS said, where that was new. `summary` is how tracks say it."""
+
+    at: datetime
+    host: str
+    query: Query
+    summary: str
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """Everything on record since some instant, each in the order it happened.
+
+    `stays` are those that had not ended by then; `first_run` is the earliest run still on record.
+    """
+
+    stays: tuple[Stay, ...] = ()
+    changes: tuple[PastChange, ...] = ()
+    answers: tuple[PastAnswer, ...] = ()
+    turns: tuple[Turn, ...] = ()
+    first_run: datetime | None = None
+
+
+def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
+    """Everything on record since an instant."""
+    start = number(since)
+    first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
+    return Past(
+        _stays(connection, start),
+        _changes(connection, start),
+        _answers(connection, start),
+        _turns(connection, start),
+        maybe(first),
+    )
+
+
+def hosts_on_record(connection: sqlite3.Connection) -> set[str]:
+    """Every host that anything is on record of."""
+    rows = connection.execute("SELECT host FROM stays UNION SELECT host FROM answers")
+    return {host for (host,) in rows}
+
+
+def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
+    """The last run that had started at an instant; None when none is on record."""
+    row = connection.execute(
+        "SELECT max(started) FROM runs WHERE started <= ?", (number(at),)
+    ).fetchone()
+    return maybe(row[0])
+
+
+def _stays(connection: sqlite3.Connection, start: int) -> tuple[Stay, ...]:
+    rows = connection.execute(
+        "SELECT host, network, hostname, began, ended, why FROM stays "
+        "WHERE ended IS NULL OR ended >= ? ORDER BY began, host, id",
+        (start,),
+    )
+    return tuple(
+        Stay(host, parsed(network), hostname, instant(began), maybe(ended), why)
+        for host, network, hostname, began, ended, why in rows
+    )
+
+
+_CHANGES = (
+    "SELECT at, target, action, network, hosts, why, confirmed, id, "
+    "lag(action || ' ' || confirmed) OVER (PARTITION BY target, network ORDER BY id) FROM changes"
+)
+
+
+def _changes(connection: sqlite3.Connection, start: int) -> tuple[PastChange, ...]:
+    rows = connection.execute(
+        f"SELECT * FROM ({_CHANGES}) WHERE at >= ? ORDER BY at, id",  # noqa: S608
+        (start,),
+    )
+    return tuple(
+        PastChange(
+            instant(at),
+            target,
+            action,
+            Entry(parsed(network), tuple(hosts.split())),
+            why,
+            bool(confirmed),
+            again=action == "add" and before == "add 1",
+        )
+        for at, target, action, network, hosts, why, confirmed, _, before in rows
+    )
+
+
+def _answers(connection: sqlite3.Connection, start: int) -> tuple[PastAnswer, ...]:
+    rows = connection.execute(
+        "SELECT at, host, hostname, family, summary FROM answers WHERE at >= ? ORDER BY at, id",
+        (start,),
+    )
+    return tuple(
+        PastAnswer(instant(at), host, Query(hostname, Family(family)), summary)
+        for at, host, hostname, family, summary in rows
+    )
+
+
+def _turns(connection: sqlite3.Connection, start: int) -> tuple[Turn, ...]:
+    rows = connection.execute(
+        "SELECT at, target, outcome, what FROM turns WHERE at >= ? ORDER BY at, id", (start,)
+    )
+    return tuple(Turn(instant(at), target, outcome, what) for at, target, outcome, what in rows)

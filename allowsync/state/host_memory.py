@@ -1,0 +1,178 @@
+"""What is remembered of hosts, as rows of the database and back."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.networks import parsed
+from allowsync.model.types import Family, Query
+from allowsync.state.codec import instant, maybe, number, number_or_none
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.model.types import Network
+    from allowsync.state.records import Record
+
+HOST_TABLES = ("tracks", "held", "fixed", "arrivals")
+
+
+def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
+    """What is remembered of every host."""
+    tracks = _tracks(connection)
+    fixed = _networks(connection, "SELECT host, network, since FROM fixed")
+    arrivals = _networks(connection, "SELECT host, network, at FROM arrivals ORDER BY at, network")
+    return {
+        host: HostMemory(tracks.get(host, {}), fixed.get(host, {}), arrivals.get(host, {}))
+        for host in tracks.keys() | fixed.keys()
+    }
+
+
+def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, Track]]:
+    held = _held(connection)
+    tracks: dict[str, dict[Query, Track]] = {}
+    for host, name, family, found, absent, absents, unavailables, *texts in connection.execute(
+        "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
+        "unavailable_runs, summary, reason, latched, held_back FROM tracks"
+    ):
+        summary, why, latched, held_back = texts
+        addresses = tuple(held.get((host, name, family), ()))
+        tracks.setdefault(host, {})[Query(name, Family(family))] = Track(
+            addresses, maybe(found), maybe(absent), absents, unavailables, summary, why,
+            bool(latched), _lines(held_back),
+        )  # fmt: skip
+    return tracks
+
+
+def _lines(text: object) -> tuple[str, ...]:
+    if not isinstance(text, str):
+        raise TypeError(f"text expected, got {text!r}")
+    return tuple(text.splitlines())
+
+
+def _held(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[Held]]:
+    held: dict[tuple[str, str, str], list[Held]] = {}
+    for host, name, family, address, since, confirmed, replaced, runs in connection.execute(
+        "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs "
+        "FROM held"
+    ):
+        one = Held(
+            ip_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
+        )
+        held.setdefault((host, name, family), []).append(one)
+    return held
+
+
+def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[Network, datetime]]:
+    found: dict[str, dict[Network, datetime]] = {}
+    for host, network, at in connection.execute(statement):
+        found.setdefault(host, {})[parsed(network)] = instant(at)
+    return found
+
+
+def write_answers(connection: sqlite3.Connection, record: Record) -> None:
+    """Add to the history each answer that differs from the one before it."""
+    known = {
+        (host, hostname, family): summary
+        for host, hostname, family, summary in connection.execute(
+            "SELECT host, hostname, family, summary FROM tracks"
+        )
+    }
+    at = number(record.started)
+    rows = [
+        (at, host, query.hostname, query.family.value, track.summary)
+        for host, memory in record.hosts.items()
+        for query, track in memory.tracks.items()
+        if track.summary != known.get((host, query.hostname, query.family.value), "")
+    ]
+    connection.executemany(
+        "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
+    )
+
+
+def forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
+    """Forget every host that is configured no more."""
+    known = connection.execute("SELECT host FROM tracks UNION SELECT host FROM fixed").fetchall()
+    gone = [(host,) for (host,) in known if host not in configured]
+    for table in HOST_TABLES:
+        connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
+
+
+def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
+    """Replace what is remembered of hosts."""
+    names = [(host,) for host in hosts]
+    for table in HOST_TABLES:
+        connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
+    connection.executemany(
+        "INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                host,
+                query.hostname,
+                query.family.value,
+                number_or_none(track.last_found),
+                number_or_none(track.absent_since),
+                track.absent_runs,
+                track.unavailable_runs,
+                track.summary,
+                track.reason,
+                track.latched,
+                "\n".join(track.held_back),
+            )
+            for host, memory in hosts.items()
+            for query, track in memory.tracks.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                host,
+                query.hostname,
+                query.family.value,
+                str(one.address),
+                number(one.since),
+                number(one.confirmed),
+                number_or_none(one.replaced),
+                one.replaced_runs,
+            )
+            for host, memory in hosts.items()
+            for query, track in memory.tracks.items()
+            for one in track.held
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO fixed VALUES (?, ?, ?)",
+        [
+            (host, str(network), number(since))
+            for host, memory in hosts.items()
+            for network, since in memory.fixed.items()
+        ],
+    )
+    connection.executemany(
+        "INSERT INTO arrivals VALUES (?, ?, ?)",
+        [
+            (host, str(network), number(at))
+            for host, memory in hosts.items()
+            for network, at in memory.arrivals.items()
+        ],
+    )
+
+
+def approve_name(connection: sqlite3.Connection, host: str, hostname: str, at: datetime) -> None:
+    """Take the latch off a name. The history says so."""
+    where = (host, hostname)
+    connection.execute(
+        "UPDATE tracks SET latched = 0, held_back = '', absent_since = ? "
+        "WHERE host = ? AND hostname = ? AND absent_since IS NOT NULL",
+        (number(at), *where),
+    )
+    connection.execute(
+        "INSERT INTO answers (at, host, hostname, family, summary) "
+        "SELECT ?, host, hostname, family, 'approved' FROM tracks WHERE host = ? AND hostname = ?",
+        (number(at), *where),
+    )

@@ -1,0 +1,58 @@
+"""What was told and what is still to be told, as rows of the state."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.notification import Event, Letter, Told
+from allowsync.state.codec import instant, number
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+
+def read_told(connection: sqlite3.Connection) -> tuple[Told, ...]:
+    """Every matter that is remembered to have been told."""
+    rows = connection.execute(
+        "SELECT event, subject, about, level, at, over, open FROM told ORDER BY rowid"
+    )
+    return tuple(
+        Told(Event(event), subject, about, int(level), instant(at), over, bool(is_open))
+        for event, subject, about, level, at, over, is_open in rows
+    )
+
+
+def write_told(connection: sqlite3.Connection, all_told: Iterable[Told]) -> None:
+    """Replace what is remembered to have been told."""
+    connection.execute("DELETE FROM told")
+    connection.executemany(
+        "INSERT INTO told VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (one.event.value, one.subject, one.about, one.level, number(one.at), one.over, one.open)
+            for one in all_told
+        ],
+    )
+
+
+def read_outbox(connection: sqlite3.Connection) -> tuple[Letter, ...]:
+    """Every letter that could not be delivered yet."""
+    rows = connection.execute(
+        "SELECT channel, event, text, good, at, tries, due FROM outbox ORDER BY rowid"
+    )
+    return tuple(
+        Letter(channel, event, text, bool(good), instant(at), int(tries), instant(due))
+        for channel, event, text, good, at, tries, due in rows
+    )
+
+
+def write_outbox(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
+    """Replace what is in the outbox."""
+    connection.execute("DELETE FROM outbox")
+    connection.executemany(
+        "INSERT INTO outbox VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [
+            (one.channel, one.event, one.text, one.good, number(one.at), one.tries, number(one.due))
+            for one in letters
+        ],
+    )

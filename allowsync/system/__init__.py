@@ -1,0 +1,1 @@
+"""The machine: processes, files, and what the journal understands."""

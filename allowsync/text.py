@@ -1,0 +1,67 @@
+"""Spans of time as people say them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from datetime import timedelta
+
+
+LONGEST_QUOTE: Final = 80
+
+
+LONGEST_PROBLEM: Final = 600
+
+
+def printable(text: str) -> str:
+    """The text with everything escaped that could move a cursor or hide what it says."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() else repr(c)[1:-1] for c in text)
+
+
+def quote(text: str) -> str:
+    """The text in quotes and escaped, cut to about 80 characters."""
+    if len(text) > LONGEST_QUOTE:
+        return repr(text[: LONGEST_QUOTE - 3]) + "..."
+    return repr(text)
+
+
+def abridge(text: str, longest: int = LONGEST_PROBLEM) -> str:
+    """The text without control characters, cut to a length that fits a message."""
+    safe = printable(text)
+    return safe if len(safe) <= longest else safe[: longest - 3] + "..."
+
+
+class Line(NamedTuple):
+    """One line of output and the colour it may have: a name click knows, `bold`, or empty."""
+
+    text: str
+    colour: str = ""
+
+
+UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))
+
+
+def said(span: timedelta) -> str:
+    """A span in its two largest units: `2 d 22 h`, `1 h 5 min`, `45 s`. Rounded to the nearest."""
+    left = max(0, round(span.total_seconds()))
+    for place, (unit, size) in enumerate(UNITS):
+        if left >= size or unit == "s":
+            return _two_units(left, place)
+    raise AssertionError  # pragma: no cover - the loop always ends at seconds
+
+
+def _two_units(left: int, place: int) -> str:
+    unit, size = UNITS[place]
+    if place + 1 == len(UNITS):
+        return f"{left} {unit}"
+    smaller_unit, smaller = UNITS[place + 1]
+    count, rest = divmod(round(left / smaller), size // smaller)
+    return f"{count} {unit}" + (f" {rest} {smaller_unit}" if rest else "")
+
+
+def counted(number: int, one: str, many: str = "") -> str:
+    """`1 entry`, `2 entries`. `many` is only needed where it is more than an `s`."""
+    return f"{number} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,1 @@
+"""What several backends share: ports, connections, tools, and servers that read a file."""

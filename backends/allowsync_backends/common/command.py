@@ -1,0 +1,84 @@
+"""Running a packet filter's tools, and what their failures mean.
+
+Nobody here reads what the tools say; it is only shown.
+"""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.system.process import Command, CommandError, CommandMissing, Completed, run
+
+# Capabilities as the kernel counts them (capabilities(7), linux/capability.h).
+CAP_NET_ADMIN: Final = 1 << 12
+CAP_NET_RAW: Final = 1 << 13
+STATUS: Final = Path("/proc/self/status")
+
+
+def ask(command: Command, missing: str = "") -> Completed:
+    """Run a command that changes nothing. It may fail; the caller sees its code.
+
+    Args:
+        command: What to run.
+        missing: What to say where the program is not installed.
+
+    Raises:
+        BackendError: It could not be run, or did not end.
+    """
+    try:
+        return run(command)
+    except CommandMissing as error:
+        raise BackendError(not_run(error, missing)) from error
+    except CommandError as error:
+        raise BackendError(f"nothing is known of it: {error}") from error
+
+
+def change(command: Command, missing: str = "") -> Completed:
+    """Run a command that changes something. It may fail; the caller sees its code.
+
+    Args:
+        command: What to run.
+        missing: What to say where the program is not installed.
+
+    Raises:
+        BackendError: It could not be started, so nothing was changed.
+        OutcomeUnknown: It was started but not seen to its end; it may have changed something.
+    """
+    try:
+        done = run(command)
+    except CommandMissing as error:
+        raise BackendError(not_run(error, missing)) from error
+    except CommandError as error:
+        raise OutcomeUnknown(str(error)) from error
+    if done.code < 0:
+        raise OutcomeUnknown(f"{command.argv[0]} was killed by signal {-done.code}")
+    return done
+
+
+def not_run(error: CommandError, missing: str) -> str:
+    """Why a program was not run: to install it helps only where it is missing."""
+    absent = isinstance(error, CommandMissing) and not error.reason
+    return missing if absent and missing else str(error)
+
+
+def said(failed: Completed) -> str:
+    """What a program said, in one line; its remarks, which begin with `#`, are left out."""
+    lines = (line.strip() for line in failed.stderr.splitlines())
+    first = next((line for line in lines if line and not line.startswith("#")), "")
+    return first[:200] or f"exit code {failed.code}"
+
+
+def may(capabilities: int) -> bool:
+    """Whether this process has all of some capabilities. Without /proc, root counts as having them.
+
+    What is not so after all is said by the tool that is started.
+    """
+    try:
+        status = STATUS.read_text()
+    except OSError:
+        return os.geteuid() == 0
+    held = next(line for line in status.splitlines() if line.startswith("CapEff:"))
+    return int(held.split()[1], 16) & capabilities == capabilities

@@ -1,0 +1,107 @@
+"""What a configuration says about a file that a server reads, whichever server it is."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Final
+
+from allowsync.config.kinds import AbsolutePath, Choice, Text
+from allowsync.config.schema.object import option
+from allowsync_backends.common.server.running import Container, Process, Runtime, Unit
+from allowsync_backends.file.options import ModeKind, command, refuse_relative
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync_backends.common.server.running import Running
+
+# What systemd takes for the name of a unit (systemd.unit(5)), and Docker for one of a container.
+_UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}")
+_CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ServerOptions:
+    """A file, the server that reads it, and how that server runs.
+
+    Attributes of the class:
+        UNIT: The unit the server runs as, where nothing else is said.
+        NAMES: What its main process may be called.
+    """
+
+    UNIT: ClassVar[str]
+    NAMES: ClassVar[tuple[str, ...]]
+
+    path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")
+    mode: int = option(ModeKind(), help="The file's permissions.", default=0o644)
+    unit: str | None = option(
+        Text("the name of a systemd unit"),
+        help="The systemd unit the server runs as. Without this, `pid_file` and `container`, the "
+        "one that its packages bring along.",
+        default=None,
+    )
+    pid_file: Path | None = option(
+        AbsolutePath("the path of a pid file"),
+        help="Where a server that is no systemd unit writes its process id.",
+        default=None,
+    )
+    container: str | None = option(
+        Text("the name of a container"),
+        help="The container the server runs in. The folder of `path` must be mounted there, not "
+        "the file alone, and under the same path.",
+        default=None,
+    )
+    runtime: Runtime = option(
+        Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+    )
+    check: tuple[str, ...] = option(
+        command(),
+        help="A command to use in place of the server's own check of its configuration. Where it "
+        "has `{path}`, it is run on the new file before that takes its place; else after, and the "
+        "old file is put back when it fails.",
+        default=(),
+    )
+    reload: tuple[str, ...] = option(
+        command(),
+        help="A command to use in place of the server's own reload. It must not return before the "
+        "server goes by the new file.",
+        default=(),
+    )
+
+    def __post_init__(self) -> None:
+        refuse_relative(check=self.check, reload=self.reload)
+        ways = {"unit": self.unit, "pid_file": self.pid_file, "container": self.container}
+        said = [key for key, value in ways.items() if value is not None]
+        if len(said) > 1:
+            raise ValueError(f"a server runs in one way, got {' and '.join(said)}")
+        _named("unit", self.unit, _UNIT)
+        _named("container", self.container, _CONTAINER)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What its main process may be called here; a server with another program says so."""
+        return self.NAMES
+
+    @property
+    def running(self) -> Running:
+        """How the server runs."""
+        if self.container is not None:
+            return Container(self.container, self.runtime, self.path, self.NAMES)
+        if self.pid_file is not None:
+            return Process(self.pid_file, self.names)
+        return Unit(self.unit or self.UNIT, self.NAMES)
+
+    def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
+        """What such a target has for itself."""
+        return (f"the file {self.path}",)
+
+
+def _named(key: str, value: str | None, allowed: re.Pattern[str]) -> None:
+    """Refuse what a program could take for an option, or for several words.
+
+    Raises:
+        ValueError: It is no name.
+    """
+    if value is not None and (not allowed.fullmatch(value) or value.startswith("-")):
+        raise ValueError(f"{key} is no name of a {key}: {value!r}")

@@ -1,0 +1,112 @@
+"""Guards in whole runs: what is asked besides, what is remembered, who gets in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.testing.memory import MemoryStore, memory_type
+from tests.support.values import GONE, SERVFAIL, found, host
+from tests.support.world import FRIENDS, World, allowlist
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.model.answer import Answer
+
+DAY = timedelta(days=1)
+STRANGER = "45.9.9.9"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    return World(tmp_path)
+
+
+def test_siblings_are_asked_only_about_what_is_new(world: World) -> None:
+    world.run()
+    assert len(world.beside) == len(FRIENDS)
+    assert all(one.hostname.endswith(".example.org") for one in world.beside)
+    world.beside.clear()
+    world.run()
+    assert world.beside == []
+    world.says["alice.example.org"] = found("81.2.69.77")
+    world.run()
+    assert len(world.beside) == 1
+
+
+def test_an_offline_run_asks_nothing_beside(world: World) -> None:
+    world.run()
+    world.beside.clear()
+    world.run(offline=True)
+    assert world.beside == []
+
+
+def test_who_is_in_stays_in_while_a_wildcard_answers_for_everybody(world: World) -> None:
+    world.run()
+    before = set(world.held)
+    world.everybody(found(STRANGER))
+    world.says["*.example.org"] = found(STRANGER)
+    report = world.runs(50)
+    assert (report.exit_code, world.held) == (3, before)
+
+
+def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World) -> None:
+    world.resolver = ResolverSettings(agreement=2)
+    liar: dict[str, Answer] = {"alice.example.org": found(STRANGER)}
+    honest: dict[str, Answer] = {"alice.example.org": found("81.2.69.1")}
+    world.nameservers = {"192.0.2.53": liar, "192.0.2.54": honest}
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    assert world.held == {"81.2.69.2", "81.2.69.3", "81.2.69.4"}
+    assert not world.beside
+    world.surveyed.clear()
+    world.run()
+    assert {one.hostname for one in world.surveyed} >= {"alice.example.org"}
+    assert not {one.hostname for one in world.surveyed} & {"bob.example.org", "carol.example.org"}
+
+
+def test_an_address_that_a_host_outside_the_run_holds_is_no_alarm(world: World) -> None:
+    world.members = ("alice", "bob")
+    world.extra = (allowlist("other", ("carol",), memory_type(MemoryStore())),)
+    world.run()
+    world.says["alice.example.org"] = world.says["bob.example.org"] = found("81.2.69.3")
+    report = world.run("web")
+    assert "81.2.69.3" in world.held
+    assert not [one for decision in report.decisions.values() for one in decision.held_back]
+
+
+def test_a_host_whose_access_ended_vouches_for_nobody(world: World) -> None:
+    world.says["carol.example.org"] = found(STRANGER)
+    world.run()
+    world.change("carol", until=world.instant)
+    world.says["alice.example.org"] = world.says["bob.example.org"] = found(STRANGER)
+    world.runs(2)
+    assert STRANGER not in world.held
+
+
+def test_a_name_gone_for_long_is_let_back_by_nobody_but_an_approval(world: World) -> None:
+    world.run()
+    world.says["alice.example.org"] = GONE
+    world.runs(9, after=DAY)
+    world.says["alice.example.org"] = SERVFAIL
+    world.runs(3)
+    world.says["alice.example.org"] = found(STRANGER)
+    report = world.runs(5)
+    assert (STRANGER in world.held, report.exit_code) == (False, 3)
+    assert world.look().decisions["alice"].latched == ("alice.example.org",)
+
+
+def test_what_moves_too_often_is_let_in_when_its_day_is_over(world: World) -> None:
+    world.change("alice", policy=host(max_moves=2).policy)
+    for number in (1, 2, 3):
+        world.says["alice.example.org"] = found(f"81.2.70.{number}")
+        report = world.run()
+    assert "81.2.70.3" not in world.held
+    (refused,) = report.decisions["alice"].held_back
+    assert "max_moves" in refused[1]
+    world.run(after=DAY)
+    assert "81.2.70.3" in world.held

@@ -1,0 +1,55 @@
+"""What `check` finds out about the resolver and about what guards remember."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from allowsync.config.settings import Config
+from allowsync.inspect.diagnostics import about_memory, about_resolver
+from allowsync.model.memory import HostMemory, Track
+from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from tests.support.values import T0, A, host
+
+LOCAL = Nameserver("127.0.0.53")
+LOCAL6 = Nameserver("::1", 5353)
+FAR = Nameserver("192.0.2.53")
+SECRET = Nameserver("192.0.2.53", 853, Transport.TLS, "dns.example.net")
+STRICT = ResolverSettings(dnssec=Dnssec.REQUIRE)
+
+
+@pytest.mark.parametrize(
+    ("settings", "nameservers", "where"),
+    [
+        (ResolverSettings(), [FAR], []),
+        (STRICT, [LOCAL, LOCAL6, SECRET], []),
+        (STRICT, [LOCAL, FAR], ["192.0.2.53"]),
+        (ResolverSettings(agreement=2), [LOCAL, FAR], []),
+        (ResolverSettings(agreement=2), [LOCAL], ["resolver.agreement"]),
+    ],
+)
+def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
+    settings: ResolverSettings, nameservers: list[Nameserver], where: list[str]
+) -> None:
+    assert [one.where for one in about_resolver(settings, nameservers)] == where
+
+
+def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> None:
+    since = T0 - timedelta(days=8)
+    track = Track((), since, since, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
+    held_back = Track(summary="found", held_back=("81.2.69.9 not believed: too new",))
+    hosts = {"alice": host(), "bob": host("bob")}
+    memory = {
+        "alice": HostMemory({A: track}),
+        "bob": HostMemory({hosts["bob"].queries[0]: held_back}),
+    }
+    config = Config(Path("config.yaml"), hosts, {}, Path("state.db"))
+    assert [str(one) for one in about_memory(config, memory, T0)] == [
+        (
+            "alice: alice.example.org was gone from DNS for longer than latch_absent; "
+            "when it comes back and is still theirs: allowsync approve alice"
+        ),
+        "bob: bob.example.org: 81.2.69.9 not believed: too new",
+    ]

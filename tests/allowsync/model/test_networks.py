@@ -1,0 +1,102 @@
+"""Arithmetic on networks, against the plain definition over all addresses of a small space."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, ip_network
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allowsync.model.networks import Coverage, covers, parsed, without
+from tests.support.values import net
+
+BASE = int(net("81.2.69.0").network_address)
+
+
+@st.composite
+def small(draw: st.DrawFn) -> IPv4Network:
+    """A network inside 81.2.69.0/27."""
+    length = draw(st.integers(27, 32))
+    place = draw(st.integers(0, 31)) >> (32 - length) << (32 - length)
+    return IPv4Network((BASE + place, length))
+
+
+def addresses(*networks: IPv4Network) -> set[int]:
+    return {int(one) for network in networks for one in network}
+
+
+@given(st.lists(small()), small())
+def test_covering_agrees_with_the_plain_definition(
+    many: list[IPv4Network], one: IPv4Network
+) -> None:
+    covering = Coverage(many).covering(one)
+    assert (covering is not None) == any(one.subnet_of(wide) for wide in many)
+    if covering is not None:
+        assert covering in many
+
+
+@given(st.lists(small()))
+def test_iterating_gives_the_networks_no_other_covers(many: list[IPv4Network]) -> None:
+    widest = list(Coverage(many))
+    assert set(widest) == {
+        one for one in many if not any(one != wide and one.subnet_of(wide) for wide in many)
+    }
+    assert widest == sorted(set(widest))
+
+
+@given(small(), st.lists(small()))
+def test_without_leaves_just_the_other_addresses(
+    one: IPv4Network, taken: list[IPv4Network]
+) -> None:
+    left = without(one, Coverage(taken))
+    pieces = [IPv4Network(str(piece)) for piece in left]
+    assert addresses(*pieces) == addresses(one) - addresses(*taken)
+    assert sum(piece.num_addresses for piece in pieces) == len(addresses(*pieces))
+
+
+@given(small(), st.lists(small()))
+def test_inside_gives_what_lies_within(one: IPv4Network, many: list[IPv4Network]) -> None:
+    coverage = Coverage(many)
+    assert coverage.inside(one) == [inner for inner in coverage if covers(one, inner)]
+
+
+@pytest.mark.parametrize(
+    ("wide", "narrow", "expected"),
+    [
+        ("10.0.0.0/8", "10.1.0.0/16", True),
+        ("10.1.0.0/16", "10.0.0.0/8", False),
+        ("10.0.0.0/8", "11.0.0.0/16", False),
+        ("2001:db8::/32", "2001:db8:1::/48", True),
+        ("::/0", "0.0.0.0/0", False),
+        ("0.0.0.0/0", "::/0", False),
+        ("81.2.69.1/32", "81.2.69.1/32", True),
+    ],
+)
+def test_covers(wide: str, narrow: str, expected: bool) -> None:
+    assert covers(ip_network(wide), ip_network(narrow)) is expected
+
+
+def test_families_never_cover_each_other() -> None:
+    coverage = Coverage([net("0.0.0.0/0"), net("2001:db8::/32")])
+    assert coverage.covering(net("2a01::/64")) is None
+    assert coverage.covering(net("9.9.9.9")) == net("0.0.0.0/0")
+    assert coverage.inside(net("::/0")) == [net("2001:db8::/32")]
+    assert Coverage([]).covering(net("9.9.9.9")) is None
+
+
+@pytest.mark.parametrize("text", ["81.2.69.1/32", "10.0.0.0/8", "2a01:4f8::/64", "::1/128"])
+def test_a_network_is_parsed_from_its_cidr_form_and_made_once(text: str) -> None:
+    assert parsed(text) == ip_network(text)
+    assert parsed(text) is parsed(text)
+
+
+@pytest.mark.parametrize("text", ["81.2.69.1/24", "81.2.69.1", "x/8", "10.0.0.0/33", "::/-1", ""])
+def test_what_is_no_network_is_refused(text: str) -> None:
+    with pytest.raises(ValueError, match=r"^"):
+        parsed(text)
+
+
+def test_two_holes_apart_leave_what_is_around_both() -> None:
+    taken = Coverage([net("81.2.69.0"), net("81.2.69.3")])
+    assert without(net("81.2.69.0/30"), taken) == [net("81.2.69.1"), net("81.2.69.2")]

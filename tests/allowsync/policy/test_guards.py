@@ -1,0 +1,479 @@
+"""The guards on new addresses: what each refuses, and what none ever touches."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from datetime import timedelta
+from ipaddress import ip_address
+from itertools import count
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.types import Query
+from allowsync.policy.decision import conclude, judgements
+from allowsync.policy.guards import Evidence, Newcomer, disputed, givers, guard, newcomers, siblings
+from allowsync.policy.tracking import Now, latched, recent, settled_tracks
+from tests.support.values import (
+    AAAA,
+    ELSEWHERE,
+    FIVE_MINUTES,
+    GONE,
+    HOME,
+    HOME6,
+    MOVED,
+    NAME,
+    SERVFAIL,
+    T0,
+    V4,
+    V6,
+    A,
+    found,
+    host,
+    net,
+)
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Host
+    from allowsync.policy.screening import Judged
+
+NOW = Now(T0)
+DAY = timedelta(days=1)
+SIBLING = Query("made-up.example.org", V4)
+
+
+def holding(*addresses: str, query: Query = A) -> HostMemory:
+    held = tuple(Held(ip_address(one), T0 - DAY, T0 - FIVE_MINUTES) for one in addresses)
+    return HostMemory({query: Track(held, T0 - FIVE_MINUTES, summary="found")})
+
+
+def gone_since(span: timedelta, query: Query = A, **fields: object) -> HostMemory:
+    track = Track((), T0 - span, T0 - span, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
+    return HostMemory({query: replace(track, **fields)})  # type: ignore[arg-type]
+
+
+def guarded(
+    answers: dict[Query, Answer],
+    *hosts: Host,
+    memories: dict[str, HostMemory] | None = None,
+    evidence: Evidence | None = None,
+) -> dict[str, tuple[Judged, ...]]:
+    """What is believed of the answers, by host."""
+    memories = memories or {}
+    hosts = hosts or (host(),)
+    judged = {one.name: judgements(one, answers) for one in hosts}
+    new = newcomers(hosts, judged, memories, NOW)
+    everybody = [(one, memories.get(one.name, HostMemory())) for one in hosts]
+    shared = givers(new, judged, everybody)
+    return guard(new, judged, replace(evidence or Evidence(), givers=shared), memories, NOW)
+
+
+def told(judged: Judged) -> tuple[Answer, list[str]]:
+    return judged.answer, [str(one.address) for one in judged.rejected]
+
+
+def only(believed: dict[str, tuple[Judged, ...]]) -> Judged:
+    ((judged,),) = believed.values()
+    return judged
+
+
+NOT_NEW = {
+    "held for this question": (host(), holding(HOME)),
+    "held for another question": (
+        host(hostnames=("old.example.org", NAME)),
+        holding(HOME, query=Query("old.example.org", V4)),
+    ),
+    "in a wide network that is held": (host(ipv4_prefix=24), holding("81.2.69.200")),
+    "in a fixed network": (host(networks=(net("81.2.69.0/24"),)), HostMemory()),
+}
+
+
+@pytest.mark.parametrize(("who", "memory"), NOT_NEW.values(), ids=NOT_NEW)
+def test_what_a_host_holds_already_is_not_new(who: Host, memory: HostMemory) -> None:
+    judged = {"alice": judgements(who, {A: found(HOME)})}
+    assert newcomers([who], judged, {"alice": memory}, NOW) == ()
+
+
+NEW = {
+    "never heard of": (host(), HostMemory()),
+    "another one is held": (host(), holding(MOVED)),
+    "held for a name that is asked no more": (
+        host(),
+        holding(HOME, query=Query("old.example.org", V4)),
+    ),
+    "a neighbour of a fixed network": (host(networks=(net("81.2.68.0/24"),)), HostMemory()),
+}
+
+
+@pytest.mark.parametrize(("who", "memory"), NEW.values(), ids=NEW)
+def test_what_it_does_not_hold_is_new(who: Host, memory: HostMemory) -> None:
+    judged = {"alice": judgements(who, {A: found(HOME), AAAA: GONE})}
+    (one,) = newcomers([who], judged, {"alice": memory}, NOW)
+    assert (one.host, one.query, str(one.address)) == (who, A, HOME)
+    assert str(one.network) == f"{HOME}/32"
+
+
+def test_what_is_no_answer_holds_nothing_new() -> None:
+    who = host(families=(V4, V6))
+    judged = {"alice": judgements(who, {A: SERVFAIL, AAAA: found(HOME6)})}
+    assert [one.query for one in newcomers([who], judged, {}, NOW)] == [AAAA]
+
+
+# latch_absent
+
+
+def test_a_name_that_was_gone_for_long_is_not_believed_before_it_is_approved() -> None:
+    judged = only(guarded({A: found(HOME)}, memories={"alice": gone_since(8 * DAY)}))
+    assert told(judged)[1] == [HOME]
+    assert isinstance(judged.answer, Unavailable)
+    assert judged.answer.suspicious
+    assert "allowsync approve alice" in judged.rejected[0].reason
+
+
+@pytest.mark.parametrize("span", [timedelta(0), 6 * DAY, 7 * DAY])
+def test_a_name_that_was_gone_for_no_longer_than_the_latch_is_believed(span: timedelta) -> None:
+    judged = only(guarded({A: found(HOME)}, memories={"alice": gone_since(span)}))
+    assert told(judged) == (found(HOME), [])
+
+
+def test_a_latch_may_be_longer_for_one_host() -> None:
+    patient = host(latch_absent=30 * DAY)
+    judged = only(guarded({A: found(HOME)}, patient, memories={"alice": gone_since(8 * DAY)}))
+    assert told(judged) == (found(HOME), [])
+
+
+def test_a_family_that_was_always_absent_latches_nothing_while_the_other_was_found() -> None:
+    who = host(families=(V4, V6))
+    tracks = {**holding(HOME).tracks, **gone_since(90 * DAY, AAAA).tracks}
+    believed = guarded({AAAA: found(HOME6)}, who, memories={"alice": HostMemory(tracks)})
+    assert told(only(believed)) == (found(HOME6), [])
+
+
+def test_a_family_that_was_silent_proves_no_absence() -> None:
+    silent = Track(unavailable_runs=9, summary="unavailable SERVFAIL", reason="SERVFAIL")
+    tracks = {**gone_since(8 * DAY).tracks, AAAA: silent}
+    assert not latched(settled_tracks(host(families=(V4, V6)), HostMemory(tracks), T0), NAME)
+
+
+def test_a_family_that_was_never_asked_opens_no_latch() -> None:
+    tracks = settled_tracks(host(families=(V4, V6)), gone_since(8 * DAY), T0)
+    assert latched(tracks, NAME)
+    assert not latched(tracks, "other.example.org")
+
+
+def test_silence_after_an_absence_is_no_absence() -> None:
+    memory = gone_since(8 * DAY, absent_runs=0, reason="SERVFAIL")
+    assert told(only(guarded({A: found(HOME)}, memories={"alice": memory}))) == (found(HOME), [])
+
+
+def test_silence_and_refusals_open_no_latch() -> None:
+    who, memory = host(), gone_since(8 * DAY)
+    for answer in (GONE, SERVFAIL, found(HOME), SERVFAIL, GONE, found(HOME)):
+        believed = guarded({A: answer}, who, memories={"alice": memory})
+        decision = conclude(who, believed["alice"], memory, NOW)
+        memory = decision.memory
+        assert (decision.grants, decision.latched) == ((), (NAME,))
+    assert decision.rests_on_old_knowledge
+    assert [hostname for hostname, _ in decision.held_back] == [NAME]
+
+
+def test_a_host_that_ended_waits_for_no_approval() -> None:
+    ended = conclude(host(until=T0), (), gone_since(8 * DAY), NOW)
+    assert ended.latched == ()
+
+
+# max_sharing
+
+
+def name_of(label: str) -> Query:
+    return Query(f"{label}.example.org", V4)
+
+
+def parked(*labels: str) -> dict[Query, Answer]:
+    return {name_of(label): found(ELSEWHERE) for label in labels}
+
+
+def test_an_address_nobody_had_and_several_hosts_give_is_not_believed() -> None:
+    hosts = [host(one) for one in ("alice", "bob", "carol", "dave")]
+    believed = guarded(parked("alice", "bob", "carol", "dave"), *hosts)
+    for (judged,) in believed.values():
+        assert told(judged)[1] == [ELSEWHERE]
+        assert "alice, bob, carol and 1 more give it at once" in judged.rejected[0].reason
+
+
+def test_an_address_another_host_has_is_believed() -> None:
+    hosts = [host("alice"), host("bob"), host("carol")]
+    memories = {"carol": holding(ELSEWHERE, query=name_of("carol"))}
+    believed = guarded(parked("alice", "bob"), *hosts, memories=memories)
+    assert told(believed["alice"][0]) == told(believed["bob"][0]) == (found(ELSEWHERE), [])
+
+
+def test_an_address_in_a_fixed_network_of_another_host_is_believed() -> None:
+    office = host("office", hostnames=(), networks=(net("81.2.69.0/24"),))
+    believed = guarded(parked("alice", "bob"), host("alice"), host("bob"), office)
+    assert told(believed["alice"][0]) == (found(ELSEWHERE), [])
+
+
+def test_each_host_has_a_max_sharing_of_its_own() -> None:
+    believed = guarded(parked("alice", "bob"), host("alice"), host("bob", max_sharing=2))
+    assert told(believed["alice"][0])[1] == [ELSEWHERE]
+    assert told(believed["bob"][0]) == (found(ELSEWHERE), [])
+
+
+def test_an_answer_with_too_many_addresses_gives_them_all_the_same() -> None:
+    flood = found(ELSEWHERE, *(f"81.2.70.{n}" for n in range(9)))
+    answers: dict[Query, Answer] = {name_of("alice"): found(ELSEWHERE), name_of("bob"): flood}
+    believed = guarded(answers, host("alice"), host("bob"))
+    assert told(believed["alice"][0])[1] == [ELSEWHERE]
+
+
+def test_two_names_of_one_host_share_nothing() -> None:
+    who = host(hostnames=("alice.example.org", "bob.example.org"))
+    believed = guarded(parked("alice", "bob"), who)
+    assert [told(one) for one in believed["alice"]] == [(found(ELSEWHERE), [])] * 2
+
+
+# canary
+
+
+def canary(answer: Answer) -> Evidence:
+    return Evidence(siblings={A: SIBLING}, answers={SIBLING: {"": answer}})
+
+
+@pytest.mark.parametrize("answer", [found(HOME), found(MOVED, HOME)])
+def test_an_address_that_a_made_up_name_gives_too_is_not_believed(answer: Answer) -> None:
+    judged = only(guarded({A: found(HOME)}, evidence=canary(answer)))
+    assert told(judged)[1] == [HOME]
+    assert "a name made up at random under example.org gives it, too" in judged.rejected[0].reason
+
+
+@pytest.mark.parametrize("answer", [GONE, SERVFAIL, found(MOVED)])
+def test_a_sibling_that_says_anything_else_proves_nothing(answer: Answer) -> None:
+    assert told(only(guarded({A: found(HOME)}, evidence=canary(answer)))) == (found(HOME), [])
+
+
+def test_what_was_said_of_a_sibling_is_the_same_in_every_run() -> None:
+    """Or the history would grow with each run that refuses."""
+    said = set()
+    for label in ("one", "two"):
+        sibling = Query(f"{label}.example.org", V4)
+        evidence = Evidence(siblings={A: sibling}, answers={sibling: {"": found(HOME)}})
+        said.add(only(guarded({A: found(HOME)}, evidence=evidence)))
+    assert len(said) == 1
+
+
+def siblings_of(*newcomers: Newcomer) -> dict[Query, str]:
+    numbers = count(1)
+    made_up = siblings(newcomers, lambda: f"x{next(numbers)}")
+    return {query: sibling.hostname for query, sibling in made_up.items()}
+
+
+def test_each_new_name_and_family_gets_one_sibling_with_the_same_parent() -> None:
+    who = host(families=(V4, V6))
+    new = [Newcomer(who, A, ip_address(one)) for one in (HOME, MOVED)]
+    assert siblings_of(*new, Newcomer(who, AAAA, ip_address(HOME6))) == {
+        A: "x1.example.org",
+        AAAA: "x2.example.org",
+    }
+
+
+@pytest.mark.parametrize("hostname", ["example.org", "localhost"])
+def test_a_name_below_a_single_label_has_no_sibling(hostname: str) -> None:
+    assert siblings_of(Newcomer(host(), Query(hostname, V4), ip_address(HOME))) == {}
+
+
+def test_without_canary_and_while_latched_no_sibling_is_asked() -> None:
+    address = ip_address(HOME)
+    assert siblings_of(Newcomer(host(canary=False), A, address)) == {}
+    assert siblings_of(Newcomer(host(), A, address, latched=True)) == {}
+    assert disputed([Newcomer(host(), A, address, latched=True)]) == ()
+
+
+# agreement
+
+
+@pytest.mark.parametrize(
+    ("said", "believed"),
+    [
+        ([found(HOME), found(HOME), SERVFAIL], True),
+        ([found(HOME, MOVED), found(HOME), GONE], True),
+        ([found(HOME), found(MOVED), GONE], False),
+        ([SERVFAIL, SERVFAIL, SERVFAIL], False),
+        ([], False),
+    ],
+)
+def test_as_many_nameservers_as_agreement_says_must_give_it(
+    said: list[Answer], believed: bool
+) -> None:
+    answers = {A: {str(number): one for number, one in enumerate(said)}}
+    judged = only(guarded({A: found(HOME)}, evidence=Evidence(agreement=2, answers=answers)))
+    assert (told(judged)[1] == []) is believed
+    if not believed:
+        assert "fewer than agreement (2)" in judged.rejected[0].reason
+
+
+def test_every_disputed_question_is_asked_once() -> None:
+    new = [Newcomer(host(), A, ip_address(one)) for one in (HOME, MOVED)]
+    assert disputed(new) == (A,)
+
+
+# max_moves
+
+
+def test_more_new_networks_than_max_moves_are_held_back() -> None:
+    who = host(max_moves=2)
+    judged = only(guarded({A: found(HOME, MOVED, ELSEWHERE)}, who))
+    assert told(judged) == (found(HOME, MOVED), [ELSEWHERE])
+    assert "had 2 new networks within 24 hours" in judged.rejected[0].reason
+
+
+@pytest.mark.parametrize(("ago", "believed"), [(DAY, True), (DAY - FIVE_MINUTES, False)])
+def test_a_move_counts_for_a_day(ago: timedelta, believed: bool) -> None:
+    memory = replace(holding(HOME), arrivals={net(HOME): T0 - ago})
+    judged = only(guarded({A: found(MOVED)}, host(max_moves=1), memories={"alice": memory}))
+    assert isinstance(judged.answer, Found) is believed
+
+
+def test_who_comes_back_within_the_day_has_not_moved_anew() -> None:
+    memory = replace(holding(HOME), arrivals={net(HOME): T0, net(MOVED): T0})
+    judged = only(guarded({A: found(MOVED)}, host(max_moves=2), memories={"alice": memory}))
+    assert told(judged) == (found(MOVED), [])
+
+
+def test_an_arrival_does_not_lie_in_the_future() -> None:
+    assert recent({net(HOME): T0 + DAY}, T0) == {net(HOME): T0}
+
+
+def test_what_another_guard_refused_is_no_move() -> None:
+    evidence = Evidence(siblings={A: SIBLING}, answers={SIBLING: {"": found(HOME)}})
+    judged = only(guarded({A: found(HOME, MOVED)}, host(max_moves=1), evidence=evidence))
+    assert told(judged) == (found(MOVED), [HOME])
+
+
+def test_arrivals_are_remembered() -> None:
+    who = host()
+    memory = HostMemory()
+    for number, address in enumerate((HOME, HOME, MOVED)):
+        now = Now(T0 + number * FIVE_MINUTES)
+        memory = conclude(who, judgements(who, {A: found(address)}), memory, now).memory
+    assert memory.arrivals == {net(HOME): T0, net(MOVED): T0 + 2 * FIVE_MINUTES}
+
+
+# all of them
+
+ADDRESSES = [f"81.2.69.{number}" for number in range(1, 7)]
+SOME = st.lists(st.sampled_from(ADDRESSES), min_size=1, max_size=4, unique=True)
+ANSWERS = st.one_of(
+    SOME.map(lambda some: found(*some)), st.sampled_from([GONE, SERVFAIL, Absent("NODATA")])
+)
+
+
+@given(
+    said=st.tuples(ANSWERS, ANSWERS),
+    known=st.tuples(st.lists(st.sampled_from(ADDRESSES), unique=True), st.just(())),
+    beside=ANSWERS,
+    others=st.lists(ANSWERS, max_size=3),
+    agreement=st.integers(1, 3),
+    max_moves=st.integers(1, 3),
+    shut=st.booleans(),
+)
+def test_what_is_refused_is_never_granted_and_what_is_held_never_refused(
+    said: tuple[Answer, Answer],
+    known: tuple[list[str], tuple[()]],
+    beside: Answer,
+    others: list[Answer],
+    agreement: int,
+    max_moves: int,
+    shut: bool,
+) -> None:
+    hosts = (host("alice", max_moves=max_moves), host("bob", max_moves=max_moves))
+    queries = [name_of(one.name) for one in hosts]
+    memories = {
+        one.name: holding(*held, query=query)
+        for one, held, query in zip(hosts, known, queries, strict=True)
+    }
+    if shut:
+        memories["bob"] = gone_since(8 * DAY, queries[1])
+    evidence = Evidence(
+        agreement=agreement,
+        siblings=dict.fromkeys(queries, SIBLING),
+        answers={
+            SIBLING: {"": beside},
+            **{query: {str(n): one for n, one in enumerate(others)} for query in queries},
+        },
+    )
+    answers = dict(zip(queries, said, strict=True))
+    believed = guarded(answers, *hosts, memories=memories, evidence=evidence)
+    for one in hosts:
+        (judged,) = believed[one.name]
+        held = {str(old.address) for t in memories[one.name].tracks.values() for old in t.held}
+        refused = {str(no.address) for no in judged.rejected}
+        decision = conclude(one, believed[one.name], memories[one.name], NOW)
+        granted = {str(grant.network.network_address) for grant in decision.grants}
+        assert not refused & granted
+        assert not refused & held
+        assert held <= granted
+        if isinstance(answers[judged.query], Found) and isinstance(judged.answer, Unavailable):
+            assert judged.answer.suspicious
+        if isinstance(judged.answer, Found):
+            moved_in = {str(address) for address in judged.answer.addresses} - held
+            assert len(moved_in) <= max_moves
+
+
+def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
+    def refusal(
+        who: Host,
+        *,
+        latched: bool = False,
+        evidence: Evidence | None = None,
+        memory: HostMemory | None = None,
+    ) -> str:
+        new = Newcomer(who, A, ip_address(HOME), latched)
+        judged = {who.name: judgements(who, {A: found(HOME)})}
+        seen = evidence or Evidence()
+        (believed,) = guard([new], judged, seen, {who.name: memory or HostMemory()}, NOW)[who.name]
+        (rejected,) = believed.rejected
+        return rejected.reason
+
+    def gave(*names: str) -> Evidence:
+        return Evidence(givers={ip_address(HOME): names})
+
+    alice = host()
+    assert refusal(alice, latched=True) == (
+        "its name was gone for longer than latch_absent (7 d), and may be somebody else's now; "
+        "if it is still theirs: allowsync approve alice"
+    )
+    three = (
+        "amy, bob, cat give it at once, more hosts than max_sharing (1), and nobody had it before; "
+        "if they live together, raise max_sharing for them"
+    )
+    assert refusal(alice, evidence=gave("amy", "bob", "cat")) == three
+    four = three.replace("cat give", "cat and 1 more give")
+    assert refusal(alice, evidence=gave("amy", "bob", "cat", "dan")) == four
+    made_up = Evidence(siblings={A: SIBLING}, answers={SIBLING: {"ns": found(HOME)}})
+    assert refusal(alice, evidence=made_up) == (
+        "a name made up at random under example.org gives it, too (canary); "
+        "if that is meant to be, set canary: false for alice"
+    )
+    split = Evidence(agreement=2, answers={A: {"one": found(HOME), "two": found(MOVED)}})
+    assert refusal(alice, evidence=split) == (
+        "1 of 2 nameservers give it, fewer than agreement (2); "
+        "see what each says: allowsync resolve alice"
+    )
+    moved = HostMemory(arrivals={net(MOVED): T0 - FIVE_MINUTES})
+    assert refusal(host(max_moves=1), memory=moved) == (
+        "alice had 1 new networks within 24 hours, all that max_moves allows; "
+        "it is let in when one of them is a day old; or raise max_moves"
+    )
+
+
+def test_who_gives_an_address_is_listed_in_order_and_only_where_several_do() -> None:
+    hosts = tuple(host(name, hostnames=(NAME,)) for name in ("dave", "carol", "bob"))
+    judged = {one.name: judgements(one, {A: found(HOME)}) for one in hosts}
+    judged["alone"] = judgements(host("alone"), {Query("alone.example.org", V4): found(MOVED)})
+    new = [Newcomer(one, A, ip_address(HOME), latched=False) for one in hosts]
+    assert givers(new, judged, []) == {ip_address(HOME): ("bob", "carol", "dave")}

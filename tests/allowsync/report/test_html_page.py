@@ -1,0 +1,192 @@
+"""The page: valid, closed to the outside, and nothing in it but what is meant to be."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+from xml.etree.ElementTree import Element
+
+import html5lib
+import pytest
+
+from allowsync.model.outcome import Notice
+from allowsync.report.html_page import page
+from allowsync.report.html_style import CSS
+from allowsync.state.history import Past
+from tests.support.page import HOSTILE, LONG6, past, standing, well
+from tests.support.values import HOME, Life, host, net
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+TROUBLED = standing(reason=HOSTILE, notices=(Notice(HOSTILE, HOSTILE),))
+PAGES = {
+    "well": page(well(), past()),
+    "without a past": page(well(), Past()),
+    "wrong": page(standing(), past()),
+    "hostile": page(TROUBLED, past(HOSTILE)),
+}
+USED = {
+    *(
+        "html",
+        "head",
+        "body",
+        "meta",
+        "title",
+        "link",
+        "style",
+        "main",
+        "section",
+        "h1",
+        "h2",
+        "h3",
+    ),
+    *("p", "ul", "li", "strong", "table", "caption", "thead", "tbody", "tr", "th", "td", "div"),
+    *("span", "time", "svg", "rect"),
+}
+
+
+def elements(text: str) -> Iterator[Element]:
+    """Every element of a page, read by a parser that lets nothing pass that is not HTML5."""
+    parser = html5lib.HTMLParser(strict=True, namespaceHTMLElements=False)
+    found = parser.parse(text)
+    assert isinstance(found, Element)
+    return found.iter()
+
+
+def name(element: Element) -> str:
+    return str(element.tag).rpartition("}")[2]
+
+
+def words(text: str) -> str:
+    return " ".join(" ".join(one for each in elements(text) for one in each.itertext()).split())
+
+
+def only(text: str, wanted: str) -> list[Element]:
+    return [one for one in elements(text) if name(one) == wanted]
+
+
+@pytest.mark.parametrize("text", PAGES.values(), ids=PAGES)
+def test_a_page_is_valid_and_made_of_harmless_elements(text: str) -> None:
+    assert {name(one) for one in elements(text)} <= USED
+
+
+@pytest.mark.parametrize("text", PAGES.values(), ids=PAGES)
+def test_a_page_asks_for_nothing_and_runs_nothing(text: str) -> None:
+    keys = [(key, value) for one in elements(text) for key, value in one.attrib.items()]
+    assert [key for key, _ in keys if str(key).startswith("on") or key in ("style", "src")] == []
+    assert [value for key, value in keys if str(key).endswith("href")] == ["data:,"]
+    assert "url(" not in CSS
+    assert "@import" not in CSS
+
+
+@pytest.mark.parametrize("text", PAGES.values(), ids=PAGES)
+def test_the_policy_of_a_page_allows_its_own_style_and_no_script(text: str) -> None:
+    (style,) = only(text, "style")
+    digest = base64.b64encode(hashlib.sha256((style.text or "").encode()).digest()).decode()
+    (policy,) = [
+        one.attrib["content"]
+        for one in only(text, "meta")
+        if one.attrib.get("http-equiv") == "Content-Security-Policy"
+    ]
+    assert policy.split("; ") == [
+        "default-src 'none'",
+        f"style-src 'sha256-{digest}'",
+        "img-src data:",
+        "base-uri 'none'",
+        "form-action 'none'",
+    ]
+
+
+def test_hostile_text_is_shown_as_it_is_and_without_control_characters() -> None:
+    shown = words(PAGES["hostile"])
+    assert HOSTILE.replace("\x1b", "\\x1b") in shown
+    assert "\x1b" not in PAGES["hostile"]
+
+
+def test_what_is_wrong_comes_before_everything_else() -> None:
+    headings = ["".join(one.itertext()) for one in only(PAGES["wrong"], "h2")]
+    assert headings == ["What is wrong", "Hosts", "Targets", "The last 28 days", "What changed"]
+    assert "ssh/ufw: out of step: 2 to add" in words(PAGES["wrong"])
+
+
+def test_a_page_without_faults_says_so_and_lists_none() -> None:
+    headings = ["".join(one.itertext()) for one in only(PAGES["without a past"], "h2")]
+    assert headings == ["Hosts", "Targets"]
+    assert "Everything is in step." in words(PAGES["well"])
+    assert "Everything is in step." not in words(PAGES["wrong"])
+
+
+def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
+    rows = ["".join(one.itertext()) for one in only(PAGES["wrong"], "tr")]
+    assert f"alicealice.example.org{HOME}freshsince 2026-11-11 15:10 UTC" in rows
+    assert "2a01:4f8:1:2::/64freshsince 2026-11-11 15:10 UTC" in rows
+    assert any(LONG6 in row and "stale (SERVFAIL)" in row for row in rows)
+    assert "carolcarol.example.orgnoneno access: no address is known" in rows
+    assert "officefixed networks203.0.113.0/24fixedsince 2026-11-20 15:00 UTC" in rows
+    assert f"jellyfin/nftablesin step (2 entries){HOME} alice{LONG6} bob" in rows
+
+
+def test_what_a_source_publishes_is_one_row() -> None:
+    networks = (net("173.245.48.0/20"), net("103.21.244.0/22"))
+    life = Life(host("edge", hostnames=(), published=(("cloudflare", networks),)))
+    life.run()
+    text = page(replace(well(), decisions={"edge": life.decision}), Past())
+    rows = ["".join(one.itertext()) for one in only(text, "tr")]
+    assert "edgecloudflare2 networks published by cloudflarefixed" in rows
+    assert "173.245.48.0" not in text
+
+
+def test_times_are_absolute_and_say_their_zone() -> None:
+    times = only(PAGES["wrong"], "time")
+    assert {"".join(one.itertext())[-4:] for one in times} == {" UTC"}
+    assert all(one.attrib["datetime"].endswith("+00:00") for one in times)
+    assert " ago" not in words(PAGES["wrong"])
+
+
+def test_whoever_hears_the_page_hears_tables_and_what_the_bars_say() -> None:
+    text = PAGES["wrong"]
+    (root,) = only(text, "html")
+    assert root.attrib["lang"] == "en"
+    roles = {(name(one), one.attrib["role"]) for one in elements(text) if "role" in one.attrib}
+    assert {("td", "cell"), ("tr", "row"), ("table", "table"), ("svg", "img")} <= roles
+    assert {one.attrib.get("scope") for one in only(text, "th")} == {"row", "col"}
+    assert all(one.attrib["aria-label"] for one in only(text, "svg"))
+
+
+def luminance(colour: str) -> float:
+    """The relative luminance of `#rrggbb` (WCAG 2.1)."""
+    channels = [int(colour[place : place + 2], 16) / 255 for place in (1, 3, 5)]
+    linear = [one / 12.92 if one <= 0.03928 else ((one + 0.055) / 1.055) ** 2.4 for one in channels]
+    return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+
+def contrast(one: str, other: str) -> float:
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)
+
+
+def palettes() -> dict[str, dict[str, str]]:
+    light, dark = CSS.partition("prefers-color-scheme: dark")[::2]
+    return {
+        scheme: dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", part))
+        for scheme, part in (("light", light), ("dark", dark))
+    }
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("ink", ["ink", "soft", "good", "warn", "bad"])
+@pytest.mark.parametrize("ground", ["paper", "card"])
+def test_text_can_be_read_in_either_scheme(scheme: str, ink: str, ground: str) -> None:
+    colours = palettes()[scheme]
+    assert contrast(colours[ink], colours[ground]) >= 4.5
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_a_bar_stands_out_in_either_scheme(scheme: str) -> None:
+    colours = palettes()[scheme]
+    for bar in ("bar", "soft"):
+        assert contrast(colours[bar], colours["card"]) >= 3.0  # WCAG 2.1, 1.4.11

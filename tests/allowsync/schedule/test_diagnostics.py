@@ -1,0 +1,75 @@
+"""Whoever adds a target is told that the service is not allowed to serve it yet."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.schedule.diagnostics import about_schedule
+from allowsync.schedule.dropin import Shape
+from allowsync.schedule.files import Disk
+from allowsync.schedule.interval import Interval
+from allowsync.schedule.requirements import CONFIGURATION, requirements
+from allowsync.schedule.units import SERVICE, UNITS, Plan, Scheduler
+from tests.support.configuring import HOSTS, loaded
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+
+NFTABLES = "nftables: {ports: [443/tcp]}"
+FILE = "file: {path: /srv/friends.txt}"
+UFW = "ufw: {ports: [443/tcp]}"
+
+
+def configuration(folder: Path, *targets: str) -> Config:
+    listed = ", ".join(f"{{{one}}}" for one in targets)
+    state = "state: /var/lib/allowsync/state.db"
+    return loaded(folder, f"{HOSTS}allowlists:\n  web: {{targets: [{listed}]}}\n{state}\n")
+
+
+def installed(folder: Path, *targets: str) -> Disk:
+    """A system on which a schedule was installed for some targets."""
+    found = requirements(configuration(folder, *targets), CONFIGURATION)
+    shape = Shape(found, "/usr/bin/allowsync", as_root=bool(found.root_because))
+    disk = Disk(folder / "root")
+    for piece in Plan(Scheduler.SYSTEMD, Interval(5), shape, CONFIGURATION).pieces():
+        disk.write(piece)
+    return disk
+
+
+def said(folder: Path, disk: Disk, *targets: str) -> list[str]:
+    config = configuration(folder, *targets)
+    return [str(one) for one in about_schedule(config, CONFIGURATION, disk)]
+
+
+@pytest.mark.parametrize("targets", [(NFTABLES,), (UFW,), (NFTABLES, FILE, UFW)])
+def test_what_was_just_installed_fits(tmp_path: Path, targets: tuple[str, ...]) -> None:
+    assert said(tmp_path, installed(tmp_path, *targets), *targets) == []
+
+
+def test_a_target_that_was_added_is_told(tmp_path: Path) -> None:
+    (only,) = said(tmp_path, installed(tmp_path, NFTABLES), NFTABLES, FILE)
+    assert only == (
+        "allowsync.service: is not allowed what the targets need: ReadWritePaths=-/srv, User=root; "
+        "'allowsync schedule install' allows it"
+    )
+
+
+def test_where_nothing_is_installed_nothing_is_told(tmp_path: Path) -> None:
+    assert said(tmp_path, Disk(tmp_path), UFW) == []
+
+
+def test_a_service_of_ones_own_is_nobody_elses_business(tmp_path: Path) -> None:
+    disk = installed(tmp_path, NFTABLES)
+    disk.at(UNITS / SERVICE).write_text("[Service]\nExecStart=/srv/mine\n")
+    assert said(tmp_path, disk, UFW) == []
+
+
+def test_units_copied_by_hand_lack_what_the_targets_need(tmp_path: Path) -> None:
+    disk = installed(tmp_path, NFTABLES)
+    disk.remove(UNITS / f"{SERVICE}.d/needs.conf")
+    assert said(tmp_path, disk, NFTABLES) == []
+    assert "ProcSubset=all" in said(tmp_path, disk, UFW)[0]
