@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
-    from allowsync.engine.rollback.watchdog import Verdict, Watch
+    from allowsync.engine.rollback.watchdog import ConfirmResult, Watch
     from allowsync.plan.result import RunReport
 
     Tell = Callable[[Invocation, RunReport, ExitCode], None]
@@ -120,7 +120,7 @@ def _watched(
     return worst((report.exit_code, _end(invocation, _asked(watch, wait))))
 
 
-def _asked(watch: Watch, wait: timedelta) -> Verdict:
+def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
     """Ask for a sign of life. Everything but yes, and silence, puts everything back."""
     from select import select
 
@@ -149,7 +149,7 @@ def _asked(watch: Watch, wait: timedelta) -> Verdict:
         return watch.revert()
 
 
-def _end(invocation: Invocation, verdict: Verdict, *, quiet: bool = False) -> ExitCode:
+def _end(invocation: Invocation, verdict: ConfirmResult, *, quiet: bool = False) -> ExitCode:
     """Say how it ended."""
     from allowsync.text import Line
 

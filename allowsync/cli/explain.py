@@ -17,14 +17,14 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.inspect.access_at import Scene
+    from allowsync.inspect.access_at import AccessAt
     from allowsync.inspect.explain import Explanation
-    from allowsync.inspect.status import Standing
+    from allowsync.inspect.status import AccessStatus
     from allowsync.model.types import Entry
     from allowsync.state import Store
     from allowsync.state.history import Past
 
-SCHEMA = "allowsync.inspect.explain/1"
+SCHEMA = "allowsync.explain/1"
 EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -43,11 +43,11 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
     not configured any more is answered for from the history. Exit code 0 whatever the answer is, 1
     if it cannot be told.
     """
-    from allowsync.inspect.explain import Verdict
+    from allowsync.inspect.explain import AccessVerdict
 
     config = invocation.load(SCHEMA)
     answer = _now(invocation, config, what) if at is None else _then(invocation, config, what, at)
-    code = ExitCode.FAILED if answer.verdict is Verdict.UNKNOWN else ExitCode.IN_STEP
+    code = ExitCode.FAILED if answer.verdict is AccessVerdict.UNKNOWN else ExitCode.IN_STEP
     if invocation.json:
         from allowsync.report.explain import explain_document
 
@@ -61,7 +61,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
 
 def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
     from allowsync.inspect.access_at import lingering, present
-    from allowsync.inspect.explain import Verdict, about_former, about_host, about_network
+    from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.status import doubts, look
     from allowsync.state import StateError, Store
     from allowsync.state.history import Past
@@ -81,14 +81,18 @@ def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
         found = about_host(decision, past, doubts(decision))
     elif answer.host is not None:
         found = about_former(answer.host, past)
-    elif answer.network is not None and answer.verdict is not Verdict.YES and not answer.accesses:
+    elif (
+        answer.network is not None
+        and answer.verdict is not AccessVerdict.YES
+        and not answer.accesses
+    ):
         found = about_network(answer.network, standing.decisions, past, config.policy)
     else:
         found = iter(())
     return replace(answer, reasons=(*found, *_wrong(standing)))
 
 
-def _wrong(standing: Standing) -> list[str]:
+def _wrong(standing: AccessStatus) -> list[str]:
     return [f"{one.where}: {one.what}" for one in standing.notices]
 
 
@@ -125,7 +129,7 @@ def _entries(store: Store) -> Mapping[str, tuple[Entry, ...]]:
 
 
 def _answer(
-    invocation: Invocation, config: Config, what: str, scene: Scene, hosts: set[str]
+    invocation: Invocation, config: Config, what: str, scene: AccessAt, hosts: set[str]
 ) -> Explanation:
     """The answer about a host, by its label or one of its hostnames, or about an address."""
     from allowsync.inspect.explain import asked_network, of_host, of_network

@@ -15,7 +15,7 @@ from allowsync.model.outcome import ExitCode, Notice
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from allowsync.report.events import Event
+    from allowsync.report.events import HistoryEvent
     from allowsync.state.history import Past
 
 SCHEMA = "allowsync.history/1"
@@ -52,7 +52,7 @@ def history(invocation: Invocation, host: str | None, since: datetime | None) ->
     return int(ExitCode.IN_STEP)
 
 
-def _say(invocation: Invocation, happened: list[Event], start: datetime, past: Past) -> None:
+def _say(invocation: Invocation, happened: list[HistoryEvent], start: datetime, past: Past) -> None:
     from allowsync.report.history import history_document, history_lines
 
     if invocation.json:

@@ -13,9 +13,9 @@ from allowsync.cli.common import Invocation, common, echo_json
 from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
-    from allowsync.setup.answers import Wishes
+    from allowsync.setup.answers import SetupAnswers
 
-SCHEMA = "allowsync.setup/1"
+SCHEMA = "allowsync.init/1"
 
 
 @click.command()
@@ -82,7 +82,7 @@ def _wished(
     allowlist: str | None,
     nameservers: tuple[str, ...],
     state: Path | None,
-) -> Wishes:
+) -> SetupAnswers:
     """What flags say.
 
     Raises:
@@ -91,7 +91,7 @@ def _wished(
     from allowsync.setup import answers as read
 
     try:
-        wishes = read.Wishes(state=state)
+        wishes = read.SetupAnswers(state=state)
         for text in friends:
             wishes = wishes.befriend(read.friend(text))
         chosen = read.backend(backend) if backend else None
@@ -105,11 +105,11 @@ def _wished(
             allowlist=read.allowlist(allowlist) if allowlist else "",
             nameservers=tuple(map(read.nameserver, nameservers)),
         )
-    except read.Misfit as error:
+    except read.InvalidAnswer as error:
         raise click.UsageError(str(error)) from error
 
 
-def _completed(wishes: Wishes) -> Wishes:
+def _completed(wishes: SetupAnswers) -> SetupAnswers:
     """The same with what can be found out.
 
     Raises:
@@ -128,7 +128,7 @@ def _completed(wishes: Wishes) -> Wishes:
     return replace(wishes, backend=backend, allowlist=wishes.allowlist or called(wishes.ports))
 
 
-def _written(invocation: Invocation, wishes: Wishes, place: Path, *, force: bool) -> ExitCode:
+def _written(invocation: Invocation, wishes: SetupAnswers, place: Path, *, force: bool) -> ExitCode:
     from allowsync.config import ConfigError
     from allowsync.setup.install import NotWritten, write
     from allowsync.setup.render import render

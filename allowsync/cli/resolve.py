@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.inspect.diagnostics import Heard, Located
-    from allowsync.policy.published import Kept
+    from allowsync.inspect.diagnostics import Located, NameserverAnswers
+    from allowsync.policy.published import SourceRecord
     from allowsync.text import Line
 
-SCHEMA = "allowsync.dns/1"
+SCHEMA = "allowsync.resolve/1"
 
 
 @click.command()
@@ -60,7 +60,7 @@ class _Sources:
     """What the sources of networks say that hosts name."""
 
     config: Config
-    asked: Mapping[str, Kept]
+    asked: Mapping[str, SourceRecord]
 
     @property
     def code(self) -> ExitCode:
@@ -103,7 +103,7 @@ def _doubts(config: Config, names: Collection[str]) -> list[Located]:
         return []
 
 
-def _code(found: list[Heard]) -> ExitCode:
+def _code(found: list[NameserverAnswers]) -> ExitCode:
     """Whether some host is nowhere found, and not because the DNS proved that it is nowhere."""
     from allowsync.model.answer import Found, Unavailable
 
@@ -113,7 +113,7 @@ def _code(found: list[Heard]) -> ExitCode:
     return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
 
 
-def _lines(found: list[Heard]) -> Iterator[Line]:
+def _lines(found: list[NameserverAnswers]) -> Iterator[Line]:
     from allowsync.inspect.diagnostics import believed
     from allowsync.text import Line
 
@@ -127,7 +127,9 @@ def _lines(found: list[Heard]) -> Iterator[Line]:
                 yield Line(f"      {judged.warning}", "yellow")
 
 
-def _document(found: list[Heard], doubts: list[Located], code: ExitCode) -> dict[str, Any]:
+def _document(
+    found: list[NameserverAnswers], doubts: list[Located], code: ExitCode
+) -> dict[str, Any]:
     from allowsync.report.json import query_document
 
     return {

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from allowsync.config.settings import Config
-    from allowsync.schedule.dropin import Shape
-    from allowsync.schedule.install import Work
+    from allowsync.schedule.dropin import ServiceSpec
+    from allowsync.schedule.install import InstallSteps
     from allowsync.schedule.interval import Interval
-    from allowsync.schedule.units import Plan
+    from allowsync.schedule.units import SchedulePlan
 
 SCHEMA = "allowsync.schedule/1"
 
@@ -131,10 +131,10 @@ class Wish:
     as_root: bool
 
 
-def _plan(invocation: Invocation, wish: Wish) -> Plan:
+def _plan(invocation: Invocation, wish: Wish) -> SchedulePlan:
     from allowsync.config.secure_file import RefusedError
     from allowsync.schedule import detect as machine
-    from allowsync.schedule.units import Plan, Scheduler
+    from allowsync.schedule.units import SchedulePlan, Scheduler
 
     try:
         program = machine.program(wish.root)
@@ -146,7 +146,7 @@ def _plan(invocation: Invocation, wish: Wish) -> Plan:
         scheduler = Scheduler.SYSTEMD if wish.by_systemd else Scheduler.CRON
     config, place = _configuration(invocation, wish.root, environ)
     shape = _shape(invocation, config, place, program, as_root=wish.as_root)
-    return Plan(scheduler, wish.interval, shape, place, machine.offset(wish.root))
+    return SchedulePlan(scheduler, wish.interval, shape, place, machine.offset(wish.root))
 
 
 def _configuration(
@@ -170,8 +170,8 @@ def _configuration(
 
 def _shape(
     invocation: Invocation, config: Config, place: Path, program: str, *, as_root: bool
-) -> Shape:
-    from allowsync.schedule.dropin import Shape
+) -> ServiceSpec:
+    from allowsync.schedule.dropin import ServiceSpec
     from allowsync.schedule.requirements import CONFIGURATION, requirements
 
     arguments: list[str] = []
@@ -180,21 +180,21 @@ def _shape(
     if invocation.state is not None:
         arguments += ["--state", str(invocation.state)]
     found = requirements(config, place)
-    return Shape(found, program, tuple(arguments), as_root or bool(found.root_because))
+    return ServiceSpec(found, program, tuple(arguments), as_root or bool(found.root_because))
 
 
-def _work(invocation: Invocation, make: Callable[[], Work]) -> Work:
-    from allowsync.schedule.files import Found
-    from allowsync.schedule.install import InTheWay
+def _work(invocation: Invocation, make: Callable[[], InstallSteps]) -> InstallSteps:
+    from allowsync.schedule.files import FileState
+    from allowsync.schedule.install import ConflictingFiles
 
     said = {
-        Found.FOREIGN: "is not a file of 'allowsync schedule'; --force replaces it",
-        Found.EDITED: "was changed by hand; keep your changes in a file of your own beside it "
+        FileState.FOREIGN: "is not a file of 'allowsync schedule'; --force replaces it",
+        FileState.EDITED: "was changed by hand; keep your changes in a file of your own beside it "
         "('systemctl edit'), then --force",
     }
     try:
         return make()
-    except InTheWay as error:
+    except ConflictingFiles as error:
         notices = [Notice(str(path), said[found]) for path, found in error.paths]
         invocation.stop(SCHEMA, ExitCode.USAGE, notices)
     except OSError as error:
@@ -202,7 +202,7 @@ def _work(invocation: Invocation, make: Callable[[], Work]) -> Work:
         invocation.stop(SCHEMA, ExitCode.FAILED, [notice])
 
 
-def _ask(invocation: Invocation, work: Work) -> None:
+def _ask(invocation: Invocation, work: InstallSteps) -> None:
     names = ", ".join(str(path) for path in work.remove)
     if not sys.stdin.isatty():
         what = f"would remove {names}; without a terminal to ask at, say --yes"
@@ -211,16 +211,21 @@ def _ask(invocation: Invocation, work: Work) -> None:
 
 
 def _end(
-    invocation: Invocation, work: Work, action: str, notes: tuple[str, ...], *, dry_run: bool
+    invocation: Invocation,
+    work: InstallSteps,
+    action: str,
+    notes: tuple[str, ...],
+    *,
+    dry_run: bool,
 ) -> int:
     """Carry it out, unless this is a dry run, and tell what was done."""
-    from allowsync.schedule.install import NotDone
+    from allowsync.schedule.install import InstallFailed
     from allowsync.schedule.status import work_document, work_lines
 
     if not dry_run:
         try:
             work.carry_out()
-        except NotDone as error:
+        except InstallFailed as error:
             what = f"{error}; what comes after that was not done"
             invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("schedule", what)])
     if invocation.json:

@@ -12,7 +12,7 @@ from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
     from allowsync.config.settings import Config
-    from allowsync.inspect.status import Standing
+    from allowsync.inspect.status import AccessStatus
 
 SCHEMA = "allowsync.status/1"
 
@@ -52,7 +52,7 @@ def status(invocation: Invocation, html: Path | None) -> int:
     return int(code)
 
 
-def _publish(invocation: Invocation, config: Config, standing: Standing, path: Path) -> None:
+def _publish(invocation: Invocation, config: Config, standing: AccessStatus, path: Path) -> None:
     """Write the page.
 
     Raises:

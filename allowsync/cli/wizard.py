@@ -10,7 +10,7 @@ import click
 
 from allowsync.setup import answers as read
 from allowsync.setup import detect as machine
-from allowsync.setup.preview import Place, cut_off, whereabouts
+from allowsync.setup.preview import HostPreview, cut_off, whereabouts
 from allowsync.text import Line
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.cli.common import Invocation
     from allowsync.model.answer import Answer
     from allowsync.model.types import Network, Query
-    from allowsync.setup.answers import Friend, Wishes
+    from allowsync.setup.answers import HostAnswer, SetupAnswers
 
     T = TypeVar("T")
 
@@ -53,7 +53,7 @@ def suggestion(found: list[machine.Firewall]) -> str:
     return machine.suggested(found, ufw_active=active, docker=docker)
 
 
-def advise(invocation: Invocation, wishes: Wishes) -> None:
+def advise(invocation: Invocation, wishes: SetupAnswers) -> None:
     """Without a conversation: what somebody should look at, and who would be cut off."""
     answers = _asked(wishes, wishes.friends)
     places = [whereabouts(one, answers) for one in wishes.friends]
@@ -63,7 +63,9 @@ def advise(invocation: Invocation, wishes: Wishes) -> None:
     _say_cut_off(invocation, wishes, places)
 
 
-def converse(invocation: Invocation, wishes: Wishes, path: Path, *, ask_dns: bool) -> Wishes:
+def converse(
+    invocation: Invocation, wishes: SetupAnswers, path: Path, *, ask_dns: bool
+) -> SetupAnswers:
     """Ask for what is missing, and whether to write it.
 
     Raises:
@@ -93,7 +95,7 @@ class _Talk:
     """What has been said so far."""
 
     invocation: Invocation
-    wishes: Wishes
+    wishes: SetupAnswers
     ask_dns: bool
     heard: dict[Query, Answer] = field(default_factory=dict)
 
@@ -108,7 +110,7 @@ class _Talk:
             )
             try:
                 return understand(typed)
-            except read.Misfit as error:
+            except read.InvalidAnswer as error:
                 self.say(f"  {error}", colour="yellow")
 
     def friends(self) -> None:
@@ -118,7 +120,7 @@ class _Talk:
         )
         while True:
             number = len(self.wishes.friends) + 1
-            one = self.ask(f"Friend {number}", self._friend_or_end, "")
+            one = self.ask(f"HostAnswer {number}", self._friend_or_end, "")
             if one is None and self.wishes.friends:
                 return
             if one is None:
@@ -128,7 +130,7 @@ class _Talk:
             if self.ask_dns:
                 _say_place(self.invocation, self._place(one))
 
-    def _friend_or_end(self, typed: str) -> Friend | None:
+    def _friend_or_end(self, typed: str) -> HostAnswer | None:
         return read.friend(typed) if typed.strip() else None
 
     def firewall(self) -> None:
@@ -178,10 +180,10 @@ class _Talk:
     def _allowed(self) -> list[Network]:
         return [network for place in self._places() for network in place.networks]
 
-    def _places(self) -> list[Place]:
+    def _places(self) -> list[HostPreview]:
         return [self._place(one) for one in self.wishes.friends]
 
-    def _place(self, one: Friend) -> Place:
+    def _place(self, one: HostAnswer) -> HostPreview:
         """Where somebody is. No name is asked twice: one that nobody answers for takes long."""
         if self.ask_dns and not self.heard.keys() >= set(one.queries):
             self.heard |= _asked(self.wishes, [one])
@@ -193,7 +195,7 @@ class _Talk:
         self.say("", *(f"  {line}" for line in render(self.wishes).splitlines()), "")
 
 
-def _asked(wishes: Wishes, friends: Iterable[Friend]) -> dict[Query, Answer]:
+def _asked(wishes: SetupAnswers, friends: Iterable[HostAnswer]) -> dict[Query, Answer]:
     """What the DNS answers now."""
     queries = [query for one in friends for query in one.queries]
     if not queries:
@@ -208,12 +210,14 @@ def _asked(wishes: Wishes, friends: Iterable[Friend]) -> dict[Query, Answer]:
     return Resolver(settings).resolve(queries)
 
 
-def _say_place(invocation: Invocation, place: Place) -> None:
+def _say_place(invocation: Invocation, place: HostPreview) -> None:
     colour = "yellow" if place.doubtful else ""
     invocation.echo((Line(f"  {line}", colour) for line in place.lines), err=True)
 
 
-def _say_cut_off(invocation: Invocation, wishes: Wishes, places: Iterable[Place]) -> None:
+def _say_cut_off(
+    invocation: Invocation, wishes: SetupAnswers, places: Iterable[HostPreview]
+) -> None:
     """Name those who are connected right now and will not get in any more."""
     allowed = [network for place in places for network in place.networks]
     found = cut_off(machine.connections(), wishes.ports, allowed)

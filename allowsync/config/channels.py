@@ -23,7 +23,7 @@ from allowsync.config.secrets import (
     SecretFile,
     SecretUrl,
 )
-from allowsync.model.notification import TOLD_UNASKED, Event, Pinged
+from allowsync.model.notification import TOLD_UNASKED, Event, HeartbeatKind
 
 if TYPE_CHECKING:
     from allowsync.config.schema.context import Invalid, Reading
@@ -39,7 +39,7 @@ _CREDENTIAL: Final = "A systemd credential that holds the URL."
 
 
 @dataclass(frozen=True, slots=True)
-class Channel:
+class NotifyChannel:
     """Somebody who is told: one Apprise URL, and the events it is told of."""
 
     url: Secret | None = option(APPRISE_URL, help="The Apprise URL itself.", default=None)
@@ -74,11 +74,11 @@ class Heartbeat:
     url_file: KeptSecret | None = option(SecretFile(), help=_FILE, default=None)
     url_env: KeptSecret | None = option(SecretEnv(), help=_ENV, default=None)
     url_credential: KeptSecret | None = option(SecretCredential(), help=_CREDENTIAL, default=None)
-    kind: Pinged = option(
-        Choice(Pinged),
+    kind: HeartbeatKind = option(
+        Choice(HeartbeatKind),
         help="Whose conventions are followed. `auto` goes by the URL; `plain` is pinged after good "
         "runs only, and without saying anything.",
-        default=Pinged.AUTO,
+        default=HeartbeatKind.AUTO,
     )
 
     def __post_init__(self) -> None:

@@ -8,7 +8,7 @@ from allowsync.config.document import read_document
 from allowsync.config.schema.context import SYSTEM, Reading
 from allowsync.config.schema.nodes import Node, from_plain, is_null
 from allowsync.config.schema.yaml_loader import LARGEST_FILE, YamlError, read_yaml
-from allowsync.config.secure_file import Demands, MissingError, RefusedError, read_checked
+from allowsync.config.secure_file import FileRequirements, MissingError, RefusedError, read_checked
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,7 +36,7 @@ def _root(path: Path, reading: Reading) -> Node:
     """The root node; a null one once a problem is noted. A refused file is not read at all."""
     nothing = from_plain(None)
     try:
-        root = read_yaml(read_checked(path, Demands(reading.uid, LARGEST_FILE)))
+        root = read_yaml(read_checked(path, FileRequirements(reading.uid, LARGEST_FILE)))
     except MissingError as missing:
         reading.problem(0, "", str(missing))
     except RefusedError as refused:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.config.schema.kind import Kind, Leaf, UnfitError
 from allowsync.config.schema.nodes import Node, Scalar, ScalarType
 from allowsync.config.schema.scalar_kinds import Pattern, Text
-from allowsync.config.secure_file import Demands, RefusedError, read_checked
+from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ def secret_from_file(path: Path, uid: int) -> Secret:
         RefusedError: The file is missing, empty, too large or not text; or root reads, and others
             may read or change it.
     """
-    return _secret(read_checked(path, Demands(uid, LARGEST_SECRET, secret=True)))
+    return _secret(read_checked(path, FileRequirements(uid, LARGEST_SECRET, secret=True)))
 
 
 def secret_from_environment(name: str, environ: Mapping[str, str]) -> Secret:
@@ -87,7 +87,7 @@ def secret_from_credential(name: str, environ: Mapping[str, str], uid: int) -> S
     folder = environ.get("CREDENTIALS_DIRECTORY", "")
     if not folder.startswith("/"):
         raise RefusedError("systemd passes no credentials to this process")
-    demands = Demands(uid, LARGEST_SECRET, secret=True, vouched=True)
+    demands = FileRequirements(uid, LARGEST_SECRET, secret=True, vouched=True)
     return _secret(read_checked(Path(folder) / name, demands))
 
 

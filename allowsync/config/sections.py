@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.channels import APPRISE_URL, PING_URL, Channel, Heartbeat, UrlOrMapping
+from allowsync.config.channels import APPRISE_URL, PING_URL, Heartbeat, NotifyChannel, UrlOrMapping
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -132,7 +132,7 @@ RESOLVER: Final = Object(
     ),
 )
 
-CHANNEL: Final = UrlOrMapping(Channel, APPRISE_URL)
+CHANNEL: Final = UrlOrMapping(NotifyChannel, APPRISE_URL)
 HEARTBEAT: Final = UrlOrMapping(Heartbeat, PING_URL)
 
 # What stands at the top beside the sections.

@@ -30,7 +30,7 @@ class MissingError(RefusedError):
 
 
 @dataclass(frozen=True, slots=True)
-class Demands:
+class FileRequirements:
     """What a file must be like.
 
     Attributes:
@@ -46,7 +46,7 @@ class Demands:
     vouched: bool = False
 
 
-def read_checked(path: Path, demands: Demands) -> bytes:
+def read_checked(path: Path, demands: FileRequirements) -> bytes:
     """The content of a regular file that meets the demands.
 
     Owner and mode are asked of the open descriptor, so that nothing can be put in the file's place

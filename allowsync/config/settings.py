@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType
-    from allowsync.config.channels import Channel, Heartbeat
+    from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
 
 
@@ -76,7 +76,7 @@ class Config:
     resolver: ResolverSettings = field(default_factory=ResolverSettings)
     policy: Policy = field(default_factory=Policy)
     limits: Limits = field(default_factory=Limits)
-    notify: tuple[Channel, ...] = ()
+    notify: tuple[NotifyChannel, ...] = ()
     heartbeat: Heartbeat | None = None
     metrics: Path | None = None
     history: timedelta = timedelta(days=400)

@@ -50,10 +50,10 @@ def broke(config: Config) -> None:
 
 
 def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator[Notice]:
-    from allowsync.notify.heartbeat import Ended, deliver, ping
+    from allowsync.notify.heartbeat import RunResult, deliver, ping
 
     assert config.heartbeat is not None  # noqa: S101 - both callers looked
-    request = ping(config.heartbeat, Ended(code, seconds, said))
+    request = ping(config.heartbeat, RunResult(code, seconds, said))
     why = "" if request is None else deliver(request)
     if why:
         yield Notice("heartbeat", f"the monitor could not be told: {why}")

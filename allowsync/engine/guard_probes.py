@@ -16,18 +16,18 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.model.answer import Answer
     from allowsync.model.types import Host, Query
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.tracking import Now
 
 
 def guarded(
     config: Config,
     hosts: Sequence[Host],
-    judged: dict[str, tuple[Judged, ...]],
+    judged: dict[str, tuple[ScreenedAnswer, ...]],
     memories: Mapping[str, HostMemory],
     resolve: Resolve,
     now: Now,
-) -> dict[str, tuple[Judged, ...]]:
+) -> dict[str, tuple[ScreenedAnswer, ...]]:
     """What is believed of each answer once the guards have seen the addresses that are new.
 
     Args:

@@ -8,9 +8,9 @@ from allowsync.model.memory import TargetMemory
 from allowsync.model.networks import parsed
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Entry
-from allowsync.state import Change
+from allowsync.state import EntryChange
 from allowsync.state.access_log import RECOVERED, REPAIRED
-from allowsync.state.records import Began, Ended, Turn
+from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 def settled(
     reports: Iterable[TargetReport], reasons: Reasons
-) -> tuple[list[tuple[str, TargetMemory]], list[Change], list[str]]:
+) -> tuple[list[tuple[str, TargetMemory]], list[EntryChange], list[str]]:
     """What to remember once everything was applied.
 
     Returns:
@@ -38,7 +38,7 @@ def settled(
         all. One that failed may have been changed in part: the next look at it shows that.
     """
     contents: list[tuple[str, TargetMemory]] = []
-    changes: list[Change] = []
+    changes: list[EntryChange] = []
     told: list[str] = []
     for report in reports:
         plan = report.plan
@@ -53,12 +53,15 @@ def settled(
     return contents, changes, told
 
 
-def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[Change]:
+def changes_of(plan: Plan, reasons: Reasons, *, confirmed: bool = True) -> list[EntryChange]:
     """What a plan changes, and why."""
     return [
-        *(Change(plan.target, "add", entry, reasons.added(entry), confirmed) for entry in plan.add),
         *(
-            Change(plan.target, "remove", entry, reasons.removed(entry, plan), confirmed)
+            EntryChange(plan.target, "add", entry, reasons.added(entry), confirmed)
+            for entry in plan.add
+        ),
+        *(
+            EntryChange(plan.target, "remove", entry, reasons.removed(entry, plan), confirmed)
             for entry in plan.remove
         ),
     ]
@@ -73,7 +76,7 @@ _WRONG = {
 
 def began(
     decisions: Mapping[str, Decision], known: Mapping[str, Collection[str]]
-) -> Iterator[Began]:
+) -> Iterator[AccessStart]:
     """Which access begins.
 
     Args:
@@ -84,7 +87,7 @@ def began(
         before = known.get(name, ())
         for grant in decision.grants:
             if str(grant.network) not in before:
-                yield Began(name, grant.network, grant.hostname)
+                yield AccessStart(name, grant.network, grant.hostname)
 
 
 def ended(
@@ -92,7 +95,7 @@ def ended(
     known: Mapping[str, Collection[str]],
     configured: Collection[str],
     reasons: Reasons,
-) -> Iterator[Ended]:
+) -> Iterator[AccessEnd]:
     """Which access ends, and why. A host that the run was not about keeps what it has.
 
     Args:
@@ -110,13 +113,13 @@ def ended(
             network = parsed(text)
             gone = f"{name} is no longer in the configuration"
             why = gone if decision is None else reasons.lost(Entry(network, (name,)), name)
-            yield Ended(name, network, why)
+            yield AccessEnd(name, network, why)
 
 
-def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[Turn]:
+def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[TargetTransition]:
     """How each target came out of the run, as far as that may be worth a line."""
     for one in reports:
         wrong = _WRONG.get(one.outcome, "failed" if one.unfit else RECOVERED)
         if one.plan is not None and one.plan.repair and one.outcome is Outcome.APPLIED:
-            yield Turn(at, one.target, REPAIRED, "; ".join(one.plan.repair))
-        yield Turn(at, one.target, wrong, "" if wrong == RECOVERED else one.said)
+            yield TargetTransition(at, one.target, REPAIRED, "; ".join(one.plan.repair))
+        yield TargetTransition(at, one.target, wrong, "" if wrong == RECOVERED else one.said)

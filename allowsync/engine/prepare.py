@@ -13,7 +13,7 @@ from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
 from allowsync.model.target import Capabilities, Current, Placement
-from allowsync.plan.limits import Refusal, keep_all, limit
+from allowsync.plan.limits import LimitRefusal, keep_all, limit
 from allowsync.plan.planner import Situation, make_plan, unfit
 from allowsync.plan.result import TargetReport
 from allowsync.policy.decision import leaving, union
@@ -73,7 +73,7 @@ def draft(
     now: Now,
     *,
     allow_empty: bool,
-    kept: Refusal | None = None,
+    kept: LimitRefusal | None = None,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -160,7 +160,7 @@ def _situation(
     return situation, inherited
 
 
-def _expected(plan: Plan, refusal: Refusal | None) -> Outcome:
+def _expected(plan: Plan, refusal: LimitRefusal | None) -> Outcome:
     if refusal is not None:
         return Outcome.REFUSED
     return Outcome.UNCHANGED if plan.idle else Outcome.PLANNED

@@ -11,9 +11,9 @@ from allowsync.model.special_purpose import CLOUDFLARE_SOURCE
 from allowsync.model.types import by_network
 from allowsync.policy.published import (
     ODD,
-    Kept,
     NetworkSource,
     SourceError,
+    SourceRecord,
     filled,
     implausible,
     is_due,
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.model.fingerprint import Idle
     from allowsync.model.types import Network
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
     from allowsync.state import Store
 
 
@@ -44,7 +44,7 @@ class Learnt:
     """
 
     config: Config
-    published: Mapping[str, Kept] = field(default_factory=dict)
+    published: Mapping[str, SourceRecord] = field(default_factory=dict)
     notices: tuple[Notice, ...] = ()
 
     @property
@@ -53,7 +53,9 @@ class Learnt:
         kept = self.published.get(CLOUDFLARE_SOURCE)
         return () if kept is None else kept.networks
 
-    def warned(self, judged: Mapping[str, tuple[Judged, ...]]) -> dict[str, tuple[Judged, ...]]:
+    def warned(
+        self, judged: Mapping[str, tuple[ScreenedAnswer, ...]]
+    ) -> dict[str, tuple[ScreenedAnswer, ...]]:
         """Answers with the warnings that go by what is published now."""
         return {
             name: tuple(warned(one, self.proxies) for one in answers)
@@ -112,14 +114,14 @@ def learn(
     return replace(_with(config, kept), notices=tuple(notices))
 
 
-def about(name: str, kept: Kept) -> Notice:
+def about(name: str, kept: SourceRecord) -> Notice:
     """What somebody should know of a source."""
     return Notice(f"sources.{name}", said_of(kept))
 
 
 def asked(
-    config: Config, name: str, before: Kept | None, now: datetime, *, force: bool = False
-) -> Kept:
+    config: Config, name: str, before: SourceRecord | None, now: datetime, *, force: bool = False
+) -> SourceRecord:
     """What there is to remember of a source once it was asked. Raises nothing.
 
     Args:
@@ -130,7 +132,7 @@ def asked(
         force: Whether to believe what looks odd beside what it said before.
     """
     url = url_of(config, name)
-    former = before or Kept((), None, now)
+    former = before or SourceRecord((), None, now)
     try:
         networks = _networks(load(name), url)
     except SourceError as error:
@@ -138,7 +140,7 @@ def asked(
     odd = implausible(networks, () if force else former.networks)
     if odd:
         return replace(former, tried=now, url=url, trouble=f"{ODD}{odd}")
-    return Kept(networks, now, now, url)
+    return SourceRecord(networks, now, now, url)
 
 
 def known(config: Config) -> Learnt:
@@ -154,7 +156,7 @@ def known(config: Config) -> Learnt:
         return Learnt(config)
 
 
-def ask_all(config: Config, now: datetime) -> dict[str, Kept]:
+def ask_all(config: Config, now: datetime) -> dict[str, SourceRecord]:
     """What every source that a host names says now. Remembers nothing, raises nothing."""
     before = known(config).published
     return {name: asked(config, name, before.get(name), now) for name in named(config)}
@@ -198,6 +200,6 @@ def _networks(source: NetworkSource, url: str) -> tuple[Network, ...]:
         raise SourceError(f"unexpected {type(error).__name__}: {error}") from error
 
 
-def _with(config: Config, kept: Mapping[str, Kept]) -> Learnt:
+def _with(config: Config, kept: Mapping[str, SourceRecord]) -> Learnt:
     hosts = {name: filled(host, kept) for name, host in config.hosts.items()}
     return Learnt(replace(config, hosts=hosts), kept)

@@ -22,7 +22,7 @@ from allowsync.model.outcome import Notice, Outcome
 from allowsync.plan.reasons import Reasons
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import Decision, Now, conclude, has_ended, judgements
-from allowsync.state import Lock, Record, StateDamaged, StateError, Store, TargetRecord
+from allowsync.state import Lock, RunRecord, StateDamaged, StateError, Store, TargetRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -266,9 +266,9 @@ class _Run:
         decisions: Mapping[str, Decision],
         reasons: Reasons,
         stays: Mapping[str, set[str]],
-    ) -> Record:
+    ) -> RunRecord:
         plans = [one.report.plan for one in drafts if one.report.plan is not None]
-        return Record(
+        return RunRecord(
             self.started,
             self.request.offline,
             {name: one.memory for name, one in decisions.items()},

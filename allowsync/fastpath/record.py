@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Query
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 
 def sights_of_configuration(path: Path) -> tuple[Sight, ...]:
@@ -80,7 +80,7 @@ def _settled(decision: Decision) -> bool:
     return steady and all(map(_plain, decision.judged)) and not any(one.held for one in silent)
 
 
-def _plain(judged: Judged) -> bool:
+def _plain(judged: ScreenedAnswer) -> bool:
     return not judged.rejected and not judged.warning
 
 

@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from allowsync.inspect.status import Standing
+    from allowsync.inspect.status import AccessStatus
     from allowsync.model.types import Grant, Network
-    from allowsync.state.history import Past, PastChange, Stay
+    from allowsync.state.history import AccessPeriod, Past, PastChange
 
 
 @dataclass(frozen=True, slots=True)
-class Access:
+class HostAccess:
     """That a host could come from a network.
 
     Attributes:
@@ -45,7 +45,7 @@ class Access:
 
 
 @dataclass(frozen=True, slots=True)
-class Holding:
+class TargetContents:
     """What one target held.
 
     Attributes:
@@ -64,7 +64,7 @@ class Holding:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class AccessAt:
     """All that was the case at an instant, as far as is known.
 
     Attributes:
@@ -77,12 +77,12 @@ class Scene:
 
     at: datetime
     run: datetime | None
-    accesses: tuple[Access, ...]
-    holdings: tuple[Holding, ...]
+    accesses: tuple[HostAccess, ...]
+    holdings: tuple[TargetContents, ...]
     past: bool
 
 
-def present(standing: Standing) -> Scene:
+def present(standing: AccessStatus) -> AccessAt:
     """What is the case now."""
     accesses = tuple(
         _access(grant, standing.now)
@@ -90,7 +90,7 @@ def present(standing: Standing) -> Scene:
         for grant in decision.grants
     )
     holdings = tuple(
-        Holding(
+        TargetContents(
             one.target,
             one.entries,
             one.others,
@@ -98,13 +98,13 @@ def present(standing: Standing) -> Scene:
         )
         for one in standing.targets
     )
-    return Scene(standing.now, standing.last_run, accesses, holdings, past=False)
+    return AccessAt(standing.now, standing.last_run, accesses, holdings, past=False)
 
 
-def _access(grant: Grant, now: datetime) -> Access:
+def _access(grant: Grant, now: datetime) -> HostAccess:
     fresh = f"{grant.basis.value}, confirmed {said(now - grant.confirmed)} ago"
     parts = ["" if grant.basis is Basis.FIXED else fresh, grant.why]
-    return Access(
+    return HostAccess(
         grant.host,
         grant.network,
         grant.hostname,
@@ -115,7 +115,7 @@ def _access(grant: Grant, now: datetime) -> Access:
     )
 
 
-def lingering(scene: Scene, past: Past, host: str) -> Scene:
+def lingering(scene: AccessAt, past: Past, host: str) -> AccessAt:
     """The same with what a host that is not configured any more has not lost yet."""
     said = "not in the configuration any more: ends with the next apply"
     left = tuple(
@@ -128,7 +128,7 @@ def lingering(scene: Scene, past: Past, host: str) -> Scene:
 
 def remembered(
     past: Past, targets: Mapping[str, tuple[Entry, ...]], at: datetime, run: datetime | None
-) -> Scene:
+) -> AccessAt:
     """What was the case at an instant, by the history.
 
     Args:
@@ -144,14 +144,14 @@ def remembered(
         for name in sorted(names)
     )
     accesses = tuple(_stayed(one) for one in past.stays if one.at(at))
-    return Scene(at, run, accesses, holdings if run is not None else (), past=True)
+    return AccessAt(at, run, accesses, holdings if run is not None else (), past=True)
 
 
-def _stayed(one: Stay) -> Access:
-    return Access(one.host, one.network, one.hostname, None, one.began, one.ended, one.why)
+def _stayed(one: AccessPeriod) -> HostAccess:
+    return HostAccess(one.host, one.network, one.hostname, None, one.began, one.ended, one.why)
 
 
-def _rewound(target: str, entries: Iterable[Entry], late: list[PastChange]) -> Holding:
+def _rewound(target: str, entries: Iterable[Entry], late: list[PastChange]) -> TargetContents:
     """What a target held before changes, the latest of which led to what it holds now."""
     held = {one.network: one for one in entries}
     doubtful: dict[Network, str] = {}
@@ -167,4 +167,4 @@ def _rewound(target: str, entries: Iterable[Entry], late: list[PastChange]) -> H
         else:
             held[network] = one.entry
     ordered = sorted(held.values(), key=lambda entry: by_network(entry.network))
-    return Holding(target, tuple(ordered), doubtful=doubtful)
+    return TargetContents(target, tuple(ordered), doubtful=doubtful)

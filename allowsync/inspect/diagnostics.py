@@ -16,7 +16,7 @@ from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
 from allowsync.policy.decision import Now, has_ended, recall
 from allowsync.policy.published import said_of
-from allowsync.policy.screening import Judged, judge, warned
+from allowsync.policy.screening import ScreenedAnswer, judge, warned
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
     from allowsync.model.nameserver import Nameserver, ResolverSettings
     from allowsync.model.types import Host, Network, Query
-    from allowsync.policy.published import Kept
+    from allowsync.policy.published import SourceRecord
 
 
 def about_file(key: str, path: Path) -> Iterator[Located]:
@@ -68,19 +68,19 @@ class Located:
 
 
 @dataclass(frozen=True, slots=True)
-class Heard:
+class NameserverAnswers:
     """One question of one host: what each nameserver answered, and what of that is believed."""
 
     host: str
     query: Query
-    answers: Mapping[str, Judged]
+    answers: Mapping[str, ScreenedAnswer]
 
 
 def heard(
     hosts: Iterable[Host],
     answers: Mapping[Query, Mapping[str, Answer]],
     published: tuple[Network, ...] = (),
-) -> Iterator[Heard]:
+) -> Iterator[NameserverAnswers]:
     """What each nameserver said of each host, judged by the host's policy.
 
     `published` is what Cloudflare is known to publish, where that is known.
@@ -92,7 +92,7 @@ def heard(
                 name: warned(judge(query, one, host.policy), published)
                 for name, one in said.items()
             }
-            yield Heard(host.name, query, judged)
+            yield NameserverAnswers(host.name, query, judged)
 
 
 def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
@@ -122,7 +122,7 @@ def about_memory(
             yield Located(name, Finding(Severity.WARNING, what, advice))
 
 
-def about_sources(asked: Mapping[str, Kept]) -> Iterator[Located]:
+def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:
     """Sources that gave no networks that can be believed."""
     for name, kept in asked.items():
         if kept.trouble:
@@ -147,9 +147,9 @@ def about_resolver(
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
-def about_names(all_heard: Iterable[Heard]) -> Iterator[Located]:
+def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
     """Names that gave no address, and addresses that are not believed."""
-    by_host: dict[str, list[Heard]] = {}
+    by_host: dict[str, list[NameserverAnswers]] = {}
     for one in all_heard:
         by_host.setdefault(one.host, []).append(one)
     for host, questions in by_host.items():
@@ -165,7 +165,7 @@ def about_names(all_heard: Iterable[Heard]) -> Iterator[Located]:
             yield Located(host, Finding(Severity.WARNING, warning))
 
 
-def _without_address(questions: list[Heard]) -> Finding:
+def _without_address(questions: list[NameserverAnswers]) -> Finding:
     said = {
         f"{one.query.hostname}: {_reason(judged.answer)}"
         for one in questions
@@ -183,7 +183,7 @@ def _reason(answer: Answer) -> str:
             return reason
 
 
-def about_nameservers(all_heard: Iterable[Heard]) -> Iterator[Located]:
+def about_nameservers(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
     """Nameservers that answer nothing, that strip proofs of absence, or that disagree."""
     by_server: dict[str, list[Answer]] = {}
     for one in all_heard:
@@ -220,7 +220,7 @@ def about_target(target: Target) -> Iterator[Located]:
     return (Located(target.name, one) for one in findings)
 
 
-def believed(judged: Judged) -> str:
+def believed(judged: ScreenedAnswer) -> str:
     """What of an answer is believed, in words."""
     match judged.answer:
         case Found(addresses, ttl):

@@ -13,19 +13,19 @@ from allowsync.model.special_purpose import rejection
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from allowsync.inspect.access_at import Scene
+    from allowsync.inspect.access_at import AccessAt
     from allowsync.model.types import Network, Policy
     from allowsync.policy.decision import Decision
-    from allowsync.state.history import Past, Stay
+    from allowsync.state.history import AccessPeriod, Past
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
-    from allowsync.inspect.access_at import Access, Holding, Scene
+    from allowsync.inspect.access_at import AccessAt, HostAccess, TargetContents
     from allowsync.model.types import Entry, Network
 
 
-class Verdict(Enum):
+class AccessVerdict(Enum):
     """Whether somebody is let in."""
 
     YES = "yes"
@@ -35,7 +35,7 @@ class Verdict(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class TargetAnswer:
     """The answer for one target.
 
     Attributes:
@@ -46,7 +46,7 @@ class Place:
     """
 
     target: str
-    verdict: Verdict
+    verdict: AccessVerdict
     entries: tuple[Entry, ...] = ()
     said: str = ""
 
@@ -68,17 +68,21 @@ class Explanation:
     asked: str
     host: str | None
     network: Network | None
-    scene: Scene
-    places: tuple[Place, ...]
-    accesses: tuple[Access, ...]
+    scene: AccessAt
+    places: tuple[TargetAnswer, ...]
+    accesses: tuple[HostAccess, ...]
     reasons: tuple[str, ...] = ()
 
     @property
-    def verdict(self) -> Verdict:
+    def verdict(self) -> AccessVerdict:
         """Whether it is allowed anywhere: what is certain first."""
         found = {one.verdict for one in self.places}
-        order = (Verdict.YES, Verdict.PARTLY, Verdict.UNKNOWN)
-        nothing = Verdict.UNKNOWN if self.scene.past and self.scene.run is None else Verdict.NO
+        order = (AccessVerdict.YES, AccessVerdict.PARTLY, AccessVerdict.UNKNOWN)
+        nothing = (
+            AccessVerdict.UNKNOWN
+            if self.scene.past and self.scene.run is None
+            else AccessVerdict.NO
+        )
         return next((one for one in order if one in found), nothing)
 
 
@@ -91,10 +95,10 @@ def asked_network(text: str) -> Network | None:
     return found
 
 
-def where(asked: Network, holding: Holding) -> Place:
+def where(asked: Network, holding: TargetContents) -> TargetAnswer:
     """Whether a target lets a network in."""
     if holding.unknown:
-        return Place(holding.target, Verdict.UNKNOWN, said=holding.unknown)
+        return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=holding.unknown)
     mine = tuple(one for one in holding.entries if touches(one.network, asked))
     others = [one for one in sorted(holding.others, key=str) if touches(one, asked)]
     sure = [one.network for one in mine if one.network not in holding.doubtful]
@@ -102,15 +106,15 @@ def where(asked: Network, holding: Holding) -> Place:
     foreign = f"{', '.join(map(str, others))} was put there by somebody else" if others else ""
     left = without(asked, Coverage([*sure, *others]))
     said = "; ".join(part for part in (foreign, *doubts) if part)
-    return Place(holding.target, _verdict(left, asked, doubts), mine, said)
+    return TargetAnswer(holding.target, _verdict(left, asked, doubts), mine, said)
 
 
-def _verdict(left: list[Network], asked: Network, doubts: list[str]) -> Verdict:
+def _verdict(left: list[Network], asked: Network, doubts: list[str]) -> AccessVerdict:
     if not left:
-        return Verdict.YES
+        return AccessVerdict.YES
     if doubts:
-        return Verdict.UNKNOWN
-    return Verdict.NO if left == [asked] else Verdict.PARTLY
+        return AccessVerdict.UNKNOWN
+    return AccessVerdict.NO if left == [asked] else AccessVerdict.PARTLY
 
 
 def touches(one: Network, other: Network) -> bool:
@@ -119,7 +123,7 @@ def touches(one: Network, other: Network) -> bool:
 
 
 def of_network(
-    text: str, asked: Network, scene: Scene, members: Mapping[str, Collection[str]]
+    text: str, asked: Network, scene: AccessAt, members: Mapping[str, Collection[str]]
 ) -> Explanation:
     """The answer for an address or a network.
 
@@ -138,7 +142,7 @@ def of_network(
 
 
 def of_host(
-    text: str, name: str, scene: Scene, members: Mapping[str, Collection[str]]
+    text: str, name: str, scene: AccessAt, members: Mapping[str, Collection[str]]
 ) -> Explanation:
     """The answer for a host: a target lets it in when it lets in what the host comes from.
 
@@ -156,26 +160,30 @@ def of_host(
     return Explanation(text, name, None, scene, places, accesses)
 
 
-def _whole(holding: Holding, accesses: Iterable[Access]) -> Place:
+def _whole(holding: TargetContents, accesses: Iterable[HostAccess]) -> TargetAnswer:
     """One answer from those for each network of a host."""
     parts = [where(one.network, holding) for one in accesses]
     verdicts = {one.verdict for one in parts}
     entries = tuple(dict.fromkeys(entry for one in parts for entry in one.entries))
     said = "; ".join(dict.fromkeys(one.said for one in parts if one.said))
     if holding.unknown:
-        return Place(holding.target, Verdict.UNKNOWN, said=holding.unknown)
+        return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=holding.unknown)
     if len(verdicts) == 1:
-        return Place(holding.target, verdicts.pop(), entries, said)
-    some = verdicts & {Verdict.YES, Verdict.PARTLY}
-    rest = Verdict.UNKNOWN if Verdict.UNKNOWN in verdicts else Verdict.NO
-    return Place(holding.target, Verdict.PARTLY if some else rest, entries, said)
+        return TargetAnswer(holding.target, verdicts.pop(), entries, said)
+    some = verdicts & {AccessVerdict.YES, AccessVerdict.PARTLY}
+    rest = AccessVerdict.UNKNOWN if AccessVerdict.UNKNOWN in verdicts else AccessVerdict.NO
+    return TargetAnswer(holding.target, AccessVerdict.PARTLY if some else rest, entries, said)
 
 
 def _explained(
-    place: Place, accesses: Iterable[Access], members: Collection[str] | None, *, past: bool
-) -> Place:
+    place: TargetAnswer,
+    accesses: Iterable[HostAccess],
+    members: Collection[str] | None,
+    *,
+    past: bool,
+) -> TargetAnswer:
     """A place with what is missing there, where somebody could come from what was asked about."""
-    if past or place.verdict in (Verdict.YES, Verdict.UNKNOWN) or members is None:
+    if past or place.verdict in (AccessVerdict.YES, AccessVerdict.UNKNOWN) or members is None:
         return place
     outside = list(dict.fromkeys(one.host for one in accesses if one.host not in members))
     held = Coverage(entry.network for entry in place.entries)
@@ -188,7 +196,7 @@ def _explained(
         "it is out of step: see allowsync status" if lacking else "",
     ]
     said = "; ".join(part for part in parts if part)
-    return Place(place.target, place.verdict, place.entries, said)
+    return TargetAnswer(place.target, place.verdict, place.entries, said)
 
 
 def through(entry: Entry, asked: Network | None) -> str:
@@ -259,7 +267,7 @@ def _unheard(decision: Decision) -> str:
     return ", ".join(f"{name} ({why})" for name, why in heard.items()) or "not asked yet"
 
 
-def about_past(scene: Scene, past: Past) -> Iterator[str]:
+def about_past(scene: AccessAt, past: Past) -> Iterator[str]:
     """How much the history knows of an instant."""
     if scene.run is None:
         first = past.first_run
@@ -276,12 +284,12 @@ def unrecorded(answer: Explanation) -> Iterator[str]:
     names = {access.hostname for access in answer.accesses}
     if answer.host is not None and answer.asked.lower() not in {answer.host, *names}:
         yield f"{answer.asked} is a name of {answer.host} today; its names then are not on record"
-    denied = (Verdict.NO, Verdict.PARTLY)
+    denied = (AccessVerdict.NO, AccessVerdict.PARTLY)
     if answer.accesses and any(place.verdict in denied for place in answer.places):
         yield "which hosts an allowlist had then is not on record, only what its targets held"
 
 
-def told(stay: Stay) -> str:
+def told(stay: AccessPeriod) -> str:
     """An earlier access in a sentence."""
     began = f"{stay.began:%Y-%m-%d %H:%M}"
     ended = "now" if stay.ended is None else f"{stay.ended:%Y-%m-%d %H:%M} UTC"

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class TargetStanding:
+class TargetStatus:
     """What one target holds.
 
     Attributes:
@@ -51,13 +51,13 @@ class TargetStanding:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class AccessStatus:
     """Everything `status` tells."""
 
     now: datetime
     last_run: datetime | None
     decisions: Mapping[str, Decision]
-    targets: tuple[TargetStanding, ...]
+    targets: tuple[TargetStatus, ...]
     notices: tuple[Notice, ...]
 
     @property
@@ -76,7 +76,7 @@ class Standing:
 LONGEST_SILENCE = timedelta(hours=3)
 
 
-def wrongs(standing: Standing) -> Iterator[Notice]:
+def wrongs(standing: AccessStatus) -> Iterator[Notice]:
     """What is wrong, the worst first: targets, the installation, then hosts."""
     for target in standing.targets:
         if not target.in_step:
@@ -110,7 +110,7 @@ def doubts(decision: Decision) -> Iterator[str]:
     yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
 
 
-def look(config: Config, now: datetime) -> Standing:
+def look(config: Config, now: datetime) -> AccessStatus:
     """Find out who is allowed where. Raises nothing: what cannot be read is said."""
     notices: list[Notice] = []
     store = _open(config, notices)
@@ -134,7 +134,7 @@ def look(config: Config, now: datetime) -> Standing:
             for allowlist in config.allowlists.values()
             for target in allowlist.targets
         )
-    return Standing(now, last_run, decisions, targets, tuple(notices))
+    return AccessStatus(now, last_run, decisions, targets, tuple(notices))
 
 
 def _open(config: Config, notices: list[Notice]) -> Store:
@@ -152,7 +152,7 @@ def _target(
     store: Store,
     now: Now,
     notices: list[Notice],
-) -> TargetStanding:
+) -> TargetStatus:
     try:
         memory = store.target(target.name)
     except StateError as error:
@@ -162,7 +162,7 @@ def _target(
     report = draft(target, mine, memory, None, now, allow_empty=True).report
     labels = {} if memory is None else {one.network: one.hosts for one in memory.entries}
     held = report.current.entries if report.current is not None else frozenset()
-    return TargetStanding(
+    return TargetStatus(
         target.name,
         report.outcome is Outcome.UNCHANGED,
         tuple(

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class HeldAddress:
     """An address the DNS gave and that is still allowed.
 
     Attributes:
@@ -39,7 +39,7 @@ class Held:
 
 
 @dataclass(frozen=True, slots=True)
-class Track:
+class RetentionState:
     """What is known of one question asked for one host.
 
     Attributes:
@@ -55,7 +55,7 @@ class Track:
         held_back: What a guard refused of the last answer, a line for each address.
     """
 
-    held: tuple[Held, ...] = ()
+    held: tuple[HeldAddress, ...] = ()
     last_found: datetime | None = None
     absent_since: datetime | None = None
     absent_runs: int = 0
@@ -81,7 +81,7 @@ class HostMemory:
         arrivals: When each network that is new since a day ago was first granted.
     """
 
-    tracks: Mapping[Query, Track] = field(default_factory=dict)
+    tracks: Mapping[Query, RetentionState] = field(default_factory=dict)
     fixed: Mapping[Network, datetime] = field(default_factory=dict)
     arrivals: Mapping[Network, datetime] = field(default_factory=dict)
 

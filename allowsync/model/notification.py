@@ -31,7 +31,7 @@ class Event(Enum):
 TOLD_UNASKED = tuple(one for one in Event if one is not Event.MOVED)
 
 
-class Pinged(Enum):
+class HeartbeatKind(Enum):
     """Whose conventions a heartbeat follows."""
 
     AUTO = "auto"  # as the URL looks
@@ -41,7 +41,7 @@ class Pinged(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Letter:
+class QueuedNotification:
     """One piece of news for one channel.
 
     Attributes:
@@ -67,7 +67,7 @@ Key: TypeAlias = tuple[Event, str, str]
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class ReportedCondition:
     """A matter somebody was told of.
 
     Attributes:

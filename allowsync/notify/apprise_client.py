@@ -13,7 +13,7 @@ from allowsync.system.process import Command, CommandError, run
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allowsync.config.channels import Channel
+    from allowsync.config.channels import NotifyChannel
     from allowsync.notify.outbox import Message
 
 PATIENCE: Final = 15.0  # seconds for all channels together
@@ -36,7 +36,9 @@ WHY: Final = {
 }
 
 
-def send(messages: Sequence[tuple[Channel, Message]], seconds: float = PATIENCE) -> list[Sent]:
+def send(
+    messages: Sequence[tuple[NotifyChannel, Message]], seconds: float = PATIENCE
+) -> list[Sent]:
     """Tell each channel its message, all at once. A channel that takes too long has failed.
 
     Args:

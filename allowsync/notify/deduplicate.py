@@ -11,19 +11,19 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.notification import Event, Key, Told
+from allowsync.model.notification import Event, Key, ReportedCondition
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from allowsync.notify.events import Matter
+    from allowsync.notify.events import Condition
 
 CALM: Final = timedelta(hours=1)
 
 
 @dataclass(frozen=True, slots=True)
-class News:
+class Notification:
     """Something to tell. `good` says that it is the end of something bad."""
 
     event: Event
@@ -47,11 +47,11 @@ class Scope:
     names: frozenset[tuple[str, str]]
     whole: bool
 
-    def reaches(self, told: Told) -> bool:
+    def reaches(self, told: ReportedCondition) -> bool:
         """Whether the run would have found the matter if it still went on."""
         return self.whole if told.event is Event.PROBLEM else told.subject in self.looked_at
 
-    def forgets(self, told: Told) -> bool:
+    def forgets(self, told: ReportedCondition) -> bool:
         """Whether it is about something that is gone."""
         if told.event is Event.STALE:
             return (told.subject, told.about) not in self.names
@@ -59,8 +59,8 @@ class Scope:
 
 
 def tell(
-    found: Iterable[Matter], remembered: Iterable[Told], scope: Scope, now: datetime
-) -> tuple[tuple[News, ...], tuple[Told, ...]]:
+    found: Iterable[Condition], remembered: Iterable[ReportedCondition], scope: Scope, now: datetime
+) -> tuple[tuple[Notification, ...], tuple[ReportedCondition, ...]]:
     """What to tell now, and what to remember of it.
 
     Args:
@@ -71,14 +71,14 @@ def tell(
     """
     before = {one.key: one for one in remembered if not scope.forgets(one)}
     after = dict(before)
-    news: list[News] = []
+    news: list[Notification] = []
     seen: set[Key] = set()
     for matter in found:
         key = (matter.event, matter.subject, matter.about)
         seen.add(key)
         known = before.get(key)
         if not matter.lasting or _is_news(matter, known):
-            news.append(News(matter.event, matter.text))
+            news.append(Notification(matter.event, matter.text))
         if matter.lasting and (matter.level or known is not None):
             after[key] = _remembered(matter, known, now)
     for told in before.values():
@@ -88,23 +88,25 @@ def tell(
     return tuple(news), tuple(one for one in after.values() if not _forgotten(one, now))
 
 
-def _is_news(matter: Matter, known: Told | None) -> bool:
+def _is_news(matter: Condition, known: ReportedCondition | None) -> bool:
     return matter.level > (0 if known is None else known.level)
 
 
-def _remembered(matter: Matter, known: Told | None, now: datetime) -> Told:
+def _remembered(
+    matter: Condition, known: ReportedCondition | None, now: datetime
+) -> ReportedCondition:
     if known is not None and known.open and known.level >= matter.level:
         return known
     level = matter.level if known is None else max(matter.level, known.level)
-    return Told(matter.event, matter.subject, matter.about, level, now, matter.over)
+    return ReportedCondition(matter.event, matter.subject, matter.about, level, now, matter.over)
 
 
-def _ended(told: Told) -> Iterator[News]:
+def _ended(told: ReportedCondition) -> Iterator[Notification]:
     if told.open and told.over:
-        yield News(told.event, told.over, good=True)
+        yield Notification(told.event, told.over, good=True)
 
 
-def _forgotten(told: Told, now: datetime) -> bool:
+def _forgotten(told: ReportedCondition, now: datetime) -> bool:
     """A matter that is over is forgotten after a while; at once where its end was told."""
     if told.open:
         return False

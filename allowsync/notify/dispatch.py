@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.model.memory import HostMemory
-    from allowsync.model.notification import Letter, Told
+    from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.plan.result import RunReport
     from allowsync.state import Store
 
@@ -51,7 +51,7 @@ class Post:
 
     config: Config
     store: Store
-    letters: tuple[Letter, ...] = ()
+    letters: tuple[QueuedNotification, ...] = ()
     unkept: str = ""
 
     def deliver(self, now: datetime) -> list[Notice]:
@@ -67,7 +67,9 @@ class Post:
             return []
         channels = by_address(self.config.notify)
         sent = send([(channels[to], message(mine, machine())) for to, mine in wanted.items()])
-        left: dict[Letter, Letter | None] = {one: one for one in self.letters}
+        left: dict[QueuedNotification, QueuedNotification | None] = {
+            one: one for one in self.letters
+        }
         undelivered: list[Notice] = []
         for (to, mine), outcome in zip(wanted.items(), sent, strict=True):
             later = {one: None if outcome is Sent.TOLD else after_failure(one, now) for one in mine}
@@ -116,7 +118,7 @@ def collected(
     return Post(config, store, letters)
 
 
-def _kept(store: Store) -> tuple[tuple[Told, ...], tuple[Letter, ...]]:
+def _kept(store: Store) -> tuple[tuple[ReportedCondition, ...], tuple[QueuedNotification, ...]]:
     """What was told and what waits. Damaged, it is lost: rather tell something twice than never."""
     try:
         return store.told(), store.outbox()
@@ -124,7 +126,9 @@ def _kept(store: Store) -> tuple[tuple[Told, ...], tuple[Letter, ...]]:
         return (), ()
 
 
-def _said(channel: str, outcome: Sent, later: Mapping[Letter, Letter | None]) -> Iterator[Notice]:
+def _said(
+    channel: str, outcome: Sent, later: Mapping[QueuedNotification, QueuedNotification | None]
+) -> Iterator[Notice]:
     where = f"notify ({channel})"
     if any(one.tries == 0 for one in later):
         yield Notice(where, f"nobody was told: {WHY[outcome]}; it is tried again")

@@ -34,11 +34,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from datetime import datetime, timedelta
 
-    from allowsync.model.memory import Track
+    from allowsync.model.memory import RetentionState
     from allowsync.model.types import Network
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 # The shares of `keep_unavailable` at which a name without answers is told of.
 FIRST_WARNING: Final = 0.25
@@ -46,7 +46,7 @@ LAST_WARNING: Final = 0.75
 
 
 @dataclass(frozen=True, slots=True)
-class Matter:
+class Condition:
     """Something somebody may want to know.
 
     Attributes:
@@ -70,14 +70,14 @@ class Matter:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class RetainedNetworks:
     """The networks that the targets of a run go on holding, and how to explain the others."""
 
     networks: frozenset[Network]
     reasons: Reasons
 
 
-def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Matter, ...]:
+def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Condition, ...]:
     """Everything that is the matter in a run, in a fixed order.
 
     Args:
@@ -86,23 +86,23 @@ def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Matter
     """
     held = (one.plan.final for one in report.targets if one.plan is not None)
     networks = frozenset(entry.network for entries in held for entry in entries)
-    kept = Kept(networks, Reasons(report.decisions, report.started))
-    found: list[Matter] = []
+    kept = RetainedNetworks(networks, Reasons(report.decisions, report.started))
+    found: list[Condition] = []
     for name, decision in report.decisions.items():
         known = before.get(name, HostMemory())
         found += _about_host(decision, known, kept, report)
     for target in report.targets:
         found += _about_target(target)
     found += (
-        Matter(Event.PROBLEM, one.where, _steady(one.what), f"{one.where}: {one.what}")
+        Condition(Event.PROBLEM, one.where, _steady(one.what), f"{one.where}: {one.what}")
         for one in report.notices
     )
     return tuple(found)
 
 
 def _about_host(
-    decision: Decision, known: HostMemory, kept: Kept, report: RunReport
-) -> Iterator[Matter]:
+    decision: Decision, known: HostMemory, kept: RetainedNetworks, report: RunReport
+) -> Iterator[Condition]:
     if decision.ended:
         yield from _until_passed(decision, known)
         return
@@ -113,24 +113,26 @@ def _about_host(
         yield from _suspicious(decision)
 
 
-def _until_passed(decision: Decision, known: HostMemory) -> Iterator[Matter]:
+def _until_passed(decision: Decision, known: HostMemory) -> Iterator[Condition]:
     """Told only of somebody who had access: who ended long ago is no news to a new state."""
     until = decision.host.until
     if until is not None and (known.fixed or any(one.held for one in known.tracks.values())):
         name = decision.host.name
         text = f"{name}: access ended on {until:%Y-%m-%d %H:%M} UTC"
-        yield Matter(Event.ENDED, name, f"until {until.isoformat()}", text)
+        yield Condition(Event.ENDED, name, f"until {until.isoformat()}", text)
 
 
-def _moved(decision: Decision) -> Iterator[Matter]:
+def _moved(decision: Decision) -> Iterator[Condition]:
     name = decision.host.name
     for move in decision.moves:
         left = ", ".join(short(network) for network in move.away_from)
         text = f"{name}: {move.hostname} moved from {left} to {short(move.to)}"
-        yield Matter(Event.MOVED, name, str(move.to), text, lasting=False)
+        yield Condition(Event.MOVED, name, str(move.to), text, lasting=False)
 
 
-def _withdrawn(decision: Decision, known: HostMemory, kept: Kept) -> Iterator[Matter]:
+def _withdrawn(
+    decision: Decision, known: HostMemory, kept: RetainedNetworks
+) -> Iterator[Condition]:
     """Networks that a clock took because no usable answer came in time.
 
     What stays in a target all the same, because a limit refused it, is no end of access.
@@ -140,7 +142,7 @@ def _withdrawn(decision: Decision, known: HostMemory, kept: Kept) -> Iterator[Ma
         if network not in granted and not any(covers(one, network) for one in kept.networks):
             why = kept.reasons.lost(Entry(network, (name,)), name)
             text = f"{name}: access from {short(network)} is withdrawn: {why}"
-            yield Matter(Event.ENDED, name, str(network), text, lasting=False)
+            yield Condition(Event.ENDED, name, str(network), text, lasting=False)
 
 
 def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list[Network]:
@@ -158,7 +160,7 @@ def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list
     )
 
 
-def _stale(decision: Decision, now: datetime) -> Iterator[Matter]:
+def _stale(decision: Decision, now: datetime) -> Iterator[Condition]:
     """Names that lack a usable answer; news only once a good part of their time is over.
 
     A name stays one of them, even when its access has ended, until it gives an address again.
@@ -172,9 +174,9 @@ def _stale(decision: Decision, now: datetime) -> Iterator[Matter]:
             worst = min(waiting, key=_last_good)
             level = _level(now - _last_good(worst), decision.host.policy.keep_unavailable)
             text = f"{name}: {_silence(decision, hostname, worst, now)}"
-            yield Matter(Event.STALE, name, hostname, text, level=level, over=over)
+            yield Condition(Event.STALE, name, hostname, text, level=level, over=over)
         elif mine and all(one.reason for one in mine):
-            yield Matter(Event.STALE, name, hostname, "", level=0, over=over)
+            yield Condition(Event.STALE, name, hostname, "", level=0, over=over)
 
 
 def _level(silent: timedelta, limit: timedelta) -> int:
@@ -184,18 +186,18 @@ def _level(silent: timedelta, limit: timedelta) -> int:
     return (silent >= FIRST_WARNING * limit) + (silent >= LAST_WARNING * limit)
 
 
-def _silence(decision: Decision, hostname: str, track: Track, now: datetime) -> str:
+def _silence(decision: Decision, hostname: str, track: RetentionState, now: datetime) -> str:
     silent = said(now - _last_good(track))
     ends = [one.ends for one in decision.grants if one.ends and one.hostname == hostname]
     left = f"; access ends in {said(min(ends) - now)}" if ends else ""
     return f"{hostname} has given no usable answer for {silent} ({track.reason}){left}"
 
 
-def _last_good(track: Track) -> datetime:
+def _last_good(track: RetentionState) -> datetime:
     return track.last_found or max(one.confirmed for one in track.held)
 
 
-def _suspicious(decision: Decision) -> Iterator[Matter]:
+def _suspicious(decision: Decision) -> Iterator[Condition]:
     """What was not believed of the answers of a host's names, a matter for each kind of doubt."""
     name = decision.host.name
     doubts: dict[tuple[str, str], str] = {}
@@ -203,10 +205,10 @@ def _suspicious(decision: Decision) -> Iterator[Matter]:
         for kind, what in _doubts(judged, decision):
             doubts.setdefault((judged.query.hostname, _steady(kind)), what)
     for (hostname, kind), what in doubts.items():
-        yield Matter(Event.SUSPICIOUS, name, f"{hostname} {kind}", f"{name}: {hostname}: {what}")
+        yield Condition(Event.SUSPICIOUS, name, f"{hostname} {kind}", f"{name}: {hostname}: {what}")
 
 
-def _doubts(judged: Judged, decision: Decision) -> Iterator[tuple[str, str]]:
+def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, str]]:
     """What is doubted of one answer: the kind of doubt, and the words for it."""
     for one in judged.rejected:
         yield one.reason, f"{one.address} is not believed: {one.reason}"
@@ -217,9 +219,9 @@ def _doubts(judged: Judged, decision: Decision) -> Iterator[tuple[str, str]]:
         yield "latched", f"{what} allowsync approve {decision.host.name}"
 
 
-def _about_target(target: TargetReport) -> Iterator[Matter]:
+def _about_target(target: TargetReport) -> Iterator[Condition]:
     if target.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or target.unfit:
-        yield Matter(
+        yield Condition(
             Event.FAILED,
             target.target,
             "",
@@ -229,7 +231,7 @@ def _about_target(target: TargetReport) -> Iterator[Matter]:
     if target.refusal is not None:
         losing = " ".join(target.refusal.losing)
         text = f"{target.target}: {target.refusal.said}"
-        yield Matter(Event.REFUSED, target.target, losing or "unknown origin", text)
+        yield Condition(Event.REFUSED, target.target, losing or "unknown origin", text)
 
 
 def _steady(text: str) -> str:

@@ -40,7 +40,7 @@ GOOD: Final = (ExitCode.IN_STEP, ExitCode.OLD_KNOWLEDGE)
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class RunResult:
     """How a run ended: its exit code, how long it took in seconds, what there is to say."""
 
     code: ExitCode
@@ -65,7 +65,7 @@ class Ping:
     body: bytes = b""
 
 
-def ping(heartbeat: Heartbeat, ended: Ended) -> Ping | None:
+def ping(heartbeat: Heartbeat, ended: RunResult) -> Ping | None:
     """What to request after a run; None for nothing."""
     url, kind = heartbeat.secret.value, heartbeat.kind.value
     request = pinging.composed(url, kind, ended.status, ended.seconds, ended.said)

@@ -7,14 +7,14 @@ from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.notification import Letter
+from allowsync.model.notification import QueuedNotification
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from allowsync.config.channels import Channel
-    from allowsync.notify.deduplicate import News
+    from allowsync.config.channels import NotifyChannel
+    from allowsync.notify.deduplicate import Notification
 
 GIVEN_UP_AFTER: Final = timedelta(days=1)
 LONGEST_WAIT: Final = timedelta(hours=1)
@@ -30,36 +30,38 @@ class Message:
     mood: str
 
 
-def address(channel: Channel) -> str:
+def address(channel: NotifyChannel) -> str:
     """What a channel is known by in the state, which must not hold secrets."""
     return hashlib.sha256(channel.secret.value.encode()).hexdigest()[:16]
 
 
 def addressed(
-    news: Iterable[News], channels: Iterable[Channel], now: datetime
-) -> tuple[Letter, ...]:
+    news: Iterable[Notification], channels: Iterable[NotifyChannel], now: datetime
+) -> tuple[QueuedNotification, ...]:
     """A letter for each channel and each piece of news it is told of."""
     pieces = list(news)
     return tuple(
-        Letter(to, one.event.value, one.text, one.good, now, 0, now)
+        QueuedNotification(to, one.event.value, one.text, one.good, now, 0, now)
         for to, channel in by_address(channels).items()
         for one in pieces
         if one.event in channel.events
     )
 
 
-def by_address(channels: Iterable[Channel]) -> dict[str, Channel]:
+def by_address(channels: Iterable[NotifyChannel]) -> dict[str, NotifyChannel]:
     """The channels by what they are known by in the state."""
     return {address(channel): channel for channel in channels}
 
 
-def due(letters: Iterable[Letter], now: datetime) -> dict[str, list[Letter]]:
+def due(
+    letters: Iterable[QueuedNotification], now: datetime
+) -> dict[str, list[QueuedNotification]]:
     """The letters whose channels are to be tried now, by channel.
 
     Whatever waits for a channel goes along with what is due. A clock that was put back delays
     nothing for longer than the longest wait.
     """
-    waiting: dict[str, list[Letter]] = {}
+    waiting: dict[str, list[QueuedNotification]] = {}
     for one in letters:
         waiting.setdefault(one.channel, []).append(one)
     return {
@@ -69,7 +71,7 @@ def due(letters: Iterable[Letter], now: datetime) -> dict[str, list[Letter]]:
     }
 
 
-def after_failure(letter: Letter, now: datetime) -> Letter | None:
+def after_failure(letter: QueuedNotification, now: datetime) -> QueuedNotification | None:
     """The letter as it waits for its next try; None when it has been tried for long enough."""
     if now - letter.at >= GIVEN_UP_AFTER:
         return None
@@ -78,7 +80,7 @@ def after_failure(letter: Letter, now: datetime) -> Letter | None:
     return replace(letter, tries=tries, due=now + wait)
 
 
-def message(letters: Iterable[Letter], machine: str) -> Message:
+def message(letters: Iterable[QueuedNotification], machine: str) -> Message:
     """One message of several letters, oldest first, none of them twice."""
     in_order = sorted(letters, key=lambda one: one.at)
     lines = list(dict.fromkeys(one.text for one in in_order))
@@ -94,7 +96,7 @@ _MOODS: Final[Mapping[str, str]] = {"failed": "failure", "moved": "info"}
 _WORST_FIRST: Final = ("failure", "warning", "info", "success")
 
 
-def _mood(letters: Iterable[Letter]) -> str:
+def _mood(letters: Iterable[QueuedNotification]) -> str:
     """How bad it is at worst, in Apprise's words."""
     moods = ("success" if one.good else _MOODS.get(one.event, "warning") for one in letters)
     return min(moods, key=_WORST_FIRST.index)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class LimitRefusal:
     """Why removals of a plan were not applied.
 
     Attributes:
@@ -48,7 +48,7 @@ class Refusal:
 
 def limit(
     situation: Situation, plan: Plan, limits: Limits, hosts: int
-) -> tuple[Plan, Refusal | None]:
+) -> tuple[Plan, LimitRefusal | None]:
     """The plan as far as limits allow it, and what they refused.
 
     Args:
@@ -67,12 +67,12 @@ def limit(
         return plan, None
     held_back: frozenset[Network] = frozenset(entry.network for entry in back)
     limited = make_plan(replace(situation, held_back=situation.held_back | held_back))
-    return limited, Refusal(tuple(sorted(losing)), allowed, hosts, emptied, back)
+    return limited, LimitRefusal(tuple(sorted(losing)), allowed, hosts, emptied, back)
 
 
 def keep_all(
-    situation: Situation, plan: Plan, why: Refusal, ended: frozenset[str]
-) -> tuple[Plan, Refusal]:
+    situation: Situation, plan: Plan, why: LimitRefusal, ended: frozenset[str]
+) -> tuple[Plan, LimitRefusal]:
     """The plan without removals but those of hosts that ended, and what stays because of that.
 
     Nothing extends `until`.

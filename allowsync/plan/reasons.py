@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
-    from allowsync.model.memory import Track
+    from allowsync.model.memory import RetentionState
     from allowsync.model.plan import Plan
     from allowsync.model.types import Query
     from allowsync.policy.decision import Decision
@@ -105,7 +105,7 @@ class Reasons:
         published = decision.host.published
         return "no longer among its networks" if published else "no longer asked for"
 
-    def _silence(self, track: Track) -> str:
+    def _silence(self, track: RetentionState) -> str:
         times = track.absent_runs or track.unavailable_runs
         count = "once" if times == 1 else f"{times} times"
         since = track.absent_since if track.absent_runs else track.last_found
@@ -125,8 +125,8 @@ class Reasons:
             f"kept: no answer from DNS for {said(self.now - grant.confirmed)} ({grant.why}){ends}"
         )
 
-    def _tracks_of(self, grant: Grant) -> dict[Family, Track]:
-        tracks: Mapping[Query, Track] = self.decisions[grant.host].memory.tracks
+    def _tracks_of(self, grant: Grant) -> dict[Family, RetentionState]:
+        tracks: Mapping[Query, RetentionState] = self.decisions[grant.host].memory.tracks
         return {
             query.family: track
             for query, track in tracks.items()

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Current
     from allowsync.model.types import Entry
-    from allowsync.plan.limits import Refusal
+    from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.decision import Decision
 
 
@@ -40,7 +40,7 @@ class TargetReport:
     outcome: Outcome
     plan: Plan | None = None
     current: Current | None = None
-    refusal: Refusal | None = None
+    refusal: LimitRefusal | None = None
     unfit: tuple[Entry, ...] = ()
     inherited: tuple[Inherited, ...] = ()
     reason: str = ""

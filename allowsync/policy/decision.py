@@ -15,9 +15,9 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
-from allowsync.policy.screening import Judged, judge
+from allowsync.policy.screening import ScreenedAnswer, judge
 from allowsync.policy.tracking import Now, arrivals, fold, latched, network_of, settled_tracks
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Decision:
     """
 
     host: Host
-    judged: tuple[Judged, ...] = ()
+    judged: tuple[ScreenedAnswer, ...] = ()
     grants: tuple[Grant, ...] = ()
     memory: HostMemory = field(default_factory=HostMemory)
     undecided: bool = False
@@ -111,14 +111,16 @@ def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now:
     return conclude(host, judgements(host, answers), memory, now)
 
 
-def judgements(host: Host, answers: Mapping[Query, Answer]) -> tuple[Judged, ...]:
+def judgements(host: Host, answers: Mapping[Query, Answer]) -> tuple[ScreenedAnswer, ...]:
     """What is believed of each answer to a host's queries, in their order."""
     return tuple(
         judge(query, answers[query], host.policy) for query in host.queries if query in answers
     )
 
 
-def conclude(host: Host, judged: tuple[Judged, ...], memory: HostMemory, now: Now) -> Decision:
+def conclude(
+    host: Host, judged: tuple[ScreenedAnswer, ...], memory: HostMemory, now: Now
+) -> Decision:
     """Decide where a host may come from by what is believed of the answers.
 
     Args:
@@ -157,7 +159,7 @@ def has_ended(host: Host, instant: datetime) -> bool:
 def _decision(
     host: Host,
     memory: HostMemory,
-    tracks: Mapping[Query, Track],
+    tracks: Mapping[Query, RetentionState],
     instant: datetime,
     asked: Collection[Query],
 ) -> Decision:
@@ -194,7 +196,13 @@ def _fixed(host: Host) -> dict[Network, str]:
 
 
 def _grant(
-    host: Host, query: Query, track: Track, held: Held, instant: datetime, *, asked: bool
+    host: Host,
+    query: Query,
+    track: RetentionState,
+    held: HeldAddress,
+    instant: datetime,
+    *,
+    asked: bool,
 ) -> Grant:
     basis, ends = _basis(track, held, host, instant, asked=asked)
     ends = min((end for end in (ends, host.until) if end is not None), default=None)
@@ -204,7 +212,7 @@ def _grant(
 
 
 def _basis(
-    track: Track, held: Held, host: Host, instant: datetime, *, asked: bool
+    track: RetentionState, held: HeldAddress, host: Host, instant: datetime, *, asked: bool
 ) -> tuple[Basis, datetime | None]:
     """What a held address rests on, and when its clock runs out at the earliest."""
     if asked and not track.reason:
@@ -227,7 +235,10 @@ def _better(one: Grant, other: Grant) -> Grant:
 
 
 def _moves(
-    host: Host, before: Mapping[Query, Track], after: Mapping[Query, Track], instant: datetime
+    host: Host,
+    before: Mapping[Query, RetentionState],
+    after: Mapping[Query, RetentionState],
+    instant: datetime,
 ) -> Iterable[Move]:
     for query, track in after.items():
         if all(one.since != instant for one in track.held):

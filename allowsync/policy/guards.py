@@ -20,19 +20,19 @@ from allowsync.model.answer import Answer, Found
 from allowsync.model.memory import HostMemory
 from allowsync.model.networks import covers
 from allowsync.model.types import Address, Host, Network, Query
-from allowsync.policy.screening import Judged, Refusal, without
+from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, without
 from allowsync.policy.tracking import Now, latched, network_of, recent, settled_tracks
 from allowsync.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    Judgements = Mapping[str, tuple[Judged, ...]]
+    Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
     Memories = Mapping[str, HostMemory]
 
 
 @dataclass(frozen=True, slots=True)
-class Newcomer:
+class NewAddress:
     """An address that is believed so far and that its host does not hold.
 
     Attributes:
@@ -72,7 +72,7 @@ class Evidence:
 
 def newcomers(
     hosts: Iterable[Host], judged: Judgements, memories: Memories, now: Now
-) -> tuple[Newcomer, ...]:
+) -> tuple[NewAddress, ...]:
     """The addresses of a run that are new to their hosts, in the order of hosts and answers."""
     return tuple(
         newcomer
@@ -82,7 +82,7 @@ def newcomers(
     )
 
 
-def _plainly_held(judged: Iterable[Judged], memory: HostMemory | None) -> bool:
+def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
     """Whether every address is held for its very question; nearly always so, and quickly seen."""
     tracks = {} if memory is None else memory.tracks
     for one in judged:
@@ -95,8 +95,8 @@ def _plainly_held(judged: Iterable[Judged], memory: HostMemory | None) -> bool:
 
 
 def _new_to(
-    host: Host, judged: Iterable[Judged], memory: HostMemory | None, now: Now
-) -> Iterator[Newcomer]:
+    host: Host, judged: Iterable[ScreenedAnswer], memory: HostMemory | None, now: Now
+) -> Iterator[NewAddress]:
     tracks = settled_tracks(host, memory or HostMemory(), now.instant)
     held = {network_of(one.address, host) for track in tracks.values() for one in track.held}
     for one in judged:
@@ -107,10 +107,10 @@ def _new_to(
             network = network_of(address, host)
             fixed = any(covers(mine, network) for mine in host.networks)
             if network not in held and not fixed:
-                yield Newcomer(host, one.query, address, shut)
+                yield NewAddress(host, one.query, address, shut)
 
 
-def siblings(new: Iterable[Newcomer], label: Callable[[], str]) -> dict[Query, Query]:
+def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, Query]:
     """For each query with a newcomer, one with a made-up first label, where the policy wants it.
 
     A name right below the top of the DNS has none: who asks for `x.org` learns nothing of `y.org`.
@@ -124,13 +124,13 @@ def siblings(new: Iterable[Newcomer], label: Callable[[], str]) -> dict[Query, Q
     }
 
 
-def disputed(new: Iterable[Newcomer]) -> tuple[Query, ...]:
+def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
     """What to ask every nameserver about where several have to agree."""
     return tuple(dict.fromkeys(one.query for one in new if not one.latched))
 
 
 def givers(
-    new: Iterable[Newcomer], judged: Judgements, holders: Iterable[tuple[Host, HostMemory]]
+    new: Iterable[NewAddress], judged: Judgements, holders: Iterable[tuple[Host, HostMemory]]
 ) -> dict[Address, tuple[str, ...]]:
     """Who gives each address that several hosts give and that nobody held before.
 
@@ -156,7 +156,7 @@ def givers(
     return shared
 
 
-def _addresses(judged: Judged) -> Iterator[Address]:
+def _addresses(judged: ScreenedAnswer) -> Iterator[Address]:
     if isinstance(judged.answer, Found):
         yield from judged.answer.addresses
     yield from (one.address for one in judged.rejected)
@@ -172,12 +172,12 @@ def _held_by_anybody(holders: Iterable[tuple[Host, HostMemory]]) -> Iterator[Net
 
 
 def guard(
-    new: Iterable[Newcomer],
+    new: Iterable[NewAddress],
     judged: Judgements,
     evidence: Evidence,
     memories: Memories,
     now: Now,
-) -> dict[str, tuple[Judged, ...]]:
+) -> dict[str, tuple[ScreenedAnswer, ...]]:
     """What is believed of each answer once the guards have seen the newcomers.
 
     Args:
@@ -187,7 +187,7 @@ def guard(
         memories: What is remembered of each host.
         now: The instant of the run.
     """
-    refused: dict[tuple[str, Query], dict[Address, Refusal]] = {}
+    refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
     moves: dict[str, dict[Network, None]] = {}
     for one in new:
         name = one.host.name
@@ -205,7 +205,7 @@ def guard(
     }
 
 
-def _doubt(one: Newcomer, evidence: Evidence) -> Refusal | None:
+def _doubt(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
     """The first thing that speaks against an address by itself."""
     return (
         _latched(one)
@@ -215,17 +215,17 @@ def _doubt(one: Newcomer, evidence: Evidence) -> Refusal | None:
     )
 
 
-def _latched(one: Newcomer) -> Refusal | None:
+def _latched(one: NewAddress) -> GuardRefusal | None:
     if not one.latched:
         return None
     span = said(one.host.policy.latch_absent)
     seen = (
         f"its name was gone for longer than latch_absent ({span}), and may be somebody else's now"
     )
-    return Refusal(seen, f"if it is still theirs: allowsync approve {one.host.name}")
+    return GuardRefusal(seen, f"if it is still theirs: allowsync approve {one.host.name}")
 
 
-def _shared(one: Newcomer, givers: Mapping[Address, tuple[str, ...]]) -> Refusal | None:
+def _shared(one: NewAddress, givers: Mapping[Address, tuple[str, ...]]) -> GuardRefusal | None:
     names = givers.get(one.address, ())
     most = one.host.policy.max_sharing
     if len(names) <= most:
@@ -234,10 +234,10 @@ def _shared(one: Newcomer, givers: Mapping[Address, tuple[str, ...]]) -> Refusal
     seen = (
         f"{listed} give it at once, more hosts than max_sharing ({most}), and nobody had it before"
     )
-    return Refusal(seen, "if they live together, raise max_sharing for them")
+    return GuardRefusal(seen, "if they live together, raise max_sharing for them")
 
 
-def _made_up_too(one: Newcomer, evidence: Evidence) -> Refusal | None:
+def _made_up_too(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
     sibling = evidence.siblings.get(one.query)
     if sibling is None:
         return None
@@ -247,11 +247,13 @@ def _made_up_too(one: Newcomer, evidence: Evidence) -> Refusal | None:
         ):
             parent = sibling.hostname.partition(".")[2]
             seen = f"a name made up at random under {parent} gives it, too (canary)"
-            return Refusal(seen, f"if that is meant to be, set canary: false for {one.host.name}")
+            return GuardRefusal(
+                seen, f"if that is meant to be, set canary: false for {one.host.name}"
+            )
     return None
 
 
-def _too_few_agree(one: Newcomer, evidence: Evidence) -> Refusal | None:
+def _too_few_agree(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
     if evidence.agreement <= 1:
         return None
     answers = evidence.answers.get(one.query, {}).values()
@@ -260,12 +262,12 @@ def _too_few_agree(one: Newcomer, evidence: Evidence) -> Refusal | None:
         return None
     seen = f"{gave} of {len(answers)} nameservers give it, fewer than agreement"
     seen += f" ({evidence.agreement})"
-    return Refusal(seen, f"see what each says: allowsync resolve {one.host.name}")
+    return GuardRefusal(seen, f"see what each says: allowsync resolve {one.host.name}")
 
 
-def _too_many_moves(one: Newcomer, moves: Mapping[Network, None]) -> Refusal | None:
+def _too_many_moves(one: NewAddress, moves: Mapping[Network, None]) -> GuardRefusal | None:
     most = one.host.policy.max_moves
     if one.network in moves or len(moves) < most:
         return None
     seen = f"{one.host.name} had {most} new networks within 24 hours, all that max_moves allows"
-    return Refusal(seen, "it is let in when one of them is a day old; or raise max_moves")
+    return GuardRefusal(seen, "it is let in when one of them is a day old; or raise max_moves")

@@ -56,7 +56,7 @@ class NetworkSource:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class SourceRecord:
     """What is remembered of a source.
 
     Attributes:
@@ -81,7 +81,7 @@ class Kept:
         return self.tried + RETRY if self.trouble else self.fetched + FRESH
 
 
-def is_due(kept: Kept | None, url: str, now: datetime) -> bool:
+def is_due(kept: SourceRecord | None, url: str, now: datetime) -> bool:
     """Whether to ask a source: never asked, asked elsewhere, its time is over, the clock is odd."""
     return kept is None or kept.url != url or now >= kept.due or now < kept.tried
 
@@ -129,7 +129,7 @@ def _size(networks: Iterable[Network]) -> int:
     return sum(one.num_addresses for one in networks)
 
 
-def filled(host: Host, kept: Mapping[str, Kept]) -> Host:
+def filled(host: Host, kept: Mapping[str, SourceRecord]) -> Host:
     """A host with what its sources are known to publish.
 
     `Host.sources` of the result holds those of which nothing is known.
@@ -145,7 +145,7 @@ def filled(host: Host, kept: Mapping[str, Kept]) -> Host:
     return replace(host, published=published, sources=unknown)
 
 
-def said_of(kept: Kept) -> str:
+def said_of(kept: SourceRecord) -> str:
     """What is known of a source, in words."""
     if kept.fetched is None:
         return f"its networks are not known: {kept.trouble}"
@@ -154,7 +154,7 @@ def said_of(kept: Kept) -> str:
     return f"{said}, which stay: {kept.trouble}" if kept.trouble else said
 
 
-def worth_saying(kept: Kept, now: datetime) -> bool:
+def worth_saying(kept: SourceRecord, now: datetime) -> bool:
     """Whether somebody should know: nothing is known, what it said is odd, or nothing new is."""
     if not kept.trouble:
         return False

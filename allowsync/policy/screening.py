@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Rejected:
+class RejectedAddress:
     """An address that was not believed, and why.
 
     `guarded` says that a guard refused it for now, although it could be somebody's home.
@@ -33,7 +33,7 @@ class Rejected:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class GuardRefusal:
     """Why a guard does not believe an address.
 
     Attributes:
@@ -51,7 +51,7 @@ class Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Judged:
+class ScreenedAnswer:
     """One question, what came of it, and what of it was not believed.
 
     `warning` is something its owner should know although the answer is believed.
@@ -59,27 +59,27 @@ class Judged:
 
     query: Query
     answer: Answer
-    rejected: tuple[Rejected, ...] = ()
+    rejected: tuple[RejectedAddress, ...] = ()
     warning: str = ""
 
 
-def judge(query: Query, answer: Answer, policy: Policy) -> Judged:
+def judge(query: Query, answer: Answer, policy: Policy) -> ScreenedAnswer:
     """Turn what the DNS said into what is believed of it."""
     if not isinstance(answer, Found):
-        return Judged(query, answer)
+        return ScreenedAnswer(query, answer)
     if len(answer.addresses) > policy.max_addresses:
         return _too_many(query, answer, policy.max_addresses)
     reasons = [(address, rejection(address, policy.accept)) for address in answer.addresses]
-    rejected = tuple(Rejected(address, reason) for address, reason in reasons if reason)
+    rejected = tuple(RejectedAddress(address, reason) for address, reason in reasons if reason)
     believed = tuple(address for address, reason in reasons if not reason)
     if not believed:
         first = rejected[0]
         what = f"not believed: {first.address} is {first.reason}"
-        return Judged(query, Unavailable(what, suspicious=True), rejected)
-    return Judged(query, Found(believed, answer.ttl), rejected, _proxied(believed))
+        return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
+    return ScreenedAnswer(query, Found(believed, answer.ttl), rejected, _proxied(believed))
 
 
-def without(judged: Judged, refused: Mapping[Address, Refusal]) -> Judged:
+def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> ScreenedAnswer:
     """What is believed of an answer once guards refused some of its addresses.
 
     If nothing is left, it is no answer, marked suspicious.
@@ -90,28 +90,28 @@ def without(judged: Judged, refused: Mapping[Address, Refusal]) -> Judged:
     if not mine:
         return judged
     left = tuple(address for address in judged.answer.addresses if address not in refused)
-    rejected = tuple(Rejected(one, refused[one].said, guarded=True) for one in mine)
+    rejected = tuple(RejectedAddress(one, refused[one].said, guarded=True) for one in mine)
     answer: Answer = Found(left, judged.answer.ttl)
     if not left:
         what = f"not believed: {mine[0]}: {refused[mine[0]].seen}"
         answer = Unavailable(what, suspicious=True)
     warning = _proxied(left)
-    return Judged(judged.query, answer, (*judged.rejected, *rejected), warning)
+    return ScreenedAnswer(judged.query, answer, (*judged.rejected, *rejected), warning)
 
 
-def warned(judged: Judged, published: tuple[Network, ...]) -> Judged:
+def warned(judged: ScreenedAnswer, published: tuple[Network, ...]) -> ScreenedAnswer:
     """An answer with the warning of what Cloudflare is known to publish, where that is known."""
     if not published or not isinstance(judged.answer, Found):
         return judged
     return replace(judged, warning=_proxied(judged.answer.addresses, published))
 
 
-def _too_many(query: Query, answer: Found, most: int) -> Judged:
+def _too_many(query: Query, answer: Found, most: int) -> ScreenedAnswer:
     count = len(answer.addresses)
     reason = f"one of {count} addresses in one answer, more than max_addresses ({most})"
-    rejected = tuple(Rejected(address, reason) for address in answer.addresses)
+    rejected = tuple(RejectedAddress(address, reason) for address in answer.addresses)
     what = f"not believed: {count} addresses in one answer, more than max_addresses ({most})"
-    return Judged(query, Unavailable(what, suspicious=True), rejected)
+    return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
 
 
 def _proxied(addresses: tuple[Address, ...], published: tuple[Network, ...] = ()) -> str:

@@ -11,7 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from allowsync.model.answer import Absent, Found, Unavailable
-from allowsync.model.memory import Clock, Held, HostMemory, Track
+from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import network
 from allowsync.model.special_purpose import rejection
 from allowsync.model.types import Address, Family, Host, Network, Query, by_network
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 # A name that gave no usable answer is not given up in a single run, however long ago the last good
 # answer is: the machine may just have woken up before its network.
@@ -49,14 +49,17 @@ def network_of(address: Address, host: Host) -> Network:
     return network(address.version, int(address) >> beyond << beyond, width)
 
 
-def settled_tracks(host: Host, memory: HostMemory, instant: datetime) -> dict[Query, Track]:
+def settled_tracks(
+    host: Host, memory: HostMemory, instant: datetime
+) -> dict[Query, RetentionState]:
     """What is remembered of a host's queries, in the light of today's configuration and clock."""
     return {
-        query: _settle(memory.tracks.get(query, Track()), host, instant) for query in host.queries
+        query: _settle(memory.tracks.get(query, RetentionState()), host, instant)
+        for query in host.queries
     }
 
 
-def _settle(track: Track, host: Host, instant: datetime) -> Track:
+def _settle(track: RetentionState, host: Host, instant: datetime) -> RetentionState:
     """A remembered track in the light of today's configuration and clock.
 
     What is on the reject list now is not held any longer, addresses that share a network now are
@@ -65,7 +68,7 @@ def _settle(track: Track, host: Host, instant: datetime) -> Track:
     if _stands(track, host, instant):
         return track
     allowed = (one for one in track.held if not rejection(one.address, host.policy.accept))
-    by_net: dict[Network, Held] = {}
+    by_net: dict[Network, HeldAddress] = {}
     for one in allowed:
         network = network_of(one.address, host)
         by_net[network] = _merge(by_net[network], one) if network in by_net else one
@@ -78,7 +81,7 @@ def _settle(track: Track, host: Host, instant: datetime) -> Track:
     )
 
 
-def _stands(track: Track, host: Host, instant: datetime) -> bool:
+def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:
     """Whether a track needs no settling: the usual case of one good address, found cheaply."""
     if len(track.held) != 1 or track.absent_since is not None or track.last_found is None:
         return False
@@ -87,19 +90,19 @@ def _stands(track: Track, host: Host, instant: datetime) -> bool:
     return latest <= instant and not rejection(held.address, host.policy.accept)
 
 
-def _absent_for_long(track: Track, host: Host, instant: datetime) -> bool:
+def _absent_for_long(track: RetentionState, host: Host, instant: datetime) -> bool:
     """Whether the last answers proved an absence that began longer ago than is let pass."""
     if not track.absent_runs or track.absent_since is None:
         return False
     return instant - track.absent_since > host.policy.latch_absent
 
 
-def _merge(one: Held, other: Held) -> Held:
+def _merge(one: HeldAddress, other: HeldAddress) -> HeldAddress:
     latest = max(one, other, key=lambda held: (held.replaced is None, held.confirmed))
     return replace(latest, since=min(one.since, other.since))
 
 
-def _not_after(held: Held, instant: datetime) -> Held:
+def _not_after(held: HeldAddress, instant: datetime) -> HeldAddress:
     if max(held.since, held.confirmed, held.replaced or held.confirmed) <= instant:
         return held
     return replace(
@@ -114,11 +117,11 @@ def _earlier(remembered: datetime | None, instant: datetime) -> datetime | None:
     return None if remembered is None else min(remembered, instant)
 
 
-def _in_order(held: Iterable[Held]) -> tuple[Held, ...]:
+def _in_order(held: Iterable[HeldAddress]) -> tuple[HeldAddress, ...]:
     return tuple(sorted(held, key=lambda one: int(one.address)))
 
 
-def fold(track: Track, judged: Judged, host: Host, now: Now) -> Track:
+def fold(track: RetentionState, judged: ScreenedAnswer, host: Host, now: Now) -> RetentionState:
     """What is known of a question after one more answer to it."""
     match judged.answer:
         case Found() as found:
@@ -135,34 +138,34 @@ def fold(track: Track, judged: Judged, host: Host, now: Now) -> Track:
     return after if after.held_back == held_back else replace(after, held_back=held_back)
 
 
-def _after_found(track: Track, found: Found, host: Host, now: Now) -> Track:
+def _after_found(track: RetentionState, found: Found, host: Host, now: Now) -> RetentionState:
     summary = "found " + " ".join(str(address) for address in found.addresses)
     if len(track.held) == 1 and found.addresses == (track.held[0].address,):
-        same = Held(track.held[0].address, track.held[0].since, now.instant)
-        return Track((same,), last_found=now.instant, summary=summary)
+        same = HeldAddress(track.held[0].address, track.held[0].since, now.instant)
+        return RetentionState((same,), last_found=now.instant, summary=summary)
     held = {network_of(one.address, host): one for one in track.held}
     given = {network_of(address, host): address for address in found.addresses}
     fresh = [
-        Held(address, held[network].since if network in held else now.instant, now.instant)
+        HeldAddress(address, held[network].since if network in held else now.instant, now.instant)
         for network, address in given.items()
     ]
     missed = (_missed(one, now) for network, one in held.items() if network not in given)
     lasting = [one for one in missed if not _replaced_for_good(one, host, now)]
-    return Track(_in_order([*fresh, *lasting]), last_found=now.instant, summary=summary)
+    return RetentionState(_in_order([*fresh, *lasting]), last_found=now.instant, summary=summary)
 
 
-def _missed(held: Held, now: Now) -> Held:
+def _missed(held: HeldAddress, now: Now) -> HeldAddress:
     since = held.replaced or now.instant
     return replace(held, replaced=since, replaced_runs=held.replaced_runs + now.counts)
 
 
-def _replaced_for_good(held: Held, host: Host, now: Now) -> bool:
+def _replaced_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
     since = held.replaced or now.instant
     enough = held.replaced_runs >= host.policy.replaced_runs
     return now.counts and enough and now.instant - since >= host.policy.keep_replaced
 
 
-def _after_absent(track: Track, reason: str, host: Host, now: Now) -> Track:
+def _after_absent(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
     since = track.absent_since or now.instant
     runs = track.absent_runs + now.counts
     over = runs >= host.policy.absent_runs and now.instant - since >= host.policy.keep_absent
@@ -177,7 +180,7 @@ def _after_absent(track: Track, reason: str, host: Host, now: Now) -> Track:
     )
 
 
-def _after_unavailable(track: Track, reason: str, host: Host, now: Now) -> Track:
+def _after_unavailable(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
     runs = track.unavailable_runs + now.counts
     last = track.last_found or now.instant
     over = runs >= UNAVAILABLE_RUNS and now.instant - last >= host.policy.keep_unavailable
@@ -191,7 +194,7 @@ def _after_unavailable(track: Track, reason: str, host: Host, now: Now) -> Track
     )
 
 
-def latched(tracks: Mapping[Query, Track], hostname: str) -> bool:
+def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
     """Whether a name was absent for too long in every family that was ever asked."""
     asked = [
         track for query, track in tracks.items() if query.hostname == hostname and track.summary
@@ -207,8 +210,8 @@ def recent(arrivals: Mapping[Network, datetime], instant: datetime) -> dict[Netw
 def arrivals(
     host: Host,
     memory: HostMemory,
-    before: Mapping[Query, Track],
-    after: Mapping[Query, Track],
+    before: Mapping[Query, RetentionState],
+    after: Mapping[Query, RetentionState],
     instant: datetime,
 ) -> Mapping[Network, datetime]:
     """The networks of a host that came within the last day, this run's included."""

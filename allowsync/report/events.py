@@ -12,11 +12,11 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.types import Network
-    from allowsync.state.history import Past, PastAnswer, PastChange, Stay
-    from allowsync.state.records import Turn
+    from allowsync.state.history import AccessPeriod, Past, PastAnswer, PastChange
+    from allowsync.state.records import TargetTransition
 
 
-class Event(NamedTuple):
+class HistoryEvent(NamedTuple):
     """Something that happened.
 
     Attributes:
@@ -42,7 +42,7 @@ class Event(NamedTuple):
 _ORDER = ("answer", "granted", "ended", "added", "removed")
 
 
-def events(past: Past, since: datetime, host: str | None = None) -> list[Event]:
+def events(past: Past, since: datetime, host: str | None = None) -> list[HistoryEvent]:
     """Everything that happened since an instant, to one host or at all.
 
     What happened in one run is in a fixed order: what the DNS said, what followed, what was done.
@@ -57,13 +57,13 @@ def events(past: Past, since: datetime, host: str | None = None) -> list[Event]:
     return sorted(mine, key=lambda one: (one.at, _place(one)))
 
 
-def _place(event: Event) -> int:
+def _place(event: HistoryEvent) -> int:
     return _ORDER.index(event.what) if event.what in _ORDER else len(_ORDER)
 
 
-def _answer(one: PastAnswer) -> Event:
+def _answer(one: PastAnswer) -> HistoryEvent:
     text = f"{one.query.hostname} ({_FAMILIES[one.query.family.value]}): {_said(one.summary)}"
-    return Event(one.at, "answer", one.host, text, (one.host,))
+    return HistoryEvent(one.at, "answer", one.host, text, (one.host,))
 
 
 _FAMILIES = {"ipv4": "IPv4", "ipv6": "IPv6"}
@@ -79,19 +79,19 @@ def _said(summary: str) -> str:
     return "approved, believed again" if kind == "approved" else summary
 
 
-def _stays(stays: tuple[Stay, ...], since: datetime) -> Iterator[Event]:
+def _stays(stays: tuple[AccessPeriod, ...], since: datetime) -> Iterator[HistoryEvent]:
     for one in stays:
         where = (one.host,)
         if one.began >= since:
             through = f"through {one.hostname}" if one.hostname else "by the configuration"
             text = f"may come from {short(one.network)} {through}"
-            yield Event(one.began, "granted", one.host, text, where, one.network)
+            yield HistoryEvent(one.began, "granted", one.host, text, where, one.network)
         if one.ended is not None:
             text = f"no longer from {short(one.network)}" + (f": {one.why}" if one.why else "")
-            yield Event(one.ended, "ended", one.host, text, where, one.network)
+            yield HistoryEvent(one.ended, "ended", one.host, text, where, one.network)
 
 
-def _change(one: PastChange) -> Event:
+def _change(one: PastChange) -> HistoryEvent:
     added = one.action == "add"
     whose = ", ".join(one.entry.hosts)
     parts = [
@@ -99,7 +99,7 @@ def _change(one: PastChange) -> Event:
         "it was missing there" if one.again else one.why,
         "" if one.confirmed else "could not be confirmed",
     ]
-    return Event(
+    return HistoryEvent(
         one.at,
         "added" if added else "removed",
         one.target,
@@ -119,6 +119,8 @@ _TURNS = {
 }
 
 
-def _turn(one: Turn) -> Event:
+def _turn(one: TargetTransition) -> HistoryEvent:
     said = _TURNS.get(one.outcome, one.outcome)
-    return Event(one.at, one.outcome, one.target, f"{said}: {one.what}" if one.what else said)
+    return HistoryEvent(
+        one.at, one.outcome, one.target, f"{said}: {one.what}" if one.what else said
+    )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.inspect.explain import Verdict, through
+from allowsync.inspect.explain import AccessVerdict, through
 from allowsync.model.networks import short
 from allowsync.report.json import entry_document, instant
 from allowsync.report.text import filled
@@ -13,20 +13,20 @@ from allowsync.text import Line, said
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.inspect.access_at import Access, Scene
-    from allowsync.inspect.explain import Explanation, Place
+    from allowsync.inspect.access_at import AccessAt, HostAccess
+    from allowsync.inspect.explain import Explanation, TargetAnswer
 
 _WORDS = {
-    Verdict.YES: ("allowed", "was allowed"),
-    Verdict.PARTLY: ("allowed in part", "was allowed in part"),
-    Verdict.NO: ("not allowed", "was not allowed"),
-    Verdict.UNKNOWN: ("cannot be told", "cannot be told"),
+    AccessVerdict.YES: ("allowed", "was allowed"),
+    AccessVerdict.PARTLY: ("allowed in part", "was allowed in part"),
+    AccessVerdict.NO: ("not allowed", "was not allowed"),
+    AccessVerdict.UNKNOWN: ("cannot be told", "cannot be told"),
 }
 _COLOURS = {
-    Verdict.YES: "green",
-    Verdict.PARTLY: "yellow",
-    Verdict.NO: "red",
-    Verdict.UNKNOWN: "yellow",
+    AccessVerdict.YES: "green",
+    AccessVerdict.PARTLY: "yellow",
+    AccessVerdict.NO: "red",
+    AccessVerdict.UNKNOWN: "yellow",
 }
 
 
@@ -47,24 +47,28 @@ def explain_lines(one: Explanation) -> Iterator[Line]:
 def _headline(one: Explanation) -> str:
     what = one.asked if one.network is None else short(one.network)
     words = _WORDS[one.verdict][one.scene.past]
-    if one.verdict is Verdict.UNKNOWN:
+    if one.verdict is AccessVerdict.UNKNOWN:
         words = "it cannot be told whether it was allowed" if one.scene.past else "cannot be told"
         return f"{what}: {words}"
-    yes = sum(place.verdict in (Verdict.YES, Verdict.PARTLY) for place in one.places)
+    yes = sum(place.verdict in (AccessVerdict.YES, AccessVerdict.PARTLY) for place in one.places)
     count = f" at {yes} of {len(one.places)} targets" if yes and len(one.places) > 1 else ""
     when = f" on {one.scene.at:%Y-%m-%d %H:%M:%S} UTC" if one.scene.past else ""
     verb = words if one.scene.past else f"is {words}"
     return f"{what} {verb}{count}{when}"
 
 
-def _place(place: Place, one: Explanation) -> str:
+def _place(place: TargetAnswer, one: Explanation) -> str:
     entries = ", ".join(through(entry, one.network) for entry in place.entries)
-    by = f" by {entries}" if entries and place.verdict in (Verdict.YES, Verdict.PARTLY) else ""
+    by = (
+        f" by {entries}"
+        if entries and place.verdict in (AccessVerdict.YES, AccessVerdict.PARTLY)
+        else ""
+    )
     verdict = _WORDS[place.verdict][0]
     return f"{verdict}{by}" + (f": {place.said}" if place.said else "")
 
 
-def _access(access: Access, scene: Scene) -> str:
+def _access(access: HostAccess, scene: AccessAt) -> str:
     fixed = ", fixed in the configuration"
     parts = [
         f"{access.host}: {short(access.network)}"
@@ -83,10 +87,10 @@ def _access(access: Access, scene: Scene) -> str:
 
 
 def explain_document(one: Explanation, exit_code: int) -> dict[str, Any]:
-    """The answer (`allowsync.inspect.explain/1`)."""
+    """The answer (`allowsync.explain/1`)."""
     scene = one.scene
     return {
-        "schema": "allowsync.inspect.explain/1",
+        "schema": "allowsync.explain/1",
         "exit_code": exit_code,
         "asked": one.asked,
         "host": one.host,
@@ -110,7 +114,7 @@ def explain_document(one: Explanation, exit_code: int) -> dict[str, Any]:
     }
 
 
-def _access_document(access: Access) -> dict[str, Any]:
+def _access_document(access: HostAccess) -> dict[str, Any]:
     return {
         "host": access.host,
         "network": str(access.network),

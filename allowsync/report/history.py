@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from allowsync.report.events import Event
+    from allowsync.report.events import HistoryEvent
 
 WIDEST_NAME = 26  # a longer one has a line for itself
 
@@ -29,7 +29,7 @@ _SIGNS = {
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "=": "green"}
 
 
-def history_lines(happened: list[Event]) -> Iterator[Line]:
+def history_lines(happened: list[HistoryEvent]) -> Iterator[Line]:
     """What happened, run by run."""
     names = {len(one.who) for one in happened}
     width = max((name for name in names if name <= WIDEST_NAME), default=WIDEST_NAME)
@@ -39,12 +39,12 @@ def history_lines(happened: list[Event]) -> Iterator[Line]:
             yield from _lines(one, width)
 
 
-def sign(event: Event) -> str:
+def sign(event: HistoryEvent) -> str:
     """The sign an event is marked with: `!` for whatever has none of its own."""
     return _SIGNS.get(event.what, "!")
 
 
-def _lines(event: Event, width: int) -> Iterator[Line]:
+def _lines(event: HistoryEvent, width: int) -> Iterator[Line]:
     mark = sign(event)
     first = f"  {mark} {event.who:<{width}}  "
     rest = " " * (width + 6)
@@ -56,7 +56,7 @@ def _lines(event: Event, width: int) -> Iterator[Line]:
 
 
 def history_document(
-    happened: Iterable[Event],
+    happened: Iterable[HistoryEvent],
     since: datetime,
     first_run: datetime | None,
     problems: list[dict[str, Any]],
@@ -73,7 +73,7 @@ def history_document(
     }
 
 
-def _document(event: Event) -> dict[str, Any]:
+def _document(event: HistoryEvent) -> dict[str, Any]:
     return {
         "at": instant(event.at),
         "what": event.what,

@@ -25,16 +25,16 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
-    from allowsync.inspect.status import Standing, TargetStanding
+    from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.types import Entry, Grant
     from allowsync.policy.decision import Decision
-    from allowsync.report.events import Event
+    from allowsync.report.events import HistoryEvent
     from allowsync.state.history import Past
 
 MOST_EVENTS = 50
 
 
-def page(standing: Standing, past: Past) -> str:
+def page(standing: AccessStatus, past: Past) -> str:
     """The whole page.
 
     Args:
@@ -79,7 +79,7 @@ def _time(at: datetime) -> Html:
     return tag("time", f"{at:%Y-%m-%d %H:%M} UTC", datetime=at.isoformat(timespec="seconds"))
 
 
-def _top(standing: Standing) -> Html:
+def _top(standing: AccessStatus) -> Html:
     last = standing.last_run
     run = joined("no run is on record") if last is None else joined("Last run ", _time(last))
     written = joined(run, ". Written ", _time(standing.now), ".")
@@ -92,7 +92,7 @@ def _top(standing: Standing) -> Html:
     )
 
 
-def _wrong(standing: Standing) -> Html:
+def _wrong(standing: AccessStatus) -> Html:
     found = list(wrongs(standing))
     if not found:
         return joined()
@@ -124,7 +124,7 @@ def _cell(*content: str | Iterable[str], style: str | None = None) -> Html:
     return tag("td", *content, role="cell", class_=style)
 
 
-def _hosts(standing: Standing) -> Html:
+def _hosts(standing: AccessStatus) -> Html:
     rows = [row for one in standing.decisions.values() for row in _host(one)]
     return tag(
         "section",
@@ -183,7 +183,7 @@ def _state(grant: Grant) -> Html:
     return joined(lines)
 
 
-def _targets(targets: tuple[TargetStanding, ...]) -> Html:
+def _targets(targets: tuple[TargetStatus, ...]) -> Html:
     rows = [_row(_head(one.target), _step(one), _cell(_entries(one))) for one in targets]
     return tag(
         "section",
@@ -192,7 +192,7 @@ def _targets(targets: tuple[TargetStanding, ...]) -> Html:
     )
 
 
-def _entries(target: TargetStanding) -> Html:
+def _entries(target: TargetStatus) -> Html:
     lines = [tag("div", _entry(entry), class_="net") for entry in target.entries]
     return joined(lines or "none")
 
@@ -201,14 +201,14 @@ def _entry(entry: Entry) -> str:
     return short(entry.network) + (f" {', '.join(entry.hosts)}" if entry.hosts else "")
 
 
-def _step(target: TargetStanding) -> Html:
+def _step(target: TargetStatus) -> Html:
     count = counted(len(target.entries), "entry", "entries")
     if target.in_step:
         return _cell(f"in step ({count})", style="good")
     return _cell(f"out of step ({count}): {target.reason}", style="bad")
 
 
-def _timelines(standing: Standing, past: Past) -> Html:
+def _timelines(standing: AccessStatus, past: Past) -> Html:
     gone = sorted({one.host for one in past.stays} - standing.decisions.keys())
     drawn = [timeline(one, past.stays, standing.now) for one in (*standing.decisions, *gone)]
     return (
@@ -216,7 +216,7 @@ def _timelines(standing: Standing, past: Past) -> Html:
     )
 
 
-def _events(happened: list[Event]) -> Html:
+def _events(happened: list[HistoryEvent]) -> Html:
     worth = [one for one in happened if one.what != "answer"][-MOST_EVENTS:]
     if not worth:
         return joined()

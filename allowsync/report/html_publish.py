@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.settings import Config
-    from allowsync.inspect.status import Standing
+    from allowsync.inspect.status import AccessStatus
 
 PRIVATE: Final = 0o600
 
@@ -40,7 +40,7 @@ def keep_current(config: Config, now: datetime) -> Iterator[Notice]:
             yield Notice(str(config.report), f"the page could not be written: {why}")
 
 
-def publish(path: Path, config: Config, standing: Standing) -> str:
+def publish(path: Path, config: Config, standing: AccessStatus) -> str:
     """Write the page.
 
     Returns:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.types import Network
-    from allowsync.state.history import Stay
+    from allowsync.state.history import AccessPeriod
 
 SPAN: Final = timedelta(weeks=4)
 MOST_ROWS: Final = 12  # networks of one host; somebody who moves every day has more
@@ -22,9 +22,9 @@ WIDTH: Final = 1000  # units of the drawing, whatever its size on the screen
 THINNEST: Final = 4  # so that a stay of a minute is seen at all
 
 
-def timeline(host: str, stays: Iterable[Stay], now: datetime) -> Html:
+def timeline(host: str, stays: Iterable[AccessPeriod], now: datetime) -> Html:
     """The bars of one host, a row for each network, the latest first; empty without any."""
-    rows: dict[Network, list[Stay]] = {}
+    rows: dict[Network, list[AccessPeriod]] = {}
     for one in stays:
         if one.host == host and (one.ended is None or one.ended >= now - SPAN):
             rows.setdefault(one.network, []).append(one)
@@ -43,11 +43,11 @@ def timeline(host: str, stays: Iterable[Stay], now: datetime) -> Html:
     return joined(tag("h3", host), shown[:MOST_ROWS], rest, scale)
 
 
-def _newest(stays: list[Stay], now: datetime) -> datetime:
+def _newest(stays: list[AccessPeriod], now: datetime) -> datetime:
     return max(now if one.ended is None else one.ended for one in stays)
 
 
-def _row(network: Network, stays: list[Stay], now: datetime) -> Html:
+def _row(network: Network, stays: list[AccessPeriod], now: datetime) -> Html:
     spans = "; ".join(_span(one) for one in stays)
     name = tag("div", tag("span", short(network), class_="net"), " ", _latest(stays[-1]))
     bars = [_bar(one, now) for one in stays]
@@ -62,19 +62,19 @@ def _row(network: Network, stays: list[Stay], now: datetime) -> Html:
     return tag("div", name, drawing, class_="row")
 
 
-def _latest(stay: Stay) -> Html:
+def _latest(stay: AccessPeriod) -> Html:
     if stay.ended is None:
         return tag("span", f"since {stay.began:%Y-%m-%d %H:%M} UTC", class_="soft")
     why = f": {stay.why}" if stay.why else ""
     return tag("span", f"until {stay.ended:%Y-%m-%d %H:%M} UTC{why}", class_="soft")
 
 
-def _span(stay: Stay) -> str:
+def _span(stay: AccessPeriod) -> str:
     ended = "now" if stay.ended is None else f"{stay.ended:%Y-%m-%d %H:%M}"
     return f"{stay.began:%Y-%m-%d %H:%M} to {ended}"
 
 
-def _bar(stay: Stay, now: datetime) -> Html:
+def _bar(stay: AccessPeriod, now: datetime) -> Html:
     left = _place(stay.began, now)
     right = WIDTH if stay.ended is None else _place(stay.ended, now)
     width = max(THINNEST, right - left)

@@ -13,12 +13,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from allowsync.inspect.status import Standing, TargetStanding
+    from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 Json = dict[str, Any]
 
@@ -38,7 +38,7 @@ def run_document(report: RunReport, exit_code: ExitCode) -> Json:
     }
 
 
-def status_document(standing: Standing, exit_code: ExitCode) -> Json:
+def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
     """Who has access where, as far as is known (`allowsync.status/1`)."""
     last = standing.last_run
     return {
@@ -66,7 +66,7 @@ def instant(value: datetime) -> str:
     return value.isoformat(timespec="seconds")
 
 
-def query_document(judged: Judged) -> Json:
+def query_document(judged: ScreenedAnswer) -> Json:
     """One question, its answer, and what of it was not believed."""
     addresses: list[str] = []
     reason: str | None = None
@@ -160,7 +160,7 @@ def _target(report: TargetReport) -> Json:
     }
 
 
-def _standing_target(target: TargetStanding) -> Json:
+def _standing_target(target: TargetStatus) -> Json:
     return {
         "target": target.target,
         "in_step": target.in_step,

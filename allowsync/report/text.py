@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
-    from allowsync.inspect.status import Standing, TargetStanding
+    from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.plan import Plan
     from allowsync.model.types import Grant
     from allowsync.plan.result import RunReport, TargetReport
@@ -144,7 +144,7 @@ def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
     return ", ".join(parts)
 
 
-def status_lines(standing: Standing) -> Iterator[Line]:
+def status_lines(standing: AccessStatus) -> Iterator[Line]:
     """Who is allowed where, by which addresses, since when, until when, how fresh."""
     for decision in standing.decisions.values():
         yield from _host_lines(decision, standing.now)
@@ -158,7 +158,7 @@ def status_lines(standing: Standing) -> Iterator[Line]:
         yield Line(f"last run {said(standing.now - standing.last_run)} ago")
 
 
-def status_warnings(standing: Standing) -> Iterator[Line]:
+def status_warnings(standing: AccessStatus) -> Iterator[Line]:
     """What is wrong, the worst first, a line each, for standard error."""
     from allowsync.inspect.status import wrongs
 
@@ -217,7 +217,7 @@ def _freshness(grant: Grant, now: datetime) -> str:
     return ", ".join(parts)
 
 
-def _standing_lines(target: TargetStanding) -> Iterator[Line]:
+def _standing_lines(target: TargetStatus) -> Iterator[Line]:
 
     count = len(target.entries)
     entries = counted(count, "entry", "entries")

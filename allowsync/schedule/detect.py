@@ -8,7 +8,7 @@ from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.secure_file import Demands, MissingError, read_checked
+from allowsync.config.secure_file import FileRequirements, MissingError, read_checked
 from allowsync.schedule.dropin import CREDENTIALS, ENVIRONMENT
 from allowsync.schedule.units import Scheduler
 from allowsync.system.search_path import PATH
@@ -80,7 +80,9 @@ def environment(given: Mapping[str, str], uid: int, root: Path = ROOT) -> dict[s
     found = dict(given)
     found.setdefault("CREDENTIALS_DIRECTORY", str(root / CREDENTIALS.lstrip("/")))
     try:
-        text = read_checked(root / ENVIRONMENT.lstrip("/"), Demands(uid, 64 * 1024, secret=True))
+        text = read_checked(
+            root / ENVIRONMENT.lstrip("/"), FileRequirements(uid, 64 * 1024, secret=True)
+        )
     except MissingError:
         return found
     for line in text.decode(errors="replace").splitlines():

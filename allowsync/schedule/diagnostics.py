@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.inspect.diagnostics import Located
 from allowsync.model.target import Finding, Severity
 from allowsync.schedule.dropin import demands
-from allowsync.schedule.files import OURS, Disk, Found
+from allowsync.schedule.files import OURS, Disk, FileState
 from allowsync.schedule.requirements import requirements
 from allowsync.schedule.units import SERVICE, UNITS
 
@@ -31,7 +31,7 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
     try:
         if disk.found(UNITS / SERVICE) not in OURS:
             return
-        there = disk.found(_DROP_IN) is not Found.ABSENT
+        there = disk.found(_DROP_IN) is not FileState.ABSENT
         installed = disk.at(_DROP_IN).read_text(errors="replace") if there else ""
     except OSError:
         return  # who may not look is not told

@@ -21,7 +21,7 @@ ENVIRONMENT: Final = "/etc/allowsync/environment"
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ServiceSpec:
     """What the drop-ins are made from.
 
     Attributes:
@@ -37,7 +37,7 @@ class Shape:
     as_root: bool = True
 
 
-def service(shape: Shape) -> str:
+def service(shape: ServiceSpec) -> str:
     """The drop-in of allowsync.service."""
     sections = [
         _section("Unit", _order(shape)),
@@ -54,7 +54,7 @@ def service(shape: Shape) -> str:
     return "\n".join(filter(None, sections))
 
 
-def restore(shape: Shape) -> str:
+def restore(shape: ServiceSpec) -> str:
     """The drop-in of allowsync-restore.service."""
     only = [] if shape.requirements.everything else list(shape.requirements.restored)
     chosen = ("--offline", *(word for name in only for word in ("--only", name)))
@@ -84,7 +84,7 @@ def _section(name: str, lines: list[str]) -> str:
     return "\n".join([f"[{name}]", *lines, ""]) if lines else ""
 
 
-def _order(shape: Shape) -> list[str]:
+def _order(shape: ServiceSpec) -> list[str]:
     needs = shape.requirements.needs
     lines = [f"After={' '.join(needs.after)}"] if needs.after else []
     before = [one for one in needs.before if one not in needs.after]
@@ -93,7 +93,7 @@ def _order(shape: Shape) -> list[str]:
     return ["# What loads rules of its own at boot.", *lines] if lines else []
 
 
-def _user(shape: Shape) -> Iterator[str]:
+def _user(shape: ServiceSpec) -> Iterator[str]:
     capabilities = shape.requirements.needs.capabilities
     if shape.as_root:
         yield "# Something here takes root, so the user of the unit does not do."
@@ -105,7 +105,7 @@ def _user(shape: Shape) -> Iterator[str]:
         yield f"AmbientCapabilities={' '.join(capabilities)}"
 
 
-def _command(shape: Shape, chosen: tuple[str, ...]) -> Iterator[str]:
+def _command(shape: ServiceSpec, chosen: tuple[str, ...]) -> Iterator[str]:
     """The command line, where it is another than the unit's own."""
     arguments = shape.arguments
     if not shape.as_root:
@@ -137,7 +137,7 @@ def _walls(requirements: Requirements) -> Iterator[str]:
         yield "SystemCallFilter=@resources"
 
 
-def _raw(shape: Shape) -> Iterator[str]:
+def _raw(shape: ServiceSpec) -> Iterator[str]:
     """At boot there is no network, but iptables asks for sets by a raw socket."""
     if "CAP_NET_RAW" in shape.requirements.needs.capabilities:
         yield "RestrictAddressFamilies=AF_INET AF_INET6"

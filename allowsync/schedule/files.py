@@ -17,12 +17,12 @@ from allowsync.schedule import units
 if TYPE_CHECKING:
     from pathlib import Path, PurePosixPath
 
-    from allowsync.schedule.units import Piece
+    from allowsync.schedule.units import ScheduleFile
 
 _MARK: Final = "# Written by 'allowsync schedule install', which replaces it. Checksum: "
 
 
-class Found(Enum):
+class FileState(Enum):
     """What is at the place of a file."""
 
     ABSENT = "absent"
@@ -32,8 +32,8 @@ class Found(Enum):
     FOREIGN = "foreign"  # not ours
 
 
-MAY_BE_REPLACED: Final = (Found.ABSENT, Found.CURRENT, Found.OUTDATED)
-OURS: Final = (Found.CURRENT, Found.OUTDATED, Found.EDITED)
+MAY_BE_REPLACED: Final = (FileState.ABSENT, FileState.CURRENT, FileState.OUTDATED)
+OURS: Final = (FileState.CURRENT, FileState.OUTDATED, FileState.EDITED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,7 +46,7 @@ class Disk:
         """Where a path is."""
         return self.root / path.relative_to("/")
 
-    def found(self, path: PurePosixPath, text: str | None = None) -> Found:
+    def found(self, path: PurePosixPath, text: str | None = None) -> FileState:
         """What is at a path, where a text should be. Without a text, any that is ours is current.
 
         Raises:
@@ -54,20 +54,20 @@ class Disk:
         """
         there = self.at(path)
         if there.is_symlink():
-            return Found.FOREIGN
+            return FileState.FOREIGN
         try:
             content = there.read_text(errors="replace")
         except FileNotFoundError:
-            return Found.ABSENT
+            return FileState.ABSENT
         if text is not None and content == marked(text):
-            return Found.CURRENT
-        as_written = Found.CURRENT if text is None else Found.OUTDATED
+            return FileState.CURRENT
+        as_written = FileState.CURRENT if text is None else FileState.OUTDATED
         first, _, rest = content.partition("\n")
         if not first.startswith(_MARK):
-            return as_written if _as_shipped(content) else Found.FOREIGN
-        return as_written if first.removeprefix(_MARK) == _checksum(rest) else Found.EDITED
+            return as_written if _as_shipped(content) else FileState.FOREIGN
+        return as_written if first.removeprefix(_MARK) == _checksum(rest) else FileState.EDITED
 
-    def write(self, piece: Piece) -> None:
+    def write(self, piece: ScheduleFile) -> None:
         """Put a file in place, whole or not at all.
 
         Raises:

@@ -6,15 +6,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, Found
-from allowsync.schedule.units import PLACES, RESTORE, TIMER, UNITS, Plan, Scheduler
+from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, FileState
+from allowsync.schedule.units import PLACES, RESTORE, TIMER, UNITS, SchedulePlan, Scheduler
 from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from pathlib import PurePosixPath
 
-    from allowsync.schedule.units import Piece
+    from allowsync.schedule.units import ScheduleFile
 
 ROOT: Final = Path("/")
 TIMEOUT: Final = 60.0  # seconds
@@ -24,20 +24,20 @@ _WANTED_BY: Final = {
 }
 
 
-class NotDone(Exception):
+class InstallFailed(Exception):
     """A file could not be written, or a command failed. The text says what is known."""
 
 
-class InTheWay(Exception):
+class ConflictingFiles(Exception):
     """Files that are not ours, or that somebody changed, stand where ours would go."""
 
-    def __init__(self, paths: Sequence[tuple[PurePosixPath, Found]]) -> None:
+    def __init__(self, paths: Sequence[tuple[PurePosixPath, FileState]]) -> None:
         super().__init__(paths)
         self.paths = tuple(paths)
 
 
 @dataclass(frozen=True, slots=True)
-class Work:
+class InstallSteps:
     """What an installation or a removal comes to.
 
     Attributes:
@@ -50,7 +50,7 @@ class Work:
 
     disk: Disk
     remove: tuple[PurePosixPath, ...] = ()
-    write: tuple[Piece, ...] = ()
+    write: tuple[ScheduleFile, ...] = ()
     before: tuple[tuple[str, ...], ...] = ()
     after: tuple[tuple[str, ...], ...] = ()
 
@@ -63,7 +63,7 @@ class Work:
         """Do it.
 
         Raises:
-            NotDone: Something failed; what comes after it was not tried.
+            InstallFailed: Something failed; what comes after it was not tried.
         """
         for argv in self.before:
             _run(argv)
@@ -77,7 +77,7 @@ class Work:
             _run(argv)
 
 
-def installation(plan: Plan, disk: Disk, *, force: bool) -> Work:
+def installation(plan: SchedulePlan, disk: Disk, *, force: bool) -> InstallSteps:
     """What it takes to have a schedule as planned; nothing when it is there already.
 
     Args:
@@ -86,30 +86,30 @@ def installation(plan: Plan, disk: Disk, *, force: bool) -> Work:
         force: Whether files that are not ours, or were changed, are replaced.
 
     Raises:
-        InTheWay: There are such files.
+        ConflictingFiles: There are such files.
         OSError: A file could not be looked at.
     """
     pieces = plan.pieces()
     wanted = {piece.path: piece.text for piece in pieces}
     found = {path: disk.found(path, wanted.get(path)) for path in (*PLACES, *wanted)}
-    write = tuple(one for one in pieces if found[one.path] is not Found.CURRENT)
+    write = tuple(one for one in pieces if found[one.path] is not FileState.CURRENT)
     stale = tuple(path for path in PLACES if path not in wanted and found[path] in OURS)
     if not force:
         _refuse(found, (*stale, *wanted))
     before = _stopped(disk, stale)
     if plan.scheduler is Scheduler.CRON:
         reload = (("systemctl", "daemon-reload"),) if before and disk.root == ROOT else ()
-        return Work(disk, stale, write, before, reload)
+        return InstallSteps(disk, stale, write, before, reload)
     enabled = all(disk.at(_WANTED_BY[unit]).is_symlink() for unit in plan.units)
     changed = bool(write or stale or not enabled)
-    return Work(disk, stale, write, before, _started(plan, disk) if changed else ())
+    return InstallSteps(disk, stale, write, before, _started(plan, disk) if changed else ())
 
 
-def removal(disk: Disk, *, force: bool) -> Work:
+def removal(disk: Disk, *, force: bool) -> InstallSteps:
     """What it takes to have no schedule.
 
     Raises:
-        InTheWay: Somebody changed one of our files.
+        ConflictingFiles: Somebody changed one of our files.
         OSError: A file could not be looked at.
     """
     found = {path: disk.found(path) for path in PLACES}
@@ -118,16 +118,16 @@ def removal(disk: Disk, *, force: bool) -> Work:
         _refuse(found, ours)
     before = _stopped(disk, ours)
     reload = any(path.is_relative_to(UNITS) for path in ours) and disk.root == ROOT
-    return Work(disk, ours, (), before, (("systemctl", "daemon-reload"),) if reload else ())
+    return InstallSteps(disk, ours, (), before, (("systemctl", "daemon-reload"),) if reload else ())
 
 
-def _refuse(found: dict[PurePosixPath, Found], touched: Iterable[PurePosixPath]) -> None:
+def _refuse(found: dict[PurePosixPath, FileState], touched: Iterable[PurePosixPath]) -> None:
     odd = [(path, found[path]) for path in touched if found[path] not in MAY_BE_REPLACED]
     if odd:
-        raise InTheWay(sorted(set(odd)))
+        raise ConflictingFiles(sorted(set(odd)))
 
 
-def _started(plan: Plan, disk: Disk) -> tuple[tuple[str, ...], ...]:
+def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
     """The commands that make systemd take notice; see systemctl(1), systemd-sysusers(8)."""
     root = () if disk.root == ROOT else (f"--root={disk.root}",)
     user: tuple[tuple[str, ...], ...] = ()
@@ -158,10 +158,12 @@ def _run(argv: tuple[str, ...]) -> None:
     try:
         done = run(Command(argv, timeout=TIMEOUT))
     except CommandError as error:
-        raise NotDone(f"'{said}': {error}") from error
+        raise InstallFailed(f"'{said}': {error}") from error
     if done.code != 0:
         line = next((one.strip() for one in done.stderr.splitlines() if one.strip()), "")
-        raise NotDone(f"'{said}' failed with exit code {done.code}" + (f": {line}" if line else ""))
+        raise InstallFailed(
+            f"'{said}' failed with exit code {done.code}" + (f": {line}" if line else "")
+        )
 
 
 class _told:  # noqa: N801 - reads as a statement
@@ -175,4 +177,4 @@ class _told:  # noqa: N801 - reads as a statement
 
     def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
         if isinstance(error, OSError):
-            raise NotDone(f"{self._text}: {error.strerror}") from error
+            raise InstallFailed(f"{self._text}: {error.strerror}") from error

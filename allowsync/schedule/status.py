@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.schedule.files import Disk, Found, marked
+from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import ROOT
-from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, Plan, Scheduler
+from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, SchedulePlan, Scheduler
 from allowsync.system.process import Command, CommandError, run
 from allowsync.text import Line
 
@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import PurePosixPath
 
-    from allowsync.schedule.install import Work
+    from allowsync.schedule.install import InstallSteps
 
 Json = dict[str, Any]
 
 _SAID: Final = {
-    Found.CURRENT: "in place",
-    Found.OUTDATED: "in place",
-    Found.EDITED: "changed by hand",
-    Found.FOREIGN: "not a file of 'allowsync schedule'",
+    FileState.CURRENT: "in place",
+    FileState.OUTDATED: "in place",
+    FileState.EDITED: "changed by hand",
+    FileState.FOREIGN: "not a file of 'allowsync schedule'",
 }
 _ASKED: Final = {
     TIMER: ("ActiveState", "UnitFileState", "NextElapseUSecRealtime"),
@@ -32,10 +32,10 @@ _ASKED: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ScheduleStatus:
     """What is installed, and what systemd knows of it; that is empty where there is no systemd."""
 
-    found: dict[PurePosixPath, Found]
+    found: dict[PurePosixPath, FileState]
     timer: dict[str, str]
     service: dict[str, str]
 
@@ -47,15 +47,15 @@ class Standing:
         return Scheduler.CRON if CRON in self.found else None
 
 
-def standing(disk: Disk) -> Standing:
+def standing(disk: Disk) -> ScheduleStatus:
     """What is installed. Changes nothing."""
-    found: dict[PurePosixPath, Found] = {path: disk.found(path) for path in PLACES}
-    there = {path: found[path] for path in PLACES if found[path] is not Found.ABSENT}
+    found: dict[PurePosixPath, FileState] = {path: disk.found(path) for path in PLACES}
+    there = {path: found[path] for path in PLACES if found[path] is not FileState.ABSENT}
     asks = disk.root == ROOT and UNITS / TIMER in there
-    return Standing(there, *(_asked(unit) if asks else {} for unit in (TIMER, SERVICE)))
+    return ScheduleStatus(there, *(_asked(unit) if asks else {} for unit in (TIMER, SERVICE)))
 
 
-def document(standing: Standing) -> Json:
+def document(standing: ScheduleStatus) -> Json:
     """What is installed, as JSON values."""
     scheduler = standing.scheduler
     return {
@@ -73,12 +73,12 @@ def document(standing: Standing) -> Json:
     }
 
 
-def lines(standing: Standing) -> Iterator[Line]:
+def lines(standing: ScheduleStatus) -> Iterator[Line]:
     """What is installed, for people."""
     if standing.scheduler is None:
         yield Line("nothing runs allowsync by itself; 'allowsync schedule install' changes that")
     for path, what in standing.found.items():
-        colour = "" if what in (Found.CURRENT, Found.OUTDATED) else "yellow"
+        colour = "" if what in (FileState.CURRENT, FileState.OUTDATED) else "yellow"
         yield Line(f"{path}: {_SAID[what]}", colour)
     if standing.timer:
         states = f"{standing.timer['UnitFileState']}, {standing.timer['ActiveState']}"
@@ -92,7 +92,7 @@ def lines(standing: Standing) -> Iterator[Line]:
         yield Line(f"last run: {ended}, exit code {code}")
 
 
-def notes(plan: Plan) -> tuple[str, ...]:
+def notes(plan: SchedulePlan) -> tuple[str, ...]:
     """What somebody who installs a schedule should know of it."""
     said = [f"a run every {plan.interval}, started by {plan.scheduler.value}"]
     if plan.scheduler is Scheduler.CRON:
@@ -108,7 +108,9 @@ def notes(plan: Plan) -> tuple[str, ...]:
     return tuple(said)
 
 
-def work_document(work: Work, action: str, notes: tuple[str, ...], *, dry_run: bool) -> Json:
+def work_document(
+    work: InstallSteps, action: str, notes: tuple[str, ...], *, dry_run: bool
+) -> Json:
     """What was done, or would be, as JSON values."""
     return {
         "action": action,
@@ -123,7 +125,7 @@ def work_document(work: Work, action: str, notes: tuple[str, ...], *, dry_run: b
     }
 
 
-def work_lines(work: Work, notes: tuple[str, ...], *, dry_run: bool) -> Iterator[Line]:
+def work_lines(work: InstallSteps, notes: tuple[str, ...], *, dry_run: bool) -> Iterator[Line]:
     """What was done, or would be, for people: with all that is written, when it is not done."""
     if work.idle:
         yield Line("nothing to do: all is in place")

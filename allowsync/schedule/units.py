@@ -13,7 +13,7 @@ from allowsync.schedule import dropin
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.schedule.dropin import Shape
+    from allowsync.schedule.dropin import ServiceSpec
     from allowsync.schedule.interval import Interval
 
 TIMER: Final = "allowsync.timer"
@@ -38,7 +38,7 @@ class Scheduler(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class ScheduleFile:
     """A file of a schedule: where it goes, what it says, its permissions."""
 
     path: PurePosixPath
@@ -47,7 +47,7 @@ class Piece:
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class SchedulePlan:
     """A schedule as it should be.
 
     Attributes:
@@ -60,7 +60,7 @@ class Plan:
 
     scheduler: Scheduler
     interval: Interval
-    shape: Shape
+    shape: ServiceSpec
     configuration: Path
     offset: int = 0
 
@@ -74,24 +74,24 @@ class Plan:
         """The units to enable."""
         return (TIMER, RESTORE) if self.restores else (TIMER,)
 
-    def pieces(self) -> tuple[Piece, ...]:
+    def pieces(self) -> tuple[ScheduleFile, ...]:
         """Every file of it, in the order in which they are written."""
         if self.scheduler is Scheduler.CRON:
-            return (Piece(CRON, self._cron()),)
+            return (ScheduleFile(CRON, self._cron()),)
         found = [
-            Piece(UNITS / SERVICE, self._unit(SERVICE)),
-            Piece(UNITS / f"{SERVICE}.d/needs.conf", dropin.service(self.shape)),
-            Piece(UNITS / TIMER, self._timer()),
+            ScheduleFile(UNITS / SERVICE, self._unit(SERVICE)),
+            ScheduleFile(UNITS / f"{SERVICE}.d/needs.conf", dropin.service(self.shape)),
+            ScheduleFile(UNITS / TIMER, self._timer()),
         ]
         if self.restores:
             found += [
-                Piece(UNITS / RESTORE, self._unit(RESTORE)),
-                Piece(UNITS / f"{RESTORE}.d/needs.conf", dropin.restore(self.shape)),
+                ScheduleFile(UNITS / RESTORE, self._unit(RESTORE)),
+                ScheduleFile(UNITS / f"{RESTORE}.d/needs.conf", dropin.restore(self.shape)),
             ]
         if not self.shape.as_root:
             found += [
-                Piece(SYSUSERS, template("allowsync.sysusers.conf")),
-                Piece(TMPFILES, template("allowsync.tmpfiles.conf")),
+                ScheduleFile(SYSUSERS, template("allowsync.sysusers.conf")),
+                ScheduleFile(TMPFILES, template("allowsync.tmpfiles.conf")),
             ]
         return tuple(one for one in found if one.text)
 

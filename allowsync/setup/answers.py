@@ -30,12 +30,12 @@ if TYPE_CHECKING:
 PORTS = "ports"
 
 
-class Misfit(ValueError):
+class InvalidAnswer(ValueError):
     """An answer that cannot be used; the text says why."""
 
 
 @dataclass(frozen=True, slots=True)
-class Friend:
+class HostAnswer:
     """Somebody who may come in.
 
     Attributes:
@@ -55,7 +55,7 @@ class Friend:
 
 
 @dataclass(frozen=True, slots=True)
-class Wishes:
+class SetupAnswers:
     """All that goes into a first configuration.
 
     Attributes:
@@ -67,18 +67,18 @@ class Wishes:
         state: Where the state is to be; None for the usual place.
     """
 
-    friends: tuple[Friend, ...] = ()
+    friends: tuple[HostAnswer, ...] = ()
     ports: tuple[str, ...] = ()
     backend: str = ""
     allowlist: str = ""
     nameservers: tuple[Nameserver, ...] = ()
     state: Path | None = None
 
-    def befriend(self, friend: Friend) -> Wishes:
+    def befriend(self, friend: HostAnswer) -> SetupAnswers:
         """The same with somebody more. One who is there already gets the other names as well."""
         known = {one.name: one for one in self.friends}
-        before = known.get(friend.name, Friend(friend.name))
-        known[friend.name] = Friend(
+        before = known.get(friend.name, HostAnswer(friend.name))
+        known[friend.name] = HostAnswer(
             friend.name,
             tuple(dict.fromkeys((*before.hostnames, *friend.hostnames))),
             tuple(dict.fromkeys((*before.networks, *friend.networks))),
@@ -86,36 +86,36 @@ class Wishes:
         return replace(self, friends=tuple(known.values()))
 
 
-def friend(text: str) -> Friend:
+def friend(text: str) -> HostAnswer:
     """A friend as typed: `alice alice.duckdns.org`, `alice=alice.duckdns.org`, `office=192.0.2.7`.
 
     Raises:
-        Misfit: It is something else.
+        InvalidAnswer: It is something else.
     """
     words = text.replace("=", " ", 1).split()
     if len(words) < 2:
         what = "expected a name and a hostname, such as alice=alice.duckdns.org"
-        raise Misfit(f"{what}, got {text.strip()!r}")
+        raise InvalidAnswer(f"{what}, got {text.strip()!r}")
     name = _fitting(LABEL, words[0])
-    found = Wishes()
+    found = SetupAnswers()
     for word in words[1:]:
         found = found.befriend(_placed(name, word))
     return found.friends[0]
 
 
-def _placed(name: str, word: str) -> Friend:
+def _placed(name: str, word: str) -> HostAnswer:
     try:
         ip_interface(word)
     except ValueError:
-        return Friend(name, hostnames=(_fitting(Hostname(), word),))
-    return Friend(name, networks=(_fitting(FixedNetwork(), word),))
+        return HostAnswer(name, hostnames=(_fitting(Hostname(), word),))
+    return HostAnswer(name, networks=(_fitting(FixedNetwork(), word),))
 
 
 def nameserver(text: str) -> Nameserver:
     """A nameserver as it is written in a configuration.
 
     Raises:
-        Misfit: It is something else.
+        InvalidAnswer: It is something else.
     """
     return _fitting(NameserverKind(), text)
 
@@ -124,7 +124,7 @@ def allowlist(text: str) -> str:
     """The name of an allowlist.
 
     Raises:
-        Misfit: It cannot be one.
+        InvalidAnswer: It cannot be one.
     """
     return _fitting(NAME, text)
 
@@ -140,7 +140,7 @@ def backend(text: str) -> AnyBackendType:
     """The backend of that name.
 
     Raises:
-        Misfit: There is none, or it guards no ports.
+        InvalidAnswer: There is none, or it guards no ports.
     """
     known = guarding()
     found = next((one for one in known if one.name == text), None)
@@ -148,19 +148,21 @@ def backend(text: str) -> AnyBackendType:
         return found
     names = ", ".join(one.name for one in known)
     if text in discovery.names():
-        raise Misfit(f"{text} guards no ports: write its configuration by hand, or use {names}")
-    raise Misfit(f"expected one of {names}, got {text!r}")
+        raise InvalidAnswer(
+            f"{text} guards no ports: write its configuration by hand, or use {names}"
+        )
+    raise InvalidAnswer(f"expected one of {names}, got {text!r}")
 
 
 def ports(text: str, chosen: AnyBackendType) -> tuple[str, ...]:
     """Ports as typed, apart by spaces or commas, as they are written in a configuration.
 
     Raises:
-        Misfit: Something among them is no port.
+        InvalidAnswer: Something among them is no port.
     """
     words = text.replace(",", " ").split()
     if not words:
-        raise Misfit("expected a port such as 8096/tcp")
+        raise InvalidAnswer("expected a port such as 8096/tcp")
     kind = options_kind(chosen).options[PORTS].kind
     _fitting(kind, [*dict.fromkeys(words)])
     return tuple(dict.fromkeys(words))
@@ -170,10 +172,10 @@ def _fitting(kind: Kind[T], value: Any) -> T:
     """A value as the configuration will read it.
 
     Raises:
-        Misfit: It will not.
+        InvalidAnswer: It will not.
     """
     reading = Reading(Path("answer"))
     found = kind.parse(from_plain(value), "", reading)
     if found is INVALID:
-        raise Misfit("; ".join(one.what for one in reading.problems))
+        raise InvalidAnswer("; ".join(one.what for one in reading.problems))
     return found

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
     from allowsync.model.answer import Answer
     from allowsync.model.types import Address, Network, Query
-    from allowsync.setup.answers import Friend
+    from allowsync.setup.answers import HostAnswer
     from allowsync.setup.detect import Connection
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class HostPreview:
     """Where a friend is now.
 
     Attributes:
@@ -34,7 +34,7 @@ class Place:
     doubtful: bool
 
 
-def whereabouts(friend: Friend, answers: Mapping[Query, Answer]) -> Place:
+def whereabouts(friend: HostAnswer, answers: Mapping[Query, Answer]) -> HostPreview:
     """Where a friend is by what the DNS answers now, and what is odd about it."""
     networks: list[Network] = list(friend.networks)
     lines: list[str] = []
@@ -53,7 +53,7 @@ def whereabouts(friend: Friend, answers: Mapping[Query, Answer]) -> Place:
             lines.append(f"{hostname} has no address now: {', '.join(why)}")
         lines += odd
         doubtful = doubtful or bool(odd) or not found
-    return Place(tuple(networks), tuple(dict.fromkeys(lines)), doubtful)
+    return HostPreview(tuple(networks), tuple(dict.fromkeys(lines)), doubtful)
 
 
 def _addresses(answer: Answer) -> tuple[Address, ...]:

@@ -1,4 +1,4 @@
-"""Wishes as the text of a configuration, with comments. Pure."""
+"""Answers as the text of a configuration, with comments. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.setup.answers import Friend, Wishes
+    from allowsync.setup.answers import HostAnswer, SetupAnswers
 
 # What no YAML reader takes for anything but this very text. All else is quoted.
 _PLAIN = re.compile(
@@ -44,7 +44,7 @@ _STATE = """\
 """
 
 
-def render(wishes: Wishes) -> str:
+def render(wishes: SetupAnswers) -> str:
     """The configuration. Loaded, it means what was wished."""
     parts = [
         _HEAD,
@@ -66,7 +66,7 @@ def render(wishes: Wishes) -> str:
     return "\n".join(parts)
 
 
-def _hosts(friends: Iterable[Friend]) -> Iterator[str]:
+def _hosts(friends: Iterable[HostAnswer]) -> Iterator[str]:
     for one in friends:
         if len(one.hostnames) == 1 and not one.networks:
             yield f"  {one.name}: {_scalar(one.hostnames[0])}"

@@ -1,15 +1,15 @@
 """What allowsync remembers between runs: an SQLite database and the lock beside it."""
 
 from allowsync.state.lock import Busy, Lock
-from allowsync.state.records import Change, Record, TargetRecord
+from allowsync.state.records import EntryChange, RunRecord, TargetRecord
 from allowsync.state.schema import StateDamaged, StateError, StateUnwritable
 from allowsync.state.store import Store
 
 __all__ = [
     "Busy",
-    "Change",
+    "EntryChange",
     "Lock",
-    "Record",
+    "RunRecord",
     "StateDamaged",
     "StateError",
     "StateUnwritable",

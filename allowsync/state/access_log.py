@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from allowsync.state.records import Began, Ended, Turn
+    from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 
 RECOVERED = "recovered"
 REPAIRED = "repaired"
@@ -31,7 +31,10 @@ def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:
 
 
 def write_stays(
-    connection: sqlite3.Connection, began: Iterable[Began], ended: Iterable[Ended], at: datetime
+    connection: sqlite3.Connection,
+    began: Iterable[AccessStart],
+    ended: Iterable[AccessEnd],
+    at: datetime,
 ) -> None:
     """Write down what began and what ended at an instant."""
     connection.executemany(
@@ -44,7 +47,7 @@ def write_stays(
     )
 
 
-def write_turns(connection: sqlite3.Connection, turns: Iterable[Turn]) -> None:
+def write_turns(connection: sqlite3.Connection, turns: Iterable[TargetTransition]) -> None:
     """Write down how targets came out of a run, where that differs from the time before.
 
     A failure that only counts differently (3 entries missing, 4 entries missing) is the same one.
@@ -63,7 +66,7 @@ def write_turns(connection: sqlite3.Connection, turns: Iterable[Turn]) -> None:
             )
 
 
-def _is_new(turn: Turn, last: tuple[str, str]) -> bool:
+def _is_new(turn: TargetTransition, last: tuple[str, str]) -> bool:
     if turn.outcome == REPAIRED:
         return True
     if turn.outcome == RECOVERED:

@@ -16,12 +16,14 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
     from datetime import datetime
 
-    from allowsync.state.records import Change
+    from allowsync.state.records import EntryChange
 
 _COLUMNS = "at, target, action, network, hosts, why"
 
 
-def write_changes(connection: sqlite3.Connection, changes: Iterable[Change], at: datetime) -> None:
+def write_changes(
+    connection: sqlite3.Connection, changes: Iterable[EntryChange], at: datetime
+) -> None:
     """Add to the history. What has no reason has the one it was meant for."""
     connection.executemany(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) VALUES (?1, ?2, ?3, ?4, ?5, coalesce("  # noqa: S608
@@ -34,7 +36,7 @@ def write_changes(connection: sqlite3.Connection, changes: Iterable[Change], at:
 def write_meant(
     connection: sqlite3.Connection,
     targets: Iterable[str],
-    changes: Iterable[Change],
+    changes: Iterable[EntryChange],
     at: datetime,
 ) -> None:
     """Write down what is about to be changed at some targets, in place of what was meant before.
@@ -98,6 +100,6 @@ def write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> 
     )
 
 
-def _row(change: Change, at: datetime) -> tuple[object, ...]:
+def _row(change: EntryChange, at: datetime) -> tuple[object, ...]:
     network, hosts = str(change.entry.network), " ".join(change.entry.hosts)
     return number(at), change.target, change.action, network, hosts, change.why

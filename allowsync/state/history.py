@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry, Family, Query
 from allowsync.state.codec import instant, maybe, number
-from allowsync.state.records import Turn
+from allowsync.state.records import TargetTransition
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Stay:
+class AccessPeriod:
     """A network that a host was allowed to come from, from when until when.
 
     Attributes:
@@ -76,10 +76,10 @@ class Past:
     `stays` are those that had not ended by then; `first_run` is the earliest run still on record.
     """
 
-    stays: tuple[Stay, ...] = ()
+    stays: tuple[AccessPeriod, ...] = ()
     changes: tuple[PastChange, ...] = ()
     answers: tuple[PastAnswer, ...] = ()
-    turns: tuple[Turn, ...] = ()
+    turns: tuple[TargetTransition, ...] = ()
     first_run: datetime | None = None
 
 
@@ -110,14 +110,14 @@ def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
     return maybe(row[0])
 
 
-def _stays(connection: sqlite3.Connection, start: int) -> tuple[Stay, ...]:
+def _stays(connection: sqlite3.Connection, start: int) -> tuple[AccessPeriod, ...]:
     rows = connection.execute(
         "SELECT host, network, hostname, began, ended, why FROM stays "
         "WHERE ended IS NULL OR ended >= ? ORDER BY began, host, id",
         (start,),
     )
     return tuple(
-        Stay(host, parsed(network), hostname, instant(began), maybe(ended), why)
+        AccessPeriod(host, parsed(network), hostname, instant(began), maybe(ended), why)
         for host, network, hostname, began, ended, why in rows
     )
 
@@ -158,8 +158,10 @@ def _answers(connection: sqlite3.Connection, start: int) -> tuple[PastAnswer, ..
     )
 
 
-def _turns(connection: sqlite3.Connection, start: int) -> tuple[Turn, ...]:
+def _turns(connection: sqlite3.Connection, start: int) -> tuple[TargetTransition, ...]:
     rows = connection.execute(
         "SELECT at, target, outcome, what FROM turns WHERE at >= ? ORDER BY at, id", (start,)
     )
-    return tuple(Turn(instant(at), target, outcome, what) for at, target, outcome, what in rows)
+    return tuple(
+        TargetTransition(instant(at), target, outcome, what) for at, target, outcome, what in rows
+    )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
-from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family, Query
 from allowsync.state.codec import instant, maybe, number, number_or_none
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.types import Network
-    from allowsync.state.records import Record
+    from allowsync.state.records import RunRecord
 
 HOST_TABLES = ("tracks", "held", "fixed", "arrivals")
 
@@ -32,16 +32,16 @@ def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
     }
 
 
-def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, Track]]:
+def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionState]]:
     held = _held(connection)
-    tracks: dict[str, dict[Query, Track]] = {}
+    tracks: dict[str, dict[Query, RetentionState]] = {}
     for host, name, family, found, absent, absents, unavailables, *texts in connection.execute(
         "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
         "unavailable_runs, summary, reason, latched, held_back FROM tracks"
     ):
         summary, why, latched, held_back = texts
         addresses = tuple(held.get((host, name, family), ()))
-        tracks.setdefault(host, {})[Query(name, Family(family))] = Track(
+        tracks.setdefault(host, {})[Query(name, Family(family))] = RetentionState(
             addresses, maybe(found), maybe(absent), absents, unavailables, summary, why,
             bool(latched), _lines(held_back),
         )  # fmt: skip
@@ -54,13 +54,13 @@ def _lines(text: object) -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def _held(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[Held]]:
-    held: dict[tuple[str, str, str], list[Held]] = {}
+def _held(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[HeldAddress]]:
+    held: dict[tuple[str, str, str], list[HeldAddress]] = {}
     for host, name, family, address, since, confirmed, replaced, runs in connection.execute(
         "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs "
         "FROM held"
     ):
-        one = Held(
+        one = HeldAddress(
             ip_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
         )
         held.setdefault((host, name, family), []).append(one)
@@ -74,7 +74,7 @@ def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[
     return found
 
 
-def write_answers(connection: sqlite3.Connection, record: Record) -> None:
+def write_answers(connection: sqlite3.Connection, record: RunRecord) -> None:
     """Add to the history each answer that differs from the one before it."""
     known = {
         (host, hostname, family): summary

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.notification import Event, Letter, Told
+from allowsync.model.notification import Event, QueuedNotification, ReportedCondition
 from allowsync.state.codec import instant, number
 
 if TYPE_CHECKING:
@@ -12,18 +12,20 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def read_told(connection: sqlite3.Connection) -> tuple[Told, ...]:
+def read_told(connection: sqlite3.Connection) -> tuple[ReportedCondition, ...]:
     """Every matter that is remembered to have been told."""
     rows = connection.execute(
         "SELECT event, subject, about, level, at, over, open FROM told ORDER BY rowid"
     )
     return tuple(
-        Told(Event(event), subject, about, int(level), instant(at), over, bool(is_open))
+        ReportedCondition(
+            Event(event), subject, about, int(level), instant(at), over, bool(is_open)
+        )
         for event, subject, about, level, at, over, is_open in rows
     )
 
 
-def write_told(connection: sqlite3.Connection, all_told: Iterable[Told]) -> None:
+def write_told(connection: sqlite3.Connection, all_told: Iterable[ReportedCondition]) -> None:
     """Replace what is remembered to have been told."""
     connection.execute("DELETE FROM told")
     connection.executemany(
@@ -35,18 +37,18 @@ def write_told(connection: sqlite3.Connection, all_told: Iterable[Told]) -> None
     )
 
 
-def read_outbox(connection: sqlite3.Connection) -> tuple[Letter, ...]:
+def read_outbox(connection: sqlite3.Connection) -> tuple[QueuedNotification, ...]:
     """Every letter that could not be delivered yet."""
     rows = connection.execute(
         "SELECT channel, event, text, good, at, tries, due FROM outbox ORDER BY rowid"
     )
     return tuple(
-        Letter(channel, event, text, bool(good), instant(at), int(tries), instant(due))
+        QueuedNotification(channel, event, text, bool(good), instant(at), int(tries), instant(due))
         for channel, event, text, good, at, tries, due in rows
     )
 
 
-def write_outbox(connection: sqlite3.Connection, letters: Iterable[Letter]) -> None:
+def write_outbox(connection: sqlite3.Connection, letters: Iterable[QueuedNotification]) -> None:
     """Replace what is in the outbox."""
     connection.execute("DELETE FROM outbox")
     connection.executemany(

@@ -11,25 +11,25 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Mapping
 
-    from allowsync.policy.published import Kept
+    from allowsync.policy.published import SourceRecord
 
 
-def read_published(connection: sqlite3.Connection) -> dict[str, Kept]:
+def read_published(connection: sqlite3.Connection) -> dict[str, SourceRecord]:
     """What is remembered of every source."""
-    from allowsync.policy.published import Kept
+    from allowsync.policy.published import SourceRecord
 
     rows = connection.execute(
         "SELECT source, networks, fetched, tried, url, trouble FROM published"
     )
     return {
-        name: Kept(
+        name: SourceRecord(
             tuple(map(parsed, networks.split())), maybe(fetched), instant(tried), str(url), str(why)
         )
         for name, networks, fetched, tried, url, why in rows
     }
 
 
-def write_published(connection: sqlite3.Connection, published: Mapping[str, Kept]) -> None:
+def write_published(connection: sqlite3.Connection, published: Mapping[str, SourceRecord]) -> None:
     """Replace what is remembered of sources."""
     connection.execute("DELETE FROM published")
     connection.executemany(

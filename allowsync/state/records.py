@@ -26,11 +26,11 @@ if TYPE_CHECKING:
 
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.types import Entry, Network
-    from allowsync.policy.published import Kept
+    from allowsync.policy.published import SourceRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Turn:
+class TargetTransition:
     """A target that came out of a run in another way than before, or was put right around entries.
 
     `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that is well
@@ -44,7 +44,7 @@ class Turn:
 
 
 @dataclass(frozen=True, slots=True)
-class Began:
+class AccessStart:
     """A host may come from a network from now on. `hostname` is empty for a fixed one."""
 
     host: str
@@ -53,7 +53,7 @@ class Began:
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class AccessEnd:
     """A host may come from a network no more, and why."""
 
     host: str
@@ -78,7 +78,7 @@ class TargetRecord:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class EntryChange:
     """One entry put in or taken out, for the history. `action` is `add` or `remove`."""
 
     target: str
@@ -89,7 +89,7 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class RunRecord:
     """What a run remembers before it applies anything.
 
     Attributes:
@@ -112,7 +112,7 @@ class Record:
     configured: frozenset[str]
     targets: tuple[tuple[TargetRecord, TargetMemory], ...]
     found: Mapping[str, frozenset[Network]] = field(default_factory=dict)
-    meant: tuple[Change, ...] = ()
-    began: tuple[Began, ...] = ()
-    ended: tuple[Ended, ...] = ()
-    published: Mapping[str, Kept] = field(default_factory=dict)
+    meant: tuple[EntryChange, ...] = ()
+    began: tuple[AccessStart, ...] = ()
+    ended: tuple[AccessEnd, ...] = ()
+    published: Mapping[str, SourceRecord] = field(default_factory=dict)

@@ -40,7 +40,7 @@ from allowsync.state.host_memory import (
     write_hosts,
 )
 from allowsync.state.published_networks import read_published, write_published
-from allowsync.state.records import Change, Record, TargetRecord
+from allowsync.state.records import EntryChange, RunRecord, TargetRecord
 from allowsync.state.retention import KEEP_HISTORY, prune
 from allowsync.state.schema import (
     StateDamaged,
@@ -60,9 +60,9 @@ if TYPE_CHECKING:
 
     from allowsync.model.fingerprint import Idle
     from allowsync.model.memory import HostMemory
-    from allowsync.model.notification import Letter, Told
-    from allowsync.policy.published import Kept
-    from allowsync.state.records import Turn
+    from allowsync.model.notification import QueuedNotification, ReportedCondition
+    from allowsync.policy.published import SourceRecord
+    from allowsync.state.records import TargetTransition
 
     P = ParamSpec("P")
     R = TypeVar("R")
@@ -172,7 +172,7 @@ class Store:
         )
 
     @_guarded
-    def published(self) -> dict[str, Kept]:
+    def published(self) -> dict[str, SourceRecord]:
         """What sources of networks said last."""
         return {} if self._connection is None else read_published(self._connection)
 
@@ -197,7 +197,7 @@ class Store:
         return None if self._connection is None else run_before(self._connection, at)
 
     @_guarded
-    def intend(self, record: Record) -> None:
+    def intend(self, record: RunRecord) -> None:
         """Remember what was learnt and what is about to be applied. Durable when it returns."""
         connection = self._writable()
         with _transaction(connection):
@@ -224,7 +224,7 @@ class Store:
     def confirm(
         self,
         targets: Iterable[tuple[str, TargetMemory]],
-        changes: Iterable[Change],
+        changes: Iterable[EntryChange],
         at: datetime,
         told: Iterable[str] = (),
     ) -> None:
@@ -247,7 +247,7 @@ class Store:
         exit_code: int,
         problems: Iterable[str],
         idle: Idle | None,
-        turns: Iterable[Turn] = (),
+        turns: Iterable[TargetTransition] = (),
         keep: timedelta = KEEP_HISTORY,
     ) -> None:
         """Close the record of the run.
@@ -317,7 +317,7 @@ class Store:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
     @_guarded
-    def told(self) -> tuple[Told, ...]:
+    def told(self) -> tuple[ReportedCondition, ...]:
         """What somebody was told of."""
         if self._connection is None:
             return ()
@@ -326,7 +326,7 @@ class Store:
         return read_told(self._connection)
 
     @_guarded
-    def outbox(self) -> tuple[Letter, ...]:
+    def outbox(self) -> tuple[QueuedNotification, ...]:
         """What is still to be told."""
         if self._connection is None:
             return ()
@@ -335,7 +335,9 @@ class Store:
         return read_outbox(self._connection)
 
     @_guarded
-    def keep_post(self, all_told: Iterable[Told] | None, letters: Iterable[Letter]) -> None:
+    def keep_post(
+        self, all_told: Iterable[ReportedCondition] | None, letters: Iterable[QueuedNotification]
+    ) -> None:
         """Remember what was told (None: what is remembered stays) and what is still to be told."""
         from allowsync.state.notifications import write_outbox, write_told
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.schedule.dropin import Shape, restore, service
+from allowsync.schedule.dropin import ServiceSpec, restore, service
 from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
-from allowsync.schedule.units import RESTORE, SERVICE, TIMER, UNITS, Plan, Scheduler
+from allowsync.schedule.units import RESTORE, SERVICE, TIMER, UNITS, SchedulePlan, Scheduler
 from tests.support.configuring import HOME, HOSTS, loaded
 from tests.support.documents import ROOT
 
@@ -54,14 +54,14 @@ EXAMPLES = {
 }
 
 
-def shape(folder: Path, name: str) -> Shape:
+def shape(folder: Path, name: str) -> ServiceSpec:
     example = EXAMPLES[name]
     (folder / "ping").write_text("https://hc.example.net/ping/1")
     text = f"{HOSTS}allowlists:\n  web: {{targets: [{example.targets}]}}\n{example.more}\n"
     environ = {**HOME, "CREDENTIALS_DIRECTORY": str(folder)}
     config = loaded(folder, f"{text}state: /var/lib/allowsync/state.db\n", environ=environ)
     found = requirements(config, CONFIGURATION)
-    return Shape(found, PROGRAM, as_root=bool(found.root_because))
+    return ServiceSpec(found, PROGRAM, as_root=bool(found.root_because))
 
 
 @pytest.fixture(params=EXAMPLES)
@@ -73,7 +73,7 @@ def name(request: pytest.FixtureRequest) -> str:
 def system(tmp_path: Path, name: str) -> Path:
     """A root with the schedule of an example in it, and what its units refer to."""
     root = tmp_path / "root"
-    plan = Plan(Scheduler.SYSTEMD, Interval(5), shape(tmp_path, name), CONFIGURATION)
+    plan = SchedulePlan(Scheduler.SYSTEMD, Interval(5), shape(tmp_path, name), CONFIGURATION)
     for piece in plan.pieces():
         Disk(root).write(piece)
     for program in (PROGRAM, "/usr/bin/touch", "/usr/bin/systemd-tmpfiles"):

@@ -185,7 +185,7 @@ def test_the_document_says_the_same(moved: Days) -> None:
     for arguments in ((), ("--at", "1h")):
         done = moved("explain alice --output json", *arguments)
         document = json.loads(done.out)
-        assert document["schema"] == "allowsync.inspect.explain/1"
+        assert document["schema"] == "allowsync.explain/1"
         assert (document["exit_code"], document["allowed"]) == (0, "yes")
         assert document["past"] is bool(arguments)
         assert [one["network"] for one in document["access"]] == [

@@ -202,6 +202,6 @@ def test_a_program_gets_one_document(tmp_path: Path) -> None:
     state = ("--state", str(tmp_path / "state.db"), "--no-dry-run")
     done = allowsync("init", path, *FLAGS, *state, "--output", "json")
     assert done.document == {
-        "schema": "allowsync.setup/1", "exit_code": 0, "path": str(path), "problems": []
+        "schema": "allowsync.init/1", "exit_code": 0, "path": str(path), "problems": []
     }  # fmt: skip
     assert allowsync("init", path, *FLAGS, *state, "--output", "json").document["exit_code"] == 2

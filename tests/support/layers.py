@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from allowsync.model.plan import Plan
-    from allowsync.plan.limits import Refusal
+    from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.decision import Decision
 
 Wants = dict[str, str]  # which networks each host wants, or had, in one text
@@ -79,7 +79,7 @@ class Layers:
     """
 
     layers: Sequence[Layer]
-    kept: Refusal | None = None
+    kept: LimitRefusal | None = None
     instants: list[tuple[Held, ...]] = field(default_factory=list)
     calls: list[str] = field(default_factory=list)
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.inspect.status import Standing, TargetStanding
-from allowsync.state.history import Past, PastChange, Stay
-from allowsync.state.records import Turn
+from allowsync.inspect.status import AccessStatus, TargetStatus
+from allowsync.state.history import AccessPeriod, Past, PastChange
+from allowsync.state.records import TargetTransition
 from tests.support.values import HOME, HOME6, SERVFAIL, T0, V4, V6, Life, entry, found, host, net
 
 if TYPE_CHECKING:
@@ -34,35 +34,39 @@ def decided() -> dict[str, Life]:
     return {life.host.name: life for life in (alice, bob, carol, office)}
 
 
-def standing(*, reason: str = "2 to add", notices: tuple[Notice, ...] = ()) -> Standing:
+def standing(*, reason: str = "2 to add", notices: tuple[Notice, ...] = ()) -> AccessStatus:
     """One target in step and one that is not."""
     targets = (
-        TargetStanding("jellyfin/nftables", True, (entry(HOME, "alice"), entry(LONG6, "bob"))),
-        TargetStanding("ssh/ufw", False, (entry("203.0.113.0/24", "office"),), reason),
+        TargetStatus("jellyfin/nftables", True, (entry(HOME, "alice"), entry(LONG6, "bob"))),
+        TargetStatus("ssh/ufw", False, (entry("203.0.113.0/24", "office"),), reason),
     )
     decisions = {name: life.decision for name, life in decided().items()}
-    return Standing(NOW, NOW - timedelta(minutes=5), decisions, targets, notices)
+    return AccessStatus(NOW, NOW - timedelta(minutes=5), decisions, targets, notices)
 
 
-def well() -> Standing:
+def well() -> AccessStatus:
     """Nothing is wrong at all."""
     alice = decided()["alice"].decision
-    target = TargetStanding("jellyfin/nftables", True, (entry(HOME, "alice"),))
-    return Standing(NOW, NOW - timedelta(minutes=5), {"alice": alice}, (target,), ())
+    target = TargetStatus("jellyfin/nftables", True, (entry(HOME, "alice"),))
+    return AccessStatus(NOW, NOW - timedelta(minutes=5), {"alice": alice}, (target,), ())
 
 
 def past(why: str = "moved to 81.2.69.1") -> Past:
     """Alice moved twice, a friend who is gone had access for a minute."""
     name = "alice.example.org"
     stays = (
-        Stay("alice", net("81.2.69.8"), name, NOW - 40 * DAY, NOW - 14 * DAY, why),
-        Stay("alice", net("81.2.69.9"), name, NOW - 14 * DAY, NOW - 7 * DAY, why),
-        Stay("alice", net(HOME), name, NOW - 7 * DAY),
-        Stay("bob-with-a-label-of-all-forty-characters", net(LONG6), name, NOW - 21 * DAY),
-        Stay("dave", net("81.2.69.4"), name, NOW - DAY, NOW - DAY + timedelta(minutes=1), why),
+        AccessPeriod("alice", net("81.2.69.8"), name, NOW - 40 * DAY, NOW - 14 * DAY, why),
+        AccessPeriod("alice", net("81.2.69.9"), name, NOW - 14 * DAY, NOW - 7 * DAY, why),
+        AccessPeriod("alice", net(HOME), name, NOW - 7 * DAY),
+        AccessPeriod("bob-with-a-label-of-all-forty-characters", net(LONG6), name, NOW - 21 * DAY),
+        AccessPeriod(
+            "dave", net("81.2.69.4"), name, NOW - DAY, NOW - DAY + timedelta(minutes=1), why
+        ),
     )
     changes = (
         PastChange(NOW - 7 * DAY, "jellyfin/nftables", "add", entry(HOME, "alice"), why),
         PastChange(NOW - DAY, "jellyfin/nftables", "remove", entry("81.2.69.4", "dave"), why),
     )
-    return Past(stays, changes, (), (Turn(NOW - DAY, "ssh/ufw", "failed", why),), NOW - 40 * DAY)
+    return Past(
+        stays, changes, (), (TargetTransition(NOW - DAY, "ssh/ufw", "failed", why),), NOW - 40 * DAY
+    )

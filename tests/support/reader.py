@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from allowsync.notify.deduplicate import News, tell
+from allowsync.notify.deduplicate import Notification, tell
 from allowsync.notify.dispatch import scope
 from allowsync.notify.events import matters
 from allowsync.state import Store
 
 if TYPE_CHECKING:
-    from allowsync.model.notification import Event, Told
+    from allowsync.model.notification import Event, ReportedCondition
     from tests.support.world import World
 
 
@@ -20,8 +20,8 @@ class Reader:
     """Runs a world, and is told its news as a program with its state would tell them."""
 
     world: World
-    told: tuple[Told, ...] = ()
-    read: list[News] = field(default_factory=list)
+    told: tuple[ReportedCondition, ...] = ()
+    read: list[Notification] = field(default_factory=list)
 
     def run(self, *only: str, **options: Any) -> list[str]:
         """One run; the news of it."""

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from allowsync.config.settings import Allowlist, Config, Target
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
-from allowsync.inspect.status import Standing, look
+from allowsync.inspect.status import AccessStatus, look
 from allowsync.model.answer import Absent
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.types import Host, Limits, Query
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from allowsync.backend.api import BackendType
-    from allowsync.config.channels import Channel
+    from allowsync.config.channels import NotifyChannel
     from allowsync.model.answer import Answer
     from allowsync.model.fingerprint import Reply
     from allowsync.plan.result import RunReport, TargetReport
@@ -50,7 +50,7 @@ class World:
     places: tuple[str, ...] = ()
     instant: datetime = T0 - FIVE_MINUTES
     resolver: ResolverSettings = field(default_factory=ResolverSettings)
-    notify: tuple[Channel, ...] = ()
+    notify: tuple[NotifyChannel, ...] = ()
     nameservers: dict[str, dict[str, Answer]] = field(default_factory=dict)
     asked: list[Query] = field(default_factory=list)
     beside: list[Query] = field(default_factory=list)
@@ -92,7 +92,7 @@ class World:
         reports = [self.run(**options) for _ in range(count)]  # type: ignore[arg-type]
         return reports[-1]
 
-    def look(self) -> Standing:
+    def look(self) -> AccessStatus:
         return look(self.config, self.instant)
 
     def everybody(self, answer: Answer) -> None:

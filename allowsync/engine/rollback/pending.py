@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.engine.prepare import Draft
 from allowsync.model.outcome import Notice, Outcome
-from allowsync.plan.limits import Refusal
+from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.result import TargetReport
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ HOW = "try it again with --confirm, or apply it unasked with --force"
 
 
 @dataclass(frozen=True, slots=True)
-class Unconfirmed(Refusal):
+class Unconfirmed(LimitRefusal):
     """Why a target keeps what it has: nobody confirmed what would have changed."""
 
     since: datetime

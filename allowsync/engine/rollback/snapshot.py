@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Kept:
+class TargetSnapshot:
     """A target as it was. `put_back` makes it so again, and tells whether it differed.
 
     `put_back` raises `BackendError`, and whatever a third party's code raises.
@@ -33,7 +33,7 @@ class Kept:
 
 
 @dataclass(frozen=True, slots=True)
-class PutBack:
+class RollbackResult:
     """What came of putting a target back.
 
     Attributes:
@@ -47,7 +47,7 @@ class PutBack:
     reason: str = ""
 
 
-def keep(target: Target, record: TargetRecord | None) -> Kept:
+def keep(target: Target, record: TargetRecord | None) -> TargetSnapshot:
     """Look at a target so that it can be put back.
 
     With the options it was put there with, if these are other ones now: a gate whose ports were
@@ -60,19 +60,19 @@ def keep(target: Target, record: TargetRecord | None) -> Kept:
     return kept(target.name, was.backend.make(Placement(was.allowlist, was.name), was.options))
 
 
-def kept(name: str, backend: Backend) -> Kept:
+def kept(name: str, backend: Backend) -> TargetSnapshot:
     """Look at what a backend has in its target, so that it can be put back.
 
     Raises:
         BackendError: It cannot be read, or could not be put back as it is.
     """
     if isinstance(backend, Restorable):
-        return Kept(name, backend.snapshot())
+        return TargetSnapshot(name, backend.snapshot())
     before = backend.read()
     if before.entries and before.flaws:
         flaws = "; ".join(before.flaws)
         raise BackendError(f"it could not be put back as it is now ({flaws})")
-    return Kept(name, lambda: _put_back(name, backend, before))
+    return TargetSnapshot(name, lambda: _put_back(name, backend, before))
 
 
 def _put_back(name: str, backend: Backend, before: Current) -> bool:
@@ -109,19 +109,19 @@ def _plan_back(name: str, now: Current, before: Current) -> Plan:
     )
 
 
-def put_back(targets: Iterable[Kept]) -> list[PutBack]:
+def put_back(targets: Iterable[TargetSnapshot]) -> list[RollbackResult]:
     """Put every target back. One that fails stops no other."""
     return [_one_put_back(one) for one in targets]
 
 
-def _one_put_back(one: Kept) -> PutBack:
+def _one_put_back(one: TargetSnapshot) -> RollbackResult:
     try:
-        return PutBack(one.target, one.put_back())
+        return RollbackResult(one.target, one.put_back())
     except BackendError as error:
-        return PutBack(one.target, differed=True, reason=str(error))
+        return RollbackResult(one.target, differed=True, reason=str(error))
     except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
         reason = f"unexpected {type(error).__name__}: {error}"
-        return PutBack(one.target, differed=True, reason=reason)
+        return RollbackResult(one.target, differed=True, reason=reason)
 
 
 def keep_state(state: Path) -> Path:

@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Final, NoReturn
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.rollback.snapshot import (
-    Kept,
-    PutBack,
+    RollbackResult,
+    TargetSnapshot,
     keep,
     keep_state,
     put_back,
@@ -54,7 +54,7 @@ class CannotConfirm(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class ConfirmResult:
     """How it ended.
 
     Attributes:
@@ -64,17 +64,17 @@ class Verdict:
     """
 
     kept: bool
-    targets: tuple[PutBack, ...] = ()
+    targets: tuple[RollbackResult, ...] = ()
     problem: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Before:
+class RunSnapshot:
     """Everything as it was before the run."""
 
     state: Path
     copy: Path
-    targets: tuple[Kept, ...]
+    targets: tuple[TargetSnapshot, ...]
     at: datetime
 
 
@@ -92,17 +92,17 @@ class Watch:
         """Let the time begin."""
         self._say(_APPLIED)
 
-    def keep(self) -> Verdict:
+    def keep(self) -> ConfirmResult:
         """Somebody is there: everything stays, unless the time was over already."""
         self._say(_KEEP)
         return self.verdict()
 
-    def revert(self) -> Verdict:
+    def revert(self) -> ConfirmResult:
         """Put everything back now."""
         self._say(_REVERT)
         return self.verdict()
 
-    def verdict(self) -> Verdict:
+    def verdict(self) -> ConfirmResult:
         """Wait for how it ended."""
         said = b""
         with suppress(ConnectionError):
@@ -110,17 +110,17 @@ class Watch:
                 said += piece
         if not said:
             what = "the process that would have put everything back was ended"
-            return Verdict(kept=False, problem=f"could not confirm what became of it: {what}")
+            return ConfirmResult(kept=False, problem=f"could not confirm what became of it: {what}")
         found = json.loads(said)
-        targets = tuple(PutBack(**one) for one in found["targets"])
-        return Verdict(found["kept"], targets, found["problem"])
+        targets = tuple(RollbackResult(**one) for one in found["targets"])
+        return ConfirmResult(found["kept"], targets, found["problem"])
 
     def _say(self, word: bytes) -> None:
         with suppress(OSError):  # it is gone, and `verdict` tells that
             self.channel.sendall(word)
 
 
-def look(config: Config, targets: tuple[Target, ...], at: datetime) -> Before:
+def look(config: Config, targets: tuple[Target, ...], at: datetime) -> RunSnapshot:
     """See how everything is, and remember that what comes next waits to be confirmed.
 
     The caller holds the lock.
@@ -138,10 +138,10 @@ def look(config: Config, targets: tuple[Target, ...], at: datetime) -> Before:
     except BaseException:
         copy.unlink(missing_ok=True)
         raise
-    return Before(config.state, copy, kept, at)
+    return RunSnapshot(config.state, copy, kept, at)
 
 
-def _kept(target: Target, record: TargetRecord | None) -> Kept:
+def _kept(target: Target, record: TargetRecord | None) -> TargetSnapshot:
     try:
         return keep(target, record)
     except BackendError as error:
@@ -150,7 +150,7 @@ def _kept(target: Target, record: TargetRecord | None) -> Kept:
         raise CannotConfirm(target.name, f"unexpected {type(error).__name__}: {error}") from error
 
 
-def start(before: Before, wait: timedelta, lock: Lock) -> Watch:
+def start(before: RunSnapshot, wait: timedelta, lock: Lock) -> Watch:
     """Start the process that puts everything back `wait` after it was applied.
 
     Raises:
@@ -169,7 +169,7 @@ def start(before: Before, wait: timedelta, lock: Lock) -> Watch:
 
 
 def _become_watch(
-    before: Before,
+    before: RunSnapshot,
     wait: float,
     lock: Lock,
     ours: socket.socket,
@@ -202,7 +202,9 @@ def _let_go(channel: socket.socket) -> None:
     os.chdir("/")
 
 
-def _watch(before: Before, wait: float, lock: Lock, channel: socket.socket, asker: int) -> None:
+def _watch(
+    before: RunSnapshot, wait: float, lock: Lock, channel: socket.socket, asker: int
+) -> None:
     verdict = _keep(before) if _confirmed(channel, wait, asker) else _revert(before)
     lock.__exit__(None, None, None)
     with suppress(OSError):
@@ -235,17 +237,17 @@ def _heard(channel: socket.socket) -> bytes:
         return b""
 
 
-def _keep(before: Before) -> Verdict:
+def _keep(before: RunSnapshot) -> ConfirmResult:
     try:
         with Store.writing(before.state) as store:
             store.set_confirmed(one.target for one in before.targets)
         before.copy.unlink(missing_ok=True)
     except (StateError, OSError) as error:
-        return Verdict(kept=True, problem=f"the next run will not know that: {error}")
-    return Verdict(kept=True)
+        return ConfirmResult(kept=True, problem=f"the next run will not know that: {error}")
+    return ConfirmResult(kept=True)
 
 
-def _revert(before: Before) -> Verdict:
+def _revert(before: RunSnapshot) -> ConfirmResult:
     """Targets first: somebody may be locked out. Then what is remembered of them."""
     done = put_back(before.targets)
     differed = [one.target for one in done if one.differed]
@@ -254,11 +256,11 @@ def _revert(before: Before) -> Verdict:
         with Store.writing(before.state) as store:
             store.set_unconfirmed(differed, before.at)
     except StateError as error:
-        return Verdict(kept=False, targets=tuple(done), problem=str(error))
-    return Verdict(kept=False, targets=tuple(done))
+        return ConfirmResult(kept=False, targets=tuple(done), problem=str(error))
+    return ConfirmResult(kept=False, targets=tuple(done))
 
 
-def _log(verdict: Verdict) -> None:
+def _log(verdict: ConfirmResult) -> None:
     """Tell the system's log; whoever asked may be gone."""
     if verdict.kept:
         return

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.config.secure_file import Demands, RefusedError, read_checked
+from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
 from allowsync.model.networks import Coverage
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.file.syntax import header
@@ -94,7 +94,7 @@ def read(path: Path) -> Source:
         TemplateError: It cannot be read, or for root: others could change it.
     """
     try:
-        content = read_checked(path, Demands(os.geteuid(), LARGEST_SOURCE))
+        content = read_checked(path, FileRequirements(os.geteuid(), LARGEST_SOURCE))
     except RefusedError as refused:
         raise TemplateError(f"{path}: {refused}") from None
     try:

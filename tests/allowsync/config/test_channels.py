@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config import show
-from allowsync.model.notification import Event, Pinged
+from allowsync.model.notification import Event, HeartbeatKind
 from tests.support.configuring import HOME, MINIMAL, loaded, problems
 
 if TYPE_CHECKING:
@@ -43,7 +43,10 @@ def test_a_heartbeat_may_be_a_mapping(tmp_path: Path) -> None:
     text = MINIMAL + "heartbeat: {url_file: ./kept, kind: healthchecks}"
     config = loaded(tmp_path, text)
     assert config.heartbeat is not None
-    assert (config.heartbeat.secret.value, config.heartbeat.kind) == (PING, Pinged.HEALTHCHECKS)
+    assert (config.heartbeat.secret.value, config.heartbeat.kind) == (
+        PING,
+        HeartbeatKind.HEALTHCHECKS,
+    )
     assert show(config)["heartbeat"] == {
         "url_file": str(tmp_path / "kept"),
         "kind": "healthchecks",

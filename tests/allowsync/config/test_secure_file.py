@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config import ConfigError, load
-from allowsync.config.secure_file import ROOT, Demands, RefusedError, read_checked
+from allowsync.config.secure_file import ROOT, FileRequirements, RefusedError, read_checked
 from tests.support.configuring import HOME, MINIMAL, SOMEBODY, loaded, problems, written
 
 if TYPE_CHECKING:
@@ -104,11 +104,11 @@ def test_root_refuses_a_secret_that_others_may_read(folder: Path) -> None:
     for mode in (0o640, 0o604, 0o644, 0o610):
         secret.chmod(mode)
         with pytest.raises(RefusedError, match=f"others may read it \\(mode {mode:04o}\\)"):
-            read_checked(secret, Demands(ROOT, 100, secret=True))
-        assert read_checked(secret, Demands(SOMEBODY, 100, secret=True)) == b"x"
-        assert read_checked(secret, Demands(ROOT, 100, secret=True, vouched=True)) == b"x"
+            read_checked(secret, FileRequirements(ROOT, 100, secret=True))
+        assert read_checked(secret, FileRequirements(SOMEBODY, 100, secret=True)) == b"x"
+        assert read_checked(secret, FileRequirements(ROOT, 100, secret=True, vouched=True)) == b"x"
     secret.chmod(0o600)
-    assert read_checked(secret, Demands(ROOT, 100, secret=True)) == b"x"
+    assert read_checked(secret, FileRequirements(ROOT, 100, secret=True)) == b"x"
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_file_that_is_too_large_is_not_read_on(tmp_path: Path) -> None:
     (problem,) = refusal(path)
     assert "larger than 16 MiB" in str(problem)
     with pytest.raises(RefusedError, match="larger than 64 KiB"):
-        read_checked(path, Demands(SOMEBODY, 64 * 1024))
+        read_checked(path, FileRequirements(SOMEBODY, 64 * 1024))
 
 
 def test_the_place_of_a_problem_is_safe_to_show(tmp_path: Path) -> None:

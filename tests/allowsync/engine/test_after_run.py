@@ -14,7 +14,7 @@ from allowsync.config.secrets import Secret
 from allowsync.engine.after_run import broke, leave, watched
 from allowsync.engine.options import Request
 from allowsync.inspect.diagnostics import about_file
-from allowsync.model.notification import Pinged
+from allowsync.model.notification import HeartbeatKind
 from allowsync.system.files import replace_file
 from tests.support.listener import Listener
 from tests.support.values import SERVFAIL
@@ -97,7 +97,7 @@ def test_check_says_where_a_file_cannot_be_written(tmp_path: Path) -> None:
     assert about(tmp_path) == [f"report: {tmp_path} is a folder, not a file; choose another path"]
 
 
-def heartbeat(listener: Listener, kind: Pinged = Pinged.HEALTHCHECKS) -> Heartbeat:
+def heartbeat(listener: Listener, kind: HeartbeatKind = HeartbeatKind.HEALTHCHECKS) -> Heartbeat:
     return Heartbeat(url=Secret(f"http://{listener.place}/ping/hunter2"), kind=kind)
 
 

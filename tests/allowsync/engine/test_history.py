@@ -9,10 +9,10 @@ import pytest
 from allowsync.engine.history import began, ended, turns
 from allowsync.model.outcome import Outcome
 from allowsync.model.plan import Plan
-from allowsync.plan.limits import Refusal
+from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.reasons import Reasons
 from allowsync.plan.result import TargetReport
-from allowsync.state.records import Began, Ended, Turn
+from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 from tests.support.values import HOME, MOVED, NAME, T0, Life, entry, found, host, net
 
 
@@ -24,7 +24,7 @@ def at_home() -> Life:
 
 def test_access_begins_with_the_name_that_gave_it() -> None:
     life = at_home()
-    assert list(began({"alice": life.decision}, {})) == [Began("alice", net(HOME), NAME)]
+    assert list(began({"alice": life.decision}, {})) == [AccessStart("alice", net(HOME), NAME)]
 
 
 def test_what_is_written_down_begins_once() -> None:
@@ -41,7 +41,7 @@ def test_access_ends_for_the_reason_its_entry_goes() -> None:
     decisions = {"alice": life.decision}
     known = {"alice": {f"{HOME}/32", f"{MOVED}/32"}}
     assert list(ended(decisions, known, {"alice"}, Reasons(decisions, life.instant))) == [
-        Ended("alice", net(HOME), f"{NAME} moved to {MOVED}")
+        AccessEnd("alice", net(HOME), f"{NAME} moved to {MOVED}")
     ]
 
 
@@ -49,8 +49,8 @@ def test_who_left_the_configuration_comes_from_nowhere() -> None:
     known = {"alice": {f"{MOVED}/32", f"{HOME}/32"}}
     why = "alice is no longer in the configuration"
     assert list(ended({}, known, set(), Reasons({}, T0))) == [
-        Ended("alice", net(HOME), why),
-        Ended("alice", net(MOVED), why),
+        AccessEnd("alice", net(HOME), why),
+        AccessEnd("alice", net(MOVED), why),
     ]
 
 
@@ -63,7 +63,7 @@ def test_what_ends_is_told_in_order() -> None:
 
 def test_a_target_that_is_well_again_has_nothing_to_say() -> None:
     late = TargetReport("web/file", "web", Outcome.APPLIED, reason="done, but not written down")
-    assert list(turns([late], T0)) == [Turn(T0, "web/file", "recovered", "")]
+    assert list(turns([late], T0)) == [TargetTransition(T0, "web/file", "recovered", "")]
 
 
 def test_who_the_run_was_not_about_keeps_what_is_written_down() -> None:
@@ -100,10 +100,10 @@ REPAIR = Plan("web/file", repair=("mode was 0666", "it does not exist"))
 def test_a_target_came_out_well_or_not(
     report: TargetReport, expected: list[tuple[str, str]]
 ) -> None:
-    assert list(turns([report], T0)) == [Turn(T0, "web/file", *one) for one in expected]
+    assert list(turns([report], T0)) == [TargetTransition(T0, "web/file", *one) for one in expected]
 
 
 def test_a_refusal_says_what_the_limit_said() -> None:
-    refusal = Refusal(("alice", "bob"), 1, 4, emptied=False, entries=())
+    refusal = LimitRefusal(("alice", "bob"), 1, 4, emptied=False, entries=())
     report = replace(WELL, outcome=Outcome.REFUSED, refusal=refusal)
-    assert list(turns([report], T0)) == [Turn(T0, "web/file", "refused", refusal.said)]
+    assert list(turns([report], T0)) == [TargetTransition(T0, "web/file", "refused", refusal.said)]

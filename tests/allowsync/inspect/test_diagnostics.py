@@ -9,7 +9,7 @@ import pytest
 
 from allowsync.config.settings import Config
 from allowsync.inspect.diagnostics import about_memory, about_resolver
-from allowsync.model.memory import HostMemory, Track
+from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from tests.support.values import T0, A, host
 
@@ -38,8 +38,8 @@ def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
 
 def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> None:
     since = T0 - timedelta(days=8)
-    track = Track((), since, since, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
-    held_back = Track(summary="found", held_back=("81.2.69.9 not believed: too new",))
+    track = RetentionState((), since, since, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
+    held_back = RetentionState(summary="found", held_back=("81.2.69.9 not believed: too new",))
     hosts = {"alice": host(), "bob": host("bob")}
     memory = {
         "alice": HostMemory({A: track}),

@@ -7,11 +7,11 @@ from ipaddress import ip_network
 
 import pytest
 
-from allowsync.inspect.access_at import Access, Holding, Scene
+from allowsync.inspect.access_at import AccessAt, HostAccess, TargetContents
 from allowsync.inspect.explain import (
+    AccessVerdict,
     Explanation,
-    Place,
-    Verdict,
+    TargetAnswer,
     asked_network,
     of_host,
     of_network,
@@ -22,7 +22,12 @@ from allowsync.model.types import Entry
 from tests.support.values import ELSEWHERE, HOME, MOVED, NAME, T0, entry, net, nets
 
 WEB, SSH = "web/file", "ssh/file"
-YES, PARTLY, NO, UNKNOWN = Verdict.YES, Verdict.PARTLY, Verdict.NO, Verdict.UNKNOWN
+YES, PARTLY, NO, UNKNOWN = (
+    AccessVerdict.YES,
+    AccessVerdict.PARTLY,
+    AccessVerdict.NO,
+    AccessVerdict.UNKNOWN,
+)
 MISSING = "it was found missing on a day"
 
 
@@ -59,49 +64,58 @@ def test_what_is_asked_about_may_be_written_loosely(text: str, network: str | No
     ],
 )
 def test_a_network_is_allowed_where_what_is_held_covers_it(
-    asked: str, held: list[str], verdict: Verdict
+    asked: str, held: list[str], verdict: AccessVerdict
 ) -> None:
     entries = tuple(entry(one, "alice") for one in held)
-    place = where(ip_network(asked), Holding(WEB, entries))
+    place = where(ip_network(asked), TargetContents(WEB, entries))
     assert place.verdict is verdict
     assert bool(place.entries) is (verdict is not NO)
 
 
 def test_what_others_put_there_lets_in_as_well_and_is_said() -> None:
-    place = where(net(HOME), Holding(WEB, others=frozenset(nets(MOVED, HOME))))
-    assert place == Place(WEB, YES, said=f"{HOME}/32 was put there by somebody else")
+    place = where(net(HOME), TargetContents(WEB, others=frozenset(nets(MOVED, HOME))))
+    assert place == TargetAnswer(WEB, YES, said=f"{HOME}/32 was put there by somebody else")
 
 
 def test_what_may_have_been_missing_is_not_claimed() -> None:
-    doubtful = Holding(WEB, (entry(HOME, "alice"),), doubtful={net(HOME): MISSING})
-    assert where(net(HOME), doubtful) == Place(WEB, UNKNOWN, (entry(HOME, "alice"),), MISSING)
-    assert where(net(MOVED), doubtful) == Place(WEB, NO)
+    doubtful = TargetContents(WEB, (entry(HOME, "alice"),), doubtful={net(HOME): MISSING})
+    assert where(net(HOME), doubtful) == TargetAnswer(
+        WEB, UNKNOWN, (entry(HOME, "alice"),), MISSING
+    )
+    assert where(net(MOVED), doubtful) == TargetAnswer(WEB, NO)
 
 
 def test_a_doubt_is_none_where_something_else_covers_it() -> None:
     wide = entry("81.2.69.0/24", "office")
-    both = Holding(WEB, (entry(HOME, "alice"), wide), doubtful={net(HOME): MISSING})
+    both = TargetContents(WEB, (entry(HOME, "alice"), wide), doubtful={net(HOME): MISSING})
     assert where(net(HOME), both).verdict is YES
 
 
 def test_of_a_target_that_cannot_be_read_nothing_is_claimed() -> None:
-    assert where(net(HOME), Holding(WEB, unknown="no nft")) == Place(WEB, UNKNOWN, said="no nft")
+    assert where(net(HOME), TargetContents(WEB, unknown="no nft")) == TargetAnswer(
+        WEB, UNKNOWN, said="no nft"
+    )
 
 
-def access(host: str, network: str) -> Access:
-    return Access(host, net(network), NAME, None, T0, None, "")
+def access(host: str, network: str) -> HostAccess:
+    return HostAccess(host, net(network), NAME, None, T0, None, "")
 
 
-def scene(*accesses: Access, holdings: tuple[Holding, ...], past: bool = False) -> Scene:
-    return Scene(T0, T0, accesses, holdings, past=past)
+def scene(
+    *accesses: HostAccess, holdings: tuple[TargetContents, ...], past: bool = False
+) -> AccessAt:
+    return AccessAt(T0, T0, accesses, holdings, past=past)
 
 
 ALICE, ALICE_TOO, BOB = access("alice", HOME), access("alice", MOVED), access("bob", ELSEWHERE)
-HOLDING = Holding(WEB, (entry(HOME, "alice"), entry(ELSEWHERE, "bob")))
+HOLDING = TargetContents(WEB, (entry(HOME, "alice"), entry(ELSEWHERE, "bob")))
 
 
 def host(
-    *accesses: Access, holding: Holding = HOLDING, members: str = "alice bob", past: bool = False
+    *accesses: HostAccess,
+    holding: TargetContents = HOLDING,
+    members: str = "alice bob",
+    past: bool = False,
 ) -> Explanation:
     """The answer about Alice."""
     there = scene(*accesses, holdings=(holding,), past=past)
@@ -111,7 +125,7 @@ def host(
 def test_a_host_is_allowed_where_all_it_comes_from_is() -> None:
     found = host(ALICE, BOB)
     assert found.accesses == (ALICE,)
-    assert found.places == (Place(WEB, YES, (entry(HOME, "alice"),)),)
+    assert found.places == (TargetAnswer(WEB, YES, (entry(HOME, "alice"),)),)
 
 
 def test_a_host_is_allowed_in_part_where_some_it_comes_from_is() -> None:
@@ -121,24 +135,24 @@ def test_a_host_is_allowed_in_part_where_some_it_comes_from_is() -> None:
 
 
 def test_a_host_that_comes_from_nowhere_is_not_allowed() -> None:
-    assert host().places == (Place(WEB, NO),)
+    assert host().places == (TargetAnswer(WEB, NO),)
     assert host().verdict is NO
 
 
 def test_of_a_host_with_a_doubtful_network_nothing_is_claimed() -> None:
     doubtful = replace(HOLDING, entries=(entry(HOME, "alice"),), doubtful={net(HOME): MISSING})
     found = host(ALICE, ALICE_TOO, holding=doubtful, past=True)
-    assert found.places == (Place(WEB, UNKNOWN, (entry(HOME, "alice"),), MISSING),)
+    assert found.places == (TargetAnswer(WEB, UNKNOWN, (entry(HOME, "alice"),), MISSING),)
 
 
 def test_nothing_is_known_of_a_host_where_the_target_cannot_be_read() -> None:
     for accesses in ((), (ALICE,)):
-        found = host(*accesses, holding=Holding(WEB, unknown="no nft"))
-        assert found.places == (Place(WEB, UNKNOWN, said="no nft"),)
+        found = host(*accesses, holding=TargetContents(WEB, unknown="no nft"))
+        assert found.places == (TargetAnswer(WEB, UNKNOWN, said="no nft"),)
 
 
 def test_who_is_not_in_the_allowlist_is_said_not_to_be() -> None:
-    empty = Holding(WEB)
+    empty = TargetContents(WEB)
     (place,) = host(ALICE, holding=empty, members="bob").places
     assert place.said == "alice is not among the hosts of web"
     both = of_network(HOME, net(HOME), scene(ALICE, access("carol", HOME), holdings=(empty,)),
@@ -147,13 +161,13 @@ def test_who_is_not_in_the_allowlist_is_said_not_to_be() -> None:
 
 
 def test_the_allowlists_of_today_are_not_held_against_the_past() -> None:
-    (place,) = host(ALICE, holding=Holding(WEB), members="bob", past=True).places
-    assert place == Place(WEB, NO)
+    (place,) = host(ALICE, holding=TargetContents(WEB), members="bob", past=True).places
+    assert place == TargetAnswer(WEB, NO)
 
 
 def test_a_target_that_is_configured_no_more_is_told_of_without_its_hosts() -> None:
-    there = scene(ALICE, holdings=(Holding(SSH),))
-    assert of_network(HOME, net(HOME), there, {}).places == (Place(SSH, NO),)
+    there = scene(ALICE, holdings=(TargetContents(SSH),))
+    assert of_network(HOME, net(HOME), there, {}).places == (TargetAnswer(SSH, NO),)
 
 
 def test_an_address_has_the_access_it_lies_in() -> None:
@@ -171,8 +185,10 @@ def test_an_address_has_the_access_it_lies_in() -> None:
         ([], NO),
     ],
 )
-def test_the_answer_is_what_is_certain_first(verdicts: list[Verdict], expected: Verdict) -> None:
-    places = tuple(Place(WEB, one) for one in verdicts)
+def test_the_answer_is_what_is_certain_first(
+    verdicts: list[AccessVerdict], expected: AccessVerdict
+) -> None:
+    places = tuple(TargetAnswer(WEB, one) for one in verdicts)
     now = scene(holdings=())
     assert Explanation("x", None, None, now, places, ()).verdict is expected
 
@@ -205,10 +221,10 @@ def test_everything_there_is_to_say_of_a_place_is_said() -> None:
     others = frozenset((*nets(MOVED, HOME), net("2a01:4f8::/64")))
     doubtful = {net("81.2.69.1"): "lost", net("81.2.69.3"): MISSING}
     entries = tuple(Entry(one, ("alice",)) for one in doubtful)
-    found = where(ip_network("81.2.69.0/24"), Holding(WEB, entries, others, doubtful))
+    found = where(ip_network("81.2.69.0/24"), TargetContents(WEB, entries, others, doubtful))
     named = ", ".join(sorted(f"{one}/32" for one in (HOME, MOVED)))
     assert found.said == f"{named} was put there by somebody else; lost; {MISSING}"
-    (place,) = host(ALICE, ALICE_TOO, holding=Holding(WEB, others=others)).places
+    (place,) = host(ALICE, ALICE_TOO, holding=TargetContents(WEB, others=others)).places
     foreign = "was put there by somebody else"
     assert place.said == f"{HOME}/32 {foreign}; {MOVED}/32 {foreign}"
 

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.inspect.access_at import Access, Scene
+from allowsync.inspect.access_at import AccessAt, HostAccess
 from allowsync.inspect.explain import (
+    AccessVerdict,
     Explanation,
-    Place,
-    Verdict,
+    TargetAnswer,
     about_former,
     about_host,
     about_network,
@@ -21,10 +21,10 @@ from allowsync.inspect.explain import (
     told,
     unrecorded,
 )
-from allowsync.model.memory import HostMemory, Track
+from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.types import Family, Policy, Query
 from allowsync.policy.decision import Decision
-from allowsync.state.history import Past, Stay
+from allowsync.state.history import AccessPeriod, Past
 from tests.support.values import (
     GONE,
     HOME,
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 HOUR = timedelta(hours=1)
 NEEDED = "needed: a name of somebody trusted that points there, or `networks` at a host"
-LEFT = Stay("alice", net(HOME), NAME, T0, T0 + HOUR, f"{NAME} moved to {MOVED}")
+LEFT = AccessPeriod("alice", net(HOME), NAME, T0, T0 + HOUR, f"{NAME} moved to {MOVED}")
 LEFT_SAID = (
     f"alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:00 UTC: "
     f"{NAME} moved to {MOVED}"
@@ -69,8 +69,8 @@ def test_who_came_from_there_is_told_the_latest_first_and_not_all() -> None:
         replace(LEFT, began=T0 + day * 24 * HOUR, ended=T0 + (day * 24 + 1) * HOUR, why="")
         for day in range(5)
     )
-    here = Stay("bob", net(MOVED), "", T0, T0 + HOUR)
-    lasting = Stay("carol", net(HOME), "", T0)
+    here = AccessPeriod("bob", net(MOVED), "", T0, T0 + HOUR)
+    lasting = AccessPeriod("carol", net(HOME), "", T0)
     assert network(HOME, past=Past(stays=(*stays, here, lasting))) == [
         *(
             f"alice could come from {HOME} from 2026-11-{day} 15:00 to 2026-11-{day} 16:00 UTC"
@@ -91,18 +91,20 @@ def test_what_no_name_can_give_is_said_to_need_the_policy() -> None:
 
 def test_an_address_that_a_guard_holds_back_is_said_to_be() -> None:
     lines = (f"{HOME} not believed yet: a wildcard", f"{HOME}1 not believed yet: another")
-    memory = HostMemory({A: Track(held_back=lines)})
+    memory = HostMemory({A: RetentionState(held_back=lines)})
     decision = Decision(host(), memory=memory)
     assert network(HOME, decision)[0] == f"alice: {NAME}: {HOME} not believed yet: a wildcard"
     assert len(network(HOME, decision)) == 3
     assert network("81.2.69.0/24", decision) == ["nobody came from there", NEEDED]
     # A line is about one address, even where a network begins with that.
-    first = Decision(host(), memory=HostMemory({A: Track(held_back=("81.2.69.0 not believed",))}))
+    first = Decision(
+        host(), memory=HostMemory({A: RetentionState(held_back=("81.2.69.0 not believed",))})
+    )
     assert network("81.2.69.0/24", first) == ["nobody came from there", NEEDED]
     assert len(network("81.2.69.0", first)) == 3
 
 
-def about(decision: Decision, *stays: Stay, doubts: tuple[str, ...] = ()) -> list[str]:
+def about(decision: Decision, *stays: AccessPeriod, doubts: tuple[str, ...] = ()) -> list[str]:
     return list(about_host(decision, Past(stays=stays), iter(doubts)))
 
 
@@ -131,7 +133,8 @@ def test_an_end_that_lies_ahead_is_no_reason() -> None:
 
 def test_each_name_without_an_answer_is_told_and_no_other() -> None:
     said = {
-        name: Track(reason=reason) for name, reason in (("a", "REFUSED"), ("b", ""), ("c", "x"))
+        name: RetentionState(reason=reason)
+        for name, reason in (("a", "REFUSED"), ("b", ""), ("c", "x"))
     }
     tracks = {Query(f"{name}.example.org", Family.IPV4): one for name, one in said.items()}
     decision = Decision(host(), memory=HostMemory(tracks))
@@ -155,7 +158,7 @@ def test_a_source_nothing_is_known_of_is_told_beside_the_names() -> None:
 def test_a_host_without_an_address_is_told_since_when() -> None:
     gone = lived(host(keep_absent=timedelta(0), absent_runs=1), found(HOME), GONE, GONE)
     lasts = replace(LEFT, ended=None)
-    assert about(gone, LEFT, lasts, Stay("bob", net(HOME), "", T0, T0)) == [
+    assert about(gone, LEFT, lasts, AccessPeriod("bob", net(HOME), "", T0, T0)) == [
         f"alice has no address: {NAME} (NXDOMAIN)",
         LEFT_SAID,
     ]
@@ -177,12 +180,12 @@ def test_of_a_former_host_the_latest_places_are_told() -> None:
 
 def test_an_earlier_access_is_a_sentence() -> None:
     assert told(LEFT) == LEFT_SAID
-    lasting = Stay("bob", ip_network("81.2.69.0/24"), "", T0)
+    lasting = AccessPeriod("bob", ip_network("81.2.69.0/24"), "", T0)
     assert told(lasting) == "bob could come from 81.2.69.0/24 from 2026-11-20 15:00 to now"
 
 
 def test_how_far_back_the_history_goes_is_said() -> None:
-    early = Scene(T0, None, (), (), past=True)
+    early = AccessAt(T0, None, (), (), past=True)
     far = "the history does not go back that far: "
     assert list(about_past(early, Past())) == [f"{far}no run is on record"]
     assert list(about_past(early, Past(first_run=T0))) == [f"{far}it begins 2026-11-20 15:00 UTC"]
@@ -191,45 +194,45 @@ def test_how_far_back_the_history_goes_is_said() -> None:
     ]
 
 
-ACCESS = Access("alice", net(HOME), NAME, None, T0, None, "")
+ACCESS = HostAccess("alice", net(HOME), NAME, None, T0, None, "")
 MEMBERS = "which hosts an allowlist had then is not on record, only what its targets held"
 
 
-def past(asked: str, verdict: Verdict, *accesses: Access) -> Explanation:
-    scene = Scene(T0, T0, accesses, (), past=True)
-    return Explanation(asked, "alice", None, scene, (Place("web/file", verdict),), accesses)
+def past(asked: str, verdict: AccessVerdict, *accesses: HostAccess) -> Explanation:
+    scene = AccessAt(T0, T0, accesses, (), past=True)
+    return Explanation(asked, "alice", None, scene, (TargetAnswer("web/file", verdict),), accesses)
 
 
-@pytest.mark.parametrize("verdict", [Verdict.NO, Verdict.PARTLY])
-def test_who_was_not_let_in_may_not_have_been_meant_to_be(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", [AccessVerdict.NO, AccessVerdict.PARTLY])
+def test_who_was_not_let_in_may_not_have_been_meant_to_be(verdict: AccessVerdict) -> None:
     assert list(unrecorded(past("alice", verdict, ACCESS))) == [MEMBERS]
 
 
-@pytest.mark.parametrize("verdict", [Verdict.YES, Verdict.UNKNOWN])
-def test_what_a_target_held_needs_no_configuration(verdict: Verdict) -> None:
+@pytest.mark.parametrize("verdict", [AccessVerdict.YES, AccessVerdict.UNKNOWN])
+def test_what_a_target_held_needs_no_configuration(verdict: AccessVerdict) -> None:
     assert list(unrecorded(past("alice", verdict, ACCESS))) == []
 
 
 def test_who_came_from_nowhere_was_let_in_nowhere_whatever_the_allowlists() -> None:
-    assert list(unrecorded(past("alice", Verdict.NO))) == []
+    assert list(unrecorded(past("alice", AccessVerdict.NO))) == []
 
 
 def test_one_target_that_did_not_let_them_in_is_enough() -> None:
-    one = past("alice", Verdict.NO, ACCESS)
-    both = replace(one, places=(*one.places, Place("ssh/file", Verdict.YES)))
+    one = past("alice", AccessVerdict.NO, ACCESS)
+    both = replace(one, places=(*one.places, TargetAnswer("ssh/file", AccessVerdict.YES)))
     assert list(unrecorded(both)) == [MEMBERS]
 
 
 def test_a_name_is_looked_up_in_the_configuration_of_today() -> None:
     other = "new.example.org"
-    assert list(unrecorded(past(other, Verdict.YES, ACCESS))) == [
+    assert list(unrecorded(past(other, AccessVerdict.YES, ACCESS))) == [
         f"{other} is a name of alice today; its names then are not on record"
     ]
-    assert list(unrecorded(past(NAME.upper(), Verdict.YES, ACCESS))) == []
-    address = replace(past(HOME, Verdict.YES, ACCESS), host=None)
+    assert list(unrecorded(past(NAME.upper(), AccessVerdict.YES, ACCESS))) == []
+    address = replace(past(HOME, AccessVerdict.YES, ACCESS), host=None)
     assert list(unrecorded(address)) == []
 
 
 def test_where_nothing_is_on_record_it_is_not_said_twice() -> None:
-    early = past("new.example.org", Verdict.NO, ACCESS)
+    early = past("new.example.org", AccessVerdict.NO, ACCESS)
     assert list(unrecorded(replace(early, scene=replace(early.scene, run=None)))) == []

@@ -11,7 +11,7 @@ from urllib.parse import parse_qs
 import pytest
 from aiosmtpd.controller import Controller
 
-from allowsync.config.channels import Channel
+from allowsync.config.channels import NotifyChannel
 from allowsync.config.secrets import Secret
 from allowsync.notify.apprise_client import Sent, send
 from allowsync.notify.outbox import Message
@@ -28,8 +28,8 @@ LOOK = Message("", "", "info")
 NOWHERE = "json://127.0.0.1:9/"
 
 
-def channel(url: str) -> Channel:
-    return Channel(url=Secret(url))
+def channel(url: str) -> NotifyChannel:
+    return NotifyChannel(url=Secret(url))
 
 
 @pytest.fixture

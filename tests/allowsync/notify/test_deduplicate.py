@@ -10,7 +10,7 @@ import pytest
 from allowsync.config.settings import Allowlist
 from allowsync.model.notification import Event
 from allowsync.model.types import Limits
-from allowsync.notify.events import Matter, matters
+from allowsync.notify.events import Condition, matters
 from allowsync.plan.result import RunReport
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.reader import Reader
@@ -258,7 +258,7 @@ def test_a_family_that_a_name_never_had_keeps_it_from_nothing() -> None:
     assert about(life) == ()
 
 
-def about(life: Life) -> tuple[Matter, ...]:
+def about(life: Life) -> tuple[Condition, ...]:
     """What is the matter after the last run of a life."""
     report = RunReport(life.instant, 0.0, False, False, {life.host.name: life.decision}, ())
     return matters(report, {life.host.name: life.memory})

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.config.channels import Channel
+from allowsync.config.channels import NotifyChannel
 from allowsync.config.secrets import Secret
 from allowsync.model.notification import Event
 from allowsync.notify.outbox import GIVEN_UP_AFTER
@@ -39,7 +39,7 @@ def listener() -> Iterator[Listener]:
 @pytest.fixture
 def world(tmp_path: Path, listener: Listener) -> World:
     url = Secret(f"json://admin:hunter2@{listener.place}/")
-    world = World(tmp_path, notify=(Channel(url=url, events=tuple(Event)),))
+    world = World(tmp_path, notify=(NotifyChannel(url=url, events=tuple(Event)),))
     world.run()
     return world
 
@@ -116,7 +116,7 @@ def test_a_channel_that_is_taken_away_takes_its_letters_along(
     listener.status = 503
     move(world)
     world.run()
-    world.notify = (Channel(url=Secret(f"form://{listener.place}/")),)
+    world.notify = (NotifyChannel(url=Secret(f"form://{listener.place}/")),)
     world.run(after=HOUR)
     assert (len(listener.heard), waiting(world)) == (1, 0)
 

@@ -12,9 +12,9 @@ import pytest
 
 from allowsync.config.channels import Heartbeat
 from allowsync.config.secrets import Secret
-from allowsync.model.notification import Pinged
+from allowsync.model.notification import HeartbeatKind
 from allowsync.model.outcome import ExitCode
-from allowsync.notify.heartbeat import Ended, Ping, deliver, ping
+from allowsync.notify.heartbeat import Ping, RunResult, deliver, ping
 from allowsync.notify.http_ping import LARGEST_BODY, kind_of
 from tests.support.listener import Listener
 
@@ -24,29 +24,29 @@ if TYPE_CHECKING:
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 CHECK = f"https://hc-ping.com/{UUID}"
 PUSH = "https://kuma.example.net/api/push/hunter2"
-GOOD = Ended(ExitCode.IN_STEP, 0.25, "2 targets in step")
-BAD = Ended(ExitCode.FAILED, 1.0, "web/file: failed\n1 problem; see the log")
+GOOD = RunResult(ExitCode.IN_STEP, 0.25, "2 targets in step")
+BAD = RunResult(ExitCode.FAILED, 1.0, "web/file: failed\n1 problem; see the log")
 
 
-def beat(url: str, ended: Ended, kind: Pinged = Pinged.AUTO) -> Ping | None:
+def beat(url: str, ended: RunResult, kind: HeartbeatKind = HeartbeatKind.AUTO) -> Ping | None:
     return ping(Heartbeat(url=Secret(url), kind=kind), ended)
 
 
 @pytest.mark.parametrize(
     ("url", "kind"),
     [
-        (CHECK, Pinged.HEALTHCHECKS),
-        ("https://hc-ping.com/pingkey/allowsync", Pinged.HEALTHCHECKS),
-        (f"https://status.example.net/{UUID}/", Pinged.HEALTHCHECKS),
-        ("https://hc.example.net/ping/0123", Pinged.HEALTHCHECKS),
-        ("https://hc.example.net/ping/key/slug?create=1", Pinged.HEALTHCHECKS),
-        (PUSH, Pinged.UPTIME_KUMA),
-        (f"{PUSH}?status=up&msg=OK&ping=", Pinged.UPTIME_KUMA),
-        ("https://example.net/", Pinged.PLAIN),
-        ("https://nosnch.in/c2354d53d2", Pinged.PLAIN),
+        (CHECK, HeartbeatKind.HEALTHCHECKS),
+        ("https://hc-ping.com/pingkey/allowsync", HeartbeatKind.HEALTHCHECKS),
+        (f"https://status.example.net/{UUID}/", HeartbeatKind.HEALTHCHECKS),
+        ("https://hc.example.net/ping/0123", HeartbeatKind.HEALTHCHECKS),
+        ("https://hc.example.net/ping/key/slug?create=1", HeartbeatKind.HEALTHCHECKS),
+        (PUSH, HeartbeatKind.UPTIME_KUMA),
+        (f"{PUSH}?status=up&msg=OK&ping=", HeartbeatKind.UPTIME_KUMA),
+        ("https://example.net/", HeartbeatKind.PLAIN),
+        ("https://nosnch.in/c2354d53d2", HeartbeatKind.PLAIN),
     ],
 )
-def test_a_url_shows_whose_conventions_it_follows(url: str, kind: Pinged) -> None:
+def test_a_url_shows_whose_conventions_it_follows(url: str, kind: HeartbeatKind) -> None:
     assert kind_of(url) == kind.value
 
 
@@ -63,7 +63,7 @@ def test_healthchecks_is_told_the_exit_code_where_something_is_wrong(
     code: ExitCode, status: int
 ) -> None:
     wanted = Ping("POST", f"{CHECK}/{status}", b"so it went")
-    assert beat(CHECK, Ended(code, 0.25, "so it went")) == wanted
+    assert beat(CHECK, RunResult(code, 0.25, "so it went")) == wanted
 
 
 def test_a_query_stays_behind_the_status() -> None:
@@ -73,13 +73,13 @@ def test_a_query_stays_behind_the_status() -> None:
 
 
 def test_a_long_story_is_cut_short() -> None:
-    request = beat(CHECK, Ended(ExitCode.FAILED, 0.0, "x" * 10**6))
+    request = beat(CHECK, RunResult(ExitCode.FAILED, 0.0, "x" * 10**6))
     assert request is not None
     assert len(request.body) == LARGEST_BODY
 
 
 @pytest.mark.parametrize(("ended", "status"), [(GOOD, "up"), (BAD, "down")])
-def test_uptime_kuma_is_told_up_or_down_and_how_long_it_took(ended: Ended, status: str) -> None:
+def test_uptime_kuma_is_told_up_or_down_and_how_long_it_took(ended: RunResult, status: str) -> None:
     request = beat(f"{PUSH}?status=up&msg=OK&ping=", ended)
     assert request is not None
     assert request.url.startswith(f"{PUSH}?")
@@ -96,8 +96,8 @@ def test_a_plain_url_is_pinged_after_good_runs_only() -> None:
 
 
 def test_a_kind_that_is_named_wins_over_how_the_url_looks() -> None:
-    assert beat(CHECK, GOOD, Pinged.PLAIN) == Ping("GET", CHECK)
-    request = beat("https://example.net/x", BAD, Pinged.HEALTHCHECKS)
+    assert beat(CHECK, GOOD, HeartbeatKind.PLAIN) == Ping("GET", CHECK)
+    request = beat("https://example.net/x", BAD, HeartbeatKind.HEALTHCHECKS)
     assert request is not None
     assert request.url == "https://example.net/x/1"
 

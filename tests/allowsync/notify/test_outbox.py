@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from allowsync.config.channels import Channel
+from allowsync.config.channels import NotifyChannel
 from allowsync.config.secrets import Secret
-from allowsync.model.notification import Event, Letter
-from allowsync.notify.deduplicate import News
+from allowsync.model.notification import Event, QueuedNotification
+from allowsync.notify.deduplicate import Notification
 from allowsync.notify.outbox import (
     GIVEN_UP_AFTER,
     MOST_LINES,
@@ -22,11 +22,11 @@ from allowsync.notify.outbox import (
 from tests.support.values import FIVE_MINUTES, T0
 
 MINUTE = timedelta(minutes=1)
-ADMIN = Channel(url=Secret("ntfy://ntfy.example.net/hunter2"))
-FRIENDS = Channel(url=Secret("json://192.0.2.1/"), events=(Event.MOVED,))
-MOVED = News(Event.MOVED, "alice: moved")
-FAILED = News(Event.FAILED, "web/file: boom")
-LETTER = Letter("a", "failed", "web/file: boom", False, T0, 0, T0)
+ADMIN = NotifyChannel(url=Secret("ntfy://ntfy.example.net/hunter2"))
+FRIENDS = NotifyChannel(url=Secret("json://192.0.2.1/"), events=(Event.MOVED,))
+MOVED = Notification(Event.MOVED, "alice: moved")
+FAILED = Notification(Event.FAILED, "web/file: boom")
+LETTER = QueuedNotification("a", "failed", "web/file: boom", False, T0, 0, T0)
 
 
 def test_each_channel_is_told_of_its_events_and_of_no_others() -> None:

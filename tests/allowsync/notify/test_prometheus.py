@@ -9,7 +9,7 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from allowsync import __version__
-from allowsync.model.memory import HostMemory, Track
+from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Basis, Family, Grant, Limits, Query
@@ -149,7 +149,7 @@ def test_a_run_tells_how_long_it_took_and_how_many_problems_there_are() -> None:
 def test_the_latest_answer_of_several_names_counts() -> None:
     heard = (T0 - HOUR, None, T0 - 2 * HOUR)
     tracks = {
-        Query(f"{number}.example.org", Family.IPV4): Track(last_found=at)
+        Query(f"{number}.example.org", Family.IPV4): RetentionState(last_found=at)
         for number, at in enumerate(heard)
     }
     samples = read(report(Decision(host(), memory=HostMemory(tracks))))

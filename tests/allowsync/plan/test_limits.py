@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.target import Current
 from allowsync.model.types import Entry, Limits
-from allowsync.plan.limits import Refusal, limit
+from allowsync.plan.limits import LimitRefusal, limit
 from allowsync.plan.planner import Situation, make_plan
 from tests.support.values import entry, net
 
@@ -22,7 +22,7 @@ def address(label: str) -> str:
 
 def losing(
     *gone: str, trusted: tuple[str, ...] = FRIENDS, limits: Limits | None = None
-) -> tuple[Plan, Refusal | None]:
+) -> tuple[Plan, LimitRefusal | None]:
     """Four friends have an entry each; the DNS gives up some of them."""
     labels = {net(address(one)): (one,) for one in FRIENDS}
     wanted = {network: label for network, label in labels.items() if label[0] not in gone}

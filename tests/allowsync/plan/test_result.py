@@ -6,7 +6,7 @@ import pytest
 
 from allowsync.model.outcome import ExitCode, Outcome, worst
 from allowsync.model.plan import Plan
-from allowsync.plan.limits import Refusal
+from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.result import RunReport, TargetReport
 from tests.support.values import HOME, SERVFAIL, T0, Life, entry, found, host
 
@@ -23,7 +23,7 @@ def report(*targets: TargetReport, offline: bool = False, silent: bool = False) 
     return RunReport(T0, 0.1, False, offline, {"alice": life.decision}, targets)
 
 
-REFUSAL = Refusal(("alice",), 1, 4, emptied=False, entries=(entry(HOME, "alice"),))
+REFUSAL = LimitRefusal(("alice",), 1, 4, emptied=False, entries=(entry(HOME, "alice"),))
 
 
 @pytest.mark.parametrize(

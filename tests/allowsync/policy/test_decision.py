@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import Clock, Held, HostMemory, Track
+from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis
 from allowsync.policy.decision import Decision, Move, Now, leaving, network_of, recall, union
 from tests.support.values import (
@@ -381,7 +381,9 @@ def test_one_stale_grant_is_enough_to_rest_on_old_knowledge() -> None:
 
 
 def test_what_a_guard_holds_back_matters_to_whoever_has_no_access() -> None:
-    held_back = HostMemory({A: Track(last_found=T0, held_back=(f"{HOME} not believed: it",))})
+    held_back = HostMemory(
+        {A: RetentionState(last_found=T0, held_back=(f"{HOME} not believed: it",))}
+    )
     granted = Life(host()).run(found(HOME)).grants
     assert Decision(host(), memory=held_back).rests_on_old_knowledge
     assert not Decision(host(), grants=granted, memory=held_back).rests_on_old_knowledge
@@ -391,7 +393,7 @@ def test_what_a_guard_holds_back_matters_to_whoever_has_no_access() -> None:
 def test_only_the_names_that_wait_for_an_approval_are_named() -> None:
     who = host(hostnames=("a.example", "b.example"))
     tracks = {
-        query: Track(summary="absent NXDOMAIN", latched=query.hostname == "b.example")
+        query: RetentionState(summary="absent NXDOMAIN", latched=query.hostname == "b.example")
         for query in who.queries
     }
     assert Decision(who, memory=HostMemory(tracks)).latched == ("b.example",)
@@ -424,8 +426,8 @@ def test_the_clock_of_silence_starts_with_the_last_good_answer_whatever_that_gav
 
 
 def test_where_no_good_answer_is_on_record_its_addresses_tell_when_that_was() -> None:
-    held = Held(ip_address(HOME), T0 - DAY, T0)
-    memory = HostMemory({A: Track((held,), unavailable_runs=1, reason="SERVFAIL")})
+    held = HeldAddress(ip_address(HOME), T0 - DAY, T0)
+    memory = HostMemory({A: RetentionState((held,), unavailable_runs=1, reason="SERVFAIL")})
     (grant,) = recall(host(), memory, Now(T0 + HOUR)).grants
     assert grant.ends == T0 + 3 * DAY
 

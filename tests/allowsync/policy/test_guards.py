@@ -13,10 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
-from allowsync.model.memory import Held, HostMemory, Track
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Query
 from allowsync.policy.decision import conclude, judgements
-from allowsync.policy.guards import Evidence, Newcomer, disputed, givers, guard, newcomers, siblings
+from allowsync.policy.guards import (
+    Evidence,
+    NewAddress,
+    disputed,
+    givers,
+    guard,
+    newcomers,
+    siblings,
+)
 from allowsync.policy.tracking import Now, latched, recent, settled_tracks
 from tests.support.values import (
     AAAA,
@@ -39,7 +47,7 @@ from tests.support.values import (
 
 if TYPE_CHECKING:
     from allowsync.model.types import Host
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 NOW = Now(T0)
 DAY = timedelta(days=1)
@@ -47,12 +55,14 @@ SIBLING = Query("made-up.example.org", V4)
 
 
 def holding(*addresses: str, query: Query = A) -> HostMemory:
-    held = tuple(Held(ip_address(one), T0 - DAY, T0 - FIVE_MINUTES) for one in addresses)
-    return HostMemory({query: Track(held, T0 - FIVE_MINUTES, summary="found")})
+    held = tuple(HeldAddress(ip_address(one), T0 - DAY, T0 - FIVE_MINUTES) for one in addresses)
+    return HostMemory({query: RetentionState(held, T0 - FIVE_MINUTES, summary="found")})
 
 
 def gone_since(span: timedelta, query: Query = A, **fields: object) -> HostMemory:
-    track = Track((), T0 - span, T0 - span, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
+    track = RetentionState(
+        (), T0 - span, T0 - span, 9, summary="absent NXDOMAIN", reason="NXDOMAIN"
+    )
     return HostMemory({query: replace(track, **fields)})  # type: ignore[arg-type]
 
 
@@ -61,7 +71,7 @@ def guarded(
     *hosts: Host,
     memories: dict[str, HostMemory] | None = None,
     evidence: Evidence | None = None,
-) -> dict[str, tuple[Judged, ...]]:
+) -> dict[str, tuple[ScreenedAnswer, ...]]:
     """What is believed of the answers, by host."""
     memories = memories or {}
     hosts = hosts or (host(),)
@@ -72,11 +82,11 @@ def guarded(
     return guard(new, judged, replace(evidence or Evidence(), givers=shared), memories, NOW)
 
 
-def told(judged: Judged) -> tuple[Answer, list[str]]:
+def told(judged: ScreenedAnswer) -> tuple[Answer, list[str]]:
     return judged.answer, [str(one.address) for one in judged.rejected]
 
 
-def only(believed: dict[str, tuple[Judged, ...]]) -> Judged:
+def only(believed: dict[str, tuple[ScreenedAnswer, ...]]) -> ScreenedAnswer:
     ((judged,),) = believed.values()
     return judged
 
@@ -154,7 +164,7 @@ def test_a_family_that_was_always_absent_latches_nothing_while_the_other_was_fou
 
 
 def test_a_family_that_was_silent_proves_no_absence() -> None:
-    silent = Track(unavailable_runs=9, summary="unavailable SERVFAIL", reason="SERVFAIL")
+    silent = RetentionState(unavailable_runs=9, summary="unavailable SERVFAIL", reason="SERVFAIL")
     tracks = {**gone_since(8 * DAY).tracks, AAAA: silent}
     assert not latched(settled_tracks(host(families=(V4, V6)), HostMemory(tracks), T0), NAME)
 
@@ -266,7 +276,7 @@ def test_what_was_said_of_a_sibling_is_the_same_in_every_run() -> None:
     assert len(said) == 1
 
 
-def siblings_of(*newcomers: Newcomer) -> dict[Query, str]:
+def siblings_of(*newcomers: NewAddress) -> dict[Query, str]:
     numbers = count(1)
     made_up = siblings(newcomers, lambda: f"x{next(numbers)}")
     return {query: sibling.hostname for query, sibling in made_up.items()}
@@ -274,8 +284,8 @@ def siblings_of(*newcomers: Newcomer) -> dict[Query, str]:
 
 def test_each_new_name_and_family_gets_one_sibling_with_the_same_parent() -> None:
     who = host(families=(V4, V6))
-    new = [Newcomer(who, A, ip_address(one)) for one in (HOME, MOVED)]
-    assert siblings_of(*new, Newcomer(who, AAAA, ip_address(HOME6))) == {
+    new = [NewAddress(who, A, ip_address(one)) for one in (HOME, MOVED)]
+    assert siblings_of(*new, NewAddress(who, AAAA, ip_address(HOME6))) == {
         A: "x1.example.org",
         AAAA: "x2.example.org",
     }
@@ -283,14 +293,14 @@ def test_each_new_name_and_family_gets_one_sibling_with_the_same_parent() -> Non
 
 @pytest.mark.parametrize("hostname", ["example.org", "localhost"])
 def test_a_name_below_a_single_label_has_no_sibling(hostname: str) -> None:
-    assert siblings_of(Newcomer(host(), Query(hostname, V4), ip_address(HOME))) == {}
+    assert siblings_of(NewAddress(host(), Query(hostname, V4), ip_address(HOME))) == {}
 
 
 def test_without_canary_and_while_latched_no_sibling_is_asked() -> None:
     address = ip_address(HOME)
-    assert siblings_of(Newcomer(host(canary=False), A, address)) == {}
-    assert siblings_of(Newcomer(host(), A, address, latched=True)) == {}
-    assert disputed([Newcomer(host(), A, address, latched=True)]) == ()
+    assert siblings_of(NewAddress(host(canary=False), A, address)) == {}
+    assert siblings_of(NewAddress(host(), A, address, latched=True)) == {}
+    assert disputed([NewAddress(host(), A, address, latched=True)]) == ()
 
 
 # agreement
@@ -317,7 +327,7 @@ def test_as_many_nameservers_as_agreement_says_must_give_it(
 
 
 def test_every_disputed_question_is_asked_once() -> None:
-    new = [Newcomer(host(), A, ip_address(one)) for one in (HOME, MOVED)]
+    new = [NewAddress(host(), A, ip_address(one)) for one in (HOME, MOVED)]
     assert disputed(new) == (A,)
 
 
@@ -432,7 +442,7 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
         evidence: Evidence | None = None,
         memory: HostMemory | None = None,
     ) -> str:
-        new = Newcomer(who, A, ip_address(HOME), latched)
+        new = NewAddress(who, A, ip_address(HOME), latched)
         judged = {who.name: judgements(who, {A: found(HOME)})}
         seen = evidence or Evidence()
         (believed,) = guard([new], judged, seen, {who.name: memory or HostMemory()}, NOW)[who.name]
@@ -475,5 +485,5 @@ def test_who_gives_an_address_is_listed_in_order_and_only_where_several_do() -> 
     hosts = tuple(host(name, hostnames=(NAME,)) for name in ("dave", "carol", "bob"))
     judged = {one.name: judgements(one, {A: found(HOME)}) for one in hosts}
     judged["alone"] = judgements(host("alone"), {Query("alone.example.org", V4): found(MOVED)})
-    new = [Newcomer(one, A, ip_address(HOME), latched=False) for one in hosts]
+    new = [NewAddress(one, A, ip_address(HOME), latched=False) for one in hosts]
     assert givers(new, judged, []) == {ip_address(HOME): ("bob", "carol", "dave")}

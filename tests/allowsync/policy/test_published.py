@@ -23,7 +23,7 @@ from allowsync.policy.published import (
     ODD,
     OLD,
     RETRY,
-    Kept,
+    SourceRecord,
     filled,
     implausible,
     is_due,
@@ -34,9 +34,9 @@ from tests.support.values import T0, V4, allowed, net
 
 PUBLISHED = tuple(map(ip_network, CLOUDFLARE))
 URL = "https://api.example.net"
-GOOD = Kept(PUBLISHED, T0, T0, URL)
-SILENT = Kept(PUBLISHED, T0, T0 + FRESH, URL, "no reply")
-NOTHING = Kept((), None, T0, URL, "no reply")
+GOOD = SourceRecord(PUBLISHED, T0, T0, URL)
+SILENT = SourceRecord(PUBLISHED, T0, T0 + FRESH, URL, "no reply")
+NOTHING = SourceRecord((), None, T0, URL, "no reply")
 SECOND = timedelta(seconds=1)
 
 
@@ -111,7 +111,7 @@ DUE = {
 
 @pytest.mark.parametrize(("kept", "now", "due"), DUE.values(), ids=DUE)
 def test_a_source_is_asked_once_a_day_and_again_after_an_hour(
-    kept: Kept | None,
+    kept: SourceRecord | None,
     now: object,
     due: bool,
 ) -> None:
@@ -127,7 +127,7 @@ def test_silence_is_worth_a_word_only_after_days_and_an_odd_answer_at_once() -> 
     assert not worth_saying(SILENT, T0 + OLD)
     assert worth_saying(SILENT, T0 + OLD + SECOND)
     assert worth_saying(NOTHING, T0)
-    assert worth_saying(Kept(PUBLISHED, T0, T0, URL, f"{ODD}it is empty"), T0)
+    assert worth_saying(SourceRecord(PUBLISHED, T0, T0, URL, f"{ODD}it is empty"), T0)
 
 
 def test_what_is_known_of_a_source_reads_well() -> None:
@@ -157,7 +157,7 @@ def test_of_one_family_only_that_is_granted() -> None:
 
 @pytest.mark.parametrize("kept", [{}, {"cloudflare": NOTHING}], ids=["not asked", "no answer"])
 def test_a_source_of_which_nothing_is_known_leaves_its_host_undecided(
-    kept: dict[str, Kept],
+    kept: dict[str, SourceRecord],
 ) -> None:
     decision = decide(filled(edge(), kept), {}, HostMemory(), Now(T0))
     assert decision.undecided

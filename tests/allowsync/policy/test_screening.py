@@ -16,7 +16,7 @@ from allowsync.model.special_purpose import (
     special_within,
 )
 from allowsync.model.types import Policy
-from allowsync.policy.screening import Refusal, Rejected, judge, warned, without
+from allowsync.policy.screening import GuardRefusal, RejectedAddress, judge, warned, without
 from tests.support.values import GONE, HOME, HOME6, MOVED, SERVFAIL, A, found
 
 NEVER_HOME = [
@@ -164,14 +164,14 @@ def test_what_is_not_believed_says_why_in_full() -> None:
 
 
 def test_what_guards_refuse_of_an_answer_says_what_was_seen_and_what_to_do() -> None:
-    refusal = Refusal("a wildcard gives it, too", "set canary: false")
+    refusal = GuardRefusal("a wildcard gives it, too", "set canary: false")
     assert refusal.said == "a wildcard gives it, too; set canary: false"
     address = ip_address(HOME)
     nothing_left = without(judge(A, found(HOME), Policy()), {address: refusal})
     assert nothing_left.answer == Unavailable(
         f"not believed: {HOME}: a wildcard gives it, too", suspicious=True
     )
-    assert nothing_left.rejected == (Rejected(address, refusal.said, guarded=True),)
+    assert nothing_left.rejected == (RejectedAddress(address, refusal.said, guarded=True),)
 
 
 def test_a_plain_home_draws_no_warning() -> None:

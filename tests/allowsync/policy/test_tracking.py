@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import Clock, Held, HostMemory, Track
-from allowsync.policy.screening import Judged, Rejected
+from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
+from allowsync.policy.screening import RejectedAddress, ScreenedAnswer
 from allowsync.policy.tracking import Now, fold, settled_tracks
 from tests.support.values import (
     ELSEWHERE,
@@ -35,42 +35,44 @@ NOW = T0 + FIVE_MINUTES
 JUMPED = Now(NOW, Clock.JUMPED)
 
 
-def held(text: str, *, replaced: datetime | None = None, runs: int = 0) -> Held:
-    return Held(ip_address(text), T0 - HOUR, T0, replaced, runs)
+def held(text: str, *, replaced: datetime | None = None, runs: int = 0) -> HeldAddress:
+    return HeldAddress(ip_address(text), T0 - HOUR, T0, replaced, runs)
 
 
-AT_HOME = Track((held(HOME),), T0, summary=f"found {HOME}")
+AT_HOME = RetentionState((held(HOME),), T0, summary=f"found {HOME}")
 
 
-def after(track: Track, answer: Answer, now: Now | None = None, **policy: object) -> Track:
-    return fold(track, Judged(A, answer), host(**policy), now or Now(NOW))  # type: ignore[arg-type]
+def after(
+    track: RetentionState, answer: Answer, now: Now | None = None, **policy: object
+) -> RetentionState:
+    return fold(track, ScreenedAnswer(A, answer), host(**policy), now or Now(NOW))  # type: ignore[arg-type]
 
 
-def settled(track: Track) -> Track:
+def settled(track: RetentionState) -> RetentionState:
     """What is made of a track that was remembered, at `T0`."""
     return settled_tracks(host(), HostMemory({A: track}), T0)[A]
 
 
 def test_the_same_answer_confirms_what_is_held() -> None:
-    confirmed = Held(ip_address(HOME), T0 - HOUR, NOW)
-    assert after(AT_HOME, found(HOME)) == Track((confirmed,), NOW, summary=f"found {HOME}")
+    confirmed = HeldAddress(ip_address(HOME), T0 - HOUR, NOW)
+    assert after(AT_HOME, found(HOME)) == RetentionState((confirmed,), NOW, summary=f"found {HOME}")
 
 
 def test_an_answer_is_remembered_with_all_its_addresses() -> None:
-    new = Held(ip_address(MOVED), NOW, NOW)
-    same = Held(ip_address(HOME), T0 - HOUR, NOW)
-    assert after(AT_HOME, found(HOME, MOVED)) == Track(
+    new = HeldAddress(ip_address(MOVED), NOW, NOW)
+    same = HeldAddress(ip_address(HOME), T0 - HOUR, NOW)
+    assert after(AT_HOME, found(HOME, MOVED)) == RetentionState(
         (same, new), NOW, summary=f"found {HOME} {MOVED}"
     )
 
 
 def test_what_is_given_again_is_held_once_and_what_is_not_is_replaced() -> None:
-    both = Track((held(HOME), held(MOVED)), T0)
-    missed = Held(ip_address(MOVED), T0 - HOUR, T0, NOW, 1)
+    both = RetentionState((held(HOME), held(MOVED)), T0)
+    missed = HeldAddress(ip_address(MOVED), T0 - HOUR, T0, NOW, 1)
     assert after(both, found(HOME, ELSEWHERE)).held == (
-        Held(ip_address(HOME), T0 - HOUR, NOW),
+        HeldAddress(ip_address(HOME), T0 - HOUR, NOW),
         missed,
-        Held(ip_address(ELSEWHERE), NOW, NOW),
+        HeldAddress(ip_address(ELSEWHERE), NOW, NOW),
     )
 
 
@@ -94,7 +96,7 @@ def test_a_silence_is_counted_and_ends_a_row_of_absences() -> None:
 
 
 def test_a_name_that_was_never_found_may_be_silent_for_ever() -> None:
-    track = Track()
+    track = RetentionState()
     for _ in range(5):
         track = after(track, SERVFAIL, keep_unavailable=timedelta(0))
     assert (track.unavailable_runs, track.known) == (5, False)
@@ -104,7 +106,7 @@ OVERDUE = {
     "absent": (replace(AT_HOME, absent_since=T0 - 9 * HOUR, absent_runs=99), GONE),
     "silent": (replace(AT_HOME, last_found=T0 - 99 * 24 * HOUR, unavailable_runs=99), SERVFAIL),
     "replaced": (
-        Track((held(HOME, replaced=T0 - 9 * HOUR, runs=99), held(MOVED)), T0),
+        RetentionState((held(HOME, replaced=T0 - 9 * HOUR, runs=99), held(MOVED)), T0),
         found(MOVED),
     ),
 }
@@ -112,7 +114,7 @@ OVERDUE = {
 
 @pytest.mark.parametrize(("track", "answer"), OVERDUE.values(), ids=OVERDUE)
 def test_a_run_whose_clock_jumped_ends_not_even_what_is_long_overdue(
-    track: Track, answer: Answer
+    track: RetentionState, answer: Answer
 ) -> None:
     kept = {one.address for one in after(track, answer, JUMPED).held}
     assert ip_address(HOME) in kept
@@ -121,8 +123,10 @@ def test_a_run_whose_clock_jumped_ends_not_even_what_is_long_overdue(
 
 
 def test_what_a_guard_refused_is_held_back_and_nothing_else() -> None:
-    doubted = Rejected(ip_address(MOVED), "a wildcard; see", guarded=True)
-    judged = Judged(A, SERVFAIL, (Rejected(ip_address("10.0.0.1"), "private"), doubted))
+    doubted = RejectedAddress(ip_address(MOVED), "a wildcard; see", guarded=True)
+    judged = ScreenedAnswer(
+        A, SERVFAIL, (RejectedAddress(ip_address("10.0.0.1"), "private"), doubted)
+    )
     track = fold(AT_HOME, judged, host(), Now(NOW))
     assert track.held_back == (f"{MOVED} not believed: a wildcard; see",)
     assert after(track, SERVFAIL).held_back == ()
@@ -140,7 +144,7 @@ FUTURES = {
 
 
 @pytest.mark.parametrize("track", FUTURES.values(), ids=FUTURES)
-def test_nothing_that_is_remembered_lies_in_the_future(track: Track) -> None:
+def test_nothing_that_is_remembered_lies_in_the_future(track: RetentionState) -> None:
     now = settled(track)
     instants = [now.last_found, now.absent_since]
     for one in now.held:
@@ -155,6 +159,6 @@ def test_what_is_in_order_is_left_as_it_is() -> None:
         replace(AT_HOME, last_found=None),
         replace(AT_HOME, absent_since=T0 - HOUR, absent_runs=3),
         replace(AT_HOME, absent_runs=3),
-        Track((held(HOME, replaced=T0 - HOUR, runs=2), held(MOVED)), T0),
+        RetentionState((held(HOME, replaced=T0 - HOUR, runs=2), held(MOVED)), T0),
     ):
         assert settled(track) == track

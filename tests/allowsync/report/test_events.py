@@ -7,14 +7,14 @@ from datetime import timedelta
 
 import pytest
 
-from allowsync.report.events import Event, events
-from allowsync.state.history import Past, PastAnswer, PastChange, Stay
-from allowsync.state.records import Turn
+from allowsync.report.events import HistoryEvent, events
+from allowsync.state.history import AccessPeriod, Past, PastAnswer, PastChange
+from allowsync.state.records import TargetTransition
 from tests.support.values import AAAA, HOME, MOVED, NAME, T0, A, entry, net
 
 HOUR = timedelta(hours=1)
 WEB = "web/file"
-STAY = Stay("alice", net(HOME), NAME, T0, T0 + HOUR, "gone from DNS")
+STAY = AccessPeriod("alice", net(HOME), NAME, T0, T0 + HOUR, "gone from DNS")
 ADDED = PastChange(T0, WEB, "add", entry(HOME, "alice", "bob"), "moved")
 
 
@@ -45,8 +45,8 @@ def test_a_stay_begins_and_ends() -> None:
     who, where = ("alice",), net(HOME)
     come, gone = f"may come from {HOME} through {NAME}", f"no longer from {HOME}: gone from DNS"
     assert events(Past(stays=(STAY,)), T0) == [
-        Event(T0, "granted", "alice", come, who, where),
-        Event(T0 + HOUR, "ended", "alice", gone, who, where),
+        HistoryEvent(T0, "granted", "alice", come, who, where),
+        HistoryEvent(T0 + HOUR, "ended", "alice", gone, who, where),
     ]
 
 
@@ -87,23 +87,26 @@ def test_a_change_is_told_with_its_reason(change: PastChange, what: str, text: s
 @pytest.mark.parametrize(
     ("turn", "text"),
     [
-        (Turn(T0, WEB, "failed", "no nft"), "failed: no nft"),
-        (Turn(T0, WEB, "unknown", "lost"), "not known: lost"),
-        (Turn(T0, WEB, "refused", "too many"), "refused: too many"),
-        (Turn(T0, WEB, "repaired", "mode was 0666"), "put right: mode was 0666"),
-        (Turn(T0, WEB, "recovered"), "well again"),
-        (Turn(T0, WEB, "something newer"), "something newer"),
+        (TargetTransition(T0, WEB, "failed", "no nft"), "failed: no nft"),
+        (TargetTransition(T0, WEB, "unknown", "lost"), "not known: lost"),
+        (TargetTransition(T0, WEB, "refused", "too many"), "refused: too many"),
+        (TargetTransition(T0, WEB, "repaired", "mode was 0666"), "put right: mode was 0666"),
+        (TargetTransition(T0, WEB, "recovered"), "well again"),
+        (TargetTransition(T0, WEB, "something newer"), "something newer"),
     ],
 )
-def test_how_a_target_came_out_is_told_in_words(turn: Turn, text: str) -> None:
+def test_how_a_target_came_out_is_told_in_words(turn: TargetTransition, text: str) -> None:
     assert said(Past(turns=(turn,))) == [text]
 
 
 EVERYTHING = Past(
-    stays=(STAY, Stay("alice", net(MOVED), NAME, T0 - HOUR, T0, "moved")),
+    stays=(STAY, AccessPeriod("alice", net(MOVED), NAME, T0 - HOUR, T0, "moved")),
     changes=(replace(ADDED, action="remove", entry=entry(MOVED, "alice")), ADDED),
     answers=(PastAnswer(T0, "alice", A, f"found {HOME}"), PastAnswer(T0, "bob", A, "approved")),
-    turns=(Turn(T0, WEB, "failed", "no"), Turn(T0 - HOUR, WEB, "recovered")),
+    turns=(
+        TargetTransition(T0, WEB, "failed", "no"),
+        TargetTransition(T0 - HOUR, WEB, "recovered"),
+    ),
 )
 
 

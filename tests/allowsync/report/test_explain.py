@@ -8,8 +8,8 @@ from ipaddress import ip_network
 
 import pytest
 
-from allowsync.inspect.access_at import Access, Scene
-from allowsync.inspect.explain import Explanation, Place, Verdict
+from allowsync.inspect.access_at import AccessAt, HostAccess
+from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
 from allowsync.model.types import Basis
 from allowsync.report.explain import explain_document, explain_lines
 from tests.support.values import HOME, NAME, T0, entry, net
@@ -17,14 +17,18 @@ from tests.support.values import HOME, NAME, T0, entry, net
 HOUR = timedelta(hours=1)
 WEB, SSH = "web/file", "ssh/nftables"
 WIDE = entry("81.2.69.0/24", "office")
-FRESH = Access("alice", net(HOME), NAME, Basis.FRESH, T0 - HOUR, None, "fresh, confirmed 0 s ago")
-NOW = Scene(T0, T0, (), (), past=False)
+FRESH = HostAccess(
+    "alice", net(HOME), NAME, Basis.FRESH, T0 - HOUR, None, "fresh, confirmed 0 s ago"
+)
+NOW = AccessAt(T0, T0, (), (), past=False)
 THEN = replace(NOW, past=True)
-YES = Place(WEB, Verdict.YES, (entry(HOME, "alice"), WIDE))
-NO = Place(SSH, Verdict.NO, (), "alice is not among the hosts of ssh")
+YES = TargetAnswer(WEB, AccessVerdict.YES, (entry(HOME, "alice"), WIDE))
+NO = TargetAnswer(SSH, AccessVerdict.NO, (), "alice is not among the hosts of ssh")
 
 
-def answer(*places: Place, scene: Scene = NOW, accesses: tuple[Access, ...] = ()) -> Explanation:
+def answer(
+    *places: TargetAnswer, scene: AccessAt = NOW, accesses: tuple[HostAccess, ...] = ()
+) -> Explanation:
     return Explanation(HOME, None, net(HOME), scene, places, accesses)
 
 
@@ -51,19 +55,23 @@ def test_the_answer_comes_first_then_where_then_through_whom() -> None:
 @pytest.mark.parametrize(
     ("verdict", "now", "then"),
     [
-        (Verdict.YES, "is allowed", "was allowed on 2026-11-20 15:00:00 UTC"),
-        (Verdict.PARTLY, "is allowed in part", "was allowed in part on 2026-11-20 15:00:00 UTC"),
-        (Verdict.NO, "is not allowed", "was not allowed on 2026-11-20 15:00:00 UTC"),
+        (AccessVerdict.YES, "is allowed", "was allowed on 2026-11-20 15:00:00 UTC"),
+        (
+            AccessVerdict.PARTLY,
+            "is allowed in part",
+            "was allowed in part on 2026-11-20 15:00:00 UTC",
+        ),
+        (AccessVerdict.NO, "is not allowed", "was not allowed on 2026-11-20 15:00:00 UTC"),
     ],
 )
-def test_the_past_is_told_as_the_past(verdict: Verdict, now: str, then: str) -> None:
-    place = Place(WEB, verdict)
+def test_the_past_is_told_as_the_past(verdict: AccessVerdict, now: str, then: str) -> None:
+    place = TargetAnswer(WEB, verdict)
     assert text(answer(place))[0] == f"{HOME} {now}"
     assert text(answer(place, scene=THEN))[0] == f"{HOME} {then}"
 
 
 def test_what_cannot_be_told_is_said_to_be() -> None:
-    blind = Place(WEB, Verdict.UNKNOWN, said="no nft")
+    blind = TargetAnswer(WEB, AccessVerdict.UNKNOWN, said="no nft")
     assert text(answer(blind)) == [f"{HOME}: cannot be told", "  web/file  cannot be told: no nft"]
     assert text(answer(blind, scene=THEN))[0] == f"{HOME}: it cannot be told whether it was allowed"
 
@@ -77,7 +85,7 @@ def test_a_host_is_told_by_how_it_was_asked_for() -> None:
 
 
 def test_an_entry_that_does_not_let_it_in_is_not_named() -> None:
-    partly = Place(WEB, Verdict.NO, (entry(HOME, "alice"),))
+    partly = TargetAnswer(WEB, AccessVerdict.NO, (entry(HOME, "alice"),))
     assert text(answer(partly))[1] == "  web/file  not allowed"
 
 
@@ -102,7 +110,7 @@ def test_a_fixed_network_is_said_to_be() -> None:
 
 def test_the_document_is_as_promised() -> None:
     asked = replace(
-        answer(Place(WEB, Verdict.PARTLY, (entry(HOME, "alice"),), "a doubt"), NO),
+        answer(TargetAnswer(WEB, AccessVerdict.PARTLY, (entry(HOME, "alice"),), "a doubt"), NO),
         asked="81.2.69.0/24",
         network=ip_network("81.2.69.0/24"),
         accesses=(replace(FRESH, until=T0),),
@@ -110,7 +118,7 @@ def test_the_document_is_as_promised() -> None:
     )
     document = explain_document(asked, 0)
     assert document == {
-        "schema": "allowsync.inspect.explain/1",
+        "schema": "allowsync.explain/1",
         "exit_code": 0,
         "asked": "81.2.69.0/24",
         "host": None,
@@ -148,7 +156,10 @@ def test_what_is_not_known_is_null() -> None:
     early = replace(THEN, run=None)
     bare = replace(FRESH, hostname="", basis=None, said="")
     document = explain_document(
-        replace(answer(Place(WEB, Verdict.NO), scene=early, accesses=(bare,)), network=None), 1
+        replace(
+            answer(TargetAnswer(WEB, AccessVerdict.NO), scene=early, accesses=(bare,)), network=None
+        ),
+        1,
     )
     (access,) = document["access"]
     assert (document["network"], document["last_run"], document["past"]) == (None, None, True)

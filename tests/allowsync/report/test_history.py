@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 
-from allowsync.report.events import Event
+from allowsync.report.events import HistoryEvent
 from allowsync.report.history import history_document, history_lines, sign
 from allowsync.report.text import filled
 from allowsync.text import Line
@@ -14,15 +14,15 @@ HOUR = timedelta(hours=1)
 LONG = "a_very_long_name_of_forty_characters_xyz/nftables"
 
 
-def text(*happened: Event) -> list[str]:
+def text(*happened: HistoryEvent) -> list[str]:
     return [line.text for line in history_lines(list(happened))]
 
 
 def test_what_happened_is_told_run_by_run() -> None:
     happened = [
-        Event(T0, "granted", "alice", f"may come from {HOME}"),
-        Event(T0, "added", "web/file", f"{HOME} for alice"),
-        Event(T0 + HOUR, "failed", "web/file", "failed: no"),
+        HistoryEvent(T0, "granted", "alice", f"may come from {HOME}"),
+        HistoryEvent(T0, "added", "web/file", f"{HOME} for alice"),
+        HistoryEvent(T0 + HOUR, "failed", "web/file", "failed: no"),
     ]
     assert list(history_lines(happened)) == [
         Line("2026-11-20 15:00:00 UTC", "bold"),
@@ -35,14 +35,16 @@ def test_what_happened_is_told_run_by_run() -> None:
 
 
 def test_what_is_long_goes_on_below_within_80_columns() -> None:
-    lines = text(Event(T0, "removed", "web/file", "word " * 30))
+    lines = text(HistoryEvent(T0, "removed", "web/file", "word " * 30))
     assert len(lines) == 4
     assert lines[2].startswith(" " * 14 + "word")
     assert all(len(line) <= 80 for line in lines)
 
 
 def test_a_long_name_has_a_line_for_itself() -> None:
-    assert text(Event(T0, "added", LONG, HOME), Event(T0, "added", "web/file", HOME)) == [
+    assert text(
+        HistoryEvent(T0, "added", LONG, HOME), HistoryEvent(T0, "added", "web/file", HOME)
+    ) == [
         "2026-11-20 15:00:00 UTC",
         f"  + {LONG}",
         f"              {HOME}",
@@ -52,7 +54,7 @@ def test_a_long_name_has_a_line_for_itself() -> None:
 
 def test_every_kind_has_its_sign_and_trouble_has_one_for_all() -> None:
     kinds = ("answer", "granted", "ended", "added", "removed", "repaired", "recovered", "failed")
-    assert "".join(sign(Event(T0, kind, "x", "")) for kind in kinds) == "?+-+-~=!"
+    assert "".join(sign(HistoryEvent(T0, kind, "x", "")) for kind in kinds) == "?+-+-~=!"
 
 
 def test_an_address_is_never_cut_and_nothing_acts_on_a_terminal() -> None:
@@ -64,8 +66,8 @@ def test_an_address_is_never_cut_and_nothing_acts_on_a_terminal() -> None:
 
 def test_the_document_is_as_promised() -> None:
     happened = [
-        Event(T0, "added", "web/file", HOME, ("alice",), net(HOME), confirmed=False),
-        Event(T0, "failed", "web/file", "failed"),
+        HistoryEvent(T0, "added", "web/file", HOME, ("alice",), net(HOME), confirmed=False),
+        HistoryEvent(T0, "failed", "web/file", "failed"),
     ]
     assert history_document(happened, T0, None, [], 0) == {
         "schema": "allowsync.history/1",

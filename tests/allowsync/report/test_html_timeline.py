@@ -6,18 +6,18 @@ import re
 from datetime import timedelta
 
 from allowsync.report.html_timeline import MOST_ROWS, SPAN, THINNEST, WIDTH, timeline
-from allowsync.state.history import Stay
+from allowsync.state.history import AccessPeriod
 from tests.support.page import NOW
 from tests.support.values import HOME, MOVED, net
 
 
-def stay(began: float, ended: float | None = None, network: str = HOME) -> Stay:
+def stay(began: float, ended: float | None = None, network: str = HOME) -> AccessPeriod:
     """A stay of alice, from and until so large a part of the span before its end."""
     end = None if ended is None else NOW - SPAN * ended
-    return Stay("alice", net(network), "alice.example.org", NOW - SPAN * began, end)
+    return AccessPeriod("alice", net(network), "alice.example.org", NOW - SPAN * began, end)
 
 
-def bars(*stays: Stay) -> list[tuple[int, int]]:
+def bars(*stays: AccessPeriod) -> list[tuple[int, int]]:
     """Where each bar begins, and how wide it is."""
     drawn = timeline("alice", stays, NOW)
     return [

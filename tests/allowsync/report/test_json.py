@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
-from allowsync.inspect.status import Standing, TargetStanding
+from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.outcome import ExitCode, Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
@@ -145,8 +145,8 @@ def test_a_status_tells_grants_and_entries() -> None:
     life = Life(host(until=T0 + timedelta(days=9)))
     life.run(found(HOME))
     life.run(SERVFAIL)
-    target = TargetStanding("web/x", False, (entry(HOME, "alice"),), "1 to add")
-    standing = Standing(life.instant, T0, {"alice": life.decision}, (target,), ())
+    target = TargetStatus("web/x", False, (entry(HOME, "alice"),), "1 to add")
+    standing = AccessStatus(life.instant, T0, {"alice": life.decision}, (target,), ())
     document = status_document(standing, ExitCode.FAILED)
     assert document["schema"] == "allowsync.status/1"
     assert document["last_run"] == "2026-11-20T15:00:00+00:00"

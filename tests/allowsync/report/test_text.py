@@ -6,12 +6,12 @@ from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
 
-from allowsync.inspect.status import Standing, TargetStanding
+from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.target import Current
 from allowsync.model.types import Entry
-from allowsync.plan.limits import Refusal
+from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.planner import Situation, make_plan
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import union
@@ -112,7 +112,7 @@ def test_a_failed_target_is_told_as_a_warning() -> None:
 
 
 def test_a_refusal_is_a_warning() -> None:
-    refusal = Refusal(("alice",), 1, 1, emptied=True, entries=(entry(HOME, "alice"),))
+    refusal = LimitRefusal(("alice",), 1, 1, emptied=True, entries=(entry(HOME, "alice"),))
     plan = Plan("web/x", withheld=(entry(HOME, "alice"),))
     refused = TargetReport("web/x", "web", Outcome.REFUSED, plan, refusal=refusal)
     report = replace(story(), targets=(refused,))
@@ -151,13 +151,13 @@ def test_status_tells_who_is_allowed_where() -> None:
     carol = Life(host("carol"))
     carol.run(SERVFAIL)
     lives = (alice, bob, office, carol)
-    standing = Standing(
+    standing = AccessStatus(
         alice.instant + timedelta(minutes=1),
         alice.instant,
         {life.host.name: life.decision for life in lives},
         (
-            TargetStanding("web/x", True, (entry(HOME, "alice"),)),
-            TargetStanding("web/y", False, (), "table is missing; 1 to add"),
+            TargetStatus("web/x", True, (entry(HOME, "alice"),)),
+            TargetStatus("web/y", False, (), "table is missing; 1 to add"),
         ),
         (Notice("old/z", "is no longer configured"),),
     )

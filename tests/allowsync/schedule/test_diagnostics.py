@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.schedule.diagnostics import about_schedule
-from allowsync.schedule.dropin import Shape
+from allowsync.schedule.dropin import ServiceSpec
 from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
-from allowsync.schedule.units import SERVICE, UNITS, Plan, Scheduler
+from allowsync.schedule.units import SERVICE, UNITS, SchedulePlan, Scheduler
 from tests.support.configuring import HOSTS, loaded
 
 if TYPE_CHECKING:
@@ -33,9 +33,9 @@ def configuration(folder: Path, *targets: str) -> Config:
 def installed(folder: Path, *targets: str) -> Disk:
     """A system on which a schedule was installed for some targets."""
     found = requirements(configuration(folder, *targets), CONFIGURATION)
-    shape = Shape(found, "/usr/bin/allowsync", as_root=bool(found.root_because))
+    shape = ServiceSpec(found, "/usr/bin/allowsync", as_root=bool(found.root_because))
     disk = Disk(folder / "root")
-    for piece in Plan(Scheduler.SYSTEMD, Interval(5), shape, CONFIGURATION).pieces():
+    for piece in SchedulePlan(Scheduler.SYSTEMD, Interval(5), shape, CONFIGURATION).pieces():
         disk.write(piece)
     return disk
 

@@ -8,9 +8,15 @@ from pathlib import Path
 import pytest
 
 from allowsync.backend.api import Needs
-from allowsync.schedule.dropin import Shape
-from allowsync.schedule.files import Disk, Found, marked
-from allowsync.schedule.install import InTheWay, NotDone, Work, installation, removal
+from allowsync.schedule.dropin import ServiceSpec
+from allowsync.schedule.files import Disk, FileState, marked
+from allowsync.schedule.install import (
+    ConflictingFiles,
+    InstallFailed,
+    InstallSteps,
+    installation,
+    removal,
+)
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, Requirements
 from allowsync.schedule.units import (
@@ -21,14 +27,14 @@ from allowsync.schedule.units import (
     TIMER,
     TMPFILES,
     UNITS,
-    Plan,
+    SchedulePlan,
     Scheduler,
 )
 
 GATE = Requirements(Needs(any_user=True), (), (), ("jellyfin",), True, "")
 FILE = Requirements(Needs(lasting=True), (), (), (), False, "jellyfin/file takes root")
-SHAPE = Shape(GATE, "/usr/local/bin/allowsync", as_root=False)
-PLAN = Plan(Scheduler.SYSTEMD, Interval(5), SHAPE, CONFIGURATION, 2)
+SHAPE = ServiceSpec(GATE, "/usr/local/bin/allowsync", as_root=False)
+PLAN = SchedulePlan(Scheduler.SYSTEMD, Interval(5), SHAPE, CONFIGURATION, 2)
 LIVE = Disk(Path("/"))
 
 
@@ -37,11 +43,11 @@ def disk(tmp_path: Path) -> Disk:
     return Disk(tmp_path)
 
 
-def written(work: Work) -> list[str]:
+def written(work: InstallSteps) -> list[str]:
     return [one.path.name for one in work.write]
 
 
-def put(disk: Disk, plan: Plan = PLAN) -> None:
+def put(disk: Disk, plan: SchedulePlan = PLAN) -> None:
     """As an installation leaves it."""
     for piece in plan.pieces():
         disk.write(piece)
@@ -113,12 +119,14 @@ def test_nothing_is_restored_where_nothing_is_lost(disk: Disk) -> None:
 
 @pytest.mark.parametrize(
     ("text", "found"),
-    [("[Unit]\n", Found.FOREIGN), (marked("[Unit]\n") + "# mine\n", Found.EDITED)],
+    [("[Unit]\n", FileState.FOREIGN), (marked("[Unit]\n") + "# mine\n", FileState.EDITED)],
 )
-def test_what_somebody_wrote_is_replaced_only_by_force(disk: Disk, text: str, found: Found) -> None:
+def test_what_somebody_wrote_is_replaced_only_by_force(
+    disk: Disk, text: str, found: FileState
+) -> None:
     put(disk)
     disk.at(UNITS / SERVICE).write_text(text)
-    with pytest.raises(InTheWay) as raised:
+    with pytest.raises(ConflictingFiles) as raised:
         installation(PLAN, disk, force=False)
     assert raised.value.paths == ((UNITS / SERVICE, found),)
     assert written(installation(PLAN, disk, force=True)) == [SERVICE]
@@ -185,13 +193,13 @@ def test_a_unit_names_the_program_and_the_configuration_that_are_there() -> None
 
 
 def test_a_command_that_fails_ends_the_work(disk: Disk) -> None:
-    work = Work(disk, write=PLAN.pieces(), before=(("false",),))
-    with pytest.raises(NotDone, match="'false' failed with exit code 1"):
+    work = InstallSteps(disk, write=PLAN.pieces(), before=(("false",),))
+    with pytest.raises(InstallFailed, match="'false' failed with exit code 1"):
         work.carry_out()
     assert not disk.at(UNITS).exists()
 
 
 def test_a_file_that_cannot_be_written_is_named(disk: Disk) -> None:
     (disk.root / "etc").write_text("")
-    with pytest.raises(NotDone, match=r"/etc/systemd/system/allowsync\.service could not be"):
-        Work(disk, write=PLAN.pieces()).carry_out()
+    with pytest.raises(InstallFailed, match=r"/etc/systemd/system/allowsync\.service could not be"):
+        InstallSteps(disk, write=PLAN.pieces()).carry_out()

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.schedule.dropin import Shape, quoted, restore, service
+from allowsync.schedule.dropin import ServiceSpec, quoted, restore, service
 from allowsync.schedule.requirements import CONFIGURATION, Requirements, requirements
 from tests.support.configuring import HOME, HOSTS, loaded
 
@@ -48,14 +48,14 @@ def as_root(*chosen: str) -> list[str]:
 def test_a_gate_of_nftables_takes_no_root_and_nothing_else(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES)
     assert found.root_because == ""
-    assert service(Shape(found, PROGRAM, as_root=False)) == ""
-    assert restore(Shape(found, PROGRAM, as_root=False)) == ""
+    assert service(ServiceSpec(found, PROGRAM, as_root=False)) == ""
+    assert restore(ServiceSpec(found, PROGRAM, as_root=False)) == ""
 
 
 def test_whoever_wants_root_gets_the_unit_turned_round(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES)
-    assert lines(service(Shape(found, PROGRAM, as_root=True))) == ["[Service]", *as_root()]
-    assert lines(restore(Shape(found, PROGRAM, as_root=True))) == [
+    assert lines(service(ServiceSpec(found, PROGRAM, as_root=True))) == ["[Service]", *as_root()]
+    assert lines(restore(ServiceSpec(found, PROGRAM, as_root=True))) == [
         "[Service]",
         *as_root("--offline"),
     ]
@@ -63,10 +63,10 @@ def test_whoever_wants_root_gets_the_unit_turned_round(tmp_path: Path) -> None:
 
 def test_who_is_not_root_is_told_where_the_state_is(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES, "file: {path: /srv/friends.txt}")
-    drop_in = lines(restore(Shape(found, PROGRAM, as_root=False)))
+    drop_in = lines(restore(ServiceSpec(found, PROGRAM, as_root=False)))
     state = "--state /var/lib/allowsync/state.db"
     assert f"ExecStart={PROGRAM} apply --offline --only list0 {state}" in drop_in
-    given = Shape(found, PROGRAM, ("--state", "/srv/state.db"), as_root=False)
+    given = ServiceSpec(found, PROGRAM, ("--state", "/srv/state.db"), as_root=False)
     assert f"ExecStart={PROGRAM} apply --state /srv/state.db" in lines(service(given))
 
 
@@ -74,7 +74,7 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
     tmp_path: Path,
 ) -> None:
     found = needed(tmp_path, "ipset: {ports: [443/tcp], iptables: nft}")
-    assert lines(restore(Shape(found, PROGRAM))) == [
+    assert lines(restore(ServiceSpec(found, PROGRAM))) == [
         "[Unit]",
         "After=netfilter-persistent.service ufw.service",
         "[Service]",
@@ -82,7 +82,7 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
         "CapabilityBoundingSet=CAP_NET_RAW",
         "RestrictAddressFamilies=AF_INET AF_INET6",
     ]
-    unprivileged = lines(service(Shape(found, PROGRAM, as_root=False)))
+    unprivileged = lines(service(ServiceSpec(found, PROGRAM, as_root=False)))
     assert unprivileged[-2:] == [
         "AmbientCapabilities=CAP_NET_RAW",
         "CapabilityBoundingSet=CAP_NET_RAW",
@@ -91,14 +91,14 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
 
 def test_bare_sets_come_before_the_rules_that_use_them(tmp_path: Path) -> None:
     found = needed(tmp_path, "ipset: {iptables: nft}")
-    drop_in = lines(restore(Shape(found, PROGRAM)))
+    drop_in = lines(restore(ServiceSpec(found, PROGRAM)))
     assert "Before=netfilter-persistent.service ufw.service" in drop_in
 
 
 def test_iptables_legacy_locks_a_file_that_is_roots(tmp_path: Path) -> None:
     found = needed(tmp_path, "ipset: {ports: [443/tcp], iptables: legacy}")
     assert found.root_because == "list0/ipset takes root"
-    drop_in = lines(service(Shape(found, PROGRAM)))
+    drop_in = lines(service(ServiceSpec(found, PROGRAM)))
     assert "ReadWritePaths=-/run/xtables.lock" in drop_in
     assert "ExecStartPre=+touch /run/xtables.lock" in drop_in
 
@@ -106,7 +106,7 @@ def test_iptables_legacy_locks_a_file_that_is_roots(tmp_path: Path) -> None:
 def test_ufw_takes_root_its_folder_and_more_of_proc(tmp_path: Path) -> None:
     found = needed(tmp_path, "ufw: {ports: [22/tcp]}")
     assert found.root_because == "list0/ufw takes root"
-    assert lines(service(Shape(found, PROGRAM))) == [
+    assert lines(service(ServiceSpec(found, PROGRAM))) == [
         "[Unit]",
         "After=ufw.service",
         "[Service]",
@@ -120,13 +120,13 @@ def test_ufw_takes_root_its_folder_and_more_of_proc(tmp_path: Path) -> None:
 
 def test_a_file_takes_its_folder_and_a_reload_takes_sockets(tmp_path: Path) -> None:
     plain = needed(tmp_path, "file: {path: /srv/a b/friends.txt}")
-    assert lines(service(Shape(plain, PROGRAM))) == [
+    assert lines(service(ServiceSpec(plain, PROGRAM))) == [
         "[Service]",
         *as_root(),
         'ReadWritePaths="-/srv/a b"',
     ]
     told = needed(tmp_path, "file: {path: /srv/friends.txt, reload: [systemctl, reload, haproxy]}")
-    assert lines(service(Shape(told, PROGRAM))) == [
+    assert lines(service(ServiceSpec(told, PROGRAM))) == [
         "[Service]",
         *as_root(),
         "ReadWritePaths=-/srv",
@@ -149,8 +149,8 @@ def test_only_what_a_restart_takes_away_is_restored(tmp_path: Path) -> None:
     both = needed(tmp_path, NFTABLES, "file: {path: /srv/friends.txt}")
     assert (both.restored, both.everything) == (("list0",), False)
     command = f"ExecStart={PROGRAM} apply --offline --only list0"
-    assert command in lines(restore(Shape(both, PROGRAM)))
-    assert f"ExecStart={PROGRAM} apply" in lines(service(Shape(both, PROGRAM)))
+    assert command in lines(restore(ServiceSpec(both, PROGRAM)))
+    assert f"ExecStart={PROGRAM} apply" in lines(service(ServiceSpec(both, PROGRAM)))
     assert needed(tmp_path, "file: {path: /srv/friends.txt}").restored == ()
 
 
@@ -164,7 +164,7 @@ def test_of_an_allowlist_with_what_lasts_only_the_rest_is_restored(tmp_path: Pat
     found = requirements(loaded(tmp_path, text + STATE), CONFIGURATION)
     assert (found.restored, found.everything) == (("mixed/nftables", "mixed/ipset", "gates"), False)
     command = "apply --offline --only mixed/nftables --only mixed/ipset --only gates"
-    assert f"ExecStart={PROGRAM} {command}" in lines(restore(Shape(found, PROGRAM)))
+    assert f"ExecStart={PROGRAM} {command}" in lines(restore(ServiceSpec(found, PROGRAM)))
 
 
 def test_all_needs_come_together(tmp_path: Path) -> None:
@@ -210,7 +210,7 @@ def test_credentials_and_variables_are_passed_on(tmp_path: Path) -> None:
     found = needed(tmp_path, NFTABLES, more=STATE + told, environ=environ)
     assert (found.credentials, found.variables) == (("ping",), ("NTFY",))
     assert found.root_because == ""
-    assert lines(service(Shape(found, PROGRAM, as_root=False))) == [
+    assert lines(service(ServiceSpec(found, PROGRAM, as_root=False))) == [
         "[Service]",
         "LoadCredential=ping:/etc/credstore/ping",
         "EnvironmentFile=/etc/allowsync/environment",
@@ -221,7 +221,7 @@ def test_another_place_of_the_configuration_is_told_to_every_run(tmp_path: Path)
     config = loaded(tmp_path, f"{HOSTS}allowlists:\n  a:\n    targets: [{{{NFTABLES}}}]\n{STATE}")
     found = requirements(config, Path("/srv/friends.yaml"))
     assert found.root_because == "the configuration is not /etc/allowsync/config.yaml"
-    shape = Shape(found, PROGRAM, ("--config", "/srv/$a %b.yaml"))
+    shape = ServiceSpec(found, PROGRAM, ("--config", "/srv/$a %b.yaml"))
     command = f'ExecStart={PROGRAM} apply --config "/srv/$$a %%b.yaml"'
     assert command in lines(service(shape))
     assert "--offline" in lines(restore(shape))[-1]

@@ -12,7 +12,7 @@ from hypothesis import strategies as some
 
 from allowsync.config import ConfigError, load
 from allowsync.model.nameserver import Nameserver
-from allowsync.setup.answers import Friend, Misfit, Wishes, friend, guarding, ports
+from allowsync.setup.answers import HostAnswer, InvalidAnswer, SetupAnswers, friend, guarding, ports
 from allowsync.setup.install import NotWritten, write
 from allowsync.setup.render import render
 
@@ -42,7 +42,7 @@ PORT = some.builds(
     some.sampled_from(["tcp", "udp"]),
 )
 FRIEND = some.builds(
-    Friend,
+    HostAnswer,
     names(LABEL) | some.sampled_from(["no", "null", "true", "1", "1.5", "0x1f", "y"]),
     some.lists(names(HOSTNAME), max_size=3, unique=True).map(tuple),
     some.lists(GLOBAL4 | GLOBAL6, max_size=3, unique=True).map(tuple),
@@ -63,7 +63,7 @@ FRIEND = some.builds(
     ),
 )
 def test_any_wishes_load_as_what_was_wished(
-    friends: list[Friend],
+    friends: list[HostAnswer],
     wanted: list[str],
     allowlist: str,
     backend: str,
@@ -71,7 +71,9 @@ def test_any_wishes_load_as_what_was_wished(
 ) -> None:
     with TemporaryDirectory() as folder:
         state = Path(folder, "a state: #1.db")
-        wishes = Wishes(tuple(friends), tuple(wanted), backend, allowlist, tuple(servers), state)
+        wishes = SetupAnswers(
+            tuple(friends), tuple(wanted), backend, allowlist, tuple(servers), state
+        )
         path = Path(folder, "config.yaml")
         path.write_text(render(wishes))
         path.chmod(0o600)
@@ -87,7 +89,7 @@ def test_any_wishes_load_as_what_was_wished(
 
 
 def test_what_is_written_reads_well() -> None:
-    wishes = Wishes(
+    wishes = SetupAnswers(
         (friend("alice alice.duckdns.org"), friend("office 81.2.69.0/24 2a01:4f8::/48")),
         ("8096/tcp",),
         "nftables",
@@ -122,7 +124,7 @@ def test_what_is_written_reads_well() -> None:
     ],
 )
 def test_a_friend_who_cannot_be_is_refused_with_the_reason(typed: str, why: str) -> None:
-    with pytest.raises(Misfit) as caught:
+    with pytest.raises(InvalidAnswer) as caught:
         friend(typed)
     assert why in str(caught.value)
 
@@ -131,7 +133,7 @@ def test_a_friend_may_have_several_names_and_networks() -> None:
     one = friend("parents=Parents.Example.Org parents.noip.example 81.2.69.7")
     assert one.hostnames == ("parents.example.org", "parents.noip.example")
     assert one.networks == (ip_network("81.2.69.7"),)
-    again = Wishes((one,)).befriend(friend("parents parents.example.org 81.2.69.8"))
+    again = SetupAnswers((one,)).befriend(friend("parents parents.example.org 81.2.69.8"))
     (same,) = again.friends
     assert same.hostnames == one.hostnames
     assert same.networks == (ip_network("81.2.69.7"), ip_network("81.2.69.8"))
@@ -139,13 +141,13 @@ def test_a_friend_may_have_several_names_and_networks() -> None:
 
 @pytest.mark.parametrize("typed", ["", "8096", "0/tcp", "70000/tcp", "9-8/udp", "8096/tcp x"])
 def test_a_port_that_cannot_be_is_refused(typed: str) -> None:
-    with pytest.raises(Misfit):
+    with pytest.raises(InvalidAnswer):
         ports(typed, guarding()[0])
 
 
 def test_nothing_is_written_over_and_nothing_is_left_of_what_is_wrong(tmp_path: Path) -> None:
     path = tmp_path / "new" / "config.yaml"
-    good = render(Wishes((friend("a a.example.org"),), ("80/tcp",), "nftables", "web"))
+    good = render(SetupAnswers((friend("a a.example.org"),), ("80/tcp",), "nftables", "web"))
     write(path, good, force=False)
     assert path.stat().st_mode & 0o777 == 0o600
     with pytest.raises(NotWritten, match="exists already"):

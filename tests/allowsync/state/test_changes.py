@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allowsync.model.memory import TargetMemory
-from allowsync.state import Change, Record, Store, TargetRecord
+from allowsync.state import EntryChange, RunRecord, Store, TargetRecord
 from allowsync.state.history import PastChange
 from tests.support.values import FIVE_MINUTES, T0, entry, net
 
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 WEB = TargetRecord("web/memory", "web", "memory", claims=("here",))
-COME = Change("web/memory", "add", entry("81.2.69.7", "alice"), "moved")
-GONE = Change("web/memory", "remove", entry("81.2.69.1", "alice"), "moved away")
+COME = EntryChange("web/memory", "add", entry("81.2.69.7", "alice"), "moved")
+GONE = EntryChange("web/memory", "remove", entry("81.2.69.1", "alice"), "moved away")
 NEW, OLD = net("81.2.69.7"), net("81.2.69.1")
 
 
@@ -32,11 +32,11 @@ def path(tmp_path: Path) -> Path:
 
 
 def intended(
-    store: Store, *meant: Change, found: tuple[Network, ...], after: timedelta = timedelta(0)
+    store: Store, *meant: EntryChange, found: tuple[Network, ...], after: timedelta = timedelta(0)
 ) -> None:
     """A run looks at the target, means to change it, and comes no further."""
     store.intend(
-        Record(
+        RunRecord(
             T0 + after,
             offline=False,
             hosts={},
@@ -134,7 +134,7 @@ def test_what_was_meant_elsewhere_is_not_judged_by_what_is_here(path: Path) -> N
     with Store.writing(path) as store:
         intended(store, COME, found=())
         elsewhere = replace(WEB, claims=("there",), written={"port": 1})
-        record = Record(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
+        record = RunRecord(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
                         targets=((elsewhere, TargetMemory()),),
                         found={"web/memory": frozenset({NEW})})  # fmt: skip
         store.intend(record)
@@ -176,7 +176,7 @@ def test_what_is_put_in_at_another_place_was_not_missing_there(path: Path) -> No
     with Store.writing(path) as store:
         intended(store, COME, found=())
         store.confirm([], [COME], T0, told=["web/memory"])
-        record = Record(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
+        record = RunRecord(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
                         targets=((elsewhere, TargetMemory()),))  # fmt: skip
         store.intend(record)
         store.confirm([], [COME], T0 + FIVE_MINUTES)

@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import Held, HostMemory, Inherited, TargetMemory, Track
+from allowsync.model.memory import HeldAddress, HostMemory, Inherited, RetentionState, TargetMemory
 from allowsync.state import (
-    Change,
-    Record,
+    EntryChange,
+    RunRecord,
     StateDamaged,
     StateError,
     StateUnwritable,
@@ -35,15 +35,15 @@ WEB = TargetRecord("web/memory", "web", "memory", {"ports": ["443/tcp"]})
 
 ALICE = HostMemory(
     {
-        A: Track(
+        A: RetentionState(
             (
-                Held(ip_address("81.2.69.1"), T0, T0 + HOUR),
-                Held(ip_address("81.2.69.2"), T0, T0, T0 + HOUR, 2),
+                HeldAddress(ip_address("81.2.69.1"), T0, T0 + HOUR),
+                HeldAddress(ip_address("81.2.69.2"), T0, T0, T0 + HOUR, 2),
             ),
             last_found=T0 + HOUR,
             summary="found 81.2.69.1",
         ),
-        AAAA: Track(
+        AAAA: RetentionState(
             (),
             None,
             T0,
@@ -65,7 +65,7 @@ HOLDING = TargetMemory(
 )
 
 
-def record(**fields: object) -> Record:
+def record(**fields: object) -> RunRecord:
     keep: dict[str, object] = {
         "started": T0,
         "offline": False,
@@ -73,7 +73,7 @@ def record(**fields: object) -> Record:
         "configured": frozenset({"alice"}),
         "targets": ((WEB, HOLDING),),
     }
-    return Record(**{**keep, **fields})  # type: ignore[arg-type]
+    return RunRecord(**{**keep, **fields})  # type: ignore[arg-type]
 
 
 @pytest.fixture
@@ -81,7 +81,7 @@ def path(tmp_path: Path) -> Path:
     return tmp_path / "lib" / "state.db"
 
 
-def written(path: Path, *records: Record) -> None:
+def written(path: Path, *records: RunRecord) -> None:
     with Store.writing(path) as store:
         for one in records or (record(),):
             store.intend(one)
@@ -120,7 +120,7 @@ def test_what_arrived_at_a_host_is_forgotten_with_it(path: Path) -> None:
 
 def test_a_second_run_replaces_what_the_first_remembered(path: Path) -> None:
     later = TargetMemory((entry("81.2.69.2", "alice"),))
-    quiet = HostMemory({A: Track(summary="unavailable SERVFAIL", reason="SERVFAIL")})
+    quiet = HostMemory({A: RetentionState(summary="unavailable SERVFAIL", reason="SERVFAIL")})
     written(path, record(), record(hosts={"alice": quiet}, targets=((WEB, later),)))
     with Store.reading(path) as store:
         assert store.hosts() == {"alice": quiet}
@@ -147,7 +147,9 @@ def test_nothing_is_known_of_a_target_never_used(path: Path) -> None:
 
 
 def test_what_was_confirmed_replaces_what_was_meant(path: Path) -> None:
-    change = Change("web/memory", "remove", entry("81.2.69.9", "alice"), "gone", confirmed=True)
+    change = EntryChange(
+        "web/memory", "remove", entry("81.2.69.9", "alice"), "gone", confirmed=True
+    )
     with Store.writing(path) as store:
         store.intend(record())
         store.confirm([("web/memory", TargetMemory((entry("81.2.69.1", "alice"),)))], [change], T0)
@@ -164,7 +166,7 @@ def test_what_was_confirmed_replaces_what_was_meant(path: Path) -> None:
 
 
 def test_an_answer_is_written_into_history_only_when_it_differs(path: Path) -> None:
-    moved = HostMemory({A: Track(summary="found 9.9.9.9"), AAAA: ALICE.tracks[AAAA]})
+    moved = HostMemory({A: RetentionState(summary="found 9.9.9.9"), AAAA: ALICE.tracks[AAAA]})
     written(path, record(), record(), record(hosts={"alice": moved}))
     with closing(sqlite3.connect(path)) as raw:
         rows = raw.execute("SELECT family, summary FROM answers ORDER BY id").fetchall()

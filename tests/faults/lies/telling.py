@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from allowsync.model.nameserver import Nameserver
     from allowsync.model.types import Family, Network
     from allowsync.plan.result import RunReport
-    from allowsync.policy.screening import Judged
+    from allowsync.policy.screening import ScreenedAnswer
 
 # Who will answer is waited for, however slow this machine is; who will not need not be.
 PATIENCE = ResolverSettings(
@@ -64,7 +64,7 @@ class Told:
     """What came of one lie."""
 
     at: At
-    judged: Judged
+    judged: ScreenedAnswer
     before: frozenset[Network]
     after: frozenset[Network]
     host: Host

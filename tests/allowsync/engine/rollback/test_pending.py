@@ -13,7 +13,13 @@ import pytest
 from allowsync.backend.api import BackendError
 from allowsync.config.settings import Allowlist, Target
 from allowsync.engine.options import Request
-from allowsync.engine.rollback.snapshot import Kept, copy_of, keep_state, put_back, recover
+from allowsync.engine.rollback.snapshot import (
+    TargetSnapshot,
+    copy_of,
+    keep_state,
+    put_back,
+    recover,
+)
 from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Outcome
 from allowsync.state import Store
@@ -185,9 +191,9 @@ def test_one_target_that_cannot_be_put_back_stops_no_other() -> None:
 
     first, second, third = put_back(
         [
-            Kept("a", lambda: raises(BackendError("it is gone"))),
-            Kept("b", lambda: raises(KeyError("x"))),
-            Kept("c", good),
+            TargetSnapshot("a", lambda: raises(BackendError("it is gone"))),
+            TargetSnapshot("b", lambda: raises(KeyError("x"))),
+            TargetSnapshot("c", good),
         ]
     )
     assert (first.reason, seen) == ("it is gone", ["good"])
