@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync_backends.common import conntrack as streams
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.fail2ban import settling
+from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.answers import (
     NotUnderstood,
     banned,
@@ -26,10 +26,10 @@ from allowsync_backends.fail2ban.answers import (
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.file.template_mark import leading, several
 from allowsync_backends.ipset import inspection, rules, sets
-from allowsync_backends.ipset.elsewhere import shut_out
+from allowsync_backends.ipset.foreign_rules import shut_out
 from allowsync_backends.nftables.gate import Gate
 from allowsync_backends.nftables.inspection import current, mendable
-from allowsync_backends.nftables.listing import ListingError
+from allowsync_backends.nftables.nft_json import ListingError
 
 from allowsync.config.document import read_document
 from allowsync.config.errors import ConfigError
@@ -114,7 +114,7 @@ def fail2ban(data: bytes) -> None:
         for some in banned(text).values():
             _must(all(isinstance(one, str) for one in some), "somebody who is no text")
     with suppress(NotUnderstood):
-        settling.theirs(configured(text).ignored.get("door", ()), ("::1/128",))
+        reconcile.theirs(configured(text).ignored.get("door", ()), ("::1/128",))
     held = VariableSyntax(jails_of(text)).parse(text)
     if held is not None:
         again = VariableSyntax(()).parse(VariableSyntax(()).render(held.allowlist, held.networks))

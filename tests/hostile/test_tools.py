@@ -9,7 +9,7 @@ import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, Gate
 from allowsync_backends.nftables.inspection import current, mendable
-from allowsync_backends.nftables.listing import ListingError, elements, leaves, objects
+from allowsync_backends.nftables.nft_json import ListingError, elements, leaves, objects
 
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Family

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync_backends.cloudflare.client import PATIENCE, connect
-from allowsync_backends.cloudflare.waiting import Clock
+from allowsync_backends.cloudflare.time_budget import Clock
 
 from allowsync.config.secrets import Secret
 from testkit.fake_cloudflare import Fault

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.cloudflare import CloudflareOptions
 from allowsync_backends.cloudflare.backend import CloudflareBackend
-from allowsync_backends.cloudflare.waiting import Clock
+from allowsync_backends.cloudflare.time_budget import Clock
 
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.plan.planner import Situation, make_plan

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.caddy.effect import Snippet, admin_address, admin_is_off
-from allowsync_backends.caddy.running import loaded
+from allowsync_backends.caddy.admin_api import loaded
+from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import snippet
 from allowsync_backends.common.server.reader import printed
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync.model.types import Network
-    from allowsync_backends.caddy.effect import Gate, Json
     from allowsync_backends.caddy.options import CaddyOptions
+    from allowsync_backends.caddy.snippet import Gate, Json
     from allowsync_backends.caddy.syntax import CaddySyntax
 
 MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")

@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync_backends.common.server.reader import Server
-from allowsync_backends.common.server.running import Notice
+from allowsync_backends.common.server.supervisor import Notice
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -24,10 +24,10 @@ from allowsync_backends.cloudflare.content import (
     sorted_out,
     stored,
 )
+from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
 from allowsync_backends.cloudflare.errors import CloudflareError
+from allowsync_backends.cloudflare.time_budget import Clock
 from allowsync_backends.cloudflare.values import Kind
-from allowsync_backends.cloudflare.waiting import Clock
-from allowsync_backends.cloudflare.wording import unconfirmed, what_happened
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -36,9 +36,9 @@ if TYPE_CHECKING:
     from allowsync.model.target import Finding
     from allowsync.model.types import Network
     from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.list_writer import Writer
     from allowsync_backends.cloudflare.options import CloudflareOptions
     from allowsync_backends.cloudflare.values import AccountList, NewItem
-    from allowsync_backends.cloudflare.writing import Writer
 
 # Cloudflare's "Lists with IP addresses": the widest and narrowest that an item may be.
 PREFIXES: Final = {Family.IPV4: (8, 32), Family.IPV6: (12, 128)}
@@ -96,7 +96,7 @@ class CloudflareBackend:
 
     def apply(self, plan: Plan) -> None:
         """Put in what is missing, then take out what is to go: nobody is shut out in between."""
-        from allowsync_backends.cloudflare.writing import Writer, created
+        from allowsync_backends.cloudflare.list_writer import Writer, created
 
         with self._changing() as client:
             lists = client.lists()
@@ -115,7 +115,7 @@ class CloudflareBackend:
 
     def clear(self) -> None:
         """Take out what is ours, and delete a list that we made and nobody else uses."""
-        from allowsync_backends.cloudflare.writing import Writer
+        from allowsync_backends.cloudflare.list_writer import Writer
 
         with self._changing() as client:
             found = self.found(client.lists(), create=True)
@@ -152,7 +152,7 @@ class CloudflareBackend:
 
     def _put(self, writer: Writer, new: list[NewItem], content: Content, held: int) -> None:
         """Put items in. Where that fails because the account is full, say so."""
-        from allowsync_backends.cloudflare.writing import no_room
+        from allowsync_backends.cloudflare.list_writer import no_room
 
         try:
             writer.put(new)
@@ -192,7 +192,7 @@ class CloudflareBackend:
 
     @contextmanager
     def _changing(self) -> Iterator[Client]:
-        from allowsync_backends.cloudflare.locking import one_writer
+        from allowsync_backends.cloudflare.account_lock import one_writer
 
         with (
             self.asking() as client,

@@ -14,12 +14,12 @@ from __future__ import annotations
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from allowsync_backends.cloudflare import parsing
+from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.errors import Call, Unintelligible
 from allowsync_backends.cloudflare.operations import finished
+from allowsync_backends.cloudflare.time_budget import Budget, Clock
 from allowsync_backends.cloudflare.transport import Transport
 from allowsync_backends.cloudflare.values import Kind, NewItem, Operation
-from allowsync_backends.cloudflare.waiting import Budget, Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -52,7 +52,7 @@ class Client:
     def lists(self) -> tuple[AccountList, ...]:
         """Every list of the account, sorted by name."""
         reply = self.transport.read(self._base)
-        found = parsed("GET", self._base, reply, each(parsing.account_list))
+        found = parsed("GET", self._base, reply, each(api_parser.account_list))
         return tuple(sorted(found, key=lambda one: one.name))
 
     def find(self, name: str) -> AccountList | None:
@@ -62,19 +62,19 @@ class Client:
     def get(self, list_id: str) -> AccountList:
         """One list."""
         path = f"{self._base}/{list_id}"
-        return parsed("GET", path, self.transport.read(path), parsing.account_list)
+        return parsed("GET", path, self.transport.read(path), api_parser.account_list)
 
     def create(self, name: str, description: str = "", kind: Kind = Kind.IP) -> AccountList:
         """Make an empty list. Its name must be new, and of `[a-z0-9_]{1,50}`."""
         body = {"name": name, "kind": kind.value, "description": description}
         reply = self.transport.write("POST", self._base, body)
-        return parsed("POST", self._base, reply, parsing.account_list)
+        return parsed("POST", self._base, reply, api_parser.account_list)
 
     def describe(self, list_id: str, description: str) -> AccountList:
         """Change a list's description; there is nothing else that can be changed."""
         path = f"{self._base}/{list_id}"
         reply = self.transport.write("PUT", path, {"description": description})
-        return parsed("PUT", path, reply, parsing.account_list)
+        return parsed("PUT", path, reply, api_parser.account_list)
 
     def delete(self, list_id: str) -> None:
         """Delete a list with all its items. Refused while a rule refers to it."""
@@ -88,7 +88,7 @@ class Client:
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
             reply = self.transport.read(path, params)
-            found += parsed("GET", path, reply, each(parsing.item))
+            found += parsed("GET", path, reply, each(api_parser.item))
             if not reply.cursor:
                 return tuple(found)
             if reply.cursor in seen:
@@ -100,17 +100,17 @@ class Client:
     def item(self, list_id: str, item_id: str) -> Item:
         """One item."""
         path = f"{self._base}/{list_id}/items/{item_id}"
-        return parsed("GET", path, self.transport.read(path), parsing.item)
+        return parsed("GET", path, self.transport.read(path), api_parser.item)
 
     def add(self, list_id: str, items: Iterable[NewItem]) -> None:
         """Put items in and wait. One that is there for the same network gets the new comment."""
-        body = [parsing.as_item(one) for one in items]
+        body = [api_parser.as_item(one) for one in items]
         for part in _chunks(body):
             self._change("POST", list_id, part)
 
     def replace(self, list_id: str, items: Iterable[NewItem]) -> None:
         """Let a list hold exactly these items, and wait. One request, however many they are."""
-        self._change("PUT", list_id, [parsing.as_item(one) for one in items])
+        self._change("PUT", list_id, [api_parser.as_item(one) for one in items])
 
     def remove(self, list_id: str, item_ids: Iterable[str]) -> None:
         """Take items out by their ids, and wait."""
@@ -120,11 +120,11 @@ class Client:
     def operation(self, operation_id: str) -> Operation:
         """How far an asynchronous operation is."""
         path = f"{self._base}/bulk_operations/{operation_id}"
-        return parsed("GET", path, self.transport.read(path), parsing.operation)
+        return parsed("GET", path, self.transport.read(path), api_parser.operation)
 
     def published_ranges(self) -> PublishedRanges:
         """The networks Cloudflare itself connects from. Needs no token."""
-        return parsed("GET", "/ips", self.transport.read("/ips"), parsing.published)
+        return parsed("GET", "/ips", self.transport.read("/ips"), api_parser.published)
 
     def _change(self, method: str, list_id: str, body: Any) -> Operation:
         path = f"{self._base}/{list_id}/items"
@@ -157,17 +157,17 @@ def parsed(method: str, path: str, reply: Reply, parse: Callable[[Any], T]) -> T
     """
     try:
         return parse(reply.result)
-    except parsing.ParseError as error:
+    except api_parser.ParseError as error:
         raise Unintelligible(Call(method, path), 200, str(error)) from error
 
 
 def each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:
     """A parser of arrays, of what `parse` takes."""
-    return lambda result: tuple(parse(one) for one in parsing.perhaps_none(result))
+    return lambda result: tuple(parse(one) for one in api_parser.perhaps_none(result))
 
 
 def _operation_id(result: Any) -> str:
-    return parsing.identifier(parsing.mapping(result), "operation_id")
+    return api_parser.identifier(api_parser.mapping(result), "operation_id")
 
 
 def _chunks(items: Sequence[Any]) -> Iterator[Sequence[Any]]:

@@ -13,14 +13,14 @@ from allowsync_backends.cloudflare.errors import (
     TokenRefused,
     printable,
 )
+from allowsync_backends.cloudflare.time_budget import OPERATION_PATIENCE, POLLS
 from allowsync_backends.cloudflare.values import Status
-from allowsync_backends.cloudflare.waiting import OPERATION_PATIENCE, POLLS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from allowsync_backends.cloudflare.time_budget import Budget
     from allowsync_backends.cloudflare.values import Operation
-    from allowsync_backends.cloudflare.waiting import Budget
 
 
 def finished(look: Callable[[], Operation], call: Call, budget: Budget) -> Operation:

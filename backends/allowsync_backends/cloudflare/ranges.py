@@ -12,7 +12,7 @@ from allowsync_backends.cloudflare.options import API_URL
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
-    from allowsync_backends.cloudflare.waiting import Clock
+    from allowsync_backends.cloudflare.time_budget import Clock
 
 PATIENCE: Final = 3.0  # seconds: a run waits for it
 

@@ -21,7 +21,7 @@ from allowsync_backends.cloudflare.errors import (
     printable,
 )
 from allowsync_backends.cloudflare.replies import Reply, Response, understood
-from allowsync_backends.cloudflare.waiting import PAUSES
+from allowsync_backends.cloudflare.time_budget import PAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from tenacity import RetryCallState
 
     from allowsync.config.secrets import Secret
-    from allowsync_backends.cloudflare.waiting import Budget
+    from allowsync_backends.cloudflare.time_budget import Budget
 
 # A page of 500 items with the longest comments is less than half a megabyte.
 LARGEST_BODY: Final = 8 << 20  # bytes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.cloudflare import parsing
+from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.client import each, parsed
 from allowsync_backends.cloudflare.errors import NotFound
 
@@ -36,7 +36,7 @@ class Zones:
     def find(self, name: str) -> Zone | None:
         """The zone of a domain; None when the token sees none of that name."""
         reply = self.transport.read("/zones", {"name": name})
-        zones = parsed("GET", "/zones", reply, each(parsing.zone))
+        zones = parsed("GET", "/zones", reply, each(api_parser.zone))
         return next((one for one in zones if one.name == name), None)
 
     def rules(self, zone_id: str) -> Ruleset | None:
@@ -46,7 +46,7 @@ class Zones:
             reply = self.transport.read(path)
         except NotFound:
             return None
-        return parsed("GET", path, reply, parsing.ruleset)
+        return parsed("GET", path, reply, api_parser.ruleset)
 
     def create(self, zone_id: str, rules: Iterable[NewRule]) -> Ruleset:
         """Make the zone's set of custom rules, where `rules` found none."""
@@ -55,21 +55,21 @@ class Zones:
             "name": "default",
             "kind": "zone",
             "phase": PHASE,
-            "rules": [parsing.as_rule(one) for one in rules],
+            "rules": [api_parser.as_rule(one) for one in rules],
         }
-        return parsed("POST", path, self.transport.write("POST", path, body), parsing.ruleset)
+        return parsed("POST", path, self.transport.write("POST", path, body), api_parser.ruleset)
 
     def add(self, zone_id: str, ruleset_id: str, rule: NewRule) -> Ruleset:
         """Put a rule behind all others, which keep their ids and order."""
         path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules"
-        reply = self.transport.write("POST", path, parsing.as_rule(rule))
-        return parsed("POST", path, reply, parsing.ruleset)
+        reply = self.transport.write("POST", path, api_parser.as_rule(rule))
+        return parsed("POST", path, reply, api_parser.ruleset)
 
     def update(self, zone_id: str, ruleset_id: str, rule_id: str, rule: NewRule) -> Ruleset:
         """Change a rule in its place."""
         path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules/{rule_id}"
-        reply = self.transport.write("PATCH", path, parsing.as_rule(rule))
-        return parsed("PATCH", path, reply, parsing.ruleset)
+        reply = self.transport.write("PATCH", path, api_parser.as_rule(rule))
+        return parsed("PATCH", path, reply, api_parser.ruleset)
 
     def delete(self, zone_id: str, ruleset_id: str, rule_id: str) -> None:
         """Delete a rule."""

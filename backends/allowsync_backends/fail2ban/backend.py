@@ -9,9 +9,9 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family, Network, by_network
 from allowsync.text import counted
-from allowsync_backends.fail2ban import settling
+from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.client import Client
-from allowsync_backends.fail2ban.looking import Seen, look
+from allowsync_backends.fail2ban.jail_reader import Seen, look
 from allowsync_backends.fail2ban.record import Record, Recorded
 
 if TYPE_CHECKING:
@@ -97,10 +97,10 @@ class Fail2banBackend:
 
     def _flaws(self, recorded: Recorded, seen: Seen) -> Iterator[str]:
         for name, jail in seen.jails.items():
-            lacking = len(settling.not_ignored(jail, recorded.networks))
+            lacking = len(reconcile.not_ignored(jail, recorded.networks))
             if lacking:
                 yield f"jail {name} does not ignore {counted(lacking, 'network')} of the allowlist"
-            for banned in settling.banned_by(jail.banned, recorded.networks):
+            for banned in reconcile.banned_by(jail.banned, recorded.networks):
                 yield f"jail {name} has banned {jail.banned[banned]}, which is on the allowlist"
 
     def apply(self, plan: Plan) -> None:
@@ -175,12 +175,12 @@ class Fail2banBackend:
                 configured = self.client.configured()
             if leaving and configured is not None:
                 leaving -= self._spared(name, goal.held, configured)
-            yield from settling.commands(name, jail, goal.wanted, leaving)
+            yield from reconcile.commands(name, jail, goal.wanted, leaving)
 
     def _spared(
         self, jail: str, held: Iterable[Network], configured: Configured
     ) -> frozenset[Network]:
         """What somebody else wants the jail to ignore: its configuration, another allowlist."""
         ours = [str(network) for network in sorted(held, key=by_network)]
-        theirs = settling.theirs(configured.ignored.get(jail, ()), ours)
+        theirs = reconcile.theirs(configured.ignored.get(jail, ()), ours)
         return theirs | self.record.of_others(jail)

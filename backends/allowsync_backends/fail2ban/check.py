@@ -9,9 +9,9 @@ from allowsync.model.networks import Coverage
 from allowsync.model.target import Finding, Severity
 from allowsync.model.types import by_network
 from allowsync.system.process import installed
-from allowsync_backends.fail2ban import settling
+from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.client import MISSING, PROGRAM
-from allowsync_backends.fail2ban.looking import look
+from allowsync_backends.fail2ban.jail_reader import look
 from allowsync_backends.fail2ban.syntax import variable
 
 if TYPE_CHECKING:
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.backend import Fail2banBackend
-    from allowsync_backends.fail2ban.looking import Seen
+    from allowsync_backends.fail2ban.jail_reader import Seen
 
 NEXT_RUN = "the next 'allowsync apply' puts it right"
 
@@ -77,7 +77,7 @@ def _jail(
         advice = f"'fail2ban-client start {name}' starts it"
         yield Finding(Severity.WARNING, f"jail {name} does not run", advice)
     ours = [str(network) for network in sorted(networks, key=by_network)]
-    if not settling.refers(configured.ignored.get(name, ()), ours):
+    if not reconcile.refers(configured.ignored.get(name, ()), ours):
         what = (
             f"the configuration of jail {name} does not refer to {variable(backend.allowlist)}: "
             "after a restart of Fail2ban it ignores friends from the next run on"
@@ -90,7 +90,7 @@ def _bans(seen: Seen, networks: frozenset[Network]) -> Iterator[Finding]:
     """Bans that keep a friend out and that no run takes back."""
     friends = Coverage(networks)
     for name, banned in seen.banned.items():
-        inside = settling.banned_by(banned, networks)
+        inside = reconcile.banned_by(banned, networks)
         for one in inside if name not in seen.jails else ():
             what = f"jail {name} has banned {banned[one]}, which is on the allowlist"
             yield Finding(Severity.WARNING, what, f"add {name} to `jails`, or unban it")

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final, TypeVar
 from allowsync.backend.api import BackendError
 from allowsync.system.process import Command, Completed, installed
 from allowsync_backends.common import command as tools
-from allowsync_backends.common.server.running import State
+from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.fail2ban import answers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from allowsync_backends.common.server.running import Container
+    from allowsync_backends.common.server.supervisor import Container
     from allowsync_backends.fail2ban.answers import Configured
 
 T = TypeVar("T")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, ListOf, Pattern
 from allowsync.config.schema.object import option
-from allowsync_backends.common.server.running import Container, Runtime
+from allowsync_backends.common.server.supervisor import Container, Runtime
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

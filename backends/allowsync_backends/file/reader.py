@@ -111,7 +111,7 @@ def failure(argv: tuple[str, ...], name: str = "") -> str:
     if done.code == 0:
         return ""
     # Imported here: there is nothing to sum up in a run where all goes well.
-    from allowsync_backends.file.gist import gist
+    from allowsync_backends.file.error_summary import gist
 
     said = gist(done.stderr)
     return f"{name or argv[0]} failed with exit code {done.code}" + (f" ({said})" if said else "")

@@ -24,9 +24,9 @@ def _make(placement: Placement, options: HaproxyOptions) -> Backend:
         from allowsync_backends.file.backend import FileBackend
 
         return FileBackend(name, path, TextSyntax(), mode, reader)
-    from allowsync_backends.haproxy.live import Live
-    from allowsync_backends.haproxy.telling import Telling
-    from allowsync_backends.haproxy.told import ToldBackend
+    from allowsync_backends.haproxy.runtime_backend import ToldBackend
+    from allowsync_backends.haproxy.runtime_list import Live
+    from allowsync_backends.haproxy.runtime_reader import Telling
 
     telling = Telling(reader, Live(options.socket, path, options.running))
     return ToldBackend(name, path, TextSyntax(), mode, telling, telling)

@@ -13,7 +13,7 @@ from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
 
 if TYPE_CHECKING:
-    from allowsync_backends.common.server.running import Running
+    from allowsync_backends.common.server.supervisor import Running
 
 # What fits into an address of a Unix socket with the zero that ends it (unix(7)).
 _LONGEST: Final = 107

@@ -6,7 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Final
 
-from allowsync_backends.common.server.running import Process
+from allowsync_backends.common.server.supervisor import Process
 
 GRACE: Final = 0.1  # seconds without a process id; it is gone for less than a millisecond
 STEP: Final = 0.01

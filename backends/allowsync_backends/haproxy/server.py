@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.running import Notice, Unit
+from allowsync_backends.common.server.supervisor import Notice, Unit
 from allowsync_backends.haproxy.configuration import (
     believers,
     is_in_a_condition,

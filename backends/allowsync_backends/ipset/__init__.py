@@ -16,10 +16,10 @@ __all__ = ["TYPE", "IpsetOptions"]
 
 def _make(placement: Placement, options: IpsetOptions) -> Backend:
     if not options.ports:
-        from allowsync_backends.ipset.bare import BareSetsBackend
+        from allowsync_backends.ipset.sets_backend import BareSetsBackend
 
         return BareSetsBackend(placement.allowlist, options.end_streams, options.iptables)
-    from allowsync_backends.ipset.gated import GateBackend
+    from allowsync_backends.ipset.gate_backend import GateBackend
     from allowsync_backends.ipset.rules import Gate
 
     gate = Gate(placement.allowlist, options.ports, options.open_interfaces)

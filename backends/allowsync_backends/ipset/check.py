@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.ipset import inspection, keeping, tool
-from allowsync_backends.ipset.elsewhere import covers_docker, publishes, shut_out, users_of
+from allowsync_backends.ipset import inspection, set_store, tool
+from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, shut_out, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE
 from allowsync_backends.ipset.sets import ListingError, Shape
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.model.types import Family
-    from allowsync_backends.ipset.bare import BareSetsBackend
-    from allowsync_backends.ipset.gated import GateBackend
+    from allowsync_backends.ipset.gate_backend import GateBackend
+    from allowsync_backends.ipset.sets_backend import BareSetsBackend
 
 _TABLES = ("filter", "nat", "mangle", "raw")
 _NEXT_RUN = "the next 'allowsync apply' puts it right"
@@ -109,7 +109,7 @@ def check_bare(backend: BareSetsBackend) -> Sequence[Finding]:
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     try:
-        found = keeping.look(backend.sets)
+        found = set_store.look(backend.sets)
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return (
@@ -120,7 +120,7 @@ def check_bare(backend: BareSetsBackend) -> Sequence[Finding]:
     )
 
 
-def _unused(ours: Mapping[str, Family], found: keeping.Look) -> Iterator[Finding]:
+def _unused(ours: Mapping[str, Family], found: set_store.Look) -> Iterator[Finding]:
     for name, family in ours.items():
         one = found.sets[name]
         if one.shape is Shape.MISSING or one.references:
@@ -136,7 +136,7 @@ def _unused(ours: Mapping[str, Family], found: keeping.Look) -> Iterator[Finding
         )
 
 
-def _docker(backend: BareSetsBackend, found: keeping.Look) -> Iterator[Finding]:
+def _docker(backend: BareSetsBackend, found: set_store.Look) -> Iterator[Finding]:
     """Ports that Docker publishes never come to INPUT, where most rules are."""
     for name, family in backend.sets.items():
         if family not in tool.families() or not found.sets[name].references:

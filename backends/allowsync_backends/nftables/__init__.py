@@ -16,11 +16,11 @@ __all__ = ["TYPE", "NftablesOptions"]
 
 def _make(placement: Placement, options: NftablesOptions) -> Backend:
     if options.set is not None:
-        from allowsync_backends.nftables.shared import SharedSetsBackend
+        from allowsync_backends.nftables.sets_backend import SharedSetsBackend
 
         return SharedSetsBackend(placement, options.set)
     from allowsync_backends.nftables.gate import Gate
-    from allowsync_backends.nftables.gated import GateBackend
+    from allowsync_backends.nftables.gate_backend import GateBackend
 
     return GateBackend(Gate(placement.allowlist, options.ports, options.open_interfaces))
 

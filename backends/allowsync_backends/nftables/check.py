@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.nftables import tool
-from allowsync_backends.nftables.elsewhere import shut_out, uses
-from allowsync_backends.nftables.listing import ListingError, objects
+from allowsync_backends.nftables.foreign_rules import shut_out, uses
+from allowsync_backends.nftables.nft_json import ListingError, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync_backends.nftables.gated import GateBackend
-    from allowsync_backends.nftables.listing import Json
-    from allowsync_backends.nftables.shared import SharedSetsBackend
+    from allowsync_backends.nftables.gate_backend import GateBackend
+    from allowsync_backends.nftables.nft_json import Json
+    from allowsync_backends.nftables.sets_backend import SharedSetsBackend
 
 
 def check_gate(backend: GateBackend) -> Sequence[Finding]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, Gate
-from allowsync_backends.nftables.listing import (
+from allowsync_backends.nftables.nft_json import (
     Element,
     Json,
     ListingError,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.traefik.api import Api, ApiError, NobodyListens
 from allowsync_backends.traefik.document import Unfit, definitions
-from allowsync_backends.traefik.neighbours import defining, is_used, leading_to, neighbours
 from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.watched_files import defining, is_used, leading_to, neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,9 +16,9 @@ if TYPE_CHECKING:
 
     from allowsync_backends.traefik.api import EntryPoint, Router
     from allowsync_backends.traefik.document import Definition
-    from allowsync_backends.traefik.neighbours import Neighbour
     from allowsync_backends.traefik.options import TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
+    from allowsync_backends.traefik.watched_files import Neighbour
 
 
 def findings(options: TraefikOptions, syntax: TraefikSyntax, path: Path) -> Iterator[Finding]:

@@ -14,7 +14,7 @@ from allowsync_backends.file.options import CHECK_HELP, command
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
-    from allowsync_backends.common.server.running import Running
+    from allowsync_backends.common.server.supervisor import Running
 
 # What Traefik's file provider reads; it passes over every other name.
 SUFFIXES: Final = (".yml", ".yaml")

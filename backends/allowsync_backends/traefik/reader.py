@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync_backends.common.server.running import State
+from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.file.reader import Commands, checks_drafts, missing_programs
 from allowsync_backends.traefik.api import Api, NoAnswer, NobodyListens
 from allowsync_backends.traefik.document import Unfit, definitions

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
-from allowsync_backends.ufw import disk, inspection, lock, settings
+from allowsync_backends.ufw import inspection, lock, rules_store, settings
 from allowsync_backends.ufw.lock import UfwLock
-from allowsync_backends.ufw.looking import Seen, look
-from allowsync_backends.ufw.rulesfile import Mine
+from allowsync_backends.ufw.rules_file import Mine
+from allowsync_backends.ufw.rules_reader import Seen, look
 from allowsync_backends.ufw.tuples import Rule, comment_of, rule_of
 
 if TYPE_CHECKING:
@@ -108,7 +108,7 @@ class UfwBackend:
         Raises:
             BackendError: Something of ours may be left.
         """
-        if not any(disk.path(family).exists() for family in BOTH_FAMILIES):
+        if not any(rules_store.path(family).exists() for family in BOTH_FAMILIES):
             return
         with UfwLock():
             seen = look(route=self.options.route)
@@ -116,8 +116,10 @@ class UfwBackend:
 
     def _with_dormant_families(self, seen: Seen) -> Seen:
         """The same with rules of families that UFW does not care for at present."""
-        rest = [one for one in BOTH_FAMILIES if one not in seen.files and disk.path(one).exists()]
-        files = {**seen.files, **{family: disk.read(family) for family in rest}}
+        rest = [
+            one for one in BOTH_FAMILIES if one not in seen.files and rules_store.path(one).exists()
+        ]
+        files = {**seen.files, **{family: rules_store.read(family) for family in rest}}
         return Seen(seen.settings, files, seen.kernel, seen.sights)
 
     def _change(self, seen: Seen, final: Iterable[Entry]) -> None:
@@ -168,7 +170,7 @@ class UfwBackend:
         Raises:
             BackendError: Nothing was changed.
         """
-        from allowsync_backends.ufw.disk import Drafts, Stage
+        from allowsync_backends.ufw.rules_store import Drafts, Stage
 
         chosen = list(entries)
         with UfwLock():

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync_backends.ufw import disk, kernel, tool
-from allowsync_backends.ufw.disk import Drafts, Stage
+from allowsync_backends.ufw import kernel, rules_store, tool
+from allowsync_backends.ufw.rules_store import Drafts, Stage
 from allowsync_backends.ufw.tuples import Rule, chain, ports_text
 
 if TYPE_CHECKING:
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Family
     from allowsync_backends.common.ports import Port
-    from allowsync_backends.ufw.looking import Seen
-    from allowsync_backends.ufw.rulesfile import Mine, RulesFile
+    from allowsync_backends.ufw.rules_file import Mine, RulesFile
+    from allowsync_backends.ufw.rules_reader import Seen
 
 # To delete a rule, iptables looks through all of the chain.
 MOST_DELETED: Final = 100
@@ -132,7 +132,7 @@ def _load_all(changes: Mapping[Family, FamilyChange], drafts: Drafts) -> None:
             done = tool.restore(family, change.more.text)
         if done.code != 0:
             drafts.undo()
-            what = f"the kernel does not take the rules of {disk.path(family)}"
+            what = f"the kernel does not take the rules of {rules_store.path(family)}"
             raise BackendError(f"{what}: {tool.complaint(done)}; the old ones are back")
 
 

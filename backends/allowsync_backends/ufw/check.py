@@ -11,7 +11,7 @@ from allowsync.model.types import Family
 from allowsync.system.process import installed
 from allowsync.text import counted
 from allowsync_backends.common.conntrack import missing_tools
-from allowsync_backends.ufw import disk, elsewhere, inspection, settings, tool
+from allowsync_backends.ufw import foreign_rules, inspection, rules_store, settings, tool
 from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import chain, ports_text
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from allowsync_backends.ufw.backend import UfwBackend
-    from allowsync_backends.ufw.looking import Seen
+    from allowsync_backends.ufw.rules_reader import Seen
 
 LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
 
@@ -87,25 +87,25 @@ def _strangers(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
     """Other people's rules that make ours pointless, one way or the other."""
     for family, file in seen.files.items():
         for port in backend.options.ports:
-            for one in elsewhere.open_to_all(file, backend.mine, port):
+            for one in foreign_rules.open_to_all(file, backend.mine, port):
                 yield Finding(
                     Severity.ERROR,
                     f"everybody may reach {port} by {family.value}: rule "
-                    f"'{elsewhere.described(one)}' lets them",
+                    f"'{foreign_rules.described(one)}' lets them",
                     "delete it (see 'ufw status numbered'); friends have rules of their own",
                 )
-        for one, rule in elsewhere.shadowing(file, backend.mine):
+        for one, rule in foreign_rules.shadowing(file, backend.mine):
             yield Finding(
                 Severity.ERROR,
-                f"rule '{elsewhere.described(one)}' comes first and shuts out {rule.source}",
+                f"rule '{foreign_rules.described(one)}' comes first and shuts out {rule.source}",
                 "delete it, or add it again so that it comes after the allowlist's",
             )
         malformed = sum(block.tuple is None for block in file.blocks)
         if malformed:
             yield Finding(
                 Severity.WARNING,
-                f"{counted(malformed, 'rule')} in {disk.path(family)} cannot be read, by ufw "
-                "neither: its next change will drop them",
+                f"{counted(malformed, 'rule')} in {rules_store.path(family)} cannot be read, "
+                "by ufw neither: its next change will drop them",
                 "put the line right that begins with '### tuple ###', or delete it",
             )
 
@@ -139,8 +139,10 @@ def _half_states(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
         if held.length != meant.length or held.rules != meant.rules:
             yield Finding(
                 Severity.WARNING,
-                f"the kernel does not hold what {disk.path(family)} says of other people's rules",
-                f"'{_RESTORE[family]} -n < {disk.path(family)}' loads the file at once and whole; "
+                f"the kernel does not hold what {rules_store.path(family)} says of other people's "
+                "rules",
+                f"'{_RESTORE[family]} -n < {rules_store.path(family)}' loads the file at once and "
+                "whole; "
                 "it drops what was put into ufw's chains without ufw",
             )
 
@@ -154,7 +156,7 @@ def _redirections(backend: UfwBackend) -> Iterator[Finding]:
             listed = tool.ask((program, "-w", tool.PATIENCE, "-t", "nat", "-S")).stdout
         except BackendError:
             continue
-        for port in elsewhere.redirected(listed, backend.options.ports):
+        for port in foreign_rules.redirected(listed, backend.options.ports):
             yield Finding(
                 Severity.ERROR,
                 f"{port} is redirected ({program}, table nat), by Docker perhaps: such packets go "
@@ -179,7 +181,7 @@ def _other_variant() -> Iterator[Finding]:
         listed = tool.ask((other, "-S")).stdout
     except (BackendError, OSError):
         return
-    if elsewhere.has_rules(listed):
+    if foreign_rules.has_rules(listed):
         yield Finding(
             Severity.WARNING,
             f"{other} has rules, too, and ufw does not see them: packets have to get past both",

@@ -8,7 +8,7 @@ from allowsync.model.networks import parsed
 from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.text import counted
-from allowsync_backends.ufw import disk
+from allowsync_backends.ufw import rules_store
 from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import Rule, chain, hosts_of, ports_text, rule_of
 
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.kernel import Kernel
-    from allowsync_backends.ufw.looking import Seen
-    from allowsync_backends.ufw.rulesfile import Mine, RulesFile
+    from allowsync_backends.ufw.rules_file import Mine, RulesFile
+    from allowsync_backends.ufw.rules_reader import Seen
 
 INACTIVE = "ufw is not active: its rules have no effect"
 BYPASSED = "packets do not come to ufw's rules: its chains are not in the kernel, or not all"
@@ -84,10 +84,10 @@ def _file_flaws(mine: Mine, wanted: set[Rule], file: RulesFile, family: Family) 
     foreign = file.foreign(mine)
     missing = wanted - rules - foreign
     if missing:
-        yield f"{_rules(len(missing))} missing from {disk.path(family)}"
+        yield f"{_rules(len(missing))} missing from {rules_store.path(family)}"
     wrong = len(found) - len(rules & wanted - foreign)
     if wrong:
-        yield f"{_rules(wrong)} in {disk.path(family)} not as configured"
+        yield f"{_rules(wrong)} in {rules_store.path(family)} not as configured"
 
 
 def _kernel_flaws(
@@ -98,7 +98,7 @@ def _kernel_flaws(
     ours = {rule for block in file.ours(mine) if (rule := mine.rule(block)) is not None}
     missing = sum(held.rules[rule] < meant[rule] for rule in ours)
     if missing:
-        yield f"{_rules(missing)} in {disk.path(family)} but not in the kernel"
+        yield f"{_rules(missing)} in {rules_store.path(family)} but not in the kernel"
     guarded = {(ports_text(port), port.protocol.value) for port in ports}
     extra = sum(
         count > meant[rule]
@@ -106,7 +106,7 @@ def _kernel_flaws(
         if (rule.ports, rule.protocol) in guarded or rule in ours
     )
     if extra:
-        yield f"{_rules(extra)} in the kernel but not in {disk.path(family)}"
+        yield f"{_rules(extra)} in the kernel but not in {rules_store.path(family)}"
 
 
 def _rules(count: int) -> str:

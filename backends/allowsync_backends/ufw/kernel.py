@@ -14,7 +14,7 @@ from allowsync_backends.ufw.tuples import Rule, chain, match_text, with_width
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync_backends.ufw.rulesfile import RulesFile
+    from allowsync_backends.ufw.rules_file import RulesFile
 
 _PREFIXES: Final = {Family.IPV4: "ufw", Family.IPV6: "ufw6"}
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from allowsync.backend.api import Needs
-from allowsync_backends.ufw import disk, lock
+from allowsync_backends.ufw import lock, rules_store
 
 _XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-legacy alone
 
@@ -13,7 +13,7 @@ _XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-le
 # it and whether there is IPv6. Its rules are on the disk, and ufw.service loads them at boot.
 NEEDS: Final = Needs(
     capabilities=("CAP_NET_RAW",),
-    writes=(str(disk.FOLDER), lock.PATH, _XTABLES_LOCK),
+    writes=(str(rules_store.FOLDER), lock.PATH, _XTABLES_LOCK),
     locks=(lock.PATH, _XTABLES_LOCK),
     all_of_proc=True,
     after=("ufw.service",),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.caddy import Refusal
-from allowsync_backends.common.server.running import Runtime
+from allowsync_backends.common.server.supervisor import Runtime
 
 from allowsync.backend.api import BackendError
 from tests.support import apache, caddy

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.common.server import reader
 from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.running import Notice, State
+from allowsync_backends.common.server.supervisor import Notice, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -18,7 +18,7 @@ from allowsync_backends.apache.configuration import (
 )
 from allowsync_backends.apache.server import apache
 from allowsync_backends.apache.syntax import ApacheSyntax
-from allowsync_backends.common.server.running import Notice
+from allowsync_backends.common.server.supervisor import Notice
 from allowsync_backends.file.syntax import Held
 from hypothesis import given
 from hypothesis import strategies as st

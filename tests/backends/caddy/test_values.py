@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from allowsync_backends.caddy import TYPE, CaddyOptions, Matcher, Refusal
-from allowsync_backends.caddy.effect import Gate, Snippet, admin_address, admin_is_off
-from allowsync_backends.caddy.running import Place, place
+from allowsync_backends.caddy.admin_api import Place, place
 from allowsync_backends.caddy.server import caddy
+from allowsync_backends.caddy.snippet import Gate, Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import CaddySyntax
-from allowsync_backends.common.server.running import Notice
+from allowsync_backends.common.server.supervisor import Notice
 from allowsync_backends.file.syntax import Held
 from hypothesis import given
 from hypothesis import strategies as st

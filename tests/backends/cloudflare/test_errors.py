@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from allowsync_backends.cloudflare.error_messages import permission, unconfirmed, what_happened
 from allowsync_backends.cloudflare.errors import (
     LONGEST_MESSAGE,
     AccountBusy,
@@ -23,7 +24,6 @@ from allowsync_backends.cloudflare.errors import (
     printable,
 )
 from allowsync_backends.cloudflare.replies import Response, understood
-from allowsync_backends.cloudflare.wording import permission, unconfirmed, what_happened
 
 ASKED = Call("GET", "/accounts/0/rules/lists")
 CHANGED = Call("POST", "/accounts/0/rules/lists/0/items")

@@ -20,8 +20,8 @@ from allowsync_backends.cloudflare.errors import (
     Unsent,
 )
 from allowsync_backends.cloudflare.operations import finished
+from allowsync_backends.cloudflare.time_budget import Budget
 from allowsync_backends.cloudflare.values import Operation, Status
-from allowsync_backends.cloudflare.waiting import Budget
 
 if TYPE_CHECKING:
     from collections.abc import Callable

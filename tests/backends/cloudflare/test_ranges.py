@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare.ranges import PATIENCE, SOURCE, ask
-from allowsync_backends.cloudflare.waiting import Clock
+from allowsync_backends.cloudflare.time_budget import Clock
 
 from allowsync.backend.registry import NETWORKS, load_entry_point
 from allowsync.model.special_purpose import CLOUDFLARE

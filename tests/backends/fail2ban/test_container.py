@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.common.server.running import Runtime
+from allowsync_backends.common.server.supervisor import Runtime
 
 from allowsync.backend.api import BackendError
 from tests.support.containers import OPTIONS, podman, with_podman

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.common.server.running import Container, Runtime
+from allowsync_backends.common.server.supervisor import Container, Runtime
 from allowsync_backends.fail2ban import TYPE, Fail2banOptions
 
 from tests.support.configuring import HOSTS, loaded, problems

@@ -15,9 +15,9 @@ from allowsync_backends.fail2ban.answers import (
     configured,
     ignored,
 )
-from allowsync_backends.fail2ban.looking import Jail
+from allowsync_backends.fail2ban.jail_reader import Jail
+from allowsync_backends.fail2ban.reconcile import banned_by, commands, refers, theirs
 from allowsync_backends.fail2ban.record import Record
-from allowsync_backends.fail2ban.settling import banned_by, commands, refers, theirs
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 
 if TYPE_CHECKING:

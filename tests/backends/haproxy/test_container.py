@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.common.server.running import Runtime
+from allowsync_backends.common.server.supervisor import Runtime
 
 from allowsync.backend.api import BackendError
 from tests.support.containers import podman, run, with_podman

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allowsync_backends.common.server.running import Container, Process, Unit
+from allowsync_backends.common.server.supervisor import Container, Process, Unit
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 from allowsync_backends.haproxy.configuration import (
     believers,
@@ -16,7 +16,7 @@ from allowsync_backends.haproxy.configuration import (
     open_sockets,
     uses,
 )
-from allowsync_backends.haproxy.words import (
+from allowsync_backends.haproxy.runtime_api import (
     LINE,
     PROMPT,
     Acl,

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables import TYPE, NftablesOptions
-from allowsync_backends.nftables.gated import GateBackend
+from allowsync_backends.nftables.gate_backend import GateBackend
 from allowsync_backends.nftables.options import SharedSets
-from allowsync_backends.nftables.shared import SharedSetsBackend
+from allowsync_backends.nftables.sets_backend import SharedSetsBackend
 
 from allowsync.config.schema.context import INVALID, Reading
 from allowsync.config.schema.nodes import from_plain

@@ -6,10 +6,10 @@ from ipaddress import ip_network
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol, merged
-from allowsync_backends.nftables.changes import overlapping, update_script
 from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
-from allowsync_backends.nftables.listing import Element
-from allowsync_backends.nftables.members import Change, SharedSet, scripts
+from allowsync_backends.nftables.nft_json import Element
+from allowsync_backends.nftables.scripts import overlapping, update_script
+from allowsync_backends.nftables.shared_set import Change, SharedSet, scripts
 
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry, Family, Network

@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.common.server.running import Runtime
+from allowsync_backends.common.server.supervisor import Runtime
 from allowsync_backends.nginx import Style
 
 from allowsync.backend.api import BackendError

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.common.server.reader import ServerReader
-from allowsync_backends.common.server.running import Process, Unit
+from allowsync_backends.common.server.supervisor import Process, Unit
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.nginx import TYPE, NginxOptions, Style
 from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from allowsync_backends.common.server.running import Container, Process, Unit
+from allowsync_backends.common.server.supervisor import Container, Process, Unit
 from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
 from allowsync_backends.traefik.syntax import TraefikSyntax
 

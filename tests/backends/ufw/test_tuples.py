@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ufw.kernel import Kernel, listed, written
-from allowsync_backends.ufw.rulesfile import Damaged, Mine, parsed
+from allowsync_backends.ufw.rules_file import Damaged, Mine, parsed
 from allowsync_backends.ufw.settings import assignments, understood
 from allowsync_backends.ufw.tuples import (
     LONGEST_COMMENT,

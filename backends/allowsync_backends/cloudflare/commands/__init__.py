@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import click
 
-from allowsync_backends.cloudflare.commands.items import add, remove
-from allowsync_backends.cloudflare.commands.keeping import create, delete
-from allowsync_backends.cloudflare.commands.looking import lists, show
-from allowsync_backends.cloudflare.commands.rule import rule
-from allowsync_backends.cloudflare.commands.transfer import export, import_
+from allowsync_backends.cloudflare.commands.csv_commands import export, import_
+from allowsync_backends.cloudflare.commands.item_commands import add, remove
+from allowsync_backends.cloudflare.commands.list_commands import create, delete
+from allowsync_backends.cloudflare.commands.rule_commands import rule
+from allowsync_backends.cloudflare.commands.show_commands import lists, show
 
 
 @click.group(context_settings={"max_content_width": 100})

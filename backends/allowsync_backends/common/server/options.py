@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, Text
 from allowsync.config.schema.object import option
-from allowsync_backends.common.server.running import Container, Process, Runtime, Unit
+from allowsync_backends.common.server.supervisor import Container, Process, Runtime, Unit
 from allowsync_backends.file.options import ModeKind, command, refuse_relative
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.common.server.running import Running
+    from allowsync_backends.common.server.supervisor import Running
 
 # What systemd takes for the name of a unit (systemd.unit(5)), and Docker for one of a container.
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}")

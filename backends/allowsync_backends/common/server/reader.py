@@ -10,7 +10,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.common.server.processes import command_line
-from allowsync_backends.common.server.running import Container, Notice, State
+from allowsync_backends.common.server.supervisor import Container, Notice, State
 from allowsync_backends.file.reader import (
     TIMEOUT,
     checks_drafts,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from allowsync_backends.common.server.running import Running
+    from allowsync_backends.common.server.supervisor import Running
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
 LINGER = 1.0  # seconds for the former ones to stop taking new connections

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from allowsync_backends.cloudflare.commands import expression
 from allowsync_backends.cloudflare.commands.expression import NoExpressionError, blocking
-from allowsync_backends.cloudflare.commands.guarding import (
+from allowsync_backends.cloudflare.commands.rule_plan import (
     Add,
     Change,
     Create,

@@ -14,7 +14,7 @@ import pytest
 from allowsync_backends.common.server import reader
 from allowsync_backends.common.server.processes import command_line, descendants, group, name_of
 from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.running import Notice, Process, State
+from allowsync_backends.common.server.supervisor import Notice, Process, State
 
 from allowsync.backend.api import BackendError
 from tests.support.documents import ROOT
@@ -255,7 +255,7 @@ SEEN_FROM_WITHIN = """\
 from pathlib import Path
 from allowsync.backend.api import BackendError
 from allowsync_backends.common.server.processes import is_hidden
-from allowsync_backends.common.server.running import Process
+from allowsync_backends.common.server.supervisor import Process
 process = Process(Path({pid!r}), ("heron",))
 assert is_hidden(int(process.pid_file.read_text()))
 assert not is_hidden(4194303)

@@ -1,0 +1,69 @@
+"""What the Caddy that runs goes by, as its admin API tells it."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from allowsync_backends.caddy.snippet import Json
+
+TIMEOUT = 5.0  # seconds
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an admin API listens: a host and a port, or a Unix socket."""
+
+    host: str
+    port: int = 0
+    socket: str = ""
+
+
+def place(address: str) -> Place | None:
+    """An address as Caddyfiles have it (`tcp/localhost:2019`, `unix//run/caddy.sock|0220`)."""
+    if address.startswith("unix/"):
+        return Place("localhost", socket=address.removeprefix("unix/").partition("|")[0])
+    host, _, port = address.removeprefix("tcp/").rpartition(":")
+    everywhere = {"": "localhost", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - not bound
+    if not (port.isascii() and port.isdigit()):
+        return None
+    return Place(everywhere.get(host, host).strip("[]"), int(port))
+
+
+def loaded(address: str) -> Json | None:
+    """The configuration that is in force; None where nobody tells it."""
+    where = place(address)
+    if where is None:
+        return None
+    connection = _OverSocket(where.socket) if where.socket else _over_tcp(where)
+    try:
+        # At a Unix socket, Caddy 2.6 answers to no name at all and to no other.
+        connection.request("GET", "/config/", headers={"Host": ""} if where.socket else {})
+        answer = connection.getresponse()
+        document: Any = json.loads(answer.read()) if answer.status == http.client.OK else None
+    except (OSError, http.client.HTTPException, ValueError, RecursionError):
+        return None
+    finally:
+        connection.close()
+    return document if isinstance(document, dict) else None
+
+
+def _over_tcp(where: Place) -> http.client.HTTPConnection:
+    return http.client.HTTPConnection(where.host, where.port, timeout=TIMEOUT)
+
+
+class _OverSocket(http.client.HTTPConnection):
+    """HTTP over a Unix socket."""
+
+    def __init__(self, path: str) -> None:
+        super().__init__("127.0.0.1", timeout=TIMEOUT)
+        self._path = path
+
+    def connect(self) -> None:
+        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+        self.sock.settimeout(TIMEOUT)
+        self.sock.connect(self._path)

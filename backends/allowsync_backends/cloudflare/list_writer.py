@@ -1,0 +1,147 @@
+"""Writing to a list, and finding out what came of it where the API did not say.
+
+A write whose reply was lost may have been carried out. What it was meant to do is looked for, for
+a few seconds: if it is there, all is well; if not, nobody knows, and whoever asked is told so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.text import counted
+from allowsync_backends.cloudflare.client import CHUNK
+from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
+from allowsync_backends.cloudflare.errors import CloudflareError, NotFound, OperationFailed, Refused
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.values import AccountList, Item, NewItem
+
+    T = TypeVar("T")
+
+# Pauses between looks, in seconds: most changes show within two.
+LOOKS: Final = (0.5, 1.0, 2.0, 4.0)
+
+
+@dataclass(frozen=True, slots=True)
+class Writer:
+    """Writes to one list. Whoever uses it holds the account's lock.
+
+    Attributes:
+        client: What it writes through.
+        found: The list.
+    """
+
+    client: Client
+    found: AccountList
+
+    def put(self, new: Sequence[NewItem]) -> None:
+        """Put items in, or give those that are there other comments; wait until that is done.
+
+        Raises:
+            CloudflareError: It was not done, or only in part.
+            OutcomeUnknown: It may have been done.
+        """
+        for start in range(0, len(new), CHUNK):
+            self._put_some(new[start : start + CHUNK])
+
+    def remove(self, gone: Sequence[Item]) -> None:
+        """Take items out, and wait until that is done.
+
+        Raises:
+            CloudflareError: It was not done, or only in part.
+            BackendError: Somebody else took one of them out meanwhile.
+            OutcomeUnknown: It may have been done.
+        """
+        for start in range(0, len(gone), CHUNK):
+            self._remove_some(sorted(one.id for one in gone[start : start + CHUNK]))
+
+    def _put_some(self, new: Sequence[NewItem]) -> None:
+        items = f"{counted(len(new), 'item')} of the list {self.found.name}"
+        self._settled(
+            lambda: self.client.add(self.found.id, new),
+            lambda: self._has(new),
+            f"{items} may still be put in",
+        )
+
+    def _remove_some(self, ids: Sequence[str]) -> None:
+        items = f"{counted(len(ids), 'item')} of the list {self.found.name}"
+        try:
+            self._settled(
+                lambda: self.client.remove(self.found.id, ids),
+                lambda: self._lacks(ids),
+                f"{items} may still be taken out",
+            )
+        except NotFound as error:
+            raise BackendError(f"somebody else took items out: {error}", again=True) from error
+
+    def _has(self, new: Sequence[NewItem]) -> bool:
+        held = {one.network: one.comment for one in self.client.items(self.found.id)}
+        return all(held.get(one.network) == one.comment for one in new)
+
+    def _lacks(self, ids: Sequence[str]) -> bool:
+        return {one.id for one in self.client.items(self.found.id)}.isdisjoint(ids)
+
+    def _settled(self, write: Callable[[], None], shows: Callable[[], bool], what: str) -> None:
+        try:
+            write()
+        except CloudflareError as error:
+            if not unconfirmed(error):
+                raise
+            if not _seen(self.client, shows):
+                raise OutcomeUnknown(f"{what_happened(error)}; {what}") from error
+
+
+def created(client: Client, name: str, description: str) -> AccountList:
+    """A new list.
+
+    Raises:
+        CloudflareError: It was not made.
+        BackendError: The API refuses to make one.
+        OutcomeUnknown: It may have been made.
+    """
+    try:
+        return client.create(name, description)
+    except CloudflareError as error:
+        if type(error) is Refused:
+            what = f"the list {name} cannot be made: {error}; a free plan has room for one list"
+            raise BackendError(what) from error
+        if not unconfirmed(error):
+            raise
+        found = _seen(client, lambda: client.find(name))
+        if found is None:
+            what = f"{what_happened(error)}; the list {name} may still be made"
+            raise OutcomeUnknown(what) from error
+        return found
+
+
+def no_room(error: CloudflareError, held: int, new: int, most: int) -> str:
+    """What keeps items from being added, in words; empty where it is nothing to do with room.
+
+    Cloudflare publishes no code for it: that it is full is told by counting.
+    """
+    if held + new <= most or not (type(error) is Refused or isinstance(error, OperationFailed)):
+        return ""
+    return (
+        f"{what_happened(error)}: the lists of the account hold {held} of {most} items, and "
+        f"{counted(new, 'item')} more would have to be put in before old ones go"
+    )
+
+
+def _seen(client: Client, look: Callable[[], T | None]) -> T | None:
+    """What shows before long; None when nothing does. What cannot be read does not show."""
+    budget = client.transport.budget
+    for pause in LOOKS:
+        if pause > budget.left:
+            break
+        budget.clock.sleep(pause)
+        try:
+            if found := look():
+                return found
+        except CloudflareError:
+            continue
+    return None

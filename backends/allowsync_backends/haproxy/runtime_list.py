@@ -1,0 +1,124 @@
+"""The list as a running HAProxy has it: looked at, and replaced."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.system.fingerprint import of_answer
+from allowsync_backends.common.server.supervisor import State
+from allowsync_backends.haproxy import runtime_api
+from allowsync_backends.haproxy.replacement import InOneStep, OneByOne
+from allowsync_backends.haproxy.runtime_socket import Conversation, NobodyThere
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from allowsync.model.fingerprint import Sight
+    from allowsync.model.types import Network
+    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.haproxy.replacement import Replacement
+    from allowsync_backends.haproxy.runtime_api import Acl, Patterns
+
+
+class Without(Enum):
+    """Why there is no list in force."""
+
+    STOPPED = "haproxy does not run"  # it reads the file when it starts
+    UNUSED = "haproxy has loaded no ACL from the file"
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """The list that a running HAProxy has loaded from a file.
+
+    Attributes:
+        socket: Where it is talked to.
+        path: The file.
+        running: How to find out that it does not run.
+    """
+
+    socket: Path
+    path: Path
+    running: Running
+
+    def look(self) -> Patterns | Without:
+        """What is in force.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
+        talk = self._open()
+        if isinstance(talk, Without):
+            return talk
+        try:
+            acl = self._acl(talk)
+            if acl is None:
+                return Without.UNUSED
+            return runtime_api.patterns(*talk.ask(f"show acl {acl}"))
+        finally:
+            talk.close()
+
+    def sights(self, found: Patterns) -> tuple[Sight, ...]:
+        """How to see that it is still the same list of the same process: by where entries are.
+
+        The question is the same as ours, asked outside of a conversation.
+        """
+        answer = f"{found.text}\n\n" if found.text else "\n"
+        return (of_answer(self.socket, f"show acl {self.path}", answer),)
+
+    def prepare(self, networks: Sequence[Network]) -> Replacement | Without:
+        """Another list, ready to be put in force. To be closed by whoever gets it.
+
+        Raises:
+            BackendError: There is none. The list in force is what it was.
+        """
+        talk = self._open()
+        if isinstance(talk, Without):
+            return talk
+        try:
+            acl = self._acl(talk)
+            if acl is not None:
+                kind = InOneStep if acl.versioned else OneByOne
+                return kind(talk, acl, networks)
+        except BaseException:
+            talk.close()
+            raise
+        talk.close()
+        return Without.UNUSED
+
+    def replace(self, networks: Sequence[Network]) -> None:
+        """Put another list in force, where there is one at all.
+
+        Raises:
+            BackendError: It may or may not be in force.
+        """
+        replacement = self.prepare(networks)
+        if isinstance(replacement, Without):
+            return
+        try:
+            replacement.commit()
+        finally:
+            replacement.close()
+
+    def _open(self) -> Conversation | Without:
+        try:
+            return Conversation(self.socket)
+        except NobodyThere as error:
+            if self.running.state() is State.STOPPED:
+                return Without.STOPPED
+            raise BackendError(f"haproxy runs, but nobody listens at {error}") from error
+
+    def _acl(self, talk: Conversation) -> Acl | None:
+        about, lists = talk.ask(runtime_api.WHO, runtime_api.LISTS)
+        number = runtime_api.processes(about)
+        if number > 1:
+            # Each has a list of its own, and a socket reaches one of them (`nbproc`, before 2.5).
+            raise BackendError(
+                f"haproxy runs as {number} processes with a list each, and {self.socket} is the "
+                "socket of one of them; take nbproc away, or do without socket"
+            )
+        return runtime_api.acl_of(str(self.path), lists)

@@ -1,0 +1,91 @@
+"""A running HAProxy as the reader of the file: told at its socket, and never reloaded."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.model.types import by_network
+from allowsync_backends.file.syntax import TextSyntax
+from allowsync_backends.haproxy.runtime_list import Without
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
+    from allowsync_backends.common.server.reader import ServerReader
+    from allowsync_backends.haproxy.replacement import Replacement
+    from allowsync_backends.haproxy.runtime_list import Live
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """Lets the list in force follow the file.
+
+    HAProxy looks at each entry by itself before any of them is in force, so its configuration is
+    not checked, unless the user has a check: somebody's half-done work on it is nothing to us.
+
+    Attributes:
+        reader: The server as it is told without a socket.
+        live: The list in force.
+        prepared: What was prepared before the file was changed.
+    """
+
+    reader: ServerReader
+    live: Live
+    prepared: Replacement | Without = Without.STOPPED
+
+    @property
+    def is_told(self) -> bool:
+        """Always."""
+        return True
+
+    def objection_to(self, draft: str) -> str:
+        """What a check of drafts says, where the configuration has one."""
+        return self.reader.objection_to(draft)
+
+    def objection(self) -> str:
+        """What the user's check says; of a file that is gone, what HAProxy's own does."""
+        if self.reader.check or not self.live.path.exists():
+            return self.reader.objection()
+        return ""
+
+    def take_notice(self) -> str:
+        """Put what was prepared in force, or else what is in the file by now.
+
+        The latter, too, where the conversation broke off: it is the same list again. And where the
+        old file is back because of that, it is the old list.
+        """
+        try:
+            if not isinstance(self.prepared, Without):
+                self.prepared.commit()
+                return ""
+        except BackendError:
+            pass
+        try:
+            self.live.replace(self._in_the_file())
+        except BackendError as error:
+            return str(error)
+        return ""
+
+    def _in_the_file(self) -> Sequence[Network]:
+        """What HAProxy would read; nobody, where there is no file.
+
+        Raises:
+            BackendError: It cannot be read.
+        """
+        try:
+            held = TextSyntax().parse(self.live.path.read_text())
+        except FileNotFoundError:
+            return ()
+        except OSError as error:
+            what = f"{self.live.path} cannot be read: {error.strerror}"
+            raise BackendError(what) from error
+        return () if held is None else sorted(held.networks, key=by_network)
+
+    def findings(self, path: Path) -> Sequence[Finding]:
+        """Those of the server."""
+        return self.reader.findings(path)

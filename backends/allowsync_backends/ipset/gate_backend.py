@@ -1,0 +1,157 @@
+"""The backend of a gate of our own: two sets, and a chain in front of everything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.system.fingerprint import of_output
+from allowsync_backends.ipset import inspection, set_store, tool
+from allowsync_backends.ipset.options import Variant
+from allowsync_backends.ipset.rules import TABLE, Gate, load_script, removal_script
+from allowsync_backends.ipset.sets import SHORTEST, ListingError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.system.process import Completed
+
+
+def widths() -> dict[Family, tuple[int, int]]:
+    """The prefix lengths that a set of ours takes: all but 0."""
+    return {family: (SHORTEST, family.bits) for family in BOTH_FAMILIES}
+
+
+@dataclass(frozen=True, slots=True)
+class GateBackend:
+    """Drives the sets, and the chain `allowsync-<allowlist>` of iptables and ip6tables."""
+
+    gate: Gate
+    variant: Variant = Variant.AUTO
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of any width but 0, of the families this kernel speaks. They may overlap."""
+        return Capabilities(tool.families(), widths(), overlaps=True)
+
+    @property
+    def sets(self) -> dict[str, Family]:
+        """The names of the sets, and what they hold."""
+        return set_store.names_of(self.gate.allowlist, tool.families())
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the gate is whole, and whether the user's firewall lets its ports in."""
+        from allowsync_backends.ipset.check import check_gate
+
+        return check_gate(self)
+
+    def read(self) -> Current:
+        """The sets and the chains as they are.
+
+        Raises:
+            BackendError: They could not be listed, or not understood.
+        """
+        found = set_store.look(self.sets)
+        flaws, sights = list(found.flaws), list(found.sights)
+        for family in tool.families():
+            listed = self._listed(family)
+            sights.append(of_output(listed.command.argv, listed.stdout))
+            flaws += self._flaws(family, self._table(family, listed))
+        return Current(found.entries, flaws=tuple(flaws), sights=tuple(sights))
+
+    def _listed(self, family: Family) -> Completed:
+        listed = tool.ask(tool.rules_of(family, self.variant, TABLE))
+        if listed.code != 0:
+            raise BackendError(
+                f"{self._name(family)} cannot list its rules: {tool.complaint(listed)}"
+            )
+        return listed
+
+    def _table(self, family: Family, listed: Completed) -> inspection.Table:
+        try:
+            return inspection.table(listed.stdout)
+        except ListingError as error:
+            raise BackendError(f"{self._name(family)}: {error}") from error
+
+    def _name(self, family: Family) -> str:
+        return tool.program(family, self.variant)
+
+    def _flaws(self, family: Family, found: inspection.Table) -> Iterator[str]:
+        name = self._name(family)
+        for flaw in (
+            *inspection.chain_flaws(self.gate, family, found),
+            *inspection.hook_flaws(self.gate, found),
+        ):
+            yield f"{name}: {flaw}"
+
+    def apply(self, plan: Plan) -> None:
+        """Fill the sets, then load what is wrong with the rules, one transaction a family.
+
+        Raises:
+            BackendError: Not everything was changed. `again` when the gate is not as the plan
+                took it.
+            OutcomeUnknown: A program was killed before it said how it ended.
+        """
+        if plan.idle:
+            return
+        set_store.fill(self.sets, plan)
+        if not plan.repair:
+            return
+        for family in tool.families():
+            self._mend(family)
+
+    def _mend(self, family: Family) -> None:
+        """Put up the chain, or put right what is wrong with it, whatever it looks like by now."""
+        found = self._table(family, self._listed(family))
+        if not any(self._flaws(family, found)):
+            return
+        astray = any(inspection.hook_flaws(self.gate, found))
+        unhook = inspection.hooks(self.gate, found) if astray else None
+        script = load_script(self.gate, family, unhook)
+        done = tool.restore_rules(family, self.variant, script)
+        if done.code != 0:
+            now = self._table(family, self._listed(family))
+            what = f"{self._name(family)} changed nothing: {tool.complaint(done)}"
+            raise BackendError(what, again=now != found)
+
+    def clear(self) -> None:
+        """Take the chains down, which opens the ports, then delete the sets.
+
+        Raises:
+            BackendError: Something is still there.
+        """
+        for variant in (self.variant, *self._also_there()):
+            for family in tool.families():
+                replace(self, variant=variant).take_down(family)
+        set_store.destroy(self.sets)
+
+    def _also_there(self) -> Iterator[Variant]:
+        """The other variants, as far as there may be rules of them.
+
+        What `iptables` means may have changed since the chains were put up.
+        """
+        for variant in (Variant.NFT, Variant.LEGACY):
+            if variant is not self.variant and tool.has_rules(variant, TABLE):
+                yield variant
+
+    def take_down(self, family: Family) -> None:
+        """Delete one family's chain and what leads to it. Nothing there is no error.
+
+        Raises:
+            BackendError: It is still there.
+        """
+        found = self._table(family, self._listed(family))
+        if self.gate.chain not in found.chains:
+            return
+        script = removal_script(self.gate, inspection.hooks(self.gate, found))
+        done = tool.restore_rules(family, self.variant, script)
+        if done.code != 0:
+            raise BackendError(
+                f"{self._name(family)}: chain {self.gate.chain} could not be deleted: "
+                f"{tool.complaint(done)}"
+            )

@@ -1,0 +1,81 @@
+"""The backend of sets without rules: what uses them is the user's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES
+from allowsync_backends.ipset import set_store
+from allowsync_backends.ipset.gate_backend import widths
+from allowsync_backends.ipset.options import Variant
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Family
+
+
+@dataclass(frozen=True, slots=True)
+class BareSetsBackend:
+    """Drives the sets `allowsync-<allowlist>-4` and `allowsync-<allowlist>-6`."""
+
+    allowlist: str
+    end_streams: bool = True
+    variant: Variant = Variant.AUTO
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of any width but 0. They may overlap."""
+        return Capabilities(prefixes=widths(), overlaps=True)
+
+    @property
+    def sets(self) -> dict[str, Family]:
+        """The names of the sets, and what they hold."""
+        return set_store.names_of(self.allowlist, BOTH_FAMILIES)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the sets are sound, and are used by a rule."""
+        from allowsync_backends.ipset.check import check_bare
+
+        return check_bare(self)
+
+    def read(self) -> Current:
+        """The sets as they are.
+
+        Raises:
+            BackendError: They could not be listed, or not understood.
+        """
+        found = set_store.look(self.sets)
+        return Current(found.entries, flaws=found.flaws, sights=found.sights)
+
+    def apply(self, plan: Plan) -> None:
+        """Fill the sets, then end what still runs of those who were taken out.
+
+        Raises:
+            BackendError: The sets hold what they held, or more.
+            OutcomeUnknown: ipset was killed before it said how it ended.
+        """
+        if plan.idle:
+            return
+        set_store.fill(self.sets, plan)
+        if plan.remove and self.end_streams:
+            from allowsync_backends.common.conntrack import end_streams, taken_away
+
+            end_streams(
+                taken_away(
+                    (entry.network for entry in plan.remove),
+                    (entry.network for entry in plan.final),
+                )
+            )
+
+    def clear(self) -> None:
+        """Delete the sets.
+
+        Raises:
+            BackendError: A rule uses one of them. It is empty then.
+        """
+        set_store.destroy(self.sets)

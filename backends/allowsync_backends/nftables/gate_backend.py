@@ -1,0 +1,158 @@
+"""The backend of a gate of our own: one table, replaced or updated in single transactions."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Capabilities, Current
+from allowsync.system.fingerprint import of_output
+from allowsync_backends.nftables import inspection, tool
+from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
+from allowsync_backends.nftables.nft_json import ListingError
+from allowsync_backends.nftables.scripts import update_script
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
+    from allowsync.system.process import Completed
+
+
+@dataclass(frozen=True, slots=True)
+class GateBackend:
+    """Drives the table `inet allowsync_<allowlist>`."""
+
+    gate: Gate
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of any width, that do not overlap, all or nothing."""
+        return Capabilities(atomic=True)
+
+    def check(self) -> Sequence[Finding]:
+        """Whether the gate is whole, and whether the user's firewall lets its ports in."""
+        from allowsync_backends.nftables.check import check_gate
+
+        return check_gate(self)
+
+    def read(self) -> Current:
+        """The table as it is.
+
+        Raises:
+            BackendError: It could not be listed, or not understood.
+        """
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
+        if listed.code != 0:
+            return self._without_listing(tool.complaint(listed))
+        try:
+            current = inspection.current(self.gate, listed.stdout)
+            return replace(current, sights=(of_output(listed.command.argv, listed.stdout),))
+        except ListingError as error:
+            return self._without_listing(str(error))
+
+    def _without_listing(self, why: str) -> Current:
+        """Tell a table that is not there, or switched off, from one that could not be read."""
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return inspection.absent(self.gate)
+        text = tool.ask("list", "table", *name.split()).stdout
+        if inspection.dormant(self.gate, text):
+            return Current(flaws=(inspection.switched_off(self.gate),))
+        raise BackendError(f"table {name} cannot be listed: {why}")
+
+    def apply(self, plan: Plan) -> None:
+        """Load one script; nft carries out all of it or nothing.
+
+        Raises:
+            BackendError: Nothing was changed. `again` when the table is not as the plan took it.
+            OutcomeUnknown: nft was killed before it said how it ended.
+        """
+        if plan.idle:
+            return
+        done = tool.load(
+            self._repair(plan) if plan.repair else update_script(self.gate.table, plan)
+        )
+        if done.code != 0:
+            raise self._refused(done, plan)
+
+    def _repair(self, plan: Plan) -> str:
+        """The gentlest script that puts everything right, whatever the table looks like by now."""
+        final = [entry.network for entry in plan.final]
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
+        if listed.code == 0 and inspection.mendable(listed.stdout):
+            return mend_script(self.gate, final)
+        return rebuild_script(self.gate, final)
+
+    def _refused(self, done: Completed, plan: Plan) -> BackendError:
+        complaint = f"nft changed nothing: {tool.complaint(done)}"
+        before = {entry.network for entry in plan.keep + plan.withheld + plan.remove}
+        try:
+            now = self.read()
+        except BackendError:
+            return BackendError(complaint)
+        moved = {entry.network for entry in now.entries} != before or now.flaws != plan.repair
+        return BackendError(complaint, again=moved)
+
+    def snapshot(self) -> Callable[[], bool]:
+        """Look at the table word for word, even where somebody else edited it.
+
+        Raises:
+            BackendError: It could not be listed; for what is returned: not be put back.
+        """
+        was, held = self._text(), self._held()
+
+        def put_back() -> bool:
+            if self._text() == was:
+                return False
+            # A set that goes with its table takes those with it whose packets are just being
+            # looked at. So it is left where it is, as long as that comes to the same.
+            if was and held is not None and self._mended(held) and self._text() == was:
+                return True
+            name = f"inet {self.gate.table}"
+            done = tool.load(f"add table {name}\ndelete table {name}\n{was}")
+            if done.code != 0:
+                raise BackendError(f"table {name} is not as it was: {tool.complaint(done)}")
+            return True
+
+        return put_back
+
+    def _held(self) -> list[Network] | None:
+        """What the gate holds; None where that cannot be told."""
+        try:
+            return [entry.network for entry in self.read().entries]
+        except BackendError:
+            return None
+
+    def _mended(self, networks: list[Network]) -> bool:
+        """Renew rules and elements inside the table. False where nothing was changed."""
+        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
+        if listed.code != 0 or not inspection.mendable(listed.stdout):
+            return False
+        return tool.load(mend_script(self.gate, networks)).code == 0
+
+    def _text(self) -> str:
+        """The table as a script that makes it; empty when there is none."""
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return ""
+        listed = tool.ask("-s", "list", "table", *name.split())
+        if listed.code != 0:
+            raise BackendError(f"table {name} cannot be listed: {tool.complaint(listed)}")
+        return listed.stdout
+
+    def clear(self) -> None:
+        """Delete the table.
+
+        Raises:
+            BackendError: It is still there.
+        """
+        name = f"inet {self.gate.table}"
+        if name not in tool.tables():
+            return
+        done = tool.load(f"add table {name}\ndelete table {name}\n")
+        if done.code != 0:
+            raise BackendError(f"table {name} could not be deleted: {tool.complaint(done)}")

@@ -1,0 +1,139 @@
+"""A set of the user's own ruleset, as values: whose elements are whose. Pure.
+
+Ours carry the comment `allowsync:<allowlist>`. Everything else is somebody else's and is never
+touched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync_backends.nftables.gate import SET_TYPES, as_element
+from allowsync_backends.nftables.nft_json import Element, Json, elements, objects
+from allowsync_backends.nftables.scripts import overlapping
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from allowsync.model.types import Family, Network
+
+
+@dataclass(frozen=True, slots=True)
+class SharedSet:
+    """One set, as it was found.
+
+    Attributes:
+        place: Family, table and name: `inet filter trusted4`.
+        family: What its elements are.
+        interval: Whether it takes networks, or single addresses only.
+        size: How many elements it takes; None for no bound.
+        ours: Elements with our comment.
+        others: All other elements.
+    """
+
+    place: str
+    family: Family
+    interval: bool
+    size: int | None
+    ours: tuple[Element, ...]
+    others: tuple[Element, ...]
+
+
+def shared_set(place: str, family: Family, mark: str, listing: str) -> SharedSet:
+    """The set a listing is of.
+
+    Raises:
+        ListingError: The listing cannot be understood.
+        BackendError: The set is not one that can be shared, with what to do.
+    """
+    found = next((one for kind, one in objects(listing) if kind == "set"), {})
+    _refuse_unfit(place, family, found)
+    members = elements(found, family)
+    return SharedSet(
+        place,
+        family,
+        "interval" in _flags(found),
+        int(found["size"]) if "size" in found else None,
+        tuple(one for one in members if one.comment == mark),
+        tuple(one for one in members if one.comment != mark),
+    )
+
+
+def _flags(found: Json) -> Sequence[str]:
+    flags = found.get("flags", ())
+    return (flags,) if isinstance(flags, str) else flags
+
+
+def _refuse_unfit(place: str, family: Family, found: Json) -> None:
+    needed = SET_TYPES[family]
+    if found.get("type") != needed:
+        raise BackendError(f"set {place} is not of type {needed}; name one that is")
+    if "constant" in _flags(found):
+        raise BackendError(f"set {place} is constant and cannot be filled; take the flag away")
+    if found.get("timeout"):
+        what = "would lose our entries between two runs, for it has a timeout"
+        raise BackendError(f"set {place} {what}; name one without")
+    if found.get("auto-merge"):
+        raise BackendError(merging(place))
+
+
+def merging(place: str) -> str:
+    """Why a set with auto-merge is refused."""
+    return (
+        f"set {place} has auto-merge: neighbours melt into one element there, and nobody could "
+        "tell whose it is; take the flag away, or create a second set for allowsync"
+    )
+
+
+def merges(text: str) -> bool:
+    """Whether a set has auto-merge, from its listing as text: nft 1.0.6 leaves it out of JSON."""
+    return any(line.strip() == "auto-merge" for line in text.splitlines())
+
+
+def odd(one: SharedSet) -> tuple[Element, ...]:
+    """Elements with our mark that we never put there: ranges, or such that go by themselves."""
+    return tuple(element for element in one.ours if not element.plain)
+
+
+def removal(one: SharedSet, texts: Iterable[str]) -> str:
+    """The commands that delete elements, there or not; nothing for none."""
+    members = ", ".join(texts)
+    if not members:
+        return ""
+    # Deleting what has vanished would abort the whole script, so it is added first.
+    return f"add element {one.place} {{ {members} }}\ndelete element {one.place} {{ {members} }}\n"
+
+
+def addition(one: SharedSet, networks: Iterable[Network], mark: str) -> str:
+    """The command that adds networks as ours; nothing for none."""
+    members = ", ".join(f'{as_element(network)} comment "{mark}"' for network in networks)
+    return f"add element {one.place} {{ {members} }}\n" if members else ""
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """What is to be taken out of a set and put into it."""
+
+    remove: tuple[Network, ...]
+    add: tuple[Network, ...]
+    final: tuple[Network, ...]
+
+
+def scripts(one: SharedSet, change: Change, mark: str) -> tuple[str, ...]:
+    """The transactions that carry out a change, one where one can do it.
+
+    nft compares new intervals with those it found at the start, even with those that the same
+    script deletes. A network that replaces a wider or a narrower one therefore needs the set to be
+    filled anew, or, where a stranger's elements would be flushed with ours, a second transaction.
+    """
+    strange = odd(one)
+    gone = [as_element(network) for network in change.remove]
+    gone += [element.text for element in strange]
+    clashing = bool(strange) or overlapping(change.add, change.remove)
+    if not (one.interval and clashing):
+        return (removal(one, gone) + addition(one, change.final if strange else change.add, mark),)
+    if not one.others:
+        return (f"flush set {one.place}\n" + addition(one, change.final, mark),)
+    return (removal(one, gone), addition(one, change.final, mark))

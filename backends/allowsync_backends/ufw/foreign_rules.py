@@ -1,0 +1,112 @@
+"""What strangers' rules in UFW's files, and redirections, do to our ports. Pure."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_network
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from allowsync_backends.common.ports import Port, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync_backends.ufw.rules_file import Mine, RulesFile
+    from allowsync_backends.ufw.tuples import Rule, Tuple
+
+_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
+_REDIRECTED: Final = re.compile(
+    r"^-A .*-p (tcp|udp)\b.* --dport ([0-9]+)(?::([0-9]+))?\b.* -j (?:DNAT|REDIRECT)\b",
+    re.MULTILINE,
+)
+
+
+def open_to_all(file: RulesFile, mine: Mine, port: Port) -> Iterator[Tuple]:
+    """Strangers' rules that let anybody at all reach a port, perhaps on one interface only."""
+    for block in file.blocks:
+        one = block.tuple
+        if one is None or mine.owns(block) or one.action not in ("allow", "limit"):
+            continue
+        if one.source in _ANYWHERE and _is_about(one, port, route=mine.route):
+            yield one
+
+
+def shadowing(file: RulesFile, mine: Mine) -> Iterator[tuple[Tuple, Rule]]:
+    """Strangers' rules that deny what a later one of ours allows, with the first one of those."""
+    later: list[Rule] = []
+    found: list[tuple[Tuple, Rule]] = []
+    for block in reversed(file.blocks):
+        one = block.tuple
+        if one is not None and mine.owns(block):
+            later += () if block.rule is None else (block.rule,)
+        elif one is not None and one.action in ("deny", "reject"):
+            shut_out = (rule for rule in reversed(later) if _denies(one, rule, route=mine.route))
+            found += ((one, rule) for rule in islice(shut_out, 1))
+    return reversed(found)
+
+
+def _denies(one: Tuple, rule: Rule, *, route: bool) -> bool:
+    first, _, last = rule.ports.partition(":")
+    port = Port(int(first), int(last or first), Protocol(rule.protocol))
+    return _is_about(one, port, route=route) and _meets(one.source, rule.source)
+
+
+def _is_about(one: Tuple, port: Port, *, route: bool) -> bool:
+    """Whether a rule could match packets to a port."""
+    if one.forward is not route or one.where.startswith("out"):
+        return False
+    if one.protocol not in ("any", port.protocol.value):
+        return False
+    return one.ports == "any" or any(
+        first <= port.last and port.first <= last for first, last in _ranges(one.ports)
+    )
+
+
+def _ranges(ports: str) -> Iterator[tuple[int, int]]:
+    for part in ports.split(","):
+        first, _, last = part.partition(":")
+        if first.isdecimal() and (last or first).isdecimal():
+            yield int(first), int(last or first)
+
+
+def _meets(source: str, network: str) -> bool:
+    try:
+        one, other = ip_network(source, strict=False), ip_network(network)
+    except ValueError:
+        return False
+    return one.version == other.version and one.overlaps(other)
+
+
+def described(one: Tuple) -> str:
+    """A rule in a few words, as it would be given to ufw: `limit 22/tcp from anywhere`."""
+    protocol = "" if one.protocol == "any" else f"/{one.protocol}"
+    what = one.profiles[0] or ("any port" if one.ports == "any" else f"{one.ports}{protocol}")
+    source = "anywhere" if one.source in _ANYWHERE else one.source
+    _, _, interfaces = one.where.partition("_")
+    on = f" on {interfaces.replace('!out_', ' to ')}" if interfaces else ""
+    return f"{'route ' if one.forward else ''}{one.action} {what} from {source}{on}"
+
+
+def redirected(listing: str, ports: Iterable[Port]) -> list[Port]:
+    """Those ports that a listing of the table nat sends elsewhere, before UFW sees them."""
+    found = [
+        Port(int(first), int(last or first), Protocol(protocol))
+        for protocol, first, last in _REDIRECTED.findall(listing)
+    ]
+    return [
+        port
+        for port in ports
+        if any(
+            one.protocol is port.protocol and one.first <= port.last and port.first <= one.last
+            for one in found
+        )
+    ]
+
+
+def has_rules(listing: str) -> bool:
+    """Whether what `iptables -S` prints is more than chains that accept everything."""
+    return any(
+        line.startswith("-A ") or (line.startswith("-P ") and not line.endswith(" ACCEPT"))
+        for line in listing.splitlines()
+    )
