@@ -1,8 +1,8 @@
-"""Telling a monitor at the end of a run that there was one, and how it ended.
+"""The heartbeat: one request to a monitor after each run, which says how the run ended.
 
-Silence is what raises the alarm, so a machine that is off, or that cannot even read its
-configuration, needs no words of its own. Nothing is sent at the start of a run: the firewall does
-not wait for a monitor. What is requested, and how, is in `allowsync.notify.http_ping`.
+A missing heartbeat raises the alarm, so a machine that is off, or cannot read its configuration,
+needs no message. Nothing is sent at the start of a run: the firewall does not wait for a monitor.
+The request itself is in `allowsync.notify.http_ping`, imported where a heartbeat is configured.
 """
 
 from __future__ import annotations
@@ -11,14 +11,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.outcome import ExitCode, Outcome
-from allowsync.notify import http_ping as pinging
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from allowsync.plan.result import RunReport
-
-if TYPE_CHECKING:
     from allowsync.config.channels import Heartbeat
+    from allowsync.plan.result import RunReport
 
 
 def summary(report: RunReport) -> str:
@@ -67,14 +64,20 @@ class Ping:
 
 def ping(heartbeat: Heartbeat, ended: RunResult) -> Ping | None:
     """What to request after a run; None for nothing."""
+    from allowsync.notify.http_ping import composed
+
     url, kind = heartbeat.secret.value, heartbeat.kind.value
-    request = pinging.composed(url, kind, ended.status, ended.seconds, ended.said)
+    request = composed(url, kind, ended.status, ended.seconds, ended.said)
     return None if request is None else Ping(*request)
 
 
-def deliver(request: Ping, patience: float = pinging.PATIENCE) -> str:
+def deliver(request: Ping, patience: float | None = None) -> str:
     """Make the request. Returns why it failed, without the URL; empty if it did not.
 
-    Takes no longer than `patience`, in seconds, not even where a name is looked up in vain.
+    Takes no longer than `patience`, in seconds, lookup of the name included.
     """
-    return pinging.deliver(request.method, request.url, request.body, patience)
+    from allowsync.notify import http_ping
+
+    return http_ping.deliver(
+        request.method, request.url, request.body, patience or http_ping.PATIENCE
+    )
