@@ -63,15 +63,15 @@ look: $(BIN)/.look
 traefik: $(BIN)/.test
 	$(BIN)/python -m tests.traefik $(TRAEFIK)
 
-# What of the documentation is made from the program: commands, configuration, JSON Schema.
+# The documents made from the program: configuration reference and JSON Schema.
 reference: $(BIN)/.run
 	$(BIN)/python -m tools.docgen docs docs
 
-man: $(BIN)/.run
+man: $(BIN)/.man
 	$(BIN)/python -m tools.docgen man dist/man
 
 # dist/allowsync_<version>_all.deb; packaging/deb/vendored.txt says what it brings along.
-deb: $(BIN)/.run
+deb: $(BIN)/.man
 	$(BIN)/python packaging/deb/make_deb.py build dist
 
 deb-lock: $(BIN)/.run
@@ -82,7 +82,7 @@ image:
 	$(IMAGE_TOOL) -f packaging/container/Containerfile -t allowsync .
 
 docs: $(BIN)/.docs reference
-	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+	COLUMNS=100 NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
 format: $(BIN)/.lint
 	$(BIN)/ruff check --fix .
@@ -126,6 +126,10 @@ $(BIN)/.fuzz: $(BIN)/.run
 
 $(BIN)/.look: $(BIN)/.test
 	$(BIN)/pip install --quiet --disable-pip-version-check --group look
+	@touch $@
+
+$(BIN)/.man: $(BIN)/.run
+	$(BIN)/pip install --quiet --disable-pip-version-check --group man
 	@touch $@
 
 $(BIN)/.docs: $(BIN)/.run

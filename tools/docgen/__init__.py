@@ -1,5 +1,4 @@
-"""Pages made from the program itself: the commands, the configuration, the manual, the schema.
+"""Documents made from the program: manual pages, configuration reference, JSON Schema, pictures.
 
-`python -m tools.docgen docs` prints nothing and writes into `docs/`; `man FOLDER` writes manual
-pages. Nothing here is imported by a run.
+`python -m tools.docgen docs FOLDER` writes documents, `man FOLDER` manual pages. No run imports it.
 """

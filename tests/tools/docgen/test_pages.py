@@ -1,26 +1,29 @@
-"""The manual tells of everything there is, and can be read by man."""
+"""The manual and the commands page name everything there is, and man can show the manual."""
 
 from __future__ import annotations
 
+import re
 import subprocess
-from datetime import date
+from html import unescape
 from typing import TYPE_CHECKING, Any
 
 import click
 import pytest
+from click_man.man import ManPage
+from markdown import Markdown
 
 from allowsync.cli import cli
 from allowsync.config import json_schema
 from tests.support.documents import ROOT
-from tools.docgen.commands import commands
 from tools.docgen.examples import EXAMPLES
-from tools.docgen.pages import manual_pages
+from tools.docgen.manual import adapted, escaped, manual_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-PAGES = manual_pages(date(2026, 11, 20))
-COMMANDS_PAGE = (ROOT / "docs/commands.md").read_text()
+PAGES = manual_pages()
+EXTENSIONS = ["attr_list", "mkdocs-click", "pymdownx.superfences", "tables"]
+COMMANDS_PAGE = Markdown(extensions=EXTENSIONS).convert((ROOT / "docs/commands.md").read_text())
 
 
 def every_command() -> Iterator[tuple[tuple[str, ...], click.Command]]:
@@ -56,9 +59,10 @@ KEYS = sorted(set(keys(json_schema())))
 
 
 def section(path: tuple[str, ...]) -> str:
-    heading = f"# `allowsync {' '.join(path)}`\n"
-    assert heading in COMMANDS_PAGE, "make reference brings docs/commands.md up to date"
-    return COMMANDS_PAGE.partition(heading)[2].partition("\n#")[0]
+    """What the commands page, as readers see it, says about a command."""
+    heading = f'id="{"-".join(("allowsync", *path))}"'
+    assert heading in COMMANDS_PAGE
+    return unescape(re.sub("<[^>]+>", "", COMMANDS_PAGE.partition(heading)[2].partition("<h")[0]))
 
 
 def typed(text: str) -> str:
@@ -70,13 +74,12 @@ def typed(text: str) -> str:
 def test_every_option_of_a_command_is_documented(
     path: tuple[str, ...], command: click.Command
 ) -> None:
-    shared = COMMANDS_PAGE.partition("## Options of every command")[2].partition("\n## ")[0]
-    page = PAGES[f"allowsync-{path[0]}.8"]
+    page = PAGES[f"{'-'.join(('allowsync', *path))}.8"]
     for parameter in command.params:
         if isinstance(parameter, click.Option):
             assert parameter.help
             for name in parameter.opts:
-                assert name in section(path) + shared
+                assert name in section(path)
                 assert typed(name) in page
         else:
             assert parameter.make_metavar(click.Context(command)) in section(path)
@@ -123,10 +126,11 @@ def test_man_shows_a_page(name: str, tmp_path_factory: pytest.TempPathFactory) -
 def test_the_first_page_names_the_others() -> None:
     for name in PAGES:
         stem, _, number = name.rpartition(".")
-        assert name == "allowsync.8" or f"{typed(stem)}\\fR({number})" in PAGES["allowsync.8"]
+        parent = PAGES.get(f"{stem.rpartition('-')[0]}.8", PAGES["allowsync.8"])
+        assert name == "allowsync.8" or f"{typed(stem)}\\fR({number})" in parent
 
 
-@pytest.mark.parametrize("name", [one.path[0] for one in commands()])
+@pytest.mark.parametrize("name", sorted({path[0] for path, _ in EVERY_COMMAND}))
 def test_every_command_is_shown_in_use(name: str) -> None:
     for line, what in EXAMPLES[name]:
         assert line.startswith(f"allowsync {name}")
@@ -136,3 +140,31 @@ def test_every_command_is_shown_in_use(name: str) -> None:
 
 def test_no_example_is_of_a_command_that_does_not_exist() -> None:
     assert set(EXAMPLES) <= {path[0] for path, _ in EVERY_COMMAND}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ".TH is not a request",
+        "'br neither",
+        "a \\ backslash, \\n and \\fB",
+        "quotes: \" and 'one'",
+        "--dry-run and a-b",
+        "an ellipsis … and ü",
+        "tilde ~ and caret ^",
+        f"a line that is broken {'x' * 60} .before a point {'y' * 60} 'and a quote",
+    ],
+)
+def test_text_is_shown_as_it_is(text: str) -> None:
+    page = ManPage("test")
+    page.description = escaped(text)
+    done = subprocess.run(
+        ["groff", "-man", "-Tutf8", "-ww", "-P-cbou"],
+        input=adapted(str(page), 8),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr == ""
+    shown = done.stdout.partition("DESCRIPTION")[2].rpartition("1.0.0")[0]
+    assert "".join(shown.split()) == "".join(text.split())

@@ -1,6 +1,6 @@
 """The configuration reference as Markdown, made from the schema that reads configurations.
 
-`python -m allowsync.config.reference` prints it.
+`python -m tools.docgen.reference` prints it.
 """
 
 from __future__ import annotations
@@ -54,41 +54,47 @@ backends it brings along, is part of this documentation.
 
 def markdown() -> str:
     """The whole reference, with every backend that can be loaded."""
-    return "\n".join(_parts())
+    tables = (f"{before}\n{_table(options)}" for before, _, options in _tables())
+    return "\n".join([_INTRODUCTION, *tables, "## JSON Schema\n", _JSON_SCHEMA])
 
 
-def _parts() -> Iterator[str]:
-    yield _INTRODUCTION
-    yield _section("hosts", _HOSTS, HOST_OPTIONS)
-    yield _section("allowlists", _ALLOWLISTS, Allowlists(()).form("").options)
-    yield "## Targets\n"
-    yield _TARGETS
+def entries() -> Iterator[tuple[str, str]]:
+    """Each key with where it stands before it, and what it means, as plain text."""
+    for _, path, options in _tables():
+        for name, one in options.items():
+            default = _default(one)
+            default = default if default in ("", "required") else f"default {default}"
+            said = "; ".join(filter(None, (one.kind.expected, default)))
+            yield f"{path}{name}", f"{one.help} ({said})".replace("`", "").replace("\n", " ")
+
+
+def _tables() -> Iterator[tuple[str, str, Options]]:
+    """Each table of keys: the Markdown before it, the path to its keys, and their options."""
+    yield f"## `hosts`\n\n{_HOSTS}", "hosts.NAME.", HOST_OPTIONS
+    lists = Allowlists(()).form("").options
+    yield f"## `allowlists`\n\n{_ALLOWLISTS}", "allowlists.NAME.", lists
+    above = f"## Targets\n\n{_TARGETS}\n"
     for backend in loadable():
-        yield _backend(backend)
-    yield _section("resolver", "How the DNS is asked.\n", RESOLVER.options)
-    yield _section("policy", "When to believe the DNS.\n", POLICY.options)
-    yield _section("limits", "How much access one run may take away unasked.\n", LIMITS.options)
-    yield _section("state", "Single keys at the top.\n", SINGLE_OPTIONS, title="Other keys")
-    yield "Keys of an item of `notify`, where it is a mapping:\n"
-    yield _table(CHANNEL.object.options)
-    yield "Keys of `heartbeat`, where it is a mapping:\n"
-    yield _table(HEARTBEAT.object.options)
-    yield "## JSON Schema\n"
-    yield _JSON_SCHEMA
+        for before, path, options in _backend_tables(backend):
+            yield above + before, path, options
+            above = ""
+    yield "## `resolver`\n\nHow the DNS is asked.\n", "resolver.", RESOLVER.options
+    yield "## `policy`\n\nWhen to believe the DNS.\n", "policy.", POLICY.options
+    text = "How much access one run may take away unasked."
+    yield f"## `limits`\n\n{text}\n", "limits.", LIMITS.options
+    yield "## Other keys\n\nSingle keys at the top.\n", "", SINGLE_OPTIONS
+    text = "Keys of an item of `notify`, where it is a mapping:"
+    yield f"{text}\n", "notify.", CHANNEL.object.options
+    yield "Keys of `heartbeat`, where it is a mapping:\n", "heartbeat.", HEARTBEAT.object.options
 
 
-def _section(name: str, introduction: str, options: Options, title: str = "") -> str:
-    return "\n".join([f"## {title or f'`{name}`'}\n", introduction, _table(options)])
-
-
-def _backend(backend: AnyBackendType) -> str:
-    lines = [f"### `{backend.name}`\n", f"{backend.summary.rstrip('.')}.\n"]
+def _backend_tables(backend: AnyBackendType) -> Iterator[tuple[str, str, Options]]:
     options = options_kind(backend).options
-    lines.append(_table(options))
+    above = f"### `{backend.name}`\n\n{backend.summary.rstrip('.')}.\n"
+    yield above, f"targets.{backend.name}.", options
     for name, one in options.items():
         if isinstance(nested := _nested(one), Object):
-            lines += [f"Keys of `{name}`:\n", _table(nested.options)]
-    return "\n".join(lines)
+            yield f"Keys of `{name}`:\n", f"targets.{backend.name}.{name}.", nested.options
 
 
 def _nested(one: Option) -> Any:

@@ -6,9 +6,9 @@ import subprocess
 import sys
 
 from allowsync.config.hosts import HOST_OPTIONS
-from allowsync.config.reference import markdown
 from allowsync.config.sections import LIMITS, POLICY_OPTIONS, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.targets import loadable, options_kind
+from tools.docgen.reference import markdown
 
 
 def test_every_key_has_a_row() -> None:
@@ -33,6 +33,6 @@ def test_every_table_has_as_many_cells_in_each_row() -> None:
 
 
 def test_it_is_printed_by_its_module() -> None:
-    command = [sys.executable, "-m", "allowsync.config.reference"]
+    command = [sys.executable, "-m", "tools.docgen.reference"]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     assert done.stdout == markdown()
