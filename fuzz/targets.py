@@ -27,9 +27,9 @@ from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.file.template_mark import leading, several
 from allowsync_backends.ipset import inspection, rules, sets
 from allowsync_backends.ipset.foreign_rules import shut_out
-from allowsync_backends.nftables.gate import Gate
+from allowsync_backends.nftables.gate import NftGate
 from allowsync_backends.nftables.inspection import current, mendable
-from allowsync_backends.nftables.nft_json import ListingError
+from allowsync_backends.nftables.nft_json import NftListingError
 
 from allowsync.config.document import read_document
 from allowsync.config.errors import ConfigError
@@ -47,8 +47,8 @@ from allowsync.state import StateError, Store
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-GATE: Final = Gate("web", (Port(443, 443, Protocol.TCP),))
-IPTABLES: Final = rules.Gate("web", (Port(443, 443, Protocol.TCP),))
+GATE: Final = NftGate("web", (Port(443, 443, Protocol.TCP),))
+IPTABLES: Final = rules.IpsetGate("web", (Port(443, 443, Protocol.TCP),))
 QUERIES: Final = tuple(Query("a.example.org", family) for family in Family)
 PLACE: Final = Path("/etc/allowsync/config.yaml")
 
@@ -76,7 +76,7 @@ def configuration(data: bytes) -> None:
 def listing(data: bytes) -> None:
     """A listing of nft is understood, or refused."""
     text = data.decode(errors="replace")
-    with suppress(ListingError):
+    with suppress(NftListingError):
         entries = current(GATE, text).entries
         _must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
     mendable(text)
@@ -86,7 +86,7 @@ def ipset(data: bytes) -> None:
     """A listing of a set is understood, or refused; no element is of another family."""
     text = data.decode(errors="replace")
     for family in Family:
-        with suppress(sets.ListingError):
+        with suppress(sets.IpsetListingError):
             found = sets.held(text, "allowsync-web-4", family)
             _must(all(Family.of(one) is family for one in found.networks), "another family")
 
@@ -94,7 +94,7 @@ def ipset(data: bytes) -> None:
 def iptables(data: bytes) -> None:
     """A listing of rules is understood, or refused, and judged; so are lists of streams."""
     text = data.decode(errors="replace")
-    with suppress(sets.ListingError):
+    with suppress(sets.IpsetListingError):
         found = inspection.table(text)
         list(inspection.hook_flaws(IPTABLES, found))
         list(inspection.chain_flaws(IPTABLES, Family.IPV4, found))

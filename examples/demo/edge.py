@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from people import ALLOWLIST
 
-from testkit.fake_cloudflare import Delay, FakeCloudflare
+from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -45,7 +45,7 @@ class Edge:
 
 def edge(folder: Path) -> Edge:
     """A Cloudflare that listens where this is called."""
-    cloud = FakeCloudflare(delay=Delay(polls=0))
+    cloud = FakeCloudflare(delay=OperationDelay(polls=0))
     token = folder / TOKEN
     token.touch(mode=0o600)
     token.write_text(f"{cloud.token}\n")

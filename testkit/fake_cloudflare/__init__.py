@@ -18,41 +18,41 @@ from __future__ import annotations
 
 from testkit.fake_cloudflare.cloud import FakeCloudflare
 from testkit.fake_cloudflare.faults import (
-    Cut,
-    Failure,
-    Fault,
-    Faults,
+    CutConnection,
+    FailedCall,
+    FaultQueue,
     LateQuota,
     Meanwhile,
     OperationFails,
     OperationLate,
+    OrderedFault,
     RateLimited,
     Slow,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
     Wrong,
     WrongType,
 )
-from testkit.fake_cloudflare.log import Request
-from testkit.fake_cloudflare.state import Delay, Permission, Plan
+from testkit.fake_cloudflare.log import LoggedRequest
+from testkit.fake_cloudflare.state import AccountPlan, OperationDelay, Permission
 
 __all__ = [
-    "Cut",
-    "Delay",
-    "Failure",
+    "AccountPlan",
+    "CutConnection",
+    "FailedCall",
     "FakeCloudflare",
-    "Fault",
-    "Faults",
+    "FaultQueue",
     "LateQuota",
+    "LoggedRequest",
     "Meanwhile",
+    "OperationDelay",
     "OperationFails",
     "OperationLate",
+    "OrderedFault",
     "Permission",
-    "Plan",
     "RateLimited",
-    "Request",
     "Slow",
-    "Truncated",
+    "TruncatedReply",
     "Unsuccessful",
     "Wrong",
     "WrongType",

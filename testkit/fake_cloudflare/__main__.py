@@ -9,7 +9,7 @@ import argparse
 import signal
 import sys
 
-from testkit.fake_cloudflare import Delay, FakeCloudflare, Plan
+from testkit.fake_cloudflare import AccountPlan, FakeCloudflare, OperationDelay
 from testkit.fake_cloudflare.cloud import ACCOUNT, TOKEN
 
 
@@ -18,7 +18,9 @@ def _arguments(given: list[str]) -> argparse.Namespace:
     parser.add_argument("--port", type=int, default=0, help="default: a free one")
     parser.add_argument("--token", default=TOKEN, help="a token with every permission")
     parser.add_argument("--account", default=ACCOUNT, help="32 hexadecimal digits")
-    parser.add_argument("--plan", choices=[each.name.lower() for each in Plan], default="free")
+    parser.add_argument(
+        "--plan", choices=[each.name.lower() for each in AccountPlan], default="free"
+    )
     parser.add_argument("--list", action="append", default=[], help="a list that is there already")
     parser.add_argument("--zone", action="append", default=[], help="a zone that is there")
     parser.add_argument("--polls", type=int, default=1, help="how often an operation is unfinished")
@@ -35,8 +37,8 @@ def main(given: list[str]) -> int:
     fake = FakeCloudflare(
         wanted.token,
         wanted.account,
-        Plan[wanted.plan.upper()],
-        Delay(polls=wanted.polls),
+        AccountPlan[wanted.plan.upper()],
+        OperationDelay(polls=wanted.polls),
         wanted.port,
     )
     for name in wanted.list:

@@ -10,36 +10,38 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from testkit.fake_cloudflare.limits import Requests
-from testkit.fake_cloudflare.replies import Refused
+from testkit.fake_cloudflare.replies import CallRefused
 
 if TYPE_CHECKING:
     from testkit.fake_cloudflare.routes import Route
-    from testkit.fake_cloudflare.state import Cloud
+    from testkit.fake_cloudflare.state import CloudState
 
 AUTHENTICATION: Final = 10000
 
 _BEARER: Final = re.compile(r"Bearer ([\x21-\x7e]+)")
 
 
-def admit(cloud: Cloud, route: Route, params: dict[str, str], authorization: str | None) -> None:
+def admit(
+    cloud: CloudState, route: Route, params: dict[str, str], authorization: str | None
+) -> None:
     """Let a request pass.
 
     Raises:
-        Refused: It may not be asked by whoever asks.
+        CallRefused: It may not be asked by whoever asks.
     """
     if not route.needs:
         return
     if authorization is None:
         missing = "Missing X-Auth-Key, X-Auth-Email or Authorization headers"
-        raise Refused(400, 9106, missing)
+        raise CallRefused(400, 9106, missing)
     bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
-        raise Refused(400, 6003, "Invalid request headers")
+        raise CallRefused(400, 6003, "Invalid request headers")
     permissions = cloud.tokens.get(bearer[1])
     if permissions is None:
-        raise Refused(401, AUTHENTICATION, "Authentication error")
+        raise CallRefused(401, AUTHENTICATION, "Authentication error")
     cloud.requests.setdefault(bearer[1], Requests()).one_more(cloud.clock())
     if permissions.isdisjoint(route.needs):
-        raise Refused(403, AUTHENTICATION, "Authentication error")
+        raise CallRefused(403, AUTHENTICATION, "Authentication error")
     if "account" in params and params["account"] not in cloud.accounts:
-        raise Refused(403, AUTHENTICATION, "Authentication error")
+        raise CallRefused(403, AUTHENTICATION, "Authentication error")

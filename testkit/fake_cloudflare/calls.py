@@ -8,7 +8,13 @@ from typing import TYPE_CHECKING, Any
 from testkit.fake_cloudflare.replies import no_route, not_found
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.state import Account, Cloud, Delay, ItemList, Zone
+    from testkit.fake_cloudflare.state import (
+        Account,
+        CloudState,
+        ItemList,
+        OperationDelay,
+        StoredZone,
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,16 +27,16 @@ class Fate:
         late_quota: A list that grows too long is found out at the end and not at once.
     """
 
-    delay: Delay | None = None
+    delay: OperationDelay | None = None
     error: str | None = None
     late_quota: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class RoutedCall:
     """A request as its route sees it. `path` is without the part before the version's routes."""
 
-    cloud: Cloud
+    cloud: CloudState
     path: str
     params: dict[str, str]
     query: dict[str, str]
@@ -51,7 +57,7 @@ class Call:
         return found
 
     @property
-    def zone(self) -> Zone:
+    def zone(self) -> StoredZone:
         """The zone of the path."""
         found = self.cloud.zones.get(self.params["zone"])
         if found is None:

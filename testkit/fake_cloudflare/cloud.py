@@ -8,18 +8,18 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Final
 
 from testkit.fake_cloudflare import items, lists, operations, published, rules, validation
-from testkit.fake_cloudflare.calls import Call
-from testkit.fake_cloudflare.faults import Faults
+from testkit.fake_cloudflare.calls import RoutedCall
+from testkit.fake_cloudflare.faults import FaultQueue
 from testkit.fake_cloudflare.rulesets import CUSTOM
-from testkit.fake_cloudflare.server import PREFIX, Server
+from testkit.fake_cloudflare.server import PREFIX, FakeApiServer
 from testkit.fake_cloudflare.state import (
     Account,
-    Cloud,
-    Delay,
+    AccountPlan,
+    CloudState,
+    OperationDelay,
     Permission,
-    Plan,
-    Ruleset,
-    Zone,
+    StoredRuleset,
+    StoredZone,
     identifier,
     timestamp,
 )
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from types import TracebackType
 
-    from testkit.fake_cloudflare.log import Request
+    from testkit.fake_cloudflare.log import LoggedRequest
     from testkit.fake_cloudflare.state import ItemList
 
 ACCOUNT: Final = "0123456789abcdef0123456789abcdef"
@@ -56,18 +56,18 @@ class FakeCloudflare:
         self,
         token: str = TOKEN,
         account: str = ACCOUNT,
-        plan: Plan = Plan.FREE,
-        delay: Delay = Delay(),  # noqa: B008 - frozen
+        plan: AccountPlan = AccountPlan.FREE,
+        delay: OperationDelay = OperationDelay(),  # noqa: B008 - frozen
         port: int = 0,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.token = token
         self.account = account
-        self.faults = Faults()
-        self.cloud = Cloud(delay=delay, clock=clock, ranges=(published.IPV4, published.IPV6))
+        self.faults = FaultQueue()
+        self.cloud = CloudState(delay=delay, clock=clock, ranges=(published.IPV4, published.IPV6))
         self.cloud.accounts[account] = Account(account, plan)
         self.cloud.tokens[token] = frozenset(Permission)
-        self._server = Server(self.cloud, self.faults, ("127.0.0.1", port))
+        self._server = FakeApiServer(self.cloud, self.faults, ("127.0.0.1", port))
         self._thread = threading.Thread(target=self._serve, name=f"cloudflare {self.url}")
 
     @property
@@ -99,12 +99,12 @@ class FakeCloudflare:
     # What happened.
 
     @property
-    def requests(self) -> list[Request]:
+    def requests(self) -> list[LoggedRequest]:
         """All requests so far, in the order they came in."""
         return list(self._server.log)
 
     @property
-    def writes(self) -> list[Request]:
+    def writes(self) -> list[LoggedRequest]:
         """Those that change something, or would have."""
         return [request for request in self._server.log if request.writes]
 
@@ -124,7 +124,7 @@ class FakeCloudflare:
         """What each token is allowed."""
         return self.cloud.tokens
 
-    def add_account(self, plan: Plan = Plan.FREE, account: str = "") -> str:
+    def add_account(self, plan: AccountPlan = AccountPlan.FREE, account: str = "") -> str:
         """Another account. Returns its identifier."""
         made = Account(account or identifier(), plan)
         self.cloud.accounts[made.id] = made
@@ -204,7 +204,7 @@ class FakeCloudflare:
 
     def add_zone(self, name: str, account: str | None = None) -> str:
         """A zone without rulesets. Returns its identifier."""
-        made = Zone(identifier(), name, self._account(account))
+        made = StoredZone(identifier(), name, self._account(account))
         self.cloud.zones[made.id] = made
         return made.id
 
@@ -213,7 +213,7 @@ class FakeCloudflare:
         with self.cloud.lock:
             ruleset = self._ruleset(zone)
             body = {"action": action, "expression": expression, **more}
-            call = Call(self.cloud, "", {"zone": zone, "ruleset": ruleset.id}, {}, body)
+            call = RoutedCall(self.cloud, "", {"zone": zone, "ruleset": ruleset.id}, {}, body)
             rules.add(call)
             return str(ruleset.rules[-1]["id"])
 
@@ -228,8 +228,8 @@ class FakeCloudflare:
         where = zone or self.add_zone(f"{name.replace('_', '-')}.example")
         return self.add_rule(where, f"not ip.src in ${name}")
 
-    def _ruleset(self, zone: str) -> Ruleset:
-        made = Ruleset(identifier(), CUSTOM, "default", "", timestamp(), version=0)
+    def _ruleset(self, zone: str) -> StoredRuleset:
+        made = StoredRuleset(identifier(), CUSTOM, "default", "", timestamp(), version=0)
         return self.cloud.zones[zone].rulesets.setdefault(CUSTOM, made)
 
 

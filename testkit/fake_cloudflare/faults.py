@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 from testkit.fake_cloudflare.calls import Fate
 from testkit.fake_cloudflare.limits import RATE_LIMITED
-from testkit.fake_cloudflare.replies import JSON, Refused, Reply
-from testkit.fake_cloudflare.state import NEVER, Delay
+from testkit.fake_cloudflare.replies import JSON, CallRefused, FakeReply
+from testkit.fake_cloudflare.state import NEVER, OperationDelay
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,20 +38,20 @@ class Delivery:
         missing: How many bytes of the body are announced and never sent.
     """
 
-    reply: Reply
+    reply: FakeReply
     cut: bool = False
     parts: int = 1
     pause: float = 0.0
     missing: int = 0
 
 
-class Fault:
+class OrderedFault:
     """Nothing out of the ordinary; the others differ in one or two of these steps."""
 
     proper = True
     """Whether the answer, if there is one, is still one that the API documents."""
 
-    def before(self) -> Reply | None:
+    def before(self) -> FakeReply | None:
         """Something done first. An answer means that the request itself is not looked at."""
         return None
 
@@ -63,41 +63,41 @@ class Fault:
         """What becomes of an operation that the request begins."""
         return Fate()
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """How the answer goes out."""
         return Delivery(reply)
 
 
 @dataclass(frozen=True, slots=True)
-class RateLimited(Fault):
+class RateLimited(OrderedFault):
     """429: too many requests, with or without a word on when to come back."""
 
     retry_after: str | None = None
 
-    def before(self) -> Reply:
+    def before(self) -> FakeReply:
         """Refuse it, as if there had been too many requests in five minutes."""
         headers = {} if self.retry_after is None else {"Retry-After": self.retry_after}
         text = "Please wait and consider throttling your request speed"
-        return Refused(429, RATE_LIMITED, text, headers).reply
+        return CallRefused(429, RATE_LIMITED, text, headers).reply
 
 
 @dataclass(frozen=True, slots=True)
-class Failure(Fault):
+class FailedCall(OrderedFault):
     """A 5xx, in the envelope or as a page of HTML from the edge. Nothing was applied."""
 
     status: int = 500
     html: bool = False
 
-    def before(self) -> Reply:
+    def before(self) -> FakeReply:
         """Fail."""
         if not self.html:
-            return Refused(self.status, 19500, "internal error").reply
+            return CallRefused(self.status, 19500, "internal error").reply
         page = f"<!DOCTYPE html><html><body><h1>Error {self.status}</h1></body></html>"
-        return Reply(self.status, page.encode(), "text/html; charset=UTF-8")
+        return FakeReply(self.status, page.encode(), "text/html; charset=UTF-8")
 
 
 @dataclass(frozen=True, slots=True)
-class Unsuccessful(Fault):
+class Unsuccessful(OrderedFault):
     """200, and `"success": false` inside. Nothing was applied."""
 
     code: int = 19500
@@ -105,13 +105,13 @@ class Unsuccessful(Fault):
     status: int = 200
     proper = False
 
-    def before(self) -> Reply:
+    def before(self) -> FakeReply:
         """Say so."""
-        return Refused(self.status, self.code, self.message).reply
+        return CallRefused(self.status, self.code, self.message).reply
 
 
 @dataclass(frozen=True, slots=True)
-class Cut(Fault):
+class CutConnection(OrderedFault):
     """The connection ends without an answer, before or after the request was carried out."""
 
     applied: bool = False
@@ -120,13 +120,13 @@ class Cut(Fault):
         """Unless it is to be applied first."""
         return not self.applied
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """Not at all."""
         return Delivery(reply, cut=True)
 
 
 @dataclass(frozen=True, slots=True)
-class OperationFails(Fault):
+class OperationFails(OrderedFault):
     """The operation is accepted and fails in the end, for a reason it gives."""
 
     error: str = "internal error"
@@ -137,10 +137,10 @@ class OperationFails(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class OperationLate(Fault):
+class OperationLate(OrderedFault):
     """The operation takes longer than others do; as it stands, for ever."""
 
-    delay: Delay = NEVER
+    delay: OperationDelay = NEVER
 
     def fate(self) -> Fate:
         """It waits."""
@@ -148,7 +148,7 @@ class OperationLate(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class LateQuota(Fault):
+class LateQuota(OrderedFault):
     """That the plan has no room for the items is found out by the operation, and fails it."""
 
     def fate(self) -> Fate:
@@ -157,57 +157,59 @@ class LateQuota(Fault):
 
 
 @dataclass(frozen=True, slots=True)
-class Slow(Fault):
+class Slow(OrderedFault):
     """The body comes in pieces, with a pause in seconds before each."""
 
     pause: float = 0.05
     parts: int = 4
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """Piece by piece."""
         return Delivery(reply, parts=self.parts, pause=self.pause)
 
 
 @dataclass(frozen=True, slots=True)
-class Truncated(Fault):
+class TruncatedReply(OrderedFault):
     """Half of the body: announced as all of it, or (`cut`) ended by the connection."""
 
     cut: bool = False
     proper = False
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """The first half."""
         body = reply.body or b""
-        half = Reply(reply.status, body[: len(body) // 2], reply.content_type, reply.headers)
+        half = FakeReply(reply.status, body[: len(body) // 2], reply.content_type, reply.headers)
         return Delivery(half, missing=len(body) - len(body) // 2 if self.cut else 0)
 
 
 @dataclass(frozen=True, slots=True)
-class WrongType(Fault):
+class WrongType(OrderedFault):
     """The request is carried out, but what comes back is called something else."""
 
     content_type: str = "text/html; charset=UTF-8"
     proper = False
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """Under another name."""
-        return Delivery(Reply(reply.status, reply.body, self.content_type, reply.headers))
+        return Delivery(FakeReply(reply.status, reply.body, self.content_type, reply.headers))
 
 
 @dataclass(frozen=True, slots=True)
-class Wrong(Fault):
+class Wrong(OrderedFault):
     """The request is carried out, and the answer is JSON that nobody would expect."""
 
     body: Any = None
     proper = False
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """Something else."""
-        return Delivery(Reply(reply.status, json.dumps(self.body).encode(), JSON, reply.headers))
+        return Delivery(
+            FakeReply(reply.status, json.dumps(self.body).encode(), JSON, reply.headers)
+        )
 
 
 @dataclass(frozen=True, slots=True)
-class Meanwhile(Fault):
+class Meanwhile(OrderedFault):
     """Somebody else does something just before the request is looked at, or just after."""
 
     action: Callable[[], object]
@@ -218,7 +220,7 @@ class Meanwhile(Fault):
         if not self.after:
             self.action()
 
-    def deliver(self, reply: Reply) -> Delivery:
+    def deliver(self, reply: FakeReply) -> Delivery:
         """Do it once the request was carried out, before the answer goes out."""
         if self.after:
             self.action()
@@ -227,20 +229,20 @@ class Meanwhile(Fault):
 
 @dataclass(slots=True)
 class _Ordered:
-    fault: Fault
+    fault: OrderedFault
     on: str
     times: int | None
     skip: int
 
 
 @dataclass(slots=True)
-class Faults:
+class FaultQueue:
     """The faults on order, in order. May be used from any thread."""
 
     _ordered: list[_Ordered] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def add(self, fault: Fault, on: str = "*", times: int | None = 1, skip: int = 0) -> None:
+    def add(self, fault: OrderedFault, on: str = "*", times: int | None = 1, skip: int = 0) -> None:
         """Order a fault; see the module for what the rest means."""
         with self._lock:
             self._ordered.append(_Ordered(fault, on, times, skip))
@@ -256,7 +258,7 @@ class Faults:
         with self._lock:
             return len(self._ordered)
 
-    def take(self, name: str) -> Fault | None:
+    def take(self, name: str) -> OrderedFault | None:
         """What befalls a request of that route, if anything does."""
         with self._lock:
             for each in self._ordered:

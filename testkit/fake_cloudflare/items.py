@@ -6,14 +6,14 @@ from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from testkit.fake_cloudflare import operations, validation
-from testkit.fake_cloudflare.replies import Refused, invalid, not_found, success
+from testkit.fake_cloudflare.replies import CallRefused, invalid, not_found, success
 from testkit.fake_cloudflare.state import Item, identifier, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Set
 
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
     from testkit.fake_cloudflare.state import Account, ItemList
 
     Given = dict[str, tuple[Any, str | None]]
@@ -22,7 +22,7 @@ _PAGE: Final = 25
 _LARGEST_PAGE: Final = 500
 
 
-def index(call: Call) -> Reply:
+def index(call: RoutedCall) -> FakeReply:
     """A page of items. A cursor leads on in the list it was given for, and in no other."""
     found = call.list
     size = _page_size(call.query.get("per_page"))
@@ -51,7 +51,7 @@ def _page_size(text: str | None) -> int:
     return int(text)
 
 
-def show(call: Call) -> Reply:
+def show(call: RoutedCall) -> FakeReply:
     """One item."""
     found = call.list
     for item in found.items.values():
@@ -60,7 +60,7 @@ def show(call: Call) -> Reply:
     raise not_found("could not find the item")
 
 
-def create(call: Call) -> Reply:
+def create(call: RoutedCall) -> FakeReply:
     """Add items; one that is there already gets the comment that is given now, or none."""
     found = call.list
     given = validation.items(call.body, found.kind)
@@ -68,7 +68,7 @@ def create(call: Call) -> Reply:
     return _begin(call, found, _Extent(after, len(given)), lambda: put(found, given))
 
 
-def replace(call: Call) -> Reply:
+def replace(call: RoutedCall) -> FakeReply:
     """Remove all items and store these, each with a new identifier."""
     found = call.list
     given = validation.items(call.body, found.kind)
@@ -80,7 +80,7 @@ def replace(call: Call) -> Reply:
     return _begin(call, found, _Extent(set(given), len(found.items) + len(given)), change)
 
 
-def delete(call: Call) -> Reply:
+def delete(call: RoutedCall) -> FakeReply:
     """Remove items by their identifiers. One that is not there spoils the whole request."""
     found = call.list
     doomed = set(validation.identifiers(call.body))
@@ -115,7 +115,9 @@ class _Extent(NamedTuple):
     changes: int
 
 
-def _begin(call: Call, found: ItemList, extent: _Extent, change: Callable[[], None]) -> Reply:
+def _begin(
+    call: RoutedCall, found: ItemList, extent: _Extent, change: Callable[[], None]
+) -> FakeReply:
     """Accept a write, unless something keeps it from being carried out."""
     account, after = call.account, extent.after
     operations.none_pending(account)
@@ -135,10 +137,10 @@ def _begin(call: Call, found: ItemList, extent: _Extent, change: Callable[[], No
 
 
 def _fits(account: Account, found: ItemList, after: Set[str]) -> None:
-    """Raise `Refused` when the account would hold more items than its plan allows."""
+    """Raise `CallRefused` when the account would hold more items than its plan allows."""
     total = account.stored - len(found.items) + len(after)
     if found.kind == "ip" and total > account.plan.items:
-        raise Refused(400, 19403, "the plan of the account allows no more items")
+        raise CallRefused(400, 19403, "the plan of the account allows no more items")
 
 
 def shown(found: ItemList, item: Item) -> dict[str, Any]:

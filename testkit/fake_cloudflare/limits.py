@@ -12,7 +12,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
-from testkit.fake_cloudflare.replies import Refused
+from testkit.fake_cloudflare.replies import CallRefused
 
 REQUESTS: Final = (1_200, 300.0)
 WRITES: Final = (30_000, 12 * 3600.0)
@@ -52,7 +52,7 @@ class Requests:
         """Count a request.
 
         Raises:
-            Refused: There were too many.
+            CallRefused: There were too many.
         """
         if now >= self.deaf_until and self.window.take(1, now):
             return
@@ -60,7 +60,7 @@ class Requests:
             self.deaf_until = now + self.window.seconds
         after = {"Retry-After": str(int(self.deaf_until - now) + 1)}
         text = "Please wait and consider throttling your request speed"
-        raise Refused(429, RATE_LIMITED, text, after)
+        raise CallRefused(429, RATE_LIMITED, text, after)
 
 
 @dataclass(slots=True)
@@ -74,7 +74,7 @@ class Modifications:
         """Count a request that changes so many items.
 
         Raises:
-            Refused: That, or it, is too much for twelve hours.
+            CallRefused: That, or it, is too much for twelve hours.
         """
         if not self.writes.take(1, now) or not self.changes.take(changes, now):
-            raise Refused(429, RATE_LIMITED, "too many changes of list items in twelve hours")
+            raise CallRefused(429, RATE_LIMITED, "too many changes of list items in twelve hours")

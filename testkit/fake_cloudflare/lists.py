@@ -7,23 +7,23 @@ from typing import TYPE_CHECKING, Any
 from testkit.fake_cloudflare import validation
 from testkit.fake_cloudflare.expressions import references
 from testkit.fake_cloudflare.operations import none_pending
-from testkit.fake_cloudflare.replies import Refused, invalid, success
+from testkit.fake_cloudflare.replies import CallRefused, invalid, success
 from testkit.fake_cloudflare.state import ItemList, identifier, timestamp
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
-    from testkit.fake_cloudflare.state import Account, Cloud
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
+    from testkit.fake_cloudflare.state import Account, CloudState
 
 IN_USE = 10031
 
 
-def index(call: Call) -> Reply:
+def index(call: RoutedCall) -> FakeReply:
     """All lists of an account. There are no pages."""
     return success([shown(call.cloud, call.account, each) for each in call.account.lists.values()])
 
 
-def create(call: Call) -> Reply:
+def create(call: RoutedCall) -> FakeReply:
     """A new, empty list, when the plan has room for one."""
     body = validation.fields(call.body, ("name", "kind"), ("description",))
     name, kind = validation.name(body["name"]), validation.kind(body["kind"])
@@ -45,12 +45,12 @@ def make(account: Account, name: str, kind: str, description: str | None) -> Ite
     return made
 
 
-def show(call: Call) -> Reply:
+def show(call: RoutedCall) -> FakeReply:
     """One list, without its items."""
     return success(shown(call.cloud, call.account, call.list))
 
 
-def describe(call: Call) -> Reply:
+def describe(call: RoutedCall) -> FakeReply:
     """Another description: the one thing of a list that can be changed."""
     found = call.list
     body = validation.fields(call.body, (), ("description",))
@@ -61,17 +61,17 @@ def describe(call: Call) -> Reply:
     return success(shown(call.cloud, call.account, found))
 
 
-def delete(call: Call) -> Reply:
+def delete(call: RoutedCall) -> FakeReply:
     """Delete a list that no rule refers to."""
     found = call.list
     none_pending(call.account)
     if referencing(call.cloud, call.account, found):
-        raise Refused(400, IN_USE, "filters.api.ip_list_in_use")
+        raise CallRefused(400, IN_USE, "filters.api.ip_list_in_use")
     del call.account.lists[found.id]
     return success({"id": found.id})
 
 
-def referencing(cloud: Cloud, account: Account, found: ItemList) -> int:
+def referencing(cloud: CloudState, account: Account, found: ItemList) -> int:
     """How many rules of the account's zones refer to a list."""
     return sum(
         found.name in references(rule["expression"])
@@ -82,7 +82,7 @@ def referencing(cloud: Cloud, account: Account, found: ItemList) -> int:
     )
 
 
-def shown(cloud: Cloud, account: Account, found: ItemList) -> dict[str, Any]:
+def shown(cloud: CloudState, account: Account, found: ItemList) -> dict[str, Any]:
     """A list as it is answered."""
     answer: dict[str, Any] = {
         "id": found.id,

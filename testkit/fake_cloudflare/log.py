@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import urlencode
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.faults import Fault
+    from testkit.fake_cloudflare.faults import OrderedFault
 
 
 @dataclass(slots=True)
-class Request:
+class LoggedRequest:
     """A request, and its answer once it is out.
 
     Attributes:
@@ -38,7 +38,7 @@ class Request:
     answer: bytes = b""
     answer_headers: dict[str, str] = field(default_factory=dict)
     content_type: str = ""
-    fault: Fault | None = None
+    fault: OrderedFault | None = None
 
     @property
     def writes(self) -> bool:

@@ -8,16 +8,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from testkit.fake_cloudflare.replies import Refused
+from testkit.fake_cloudflare.replies import CallRefused
 from testkit.fake_cloudflare.state import Operation, Status, identifier, timestamp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testkit.fake_cloudflare.state import Account, Cloud, Delay
+    from testkit.fake_cloudflare.state import Account, CloudState, OperationDelay
 
 
-def begin(cloud: Cloud, account: Account, change: Callable[[], None], delay: Delay) -> Operation:
+def begin(
+    cloud: CloudState, account: Account, change: Callable[[], None], delay: OperationDelay
+) -> Operation:
     """Accept a write. It is carried out when its delay is over."""
     operation = Operation(identifier(), change, delay, cloud.clock())
     account.operations[operation.id] = operation
@@ -25,12 +27,12 @@ def begin(cloud: Cloud, account: Account, change: Callable[[], None], delay: Del
 
 
 def none_pending(account: Account) -> None:
-    """Raise `Refused` while an operation of the account is unfinished."""
+    """Raise `CallRefused` while an operation of the account is unfinished."""
     if any(operation.open for operation in account.operations.values()):
-        raise Refused(429, 19429, "a bulk operation of this account is still pending")
+        raise CallRefused(429, 19429, "a bulk operation of this account is still pending")
 
 
-def settle(cloud: Cloud) -> None:
+def settle(cloud: CloudState) -> None:
     """Finish what is due by time."""
     for account in cloud.accounts.values():
         for operation in account.operations.values():
@@ -60,7 +62,7 @@ def finish(operation: Operation) -> None:
     operation.completed = timestamp()
     try:
         operation.change()
-    except Refused as refused:
+    except CallRefused as refused:
         operation.status = Status.FAILED
         operation.error = refused.message
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Final
 from testkit.fake_cloudflare.replies import success
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
 
 IPV4: Final = (
     "173.245.48.0/20",
@@ -39,7 +39,7 @@ IPV6: Final = (
 )
 
 
-def show(call: Call) -> Reply:
+def show(call: RoutedCall) -> FakeReply:
     """The ranges, and a digest that changes when they do. No token is asked for."""
     ipv4, ipv6 = call.cloud.ranges
     digest = hashlib.sha256("\n".join((*ipv4, *ipv6)).encode()).hexdigest()[:32]

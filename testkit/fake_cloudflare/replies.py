@@ -14,7 +14,7 @@ JSON: Final = "application/json"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class FakeReply:
     """An answer before anything is done to it. `body` of `None` is sent as no body at all."""
 
     status: int
@@ -23,7 +23,7 @@ class Reply:
     headers: dict[str, str] = field(default_factory=dict)
 
 
-class Refused(Exception):
+class CallRefused(Exception):
     """The request is answered with an error.
 
     Attributes:
@@ -43,7 +43,7 @@ class Refused(Exception):
         self.headers = headers or {}
 
     @property
-    def reply(self) -> Reply:
+    def reply(self) -> FakeReply:
         """The answer that says it."""
         body = {
             "success": False,
@@ -51,29 +51,29 @@ class Refused(Exception):
             "messages": [],
             "result": None,
         }
-        return Reply(self.status, json.dumps(body).encode(), headers=self.headers)
+        return FakeReply(self.status, json.dumps(body).encode(), headers=self.headers)
 
 
-def success(result: Any, info: dict[str, Any] | None = None, status: int = 200) -> Reply:
+def success(result: Any, info: dict[str, Any] | None = None, status: int = 200) -> FakeReply:
     """An answer that carries a result, and what there is to know of its pages."""
     body = {"success": True, "errors": [], "messages": [], "result": result}
     if info is not None:
         body["result_info"] = info
-    return Reply(status, json.dumps(body).encode())
+    return FakeReply(status, json.dumps(body).encode())
 
 
-def invalid(message: str, code: int = 19400) -> Refused:
+def invalid(message: str, code: int = 19400) -> CallRefused:
     """The request breaks a rule of the API."""
-    return Refused(400, code, message)
+    return CallRefused(400, code, message)
 
 
-def not_found(message: str, code: int = 19404) -> Refused:
+def not_found(message: str, code: int = 19404) -> CallRefused:
     """There is nothing of that identifier."""
-    return Refused(404, code, message)
+    return CallRefused(404, code, message)
 
 
-def no_route(path: str) -> Refused:
+def no_route(path: str) -> CallRefused:
     """Nothing has such a path, or an identifier in it cannot be one."""
-    return Refused(
+    return CallRefused(
         404, 7003, f"Could not route to {path}, perhaps your object identifier is invalid?"
     )

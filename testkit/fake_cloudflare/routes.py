@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from testkit.fake_cloudflare import items, lists, operations, published, rules, rulesets
-from testkit.fake_cloudflare.replies import Refused, no_route, not_found, success
+from testkit.fake_cloudflare.replies import CallRefused, no_route, not_found, success
 from testkit.fake_cloudflare.state import Permission
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
 
 # An identifier has 32 characters; what has another shape finds no route.
 _SHAPES: Final = {"phase": "[a-z_]+"}
@@ -35,7 +35,7 @@ class Route:
     name: str
     method: str
     template: str
-    answer: Callable[[Call], Reply]
+    answer: Callable[[RoutedCall], FakeReply]
     needs: tuple[Permission, ...]
 
     def matches(self, path: str) -> dict[str, str] | None:
@@ -48,7 +48,7 @@ def _gap(gap: re.Match[str]) -> str:
     return f"(?P<{gap[1]}>{_SHAPES.get(gap[1], _IDENTIFIER)})"
 
 
-def _operation(call: Call) -> Reply:
+def _operation(call: RoutedCall) -> FakeReply:
     found = call.account.operations.get(call.params["operation"])
     if found is None:
         raise not_found("could not find the operation")
@@ -97,7 +97,7 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
     """The route of a request and the identifiers in its path.
 
     Raises:
-        Refused: There is none: nothing has this path, or nothing of it this method.
+        CallRefused: There is none: nothing has this path, or nothing of it this method.
     """
     matching = [(each, params) for each in ROUTES if (params := each.matches(path)) is not None]
     for route, params in matching:
@@ -105,5 +105,5 @@ def find(method: str, path: str) -> tuple[Route, dict[str, str]]:
             return route, params
     if matching:
         allowed = {"Allow": ", ".join(sorted(route.method for route, _ in matching))}
-        raise Refused(405, 10405, f"method {method} is not allowed here", allowed)
+        raise CallRefused(405, 10405, f"method {method} is not allowed here", allowed)
     raise no_route(path)

@@ -15,9 +15,9 @@ from testkit.fake_cloudflare.state import identifier, timestamp
 from testkit.fake_cloudflare.validation import fields
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
-    from testkit.fake_cloudflare.state import Ruleset
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
+    from testkit.fake_cloudflare.state import StoredRuleset
 
     Rule = dict[str, Any]
 
@@ -34,7 +34,7 @@ _TYPES: Final[dict[str, type]] = {
 _PLACES: Final = ("before", "after", "index")
 
 
-def add(call: Call) -> Reply:
+def add(call: RoutedCall) -> FakeReply:
     """A new rule, at the end unless a position is given."""
     ruleset = rulesets.found(call)
     body = fields(call.body, ("action", "expression"), (*_TYPES, "position"))
@@ -45,7 +45,7 @@ def add(call: Call) -> Reply:
     return _touched(ruleset)
 
 
-def change(call: Call) -> Reply:
+def change(call: RoutedCall) -> FakeReply:
     """Another definition for a rule, another place, or both.
 
     A definition is given as a whole: what is left out of it is not kept, but takes its default.
@@ -66,14 +66,14 @@ def change(call: Call) -> Reply:
     return _touched(ruleset)
 
 
-def remove(call: Call) -> Reply:
+def remove(call: RoutedCall) -> FakeReply:
     """Delete a rule."""
     ruleset = rulesets.found(call)
     ruleset.rules.remove(_found(call, ruleset))
     return _touched(ruleset)
 
 
-def replace(call: Call, ruleset: Ruleset, given: Any) -> None:
+def replace(call: RoutedCall, ruleset: StoredRuleset, given: Any) -> None:
     """All rules anew. One given with the identifier of an earlier one keeps it."""
     if not isinstance(given, list):
         raise invalid("rules are an array")
@@ -92,7 +92,7 @@ def replace(call: Call, ruleset: Ruleset, given: Any) -> None:
     _touched(ruleset)
 
 
-def _made(call: Call, body: Rule, earlier: Rule | None = None) -> Rule:
+def _made(call: RoutedCall, body: Rule, earlier: Rule | None = None) -> Rule:
     values = _values(call, body)
     known = earlier or {"id": identifier(), "version": "0"}
     ref = values.get("ref", known.get("ref", known["id"]))
@@ -101,7 +101,7 @@ def _made(call: Call, body: Rule, earlier: Rule | None = None) -> Rule:
     return {"id": known["id"], "version": version, **values, "last_updated": timestamp()}
 
 
-def _values(call: Call, body: Rule) -> Rule:
+def _values(call: RoutedCall, body: Rule) -> Rule:
     """What is given of a rule, when it is of the right types and could be carried out."""
     values = {key: value for key, value in body.items() if key in _TYPES}
     for key, value in values.items():
@@ -115,7 +115,7 @@ def _values(call: Call, body: Rule) -> Rule:
     return values
 
 
-def _room(call: Call, wanted: int) -> None:
+def _room(call: RoutedCall, wanted: int) -> None:
     if wanted > call.zone.account.plan.rules:
         raise invalid("the plan of the zone allows no more custom rules", 19402)
 
@@ -151,14 +151,14 @@ def _place(others: list[Rule], place: str, value: Any) -> int:
     raise invalid("the position names no rule of this ruleset")
 
 
-def _found(call: Call, ruleset: Ruleset) -> Rule:
+def _found(call: RoutedCall, ruleset: StoredRuleset) -> Rule:
     for rule in ruleset.rules:
         if rule["id"] == call.params["rule"]:
             return rule
     raise not_found("could not find the rule")
 
 
-def _touched(ruleset: Ruleset) -> Reply:
+def _touched(ruleset: StoredRuleset) -> FakeReply:
     ruleset.version += 1
     ruleset.modified = timestamp()
     return success(rulesets.shown(ruleset))

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from testkit.fake_cloudflare import rules
 from testkit.fake_cloudflare.replies import invalid, not_found, success
-from testkit.fake_cloudflare.state import Ruleset, identifier, timestamp
+from testkit.fake_cloudflare.state import StoredRuleset, identifier, timestamp
 from testkit.fake_cloudflare.validation import fields
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.calls import Call
-    from testkit.fake_cloudflare.replies import Reply
-    from testkit.fake_cloudflare.state import Zone
+    from testkit.fake_cloudflare.calls import RoutedCall
+    from testkit.fake_cloudflare.replies import FakeReply
+    from testkit.fake_cloudflare.state import StoredZone
 
 CUSTOM: Final = "http_request_firewall_custom"
 NO_ENTRY_POINT: Final = 10003
@@ -23,7 +23,7 @@ NO_ENTRY_POINT: Final = 10003
 _ZONES: Final = (5, 50)
 
 
-def zones(call: Call) -> Reply:
+def zones(call: RoutedCall) -> FakeReply:
     """The zones, or the one of a name, in pages of 5 to 50."""
     page, size = (_number(call.query.get(key), low) for key, low in (("page", 1), ("per_page", 20)))
     if not _ZONES[0] <= size <= _ZONES[1] or page < 1:
@@ -42,7 +42,7 @@ def _number(text: str | None, usual: int) -> int:
     return int(text) if text.isascii() and text.isdigit() else -1
 
 
-def _zone(zone: Zone) -> dict[str, Any]:
+def _zone(zone: StoredZone) -> dict[str, Any]:
     account = {"id": zone.account.id, "name": zone.account.name}
     return {
         "id": zone.id,
@@ -54,17 +54,17 @@ def _zone(zone: Zone) -> dict[str, Any]:
     }
 
 
-def index(call: Call) -> Reply:
+def index(call: RoutedCall) -> FakeReply:
     """The rulesets of a zone, without their rules."""
     return success([_shown(each) for each in call.zone.rulesets.values()])
 
 
-def show(call: Call) -> Reply:
+def show(call: RoutedCall) -> FakeReply:
     """One ruleset with its rules."""
     return success(shown(found(call)))
 
 
-def entry_point(call: Call) -> Reply:
+def entry_point(call: RoutedCall) -> FakeReply:
     """The ruleset a phase begins with. Until the first rule of a zone there is none."""
     ruleset = call.zone.rulesets.get(call.params["phase"])
     if ruleset is None:
@@ -75,7 +75,7 @@ def entry_point(call: Call) -> Reply:
     return success(shown(ruleset))
 
 
-def create(call: Call) -> Reply:
+def create(call: RoutedCall) -> FakeReply:
     """The entry point of a phase that has none yet."""
     body = fields(call.body, ("name", "kind", "phase"), ("description", "rules"))
     if body["kind"] != "zone" or body["phase"] != CUSTOM:
@@ -88,7 +88,7 @@ def create(call: Call) -> Reply:
     return success(shown(ruleset))
 
 
-def replace(call: Call) -> Reply:
+def replace(call: RoutedCall) -> FakeReply:
     """All rules of an entry point anew; it is made if there is none."""
     body = fields(call.body, ("rules",), ("name", "description", "kind", "phase"))
     if call.params["phase"] != CUSTOM:
@@ -100,12 +100,12 @@ def replace(call: Call) -> Reply:
     return success(shown(ruleset))
 
 
-def _made(body: dict[str, Any]) -> Ruleset:
+def _made(body: dict[str, Any]) -> StoredRuleset:
     name, description = str(body.get("name", "default")), str(body.get("description", ""))
-    return Ruleset(identifier(), CUSTOM, name, description, timestamp(), version=0)
+    return StoredRuleset(identifier(), CUSTOM, name, description, timestamp(), version=0)
 
 
-def found(call: Call) -> Ruleset:
+def found(call: RoutedCall) -> StoredRuleset:
     """The ruleset of the path."""
     for ruleset in call.zone.rulesets.values():
         if ruleset.id == call.params["ruleset"]:
@@ -113,12 +113,12 @@ def found(call: Call) -> Ruleset:
     raise not_found("could not find the ruleset", NO_ENTRY_POINT)
 
 
-def shown(ruleset: Ruleset) -> dict[str, Any]:
+def shown(ruleset: StoredRuleset) -> dict[str, Any]:
     """A ruleset as it is answered, with its rules."""
     return {**_shown(ruleset), "rules": [dict(rule) for rule in ruleset.rules]}
 
 
-def _shown(ruleset: Ruleset) -> dict[str, Any]:
+def _shown(ruleset: StoredRuleset) -> dict[str, Any]:
     return {
         "id": ruleset.id,
         "name": ruleset.name,

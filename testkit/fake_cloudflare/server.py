@@ -11,17 +11,17 @@ from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
 from testkit.fake_cloudflare import exchange
-from testkit.fake_cloudflare.log import Request
+from testkit.fake_cloudflare.log import LoggedRequest
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.faults import Delivery, Faults
-    from testkit.fake_cloudflare.state import Cloud
+    from testkit.fake_cloudflare.faults import Delivery, FaultQueue
+    from testkit.fake_cloudflare.state import CloudState
 
 PREFIX: Final = "/client/v4"
 _LARGEST_BODY: Final = 64 << 20
 
 
-class Server(ThreadingHTTPServer):
+class FakeApiServer(ThreadingHTTPServer):
     """Serves a cloud. What goes wrong inside is kept in `failures`."""
 
     daemon_threads = False
@@ -29,16 +29,16 @@ class Server(ThreadingHTTPServer):
     # Dozens of clients may knock at once.
     request_queue_size = 128
 
-    def __init__(self, cloud: Cloud, faults: Faults, address: tuple[str, int]) -> None:
+    def __init__(self, cloud: CloudState, faults: FaultQueue, address: tuple[str, int]) -> None:
         self.cloud = cloud
         self.faults = faults
-        self.log: list[Request] = []
+        self.log: list[LoggedRequest] = []
         self.failures: list[BaseException] = []
         self._open: set[socket.socket] = set()
         self._guard = threading.Lock()
-        super().__init__(address, Handler)
+        super().__init__(address, FakeApiHandler)
 
-    def note(self, request: Request) -> None:
+    def note(self, request: LoggedRequest) -> None:
         """Keep a request."""
         with self._guard:
             self.log.append(request)
@@ -68,7 +68,7 @@ class Server(ThreadingHTTPServer):
                 _shut(each)
 
 
-class Handler(BaseHTTPRequestHandler):
+class FakeApiHandler(BaseHTTPRequestHandler):
     """One connection."""
 
     protocol_version = "HTTP/1.1"
@@ -78,13 +78,13 @@ class Handler(BaseHTTPRequestHandler):
     wbufsize = -1
     disable_nagle_algorithm = True
     timeout = 60
-    server: Server
+    server: FakeApiServer
 
     def _handle(self) -> None:
         clock = self.server.cloud.clock
         size = int(self.headers.get("Content-Length") or 0)
         split = urlsplit(self.path)
-        request = Request(
+        request = LoggedRequest(
             method=self.command,
             path=split.path.removeprefix(PREFIX) if split.path.startswith(PREFIX) else split.path,
             query=exchange.query_of(split.query),
@@ -130,7 +130,7 @@ class Handler(BaseHTTPRequestHandler):
         """Say nothing: there is a log."""
 
 
-def _noted(request: Request, delivery: Delivery, now: float) -> None:
+def _noted(request: LoggedRequest, delivery: Delivery, now: float) -> None:
     request.ended = now
     if not delivery.cut:
         request.status = delivery.reply.status

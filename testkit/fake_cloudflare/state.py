@@ -26,7 +26,7 @@ class Permission(Enum):
     WAF_EDIT = "Zone WAF Edit"
 
 
-class Plan(Enum):
+class AccountPlan(Enum):
     """What an account may hold: lists, items over all of them, custom rules of a zone.
 
     From https://developers.cloudflare.com/waf/tools/lists/ and
@@ -45,7 +45,7 @@ class Plan(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Delay:
+class OperationDelay:
     """How long an operation takes: that many polls find it unfinished, or that many seconds pass.
 
     Whichever comes first. `None` never comes.
@@ -55,7 +55,7 @@ class Delay:
     seconds: float | None = 1.0
 
 
-NEVER: Final = Delay(None, None)
+NEVER: Final = OperationDelay(None, None)
 
 
 @dataclass(slots=True)
@@ -99,7 +99,7 @@ class Operation:
 
     id: str
     change: Callable[[], None]
-    delay: Delay
+    delay: OperationDelay
     begun: float
     polls: int = 0
     status: Status = Status.PENDING
@@ -117,7 +117,7 @@ class Account:
     """An account, with its lists and operations by identifier."""
 
     id: str
-    plan: Plan
+    plan: AccountPlan
     name: str = "Friends of the server"
     lists: dict[str, ItemList] = field(default_factory=dict)
     operations: dict[str, Operation] = field(default_factory=dict)
@@ -130,7 +130,7 @@ class Account:
 
 
 @dataclass(slots=True)
-class Ruleset:
+class StoredRuleset:
     """A ruleset of a zone. Its rules are as they are answered."""
 
     id: str
@@ -143,17 +143,17 @@ class Ruleset:
 
 
 @dataclass(slots=True)
-class Zone:
+class StoredZone:
     """A zone, with its rulesets by phase."""
 
     id: str
     name: str
     account: Account
-    rulesets: dict[str, Ruleset] = field(default_factory=dict)
+    rulesets: dict[str, StoredRuleset] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
-class Cloud:
+class CloudState:
     """Everything. Whoever reads or changes it holds `lock`.
 
     Attributes:
@@ -164,11 +164,11 @@ class Cloud:
     """
 
     accounts: dict[str, Account] = field(default_factory=dict)
-    zones: dict[str, Zone] = field(default_factory=dict)
+    zones: dict[str, StoredZone] = field(default_factory=dict)
     tokens: dict[str, frozenset[Permission]] = field(default_factory=dict)
     requests: dict[str, Requests] = field(default_factory=dict)
     cursors: dict[str, tuple[str, int, str]] = field(default_factory=dict)
-    delay: Delay = field(default_factory=Delay)
+    delay: OperationDelay = field(default_factory=OperationDelay)
     ranges: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     clock: Callable[[], float] = time.monotonic
     lock: threading.RLock = field(default_factory=threading.RLock)

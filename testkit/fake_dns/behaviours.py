@@ -21,9 +21,9 @@ import dns.rrset
 
 from testkit.fake_dns.exchanges import (
     TTL,
+    DnsReply,
+    DnsRequest,
     Misbehaviour,
-    Reply,
-    Request,
     apex,
     edited,
     honest,
@@ -100,10 +100,10 @@ class Rcode(Misbehaviour):
     rcode: dns.rcode.Rcode
     then: object = None
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         response = request.response() if self.then is None else honest(request, self.then)
         response.set_rcode(self.rcode)
-        return [Reply(wire_of(response))]
+        return [DnsReply(wire_of(response))]
 
 
 SERVFAIL: Final = Rcode(dns.rcode.SERVFAIL)
@@ -119,9 +119,9 @@ class BareError(Misbehaviour):
 
     rcode: dns.rcode.Rcode = dns.rcode.FORMERR
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         flags = (0x8000 | self.rcode).to_bytes(2, "big")
-        return [Reply(request.wire[:2] + flags + bytes(8))]
+        return [DnsReply(request.wire[:2] + flags + bytes(8))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,13 +136,13 @@ class Records(Misbehaviour):
     additional: tuple[str, ...] = ()
     rcode: dns.rcode.Rcode = dns.rcode.NOERROR
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         response = request.response()
         response.answer.extend(_record(line, request.hostname) for line in self.answer)
         response.authority.extend(_record(line, request.hostname) for line in self.authority)
         response.additional.extend(_record(line, request.hostname) for line in self.additional)
         response.set_rcode(self.rcode)
-        return [Reply(wire_of(response))]
+        return [DnsReply(wire_of(response))]
 
 
 def _record(line: str, asked: str) -> dns.rrset.RRset:
@@ -155,7 +155,7 @@ def _record(line: str, asked: str) -> dns.rrset.RRset:
 class Silent(Misbehaviour):
     """Never answers."""
 
-    def _replies(self, _request: Request) -> list[Reply]:
+    def _replies(self, _request: DnsRequest) -> list[DnsReply]:
         return []
 
 
@@ -166,7 +166,7 @@ class Delay(Misbehaviour):
     seconds: float
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [replace(r, delay=r.delay + self.seconds) for r in request.answer(self.then)]
 
 
@@ -177,7 +177,7 @@ class Drop(Misbehaviour):
     count: int
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [] if request.number < self.count else request.answer(self.then)
 
 
@@ -187,7 +187,7 @@ class InTurn(Misbehaviour):
 
     turns: tuple[object, ...]
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return request.answer(self.turns[min(request.number, len(self.turns) - 1)])
 
 
@@ -197,7 +197,7 @@ class Together(Misbehaviour):
 
     values: tuple[object, ...]
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [reply for value in self.values for reply in request.answer(value)]
 
 
@@ -208,7 +208,7 @@ class ByTransport(Misbehaviour):
     udp: object
     tcp: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return request.answer(self.udp if request.transport == "udp" else self.tcp)
 
 
@@ -219,7 +219,7 @@ class ByType(Misbehaviour):
     a: object
     aaaa: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return request.answer(self.a if request.rdtype == "A" else self.aaaa)
 
 
@@ -229,7 +229,7 @@ class Addresses(Misbehaviour):
 
     count: int
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         base = "198.18.{}.{}" if request.rdtype == "A" else "2001:db8::{:x}:{:x}"
         return request.answer([base.format(i // 250, i % 250 + 1) for i in range(self.count)])
 
@@ -241,7 +241,7 @@ class Ttl(Misbehaviour):
     seconds: int
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         def edit(message: dns.message.Message) -> None:
             for rrset in message.answer:
                 rrset.ttl = self.seconds
@@ -255,7 +255,7 @@ class Authenticated(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         def edit(message: dns.message.Message) -> None:
             message.flags |= dns.flags.AD
 
@@ -268,7 +268,7 @@ class NoSOA(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return edited(request, self.then, lambda message: message.authority.clear())
 
 
@@ -276,6 +276,6 @@ class NoSOA(Misbehaviour):
 class Referral(Misbehaviour):
     """Sends the asker to other nameservers."""
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         zone = apex(request.hostname, request.zones)
         return Records(authority=(f"{zone}. {TTL} IN NS ns.invalid.",))(request)

@@ -23,7 +23,7 @@ class CNAME:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class DnsReply:
     """One message to send.
 
     Attributes:
@@ -42,7 +42,7 @@ class Reply:
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class DnsRequest:
     """A question as it arrived.
 
     Attributes:
@@ -63,11 +63,11 @@ class Request:
     wire: bytes
     zones: dict[str, Any]
 
-    def answer(self, value: object) -> list[Reply]:
+    def answer(self, value: object) -> list[DnsReply]:
         """What a zone's value answers: a behaviour is called, data are wrapped up."""
         if callable(value):
             return [as_reply(one) for one in value(self)]
-        return [Reply(wire_of(honest(self, value)))]
+        return [DnsReply(wire_of(honest(self, value)))]
 
     def response(self) -> dns.message.Message:
         """An empty response to this request, with recursion available."""
@@ -77,12 +77,12 @@ class Request:
         return response
 
 
-Behaviour: TypeAlias = Callable[[Request], Iterable["Reply | bytes"]]
+Behaviour: TypeAlias = Callable[[DnsRequest], Iterable["DnsReply | bytes"]]
 
 
-def as_reply(one: Reply | bytes) -> Reply:
+def as_reply(one: DnsReply | bytes) -> DnsReply:
     """A message as a reply; bytes are sent at once."""
-    return one if isinstance(one, Reply) else Reply(one)
+    return one if isinstance(one, DnsReply) else DnsReply(one)
 
 
 def wire_of(message: dns.message.Message) -> bytes:
@@ -90,7 +90,7 @@ def wire_of(message: dns.message.Message) -> bytes:
     return message.to_wire(max_size=65535)
 
 
-def honest(request: Request, value: object) -> dns.message.Message:
+def honest(request: DnsRequest, value: object) -> dns.message.Message:
     """What a correct server answers for a name with these data (None: there is no such name)."""
     response = request.response()
     owner = request.hostname
@@ -144,17 +144,17 @@ class Misbehaviour:
 
     __slots__ = ()
 
-    def __call__(self, request: Request) -> list[Reply]:
+    def __call__(self, request: DnsRequest) -> list[DnsReply]:
         """What is sent in answer to a request."""
         return self._replies(request)
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         raise NotImplementedError
 
 
 def edited(
-    request: Request, then: object, edit: Callable[[dns.message.Message], object]
-) -> list[Reply]:
+    request: DnsRequest, then: object, edit: Callable[[dns.message.Message], object]
+) -> list[DnsReply]:
     """The answer of `then` with something changed in each message."""
     replies = []
     for reply in request.answer(then):

@@ -11,7 +11,7 @@ import dns.rdataclass
 import dns.rdatatype
 import dns.rrset
 
-from testkit.fake_dns.exchanges import Misbehaviour, Reply, Request, edited, wire_of
+from testkit.fake_dns.exchanges import DnsReply, DnsRequest, Misbehaviour, edited, wire_of
 
 HEADER = 12
 TO_THE_QUESTION = b"\xc0\x0c"  # a pointer to the name that was asked (RFC 1035 section 4.1.4)
@@ -23,7 +23,7 @@ class Truncated(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         if request.transport == "tcp":
             return request.answer(self.then)
         return request.answer(AlwaysTruncated())
@@ -33,10 +33,10 @@ class Truncated(Misbehaviour):
 class AlwaysTruncated(Misbehaviour):
     """Says over UDP and TCP alike that the answer did not fit."""
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         response = request.response()
         response.flags |= dns.flags.TC
-        return [Reply(wire_of(response))]
+        return [DnsReply(wire_of(response))]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class WrongId(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         other = bytes((request.wire[0] ^ 0xFF, request.wire[1]))
         return [replace(r, wire=other + r.wire[2:]) for r in request.answer(self.then)]
 
@@ -57,7 +57,7 @@ class WrongQuestion(Misbehaviour):
     then: object
     hostname: str = "somebody-else.example.net"
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         other = dns.name.from_text(self.hostname)
 
         def edit(message: dns.message.Message) -> None:
@@ -74,7 +74,7 @@ class Lowercase(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         end = len(request.wire)
         return [
             replace(r, wire=r.wire[:12] + r.wire[12:end].lower() + r.wire[end:])
@@ -88,7 +88,7 @@ class NotAResponse(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [
             replace(r, wire=r.wire[:2] + bytes((r.wire[2] & 0x7F,)) + r.wire[3:])
             for r in request.answer(self.then)
@@ -101,7 +101,7 @@ class FromStranger(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [replace(r, stranger=True) for r in request.answer(self.then)]
 
 
@@ -112,11 +112,11 @@ class Garbage(Misbehaviour):
     data: bytes = b"\xc0\xff\xee" * 7
     question: bool = True
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         if not self.question:
-            return [Reply(request.wire[:2] + self.data)]
+            return [DnsReply(request.wire[:2] + self.data)]
         head = request.wire[:2] + b"\x81\x80\0\x01\0\x01\0\0\0\0"
-        return [Reply(head + request.wire[12:] + self.data)]
+        return [DnsReply(head + request.wire[12:] + self.data)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +126,7 @@ class TrailingBytes(Misbehaviour):
     then: object
     data: bytes = b"more"
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [replace(r, wire=r.wire + self.data) for r in request.answer(self.then)]
 
 
@@ -134,8 +134,8 @@ class TrailingBytes(Misbehaviour):
 class HangUp(Misbehaviour):
     """Closes a TCP connection instead of answering; silent over UDP."""
 
-    def _replies(self, _request: Request) -> list[Reply]:
-        return [Reply(b"", framed=False, close=True)]
+    def _replies(self, _request: DnsRequest) -> list[DnsReply]:
+        return [DnsReply(b"", framed=False, close=True)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,9 +144,9 @@ class CutShort(Misbehaviour):
 
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [
-            Reply((len(r.wire).to_bytes(2, "big") + r.wire)[:-5], framed=False, close=True)
+            DnsReply((len(r.wire).to_bytes(2, "big") + r.wire)[:-5], framed=False, close=True)
             for r in request.answer(self.then)
         ]
 
@@ -158,11 +158,11 @@ class Drip(Misbehaviour):
     seconds: float
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         (reply,) = request.answer(self.then)
         framed = len(reply.wire).to_bytes(2, "big") + reply.wire
         return [
-            Reply(framed[i : i + 1], delay=self.seconds * i, framed=False)
+            DnsReply(framed[i : i + 1], delay=self.seconds * i, framed=False)
             for i in range(len(framed))
         ]
 
@@ -214,10 +214,10 @@ class Crafted(Misbehaviour):
     flags: int = 0x8180
     asking: int = 1
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         words = (self.flags, self.asking, *self.counts)
         head = request.wire[:2] + b"".join(word.to_bytes(2, "big") for word in words)
-        return [Reply(head + request.wire[HEADER:] + self.data)]
+        return [DnsReply(head + request.wire[HEADER:] + self.data)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -228,7 +228,7 @@ class Flags(Misbehaviour):
     set: int = 0
     clear: int = 0
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         def changed(wire: bytes) -> bytes:
             flags = int.from_bytes(wire[2:4], "big") & ~self.clear | self.set
             return wire[:2] + flags.to_bytes(2, "big") + wire[4:]
@@ -243,7 +243,7 @@ class Questions(Misbehaviour):
     count: int
     then: object
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         def edit(message: dns.message.Message) -> None:
             message.question = message.question * self.count
 
@@ -258,7 +258,7 @@ class OtherQuestion(Misbehaviour):
     rdtype: str | None = None
     rdclass: str = "IN"
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         kind = dns.rdatatype.from_text(self.rdtype or request.rdtype)
         among = dns.rdataclass.from_text(self.rdclass)
 
@@ -275,7 +275,7 @@ class Shortened(Misbehaviour):
     then: object
     keep: int = -3
 
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         return [replace(r, wire=r.wire[: self.keep]) for r in request.answer(self.then)]
 
 
@@ -286,5 +286,5 @@ class Unframed(Misbehaviour):
     data: bytes
     close: bool = False
 
-    def _replies(self, _request: Request) -> list[Reply]:
-        return [Reply(self.data, framed=False, close=self.close)]
+    def _replies(self, _request: DnsRequest) -> list[DnsReply]:
+        return [DnsReply(self.data, framed=False, close=self.close)]

@@ -47,7 +47,7 @@ class HungUpError(Exception):
     """The connection is to be closed."""
 
 
-class Stream:
+class Http2Stream:
     """One question, for a reaction to deal with in a thread of its own.
 
     Attributes:
@@ -55,7 +55,7 @@ class Stream:
         number: That of the stream.
     """
 
-    def __init__(self, connection: Connection, number: int) -> None:
+    def __init__(self, connection: Http2Connection, number: int) -> None:
         self.front: Any = connection.front
         self.number = number
         self._connection = connection
@@ -101,7 +101,7 @@ class Stream:
         self.act(step)
 
 
-class Connection:
+class Http2Connection:
     """One connection, served until either side closes it.
 
     Attributes:
@@ -183,7 +183,7 @@ class Connection:
                     self._asked[stream] += event.data or b""
             case StreamEnded(stream_id=int(stream)) if stream in self._asked:
                 wire = self._asked.pop(stream)
-                arguments = (Stream(self, stream), wire)
+                arguments = (Http2Stream(self, stream), wire)
                 threading.Thread(target=self.front.reaction, args=arguments, daemon=True).start()
             case StreamReset(stream_id=int(stream)):
                 self._asked.pop(stream, None)

@@ -12,7 +12,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from allowsync.model.nameserver import Nameserver, Transport
-from testkit.fake_dns.http2 import Connection
+from testkit.fake_dns.http2 import Http2Connection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -26,11 +26,11 @@ MEDIA_TYPE: Final = "application/dns-message"
 HTTP1: Final = ("http/1.1",)
 HTTP2: Final = ("h2",)
 
-# Is given a question, and what it came by: a `Handler`, or a `Stream` of HTTP/2.
+# Is given a question, and what it came by: a `DohHandler`, or a `Stream` of HTTP/2.
 Reaction: TypeAlias = "Callable[[Any, bytes], None]"
 
 
-class Handler(BaseHTTPRequestHandler):
+class DohHandler(BaseHTTPRequestHandler):
     """One connection, and over HTTP/1.1 the question that came over it last."""
 
     protocol_version = "HTTP/1.1"
@@ -45,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
             spoken = self.connection.selected_alpn_protocol()
             self.front.connections.append(spoken)
             if spoken == "h2":
-                Connection(self.connection, self.front).serve()
+                Http2Connection(self.connection, self.front).serve()
                 return
         super().handle()
 
@@ -85,7 +85,7 @@ def answer(asked: Any, wire: bytes) -> None:
         asked.reply(body)
 
 
-class _Server(ThreadingHTTPServer):
+class _DohServer(ThreadingHTTPServer):
     daemon_threads = True
     request_queue_size = 64
 
@@ -124,8 +124,8 @@ class HttpsFront:
         if protocols:
             context.set_alpn_protocols(protocols)
         self._host = host
-        handler = type("FrontHandler", (Handler,), {"front": self})
-        self._server = _Server((behind.address, 0), handler, bind_and_activate=True)
+        handler = type("FrontHandler", (DohHandler,), {"front": self})
+        self._server = _DohServer((behind.address, 0), handler, bind_and_activate=True)
         self._server.socket = context.wrap_socket(
             self._server.socket, server_side=True, do_handshake_on_connect=False
         )

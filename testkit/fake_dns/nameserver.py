@@ -28,18 +28,18 @@ import dns.rdatatype
 
 from allowsync.model.nameserver import Nameserver
 from testkit.fake_dns.behaviours import REFUSED
-from testkit.fake_dns.exchanges import CNAME, Reply, Request, apex
+from testkit.fake_dns.exchanges import CNAME, DnsReply, DnsRequest, apex
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import TracebackType
 
-__all__ = ["CNAME", "Asked", "NameServer"]
+__all__ = ["CNAME", "AskedQuestion", "NameServer"]
 
 _PORT_ATTEMPTS: Final = 50
 
 
-class Asked(NamedTuple):
+class AskedQuestion(NamedTuple):
     """A question that was asked: in lower case, `A` or `AAAA`, `udp` or `tcp`."""
 
     hostname: str
@@ -63,8 +63,8 @@ class NameServer:
     def __init__(self, zones: dict[str, Any], address: str = "127.0.0.1", port: int = 0) -> None:
         self.zones = zones
         self.address = address
-        self.asked: list[Asked] = []
-        self.requests: list[Request] = []
+        self.asked: list[AskedQuestion] = []
+        self.requests: list[DnsRequest] = []
         self._family = socket.AF_INET6 if ":" in address else socket.AF_INET
         self._tcp, self._udp = self._bound(port)
         self.port: int = self._udp.getsockname()[1]
@@ -151,7 +151,7 @@ class NameServer:
     def _on_datagram(self) -> None:
         wire, peer = self._udp.recvfrom(65535)
 
-        def send(reply: Reply) -> None:
+        def send(reply: DnsReply) -> None:
             if reply.wire:
                 (self._stranger if reply.stranger else self._udp).sendto(reply.wire, peer)
 
@@ -166,7 +166,7 @@ class NameServer:
                 self._selector.unregister(connection)
                 connection.close()
 
-        def send(reply: Reply) -> None:
+        def send(reply: DnsReply) -> None:
             if connection.fileno() < 0:
                 return
             length = len(reply.wire).to_bytes(2, "big") if reply.framed else b""
@@ -184,12 +184,12 @@ class NameServer:
 
         self._selector.register(connection, selectors.EVENT_READ, receive)
 
-    def _respond(self, wire: bytes, transport: str, send: Callable[[Reply], None]) -> None:
+    def _respond(self, wire: bytes, transport: str, send: Callable[[DnsReply], None]) -> None:
         """Send what the asked name's value answers, now or later. What is no query is ignored."""
         request = self._request(wire, transport)
         if request is None:
             return
-        self.asked.append(Asked(request.hostname, request.rdtype, transport))
+        self.asked.append(AskedQuestion(request.hostname, request.rdtype, transport))
         self.requests.append(request)
         try:
             replies = request.answer(self._value(request.hostname))
@@ -199,7 +199,7 @@ class NameServer:
         for reply in replies:
             self._schedule(reply, send)
 
-    def _request(self, wire: bytes, transport: str) -> Request | None:
+    def _request(self, wire: bytes, transport: str) -> DnsRequest | None:
         try:
             message = dns.message.from_wire(wire)
         except dns.exception.DNSException:
@@ -211,7 +211,7 @@ class NameServer:
         rdtype = dns.rdatatype.to_text(question.rdtype)
         number = self._numbers[hostname, rdtype]
         self._numbers[hostname, rdtype] += 1
-        return Request(hostname, rdtype, transport, number, message, wire, self.zones)
+        return DnsRequest(hostname, rdtype, transport, number, message, wire, self.zones)
 
     def _value(self, hostname: str) -> object:
         """A name's value; None where it is known not to exist."""
@@ -222,7 +222,7 @@ class NameServer:
         zones = {apex(name, self.zones) for name in self.zones}
         return None if apex(hostname, self.zones) in zones else REFUSED
 
-    def _schedule(self, reply: Reply, send: Callable[[Reply], None]) -> None:
+    def _schedule(self, reply: DnsReply, send: Callable[[DnsReply], None]) -> None:
         def deliver() -> None:
             try:
                 send(reply)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from tests.bench import plain_script
 from tests.bench.place import Place, names, place
 from tests.bench.scenario import OURS, Figure, Scenario, at_most, less
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,10 +63,10 @@ def watched() -> Iterator[Sides]:
 
 
 @contextmanager
-def _monitor(inside: Namespace) -> Iterator[Listener]:
+def _monitor(inside: Namespace) -> Iterator[PortListener]:
     """A monitor that is in a namespace, with the thread that serves it."""
     with ExitStack() as stack:
-        yield inside.run(stack.enter_context, Listener())
+        yield inside.run(stack.enter_context, PortListener())
 
 
 def _plain(here: Place) -> tuple[str, ...]:

@@ -10,14 +10,14 @@ from types import ModuleType
 from allowsync.backend.api import BackendType
 from allowsync.config.schema.object import Object
 from allowsync.testing.contract import BackendContract
-from tests.support.documents import ROOT, Block, blocks_of
+from tests.support.documents import ROOT, DocumentBlock, blocks_of
 
 BACKEND, TESTS = (
     one for one in blocks_of(ROOT / "docs/writing-a-backend.md") if one.language == "python"
 )
 
 
-def module(name: str, block: Block) -> ModuleType:
+def module(name: str, block: DocumentBlock) -> ModuleType:
     """A block as a module, as if it were installed."""
     made = ModuleType(name)
     sys.modules[name] = made

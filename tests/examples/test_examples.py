@@ -11,7 +11,7 @@ import pytest
 from allowsync.cli import cli
 from allowsync.config import ConfigError, load
 from allowsync.config.schema.yaml_loader import read_yaml
-from tests.support.documents import ROOT, Block, blocks, command_lines
+from tests.support.documents import ROOT, DocumentBlock, blocks, command_lines
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -49,7 +49,9 @@ def test_an_example_says_what_it_is_for_before_anything_else(example: Path) -> N
 
 
 @pytest.mark.parametrize("block", WHOLE, ids=str)
-def test_a_whole_configuration_in_the_documentation_loads(block: Block, tmp_path: Path) -> None:
+def test_a_whole_configuration_in_the_documentation_loads(
+    block: DocumentBlock, tmp_path: Path
+) -> None:
     file = tmp_path / "config.yaml"
     file.write_text(block.text)
     try:
@@ -60,7 +62,7 @@ def test_a_whole_configuration_in_the_documentation_loads(block: Block, tmp_path
 
 
 @pytest.mark.parametrize("block", YAML_BLOCKS, ids=str)
-def test_every_piece_of_yaml_in_the_documentation_can_be_parsed(block: Block) -> None:
+def test_every_piece_of_yaml_in_the_documentation_can_be_parsed(block: DocumentBlock) -> None:
     assert read_yaml(block.text.encode()) is not None
 
 

@@ -13,7 +13,7 @@ from testkit.fake_dns.behaviours import Records
 from testkit.fake_dns.forgeries import Garbage
 from testkit.fake_dns.nameserver import NameServer
 from tests.hostile.corpus import configurations
-from tests.support.program import EXECUTABLE, Ended, Installation, allowsync
+from tests.support.program import EXECUTABLE, Installation, ProgramResult, allowsync
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def here(tmp_path: Path, zones: dict[str, object]) -> Iterator[Installation]:
         yield Installation(tmp_path, server, hosts={"alice": alice})
 
 
-def clean(done: Ended) -> Ended:
+def clean(done: ProgramResult) -> ProgramResult:
     """The same, once it is known that nothing in it can harm a terminal or hides a traceback."""
     assert "internal error" not in done.err
     for text in (done.out, done.err):

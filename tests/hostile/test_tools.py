@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, Gate
+from allowsync_backends.nftables.gate import CHAIN, PRIORITY, NftGate
 from allowsync_backends.nftables.inspection import current, mendable
-from allowsync_backends.nftables.nft_json import ListingError, elements, leaves, objects
+from allowsync_backends.nftables.nft_json import NftListingError, elements, leaves, objects
 
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Family
@@ -21,7 +21,7 @@ from tests.support.world import World, only_target
 if TYPE_CHECKING:
     from pathlib import Path
 
-GATE = Gate("web", (Port(443, 443, Protocol.TCP),))
+GATE = NftGate("web", (Port(443, 443, Protocol.TCP),))
 ESCAPES = "\x1b[2J\x1b]0;owned\x07\r\n\x9b31mweb/memory is in step\u202e"
 
 
@@ -56,7 +56,7 @@ def test_the_whole_listing_is_understood() -> None:
 
 @pytest.mark.parametrize("end", CUT)
 def test_half_a_listing_is_never_taken_for_a_whole_one(end: int) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, WHOLE[:end])
     assert not mendable(WHOLE[:end])
 
@@ -99,7 +99,7 @@ GARBAGE = {
 
 @pytest.mark.parametrize("text", GARBAGE.values(), ids=GARBAGE)
 def test_garbage_is_an_error_and_never_an_empty_gate(text: str) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, text)
     assert not mendable(text)
 
@@ -131,13 +131,13 @@ ELEMENTS = {
 
 @pytest.mark.parametrize("element", ELEMENTS.values(), ids=ELEMENTS)
 def test_an_element_that_is_no_address_is_an_error(element: object) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, listing(elem=["81.2.69.1", element]))
 
 
 @pytest.mark.parametrize("element", [7, "81.2.69.1", {"a": 1}, True], ids=str)
 def test_a_set_that_holds_no_list_is_an_error_or_nothing(element: object) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, listing(elem=element))
 
 
@@ -180,7 +180,7 @@ def test_elements_of_any_value_are_addresses_or_an_error() -> None:
             tried += 1
             try:
                 found = elements({"name": "x", "elem": [value]}, family)
-            except ListingError:
+            except NftListingError:
                 continue
             assert all(one.version == value_version(family) for e in found for one in e.networks)
     assert objects(WHOLE)

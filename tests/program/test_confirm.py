@@ -12,7 +12,7 @@ import pytest
 
 from allowsync.state import Busy, Lock
 from tests.support.netns import Namespace
-from tests.support.program import Ended, allowsync
+from tests.support.program import ProgramResult, allowsync
 from tests.support.terminal import Terminal, eventually
 from tests.support.tmux import Tmux
 
@@ -63,7 +63,7 @@ class Machine:
         except Busy:
             return True
 
-    def run(self, *arguments: str) -> Ended:
+    def run(self, *arguments: str) -> ProgramResult:
         config = self.config
         return self.inside.run(allowsync, *arguments, "--config", config)
 

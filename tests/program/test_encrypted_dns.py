@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from tests.support.program import Ended, Installation
+    from tests.support.program import Installation, ProgramResult
 
 EVERYBODY = ["2a01:4f8:1:2::/64", "2a01:4f8:9::/56", "81.2.69.1/32", "81.2.69.2/32"]
 
@@ -33,7 +33,7 @@ class Encrypted:
     def ask(self, *fronts: TlsFront | HttpsFront, **resolver: object) -> None:
         self.here.resolver = {"nameservers": list(map(str, fronts)), **resolver}
 
-    def __call__(self, command: str) -> Ended:
+    def __call__(self, command: str) -> ProgramResult:
         environ = {"SSL_CERT_FILE": str(self.authority.certificate)}
         return self.here(command, environ=environ)
 

@@ -9,21 +9,21 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.program.test_glance import glances, settle
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from tests.support.program import Ended, Installation
+    from tests.support.program import Installation, ProgramResult
 
 TOKEN = "hunter2-5f2c91d7"
 TIMES = ("last_run_timestamp", "last_run_duration", "last_success", "host_last_answer")
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
+def listener() -> Iterator[PortListener]:
+    with PortListener() as listener:
         yield listener
 
 
@@ -44,7 +44,7 @@ PLACES: dict[str, Callable[[Installation, str], object]] = {
 
 
 @pytest.fixture(params=PLACES)
-def watched(request: pytest.FixtureRequest, here: Installation, listener: Listener) -> Watched:
+def watched(request: pytest.FixtureRequest, here: Installation, listener: PortListener) -> Watched:
     return Watched(here, listener, PLACES[str(request.param)])
 
 
@@ -52,7 +52,10 @@ class Watched:
     """An installation whose runs are told to a monitor, wherever its URL is kept."""
 
     def __init__(
-        self, here: Installation, listener: Listener, place: Callable[[Installation, str], object]
+        self,
+        here: Installation,
+        listener: PortListener,
+        place: Callable[[Installation, str], object],
     ) -> None:
         self.here = here
         self.listener = listener
@@ -75,7 +78,7 @@ class Watched:
         (self._credentials / "ping").write_text(url)
         (self._credentials / "ping").chmod(0o400)
 
-    def apply(self) -> Ended:
+    def apply(self) -> ProgramResult:
         return self.here("apply", environ=self.environ)
 
 

@@ -11,13 +11,13 @@ from testkit.fake_dns.behaviours import Authenticated
 from testkit.fake_dns.nameserver import NameServer
 
 if TYPE_CHECKING:
-    from tests.support.program import Ended, Installation
+    from tests.support.program import Installation, ProgramResult
 
 PARKING = "45.9.9.9"
 MOVED = "81.2.69.77"
 
 
-def rejected(done: Ended) -> dict[str, list[str]]:
+def rejected(done: ProgramResult) -> dict[str, list[str]]:
     """The addresses that were not believed, by host."""
     return {
         host["host"]: [one["address"] for query in host["queries"] for one in query["rejected"]]

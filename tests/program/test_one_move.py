@@ -8,12 +8,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.fake_cloudflare import Delay, FakeCloudflare
+from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
 from testkit.fake_dns.nameserver import NameServer
 from tests.faults.harness import Warm
 from tests.support.fail2ban import fail2ban
 from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet
-from tests.support.layered import BARE, HTTP, Cloud, Gate, Jail, Layer, Proxy, Ufw, asked
+from tests.support.layered import (
+    BARE,
+    HTTP,
+    CloudLayer,
+    GateLayer,
+    JailLayer,
+    Proxy,
+    RealLayer,
+    Ufw,
+    asked,
+)
 from tests.support.nginx import FILM, TO_FILM, Nginx, serving
 from tests.support.program import Installation
 from tests.support.requests import OK
@@ -47,11 +57,11 @@ class Service:
         self.here = Installation(folder, self.names, {"alice": ALICE})
         # What she had ends with the run that first hears of what she has.
         self.here.policy = {"keep_replaced": "0s", "replaced_runs": 1}
-        self.layers: list[Layer] = [
-            Gate(server),
+        self.layers: list[RealLayer] = [
+            GateLayer(server),
             Ufw(server),
             self._proxy(folder, internet, stack),
-            Jail(self.fail2ban),
+            JailLayer(self.fail2ban),
             self._cloud(folder, internet, stack),
         ]
         self.here.targets = [dict(one.target) for one in self.layers]
@@ -59,7 +69,7 @@ class Service:
         environ = {"STATE_DIRECTORY": str(folder)}
         self.warm = stack.enter_context(Warm(server, environ))
 
-    def _proxy(self, folder: Path, internet: Internet, stack: ExitStack) -> Layer:
+    def _proxy(self, folder: Path, internet: Internet, stack: ExitStack) -> RealLayer:
         home = folder / "nginx"
         home.mkdir()
         nginx = Nginx(home, internet.server)
@@ -72,14 +82,14 @@ class Service:
         nginx.path.unlink()
         return Proxy(nginx, internet.friend, (OLD, NEW))
 
-    def _cloud(self, folder: Path, internet: Internet, stack: ExitStack) -> Layer:
+    def _cloud(self, folder: Path, internet: Internet, stack: ExitStack) -> RealLayer:
         fake = stack.enter_context(internet.server.run(FakeCloudflare))
-        fake.cloud.delay = Delay(polls=0)
+        fake.cloud.delay = OperationDelay(polls=0)
         fake.add_list("friends")
         token = folder / "cloudflare.token"
         token.touch(mode=0o600)
         token.write_text(fake.token)
-        return Cloud(fake, token)
+        return CloudLayer(fake, token)
 
     @property
     def argv(self) -> tuple[str, ...]:

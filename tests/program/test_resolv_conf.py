@@ -15,7 +15,7 @@ import pytest
 
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.netns import Namespace
-from tests.support.program import Ended, Installation, allowsync
+from tests.support.program import Installation, ProgramResult, allowsync
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -49,7 +49,7 @@ class Machine:
     def resolv_conf(self) -> Path:
         return self.folder / "etc" / "resolv.conf"
 
-    def apply(self) -> Ended:
+    def apply(self) -> ProgramResult:
         self.installation.write()
         bound = f'mount --bind {shlex.quote(str(self.folder / "etc"))} /etc && exec "$@"'
         prefix = ("unshare", "--mount", "sh", "-c", bound, "sh")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.model.special_purpose import CLOUDFLARE
-from testkit.fake_cloudflare import Failure, FakeCloudflare, Wrong
+from testkit.fake_cloudflare import FailedCall, FakeCloudflare, Wrong
 from tests.program.test_glance import glances, rows, settle
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def test_silence_keeps_what_is_known_quietly_at_first_and_is_asked_again_hourly(
     origin: Installation, fake: FakeCloudflare
 ) -> None:
     origin("apply")
-    fake.faults.add(Failure(503, html=True), on="ips", times=None)
+    fake.faults.add(FailedCall(503, html=True), on="ips", times=None)
     later(origin, DAY)
     done = origin("apply")
     assert (done.code, done.out, done.err) == (0, "", "")
@@ -280,7 +280,7 @@ def test_status_explain_resolve_and_check_tell_of_it(
     assert "22 networks of" in origin("resolve").out
     assert origin("resolve alice").out == ""
     assert origin("check").code == 0
-    fake.faults.add(Failure(503), on="ips", times=None)
+    fake.faults.add(FailedCall(503), on="ips", times=None)
     done = origin("resolve --output json")
     assert done.code == 3
     assert done.document["sources"][0]["reason"]

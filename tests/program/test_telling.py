@@ -12,7 +12,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from allowsync.model.notification import Event
 from testkit.fake_dns.behaviours import SERVFAIL
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,13 +24,13 @@ TOKEN = "hunter2-5f2c91d7"
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
+def listener() -> Iterator[PortListener]:
+    with PortListener() as listener:
         yield listener
 
 
 @pytest.fixture
-def told(here: Installation, listener: Listener) -> Installation:
+def told(here: Installation, listener: PortListener) -> Installation:
     """An installation after its first run, with a channel that is told of everything."""
     url = f"json://admin:{TOKEN}@{listener.place}/"
     here.hosts = {"alice": "alice.example.org", "bob": "bob.example.org"}
@@ -40,12 +40,12 @@ def told(here: Installation, listener: Listener) -> Installation:
     return here
 
 
-def bodies(listener: Listener) -> list[str]:
+def bodies(listener: PortListener) -> list[str]:
     return [json.loads(one.body)["message"] for one in listener.heard]
 
 
 def test_a_friend_who_moved_is_told_once(
-    told: Installation, zones: dict[str, object], listener: Listener
+    told: Installation, zones: dict[str, object], listener: PortListener
 ) -> None:
     zones["bob.example.org"] = ["81.2.69.77"]
     assert told("apply --dry-run").code == 0
@@ -64,7 +64,7 @@ def age(here: Installation, hours: int) -> None:
 
 
 def test_a_silent_name_is_told_at_a_quarter_at_three_quarters_and_at_its_end(
-    told: Installation, zones: dict[str, object], listener: Listener
+    told: Installation, zones: dict[str, object], listener: PortListener
 ) -> None:
     zones["bob.example.org"] = SERVFAIL
     for hours in (0, 17, 2, 30, 6):
@@ -82,7 +82,7 @@ def test_a_silent_name_is_told_at_a_quarter_at_three_quarters_and_at_its_end(
 
 
 def test_a_refused_removal_is_told_once(
-    told: Installation, zones: dict[str, object], listener: Listener
+    told: Installation, zones: dict[str, object], listener: PortListener
 ) -> None:
     told.policy = {"keep_absent": "0s", "absent_runs": 1}
     told("apply")
@@ -94,7 +94,7 @@ def test_a_refused_removal_is_told_once(
 
 
 def test_a_target_that_fails_and_works_again_is_told_once_each(
-    told: Installation, listener: Listener
+    told: Installation, listener: PortListener
 ) -> None:
     told.file.rename(told.file.with_name("away"))
     told.file.mkdir()
@@ -121,7 +121,7 @@ def test_a_channel_nobody_answers_at_is_said_and_harms_nothing(
 
 
 def test_check_tries_every_channel_and_tells_it_only_when_asked(
-    told: Installation, listener: Listener
+    told: Installation, listener: PortListener
 ) -> None:
     kept = told.folder / "url"
     kept.write_text(f"form://{listener.place}/{TOKEN}\n")
@@ -138,7 +138,9 @@ def test_check_tries_every_channel_and_tells_it_only_when_asked(
     assert str(kept) in shown
 
 
-def test_every_watched_run_pings_and_writes_metrics(told: Installation, listener: Listener) -> None:
+def test_every_watched_run_pings_and_writes_metrics(
+    told: Installation, listener: PortListener
+) -> None:
     file = told.folder / "allowsync.prom"
     told.more = {"heartbeat": f"http://{listener.place}/ping/{TOKEN}", "metrics": str(file)}
     for _ in range(3):
@@ -156,7 +158,7 @@ def test_every_watched_run_pings_and_writes_metrics(told: Installation, listener
     assert (entries.labels["target"], entries.value) == ("web/file", 3)
 
 
-def test_a_monitor_hears_of_a_failure(told: Installation, listener: Listener) -> None:
+def test_a_monitor_hears_of_a_failure(told: Installation, listener: PortListener) -> None:
     told.more = {"heartbeat": f"http://{listener.place}/api/push/{TOKEN}?status=up&msg=OK&ping="}
     told.file.rename(told.file.with_name("away"))
     told.file.mkdir()
@@ -166,7 +168,7 @@ def test_a_monitor_hears_of_a_failure(told: Installation, listener: Listener) ->
 
 
 def test_while_a_letter_waits_no_run_is_a_glance(
-    told: Installation, zones: dict[str, object], listener: Listener
+    told: Installation, zones: dict[str, object], listener: PortListener
 ) -> None:
     listener.status = 500
     zones["bob.example.org"] = ["81.2.69.77"]

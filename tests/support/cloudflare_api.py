@@ -17,7 +17,7 @@ from openapi_core.testing import MockRequest, MockResponse
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from testkit.fake_cloudflare import FakeCloudflare, Request
+    from testkit.fake_cloudflare import FakeCloudflare, LoggedRequest
 
 DESCRIPTION: Final = Path(__file__).parents[1] / "backends" / "cloudflare" / "openapi.yaml"
 
@@ -34,12 +34,12 @@ def _api() -> OpenAPI:
     return OpenAPI.from_dict(description())
 
 
-def objection_to_request(request: Request) -> str:
+def objection_to_request(request: LoggedRequest) -> str:
     """What the description has against a request, or nothing."""
     return _objection(lambda: _api().validate_request(_asked(request)))
 
 
-def objection_to_answer(request: Request) -> str:
+def objection_to_answer(request: LoggedRequest) -> str:
     """What the description has against its answer, or nothing."""
     answered = MockResponse(
         request.answer,
@@ -58,7 +58,7 @@ def hold_to_the_description(fake: FakeCloudflare) -> None:
     assert not objections(fake.requests)
 
 
-def objections(requests: Iterable[Request]) -> list[str]:
+def objections(requests: Iterable[LoggedRequest]) -> list[str]:
     """What there is against these requests and their answers."""
     found = []
     for request in requests:
@@ -68,7 +68,7 @@ def objections(requests: Iterable[Request]) -> list[str]:
     return found
 
 
-def documented(request: Request) -> bool:
+def documented(request: LoggedRequest) -> bool:
     """Whether the answer is one that the description can say something of."""
     if request.status is None or not request.content_type.startswith("application/json"):
         return False
@@ -78,7 +78,7 @@ def documented(request: Request) -> bool:
     return request.fault.proper
 
 
-def _asked(request: Request) -> MockRequest:
+def _asked(request: LoggedRequest) -> MockRequest:
     return MockRequest(
         "http://api.example",
         request.method.lower(),

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Answered:
+class FakeResponse:
     """An answer. `code` is that of its first error, 0 if it has none."""
 
     status: int
@@ -42,13 +42,13 @@ class Answered:
 
 
 @dataclass
-class Asking:
+class FakeRequests:
     """Sends requests with the token of the fake."""
 
     fake: FakeCloudflare
     headers: dict[str, str] = field(default_factory=dict)
 
-    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> Answered:
+    def __call__(self, method: str, path: str, body: Any = None, **headers: str) -> FakeResponse:
         """One request. `body` is sent as JSON; bytes are sent as they are."""
         base = urlsplit(self.fake.url)
         sent = {"Authorization": f"Bearer {self.fake.token}", "Content-Type": "application/json"}
@@ -59,7 +59,7 @@ class Asking:
             kept = {key: value for key, value in sent.items() if value}
             connection.request(method, base.path + path, data, kept)
             answer = connection.getresponse()
-            return Answered(answer.status, answer.read(), dict(answer.headers))
+            return FakeResponse(answer.status, answer.read(), dict(answer.headers))
         finally:
             connection.close()
 

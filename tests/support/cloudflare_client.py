@@ -6,17 +6,17 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync_backends.cloudflare.client import PATIENCE, connect
-from allowsync_backends.cloudflare.time_budget import Clock
+from allowsync_backends.cloudflare.time_budget import PollClock
 
 from allowsync.config.secrets import Secret
-from testkit.fake_cloudflare import Fault
-from testkit.fake_cloudflare.replies import JSON, Reply
+from testkit.fake_cloudflare import OrderedFault
+from testkit.fake_cloudflare.replies import JSON, FakeReply
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
 
     from testkit.fake_cloudflare import FakeCloudflare
 
@@ -30,8 +30,8 @@ class Hours:
     slept: list[float] = field(default_factory=list)
 
     @property
-    def clock(self) -> Clock:
-        return Clock(self._now, self._sleep)
+    def clock(self) -> PollClock:
+        return PollClock(self._now, self._sleep)
 
     def _now(self) -> float:
         self.at += self.a_look
@@ -43,7 +43,7 @@ class Hours:
 
 
 @dataclass(frozen=True, slots=True)
-class Answer(Fault):
+class Answer(OrderedFault):
     """Any answer at all, instead of what was asked for. Nothing is applied."""
 
     body: bytes = b""
@@ -52,14 +52,14 @@ class Answer(Fault):
     headers: tuple[tuple[str, str], ...] = ()
     proper = False
 
-    def before(self) -> Reply:
+    def before(self) -> FakeReply:
         """Give it."""
-        return Reply(self.status, self.body, self.content_type, dict(self.headers))
+        return FakeReply(self.status, self.body, self.content_type, dict(self.headers))
 
 
 def connected(
     fake: FakeCloudflare, hours: Hours, *, token: str | None = None, patience: float = PATIENCE
-) -> AbstractContextManager[Client]:
+) -> AbstractContextManager[CloudflareClient]:
     """A client of the fake's account that goes by these hours."""
     secret = Secret(fake.token if token is None else token)
     return connect(fake.url, secret, fake.account, clock=hours.clock, patience=patience)

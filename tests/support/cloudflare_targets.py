@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.cloudflare import CloudflareOptions
 from allowsync_backends.cloudflare.backend import CloudflareBackend
-from allowsync_backends.cloudflare.time_budget import Clock
+from allowsync_backends.cloudflare.time_budget import PollClock
 
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.plan.planner import Situation, make_plan
@@ -39,7 +39,7 @@ def target(
         fake.account, "friends", api_token_file=token, api_url=fake.url, owner=owner, **options
     )
     time = _time_of(fake)
-    return CloudflareBackend(allowlist, given, Clock(time.now, time.sleep))
+    return CloudflareBackend(allowlist, given, PollClock(time.now, time.sleep))
 
 
 def _time_of(fake: FakeCloudflare) -> Rushing:

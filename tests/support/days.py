@@ -11,7 +11,7 @@ from freezegun import freeze_time
 from freezegun.api import TickingDateTimeFactory
 
 from allowsync.cli import run_command_line
-from tests.support.program import Ended
+from tests.support.program import ProgramResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -40,13 +40,13 @@ class Days:
         self.clock.move_to(START + timedelta(minutes=minutes))
         return self
 
-    def __call__(self, command: str, *arguments: str) -> Ended:
+    def __call__(self, command: str, *arguments: str) -> ProgramResult:
         self.here.write()
         self.capture.readouterr()
         words = [*command.split(), *arguments, "--config", str(self.here.path)]
         code = run_command_line(words)
         said = self.capture.readouterr()
-        return Ended(code, said.out, said.err)
+        return ProgramResult(code, said.out, said.err)
 
 
 @contextmanager

@@ -24,7 +24,7 @@ _LINE: Final = re.compile(r"^(?:\$ )?((?:sudo )?allowsync .+)$", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class DocumentBlock:
     """A fenced block: its document relative to the project, its line, its language, its text."""
 
     document: str
@@ -36,16 +36,16 @@ class Block:
         return f"{self.document}:{self.line}"
 
 
-def blocks(language: str) -> list[Block]:
+def blocks(language: str) -> list[DocumentBlock]:
     """Every fenced block in a language, over all documents."""
     return [one for path in DOCUMENTS for one in blocks_of(path) if one.language == language]
 
 
-def blocks_of(path: Path) -> list[Block]:
+def blocks_of(path: Path) -> list[DocumentBlock]:
     """Every fenced block of a document, without the indentation of its fence."""
     text = path.read_text()
     return [
-        Block(
+        DocumentBlock(
             str(path.relative_to(ROOT)),
             text.count("\n", 0, match.start()) + 1,
             match[2],

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol
 
 from tests.support.internet import SERVER
-from tests.support.requests import OK, Asker, Flow
+from tests.support.requests import OK, RequestSender, ServedFlow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,7 +25,7 @@ BARE = 81  # behind nginx alone
 END: Final = b"<F2B_END_COMMAND>"  # of a question or answer, as Fail2ban speaks
 
 
-class Layer(Protocol):
+class RealLayer(Protocol):
     """One of them."""
 
     @property
@@ -39,7 +39,7 @@ class Layer(Protocol):
 
 
 @dataclass(frozen=True)
-class Gate:
+class GateLayer:
     """The gate that nftables keeps, by the kernel's set."""
 
     server: Namespace
@@ -89,7 +89,7 @@ class Proxy:
 
 
 @dataclass(frozen=True)
-class Jail:
+class JailLayer:
     """A jail of Fail2ban, by whom its server ignores."""
 
     fail2ban: Fail2ban
@@ -114,7 +114,7 @@ class Jail:
 
 
 @dataclass(frozen=True)
-class Cloud:
+class CloudLayer:
     """A list at Cloudflare, by what it holds."""
 
     fake: FakeCloudflare
@@ -131,5 +131,5 @@ class Cloud:
 
 def asked(friend: Namespace, source: str, port: int, *, patient: bool) -> int:
     """The status of what the server answers; who is not patient does not expect an answer."""
-    flow = Flow("friend" if patient else "stranger", SERVER, source, port)
-    return friend.run(Asker(flow).ask)
+    flow = ServedFlow("friend" if patient else "stranger", SERVER, source, port)
+    return friend.run(RequestSender(flow).ask)

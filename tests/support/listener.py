@@ -21,7 +21,7 @@ class Heard(NamedTuple):
 
 
 @dataclass
-class Listener:
+class PortListener:
     """Serves HTTP while it is entered.
 
     Attributes:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 PROMPT: Final = b"\n> "
 
 
-class HangUp(Exception):
+class MeddlerHangUp(Exception):
     """The client is hung up on, without an answer."""
 
 
@@ -68,7 +68,7 @@ class Meddler:
                 client, _ = self._listener.accept()
             except OSError:
                 return
-            with client, suppress(OSError, HangUp):
+            with client, suppress(OSError, MeddlerHangUp):
                 self._talk(client)
 
     def _talk(self, client: socket.socket) -> None:
@@ -96,6 +96,6 @@ def _answer(real: socket.socket) -> str:
     while not said.endswith(PROMPT):
         part = real.recv(1 << 16)
         if not part:
-            raise HangUp
+            raise MeddlerHangUp
         said += part
     return said.decode().removesuffix(PROMPT.decode())

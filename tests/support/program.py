@@ -19,7 +19,7 @@ EXECUTABLE = Path(sys.executable).with_name("allowsync")
 
 
 @dataclass(frozen=True, slots=True)
-class Ended:
+class ProgramResult:
     """How a process ended."""
 
     code: int
@@ -35,7 +35,7 @@ class Ended:
 
 def allowsync(
     *arguments: str | Path, prefix: Sequence[str] = (), environ: Mapping[str, str] | None = None
-) -> Ended:
+) -> ProgramResult:
     """Run it with the fixed locale of cron and nothing else from our environment."""
     done = subprocess.run(
         [*prefix, str(EXECUTABLE), *map(str, arguments)],
@@ -47,7 +47,7 @@ def allowsync(
         check=False,
     )
     assert "Traceback" not in done.stderr, done.stderr
-    return Ended(done.returncode, done.stdout, done.stderr)
+    return ProgramResult(done.returncode, done.stdout, done.stderr)
 
 
 @dataclass
@@ -99,7 +99,7 @@ class Installation:
 
     def __call__(
         self, command: str, *arguments: str, environ: Mapping[str, str] | None = None
-    ) -> Ended:
+    ) -> ProgramResult:
         if not self.freeze:
             self.write()
         return allowsync(*command.split(), *arguments, "--config", self.path, environ=environ)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 @dataclass
-class Reader:
+class NoticeReader:
     """Runs a world, and is told its news as a program with its state would tell them."""
 
     world: World

@@ -58,7 +58,7 @@ def neighbourhood() -> Iterator[Namespace]:
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class ServedFlow:
     """Requests one after the other, from one address to another.
 
     Attributes:
@@ -86,14 +86,14 @@ class Flow:
 
 
 @dataclass(slots=True)
-class Asker:
+class RequestSender:
     """Asks one flow's question, and counts the answers by their status.
 
     A connection may be closed by the server between two requests. Who finds it so before a byte of
     an answer came asks once more, on a new one, as every browser does (RFC 9112, 9.3.1).
     """
 
-    flow: Flow
+    flow: ServedFlow
     answers: Counter[int] = field(default_factory=Counter)
     renewed: int = 0
     why: str = ""
@@ -162,8 +162,8 @@ def status(
 ) -> int:
     """The status of the answer to one request from an address of the namespace, or `NONE`."""
     server = server or (SERVER6 if ":" in source else SERVER)
-    flow = Flow("friend", server, source, port, path=path, headers=headers or {})
-    return inside.run(Asker(flow).ask)
+    flow = ServedFlow("friend", server, source, port, path=path, headers=headers or {})
+    return inside.run(RequestSender(flow).ask)
 
 
 def wait_for(inside: Namespace, source: str, port: int, code: int = OK) -> None:
@@ -183,7 +183,7 @@ class Score:
         failed: Those of them that were not answered with 200.
         stranger: Requests of the stranger.
         let_in: Those of them that were answered with 200.
-        renewed: Connections found closed between two requests (see `Asker`).
+        renewed: Connections found closed between two requests (see `RequestSender`).
         least: The requests of the flow that made the fewest.
         refusals: How often a stranger got each status.
         why: What went wrong with a request of the friend, if anything did.
@@ -244,7 +244,7 @@ class Knocking:
         headers: Mapping[str, str] | None = None,
     ) -> None:
         flows = [
-            Flow(role, server, source, port, keeps, path, headers or {})
+            ServedFlow(role, server, source, port, keeps, path, headers or {})
             for role, server, source in ENDS
             for keeps in (False, True)
         ]
@@ -340,7 +340,7 @@ def apply_one(backend: Backend, networks: list[Any]) -> None:
     assert current.flaws == ()
 
 
-def _go_on(asker: Asker, over: threading.Event) -> None:
+def _go_on(asker: RequestSender, over: threading.Event) -> None:
     while not over.wait(PAUSE):
         asker.ask()
     asker.close()
@@ -348,7 +348,7 @@ def _go_on(asker: Asker, over: threading.Event) -> None:
 
 def main() -> None:
     """Ask until standard input ends; for each line of it, print what was answered up to then."""
-    askers = [Asker(Flow(**one)) for one in json.loads(sys.argv[1])]
+    askers = [RequestSender(ServedFlow(**one)) for one in json.loads(sys.argv[1])]
     over = threading.Event()
     threads = [threading.Thread(target=_go_on, args=(one, over), daemon=True) for one in askers]
     for one in threads:

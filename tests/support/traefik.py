@@ -32,7 +32,7 @@ WATCHED: Final = 0x2 | 0x4 | 0x40 | 0x80 | 0x100 | 0x200 | 0x400 | 0x800
 _EVENT: Final = struct.Struct("iIII")
 
 
-class Watch:
+class TraefikWatch:
     """What happens in a folder, by inotify(7), as fsnotify hears of it."""
 
     def __init__(self, folder: Path) -> None:
@@ -86,10 +86,10 @@ class Standin:
     _known: dict[str, Any] = field(default_factory=dict)
 
     def __enter__(self) -> Standin:
-        self._watch = Watch(self.folder)
+        self._watch = TraefikWatch(self.folder)
         self._over = threading.Event()
         self._take()
-        self._server = _Server(("127.0.0.1", 0), _Handler)
+        self._server = _TraefikServer(("127.0.0.1", 0), _Handler)
         self._server.standin = self
         self._threads = [
             threading.Thread(target=self._server.serve_forever, args=(0.01,)),
@@ -226,13 +226,13 @@ def entry_point(name: str, *middlewares: str, **forwarded: object) -> dict[str, 
     return {"name": name, "address": ":80", "forwardedHeaders": forwarded, "http": http}
 
 
-class _Server(ThreadingHTTPServer):
+class _TraefikServer(ThreadingHTTPServer):
     daemon_threads = True
     standin: Standin
 
 
 class _Handler(BaseHTTPRequestHandler):
-    server: _Server
+    server: _TraefikServer
 
     def do_GET(self) -> None:
         if self.server.standin.hangs_up > 0:

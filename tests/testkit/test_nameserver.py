@@ -17,10 +17,10 @@ from allowsync.model.nameserver import Nameserver
 from testkit.fake_dns.behaviours import SERVFAIL, Addresses, Delay, Drop, InTurn, Silent
 from testkit.fake_dns.exchanges import CNAME, Misbehaviour
 from testkit.fake_dns.forgeries import Truncated
-from testkit.fake_dns.nameserver import Asked, NameServer
+from testkit.fake_dns.nameserver import AskedQuestion, NameServer
 
 if TYPE_CHECKING:
-    from testkit.fake_dns.exchanges import Reply, Request
+    from testkit.fake_dns.exchanges import DnsReply, DnsRequest
 
 ALICE = "alice.example.org"
 
@@ -91,7 +91,7 @@ def test_every_question_is_logged_in_order() -> None:
     with NameServer({ALICE: Truncated(["203.0.113.7"])}) as server:
         ask(server, "ALICE.example.ORG")
         ask(server, rdtype="AAAA", tcp=True)
-        assert server.asked == [Asked(ALICE, "A", "udp"), (ALICE, "AAAA", "tcp")]
+        assert server.asked == [AskedQuestion(ALICE, "A", "udp"), (ALICE, "AAAA", "tcp")]
         assert [request.number for request in server.requests] == [0, 0]
 
 
@@ -119,7 +119,7 @@ def test_as_many_addresses_as_wanted() -> None:
 
 
 def test_a_plain_function_is_a_behaviour() -> None:
-    def refuse_to_think(request: Request) -> list[bytes]:
+    def refuse_to_think(request: DnsRequest) -> list[bytes]:
         return [request.wire[:2] + b"\x81\x82" + request.wire[4:]]
 
     with NameServer({ALICE: refuse_to_think}) as server:
@@ -129,7 +129,7 @@ def test_a_plain_function_is_a_behaviour() -> None:
 
 
 class Broken(Misbehaviour):
-    def _replies(self, request: Request) -> list[Reply]:
+    def _replies(self, request: DnsRequest) -> list[DnsReply]:
         raise LookupError(request.hostname)
 
 

@@ -8,7 +8,7 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 from allowsync_backends.traefik.api import Api
 
 from allowsync.model.target import Placement
@@ -62,7 +62,7 @@ def _compared(inside: Namespace, folder: Path, copy: Path) -> list[str]:
 
 
 def _knocked(inside: Namespace, folder: Path, port: int, applies: int) -> None:
-    kinds = (Kind.HTTP, Kind.TCP)
+    kinds = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
     options = TraefikOptions(path=folder / "friends.yml", kinds=kinds, api=URL)
     target = TYPE.make(Placement("x", "x/traefik"), options)
     score = is_felt_by_nobody("traefik", inside, target, port, applies=applies)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -93,7 +93,7 @@ def _put(folder: Path, name: str, text: str | None) -> None:
 def _told(api: Api) -> dict[str, Any]:
     """What our client makes of an API's answers; that there is an error, not its words."""
     told: dict[str, Any] = {}
-    for kind in Kind:
+    for kind in MiddlewareKind:
         for name in NAMES:
             found = api.middleware(kind, name)
             told[f"{kind.value} {name}"] = found and (found.definition, bool(found.errors))

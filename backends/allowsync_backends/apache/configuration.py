@@ -40,7 +40,7 @@ def dump(text: str) -> Dump:
 
 
 @dataclass(frozen=True, slots=True)
-class Directive:
+class ApacheDirective:
     """One line of a file: where it is, the words in it without quotes, and its text."""
 
     place: str
@@ -67,7 +67,7 @@ def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
                 yield one.place
 
 
-def alternatives(texts: Mapping[str, str], path: str) -> Iterator[Directive]:
+def alternatives(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
     """What lets somebody in who is not in our file, because one of both is enough.
 
     Args:
@@ -83,12 +83,12 @@ def alternatives(texts: Mapping[str, str], path: str) -> Iterator[Directive]:
 class _Section:
     """A section while it is read: what began it, the conditions in it, and whether ours is."""
 
-    began: Directive
-    others: list[Directive] = field(default_factory=list)
+    began: ApacheDirective
+    others: list[ApacheDirective] = field(default_factory=list)
     ours: bool = False
 
 
-def _beside(file: str, text: str, path: str) -> Iterator[Directive]:
+def _beside(file: str, text: str, path: str) -> Iterator[ApacheDirective]:
     sections: list[_Section] = []
     for one in _directives(file, text):
         if one.name.startswith("</"):
@@ -102,7 +102,7 @@ def _beside(file: str, text: str, path: str) -> Iterator[Directive]:
             sections[-1].ours = True
 
 
-def _ended(section: _Section, around: list[_Section]) -> Iterator[Directive]:
+def _ended(section: _Section, around: list[_Section]) -> Iterator[ApacheDirective]:
     """The alternatives in a section that has ended, which may be a condition of the one around."""
     name = section.began.name[1:]
     if section.ours and name != _TOGETHER:
@@ -115,7 +115,7 @@ def _ended(section: _Section, around: list[_Section]) -> Iterator[Directive]:
             around[-1].others.append(section.began)
 
 
-def _includes(one: Directive, path: str) -> bool:
+def _includes(one: ApacheDirective, path: str) -> bool:
     """Whether it is an Include of a file; a name may be relative, and have wildcards."""
     if one.name not in {"include", "includeoptional"} or len(one.words) != 2:
         return False
@@ -123,7 +123,7 @@ def _includes(one: Directive, path: str) -> bool:
     return fnmatchcase(path, pattern if pattern.startswith("/") else f"*/{pattern}")
 
 
-def _directives(file: str, text: str) -> Iterator[Directive]:
+def _directives(file: str, text: str) -> Iterator[ApacheDirective]:
     """The lines that say something; a backslash at its end joins a line with the next one."""
     start, joined = 0, ""
     for number, line in enumerate(text.splitlines(), 1):
@@ -133,5 +133,5 @@ def _directives(file: str, text: str) -> Iterator[Directive]:
             continue
         words = tuple(word.strip("\"'") for word in joined.split())
         if words and not words[0].startswith("#"):
-            yield Directive(f"{file}:{start}", words, joined.strip())
+            yield ApacheDirective(f"{file}:{start}", words, joined.strip())
         start, joined = 0, ""

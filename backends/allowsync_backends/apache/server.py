@@ -6,8 +6,8 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allowsync_backends.common.server.reader import Server
-from allowsync_backends.common.server.supervisor import Notice
+from allowsync_backends.common.server.reader import ServerProgram
+from allowsync_backends.common.server.supervisor import ReloadMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,16 +17,16 @@ if TYPE_CHECKING:
     from allowsync_backends.apache.options import ApacheOptions
 
 
-def apache(options: ApacheOptions) -> Server:
+def apache(options: ApacheOptions) -> ServerProgram:
     """What is particular about Apache (httpd(8)).
 
     A graceful restart starts new children once the new configuration is read; the old ones take no
     new connection from then on, and end with the requests they are at.
     """
-    return Server(
+    return ServerProgram(
         "apache",
         check=(*options.command, "-t"),
-        notice=Notice((*options.command, "-k", "graceful"), signal.SIGUSR1),
+        notice=ReloadMethod((*options.command, "-k", "graceful"), signal.SIGUSR1),
         renews=True,
         inspect=partial(_findings, options),
         spawns=True,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
-from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -32,13 +32,15 @@ class ApacheSyntax:
         body = lines or [_NOBODY]
         return "\n".join((f"# {header(allowlist)}", _OPENING, *body, _CLOSING, ""))
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its lines; lines that name none are passed over."""
         allowlist = owner(text)
         if allowlist is None:
             return None
         found = (_read(line) for line in text.splitlines())
-        return Held(allowlist, frozenset(network for network in found if network is not None))
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )
 
 
 def _written(network: Network) -> str:

@@ -15,7 +15,7 @@ TIMEOUT = 5.0  # seconds
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class AdminAddress:
     """Where an admin API listens: a host and a port, or a Unix socket."""
 
     host: str
@@ -23,15 +23,15 @@ class Place:
     socket: str = ""
 
 
-def place(address: str) -> Place | None:
+def place(address: str) -> AdminAddress | None:
     """An address as Caddyfiles have it (`tcp/localhost:2019`, `unix//run/caddy.sock|0220`)."""
     if address.startswith("unix/"):
-        return Place("localhost", socket=address.removeprefix("unix/").partition("|")[0])
+        return AdminAddress("localhost", socket=address.removeprefix("unix/").partition("|")[0])
     host, _, port = address.removeprefix("tcp/").rpartition(":")
     everywhere = {"": "localhost", "0.0.0.0": "127.0.0.1", "[::]": "[::1]"}  # noqa: S104 - not bound
     if not (port.isascii() and port.isdigit()):
         return None
-    return Place(everywhere.get(host, host).strip("[]"), int(port))
+    return AdminAddress(everywhere.get(host, host).strip("[]"), int(port))
 
 
 def loaded(address: str) -> Json | None:
@@ -52,7 +52,7 @@ def loaded(address: str) -> Json | None:
     return document if isinstance(document, dict) else None
 
 
-def _over_tcp(where: Place) -> http.client.HTTPConnection:
+def _over_tcp(where: AdminAddress) -> http.client.HTTPConnection:
     return http.client.HTTPConnection(where.host, where.port, timeout=TIMEOUT)
 
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
     from allowsync_backends.caddy.options import CaddyOptions
-    from allowsync_backends.caddy.snippet import Gate, Json
+    from allowsync_backends.caddy.snippet import Json, SnippetGate
     from allowsync_backends.caddy.syntax import CaddySyntax
 
 MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
@@ -50,7 +50,7 @@ def findings(
 
 
 def _effect(
-    gates: tuple[Gate, ...], name: str, options: CaddyOptions, path: Path
+    gates: tuple[SnippetGate, ...], name: str, options: CaddyOptions, path: Path
 ) -> Iterator[Finding]:
     if not gates:
         yield Finding(
@@ -70,7 +70,7 @@ def _effect(
 
 
 def _in_force(
-    compiled: Snippet, gates: tuple[Gate, ...], address: str, options: CaddyOptions
+    compiled: Snippet, gates: tuple[SnippetGate, ...], address: str, options: CaddyOptions
 ) -> Iterator[Finding]:
     """Whether the Caddy that runs has what its Caddyfile says. Where it tells nothing, nothing."""
     running = loaded(address)

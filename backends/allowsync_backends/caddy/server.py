@@ -5,8 +5,8 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allowsync_backends.common.server.reader import Server
-from allowsync_backends.common.server.supervisor import Notice
+from allowsync_backends.common.server.reader import ServerProgram
+from allowsync_backends.common.server.supervisor import ReloadMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.syntax import CaddySyntax
 
 
-def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> Server:
+def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> ServerProgram:
     """What is particular about Caddy.
 
     `caddy validate` would check more, but opens the log that the configuration names, as whoever
@@ -25,10 +25,10 @@ def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> Server:
     the running Caddy does: it loads a configuration whole, or says why not and keeps the old one.
     """
     address = () if options.admin is None else ("--address", options.admin)
-    return Server(
+    return ServerProgram(
         "caddy",
         check=(options.program, "adapt", *options.caddyfile),
-        notice=Notice((options.program, "reload", *options.caddyfile, *address)),
+        notice=ReloadMethod((options.program, "reload", *options.caddyfile, *address)),
         renews=False,
         inspect=partial(_findings, options, syntax, allowlist),
     )

@@ -44,7 +44,7 @@ _HARMLESS: Final = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class SnippetGate:
     """One place where strangers are refused.
 
     Attributes:
@@ -64,7 +64,7 @@ class Snippet:
     refusal: Refusal
     networks: frozenset[Network]
 
-    def gates(self, config: Json) -> Iterator[Gate]:
+    def gates(self, config: Json) -> Iterator[SnippetGate]:
         """Every place where it stands."""
         servers = _dicts(config, "apps", "http", "servers")
         for server in servers.values():
@@ -72,10 +72,12 @@ class Snippet:
                 name = ", ".join(map(str, _list(server, "listen")))
                 yield from self._within(_routes(server), name, ())
 
-    def _within(self, routes: Sequence[Json], site: str, ahead: tuple[str, ...]) -> Iterator[Gate]:
+    def _within(
+        self, routes: Sequence[Json], site: str, ahead: tuple[str, ...]
+    ) -> Iterator[SnippetGate]:
         for route in routes:
             if self._is_gate(route):
-                yield Gate(site, (*ahead, *self._answering(route)))
+                yield SnippetGate(site, (*ahead, *self._answering(route)))
                 return
             free = "match" not in route and "group" not in route
             for handler in _handlers(route):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
 from allowsync_backends.caddy.options import Matcher, Refusal
-from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -58,13 +58,15 @@ class CaddySyntax:
         yield "\tclose"
         yield "}"
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its lines; lines that name none are passed over."""
         allowlist = owner(text)
         if allowlist is None:
             return None
         found = map(_network, text.splitlines())
-        return Held(allowlist, frozenset(network for network in found if network is not None))
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )
 
 
 def _indented(lines: Iterable[str]) -> Iterator[str]:

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.cloudflare.errors import AccountBusy, Call, Unsent
+from allowsync_backends.cloudflare.errors import AccountBusy, ApiCall, Unsent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def one_writer(account: str, budget: Budget) -> Iterator[None]:
         AccountBusy: Another one is, and did not finish in time. Nothing was changed.
         Unsent: The lock cannot be had at all. Nothing was changed.
     """
-    call = Call("POST", f"/accounts/{account}/rules/lists")
+    call = ApiCall("POST", f"/accounts/{account}/rules/lists")
     path = _folder(os.environ, os.geteuid()) / f"cloudflare-{account}.lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -47,7 +47,7 @@ def one_writer(account: str, budget: Budget) -> Iterator[None]:
         os.close(descriptor)
 
 
-def _acquire(descriptor: int, call: Call, waiting: Budget) -> None:
+def _acquire(descriptor: int, call: ApiCall, waiting: Budget) -> None:
     while True:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.cloudflare.values import (
     AccountList,
-    Item,
-    Kind,
+    BulkOperation,
+    ListItem,
+    ListKind,
     NewItem,
     NewRule,
-    Operation,
+    OperationStatus,
     PublishedRanges,
-    Rule,
     Ruleset,
-    Status,
     Zone,
+    ZoneRule,
 )
 
 if TYPE_CHECKING:
@@ -128,18 +128,18 @@ def account_list(document: Any) -> AccountList:
     )
 
 
-def _list_kind(text: str) -> Kind:
+def _list_kind(text: str) -> ListKind:
     try:
-        return Kind(text)
+        return ListKind(text)
     except ValueError:
         # A list that is none of ours must not keep us from those that are.
-        return Kind.OTHER
+        return ListKind.OTHER
 
 
-def item(document: Any) -> Item:
+def item(document: Any) -> ListItem:
     """An item of a list of addresses. Raises ParseError."""
     of = mapping(document)
-    return Item(
+    return ListItem(
         identifier(of),
         network(_text(of, "ip")),
         _text(of, "comment", ""),
@@ -147,14 +147,14 @@ def item(document: Any) -> Item:
     )
 
 
-def operation(document: Any) -> Operation:
+def operation(document: Any) -> BulkOperation:
     """The state of an operation. Raises ParseError."""
     of = mapping(document)
     try:
-        status = Status(_text(of, "status"))
+        status = OperationStatus(_text(of, "status"))
     except ValueError:
         raise ParseError("an operation of an unknown status") from None
-    return Operation(identifier(of), status, _text(of, "error", ""))
+    return BulkOperation(identifier(of), status, _text(of, "error", ""))
 
 
 def zone(document: Any) -> Zone:
@@ -174,9 +174,9 @@ def ruleset(document: Any) -> Ruleset:
     )
 
 
-def _rule(document: Any) -> Rule:
+def _rule(document: Any) -> ZoneRule:
     of = mapping(document)
-    return Rule(
+    return ZoneRule(
         identifier(of),
         _text(of, "expression", ""),
         _text(of, "action", ""),

@@ -26,8 +26,8 @@ from allowsync_backends.cloudflare.content import (
 )
 from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
 from allowsync_backends.cloudflare.errors import CloudflareError
-from allowsync_backends.cloudflare.time_budget import Clock
-from allowsync_backends.cloudflare.values import Kind
+from allowsync_backends.cloudflare.time_budget import PollClock
+from allowsync_backends.cloudflare.values import ListKind
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
     from allowsync.model.types import Network
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.list_writer import Writer
     from allowsync_backends.cloudflare.options import CloudflareOptions
     from allowsync_backends.cloudflare.values import AccountList, NewItem
@@ -64,7 +64,7 @@ class CloudflareBackend:
 
     allowlist: str
     options: CloudflareOptions
-    clock: Clock = field(default_factory=Clock)
+    clock: PollClock = field(default_factory=PollClock)
     taken: Taken = field(default_factory=Taken, compare=False)
 
     @property
@@ -141,11 +141,11 @@ class CloudflareBackend:
         one = next((one for one in lists if one.name == name), None)
         if one is None and not (self.options.create if create is None else create):
             raise BackendError(f"the account has no list {name!r}, and create is false: make it")
-        if one is not None and one.kind is not Kind.IP:
+        if one is not None and one.kind is not ListKind.IP:
             raise BackendError(f"the list {name!r} holds {one.kind.value} items, not addresses")
         return one
 
-    def content(self, client: Client, found: AccountList) -> Content:
+    def content(self, client: CloudflareClient, found: AccountList) -> Content:
         """What the list holds."""
         items = client.items(found.id)
         return sorted_out(items, self.mine, exclusive=self.options.exclusive)
@@ -173,7 +173,7 @@ class CloudflareBackend:
         writer.remove(alone(content, networks, self.mine))
 
     @contextmanager
-    def asking(self) -> Iterator[Client]:
+    def asking(self) -> Iterator[CloudflareClient]:
         """A client. What goes wrong is a `BackendError`."""
         try:
             from allowsync_backends.cloudflare.client import connect
@@ -191,7 +191,7 @@ class CloudflareBackend:
             raise BackendError(what_happened(error)) from error
 
     @contextmanager
-    def _changing(self) -> Iterator[Client]:
+    def _changing(self) -> Iterator[CloudflareClient]:
         from allowsync_backends.cloudflare.account_lock import one_writer
 
         with (
@@ -206,6 +206,6 @@ class CloudflareBackend:
         return f"Made by allowsync for {self.allowlist}"
 
     @property
-    def mine(self) -> marks.Mine:
+    def mine(self) -> marks.ItemOwnership:
         """Our mark."""
-        return marks.Mine(self.allowlist, self.options.owner)
+        return marks.ItemOwnership(self.allowlist, self.options.owner)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.cloudflare.backend import CloudflareBackend
     from allowsync_backends.cloudflare.content import Content
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 _NEARLY: Final = 0.9  # of what the plan allows
 
@@ -76,7 +76,7 @@ def _owners(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
         yield Finding(Severity.INFO, what, advice)
 
 
-def _named(backend: CloudflareBackend, items: Iterable[Item]) -> str:
+def _named(backend: CloudflareBackend, items: Iterable[ListItem]) -> str:
     """The other owners of items: `allowlist`, or `allowlist (owner)`."""
     marks = {mark for item in items for mark in backend.mine.others_in(item.comment)}
     owners = sorted(set(map(owner_of, marks)))

@@ -15,18 +15,18 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync_backends.cloudflare import api_parser
-from allowsync_backends.cloudflare.errors import Call, Unintelligible
+from allowsync_backends.cloudflare.errors import ApiCall, UnreadableReply
 from allowsync_backends.cloudflare.operations import finished
-from allowsync_backends.cloudflare.time_budget import Budget, Clock
-from allowsync_backends.cloudflare.transport import Transport
-from allowsync_backends.cloudflare.values import Kind, NewItem, Operation
+from allowsync_backends.cloudflare.time_budget import Budget, PollClock
+from allowsync_backends.cloudflare.transport import ApiTransport
+from allowsync_backends.cloudflare.values import BulkOperation, ListKind, NewItem
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
 
     from allowsync.config.secrets import Secret
-    from allowsync_backends.cloudflare.replies import Reply
-    from allowsync_backends.cloudflare.values import AccountList, Item, PublishedRanges
+    from allowsync_backends.cloudflare.replies import ApiReply
+    from allowsync_backends.cloudflare.values import AccountList, ListItem, PublishedRanges
 
     T = TypeVar("T")
 
@@ -36,7 +36,7 @@ _MOST_PAGES: Final = 2000
 PATIENCE: Final = 240.0  # seconds: done before the next run begins
 
 
-class Client:
+class CloudflareClient:
     """The lists of one account.
 
     Args:
@@ -44,7 +44,7 @@ class Client:
         account: The account's id.
     """
 
-    def __init__(self, transport: Transport, account: str) -> None:
+    def __init__(self, transport: ApiTransport, account: str) -> None:
         self.transport = transport
         self.account = account
         self._base = f"/accounts/{account}/rules/lists"
@@ -64,7 +64,7 @@ class Client:
         path = f"{self._base}/{list_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.account_list)
 
-    def create(self, name: str, description: str = "", kind: Kind = Kind.IP) -> AccountList:
+    def create(self, name: str, description: str = "", kind: ListKind = ListKind.IP) -> AccountList:
         """Make an empty list. Its name must be new, and of `[a-z0-9_]{1,50}`."""
         body = {"name": name, "kind": kind.value, "description": description}
         reply = self.transport.write("POST", self._base, body)
@@ -80,11 +80,11 @@ class Client:
         """Delete a list with all its items. Refused while a rule refers to it."""
         self.transport.write("DELETE", f"{self._base}/{list_id}")
 
-    def items(self, list_id: str, search: str = "") -> tuple[Item, ...]:
+    def items(self, list_id: str, search: str = "") -> tuple[ListItem, ...]:
         """Every item of a list of addresses, or those that match a search, in the API's order."""
         path = f"{self._base}/{list_id}/items"
         params = {"per_page": str(PAGE), **({"search": search} if search else {})}
-        found: list[Item] = []
+        found: list[ListItem] = []
         seen: set[str] = set()
         for _ in range(_MOST_PAGES):
             reply = self.transport.read(path, params)
@@ -95,9 +95,9 @@ class Client:
                 break
             seen.add(reply.cursor)
             params["cursor"] = reply.cursor
-        raise Unintelligible(Call("GET", path), 200, "pages without an end")
+        raise UnreadableReply(ApiCall("GET", path), 200, "pages without an end")
 
-    def item(self, list_id: str, item_id: str) -> Item:
+    def item(self, list_id: str, item_id: str) -> ListItem:
         """One item."""
         path = f"{self._base}/{list_id}/items/{item_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.item)
@@ -117,7 +117,7 @@ class Client:
         for part in _chunks([{"id": one} for one in item_ids]):
             self._change("DELETE", list_id, {"items": part})
 
-    def operation(self, operation_id: str) -> Operation:
+    def operation(self, operation_id: str) -> BulkOperation:
         """How far an asynchronous operation is."""
         path = f"{self._base}/bulk_operations/{operation_id}"
         return parsed("GET", path, self.transport.read(path), api_parser.operation)
@@ -126,11 +126,11 @@ class Client:
         """The networks Cloudflare itself connects from. Needs no token."""
         return parsed("GET", "/ips", self.transport.read("/ips"), api_parser.published)
 
-    def _change(self, method: str, list_id: str, body: Any) -> Operation:
+    def _change(self, method: str, list_id: str, body: Any) -> BulkOperation:
         path = f"{self._base}/{list_id}/items"
         reply = self.transport.write(method, path, body)
         operation_id = parsed(method, path, reply, _operation_id)
-        call = Call(method, path)
+        call = ApiCall(method, path)
         return finished(lambda: self.operation(operation_id), call, self.transport.budget)
 
 
@@ -140,25 +140,25 @@ def connect(
     token: Secret | None,
     account: str,
     *,
-    clock: Clock | None = None,
+    clock: PollClock | None = None,
     patience: float = PATIENCE,
-) -> Iterator[Client]:
+) -> Iterator[CloudflareClient]:
     """A client for one piece of work, all of which may take `patience` seconds."""
-    budget = Budget.of(clock or Clock(), patience)
-    with Transport(url.rstrip("/"), token, budget) as transport:
-        yield Client(transport, account)
+    budget = Budget.of(clock or PollClock(), patience)
+    with ApiTransport(url.rstrip("/"), token, budget) as transport:
+        yield CloudflareClient(transport, account)
 
 
-def parsed(method: str, path: str, reply: Reply, parse: Callable[[Any], T]) -> T:
+def parsed(method: str, path: str, reply: ApiReply, parse: Callable[[Any], T]) -> T:
     """The value of a reply.
 
     Raises:
-        Unintelligible: It does not have the form it should have. Asking once more would not help.
+        UnreadableReply: It does not have the form it should have. Asking once more would not help.
     """
     try:
         return parse(reply.result)
     except api_parser.ParseError as error:
-        raise Unintelligible(Call(method, path), 200, str(error)) from error
+        raise UnreadableReply(ApiCall(method, path), 200, str(error)) from error
 
 
 def each(parse: Callable[[Any], T]) -> Callable[[Any], tuple[T, ...]]:

@@ -6,14 +6,14 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync_backends.cloudflare.marks import marks_of
-from allowsync_backends.cloudflare.values import Kind, NewItem
+from allowsync_backends.cloudflare.values import ListKind, NewItem
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
     from allowsync.model.types import Entry, Network
-    from allowsync_backends.cloudflare.marks import Mine
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.marks import ItemOwnership
+    from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +27,13 @@ class Content:
         crowded: Those of them that have no room.
     """
 
-    ours: dict[Network, Item] = field(default_factory=dict)
-    kept: dict[Network, Item] = field(default_factory=dict)
-    others: dict[Network, Item] = field(default_factory=dict)
-    crowded: dict[Network, Item] = field(default_factory=dict)
+    ours: dict[Network, ListItem] = field(default_factory=dict)
+    kept: dict[Network, ListItem] = field(default_factory=dict)
+    others: dict[Network, ListItem] = field(default_factory=dict)
+    crowded: dict[Network, ListItem] = field(default_factory=dict)
 
 
-def sorted_out(items: Iterable[Item], mine: Mine, *, exclusive: bool) -> Content:
+def sorted_out(items: Iterable[ListItem], mine: ItemOwnership, *, exclusive: bool) -> Content:
     """Whose each item is."""
     content = Content()
     for item in items:
@@ -48,7 +48,7 @@ def sorted_out(items: Iterable[Item], mine: Mine, *, exclusive: bool) -> Content
     return content
 
 
-def missing(content: Content, wanted: Iterable[Entry], mine: Mine) -> list[NewItem]:
+def missing(content: Content, wanted: Iterable[Entry], mine: ItemOwnership) -> list[NewItem]:
     """What to put in so that we keep these entries, too. Marks of others stay."""
     new = []
     for entry in wanted:
@@ -59,14 +59,14 @@ def missing(content: Content, wanted: Iterable[Entry], mine: Mine) -> list[NewIt
     return new
 
 
-def shared(content: Content, networks: Iterable[Network], mine: Mine) -> list[NewItem]:
+def shared(content: Content, networks: Iterable[Network], mine: ItemOwnership) -> list[NewItem]:
     """Those of some networks that we keep and others do, too, without our mark."""
     held = (content.ours[one] for one in networks if one in content.ours)
     rest = ((one.network, mine.removed(one.comment)) for one in held if mine.is_in(one.comment))
     return [NewItem(network, comment) for network, comment in rest if comment]
 
 
-def alone(content: Content, networks: Iterable[Network], mine: Mine) -> list[Item]:
+def alone(content: Content, networks: Iterable[Network], mine: ItemOwnership) -> list[ListItem]:
     """Those of some networks that nobody keeps but we."""
     held = (content.ours[one] for one in networks if one in content.ours)
     return [one for one in held if not mine.others_in(one.comment)]
@@ -74,4 +74,4 @@ def alone(content: Content, networks: Iterable[Network], mine: Mine) -> list[Ite
 
 def stored(lists: Collection[AccountList]) -> int:
     """How many items the lists of addresses of an account hold together: they share one quota."""
-    return sum(one.num_items for one in lists if one.kind is Kind.IP)
+    return sum(one.num_items for one in lists if one.kind is ListKind.IP)

@@ -9,7 +9,7 @@ from allowsync_backends.cloudflare.errors import (
     CloudflareError,
     NotFound,
     NotPermitted,
-    Refused,
+    RequestRefused,
     ServerTrouble,
     TokenRefused,
     TooMany,
@@ -29,11 +29,11 @@ def what_happened(error: CloudflareError) -> str:
             return f"{error}: is the account right, and is it still there?"
         case TooMany():
             return f"the API takes no more requests for now: {error}; try again later"
-        case Refused() if _IN_USE in error.codes:
+        case RequestRefused() if _IN_USE in error.codes:
             return f"a rule refers to the list: {error}"
         case ServerTrouble():
             return f"the API is in trouble: {error}"
-        case Refused():
+        case RequestRefused():
             return f"the API refuses: {error}"
         case _:
             return str(error)

@@ -12,7 +12,7 @@ LONGEST_MESSAGE = 300  # characters
 
 
 @dataclass(frozen=True, slots=True)
-class Fault:
+class ApiFault:
     """One entry of the `errors` of a response."""
 
     code: int
@@ -20,7 +20,7 @@ class Fault:
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class ApiCall:
     """A request as far as an error may tell of it: never its headers, never its body."""
 
     method: str
@@ -34,7 +34,7 @@ class Call:
 class CloudflareError(Exception):
     """A request did not do what it was to do."""
 
-    call: Call
+    call: ApiCall
 
     def __post_init__(self) -> None:
         super().__init__(str(self.call))
@@ -61,7 +61,7 @@ class NoReply(CloudflareError):
 
 
 @dataclass
-class Unintelligible(CloudflareError):
+class UnreadableReply(CloudflareError):
     """A reply that is not one of the API's: a page of HTML, half a document, a field missing."""
 
     status: int
@@ -72,7 +72,7 @@ class Unintelligible(CloudflareError):
 
 
 @dataclass
-class Refused(CloudflareError):
+class RequestRefused(CloudflareError):
     """The API said no, with reasons.
 
     Attributes:
@@ -81,7 +81,7 @@ class Refused(CloudflareError):
     """
 
     status: int
-    faults: tuple[Fault, ...] = ()
+    faults: tuple[ApiFault, ...] = ()
 
     @property
     def codes(self) -> frozenset[int]:
@@ -94,22 +94,22 @@ class Refused(CloudflareError):
 
 
 @dataclass
-class TokenRefused(Refused):
+class TokenRefused(RequestRefused):
     """HTTP 401, or 400 with the code of an unusable header: the token is not a valid one."""
 
 
 @dataclass
-class NotPermitted(Refused):
+class NotPermitted(RequestRefused):
     """HTTP 403: the token is valid, but not for this."""
 
 
 @dataclass
-class NotFound(Refused):
+class NotFound(RequestRefused):
     """HTTP 404: no such account, list, item, operation, zone or ruleset."""
 
 
 @dataclass
-class TooMany(Refused):
+class TooMany(RequestRefused):
     """HTTP 429: an operation of the account is still pending, or the rate is too high.
 
     `retry_after` is in seconds; None when the reply does not say. Nothing was changed.
@@ -119,7 +119,7 @@ class TooMany(Refused):
 
 
 @dataclass
-class ServerTrouble(Refused):
+class ServerTrouble(RequestRefused):
     """HTTP 5xx in the API's own form: a write may have been carried out."""
 
 
@@ -156,7 +156,7 @@ class AccountBusy(CloudflareError):
 
 
 # Whether a write was carried out cannot be told from these.
-AMBIGUOUS = (NoReply, Unintelligible, ServerTrouble, OperationUnfinished)
+AMBIGUOUS = (NoReply, UnreadableReply, ServerTrouble, OperationUnfinished)
 
 
 def printable(text: str) -> str:

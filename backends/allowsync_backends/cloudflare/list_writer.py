@@ -13,13 +13,18 @@ from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.text import counted
 from allowsync_backends.cloudflare.client import CHUNK
 from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
-from allowsync_backends.cloudflare.errors import CloudflareError, NotFound, OperationFailed, Refused
+from allowsync_backends.cloudflare.errors import (
+    CloudflareError,
+    NotFound,
+    OperationFailed,
+    RequestRefused,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from allowsync_backends.cloudflare.client import Client
-    from allowsync_backends.cloudflare.values import AccountList, Item, NewItem
+    from allowsync_backends.cloudflare.client import CloudflareClient
+    from allowsync_backends.cloudflare.values import AccountList, ListItem, NewItem
 
     T = TypeVar("T")
 
@@ -36,7 +41,7 @@ class Writer:
         found: The list.
     """
 
-    client: Client
+    client: CloudflareClient
     found: AccountList
 
     def put(self, new: Sequence[NewItem]) -> None:
@@ -49,7 +54,7 @@ class Writer:
         for start in range(0, len(new), CHUNK):
             self._put_some(new[start : start + CHUNK])
 
-    def remove(self, gone: Sequence[Item]) -> None:
+    def remove(self, gone: Sequence[ListItem]) -> None:
         """Take items out, and wait until that is done.
 
         Raises:
@@ -96,7 +101,7 @@ class Writer:
                 raise OutcomeUnknown(f"{what_happened(error)}; {what}") from error
 
 
-def created(client: Client, name: str, description: str) -> AccountList:
+def created(client: CloudflareClient, name: str, description: str) -> AccountList:
     """A new list.
 
     Raises:
@@ -107,7 +112,7 @@ def created(client: Client, name: str, description: str) -> AccountList:
     try:
         return client.create(name, description)
     except CloudflareError as error:
-        if type(error) is Refused:
+        if type(error) is RequestRefused:
             what = f"the list {name} cannot be made: {error}; a free plan has room for one list"
             raise BackendError(what) from error
         if not unconfirmed(error):
@@ -124,7 +129,9 @@ def no_room(error: CloudflareError, held: int, new: int, most: int) -> str:
 
     Cloudflare publishes no code for it: that it is full is told by counting.
     """
-    if held + new <= most or not (type(error) is Refused or isinstance(error, OperationFailed)):
+    if held + new <= most or not (
+        type(error) is RequestRefused or isinstance(error, OperationFailed)
+    ):
         return ""
     return (
         f"{what_happened(error)}: the lists of the account hold {held} of {most} items, and "
@@ -132,7 +139,7 @@ def no_room(error: CloudflareError, held: int, new: int, most: int) -> str:
     )
 
 
-def _seen(client: Client, look: Callable[[], T | None]) -> T | None:
+def _seen(client: CloudflareClient, look: Callable[[], T | None]) -> T | None:
     """What shows before long; None when nothing does. What cannot be read does not show."""
     budget = client.transport.budget
     for pause in LOOKS:

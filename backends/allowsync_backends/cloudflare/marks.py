@@ -20,7 +20,7 @@ _LEFT_OUT: Final = ":..."
 
 
 @dataclass(frozen=True, slots=True)
-class Mine:
+class ItemOwnership:
     """Our own mark, as against those of others.
 
     Attributes:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync_backends.cloudflare.errors import (
-    Call,
+    ApiCall,
     CloudflareError,
     NotPermitted,
     OperationFailed,
@@ -14,16 +14,16 @@ from allowsync_backends.cloudflare.errors import (
     printable,
 )
 from allowsync_backends.cloudflare.time_budget import OPERATION_PATIENCE, POLLS
-from allowsync_backends.cloudflare.values import Status
+from allowsync_backends.cloudflare.values import OperationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from allowsync_backends.cloudflare.time_budget import Budget
-    from allowsync_backends.cloudflare.values import Operation
+    from allowsync_backends.cloudflare.values import BulkOperation
 
 
-def finished(look: Callable[[], Operation], call: Call, budget: Budget) -> Operation:
+def finished(look: Callable[[], BulkOperation], call: ApiCall, budget: Budget) -> BulkOperation:
     """Wait until an operation has ended well.
 
     Args:
@@ -43,16 +43,16 @@ def finished(look: Callable[[], Operation], call: Call, budget: Budget) -> Opera
         waiting.clock.sleep(pause)
         operation = _seen(look, call, waiting)
         match operation.status:
-            case Status.COMPLETED:
+            case OperationStatus.COMPLETED:
                 return operation
-            case Status.FAILED:
+            case OperationStatus.FAILED:
                 raise OperationFailed(call, printable(operation.error) or "no reason given")
-            case Status.PENDING | Status.RUNNING:
+            case OperationStatus.PENDING | OperationStatus.RUNNING:
                 continue
     raise OperationUnfinished(call, waiting.spent)
 
 
-def _seen(look: Callable[[], Operation], call: Call, waiting: Budget) -> Operation:
+def _seen(look: Callable[[], BulkOperation], call: ApiCall, waiting: Budget) -> BulkOperation:
     try:
         return look()
     except (TokenRefused, NotPermitted):

@@ -12,12 +12,12 @@ from allowsync_backends.cloudflare.options import API_URL
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
-    from allowsync_backends.cloudflare.time_budget import Clock
+    from allowsync_backends.cloudflare.time_budget import PollClock
 
 PATIENCE: Final = 3.0  # seconds: a run waits for it
 
 
-def ask(url: str, clock: Clock | None = None) -> tuple[Network, ...]:
+def ask(url: str, clock: PollClock | None = None) -> tuple[Network, ...]:
     """Every network that Cloudflare publishes now.
 
     Args:

@@ -8,19 +8,19 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.cloudflare.errors import (
-    Fault,
+    ApiFault,
     NotFound,
     NotPermitted,
-    Refused,
+    RequestRefused,
     ServerTrouble,
     TokenRefused,
     TooMany,
-    Unintelligible,
+    UnreadableReply,
     printable,
 )
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.errors import Call
+    from allowsync_backends.cloudflare.errors import ApiCall
 
 # Unusable or missing credentials, as the API's gateway numbers them.
 _BAD_HEADERS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
@@ -37,28 +37,28 @@ class Response:
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ApiReply:
     """What a request that succeeded gave. `cursor` leads to the next page; empty on the last."""
 
     result: Any
     cursor: str = ""
 
 
-def understood(call: Call, response: Response) -> Reply:
+def understood(call: ApiCall, response: Response) -> ApiReply:
     """The result of a request.
 
     Raises:
-        Refused: The API said no; of a class of its own where the status says why.
-        Unintelligible: This is no reply of the API.
+        RequestRefused: The API said no; of a class of its own where the status says why.
+        UnreadableReply: This is no reply of the API.
     """
     document = _document(response.body)
     if response.status >= 400 or (document is not None and document.get("success") is False):
         raise _refusal(call, response, document)
     if document is None:
-        raise Unintelligible(call, response.status, _looks_like(response.body))
+        raise UnreadableReply(call, response.status, _looks_like(response.body))
     if document.get("success") is not True or not 200 <= response.status < 300:
-        raise Unintelligible(call, response.status, "a document that does not say it succeeded")
-    return Reply(document.get("result"), _cursor(document))
+        raise UnreadableReply(call, response.status, "a document that does not say it succeeded")
+    return ApiReply(document.get("result"), _cursor(document))
 
 
 def _document(body: bytes) -> Mapping[str, Any] | None:
@@ -70,8 +70,8 @@ def _document(body: bytes) -> Mapping[str, Any] | None:
 
 
 def _refusal(
-    call: Call, response: Response, document: Mapping[str, Any] | None
-) -> Refused | Unintelligible:
+    call: ApiCall, response: Response, document: Mapping[str, Any] | None
+) -> RequestRefused | UnreadableReply:
     faults = _faults(document)
     status = response.status
     if status == 429:
@@ -81,16 +81,16 @@ def _refusal(
     if status == 403:
         return NotPermitted(call, status, faults)
     if document is None:
-        return Unintelligible(call, status, _looks_like(response.body))
+        return UnreadableReply(call, status, _looks_like(response.body))
     if status == 404:
         return NotFound(call, status, faults)
-    return (ServerTrouble if status >= 500 else Refused)(call, status, faults)
+    return (ServerTrouble if status >= 500 else RequestRefused)(call, status, faults)
 
 
-def _faults(document: Mapping[str, Any] | None) -> tuple[Fault, ...]:
+def _faults(document: Mapping[str, Any] | None) -> tuple[ApiFault, ...]:
     listed = document.get("errors") if document is not None else None
     return tuple(
-        Fault(_code(one.get("code")), printable(str(one.get("message", ""))))
+        ApiFault(_code(one.get("code")), printable(str(one.get("message", ""))))
         for one in (listed if isinstance(listed, list) else ())
         if isinstance(one, Mapping)
     )

@@ -21,7 +21,7 @@ PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
 @dataclass(frozen=True, slots=True)
-class Clock:
+class PollClock:
     """What time it is, in seconds from any start, and how to let some pass."""
 
     now: Callable[[], float] = time.monotonic
@@ -32,12 +32,12 @@ class Clock:
 class Budget:
     """How long a piece of work may take, in seconds from when this was made."""
 
-    clock: Clock
+    clock: PollClock
     seconds: float
     began: float = field(default=-1.0)
 
     @staticmethod
-    def of(clock: Clock, seconds: float) -> Budget:
+    def of(clock: PollClock, seconds: float) -> Budget:
         """A budget that begins now."""
         return Budget(clock, seconds, clock.now())
 

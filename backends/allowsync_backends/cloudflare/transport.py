@@ -12,15 +12,15 @@ import httpx
 
 from allowsync import __version__
 from allowsync_backends.cloudflare.errors import (
-    Call,
+    ApiCall,
     NoReply,
     ServerTrouble,
     TooMany,
-    Unintelligible,
+    UnreadableReply,
     Unsent,
     printable,
 )
-from allowsync_backends.cloudflare.replies import Reply, Response, understood
+from allowsync_backends.cloudflare.replies import ApiReply, Response, understood
 from allowsync_backends.cloudflare.time_budget import PAUSES
 
 if TYPE_CHECKING:
@@ -41,7 +41,7 @@ _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
 _IMPOSSIBLE: Final = "its URL, or what is to be sent there, cannot be one"
 
 
-class Transport:
+class ApiTransport:
     """Sends requests, one after the other, over a connection that is kept; a context manager.
 
     Args:
@@ -60,9 +60,9 @@ class Transport:
         try:
             self._client = httpx.Client(base_url=url, trust_env=False, headers=headers)
         except httpx.InvalidURL:
-            raise Unsent(Call("GET", "/"), _IMPOSSIBLE) from None
+            raise Unsent(ApiCall("GET", "/"), _IMPOSSIBLE) from None
 
-    def __enter__(self) -> Transport:
+    def __enter__(self) -> ApiTransport:
         return self
 
     def __exit__(
@@ -73,25 +73,25 @@ class Transport:
     ) -> None:
         self._client.close()
 
-    def read(self, path: str, params: Mapping[str, str] | None = None) -> Reply:
+    def read(self, path: str, params: Mapping[str, str] | None = None) -> ApiReply:
         """Ask for something, several times if need be: asking changes nothing.
 
         Raises:
             CloudflareError: It was not given, or not in time.
         """
-        return self._patiently(Call("GET", path), params, None, _may_ask_again)
+        return self._patiently(ApiCall("GET", path), params, None, _may_ask_again)
 
-    def write(self, method: str, path: str, body: Any = None) -> Reply:
+    def write(self, method: str, path: str, body: Any = None) -> ApiReply:
         """Change something. Sent again only when it is known that nothing was changed yet.
 
         Raises:
             CloudflareError: It was not done; or, for what is in `AMBIGUOUS`, it may have been.
         """
-        return self._patiently(Call(method, path), None, body, _may_send_again)
+        return self._patiently(ApiCall(method, path), None, body, _may_send_again)
 
     def _patiently(
-        self, call: Call, params: Mapping[str, str] | None, body: Any, again: _Again
-    ) -> Reply:
+        self, call: ApiCall, params: Mapping[str, str] | None, body: Any, again: _Again
+    ) -> ApiReply:
         from tenacity import Retrying, retry_if_exception
 
         patiently = Retrying(
@@ -109,7 +109,7 @@ class Transport:
         tried = not isinstance(failure, TooMany) and state.attempt_number >= READ_ATTEMPTS
         return tried or self.budget.would_pass(state)
 
-    def _exchange(self, call: Call, params: Mapping[str, str] | None, body: Any) -> Response:
+    def _exchange(self, call: ApiCall, params: Mapping[str, str] | None, body: Any) -> Response:
         began = self.budget.clock.now()
         try:
             with self._client.stream(
@@ -132,7 +132,7 @@ class Transport:
             # Of a port, a label of a name or a character that there is not: before any connection.
             raise Unsent(call, _IMPOSSIBLE) from None
 
-    def _authorization(self, call: Call) -> dict[str, str]:
+    def _authorization(self, call: ApiCall) -> dict[str, str]:
         if self._token is None:
             return {}
         token = self._token.value
@@ -145,13 +145,13 @@ class Transport:
         left = max(self.budget.left, 1.0)
         return httpx.Timeout(min(REPLY_TIMEOUT, left), connect=min(CONNECT_TIMEOUT, left))
 
-    def _body(self, call: Call, response: httpx.Response, began: float) -> bytes:
+    def _body(self, call: ApiCall, response: httpx.Response, began: float) -> bytes:
         parts, size = [], 0
         for part in response.iter_bytes():
             parts.append(part)
             size += len(part)
             if size > LARGEST_BODY:
-                raise Unintelligible(call, response.status_code, "a body that is too large")
+                raise UnreadableReply(call, response.status_code, "a body that is too large")
             if self.budget.clock.now() - began > REPLY_TIMEOUT:
                 raise NoReply(call, "it came too slowly")
         return b"".join(parts)
@@ -168,7 +168,7 @@ def _may_send_again(error: BaseException) -> bool:
 
 
 def _may_ask_again(error: BaseException) -> bool:
-    if isinstance(error, Unintelligible):
+    if isinstance(error, UnreadableReply):
         return error.status >= 500 or error.status == 200
     return isinstance(error, Unsent | TooMany | NoReply | ServerTrouble)
 

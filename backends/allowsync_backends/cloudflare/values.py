@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 
-class Kind(Enum):
+class ListKind(Enum):
     """What a list holds. allowsync uses lists of addresses."""
 
     IP = "ip"
@@ -40,7 +40,7 @@ class AccountList:
 
     id: str
     name: str
-    kind: Kind
+    kind: ListKind
     description: str
     num_items: int
     num_referencing_filters: int
@@ -48,7 +48,7 @@ class AccountList:
 
 
 @dataclass(frozen=True, slots=True)
-class Item:
+class ListItem:
     """One network in a list. There is one item for an address, and so one comment."""
 
     id: str
@@ -65,7 +65,7 @@ class NewItem:
     comment: str = ""
 
 
-class Status(Enum):
+class OperationStatus(Enum):
     """How far an asynchronous operation is."""
 
     PENDING = "pending"
@@ -75,11 +75,11 @@ class Status(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Operation:
+class BulkOperation:
     """An asynchronous operation on a list. `error` is empty unless it failed."""
 
     id: str
-    status: Status
+    status: OperationStatus
     error: str = ""
 
 
@@ -93,7 +93,7 @@ class Zone:
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class ZoneRule:
     """A rule of a ruleset. `raw` is all the API says of it, to be handed back unchanged."""
 
     id: str
@@ -111,7 +111,7 @@ class Ruleset:
     id: str
     name: str
     phase: str
-    rules: tuple[Rule, ...]
+    rules: tuple[ZoneRule, ...]
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from allowsync_backends.cloudflare.errors import NotFound
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync_backends.cloudflare.transport import Transport
+    from allowsync_backends.cloudflare.transport import ApiTransport
     from allowsync_backends.cloudflare.values import NewRule, Ruleset, Zone
 
 PHASE: Final = "http_request_firewall_custom"
@@ -30,7 +30,7 @@ class Zones:
         transport: Sends the requests: `client.transport`.
     """
 
-    def __init__(self, transport: Transport) -> None:
+    def __init__(self, transport: ApiTransport) -> None:
         self.transport = transport
 
     def find(self, name: str) -> Zone | None:

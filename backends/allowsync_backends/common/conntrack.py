@@ -36,7 +36,7 @@ MOST_FLOWS: Final = 1000  # each takes a process of a few milliseconds
 
 
 @dataclass(frozen=True, slots=True)
-class Flow:
+class ConntrackFlow:
     """A connection as connection tracking knows it: who began it, and where to."""
 
     protocol: Protocol
@@ -153,7 +153,7 @@ def _either(terms: Iterable[tuple[str, ...]]) -> tuple[str, ...]:
     return (*words, ")") if words else ()
 
 
-def forget_commands(chosen: Iterable[Flow], family: Family) -> tuple[Command, ...]:
+def forget_commands(chosen: Iterable[ConntrackFlow], family: Family) -> tuple[Command, ...]:
     """The commands that delete flows, each kind of flow once, and not too many. Pure."""
     each = list(dict.fromkeys(chosen))[:MOST_FLOWS]
     return tuple(
@@ -172,11 +172,13 @@ _FLOW: Final = re.compile(
 )
 
 
-def flows(listing: str) -> Iterator[Flow]:
+def flows(listing: str) -> Iterator[ConntrackFlow]:
     """The flows of TCP and UDP in what `conntrack -L` prints. Pure; skips what is none."""
     for protocol, source, destination, port in _FLOW.findall(listing):
         try:
-            yield Flow(Protocol(protocol), ip_address(source), ip_address(destination), int(port))
+            yield ConntrackFlow(
+                Protocol(protocol), ip_address(source), ip_address(destination), int(port)
+            )
         except ValueError:
             continue
 
@@ -201,7 +203,7 @@ def local_addresses(listing: str) -> frozenset[str]:
         return frozenset()
 
 
-def _is_among(flow: Flow, ports: Iterable[Port]) -> bool:
+def _is_among(flow: ConntrackFlow, ports: Iterable[Port]) -> bool:
     return any(
         port.protocol is flow.protocol and port.first <= flow.port <= port.last for port in ports
     )

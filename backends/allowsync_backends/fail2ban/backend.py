@@ -10,8 +10,8 @@ from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family, Network, by_network
 from allowsync.text import counted
 from allowsync_backends.fail2ban import reconcile
-from allowsync_backends.fail2ban.client import Client
-from allowsync_backends.fail2ban.jail_reader import Seen, look
+from allowsync_backends.fail2ban.client import Fail2banClient
+from allowsync_backends.fail2ban.jail_reader import JailSnapshot, look
 from allowsync_backends.fail2ban.record import Record, Recorded
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ class Fail2banBackend:
         return Capabilities(prefixes=_PREFIXES)
 
     @property
-    def client(self) -> Client:
+    def client(self) -> Fail2banClient:
         """What speaks to the server."""
-        return Client(self.options.config, self.options.socket, self.options.inside)
+        return Fail2banClient(self.options.config, self.options.socket, self.options.inside)
 
     @property
     def record(self) -> Record:
@@ -87,7 +87,7 @@ class Fail2banBackend:
         # No sights: wherever strangers knock, what is banned differs from run to run.
         return Current(frozenset(map(Entry, recorded.networks)), flaws=flaws)
 
-    def absent(self, seen: Seen) -> tuple[str, ...]:
+    def absent(self, seen: JailSnapshot) -> tuple[str, ...]:
         """Jails of the target that do not run, and would not if the server were started anew."""
         missing = sorted(set(self.options.jails) - seen.jails.keys()) if seen.up else []
         if not missing:
@@ -95,7 +95,7 @@ class Fail2banBackend:
         configured = self.client.configured().jails
         return tuple(f"Fail2ban has no jail {name}" for name in missing if name not in configured)
 
-    def _flaws(self, recorded: Recorded, seen: Seen) -> Iterator[str]:
+    def _flaws(self, recorded: Recorded, seen: JailSnapshot) -> Iterator[str]:
         for name, jail in seen.jails.items():
             lacking = len(reconcile.not_ignored(jail, recorded.networks))
             if lacking:
@@ -146,7 +146,7 @@ class Fail2banBackend:
             self._settle({name: Goal(frozenset(), recorded.networks) for name in jails})
         self.record.remove()
 
-    def _settle(self, goals: Mapping[str, Goal]) -> Seen:
+    def _settle(self, goals: Mapping[str, Goal]) -> JailSnapshot:
         """Tell the server until it goes by what it was told; without one there is nothing to do.
 
         Returns:
@@ -166,7 +166,7 @@ class Fail2banBackend:
             raise BackendError(f"Fail2ban did not do what it was told: {left[0][:100]}")
         return seen
 
-    def _todo(self, goals: Mapping[str, Goal], seen: Seen) -> Iterator[str]:
+    def _todo(self, goals: Mapping[str, Goal], seen: JailSnapshot) -> Iterator[str]:
         configured: Configured | None = None
         for name, jail in seen.jails.items():
             goal = goals[name]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.backend import Fail2banBackend
-    from allowsync_backends.fail2ban.jail_reader import Seen
+    from allowsync_backends.fail2ban.jail_reader import JailSnapshot
 
 NEXT_RUN = "the next 'allowsync apply' puts it right"
 
@@ -41,7 +41,7 @@ def check(backend: Fail2banBackend) -> Sequence[Finding]:
     return (*_flaws(flaws, seen), *_configured(backend, networks, seen), *_bans(seen, networks))
 
 
-def _flaws(flaws: tuple[str, ...], seen: Seen) -> Iterator[Finding]:
+def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
     if not seen.up:
         advice = "nobody is banned meanwhile; friends are ignored from the first run after it runs"
         yield Finding(Severity.WARNING, "Fail2ban does not run", advice)
@@ -50,7 +50,7 @@ def _flaws(flaws: tuple[str, ...], seen: Seen) -> Iterator[Finding]:
 
 
 def _configured(
-    backend: Fail2banBackend, networks: frozenset[Network], seen: Seen
+    backend: Fail2banBackend, networks: frozenset[Network], seen: JailSnapshot
 ) -> Iterator[Finding]:
     """What would be so after a restart of Fail2ban."""
     try:
@@ -70,7 +70,7 @@ def _jail(
     backend: Fail2banBackend,
     name: str,
     networks: frozenset[Network],
-    seen: Seen,
+    seen: JailSnapshot,
     configured: Configured,
 ) -> Iterator[Finding]:
     if seen.up and name not in seen.jails:
@@ -86,7 +86,7 @@ def _jail(
         yield Finding(Severity.INFO, what, advice)
 
 
-def _bans(seen: Seen, networks: frozenset[Network]) -> Iterator[Finding]:
+def _bans(seen: JailSnapshot, networks: frozenset[Network]) -> Iterator[Finding]:
     """Bans that keep a friend out and that no run takes back."""
     friends = Coverage(networks)
     for name, banned in seen.banned.items():

@@ -35,7 +35,7 @@ def usable() -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Client:
+class Fail2banClient:
     """The client of one Fail2ban.
 
     Attributes:

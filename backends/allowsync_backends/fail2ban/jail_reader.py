@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from allowsync.model.types import Network
-    from allowsync_backends.fail2ban.client import Client
+    from allowsync_backends.fail2ban.client import Fail2banClient
 
 
 @dataclass(frozen=True, slots=True)
-class Jail:
+class JailState:
     """A jail that runs; networks with the text that Fail2ban has for each."""
 
     ignored: Mapping[Network, str]
@@ -25,7 +25,7 @@ class Jail:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class JailSnapshot:
     """A server as it was.
 
     Attributes:
@@ -35,11 +35,13 @@ class Seen:
     """
 
     up: bool
-    jails: Mapping[str, Jail] = field(default_factory=dict)
+    jails: Mapping[str, JailState] = field(default_factory=dict)
     banned: Mapping[str, Mapping[Network, str]] = field(default_factory=dict)
 
 
-def look(client: Client, jails: Iterable[str], commands: Sequence[str] = ()) -> Seen:
+def look(
+    client: Fail2banClient, jails: Iterable[str], commands: Sequence[str] = ()
+) -> JailSnapshot:
     """Look at some jails, after some commands to the server where there are any.
 
     Raises:
@@ -60,7 +62,7 @@ def look(client: Client, jails: Iterable[str], commands: Sequence[str] = ()) -> 
     return _seen(running, ignored)
 
 
-def _one_by_one(client: Client, jails: Iterable[str]) -> Seen:
+def _one_by_one(client: Fail2banClient, jails: Iterable[str]) -> JailSnapshot:
     """The same by a process for each question, and its exit code.
 
     An identifier that somebody was banned for may hold what looks like a prompt.
@@ -78,16 +80,16 @@ def _one_by_one(client: Client, jails: Iterable[str]) -> Seen:
     return _seen(running, ignored)
 
 
-def _seen(running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]) -> Seen:
+def _seen(running: Mapping[str, tuple[str, ...]], ignored: Mapping[str, str]) -> JailSnapshot:
     banned = {name: answers.by_network_text(texts) for name, texts in running.items()}
     found = {
-        name: Jail(answers.by_network_text(understood(answers.ignored, one)), banned[name])
+        name: JailState(answers.by_network_text(understood(answers.ignored, one)), banned[name])
         for name, one in ignored.items()
     }
-    return Seen(up=True, jails=found, banned=banned)
+    return JailSnapshot(up=True, jails=found, banned=banned)
 
 
-def _unanswered(client: Client, complaint: str = "") -> Seen:
+def _unanswered(client: Fail2banClient, complaint: str = "") -> JailSnapshot:
     """There is no server.
 
     Raises:
@@ -95,4 +97,4 @@ def _unanswered(client: Client, complaint: str = "") -> Seen:
     """
     if not client.is_down():
         raise BackendError("Fail2ban does not answer" + (f": {complaint}" if complaint else ""))
-    return Seen(up=False)
+    return JailSnapshot(up=False)

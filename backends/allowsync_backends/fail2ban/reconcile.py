@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Sequence
 
     from allowsync.model.types import Network
-    from allowsync_backends.fail2ban.jail_reader import Jail
+    from allowsync_backends.fail2ban.jail_reader import JailState
 
 BATCH: Final = 100  # networks in one command
 
 
-def not_ignored(jail: Jail, wanted: Iterable[Network]) -> list[Network]:
+def not_ignored(jail: JailState, wanted: Iterable[Network]) -> list[Network]:
     """Those of some networks that a jail does not ignore, sorted."""
     return sorted(set(wanted) - jail.ignored.keys(), key=by_network)
 
@@ -33,7 +33,7 @@ def banned_by(banned: Iterable[Network], wanted: Iterable[Network]) -> list[Netw
 
 
 def commands(
-    name: str, jail: Jail, wanted: Collection[Network], leaving: Iterable[Network]
+    name: str, jail: JailState, wanted: Collection[Network], leaving: Iterable[Network]
 ) -> Iterator[str]:
     """What to tell the server about one jail, in an order in which no friend is banned between.
 

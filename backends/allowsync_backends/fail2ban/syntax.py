@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
-from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -49,13 +49,15 @@ class VariableSyntax:
         )
         return "\n".join((*head, *lines, ""))
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its lines; lines that are none are passed over."""
         allowlist = owner(text)
         if allowlist is None:
             return None
         found = (network_or_none(line.strip()) for line in text.splitlines())
-        return Held(allowlist, frozenset(network for network in found if network is not None))
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )
 
 
 def jails_of(text: str) -> tuple[str, ...]:

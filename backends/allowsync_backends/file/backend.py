@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current, Finding, Severity
 from allowsync.system.fingerprint import of_file
-from allowsync_backends.file.change import Change, names
+from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
 if TYPE_CHECKING:
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model.plan import Plan
-    from allowsync_backends.file.reader import Reader
-    from allowsync_backends.file.syntax import Held, Syntax
+    from allowsync_backends.file.reader import FileReader
+    from allowsync_backends.file.syntax import FileContent, Syntax
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +36,7 @@ class FileBackend:
     path: Path
     syntax: Syntax
     mode: int
-    reader: Reader
+    reader: FileReader
 
     @property
     def capabilities(self) -> Capabilities:
@@ -79,7 +79,7 @@ class FileBackend:
         for name in (self.path.name, *names(self.path.name)):
             yield self.path.with_name(name)
 
-    def _ours(self, folder: Folder, found: Contents) -> Held:
+    def _ours(self, folder: Folder, found: Contents) -> FileContent:
         """What a file of ours holds.
 
         Raises:
@@ -95,13 +95,13 @@ class FileBackend:
             raise NotOurs(f"{self.path} belongs to allowlist {held.allowlist!r}")
         return held
 
-    def _held(self, folder: Folder, found: Contents) -> Held | None:  # noqa: ARG002 - for others
+    def _held(self, folder: Folder, found: Contents) -> FileContent | None:  # noqa: ARG002 - for others
         try:
             return self.syntax.parse(found.data.decode())
         except UnicodeDecodeError:
             return None
 
-    def _flaws(self, found: Contents | None, held: Held | None) -> Iterator[str]:
+    def _flaws(self, found: Contents | None, held: FileContent | None) -> Iterator[str]:
         if found is None or held is None:
             yield f"{self.path} does not exist"
             return
@@ -130,7 +130,7 @@ class FileBackend:
         text = self.syntax.render(self.allowlist, (entry.network for entry in plan.final))
         with Folder(self.path.parent) as folder:
             self._is_there(folder)
-            Change(folder, self.path, self.reader).replace(text.encode(), self.mode)
+            FileChange(folder, self.path, self.reader).replace(text.encode(), self.mode)
 
     def _is_there(self, folder: Folder) -> bool:
         """Whether there is a file, which is ours then.
@@ -158,4 +158,4 @@ class FileBackend:
                 there = self._is_there(folder)
             except NotOurs:
                 there = False
-            Change(folder, self.path, self.reader).remove(there=there)
+            FileChange(folder, self.path, self.reader).remove(there=there)

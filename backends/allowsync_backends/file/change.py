@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync_backends.file.folder import Folder
-    from allowsync_backends.file.reader import Reader
+    from allowsync_backends.file.reader import FileReader
 
 
 def names(name: str) -> tuple[str, str]:
@@ -31,12 +31,12 @@ class StillUsed(BackendError):
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class FileChange:
     """A change of one file in an open folder."""
 
     folder: Folder
     path: Path
-    reader: Reader
+    reader: FileReader
 
     @property
     def _new(self) -> str:

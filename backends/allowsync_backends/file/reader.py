@@ -16,7 +16,7 @@ TIMEOUT = 60.0
 PLACEHOLDER = "{path}"
 
 
-class Reader(Protocol):
+class FileReader(Protocol):
     """What a change of a file asks of the program that reads it.
 
     An answer is why something did not succeed, or an empty string.

@@ -21,7 +21,7 @@ _FAR: Final = 120  # characters: a comment's beginning, and the words
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class FileContent:
     """What a file of ours holds: whose it is, and the networks that could be understood."""
 
     allowlist: str
@@ -44,7 +44,7 @@ class Syntax(Protocol):
         """The whole file."""
         ...
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """What a file holds; None when it was not written by us."""
         ...
 
@@ -88,13 +88,15 @@ class TextSyntax:
         lines = (str(network) for network in sorted(networks, key=by_network))
         return "\n".join((f"# {header(allowlist)}", *lines, ""))
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its lines; lines that are none are passed over."""
         allowlist = owner(text)
         if allowlist is None:
             return None
         found = (network_or_none(line.strip()) for line in text.splitlines())
-        return Held(allowlist, frozenset(network for network in found if network is not None))
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )
 
 
 class JsonSyntax:
@@ -109,7 +111,7 @@ class JsonSyntax:
         }
         return json.dumps(document, indent=2) + "\n"
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its list; items that are none are passed over."""
         try:
             document = json.loads(text)
@@ -118,6 +120,6 @@ class JsonSyntax:
         match document:
             case {"generator": "allowsync", "allowlist": str(allowlist), "networks": [*listed]}:
                 found = (network_or_none(one) for one in listed if isinstance(one, str))
-                return Held(allowlist, frozenset(one for one in found if one is not None))
+                return FileContent(allowlist, frozenset(one for one in found if one is not None))
             case _:
                 return None

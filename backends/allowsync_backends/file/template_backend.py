@@ -11,9 +11,9 @@ from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Capabilities, Finding
 from allowsync.model.types import Entry
 from allowsync_backends.file.backend import FileBackend
-from allowsync_backends.file.change import Change, names
+from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Folder
-from allowsync_backends.file.syntax import Held, claimed
+from allowsync_backends.file.syntax import FileContent, claimed
 from allowsync_backends.file.template import TemplateError, View, read, render
 from allowsync_backends.file.template_mark import Mark, leading, mark_of, several
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Made(Held):
+class Made(FileContent):
     """A file of ours, and what is known of it.
 
     Attributes:
@@ -110,7 +110,7 @@ class TemplateBackend(FileBackend):
         note = folder.read(notes(self.path.name)[0])
         return () if note is None else several(note.data.decode(errors="replace"))
 
-    def _flaws(self, found: Contents | None, held: Held | None) -> Iterator[str]:
+    def _flaws(self, found: Contents | None, held: FileContent | None) -> Iterator[str]:
         if found is None or not isinstance(held, Made):
             yield f"{self.path} does not exist"
             return
@@ -154,7 +154,7 @@ class TemplateBackend(FileBackend):
                 self._note(folder, mark)
             else:
                 text = mark.lines(self.comment) + text
-            Change(folder, self.path, self.reader).replace(text.encode(), self.mode)
+            FileChange(folder, self.path, self.reader).replace(text.encode(), self.mode)
             if self.comment is not None:
                 self._tidy(folder)
 

@@ -68,7 +68,7 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class MarkedText:
     """A mark as it was found: what stands before each of its lines, and the text after it."""
 
     mark: Mark
@@ -98,13 +98,13 @@ def digest(*parts: bytes) -> str:
     return summary.hexdigest()[:_DIGITS]
 
 
-def leading(text: str) -> Found | None:
+def leading(text: str) -> MarkedText | None:
     """The mark that a text begins with; None when it begins with none."""
     found = _MARK.match(text)
     if found is None:
         return None
     mark = Mark(found["allowlist"], _entries(found), found["source"], found["text"])
-    return Found(mark, found["comment"], text[found.end() :])
+    return MarkedText(mark, found["comment"], text[found.end() :])
 
 
 def several(text: str) -> tuple[Mark, ...]:

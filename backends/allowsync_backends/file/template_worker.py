@@ -27,7 +27,7 @@ _MEGABYTE: Final = 1 << 20
 _ELSEWHERE: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extends)
 
 
-class Refused(Exception):
+class TemplateRefused(Exception):
     """A template asks for what it does not get, or makes what nobody wants."""
 
 
@@ -106,8 +106,8 @@ def _printable(value: object) -> object:
     if isinstance(value, str | int | float | view.Guest | Missing):
         return value
     if isinstance(value, tuple | list | view.Guests):
-        raise Refused("this is a list: loop over it, or use | join or | first")
-    raise Refused(f"this is no text: {type(value).__name__}")
+        raise TemplateRefused("this is a list: loop over it, or use | join or | first")
+    raise TemplateRefused(f"this is no text: {type(value).__name__}")
 
 
 def _made(template: Template, seen: Mapping[str, Any], largest: int) -> dict[str, Any]:
@@ -135,7 +135,7 @@ def _rendered(template: Template, seen: Mapping[str, Any], largest: int) -> str:
     ):
         size += len(piece)
         if size > largest:
-            raise Refused(f"makes more than {largest // _MEGABYTE} MiB of text")
+            raise TemplateRefused(f"makes more than {largest // _MEGABYTE} MiB of text")
         pieces.append(piece)
     return "".join(pieces)
 

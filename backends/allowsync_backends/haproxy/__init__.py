@@ -24,12 +24,12 @@ def _make(placement: Placement, options: HaproxyOptions) -> Backend:
         from allowsync_backends.file.backend import FileBackend
 
         return FileBackend(name, path, TextSyntax(), mode, reader)
-    from allowsync_backends.haproxy.runtime_backend import ToldBackend
-    from allowsync_backends.haproxy.runtime_list import Live
-    from allowsync_backends.haproxy.runtime_reader import Telling
+    from allowsync_backends.haproxy.runtime_backend import RuntimeBackend
+    from allowsync_backends.haproxy.runtime_list import RuntimeList
+    from allowsync_backends.haproxy.runtime_reader import RuntimeReader
 
-    telling = Telling(reader, Live(options.socket, path, options.running))
-    return ToldBackend(name, path, TextSyntax(), mode, telling, telling)
+    telling = RuntimeReader(reader, RuntimeList(options.socket, path, options.running))
+    return RuntimeBackend(name, path, TextSyntax(), mode, telling, telling)
 
 
 def _needs(options: HaproxyOptions) -> Needs:

@@ -22,7 +22,7 @@ _WRITABLE: Final = ("2", "3", "6", "7")
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class ConfigurationLine:
     """A line that says something: where it is, and its words without quotes."""
 
     place: str
@@ -44,7 +44,7 @@ class Use:
         fetch: What it looks up, mostly `src`.
     """
 
-    line: Line
+    line: ConfigurationLine
     name: str
     fetch: str
 
@@ -54,17 +54,17 @@ class Use:
         return _SAID.match(self.fetch) is not None
 
 
-def lines(texts: Mapping[str, str]) -> tuple[Line, ...]:
+def lines(texts: Mapping[str, str]) -> tuple[ConfigurationLine, ...]:
     """The lines of files that say something, in order."""
     return tuple(
-        Line(f"{file}:{number}", words)
+        ConfigurationLine(f"{file}:{number}", words)
         for file, text in texts.items()
         for number, line in enumerate(text.splitlines(), 1)
         if (words := _words(line))
     )
 
 
-def uses(all_lines: Iterable[Line], path: str) -> Iterator[Use]:
+def uses(all_lines: Iterable[ConfigurationLine], path: str) -> Iterator[Use]:
     """The places where a list is looked into."""
     named = {path, f"file@{path}", f"opt@{path}"}
     for line in all_lines:
@@ -73,7 +73,7 @@ def uses(all_lines: Iterable[Line], path: str) -> Iterator[Use]:
                 yield _use(line, at)
 
 
-def is_in_a_condition(all_lines: Iterable[Line], name: str) -> bool:
+def is_in_a_condition(all_lines: Iterable[ConfigurationLine], name: str) -> bool:
     """Whether an ACL is asked anywhere."""
     return any(
         name in (word.lstrip("!") for word in line.words)
@@ -82,7 +82,7 @@ def is_in_a_condition(all_lines: Iterable[Line], name: str) -> bool:
     )
 
 
-def believers(all_lines: Iterable[Line]) -> Iterator[Line]:
+def believers(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:
     """The lines that take anybody's word for where it comes from."""
     for line in all_lines:
         match line.words:
@@ -91,7 +91,7 @@ def believers(all_lines: Iterable[Line]) -> Iterator[Line]:
                     yield line
 
 
-def open_sockets(all_lines: Iterable[Line]) -> Iterator[Line]:
+def open_sockets(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:
     """The sockets for commands that are not for some users of this machine alone.
 
     Whoever reaches one can change lists: up to 3.2 whatever its level is.
@@ -111,7 +111,7 @@ def _is_everybodys(parameters: list[str]) -> bool:
     return False
 
 
-def _use(line: Line, at: int) -> Use:
+def _use(line: ConfigurationLine, at: int) -> Use:
     if line.words[0] == "acl":
         return Use(line, line.words[1], line.words[2] if at > 2 else "")
     opening = [n for n, word in enumerate(line.words[:at]) if word.lstrip("!") == "{"]

@@ -13,7 +13,7 @@ from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
 
 if TYPE_CHECKING:
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
 
 # What fits into an address of a Unix socket with the zero that ends it (unix(7)).
 _LONGEST: Final = 107
@@ -56,7 +56,7 @@ class HaproxyOptions(ServerOptions):
             raise ValueError(f"socket may have at most {_LONGEST} bytes, got {self.socket}")
 
     @property
-    def running(self) -> Running:
+    def running(self) -> Supervisor:
         """How it runs."""
         if self.pid_file is None:
             return super(HaproxyOptions, self).running

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
     from allowsync_backends.haproxy.runtime_api import Acl
-    from allowsync_backends.haproxy.runtime_socket import Conversation
+    from allowsync_backends.haproxy.runtime_socket import RuntimeSocket
 
 
 class Replacement(Protocol):
@@ -39,7 +39,7 @@ class InOneStep:
         BackendError: It could not be made. The list in force is what it was.
     """
 
-    def __init__(self, talk: Conversation, acl: Acl, networks: Sequence[Network]) -> None:
+    def __init__(self, talk: RuntimeSocket, acl: Acl, networks: Sequence[Network]) -> None:
         self._talk = talk
         self._acl = acl
         asked = f"prepare acl {acl}"
@@ -76,7 +76,7 @@ class OneByOne:
         BackendError: The list in force could not be looked at.
     """
 
-    def __init__(self, talk: Conversation, acl: Acl, networks: Sequence[Network]) -> None:
+    def __init__(self, talk: RuntimeSocket, acl: Acl, networks: Sequence[Network]) -> None:
         self._talk = talk
         shown = patterns(*talk.ask(f"show acl {acl}"))
         wanted, held = frozenset(networks), shown.held
@@ -97,7 +97,7 @@ class OneByOne:
         self._talk.close()
 
 
-def _carry_out(talk: Conversation, commands: Iterable[str]) -> None:
+def _carry_out(talk: RuntimeSocket, commands: Iterable[str]) -> None:
     """Have commands carried out that say nothing where they succeed.
 
     Raises:

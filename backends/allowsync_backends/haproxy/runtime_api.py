@@ -32,7 +32,7 @@ _PREPARED: Final = re.compile(r"New version created: (\d+)\s*")
 _PATTERN: Final = re.compile(r"(0x[0-9a-f]+) (.*)")
 
 
-class Unintelligible(BackendError):
+class UnreadableAnswer(BackendError):
     """An answer is not what HAProxy answers."""
 
     def __init__(self, said: str) -> None:
@@ -86,7 +86,7 @@ def answers(said: bytes, number: int) -> list[str] | None:
         number: How many commands were in it.
 
     Raises:
-        Unintelligible: More was said.
+        UnreadableAnswer: More was said.
     """
     found: list[str] = []
     at = 0
@@ -101,7 +101,7 @@ def answers(said: bytes, number: int) -> list[str] | None:
         at = end + (1 if end == at else 2)
     rest = said[at:]
     if not PROMPT.startswith(rest):
-        raise Unintelligible(rest.decode(errors="replace"))
+        raise UnreadableAnswer(rest.decode(errors="replace"))
     return found if rest == PROMPT else None
 
 
@@ -109,10 +109,10 @@ def processes(text: str) -> int:
     """How many processes answer for themselves alone, by `show info`.
 
     Raises:
-        Unintelligible: It is something else.
+        UnreadableAnswer: It is something else.
     """
     if not text.startswith("Name: "):
-        raise Unintelligible(text)
+        raise UnreadableAnswer(text)
     # Since version 2.5 there is always one; one day it may not be told any more.
     match = _PROCESSES.search(text)
     return 1 if match is None else int(match[1])
@@ -122,11 +122,11 @@ def acl_of(path: str, listing: str) -> Acl | None:
     """The list that was loaded from a file, by `show acl`; None when none was.
 
     Raises:
-        Unintelligible: It is no such listing.
+        UnreadableAnswer: It is no such listing.
     """
     first, *lines = listing.splitlines() or [""]
     if first != "# id (file) description":
-        raise Unintelligible(listing)
+        raise UnreadableAnswer(listing)
     # Version 3.0 shows a file the way the configuration names it.
     named = re.compile(rf"(\d+) \((?:file@|opt@)?{re.escape(path)}\) (.*)")
     for line in lines:
@@ -140,13 +140,13 @@ def patterns(text: str) -> Patterns:
     """The patterns of a list, by `show acl #id`.
 
     Raises:
-        Unintelligible: It is no such listing.
+        UnreadableAnswer: It is no such listing.
     """
     networks, odd = {}, {}
     for line in text.splitlines():
         match = _PATTERN.fullmatch(line)
         if match is None:
-            raise Unintelligible(line)
+            raise UnreadableAnswer(line)
         network = network_of(match[2])
         if network is None:
             odd[match[1]] = match[2]

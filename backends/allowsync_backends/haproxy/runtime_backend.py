@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
     from allowsync_backends.haproxy.runtime_api import Patterns
-    from allowsync_backends.haproxy.runtime_reader import Telling
+    from allowsync_backends.haproxy.runtime_reader import RuntimeReader
 
 
 @dataclass(frozen=True, slots=True)
-class ToldBackend(FileBackend):
+class RuntimeBackend(FileBackend):
     """A file, and the list that a running HAProxy has loaded from it.
 
     A network counts as held when it is in either: it is let in now, or after the next start.
@@ -31,7 +31,7 @@ class ToldBackend(FileBackend):
         telling: How HAProxy is told; the same as `reader`.
     """
 
-    telling: Telling
+    telling: RuntimeReader
 
     def read(self) -> Current:
         """The networks in the file and in force, and how they differ.

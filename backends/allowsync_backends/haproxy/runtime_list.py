@@ -11,7 +11,7 @@ from allowsync.system.fingerprint import of_answer
 from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.haproxy import runtime_api
 from allowsync_backends.haproxy.replacement import InOneStep, OneByOne
-from allowsync_backends.haproxy.runtime_socket import Conversation, NobodyThere
+from allowsync_backends.haproxy.runtime_socket import RuntimeSocket, SocketClosed
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.fingerprint import Sight
     from allowsync.model.types import Network
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
     from allowsync_backends.haproxy.replacement import Replacement
     from allowsync_backends.haproxy.runtime_api import Acl, Patterns
 
@@ -32,7 +32,7 @@ class Without(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class RuntimeList:
     """The list that a running HAProxy has loaded from a file.
 
     Attributes:
@@ -43,7 +43,7 @@ class Live:
 
     socket: Path
     path: Path
-    running: Running
+    running: Supervisor
 
     def look(self) -> Patterns | Without:
         """What is in force.
@@ -104,15 +104,15 @@ class Live:
         finally:
             replacement.close()
 
-    def _open(self) -> Conversation | Without:
+    def _open(self) -> RuntimeSocket | Without:
         try:
-            return Conversation(self.socket)
-        except NobodyThere as error:
+            return RuntimeSocket(self.socket)
+        except SocketClosed as error:
             if self.running.state() is State.STOPPED:
                 return Without.STOPPED
             raise BackendError(f"haproxy runs, but nobody listens at {error}") from error
 
-    def _acl(self, talk: Conversation) -> Acl | None:
+    def _acl(self, talk: RuntimeSocket) -> Acl | None:
         about, lists = talk.ask(runtime_api.WHO, runtime_api.LISTS)
         number = runtime_api.processes(about)
         if number > 1:

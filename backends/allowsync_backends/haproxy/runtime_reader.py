@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.haproxy.replacement import Replacement
-    from allowsync_backends.haproxy.runtime_list import Live
+    from allowsync_backends.haproxy.runtime_list import RuntimeList
 
 
 @dataclass(frozen=True, slots=True)
-class Telling:
+class RuntimeReader:
     """Lets the list in force follow the file.
 
     HAProxy looks at each entry by itself before any of them is in force, so its configuration is
@@ -35,7 +35,7 @@ class Telling:
     """
 
     reader: ServerReader
-    live: Live
+    live: RuntimeList
     prepared: Replacement | Without = Without.STOPPED
 
     @property

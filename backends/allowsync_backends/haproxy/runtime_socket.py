@@ -26,18 +26,18 @@ _GREETING: Final = b"\n" + PROMPT
 _MASTERS: Final = b"master> "
 
 
-class NobodyThere(BackendError):
+class SocketClosed(BackendError):
     """Nothing listens at the socket."""
 
 
-class Conversation:
+class RuntimeSocket:
     """Commands and answers, one after the other.
 
     Args:
         path: The socket.
 
     Raises:
-        NobodyThere: Nothing listens there.
+        SocketClosed: Nothing listens there.
         BackendError: It cannot be connected to, or what listens there is no HAProxy.
     """
 
@@ -83,7 +83,7 @@ class Conversation:
         try:
             self._connection.connect(os.fspath(self._path))
         except (FileNotFoundError, ConnectionRefusedError) as error:
-            raise NobodyThere(f"{self._path}: {error.strerror}") from error
+            raise SocketClosed(f"{self._path}: {error.strerror}") from error
         except OSError as error:
             why = error.strerror or "too many are connected already"
             raise BackendError(f"{self._path} cannot be connected to: {why}") from error

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.supervisor import Notice, Unit
+from allowsync_backends.common.server.reader import ServerProgram, ServerReader
+from allowsync_backends.common.server.supervisor import ReloadMethod, Unit
 from allowsync_backends.haproxy.configuration import (
     believers,
     is_in_a_condition,
@@ -28,16 +28,16 @@ if TYPE_CHECKING:
 _TRUST: Final = "take src, or believe nobody but your own proxy: 'if { src -f PROXIES }'"
 
 
-def haproxy(options: HaproxyOptions) -> Server:
+def haproxy(options: HaproxyOptions) -> ServerProgram:
     """What is particular about HAProxy (haproxy(1), "Management Guide", 4).
 
     Its master process starts new workers when it is told by SIGUSR2. The old ones hand over their
     listening sockets, and end with the connections that they have.
     """
-    return Server(
+    return ServerProgram(
         "haproxy",
         check=(*options.command, "-c"),
-        notice=Notice(signal=signal.SIGUSR2),
+        notice=ReloadMethod(signal=signal.SIGUSR2),
         renews=True,
         inspect=partial(_findings, options),
     )

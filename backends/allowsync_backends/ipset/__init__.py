@@ -16,14 +16,14 @@ __all__ = ["TYPE", "IpsetOptions"]
 
 def _make(placement: Placement, options: IpsetOptions) -> Backend:
     if not options.ports:
-        from allowsync_backends.ipset.sets_backend import BareSetsBackend
+        from allowsync_backends.ipset.sets_backend import IpsetSetsBackend
 
-        return BareSetsBackend(placement.allowlist, options.end_streams, options.iptables)
-    from allowsync_backends.ipset.gate_backend import GateBackend
-    from allowsync_backends.ipset.rules import Gate
+        return IpsetSetsBackend(placement.allowlist, options.end_streams, options.iptables)
+    from allowsync_backends.ipset.gate_backend import IpsetGateBackend
+    from allowsync_backends.ipset.rules import IpsetGate
 
-    gate = Gate(placement.allowlist, options.ports, options.open_interfaces)
-    return GateBackend(gate, options.iptables)
+    gate = IpsetGate(placement.allowlist, options.ports, options.open_interfaces)
+    return IpsetGateBackend(gate, options.iptables)
 
 
 def _usable() -> str:

@@ -10,20 +10,20 @@ from allowsync_backends.ipset import inspection, set_store, tool
 from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, shut_out, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE
-from allowsync_backends.ipset.sets import ListingError, Shape
+from allowsync_backends.ipset.sets import IpsetListingError, Shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.model.types import Family
-    from allowsync_backends.ipset.gate_backend import GateBackend
-    from allowsync_backends.ipset.sets_backend import BareSetsBackend
+    from allowsync_backends.ipset.gate_backend import IpsetGateBackend
+    from allowsync_backends.ipset.sets_backend import IpsetSetsBackend
 
 _TABLES = ("filter", "nat", "mangle", "raw")
 _NEXT_RUN = "the next 'allowsync apply' puts it right"
 
 
-def check_gate(backend: GateBackend) -> Sequence[Finding]:
+def check_gate(backend: IpsetGateBackend) -> Sequence[Finding]:
     """Findings about a gate of our own."""
     unusable = tool.usable()
     if unusable:
@@ -31,7 +31,7 @@ def check_gate(backend: GateBackend) -> Sequence[Finding]:
     return (*_gate_state(backend), *_firewall(backend), *_other_variant(backend))
 
 
-def _gate_state(backend: GateBackend) -> Iterator[Finding]:
+def _gate_state(backend: IpsetGateBackend) -> Iterator[Finding]:
     try:
         current = backend.read()
     except BackendError as error:
@@ -47,7 +47,7 @@ def _gate_state(backend: GateBackend) -> Iterator[Finding]:
         )
 
 
-def _firewall(backend: GateBackend) -> Iterator[Finding]:
+def _firewall(backend: IpsetGateBackend) -> Iterator[Finding]:
     """The user's own rules must let the guarded ports in: a gate only ever drops."""
     for family in tool.families():
         name = tool.program(family, backend.variant)
@@ -67,7 +67,7 @@ def _firewall(backend: GateBackend) -> Iterator[Finding]:
                 )
 
 
-def _other_variant(backend: GateBackend) -> Iterator[Finding]:
+def _other_variant(backend: IpsetGateBackend) -> Iterator[Finding]:
     """Rules of ours that belong to the other iptables, from before the system changed over."""
     for variant in (Variant.NFT, Variant.LEGACY):
         if variant in (backend.variant, _meant(backend.variant)):
@@ -101,7 +101,7 @@ def _meant(variant: Variant) -> Variant:
     return Variant.NFT if "nf_tables" in said else Variant.LEGACY
 
 
-def check_bare(backend: BareSetsBackend) -> Sequence[Finding]:
+def check_bare(backend: IpsetSetsBackend) -> Sequence[Finding]:
     """Findings about sets for the user's own rules."""
     from allowsync_backends.common.conntrack import missing_tools
 
@@ -136,7 +136,7 @@ def _unused(ours: Mapping[str, Family], found: set_store.Look) -> Iterator[Findi
         )
 
 
-def _docker(backend: BareSetsBackend, found: set_store.Look) -> Iterator[Finding]:
+def _docker(backend: IpsetSetsBackend, found: set_store.Look) -> Iterator[Finding]:
     """Ports that Docker publishes never come to INPUT, where most rules are."""
     for name, family in backend.sets.items():
         if family not in tool.families() or not found.sets[name].references:
@@ -163,5 +163,5 @@ def _table(family: Family, variant: Variant, table: str) -> inspection.Table:
         raise BackendError(tool.complaint(listed))
     try:
         return inspection.table(listed.stdout)
-    except ListingError as error:
+    except IpsetListingError as error:
         raise BackendError(str(error)) from error

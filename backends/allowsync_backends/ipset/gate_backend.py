@@ -11,8 +11,8 @@ from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.system.fingerprint import of_output
 from allowsync_backends.ipset import inspection, set_store, tool
 from allowsync_backends.ipset.options import Variant
-from allowsync_backends.ipset.rules import TABLE, Gate, load_script, removal_script
-from allowsync_backends.ipset.sets import SHORTEST, ListingError
+from allowsync_backends.ipset.rules import TABLE, IpsetGate, load_script, removal_script
+from allowsync_backends.ipset.sets import SHORTEST, IpsetListingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -28,10 +28,10 @@ def widths() -> dict[Family, tuple[int, int]]:
 
 
 @dataclass(frozen=True, slots=True)
-class GateBackend:
+class IpsetGateBackend:
     """Drives the sets, and the chain `allowsync-<allowlist>` of iptables and ip6tables."""
 
-    gate: Gate
+    gate: IpsetGate
     variant: Variant = Variant.AUTO
 
     @property
@@ -75,7 +75,7 @@ class GateBackend:
     def _table(self, family: Family, listed: Completed) -> inspection.Table:
         try:
             return inspection.table(listed.stdout)
-        except ListingError as error:
+        except IpsetListingError as error:
             raise BackendError(f"{self._name(family)}: {error}") from error
 
     def _name(self, family: Family) -> str:

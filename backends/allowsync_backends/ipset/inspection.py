@@ -6,8 +6,8 @@ import shlex
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.ipset.rules import PARENT, Gate
-from allowsync_backends.ipset.sets import ListingError
+from allowsync_backends.ipset.rules import PARENT, IpsetGate
+from allowsync_backends.ipset.sets import IpsetListingError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ def table(listing: str) -> Table:
     """The table that `iptables -S` printed.
 
     Raises:
-        ListingError: It is not a listing, or not a whole one.
+        IpsetListingError: It is not a listing, or not a whole one.
     """
     found = Table()
     for line in listing.splitlines():
@@ -51,18 +51,18 @@ def table(listing: str) -> Table:
             case _ if not line or line.startswith("#"):
                 continue
             case _:
-                raise ListingError(f"iptables printed something that is no rule: {line[:60]}")
+                raise IpsetListingError(f"iptables printed something that is no rule: {line[:60]}")
     if not found.policies:
-        raise ListingError("iptables listed no chain")
+        raise IpsetListingError("iptables listed no chain")
     return found
 
 
-def hooks(gate: Gate, found: Table) -> tuple[str, ...]:
+def hooks(gate: IpsetGate, found: Table) -> tuple[str, ...]:
     """The rules of `PREROUTING` that lead to our chain, as they are printed."""
     return tuple(rule for rule in found.chains.get(PARENT, ()) if goes_to(rule) == gate.chain)
 
 
-def chain_flaws(gate: Gate, family: Family, found: Table) -> Iterator[str]:
+def chain_flaws(gate: IpsetGate, family: Family, found: Table) -> Iterator[str]:
     """What is wrong with our chain, in words."""
     if gate.chain not in found.chains:
         yield f"chain {gate.chain} does not exist"
@@ -79,7 +79,7 @@ def chain_flaws(gate: Gate, family: Family, found: Table) -> Iterator[str]:
         yield f"the rules of chain {gate.chain} are in another order"
 
 
-def hook_flaws(gate: Gate, found: Table) -> Iterator[str]:
+def hook_flaws(gate: IpsetGate, found: Table) -> Iterator[str]:
     """What is wrong with the way to our chain, in words."""
     there = hooks(gate, found)
     if not there:

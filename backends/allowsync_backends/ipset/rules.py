@@ -33,7 +33,7 @@ MOST_PORTS: Final = 15
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class IpsetGate:
     """What is guarded, and from which interfaces it is not."""
 
     allowlist: str
@@ -101,7 +101,7 @@ def _batches(ports: Iterable[Port]) -> Iterator[tuple[Port, ...]]:
         yield tuple(batch)
 
 
-def load_script(gate: Gate, family: Family, unhook: Iterable[str] | None) -> str:
+def load_script(gate: IpsetGate, family: Family, unhook: Iterable[str] | None) -> str:
     """What `iptables-restore -n` makes of the gate in one step, whatever is there.
 
     Args:
@@ -118,7 +118,7 @@ def load_script(gate: Gate, family: Family, unhook: Iterable[str] | None) -> str
     return "\n".join([*lines, "COMMIT", ""])
 
 
-def removal_script(gate: Gate, unhook: Iterable[str]) -> str:
+def removal_script(gate: IpsetGate, unhook: Iterable[str]) -> str:
     """What `iptables-restore -n` takes the gate down by, in one step, there or not."""
     lines = [f"*{TABLE}", f":{gate.chain} - [0:0]", *map(_deletion, unhook)]
     return "\n".join([*lines, f"-X {gate.chain}", "COMMIT", ""])

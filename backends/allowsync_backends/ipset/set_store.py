@@ -10,7 +10,7 @@ from allowsync.model.types import Entry, Family
 from allowsync.system.fingerprint import of_output
 from allowsync.system.process import Command
 from allowsync_backends.ipset import sets, tool
-from allowsync_backends.ipset.sets import Held, ListingError, Shape, draft_name, set_name
+from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, draft_name, set_name
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -36,7 +36,7 @@ class Look:
         sights: What this was read from.
     """
 
-    sets: Mapping[str, Held]
+    sets: Mapping[str, SetContent]
     names: frozenset[str] = frozenset()
     flaws: tuple[str, ...] = ()
     sights: tuple[Sight, ...] = field(default=(), compare=False)
@@ -66,10 +66,10 @@ def look(ours: Mapping[str, Family]) -> Look:
     listed = tool.set_names()
     names = frozenset(listed.stdout.split())
     sights: list[Sight] = [of_output(listed.command.argv, listed.stdout)]
-    found: dict[str, Held] = {}
+    found: dict[str, SetContent] = {}
     flaws: list[str] = []
     for name, family in ours.items():
-        found[name] = Held(Shape.MISSING)
+        found[name] = SetContent(Shape.MISSING)
         if name in names:
             listed = _listing(name)
             sights.append(of_output(listed.command.argv, listed.stdout))
@@ -87,10 +87,10 @@ def _listing(name: str) -> Completed:
     return listed
 
 
-def _held(listing: str, name: str, family: Family) -> Held:
+def _held(listing: str, name: str, family: Family) -> SetContent:
     try:
         return sets.held(listing, name, family)
-    except ListingError as error:
+    except IpsetListingError as error:
         raise BackendError(str(error)) from error
 
 

@@ -28,7 +28,7 @@ _SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
 _HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
 
 
-class ListingError(ValueError):
+class IpsetListingError(ValueError):
     """What a program printed is not a listing of the kind it was asked for."""
 
 
@@ -42,7 +42,7 @@ class Shape(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Held:
+class SetContent:
     """A set as it was found.
 
     Attributes:
@@ -66,33 +66,35 @@ def draft_name(name: str) -> str:
     return f"{name}t"
 
 
-def held(listing: str, name: str, family: Family) -> Held:
+def held(listing: str, name: str, family: Family) -> SetContent:
     """The set that `ipset list NAME` describes.
 
     Raises:
-        ListingError: It cannot be understood, or is not whole.
+        IpsetListingError: It cannot be understood, or is not whole.
     """
     head, marker, body = listing.partition("Members:\n")
     facts = dict(line.split(": ", 1) for line in head.splitlines() if ": " in line)
     if not marker or facts.get("Name") != name or "Header" not in facts:
-        raise ListingError(f"ipset printed something that is not a listing of set {name}")
+        raise IpsetListingError(f"ipset printed something that is not a listing of set {name}")
     try:
         return _held(facts, body.splitlines(), family)
     except (KeyError, ValueError) as error:
-        raise ListingError(f"set {name} is listed in a way that cannot be understood") from error
+        raise IpsetListingError(
+            f"set {name} is listed in a way that cannot be understood"
+        ) from error
 
 
-def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> Held:
+def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> SetContent:
     traits, strange = _traits(facts["Header"])
     references = int(facts["References"])
     if facts["Type"] != TYPE or traits["family"] != _FAMILIES[family]:
-        return Held(Shape.FOREIGN, references=references)
+        return SetContent(Shape.FOREIGN, references=references)
     networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
     if strange or any(" " in member for member in members):
-        return Held(Shape.ODD, networks, references)
+        return SetContent(Shape.ODD, networks, references)
     if int(facts.get("Number of entries", len(networks))) != len(networks):
         raise ValueError(len(networks))
-    return Held(Shape.SOUND, networks, references)
+    return SetContent(Shape.SOUND, networks, references)
 
 
 def _traits(header: str) -> tuple[dict[str, str], bool]:
@@ -115,7 +117,7 @@ def _network(text: str, family: Family) -> Network:
     return network
 
 
-def flaws(name: str, found: Held) -> Iterator[str]:
+def flaws(name: str, found: SetContent) -> Iterator[str]:
     """What is wrong with a set, in words."""
     match found.shape:
         case Shape.MISSING:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class BareSetsBackend:
+class IpsetSetsBackend:
     """Drives the sets `allowsync-<allowlist>-4` and `allowsync-<allowlist>-6`."""
 
     allowlist: str

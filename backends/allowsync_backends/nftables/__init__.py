@@ -16,13 +16,13 @@ __all__ = ["TYPE", "NftablesOptions"]
 
 def _make(placement: Placement, options: NftablesOptions) -> Backend:
     if options.set is not None:
-        from allowsync_backends.nftables.sets_backend import SharedSetsBackend
+        from allowsync_backends.nftables.sets_backend import NftSetsBackend
 
-        return SharedSetsBackend(placement, options.set)
-    from allowsync_backends.nftables.gate import Gate
-    from allowsync_backends.nftables.gate_backend import GateBackend
+        return NftSetsBackend(placement, options.set)
+    from allowsync_backends.nftables.gate import NftGate
+    from allowsync_backends.nftables.gate_backend import NftGateBackend
 
-    return GateBackend(Gate(placement.allowlist, options.ports, options.open_interfaces))
+    return NftGateBackend(NftGate(placement.allowlist, options.ports, options.open_interfaces))
 
 
 def _usable() -> str:

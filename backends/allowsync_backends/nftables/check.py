@@ -8,17 +8,17 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.nftables import tool
 from allowsync_backends.nftables.foreign_rules import shut_out, uses
-from allowsync_backends.nftables.nft_json import ListingError, objects
+from allowsync_backends.nftables.nft_json import NftListingError, objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from allowsync_backends.nftables.gate_backend import GateBackend
+    from allowsync_backends.nftables.gate_backend import NftGateBackend
     from allowsync_backends.nftables.nft_json import Json
-    from allowsync_backends.nftables.sets_backend import SharedSetsBackend
+    from allowsync_backends.nftables.sets_backend import NftSetsBackend
 
 
-def check_gate(backend: GateBackend) -> Sequence[Finding]:
+def check_gate(backend: NftGateBackend) -> Sequence[Finding]:
     """Findings about a gate of our own."""
     unusable = tool.usable()
     if unusable:
@@ -26,7 +26,7 @@ def check_gate(backend: GateBackend) -> Sequence[Finding]:
     return (*_gate_state(backend), *_other_firewall(backend))
 
 
-def _gate_state(backend: GateBackend) -> Iterator[Finding]:
+def _gate_state(backend: NftGateBackend) -> Iterator[Finding]:
     try:
         current = backend.read()
     except BackendError as error:
@@ -42,7 +42,7 @@ def _gate_state(backend: GateBackend) -> Iterator[Finding]:
         )
 
 
-def _other_firewall(backend: GateBackend) -> Iterator[Finding]:
+def _other_firewall(backend: NftGateBackend) -> Iterator[Finding]:
     """The user's own firewall must let the guarded ports in: a gate only ever drops."""
     try:
         ruleset = _ruleset()
@@ -59,7 +59,7 @@ def _other_firewall(backend: GateBackend) -> Iterator[Finding]:
             )
 
 
-def check_shared(backend: SharedSetsBackend) -> Sequence[Finding]:
+def check_shared(backend: NftSetsBackend) -> Sequence[Finding]:
     """Findings about sets of the user's own ruleset."""
     unusable = tool.usable()
     if unusable:
@@ -90,5 +90,5 @@ def _listing(*arguments: str) -> tuple[tuple[str, Json], ...]:
         raise BackendError(f"nft cannot list the rules: {tool.complaint(listed)}")
     try:
         return objects(listed.stdout)
-    except ListingError as error:
+    except NftListingError as error:
         raise BackendError(f"the rules cannot be read: {error}") from error

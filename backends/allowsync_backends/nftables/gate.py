@@ -31,7 +31,7 @@ _FOR_US: Final = ("local", "broadcast", "anycast", "multicast")
 
 
 @dataclass(frozen=True, slots=True)
-class Rule:
+class NftRule:
     """A rule of the gate: as a script says it, and as nft's JSON does."""
 
     text: str
@@ -39,7 +39,7 @@ class Rule:
 
 
 @dataclass(frozen=True, slots=True)
-class Gate:
+class NftGate:
     """What is guarded, and from which interfaces it is not."""
 
     allowlist: str
@@ -52,7 +52,7 @@ class Gate:
         return f"allowsync_{self.allowlist}"
 
     @property
-    def rules(self) -> tuple[Rule, ...]:
+    def rules(self) -> tuple[NftRule, ...]:
         """The rules of the one chain, in order."""
         return (
             *(_open(name) for name in sorted(set(self.open_interfaces))),
@@ -77,8 +77,8 @@ class Gate:
         return tuple(f"allowsync:{digest}:{n}.{len(rules)}" for n in range(1, len(rules) + 1))
 
 
-def _open(interface: str) -> Rule:
-    return Rule(
+def _open(interface: str) -> NftRule:
+    return NftRule(
         f'iifname "{interface}" accept',
         (
             {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": interface}},
@@ -87,7 +87,7 @@ def _open(interface: str) -> Rule:
     )
 
 
-def _drop(protocol: Protocol, ports: tuple[Port, ...], family: Family) -> Rule:
+def _drop(protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
     """The drop of one protocol and family: guarded port, addressed to us, source unknown.
 
     The port comes first: it is cheap, and spares every other packet the look at the routes. The
@@ -95,7 +95,7 @@ def _drop(protocol: Protocol, ports: tuple[Port, ...], family: Family) -> Rule:
     """
     numbers = ", ".join(port.numbers for port in ports)
     source = _SOURCES[family]
-    return Rule(
+    return NftRule(
         f"{protocol.value} dport {{ {numbers} }} fib daddr type {{ {', '.join(_FOR_US)} }} "
         f"{source} saddr != @{family.value} counter drop",
         (
@@ -119,7 +119,7 @@ def _numbers(port: Port) -> Any:
     return port.first if port.first == port.last else {"range": [port.first, port.last]}
 
 
-def rebuild_script(gate: Gate, networks: Iterable[Network]) -> str:
+def rebuild_script(gate: NftGate, networks: Iterable[Network]) -> str:
     """The script that replaces the whole table, whether there is one or not.
 
     Packets that are on their way through the old chain at that very moment are lost, even those of
@@ -143,7 +143,7 @@ def rebuild_script(gate: Gate, networks: Iterable[Network]) -> str:
     return "\n".join([*lines, "\t}", "}", ""])
 
 
-def mend_script(gate: Gate, networks: Iterable[Network]) -> str:
+def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
     """The script that renews rules and elements inside a table whose chain and sets are sound.
 
     No packet is lost: whether it meets old or new rules, they look into the same sets, and there a
@@ -158,7 +158,7 @@ def mend_script(gate: Gate, networks: Iterable[Network]) -> str:
     return "\n".join([*lines, ""])
 
 
-def _commented(gate: Gate) -> list[str]:
+def _commented(gate: NftGate) -> list[str]:
     """The rules in order, each with its comment."""
     pairs = zip(gate.rules, gate.comments, strict=True)
     return [f'{rule.text} comment "{comment}"' for rule, comment in pairs]

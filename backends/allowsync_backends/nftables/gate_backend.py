@@ -9,8 +9,8 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.system.fingerprint import of_output
 from allowsync_backends.nftables import inspection, tool
-from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
-from allowsync_backends.nftables.nft_json import ListingError
+from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
+from allowsync_backends.nftables.nft_json import NftListingError
 from allowsync_backends.nftables.scripts import update_script
 
 if TYPE_CHECKING:
@@ -23,10 +23,10 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class GateBackend:
+class NftGateBackend:
     """Drives the table `inet allowsync_<allowlist>`."""
 
-    gate: Gate
+    gate: NftGate
 
     @property
     def capabilities(self) -> Capabilities:
@@ -51,7 +51,7 @@ class GateBackend:
         try:
             current = inspection.current(self.gate, listed.stdout)
             return replace(current, sights=(of_output(listed.command.argv, listed.stdout),))
-        except ListingError as error:
+        except NftListingError as error:
             return self._without_listing(str(error))
 
     def _without_listing(self, why: str) -> Current:

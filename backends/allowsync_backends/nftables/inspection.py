@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, Gate
+from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, NftGate
 from allowsync_backends.nftables.nft_json import (
     Element,
     Json,
-    ListingError,
+    NftListingError,
     elements,
     leaves,
     objects,
@@ -24,12 +24,12 @@ if TYPE_CHECKING:
 _CHAIN = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
 
 
-def absent(gate: Gate) -> Current:
+def absent(gate: NftGate) -> Current:
     """What there is when the table is not."""
     return Current(flaws=(f"table inet {gate.table} does not exist",))
 
 
-def dormant(gate: Gate, text: str) -> bool:
+def dormant(gate: NftGate, text: str) -> bool:
     """Whether a table is switched off, from its listing as text.
 
     nft 1.0.6 crashes, or prints garbage, when it lists such a table as JSON.
@@ -38,21 +38,21 @@ def dormant(gate: Gate, text: str) -> bool:
     return lines[:1] == [f"table inet {gate.table} {{"] and "dormant" in " ".join(lines[1:])
 
 
-def switched_off(gate: Gate) -> str:
+def switched_off(gate: NftGate) -> str:
     """The flaw of a dormant table."""
     return f"table inet {gate.table} is switched off, or has flags that are not ours"
 
 
-def current(gate: Gate, listing: str) -> Current:
+def current(gate: NftGate, listing: str) -> Current:
     """What the gate's table holds, and what is wrong with it.
 
     Raises:
-        ListingError: The listing cannot be understood.
+        NftListingError: The listing cannot be understood.
     """
     listed = objects(listing)
     named = [one for kind, one in listed if kind == "table"]
     if not named:
-        raise ListingError("nft listed no table")
+        raise NftListingError("nft listed no table")
     sets = {one.get("name"): one for kind, one in listed if kind == "set"}
     held = {
         family: elements(sets[family.value], family)
@@ -73,7 +73,7 @@ def mendable(listing: str) -> bool:
     """Whether a table's chain and sets are sound, and only rules and elements may be wrong."""
     try:
         listed = objects(listing)
-    except ListingError:
+    except NftListingError:
         return False
     sets = {one.get("name"): one for kind, one in listed if kind == "set"}
     sound = {family for family in BOTH_FAMILIES if _is_sound(sets.get(family.value), family)}
@@ -116,7 +116,7 @@ def _chain_flaws(chains: list[Json]) -> Iterator[str]:
         yield f"chain {CHAIN} has another hook, priority or policy"
 
 
-def _rule_flaws(gate: Gate, rules: list[Json]) -> Iterator[str]:
+def _rule_flaws(gate: NftGate, rules: list[Json]) -> Iterator[str]:
     there = [rule.get("comment") for rule in rules if rule.get("chain") == CHAIN]
     meant = list(gate.comments)
     ours = [comment for comment in there if comment in meant]
@@ -137,7 +137,7 @@ def _is_marked(comment: Any) -> bool:
     return isinstance(comment, str) and comment.startswith("allowsync:")
 
 
-def _changed(gate: Gate, rules: list[Json]) -> bool:
+def _changed(gate: NftGate, rules: list[Json]) -> bool:
     """Whether a rule with one of our comments says something else than ours does."""
     meant = {
         comment: leaves(rule.expressions)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 Json: TypeAlias = Mapping[str, Any]
 
 
-class ListingError(ValueError):
+class NftListingError(ValueError):
     """What nft printed is not a listing of the kind it was asked for."""
 
 
@@ -57,19 +57,19 @@ def objects(text: str) -> tuple[tuple[str, Json], ...]:
     """The objects of a listing as (kind, object), in the order of the listing.
 
     Raises:
-        ListingError: It is not a listing, or not a whole one.
+        NftListingError: It is not a listing, or not a whole one.
     """
     try:
         listed = json.loads(text)["nftables"]
         pairs = [next(iter(one.items())) for one in listed if len(one) == 1]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise ListingError("nft printed something that is not a listing") from error
+        raise NftListingError("nft printed something that is not a listing") from error
     if (
         not isinstance(listed, list)
         or len(pairs) != len(listed)
         or not all(isinstance(one, Mapping) and _is_named(one) for _, one in pairs)
     ):
-        raise ListingError("nft printed a listing with objects that cannot be understood")
+        raise NftListingError("nft printed a listing with objects that cannot be understood")
     return tuple((kind, one) for kind, one in pairs if kind != "metainfo")
 
 
@@ -82,12 +82,14 @@ def elements(of: Json, family: Family) -> tuple[Element, ...]:
     """The elements of a set of addresses, in the order of the listing.
 
     Raises:
-        ListingError: One of them cannot be understood.
+        NftListingError: One of them cannot be understood.
     """
     try:
         return tuple(_element(one, family) for one in of.get("elem", ()))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise ListingError(f"set {of.get('name')} holds an element that is no address") from error
+        raise NftListingError(
+            f"set {of.get('name')} holds an element that is no address"
+        ) from error
 
 
 def _element(one: Any, family: Family) -> Element:

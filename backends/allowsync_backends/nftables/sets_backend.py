@@ -11,7 +11,7 @@ from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family
 from allowsync_backends.nftables import shared_set, tool
 from allowsync_backends.nftables.gate import SET_TYPES
-from allowsync_backends.nftables.nft_json import ListingError
+from allowsync_backends.nftables.nft_json import NftListingError
 from allowsync_backends.nftables.scripts import networks
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(slots=True)
-class SharedSetsBackend:
+class NftSetsBackend:
     """Drives elements with the comment `allowsync:<allowlist>` in sets that others own."""
 
     placement: Placement
@@ -116,7 +116,7 @@ class SharedSetsBackend:
             raise self._unreadable(family, listed)
         try:
             return shared_set.shared_set(place, family, self.mark, listed.stdout)
-        except ListingError as error:
+        except NftListingError as error:
             raise BackendError(f"set {place} cannot be read: {error}") from error
 
     def _unreadable(self, family: Family, listed: Completed) -> BackendError:
@@ -154,7 +154,7 @@ class SharedSetsBackend:
         each = (
             shared_set.scripts(
                 one,
-                shared_set.Change(
+                shared_set.SetChange(
                     tuple(networks(plan.remove, family)),
                     tuple(networks(plan.add, family)),
                     tuple(networks(plan.final, family)),

@@ -113,7 +113,7 @@ def addition(one: SharedSet, networks: Iterable[Network], mark: str) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class SetChange:
     """What is to be taken out of a set and put into it."""
 
     remove: tuple[Network, ...]
@@ -121,7 +121,7 @@ class Change:
     final: tuple[Network, ...]
 
 
-def scripts(one: SharedSet, change: Change, mark: str) -> tuple[str, ...]:
+def scripts(one: SharedSet, change: SetChange, mark: str) -> tuple[str, ...]:
     """The transactions that carry out a change, one where one can do it.
 
     nft compares new intervals with those it found at the start, even with those that the same

@@ -11,7 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.nginx.configuration import Directive, Place, places, walk
+from allowsync_backends.nginx.configuration import DirectivePlace, NginxDirective, places, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -21,7 +21,7 @@ _ANYBODY: Final = ("all", "0.0.0.0/0", "::/0")
 _FORGED: Final = ("$http_", "$arg_", "$cookie_")
 
 
-def of_allows(whole: tuple[Directive, ...], path: str) -> Iterator[Finding]:
+def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:
     """What there is to say about a file of `allow` lines."""
     found = list(places(whole, path))
     if not found:
@@ -34,7 +34,7 @@ def of_allows(whole: tuple[Directive, ...], path: str) -> Iterator[Finding]:
 
 
 def of_variable(
-    whole: tuple[Directive, ...], path: str, variable: str, source: str
+    whole: tuple[NginxDirective, ...], path: str, variable: str, source: str
 ) -> Iterator[Finding]:
     """What there is to say about a file that defines a variable."""
     if not any(places(whole, path)):
@@ -53,7 +53,7 @@ def _unused(path: str, where: str) -> Finding:
     return Finding(Severity.ERROR, what, f'put "include {path};" into {where}')
 
 
-def _within(place: Place) -> str:
+def _within(place: DirectivePlace) -> str:
     """Where a place is, in words."""
     if not place.around:
         return "the main block"
@@ -61,7 +61,7 @@ def _within(place: Place) -> str:
     return f"{names} ({place.siblings[place.at].file})"
 
 
-def _beside(place: Place, path: str) -> Iterator[Finding]:
+def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
     """The rules before ours, which decide first, and those after, which never do."""
     before, after = place.siblings[: place.at], place.siblings[place.at + 1 :]
     for one in before:
@@ -76,7 +76,7 @@ def _beside(place: Place, path: str) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, advice)
 
 
-def _replaced(place: Place, path: str) -> Iterator[Finding]:
+def _replaced(place: DirectivePlace, path: str) -> Iterator[Finding]:
     """The blocks further in with rules of their own, which are the only ones there."""
     inner = [one for one in walk(place.siblings) if one.block]
     for block in inner:
@@ -88,7 +88,7 @@ def _replaced(place: Place, path: str) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, advice)
 
 
-def _satisfied(place: Place) -> Iterator[Finding]:
+def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
     """Whether something else than an address is enough, by the innermost `satisfy`."""
     for block in reversed(place.around):
         said = [one.words[-1] for one in block.block if one.name == "satisfy"]
@@ -99,7 +99,7 @@ def _satisfied(place: Place) -> Iterator[Finding]:
             return
 
 
-def _real_addresses(whole: tuple[Directive, ...]) -> Iterator[Finding]:
+def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
     """Whether anybody may say where a request is from, or nobody can."""
     trusted = [one for one in walk(whole) if one.name == "set_real_ip_from"]
     for one in trusted:
@@ -113,10 +113,10 @@ def _real_addresses(whole: tuple[Directive, ...]) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, advice)
 
 
-def _includes(directives: Iterable[Directive], path: str) -> bool:
+def _includes(directives: Iterable[NginxDirective], path: str) -> bool:
     return any(one.words == ("include", path) for one in directives)
 
 
-def _uses(one: Directive, variable: str) -> bool:
+def _uses(one: NginxDirective, variable: str) -> bool:
     used = re.compile(rf"\$(?:{variable}\b|\{{{variable}\}})")
     return any(used.search(word) for word in one.words)

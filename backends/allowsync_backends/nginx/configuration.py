@@ -30,7 +30,7 @@ _DEEPEST: Final = 10  # files that include files; nginx itself takes no circle o
 
 
 @dataclass(frozen=True, slots=True)
-class Directive:
+class NginxDirective:
     """One directive.
 
     Attributes:
@@ -41,7 +41,7 @@ class Directive:
 
     file: str
     words: tuple[str, ...]
-    block: tuple[Directive, ...] = ()
+    block: tuple[NginxDirective, ...] = ()
 
     @property
     def name(self) -> str:
@@ -55,7 +55,7 @@ class Directive:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class DirectivePlace:
     """Where a file is included.
 
     Attributes:
@@ -64,8 +64,8 @@ class Place:
         at: Which of these it is.
     """
 
-    around: tuple[Directive, ...]
-    siblings: tuple[Directive, ...]
+    around: tuple[NginxDirective, ...]
+    siblings: tuple[NginxDirective, ...]
     at: int
 
 
@@ -75,15 +75,15 @@ def files(dump: str) -> dict[str, str]:
     return dict(zip(parts[1::2], parts[2::2], strict=True))
 
 
-def parsed(text: str, file: str) -> tuple[Directive, ...]:
+def parsed(text: str, file: str) -> tuple[NginxDirective, ...]:
     """The directives of one file. What is left open at its end is closed there."""
-    stack: list[tuple[tuple[str, ...], list[Directive]]] = [((), [])]
+    stack: list[tuple[tuple[str, ...], list[NginxDirective]]] = [((), [])]
     words: list[str] = []
 
     def end() -> None:
         if len(stack) > 1:
             opened, block = stack.pop()
-            stack[-1][1].append(Directive(file, opened, tuple(block)))
+            stack[-1][1].append(NginxDirective(file, opened, tuple(block)))
 
     for token in _TOKEN.finditer(text):
         match token["mark"]:
@@ -92,7 +92,7 @@ def parsed(text: str, file: str) -> tuple[Directive, ...]:
                 words = []
             case ";" | "}" as mark:
                 if words:
-                    stack[-1][1].append(Directive(file, tuple(words)))
+                    stack[-1][1].append(NginxDirective(file, tuple(words)))
                     words = []
                 if mark == "}":
                     end()
@@ -104,7 +104,7 @@ def parsed(text: str, file: str) -> tuple[Directive, ...]:
     return tuple(stack[0][1])
 
 
-def tree(texts: Mapping[str, str], path: str) -> tuple[Directive, ...]:
+def tree(texts: Mapping[str, str], path: str) -> tuple[NginxDirective, ...]:
     """A whole configuration, other files in the place of what includes them.
 
     Only what includes our own file stays, as `include` and its path.
@@ -113,18 +113,18 @@ def tree(texts: Mapping[str, str], path: str) -> tuple[Directive, ...]:
     trees = {file: parsed(text, file) for file, text in texts.items() if file != path}
     folder = PurePosixPath(main).parent
 
-    def included(one: Directive) -> list[str]:
+    def included(one: NginxDirective) -> list[str]:
         pattern = str(folder / one.words[-1])
         return sorted(file for file in (*trees, path) if PurePosixPath(file).match(pattern))
 
-    def whole(directives: Iterable[Directive], depth: int) -> Iterator[Directive]:
+    def whole(directives: Iterable[NginxDirective], depth: int) -> Iterator[NginxDirective]:
         for one in directives:
             if one.name != "include":
-                yield Directive(one.file, one.words, tuple(whole(one.block, depth)))
+                yield NginxDirective(one.file, one.words, tuple(whole(one.block, depth)))
                 continue
             for file in included(one) if depth else ():
                 if file == path:
-                    yield Directive(one.file, ("include", path))
+                    yield NginxDirective(one.file, ("include", path))
                 else:
                     yield from whole(trees[file], depth - 1)
 
@@ -132,16 +132,16 @@ def tree(texts: Mapping[str, str], path: str) -> tuple[Directive, ...]:
 
 
 def places(
-    directives: tuple[Directive, ...], path: str, around: tuple[Directive, ...] = ()
-) -> Iterator[Place]:
+    directives: tuple[NginxDirective, ...], path: str, around: tuple[NginxDirective, ...] = ()
+) -> Iterator[DirectivePlace]:
     """Everywhere in a whole configuration where our file is included."""
     for at, one in enumerate(directives):
         if one.words == ("include", path):
-            yield Place(around, directives, at)
+            yield DirectivePlace(around, directives, at)
         yield from places(one.block, path, (*around, one))
 
 
-def walk(directives: Iterable[Directive]) -> Iterator[Directive]:
+def walk(directives: Iterable[NginxDirective]) -> Iterator[NginxDirective]:
     """All directives, each before those in its block."""
     for one in directives:
         yield one

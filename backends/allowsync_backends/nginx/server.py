@@ -7,8 +7,8 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
-from allowsync_backends.common.server.reader import Server, printed
-from allowsync_backends.common.server.supervisor import Notice
+from allowsync_backends.common.server.reader import ServerProgram, printed
+from allowsync_backends.common.server.supervisor import ReloadMethod
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from allowsync_backends.nginx.options import NginxOptions
 
 
-def nginx(options: NginxOptions, variable: str) -> Server:
+def nginx(options: NginxOptions, variable: str) -> ServerProgram:
     """What is particular about nginx ("Controlling nginx" in its manual).
 
     Told to, the main process reads the configuration and starts new workers; the old ones close
@@ -29,10 +29,10 @@ def nginx(options: NginxOptions, variable: str) -> Server:
         options: How it is called.
         variable: The variable of our file, without `$`; empty where it is made of `allow` lines.
     """
-    return Server(
+    return ServerProgram(
         "nginx",
         check=(*options.command, "-t", "-q"),
-        notice=Notice((*options.command, "-s", "reload"), signal.SIGHUP),
+        notice=ReloadMethod((*options.command, "-s", "reload"), signal.SIGHUP),
         renews=True,
         inspect=partial(_findings, options, variable),
         leaving="is shutting down",

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
-from allowsync_backends.file.syntax import Held, header, network_or_none, owner
+from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -34,7 +34,7 @@ class AllowSyntax:
         lines = (f"allow {network};" for network in sorted(networks, key=by_network))
         return "\n".join((f"# {header(allowlist)}", *lines, "deny all;", ""))
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its `allow` lines."""
         return _held(text, _ALLOW)
 
@@ -59,16 +59,16 @@ class GeoSyntax:
             (f"# {header(allowlist)}", f"geo {names} {{", "    default 0;", *lines, "}", "")
         )
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks that are 1."""
         return _held(text, _ONE)
 
 
-def _held(text: str, line: re.Pattern[str]) -> Held | None:
+def _held(text: str, line: re.Pattern[str]) -> FileContent | None:
     allowlist = owner(text)
     if allowlist is None:
         return None
-    return Held(allowlist, frozenset(_networks(text, line)))
+    return FileContent(allowlist, frozenset(_networks(text, line)))
 
 
 def _networks(text: str, line: re.Pattern[str]) -> Iterator[Network]:

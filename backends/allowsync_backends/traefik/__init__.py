@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendType
-from allowsync_backends.traefik.options import Kind, TraefikOptions
+from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
 
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "Kind", "TraefikOptions"]
+__all__ = ["TYPE", "MiddlewareKind", "TraefikOptions"]
 
 
 def _make(placement: Placement, options: TraefikOptions) -> Backend:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from http.client import HTTPConnection
 
     from allowsync_backends.traefik.document import Definition
-    from allowsync_backends.traefik.options import Kind
+    from allowsync_backends.traefik.options import MiddlewareKind
 
 PATIENCE: Final = 5.0  # seconds for one answer
 LARGEST: Final = 1 << 25  # bytes of one answer
@@ -35,7 +35,7 @@ class NoAnswer(ApiError):
     """There was no whole answer. There may be one a moment later."""
 
 
-class NobodyListens(NoAnswer):
+class ApiUnreachable(NoAnswer):
     """There was no connection: Traefik does not run, or its API is somewhere else."""
 
 
@@ -68,7 +68,7 @@ class Router:
 
 
 @dataclass(frozen=True, slots=True)
-class EntryPoint:
+class TraefikEntryPoint:
     """Where Traefik listens, and from whom it believes `X-Forwarded-For` there."""
 
     name: str
@@ -82,7 +82,7 @@ class Api:
 
     url: str
 
-    def middleware(self, kind: Kind, name: str) -> Middleware | None:
+    def middleware(self, kind: MiddlewareKind, name: str) -> Middleware | None:
         """A middleware of the file provider; None when Traefik does not know it."""
         from urllib.parse import quote
 
@@ -94,7 +94,7 @@ class Api:
         said = {key: found[key] for key in ("ipAllowList", "ipWhiteList") if key in found}
         return Middleware(definition(said), _texts(found.get("error")))
 
-    def routers(self, kind: Kind) -> tuple[Router, ...]:
+    def routers(self, kind: MiddlewareKind) -> tuple[Router, ...]:
         """Every router of a kind. What a middleware says uses it leaves out those of TCP."""
         found = self._listed(f"/api/{kind.value}/routers", "its routers")
         return tuple(
@@ -106,7 +106,7 @@ class Api:
             for one in found
         )
 
-    def chains(self, kind: Kind) -> dict[str, frozenset[str]]:
+    def chains(self, kind: MiddlewareKind) -> dict[str, frozenset[str]]:
         """The middlewares that are made of others, by name; those others as `NAME@provider`, too.
 
         Traefik leaves out the provider of one that no router uses yet: it is the chain's own.
@@ -129,7 +129,7 @@ class Api:
             case _:
                 raise self._odd("its version")
 
-    def entry_points(self) -> tuple[EntryPoint, ...]:
+    def entry_points(self) -> tuple[TraefikEntryPoint, ...]:
         """Where it listens, sorted by name."""
         found = self._listed("/api/entrypoints", "its entry points")
         return tuple(sorted(map(_entry_point, found), key=lambda one: one.name))
@@ -169,7 +169,7 @@ class Api:
             answer = connection.getresponse()
             return answer.status, answer.read(LARGEST)
         except ConnectionRefusedError:
-            raise NobodyListens(f"nobody listens at {self.url}, the API of Traefik") from None
+            raise ApiUnreachable(f"nobody listens at {self.url}, the API of Traefik") from None
         except (OSError, HTTPException, ValueError) as error:
             why = getattr(error, "strerror", "") or type(error).__name__
             raise NoAnswer(f"no answer from the API of Traefik at {self.url}: {why}") from error
@@ -187,10 +187,10 @@ def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
     return kind(host, port, timeout=PATIENCE)
 
 
-def _entry_point(told: dict[str, Any]) -> EntryPoint:
+def _entry_point(told: dict[str, Any]) -> TraefikEntryPoint:
     believed = told.get("forwardedHeaders")
     believed = believed if isinstance(believed, dict) else {}
-    return EntryPoint(
+    return TraefikEntryPoint(
         told["name"], bool(believed.get("insecure")), bool(believed.get("trustedIPs"))
     )
 

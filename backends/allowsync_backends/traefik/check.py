@@ -5,20 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.traefik.api import Api, ApiError, NobodyListens
+from allowsync_backends.traefik.api import Api, ApiError, ApiUnreachable
 from allowsync_backends.traefik.document import Unfit, definitions
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 from allowsync_backends.traefik.watched_files import defining, is_used, leading_to, neighbours
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync_backends.traefik.api import EntryPoint, Router
+    from allowsync_backends.traefik.api import Router, TraefikEntryPoint
     from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.options import TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
-    from allowsync_backends.traefik.watched_files import Neighbour
+    from allowsync_backends.traefik.watched_files import WatchedFile
 
 
 def findings(options: TraefikOptions, syntax: TraefikSyntax, path: Path) -> Iterator[Finding]:
@@ -32,14 +32,14 @@ def findings(options: TraefikOptions, syntax: TraefikSyntax, path: Path) -> Iter
         return
     try:
         yield from _by_api(Api(options.api), options, syntax, path)
-    except NobodyListens as error:
+    except ApiUnreachable as error:
         advice = "start Traefik, or see what `api` says: nothing is confirmed until then"
         yield Finding(Severity.WARNING, str(error), advice)
     except ApiError as error:
         yield Finding(Severity.ERROR, str(error), "see what `api` says, and `api` in Traefik")
 
 
-def _in_the_way(around: tuple[Neighbour, ...], syntax: TraefikSyntax) -> Iterator[Finding]:
+def _in_the_way(around: tuple[WatchedFile, ...], syntax: TraefikSyntax) -> Iterator[Finding]:
     for one in around:
         if one.flaw:
             what = f"Traefik cannot read {one.path}, and takes no change of any file: {one.flaw}"
@@ -51,7 +51,7 @@ def _in_the_way(around: tuple[Neighbour, ...], syntax: TraefikSyntax) -> Iterato
 
 
 def _by_files(
-    around: tuple[Neighbour, ...], syntax: TraefikSyntax, path: Path
+    around: tuple[WatchedFile, ...], syntax: TraefikSyntax, path: Path
 ) -> Iterator[Finding]:
     for kind in syntax.kinds:
         if not is_used(around, kind, syntax.name):
@@ -77,14 +77,14 @@ def _by_api(
         if not routers:
             what = f"no {kind.value} router uses {syntax.name}@file: it has no effect"
             yield Finding(Severity.ERROR, what, _how_to_use(kind, syntax))
-    reached = {name for one in guarded.get(Kind.HTTP, ()) for name in one.entry_points}
+    reached = {name for one in guarded.get(MiddlewareKind.HTTP, ()) for name in one.entry_points}
     points = tuple(one for one in api.entry_points() if one.name in reached)
     if points:
         yield from _by_entry_points(points, options, syntax)
 
 
 def _as_known(
-    api: Api, kind: Kind, syntax: TraefikSyntax, expected: Definition, path: Path
+    api: Api, kind: MiddlewareKind, syntax: TraefikSyntax, expected: Definition, path: Path
 ) -> Iterator[Finding]:
     """How Traefik has a middleware that is in the file."""
     name = f"{syntax.name}@file"
@@ -102,19 +102,19 @@ def _as_known(
         yield Finding(Severity.ERROR, f"Traefik refuses the middleware {name}: {error[:200]}")
 
 
-def _guarded(api: Api, kind: Kind, syntax: TraefikSyntax) -> tuple[Router, ...]:
+def _guarded(api: Api, kind: MiddlewareKind, syntax: TraefikSyntax) -> tuple[Router, ...]:
     leading = leading_to(f"{syntax.name}@file", api.chains(kind))
     return tuple(one for one in api.routers(kind) if one.middlewares & leading)
 
 
-def _how_to_use(kind: Kind, syntax: TraefikSyntax) -> str:
+def _how_to_use(kind: MiddlewareKind, syntax: TraefikSyntax) -> str:
     name = f"{syntax.name}@file"
     label = f"traefik.{kind.value}.routers.ROUTER.middlewares={name}"
     return f"give the routers to be guarded middlewares: [{name}], or the label {label}"
 
 
 def _by_entry_points(
-    points: tuple[EntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
+    points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
 ) -> Iterator[Finding]:
     """Whether the address that counts is one that somebody can be believed about."""
     if not options.believes_headers:

@@ -11,7 +11,7 @@ from allowsync_backends.file.syntax import network_or_none
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from allowsync_backends.traefik.options import Kind
+    from allowsync_backends.traefik.options import MiddlewareKind
     from allowsync_backends.traefik.syntax import TraefikSyntax
 
 
@@ -66,7 +66,7 @@ def _refuse_depth(events: Iterable[Any]) -> None:
             raise Unfit(f"it is nested more than {DEEPEST} deep")
 
 
-def definitions(text: str, syntax: TraefikSyntax) -> Mapping[Kind, Definition]:
+def definitions(text: str, syntax: TraefikSyntax) -> Mapping[MiddlewareKind, Definition]:
     """What the file says of each middleware.
 
     Raises:
@@ -78,7 +78,7 @@ def definitions(text: str, syntax: TraefikSyntax) -> Mapping[Kind, Definition]:
     return {kind: _defined(document[kind.value], kind, syntax) for kind in syntax.kinds}
 
 
-def _defined(section: Any, kind: Kind, syntax: TraefikSyntax) -> Definition:
+def _defined(section: Any, kind: MiddlewareKind, syntax: TraefikSyntax) -> Definition:
     match section:
         case {
             "middlewares": {syntax.name: {syntax.key: {"sourceRange": [_, *_] as listed}} as said}

@@ -14,7 +14,7 @@ from allowsync_backends.file.options import CHECK_HELP, command
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
 
 # What Traefik's file provider reads; it passes over every other name.
 SUFFIXES: Final = (".yml", ".yaml")
@@ -25,7 +25,7 @@ _URL: Final = (
 )
 
 
-class Kind(Enum):
+class MiddlewareKind(Enum):
     """What a middleware stands in front of: routers of HTTP, or of TCP."""
 
     HTTP = "http"
@@ -61,10 +61,10 @@ class TraefikOptions(ServerOptions):
         "to it as `allowsync-<allowlist>@file`.",
         default=None,
     )
-    kinds: tuple[Kind, ...] = option(
-        ListOf(Choice(Kind), unique=True, least=1),
+    kinds: tuple[MiddlewareKind, ...] = option(
+        ListOf(Choice(MiddlewareKind), unique=True, least=1),
         help="`http`, `tcp`, or both: which routers it is for. Each has a middleware of this name.",
-        default=(Kind.HTTP,),
+        default=(MiddlewareKind.HTTP,),
     )
     version: int = option(
         Integer(2, 3),
@@ -105,9 +105,11 @@ class TraefikOptions(ServerOptions):
             )
         if self.depth is not None and self.excluded_ips:
             raise ValueError("takes either depth or excluded_ips: Traefik ignores the latter then")
-        if self.believes_headers and self.kinds == (Kind.TCP,):
+        if self.believes_headers and self.kinds == (MiddlewareKind.TCP,):
             raise ValueError("depth and excluded_ips are for http: TCP knows no X-Forwarded-For")
-        if self.reject_status is not None and (self.version < 3 or self.kinds == (Kind.TCP,)):
+        if self.reject_status is not None and (
+            self.version < 3 or self.kinds == (MiddlewareKind.TCP,)
+        ):
             raise ValueError("reject_status is for http, and takes version 3 of Traefik")
 
     @property
@@ -116,7 +118,7 @@ class TraefikOptions(ServerOptions):
         return self.depth is not None or bool(self.excluded_ips)
 
     @property
-    def known_running(self) -> Running | None:
+    def known_running(self) -> Supervisor | None:
         """How Traefik runs; None where nothing is said of it."""
         said = (self.unit, self.pid_file, self.container)
         return None if said == (None, None, None) else self.running

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import BackendError
 from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.file.reader import Commands, checks_drafts, missing_programs
-from allowsync_backends.traefik.api import Api, NoAnswer, NobodyListens
+from allowsync_backends.traefik.api import Api, ApiUnreachable, NoAnswer
 from allowsync_backends.traefik.document import Unfit, definitions
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.target import Finding
     from allowsync_backends.traefik.document import Definition
-    from allowsync_backends.traefik.options import Kind, TraefikOptions
+    from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
 
 # Traefik takes changes up every two seconds at most (`providersThrottleDuration`).
@@ -69,7 +69,7 @@ class TraefikReader:
         except (BackendError, Unfit) as error:
             return str(error)
 
-    def _expected(self) -> Mapping[Kind, Definition] | None:
+    def _expected(self) -> Mapping[MiddlewareKind, Definition] | None:
         """What is in the file; None when there is no file."""
         try:
             return definitions(self.options.path.read_text(), self.syntax)
@@ -78,7 +78,7 @@ class TraefikReader:
         except OSError as error:
             raise BackendError(f"{self.options.path} cannot be read: {error.strerror}") from error
 
-    def _followed(self, api: Api, expected: Mapping[Kind, Definition] | None) -> str:
+    def _followed(self, api: Api, expected: Mapping[MiddlewareKind, Definition] | None) -> str:
         """Wait until the API tells what is expected; else what it tells instead.
 
         Raises:
@@ -91,20 +91,20 @@ class TraefikReader:
             time.sleep(STEP)
         return ""
 
-    def _lacking(self, api: Api, expected: Mapping[Kind, Definition] | None) -> str:
+    def _lacking(self, api: Api, expected: Mapping[MiddlewareKind, Definition] | None) -> str:
         try:
             differences = (
                 self._difference(api, kind, None if expected is None else expected[kind])
                 for kind in self.syntax.kinds
             )
             return next(filter(None, differences), "")
-        except NobodyListens as error:
+        except ApiUnreachable as error:
             # One that does not run reads the file when it starts.
             return "" if self._is_stopped() else str(error)
         except NoAnswer as error:
             return str(error)
 
-    def _difference(self, api: Api, kind: Kind, expected: Definition | None) -> str:
+    def _difference(self, api: Api, kind: MiddlewareKind, expected: Definition | None) -> str:
         """How one middleware differs from what it should be; empty when it does not."""
         found, name = api.middleware(kind, self.syntax.name), f"{self.syntax.name}@file"
         if found is None:

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
-from allowsync_backends.file.syntax import Held, header, network_or_none, owner
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
+from allowsync_backends.traefik.options import MiddlewareKind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -32,7 +32,7 @@ class TraefikSyntax:
     """One middleware for each kind of router, all of one name and with the same networks."""
 
     name: str
-    kinds: tuple[Kind, ...] = (Kind.HTTP,)
+    kinds: tuple[MiddlewareKind, ...] = (MiddlewareKind.HTTP,)
     version: int = 3
     depth: int | None = None
     excluded: tuple[Network, ...] = ()
@@ -43,7 +43,7 @@ class TraefikSyntax:
         """How a target with these options is written."""
         return TraefikSyntax(
             options.middleware or f"allowsync-{allowlist}",
-            tuple(kind for kind in Kind if kind in options.kinds),
+            tuple(kind for kind in MiddlewareKind if kind in options.kinds),
             options.version,
             options.depth,
             options.excluded_ips,
@@ -67,7 +67,7 @@ class TraefikSyntax:
                 f"      {self.key}:",
             ]
             lines += ["        sourceRange:", *(f'          - "{one}"' for one in ranges)]
-            if kind is Kind.HTTP:
+            if kind is MiddlewareKind.HTTP:
                 lines += self._for_http()
         return "\n".join((*lines, ""))
 
@@ -81,11 +81,13 @@ class TraefikSyntax:
         if self.reject_status is not None:
             yield f"        rejectStatusCode: {self.reject_status}"
 
-    def parse(self, text: str) -> Held | None:
+    def parse(self, text: str) -> FileContent | None:
         """The networks of its lists; lines that are none are passed over."""
         allowlist = owner(text)
         if allowlist is None:
             return None
         items = (match[1] for line in text.splitlines() if (match := _ITEM.fullmatch(line)))
         found = (network_or_none(item) for item in items if item != NOBODY)
-        return Held(allowlist, frozenset(network for network in found if network is not None))
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )

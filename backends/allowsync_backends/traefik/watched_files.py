@@ -12,7 +12,7 @@ from allowsync_backends.traefik.document import Unfit, loaded
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
-    from allowsync_backends.traefik.options import Kind
+    from allowsync_backends.traefik.options import MiddlewareKind
 
 LARGEST: Final = 1 << 20  # bytes of one file
 MOST: Final = 500  # files
@@ -20,7 +20,7 @@ TEMPLATE: Final = "{{"
 
 
 @dataclass(frozen=True, slots=True)
-class Neighbour:
+class WatchedFile:
     """A file beside ours.
 
     Attributes:
@@ -34,7 +34,7 @@ class Neighbour:
     flaw: str = ""
 
 
-def neighbours(ours: Path) -> tuple[Neighbour, ...]:
+def neighbours(ours: Path) -> tuple[WatchedFile, ...]:
     """Every other file that Traefik reads in the folder of ours and below, sorted."""
     found = (Path(folder, name) for folder, _, names in os.walk(ours.parent) for name in names)
     read = (one for one in found if _kind_of(one) and one != ours)
@@ -47,23 +47,23 @@ def _kind_of(path: Path) -> str:
     return {".yml": "yaml", ".yaml": "yaml", ".toml": "toml"}.get(ending, "")
 
 
-def _read(path: Path) -> Neighbour:
+def _read(path: Path) -> WatchedFile:
     try:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode()
     except OSError:
         # What nobody can read keeps Traefik from reading the rest. Others than we may read more.
         leads_nowhere = path.is_symlink() and not path.exists()
-        return Neighbour(path, flaw="it is a link to nothing" if leads_nowhere else "")
+        return WatchedFile(path, flaw="it is a link to nothing" if leads_nowhere else "")
     except UnicodeDecodeError:
-        return Neighbour(path, flaw="it is no text")
+        return WatchedFile(path, flaw="it is no text")
     # Traefik fills in templates first; what comes of that is not to be told from here.
     if len(text) > LARGEST or TEMPLATE in text:
-        return Neighbour(path)
+        return WatchedFile(path)
     try:
-        return Neighbour(path, _parsed(text, _kind_of(path)))
+        return WatchedFile(path, _parsed(text, _kind_of(path)))
     except Unfit as error:
-        return Neighbour(path, flaw=str(error))
+        return WatchedFile(path, flaw=str(error))
 
 
 def _parsed(text: str, kind: str) -> Any:
@@ -77,14 +77,14 @@ def _parsed(text: str, kind: str) -> Any:
         raise Unfit(f"it is no TOML ({error})") from None
 
 
-def defining(several: Iterable[Neighbour], kind: Kind, name: str) -> Iterator[Path]:
+def defining(several: Iterable[WatchedFile], kind: MiddlewareKind, name: str) -> Iterator[Path]:
     """The files that have a middleware of that name."""
     for one in several:
         if name in _section(one.document, kind, "middlewares"):
             yield one.path
 
 
-def is_used(several: Iterable[Neighbour], kind: Kind, name: str) -> bool:
+def is_used(several: Iterable[WatchedFile], kind: MiddlewareKind, name: str) -> bool:
     """Whether a router of these files uses a middleware, by itself or through a chain."""
     documents = [one.document for one in several]
     chains = {
@@ -109,7 +109,7 @@ def leading_to(name: str, chains: Mapping[str, frozenset[str]]) -> frozenset[str
     return leading
 
 
-def _section(document: Any, kind: Kind, key: str) -> dict[str, Any]:
+def _section(document: Any, kind: MiddlewareKind, key: str) -> dict[str, Any]:
     below = document.get(kind.value) if isinstance(document, dict) else None
     found = below.get(key) if isinstance(below, dict) else None
     return {str(name): one for name, one in found.items()} if isinstance(found, dict) else {}

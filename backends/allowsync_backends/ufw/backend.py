@@ -10,9 +10,9 @@ from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync_backends.ufw import inspection, lock, rules_store, settings
 from allowsync_backends.ufw.lock import UfwLock
-from allowsync_backends.ufw.rules_file import Mine
-from allowsync_backends.ufw.rules_reader import Seen, look
-from allowsync_backends.ufw.tuples import Rule, comment_of, rule_of
+from allowsync_backends.ufw.rules_file import RuleOwnership
+from allowsync_backends.ufw.rules_reader import UfwSnapshot, look
+from allowsync_backends.ufw.tuples import UfwRule, comment_of, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -31,9 +31,9 @@ class UfwBackend:
     options: UfwOptions
 
     @property
-    def mine(self) -> Mine:
+    def mine(self) -> RuleOwnership:
         """Which rules are ours."""
-        return Mine(self.allowlist, self.options.route)
+        return RuleOwnership(self.allowlist, self.options.route)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -55,7 +55,7 @@ class UfwBackend:
 
         return check(self)
 
-    def look(self) -> Seen:
+    def look(self) -> UfwSnapshot:
         """A look at everything; a second one, while no ufw is at work, where something is wrong.
 
         Raises:
@@ -73,7 +73,7 @@ class UfwBackend:
         with UfwLock():
             return look(route=self.options.route)
 
-    def judged(self, seen: Seen) -> Current:
+    def judged(self, seen: UfwSnapshot) -> Current:
         """What was seen, judged."""
         return inspection.current(self.mine, self.options.ports, seen)
 
@@ -114,15 +114,15 @@ class UfwBackend:
             seen = look(route=self.options.route)
             self._change(self._with_dormant_families(seen), ())
 
-    def _with_dormant_families(self, seen: Seen) -> Seen:
+    def _with_dormant_families(self, seen: UfwSnapshot) -> UfwSnapshot:
         """The same with rules of families that UFW does not care for at present."""
         rest = [
             one for one in BOTH_FAMILIES if one not in seen.files and rules_store.path(one).exists()
         ]
         files = {**seen.files, **{family: rules_store.read(family) for family in rest}}
-        return Seen(seen.settings, files, seen.kernel, seen.sights)
+        return UfwSnapshot(seen.settings, files, seen.kernel, seen.sights)
 
-    def _change(self, seen: Seen, final: Iterable[Entry]) -> None:
+    def _change(self, seen: UfwSnapshot, final: Iterable[Entry]) -> None:
         from allowsync_backends.ufw.change import carry_out, planned
 
         entries = list(final)
@@ -136,7 +136,7 @@ class UfwBackend:
         gone = before - {entry.network for entry in entries}
         carry_out(changes, lambda: self._end_streams(gone, (entry.network for entry in entries)))
 
-    def _rules(self, entries: Iterable[Entry], family: Family) -> dict[Rule, str]:
+    def _rules(self, entries: Iterable[Entry], family: Family) -> dict[UfwRule, str]:
         """The rules that entries of a family stand for, each with its comment."""
         return {
             rule_of(entry.network, port): comment_of(self.allowlist, entry.hosts)

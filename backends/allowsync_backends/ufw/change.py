@@ -13,15 +13,15 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync_backends.ufw import kernel, rules_store, tool
 from allowsync_backends.ufw.rules_store import Drafts, Stage
-from allowsync_backends.ufw.tuples import Rule, chain, ports_text
+from allowsync_backends.ufw.tuples import UfwRule, chain, ports_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from allowsync.model.types import Family
     from allowsync_backends.common.ports import Port
-    from allowsync_backends.ufw.rules_file import Mine, RulesFile
-    from allowsync_backends.ufw.rules_reader import Seen
+    from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
+    from allowsync_backends.ufw.rules_reader import UfwSnapshot
 
 # To delete a rule, iptables looks through all of the chain.
 MOST_DELETED: Final = 100
@@ -47,7 +47,11 @@ class FamilyChange:
 
 
 def planned(
-    mine: Mine, ports: Sequence[Port], seen: Seen, family: Family, wanted: Mapping[Rule, str]
+    mine: RuleOwnership,
+    ports: Sequence[Port],
+    seen: UfwSnapshot,
+    family: Family,
+    wanted: Mapping[UfwRule, str],
 ) -> FamilyChange:
     """The change after which a family's rules of ours are exactly the wanted ones. Pure."""
     before = seen.files[family]
@@ -62,7 +66,9 @@ def planned(
     return FamilyChange(before, more, after, load, release if gone else "")
 
 
-def _loaded(mine: Mine, ports: Sequence[Port], seen: Seen, family: Family, more: RulesFile) -> str:
+def _loaded(
+    mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot, family: Family, more: RulesFile
+) -> str:
     """What makes the kernel hold what a file says: what it lacks, or all of the file.
 
     All of it where more is wrong than that something is new: UFW itself loads all of it whenever

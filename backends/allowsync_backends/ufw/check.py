@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from allowsync_backends.ufw.backend import UfwBackend
-    from allowsync_backends.ufw.rules_reader import Seen
+    from allowsync_backends.ufw.rules_reader import UfwSnapshot
 
 LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
 
@@ -52,7 +52,7 @@ def check(backend: UfwBackend) -> Sequence[Finding]:
     )
 
 
-def _flaws(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+def _flaws(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
     for flaw in backend.judged(seen).flaws:
         if flaw in _ADVICE:
             yield Finding(Severity.ERROR, flaw, _ADVICE[flaw])
@@ -61,7 +61,7 @@ def _flaws(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, flaw, advice)
 
 
-def _policy(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+def _policy(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
     """Whoever is on no list must be kept out by the default."""
     route = backend.options.route
     policy = seen.settings.routed if route else seen.settings.incoming
@@ -74,7 +74,7 @@ def _policy(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _families(seen: Seen) -> Iterator[Finding]:
+def _families(seen: UfwSnapshot) -> Iterator[Finding]:
     if Family.IPV6 not in seen.settings.families and settings.KERNEL_IPV6.exists():
         yield Finding(
             Severity.WARNING,
@@ -83,7 +83,7 @@ def _families(seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _strangers(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+def _strangers(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
     """Other people's rules that make ours pointless, one way or the other."""
     for family, file in seen.files.items():
         for port in backend.options.ports:
@@ -110,7 +110,7 @@ def _strangers(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
             )
 
 
-def _by_hand(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+def _by_hand(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
     guarded = {(ports_text(port), port.protocol.value) for port in backend.options.ports}
     rules = {
         rule
@@ -129,7 +129,7 @@ def _by_hand(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
         )
 
 
-def _half_states(backend: UfwBackend, seen: Seen) -> Iterator[Finding]:
+def _half_states(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
     """Strangers' rules of which file and kernel differ: a ufw that was killed leaves that."""
     if not seen.in_force or backend.judged(seen).flaws:
         return

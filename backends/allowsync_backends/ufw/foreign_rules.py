@@ -12,8 +12,8 @@ from allowsync_backends.common.ports import Port, Protocol
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync_backends.ufw.rules_file import Mine, RulesFile
-    from allowsync_backends.ufw.tuples import Rule, Tuple
+    from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
+    from allowsync_backends.ufw.tuples import Tuple, UfwRule
 
 _ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 _REDIRECTED: Final = re.compile(
@@ -22,7 +22,7 @@ _REDIRECTED: Final = re.compile(
 )
 
 
-def open_to_all(file: RulesFile, mine: Mine, port: Port) -> Iterator[Tuple]:
+def open_to_all(file: RulesFile, mine: RuleOwnership, port: Port) -> Iterator[Tuple]:
     """Strangers' rules that let anybody at all reach a port, perhaps on one interface only."""
     for block in file.blocks:
         one = block.tuple
@@ -32,10 +32,10 @@ def open_to_all(file: RulesFile, mine: Mine, port: Port) -> Iterator[Tuple]:
             yield one
 
 
-def shadowing(file: RulesFile, mine: Mine) -> Iterator[tuple[Tuple, Rule]]:
+def shadowing(file: RulesFile, mine: RuleOwnership) -> Iterator[tuple[Tuple, UfwRule]]:
     """Strangers' rules that deny what a later one of ours allows, with the first one of those."""
-    later: list[Rule] = []
-    found: list[tuple[Tuple, Rule]] = []
+    later: list[UfwRule] = []
+    found: list[tuple[Tuple, UfwRule]] = []
     for block in reversed(file.blocks):
         one = block.tuple
         if one is not None and mine.owns(block):
@@ -46,7 +46,7 @@ def shadowing(file: RulesFile, mine: Mine) -> Iterator[tuple[Tuple, Rule]]:
     return reversed(found)
 
 
-def _denies(one: Tuple, rule: Rule, *, route: bool) -> bool:
+def _denies(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
     first, _, last = rule.ports.partition(":")
     port = Port(int(first), int(last or first), Protocol(rule.protocol))
     return _is_about(one, port, route=route) and _meets(one.source, rule.source)

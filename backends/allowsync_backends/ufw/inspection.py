@@ -10,7 +10,7 @@ from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
 from allowsync_backends.ufw.kernel import written
-from allowsync_backends.ufw.tuples import Rule, chain, hosts_of, ports_text, rule_of
+from allowsync_backends.ufw.tuples import UfwRule, chain, hosts_of, ports_text, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.kernel import Kernel
-    from allowsync_backends.ufw.rules_file import Mine, RulesFile
-    from allowsync_backends.ufw.rules_reader import Seen
+    from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
+    from allowsync_backends.ufw.rules_reader import UfwSnapshot
 
 INACTIVE = "ufw is not active: its rules have no effect"
 BYPASSED = "packets do not come to ufw's rules: its chains are not in the kernel, or not all"
@@ -30,7 +30,7 @@ SET_UP = (
 )
 
 
-def current(mine: Mine, ports: Sequence[Port], seen: Seen) -> Current:
+def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Current:
     """What is ours, what strangers made just like ours, and what is wrong."""
     entries: list[Entry] = []
     others: set[Network] = set()
@@ -50,7 +50,7 @@ def current(mine: Mine, ports: Sequence[Port], seen: Seen) -> Current:
     return Current(frozenset(entries), frozenset(others), tuple(flaws), seen.sights)
 
 
-def _held(mine: Mine, file: RulesFile) -> dict[Network, set[str]]:
+def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:
     """The networks that rules of ours are about, with the hosts that the comments name."""
     by_source: dict[str, set[str]] = {}
     for block in file.ours(mine):
@@ -68,17 +68,19 @@ def _parsed(source: str) -> tuple[Network, ...]:
         return ()
 
 
-def _complete(rules: frozenset[Rule], ports: Sequence[Port]) -> set[Network]:
+def _complete(rules: frozenset[UfwRule], ports: Sequence[Port]) -> set[Network]:
     """The networks that rules let to every port."""
     found = {network for source in {rule.source for rule in rules} for network in _parsed(source)}
     return {one for one in found if all(rule_of(one, port) in rules for port in ports)}
 
 
-def _wanted(networks: Iterable[Network], ports: Sequence[Port]) -> set[Rule]:
+def _wanted(networks: Iterable[Network], ports: Sequence[Port]) -> set[UfwRule]:
     return {rule_of(network, port) for network in networks for port in ports}
 
 
-def _file_flaws(mine: Mine, wanted: set[Rule], file: RulesFile, family: Family) -> Iterator[str]:
+def _file_flaws(
+    mine: RuleOwnership, wanted: set[UfwRule], file: RulesFile, family: Family
+) -> Iterator[str]:
     found = [mine.rule(block) for block in file.ours(mine)]
     rules = {rule for rule in found if rule is not None}
     foreign = file.foreign(mine)
@@ -91,7 +93,7 @@ def _file_flaws(mine: Mine, wanted: set[Rule], file: RulesFile, family: Family) 
 
 
 def _kernel_flaws(
-    mine: Mine, ports: Sequence[Port], file: RulesFile, held: Kernel, family: Family
+    mine: RuleOwnership, ports: Sequence[Port], file: RulesFile, held: Kernel, family: Family
 ) -> Iterator[str]:
     """Where the kernel does not do what the file says, as far as that concerns us."""
     meant = written(file, chain(family, route=mine.route)).rules

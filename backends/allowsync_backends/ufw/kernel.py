@@ -9,7 +9,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Family
-from allowsync_backends.ufw.tuples import Rule, chain, match_text, with_width
+from allowsync_backends.ufw.tuples import UfwRule, chain, match_text, with_width
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -42,7 +42,7 @@ class Kernel:
         leads_here: Whether packets come to the chain at all.
     """
 
-    rules: Counter[Rule] = field(default_factory=Counter)
+    rules: Counter[UfwRule] = field(default_factory=Counter)
     length: int = 0
     leads_here: bool = False
 
@@ -57,7 +57,7 @@ def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
 def listed(listing: str, *, leads_here: bool) -> Kernel:
     """A chain from what `iptables -S` prints of it."""
     rules = Counter(
-        Rule(source, ports, protocol) for source, protocol, ports in _LISTED.findall(listing)
+        UfwRule(source, ports, protocol) for source, protocol, ports in _LISTED.findall(listing)
     )
     return Kernel(rules, listing.count("\n-A ") + listing.startswith("-A "), leads_here)
 
@@ -72,7 +72,7 @@ def written(file: RulesFile, name: str) -> Kernel:
     start = f"-A {name} "
     lines = [line for line in file.text.split("\n") if line.startswith(start)]
     rules = Counter(
-        Rule(_network(source), ports, protocol)
+        UfwRule(_network(source), ports, protocol)
         for protocol, ports, source in _WRITTEN.findall("\n".join(lines))
     )
     return Kernel(rules, len(lines), leads_here=True)
@@ -93,11 +93,11 @@ def script(lines: Iterable[str]) -> str:
     return "".join(("*filter\n", *(f"{line}\n" for line in lines), "COMMIT\n"))
 
 
-def added(name: str, rules: Iterable[Rule]) -> str:
+def added(name: str, rules: Iterable[UfwRule]) -> str:
     """The script that appends rules to a chain."""
     return script(f"-A {name} {match_text(rule)}" for rule in rules)
 
 
-def deleted(name: str, rules: Iterable[Rule]) -> str:
+def deleted(name: str, rules: Iterable[UfwRule]) -> str:
     """The script that deletes rules from a chain, each once for each time it is named."""
     return script(f"-D {name} {match_text(rule)}" for rule in rules)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.ufw.tuples import MARK, Rule, Tuple, parse, plain, prefix_of, rendered
+from allowsync_backends.ufw.tuples import MARK, Tuple, UfwRule, parse, plain, prefix_of, rendered
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +20,7 @@ class Damaged(Exception):
 
 
 @dataclass(frozen=True, slots=True)
-class Block:
+class RuleBlock:
     """A tuple line with what belongs to it, exactly as written.
 
     Attributes:
@@ -32,18 +32,18 @@ class Block:
 
     text: str
     tuple: Tuple | None = None
-    rule: Rule | None = None
+    rule: UfwRule | None = None
     exact: bool = False
 
 
 @dataclass(frozen=True, slots=True)
-class Mine:
+class RuleOwnership:
     """Which rules are ours: those of one allowlist, for this machine or for what it forwards."""
 
     allowlist: str
     route: bool
 
-    def owns(self, block: Block) -> bool:
+    def owns(self, block: RuleBlock) -> bool:
         """Whether a block is ours: by its comment alone."""
         one = block.tuple
         return (
@@ -52,11 +52,11 @@ class Mine:
             and one.comment.startswith(prefix_of(self.allowlist))
         )
 
-    def rule(self, block: Block) -> Rule | None:
+    def rule(self, block: RuleBlock) -> UfwRule | None:
         """The rule of a block of ours that is written just as we write it; None otherwise."""
         return block.rule if block.exact else None
 
-    def foreign(self, block: Block) -> Rule | None:
+    def foreign(self, block: RuleBlock) -> UfwRule | None:
         """The rule of a stranger's block that is one of ours but for its comment."""
         if block.tuple is None or block.tuple.forward is not self.route or self.owns(block):
             return None
@@ -68,7 +68,7 @@ class RulesFile:
     """A whole file: what is before the rules, the rules, and what is after them."""
 
     head: str
-    blocks: tuple[Block, ...]
+    blocks: tuple[RuleBlock, ...]
     tail: str
 
     @property
@@ -76,16 +76,18 @@ class RulesFile:
         """The file as it is written."""
         return "".join((self.head, *(block.text for block in self.blocks), self.tail))
 
-    def ours(self, mine: Mine) -> Iterator[Block]:
+    def ours(self, mine: RuleOwnership) -> Iterator[RuleBlock]:
         """The blocks that are ours, in order."""
         return (block for block in self.blocks if mine.owns(block))
 
-    def foreign(self, mine: Mine) -> frozenset[Rule]:
+    def foreign(self, mine: RuleOwnership) -> frozenset[UfwRule]:
         """Rules just like ours that somebody else made."""
         found = (mine.foreign(block) for block in self.blocks)
         return frozenset(rule for rule in found if rule is not None)
 
-    def holding(self, mine: Mine, wanted: Mapping[Rule, str], *, keep: bool) -> RulesFile:
+    def holding(
+        self, mine: RuleOwnership, wanted: Mapping[UfwRule, str], *, keep: bool
+    ) -> RulesFile:
         """The file with exactly some rules of ours, each with its comment.
 
         What is there keeps its place, what is new comes last, and what a stranger has already
@@ -99,7 +101,7 @@ class RulesFile:
         left = dict(wanted)
         for taken in self.foreign(mine):
             left.pop(taken, None)
-        blocks: list[Block] = []
+        blocks: list[RuleBlock] = []
         for block in self.blocks:
             if not mine.owns(block):
                 blocks.append(block)
@@ -114,7 +116,7 @@ class RulesFile:
         tail = self.tail if not blocks or END in self.tail else END + "\n" + self.tail
         return replace(self, blocks=tuple(blocks), tail=tail)
 
-    def adopting(self, mine: Mine, wanted: Mapping[Rule, str]) -> RulesFile:
+    def adopting(self, mine: RuleOwnership, wanted: Mapping[UfwRule, str]) -> RulesFile:
         """The file in which strangers' rules that are just like some of ours have become ours."""
         left, blocks = dict(wanted), []
         for block in self.blocks:
@@ -125,16 +127,16 @@ class RulesFile:
         return replace(self, blocks=tuple(blocks))
 
 
-def _block(rule: Rule, comment: str, mine: Mine) -> Block:
+def _block(rule: UfwRule, comment: str, mine: RuleOwnership) -> RuleBlock:
     return _understood(rendered(rule, comment, route=mine.route))
 
 
-def _understood(text: str) -> Block:
+def _understood(text: str) -> RuleBlock:
     one = parse(text[1:].partition("\n")[0])
     rule = None if one is None else plain(one)
     if one is None or rule is None:
-        return Block(text, one)
-    return Block(text, one, rule, text == rendered(rule, one.comment, route=one.forward))
+        return RuleBlock(text, one)
+    return RuleBlock(text, one, rule, text == rendered(rule, one.comment, route=one.forward))
 
 
 def parsed(text: str) -> RulesFile:
@@ -157,8 +159,8 @@ def parsed(text: str) -> RulesFile:
     return RulesFile(head + begin, (), rest)
 
 
-def _blocks(middle: str) -> Iterator[Block]:
+def _blocks(middle: str) -> Iterator[RuleBlock]:
     first, *others = middle.split("\n" + MARK)
     if first:
-        yield Block(first)
+        yield RuleBlock(first)
     yield from (_understood("\n" + MARK + other) for other in others)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class UfwSnapshot:
     """What a look found.
 
     Attributes:
@@ -42,7 +42,7 @@ class Seen:
         return self.settings.enabled and all(one.leads_here for one in self.kernel.values())
 
 
-def look(*, route: bool) -> Seen:
+def look(*, route: bool) -> UfwSnapshot:
     """See how everything is. Changes nothing.
 
     Raises:
@@ -57,7 +57,7 @@ def look(*, route: bool) -> Seen:
         if found.enabled
         else {}
     )
-    return Seen(found, files, listed, tuple(sights))
+    return UfwSnapshot(found, files, listed, tuple(sights))
 
 
 def _listed(family: Family, sights: list[Sight], *, route: bool) -> Kernel:

@@ -28,7 +28,7 @@ _SOURCE: Final = re.compile("[0-9a-f.:]+(?:/[0-9]+)?")
 _ACTIONS: Final = ("allow", "deny", "reject", "limit")
 
 
-class Rule(NamedTuple):
+class UfwRule(NamedTuple):
     """Who may reach which port, in the words of iptables, in which thousands are compared at once.
 
     `source` is a network in CIDR form, always with its width; `ports` is `443` or `8000:8010`;
@@ -118,7 +118,7 @@ def decoded(encoded: str) -> str | None:
         return None
 
 
-def plain(one: Tuple) -> Rule | None:
+def plain(one: Tuple) -> UfwRule | None:
     """The rule that a tuple stands for, if it is of the one shape that is ever written here."""
     if (one.action, one.log, one.profiles, one.where) != ("allow", "", ("", ""), "in"):
         return None
@@ -126,7 +126,7 @@ def plain(one: Tuple) -> Rule | None:
         return None
     if not _PORTS.fullmatch(one.ports) or not _SOURCE.fullmatch(one.source):
         return None
-    rule = Rule(with_width(one.source), one.ports, one.protocol)
+    rule = UfwRule(with_width(one.source), one.ports, one.protocol)
     return rule if one.destination == _ANYWHERE[rule.is_ipv6] else None
 
 
@@ -137,9 +137,9 @@ def with_width(source: str) -> str:
     return f"{source}/128" if ":" in source else f"{source}/32"
 
 
-def rule_of(network: Network, port: Port) -> Rule:
+def rule_of(network: Network, port: Port) -> UfwRule:
     """The rule that lets a network reach a port."""
-    return Rule(_cidr(network), ports_text(port), port.protocol.value)
+    return UfwRule(_cidr(network), ports_text(port), port.protocol.value)
 
 
 def _cidr(network: Network) -> str:
@@ -160,7 +160,7 @@ def chain(family: Family, *, route: bool) -> str:
     return f"{prefix}-user-{'forward' if route else 'input'}"
 
 
-def rendered(rule: Rule, comment: str, *, route: bool) -> str:
+def rendered(rule: UfwRule, comment: str, *, route: bool) -> str:
     """All that UFW would write for a rule: an empty line, the tuple, and iptables' rule."""
     action = "route:allow" if route else "allow"
     family = Family.IPV6 if rule.is_ipv6 else Family.IPV4
@@ -171,14 +171,14 @@ def rendered(rule: Rule, comment: str, *, route: bool) -> str:
     )
 
 
-def match_text(rule: Rule) -> str:
+def match_text(rule: UfwRule) -> str:
     """What iptables is told of a rule, without the chain."""
     several = ":" in rule.ports
     option = f"-m multiport --dports {rule.ports}" if several else f"--dport {rule.ports}"
     return f"-p {rule.protocol} {option} -s {_source(rule)} -j ACCEPT"
 
 
-def _source(rule: Rule) -> str:
+def _source(rule: UfwRule) -> str:
     """A source in UFW's words: a single address has no width."""
     return rule.source.removesuffix("/128" if rule.is_ipv6 else "/32")
 

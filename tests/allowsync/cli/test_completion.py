@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.program import EXECUTABLE, Ended, allowsync
+from tests.support.program import EXECUTABLE, ProgramResult, allowsync
 from tests.support.shells import Shell
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ def test_a_configuration_that_is_wrong_has_no_names_and_no_message(
         "COMP_CWORD": "2",
         "_ALLOWSYNC_COMPLETE": "bash_complete",
     }
-    assert allowsync(environ={**environ, **asked}) == Ended(0, "\n", "")
+    assert allowsync(environ={**environ, **asked}) == ProgramResult(0, "\n", "")
 
 
 def test_programs_get_the_script_in_a_document() -> None:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.program import Ended, allowsync
+from tests.support.program import ProgramResult, allowsync
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ def booting(root: Path) -> Path:
     return root
 
 
-def schedule(root: Path, *words: str) -> Ended:
+def schedule(root: Path, *words: str) -> ProgramResult:
     return allowsync("schedule", *words, "--root", root)
 
 

@@ -16,7 +16,7 @@ from allowsync.engine.options import Request
 from allowsync.inspect.diagnostics import about_file
 from allowsync.model.notification import HeartbeatKind
 from allowsync.system.files import replace_file
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 from tests.support.values import SERVFAIL
 from tests.support.world import World
 
@@ -97,12 +97,14 @@ def test_check_says_where_a_file_cannot_be_written(tmp_path: Path) -> None:
     assert about(tmp_path) == [f"report: {tmp_path} is a folder, not a file; choose another path"]
 
 
-def heartbeat(listener: Listener, kind: HeartbeatKind = HeartbeatKind.HEALTHCHECKS) -> Heartbeat:
+def heartbeat(
+    listener: PortListener, kind: HeartbeatKind = HeartbeatKind.HEALTHCHECKS
+) -> Heartbeat:
     return Heartbeat(url=Secret(f"http://{listener.place}/ping/hunter2"), kind=kind)
 
 
 def test_a_monitor_is_told_how_a_run_ended_and_of_no_friend(world: World) -> None:
-    with Listener() as listener:
+    with PortListener() as listener:
         assert left(world, world.run(), heartbeat=heartbeat(listener)) == []
         world.says["alice.example.org"] = SERVFAIL
         left(world, world.run(), heartbeat=heartbeat(listener))
@@ -116,13 +118,13 @@ def test_a_monitor_is_told_how_a_run_ended_and_of_no_friend(world: World) -> Non
 
 
 def test_a_monitor_that_cannot_be_told_is_said_without_its_url(world: World) -> None:
-    with Listener(status=404) as listener:
+    with PortListener(status=404) as listener:
         said = left(world, world.run(), heartbeat=heartbeat(listener))
     assert said == ["heartbeat: the monitor could not be told: the answer was HTTP status 404"]
 
 
 def test_a_defect_is_told_as_a_failure(world: World) -> None:
-    with Listener() as listener:
+    with PortListener() as listener:
         broke(replace(world.config, heartbeat=heartbeat(listener)))
         broke(world.config)
     assert listener.paths == ["POST /ping/hunter2/1"]

@@ -15,7 +15,7 @@ from allowsync.config.channels import NotifyChannel
 from allowsync.config.secrets import Secret
 from allowsync.notify.apprise_client import Sent, send
 from allowsync.notify.outbox import Message
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,12 +33,12 @@ def channel(url: str) -> NotifyChannel:
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
+def listener() -> Iterator[PortListener]:
+    with PortListener() as listener:
         yield listener
 
 
-def test_each_channel_gets_the_message_as_it_stands(listener: Listener) -> None:
+def test_each_channel_gets_the_message_as_it_stands(listener: PortListener) -> None:
     urls = (f"json://u:p@{listener.place}/json", f"form://{listener.place}/form")
     assert send([(channel(url), MESSAGE) for url in urls]) == [Sent.TOLD, Sent.TOLD]
     heard = {one.path.rstrip("/"): one.body for one in listener.heard}
@@ -82,7 +82,7 @@ def unused_port() -> int:
         return int(server.getsockname()[1])
 
 
-def test_who_cannot_be_reached_hinders_nobody_else(listener: Listener) -> None:
+def test_who_cannot_be_reached_hinders_nobody_else(listener: PortListener) -> None:
     urls = (NOWHERE, "tgram://x", "nosuch://x", f"json://{listener.place}/")
     assert send([(channel(url), MESSAGE) for url in urls]) == [
         Sent.FAILED, Sent.UNFIT, Sent.UNFIT, Sent.TOLD,
@@ -90,19 +90,19 @@ def test_who_cannot_be_reached_hinders_nobody_else(listener: Listener) -> None:
     assert len(listener.heard) == 1
 
 
-def test_a_server_that_refuses_was_not_told(listener: Listener) -> None:
+def test_a_server_that_refuses_was_not_told(listener: PortListener) -> None:
     listener.status = 500
     assert send([(channel(f"json://{listener.place}/"), MESSAGE)]) == [Sent.FAILED]
 
 
-def test_a_server_that_hangs_is_left_behind(listener: Listener) -> None:
-    with Listener(silent=True) as silent:
+def test_a_server_that_hangs_is_left_behind(listener: PortListener) -> None:
+    with PortListener(silent=True) as silent:
         urls = (f"json://{silent.place}/?rto=60", f"json://{listener.place}/")
         sent = send([(channel(url), MESSAGE) for url in urls], seconds=2.0)
         assert sent == [Sent.FAILED, Sent.TOLD]
 
 
-def test_looking_at_a_url_sends_nothing(listener: Listener) -> None:
+def test_looking_at_a_url_sends_nothing(listener: PortListener) -> None:
     urls = (f"json://{listener.place}/", "nosuch://x")
     assert send([(channel(url), LOOK) for url in urls]) == [Sent.TOLD, Sent.UNFIT]
     assert listener.heard == []
@@ -127,7 +127,7 @@ def test_without_apprise_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 def test_what_a_plug_in_prints_is_no_answer(
-    listener: Listener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    listener: PortListener, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     noisy = (
         "import apprise, os; notify = apprise.Apprise.notify; "

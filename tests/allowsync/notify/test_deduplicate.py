@@ -13,7 +13,7 @@ from allowsync.model.types import Limits
 from allowsync.notify.events import Condition, matters
 from allowsync.plan.result import RunReport
 from allowsync.testing.memory import MemoryStore, memory_type
-from tests.support.reader import Reader
+from tests.support.reader import NoticeReader
 from tests.support.values import GONE, SERVFAIL, V4, V6, Life, found, host
 from tests.support.world import World, allowlist
 
@@ -32,18 +32,18 @@ def world(tmp_path: Path) -> World:
 
 
 @pytest.fixture
-def reader(world: World) -> Reader:
-    reader = Reader(world)
+def reader(world: World) -> NoticeReader:
+    reader = NoticeReader(world)
     assert reader.run() == []
     return reader
 
 
-def test_a_run_with_nothing_to_tell_tells_nothing(reader: Reader) -> None:
+def test_a_run_with_nothing_to_tell_tells_nothing(reader: NoticeReader) -> None:
     assert reader.runs(5) == []
     assert reader.told == ()
 
 
-def test_a_moved_friend_is_told_once(reader: Reader) -> None:
+def test_a_moved_friend_is_told_once(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found("81.2.69.77")
     assert reader.run() == ["alice: alice.example.org moved from 81.2.69.1 to 81.2.69.77"]
     assert reader.runs(10) == []
@@ -53,7 +53,7 @@ def test_a_moved_friend_is_told_once(reader: Reader) -> None:
 
 
 def test_a_silent_name_is_told_at_a_quarter_and_at_three_quarters_and_when_access_ends(
-    reader: Reader,
+    reader: NoticeReader,
 ) -> None:
     reader.world.says[ALICE] = SERVFAIL
     at = {hour: news for hour in range(3, 90, 3) if (news := reader.run(after=3 * HOUR))}
@@ -69,7 +69,7 @@ def test_a_silent_name_is_told_at_a_quarter_and_at_three_quarters_and_when_acces
     assert reader.runs(3) == []
 
 
-def test_a_name_that_answers_in_time_is_told_of_twice(reader: Reader) -> None:
+def test_a_name_that_answers_in_time_is_told_of_twice(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert len(reader.runs(10, after=2 * HOUR)) == 1
     reader.world.says[ALICE] = found("81.2.69.1")
@@ -78,7 +78,7 @@ def test_a_name_that_answers_in_time_is_told_of_twice(reader: Reader) -> None:
 
 
 def test_a_name_that_is_kept_for_no_time_is_told_when_it_ends_and_not_before(
-    reader: Reader,
+    reader: NoticeReader,
 ) -> None:
     reader.world.change("alice", policy=host(keep_unavailable=timedelta()).policy)
     reader.world.says[ALICE] = SERVFAIL
@@ -86,7 +86,7 @@ def test_a_name_that_is_kept_for_no_time_is_told_when_it_ends_and_not_before(
     assert reader.events == [Event.ENDED]
 
 
-def test_a_name_that_is_proxied_is_told_once(reader: Reader) -> None:
+def test_a_name_that_is_proxied_is_told_once(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found("104.16.1.1")
     reader.run()
     reader.world.says[ALICE] = found("104.16.1.2")
@@ -95,7 +95,7 @@ def test_a_name_that_is_proxied_is_told_once(reader: Reader) -> None:
     assert "one of Cloudflare's own addresses" in reader.read[1].text
 
 
-def test_a_short_silence_is_not_told_at_all(reader: Reader) -> None:
+def test_a_short_silence_is_not_told_at_all(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert reader.runs(8, after=2 * HOUR) == []
     reader.world.says[ALICE] = found("81.2.69.1")
@@ -103,7 +103,7 @@ def test_a_short_silence_is_not_told_at_all(reader: Reader) -> None:
 
 
 def test_a_name_that_is_gone_after_a_silence_does_not_give_an_address_again(
-    reader: Reader,
+    reader: NoticeReader,
 ) -> None:
     reader.world.says[ALICE] = SERVFAIL
     reader.runs(10, after=2 * HOUR)
@@ -114,7 +114,9 @@ def test_a_name_that_is_gone_after_a_silence_does_not_give_an_address_again(
 
 
 @pytest.mark.parametrize("how", ["until", "name", "host"])
-def test_nothing_is_said_to_be_better_that_was_only_taken_away(reader: Reader, how: str) -> None:
+def test_nothing_is_said_to_be_better_that_was_only_taken_away(
+    reader: NoticeReader, how: str
+) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert len(reader.runs(10, after=2 * HOUR)) == 1
     if how == "host":
@@ -128,14 +130,14 @@ def test_nothing_is_said_to_be_better_that_was_only_taken_away(reader: Reader, h
     assert [one for one in reader.runs(3) if "again" in one] == []
 
 
-def test_a_name_that_is_deleted_is_told_when_access_ends(reader: Reader) -> None:
+def test_a_name_that_is_deleted_is_told_when_access_ends(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = GONE
     (news,) = reader.runs(20)
     assert news.startswith("alice: access from 81.2.69.1 is withdrawn: gone from DNS for 1 h")
     assert reader.events == [Event.ENDED]
 
 
-def test_an_address_that_was_replaced_ends_without_a_word(reader: Reader) -> None:
+def test_an_address_that_was_replaced_ends_without_a_word(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found("81.2.69.77")
     reader.runs(2)
     reader.world.says[ALICE] = GONE
@@ -144,7 +146,7 @@ def test_an_address_that_was_replaced_ends_without_a_word(reader: Reader) -> Non
     assert reader.events == [Event.MOVED, Event.ENDED]
 
 
-def test_the_end_of_an_until_is_told_once(reader: Reader) -> None:
+def test_the_end_of_an_until_is_told_once(reader: NoticeReader) -> None:
     reader.world.change("bob", until=reader.world.instant + HOUR)
     news = reader.runs(15)
     assert news == [f"bob: access ended on {reader.world.hosts['bob'].until:%Y-%m-%d %H:%M} UTC"]
@@ -152,10 +154,12 @@ def test_the_end_of_an_until_is_told_once(reader: Reader) -> None:
 
 def test_who_never_had_access_does_not_lose_it(world: World) -> None:
     world.change("bob", until=world.instant - HOUR)
-    assert Reader(world).runs(3) == []
+    assert NoticeReader(world).runs(3) == []
 
 
-def test_a_refused_removal_is_told_once_and_again_when_it_is_another_one(reader: Reader) -> None:
+def test_a_refused_removal_is_told_once_and_again_when_it_is_another_one(
+    reader: NoticeReader,
+) -> None:
     reader.world.limits = Limits(max_remove_hosts=0.25)
     reader.world.says[ALICE] = reader.world.says[BOB] = GONE
     news = reader.runs(15)
@@ -167,7 +171,7 @@ def test_a_refused_removal_is_told_once_and_again_when_it_is_another_one(reader:
     assert set(reader.events) == {Event.REFUSED}
 
 
-def test_what_a_limit_keeps_is_not_said_to_be_withdrawn(reader: Reader) -> None:
+def test_what_a_limit_keeps_is_not_said_to_be_withdrawn(reader: NoticeReader) -> None:
     reader.world.limits = Limits(max_remove_hosts=0.25)
     reader.world.says[ALICE] = reader.world.says[BOB] = GONE
     reader.runs(15)
@@ -175,20 +179,20 @@ def test_what_a_limit_keeps_is_not_said_to_be_withdrawn(reader: Reader) -> None:
     assert {"81.2.69.1", "81.2.69.2"} <= reader.world.held
 
 
-def test_an_answer_that_is_not_believed_is_told_once(reader: Reader) -> None:
+def test_an_answer_that_is_not_believed_is_told_once(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found(LOOPBACK)
     (news,) = reader.runs(15)
     assert news.startswith(f"alice: alice.example.org: {LOOPBACK} is not believed: a loopback")
 
 
-def test_too_many_addresses_are_told_once_however_many_they_are(reader: Reader) -> None:
+def test_too_many_addresses_are_told_once_however_many_they_are(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found(*MANY)
     assert len(reader.run()) == 1
     reader.world.says[ALICE] = found(*MANY[1:])
     assert reader.run() == []
 
 
-def test_another_doubt_about_the_same_name_is_other_news(reader: Reader) -> None:
+def test_another_doubt_about_the_same_name_is_other_news(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = found(LOOPBACK)
     reader.run()
     reader.world.says[ALICE] = reader.world.says["*.example.org"] = found("45.9.9.9")
@@ -196,21 +200,21 @@ def test_another_doubt_about_the_same_name_is_other_news(reader: Reader) -> None
     assert "made up at random" in news
 
 
-def test_an_answer_that_is_odd_every_other_time_is_told_once(reader: Reader) -> None:
+def test_an_answer_that_is_odd_every_other_time_is_told_once(reader: NoticeReader) -> None:
     for number in range(12):
         reader.world.says[ALICE] = found(LOOPBACK) if number % 2 else found("81.2.69.1")
         reader.run()
     assert reader.events == [Event.SUSPICIOUS]
 
 
-def test_an_answer_that_is_odd_again_after_hours_is_told_again(reader: Reader) -> None:
+def test_an_answer_that_is_odd_again_after_hours_is_told_again(reader: NoticeReader) -> None:
     for answer in (found(LOOPBACK), found("81.2.69.1"), found(LOOPBACK)):
         reader.world.says[ALICE] = answer
         reader.runs(3, after=HOUR)
     assert reader.events == [Event.SUSPICIOUS] * 2
 
 
-def test_a_latched_name_is_told_once_and_once_more_when_it_comes_back(reader: Reader) -> None:
+def test_a_latched_name_is_told_once_and_once_more_when_it_comes_back(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = GONE
     reader.runs(18, after=12 * HOUR)
     assert reader.events == [Event.ENDED, Event.SUSPICIOUS]
@@ -220,7 +224,9 @@ def test_a_latched_name_is_told_once_and_once_more_when_it_comes_back(reader: Re
     assert "45.9.9.9 is not believed: its name was gone for longer" in news
 
 
-def test_a_target_that_fails_is_told_once_and_once_that_it_works_again(reader: Reader) -> None:
+def test_a_target_that_fails_is_told_once_and_once_that_it_works_again(
+    reader: NoticeReader,
+) -> None:
     reader.world.store.fail_read = "nft: boom"
     assert reader.runs(5) == ["web/memory: could not be read: nft: boom"]
     reader.world.store.fail_read = "nft: another reason"
@@ -232,7 +238,7 @@ def test_a_target_that_fails_is_told_once_and_once_that_it_works_again(reader: R
     assert [one.good for one in reader.read] == [False, True, False]
 
 
-def test_an_offline_run_says_nothing_of_names_and_ends_nothing(reader: Reader) -> None:
+def test_an_offline_run_says_nothing_of_names_and_ends_nothing(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     reader.world.says[BOB] = found(LOOPBACK)
     reader.runs(10, after=2 * HOUR)
@@ -241,7 +247,7 @@ def test_an_offline_run_says_nothing_of_names_and_ends_nothing(reader: Reader) -
     assert reader.run() == []
 
 
-def test_what_is_due_in_an_offline_run_is_told_in_the_next(reader: Reader) -> None:
+def test_what_is_due_in_an_offline_run_is_told_in_the_next(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     assert reader.runs(8, after=2 * HOUR) == []
     assert reader.run(after=3 * HOUR, offline=True) == []
@@ -264,7 +270,7 @@ def about(life: Life) -> tuple[Condition, ...]:
     return matters(report, {life.host.name: life.memory})
 
 
-def test_a_run_for_one_allowlist_ends_nothing_of_another(reader: Reader) -> None:
+def test_a_run_for_one_allowlist_ends_nothing_of_another(reader: NoticeReader) -> None:
     other = MemoryStore(fail_read="boom")
     reader.world.extra = (allowlist("other", ("alice",), memory_type(other)),)
     assert len(reader.run()) == 1
@@ -274,7 +280,7 @@ def test_a_run_for_one_allowlist_ends_nothing_of_another(reader: Reader) -> None
     assert reader.run() == ["other/memory: it works again"]
 
 
-def test_what_is_no_longer_configured_is_forgotten(reader: Reader) -> None:
+def test_what_is_no_longer_configured_is_forgotten(reader: NoticeReader) -> None:
     other = MemoryStore(fail_read="boom")
     reader.world.extra = (allowlist("other", ("alice",), memory_type(other)),)
     reader.run()
@@ -283,7 +289,7 @@ def test_what_is_no_longer_configured_is_forgotten(reader: Reader) -> None:
     assert [one for one in reader.told if one.subject == "other/memory"] == []
 
 
-def test_a_lost_memory_repeats_what_still_goes_on_and_nothing_else(reader: Reader) -> None:
+def test_a_lost_memory_repeats_what_still_goes_on_and_nothing_else(reader: NoticeReader) -> None:
     reader.world.says[ALICE] = SERVFAIL
     reader.world.store.fail_apply = "boom"
     reader.world.says[BOB] = found("81.2.69.99")
@@ -293,7 +299,7 @@ def test_a_lost_memory_repeats_what_still_goes_on_and_nothing_else(reader: Reade
     assert {one[:12] for one in reader.run()} == {"alice: alice", "web/memory: "}
 
 
-def test_a_clock_that_went_backwards_is_told_as_a_problem(reader: Reader) -> None:
+def test_a_clock_that_went_backwards_is_told_as_a_problem(reader: NoticeReader) -> None:
     (news,) = reader.run(after=-HOUR)
     assert news.startswith("clock: went backwards")
     assert reader.events == [Event.PROBLEM]
@@ -301,5 +307,5 @@ def test_a_clock_that_went_backwards_is_told_as_a_problem(reader: Reader) -> Non
 
 def test_a_friend_with_a_fixed_network_is_told_the_end_of_until(world: World) -> None:
     world.change("bob", until=world.instant + HOUR, networks=host("x").networks)
-    reader = Reader(world)
+    reader = NoticeReader(world)
     assert len(reader.runs(20)) == 1

@@ -16,7 +16,7 @@ from allowsync.config.secrets import Secret
 from allowsync.model.notification import Event
 from allowsync.notify.outbox import GIVEN_UP_AFTER
 from allowsync.state import Store
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 from tests.support.values import found
 from tests.support.world import World
 
@@ -31,20 +31,20 @@ ALICE = "alice.example.org"
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
+def listener() -> Iterator[PortListener]:
+    with PortListener() as listener:
         yield listener
 
 
 @pytest.fixture
-def world(tmp_path: Path, listener: Listener) -> World:
+def world(tmp_path: Path, listener: PortListener) -> World:
     url = Secret(f"json://admin:hunter2@{listener.place}/")
     world = World(tmp_path, notify=(NotifyChannel(url=url, events=tuple(Event)),))
     world.run()
     return world
 
 
-def told(listener: Listener) -> list[str]:
+def told(listener: PortListener) -> list[str]:
     return [json.loads(one.body)["message"] for one in listener.heard]
 
 
@@ -61,14 +61,14 @@ def waiting(world: World) -> int:
         return len(store.outbox())
 
 
-def test_news_is_told_once_and_nothing_waits(world: World, listener: Listener) -> None:
+def test_news_is_told_once_and_nothing_waits(world: World, listener: PortListener) -> None:
     move(world)
     report = world.runs(3)
     assert told(listener) == [f"alice: {ALICE} moved from 81.2.69.1 to 81.2.69.77"]
     assert (said(report), waiting(world)) == ([], 0)
 
 
-def test_a_dry_run_tells_nobody(world: World, listener: Listener) -> None:
+def test_a_dry_run_tells_nobody(world: World, listener: PortListener) -> None:
     move(world)
     world.store.fail_read = "boom"
     world.run(dry_run=True)
@@ -76,7 +76,7 @@ def test_a_dry_run_tells_nobody(world: World, listener: Listener) -> None:
 
 
 def test_a_channel_that_fails_changes_nothing_but_is_said_once(
-    world: World, listener: Listener
+    world: World, listener: PortListener
 ) -> None:
     listener.status = 503
     move(world)
@@ -91,7 +91,7 @@ def test_a_channel_that_fails_changes_nothing_but_is_said_once(
     assert (len(listener.heard), waiting(world)) == (3, 0)
 
 
-def test_what_cannot_be_told_for_a_day_is_given_up(world: World, listener: Listener) -> None:
+def test_what_cannot_be_told_for_a_day_is_given_up(world: World, listener: PortListener) -> None:
     listener.status = 503
     move(world)
     world.run()
@@ -100,7 +100,7 @@ def test_what_cannot_be_told_for_a_day_is_given_up(world: World, listener: Liste
     assert waiting(world) == 0
 
 
-def test_news_joins_what_still_waits(world: World, listener: Listener) -> None:
+def test_news_joins_what_still_waits(world: World, listener: PortListener) -> None:
     listener.status = 503
     move(world)
     world.run()
@@ -111,7 +111,7 @@ def test_news_joins_what_still_waits(world: World, listener: Listener) -> None:
 
 
 def test_a_channel_that_is_taken_away_takes_its_letters_along(
-    world: World, listener: Listener
+    world: World, listener: PortListener
 ) -> None:
     listener.status = 503
     move(world)
@@ -121,7 +121,7 @@ def test_a_channel_that_is_taken_away_takes_its_letters_along(
     assert (len(listener.heard), waiting(world)) == (1, 0)
 
 
-def test_everything_is_done_before_anybody_is_told(world: World, listener: Listener) -> None:
+def test_everything_is_done_before_anybody_is_told(world: World, listener: PortListener) -> None:
     held: list[bool] = []
     listener.then = lambda: held.append("81.2.69.77" in world.held)
     move(world)
@@ -130,7 +130,7 @@ def test_everything_is_done_before_anybody_is_told(world: World, listener: Liste
 
 
 def test_what_cannot_be_remembered_is_not_told_in_every_run(
-    world: World, listener: Listener
+    world: World, listener: PortListener
 ) -> None:
     with closing(sqlite3.connect(world.state)) as raw:
         raw.execute("DROP TABLE told")
@@ -143,7 +143,7 @@ def test_what_cannot_be_remembered_is_not_told_in_every_run(
     assert listener.heard == []
 
 
-def test_what_was_sent_and_cannot_be_noted_is_said(world: World, listener: Listener) -> None:
+def test_what_was_sent_and_cannot_be_noted_is_said(world: World, listener: PortListener) -> None:
     def spoil() -> None:
         with closing(sqlite3.connect(world.state)) as raw:
             raw.execute("DROP TABLE outbox")
@@ -164,7 +164,7 @@ def test_what_was_sent_and_cannot_be_noted_is_said(world: World, listener: Liste
     ],
 )
 def test_a_damaged_memory_of_what_was_told_is_made_anew(
-    world: World, listener: Listener, damage: str
+    world: World, listener: PortListener, damage: str
 ) -> None:
     with closing(sqlite3.connect(world.state)) as raw:
         raw.execute(damage)
@@ -175,7 +175,7 @@ def test_a_damaged_memory_of_what_was_told_is_made_anew(
     assert waiting(world) == 0
 
 
-def test_the_state_holds_no_secret(world: World, listener: Listener) -> None:
+def test_the_state_holds_no_secret(world: World, listener: PortListener) -> None:
     listener.status = 503
     move(world)
     world.run()
@@ -184,7 +184,7 @@ def test_the_state_holds_no_secret(world: World, listener: Listener) -> None:
     assert not [one for one in files if b"hunter2" in one.read_bytes()]
 
 
-def test_the_title_names_this_machine(world: World, listener: Listener) -> None:
+def test_the_title_names_this_machine(world: World, listener: PortListener) -> None:
     move(world)
     world.run()
     title = json.loads(listener.heard[0].body)["title"]

@@ -16,7 +16,7 @@ from allowsync.model.notification import HeartbeatKind
 from allowsync.model.outcome import ExitCode
 from allowsync.notify.heartbeat import Ping, RunResult, deliver, ping
 from allowsync.notify.http_ping import LARGEST_BODY, kind_of
-from tests.support.listener import Listener
+from tests.support.listener import PortListener
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -103,12 +103,12 @@ def test_a_kind_that_is_named_wins_over_how_the_url_looks() -> None:
 
 
 @pytest.fixture
-def listener() -> Iterator[Listener]:
-    with Listener() as listener:
+def listener() -> Iterator[PortListener]:
+    with PortListener() as listener:
         yield listener
 
 
-def test_a_ping_arrives_with_its_body_and_credentials(listener: Listener) -> None:
+def test_a_ping_arrives_with_its_body_and_credentials(listener: PortListener) -> None:
     request = Ping("POST", f"http://u%40x:p@{listener.place}/ping/1?create=1", b"so it went")
     assert deliver(request) == ""
     (heard,) = listener.heard
@@ -117,13 +117,13 @@ def test_a_ping_arrives_with_its_body_and_credentials(listener: Listener) -> Non
     assert heard.headers["User-Agent"].startswith("allowsync/")
 
 
-def test_a_redirection_is_not_followed_and_counts_for_nothing(listener: Listener) -> None:
+def test_a_redirection_is_not_followed_and_counts_for_nothing(listener: PortListener) -> None:
     listener.status, listener.location = 302, f"http://{listener.place}/elsewhere"
     assert deliver(Ping("GET", f"http://{listener.place}/")) == "the answer was HTTP status 302"
     assert listener.paths == ["GET /"]
 
 
-def test_a_monitor_that_hangs_is_given_up(listener: Listener) -> None:
+def test_a_monitor_that_hangs_is_given_up(listener: PortListener) -> None:
     listener.silent = True
     assert "no answer" in deliver(Ping("GET", f"http://{listener.place}/"), 0.3)
 

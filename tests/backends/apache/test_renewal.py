@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.common.server import reader
-from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.supervisor import Notice, State
+from allowsync_backends.common.server.reader import ServerProgram, ServerReader
+from allowsync_backends.common.server.supervisor import ReloadMethod, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,7 +38,7 @@ class Scripted:
     def inside(self, argv: tuple[str, ...]) -> tuple[str, ...]:
         return argv
 
-    def tell(self, notice: Notice) -> str:
+    def tell(self, notice: ReloadMethod) -> str:
         self.told += 1
         return ""
 
@@ -53,7 +53,7 @@ def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def said(*looks: set[int], spawns: bool = True) -> str:
-    server = Server("apache", ("true",), Notice(), True, lambda _: (), spawns=spawns)
+    server = ServerProgram("apache", ("true",), ReloadMethod(), True, lambda _: (), spawns=spawns)
     running = Scripted([{MAIN, OLD, ALSO_OLD}, *looks])
     answer = ServerReader(server, running).take_notice()
     assert running.told == 1

@@ -18,8 +18,8 @@ from allowsync_backends.apache.configuration import (
 )
 from allowsync_backends.apache.server import apache
 from allowsync_backends.apache.syntax import ApacheSyntax
-from allowsync_backends.common.server.supervisor import Notice
-from allowsync_backends.file.syntax import Held
+from allowsync_backends.common.server.supervisor import ReloadMethod
+from allowsync_backends.file.syntax import FileContent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -57,20 +57,20 @@ def test_a_network_is_a_line_and_ipv4_comes_first() -> None:
 def test_an_empty_allowlist_denies_everybody() -> None:
     text = HEADER + "<RequireAny>\n    Require all denied\n</RequireAny>\n"
     assert ApacheSyntax().render("x", ()) == text
-    assert ApacheSyntax().parse(text) == Held("x", frozenset())
+    assert ApacheSyntax().parse(text) == FileContent("x", frozenset())
 
 
 def test_everybody_is_two_halves_because_apache_takes_no_width_of_zero() -> None:
     everybody = [ip_network("0.0.0.0/0"), ip_network("::/0")]
     text = ApacheSyntax().render("x", everybody)
     assert "    Require ip 0.0.0.0/1 128.0.0.0/1\n    Require ip ::/1 8000::/1\n" in text
-    assert ApacheSyntax().parse(text) == Held("x", frozenset(everybody))
+    assert ApacheSyntax().parse(text) == FileContent("x", frozenset(everybody))
 
 
 @given(networks)
 def test_what_was_written_is_read(held: frozenset[Any]) -> None:
     text = ApacheSyntax().render("x", held)
-    assert ApacheSyntax().parse(text) == Held("x", held)
+    assert ApacheSyntax().parse(text) == FileContent("x", held)
     assert text == ApacheSyntax().render("x", sorted(held, key=by_network, reverse=True))
 
 
@@ -89,7 +89,7 @@ def test_what_was_written_is_read(held: frozenset[Any]) -> None:
     ],
 )
 def test_lines_that_are_not_ours_hold_nothing(line: str) -> None:
-    assert ApacheSyntax().parse(f"{HEADER}{line}\n") == Held("x", frozenset())
+    assert ApacheSyntax().parse(f"{HEADER}{line}\n") == FileContent("x", frozenset())
 
 
 def test_a_file_without_our_header_is_not_ours() -> None:
@@ -116,7 +116,7 @@ def test_it_is_checked_and_told_by_its_own_program(
 ) -> None:
     server = apache(ApacheOptions(path=Path(OURS), **written))
     assert server.check == (*command, "-t")
-    assert server.notice == Notice((*command, "-k", "graceful"), signal.SIGUSR1)
+    assert server.notice == ReloadMethod((*command, "-k", "graceful"), signal.SIGUSR1)
 
 
 def test_a_program_of_another_name_is_known_by_it() -> None:

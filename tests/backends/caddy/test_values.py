@@ -10,12 +10,12 @@ from typing import Any
 
 import pytest
 from allowsync_backends.caddy import TYPE, CaddyOptions, Matcher, Refusal
-from allowsync_backends.caddy.admin_api import Place, place
+from allowsync_backends.caddy.admin_api import AdminAddress, place
 from allowsync_backends.caddy.server import caddy
-from allowsync_backends.caddy.snippet import Gate, Snippet, admin_address, admin_is_off
+from allowsync_backends.caddy.snippet import Snippet, SnippetGate, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import CaddySyntax
-from allowsync_backends.common.server.supervisor import Notice
-from allowsync_backends.file.syntax import Held
+from allowsync_backends.common.server.supervisor import ReloadMethod
+from allowsync_backends.file.syntax import FileContent
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -70,14 +70,14 @@ def test_a_trusted_proxy_may_name_the_client_and_strangers_may_be_answered() -> 
 def test_an_empty_allowlist_refuses_everybody(refusal: Refusal, body: str) -> None:
     text = CaddySyntax(refusal=refusal).render("x", ())
     assert text == f"{HEADER}(allowsync_x) {{\n{body}}}\n"
-    assert CaddySyntax().parse(text) == Held("x", frozenset())
+    assert CaddySyntax().parse(text) == FileContent("x", frozenset())
 
 
 @given(networks, st.sampled_from(Matcher), st.sampled_from(Refusal))
 def test_what_was_written_is_read(held: frozenset[Any], matcher: Matcher, refusal: Refusal) -> None:
     syntax = CaddySyntax(matcher, refusal)
     text = syntax.render("x", held)
-    assert syntax.parse(text) == Held("x", held)
+    assert syntax.parse(text) == FileContent("x", held)
     assert text == syntax.render("x", sorted(held, key=by_network, reverse=True))
 
 
@@ -85,28 +85,30 @@ def test_what_was_written_is_read(held: frozenset[Any], matcher: Matcher, refusa
     "line", ["remote_ip private_ranges", "remote_ip 10.0.0.1/8", "remote_ip", "path 81.2.69.1"]
 )
 def test_lines_that_are_not_ours_hold_nothing(line: str) -> None:
-    assert CaddySyntax().parse(f"{HEADER}\t\t{line}\n") == Held("x", frozenset())
+    assert CaddySyntax().parse(f"{HEADER}\t\t{line}\n") == FileContent("x", frozenset())
 
 
 def test_a_file_without_our_header_is_not_ours() -> None:
     assert CaddySyntax().parse("(allowsync_x) {\n\tabort\n}\n") is None
 
 
-def asked(**written: Any) -> tuple[tuple[str, ...], Notice]:
+def asked(**written: Any) -> tuple[tuple[str, ...], ReloadMethod]:
     server = caddy(CaddyOptions(path=Path(OURS), **written), CaddySyntax(), "x")
     return server.check, server.notice
 
 
 def test_it_is_checked_without_a_trace_and_told_by_its_own_command() -> None:
     named = ("--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile")
-    assert asked() == (("caddy", "adapt", *named), Notice(("caddy", "reload", *named)))
+    assert asked() == (("caddy", "adapt", *named), ReloadMethod(("caddy", "reload", *named)))
 
 
 def test_program_configuration_and_admin_api_may_be_elsewhere() -> None:
     named = ("--config", "/srv/C", "--adapter", "caddyfile")
     check, notice = asked(program="/opt/caddy-l4", config=Path("/srv/C"), admin="unix//run/caddy")
     assert check == ("/opt/caddy-l4", "adapt", *named)
-    assert notice == Notice(("/opt/caddy-l4", "reload", *named, "--address", "unix//run/caddy"))
+    assert notice == ReloadMethod(
+        ("/opt/caddy-l4", "reload", *named, "--address", "unix//run/caddy")
+    )
 
 
 def test_a_program_of_another_name_is_known_by_it() -> None:
@@ -135,7 +137,7 @@ def adapted(folder: Path, sites: str, syntax: CaddySyntax, held: frozenset[Any])
     return document
 
 
-def gates(folder: Path, sites: str, held: frozenset[Any] = FRIENDS) -> list[Gate]:
+def gates(folder: Path, sites: str, held: frozenset[Any] = FRIENDS) -> list[SnippetGate]:
     document = adapted(folder, sites, CaddySyntax(), held)
     return list(Snippet(Matcher.REMOTE_IP, Refusal.ABORT, held).gates(document))
 
@@ -189,7 +191,7 @@ SITES = {
 def test_what_caddy_puts_before_the_snippet_is_named(
     tmp_path: Path, site: str, held: frozenset[Any]
 ) -> None:
-    assert gates(tmp_path, site, held) == [Gate(*SITES[site])]
+    assert gates(tmp_path, site, held) == [SnippetGate(*SITES[site])]
 
 
 def test_a_site_that_does_not_use_it_has_no_gate(tmp_path: Path) -> None:
@@ -205,7 +207,7 @@ def test_a_part_that_has_the_snippet_itself_does_not_come_before_it(tmp_path: Pa
     parts = "".join(
         f" handle /{part}/* {{\n import allowsync_x\n file_server\n }}\n" for part in "xy"
     )
-    assert gates(tmp_path, f":80 {{\n{parts}}}") == [Gate(":80", ()), Gate(":80", ())]
+    assert gates(tmp_path, f":80 {{\n{parts}}}") == [SnippetGate(":80", ()), SnippetGate(":80", ())]
     nested = f":80 {{\n route {{\n{parts} import allowsync_x\n reverse_proxy :1\n }}\n}}"
     with pytest.raises(AssertionError, match="defined more than once"):
         gates(tmp_path, nested)
@@ -214,7 +216,7 @@ def test_a_part_that_has_the_snippet_itself_does_not_come_before_it(tmp_path: Pa
 def test_so_it_is_where_it_refuses_everybody(tmp_path: Path) -> None:
     within = "route {\n import allowsync_x\n file_server\n file_server /z\n }"
     site = f":80 {{\n import allowsync_x\n handle /x/* {{\n {within}\n }}\n}}"
-    assert gates(tmp_path, site, frozenset()) == [Gate(":80", ()), Gate(":80", ())]
+    assert gates(tmp_path, site, frozenset()) == [SnippetGate(":80", ()), SnippetGate(":80", ())]
 
 
 def test_somebodys_own_refusal_is_not_that_of_an_empty_allowlist(tmp_path: Path) -> None:
@@ -251,23 +253,23 @@ def test_an_admin_api_that_is_off_is_noticed(config: dict[str, Any], *, off: boo
 @pytest.mark.parametrize(
     ("config", "address", "where"),
     [
-        ({}, "localhost:2019", Place("localhost", 2019)),
-        ({"admin": {"listen": ":99"}}, ":99", Place("localhost", 99)),
-        ({"admin": {"listen": "0.0.0.0:99"}}, "0.0.0.0:99", Place("127.0.0.1", 99)),
-        ({"admin": {"listen": "tcp/[::1]:99"}}, "tcp/[::1]:99", Place("::1", 99)),
-        ({"admin": {"listen": "[::]:99"}}, "[::]:99", Place("::1", 99)),
+        ({}, "localhost:2019", AdminAddress("localhost", 2019)),
+        ({"admin": {"listen": ":99"}}, ":99", AdminAddress("localhost", 99)),
+        ({"admin": {"listen": "0.0.0.0:99"}}, "0.0.0.0:99", AdminAddress("127.0.0.1", 99)),
+        ({"admin": {"listen": "tcp/[::1]:99"}}, "tcp/[::1]:99", AdminAddress("::1", 99)),
+        ({"admin": {"listen": "[::]:99"}}, "[::]:99", AdminAddress("::1", 99)),
         (
             {"admin": {"listen": "unix//run/c.sock|0220"}},
             "unix//run/c.sock|0220",
-            Place("localhost", socket="/run/c.sock"),
+            AdminAddress("localhost", socket="/run/c.sock"),
         ),
         ({"admin": {"listen": "{env.ADMIN}"}}, "{env.ADMIN}", None),
-        ({"admin": {"listen": 99}}, "localhost:2019", Place("localhost", 2019)),
+        ({"admin": {"listen": 99}}, "localhost:2019", AdminAddress("localhost", 2019)),
     ],
     ids=str,
 )
 def test_the_admin_api_is_where_the_caddyfile_says(
-    config: dict[str, Any], address: str, where: Place | None
+    config: dict[str, Any], address: str, where: AdminAddress | None
 ) -> None:
     assert admin_address(config) == address
     assert place(address) == where

@@ -13,7 +13,7 @@ from tests.support.cloudflare_client import Hours, connected
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
 
 
 @pytest.fixture
@@ -31,7 +31,7 @@ def hours() -> Hours:
 
 
 @pytest.fixture
-def client(fake: FakeCloudflare, hours: Hours) -> Iterator[Client]:
+def client(fake: FakeCloudflare, hours: Hours) -> Iterator[CloudflareClient]:
     """A client of the fake's account. It waits without any time passing."""
     with connected(fake, hours) as ours:
         yield ours

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.cloudflare.account_lock import PATIENCE, one_writer
 from allowsync_backends.cloudflare.errors import AccountBusy, Unsent
-from allowsync_backends.cloudflare.time_budget import Budget, Clock
+from allowsync_backends.cloudflare.time_budget import Budget, PollClock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -26,7 +26,7 @@ class Time:
         self.now += seconds
 
     def budget(self, seconds: float = 240.0) -> Budget:
-        return Budget.of(Clock(lambda: self.now, self.sleep), seconds)
+        return Budget.of(PollClock(lambda: self.now, self.sleep), seconds)
 
 
 @pytest.fixture

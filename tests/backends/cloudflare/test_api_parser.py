@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any
 import pytest
 from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.api_parser import ParseError
-from allowsync_backends.cloudflare.errors import Call, CloudflareError
+from allowsync_backends.cloudflare.errors import ApiCall, CloudflareError
 from allowsync_backends.cloudflare.replies import Response, seconds, understood
 from allowsync_backends.cloudflare.values import (
     AccountList,
-    Item,
-    Kind,
+    BulkOperation,
+    ListItem,
+    ListKind,
     NewItem,
     NewRule,
-    Operation,
-    Status,
+    OperationStatus,
     Zone,
 )
 from hypothesis import given
@@ -48,7 +48,7 @@ WHOLE: dict[str, tuple[Callable[[Any], object], dict[str, Any]]] = {
 def test_a_list_is_read_with_all_it_has() -> None:
     document = LIST | {"description": "x", "modified_on": "2026-11-20T15:00:00.5Z"}
     when = datetime(2026, 11, 20, 15, 0, 0, 500_000, tzinfo=UTC)
-    expected = AccountList(ID, "friends", Kind.IP, "x", 3, 1, when)
+    expected = AccountList(ID, "friends", ListKind.IP, "x", 3, 1, when)
     assert api_parser.account_list(document) == expected
 
 
@@ -63,7 +63,7 @@ def test_a_list_is_read_with_all_it_has() -> None:
 )
 def test_an_item_is_a_network(text: str, network: str) -> None:
     read = api_parser.item(ITEM | {"ip": text, "comment": None, "modified_on": "long ago"})
-    assert read == Item(ID, ip_network(network), "", None)
+    assert read == ListItem(ID, ip_network(network), "", None)
 
 
 @pytest.mark.parametrize("text", ["", "alice", "203.0.113.300", "fe80::1%eth0", "1.2.3.4/33"])
@@ -85,8 +85,8 @@ def test_a_count_that_is_no_number_is_an_error(text: str) -> None:
 
 
 def test_an_operation_of_a_status_nobody_knows_is_an_error() -> None:
-    assert api_parser.operation({"id": ID, "status": "failed", "error": "x"}) == Operation(
-        ID, Status.FAILED, "x"
+    assert api_parser.operation({"id": ID, "status": "failed", "error": "x"}) == BulkOperation(
+        ID, OperationStatus.FAILED, "x"
     )
     with pytest.raises(ParseError, match="unknown status"):
         api_parser.operation({"id": ID, "status": "paused"})
@@ -163,7 +163,7 @@ def test_whatever_comes_back_is_a_reply_or_an_error_of_ours(
     status: int, retry_after: str, body: bytes
 ) -> None:
     with suppress(CloudflareError):
-        understood(Call("GET", "/x"), Response(status, retry_after, body))
+        understood(ApiCall("GET", "/x"), Response(status, retry_after, body))
 
 
 @given(NESTED, NESTED)
@@ -172,7 +172,7 @@ def test_whatever_the_errors_and_pages_hold_is_borne(errors: object, info: objec
         document = {"success": success, "errors": errors, "result_info": info}
         body = json.dumps(document).encode()
         with suppress(CloudflareError):
-            understood(Call("GET", "/x"), Response(200, "", body))
+            understood(ApiCall("GET", "/x"), Response(200, "", body))
 
 
 @given(st.text(max_size=40))

@@ -14,7 +14,13 @@ from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.plan import Plan
 from allowsync.model.target import Severity
 from allowsync.model.types import Entry
-from testkit.fake_cloudflare import Cut, Failure, Meanwhile, Truncated, Unsuccessful
+from testkit.fake_cloudflare import (
+    CutConnection,
+    FailedCall,
+    Meanwhile,
+    TruncatedReply,
+    Unsuccessful,
+)
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.cloudflare_targets import target
 from tests.support.program import Installation
@@ -81,7 +87,7 @@ def test_an_owner_tells_machines_apart(fake: FakeCloudflare, backend: Cloudflare
 
 def test_a_long_comment_is_shortened_between_hosts() -> None:
     hosts = [f"host-number-{number}" for number in range(60)]
-    made = marks.Mine("jellyfin", "attic").added("", hosts)
+    made = marks.ItemOwnership("jellyfin", "attic").added("", hosts)
     assert made.startswith("allowsync:jellyfin:attic:host-number-0:")
     assert made.endswith(":...")
     assert len(made) <= 500
@@ -93,7 +99,13 @@ def test_what_cannot_be_read_is_an_error_and_never_empty(
     fake: FakeCloudflare, backend: CloudflareBackend
 ) -> None:
     fake.add_list("friends", MINE)
-    for fault in (Cut(), Failure(500), Truncated(), Unsuccessful(), Unsuccessful(status=401)):
+    for fault in (
+        CutConnection(),
+        FailedCall(500),
+        TruncatedReply(),
+        Unsuccessful(),
+        Unsuccessful(status=401),
+    ):
         fake.faults.add(fault, on="items.list", times=None)
         with pytest.raises(BackendError) as caught:
             backend.read()

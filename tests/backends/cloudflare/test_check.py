@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.model.target import Severity
-from testkit.fake_cloudflare import Cut, Permission
+from testkit.fake_cloudflare import CutConnection, Permission
 from tests.support.cloudflare_targets import keep, target
 from tests.support.configuring import HOSTS, problems
 
@@ -113,7 +113,7 @@ def test_other_owners_of_an_exclusive_list_are_an_error(fake: FakeCloudflare) ->
 
 def test_what_cannot_be_reached_is_an_error_and_no_exception(fake: FakeCloudflare) -> None:
     backend = target(fake)
-    fake.faults.add(Cut(), times=None)
+    fake.faults.add(CutConnection(), times=None)
     assert len(said(backend, Severity.ERROR)) == 1
 
 

@@ -10,7 +10,7 @@ from allowsync_backends.cloudflare import TYPE, CloudflareOptions
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
-from testkit.fake_cloudflare import Plan
+from testkit.fake_cloudflare import AccountPlan
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,7 +33,7 @@ class AtCloudflare(BackendContract):
     def target(self, fake: FakeCloudflare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr("allowsync_backends.cloudflare.operations.POLLS", (0.005,))
         monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
-        fake.cloud.accounts[fake.account].plan = Plan.PRO
+        fake.cloud.accounts[fake.account].plan = AccountPlan.PRO
         self.fake = fake
 
     def make(self) -> Backend:

@@ -7,29 +7,29 @@ from allowsync_backends.cloudflare.error_messages import permission, unconfirmed
 from allowsync_backends.cloudflare.errors import (
     LONGEST_MESSAGE,
     AccountBusy,
-    Call,
+    ApiCall,
+    ApiFault,
     CloudflareError,
-    Fault,
     NoReply,
     NotFound,
     NotPermitted,
     OperationFailed,
     OperationUnfinished,
-    Refused,
+    RequestRefused,
     ServerTrouble,
     TokenRefused,
     TooMany,
-    Unintelligible,
+    UnreadableReply,
     Unsent,
     printable,
 )
 from allowsync_backends.cloudflare.replies import Response, understood
 
-ASKED = Call("GET", "/accounts/0/rules/lists")
-CHANGED = Call("POST", "/accounts/0/rules/lists/0/items")
-LOOKED = Call("GET", "/accounts/0/rules/lists/bulk_operations/0")
+ASKED = ApiCall("GET", "/accounts/0/rules/lists")
+CHANGED = ApiCall("POST", "/accounts/0/rules/lists/0/items")
+LOOKED = ApiCall("GET", "/accounts/0/rules/lists/bulk_operations/0")
 LISTS_READ = "Account > Account Filter Lists: Read, on the account"
-FAULTS = (Fault(1003, "no"), Fault(10031, "in use"))
+FAULTS = (ApiFault(1003, "no"), ApiFault(10031, "in use"))
 
 
 @pytest.mark.parametrize(
@@ -38,11 +38,11 @@ FAULTS = (Fault(1003, "no"), Fault(10031, "in use"))
         (Unsent(CHANGED, "refused"), "no connection to the API: refused"),
         (NoReply(ASKED, "cut"), "no reply to GET /accounts/0/rules/lists: cut"),
         (
-            Unintelligible(ASKED, 502, "a page of HTML"),
+            UnreadableReply(ASKED, 502, "a page of HTML"),
             "GET /accounts/0/rules/lists: HTTP 502 with a page of HTML",
         ),
-        (Refused(CHANGED, 400, FAULTS), "no (1003); in use (10031)"),
-        (Refused(CHANGED, 418), "HTTP 418"),
+        (RequestRefused(CHANGED, 400, FAULTS), "no (1003); in use (10031)"),
+        (RequestRefused(CHANGED, 418), "HTTP 418"),
         (OperationFailed(CHANGED, "full"), "the operation failed: full"),
         (OperationUnfinished(CHANGED, 119.6), "the operation has not finished after 120 s"),
         (
@@ -67,8 +67,11 @@ def test_an_error_says_what_is_known(error: CloudflareError, text: str) -> None:
         ),
         (NotFound(ASKED, 404), "HTTP 404: is the account right, and is it still there?"),
         (TooMany(ASKED, 429), "the API takes no more requests for now: HTTP 429; try again later"),
-        (Refused(CHANGED, 400, FAULTS), "a rule refers to the list: no (1003); in use (10031)"),
-        (Refused(CHANGED, 400), "the API refuses: HTTP 400"),
+        (
+            RequestRefused(CHANGED, 400, FAULTS),
+            "a rule refers to the list: no (1003); in use (10031)",
+        ),
+        (RequestRefused(CHANGED, 400), "the API refuses: HTTP 400"),
         (ServerTrouble(ASKED, 503), "the API is in trouble: HTTP 503"),
         (Unsent(ASKED, "x"), "no connection to the API: x"),
     ],
@@ -82,12 +85,12 @@ def test_an_error_is_told_with_what_to_do(error: CloudflareError, text: str) -> 
     [
         (ASKED, LISTS_READ),
         (CHANGED, "Account > Account Filter Lists: Edit, on the account"),
-        (Call("GET", "/zones"), "Zone > Zone: Read, on the zone"),
-        (Call("GET", "/zones/0/rulesets/1"), "Zone > Zone WAF: Read, on the zone"),
-        (Call("PATCH", "/zones/0/rulesets/1/rules/2"), "Zone > Zone WAF: Edit, on the zone"),
+        (ApiCall("GET", "/zones"), "Zone > Zone: Read, on the zone"),
+        (ApiCall("GET", "/zones/0/rulesets/1"), "Zone > Zone WAF: Read, on the zone"),
+        (ApiCall("PATCH", "/zones/0/rulesets/1/rules/2"), "Zone > Zone WAF: Edit, on the zone"),
     ],
 )
-def test_a_permission_is_named_as_the_dashboard_names_it(call: Call, needed: str) -> None:
+def test_a_permission_is_named_as_the_dashboard_names_it(call: ApiCall, needed: str) -> None:
     assert permission(NotPermitted(call, 403)) == needed
 
 
@@ -95,7 +98,7 @@ def test_a_permission_is_named_as_the_dashboard_names_it(call: Call, needed: str
     ("error", "left_open"),
     [
         (NoReply(CHANGED, "x"), True),
-        (Unintelligible(CHANGED, 502, "x"), True),
+        (UnreadableReply(CHANGED, 502, "x"), True),
         (ServerTrouble(CHANGED, 500), True),
         (OperationUnfinished(CHANGED, 1), True),
         (TokenRefused(LOOKED, 401), True),
@@ -104,7 +107,7 @@ def test_a_permission_is_named_as_the_dashboard_names_it(call: Call, needed: str
         (ServerTrouble(ASKED, 500), False),
         (Unsent(CHANGED, "x"), False),
         (TooMany(CHANGED, 429), False),
-        (Refused(CHANGED, 400), False),
+        (RequestRefused(CHANGED, 400), False),
         (OperationFailed(CHANGED, "x"), False),
     ],
 )
@@ -139,6 +142,6 @@ def test_the_messages_of_a_reply_are_made_harmless_and_short() -> None:
     body = (
         b'{"success": false, "errors": [{"code": true, "message": "\\u001b[2J"}, 7, {"code": 5}]}'
     )
-    with pytest.raises(Refused) as caught:
+    with pytest.raises(RequestRefused) as caught:
         understood(ASKED, Response(400, "", body))
-    assert caught.value.faults == (Fault(0, "?[2J"), Fault(5, ""))
+    assert caught.value.faults == (ApiFault(0, "?[2J"), ApiFault(5, ""))

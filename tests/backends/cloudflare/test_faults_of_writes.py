@@ -9,18 +9,18 @@ import pytest
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from testkit.fake_cloudflare import (
-    Cut,
-    Failure,
+    CutConnection,
+    FailedCall,
     LateQuota,
     Meanwhile,
     OperationFails,
     OperationLate,
     RateLimited,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
     Wrong,
 )
-from testkit.fake_cloudflare.state import Delay
+from testkit.fake_cloudflare.state import OperationDelay
 from tests.support.cloudflare_targets import held, keep, target
 from tests.support.scoreboard import record
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.cloudflare.backend import CloudflareBackend
 
-    from testkit.fake_cloudflare import FakeCloudflare, Fault
+    from testkit.fake_cloudflare import FakeCloudflare, OrderedFault
 
 ALICE, BOB, HAND = "81.2.69.1", "81.2.69.2", "203.0.113.9"
 MINE = "allowsync:jellyfin::alice"
@@ -51,7 +51,7 @@ def backend(fake: FakeCloudflare) -> CloudflareBackend:
 class Case:
     """A fault, whether it befalls each attempt, and how a write ends that it befalls."""
 
-    fault: Fault
+    fault: OrderedFault
     ends: type[BackendError] | None
     always: bool = False
 
@@ -62,24 +62,24 @@ class Case:
 # What the API does not tell is found out by looking: what was carried out is done, what was not is
 # unknown, as it may still come.
 CASES = [
-    Case(OperationLate(Delay(4, None)), None),
+    Case(OperationLate(OperationDelay(4, None)), None),
     Case(OperationLate(), OutcomeUnknown),
     Case(OperationFails(), BackendError),
     Case(RateLimited(), None),
     Case(RateLimited("3"), None),
     Case(RateLimited(), BackendError, always=True),
     Case(RateLimited("900"), BackendError, always=True),
-    Case(Failure(500), OutcomeUnknown),
-    Case(Failure(503), OutcomeUnknown),
-    Case(Failure(520, html=True), OutcomeUnknown),
+    Case(FailedCall(500), OutcomeUnknown),
+    Case(FailedCall(503), OutcomeUnknown),
+    Case(FailedCall(520, html=True), OutcomeUnknown),
     Case(Unsuccessful(), BackendError),
     Case(Unsuccessful(status=401), BackendError),
     Case(Unsuccessful(status=403), BackendError),
     Case(Unsuccessful(10028, "duplicate items", 400), BackendError),
-    Case(Cut(), OutcomeUnknown),
-    Case(Cut(applied=True), None),
-    Case(Truncated(), None),
-    Case(Truncated(cut=True), None),
+    Case(CutConnection(), OutcomeUnknown),
+    Case(CutConnection(applied=True), None),
+    Case(TruncatedReply(), None),
+    Case(TruncatedReply(cut=True), None),
     Case(Wrong(), None),
 ]
 
@@ -147,13 +147,15 @@ def test_waiting_for_what_never_ends_has_an_end(
     _mended(fake, backend, (ALICE, BOB))
 
 
-@pytest.mark.parametrize("fault", [Cut(applied=True), Cut(), Failure(502)], ids=repr)
+@pytest.mark.parametrize(
+    "fault", [CutConnection(applied=True), CutConnection(), FailedCall(502)], ids=repr
+)
 def test_a_list_that_was_made_is_found_though_nobody_said_so(
-    fake: FakeCloudflare, fault: Fault
+    fake: FakeCloudflare, fault: OrderedFault
 ) -> None:
     backend = target(fake)
     fake.faults.add(fault, on="lists.create")
-    if fault == Cut(applied=True):
+    if fault == CutConnection(applied=True):
         keep(backend, ALICE)
     else:
         with pytest.raises(OutcomeUnknown, match="the list friends may still be made"):
@@ -166,7 +168,7 @@ def test_what_becomes_visible_late_is_waited_for(
     fake: FakeCloudflare, backend: CloudflareBackend
 ) -> None:
     fake.faults.add(OperationLate(), on="items.create")
-    fake.faults.add(Cut(), on="operations.get", times=None)
+    fake.faults.add(CutConnection(), on="operations.get", times=None)
     # Nobody can say how far it is; the second look at the items finds it done.
     fake.faults.add(Meanwhile(fake.finish), on="items.list", skip=3)
     assert held(keep(backend, ALICE, BOB)) == {ALICE, BOB}
@@ -216,7 +218,7 @@ def test_pages_are_all_read_or_nothing_is_known(fake: FakeCloudflare) -> None:
     fake.forget()
     assert held(backend.read()) == set(many)
     assert fake.asked == ["lists.list"] + ["items.list"] * 3
-    fake.faults.add(Cut(), on="items.list", times=None, skip=2)
+    fake.faults.add(CutConnection(), on="items.list", times=None, skip=2)
     with pytest.raises(BackendError):
         backend.read()
 

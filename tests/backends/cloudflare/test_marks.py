@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from allowsync_backends.cloudflare.marks import LONGEST, Mine, marked, marks_of, owner_of
+from allowsync_backends.cloudflare.marks import LONGEST, ItemOwnership, marked, marks_of, owner_of
 from hypothesis import given
 from hypothesis import strategies as st
 
-HERE, THERE = Mine("jellyfin"), Mine("jellyfin", "attic")
+HERE, THERE = ItemOwnership("jellyfin"), ItemOwnership("jellyfin", "attic")
 NAMES = st.integers(1, 18).map(lambda length: "jellyfin_upstairs2"[-length:])
 OWNERS = st.none() | st.integers(1, 32).map(lambda length: ("attic-" * 6)[:length])
 LABELS = st.integers(0, 30).map(lambda number: [f"host-{one}" for one in range(number)])
@@ -78,7 +78,7 @@ def test_every_owner_that_fits_is_found_again(
 ) -> None:
     comment, inside = "", []
     for allowlist, owner, hosts in several:
-        mine = Mine(allowlist, owner)
+        mine = ItemOwnership(allowlist, owner)
         if mine.fits(comment):
             comment = mine.added(comment, hosts)
             inside.append(mine)

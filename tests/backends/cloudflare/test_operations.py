@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare.errors import (
-    Call,
+    ApiCall,
     CloudflareError,
     NoReply,
     NotFound,
@@ -16,27 +16,27 @@ from allowsync_backends.cloudflare.errors import (
     ServerTrouble,
     TokenRefused,
     TooMany,
-    Unintelligible,
+    UnreadableReply,
     Unsent,
 )
 from allowsync_backends.cloudflare.operations import finished
 from allowsync_backends.cloudflare.time_budget import Budget
-from allowsync_backends.cloudflare.values import Operation, Status
+from allowsync_backends.cloudflare.values import BulkOperation, OperationStatus
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.support.cloudflare_client import Hours
 
-CALL = Call("POST", "/accounts/0/rules/lists/0/items")
-LOOK = Call("GET", "/accounts/0/rules/lists/bulk_operations/0")
+CALL = ApiCall("POST", "/accounts/0/rules/lists/0/items")
+LOOK = ApiCall("GET", "/accounts/0/rules/lists/bulk_operations/0")
 
 
-def seen(*states: Operation | CloudflareError) -> Callable[[], Operation]:
+def seen(*states: BulkOperation | CloudflareError) -> Callable[[], BulkOperation]:
     """Looks that find these, one after the other, and the last again and again."""
     left = list(states)
 
-    def look() -> Operation:
+    def look() -> BulkOperation:
         state = left.pop(0) if len(left) > 1 else left[0]
         if isinstance(state, CloudflareError):
             raise state
@@ -45,13 +45,15 @@ def seen(*states: Operation | CloudflareError) -> Callable[[], Operation]:
     return look
 
 
-def at(status: Status, error: str = "") -> Operation:
-    return Operation("0", status, error)
+def at(status: OperationStatus, error: str = "") -> BulkOperation:
+    return BulkOperation("0", status, error)
 
 
 def test_it_is_waited_for_from_pending_over_running_to_completed(hours: Hours) -> None:
-    look = seen(at(Status.PENDING), at(Status.RUNNING), at(Status.COMPLETED))
-    assert finished(look, CALL, Budget.of(hours.clock, 60)) == at(Status.COMPLETED)
+    look = seen(
+        at(OperationStatus.PENDING), at(OperationStatus.RUNNING), at(OperationStatus.COMPLETED)
+    )
+    assert finished(look, CALL, Budget.of(hours.clock, 60)) == at(OperationStatus.COMPLETED)
     assert hours.slept == [0.5, 1.0, 2.0]
 
 
@@ -61,14 +63,14 @@ def test_it_is_waited_for_from_pending_over_running_to_completed(hours: Hours) -
 )
 def test_one_that_failed_says_why(hours: Hours, said: str, why: str) -> None:
     with pytest.raises(OperationFailed) as caught:
-        finished(seen(at(Status.FAILED, said)), CALL, Budget.of(hours.clock, 60))
+        finished(seen(at(OperationStatus.FAILED, said)), CALL, Budget.of(hours.clock, 60))
     assert (caught.value.why, caught.value.call) == (why, CALL)
 
 
 @pytest.mark.parametrize(("seconds", "most"), [(1000, 120), (10, 10), (0.4, 0)])
 def test_the_wait_has_an_end(hours: Hours, seconds: float, most: float) -> None:
     with pytest.raises(OperationUnfinished):
-        finished(seen(at(Status.RUNNING)), CALL, Budget.of(hours.clock, seconds))
+        finished(seen(at(OperationStatus.RUNNING)), CALL, Budget.of(hours.clock, seconds))
     assert sum(hours.slept) <= most
     assert sum(hours.slept) > most - 16
 
@@ -78,7 +80,7 @@ def test_the_wait_has_an_end(hours: Hours, seconds: float, most: float) -> None:
     [
         NoReply(LOOK, "x"),
         Unsent(LOOK, "x"),
-        Unintelligible(LOOK, 200, "x"),
+        UnreadableReply(LOOK, 200, "x"),
         ServerTrouble(LOOK, 500),
         TooMany(LOOK, 429),
         NotFound(LOOK, 404),
@@ -87,7 +89,7 @@ def test_the_wait_has_an_end(hours: Hours, seconds: float, most: float) -> None:
 )
 def test_an_end_that_cannot_be_seen_is_open(hours: Hours, error: CloudflareError) -> None:
     with pytest.raises(OperationUnfinished) as caught:
-        finished(seen(at(Status.PENDING), error), CALL, Budget.of(hours.clock, 60))
+        finished(seen(at(OperationStatus.PENDING), error), CALL, Budget.of(hours.clock, 60))
     assert caught.value.waited == 1.5
     assert str(error) in str(caught.value)
 

@@ -9,25 +9,25 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.cloudflare.ranges import PATIENCE, SOURCE, ask
-from allowsync_backends.cloudflare.time_budget import Clock
+from allowsync_backends.cloudflare.time_budget import PollClock
 
 from allowsync.backend.registry import NETWORKS, load_entry_point
 from allowsync.model.special_purpose import CLOUDFLARE
 from allowsync.policy.published import SourceError, implausible
 from testkit.fake_cloudflare import (
-    Cut,
-    Failure,
+    CutConnection,
+    FailedCall,
     FakeCloudflare,
-    Fault,
+    OrderedFault,
     RateLimited,
     Slow,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
     Wrong,
 )
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare.replies import Reply
+    from testkit.fake_cloudflare.replies import FakeReply
 
 
 @dataclass
@@ -36,8 +36,8 @@ class Hurried:
 
     slept: float = 0.0
 
-    def clock(self) -> Clock:
-        return Clock(lambda: time.monotonic() + self.slept, self._sleep)
+    def clock(self) -> PollClock:
+        return PollClock(lambda: time.monotonic() + self.slept, self._sleep)
 
     def _sleep(self, seconds: float) -> None:
         self.slept += seconds
@@ -55,24 +55,24 @@ def test_it_is_found_by_its_name() -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Fault):
+class Page(OrderedFault):
     """A page of HTML with the status of success, as a captive portal gives it."""
 
     proper = False
 
-    def before(self) -> Reply:
-        from testkit.fake_cloudflare.replies import Reply
+    def before(self) -> FakeReply:
+        from testkit.fake_cloudflare.replies import FakeReply
 
-        return Reply(200, b"<!DOCTYPE html><title>Log in</title>", "text/html")
+        return FakeReply(200, b"<!DOCTYPE html><title>Log in</title>", "text/html")
 
 
-FAULTS: dict[str, tuple[Fault, str]] = {
+FAULTS: dict[str, tuple[OrderedFault, str]] = {
     "a page of HTML": (Page(), "HTTP 200 with"),
-    "a page of HTML about an error": (Failure(502, html=True), "HTTP 502 with"),
-    "an error of the server": (Failure(500), "internal error"),
+    "a page of HTML about an error": (FailedCall(502, html=True), "HTTP 502 with"),
+    "an error of the server": (FailedCall(500), "internal error"),
     "no success": (Unsuccessful(), "something went wrong"),
-    "half a document": (Truncated(), "HTTP 200 with"),
-    "an end without an answer": (Cut(), "the connection broke"),
+    "half a document": (TruncatedReply(), "HTTP 200 with"),
+    "an end without an answer": (CutConnection(), "the connection broke"),
     "too many requests": (RateLimited(), "throttling"),
     "too slow an answer": (Slow(pause=PATIENCE * 2, parts=1), "it did not come in time"),
     "a list": (Wrong({"success": True, "errors": [], "result": []}), "HTTP 200 with"),
@@ -81,7 +81,7 @@ FAULTS: dict[str, tuple[Fault, str]] = {
 
 @pytest.mark.parametrize(("fault", "said"), FAULTS.values(), ids=FAULTS)
 def test_whatever_goes_wrong_is_no_answer_and_soon_over(
-    fake: FakeCloudflare, fault: Fault, said: str
+    fake: FakeCloudflare, fault: OrderedFault, said: str
 ) -> None:
     fake.faults.add(fault, on="ips", times=None)
     hurried = Hurried()
@@ -91,7 +91,7 @@ def test_whatever_goes_wrong_is_no_answer_and_soon_over(
 
 
 def test_a_fault_that_passes_is_not_noticed(fake: FakeCloudflare) -> None:
-    fake.faults.add(Failure(503), on="ips", times=1)
+    fake.faults.add(FailedCall(503), on="ips", times=1)
     assert len(ask(fake.url, Hurried().clock())) == len(CLOUDFLARE)
     assert fake.asked == ["ips", "ips"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.fake_cloudflare import Cut, Delay, Failure
+from testkit.fake_cloudflare import CutConnection, FailedCall, OperationDelay
 from testkit.fake_dns.nameserver import NameServer
-from tests.support.program import Ended, Installation
+from tests.support.program import Installation, ProgramResult
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -44,11 +44,13 @@ def installed(
 
 @pytest.fixture
 def here(tmp_path: Path, fake: FakeCloudflare, server: NameServer) -> Installation:
-    fake.cloud.delay = Delay(polls=0)
+    fake.cloud.delay = OperationDelay(polls=0)
     return installed(tmp_path / "one", fake, server)
 
 
-def run(here: Installation, fake: FakeCloudflare, command: str = "apply --output json") -> Ended:
+def run(
+    here: Installation, fake: FakeCloudflare, command: str = "apply --output json"
+) -> ProgramResult:
     """The token is never shown, whatever happens."""
     locks = {"STATE_DIRECTORY": str(here.folder.parent)}
     done = here(command, environ=locks)
@@ -56,7 +58,7 @@ def run(here: Installation, fake: FakeCloudflare, command: str = "apply --output
     return done
 
 
-def outcome(done: Ended) -> tuple[int, str]:
+def outcome(done: ProgramResult) -> tuple[int, str]:
     return done.code, done.document["targets"][0]["outcome"]
 
 
@@ -74,7 +76,7 @@ def test_an_outcome_nobody_saw_is_unknown_and_settled_by_the_next_run(
     here: Installation, fake: FakeCloudflare
 ) -> None:
     fake.add_list("friends")
-    fake.faults.add(Failure(502), on="items.create")
+    fake.faults.add(FailedCall(502), on="items.create")
     first = run(here, fake)
     assert outcome(first) == (1, "unknown")
     reason = first.document["targets"][0]["reason"]
@@ -92,8 +94,8 @@ def test_a_lost_reply_to_a_change_that_was_made_is_no_trouble(
     here: Installation, fake: FakeCloudflare
 ) -> None:
     fake.add_list("friends")
-    fake.cloud.delay = Delay(polls=0, seconds=0.0)
-    fake.faults.add(Cut(applied=True), on="items.create")
+    fake.cloud.delay = OperationDelay(polls=0, seconds=0.0)
+    fake.faults.add(CutConnection(applied=True), on="items.create")
     assert outcome(run(here, fake)) == (0, "applied")
     assert fake.items("friends") == {ALICE: MINE}
 
@@ -102,7 +104,7 @@ def test_a_full_account_makes_room_for_a_friend_who_moved(
     tmp_path: Path, fake: FakeCloudflare, server: NameServer
 ) -> None:
     """What is new does not fit beside what is old: put in first, it would be refused for ever."""
-    fake.cloud.delay = Delay(polls=0)
+    fake.cloud.delay = OperationDelay(polls=0)
     fake.add_list("friends", {"185.199.108.7": "by hand"})
     here = installed(tmp_path / "full", fake, server, max_items=2)
     here.policy = {"canary": False, "keep_replaced": "0s", "replaced_runs": 1}
@@ -137,7 +139,7 @@ def test_two_processes_never_have_two_writes_in_flight(
     tmp_path: Path, fake: FakeCloudflare, server: NameServer
 ) -> None:
     fake.add_list("friends")
-    fake.cloud.delay = Delay(polls=1, seconds=None)
+    fake.cloud.delay = OperationDelay(polls=1, seconds=None)
     both = [installed(tmp_path / one, fake, server, owner=one) for one in ("one", "two")]
     with ThreadPoolExecutor(2) as pool:
         first, second = pool.map(lambda one: run(one, fake), both)

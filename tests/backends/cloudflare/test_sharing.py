@@ -11,7 +11,7 @@ import pytest
 from allowsync.backend.api import BackendError
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
-from testkit.fake_cloudflare import Cut, Meanwhile
+from testkit.fake_cloudflare import CutConnection, Meanwhile
 from tests.support.cloudflare_targets import held, keep, target
 from tests.support.scoreboard import record
 
@@ -164,6 +164,6 @@ def test_a_mark_that_goes_is_looked_for_where_the_reply_was_lost(fake: FakeCloud
     here, attic = target(fake), target(fake, owner="attic")
     keep(here, ALICE)
     keep(attic, ALICE)
-    fake.faults.add(Cut(applied=True), on="items.create")
+    fake.faults.add(CutConnection(applied=True), on="items.create")
     assert held(keep(here)) == set()
     assert fake.items("friends") == {ALICE: THERE}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from allowsync_backends.cloudflare.time_budget import Budget, Clock
+from allowsync_backends.cloudflare.time_budget import Budget, PollClock
 
 from tests.support.cloudflare_client import Hours
 
@@ -28,7 +28,7 @@ def test_a_part_is_never_more_than_what_is_left(hours: Hours, wanted: float, giv
 
 
 def test_the_usual_clock_only_goes_forward() -> None:
-    clock = Clock()
+    clock = PollClock()
     before = clock.now()
     clock.sleep(0)
     assert clock.now() >= before

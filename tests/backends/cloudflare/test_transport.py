@@ -18,24 +18,24 @@ from allowsync_backends.cloudflare.errors import (
     NoReply,
     NotFound,
     NotPermitted,
-    Refused,
+    RequestRefused,
     ServerTrouble,
     TokenRefused,
     TooMany,
-    Unintelligible,
+    UnreadableReply,
     Unsent,
 )
 
 from allowsync.config.secrets import Secret
 from testkit.fake_cloudflare import (
-    Cut,
-    Failure,
+    CutConnection,
+    FailedCall,
     FakeCloudflare,
-    Fault,
     OperationFails,
+    OrderedFault,
     RateLimited,
     Slow,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
     Wrong,
     WrongType,
@@ -45,57 +45,57 @@ from tests.support.cloudflare_client import Answer, Hours, causes, connected
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
 
 EMPTY = {"success": True, "errors": [], "messages": [], "result": []}
 HTML = b"<!DOCTYPE html><html><body>Attention Required!</body></html>"
 SUCCESS = json.dumps(EMPTY).encode()
 AGAIN = [0.5, 1.0, 2.0]
 
-BROKEN: list[tuple[Fault, type[CloudflareError], bool]] = [
+BROKEN: list[tuple[OrderedFault, type[CloudflareError], bool]] = [
     # What goes wrong, what it is called, and whether to ask again may help.
     (RateLimited(), TooMany, True),
     (RateLimited("7"), TooMany, True),
-    (Failure(500), ServerTrouble, True),
-    (Failure(503), ServerTrouble, True),
-    (Failure(502, html=True), Unintelligible, True),
-    (Failure(520, html=True), Unintelligible, True),
-    (Truncated(), Unintelligible, True),
-    (Truncated(cut=True), NoReply, True),
-    (Cut(), NoReply, True),
-    (Cut(applied=True), NoReply, True),
-    (Answer(HTML, content_type="text/html"), Unintelligible, True),
-    (Answer(b""), Unintelligible, True),
-    (Answer(b"[" * 100_000), Unintelligible, True),
-    (Answer(b"\xff\xfe"), Unintelligible, True),
-    (Answer(b"9" * 5000), Unintelligible, True),
-    (Answer(b'{"result": []}'), Unintelligible, True),
-    (Answer(b'{"success": "true", "result": []}'), Unintelligible, True),
-    (Answer(SUCCESS, 302, headers=(("Location", "/client/v4/ips"),)), Unintelligible, False),
-    (Answer(HTML, 400), Unintelligible, False),
-    (Answer(HTML, 404), Unintelligible, False),
+    (FailedCall(500), ServerTrouble, True),
+    (FailedCall(503), ServerTrouble, True),
+    (FailedCall(502, html=True), UnreadableReply, True),
+    (FailedCall(520, html=True), UnreadableReply, True),
+    (TruncatedReply(), UnreadableReply, True),
+    (TruncatedReply(cut=True), NoReply, True),
+    (CutConnection(), NoReply, True),
+    (CutConnection(applied=True), NoReply, True),
+    (Answer(HTML, content_type="text/html"), UnreadableReply, True),
+    (Answer(b""), UnreadableReply, True),
+    (Answer(b"[" * 100_000), UnreadableReply, True),
+    (Answer(b"\xff\xfe"), UnreadableReply, True),
+    (Answer(b"9" * 5000), UnreadableReply, True),
+    (Answer(b'{"result": []}'), UnreadableReply, True),
+    (Answer(b'{"success": "true", "result": []}'), UnreadableReply, True),
+    (Answer(SUCCESS, 302, headers=(("Location", "/client/v4/ips"),)), UnreadableReply, False),
+    (Answer(HTML, 400), UnreadableReply, False),
+    (Answer(HTML, 404), UnreadableReply, False),
     (Answer(HTML, 401), TokenRefused, False),
     (Answer(HTML, 403), NotPermitted, False),
-    (Unsuccessful(), Refused, False),
-    (Unsuccessful(status=400), Refused, False),
+    (Unsuccessful(), RequestRefused, False),
+    (Unsuccessful(status=400), RequestRefused, False),
     (Unsuccessful(9109, status=400), TokenRefused, False),
     (Unsuccessful(status=401), TokenRefused, False),
     (Unsuccessful(status=403), NotPermitted, False),
     (Unsuccessful(status=404), NotFound, False),
-    (Answer(SUCCESS, 400), Refused, False),
+    (Answer(SUCCESS, 400), RequestRefused, False),
 ]
 
 
 def named(value: object) -> str | None:
-    return repr(value)[:60] if isinstance(value, Fault) else None
+    return repr(value)[:60] if isinstance(value, OrderedFault) else None
 
 
 @pytest.mark.parametrize(("fault", "kind", "again"), BROKEN, ids=named)
 def test_what_keeps_going_wrong_when_asking_is_an_error_of_its_class(
     fake: FakeCloudflare,
-    client: Client,
+    client: CloudflareClient,
     hours: Hours,
-    fault: Fault,
+    fault: OrderedFault,
     kind: type[CloudflareError],
     again: bool,
 ) -> None:
@@ -112,7 +112,7 @@ def test_what_keeps_going_wrong_when_asking_is_an_error_of_its_class(
     "fault", [fault for fault, _, again in BROKEN if again], ids=named
 )  # fmt: skip
 def test_what_goes_wrong_once_when_asking_is_asked_again(
-    fake: FakeCloudflare, client: Client, fault: Fault
+    fake: FakeCloudflare, client: CloudflareClient, fault: OrderedFault
 ) -> None:
     fake.add_list("friends")
     fake.faults.add(fault)
@@ -122,7 +122,11 @@ def test_what_goes_wrong_once_when_asking_is_asked_again(
 
 @pytest.mark.parametrize(("fault", "kind", "again"), BROKEN, ids=named)
 def test_a_write_is_sent_again_only_if_nothing_was_changed(
-    fake: FakeCloudflare, client: Client, fault: Fault, kind: type[CloudflareError], again: bool
+    fake: FakeCloudflare,
+    client: CloudflareClient,
+    fault: OrderedFault,
+    kind: type[CloudflareError],
+    again: bool,
 ) -> None:
     fake.faults.add(fault, times=None)
     with pytest.raises(CloudflareError) as caught:
@@ -134,7 +138,7 @@ def test_a_write_is_sent_again_only_if_nothing_was_changed(
 
 
 def test_the_type_that_a_reply_is_called_by_does_not_matter(
-    fake: FakeCloudflare, client: Client
+    fake: FakeCloudflare, client: CloudflareClient
 ) -> None:
     fake.add_list("friends")
     fake.faults.add(WrongType())
@@ -153,7 +157,11 @@ def test_the_type_that_a_reply_is_called_by_does_not_matter(
     ],
 )
 def test_a_refusal_for_now_is_waited_out_as_long_as_it_says(
-    fake: FakeCloudflare, client: Client, hours: Hours, said: str | None, pauses: list[float]
+    fake: FakeCloudflare,
+    client: CloudflareClient,
+    hours: Hours,
+    said: str | None,
+    pauses: list[float],
 ) -> None:
     fake.faults.add(RateLimited(said), times=3)
     client.create("friends")
@@ -162,7 +170,7 @@ def test_a_refusal_for_now_is_waited_out_as_long_as_it_says(
 
 
 def test_a_refusal_that_outlasts_the_work_is_not_waited_for(
-    fake: FakeCloudflare, client: Client, hours: Hours
+    fake: FakeCloudflare, client: CloudflareClient, hours: Hours
 ) -> None:
     fake.faults.add(RateLimited("999999"))
     with pytest.raises(TooMany) as caught:
@@ -179,7 +187,7 @@ def test_refusals_for_now_end_with_the_patience(fake: FakeCloudflare, hours: Hou
 
 
 def test_asking_ends_with_the_patience(fake: FakeCloudflare, hours: Hours) -> None:
-    fake.faults.add(Failure(500), times=None)
+    fake.faults.add(FailedCall(500), times=None)
     with connected(fake, hours, patience=1) as client, pytest.raises(ServerTrouble):
         client.lists()
     assert hours.slept == [0.5]
@@ -191,41 +199,43 @@ def test_the_token_follows_no_redirect(hours: Hours, status: int) -> None:
         where = f"{elsewhere.url}/ips"
         fake.faults.add(Answer(b"", status, headers=(("Location", where),)), times=None)
         with connected(fake, hours) as client:
-            with pytest.raises(Unintelligible, match=f"HTTP {status}"):
+            with pytest.raises(UnreadableReply, match=f"HTTP {status}"):
                 client.lists()
-            with pytest.raises(Unintelligible, match=f"HTTP {status}"):
+            with pytest.raises(UnreadableReply, match=f"HTTP {status}"):
                 client.create("friends")
         assert elsewhere.requests == []
         assert len(fake.requests) == 2
 
 
 def test_a_body_that_is_too_large_is_not_read_to_its_end(
-    fake: FakeCloudflare, client: Client, monkeypatch: pytest.MonkeyPatch
+    fake: FakeCloudflare, client: CloudflareClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     fake.faults.add(Wrong({**EMPTY, "messages": ["x" * 100_000]}), on="lists.list", times=None)
     assert client.lists() == ()
     monkeypatch.setattr(transport, "LARGEST_BODY", 50_000)
-    with pytest.raises(Unintelligible, match="a body that is too large"):
+    with pytest.raises(UnreadableReply, match="a body that is too large"):
         client.lists()
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_too_large(
-    fake: FakeCloudflare, client: Client
+    fake: FakeCloudflare, client: CloudflareClient
 ) -> None:
     packed = gzip.compress(b" " * (transport.LARGEST_BODY + 1))
     assert len(packed) < 20_000
     fake.faults.add(Answer(packed, headers=(("Content-Encoding", "gzip"),)), times=None)
-    with pytest.raises(Unintelligible, match="a body that is too large"):
+    with pytest.raises(UnreadableReply, match="a body that is too large"):
         client.lists()
 
 
-def test_a_body_that_cannot_be_unpacked_is_no_reply(fake: FakeCloudflare, client: Client) -> None:
+def test_a_body_that_cannot_be_unpacked_is_no_reply(
+    fake: FakeCloudflare, client: CloudflareClient
+) -> None:
     fake.faults.add(Answer(b"no gzip", headers=(("Content-Encoding", "gzip"),)), times=None)
     with pytest.raises(NoReply):
         client.lists()
 
 
-def test_a_slow_reply_is_a_reply(fake: FakeCloudflare, client: Client) -> None:
+def test_a_slow_reply_is_a_reply(fake: FakeCloudflare, client: CloudflareClient) -> None:
     fake.add_list("friends")
     fake.faults.add(Slow(pause=0.01))
     assert len(client.lists()) == 1
@@ -242,7 +252,7 @@ def test_a_reply_that_trickles_in_is_given_up(fake: FakeCloudflare) -> None:
 
 
 def test_a_reply_that_does_not_begin_is_given_up(
-    fake: FakeCloudflare, client: Client, monkeypatch: pytest.MonkeyPatch
+    fake: FakeCloudflare, client: CloudflareClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(transport, "REPLY_TIMEOUT", 0.05)
     fake.faults.add(Slow(pause=0.4, parts=1))
@@ -284,13 +294,17 @@ def test_a_url_that_cannot_be_one_is_an_error_of_ours(hours: Hours, url: str) ->
         client.lists()
 
 
-def test_text_that_cannot_be_sent_was_not_sent(fake: FakeCloudflare, client: Client) -> None:
+def test_text_that_cannot_be_sent_was_not_sent(
+    fake: FakeCloudflare, client: CloudflareClient
+) -> None:
     with pytest.raises(Unsent):
         client.create("friends", "half a character: \ud800")
     assert fake.requests == []
 
 
-def test_what_is_sent_names_us_and_what_we_take(fake: FakeCloudflare, client: Client) -> None:
+def test_what_is_sent_names_us_and_what_we_take(
+    fake: FakeCloudflare, client: CloudflareClient
+) -> None:
     client.create("friends")
     (request,) = fake.requests
     assert request.headers["user-agent"].startswith("allowsync/")
@@ -345,7 +359,7 @@ ECHO = Unsuccessful(message=f"\x1b[2J{PLANTED[:5]}\r\n\x9b31m\u202e", status=400
     "fault", [*(fault for fault, *_ in BROKEN), OperationFails("\x1b]0;x\x07"), ECHO], ids=named
 )
 def test_no_error_holds_the_token_or_acts_on_a_terminal(
-    fake: FakeCloudflare, hours: Hours, fault: Fault
+    fake: FakeCloudflare, hours: Hours, fault: OrderedFault
 ) -> None:
     fake.tokens[PLANTED] = fake.tokens[fake.token]
     friends = fake.add_list("friends", ["203.0.113.9"])
@@ -373,7 +387,7 @@ def test_a_token_that_none_can_be_is_never_sent(
     assert not token or all(token not in str(error) for error in causes(caught.value))
 
 
-def test_a_client_shows_no_token(fake: FakeCloudflare, client: Client) -> None:
+def test_a_client_shows_no_token(fake: FakeCloudflare, client: CloudflareClient) -> None:
     shown = (
         f"{client!r} {client.transport!r} {vars(client.transport)!r} {client.transport.budget!r}"
     )

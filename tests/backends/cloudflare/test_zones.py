@@ -5,14 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.errors import NotFound, NotPermitted, Refused, Unintelligible
+from allowsync_backends.cloudflare.errors import (
+    NotFound,
+    NotPermitted,
+    RequestRefused,
+    UnreadableReply,
+)
 from allowsync_backends.cloudflare.values import NewRule
 from allowsync_backends.cloudflare.zones import PHASE, Zones
 
-from testkit.fake_cloudflare import Failure, Permission, Unsuccessful, Wrong
+from testkit.fake_cloudflare import FailedCall, Permission, Unsuccessful, Wrong
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
 
     from testkit.fake_cloudflare import FakeCloudflare
 
@@ -21,7 +26,7 @@ RULE = NewRule("not ip.src in $friends", "block", "ours")
 
 
 @pytest.fixture
-def zones(fake: FakeCloudflare, client: Client) -> Zones:
+def zones(fake: FakeCloudflare, client: CloudflareClient) -> Zones:
     fake.add_list("friends")
     return Zones(client.transport)
 
@@ -47,7 +52,7 @@ def test_zones_that_are_none_are_an_error(
     fake: FakeCloudflare, zones: Zones, result: object
 ) -> None:
     fake.faults.add(Wrong({"success": True, "result": result}), on="zones.list")
-    with pytest.raises(Unintelligible):
+    with pytest.raises(UnreadableReply):
         zones.find("example.org")
 
 
@@ -56,14 +61,14 @@ def test_a_zone_without_custom_rules_has_none(fake: FakeCloudflare, zones: Zones
 
 
 @pytest.mark.parametrize(
-    "fault", [Failure(500), Unsuccessful(), Unsuccessful(status=403)], ids=repr
+    "fault", [FailedCall(500), Unsuccessful(), Unsuccessful(status=403)], ids=repr
 )
 def test_rules_that_cannot_be_read_are_not_none(
-    fake: FakeCloudflare, zones: Zones, fault: Failure | Unsuccessful
+    fake: FakeCloudflare, zones: Zones, fault: FailedCall | Unsuccessful
 ) -> None:
     zone = fake.add_zone("example.org")
     fake.faults.add(fault, on="entrypoint.get", times=None)
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         zones.rules(zone)
 
 
@@ -101,7 +106,7 @@ def test_the_rules_of_others_keep_their_place_and_all_they_hold(
 
 def test_a_rule_for_a_list_that_is_not_there_is_refused(fake: FakeCloudflare, zones: Zones) -> None:
     zone = fake.add_zone("example.org")
-    with pytest.raises(Refused, match=r"unknown list \$family"):
+    with pytest.raises(RequestRefused, match=r"unknown list \$family"):
         zones.create(zone, [NewRule("not ip.src in $family", "block", "ours")])
     assert fake.rules(zone) == []
 
@@ -109,7 +114,7 @@ def test_a_rule_for_a_list_that_is_not_there_is_refused(fake: FakeCloudflare, zo
 def test_a_set_of_rules_is_made_once(fake: FakeCloudflare, zones: Zones) -> None:
     zone = fake.add_zone("example.org")
     zones.create(zone, [RULE])
-    with pytest.raises(Refused):
+    with pytest.raises(RequestRefused):
         zones.create(zone, [RULE])
     assert len(fake.rules(zone)) == 1
 

@@ -11,7 +11,7 @@ from allowsync_backends.common import conntrack as streams
 from allowsync_backends.common.conntrack import (
     MOST_FLOWS,
     MOST_NETWORKS,
-    Flow,
+    ConntrackFlow,
     close_commands,
     end_streams,
     flows,
@@ -67,7 +67,7 @@ def test_many_networks_are_closed_in_parts() -> None:
     assert [command.argv.count("dst") for command in close_commands(many, (WEB,))] == [100, 1]
 
 
-FLOW = Flow(TCP, ip_address("10.0.0.1"), ip_address("10.0.0.2"), 443)
+FLOW = ConntrackFlow(TCP, ip_address("10.0.0.1"), ip_address("10.0.0.2"), 443)
 LISTED = (
     "tcp      6 431999 ESTABLISHED src=10.0.0.1 dst=10.0.0.2 sport=50 dport=443 "
     "src=172.17.0.2 dst=10.0.0.1 sport=80 dport=50 [ASSURED] mark=0 use=1\n"
@@ -85,7 +85,10 @@ def test_each_kind_of_flow_is_deleted_once_and_not_too_many() -> None:
     assert " ".join(command.argv) == (
         "conntrack -D -f ipv4 -p tcp -s 10.0.0.1 -d 10.0.0.2 --dport 443"
     )
-    many = (Flow(UDP, FLOW.source, FLOW.destination, number) for number in range(MOST_FLOWS + 9))
+    many = (
+        ConntrackFlow(UDP, FLOW.source, FLOW.destination, number)
+        for number in range(MOST_FLOWS + 9)
+    )
     assert len(forget_commands(many, Family.IPV4)) == MOST_FLOWS
 
 

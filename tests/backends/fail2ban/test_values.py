@@ -15,7 +15,7 @@ from allowsync_backends.fail2ban.answers import (
     configured,
     ignored,
 )
-from allowsync_backends.fail2ban.jail_reader import Jail
+from allowsync_backends.fail2ban.jail_reader import JailState
 from allowsync_backends.fail2ban.reconcile import banned_by, commands, refers, theirs
 from allowsync_backends.fail2ban.record import Record
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
@@ -159,8 +159,8 @@ def test_half_a_configuration_or_a_strange_one_is_none(text: str) -> None:
         configured(f"['start', 'door']\n{text}\n")
 
 
-def jail(ignores: str = "", bans: str = "") -> Jail:
-    return Jail(by_network_text(ignores.split()), by_network_text(bans.split()))
+def jail(ignores: str = "", bans: str = "") -> JailState:
+    return JailState(by_network_text(ignores.split()), by_network_text(bans.split()))
 
 
 def test_friends_are_ignored_before_they_are_let_go_and_others_forgotten_last() -> None:

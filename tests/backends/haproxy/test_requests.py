@@ -12,8 +12,8 @@ from tests.support.internet import FRIEND, SERVER, STRANGER
 from tests.support.requests import (
     NONE,
     OK,
-    Asker,
-    Flow,
+    RequestSender,
+    ServedFlow,
     apply_one,
     is_felt_by_nobody,
     neighbourhood,
@@ -55,7 +55,7 @@ def test_who_is_taken_out_has_no_further_answer_on_a_connection_that_is_kept(
     with neighbourhood() as inside, haproxy(inside, tmp_path, told=told) as server:
         backend = server.backend()
         inside.run(apply_one, backend, [ip_network(FRIEND), ip_network(STRANGER)])
-        asker = Asker(Flow("stranger", SERVER, STRANGER, PORT, keeps=True))
+        asker = RequestSender(ServedFlow("stranger", SERVER, STRANGER, PORT, keeps=True))
         assert inside.run(asker.ask) == OK
         inside.run(apply_one, backend, [ip_network(FRIEND)])
         assert inside.run(asker.ask) == FORBIDDEN

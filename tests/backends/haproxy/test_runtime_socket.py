@@ -12,7 +12,7 @@ from allowsync.model.target import Severity
 from tests.support.haproxy import PORT, Haproxy
 from tests.support.haproxy_lists import between, fails, held, in_file, is_as_before, put
 from tests.support.internet import FRIEND, STRANGER
-from tests.support.meddler import HangUp
+from tests.support.meddler import MeddlerHangUp
 from tests.support.requests import OK, status
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def test_a_reply_to_the_commit_that_is_lost_is_asked_for_again(server: Haproxy) 
         said = carried_out(command)
         if command.startswith("commit") and not lost:
             lost.append(command)
-            raise HangUp
+            raise MeddlerHangUp
         return said
 
     meddler, backend = between(server, lose)
@@ -95,7 +95,7 @@ def test_no_reply_to_any_commit_is_an_outcome_that_nobody_knows(server: Haproxy)
     def lose(command: str, carried_out: Callable[[str], str]) -> str:
         said = carried_out(command)
         if command.startswith("commit"):
-            raise HangUp
+            raise MeddlerHangUp
         return said
 
     meddler, backend = between(server, lose)
@@ -119,7 +119,7 @@ def test_hung_up_on_anywhere_a_friend_stays_in_and_the_next_run_puts_it_right(
         seen.append(command)
         # The sixth is the first commit, after which it is tried once more.
         if len(seen) == 6 or len(seen) >= number:
-            raise HangUp
+            raise MeddlerHangUp
         return carried_out(command)
 
     meddler, backend = between(server, hang_up)

@@ -20,7 +20,7 @@ from allowsync_backends.haproxy.runtime_api import (
     LINE,
     PROMPT,
     Acl,
-    Unintelligible,
+    UnreadableAnswer,
     acl_of,
     additions,
     answers,
@@ -71,7 +71,7 @@ def test_answers_are_told_apart_by_empty_lines(
 
 @pytest.mark.parametrize("said", [b"\n> \n> ", b"one\n\n> two\n\n> ", b"\nmore"])
 def test_more_than_was_asked_for_is_not_understood(said: bytes) -> None:
-    with pytest.raises(Unintelligible):
+    with pytest.raises(UnreadableAnswer):
         answers(said, 1)
 
 
@@ -94,7 +94,7 @@ def test_before_version_2_4_lists_have_no_versions() -> None:
 
 @pytest.mark.parametrize("listing", ["", "Unknown command\n", "\n# id (file) description\n"])
 def test_something_else_than_a_listing_is_not_without_lists(listing: str) -> None:
-    with pytest.raises(Unintelligible):
+    with pytest.raises(UnreadableAnswer):
         acl_of(PATH, listing)
 
 
@@ -108,7 +108,7 @@ def test_there_is_one_process_unless_more_are_told_of(text: str, number: int) ->
 
 @pytest.mark.parametrize("text", ["", "Nbproc: 1", "Unknown command"])
 def test_something_else_than_an_introduction_is_not_one_process(text: str) -> None:
-    with pytest.raises(Unintelligible):
+    with pytest.raises(UnreadableAnswer):
         processes(text)
 
 
@@ -145,7 +145,7 @@ def test_patterns_have_references_and_may_be_none_of_ours() -> None:
 
 @pytest.mark.parametrize("text", ["Unknown ACL identifier.", "0x1", "0xg 1.2.3.4", "0x1 a\n\n"])
 def test_a_listing_with_another_line_is_not_understood(text: str) -> None:
-    with pytest.raises(Unintelligible):
+    with pytest.raises(UnreadableAnswer):
         patterns(text)
 
 
@@ -321,7 +321,7 @@ def test_whatever_comes_is_as_many_answers_as_asked_for_or_none_yet(
 ) -> None:
     try:
         found = answers(said, asked)
-    except Unintelligible:
+    except UnreadableAnswer:
         return
     if found is not None:
         assert len(found) == asked

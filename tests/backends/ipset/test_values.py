@@ -8,11 +8,11 @@ import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ipset import IpsetOptions
 from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
-from allowsync_backends.ipset.rules import Gate, load_script, removal_script
+from allowsync_backends.ipset.rules import IpsetGate, load_script, removal_script
 from allowsync_backends.ipset.sets import (
     MIN_CAPACITY,
-    Held,
-    ListingError,
+    IpsetListingError,
+    SetContent,
     Shape,
     capacity_for,
     held,
@@ -43,7 +43,7 @@ Members:
 
 
 def test_a_listing_is_read() -> None:
-    assert held(LISTING, NAME, V4) == Held(Shape.SOUND, (HOME, OFFICE), 2)
+    assert held(LISTING, NAME, V4) == SetContent(Shape.SOUND, (HOME, OFFICE), 2)
 
 
 def test_an_old_ipset_that_does_not_count_is_read_too() -> None:
@@ -85,7 +85,7 @@ def test_a_set_unlike_ours_is_told_apart(before: str, after: str, shape: Shape) 
     ],
 )
 def test_what_is_no_whole_listing_is_never_an_empty_set(listing: str) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(IpsetListingError):
         held(listing, NAME, V4)
 
 
@@ -143,7 +143,9 @@ def port(first: int, last: int = 0, protocol: Protocol = Protocol.TCP) -> Port:
     return Port(first, last or first, protocol)
 
 
-GATE = Gate("web", (port(443), port(8000, 8010), port(443, protocol=Protocol.UDP)), ("lo", "wg*"))
+GATE = IpsetGate(
+    "web", (port(443), port(8000, 8010), port(443, protocol=Protocol.UDP)), ("lo", "wg*")
+)
 TO_US_FROM_STRANGERS = (
     "-m addrtype --dst-type LOCAL,BROADCAST,ANYCAST,MULTICAST "
     "-m set ! --match-set allowsync-web-4 src -j DROP"
@@ -176,7 +178,8 @@ def test_no_rule_names_more_ports_than_it_may() -> None:
     single = tuple(port(number) for number in range(1, 41, 2))
     ranges = tuple(port(number, number + 1) for number in range(100, 140, 4))
     listed = [
-        rule.split("--dports ")[1].split()[0] for rule in Gate("web", single + ranges).rules(V4)[1:]
+        rule.split("--dports ")[1].split()[0]
+        for rule in IpsetGate("web", single + ranges).rules(V4)[1:]
     ]
     assert all(len(numbers.replace(":", ",").split(",")) <= 15 for numbers in listed)
     named = ",".join(listed).replace(":", "-").split(",")
@@ -281,5 +284,5 @@ def test_a_comment_is_no_target() -> None:
      "-P PREROUTING ACCEPT\n-X\n", "-N allowsync-web\n", '{"nftables": []}'],
 )  # fmt: skip
 def test_what_is_no_listing_of_rules_is_an_error(text: str) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(IpsetListingError):
         table(text)

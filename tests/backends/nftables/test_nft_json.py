@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, Gate
+from allowsync_backends.nftables.gate import CHAIN, PRIORITY, NftGate
 from allowsync_backends.nftables.inspection import current, dormant, mendable
-from allowsync_backends.nftables.nft_json import Element, ListingError, elements, leaves, objects
+from allowsync_backends.nftables.nft_json import Element, NftListingError, elements, leaves, objects
 from allowsync_backends.nftables.shared_set import merges, shared_set
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import Entry, Family
 
-GATE = Gate("web", (Port(443, 443, Protocol.TCP), Port(8000, 8010, Protocol.TCP)))
+GATE = NftGate("web", (Port(443, 443, Protocol.TCP), Port(8000, 8010, Protocol.TCP)))
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
@@ -108,7 +108,7 @@ def test_a_network_with_a_comment_is_as_good_as_one_without() -> None:
 
 
 def test_a_listing_without_a_table_is_no_answer_to_what_was_asked() -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, text([METAINFO]))
 
 
@@ -134,7 +134,7 @@ GARBAGE = [
 
 @pytest.mark.parametrize("garbage", GARBAGE, ids=range(len(GARBAGE)))
 def test_garbage_is_an_error_and_never_an_empty_table(garbage: str) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         current(GATE, garbage)
     assert not mendable(garbage)
 
@@ -160,7 +160,7 @@ def test_garbage_is_an_error_and_never_an_empty_table(garbage: str) -> None:
     ids=str,
 )
 def test_an_element_that_is_no_address_is_an_error(element: Any) -> None:
-    with pytest.raises(ListingError):
+    with pytest.raises(NftListingError):
         elements({"name": "ipv4", "elem": [element]}, Family.IPV4)
 
 

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.nftables import TYPE, NftablesOptions
-from allowsync_backends.nftables.gate_backend import GateBackend
+from allowsync_backends.nftables.gate_backend import NftGateBackend
 from allowsync_backends.nftables.options import SharedSets
-from allowsync_backends.nftables.sets_backend import SharedSetsBackend
+from allowsync_backends.nftables.sets_backend import NftSetsBackend
 
 from allowsync.config.schema.context import INVALID, Reading
 from allowsync.config.schema.nodes import from_plain
@@ -32,7 +32,7 @@ def test_ports_make_a_gate() -> None:
     assert options == NftablesOptions(
         (Port(443, 443, Protocol.TCP), Port(8000, 8010, Protocol.UDP)), ("wg0", "docker*")
     )
-    assert isinstance(TYPE.make(Placement("x", "x/nftables"), options), GateBackend)
+    assert isinstance(TYPE.make(Placement("x", "x/nftables"), options), NftGateBackend)
     assert KIND.show(options)["ports"] == ["443/tcp", "8000-8010/udp"]
 
 
@@ -46,7 +46,7 @@ def test_sets_make_a_backend_that_fills_them() -> None:
     options, problems = read(set={"table": "inet filter", "ipv6": "trusted6"})
     assert problems == []
     assert options == NftablesOptions(set=SharedSets("inet filter", ipv6="trusted6"))
-    assert isinstance(TYPE.make(Placement("x", "x/nftables"), options), SharedSetsBackend)
+    assert isinstance(TYPE.make(Placement("x", "x/nftables"), options), NftSetsBackend)
 
 
 @pytest.mark.parametrize(

@@ -6,16 +6,16 @@ from ipaddress import ip_network
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol, merged
-from allowsync_backends.nftables.gate import Gate, mend_script, rebuild_script
+from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
 from allowsync_backends.nftables.nft_json import Element
 from allowsync_backends.nftables.scripts import overlapping, update_script
-from allowsync_backends.nftables.shared_set import Change, SharedSet, scripts
+from allowsync_backends.nftables.shared_set import SetChange, SharedSet, scripts
 
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry, Family, Network
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
-GATE = Gate("web", (Port(443, 443, TCP), Port(443, 443, UDP)), ("wg0", "lo"))
+GATE = NftGate("web", (Port(443, 443, TCP), Port(443, 443, UDP)), ("wg0", "lo"))
 FOR_US = "fib daddr type { local, broadcast, anycast, multicast }"
 
 
@@ -75,19 +75,19 @@ def test_a_gate_is_mended_without_touching_table_sets_and_chain() -> None:
 @pytest.mark.parametrize(
     "other",
     [
-        Gate("mail", GATE.ports, GATE.open_interfaces),
-        Gate("web", GATE.ports[:1], GATE.open_interfaces),
-        Gate("web", GATE.ports, ("lo",)),
-        Gate("web", (Port(444, 444, TCP), *GATE.ports[1:]), GATE.open_interfaces),
+        NftGate("mail", GATE.ports, GATE.open_interfaces),
+        NftGate("web", GATE.ports[:1], GATE.open_interfaces),
+        NftGate("web", GATE.ports, ("lo",)),
+        NftGate("web", (Port(444, 444, TCP), *GATE.ports[1:]), GATE.open_interfaces),
     ],
 )
-def test_gates_that_differ_in_anything_have_other_comments(other: Gate) -> None:
+def test_gates_that_differ_in_anything_have_other_comments(other: NftGate) -> None:
     assert not set(GATE.comments) & set(other.comments)
 
 
 def test_the_order_in_a_configuration_makes_no_other_gate() -> None:
-    assert Gate("web", GATE.ports, ("wg0", "lo")) == GATE
-    assert Gate("web", GATE.ports[::-1], ("lo", "wg0")).comments == GATE.comments
+    assert NftGate("web", GATE.ports, ("wg0", "lo")) == GATE
+    assert NftGate("web", GATE.ports[::-1], ("lo", "wg0")).comments == GATE.comments
 
 
 def test_changes_are_made_element_by_element() -> None:
@@ -149,7 +149,9 @@ def shared(
 
 
 def test_shared_elements_are_marked_as_ours() -> None:
-    change = Change(nets("1.1.1.1"), nets("2.2.2.0/24", "3.3.3.3"), nets("2.2.2.0/24", "3.3.3.3"))
+    change = SetChange(
+        nets("1.1.1.1"), nets("2.2.2.0/24", "3.3.3.3"), nets("2.2.2.0/24", "3.3.3.3")
+    )
     assert scripts(shared(others=(HAND,)), change, MARK) == (
         (
             "add element inet filter trusted { 1.1.1.1 }\n"
@@ -161,7 +163,7 @@ def test_shared_elements_are_marked_as_ours() -> None:
 
 
 def test_a_set_without_strangers_is_flushed_for_overlapping_networks() -> None:
-    change = Change(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
+    change = SetChange(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
     assert scripts(shared(), change, MARK) == (
         (
             "flush set inet filter trusted\n"
@@ -171,7 +173,7 @@ def test_a_set_without_strangers_is_flushed_for_overlapping_networks() -> None:
 
 
 def test_a_set_with_strangers_is_never_flushed() -> None:
-    change = Change(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
+    change = SetChange(nets("1.1.1.1"), nets("1.1.1.0/24"), nets("1.1.1.0/24"))
     assert scripts(shared(others=(HAND,)), change, MARK) == (
         (
             "add element inet filter trusted { 1.1.1.1 }\n"
@@ -183,7 +185,7 @@ def test_a_set_with_strangers_is_never_flushed() -> None:
 
 def test_our_elements_that_would_expire_are_made_anew() -> None:
     expiring = Element(nets("1.1.1.1"), "1.1.1.1", MARK, expires=True)
-    change = Change((), (), nets("1.1.1.1"))
+    change = SetChange((), (), nets("1.1.1.1"))
     assert scripts(shared(interval=False, ours=(expiring,)), change, MARK) == (
         (
             "add element inet filter trusted { 1.1.1.1 }\n"
@@ -194,7 +196,7 @@ def test_our_elements_that_would_expire_are_made_anew() -> None:
 
 
 def test_nothing_to_change_in_a_shared_set_is_no_script() -> None:
-    assert scripts(shared(), Change((), (), nets("1.1.1.1")), MARK) == ("",)
+    assert scripts(shared(), SetChange((), (), nets("1.1.1.1")), MARK) == ("",)
 
 
 def test_ports_are_merged_into_as_few_ranges_as_possible() -> None:

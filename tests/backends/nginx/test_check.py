@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.nginx import Style
 from allowsync_backends.nginx.check import of_allows, of_variable
-from allowsync_backends.nginx.configuration import Directive, files, parsed, places, tree, walk
+from allowsync_backends.nginx.configuration import NginxDirective, files, parsed, places, tree, walk
 
 from allowsync.model.target import Severity
 from tests.support.nginx import Nginx, serving
@@ -30,7 +30,7 @@ def dump(main: str, **others: str) -> str:
     return "".join(f"# configuration file {path}:\n{text}\n" for path, text in parts.items()) + MINE
 
 
-def whole(main: str, **others: str) -> tuple[Directive, ...]:
+def whole(main: str, **others: str) -> tuple[NginxDirective, ...]:
     return tree(files(dump(main, **others)), OURS)
 
 
@@ -50,16 +50,16 @@ def test_words_quotes_comments_and_blocks_are_read_as_nginx_reads_them() -> None
         o "";
         """
     assert parsed(text, MAIN) == (
-        Directive(MAIN, ("a", "b c", 'd \\" e', "f#g")),
-        Directive(
+        NginxDirective(MAIN, ("a", "b c", 'd \\" e', "f#g")),
+        NginxDirective(
             MAIN,
             ("i",),
             (
-                Directive(MAIN, ("j", "${k}l")),
-                Directive(MAIN, ("m",), (Directive(MAIN, ("n",)),)),
+                NginxDirective(MAIN, ("j", "${k}l")),
+                NginxDirective(MAIN, ("m",), (NginxDirective(MAIN, ("n",)),)),
             ),
         ),
-        Directive(MAIN, ("o", "")),
+        NginxDirective(MAIN, ("o", "")),
     )
 
 

@@ -16,8 +16,8 @@ from tests.support.nginx import FILM, LISTEN, PORT, TO_FILM, Nginx, serving
 from tests.support.requests import (
     NONE,
     OK,
-    Asker,
-    Flow,
+    RequestSender,
+    ServedFlow,
     apply_one,
     is_felt_by_nobody,
     neighbourhood,
@@ -231,7 +231,7 @@ def _asked_for(path: str) -> socket.socket:
 
 def test_a_kept_connection_is_closed_to_who_was_taken_out(inside: Namespace, nginx: Nginx) -> None:
     backend = guarded(nginx, Style.ALLOW, *FRIENDS)
-    friend = Asker(Flow("friend", SERVER, FRIEND, PORT, keeps=True))
+    friend = RequestSender(ServedFlow("friend", SERVER, FRIEND, PORT, keeps=True))
     assert [inside.run(friend.ask) for _ in range(3)] == [OK] * 3
     put(inside, backend, FRIEND6)
     assert inside.run(friend.ask) == FORBIDDEN

@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.traefik import api as module
-from allowsync_backends.traefik.api import Api, ApiError, EntryPoint, NobodyListens
+from allowsync_backends.traefik.api import Api, ApiError, ApiUnreachable, TraefikEntryPoint
 from allowsync_backends.traefik.document import definitions
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def serving(status: int, body: bytes, seen: list[str] | None = None) -> Iterator
 def test_names_are_asked_for_below_the_path_of_the_url() -> None:
     seen: list[str] = []
     with serving(200, json.dumps(KNOWN).encode(), seen) as api:
-        api.middleware(Kind.TCP, "allowsync-x")
+        api.middleware(MiddlewareKind.TCP, "allowsync-x")
     assert seen == ["/base/api/tcp/middlewares/allowsync-x@file"]
 
 
@@ -68,7 +68,7 @@ def test_names_are_asked_for_below_the_path_of_the_url() -> None:
 )
 def test_a_middleware_is_what_the_api_tells(more: dict[str, Any], expected: object) -> None:
     with serving(200, json.dumps({**KNOWN, **more}).encode()) as api:
-        found = api.middleware(Kind.HTTP, "x")
+        found = api.middleware(MiddlewareKind.HTTP, "x")
     assert found is not None
     assert (found.definition.ranges, found.errors) == expected
 
@@ -82,14 +82,14 @@ def test_numbers_of_the_api_are_those_of_the_file() -> None:
         "sourceRange": ["81.2.69.1/32"],
     }
     with serving(200, json.dumps({**KNOWN, "ipAllowList": settings}).encode()) as api:
-        found = api.middleware(Kind.HTTP, "x")
+        found = api.middleware(MiddlewareKind.HTTP, "x")
     assert found is not None
-    assert found.definition == definitions(text, syntax)[Kind.HTTP]
+    assert found.definition == definitions(text, syntax)[MiddlewareKind.HTTP]
 
 
 def test_a_middleware_that_is_not_known_is_none() -> None:
     with serving(404, b'{"message":"middleware not found: x@file"}') as api:
-        assert api.middleware(Kind.HTTP, "x") is None
+        assert api.middleware(MiddlewareKind.HTTP, "x") is None
 
 
 @pytest.mark.parametrize(
@@ -111,11 +111,11 @@ def test_a_middleware_that_is_not_known_is_none() -> None:
 def test_what_is_not_as_documented_is_an_error(status: int, body: bytes, why: str) -> None:
     with serving(status, body) as api:
         questions = (
-            lambda: api.middleware(Kind.HTTP, "x"),
+            lambda: api.middleware(MiddlewareKind.HTTP, "x"),
             api.version,
             api.entry_points,
-            lambda: api.routers(Kind.HTTP),
-            lambda: api.chains(Kind.HTTP),
+            lambda: api.routers(MiddlewareKind.HTTP),
+            lambda: api.chains(MiddlewareKind.HTTP),
         )
         for question in questions:
             with pytest.raises(ApiError, match=why):
@@ -133,10 +133,10 @@ def test_of_entry_points_what_is_believed_is_told() -> None:
     ]
     with serving(200, json.dumps(told).encode()) as api:
         assert api.entry_points() == (
-            EntryPoint("a", from_anybody=False, from_some=True),
-            EntryPoint("b", from_anybody=True, from_some=False),
-            EntryPoint("c", from_anybody=False, from_some=False),
-            EntryPoint("d", from_anybody=False, from_some=False),
+            TraefikEntryPoint("a", from_anybody=False, from_some=True),
+            TraefikEntryPoint("b", from_anybody=True, from_some=False),
+            TraefikEntryPoint("c", from_anybody=False, from_some=False),
+            TraefikEntryPoint("d", from_anybody=False, from_some=False),
         )
 
 
@@ -147,7 +147,7 @@ def test_the_links_of_a_chain_are_its_own_providers_unless_they_say_another() ->
         {"name": "odd@file", "chain": 7},
     ]
     with serving(200, json.dumps(told).encode()) as api:
-        assert api.chains(Kind.HTTP) == {"all@docker": {"a@docker", "b@file"}}
+        assert api.chains(MiddlewareKind.HTTP) == {"all@docker": {"a@docker", "b@file"}}
 
 
 def test_nobody_there_and_no_answer_are_told_apart(
@@ -158,8 +158,8 @@ def test_nobody_there_and_no_answer_are_told_apart(
         url = f"http://127.0.0.1:{silent.getsockname()[1]}"
         with pytest.raises(ApiError, match="no answer from the API") as raised:
             Api(url).version()
-        assert not isinstance(raised.value, NobodyListens)
-    with pytest.raises(NobodyListens, match=f"nobody listens at {nowhere}"):
+        assert not isinstance(raised.value, ApiUnreachable)
+    with pytest.raises(ApiUnreachable, match=f"nobody listens at {nowhere}"):
         Api(nowhere).version()
 
 

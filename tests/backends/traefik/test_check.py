@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.traefik import check
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 
 from tests.backends.traefik.conftest import APP, NAME
 from tests.support.traefik import entry_point
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tests.backends.traefik.conftest import Place
     from tests.support.traefik import Standin
 
-BOTH = (Kind.HTTP, Kind.TCP)
+BOTH = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
 TCP_APP = """
 tcp:
   routers:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.file.backend import FileBackend
-from allowsync_backends.traefik.options import Kind, TraefikOptions
+from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
 from allowsync_backends.traefik.reader import TraefikReader
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
@@ -42,7 +42,7 @@ def test_an_empty_allowlist_is_in_force_and_lets_nobody_in(place: Place, standin
 
 
 def test_both_kinds_are_confirmed(place: Place, standin: Standin) -> None:
-    place.put("81.2.69.1", kinds=(Kind.HTTP, Kind.TCP))
+    place.put("81.2.69.1", kinds=(MiddlewareKind.HTTP, MiddlewareKind.TCP))
     assert standin.ranges(NAME, "http") == standin.ranges(NAME, "tcp") == ["81.2.69.1/32"]
     assert f"/api/tcp/middlewares/{NAME}@file" in map(unescaped, standin.asked)
 
@@ -257,7 +257,7 @@ def test_another_middleware_name_or_kind_is_written_in_the_next_run(
     place: Place, standin: Standin
 ) -> None:
     place.put("81.2.69.1")
-    place.put("81.2.69.1", middleware="friends", kinds=(Kind.TCP,))
+    place.put("81.2.69.1", middleware="friends", kinds=(MiddlewareKind.TCP,))
     assert standin.ranges("friends", "tcp") == ["81.2.69.1/32"]
     assert standin.ranges(NAME) is None
 

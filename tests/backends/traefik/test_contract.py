@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
-from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 
 from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
@@ -60,7 +60,11 @@ class TestHttp(InAFolder):
 
 
 class TestBothKindsOfVersion2(InAFolder):
-    options: ClassVar[dict[str, Any]] = {"kinds": (Kind.TCP, Kind.HTTP), "version": 2, "depth": 1}
+    options: ClassVar[dict[str, Any]] = {
+        "kinds": (MiddlewareKind.TCP, MiddlewareKind.HTTP),
+        "version": 2,
+        "depth": 1,
+    }
 
 
 class TestConfirmed(InAFolder):
@@ -69,5 +73,5 @@ class TestConfirmed(InAFolder):
     @pytest.fixture(autouse=True)
     def traefik(self, target: None) -> Iterator[None]:
         with Standin(self.folder) as standin:
-            self.options = {"api": standin.url, "kinds": (Kind.HTTP, Kind.TCP)}  # type: ignore[misc]
+            self.options = {"api": standin.url, "kinds": (MiddlewareKind.HTTP, MiddlewareKind.TCP)}  # type: ignore[misc]
             yield

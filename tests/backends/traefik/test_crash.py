@@ -9,7 +9,7 @@ from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 
 from allowsync.model.target import Placement
 from tests.support.gates import planned
@@ -36,7 +36,7 @@ change(Path(sys.argv[1]), sys.argv[2], sys.argv[3])
 
 
 def target(path: Path, api: str) -> Backend:
-    options = TraefikOptions(path=path, api=api, kinds=(Kind.HTTP, Kind.TCP))
+    options = TraefikOptions(path=path, api=api, kinds=(MiddlewareKind.HTTP, MiddlewareKind.TCP))
     return TYPE.make(Placement("x", "x/traefik"), options)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from allowsync_backends.common.server.supervisor import Container, Process, Unit
-from allowsync_backends.traefik import TYPE, Kind, TraefikOptions
+from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
 from allowsync.config.schema.context import INVALID, Reading
@@ -49,7 +49,7 @@ def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
     assert problems == []
     assert options is not None
     assert KIND.show_some(options, written) == written
-    kinds, excluded = (Kind.HTTP, Kind.TCP), options.excluded_ips
+    kinds, excluded = (MiddlewareKind.HTTP, MiddlewareKind.TCP), options.excluded_ips
     expected = TraefikSyntax("friends", kinds, excluded=excluded, reject_status=404)
     assert TraefikSyntax.of(options, "web") == expected
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 from allowsync_backends.traefik.document import Unfit, definitions
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 from allowsync_backends.traefik.syntax import NOBODY, TraefikSyntax
 from hypothesis import example, given
 from hypothesis import strategies as some
@@ -42,7 +42,7 @@ tcp:
           - "90.0.0.0/24"
           - "2a02::/64"
 """
-BOTH = (Kind.HTTP, Kind.TCP)
+BOTH = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
 
 
 def nets(*texts: str) -> list[Network]:
@@ -65,8 +65,10 @@ networks = some.sets(
 def syntaxes(draw: some.DrawFn) -> TraefikSyntax:
     """Every combination that the options allow."""
     version = draw(some.sampled_from((2, 3)))
-    kinds = draw(some.sampled_from(((Kind.HTTP,), (Kind.TCP,), BOTH)))
-    believed = draw(some.sampled_from(("", "depth", "excluded"))) if Kind.HTTP in kinds else ""
+    kinds = draw(some.sampled_from(((MiddlewareKind.HTTP,), (MiddlewareKind.TCP,), BOTH)))
+    believed = (
+        draw(some.sampled_from(("", "depth", "excluded"))) if MiddlewareKind.HTTP in kinds else ""
+    )
     status = draw(some.none() | some.integers(400, 599)) if version == 3 else None
     return TraefikSyntax(
         draw(some.from_regex(r"[A-Za-z0-9][A-Za-z0-9_-]{0,20}", fullmatch=True)),
@@ -74,7 +76,7 @@ def syntaxes(draw: some.DrawFn) -> TraefikSyntax:
         version,
         draw(some.integers(1, 100)) if believed == "depth" else None,
         tuple(draw(networks.filter(len))) if believed == "excluded" else (),
-        status if Kind.HTTP in kinds else None,
+        status if MiddlewareKind.HTTP in kinds else None,
     )
 
 

@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.traefik.document import Unfit, definitions
-from allowsync_backends.traefik.options import Kind
+from allowsync_backends.traefik.options import MiddlewareKind
 from allowsync_backends.traefik.syntax import TraefikSyntax
 
 from tests.backends.traefik.conftest import NAME
 from tests.support.covers import wanted
 from tests.support.scoreboard import record
-from tests.support.traefik import Watch, is_read
+from tests.support.traefik import TraefikWatch, is_read
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from tests.backends.traefik.conftest import Place
 
 APPLIES = 200
-BOTH = (Kind.HTTP, Kind.TCP)
+BOTH = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
 SYNTAX = TraefikSyntax(NAME, BOTH)
 
 
@@ -36,7 +36,7 @@ class Looking:
         self._understood: set[str] = set()
         self.wrong: list[str] = []
         self._over = threading.Event()
-        self._watch = Watch(folder)
+        self._watch = TraefikWatch(folder)
         self._threads = [threading.Thread(target=one) for one in (self._at_events, self._always)]
 
     def __enter__(self) -> Looking:
@@ -99,7 +99,7 @@ def as_written(networks: list[str]) -> tuple[str, ...]:
     from ipaddress import ip_network
 
     text = SYNTAX.render("x", map(ip_network, networks))
-    return definitions(text, SYNTAX)[Kind.HTTP].ranges
+    return definitions(text, SYNTAX)[MiddlewareKind.HTTP].ranges
 
 
 @pytest.mark.parametrize("name", [".friends.yml.allowsync-new", ".friends.yml.allowsync-undo"])

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from tests.support.netns import Namespace
-    from tests.support.program import Ended
+    from tests.support.program import ProgramResult
 
 pytestmark = pytest.mark.root
 
@@ -34,7 +34,7 @@ class Inside(Installation):
 
     inside: Namespace
 
-    def __call__(self, command: str, *arguments: str, **options: object) -> Ended:
+    def __call__(self, command: str, *arguments: str, **options: object) -> ProgramResult:
         return self.inside.run(super().__call__, command, *arguments)
 
 

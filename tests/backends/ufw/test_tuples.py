@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ufw.kernel import Kernel, listed, written
-from allowsync_backends.ufw.rules_file import Damaged, Mine, parsed
+from allowsync_backends.ufw.rules_file import Damaged, RuleOwnership, parsed
 from allowsync_backends.ufw.settings import assignments, understood
 from allowsync_backends.ufw.tuples import (
     LONGEST_COMMENT,
-    Rule,
     Tuple,
+    UfwRule,
     chain,
     comment_of,
     hosts_of,
@@ -34,8 +34,8 @@ if TYPE_CHECKING:
 HEAD = "*filter\n:ufw-user-input - [0:0]\n### RULES ###\n"
 TAIL = "\n### END RULES ###\n\n### LOGGING ###\n### END LOGGING ###\nCOMMIT\n"
 TCP = Port(443, 443, Protocol.TCP)
-ALICE = Rule("81.2.69.142/32", "443", "tcp")
-MINE = Mine("web", route=False)
+ALICE = UfwRule("81.2.69.142/32", "443", "tcp")
+MINE = RuleOwnership("web", route=False)
 
 # As ufw 0.36.2 wrote them.
 STRANGERS = (
@@ -132,9 +132,9 @@ def test_what_is_written_is_read_again(
     assert (block.text, block.rule, block.exact) == (text, rule, True)
     assert block.tuple is not None
     assert (block.tuple.comment, block.tuple.forward) == (comment, route)
-    assert Mine("web", route).owns(block)
-    assert not Mine("web", not route).owns(block)
-    assert not Mine("we", route).owns(block)
+    assert RuleOwnership("web", route).owns(block)
+    assert not RuleOwnership("web", not route).owns(block)
+    assert not RuleOwnership("we", route).owns(block)
     name = chain(Family.of(network), route=route)
     held = written(parsed(HEAD + text + TAIL), name)
     assert (dict(held.rules), held.length) == ({rule: 1}, 1)
@@ -169,7 +169,7 @@ def test_hosts_that_do_not_fit_are_counted() -> None:
 def test_strangers_rules_come_out_as_they_went_in_and_in_order(
     strangers: list[str], place: int
 ) -> None:
-    ours = rendered(Rule("9.9.9.9/32", "443", "tcp"), "allowsync:web:bob", route=False)
+    ours = rendered(UfwRule("9.9.9.9/32", "443", "tcp"), "allowsync:web:bob", route=False)
     file = parsed(HEAD + "".join([*strangers[:place], ours, *strangers[place:]]) + TAIL)
     wanted = {rule_of(ip_network("7.7.7.0/24"), TCP): "allowsync:web:alice"}
     added = rendered(*next(iter(wanted.items())), route=False)

@@ -12,7 +12,7 @@ from tests.support.cloudflare_api import (
     objection_to_answer,
     objection_to_request,
 )
-from tests.support.cloudflare_asking import Asking
+from tests.support.cloudflare_asking import FakeRequests
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,5 +30,5 @@ def fake() -> Iterator[FakeCloudflare]:
 
 
 @pytest.fixture
-def ask(fake: FakeCloudflare) -> Asking:
-    return Asking(fake)
+def ask(fake: FakeCloudflare) -> FakeRequests:
+    return FakeRequests(fake)

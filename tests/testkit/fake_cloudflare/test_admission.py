@@ -5,33 +5,33 @@ from __future__ import annotations
 import pytest
 
 from testkit.fake_cloudflare import FakeCloudflare, Permission
-from tests.support.cloudflare_asking import Asking
+from tests.support.cloudflare_asking import FakeRequests
 
 
-def test_without_credentials_nothing_is_told(ask: Asking) -> None:
+def test_without_credentials_nothing_is_told(ask: FakeRequests) -> None:
     assert ask("GET", ask.lists, Authorization="").error == (400, 9106)
 
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer ", "Bearer a b", "token"])
-def test_a_header_that_can_be_none_is_refused(ask: Asking, value: str) -> None:
+def test_a_header_that_can_be_none_is_refused(ask: FakeRequests, value: str) -> None:
     assert ask("GET", ask.lists, Authorization=value).error == (400, 6003)
 
 
-def test_an_unknown_token_is_refused(ask: Asking) -> None:
+def test_an_unknown_token_is_refused(ask: FakeRequests) -> None:
     assert ask("GET", ask.lists, Authorization="Bearer somebody-elses").error == (401, 10000)
 
 
-def test_a_token_that_may_only_read_may_not_write(fake: FakeCloudflare, ask: Asking) -> None:
+def test_a_token_that_may_only_read_may_not_write(fake: FakeCloudflare, ask: FakeRequests) -> None:
     fake.tokens["reader"] = frozenset({Permission.LISTS_READ})
     fake.add_list("friends")
-    reader = Asking(fake, {"Authorization": "Bearer reader"})
+    reader = FakeRequests(fake, {"Authorization": "Bearer reader"})
     assert reader("GET", reader.lists).status == 200
     assert reader("POST", reader.items("friends"), [{"ip": "203.0.113.7"}]).error == (403, 10000)
     assert reader("GET", "/zones").error == (403, 10000)
     assert fake.pending == 0
 
 
-def test_an_account_the_token_does_not_know_is_refused(ask: Asking) -> None:
+def test_an_account_the_token_does_not_know_is_refused(ask: FakeRequests) -> None:
     assert ask("GET", f"/accounts/{'9' * 32}/rules/lists").error == (403, 10000)
 
 
@@ -39,37 +39,39 @@ def test_an_account_the_token_does_not_know_is_refused(ask: Asking) -> None:
     "path",
     ["/", "/accounts", "/accounts/me/rules/lists", "/user/tokens/verify", "/zones/x/rulesets"],
 )
-def test_a_path_that_leads_nowhere_has_no_route(ask: Asking, path: str) -> None:
+def test_a_path_that_leads_nowhere_has_no_route(ask: FakeRequests, path: str) -> None:
     assert ask("GET", path).error == (404, 7003)
 
 
-def test_an_identifier_of_the_wrong_shape_has_no_route(ask: Asking) -> None:
+def test_an_identifier_of_the_wrong_shape_has_no_route(ask: FakeRequests) -> None:
     assert ask("GET", f"{ask.lists}/friends").error == (404, 7003)
 
 
-def test_a_list_that_is_not_there_is_not_found(ask: Asking) -> None:
+def test_a_list_that_is_not_there_is_not_found(ask: FakeRequests) -> None:
     assert ask("GET", f"{ask.lists}/{'0' * 32}").status == 404
     assert ask("POST", f"{ask.lists}/{'0' * 32}/items", [{"ip": "203.0.113.7"}]).status == 404
 
 
 @pytest.mark.parametrize("method", ["PATCH", "PUT", "DELETE"])
-def test_a_method_that_a_path_does_not_know_is_told_which_it_does(ask: Asking, method: str) -> None:
+def test_a_method_that_a_path_does_not_know_is_told_which_it_does(
+    ask: FakeRequests, method: str
+) -> None:
     refused = ask(method, ask.lists, {})
     assert refused.status == 405
     assert refused.headers["Allow"] == "GET, POST"
 
 
-def test_lists_and_items_know_no_patch(fake: FakeCloudflare, ask: Asking) -> None:
+def test_lists_and_items_know_no_patch(fake: FakeCloudflare, ask: FakeRequests) -> None:
     fake.add_list("friends")
     assert ask("PATCH", ask.items("friends"), [{"ip": "203.0.113.7"}]).status == 405
 
 
 @pytest.mark.parametrize("body", [b"{", b"\xff", b"[1,]", b"name=friends"])
-def test_a_body_that_is_no_json_is_refused(ask: Asking, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_refused(ask: FakeRequests, body: bytes) -> None:
     assert ask("POST", ask.lists, body).error == (400, 10026)
 
 
-def test_a_body_has_to_be_called_json(ask: Asking) -> None:
+def test_a_body_has_to_be_called_json(ask: FakeRequests) -> None:
     body = {"name": "friends", "kind": "ip"}
     assert ask("POST", ask.lists, body, Content_Type="text/plain").status == 415
     assert (
@@ -77,12 +79,12 @@ def test_a_body_has_to_be_called_json(ask: Asking) -> None:
     )
 
 
-def test_a_parameter_nobody_knows_is_refused(ask: Asking) -> None:
+def test_a_parameter_nobody_knows_is_refused(ask: FakeRequests) -> None:
     assert ask("GET", f"{ask.lists}?per_page=5").status == 400
 
 
 def test_the_log_tells_what_was_asked_and_never_the_token(
-    fake: FakeCloudflare, ask: Asking
+    fake: FakeCloudflare, ask: FakeRequests
 ) -> None:
     ask("POST", ask.lists, {"name": "friends", "kind": "ip"})
     ask("GET", ask.lists)
@@ -95,7 +97,9 @@ def test_the_log_tells_what_was_asked_and_never_the_token(
     assert fake.requests == []
 
 
-def test_the_ranges_of_cloudflare_are_told_to_anybody(fake: FakeCloudflare, ask: Asking) -> None:
+def test_the_ranges_of_cloudflare_are_told_to_anybody(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
     told = ask("GET", "/ips", Authorization="").result
     assert "104.16.0.0/13" in told["ipv4_cidrs"]
     assert "2606:4700::/32" in told["ipv6_cidrs"]

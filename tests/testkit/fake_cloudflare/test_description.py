@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import openapi_spec_validator
 import pytest
 
-from testkit.fake_cloudflare import Truncated, WrongType
+from testkit.fake_cloudflare import TruncatedReply, WrongType
 from testkit.fake_cloudflare.routes import ROUTES
 from tests.support.cloudflare_api import (
     description,
@@ -20,8 +20,8 @@ from tests.support.cloudflare_api import (
 )
 
 if TYPE_CHECKING:
-    from testkit.fake_cloudflare import FakeCloudflare, Request
-    from tests.support.cloudflare_asking import Asking
+    from testkit.fake_cloudflare import FakeCloudflare, LoggedRequest
+    from tests.support.cloudflare_asking import FakeRequests
 
 
 def test_it_is_a_valid_document() -> None:
@@ -57,7 +57,7 @@ WRONG: list[tuple[str, str, Any]] = [
 
 @pytest.mark.parametrize(("method", "path", "body"), WRONG)
 def test_it_refuses_what_the_fake_refuses(
-    fake: FakeCloudflare, ask: Asking, method: str, path: str, body: Any
+    fake: FakeCloudflare, ask: FakeRequests, method: str, path: str, body: Any
 ) -> None:
     identifier = fake.add_list("friends")
     assert ask(method, ask.lists + path.replace("{list}", identifier), body).status == 400
@@ -67,12 +67,12 @@ def test_it_refuses_what_the_fake_refuses(
         hold_to_the_description(fake)
 
 
-def test_it_misses_credentials(fake: FakeCloudflare, ask: Asking) -> None:
+def test_it_misses_credentials(fake: FakeCloudflare, ask: FakeRequests) -> None:
     ask("GET", ask.lists, Authorization="")
     assert objection_to_request(fake.requests[0])
 
 
-def test_it_knows_no_other_paths(fake: FakeCloudflare, ask: Asking) -> None:
+def test_it_knows_no_other_paths(fake: FakeCloudflare, ask: FakeRequests) -> None:
     ask("GET", "/user/tokens/verify")
     assert objections(fake.requests)
 
@@ -90,7 +90,7 @@ def test_it_knows_no_other_paths(fake: FakeCloudflare, ask: Asking) -> None:
     ],
 )
 def test_it_objects_to_an_answer_the_api_does_not_give(
-    fake: FakeCloudflare, ask: Asking, key: str, value: object
+    fake: FakeCloudflare, ask: FakeRequests, key: str, value: object
 ) -> None:
     fake.add_list("friends")
     ask("GET", ask.lists)
@@ -111,24 +111,24 @@ def test_it_objects_to_an_answer_the_api_does_not_give(
     ],
 )
 def test_it_objects_to_an_envelope_that_is_none(
-    fake: FakeCloudflare, ask: Asking, told: object
+    fake: FakeCloudflare, ask: FakeRequests, told: object
 ) -> None:
     ask("GET", ask.lists)
     assert objection_to_answer(_answering(fake.requests[0], told))
 
 
 def test_a_broken_answer_is_let_pass_where_it_was_ordered(
-    fake: FakeCloudflare, ask: Asking
+    fake: FakeCloudflare, ask: FakeRequests
 ) -> None:
-    fake.faults.add(Truncated())
+    fake.faults.add(TruncatedReply())
     fake.faults.add(WrongType())
     ask("GET", ask.lists)
     ask("GET", ask.lists)
     assert objections(fake.requests) == []
     fake.requests[0].fault = None
     assert objections(fake.requests)
-    fake.requests[0].fault = Truncated()
+    fake.requests[0].fault = TruncatedReply()
 
 
-def _answering(request: Request, told: object) -> Request:
+def _answering(request: LoggedRequest, told: object) -> LoggedRequest:
     return dataclasses.replace(request, answer=json.dumps(told).encode())

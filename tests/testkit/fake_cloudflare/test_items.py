@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from testkit.fake_cloudflare import FakeCloudflare, Plan
+from testkit.fake_cloudflare import AccountPlan, FakeCloudflare
 
 if TYPE_CHECKING:
-    from tests.support.cloudflare_asking import Asking
+    from tests.support.cloudflare_asking import FakeRequests
 
 STORED = {
     "203.0.113.7": "203.0.113.7",
@@ -50,7 +50,7 @@ def _friends(fake: FakeCloudflare) -> None:
 
 @pytest.mark.parametrize(("given", "stored"), STORED.items())
 def test_an_address_is_stored_in_its_shortest_form(
-    fake: FakeCloudflare, ask: Asking, given: str, stored: str
+    fake: FakeCloudflare, ask: FakeRequests, given: str, stored: str
 ) -> None:
     assert ask.write("POST", "friends", [{"ip": given}])["status"] == "completed"
     assert fake.items("friends") == {stored: None}
@@ -59,7 +59,7 @@ def test_an_address_is_stored_in_its_shortest_form(
 
 @pytest.mark.parametrize("given", REFUSED)
 def test_what_is_no_address_spoils_the_request(
-    fake: FakeCloudflare, ask: Asking, given: object
+    fake: FakeCloudflare, ask: FakeRequests, given: object
 ) -> None:
     assert ask("POST", ask.items("friends"), [{"ip": "192.0.2.1"}, {"ip": given}]).status == 400
     assert fake.pending == 0
@@ -79,23 +79,25 @@ def test_what_is_no_address_spoils_the_request(
     ],
 )
 @pytest.mark.parametrize("method", ["POST", "PUT"])
-def test_items_are_an_array_of_addresses_and_comments(ask: Asking, method: str, body: Any) -> None:
+def test_items_are_an_array_of_addresses_and_comments(
+    ask: FakeRequests, method: str, body: Any
+) -> None:
     assert ask(method, ask.items("friends"), body).status == 400
 
 
-def test_a_comment_of_500_characters_is_kept(fake: FakeCloudflare, ask: Asking) -> None:
+def test_a_comment_of_500_characters_is_kept(fake: FakeCloudflare, ask: FakeRequests) -> None:
     ask.write("POST", "friends", [{"ip": "203.0.113.7", "comment": "x" * 500}])
     assert fake.items("friends") == {"203.0.113.7": "x" * 500}
 
 
 @pytest.mark.parametrize("again", ["203.0.113.7", "203.0.113.7/32"])
-def test_the_same_address_twice_is_a_duplicate(ask: Asking, again: str) -> None:
+def test_the_same_address_twice_is_a_duplicate(ask: FakeRequests, again: str) -> None:
     body = [{"ip": "203.0.113.7"}, {"ip": again}]
     assert ask("POST", ask.items("friends"), body).error == (400, 10028)
 
 
 def test_adding_what_is_there_overwrites_the_comment_and_keeps_the_identifier(
-    fake: FakeCloudflare, ask: Asking
+    fake: FakeCloudflare, ask: FakeRequests
 ) -> None:
     identifier = fake.plant("friends", "203.0.113.7", "by hand")
     ask.write("POST", "friends", [{"ip": "203.0.113.7/32", "comment": "ours"}])
@@ -106,7 +108,7 @@ def test_adding_what_is_there_overwrites_the_comment_and_keeps_the_identifier(
 
 
 def test_replacing_gives_new_identifiers_and_removes_the_rest(
-    fake: FakeCloudflare, ask: Asking
+    fake: FakeCloudflare, ask: FakeRequests
 ) -> None:
     before = fake.plant("friends", "203.0.113.7", "by hand")
     fake.plant("friends", "203.0.113.8")
@@ -115,7 +117,7 @@ def test_replacing_gives_new_identifiers_and_removes_the_rest(
     assert ask("GET", f"{ask.items('friends')}/{before}").status == 404
 
 
-def test_items_are_removed_by_their_identifiers(fake: FakeCloudflare, ask: Asking) -> None:
+def test_items_are_removed_by_their_identifiers(fake: FakeCloudflare, ask: FakeRequests) -> None:
     doomed = fake.plant("friends", "203.0.113.7")
     fake.plant("friends", "203.0.113.8")
     ask.write("DELETE", "friends", {"items": [{"id": doomed}]})
@@ -133,21 +135,23 @@ def test_items_are_removed_by_their_identifiers(fake: FakeCloudflare, ask: Askin
     ],
 )
 def test_nothing_is_removed_without_identifiers(
-    fake: FakeCloudflare, ask: Asking, body: Any
+    fake: FakeCloudflare, ask: FakeRequests, body: Any
 ) -> None:
     fake.plant("friends", "203.0.113.7")
     assert ask("DELETE", ask.items("friends"), body).status == 400
     assert fake.items("friends") == {"203.0.113.7": None}
 
 
-def test_an_identifier_that_is_gone_spoils_the_removal(fake: FakeCloudflare, ask: Asking) -> None:
+def test_an_identifier_that_is_gone_spoils_the_removal(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
     there = fake.plant("friends", "203.0.113.7")
     body = {"items": [{"id": there}, {"id": "0" * 32}]}
     assert ask("DELETE", ask.items("friends"), body).status == 404
     assert fake.items("friends") == {"203.0.113.7": None}
 
 
-def test_counts_and_times_follow_what_is_written(fake: FakeCloudflare, ask: Asking) -> None:
+def test_counts_and_times_follow_what_is_written(fake: FakeCloudflare, ask: FakeRequests) -> None:
     path = f"{ask.lists}/{fake.lists['friends'].id}"
     before = ask("GET", path).result
     ask.write("POST", "friends", [{"ip": "203.0.113.7"}, {"ip": "203.0.113.8"}])
@@ -156,7 +160,7 @@ def test_counts_and_times_follow_what_is_written(fake: FakeCloudflare, ask: Aski
     assert after["modified_on"] > before["modified_on"] == before["created_on"]
 
 
-def _pages(ask: Asking, query: str) -> list[list[str]]:
+def _pages(ask: FakeRequests, query: str) -> list[list[str]]:
     pages, cursor = [], ""
     while True:
         answered = ask("GET", f"{ask.items('friends')}?{query}{cursor}")
@@ -168,7 +172,7 @@ def _pages(ask: Asking, query: str) -> list[list[str]]:
 
 
 def test_1203_items_are_read_in_three_pages_of_at_most_500(
-    fake: FakeCloudflare, ask: Asking
+    fake: FakeCloudflare, ask: FakeRequests
 ) -> None:
     everything = [f"198.18.{n // 256}.{n % 256}" for n in range(1203)]
     for address in everything:
@@ -179,13 +183,13 @@ def test_1203_items_are_read_in_three_pages_of_at_most_500(
     assert len(_pages(ask, "search=198.18.0.")[0]) == 25
 
 
-def test_a_full_last_page_leads_nowhere(fake: FakeCloudflare, ask: Asking) -> None:
+def test_a_full_last_page_leads_nowhere(fake: FakeCloudflare, ask: FakeRequests) -> None:
     fake.plant("friends", "203.0.113.7")
     fake.plant("friends", "203.0.113.8")
     assert [len(page) for page in _pages(ask, "per_page=1")] == [1, 1]
 
 
-def test_a_search_goes_on_where_its_cursor_leads(fake: FakeCloudflare, ask: Asking) -> None:
+def test_a_search_goes_on_where_its_cursor_leads(fake: FakeCloudflare, ask: FakeRequests) -> None:
     for address in ("203.0.113.7", "192.0.2.1", "203.0.113.8"):
         fake.plant("friends", address)
     assert _pages(ask, "per_page=1&search=203.") == [["203.0.113.7"], ["203.0.113.8"]]
@@ -194,11 +198,11 @@ def test_a_search_goes_on_where_its_cursor_leads(fake: FakeCloudflare, ask: Aski
 @pytest.mark.parametrize(
     "query", ["per_page=0", "per_page=501", "per_page=-1", "per_page=x", "page=2"]
 )
-def test_pages_have_1_to_500_items_and_no_numbers(ask: Asking, query: str) -> None:
+def test_pages_have_1_to_500_items_and_no_numbers(ask: FakeRequests, query: str) -> None:
     assert ask("GET", f"{ask.items('friends')}?{query}").status == 400
 
 
-def test_a_cursor_is_good_for_its_own_list_only(fake: FakeCloudflare, ask: Asking) -> None:
+def test_a_cursor_is_good_for_its_own_list_only(fake: FakeCloudflare, ask: FakeRequests) -> None:
     fake.plant("friends", "203.0.113.7")
     fake.plant("friends", "203.0.113.8")
     fake.add_list("others", ["203.0.113.7", "203.0.113.8"])
@@ -209,8 +213,10 @@ def test_a_cursor_is_good_for_its_own_list_only(fake: FakeCloudflare, ask: Askin
     assert ask("GET", f"{ask.items('friends')}?cursor={cursor}").status == 200
 
 
-def test_a_plan_has_room_for_so_many_items(fake: FakeCloudflare, ask: Asking) -> None:
-    fake.add_list("full", [f"198.18.{n // 256}.{n % 256}" for n in range(Plan.FREE.items - 1)])
+def test_a_plan_has_room_for_so_many_items(fake: FakeCloudflare, ask: FakeRequests) -> None:
+    fake.add_list(
+        "full", [f"198.18.{n // 256}.{n % 256}" for n in range(AccountPlan.FREE.items - 1)]
+    )
     assert ask.write("POST", "friends", [{"ip": "203.0.113.7"}])["status"] == "completed"
     assert ask("POST", ask.items("friends"), [{"ip": "203.0.113.8"}]).status == 400
     # What is there already takes no more room.

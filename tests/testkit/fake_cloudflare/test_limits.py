@@ -6,13 +6,13 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.fake_cloudflare import Delay, FakeCloudflare
+from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from testkit.fake_cloudflare.limits import Window
-    from tests.support.cloudflare_asking import Asking
+    from tests.support.cloudflare_asking import FakeRequests
 
 HALF_A_DAY = 12 * 3600.0
 
@@ -33,13 +33,13 @@ def clock() -> Clock:
 
 @pytest.fixture
 def fake(clock: Clock) -> Iterator[FakeCloudflare]:
-    with FakeCloudflare(delay=Delay(0, 0.0), clock=clock) as serving:
+    with FakeCloudflare(delay=OperationDelay(0, 0.0), clock=clock) as serving:
         serving.add_list("friends")
         yield serving
 
 
 def test_who_asks_too_much_is_not_heard_for_five_minutes(
-    fake: FakeCloudflare, ask: Asking, clock: Clock
+    fake: FakeCloudflare, ask: FakeRequests, clock: Clock
 ) -> None:
     ask("GET", ask.lists)
     fake.cloud.requests[fake.token].window.take(1_198, 0.0)
@@ -54,7 +54,7 @@ def test_who_asks_too_much_is_not_heard_for_five_minutes(
     assert ask("GET", ask.lists).status == 200
 
 
-def test_every_user_has_requests_of_their_own(fake: FakeCloudflare, ask: Asking) -> None:
+def test_every_user_has_requests_of_their_own(fake: FakeCloudflare, ask: FakeRequests) -> None:
     fake.tokens["other"] = fake.tokens[fake.token]
     ask("GET", ask.lists)
     fake.cloud.requests[fake.token].window.take(1_199, 0.0)
@@ -65,7 +65,7 @@ def test_every_user_has_requests_of_their_own(fake: FakeCloudflare, ask: Asking)
 
 @pytest.mark.parametrize("window", ["writes", "changes"])
 def test_an_account_changes_so_much_in_twelve_hours(
-    fake: FakeCloudflare, ask: Asking, clock: Clock, window: str
+    fake: FakeCloudflare, ask: FakeRequests, clock: Clock, window: str
 ) -> None:
     spent: Window = getattr(fake.cloud.accounts[fake.account].modifications, window)
     spent.take(spent.most - 1, 0.0)
@@ -78,7 +78,9 @@ def test_an_account_changes_so_much_in_twelve_hours(
     assert ask("POST", ask.items("friends"), body).status == 200
 
 
-def test_every_item_that_is_written_or_removed_counts(fake: FakeCloudflare, ask: Asking) -> None:
+def test_every_item_that_is_written_or_removed_counts(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
     spent = fake.cloud.accounts[fake.account].modifications.changes
     two = [{"ip": "203.0.113.7"}, {"ip": "203.0.113.8"}]
     ask.write("POST", "friends", two)

@@ -10,7 +10,7 @@ from testkit.fake_cloudflare.expressions import references
 
 if TYPE_CHECKING:
     from testkit.fake_cloudflare import FakeCloudflare
-    from tests.support.cloudflare_asking import Asking
+    from tests.support.cloudflare_asking import FakeRequests
 
 PHASE = "http_request_firewall_custom"
 GATE = {"action": "block", "expression": "not ip.src in $friends", "description": "allowsync"}
@@ -26,7 +26,7 @@ def _entry(zone: str) -> str:
     return f"/zones/{zone}/rulesets/phases/{PHASE}/entrypoint"
 
 
-def _rules(zone: str, ask: Asking) -> str:
+def _rules(zone: str, ask: FakeRequests) -> str:
     return f"/zones/{zone}/rulesets/{ask('GET', _entry(zone)).result['id']}/rules"
 
 
@@ -34,7 +34,7 @@ def _expressions(fake: FakeCloudflare, zone: str) -> list[object]:
     return [rule["expression"] for rule in fake.rules(zone)]
 
 
-def test_a_zone_is_found_by_its_name(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_a_zone_is_found_by_its_name(fake: FakeCloudflare, ask: FakeRequests, zone: str) -> None:
     fake.add_zone("other.example")
     found = ask("GET", "/zones?name=media.example")
     assert [(each["id"], each["name"]) for each in found.result] == [(zone, "media.example")]
@@ -42,7 +42,7 @@ def test_a_zone_is_found_by_its_name(fake: FakeCloudflare, ask: Asking, zone: st
     assert ask("GET", "/zones?name=nobody.example").result == []
 
 
-def test_zones_come_in_pages(fake: FakeCloudflare, ask: Asking) -> None:
+def test_zones_come_in_pages(fake: FakeCloudflare, ask: FakeRequests) -> None:
     for number in range(7):
         fake.add_zone(f"zone{number}.example")
     pages = [ask("GET", f"/zones?per_page=5&page={page}") for page in (1, 2, 3)]
@@ -51,13 +51,13 @@ def test_zones_come_in_pages(fake: FakeCloudflare, ask: Asking) -> None:
     assert ask("GET", "/zones?per_page=51").status == 400
 
 
-def test_a_zone_begins_without_an_entry_point(ask: Asking, zone: str) -> None:
+def test_a_zone_begins_without_an_entry_point(ask: FakeRequests, zone: str) -> None:
     assert ask("GET", _entry(zone)).error == (404, 10003)
     assert ask("GET", f"/zones/{zone}/rulesets").result == []
     assert ask("GET", _entry("0" * 32)).error == (404, 7003)
 
 
-def test_an_entry_point_is_made_once(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_an_entry_point_is_made_once(fake: FakeCloudflare, ask: FakeRequests, zone: str) -> None:
     body = {"name": "ours", "kind": "zone", "phase": PHASE, "rules": [GATE]}
     made = ask("POST", f"/zones/{zone}/rulesets", body).result
     assert ask("GET", _entry(zone)).result == made
@@ -71,7 +71,7 @@ def test_an_entry_point_is_made_once(fake: FakeCloudflare, ask: Asking, zone: st
     "changed", [{"kind": "root"}, {"phase": "http_ratelimit"}, {"name": None}, {"rules": {}}]
 )
 def test_only_entry_points_of_custom_rules_are_made(
-    ask: Asking, zone: str, changed: dict[str, Any]
+    ask: FakeRequests, zone: str, changed: dict[str, Any]
 ) -> None:
     body = {"name": "ours", "kind": "zone", "phase": PHASE, "rules": []} | changed
     sent = {key: value for key, value in body.items() if value is not None}
@@ -79,7 +79,7 @@ def test_only_entry_points_of_custom_rules_are_made(
 
 
 def test_a_rule_that_names_a_list_is_counted_by_it(
-    fake: FakeCloudflare, ask: Asking, zone: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
 ) -> None:
     path = f"{ask.lists}/{fake.lists['friends'].id}"
     fake.add_rule(zone, 'http.host eq "x"')
@@ -91,7 +91,7 @@ def test_a_rule_that_names_a_list_is_counted_by_it(
 
 
 def test_a_new_rule_leaves_those_of_others_alone(
-    fake: FakeCloudflare, ask: Asking, zone: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
 ) -> None:
     theirs = [fake.add_rule(zone, f'http.host eq "{name}"') for name in "ab"]
     before = fake.rules(zone)
@@ -113,7 +113,7 @@ def test_a_new_rule_leaves_those_of_others_alone(
     ],
 )
 def test_a_rule_goes_where_its_position_says(
-    fake: FakeCloudflare, ask: Asking, zone: str, position: dict[str, Any], order: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str, position: dict[str, Any], order: str
 ) -> None:
     letters = {fake.add_rule(zone, f'http.host eq "{name}"'): name for name in "ab"}
     named = {name: identifier for identifier, name in letters.items()}
@@ -126,14 +126,14 @@ def test_a_rule_goes_where_its_position_says(
     "position", [{}, {"index": 0}, {"index": 9}, {"before": "0" * 32}, {"top": 1}, "first"]
 )
 def test_a_position_that_is_none_is_refused(
-    fake: FakeCloudflare, ask: Asking, zone: str, position: Any
+    fake: FakeCloudflare, ask: FakeRequests, zone: str, position: Any
 ) -> None:
     fake.add_rule(zone, 'http.host eq "a"')
     assert ask("POST", _rules(zone, ask), GATE | {"position": position}).status == 400
 
 
 def test_a_changed_rule_keeps_its_identifier_and_loses_what_is_left_out(
-    fake: FakeCloudflare, ask: Asking, zone: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
 ) -> None:
     rule = fake.add_rule(zone, "not ip.src in $friends", description="ours", enabled=False)
     path = f"{_rules(zone, ask)}/{rule}"
@@ -144,7 +144,7 @@ def test_a_changed_rule_keeps_its_identifier_and_loses_what_is_left_out(
     assert (changed["description"], changed["enabled"]) == ("", True)
 
 
-def test_a_rule_can_be_moved_as_it_is(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_a_rule_can_be_moved_as_it_is(fake: FakeCloudflare, ask: FakeRequests, zone: str) -> None:
     first, second = (fake.add_rule(zone, f'http.host eq "{name}"') for name in "ab")
     ask("PATCH", f"{_rules(zone, ask)}/{second}", {"position": {"index": 1}})
     assert [(rule["id"], rule["version"]) for rule in fake.rules(zone)] == [
@@ -154,7 +154,7 @@ def test_a_rule_can_be_moved_as_it_is(fake: FakeCloudflare, ask: Asking, zone: s
 
 
 def test_all_rules_can_be_given_anew_and_known_ones_keep_their_identifiers(
-    fake: FakeCloudflare, ask: Asking, zone: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
 ) -> None:
     theirs = fake.add_rule(zone, 'http.host eq "a"')
     gone = fake.add_rule(zone, 'http.host eq "b"')
@@ -166,13 +166,15 @@ def test_all_rules_can_be_given_anew_and_known_ones_keep_their_identifiers(
 
 
 def test_an_entry_point_is_made_by_giving_its_rules(
-    fake: FakeCloudflare, ask: Asking, zone: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
 ) -> None:
     assert ask("PUT", _entry(zone), {"rules": [GATE]}).result["version"] == "1"
     assert _expressions(fake, zone) == ["not ip.src in $friends"]
 
 
-def test_a_rule_that_is_gone_is_not_found(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_a_rule_that_is_gone_is_not_found(
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
+) -> None:
     rule = fake.add_rule(zone, 'http.host eq "a"')
     path = _rules(zone, ask)
     assert ask("DELETE", f"{path}/{rule}").result["rules"] == []
@@ -181,7 +183,9 @@ def test_a_rule_that_is_gone_is_not_found(fake: FakeCloudflare, ask: Asking, zon
     assert ask("POST", f"/zones/{zone}/rulesets/{'0' * 32}/rules", GATE).status == 404
 
 
-def test_a_zone_has_room_for_so_many_rules(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_a_zone_has_room_for_so_many_rules(
+    fake: FakeCloudflare, ask: FakeRequests, zone: str
+) -> None:
     for number in range(5):
         fake.add_rule(zone, f'http.host eq "{number}"')
     assert ask("POST", _rules(zone, ask), GATE).status == 400
@@ -209,7 +213,7 @@ def test_a_zone_has_room_for_so_many_rules(fake: FakeCloudflare, ask: Asking, zo
     ],
 )
 def test_a_rule_that_cannot_work_is_refused(
-    fake: FakeCloudflare, ask: Asking, zone: str, changed: dict[str, Any]
+    fake: FakeCloudflare, ask: FakeRequests, zone: str, changed: dict[str, Any]
 ) -> None:
     fake.add_rule(zone, 'http.host eq "a"')
     assert ask("POST", _rules(zone, ask), GATE | changed).status == 400
@@ -227,7 +231,7 @@ def test_a_rule_that_cannot_work_is_refused(
     ],
 )
 def test_a_rule_that_can_work_is_taken(
-    fake: FakeCloudflare, ask: Asking, zone: str, expression: str
+    fake: FakeCloudflare, ask: FakeRequests, zone: str, expression: str
 ) -> None:
     fake.add_rule(zone, 'http.host eq "a"')
     ask("POST", _rules(zone, ask), GATE | {"expression": expression})
@@ -236,6 +240,6 @@ def test_a_rule_that_can_work_is_taken(
     assert "foes" not in references(expression)
 
 
-def test_two_rules_cannot_have_one_ref(fake: FakeCloudflare, ask: Asking, zone: str) -> None:
+def test_two_rules_cannot_have_one_ref(fake: FakeCloudflare, ask: FakeRequests, zone: str) -> None:
     fake.add_rule(zone, 'http.host eq "a"', ref="gate")
     assert ask("POST", _rules(zone, ask), GATE | {"ref": "gate"}).status == 400

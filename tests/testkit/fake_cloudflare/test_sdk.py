@@ -8,7 +8,14 @@ import cloudflare
 import pytest
 from cloudflare import Cloudflare
 
-from testkit.fake_cloudflare import Cut, Failure, FakeCloudflare, Fault, OperationFails, RateLimited
+from testkit.fake_cloudflare import (
+    CutConnection,
+    FailedCall,
+    FakeCloudflare,
+    OperationFails,
+    OrderedFault,
+    RateLimited,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,14 +140,14 @@ def test_the_ranges_of_cloudflare_are_told(sdk: Cloudflare) -> None:
     ("fault", "error"),
     [
         (RateLimited("1"), cloudflare.RateLimitError),
-        (Failure(500), cloudflare.InternalServerError),
-        (Failure(520, html=True), cloudflare.InternalServerError),
-        (Cut(), cloudflare.APIConnectionError),
-        (Cut(applied=True), cloudflare.APIConnectionError),
+        (FailedCall(500), cloudflare.InternalServerError),
+        (FailedCall(520, html=True), cloudflare.InternalServerError),
+        (CutConnection(), cloudflare.APIConnectionError),
+        (CutConnection(applied=True), cloudflare.APIConnectionError),
     ],
 )
 def test_a_fault_is_the_error_that_the_sdk_has_for_it(
-    fake: FakeCloudflare, sdk: Cloudflare, fault: Fault, error: type[Exception]
+    fake: FakeCloudflare, sdk: Cloudflare, fault: OrderedFault, error: type[Exception]
 ) -> None:
     fake.faults.add(fault)
     with pytest.raises(error):

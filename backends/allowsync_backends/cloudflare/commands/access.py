@@ -31,7 +31,7 @@ _OPTIONS: Final = {
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
+class AccessOptions:
     """What the command line says about the account. None is what it does not say."""
 
     target: str | None = None
@@ -83,7 +83,7 @@ class NoAccessError(Exception):
         super().__init__(self.notices)
 
 
-def access(asked: Asked, targets: Iterable[Target], environ: Mapping[str, str]) -> Access:
+def access(asked: AccessOptions, targets: Iterable[Target], environ: Mapping[str, str]) -> Access:
     """The account that is meant.
 
     Args:
@@ -104,7 +104,9 @@ def access(asked: Asked, targets: Iterable[Target], environ: Mapping[str, str]) 
     return Access(options, tuple(claims))
 
 
-def _options(asked: Asked, ours: list[Target], environ: Mapping[str, str]) -> CloudflareOptions:
+def _options(
+    asked: AccessOptions, ours: list[Target], environ: Mapping[str, str]
+) -> CloudflareOptions:
     if asked.complete:
         return _valid({"list": "any", **asked.written}, environ)
     target = _chosen(asked, ours)
@@ -118,7 +120,7 @@ def _options(asked: Asked, ours: list[Target], environ: Mapping[str, str]) -> Cl
     return _valid({**base, **given}, environ)
 
 
-def _chosen(asked: Asked, ours: list[Target]) -> Target:
+def _chosen(asked: AccessOptions, ours: list[Target]) -> Target:
     """The target whose account and token are taken."""
     if not ours:
         raise _unclear(

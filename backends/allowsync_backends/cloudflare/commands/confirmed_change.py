@@ -10,12 +10,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from allowsync.text import Line
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.commands.item_diff import Changes
     from allowsync_backends.cloudflare.commands.session import Work
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.values import AccountList, ListItem
 
-    Change = Callable[[Iterable[Item]], Changes]
+    Change = Callable[[Iterable[ListItem]], Changes]
 
 
 def carried_out(
@@ -49,7 +49,7 @@ def carried_out(
     return work.tell(lines, _document(name, changes, dry_run=dry_run))
 
 
-def _carry_out(client: Client, list_id: str, changes: Changes) -> None:
+def _carry_out(client: CloudflareClient, list_id: str, changes: Changes) -> None:
     # Adding first: whoever is let in by either is never shut out in between.
     if changes.put:
         client.add(list_id, changes.put)

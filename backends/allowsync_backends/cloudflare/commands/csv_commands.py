@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from allowsync_backends.cloudflare.commands.item_diff import Changes
-    from allowsync_backends.cloudflare.values import Item, NewItem
+    from allowsync_backends.cloudflare.values import ListItem, NewItem
 
 LARGEST: Final = 64 << 20  # bytes; half a million items with comments are less
 STANDARD: Final = "-"
@@ -40,7 +40,7 @@ def import_(work: Work, name: str, file: str, force: bool, dry_run: bool, yes: b
 
     wanted = _table(work, file)
 
-    def change(held: Iterable[Item]) -> Changes:
+    def change(held: Iterable[ListItem]) -> Changes:
         return adding(held, wanted, work.access.owners(name))
 
     return carried_out(work, name, change, force=force, dry_run=dry_run, yes=yes)

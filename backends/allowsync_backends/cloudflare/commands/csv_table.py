@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from allowsync.model.types import Network
-    from allowsync_backends.cloudflare.values import Item
+    from allowsync_backends.cloudflare.values import ListItem
 
 HEADER: Final = ("ip", "comment")
 
@@ -36,7 +36,7 @@ class Flaw:
     what: str
 
 
-def written(items: Iterable[Item]) -> str:
+def written(items: Iterable[ListItem]) -> str:
     """A table of these items, in their order, with a header and CRLF at the end of each line."""
     text = io.StringIO()
     rows = csv.writer(text, lineterminator="\r\n")

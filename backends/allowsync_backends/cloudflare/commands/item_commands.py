@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
     from allowsync_backends.cloudflare.commands.item_diff import Changes
-    from allowsync_backends.cloudflare.values import Item
+    from allowsync_backends.cloudflare.values import ListItem
 
 
 @click.command()
@@ -46,7 +46,7 @@ def add(
     networks = _networks(work, addresses)
     wanted = [NewItem(one, _comment(work, comment)) for one in networks]
 
-    def change(held: Iterable[Item]) -> Changes:
+    def change(held: Iterable[ListItem]) -> Changes:
         return adding(held, wanted, work.access.owners(name))
 
     return carried_out(work, name, change, force=force, dry_run=dry_run, yes=yes)
@@ -73,7 +73,7 @@ def remove(
 
     networks = _networks(work, addresses)
 
-    def change(held: Iterable[Item]) -> Changes:
+    def change(held: Iterable[ListItem]) -> Changes:
         return removing(held, networks, work.access.owners(name))
 
     return carried_out(work, name, change, force=force, dry_run=dry_run, yes=yes)

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from allowsync.model.types import Network
-    from allowsync_backends.cloudflare.commands.owners import Owner, Owners
-    from allowsync_backends.cloudflare.values import Item, NewItem
+    from allowsync_backends.cloudflare.commands.owners import ItemOwner, Owners
+    from allowsync_backends.cloudflare.values import ListItem, NewItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +37,9 @@ class Changes:
     """
 
     add: tuple[NewItem, ...] = ()
-    comment: tuple[tuple[Item, NewItem], ...] = ()
-    remove: tuple[Item, ...] = ()
-    unchanged: tuple[Item, ...] = ()
+    comment: tuple[tuple[ListItem, NewItem], ...] = ()
+    remove: tuple[ListItem, ...] = ()
+    unchanged: tuple[ListItem, ...] = ()
     missing: tuple[Network, ...] = ()
     objections: tuple[Objection, ...] = ()
 
@@ -59,7 +59,7 @@ class Changes:
         return (*self.add, *(after for _, after in self.comment))
 
 
-def adding(held: Iterable[Item], wanted: Iterable[NewItem], owners: Owners) -> Changes:
+def adding(held: Iterable[ListItem], wanted: Iterable[NewItem], owners: Owners) -> Changes:
     """What adding items would change. One that is wanted without a comment keeps what it has."""
     there = {one.network: one for one in held}
     add, comment, unchanged = [], [], []
@@ -79,7 +79,7 @@ def adding(held: Iterable[Item], wanted: Iterable[NewItem], owners: Owners) -> C
     )
 
 
-def removing(held: Iterable[Item], unwanted: Iterable[Network], owners: Owners) -> Changes:
+def removing(held: Iterable[ListItem], unwanted: Iterable[Network], owners: Owners) -> Changes:
     """What removing networks would change. Only items for the very same networks are meant."""
     there = {one.network: one for one in held}
     remove, missing = [], []
@@ -97,7 +97,7 @@ def removing(held: Iterable[Item], unwanted: Iterable[Network], owners: Owners) 
     return Changes(remove=tuple(remove), missing=tuple(missing), objections=tuple(objections))
 
 
-def _against_adding(new: NewItem, holder: Owner | None, owners: Owners) -> list[Objection]:
+def _against_adding(new: NewItem, holder: ItemOwner | None, owners: Owners) -> list[Objection]:
     if owners.whole is not None:
         why = f"the whole list belongs to {owners.whole.target}, whose next run would undo it"
         return [Objection(new.network, why)]
@@ -118,6 +118,6 @@ def _order(network: Network) -> tuple[int, int, int]:
     return (network.version, int(network.network_address), network.prefixlen)
 
 
-def in_order(items: Iterable[Item]) -> list[Item]:
+def in_order(items: Iterable[ListItem]) -> list[ListItem]:
     """Items by their addresses, IPv4 first."""
     return sorted(items, key=lambda one: _order(one.network))

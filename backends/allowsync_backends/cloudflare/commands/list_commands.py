@@ -10,7 +10,7 @@ from allowsync.model.outcome import ExitCode
 from allowsync_backends.cloudflare.commands.session import Work, on_account
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.values import AccountList
 
 _LONGEST = 500  # characters, of a description
@@ -82,7 +82,7 @@ def delete(work: Work, name: str, force: bool, yes: bool) -> int:
     return work.tell([Line(f"{name}: deleted")], document)
 
 
-def _unused(work: Work, client: Client, one: AccountList) -> None:
+def _unused(work: Work, client: CloudflareClient, one: AccountList) -> None:
     """End the command where rules refer to the list, and name them."""
     if not one.num_referencing_filters:
         return

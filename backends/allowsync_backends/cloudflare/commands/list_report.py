@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.cloudflare.commands.item_diff import Changes
     from allowsync_backends.cloudflare.commands.owners import Owners
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 
 def table(rows: Sequence[Sequence[str]], indent: int = 0) -> Iterator[str]:
@@ -41,7 +41,7 @@ def list_document(one: AccountList, owners: Owners) -> dict[str, Any]:
     }
 
 
-def item_document(item: Item, owners: Owners) -> dict[str, Any]:
+def item_document(item: ListItem, owners: Owners) -> dict[str, Any]:
     """An item, and whose it is."""
     return {
         "network": str(item.network),

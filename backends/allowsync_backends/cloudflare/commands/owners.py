@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync_backends.cloudflare.marks import marks_of, owner_of
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.values import Item
+    from allowsync_backends.cloudflare.values import ListItem
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +45,7 @@ class Whose(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Owner:
+class ItemOwner:
     """Who keeps an item, and for which allowlist at which target, where that is known.
 
     `also` are those who keep it, too; somebody of this machine comes first.
@@ -54,7 +54,7 @@ class Owner:
     whose: Whose
     allowlist: str = ""
     target: str = ""
-    also: tuple[Owner, ...] = ()
+    also: tuple[ItemOwner, ...] = ()
 
     def __str__(self) -> str:
         return " and ".join((self._alone, *map(str, self.also)))
@@ -80,7 +80,7 @@ class Owner:
         }
 
 
-BY_HAND: Final = Owner(Whose.HAND)
+BY_HAND: Final = ItemOwner(Whose.HAND)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +94,7 @@ class Owners:
         """The target that has the whole list for itself, if one does."""
         return next((one for one in self.claims if one.exclusive), None)
 
-    def of(self, item: Item) -> Owner:
+    def of(self, item: ListItem) -> ItemOwner:
         """Who keeps an item."""
         if self.whole is not None:
             return _here(self.whole)
@@ -104,13 +104,13 @@ class Owners:
         first, *rest = sorted(keepers, key=lambda one: one.whose is not Whose.HERE)
         return replace(first, also=tuple(rest))
 
-    def _keeper(self, mark: str) -> Owner:
+    def _keeper(self, mark: str) -> ItemOwner:
         """Who put a mark there."""
         allowlist, owner = owner_of(mark)
         named = [one for one in self.claims if one.allowlist == allowlist]
         exact = next((one for one in named if one.owner == owner), None)
-        return Owner(Whose.ELSEWHERE, allowlist) if exact is None else _here(exact)
+        return ItemOwner(Whose.ELSEWHERE, allowlist) if exact is None else _here(exact)
 
 
-def _here(claim: Claim) -> Owner:
-    return Owner(Whose.HERE, claim.allowlist, claim.target)
+def _here(claim: Claim) -> ItemOwner:
+    return ItemOwner(Whose.HERE, claim.allowlist, claim.target)

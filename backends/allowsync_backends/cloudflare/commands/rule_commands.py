@@ -12,7 +12,7 @@ from allowsync_backends.cloudflare.commands.session import Work, on_account
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.commands.rule_plan import Step
     from allowsync_backends.cloudflare.values import Ruleset, Zone
 
@@ -47,7 +47,7 @@ def rule(
     one rule of ours for a list in a domain, known by its description `allowsync:LIST`; other rules
     are never touched. The token needs the permissions Zone > Zone: Read and Zone > Zone WAF: Edit.
     """
-    from allowsync_backends.cloudflare.commands.rule_plan import Nothing, ours
+    from allowsync_backends.cloudflare.commands.rule_plan import KeepRule, ours
 
     guards = bool(hosts or paths)
     _sensible(work, zone, list_name, hosts, guards=guards, away=away)
@@ -61,7 +61,7 @@ def rule(
             _fit(work, client, list_name, force=force)
     plan = _planner(work, list_name, *named, away=away)
     step = plan(ruleset)
-    if away and (hosts or paths) and ours(ruleset, list_name) and isinstance(step, Nothing):
+    if away and (hosts or paths) and ours(ruleset, list_name) and isinstance(step, KeepRule):
         what = "our rule guards something else: --remove without --host and --path removes it"
         work.stop(ExitCode.FAILED, found.name, what)
     return _done(work, found, list_name, step, plan, dry_run=dry_run, yes=yes)
@@ -112,7 +112,7 @@ def _compared(
     return compared
 
 
-def _zone(work: Work, client: Client, given: str | None, hosts: list[str]) -> Zone:
+def _zone(work: Work, client: CloudflareClient, given: str | None, hosts: list[str]) -> Zone:
     from allowsync_backends.cloudflare.commands.expression import within, zones_of
     from allowsync_backends.cloudflare.zones import Zones
 
@@ -132,13 +132,13 @@ def _zone(work: Work, client: Client, given: str | None, hosts: list[str]) -> Zo
     return found
 
 
-def _rules(client: Client, zone: Zone) -> Ruleset | None:
+def _rules(client: CloudflareClient, zone: Zone) -> Ruleset | None:
     from allowsync_backends.cloudflare.zones import Zones
 
     return Zones(client.transport).rules(zone.id)
 
 
-def _fit(work: Work, client: Client, list_name: str, *, force: bool) -> None:
+def _fit(work: Work, client: CloudflareClient, list_name: str, *, force: bool) -> None:
     """End the command where the list would let nobody in."""
     one = work.found(client, list_name)
     if not one.num_items and not force:
@@ -181,11 +181,11 @@ def _done(
     yes: bool,
 ) -> int:
     """Carry out what is to be done, and say so."""
-    from allowsync_backends.cloudflare.commands.rule_plan import Nothing
+    from allowsync_backends.cloudflare.commands.rule_plan import KeepRule
     from allowsync_backends.cloudflare.commands.rule_report import step_document, step_lines
 
     ruleset = None
-    if not dry_run and not isinstance(step, Nothing):
+    if not dry_run and not isinstance(step, KeepRule):
         lines = list(step_lines(zone.name, list_name, step, done=False))
         work.confirm(f"Change the rules of {zone.name} so?", lines, yes=yes)
         ruleset = _carried_out(work, zone, step, plan)
@@ -202,7 +202,7 @@ def _carried_out(
     work: Work, zone: Zone, step: Step, plan: Callable[[Ruleset | None], Step]
 ) -> Ruleset | None:
     """Change the rules, and look whether they are as they should be. Returns what there is then."""
-    from allowsync_backends.cloudflare.commands.rule_plan import Nothing, carry_out
+    from allowsync_backends.cloudflare.commands.rule_plan import KeepRule, carry_out
     from allowsync_backends.cloudflare.zones import Zones
 
     with work.changing(f"the rules of {zone.name}") as client:
@@ -212,7 +212,7 @@ def _carried_out(
             work.stop(ExitCode.FAILED, zone.name, what)
         carry_out(zones, zone.id, step)
         ruleset = zones.rules(zone.id)
-    if not isinstance(plan(ruleset), Nothing):
+    if not isinstance(plan(ruleset), KeepRule):
         what = "the rules were changed, but do not show it: look again"
         work.stop(ExitCode.FAILED, zone.name, what)
     return ruleset

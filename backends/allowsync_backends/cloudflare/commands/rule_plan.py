@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final, assert_never
 from allowsync_backends.cloudflare.values import NewRule
 
 if TYPE_CHECKING:
-    from allowsync_backends.cloudflare.values import Rule, Ruleset
+    from allowsync_backends.cloudflare.values import Ruleset, ZoneRule
     from allowsync_backends.cloudflare.zones import Zones
 
 BLOCK: Final = "block"
@@ -20,14 +20,14 @@ _SETTINGS: Final = ("action_parameters", "logging", "ref")  # made by hand, and 
 
 
 @dataclass(frozen=True, slots=True)
-class Create:
+class CreateRuleset:
     """The zone has no custom rules yet: a set of rules has to be made, with this one in it."""
 
     rule: NewRule
 
 
 @dataclass(frozen=True, slots=True)
-class Add:
+class AddRule:
     """The rule is to be put behind those that are there."""
 
     ruleset: Ruleset
@@ -35,30 +35,30 @@ class Add:
 
 
 @dataclass(frozen=True, slots=True)
-class Change:
+class UpdateRule:
     """Our rule is there and is to become another, in its place."""
 
     ruleset: Ruleset
-    before: Rule
+    before: ZoneRule
     rule: NewRule
 
 
 @dataclass(frozen=True, slots=True)
-class Remove:
+class RemoveRule:
     """Our rule is to go; where there are several, all of them."""
 
     ruleset: Ruleset
-    rules: tuple[Rule, ...]
+    rules: tuple[ZoneRule, ...]
 
 
 @dataclass(frozen=True, slots=True)
-class Nothing:
+class KeepRule:
     """It is as it should be."""
 
-    rule: Rule | None
+    rule: ZoneRule | None
 
 
-Step = Create | Add | Change | Remove | Nothing
+Step = CreateRuleset | AddRule | UpdateRule | RemoveRule | KeepRule
 
 
 def description(list_name: str) -> str:
@@ -71,7 +71,7 @@ def wanted(list_name: str, expression: str) -> NewRule:
     return NewRule(expression, BLOCK, description(list_name))
 
 
-def ours(ruleset: Ruleset | None, list_name: str) -> tuple[Rule, ...]:
+def ours(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
     """Our rules for a list: one, unless somebody made copies of it."""
     mark = description(list_name)
     rules = () if ruleset is None else ruleset.rules
@@ -82,24 +82,24 @@ def guarding(ruleset: Ruleset | None, list_name: str, expression: str) -> Step:
     """What has to be done for our rule to be there, enabled, with that expression."""
     new = wanted(list_name, expression)
     if ruleset is None:
-        return Create(new)
+        return CreateRuleset(new)
     mine = ours(ruleset, list_name)
     if any(_same(one, new) for one in mine):
-        return Nothing(next(one for one in mine if _same(one, new)))
-    return Change(ruleset, mine[0], new) if mine else Add(ruleset, new)
+        return KeepRule(next(one for one in mine if _same(one, new)))
+    return UpdateRule(ruleset, mine[0], new) if mine else AddRule(ruleset, new)
 
 
 def unguarding(ruleset: Ruleset | None, list_name: str, only: str | None = None) -> Step:
     """What has to be done for no rule of ours to be there, or none with `only` that expression."""
     mine = tuple(one for one in ours(ruleset, list_name) if only in (None, one.expression))
-    return Nothing(None) if ruleset is None or not mine else Remove(ruleset, mine)
+    return KeepRule(None) if ruleset is None or not mine else RemoveRule(ruleset, mine)
 
 
-def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[Rule, ...]:
+def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
     """Enabled rules before ours that let requests skip those behind them."""
     rules = () if ruleset is None else ruleset.rules
     mark = description(list_name)
-    found: list[Rule] = []
+    found: list[ZoneRule] = []
     for one in rules:
         if one.description == mark:
             break
@@ -108,7 +108,7 @@ def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[Rule, ...]:
     return tuple(found)
 
 
-def body(before: Rule, rule: NewRule) -> dict[str, Any]:
+def body(before: ZoneRule, rule: NewRule) -> dict[str, Any]:
     """A changed rule as the API takes it.
 
     What is left out of a change takes its default, so what somebody set beside the expression (an
@@ -126,7 +126,7 @@ def body(before: Rule, rule: NewRule) -> dict[str, Any]:
     }
 
 
-def _same(one: Rule, new: NewRule) -> bool:
+def _same(one: ZoneRule, new: NewRule) -> bool:
     return (one.expression, one.action, one.enabled) == (new.expression, new.action, new.enabled)
 
 
@@ -137,17 +137,17 @@ def carry_out(zones: Zones, zone_id: str, step: Step) -> None:
         CloudflareError: It was not done, or cannot be confirmed.
     """
     match step:
-        case Create(rule):
+        case CreateRuleset(rule):
             zones.create(zone_id, [rule])
-        case Add(ruleset, rule):
+        case AddRule(ruleset, rule):
             zones.add(zone_id, ruleset.id, rule)
-        case Change(ruleset, before, rule):
+        case UpdateRule(ruleset, before, rule):
             path = f"/zones/{zone_id}/rulesets/{ruleset.id}/rules/{before.id}"
             zones.transport.write("PATCH", path, body(before, rule))
-        case Remove(ruleset, rules):
+        case RemoveRule(ruleset, rules):
             for one in rules:
                 zones.delete(zone_id, ruleset.id, one.id)
-        case Nothing():
+        case KeepRule():
             return
         case _:
             assert_never(step)

@@ -15,7 +15,7 @@ from allowsync_backends.cloudflare.zones import Zones
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync_backends.cloudflare.client import Client
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.values import Zone
 
 _PAGE: Final = 50  # zones; the API's most
@@ -35,7 +35,7 @@ class Used:
     unknown: str = ""
 
 
-def rules_with(client: Client, list_name: str) -> Used:
+def rules_with(client: CloudflareClient, list_name: str) -> Used:
     """The custom rules of the account's zones that refer to a list, as far as the token may see."""
     places: list[str] = []
     try:
@@ -50,7 +50,7 @@ def rules_with(client: Client, list_name: str) -> Used:
     return Used(tuple(places))
 
 
-def zones(client: Client) -> Iterator[Zone]:
+def zones(client: CloudflareClient) -> Iterator[Zone]:
     """Every zone of the account that the token may see.
 
     Raises:

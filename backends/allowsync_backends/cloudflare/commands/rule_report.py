@@ -8,11 +8,11 @@ from allowsync.text import Line
 from allowsync_backends.cloudflare.commands.expression import lists_in
 from allowsync_backends.cloudflare.commands.line_wrap import folded
 from allowsync_backends.cloudflare.commands.rule_plan import (
-    Add,
-    Change,
-    Create,
-    Nothing,
-    Remove,
+    AddRule,
+    CreateRuleset,
+    KeepRule,
+    RemoveRule,
+    UpdateRule,
     skipped_by,
 )
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync_backends.cloudflare.commands.rule_plan import Step
-    from allowsync_backends.cloudflare.values import NewRule, Rule, Ruleset
+    from allowsync_backends.cloudflare.values import NewRule, Ruleset, ZoneRule
 
 
 def rule_lines(zone: str, ruleset: Ruleset | None) -> Iterator[Line]:
@@ -43,22 +43,22 @@ def step_lines(zone: str, list_name: str, step: Step, *, done: bool) -> Iterator
     """What is done to the rules of a zone, or would be."""
     yield Line(zone)
     match step:
-        case Create(rule) | Add(_, rule):
+        case CreateRuleset(rule) | AddRule(_, rule):
             yield from _rule("  +", rule, "green")
-        case Change(_, before, rule):
+        case UpdateRule(_, before, rule):
             yield from _rule("  -", before, "red")
             yield from _rule("  +", rule, "green")
-        case Remove(_, rules):
+        case RemoveRule(_, rules):
             for one in rules:
                 yield from _rule("  -", one, "red")
-        case Nothing(None):
+        case KeepRule(None):
             yield Line(f"  there is no rule of ours for the list {list_name}")
-        case Nothing(rule):
+        case KeepRule(rule):
             yield Line(f"  the rule for the list {list_name} is as it should be")
         case _:
             assert_never(step)
     yield from _warnings(getattr(step, "ruleset", None), list_name)
-    if not isinstance(step, Nothing):
+    if not isinstance(step, KeepRule):
         yield Line(f"  {_counted(step, done=done)}; no other rule is touched")
 
 
@@ -78,15 +78,15 @@ def step_document(
     }
 
 
-def _sides(step: Step) -> tuple[tuple[Rule, ...], NewRule | Rule | None, str]:
+def _sides(step: Step) -> tuple[tuple[ZoneRule, ...], NewRule | ZoneRule | None, str]:
     match step:
-        case Create(rule) | Add(_, rule):
+        case CreateRuleset(rule) | AddRule(_, rule):
             return (), rule, "created"
-        case Change(_, before, rule):
+        case UpdateRule(_, before, rule):
             return (before,), rule, "changed"
-        case Remove(_, rules):
+        case RemoveRule(_, rules):
             return rules, None, "removed"
-        case Nothing(rule):
+        case KeepRule(rule):
             return (() if rule is None else (rule,)), rule, "unchanged"
         case _:
             assert_never(step)
@@ -95,11 +95,11 @@ def _sides(step: Step) -> tuple[tuple[Rule, ...], NewRule | Rule | None, str]:
 def _counted(step: Step, *, done: bool) -> str:
     _, _, outcome = _sides(step)
     verb = {"created": "make", "changed": "change", "removed": "remove"}
-    number = len(step.rules) if isinstance(step, Remove) else 1
+    number = len(step.rules) if isinstance(step, RemoveRule) else 1
     return f"{number} {outcome}" if done else f"{number} to {verb[outcome]}"
 
 
-def _rule(sign: str, one: Rule | NewRule, colour: str = "") -> Iterator[Line]:
+def _rule(sign: str, one: ZoneRule | NewRule, colour: str = "") -> Iterator[Line]:
     state = "" if one.enabled else ", switched off"
     head = f"{one.description or '(no description)'}: {one.action}{state}"
     for text in folded(head, f"{sign} ", "    "):
@@ -125,11 +125,11 @@ def _ours(ruleset: Ruleset | None) -> list[str]:
     ]
 
 
-def _document(one: Rule) -> dict[str, Any]:
+def _document(one: ZoneRule) -> dict[str, Any]:
     return {"id": one.id, **_new_document(one)}
 
 
-def _new_document(one: Rule | NewRule) -> dict[str, Any]:
+def _new_document(one: ZoneRule | NewRule) -> dict[str, Any]:
     return {
         "description": one.description,
         "action": one.action,

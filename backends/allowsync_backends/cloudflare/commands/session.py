@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Target
     from allowsync.text import Line
-    from allowsync_backends.cloudflare.client import Client
-    from allowsync_backends.cloudflare.commands.access import Access, Asked
+    from allowsync_backends.cloudflare.client import CloudflareClient
+    from allowsync_backends.cloudflare.commands.access import Access, AccessOptions
     from allowsync_backends.cloudflare.errors import CloudflareError
     from allowsync_backends.cloudflare.values import AccountList
 
@@ -53,13 +53,13 @@ class Work:
         self.invocation.stop(self.schema, code, notices)
 
     @contextmanager
-    def asking(self) -> Iterator[Client]:
+    def asking(self) -> Iterator[CloudflareClient]:
         """A client that only asks. What goes wrong ends the command with exit code 1."""
         with self._told(), _connected(self.access) as client:
             yield client
 
     @contextmanager
-    def changing(self, place: str) -> Iterator[Client]:
+    def changing(self, place: str) -> Iterator[CloudflareClient]:
         """A client that may change something; no other process of this machine changes meanwhile.
 
         Args:
@@ -74,7 +74,7 @@ class Work:
         ):
             yield client
 
-    def found(self, client: Client, name: str) -> AccountList:
+    def found(self, client: CloudflareClient, name: str) -> AccountList:
         """The list of that name, of addresses. Where there is none, the command ends."""
         from allowsync.config.errors import suggestion
 
@@ -87,9 +87,9 @@ class Work:
 
     def of_addresses(self, one: AccountList) -> AccountList:
         """A list, if it is one of addresses. Otherwise the command ends."""
-        from allowsync_backends.cloudflare.values import Kind
+        from allowsync_backends.cloudflare.values import ListKind
 
-        if one.kind is not Kind.IP:
+        if one.kind is not ListKind.IP:
             what = f"the list {one.name!r} holds {one.kind.value} items, not addresses"
             self.stop(ExitCode.USAGE, "command line", what)
         return one
@@ -140,7 +140,7 @@ def _said(error: CloudflareError, place: str) -> str:
 
 
 @contextmanager
-def _connected(access: Access) -> Iterator[Client]:
+def _connected(access: Access) -> Iterator[CloudflareClient]:
     from allowsync_backends.cloudflare.client import connect
 
     options = access.options
@@ -170,9 +170,9 @@ def on_account(schema: str) -> Callable[[F], F]:
             api_url: str | None,
             **options: Any,
         ) -> Any:
-            from allowsync_backends.cloudflare.commands.access import Asked
+            from allowsync_backends.cloudflare.commands.access import AccessOptions
 
-            asked = Asked(target, account_id, token_file, token_env, api_url)
+            asked = AccessOptions(target, account_id, token_file, token_env, api_url)
             work = Work(invocation, schema, _access(invocation, schema, asked))
             return command(work, **options)
 
@@ -198,7 +198,7 @@ def _account_options(command: F) -> F:
     return command
 
 
-def _access(invocation: Invocation, schema: str, asked: Asked) -> Access:
+def _access(invocation: Invocation, schema: str, asked: AccessOptions) -> Access:
     from importlib.util import find_spec
 
     from allowsync_backends.cloudflare.commands.access import NoAccessError, access
@@ -212,7 +212,7 @@ def _access(invocation: Invocation, schema: str, asked: Asked) -> Access:
         invocation.stop(schema, ExitCode.USAGE, error.notices)
 
 
-def _targets(invocation: Invocation, schema: str, asked: Asked) -> tuple[Target, ...]:
+def _targets(invocation: Invocation, schema: str, asked: AccessOptions) -> tuple[Target, ...]:
     """The configured targets. Where the command line says all that is needed, they may lack."""
     from allowsync.config import ConfigError, load
     from allowsync.text import Line

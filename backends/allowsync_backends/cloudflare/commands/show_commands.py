@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync.text import Line
     from allowsync_backends.cloudflare.commands.owners import Owners
-    from allowsync_backends.cloudflare.values import AccountList, Item
+    from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 
 @click.command()
@@ -76,7 +76,7 @@ def show(work: Work, name: str) -> int:
     return work.tell(_show(one, items, owners), document)
 
 
-def _show(one: AccountList, items: Sequence[Item], owners: Owners) -> Iterator[Line]:
+def _show(one: AccountList, items: Sequence[ListItem], owners: Owners) -> Iterator[Line]:
     from allowsync.text import Line, counted
     from allowsync_backends.cloudflare.commands.addresses import short
     from allowsync_backends.cloudflare.commands.list_report import table

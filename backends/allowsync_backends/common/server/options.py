@@ -14,7 +14,7 @@ from allowsync_backends.file.options import ModeKind, command, refuse_relative
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
 
 # What systemd takes for the name of a unit (systemd.unit(5)), and Docker for one of a container.
 _UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}")
@@ -84,7 +84,7 @@ class ServerOptions:
         return self.NAMES
 
     @property
-    def running(self) -> Running:
+    def running(self) -> Supervisor:
         """How the server runs."""
         if self.container is not None:
             return Container(self.container, self.runtime, self.path, self.NAMES)

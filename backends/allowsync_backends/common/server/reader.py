@@ -10,7 +10,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.common.server.processes import command_line
-from allowsync_backends.common.server.supervisor import Container, Notice, State
+from allowsync_backends.common.server.supervisor import Container, ReloadMethod, State
 from allowsync_backends.file.reader import (
     TIMEOUT,
     checks_drafts,
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
 LINGER = 1.0  # seconds for the former ones to stop taking new connections
@@ -32,7 +32,7 @@ STEP = 0.01
 
 
 @dataclass(frozen=True, slots=True)
-class Server:
+class ServerProgram:
     """What is particular about one kind of server.
 
     Attributes:
@@ -49,7 +49,7 @@ class Server:
 
     name: str
     check: tuple[str, ...]
-    notice: Notice
+    notice: ReloadMethod
     renews: bool
     inspect: Callable[[Path], Iterable[Finding]]
     leaving: str = ""
@@ -69,8 +69,8 @@ class ServerReader:
         reload: A command in place of its own reload; empty for that.
     """
 
-    server: Server
-    running: Running
+    server: ServerProgram
+    running: Supervisor
     check: tuple[str, ...] = ()
     reload: tuple[str, ...] = ()
 
@@ -170,7 +170,7 @@ class ServerReader:
         return (*found, *self.server.inspect(path))
 
 
-def printed(running: Running, argv: tuple[str, ...]) -> str | None:
+def printed(running: Supervisor, argv: tuple[str, ...]) -> str | None:
     """What a program prints that is run where a server is; None where it does not succeed."""
     try:
         done = run(Command(running.inside(argv), timeout=TIMEOUT))

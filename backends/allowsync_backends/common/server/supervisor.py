@@ -34,7 +34,7 @@ class State(Enum):
 
 
 @dataclass(frozen=True, slots=True)
-class Notice:
+class ReloadMethod:
     """How a server is told to read its configuration again.
 
     Attributes:
@@ -46,7 +46,7 @@ class Notice:
     signal: signal.Signals | None = None
 
 
-class Running(Protocol):
+class Supervisor(Protocol):
     """One way a server runs."""
 
     def state(self) -> State:
@@ -69,7 +69,7 @@ class Running(Protocol):
         """The command that runs a program where the server is, with a server's rights."""
         ...
 
-    def tell(self, notice: Notice) -> str:
+    def tell(self, notice: ReloadMethod) -> str:
         """Tell it to read its configuration again; why that failed, or an empty string."""
         ...
 
@@ -109,7 +109,7 @@ class Unit:
         """Run by systemd, with what it says passed on."""
         return ("systemd-run", "--quiet", "--collect", "--wait", "--pipe", "--", *argv)
 
-    def tell(self, notice: Notice) -> str:  # noqa: ARG002 - the unit says how
+    def tell(self, notice: ReloadMethod) -> str:  # noqa: ARG002 - the unit says how
         """`systemctl reload`, which waits for the unit's own ExecReload."""
         return failure(("systemctl", "reload", self.name))
 
@@ -148,7 +148,7 @@ class Process:
         """Just as it is: the server is where we are."""
         return argv
 
-    def tell(self, notice: Notice) -> str:
+    def tell(self, notice: ReloadMethod) -> str:
         """Its own command where it has one, else the signal."""
         if notice.signal is None:
             return failure(notice.command)
@@ -240,7 +240,7 @@ class Container:
         """Run in the container, by a running one."""
         return (self.runtime.value, "exec", self.name, *argv)
 
-    def tell(self, notice: Notice) -> str:
+    def tell(self, notice: ReloadMethod) -> str:
         """The server's own command in the container, else the signal to its first process."""
         if notice.signal is None or notice.command:
             return failure(self.inside(notice.command), notice.command[0])
@@ -284,7 +284,7 @@ def _of_server(pids: Iterable[int], names: tuple[str, ...]) -> frozenset[int]:
     return frozenset(pid for pid in pids if not names or name_of(pid) in {"", *names})
 
 
-def _findings(server: Running, what: str) -> Iterator[Finding]:
+def _findings(server: Supervisor, what: str) -> Iterator[Finding]:
     try:
         state = server.state()
     except BackendError as error:

@@ -25,14 +25,14 @@ from testkit.fake_dns.forgeries import (
     WrongId,
     WrongQuestion,
 )
-from testkit.fake_dns.https import HTTP1, MEDIA_TYPE, PATH, Handler, HttpsFront, Reaction, answer
+from testkit.fake_dns.https import HTTP1, MEDIA_TYPE, PATH, DohHandler, HttpsFront, Reaction, answer
 from testkit.fake_dns.nameserver import NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, ask, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from testkit.fake_dns.exchanges import Request
+    from testkit.fake_dns.exchanges import DnsRequest
     from testkit.fake_dns.tls import Authority
 
 HERE = Found((ip_address(IPV4),), 60)
@@ -141,7 +141,7 @@ def test_a_plain_nameserver_on_that_port_is_asked_nothing(authority: Authority) 
 def test_many_questions_share_a_few_connections(authority: Authority) -> None:
     peers: set[object] = set()
 
-    def note(handler: Handler, wire: bytes) -> None:
+    def note(handler: DohHandler, wire: bytes) -> None:
         peers.add(handler.client_address)
         answer(handler, wire)
 
@@ -164,7 +164,7 @@ def test_a_failed_question_is_asked_again(authority: Authority) -> None:
         assert ask(settings(shown.nameserver)) == HERE
 
 
-def renamed(request: Request) -> list[bytes]:
+def renamed(request: DnsRequest) -> list[bytes]:
     """A plain answer to whoever else has a name of that length."""
     return [one.wire.replace(b"alice", b"clara") for one in request.answer(BOTH)]
 
@@ -193,7 +193,7 @@ def reply(body: bytes = b"", kind: str = MEDIA_TYPE, status: int = 200) -> React
     return lambda handler, _wire: handler.reply(body, kind, status)
 
 
-def redirect(handler: Handler, _wire: bytes) -> None:
+def redirect(handler: DohHandler, _wire: bytes) -> None:
     handler.send_response(307)
     handler.send_header("Location", f"{handler.front.url}-elsewhere")
     handler.send_header("Content-Length", "0")
@@ -201,7 +201,7 @@ def redirect(handler: Handler, _wire: bytes) -> None:
 
 
 def raw(*parts: bytes, pause: float = 0.0) -> Reaction:
-    def send(handler: Handler, _wire: bytes) -> None:
+    def send(handler: DohHandler, _wire: bytes) -> None:
         for part in parts:
             handler.wfile.write(part)
             handler.wfile.flush()
@@ -252,7 +252,7 @@ def test_what_is_no_answer_says_why(authority: Authority, reaction: Reaction, wh
 
 
 def test_an_answer_without_a_length_has_to_be_in_whole_chunks(authority: Authority) -> None:
-    def chunked(handler: Handler, wire: bytes) -> None:
+    def chunked(handler: DohHandler, wire: bytes) -> None:
         pieces = b"".join(b"1\r\n%c\r\n" % octet for octet in wire[:2] + b"\x81\x82" + wire[4:])
         handler.wfile.write(HEAD + b"Transfer-Encoding: chunked\r\n\r\n" + pieces + b"0\r\n\r\n")
 
@@ -261,7 +261,7 @@ def test_an_answer_without_a_length_has_to_be_in_whole_chunks(authority: Authori
 
 
 def test_an_interim_response_is_passed_over(authority: Authority) -> None:
-    def early(handler: Handler, wire: bytes) -> None:
+    def early(handler: DohHandler, wire: bytes) -> None:
         handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\n" * 3)
         answer(handler, wire)
 
@@ -270,7 +270,7 @@ def test_an_interim_response_is_passed_over(authority: Authority) -> None:
 
 
 def test_a_server_that_closes_after_each_answer_answers_everything(authority: Authority) -> None:
-    def once(handler: Handler, wire: bytes) -> None:
+    def once(handler: DohHandler, wire: bytes) -> None:
         answer(handler, wire)
         handler.close_connection = True  # without having said so
 
@@ -280,7 +280,7 @@ def test_a_server_that_closes_after_each_answer_answers_everything(authority: Au
 
 
 def test_a_server_that_says_that_it_closes_answers_everything(authority: Authority) -> None:
-    def last(handler: Handler, wire: bytes) -> None:
+    def last(handler: DohHandler, wire: bytes) -> None:
         handler.send_response_only(100)
         handler.end_headers()
         body = wire[:2] + b"\x81\x82" + wire[4:]

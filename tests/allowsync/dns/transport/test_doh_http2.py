@@ -32,7 +32,7 @@ from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, ask, settings
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from testkit.fake_dns.http2 import Stream
+    from testkit.fake_dns.http2 import Http2Stream
     from testkit.fake_dns.tls import Authority
 
 HERE = Found((ip_address(IPV4),), 60)
@@ -118,7 +118,7 @@ def test_many_questions_share_one_connection(authority: Authority) -> None:
 def test_a_hundred_questions_are_under_way_at_once(authority: Authority) -> None:
     together = threading.Barrier(len(MANY), timeout=5)
 
-    def patient(stream: Stream, wire: bytes) -> None:
+    def patient(stream: Http2Stream, wire: bytes) -> None:
         with suppress(threading.BrokenBarrierError):
             together.wait()
             answer(stream, wire)
@@ -197,7 +197,7 @@ REFUSED = {
 def test_what_is_no_answer_says_why_and_costs_no_other_its_answer(
     authority: Authority, reaction: Reaction, why: str
 ) -> None:
-    def some(stream: Stream, wire: bytes) -> None:
+    def some(stream: Http2Stream, wire: bytes) -> None:
         (reaction if name_in(wire) == b"host7" else answer)(stream, wire)
 
     with front({"*": BOTH}, authority, reaction=some) as (shown, _):
@@ -250,7 +250,7 @@ def test_more_than_a_window_of_answers_is_taken_in(authority: Authority) -> None
 
 
 def test_an_answer_may_come_after_headers_of_all_kinds(authority: Authority) -> None:
-    def chatty(stream: Stream, wire: bytes) -> None:
+    def chatty(stream: Http2Stream, wire: bytes) -> None:
         stream.act(lambda http: http.send_headers(stream.number, [(":status", "103")]))
         stream.act(lambda http: http.ping(b"how fast"))
         stream.raw(b"\0\0\x03\xee\0\0\0\0\0abc")  # of a type nobody knows (RFC 9113 section 5.5)
@@ -268,7 +268,7 @@ class Once:
         self.seen: Counter[bytes] = Counter()
         self._reaction = reaction
 
-    def __call__(self, stream: Stream, wire: bytes) -> None:
+    def __call__(self, stream: Http2Stream, wire: bytes) -> None:
         self.seen[name_in(wire)] += 1
         (self._reaction if self.seen[name_in(wire)] == 1 else answer)(stream, wire)
 
@@ -314,7 +314,7 @@ def test_a_question_that_is_always_cut_off_has_no_answer(authority: Authority, h
 def test_after_an_orderly_farewell_what_was_taken_on_is_still_answered(
     authority: Authority,
 ) -> None:
-    def farewell(stream: Stream, wire: bytes) -> None:
+    def farewell(stream: Http2Stream, wire: bytes) -> None:
         stream.raw(GOAWAY + b"\x7f\xff\xff\xff\0\0\0\0")
         answer(stream, wire)
 
@@ -328,7 +328,7 @@ def test_after_an_orderly_farewell_what_was_taken_on_is_still_answered(
 
 
 def test_a_server_that_closes_after_each_answer_answers_everything(authority: Authority) -> None:
-    def last(stream: Stream, wire: bytes) -> None:
+    def last(stream: Http2Stream, wire: bytes) -> None:
         answer(stream, wire)
         stream.hang_up()
 

@@ -20,7 +20,7 @@ from allowsync.dns.wire_query import message, question
 from allowsync.model.answer import Found, Unavailable
 from allowsync.model.nameserver import Nameserver, Transport
 from allowsync.model.types import Family, Query
-from testkit.fake_dns.https import HTTP1, HTTP2, MEDIA_TYPE, PATH, Handler, HttpsFront
+from testkit.fake_dns.https import HTTP1, HTTP2, MEDIA_TYPE, PATH, DohHandler, HttpsFront
 from testkit.fake_dns.nameserver import NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, ask, settings
 from tests.support.nginx_front import nginx
@@ -108,7 +108,7 @@ def test_without_h2_a_server_of_both_is_asked_over_http_1_1(authority: Authority
 def test_without_h2_a_server_that_turns_http_1_1_away_says_what_to_install(
     authority: Authority, status: int
 ) -> None:
-    def away(handler: Handler, _wire: bytes) -> None:
+    def away(handler: DohHandler, _wire: bytes) -> None:
         handler.reply(b"this server wants HTTP/2", "text/html", status)
 
     with (
@@ -122,7 +122,7 @@ def test_without_h2_a_server_that_turns_http_1_1_away_says_what_to_install(
 
 
 def test_with_h2_nobody_is_told_to_install_it(authority: Authority) -> None:
-    def away(handler: Handler, _wire: bytes) -> None:
+    def away(handler: DohHandler, _wire: bytes) -> None:
         handler.reply(b"", status=400)
 
     with (

@@ -21,7 +21,7 @@ from tests.allowsync.dns.asking import ALICE, BOTH, ask, settings
 from tests.allowsync.dns.transport.test_doh_http2 import front, reason
 
 if TYPE_CHECKING:
-    from testkit.fake_dns.http2 import Stream
+    from testkit.fake_dns.http2 import Http2Stream
     from testkit.fake_dns.tls import Authority
 
 NONSENSE = "server does not keep to HTTP/2"
@@ -235,7 +235,7 @@ def test_an_undamaged_transcript_answers_everything() -> None:
 def test_a_flood_over_a_real_connection_is_no_answer(authority: Authority, how: str) -> None:
     first, again = FLOODS[how]
 
-    def flood(stream: Stream, wire: bytes) -> None:
+    def flood(stream: Http2Stream, wire: bytes) -> None:
         stream.raw(first, again * 3000)
 
     with front({ALICE: BOTH}, authority, reaction=flood) as (shown, _):

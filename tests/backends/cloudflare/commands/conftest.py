@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.cli import run_command_line
-from tests.support.program import Ended
+from tests.support.program import ProgramResult
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,12 +30,12 @@ class Commands:
     capsys: pytest.CaptureFixture[str]
     access: list[str] = field(default_factory=list)
 
-    def __call__(self, *typed: str) -> Ended:
+    def __call__(self, *typed: str) -> ProgramResult:
         self.capsys.readouterr()
         code = run_command_line(["cloudflare", *typed, *self.access])
-        return Ended(code, *self.capsys.readouterr())
+        return ProgramResult(code, *self.capsys.readouterr())
 
-    def json(self, *typed: str) -> Ended:
+    def json(self, *typed: str) -> ProgramResult:
         return self(*typed, "--output", "json")
 
     @property

@@ -6,10 +6,15 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare.commands.access import Access, Asked, NoAccessError, access
+from allowsync_backends.cloudflare.commands.access import (
+    Access,
+    AccessOptions,
+    NoAccessError,
+    access,
+)
 from allowsync_backends.cloudflare.commands.owners import Claim, Owners, Whose
 from allowsync_backends.cloudflare.options import API_URL, CloudflareOptions
-from allowsync_backends.cloudflare.values import Item
+from allowsync_backends.cloudflare.values import ListItem
 
 from allowsync.backend.api import Backend, BackendType
 from allowsync.config.secrets import KeptSecret, Secret
@@ -39,26 +44,26 @@ def target(name: str, account: str = ONE, list_name: str = "friends") -> Target:
     return Target(name, name.partition("/")[0], TYPE, options, written)
 
 
-def given(asked: Asked, *targets: Target) -> Access:
+def given(asked: AccessOptions, *targets: Target) -> Access:
     return access(asked, targets, ENVIRON)
 
 
-def why_not(asked: Asked, *targets: Target) -> str:
+def why_not(asked: AccessOptions, *targets: Target) -> str:
     with pytest.raises(NoAccessError) as caught:
         given(asked, *targets)
     return "\n".join(f"{one.where}: {one.what}" for one in caught.value.notices)
 
 
 def test_the_one_configured_account_is_meant() -> None:
-    found = given(Asked(), target("jellyfin/cloudflare"), target("ssh/cloudflare"))
+    found = given(AccessOptions(), target("jellyfin/cloudflare"), target("ssh/cloudflare"))
     assert (found.options.account_id, found.options.token.value) == (ONE, "token-of-one")
     assert [one.target for one in found.claims] == ["jellyfin/cloudflare", "ssh/cloudflare"]
 
 
 def test_of_several_accounts_one_has_to_be_named() -> None:
     both = (target("jellyfin/cloudflare"), target("ssh/cloudflare", OTHER))
-    assert "more than one account is configured: say --target" in why_not(Asked(), *both)
-    for asked in (Asked(target="ssh/cloudflare"), Asked(account_id=OTHER)):
+    assert "more than one account is configured: say --target" in why_not(AccessOptions(), *both)
+    for asked in (AccessOptions(target="ssh/cloudflare"), AccessOptions(account_id=OTHER)):
         found = given(asked, *both)
         assert found.options.token.value == "token-of-other"
         assert [one.target for one in found.claims] == ["ssh/cloudflare"]
@@ -67,23 +72,29 @@ def test_of_several_accounts_one_has_to_be_named() -> None:
 @pytest.mark.parametrize(
     ("asked", "said"),
     [
-        (Asked(), "no Cloudflare target is configured: say --account-id, and --token-file"),
-        (Asked(account_id=ONE), "no Cloudflare target is configured"),
-        (Asked(account_id="short", token_env="ONE_TOKEN"), "--account-id: expected an account id"),
-        (Asked(account_id=ONE, token_env="NO_TOKEN"), "--token-env: 'NO_TOKEN': this environment"),
-        (Asked(account_id=ONE, token_env="secret-9"), "not the secret itself"),
-        (Asked(account_id=ONE, token_file="/no/such"), "--token-file: '/no/such': "),
+        (AccessOptions(), "no Cloudflare target is configured: say --account-id, and --token-file"),
+        (AccessOptions(account_id=ONE), "no Cloudflare target is configured"),
         (
-            Asked(account_id=ONE, token_env="ONE_TOKEN", api_url="http://api.example/x"),
+            AccessOptions(account_id="short", token_env="ONE_TOKEN"),
+            "--account-id: expected an account id",
+        ),
+        (
+            AccessOptions(account_id=ONE, token_env="NO_TOKEN"),
+            "--token-env: 'NO_TOKEN': this environment",
+        ),
+        (AccessOptions(account_id=ONE, token_env="secret-9"), "not the secret itself"),
+        (AccessOptions(account_id=ONE, token_file="/no/such"), "--token-file: '/no/such': "),
+        (
+            AccessOptions(account_id=ONE, token_env="ONE_TOKEN", api_url="http://api.example/x"),
             "--api-url: expected an https:// URL",
         ),
         (
-            Asked(account_id=ONE, token_env="ONE_TOKEN", token_file="/no/such"),
+            AccessOptions(account_id=ONE, token_env="ONE_TOKEN", token_file="/no/such"),
             "--token-file",
         ),
     ],
 )
-def test_what_is_not_enough_is_said(asked: Asked, said: str) -> None:
+def test_what_is_not_enough_is_said(asked: AccessOptions, said: str) -> None:
     what = why_not(asked)
     assert said in what
     assert "secret-9" not in what
@@ -91,14 +102,14 @@ def test_what_is_not_enough_is_said(asked: Asked, said: str) -> None:
 
 def test_a_target_or_account_that_is_not_configured_is_said() -> None:
     mine = target("jellyfin/cloudflare")
-    assert "there are: jellyfin/cloudflare" in why_not(Asked(target="ssh/cloudflare"), mine)
-    assert "no target is in that account" in why_not(Asked(account_id=OTHER), mine)
-    both = Asked(account_id=OTHER, target="jellyfin/cloudflare")
+    assert "there are: jellyfin/cloudflare" in why_not(AccessOptions(target="ssh/cloudflare"), mine)
+    assert "no target is in that account" in why_not(AccessOptions(account_id=OTHER), mine)
+    both = AccessOptions(account_id=OTHER, target="jellyfin/cloudflare")
     assert "no target is in that account" in why_not(both, mine)
 
 
 def test_the_command_line_is_enough_by_itself() -> None:
-    found = given(Asked(account_id=ONE, token_env="ONE_TOKEN"))
+    found = given(AccessOptions(account_id=ONE, token_env="ONE_TOKEN"))
     assert (found.options.account_id, found.options.api_url, found.claims) == (ONE, API_URL, ())
 
 
@@ -106,21 +117,21 @@ def test_another_token_can_be_used_on_the_configured_account(tmp_path: Path) -> 
     path = tmp_path / "token"
     path.touch(mode=0o600)
     path.write_text("token-for-rules\n")
-    found = given(Asked(token_file=str(path)), target("jellyfin/cloudflare"))
+    found = given(AccessOptions(token_file=str(path)), target("jellyfin/cloudflare"))
     assert (found.options.account_id, found.options.token.value) == (ONE, "token-for-rules")
     assert [one.target for one in found.claims] == ["jellyfin/cloudflare"]
 
 
 def test_targets_of_the_account_count_whichever_way_it_was_named() -> None:
-    asked = Asked(account_id=ONE, token_env="ONE_TOKEN")
+    asked = AccessOptions(account_id=ONE, token_env="ONE_TOKEN")
     found = given(asked, target("jellyfin/cloudflare"), target("ssh/cloudflare", OTHER))
     assert [one.target for one in found.claims] == ["jellyfin/cloudflare"]
     assert found.owners("friends").claims == found.claims
     assert found.owners("other").claims == ()
 
 
-def item(comment: str) -> Item:
-    return Item("i", ip_network("203.0.113.9"), comment)
+def item(comment: str) -> ListItem:
+    return ListItem("i", ip_network("203.0.113.9"), comment)
 
 
 @pytest.mark.parametrize(

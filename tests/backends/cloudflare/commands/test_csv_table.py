@@ -8,7 +8,7 @@ from ipaddress import IPv4Network, IPv6Network
 
 import pytest
 from allowsync_backends.cloudflare.commands.csv_table import Flaw, parsed, written
-from allowsync_backends.cloudflare.values import Item, NewItem
+from allowsync_backends.cloudflare.values import ListItem, NewItem
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -32,21 +32,21 @@ V4 = IPv4Network("203.0.113.9")
 
 @given(st.dictionaries(ADDRESSES, PRINTABLE, max_size=8))
 def test_what_is_read_is_what_was_written(items: dict[IPv4Network, str]) -> None:
-    text = written(Item("i", network, comment) for network, comment in items.items())
+    text = written(ListItem("i", network, comment) for network, comment in items.items())
     assert parsed(text) == ([NewItem(*pair) for pair in items.items()], [])
 
 
 @given(PRINTABLE)
 def test_no_cell_is_a_formula(comment: str) -> None:
-    rows = list(csv.reader(io.StringIO(written([Item("i", V4, comment)]), newline="")))
+    rows = list(csv.reader(io.StringIO(written([ListItem("i", V4, comment)]), newline="")))
     assert rows[1][1][:1] not in set("=+-@\t\r")
 
 
 def test_a_table_is_as_the_standard_has_it() -> None:
     items = [
-        Item("a", V4, 'says "hi", twice'),
-        Item("b", IPv6Network("2001:db8::/32"), ""),
-        Item("c", IPv4Network("198.51.100.0/24"), '=HYPERLINK("x")'),
+        ListItem("a", V4, 'says "hi", twice'),
+        ListItem("b", IPv6Network("2001:db8::/32"), ""),
+        ListItem("c", IPv4Network("198.51.100.0/24"), '=HYPERLINK("x")'),
     ]
     assert written(items) == (
         "ip,comment\r\n"

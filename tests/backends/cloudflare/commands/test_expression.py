@@ -6,18 +6,18 @@ import pytest
 from allowsync_backends.cloudflare.commands import expression
 from allowsync_backends.cloudflare.commands.expression import NoExpressionError, blocking
 from allowsync_backends.cloudflare.commands.rule_plan import (
-    Add,
-    Change,
-    Create,
-    Nothing,
-    Remove,
+    AddRule,
+    CreateRuleset,
+    KeepRule,
+    RemoveRule,
+    UpdateRule,
     body,
     guarding,
     skipped_by,
     unguarding,
     wanted,
 )
-from allowsync_backends.cloudflare.values import Rule, Ruleset
+from allowsync_backends.cloudflare.values import Ruleset, ZoneRule
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -27,9 +27,9 @@ HOST = "jellyfin.example.org"
 GUARD = blocking("jellyfin", [HOST], [])
 
 
-def rule(description: str, text: str = "ip.src eq 192.0.2.1", **more: object) -> Rule:
+def rule(description: str, text: str = "ip.src eq 192.0.2.1", **more: object) -> ZoneRule:
     raw = {"id": description, "expression": text, "description": description, **more}
-    return Rule(
+    return ZoneRule(
         description,
         text,
         str(more.get("action", "block")),
@@ -39,7 +39,7 @@ def rule(description: str, text: str = "ip.src eq 192.0.2.1", **more: object) ->
     )
 
 
-def ruleset(*rules: Rule) -> Ruleset:
+def ruleset(*rules: ZoneRule) -> Ruleset:
     return Ruleset("r", "default", "http_request_firewall_custom", rules)
 
 
@@ -135,10 +135,10 @@ def test_each_situation_has_its_step() -> None:
     mine, other = rule("allowsync:jellyfin", GUARD), rule("somebody's")
     new = wanted("jellyfin", GUARD)
     for there, step in (
-        (None, Create(new)),
-        (ruleset(), Add(ruleset(), new)),
-        (ruleset(other), Add(ruleset(other), new)),
-        (ruleset(other, mine), Nothing(mine)),
+        (None, CreateRuleset(new)),
+        (ruleset(), AddRule(ruleset(), new)),
+        (ruleset(other), AddRule(ruleset(other), new)),
+        (ruleset(other, mine), KeepRule(mine)),
     ):
         assert guarding(there, "jellyfin", GUARD) == step
     for changed in (
@@ -147,17 +147,17 @@ def test_each_situation_has_its_step() -> None:
         rule("allowsync:jellyfin", GUARD, action="log"),
     ):
         there = ruleset(other, changed)
-        assert guarding(there, "jellyfin", GUARD) == Change(there, changed, new)
+        assert guarding(there, "jellyfin", GUARD) == UpdateRule(there, changed, new)
 
 
 def test_only_our_own_rules_are_removed() -> None:
     mine, copy = rule("allowsync:jellyfin", GUARD), rule("allowsync:jellyfin")
     others = (rule("allowsync:jellyfin2", GUARD), rule("", GUARD), rule("Allowsync:jellyfin"))
     there = ruleset(*others, mine, copy)
-    assert unguarding(there, "jellyfin") == Remove(there, (mine, copy))
-    assert unguarding(there, "jellyfin", GUARD) == Remove(there, (mine,))
-    assert unguarding(ruleset(*others), "jellyfin") == Nothing(None)
-    assert unguarding(None, "jellyfin") == Nothing(None)
+    assert unguarding(there, "jellyfin") == RemoveRule(there, (mine, copy))
+    assert unguarding(there, "jellyfin", GUARD) == RemoveRule(there, (mine,))
+    assert unguarding(ruleset(*others), "jellyfin") == KeepRule(None)
+    assert unguarding(None, "jellyfin") == KeepRule(None)
 
 
 def test_a_change_keeps_what_somebody_set_beside_the_expression() -> None:

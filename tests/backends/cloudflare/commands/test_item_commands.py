@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.fake_cloudflare import (
-    Cut,
-    Failure,
+    CutConnection,
+    FailedCall,
     Meanwhile,
     OperationFails,
     RateLimited,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
 )
 
@@ -179,9 +179,9 @@ def test_what_changed_since_it_was_shown_is_not_done(fake: FakeCloudflare, run: 
 @pytest.mark.parametrize(
     ("fault", "on", "said"),
     [
-        (Cut(), "items.create", "could not confirm the change of the list 'friends'"),
-        (Failure(502), "items.create", "could not confirm the change of the list 'friends'"),
-        (Truncated(), "items.create", "could not confirm the change of the list 'friends'"),
+        (CutConnection(), "items.create", "could not confirm the change of the list 'friends'"),
+        (FailedCall(502), "items.create", "could not confirm the change of the list 'friends'"),
+        (TruncatedReply(), "items.create", "could not confirm the change of the list 'friends'"),
         (
             OperationFails(),
             "items.create",

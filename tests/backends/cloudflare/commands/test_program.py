@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from testkit.fake_cloudflare import Delay, FakeCloudflare
+from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
 from tests.support.cloudflare_api import hold_to_the_description
-from tests.support.program import EXECUTABLE, Ended, allowsync
+from tests.support.program import EXECUTABLE, ProgramResult, allowsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ NAMES = ("add", "create", "delete", "export", "import", "lists", "remove", "rule
 @pytest.fixture
 def fake() -> Iterator[FakeCloudflare]:
     """One whose operations are over when they are looked at: processes wait in real time."""
-    with FakeCloudflare(delay=Delay(polls=0)) as serving:
+    with FakeCloudflare(delay=OperationDelay(polls=0)) as serving:
         yield serving
         hold_to_the_description(serving)
 
@@ -37,7 +37,7 @@ def environ(fake: FakeCloudflare, tmp_path: Path) -> dict[str, str]:
     }
 
 
-def program(fake: FakeCloudflare, environ: dict[str, str], *typed: str) -> Ended:
+def program(fake: FakeCloudflare, environ: dict[str, str], *typed: str) -> ProgramResult:
     account = ("--account-id", fake.account, "--token-env", "CLOUDFLARE", "--api-url", fake.url)
     return allowsync("cloudflare", *typed, *account, environ=environ)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.cloudflare.commands.expression import blocking
 
-from testkit.fake_cloudflare import Cut, Meanwhile, Permission
+from testkit.fake_cloudflare import CutConnection, Meanwhile, Permission
 
 if TYPE_CHECKING:
     from testkit.fake_cloudflare import FakeCloudflare
@@ -198,7 +198,7 @@ def test_rules_that_changed_since_they_were_shown_are_not_touched(
 def test_a_rule_that_cannot_be_confirmed_is_said_to_be_so(
     fake: FakeCloudflare, run: Commands, zone: str
 ) -> None:
-    fake.faults.add(Cut(applied=True), on="rulesets.create")
+    fake.faults.add(CutConnection(applied=True), on="rulesets.create")
     done = run(*MAKE, "--yes")
     assert done.code == 1
     assert "could not confirm the change of the rules of example.org; it may be old or" in done.err

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.fake_cloudflare import (
-    Cut,
-    Failure,
+    CutConnection,
+    FailedCall,
     OperationFails,
     RateLimited,
-    Truncated,
+    TruncatedReply,
     Unsuccessful,
     Wrong,
     WrongType,
@@ -20,9 +20,9 @@ from testkit.fake_cloudflare import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from testkit.fake_cloudflare import FakeCloudflare, Fault
+    from testkit.fake_cloudflare import FakeCloudflare, OrderedFault
     from tests.backends.cloudflare.commands.conftest import Commands
-    from tests.support.program import Ended
+    from tests.support.program import ProgramResult
 
 PLANTED = "planted-token-0123456789-abcdefghijklmno"
 COMMANDS = (
@@ -37,13 +37,13 @@ COMMANDS = (
     ("rule", "--list", "friends", "--host", "a.example.org", "--yes"),
 )
 WRITES = {"add": ("items.create",), "import": ("items.create",), "remove": ("items.delete",)}
-FAULTS: tuple[Fault, ...] = (
-    Cut(),
-    Failure(500),
-    Failure(503, html=True),
+FAULTS: tuple[OrderedFault, ...] = (
+    CutConnection(),
+    FailedCall(500),
+    FailedCall(503, html=True),
     OperationFails("full\x1b[2J"),
     RateLimited("3600"),
-    Truncated(),
+    TruncatedReply(),
     Unsuccessful(message="who are you\x1b[2J", status=400),
     Unsuccessful(status=401),
     Unsuccessful(status=403),
@@ -63,7 +63,7 @@ def planted(fake: FakeCloudflare, run: Commands, tmp_path: Path) -> Commands:
     return run
 
 
-def is_clean(done: Ended) -> bool:
+def is_clean(done: ProgramResult) -> bool:
     text = done.out + done.err
     return (
         PLANTED not in text
@@ -75,7 +75,7 @@ def is_clean(done: Ended) -> bool:
 
 @pytest.mark.parametrize("fault", FAULTS, ids=repr)
 def test_no_fault_shows_the_token_or_a_traceback(
-    fake: FakeCloudflare, planted: Commands, tmp_path: Path, fault: Fault
+    fake: FakeCloudflare, planted: Commands, tmp_path: Path, fault: OrderedFault
 ) -> None:
     for command in COMMANDS:
         typed = [str(tmp_path / "table.csv") if one == "TABLE" else one for one in command]

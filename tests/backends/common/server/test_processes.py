@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 from allowsync_backends.common.server import reader
 from allowsync_backends.common.server.processes import command_line, descendants, group, name_of
-from allowsync_backends.common.server.reader import Server, ServerReader
-from allowsync_backends.common.server.supervisor import Notice, Process, State
+from allowsync_backends.common.server.reader import ServerProgram, ServerReader
+from allowsync_backends.common.server.supervisor import Process, ReloadMethod, State
 
 from allowsync.backend.api import BackendError
 from tests.support.documents import ROOT
@@ -92,8 +92,13 @@ def process(tmp_path: Path) -> Process:
 
 def notice(process: Process, leaving: str = "") -> str:
     """Tell it, and wait until it has followed."""
-    server = Server(
-        NAME, (), Notice(signal=signal.SIGHUP), renews=True, inspect=lambda _: (), leaving=leaving
+    server = ServerProgram(
+        NAME,
+        (),
+        ReloadMethod(signal=signal.SIGHUP),
+        renews=True,
+        inspect=lambda _: (),
+        leaving=leaving,
     )
     return ServerReader(server, process).take_notice()
 
@@ -190,7 +195,7 @@ def test_an_id_that_came_to_somebody_else_is_not_told_anything(process: Process)
     with subprocess.Popen(["sleep", "1000"]) as other:
         process.pid_file.write_text(f"{other.pid}\n")
         assert process.state() is State.STOPPED
-        assert process.tell(Notice(signal=signal.SIGHUP)) == ""
+        assert process.tell(ReloadMethod(signal=signal.SIGHUP)) == ""
         assert notice(process) == ""
         # SIGHUP would have ended it.
         assert name_of(other.pid) == "sleep"

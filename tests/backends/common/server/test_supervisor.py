@@ -8,9 +8,15 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
 from allowsync_backends.common.server.options import ServerOptions
-from allowsync_backends.common.server.reader import Server, ServerReader
+from allowsync_backends.common.server.reader import ServerProgram, ServerReader
 from allowsync_backends.common.server.service import needs
-from allowsync_backends.common.server.supervisor import Container, Notice, Process, Runtime, Unit
+from allowsync_backends.common.server.supervisor import (
+    Container,
+    Process,
+    ReloadMethod,
+    Runtime,
+    Unit,
+)
 
 from allowsync.backend.api import BackendError
 from allowsync.config.schema.context import INVALID, Reading
@@ -19,7 +25,7 @@ from allowsync.config.schema.object import Object
 from allowsync.model.target import Severity
 
 if TYPE_CHECKING:
-    from allowsync_backends.common.server.supervisor import Running
+    from allowsync_backends.common.server.supervisor import Supervisor
 
     from allowsync.model.target import Finding
 
@@ -55,7 +61,7 @@ def options(**written: Any) -> HeronOptions:
     ],
     ids=str,
 )
-def test_a_server_runs_as_it_is_said(written: dict[str, Any], running: Running) -> None:
+def test_a_server_runs_as_it_is_said(written: dict[str, Any], running: Supervisor) -> None:
     assert options(**written).running == running
 
 
@@ -103,7 +109,7 @@ ARGV = ("heron", "-t", "--", "$HOME; rm")
         (Container("web", Runtime.PODMAN), ("podman", "exec", "web", *ARGV)),
     ],
 )
-def test_a_program_is_run_where_the_server_is(running: Running, argv: tuple[str, ...]) -> None:
+def test_a_program_is_run_where_the_server_is(running: Supervisor, argv: tuple[str, ...]) -> None:
     assert running.inside(ARGV) == argv
 
 
@@ -121,8 +127,8 @@ def test_a_pid_file_takes_the_right_to_see_and_tell_other_users_processes() -> N
 FOUND: list[Finding] = []
 
 
-def server(check: tuple[str, ...] = ("true",), *, renews: bool = False) -> Server:
-    return Server("heron", check, Notice(("true",)), renews, lambda _: FOUND)
+def server(check: tuple[str, ...] = ("true",), *, renews: bool = False) -> ServerProgram:
+    return ServerProgram("heron", check, ReloadMethod(("true",)), renews, lambda _: FOUND)
 
 
 def never(tmp_path: Path) -> Process:
