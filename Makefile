@@ -8,6 +8,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 JOBS   ?= auto
 IMAGE_TOOL ?= podman build
+QUIET  := --quiet --disable-pip-version-check
+LOCKED := $(BIN)/pip install $(QUIET) --require-hashes --only-binary=:all: --requirement
 # How long `make fuzz` looks, over all its targets together.
 SECONDS ?= 60
 # The program that `make traefik` tries.
@@ -27,7 +29,7 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/policy/guards.py,allowsync/policy/orphans.py,allowsync/policy/screening.py,$\
         allowsync/policy/tracking.py,allowsync/text.py
 
-.PHONY: demo test check bench docs reference man deb deb-lock image coverage mutation fuzz look traefik format hooks clean system
+.PHONY: demo test check bench docs reference man deb deb-lock image coverage mutation fuzz look traefik lock format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -84,6 +86,10 @@ image:
 docs: $(BIN)/.docs reference
 	COLUMNS=100 NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
 
+# Renews requirements/ after a change of pyproject.toml; UPGRADE=--upgrade takes the newest releases.
+lock: $(BIN)/.lock
+	$(BIN)/python -m tools.lock $(UPGRADE)
+
 format: $(BIN)/.lint
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
@@ -106,32 +112,16 @@ $(BIN)/python:
 	  || { [ "$$(id -u)" = 0 ] && apt-get update -qq && apt-get install -y -qq python3-venv >/dev/null; } \
 	  || { echo "Python cannot make virtual environments here; on Debian: apt install python3-venv"; exit 1; }
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/pip install --quiet --disable-pip-version-check --upgrade 'pip>=25.1'
 
-$(BIN)/.run: $(BIN)/python pyproject.toml
-	$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[cloudflare]'
+# Everything comes from the locks in requirements/, held to its hash; nothing is built but allowsync.
+$(BIN)/.run: requirements/run.txt pyproject.toml $(BIN)/python
+	$(LOCKED) $<
+	$(BIN)/pip install $(QUIET) --no-deps --no-build-isolation --editable .
 	@touch $@
 
-$(BIN)/.test: $(BIN)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --group test
+LOCKS := test lint man docs fuzz look lock
+$(LOCKS:%=$(BIN)/.%): $(BIN)/.%: requirements/%.txt $(BIN)/.run
+	$(LOCKED) $<
 	@touch $@
 
-$(BIN)/.lint: $(BIN)/.test
-	$(BIN)/pip install --quiet --disable-pip-version-check --group lint
-	@touch $@
-
-$(BIN)/.fuzz: $(BIN)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --group fuzz
-	@touch $@
-
-$(BIN)/.look: $(BIN)/.test
-	$(BIN)/pip install --quiet --disable-pip-version-check --group look
-	@touch $@
-
-$(BIN)/.man: $(BIN)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --group man
-	@touch $@
-
-$(BIN)/.docs: $(BIN)/.run
-	$(BIN)/pip install --quiet --disable-pip-version-check --group docs
-	@touch $@
+$(BIN)/.lint $(BIN)/.look: $(BIN)/.test

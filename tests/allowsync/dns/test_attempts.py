@@ -309,9 +309,9 @@ def test_given_servers_replace_those_of_the_settings() -> None:
 def test_a_run_that_is_answered_at_once_does_not_import_what_only_retries_need() -> None:
     program = f"""
 import sys
-from allowsync.config.settings import Nameserver, ResolverSettings
-from allowsync.model.types import Family, Query
 from allowsync.dns import Resolver
+from allowsync.model.nameserver import Nameserver, ResolverSettings
+from allowsync.model.types import Family, Query
 assert not any(name.startswith("dns.") for name in sys.modules), "before anything is asked"
 server = Nameserver("127.0.0.1", int(sys.argv[1]))
 query = Query({ALICE!r}, Family.IPV4)

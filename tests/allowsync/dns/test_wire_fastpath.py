@@ -109,9 +109,9 @@ def test_whatever_is_taken_for_plain_is_what_dnspython_finds(
 
 ASK = """
 import sys
-from allowsync.config.settings import Nameserver, ResolverSettings
-from allowsync.model.types import Family, Query
 from allowsync.dns import Resolver
+from allowsync.model.nameserver import Nameserver, ResolverSettings
+from allowsync.model.types import Family, Query
 query = Query("alice.example.org", Family.IPV4)
 server = Nameserver("127.0.0.1", int(sys.argv[1]))
 print(Resolver(ResolverSettings((server,))).resolve([query])[query].addresses[0])

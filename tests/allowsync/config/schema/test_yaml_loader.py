@@ -139,8 +139,11 @@ def test_what_is_refused(content: bytes, line: int | None, what: str) -> None:
 
 
 def test_a_hundred_thousand_brackets_do_no_harm() -> None:
-    assert "nested deeper" in refused("[" * 100_000).what
-    assert "nested deeper" in refused("- " * 100_000).what
+    """By the loader's own limit or by ours: whichever is met first."""
+    for text in ("[" * 100_000, "- " * 100_000):
+        error = refused(text)
+        assert error.line == 1
+        assert len(error.what) < 200
 
 
 def test_sixty_four_levels_are_read() -> None:

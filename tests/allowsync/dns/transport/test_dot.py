@@ -443,9 +443,9 @@ def test_a_nameserver_that_was_heard_over_tls_is_within_reach_again(authority: A
 def test_who_asks_plainly_loads_nothing_of_tls() -> None:
     program = """
 import sys
-from allowsync.config.settings import Nameserver, ResolverSettings
-from allowsync.model.types import Family, Query
 from allowsync.dns import Resolver
+from allowsync.model.nameserver import Nameserver, ResolverSettings
+from allowsync.model.types import Family, Query
 query = Query("alice.example.org", Family.IPV4)
 print(Resolver(ResolverSettings((Nameserver("127.0.0.1", int(sys.argv[1])),))).resolve([query]))
 print({"ssl", "h11", "h2", "threading"} & sys.modules.keys())
