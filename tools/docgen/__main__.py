@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 from allowsync.config import json_schema
+from tools.docgen.pictures import flow_picture, packages_picture
 from tools.docgen.reference import markdown as reference
 
 
@@ -14,6 +15,8 @@ def documents() -> dict[str, str]:
     """The documents made from the program, by the names of their files."""
     return {
         "reference.md": reference(),
+        "packages.svg": packages_picture(),
+        "flow.svg": flow_picture(),
         "schema.json": json.dumps(json_schema(), indent=2) + "\n",
     }
 
