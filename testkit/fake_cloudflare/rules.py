@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from testkit.fake_cloudflare import rulesets
+from testkit.fake_cloudflare import ruleset_view
 from testkit.fake_cloudflare.expressions import checked
 from testkit.fake_cloudflare.replies import invalid, not_found, success
 from testkit.fake_cloudflare.state import identifier, timestamp
@@ -36,7 +36,7 @@ _PLACES: Final = ("before", "after", "index")
 
 def add(call: RoutedCall) -> FakeReply:
     """A new rule, at the end unless a position is given."""
-    ruleset = rulesets.found(call)
+    ruleset = ruleset_view.found(call)
     body = fields(call.body, ("action", "expression"), (*_TYPES, "position"))
     _room(call, len(ruleset.rules) + 1)
     rule = _made(call, body)
@@ -50,7 +50,7 @@ def change(call: RoutedCall) -> FakeReply:
 
     A definition is given as a whole: what is left out of it is not kept, but takes its default.
     """
-    ruleset = rulesets.found(call)
+    ruleset = ruleset_view.found(call)
     rule = _found(call, ruleset)
     body = fields(call.body, (), (*_TYPES, "id", "position"))
     others = [each for each in ruleset.rules if each is not rule]
@@ -68,7 +68,7 @@ def change(call: RoutedCall) -> FakeReply:
 
 def remove(call: RoutedCall) -> FakeReply:
     """Delete a rule."""
-    ruleset = rulesets.found(call)
+    ruleset = ruleset_view.found(call)
     ruleset.rules.remove(_found(call, ruleset))
     return _touched(ruleset)
 
@@ -161,4 +161,4 @@ def _found(call: RoutedCall, ruleset: StoredRuleset) -> Rule:
 def _touched(ruleset: StoredRuleset) -> FakeReply:
     ruleset.version += 1
     ruleset.modified = timestamp()
-    return success(rulesets.shown(ruleset))
+    return success(ruleset_view.shown(ruleset))

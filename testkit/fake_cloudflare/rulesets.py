@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from testkit.fake_cloudflare import rules
 from testkit.fake_cloudflare.replies import invalid, not_found, success
+from testkit.fake_cloudflare.ruleset_view import NO_ENTRY_POINT, found, shown, summary
 from testkit.fake_cloudflare.state import StoredRuleset, identifier, timestamp
 from testkit.fake_cloudflare.validation import fields
 
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
     from testkit.fake_cloudflare.state import StoredZone
 
 CUSTOM: Final = "http_request_firewall_custom"
-NO_ENTRY_POINT: Final = 10003
 
 _ZONES: Final = (5, 50)
 
@@ -56,7 +56,7 @@ def _zone(zone: StoredZone) -> dict[str, Any]:
 
 def index(call: RoutedCall) -> FakeReply:
     """The rulesets of a zone, without their rules."""
-    return success([_shown(each) for each in call.zone.rulesets.values()])
+    return success([summary(each) for each in call.zone.rulesets.values()])
 
 
 def show(call: RoutedCall) -> FakeReply:
@@ -103,28 +103,3 @@ def replace(call: RoutedCall) -> FakeReply:
 def _made(body: dict[str, Any]) -> StoredRuleset:
     name, description = str(body.get("name", "default")), str(body.get("description", ""))
     return StoredRuleset(identifier(), CUSTOM, name, description, timestamp(), version=0)
-
-
-def found(call: RoutedCall) -> StoredRuleset:
-    """The ruleset of the path."""
-    for ruleset in call.zone.rulesets.values():
-        if ruleset.id == call.params["ruleset"]:
-            return ruleset
-    raise not_found("could not find the ruleset", NO_ENTRY_POINT)
-
-
-def shown(ruleset: StoredRuleset) -> dict[str, Any]:
-    """A ruleset as it is answered, with its rules."""
-    return {**_shown(ruleset), "rules": [dict(rule) for rule in ruleset.rules]}
-
-
-def _shown(ruleset: StoredRuleset) -> dict[str, Any]:
-    return {
-        "id": ruleset.id,
-        "name": ruleset.name,
-        "description": ruleset.description,
-        "kind": "zone",
-        "phase": ruleset.phase,
-        "version": str(ruleset.version),
-        "last_updated": ruleset.modified,
-    }

@@ -81,18 +81,22 @@ class CloudflareBackend:
         """Whether the list can be read and is used."""
         from allowsync_backends.cloudflare.check import findings
 
-        return list(findings(self))
+        return list(findings(self._look, self.mine, self.options))
 
     def read(self) -> Current:
         """What is ours in the list."""
-        with self.asking() as client:
-            lists = client.lists()
-            found = self.found(lists)
-            content = Content() if found is None else self.content(client, found)
+        lists, found, content = self._look()
         elsewhere = stored([one for one in lists if one != found])
         self.taken.items = elsewhere + len(content.others)
         flaws = (f"the list {self.options.list} does not exist",) if found is None else ()
         return Current(frozenset(map(Entry, content.ours)), frozenset(content.others), flaws)
+
+    def _look(self) -> tuple[Collection[AccountList], AccountList | None, Content]:
+        """Every list of the account, ours among them, and what ours holds."""
+        with self.asking() as client:
+            lists = client.lists()
+            found = self.found(lists)
+            return lists, found, Content() if found is None else self.content(client, found)
 
     def apply(self, plan: Plan) -> None:
         """Put in what is missing, then take out what is to go: nobody is shut out in between."""

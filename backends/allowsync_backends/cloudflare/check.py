@@ -11,10 +11,11 @@ from allowsync_backends.cloudflare.content import stored
 from allowsync_backends.cloudflare.marks import owner_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Collection, Iterable, Iterator
 
-    from allowsync_backends.cloudflare.backend import CloudflareBackend
     from allowsync_backends.cloudflare.content import Content
+    from allowsync_backends.cloudflare.marks import ItemOwnership
+    from allowsync_backends.cloudflare.options import CloudflareOptions
     from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 _NEARLY: Final = 0.9  # of what the plan allows
@@ -25,28 +26,28 @@ _ACCESS: Final = (
 )
 
 
-def findings(backend: CloudflareBackend) -> Iterator[Finding]:
+def findings(
+    look: Callable[[], tuple[Collection[AccountList], AccountList | None, Content]],
+    mine: ItemOwnership,
+    options: CloudflareOptions,
+) -> Iterator[Finding]:
     """What there is to say. Changes nothing, raises nothing."""
     try:
-        with backend.asking() as client:
-            lists = client.lists()
-            found = backend.found(lists)
-            content = None if found is None else backend.content(client, found)
+        lists, found, content = look()
     except BackendError as error:
         yield Finding(Severity.ERROR, str(error), _ACCESS)
         return
-    yield from _room(backend, stored(lists))
-    if found is None or content is None:
-        what = f"the list {backend.options.list} does not exist"
+    yield from _room(stored(lists), options.max_items)
+    if found is None:
+        what = f"the list {options.list} does not exist"
         yield Finding(Severity.INFO, what, "the next 'allowsync apply' makes it")
         return
     yield from _used(found)
-    yield from _owners(backend, content)
-    yield from _strangers(backend, content)
+    yield from _owners(content, mine, options)
+    yield from _strangers(content, options.list)
 
 
-def _room(backend: CloudflareBackend, number: int) -> Iterator[Finding]:
-    most = backend.options.max_items
+def _room(number: int, most: int) -> Iterator[Finding]:
     if number >= _NEARLY * most:
         what = f"the lists of the account hold {number} of {most} items"
         yield Finding(Severity.WARNING, what, "remove some, or set max_items to what your plan has")
@@ -62,34 +63,34 @@ def _used(found: AccountList) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, "see 'allowsync status'")
 
 
-def _owners(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
+def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -> Iterator[Finding]:
     """Who else keeps items there, and whether that goes together."""
     items = [*content.ours.values(), *content.kept.values(), *content.crowded.values()]
-    others = _named(backend, items)
-    if others and backend.options.exclusive:
-        what = f"the list {backend.options.list} is not exclusive: {others} keeps items there"
+    others = _named(mine, items)
+    if others and options.exclusive:
+        what = f"the list {options.list} is not exclusive: {others} keeps items there"
         advice = "each run takes out what the other one puts in; leave out 'exclusive: true'"
         yield Finding(Severity.ERROR, what, advice)
     elif others:
-        what = f"{others} keeps items in the list {backend.options.list}, too, who get in"
-        advice = f"see 'allowsync cloudflare show {backend.options.list}'"
+        what = f"{others} keeps items in the list {options.list}, too, who get in"
+        advice = f"see 'allowsync cloudflare show {options.list}'"
         yield Finding(Severity.INFO, what, advice)
 
 
-def _named(backend: CloudflareBackend, items: Iterable[ListItem]) -> str:
+def _named(mine: ItemOwnership, items: Iterable[ListItem]) -> str:
     """The other owners of items: `allowlist`, or `allowlist (owner)`."""
-    marks = {mark for item in items for mark in backend.mine.others_in(item.comment)}
+    marks = {mark for item in items for mark in mine.others_in(item.comment)}
     owners = sorted(set(map(owner_of, marks)))
     return ", ".join(f"{one} ({owner})" if owner else one for one, owner in owners)
 
 
-def _strangers(backend: CloudflareBackend, content: Content) -> Iterator[Finding]:
-    advice = f"see 'allowsync cloudflare show {backend.options.list}'"
+def _strangers(content: Content, name: str) -> Iterator[Finding]:
+    advice = f"see 'allowsync cloudflare show {name}'"
     if number := len(content.others) - len(content.crowded):
         items = counted(number, "item")
-        what = f"the list {backend.options.list} holds {items} of others, who get in, too"
+        what = f"the list {name} holds {items} of others, who get in, too"
         yield Finding(Severity.INFO, what, advice)
     if content.crowded:
         items = counted(len(content.crowded), "item")
-        what = f"{items} of the list {backend.options.list} have no room for another owner's mark"
+        what = f"{items} of the list {name} have no room for another owner's mark"
         yield Finding(Severity.WARNING, what, f"{advice}: they are left to those who keep them")

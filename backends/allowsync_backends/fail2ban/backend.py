@@ -11,7 +11,7 @@ from allowsync.model.types import Entry, Family, Network, by_network
 from allowsync.text import counted
 from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.client import Fail2banClient
-from allowsync_backends.fail2ban.jail_reader import JailSnapshot, look
+from allowsync_backends.fail2ban.jail_reader import JailSnapshot, Observation, look
 from allowsync_backends.fail2ban.record import Record, Recorded
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ class Fail2banBackend:
         """Whether there is a server with these jails, and what its configuration says."""
         from allowsync_backends.fail2ban.check import check
 
-        return check(self)
+        return check(self.client, self.observe, self.options.jails, self.allowlist)
 
     def read(self) -> Current:
         """What the file holds. What a running server does not go by is a flaw.
@@ -81,13 +81,23 @@ class Fail2banBackend:
         Raises:
             BackendError: It could not be found out.
         """
+        observed = self.observe()
+        flaws = (*observed.flaws, *observed.absent)
+        # No sights: wherever strangers knock, what is banned differs from run to run.
+        return Current(frozenset(map(Entry, observed.networks)), flaws=flaws)
+
+    def observe(self) -> Observation:
+        """The file, the running jails, and the differences between them.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
         recorded = self.record.read()
         seen = look(self.client, self.options.jails)
-        flaws = (*recorded.flaws, *self._flaws(recorded, seen), *self.absent(seen))
-        # No sights: wherever strangers knock, what is banned differs from run to run.
-        return Current(frozenset(map(Entry, recorded.networks)), flaws=flaws)
+        flaws = (*recorded.flaws, *self._flaws(recorded, seen))
+        return Observation(recorded.networks, seen, flaws, self._absent(seen))
 
-    def absent(self, seen: JailSnapshot) -> tuple[str, ...]:
+    def _absent(self, seen: JailSnapshot) -> tuple[str, ...]:
         """Jails of the target that do not run, and would not if the server were started anew."""
         missing = sorted(set(self.options.jails) - seen.jails.keys()) if seen.up else []
         if not missing:
@@ -125,7 +135,7 @@ class Fail2banBackend:
         seen = self._settle(goals)
         if (final, sorted(jails)) != (everything, everywhere):
             record.write(final, jails)
-        absent = self.absent(seen)
+        absent = self._absent(seen)
         if absent:
             raise BackendError("; ".join(absent))
 

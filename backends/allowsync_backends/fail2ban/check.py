@@ -11,34 +11,39 @@ from allowsync.model.types import by_network
 from allowsync.system.process import installed
 from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.client import MISSING, PROGRAM
-from allowsync_backends.fail2ban.jail_reader import look
 from allowsync_backends.fail2ban.syntax import variable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
     from allowsync.model.types import Network
     from allowsync_backends.fail2ban.answers import Configured
-    from allowsync_backends.fail2ban.backend import Fail2banBackend
-    from allowsync_backends.fail2ban.jail_reader import JailSnapshot
+    from allowsync_backends.fail2ban.client import Fail2banClient
+    from allowsync_backends.fail2ban.jail_reader import JailSnapshot, Observation
 
 NEXT_RUN = "the next 'allowsync apply' puts it right"
 
 
-def check(backend: Fail2banBackend) -> Sequence[Finding]:
+def check(
+    client: Fail2banClient,
+    observe: Callable[[], Observation],
+    jails: Sequence[str],
+    allowlist: str,
+) -> Sequence[Finding]:
     """All findings about a target."""
-    program = PROGRAM if backend.client.inside is None else backend.client.inside.runtime.value
+    program = PROGRAM if client.inside is None else client.inside.runtime.value
     if not installed(program):
         what = MISSING if program == PROGRAM else f"{program} is not installed"
         return (Finding(Severity.ERROR, what),)
     try:
-        networks = backend.record.read().networks
-        seen = look(backend.client, backend.options.jails)
-        absent = backend.absent(seen)
-        flaws = tuple(flaw for flaw in backend.read().flaws if flaw not in absent)
+        observed = observe()
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
-    return (*_flaws(flaws, seen), *_configured(backend, networks, seen), *_bans(seen, networks))
+    return (
+        *_flaws(observed.flaws, observed.jails),
+        *_configured(client, observed, jails, variable(allowlist)),
+        *_bans(observed.jails, observed.networks),
+    )
 
 
 def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
@@ -50,39 +55,35 @@ def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
 
 
 def _configured(
-    backend: Fail2banBackend, networks: frozenset[Network], seen: JailSnapshot
+    client: Fail2banClient, observed: Observation, jails: Sequence[str], reference: str
 ) -> Iterator[Finding]:
     """What would be so after a restart of Fail2ban."""
     try:
-        configured = backend.client.configured()
+        configured = client.configured()
     except BackendError as error:
         yield Finding(Severity.WARNING, str(error), "'fail2ban-client -t' says more")
         return
-    for name in backend.options.jails:
-        if name not in configured.jails and name not in seen.jails:
+    for name in jails:
+        if name not in configured.jails and name not in observed.jails.jails:
             advice = "'fail2ban-client status' lists those that run"
             yield Finding(Severity.ERROR, f"Fail2ban has no jail {name}", advice)
         elif name in configured.jails:
-            yield from _jail(backend, name, networks, seen, configured)
+            yield from _jail(name, observed, configured, reference)
 
 
 def _jail(
-    backend: Fail2banBackend,
-    name: str,
-    networks: frozenset[Network],
-    seen: JailSnapshot,
-    configured: Configured,
+    name: str, observed: Observation, configured: Configured, reference: str
 ) -> Iterator[Finding]:
-    if seen.up and name not in seen.jails:
+    if observed.jails.up and name not in observed.jails.jails:
         advice = f"'fail2ban-client start {name}' starts it"
         yield Finding(Severity.WARNING, f"jail {name} does not run", advice)
-    ours = [str(network) for network in sorted(networks, key=by_network)]
+    ours = [str(network) for network in sorted(observed.networks, key=by_network)]
     if not reconcile.refers(configured.ignored.get(name, ()), ours):
         what = (
-            f"the configuration of jail {name} does not refer to {variable(backend.allowlist)}: "
+            f"the configuration of jail {name} does not refer to {reference}: "
             "after a restart of Fail2ban it ignores friends from the next run on"
         )
-        advice = f"add %({variable(backend.allowlist)})s to its ignoreip"
+        advice = f"add %({reference})s to its ignoreip"
         yield Finding(Severity.INFO, what, advice)
 
 

@@ -39,6 +39,23 @@ class JailSnapshot:
     banned: Mapping[str, Mapping[Network, str]] = field(default_factory=dict)
 
 
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """The file of a target and its jails, as found.
+
+    Attributes:
+        networks: The networks in the file.
+        jails: The jails of the running server.
+        flaws: Differences between the two, and faults of the file.
+        absent: Configured jails that neither run nor would after a restart.
+    """
+
+    networks: frozenset[Network]
+    jails: JailSnapshot
+    flaws: tuple[str, ...]
+    absent: tuple[str, ...]
+
+
 def look(
     client: Fail2banClient, jails: Iterable[str], commands: Sequence[str] = ()
 ) -> JailSnapshot:

@@ -13,27 +13,32 @@ from allowsync_backends.ipset.rules import TABLE
 from allowsync_backends.ipset.sets import IpsetListingError, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
+    from allowsync.model.target import Current
     from allowsync.model.types import Family
-    from allowsync_backends.ipset.gate_backend import IpsetGateBackend
-    from allowsync_backends.ipset.sets_backend import IpsetSetsBackend
+    from allowsync_backends.common.ports import Port
+    from allowsync_backends.ipset.rules import IpsetGate
 
 _TABLES = ("filter", "nat", "mangle", "raw")
 _NEXT_RUN = "the next 'allowsync apply' puts it right"
 
 
-def check_gate(backend: IpsetGateBackend) -> Sequence[Finding]:
+def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -> Sequence[Finding]:
     """Findings about a gate of our own."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
-    return (*_gate_state(backend), *_firewall(backend), *_other_variant(backend))
+    return (
+        *_gate_state(read),
+        *_firewall(gate.ports, variant),
+        *_other_variant(gate.chain, variant),
+    )
 
 
-def _gate_state(backend: IpsetGateBackend) -> Iterator[Finding]:
+def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
     try:
-        current = backend.read()
+        current = read()
     except BackendError as error:
         yield Finding(Severity.ERROR, str(error))
         return
@@ -47,17 +52,17 @@ def _gate_state(backend: IpsetGateBackend) -> Iterator[Finding]:
         )
 
 
-def _firewall(backend: IpsetGateBackend) -> Iterator[Finding]:
+def _firewall(ports: Iterable[Port], variant: Variant) -> Iterator[Finding]:
     """The user's own rules must let the guarded ports in: a gate only ever drops."""
     for family in tool.families():
-        name = tool.program(family, backend.variant)
+        name = tool.program(family, variant)
         try:
-            found = _table(family, backend.variant, "filter")
+            found = _table(family, variant, "filter")
         except BackendError as error:
             what = f"whether rules of {name} shut friends out: {error}"
             yield Finding(Severity.INFO, what)
             continue
-        for port in backend.gate.ports:
+        for port in ports:
             if shut_out(found, port):
                 yield Finding(
                     Severity.WARNING,
@@ -67,10 +72,10 @@ def _firewall(backend: IpsetGateBackend) -> Iterator[Finding]:
                 )
 
 
-def _other_variant(backend: IpsetGateBackend) -> Iterator[Finding]:
+def _other_variant(chain: str, used: Variant) -> Iterator[Finding]:
     """Rules of ours that belong to the other iptables, from before the system changed over."""
     for variant in (Variant.NFT, Variant.LEGACY):
-        if variant in (backend.variant, _meant(backend.variant)):
+        if variant in (used, _meant(used)):
             continue
         if not tool.has_rules(variant, TABLE):
             continue
@@ -80,13 +85,13 @@ def _other_variant(backend: IpsetGateBackend) -> Iterator[Finding]:
                 found = _table(family, variant, TABLE)
             except BackendError:
                 continue
-            if backend.gate.chain in found.chains:
+            if chain in found.chains:
                 yield Finding(
                     Severity.WARNING,
-                    f"{name} has a chain {backend.gate.chain} too, which nobody keeps up to date",
-                    f"delete it: {name} -t {TABLE} -D PREROUTING -j {backend.gate.chain}; "
-                    f"{name} -t {TABLE} -F {backend.gate.chain}; "
-                    f"{name} -t {TABLE} -X {backend.gate.chain}",
+                    f"{name} has a chain {chain} too, which nobody keeps up to date",
+                    f"delete it: {name} -t {TABLE} -D PREROUTING -j {chain}; "
+                    f"{name} -t {TABLE} -F {chain}; "
+                    f"{name} -t {TABLE} -X {chain}",
                 )
 
 
@@ -101,7 +106,9 @@ def _meant(variant: Variant) -> Variant:
     return Variant.NFT if "nf_tables" in said else Variant.LEGACY
 
 
-def check_bare(backend: IpsetSetsBackend) -> Sequence[Finding]:
+def check_sets(
+    sets: Mapping[str, Family], variant: Variant, *, end_streams: bool
+) -> Sequence[Finding]:
     """Findings about sets for the user's own rules."""
     from allowsync_backends.common.conntrack import missing_tools
 
@@ -109,14 +116,14 @@ def check_bare(backend: IpsetSetsBackend) -> Sequence[Finding]:
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     try:
-        found = set_store.look(backend.sets)
+        found = set_store.look(sets)
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return (
         *(Finding(Severity.WARNING, flaw, _NEXT_RUN) for flaw in found.flaws),
-        *_unused(backend.sets, found),
-        *_docker(backend, found),
-        *(missing_tools() if backend.end_streams else ()),
+        *_unused(sets, found),
+        *_docker(sets, variant, found),
+        *(missing_tools() if end_streams else ()),
     )
 
 
@@ -136,18 +143,20 @@ def _unused(ours: Mapping[str, Family], found: set_store.Look) -> Iterator[Findi
         )
 
 
-def _docker(backend: IpsetSetsBackend, found: set_store.Look) -> Iterator[Finding]:
+def _docker(
+    sets: Mapping[str, Family], variant: Variant, found: set_store.Look
+) -> Iterator[Finding]:
     """Ports that Docker publishes never come to INPUT, where most rules are."""
-    for name, family in backend.sets.items():
+    for name, family in sets.items():
         if family not in tool.families() or not found.sets[name].references:
             continue
         try:
-            tables = {one: _table(family, backend.variant, one) for one in _TABLES}
+            tables = {one: _table(family, variant, one) for one in _TABLES}
         except BackendError:
             continue
         users = list(users_of(tables, name))
         if publishes(tables) and users and not covers_docker(users):
-            program = tool.program(family, backend.variant)
+            program = tool.program(family, variant)
             yield Finding(
                 Severity.WARNING,
                 f"{program}: set {name} is used in chain {', '.join(users)} only, where ports "

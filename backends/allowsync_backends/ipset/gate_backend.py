@@ -48,7 +48,7 @@ class IpsetGateBackend:
         """Whether the gate is whole, and whether the user's firewall lets its ports in."""
         from allowsync_backends.ipset.check import check_gate
 
-        return check_gate(self)
+        return check_gate(self.read, self.gate, self.variant)
 
     def read(self) -> Current:
         """The sets and the chains as they are.

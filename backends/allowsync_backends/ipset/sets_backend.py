@@ -39,9 +39,9 @@ class IpsetSetsBackend:
 
     def check(self) -> Sequence[Finding]:
         """Whether the sets are sound, and are used by a rule."""
-        from allowsync_backends.ipset.check import check_bare
+        from allowsync_backends.ipset.check import check_sets
 
-        return check_bare(self)
+        return check_sets(self.sets, self.variant, end_streams=self.end_streams)
 
     def read(self) -> Current:
         """The sets as they are.

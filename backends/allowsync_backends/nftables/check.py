@@ -11,24 +11,26 @@ from allowsync_backends.nftables.foreign_rules import shut_out, uses
 from allowsync_backends.nftables.nft_json import NftListingError, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from allowsync_backends.nftables.gate_backend import NftGateBackend
+    from allowsync.model.target import Current
+    from allowsync.model.types import Family
+    from allowsync_backends.common.ports import Port
     from allowsync_backends.nftables.nft_json import Json
-    from allowsync_backends.nftables.sets_backend import NftSetsBackend
+    from allowsync_backends.nftables.shared_set import SharedSet
 
 
-def check_gate(backend: NftGateBackend) -> Sequence[Finding]:
+def check_gate(read: Callable[[], Current], ports: Iterable[Port]) -> Sequence[Finding]:
     """Findings about a gate of our own."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
-    return (*_gate_state(backend), *_other_firewall(backend))
+    return (*_gate_state(read), *_other_firewall(ports))
 
 
-def _gate_state(backend: NftGateBackend) -> Iterator[Finding]:
+def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
     try:
-        current = backend.read()
+        current = read()
     except BackendError as error:
         yield Finding(Severity.ERROR, str(error))
         return
@@ -42,14 +44,14 @@ def _gate_state(backend: NftGateBackend) -> Iterator[Finding]:
         )
 
 
-def _other_firewall(backend: NftGateBackend) -> Iterator[Finding]:
+def _other_firewall(ports: Iterable[Port]) -> Iterator[Finding]:
     """The user's own firewall must let the guarded ports in: a gate only ever drops."""
     try:
         ruleset = _ruleset()
     except BackendError as error:
         yield Finding(Severity.INFO, f"whether another firewall shuts friends out: {error}")
         return
-    for port in backend.gate.ports:
+    for port in ports:
         for chain in shut_out(ruleset, port):
             yield Finding(
                 Severity.WARNING,
@@ -59,14 +61,14 @@ def _other_firewall(backend: NftGateBackend) -> Iterator[Finding]:
             )
 
 
-def check_shared(backend: NftSetsBackend) -> Sequence[Finding]:
+def check_shared(look: Callable[[], Mapping[Family, SharedSet]], table: str) -> Sequence[Finding]:
     """Findings about sets of the user's own ruleset."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     try:
-        found = backend.look()
-        listed = _listing("-j", "-t", "list", "table", *backend.options.table.split())
+        found = look()
+        listed = _listing("-j", "-t", "list", "table", *table.split())
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return tuple(

@@ -37,7 +37,7 @@ class NftGateBackend:
         """Whether the gate is whole, and whether the user's firewall lets its ports in."""
         from allowsync_backends.nftables.check import check_gate
 
-        return check_gate(self)
+        return check_gate(self.read, self.gate.ports)
 
     def read(self) -> Current:
         """The table as it is.

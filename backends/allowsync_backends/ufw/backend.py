@@ -53,7 +53,7 @@ class UfwBackend:
         """Whether the rules have an effect, and whether others make them pointless."""
         from allowsync_backends.ufw.check import check
 
-        return check(self)
+        return check(self.look, self.mine, self.options)
 
     def look(self) -> UfwSnapshot:
         """A look at everything; a second one, while no ufw is at work, where something is wrong.

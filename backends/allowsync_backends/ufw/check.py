@@ -16,9 +16,11 @@ from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import chain, ports_text
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
 
-    from allowsync_backends.ufw.backend import UfwBackend
+    from allowsync_backends.common.ports import Port
+    from allowsync_backends.ufw.options import UfwOptions
+    from allowsync_backends.ufw.rules_file import RuleOwnership
     from allowsync_backends.ufw.rules_reader import UfwSnapshot
 
 LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
@@ -30,30 +32,33 @@ _ADVICE: Final = {
 _RESTORE: Final = {Family.IPV4: "iptables-restore", Family.IPV6: "ip6tables-restore"}
 
 
-def check(backend: UfwBackend) -> Sequence[Finding]:
+def check(
+    look: Callable[[], UfwSnapshot], mine: RuleOwnership, options: UfwOptions
+) -> Sequence[Finding]:
     """All findings about a target."""
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     try:
-        seen = backend.look()
+        seen = look()
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
+    flaws = inspection.current(mine, options.ports, seen).flaws
     return (
-        *_flaws(backend, seen),
-        *_policy(backend, seen),
+        *_flaws(flaws),
+        *_policy(seen, route=options.route),
         *_families(seen),
-        *_strangers(backend, seen),
-        *_by_hand(backend, seen),
-        *_half_states(backend, seen),
-        *_redirections(backend),
+        *_strangers(seen, mine, options.ports),
+        *_by_hand(seen, mine, options.ports),
+        *(() if flaws else _half_states(seen, route=options.route)),
+        *(() if options.route else _redirections(options.ports)),
         *_other_variant(),
-        *(missing_tools() if backend.options.end_streams else ()),
+        *(missing_tools() if options.end_streams else ()),
     )
 
 
-def _flaws(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
-    for flaw in backend.judged(seen).flaws:
+def _flaws(flaws: Sequence[str]) -> Iterator[Finding]:
+    for flaw in flaws:
         if flaw in _ADVICE:
             yield Finding(Severity.ERROR, flaw, _ADVICE[flaw])
         else:
@@ -61,9 +66,8 @@ def _flaws(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, flaw, advice)
 
 
-def _policy(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
+def _policy(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
     """Whoever is on no list must be kept out by the default."""
-    route = backend.options.route
     policy = seen.settings.routed if route else seen.settings.incoming
     if policy not in ("drop", "reject"):
         direction = "routed" if route else "incoming"
@@ -83,18 +87,18 @@ def _families(seen: UfwSnapshot) -> Iterator[Finding]:
         )
 
 
-def _strangers(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
+def _strangers(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) -> Iterator[Finding]:
     """Other people's rules that make ours pointless, one way or the other."""
     for family, file in seen.files.items():
-        for port in backend.options.ports:
-            for one in foreign_rules.open_to_all(file, backend.mine, port):
+        for port in ports:
+            for one in foreign_rules.open_to_all(file, mine, port):
                 yield Finding(
                     Severity.ERROR,
                     f"everybody may reach {port} by {family.value}: rule "
                     f"'{foreign_rules.described(one)}' lets them",
                     "delete it (see 'ufw status numbered'); friends have rules of their own",
                 )
-        for one, rule in foreign_rules.shadowing(file, backend.mine):
+        for one, rule in foreign_rules.shadowing(file, mine):
             yield Finding(
                 Severity.ERROR,
                 f"rule '{foreign_rules.described(one)}' comes first and shuts out {rule.source}",
@@ -110,12 +114,12 @@ def _strangers(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
             )
 
 
-def _by_hand(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
-    guarded = {(ports_text(port), port.protocol.value) for port in backend.options.ports}
+def _by_hand(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) -> Iterator[Finding]:
+    guarded = {(ports_text(port), port.protocol.value) for port in ports}
     rules = {
         rule
         for file in seen.files.values()
-        for rule in file.foreign(backend.mine)
+        for rule in file.foreign(mine)
         if (rule.ports, rule.protocol) in guarded and not rule.source.endswith("/0")
     }
     networks = {rule.source for rule in rules}
@@ -129,12 +133,12 @@ def _by_hand(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
         )
 
 
-def _half_states(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
+def _half_states(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
     """Strangers' rules of which file and kernel differ: a ufw that was killed leaves that."""
-    if not seen.in_force or backend.judged(seen).flaws:
+    if not seen.in_force:
         return
     for family, file in seen.files.items():
-        meant = written(file, chain(family, route=backend.options.route))
+        meant = written(file, chain(family, route=route))
         held = seen.kernel[family]
         if held.length != meant.length or held.rules != meant.rules:
             yield Finding(
@@ -147,16 +151,14 @@ def _half_states(backend: UfwBackend, seen: UfwSnapshot) -> Iterator[Finding]:
             )
 
 
-def _redirections(backend: UfwBackend) -> Iterator[Finding]:
+def _redirections(ports: Sequence[Port]) -> Iterator[Finding]:
     """Docker publishes ports so: such packets are forwarded, and never come to UFW's rules."""
-    if backend.options.route:
-        return
     for program in ("iptables", "ip6tables"):
         try:
             listed = tool.ask((program, "-w", tool.PATIENCE, "-t", "nat", "-S")).stdout
         except BackendError:
             continue
-        for port in foreign_rules.redirected(listed, backend.options.ports):
+        for port in foreign_rules.redirected(listed, ports):
             yield Finding(
                 Severity.ERROR,
                 f"{port} is redirected ({program}, table nat), by Docker perhaps: such packets go "
