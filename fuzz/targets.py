@@ -40,7 +40,6 @@ from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import question
 from allowsync.model.answer import Absent, Found
-from allowsync.model.reply_mask import masked, time_offsets
 from allowsync.model.types import Family, Query
 from allowsync.state import StateError, Store
 
@@ -147,27 +146,6 @@ def answer(data: bytes) -> None:
             _must(plain is None or plain == full, f"{plain} is not {full}")
 
 
-def comparison(data: bytes) -> None:
-    """What a glance compares of two answers is told apart from what may differ."""
-    for query in QUERIES:
-        section = question(query).section
-        wire = b"\0\0\x81\x80\0\1\0\1\0\0\0\0" + section + data
-        try:
-            offsets = time_offsets(wire)
-        except IndexError:
-            continue
-        _must(all(0 < one <= len(wire) - 4 for one in offsets), "a TTL outside of its answer")
-        blank = masked(wire, len(section), offsets)
-        _must(len(blank) == len(wire), "an answer that changed its length")
-        older = bytearray(wire)
-        for offset in offsets:
-            older[offset : offset + 4] = b"\0\0\0\x3c"
-        _must(masked(bytes(older), len(section), offsets) == blank, "a TTL that counts")
-        first, second = read(wire, query), read(bytes(older), query)
-        if isinstance(first, Found) and isinstance(second, Found):
-            _must(first.addresses == second.addresses, "the same bytes, other addresses")
-
-
 def rows(data: bytes) -> None:
     """A state with these values in its rows is read, or known to be damaged."""
     parts = data.split(b"\n")
@@ -240,7 +218,6 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "fail2ban": fail2ban,
     "mark": mark,
     "answer": answer,
-    "comparison": comparison,
     "rows": rows,
     "file": file,
 }

@@ -15,7 +15,6 @@ from allowsync.cli.confirm_prompt import apply_and_ask, may_confirm, span
 from allowsync.engine.after_run import broke, leave, watched
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
-from allowsync.fastpath.record import sights_of_configuration
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.state import Busy
 
@@ -27,7 +26,6 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.engine.prepare import Draft
     from allowsync.model.answer import Answer
-    from allowsync.model.fingerprint import Reply, Sight
     from allowsync.model.types import Query
     from allowsync.plan.result import RunReport
     from allowsync.text import Line
@@ -84,7 +82,6 @@ def apply(
         raise click.UsageError("--log json and --output json exclude each other")
     if confirm is not None:
         may_confirm(dry_run=dry_run, machine=invocation.json or log == "json")
-    read_from = sights_of_configuration(invocation.place)
     config = invocation.load(SCHEMA)
     known = [*config.allowlists, *(one.name for one in config.targets)]
     choose(invocation, SCHEMA, only, known, "allowlist or target")
@@ -93,7 +90,7 @@ def apply(
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
 
     def carried_out() -> RunReport:
-        return _carried_out(invocation, config, request, _Dns(config, progress), read_from)
+        return _carried_out(invocation, config, request, _Dns(config, progress))
 
     try:
         if confirm is not None:
@@ -116,7 +113,6 @@ def _carried_out(
     config: Config,
     request: Request,
     resolve: Resolve,
-    read_from: tuple[Sight, ...],
 ) -> RunReport:
     """The run, with what it leaves for those who watch."""
 
@@ -124,7 +120,7 @@ def _carried_out(
         _warn_of_cut_off(invocation, drafts)
 
     try:
-        report = run(config, request, resolve, instant(), read_from, foresee)
+        report = run(config, request, resolve, instant(), foresee)
     except Busy:
         raise
     except Exception:
@@ -175,9 +171,6 @@ class _Dns:
 
     def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
         return self._next().survey(queries)
-
-    def replies(self) -> Mapping[Query, Reply]:
-        return {} if self._first is None else self._first.replies()
 
     def _next(self) -> Resolver:
         from allowsync.dns import Resolver

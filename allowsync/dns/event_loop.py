@@ -170,7 +170,6 @@ class _Run:
         inquiry.unread -= 1
         if inquiry.answer is not None:
             return
-        inquiry.reply = None if streamed else (ask, wire)
         match self._read(inquiry, wire):
             case Found() | Absent() as answer:
                 self._settle(inquiry, answer)

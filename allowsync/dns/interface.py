@@ -8,7 +8,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from allowsync.model.answer import Answer
-    from allowsync.model.fingerprint import Reply
     from allowsync.model.types import Query
 
 
@@ -24,8 +23,4 @@ class Resolve(Protocol):
 
     def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
         """The same of every nameserver, by its name."""
-        ...
-
-    def replies(self) -> Mapping[Query, Reply]:
-        """The first answers as they came, where asking again can be compared with them."""
         ...

@@ -154,7 +154,6 @@ class Inquiry:
         failures: What went wrong so far.
         queued: Whether it waits for room in a nameserver's window.
         unread: How many messages came for it that are not read yet.
-        reply: The message that settled it, or was read last, and to what it was the answer.
         next_at: When it is to be asked again; infinite when it must not be.
         wakes_at: When its timer is due, to tell that from timers set before.
     """
@@ -169,7 +168,6 @@ class Inquiry:
     failures: list[Failure] = field(default_factory=list)
     queued: bool = False
     unread: int = 0
-    reply: tuple[Ask, bytes] | None = None
     next_at: float = inf
     wakes_at: float = inf
 

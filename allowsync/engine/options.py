@@ -23,11 +23,6 @@ class Request:
     dry_run: bool = False
     confirming: bool = False
 
-    @property
-    def plain(self) -> bool:
-        """Whether it asks for nothing but a whole run."""
-        return self == Request()
-
     def covers(self, allowlist: str, target: str = "") -> bool:
         """Whether a target is looked at; without one, whether anything of an allowlist is."""
         if not self.only or allowlist in self.only:

@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Config
-    from allowsync.model.fingerprint import Idle
     from allowsync.model.types import Network
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.state import Store
@@ -66,13 +65,6 @@ class Learnt:
         """What somebody should know of sources, as it was when they were asked last."""
         kept = self.published.items()
         return [about(name, one) for name, one in kept if worth_saying(one, now)]
-
-    def limiting(self, idle: Idle | None) -> Idle | None:
-        """What the next run may go by, but only until a source has to be asked again."""
-        if idle is None or not self.published:
-            return idle
-        first = min(one.due for one in self.published.values())
-        return replace(idle, until=first if idle.until is None else min(idle.until, first))
 
 
 def named(config: Config) -> tuple[str, ...]:

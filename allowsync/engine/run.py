@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.engine.options import Request as Request
     from allowsync.engine.published import Learnt
-    from allowsync.model.fingerprint import Idle, Sight
     from allowsync.model.types import Host
     from allowsync.notify.dispatch import Post
 
@@ -43,7 +42,6 @@ def run(
     request: Request,
     resolve: Resolve,
     started: datetime,
-    read_from: tuple[Sight, ...] = (),
     foresee: Callable[[Sequence[Draft]], None] = lambda _: None,
 ) -> RunReport:
     """Carry out one run.
@@ -53,14 +51,12 @@ def run(
         request: What was asked for.
         resolve: Asks the DNS.
         started: The instant of the run.
-        read_from: The configuration's files as they were before they were read; with them, an idle
-            run is written down so that the next one can do with a glance.
         foresee: Is shown what is meant to happen to each target before anything does.
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
     """
-    this = _Run(config, request, resolve, started, read_from, foresee)
+    this = _Run(config, request, resolve, started, foresee)
     with ExitStack() as stack:
         try:
             if not (request.dry_run or request.confirming):
@@ -88,7 +84,6 @@ class _Run:
     request: Request
     resolve: Resolve
     started: datetime
-    read_from: tuple[Sight, ...]
     foresee: Callable[[Sequence[Draft]], None]
     known: Mapping[str, HostMemory] = field(default_factory=dict)
     learnt: Learnt | None = None
@@ -104,7 +99,7 @@ class _Run:
         with store:
             report = replace(report, seconds=time.monotonic() - began)
             post = self._post(store, report)
-            self._finish(store, report, waiting=post is not None and bool(post.letters))
+            self._finish(store, report)
             # Last of all: every target is done, and on record.
             undelivered = () if post is None else post.deliver(self.started)
             return replace(report, notices=(*report.notices, *undelivered))
@@ -311,7 +306,7 @@ class _Run:
 
         return collected(self.config, store, report, self.known, whole=not self.request.only)
 
-    def _finish(self, store: Store, report: RunReport, *, waiting: bool) -> None:
+    def _finish(self, store: Store, report: RunReport) -> None:
         if self.request.dry_run:
             return
         problems = [f"{one.where}: {one.what}" for one in report.notices]
@@ -320,21 +315,11 @@ class _Run:
                 report.seconds,
                 report.exit_code,
                 problems,
-                None if waiting else self._idle(report),
                 turns(report.targets, self.started),
                 self.config.history,
             )
         except StateError:
             return
-
-    def _idle(self, report: RunReport) -> Idle | None:
-        """What the next run may go by; None unless this one had nothing at all to do."""
-        if not self.request.plain or report.exit_code or report.has_changes or not self.read_from:
-            return None
-        from allowsync.fastpath.record import idle
-
-        one = idle(self.config, report, self.read_from, self.resolve.replies())
-        return one if self.learnt is None else self.learnt.limiting(one)
 
 
 def _record_of(target: Target) -> TargetRecord:

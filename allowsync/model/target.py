@@ -11,24 +11,6 @@ from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.model.fingerprint import Sight
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from allowsync.model.fingerprint import Sight
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from allowsync.model.fingerprint import Sight
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from allowsync.model.fingerprint import Sight
-if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from allowsync.model.fingerprint import Sight
-
 
 @dataclass(frozen=True, slots=True)
 class Capabilities:
@@ -75,14 +57,11 @@ class Current:
             may, the very same network cannot.
         flaws: What is wrong with all that is ours around the entries (a missing table, a rule
             somebody deleted, a reload that is outstanding), in words. `apply` puts them right.
-        sights: All that this was read from. While a look at each gives the same again, reading
-            would give the same. Empty where a backend does not offer that.
     """
 
     entries: frozenset[Entry] = frozenset()
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
-    sights: tuple[Sight, ...] = ()
 
 
 class Severity(Enum):

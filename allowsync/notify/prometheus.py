@@ -13,10 +13,9 @@ from typing import TYPE_CHECKING
 from allowsync import __version__
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis
-from allowsync.notify.exposition import SECONDS, STARTED, number
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Iterable, Iterator
     from datetime import datetime
 
     from allowsync.model.outcome import ExitCode
@@ -47,39 +46,20 @@ def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Ite
     yield from _about_targets(report.targets)
 
 
-def text(
-    all_gauges: Iterable[Gauge], shown: Callable[[str, float], str] = lambda _, value: number(value)
-) -> str:
-    """Gauges in the text format. One without samples is left out.
-
-    Args:
-        all_gauges: The gauges.
-        shown: How the value of a gauge, by its name, is written.
-    """
+def text(all_gauges: Iterable[Gauge]) -> str:
+    """Gauges in the text format. One without samples is left out."""
     lines: list[str] = []
     for gauge in all_gauges:
         if gauge.samples:
             name = f"allowsync_{gauge.name}"
             lines += [f"# HELP {name} {gauge.help}", f"# TYPE {name} gauge"]
-            lines += [
-                f"{name}{_labels(labels)} {shown(gauge.name, one)}" for labels, one in gauge.samples
-            ]
+            lines += [f"{name}{_labels(labels)} {number(one)}" for labels, one in gauge.samples]
     return "\n".join(lines) + "\n"
 
 
-def template(report: RunReport) -> str:
-    """The text after a run that finds everything as this one did, with marks for its own times.
-
-    What says that it happened in this run happens again in the next: it has this run's instant.
-    """
-    started = report.started.timestamp()
-
-    def shown(name: str, value: float) -> str:
-        if name == "last_run_duration_seconds":
-            return SECONDS
-        return STARTED if value == started else number(value)
-
-    return text(gauges(report, report.exit_code, report.started), shown)
+def number(value: float) -> str:
+    """A number that loses nothing, whole ones without a fraction."""
+    return str(int(value)) if value == int(value) else repr(value)
 
 
 def _about_run(report: RunReport, code: ExitCode, last_good: datetime | None) -> Iterator[Gauge]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.config.secure_file import FileRequirements, MissingError, read_checked
 from allowsync.schedule.dropin import CREDENTIALS, ENVIRONMENT
 from allowsync.schedule.units import Scheduler
-from allowsync.system.search_path import PATH
+from allowsync.system.process import PATH
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,39 +7,11 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.model.fingerprint import (
-    CommandSight,
-    FileSight,
-    Idle,
-    Sight,
-    SocketSight,
-)
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
 if TYPE_CHECKING:
     import sqlite3
 
-    from allowsync.model.fingerprint import Idle
     from allowsync.model.memory import TargetMemory
     from allowsync.state.records import TargetRecord
-
-
-def rows(sights: Iterable[Sight]) -> list[tuple[str, str, str]]:
-    """Sights as they are kept: kind, name, value."""
-    kept = []
-    for sight in dict.fromkeys(sights):
-        match sight:
-            case FileSight(path, numbers):
-                kept.append(("file", path, " ".join(map(str, numbers))))
-            case CommandSight(argv, output):
-                kept.append(("command", "\0".join(argv), output))
-            case SocketSight(path, question, answer):
-                kept.append(("socket", f"{path}\0{question}", answer))
-    return kept
-
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 MICROSECOND = timedelta(microseconds=1)
@@ -50,20 +22,6 @@ TARGET_TABLES = (
     ("meant", "target"),
     ("unconfirmed", "target"),
 )
-
-
-def write_idle(connection: sqlite3.Connection, idle: Idle, run: int) -> None:
-    """Write down what the next run may go by."""
-    until = number_or_none(idle.until)
-    connection.execute(
-        "INSERT INTO idle VALUES (?, ?, ?, ?)", (run, idle.program, idle.config, until)
-    )
-    hosts = [("host", host, "") for host in idle.hosts]
-    connection.executemany("INSERT INTO sights VALUES (?, ?, ?)", [*rows(idle.sights), *hosts])
-    connection.executemany(
-        "INSERT INTO replies VALUES (?, ?, ?, ?, ?, ?)", [one.row for one in idle.replies]
-    )
-    connection.executemany("INSERT INTO watching VALUES (?, ?, ?)", idle.watching)
 
 
 def write_target(

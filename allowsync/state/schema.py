@@ -13,20 +13,24 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
 
 APPLICATION_ID: Final = 0x616C6C77  # "allw": tells our files from other people's databases
 
+_RUNS: Final = """
+    CREATE TABLE runs (
+        id INTEGER PRIMARY KEY, started INTEGER NOT NULL, seconds REAL, exit_code INTEGER,
+        offline INTEGER NOT NULL, problems TEXT NOT NULL DEFAULT '[]');
+    CREATE INDEX runs_by_time ON runs (started);
+"""
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
-    """
-    CREATE TABLE runs (
-        id INTEGER PRIMARY KEY, started INTEGER NOT NULL, seconds REAL, exit_code INTEGER,
-        offline INTEGER NOT NULL, glance INTEGER NOT NULL DEFAULT 0,
-        problems TEXT NOT NULL DEFAULT '[]');
-    CREATE INDEX runs_by_time ON runs (started);
+    f"""
+    {_RUNS}
     CREATE TABLE tracks (
         host TEXT NOT NULL, hostname TEXT NOT NULL, family TEXT NOT NULL, last_found INTEGER,
         absent_since INTEGER, absent_runs INTEGER NOT NULL, unavailable_runs INTEGER NOT NULL,
@@ -73,13 +77,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
         at INTEGER NOT NULL, target TEXT NOT NULL, action TEXT NOT NULL, network TEXT NOT NULL,
         hosts TEXT NOT NULL, why TEXT NOT NULL,
         PRIMARY KEY (target, action, network)) WITHOUT ROWID;
-    CREATE TABLE idle (
-        run INTEGER NOT NULL, program TEXT NOT NULL, config TEXT NOT NULL, until INTEGER);
-    CREATE TABLE sights (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);
-    CREATE TABLE replies (
-        address TEXT NOT NULL, port INTEGER NOT NULL, section BLOB NOT NULL,
-        mixes INTEGER NOT NULL, reply BLOB NOT NULL, offsets TEXT NOT NULL);
-    CREATE TABLE watching (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL);
     CREATE TABLE told (
         event TEXT NOT NULL, subject TEXT NOT NULL, about TEXT NOT NULL, level INTEGER NOT NULL,
         at INTEGER NOT NULL, over TEXT NOT NULL, open INTEGER NOT NULL,
@@ -91,8 +88,15 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     CREATE TABLE outbox (
         channel TEXT NOT NULL, event TEXT NOT NULL, text TEXT NOT NULL, good INTEGER NOT NULL,
         at INTEGER NOT NULL, tries INTEGER NOT NULL, due INTEGER NOT NULL);
-    CREATE VIEW seen AS SELECT name FROM sights WHERE kind = 'host';
     """,
+    # In files of version 1, runs had one column more.
+    f"""
+    DROP INDEX runs_by_time;
+    ALTER TABLE runs RENAME TO runs_1;
+    {_RUNS}
+    INSERT INTO runs SELECT id, started, seconds, exit_code, offline, problems FROM runs_1;
+    DROP TABLE runs_1;
+    """,  # noqa: S608 - every word is ours
 )
 
 VERSION: Final = len(MIGRATIONS)
@@ -265,7 +269,19 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
     for number in range(_version(connection, path), VERSION):
+        drops = "".join(_drops(connection)) if number == 1 else ""
         connection.executescript(
-            f"BEGIN IMMEDIATE; {MIGRATIONS[number]}"
+            f"BEGIN IMMEDIATE; {drops} {MIGRATIONS[number]}"
             f"PRAGMA application_id = {APPLICATION_ID}; PRAGMA user_version = {number + 1}; COMMIT;"
         )
+
+
+def _drops(connection: sqlite3.Connection) -> Iterator[str]:
+    """Statements that drop the views and tables of version 1 that no later version uses."""
+    for kind, name in connection.execute(
+        "SELECT upper(type), name FROM sqlite_schema WHERE type IN ('table', 'view') "
+        "AND name NOT LIKE 'sqlite!_%' ESCAPE '!' ORDER BY type DESC"
+    ):
+        if f"CREATE {kind} {name} (" not in MIGRATIONS[0]:
+            quoted = name.replace('"', '""')
+            yield f'DROP {kind} "{quoted}";'

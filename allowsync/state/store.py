@@ -28,7 +28,6 @@ from allowsync.state.codec import (
     instant,
     number,
     write_entries,
-    write_idle,
     write_target,
 )
 from allowsync.state.history import Past, hosts_on_record, read_past, run_before
@@ -58,7 +57,6 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
 
-    from allowsync.model.fingerprint import Idle
     from allowsync.model.memory import HostMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.policy.published import SourceRecord
@@ -246,7 +244,6 @@ class Store:
         seconds: float,
         exit_code: int,
         problems: Iterable[str],
-        idle: Idle | None,
         turns: Iterable[TargetTransition] = (),
         keep: timedelta = KEEP_HISTORY,
     ) -> None:
@@ -256,7 +253,6 @@ class Store:
             seconds: How long it took.
             exit_code: How it ended.
             problems: What was wrong, in words.
-            idle: What the next one may go by, if this was an idle one.
             turns: How its targets came out.
             keep: How long history is kept.
         """
@@ -266,10 +262,6 @@ class Store:
                 "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
                 (seconds, exit_code, json.dumps(list(problems)), self._run),
             )
-            for table in ("idle", "sights", "replies", "watching"):
-                connection.execute(f"DELETE FROM {table}")  # noqa: S608
-            if idle is not None:
-                write_idle(connection, idle, self._run)
             write_turns(connection, turns)
             prune(connection, self._started - keep // MICROSECOND)
 
@@ -280,8 +272,6 @@ class Store:
         with _transaction(connection):
             for hostname in hostnames:
                 approve_name(connection, host, hostname, at)
-            # The next run has to look at everything itself.
-            connection.execute("DELETE FROM idle")
 
     @_guarded
     def unconfirmed(self) -> dict[str, datetime]:
@@ -296,7 +286,6 @@ class Store:
         with _transaction(connection):
             rows = [(target, number(at)) for target in targets]
             connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
-            connection.execute("DELETE FROM idle")  # the next run has to see these
 
     @_guarded
     def set_confirmed(self, targets: Iterable[str]) -> None:

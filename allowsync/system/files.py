@@ -1,4 +1,4 @@
-"""Putting a file in the place of another. Imports next to nothing: a glance does it, too."""
+"""Putting a file in the place of another. Imports next to nothing: every run does it."""
 
 import os
 

@@ -12,8 +12,12 @@ import signal
 import subprocess
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Final
 
-from allowsync.system.search_path import ENVIRONMENT, find
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+# `LANGUAGE` must be absent, not empty: gettext prefers it over LC_ALL.
+ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,6 +120,21 @@ def run(command: Command) -> Completed:
         stdout.decode(errors="replace"),
         stderr.decode(errors="replace"),
     )
+
+
+def find(program: str) -> str:
+    """The absolute path of a program, searched on `PATH` only, never on the caller's.
+
+    Raises:
+        FileNotFoundError: It is not there, or may not be executed.
+    """
+    if "/" in program:
+        return program
+    for folder in PATH.split(":"):
+        candidate = f"{folder}/{program}"
+        if os.access(candidate, os.X_OK):
+            return candidate
+    raise FileNotFoundError(program)
 
 
 def installed(program: str) -> bool:

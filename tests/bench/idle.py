@@ -48,7 +48,7 @@ def three_hosts() -> Iterator[Sides]:
 
 @contextmanager
 def watched() -> Iterator[Sides]:
-    """The program with metrics to write and a monitor to ping; the same made to look closely."""
+    """The program with metrics to write and a monitor to ping; the same with a log of JSON."""
     with place(LATENCY) as here, _monitor(here.namespace) as monitor:
         here.configure(
             HOSTS,
@@ -57,7 +57,6 @@ def watched() -> Iterator[Sides]:
             heartbeat=f"http://{monitor.place}/ping/1",
         )
         here.settle()
-        # What is to be logged as JSON is no plain run, and so never at a glance.
         closely = here.command("apply", "--log", "json")
         yield {OURS: here.run, WHOLE: lambda: here.cost(*closely)}
 

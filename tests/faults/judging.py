@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from tests.faults.harness import Place, Ran
     from tests.faults.stage import Memory, Seen, Stage
@@ -142,15 +142,15 @@ def converges(stage: Stage, argv: tuple[str, ...], known: Reference) -> None:
     assert remembered == known.memory
 
 
-def places(known: Reference, *, state_every: int = 1) -> Iterator[Place]:
+def places(calls: Iterable[Place], *, state_every: int = 1) -> Iterator[Place]:
     """Where to disturb a run: wherever it changes something, and here and there besides.
 
     Args:
-        known: How it comes out undisturbed.
+        calls: What it does undisturbed.
         state_every: Of the calls about the state, one in so many.
     """
     reading = state = 0
-    for place in known.ran.calls:
+    for place in calls:
         if place.name in READING:
             reading += 1
             wanted = reading % EVERY == 1

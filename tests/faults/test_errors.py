@@ -41,7 +41,9 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
     scene.set_up(stage)
     known = reference(stage, argv, scene.code)
     faults = 0
-    chosen = [one for one in places(known, state_every=state_every) if not fails_for_others(one)]
+    chosen = [
+        one for one in places(known.ran.calls, state_every=state_every) if not fails_for_others(one)
+    ]
     for number, place in enumerate(chosen):
         error = ERRORS[number % len(ERRORS)]
         stage.put_back()

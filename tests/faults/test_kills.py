@@ -34,7 +34,7 @@ parts = pytest.mark.parametrize("part", range(PARTS))
 
 def deaths(known: Reference, state_every: int) -> Iterator[tuple[Place, str]]:
     """Who dies where: at its own calls the program, at a child's both, or either."""
-    for place in places(known, state_every=state_every):
+    for place in places(known.ran.calls, state_every=state_every):
         several = place.process and place.name not in READING
         for whom in ("all", "program", "child") if several else ("all",):
             yield place, whom

@@ -167,7 +167,7 @@ def test_a_monitor_hears_of_a_failure(told: Installation, listener: PortListener
     assert heard.path.startswith(f"/api/push/{TOKEN}?status=down&msg=web%2Ffile%3A+failed&ping=")
 
 
-def test_while_a_letter_waits_no_run_is_a_glance(
+def test_a_letter_waits_over_unchanged_runs(
     told: Installation, zones: dict[str, object], listener: PortListener
 ) -> None:
     listener.status = 500
@@ -177,4 +177,3 @@ def test_while_a_letter_waits_no_run_is_a_glance(
         told("apply")
     with closing(sqlite3.connect(told.state)) as raw:
         assert raw.execute("SELECT count(*) FROM outbox").fetchone() == (1,)
-        assert raw.execute("SELECT count(*) FROM idle").fetchone() == (0,)

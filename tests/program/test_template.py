@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-import time
-from contextlib import closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -152,17 +149,13 @@ def test_what_a_template_makes_and_gets_wrong_reaches_no_terminal_unseen(
         assert not {"\x1b", "\x07"} & {*said.out, *said.err}
 
 
-def test_a_change_of_the_template_alone_ends_the_glances(here: Installation) -> None:
+def test_a_change_of_the_template_alone_is_noticed(here: Installation) -> None:
     templated(here)
     here.write()
     here.freeze = True
     here("apply")
-    time.sleep(0.15)  # until another change of a file would show in its times
     assert here("apply").out == ""
     assert here("apply").out == ""
-    with closing(sqlite3.connect(here.state)) as state:
-        glances = [one for (one,) in state.execute("SELECT glance FROM runs ORDER BY id")]
-    assert glances == [0, 0, 1]
     (here.folder / "alice.j2").write_text("{{ networks | length }}\n")
     assert here("apply").code == 0
     assert here.allowed == ["4"]

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from allowsync.backend.api import BackendType
     from allowsync.config.channels import NotifyChannel
     from allowsync.model.answer import Answer
-    from allowsync.model.fingerprint import Reply
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.testing.memory import MemoryOptions
 
@@ -131,9 +130,6 @@ class Dns:
             query: {name: self._said(query, own) for name, own in everywhere.items()}
             for query in asked
         }
-
-    def replies(self) -> Mapping[Query, Reply]:
-        return {}
 
     def _said(self, query: Query, own: Mapping[str, Answer]) -> Answer:
         says = {**self.world.says, **own}

@@ -83,7 +83,6 @@ class Fail2banBackend:
         """
         observed = self.observe()
         flaws = (*observed.flaws, *observed.absent)
-        # No sights: wherever strangers knock, what is banned differs from run to run.
         return Current(frozenset(map(Entry, observed.networks)), flaws=flaws)
 
     def observe(self) -> Observation:

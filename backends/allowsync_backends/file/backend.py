@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current, Finding, Severity
-from allowsync.system.fingerprint import of_file
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
@@ -62,7 +61,6 @@ class FileBackend:
         Raises:
             BackendError: It is somebody else's, or could not be read.
         """
-        sights = tuple(of_file(path) for path in self.watched())
         try:
             with Folder(self.path.parent) as folder:
                 found = folder.read(self.path.name)
@@ -71,13 +69,7 @@ class FileBackend:
         except OSError as error:
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
         entries = frozenset() if held is None else held.entries
-        return Current(entries, flaws=flaws, sights=sights)
-
-    def watched(self) -> Iterator[Path]:
-        """Whatever has to be as it was for the target to be as it was."""
-        yield self.path.parent
-        for name in (self.path.name, *names(self.path.name)):
-            yield self.path.with_name(name)
+        return Current(entries, flaws=flaws)
 
     def _ours(self, folder: Folder, found: Contents) -> FileContent:
         """What a file of ours holds.

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
@@ -19,6 +17,7 @@ from allowsync_backends.file.template_mark import Mark, leading, mark_of, severa
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from pathlib import Path
 
     from allowsync.model.plan import Plan
     from allowsync_backends.file.folder import Contents
@@ -75,13 +74,6 @@ class TemplateBackend(FileBackend):
         except BackendError:
             held = ()  # said below
         return (*FileBackend.check(self), *wrong(source, self.allowlist, held))
-
-    def watched(self) -> Iterator[Path]:
-        """The same, and the template."""
-        yield from FileBackend.watched(self)
-        yield from map(self.path.with_name, notes(self.path.name))
-        real = Path(os.path.realpath(self.template))  # resolve() raises where links go in a circle
-        yield from dict.fromkeys((self.template.parent, self.template, real.parent, real))
 
     def _held(self, folder: Folder, found: Contents) -> Made | None:
         """What is known of a file: by its mark, by one beside it, or for its first line alone."""

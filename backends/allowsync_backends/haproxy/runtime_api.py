@@ -62,12 +62,10 @@ class Patterns:
     Attributes:
         networks: What its patterns match, by the references that they have.
         odd: Patterns that match something else than a network, by theirs.
-        text: The listing they stand in.
     """
 
     networks: dict[str, Network]
     odd: dict[str, str]
-    text: str
 
     @property
     def held(self) -> frozenset[Network]:
@@ -152,7 +150,7 @@ def patterns(text: str) -> Patterns:
             odd[match[1]] = match[2]
         else:
             networks[match[1]] = network
-    return Patterns(networks, odd, text)
+    return Patterns(networks, odd)
 
 
 def network_of(pattern: str) -> Network | None:

@@ -36,8 +36,6 @@ class RuntimeBackend(FileBackend):
     def read(self) -> Current:
         """The networks in the file and in force, and how they differ.
 
-        Without a list in force there are no sights: it may be loaded at any moment.
-
         Raises:
             BackendError: The file is somebody else's, or something could not be found out.
         """
@@ -45,12 +43,11 @@ class RuntimeBackend(FileBackend):
         found = self.telling.live.look()
         if isinstance(found, Without):
             unused = (f"{self._unused}",) if found is Without.UNUSED else ()
-            return replace(current, flaws=(*current.flaws, *unused), sights=())
+            return replace(current, flaws=(*current.flaws, *unused))
         in_file = frozenset(entry.network for entry in current.entries)
         return Current(
             frozenset(map(Entry, in_file | found.held)),
             flaws=(*current.flaws, *_drift(in_file, found)),
-            sights=(*current.sights, *self.telling.live.sights(found)),
         )
 
     @property

@@ -7,7 +7,6 @@ from enum import Enum
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.system.fingerprint import of_answer
 from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.haproxy import runtime_api
 from allowsync_backends.haproxy.replacement import InOneStep, OneByOne
@@ -17,7 +16,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.model.fingerprint import Sight
     from allowsync.model.types import Network
     from allowsync_backends.common.server.supervisor import Supervisor
     from allowsync_backends.haproxy.replacement import Replacement
@@ -61,14 +59,6 @@ class RuntimeList:
             return runtime_api.patterns(*talk.ask(f"show acl {acl}"))
         finally:
             talk.close()
-
-    def sights(self, found: Patterns) -> tuple[Sight, ...]:
-        """How to see that it is still the same list of the same process: by where entries are.
-
-        The question is the same as ours, asked outside of a conversation.
-        """
-        answer = f"{found.text}\n\n" if found.text else "\n"
-        return (of_answer(self.socket, f"show acl {self.path}", answer),)
 
     def prepare(self, networks: Sequence[Network]) -> Replacement | Without:
         """Another list, ready to be put in force. To be closed by whoever gets it.

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Family
-from allowsync.system.fingerprint import of_output
 from allowsync_backends.ipset import inspection, set_store, tool
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE, IpsetGate, load_script, removal_script
@@ -57,12 +56,10 @@ class IpsetGateBackend:
             BackendError: They could not be listed, or not understood.
         """
         found = set_store.look(self.sets)
-        flaws, sights = list(found.flaws), list(found.sights)
+        flaws = list(found.flaws)
         for family in tool.families():
-            listed = self._listed(family)
-            sights.append(of_output(listed.command.argv, listed.stdout))
-            flaws += self._flaws(family, self._table(family, listed))
-        return Current(found.entries, flaws=tuple(flaws), sights=tuple(sights))
+            flaws += self._flaws(family, self._table(family, self._listed(family)))
+        return Current(found.entries, flaws=tuple(flaws))
 
     def _listed(self, family: Family) -> Completed:
         listed = tool.ask(tool.rules_of(family, self.variant, TABLE))

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import Needs
-from allowsync.system.search_path import find
+from allowsync.system.process import find
 from allowsync_backends.ipset.options import Variant
 
 if TYPE_CHECKING:

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import Entry, Family
-from allowsync.system.fingerprint import of_output
 from allowsync.system.process import Command
 from allowsync_backends.ipset import sets, tool
 from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, draft_name, set_name
@@ -15,7 +14,6 @@ from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from allowsync.model.fingerprint import Sight
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
     from allowsync.system.process import Completed
@@ -33,13 +31,11 @@ class Look:
         sets: Each of them, by its name.
         names: The names of all sets there are.
         flaws: What is wrong with ours.
-        sights: What this was read from.
     """
 
     sets: Mapping[str, SetContent]
     names: frozenset[str] = frozenset()
     flaws: tuple[str, ...] = ()
-    sights: tuple[Sight, ...] = field(default=(), compare=False)
 
     @property
     def networks(self) -> frozenset[Network]:
@@ -63,21 +59,17 @@ def look(ours: Mapping[str, Family]) -> Look:
     Raises:
         BackendError: They could not be listed, or not understood.
     """
-    listed = tool.set_names()
-    names = frozenset(listed.stdout.split())
-    sights: list[Sight] = [of_output(listed.command.argv, listed.stdout)]
+    names = frozenset(tool.set_names().stdout.split())
     found: dict[str, SetContent] = {}
     flaws: list[str] = []
     for name, family in ours.items():
         found[name] = SetContent(Shape.MISSING)
         if name in names:
-            listed = _listing(name)
-            sights.append(of_output(listed.command.argv, listed.stdout))
-            found[name] = _held(listed.stdout, name, family)
+            found[name] = _held(_listing(name).stdout, name, family)
         flaws += sets.flaws(name, found[name])
         if draft_name(name) in names:
             flaws.append(f"set {draft_name(name)} was left behind")
-    return Look(found, names, tuple(flaws), tuple(sights))
+    return Look(found, names, tuple(flaws))
 
 
 def _listing(name: str) -> Completed:

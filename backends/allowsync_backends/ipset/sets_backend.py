@@ -50,7 +50,7 @@ class IpsetSetsBackend:
             BackendError: They could not be listed, or not understood.
         """
         found = set_store.look(self.sets)
-        return Current(found.entries, flaws=found.flaws, sights=found.sights)
+        return Current(found.entries, flaws=found.flaws)
 
     def apply(self, plan: Plan) -> None:
         """Fill the sets, then end what still runs of those who were taken out.

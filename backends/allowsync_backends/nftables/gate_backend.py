@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
-from allowsync.system.fingerprint import of_output
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
 from allowsync_backends.nftables.nft_json import NftListingError
@@ -49,8 +48,7 @@ class NftGateBackend:
         if listed.code != 0:
             return self._without_listing(tool.complaint(listed))
         try:
-            current = inspection.current(self.gate, listed.stdout)
-            return replace(current, sights=(of_output(listed.command.argv, listed.stdout),))
+            return inspection.current(self.gate, listed.stdout)
         except NftListingError as error:
             return self._without_listing(str(error))
 

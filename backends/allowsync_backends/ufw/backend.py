@@ -120,7 +120,7 @@ class UfwBackend:
             one for one in BOTH_FAMILIES if one not in seen.files and rules_store.path(one).exists()
         ]
         files = {**seen.files, **{family: rules_store.read(family) for family in rest}}
-        return UfwSnapshot(seen.settings, files, seen.kernel, seen.sights)
+        return UfwSnapshot(seen.settings, files, seen.kernel)
 
     def _change(self, seen: UfwSnapshot, final: Iterable[Entry]) -> None:
         from allowsync_backends.ufw.change import carry_out, planned

@@ -47,7 +47,7 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         flaws += _file_flaws(mine, _wanted(held, ports), file, family)
         if seen.in_force and family in seen.kernel:
             flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
-    return Current(frozenset(entries), frozenset(others), tuple(flaws), seen.sights)
+    return Current(frozenset(entries), frozenset(others), tuple(flaws))
 
 
 def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:

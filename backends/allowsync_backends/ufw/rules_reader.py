@@ -6,14 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.system.fingerprint import of_file, of_output
 from allowsync_backends.ufw import kernel, rules_store, settings, tool
 from allowsync_backends.ufw.tuples import chain
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.model.fingerprint import Sight
     from allowsync.model.types import Family
     from allowsync_backends.ufw.kernel import Kernel
     from allowsync_backends.ufw.rules_file import RulesFile
@@ -28,13 +26,11 @@ class UfwSnapshot:
         settings: How UFW is set up.
         files: The rules of each family that UFW cares for.
         kernel: The chain of each of them; empty while UFW is switched off.
-        sights: All of this was read from these.
     """
 
     settings: Settings
     files: Mapping[Family, RulesFile]
     kernel: Mapping[Family, Kernel]
-    sights: tuple[Sight, ...] = ()
 
     @property
     def in_force(self) -> bool:
@@ -48,32 +44,27 @@ def look(*, route: bool) -> UfwSnapshot:
     Raises:
         BackendError: Something cannot be read, or is damaged.
     """
-    sights: list[Sight] = [of_file(settings.DEFAULTS), of_file(settings.CONF)]
     found = settings.read()
-    sights += [of_file(rules_store.path(family)) for family in found.families]
     files = {family: rules_store.read(family) for family in found.families}
     listed = (
-        {family: _listed(family, sights, route=route) for family in found.families}
-        if found.enabled
-        else {}
+        {family: _listed(family, route=route) for family in found.families} if found.enabled else {}
     )
-    return UfwSnapshot(found, files, listed, tuple(sights))
+    return UfwSnapshot(found, files, listed)
 
 
-def _listed(family: Family, sights: list[Sight], *, route: bool) -> Kernel:
-    """A family's chain as the kernel has it; what was asked is added to the sights."""
+def _listed(family: Family, *, route: bool) -> Kernel:
+    """A family's chain as the kernel has it."""
     leads = all(
-        kernel.leads(_rules(family, start, sights), start, end)
+        kernel.leads(_rules(family, start), start, end)
         for start, end in kernel.entrances(family, route=route)
     )
-    return kernel.listed(_rules(family, chain(family, route=route), sights), leads_here=leads)
+    return kernel.listed(_rules(family, chain(family, route=route)), leads_here=leads)
 
 
-def _rules(family: Family, name: str, sights: list[Sight]) -> str:
+def _rules(family: Family, name: str) -> str:
     """What iptables lists of a chain; nothing for a chain that is not there."""
     done = tool.ask(tool.listing(family, name))
     # iptables(8): 1 is what it says of a chain that does not exist, among other things.
     if done.code not in (0, 1) or (done.code and tool.usable()):
         raise BackendError(f"the rules in the kernel cannot be listed: {tool.complaint(done)}")
-    sights.append(of_output(done.command.argv, done.stdout))
     return done.stdout

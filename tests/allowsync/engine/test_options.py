@@ -28,15 +28,14 @@ def test_an_allowlist_or_a_single_target_may_be_asked_for(
     assert {name for name in every if request.covers(name)} == allowlists
 
 
-def test_a_request_that_asks_for_nothing_special_is_plain() -> None:
-    assert Request().plain
+def test_nothing_is_asked_for_unasked() -> None:
     special = (
         *(Request(("web",)), Request(force=True), Request(offline=True)),
         *(Request(dry_run=True), Request(confirming=True)),
     )
-    assert not any(one.plain for one in special)
     asked = {(one.force, one.offline, one.dry_run, one.confirming) for one in special}
-    assert len(asked) == 5, "nothing is asked for unasked"
+    assert len(asked) == 5
+    assert not any(one == Request() for one in special)
 
 
 def test_who_forces_or_is_there_to_confirm_insists() -> None:

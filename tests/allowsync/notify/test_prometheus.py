@@ -13,8 +13,7 @@ from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Basis, Family, Grant, Limits, Query
-from allowsync.notify.exposition import number
-from allowsync.notify.prometheus import Gauge, gauges, template, text
+from allowsync.notify.prometheus import Gauge, gauges, text
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import Decision
 from tests.support.values import GONE, HOME, SERVFAIL, T0, entry, found, host, net
@@ -190,18 +189,3 @@ def test_a_target_that_cannot_hold_somebody_is_not_in_step() -> None:
     )
     samples = read(report(targets=targets))["target_in_step"]
     assert samples == {("web", "web/a"): 0, ("web", "web/b"): 1}
-
-
-def test_a_template_has_marks_for_the_times_of_the_run_and_nothing_else(world: World) -> None:
-    world.change("bob", until=world.instant + 99 * HOUR)
-    done = world.run()
-    made = template(done)
-    lines = made.splitlines()
-    assert "allowsync_last_run_timestamp_seconds \x01" in lines
-    assert "allowsync_last_success_timestamp_seconds \x01" in lines
-    assert "allowsync_last_run_duration_seconds \x02" in lines
-    assert 'allowsync_host_last_answer_timestamp_seconds{host="bob"} \x01' in lines
-    assert (made.count("\x01"), made.count("\x02")) == (2 + 4, 1)
-    filled = made.replace("\x01", number(done.started.timestamp()))
-    whole = text(gauges(done, done.exit_code, done.started))
-    assert filled.replace("\x02", number(done.seconds)) == whole

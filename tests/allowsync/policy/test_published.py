@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_network
-from pathlib import Path
 
 import pytest
 
-from allowsync.config.settings import Config
-from allowsync.engine.published import Learnt
-from allowsync.model.fingerprint import Idle
 from allowsync.model.memory import HostMemory
 from allowsync.model.special_purpose import CLOUDFLARE
 from allowsync.model.target import Current
@@ -177,18 +172,3 @@ def test_a_host_with_networks_of_its_own_too_rests_on_what_is_not_known() -> Non
 def test_a_published_network_is_not_one_that_somebody_held() -> None:
     """Else a name that is parked at a CDN would pass for somebody's home (`max_sharing`)."""
     assert filled(edge(), {"cloudflare": GOOD}).networks == ()
-
-
-def test_a_glance_is_for_as_long_as_the_source_is_fresh() -> None:
-    config = Config(Path("config.yaml"), {}, {}, Path("state.db"))
-    idle = Idle("program", "config.yaml", None, (), (), ())
-    learnt = Learnt(config, {"cloudflare": GOOD, "other": SILENT})
-    limited = learnt.limiting(idle)
-    assert limited is not None
-    assert limited.until == T0 + FRESH
-    for until, first in ((T0 + SECOND, T0 + SECOND), (T0 + 2 * FRESH, T0 + FRESH)):
-        limited = learnt.limiting(replace(idle, until=until))
-        assert limited is not None
-        assert limited.until == first
-    assert learnt.limiting(None) is None
-    assert Learnt(config).limiting(idle) is idle

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import os
 import sqlite3
 import stat
@@ -9,7 +10,7 @@ from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -26,9 +27,6 @@ from allowsync.state import (
 from allowsync.state import schema as database
 from allowsync.state.schema import VERSION
 from tests.support.values import AAAA, T0, A, entry, net
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOUR = timedelta(hours=1)
 WEB = TargetRecord("web/memory", "web", "memory", {"ports": ["443/tcp"]})
@@ -153,7 +151,7 @@ def test_what_was_confirmed_replaces_what_was_meant(path: Path) -> None:
     with Store.writing(path) as store:
         store.intend(record())
         store.confirm([("web/memory", TargetMemory((entry("81.2.69.1", "alice"),)))], [change], T0)
-        store.finish(0.25, 3, ["clock: odd"], None)
+        store.finish(0.25, 3, ["clock: odd"])
     with Store.reading(path) as store:
         assert store.target("web/memory") == TargetMemory((entry("81.2.69.1", "alice"),))
     with closing(sqlite3.connect(path)) as raw:
@@ -188,7 +186,7 @@ def test_old_history_is_pruned_and_the_rest_kept(path: Path) -> None:
     with Store.writing(path) as store:
         store.intend(record(started=old))
         store.intend(record())
-        store.finish(0.1, 0, [], None)
+        store.finish(0.1, 0, [])
     with closing(sqlite3.connect(path)) as raw:
         assert raw.execute("SELECT count(*) FROM runs").fetchone() == (1,)
         assert raw.execute("SELECT count(*) FROM answers").fetchone() == (0,)
@@ -409,3 +407,37 @@ def test_a_migration_that_fails_leaves_the_older_schema(
             Store.writing(path)
     with Store.reading(path) as store:
         assert store.hosts() == {"alice": ALICE}
+
+
+def test_the_state_of_the_first_version_keeps_its_history(path: Path) -> None:
+    """The file is one that the first version wrote, with what it kept for unchanged runs."""
+    path.parent.mkdir(mode=0o700)
+    path.write_bytes(gzip.decompress(Path(__file__).with_name("version-1.db.gz").read_bytes()))
+    path.chmod(0o600)
+    Store.writing(path).close()
+    with Store.reading(path) as store:
+        assert store.hosts() == {"alice": ALICE}
+        held = store.target(WEB.name)
+        assert held is not None
+        assert set(held.entries) == set(HOLDING.entries)
+        assert held.inherited == HOLDING.inherited
+        assert store.last_run() == T0 + timedelta(minutes=5)
+        past = store.past(T0)
+    assert [(one.target, str(one.entry.network)) for one in past.changes] == [
+        ("web/memory", "81.2.69.1/32")
+    ]
+    with closing(sqlite3.connect(path)) as raw, closing(sqlite3.connect(":memory:")) as fresh:
+        rows = raw.execute("SELECT id, seconds, exit_code, offline, problems FROM runs").fetchall()
+        assert rows == [(1, 0.25, 3, 0, '["clock: odd"]'), (2, 0.25, 0, 0, "[]")]
+        for script in database.MIGRATIONS:
+            fresh.executescript(script)
+        assert columns(raw) == columns(fresh)
+        assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+
+
+def columns(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
+    """The tables, views and indexes of a database, with their columns."""
+    return connection.execute(
+        "SELECT one.type, tbl_name, one.name, coalesce(other.name, '') FROM sqlite_schema AS one "
+        "LEFT JOIN pragma_table_info(one.name) AS other ORDER BY 1, 2, 3, 4"
+    ).fetchall()

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from allowsync.system.process import (
+    PATH,
     Command,
     CommandBroken,
     CommandMissing,
@@ -20,7 +21,6 @@ from allowsync.system.process import (
     installed,
     run,
 )
-from allowsync.system.search_path import PATH
 
 
 def python(code: str, stdin: str = "", timeout: float = 30.0) -> Command:

@@ -193,7 +193,7 @@ def test_flows_of_others_stay_known(inside: Namespace) -> None:
 
 
 def test_a_tool_that_cannot_be_run_is_told_and_no_error(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("allowsync.system.search_path.PATH", "/nonexistent")
+    monkeypatch.setattr("allowsync.system.process.PATH", "/nonexistent")
     monkeypatch.setattr(streams, "installed", lambda tool: True)
     said = end_streams([ip_network("10.0.0.0/8")], (WEB,))
     assert said[0].startswith("running streams may go on: ss is not installed")

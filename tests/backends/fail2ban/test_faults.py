@@ -146,7 +146,7 @@ def test_a_server_that_listens_elsewhere_is_not_taken_for_one_that_is_down(
 def test_without_the_client_nothing_is_changed(
     idle: Fail2ban, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("allowsync.system.search_path.PATH", str(tmp_path))
+    monkeypatch.setattr("allowsync.system.process.PATH", str(tmp_path))
     missing = "fail2ban-client cannot be used; install the package fail2ban"
     with pytest.raises(BackendError, match=missing):
         put(idle, f"{FRIEND}/32")

@@ -62,17 +62,6 @@ def test_no_text_at_all_is_no_file_that_could_be_known_again(here: Templated) ->
     assert here.body == ""
 
 
-def test_a_look_that_saves_a_run_looks_at_the_template_too(here: Templated) -> None:
-    elsewhere = here.folder / "elsewhere"
-    elsewhere.mkdir()
-    (elsewhere / "real.j2").write_text(EACH)
-    here.template.unlink()
-    here.template.symlink_to(elsewhere / "real.j2")
-    here.put(ALICE)
-    seen = {getattr(one, "path", "") for one in here.read().sights}
-    assert seen >= {str(here.template), str(elsewhere / "real.j2"), str(elsewhere), str(here.file)}
-
-
 @pytest.mark.root
 def test_what_others_may_change_is_no_template_for_root(here: Templated, as_root: None) -> None:
     here.template.chmod(0o666)

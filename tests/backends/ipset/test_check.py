@@ -144,7 +144,7 @@ def test_sets_that_containers_ports_pass_by_draw_a_warning(inside: Namespace) ->
 def test_rules_that_cannot_be_listed_are_said_to_be_so(
     inside: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("allowsync.system.search_path.PATH", "/nonexistent")
+    monkeypatch.setattr("allowsync.system.process.PATH", "/nonexistent")
     (finding,) = inside.run(ipset_gate().check)
     assert finding.what == "ipset cannot be run; install the package ipset"
 

@@ -10,7 +10,7 @@ import pytest
 from allowsync_backends.nftables import tool
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.system import search_path as programs
+from allowsync.system import process as programs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -212,7 +212,7 @@ def test_of_a_container_the_program_on_this_machine_tells_nothing(
     for name, script in programs.items():
         (tmp_path / name).write_text(f"#!/bin/sh\n{script}\n")
         (tmp_path / name).chmod(0o755)
-    monkeypatch.setattr("allowsync.system.search_path.PATH", str(tmp_path))
+    monkeypatch.setattr("allowsync.system.process.PATH", str(tmp_path))
     assert place.findings(container="proxy") == [
         "warning: container proxy does not run",
         f"error: container proxy has {place.path} itself mounted, and goes on seeing the old one",
@@ -287,7 +287,7 @@ def test_without_an_api_the_program_is_asked(
     program = tmp_path / "traefik"
     program.write_text(f"#!/bin/sh\n{script}\n" if script else "#!/nonexistent\n")
     program.chmod(0o755)
-    monkeypatch.setattr("allowsync.system.search_path.PATH", str(tmp_path))
+    monkeypatch.setattr("allowsync.system.process.PATH", str(tmp_path))
     assert [one[: len(told)] for one in place.findings()] == ([told] if told else [])
 
 

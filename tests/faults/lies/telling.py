@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.answer import Answer
-    from allowsync.model.fingerprint import Reply
     from allowsync.model.nameserver import Nameserver
     from allowsync.model.types import Family, Network
     from allowsync.plan.result import RunReport
@@ -54,9 +53,6 @@ class Asking:
 
     def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
         return self.resolver.survey(queries)
-
-    def replies(self) -> Mapping[Query, Reply]:
-        return {}
 
 
 @dataclass(frozen=True, slots=True)

@@ -333,16 +333,6 @@ def test_nameservers_of_every_transport_may_be_mixed(authority: Authority) -> No
         assert said == {str(good): HERE, str(plain): there}
 
 
-def test_an_answer_over_https_is_not_kept_for_a_glance_that_speaks_plain_dns(
-    authority: Authority,
-) -> None:
-    query = Query(ALICE, Family.IPV4)
-    with front({ALICE: BOTH}, authority) as (shown, _):
-        resolver = Resolver(settings(shown.nameserver))
-        assert resolver.resolve([query]) == {query: HERE}
-        assert resolver.replies() == {}
-
-
 def test_an_address_that_cannot_be_reached_gives_way_to_the_next_one(
     authority: Authority, monkeypatch: pytest.MonkeyPatch
 ) -> None:

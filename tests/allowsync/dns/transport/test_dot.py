@@ -396,20 +396,6 @@ def test_plain_and_encrypted_nameservers_may_be_mixed(authority: Authority) -> N
         assert "is not good for" in reason(said[str(bad)])
 
 
-def test_an_answer_over_tls_is_not_kept_for_a_glance_that_speaks_plain_dns(
-    authority: Authority,
-) -> None:
-    query = Query(ALICE, Family.IPV4)
-    with front({ALICE: BOTH}, authority) as (shown, server):
-        encrypted, plain = Resolver(settings(shown.nameserver)), Resolver(settings(server))
-        assert encrypted.resolve([query]) == {query: HERE}
-        assert encrypted.replies() == {}
-    with NameServer({ALICE: BOTH}) as server:
-        plain = Resolver(settings(server))
-        plain.resolve([query])
-        assert list(plain.replies()) == [query]
-
-
 def one_run(front: TlsFront) -> _Run:
     """A run that is about to ask one question over TLS."""
     job = Job(Query(ALICE, Family.IPV4), (front.nameserver,))

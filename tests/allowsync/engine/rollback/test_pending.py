@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
@@ -148,15 +146,6 @@ def test_clearing_a_target_ends_its_wait(world: Waiting) -> None:
     with Store.writing(world.state) as store:
         store.forget_target(WEB, T0)
     assert not world.waits
-
-
-def test_no_glance_passes_over_what_waits(world: Waiting) -> None:
-    world.run()
-    with closing(sqlite3.connect(world.state)) as raw:
-        raw.execute("INSERT INTO idle VALUES (1, 'p', 'c', NULL)")
-        raw.commit()
-        world.wait()
-        assert raw.execute("SELECT * FROM idle").fetchall() == []
 
 
 def test_a_state_that_was_kept_is_gone_by_once_nobody_watches_any_more(world: Waiting) -> None:
