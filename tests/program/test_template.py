@@ -132,7 +132,7 @@ def test_check_finds_a_mistake_before_anything_is_applied(here: Installation) ->
     assert not here.file.exists()
     templated(here)
     found = here("check")
-    assert "info: web/file: for nobody the template makes: alice nowhere all" in found.out
+    assert "info: web/file: without entries the template makes: alice nowhere all" in found.out
 
 
 def test_what_a_template_makes_and_gets_wrong_reaches_no_terminal_unseen(

@@ -24,7 +24,7 @@ TRUSTING: Final = 8002  # believes the stranger's address about X-Forwarded-For,
 BELIEVING: Final = 8003  # believes anybody
 BEHIND: Final = 9000
 URL: Final = "http://127.0.0.1:8080"
-NOBODY: Final = 65534
+NO_CLIENT: Final = 65534
 
 STATIC: Final = """
 global: {{checkNewVersion: false, sendAnonymousUsage: false}}
@@ -91,8 +91,8 @@ def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
     running = inside.run(
         lambda: subprocess.Popen(
             [program, f"--configFile={static}"],
-            user=NOBODY,
-            group=NOBODY,
+            user=NO_CLIENT,
+            group=NO_CLIENT,
             extra_groups=[],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,

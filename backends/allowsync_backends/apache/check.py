@@ -42,7 +42,7 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         )
     lingering = shown.modules & LINGERING
     if lingering:
-        what = "somebody who is taken out has one more answer on a connection that is kept alive"
+        what = "a removed network gets one more answer on a connection that is kept alive"
         yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
     if options.container is None:
         yield from _others(_texts(shown), path)
@@ -63,7 +63,7 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
     if trusts_anybody(texts):
         yield Finding(
             Severity.ERROR,
-            "apache believes whoever says by RemoteIPHeader to come from elsewhere",
+            "apache trusts RemoteIPHeader from any client",
             "name your proxies with RemoteIPInternalProxy or RemoteIPTrustedProxy",
         )
 

@@ -54,7 +54,7 @@ class ApacheDirective:
 
 
 def trusts_anybody(texts: Mapping[str, str]) -> bool:
-    """Whether a header tells where somebody comes from, whoever sent it (mod_remoteip)."""
+    """Whether a header sets the client address without a check of its sender (mod_remoteip)."""
     names = {one.name for file, text in texts.items() for one in _directives(file, text)}
     return "remoteipheader" in names and not any(map(_TRUSTED.fullmatch, names))
 
@@ -68,7 +68,7 @@ def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
 
 
 def alternatives(texts: Mapping[str, str], path: str) -> Iterator[ApacheDirective]:
-    """What lets somebody in who is not in our file, because one of both is enough.
+    """Conditions that admit a client outside our file, because one of both is enough.
 
     Args:
         texts: The files of the configuration by their paths.
@@ -106,7 +106,7 @@ def _ended(section: _Section, around: list[_Section]) -> Iterator[ApacheDirectiv
     """The alternatives in a section that has ended, which may be a condition of the one around."""
     name = section.began.name[1:]
     if section.ours and name != _TOGETHER:
-        # Whoever writes <RequireAny> means it, unless that is everybody.
+        # <RequireAny> is deliberate, unless it admits everyone.
         yield from (one for one in section.others if name != _EITHER or one.words[1:] == _ALL)
     if around and name in _CONTAINERS:
         if section.ours:

@@ -24,7 +24,7 @@ _NOBODY: Final = "    Require all denied"
 
 
 class ApacheSyntax:
-    """A `<RequireAny>` with a line for each network, IPv4 first, sorted; empty, nobody passes."""
+    """A `<RequireAny>` with a line for each network, IPv4 first, sorted; empty, it denies all."""
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
         """The whole file."""

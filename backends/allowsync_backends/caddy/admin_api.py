@@ -35,7 +35,7 @@ def place(address: str) -> AdminAddress | None:
 
 
 def loaded(address: str) -> Json | None:
-    """The configuration that is in force; None where nobody tells it."""
+    """The configuration that is in force; None where the admin API does not answer."""
     where = place(address)
     if where is None:
         return None

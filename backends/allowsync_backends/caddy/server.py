@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> ServerProgram:
     """What is particular about Caddy.
 
-    `caddy validate` would check more, but opens the log that the configuration names, as whoever
-    runs it: a log that root made is one that Caddy cannot write. What `caddy adapt` does not see,
+    `caddy validate` would check more, but opens the log that the configuration names, as its
+    own user: a log that root made is one that Caddy cannot write. What `caddy adapt` does not see,
     the running Caddy does: it loads a configuration whole, or says why not and keeps the old one.
     """
     address = () if options.admin is None else ("--address", options.admin)

@@ -109,7 +109,7 @@ class Snippet:
                 return []
 
     def _answering(self, route: Json) -> Iterator[str]:
-        """What of a route may answer somebody who has not come past our snippet yet."""
+        """Handlers of a route that may answer a client before our snippet does."""
         paths = " ".join(str(path) for one in _list(route, "match") for path in _list(one, "path"))
         at = f" at {paths}" if paths else ""
         is_gate = self._is_gate(route)

@@ -29,7 +29,7 @@ def snippet(allowlist: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class CaddySyntax:
-    """A snippet with a line for each network, IPv4 first, sorted; empty, nobody passes."""
+    """A snippet with a line for each network, IPv4 first, sorted; empty, it denies all."""
 
     matcher: Matcher = Matcher.REMOTE_IP
     refusal: Refusal = Refusal.ABORT

@@ -1,4 +1,4 @@
-"""Lists of addresses at Cloudflare, for rules that let nobody in but who is in one."""
+"""Cloudflare IP lists, for rules that block every address outside of them."""
 
 from __future__ import annotations
 

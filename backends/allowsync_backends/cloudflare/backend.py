@@ -3,7 +3,7 @@
 In a list that others use, too, the usual case on free plans, an item is ours by a mark in its
 comment. There is one item for an address: one that several owners want carries the marks of all of
 them, each puts in and takes out its own alone, and the last one takes the item out. What carries no
-mark was put there by somebody else, and is never written over.
+mark belongs to another owner, and is never written over.
 """
 
 from __future__ import annotations
@@ -99,7 +99,7 @@ class CloudflareBackend:
             return lists, found, Content() if found is None else self.content(client, found)
 
     def apply(self, plan: Plan) -> None:
-        """Put in what is missing, then take out what is to go: nobody is shut out in between."""
+        """Add missing items, then remove those to go, so that access is never interrupted."""
         from allowsync_backends.cloudflare.list_writer import Writer, created
 
         with self._changing() as client:
@@ -109,7 +109,7 @@ class CloudflareBackend:
             wanted = {one.network for one in plan.final}
             if taken := wanted & content.others.keys():
                 named = ", ".join(sorted(map(str, taken)))
-                raise BackendError(f"somebody else put {named} there meanwhile", again=True)
+                raise BackendError(f"another client added {named} meanwhile", again=True)
             writer = Writer(client, found)
             new = missing(content, plan.final, self.mine)
             if new:
@@ -118,7 +118,7 @@ class CloudflareBackend:
             self._take_out(writer, content, [one.network for one in plan.remove])
 
     def clear(self) -> None:
-        """Take out what is ours, and delete a list that we made and nobody else uses."""
+        """Remove what is ours, and delete a list that we made and no other owner uses."""
         from allowsync_backends.cloudflare.list_writer import Writer
 
         with self._changing() as client:
@@ -167,7 +167,7 @@ class CloudflareBackend:
             raise
 
     def _take_out(self, writer: Writer, content: Content, networks: list[Network]) -> None:
-        """Take out our marks, and items that carry nobody else's."""
+        """Remove our marks, and items without another owner's mark."""
         if self.options.exclusive:
             writer.remove([content.ours[one] for one in networks if one in content.ours])
             return

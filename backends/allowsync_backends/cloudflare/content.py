@@ -67,7 +67,7 @@ def shared(content: Content, networks: Iterable[Network], mine: ItemOwnership) -
 
 
 def alone(content: Content, networks: Iterable[Network], mine: ItemOwnership) -> list[ListItem]:
-    """Those of some networks that nobody keeps but we."""
+    """Those of some networks whose only owner is this allowlist."""
     held = (content.ours[one] for one in networks if one in content.ours)
     return [one for one in held if not mine.others_in(one.comment)]
 

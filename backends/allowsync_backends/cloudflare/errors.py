@@ -1,6 +1,6 @@
 """What can go wrong between us and Cloudflare's API. Errors carry facts; text is for the edge.
 
-Nobody reads the messages of the API: they are shown, made printable and shortened.
+The messages of the API are not parsed: they are shown, made printable and shortened.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Writing to a list, and finding out what came of it where the API did not say.
 
 A write whose reply was lost may have been carried out. What it was meant to do is looked for, for
-a few seconds: if it is there, all is well; if not, nobody knows, and whoever asked is told so.
+a few seconds: if it is there, all is well; if not, the outcome is unknown, and reported so.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ LOOKS: Final = (0.5, 1.0, 2.0, 4.0)
 
 @dataclass(frozen=True, slots=True)
 class Writer:
-    """Writes to one list. Whoever uses it holds the account's lock.
+    """Writes to one list. The caller holds the account's lock.
 
     Attributes:
         client: What it writes through.
@@ -59,7 +59,7 @@ class Writer:
 
         Raises:
             CloudflareError: It was not done, or only in part.
-            BackendError: Somebody else took one of them out meanwhile.
+            BackendError: Another client removed one of them meanwhile.
             OutcomeUnknown: It may have been done.
         """
         for start in range(0, len(gone), CHUNK):
@@ -82,7 +82,7 @@ class Writer:
                 f"{items} may still be taken out",
             )
         except NotFound as error:
-            raise BackendError(f"somebody else took items out: {error}", again=True) from error
+            raise BackendError(f"another client removed items: {error}", again=True) from error
 
     def _has(self, new: Sequence[NewItem]) -> bool:
         held = {one.network: one.comment for one in self.client.items(self.found.id)}

@@ -3,7 +3,7 @@
 A comment is a list of marks with a space between them, each `allowsync:ALLOWLIST:OWNER:HOST:HOST`;
 an address that two owners want carries the marks of both. The owner is empty unless the
 configuration names one. The hosts are for people, and are left out where there is no room. A
-comment that begins otherwise is somebody else's, whatever follows.
+comment that begins otherwise is foreign, whatever follows.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class ItemOwnership:
         return _joined((*self.others_in(comment), self.prefix + ":".join(hosts)))
 
     def removed(self, comment: str) -> str:
-        """A comment without our mark; empty when that of nobody else is left."""
+        """A comment without our mark; empty when no other mark is left."""
         return " ".join(self.others_in(comment))
 
 
@@ -68,7 +68,7 @@ def marked(comment: str) -> bool:
 
 
 def marks_of(comment: str) -> tuple[str, ...]:
-    """The marks that a comment carries; none when it is somebody else's."""
+    """The marks that a comment carries; none when it is foreign."""
     if not marked(comment):
         return ()
     return tuple(one for one in comment.split(" ") if marked(one))

@@ -99,7 +99,7 @@ class CloudflareOptions:
         return (f"what is marked allowsync:{allowlist}:{self.owner or ''} in {self._place}",)
 
     def shares(self) -> tuple[str, ...]:
-        """What it uses together with others, so that nobody may have it for himself: a list."""
+        """The resource it shares with other targets, which none may own alone: a list."""
         return () if self.exclusive else (self._place,)
 
     @property

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 # Unusable or missing credentials, as the API's gateway numbers them.
 _BAD_HEADERS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
-_LONGEST_WAIT: Final = 3600.0  # seconds; whoever says more means "not today"
+_LONGEST_WAIT: Final = 3600.0  # seconds; more than that means "not today"
 
 
 @dataclass(frozen=True, slots=True)

@@ -136,7 +136,7 @@ class ApiTransport:
         if self._token is None:
             return {}
         token = self._token.value
-        # What cannot be a header would be quoted in the error of whoever tries to send it.
+        # What cannot be a header would be quoted in the error of the HTTP library.
         if not (token and token.isascii() and token.isprintable() and " " not in token):
             raise Unsent(call, "the API token holds characters that no token has")
         return {"Authorization": f"Bearer {token}"}

@@ -1,6 +1,6 @@
 """Running a packet filter's tools, and what their failures mean.
 
-Nobody here reads what the tools say; it is only shown.
+The tools' messages are not parsed, only shown.
 """
 
 from __future__ import annotations

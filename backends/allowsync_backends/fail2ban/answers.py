@@ -1,7 +1,7 @@
 """What fail2ban-client prints, understood or refused. Pure.
 
-A text that is not just as expected is never taken for an empty list: to whom that says "nobody is
-banned" or "nobody is ignored", it says what is not known.
+A text that is not just as expected is never taken for an empty list: "no address is
+banned" would then be claimed without being known.
 """
 
 from __future__ import annotations

@@ -189,7 +189,7 @@ class Fail2banBackend:
     def _spared(
         self, jail: str, held: Iterable[Network], configured: Configured
     ) -> frozenset[Network]:
-        """What somebody else wants the jail to ignore: its configuration, another allowlist."""
+        """Networks that the jail also ignores by its configuration or another allowlist."""
         ours = [str(network) for network in sorted(held, key=by_network)]
         theirs = reconcile.theirs(configured.ignored.get(jail, ()), ours)
         return theirs | self.record.of_others(jail)

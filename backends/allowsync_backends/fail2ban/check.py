@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync_backends.fail2ban.client import Fail2banClient
     from allowsync_backends.fail2ban.jail_reader import JailSnapshot, Observation
 
-NEXT_RUN = "the next 'allowsync apply' puts it right"
+NEXT_RUN = "the next 'allowsync apply' repairs it"
 
 
 def check(
@@ -48,7 +48,9 @@ def check(
 
 def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
     if not seen.up:
-        advice = "nobody is banned meanwhile; friends are ignored from the first run after it runs"
+        advice = (
+            "no address is banned meanwhile; friends are ignored from the first run after it runs"
+        )
         yield Finding(Severity.WARNING, "Fail2ban does not run", advice)
     for flaw in flaws:
         yield Finding(Severity.WARNING, flaw, NEXT_RUN)

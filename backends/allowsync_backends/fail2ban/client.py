@@ -115,7 +115,7 @@ class Fail2banClient:
 
 
 def _listens(path: Path) -> bool:
-    """Whether somebody listens at a socket.
+    """Whether a server listens at a socket.
 
     Raises:
         BackendError: That could not be found out.

@@ -82,7 +82,7 @@ def look(
 def _one_by_one(client: Fail2banClient, jails: Iterable[str]) -> JailSnapshot:
     """The same by a process for each question, and its exit code.
 
-    An identifier that somebody was banned for may hold what looks like a prompt.
+    A banned identifier may hold what looks like a prompt.
     """
     done = client.ask("banned")
     if done.code != 0:

@@ -1,6 +1,6 @@
 """What to tell a server so that its jails go by an allowlist. Pure.
 
-Nobody is told to forget what somebody else's configuration says, too: the server has one list
+A network that the configuration also ignores is never removed: the server has one list
 without owners, and would forget both.
 """
 
@@ -40,7 +40,7 @@ def commands(
     Args:
         name: The jail.
         jail: How it was seen.
-        wanted: What it is to ignore; whoever it has banned of those is let go.
+        wanted: What it is to ignore; bans of those are lifted.
         leaving: What it is to ignore no more.
     """
     for some in _batches([_text(network) for network in not_ignored(jail, wanted)]):
@@ -53,7 +53,7 @@ def commands(
 
 
 def theirs(configured: Sequence[str], ours: Sequence[str]) -> frozenset[Network]:
-    """What a jail ignores by somebody else's configuration.
+    """Networks that a jail ignores by its own configuration.
 
     Args:
         configured: All that it ignores by its configuration, as that is written.

@@ -60,7 +60,7 @@ class Record:
         """What is recorded.
 
         Raises:
-            BackendError: It is somebody else's file, or cannot be read.
+            BackendError: It is a foreign file, or cannot be read.
         """
         current = self.file(self.jails).read()
         # It is a file, and ours, or there is none.

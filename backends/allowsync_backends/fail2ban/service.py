@@ -16,6 +16,6 @@ def needs(options: Fail2banOptions) -> Needs:
     """The folder of the file, and to speak to the server.
 
     A jail forgets what it was told when it is started anew; but before Fail2ban has started there
-    is nobody to tell, so nothing can be restored for it early at boot.
+    is no server to configure, so nothing can be restored for it early at boot.
     """
     return service.needs(options.file(""), (PROGRAM,))

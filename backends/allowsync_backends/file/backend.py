@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class FileBackend:
-    """Writes one file, and nothing into a file that somebody else wrote.
+    """Writes one file, and nothing into a foreign file.
 
     Attributes:
         allowlist: Whose networks they are; it stands in the file.
@@ -53,13 +53,13 @@ class FileBackend:
             yield Finding(Severity.ERROR, str(error))
             return
         for flaw in flaws:
-            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
+            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
 
     def read(self) -> Current:
         """The networks in the file, and what is wrong with it.
 
         Raises:
-            BackendError: It is somebody else's, or could not be read.
+            BackendError: It is foreign, or could not be read.
         """
         try:
             with Folder(self.path.parent) as folder:
@@ -75,7 +75,7 @@ class FileBackend:
         """What a file of ours holds.
 
         Raises:
-            NotOurs: It is somebody else's.
+            NotOurs: It is foreign.
         """
         held = self._held(folder, found)
         if held is None:
@@ -128,7 +128,7 @@ class FileBackend:
         """Whether there is a file, which is ours then.
 
         Raises:
-            NotOurs: It is somebody else's.
+            NotOurs: It is foreign.
             BackendError: It could not be read.
         """
         try:

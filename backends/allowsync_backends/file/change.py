@@ -1,7 +1,7 @@
 """One change of a file: new content in, checked, taken notice of; or the old content back.
 
 A second name of the old file, the undo file, stands beside it from just before the change until
-everything about it has succeeded. Whoever finds one knows that a change was not confirmed.
+everything about it has succeeded. Its presence means that a change was not confirmed.
 """
 
 from __future__ import annotations
@@ -149,7 +149,9 @@ class FileChange:
     def _restore(self) -> None:
         old = self.folder.read(self._undo)
         if old is None:
-            raise OutcomeUnknown(f"{self.path} could not be put back: somebody took the old one")
+            raise OutcomeUnknown(
+                f"{self.path} could not be restored: another process took the old file"
+            )
         if not old.data:
             self.folder.remove(self.path.name)
         else:

@@ -142,7 +142,7 @@ class Folder:
 
 
 def _open_to_others(folder: os.stat_result) -> bool:
-    """Whether somebody else could swap files in a folder that root writes to.
+    """Whether another user could swap files in a folder that root writes to.
 
     The sticky bit keeps others from renaming what is not theirs (inode(7)).
     """

@@ -64,7 +64,7 @@ class View:
     Attributes:
         allowlist: The allowlist's name.
         entries: Who has access from where.
-        everybody: Whether somebody is made up for whatever name the template asks for.
+        everybody: Whether a made-up host answers to any name the template asks for.
     """
 
     allowlist: str

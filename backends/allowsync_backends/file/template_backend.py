@@ -46,7 +46,7 @@ class Made(FileContent):
 
 @dataclass(frozen=True, slots=True)
 class TemplateBackend(FileBackend):
-    """Writes one file as a template says, and nothing into a file that somebody else wrote.
+    """Writes one file as a template says, and nothing into a foreign file.
 
     Attributes:
         template: The template.
@@ -154,7 +154,7 @@ class TemplateBackend(FileBackend):
         """What the file was made from; nothing where there is none.
 
         Raises:
-            NotOurs: It is somebody else's.
+            NotOurs: It is foreign.
             BackendError: It could not be read.
         """
         try:
@@ -239,6 +239,6 @@ def _made(mark: Mark, comment: str | None, *, whole: bool) -> Made:
 
 
 def _told(entries: Iterable[Entry], before: frozenset[Entry]) -> Iterator[Entry]:
-    """Entries as they are to be written: where nobody knows whose one is, as it was written."""
+    """Entries as they are to be written: where an owner is unknown, as it was written."""
     known = {entry.network: entry for entry in before}
     return (entry if entry.hosts else known.get(entry.network, entry) for entry in entries)

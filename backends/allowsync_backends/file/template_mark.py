@@ -122,7 +122,7 @@ def _digest(allowlist: str, entries: Iterable[Entry], source: str, text: str) ->
 
 
 def _written(entries: Iterable[Entry]) -> Iterator[str]:
-    """A line for each network and each of its hosts; one for a network that is nobody's."""
+    """A line for each network and each of its hosts; one for a network without hosts."""
     for entry in entries:
         if not entry.hosts:
             yield str(entry.network)

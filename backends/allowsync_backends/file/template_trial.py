@@ -1,4 +1,4 @@
-"""What `check` finds by trying a template: on who has access now, on nobody, on made-up hosts."""
+"""What `check` finds by trying a template: on the present entries, on none, on made-up hosts."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def unreadable(error: TemplateError) -> Finding:
 
 
 def wrong(source: Source, allowlist: str, held: tuple[Entry, ...]) -> Iterator[Finding]:
-    """What is wrong with a template, and what it makes for nobody.
+    """Faults of a template, and its text without entries.
 
     Args:
         source: The template.
@@ -35,26 +35,26 @@ def wrong(source: Source, allowlist: str, held: tuple[Entry, ...]) -> Iterator[F
     except TemplateError as error:
         yield unreadable(error)
         return
-    nobody, somebody = made[0], made[-1]
-    if isinstance(somebody, TemplateError):
-        yield unreadable(somebody)
-    elif nobody == somebody:
+    empty, filled = made[0], made[-1]
+    if isinstance(filled, TemplateError):
+        yield unreadable(filled)
+    elif empty == filled:
         yield Finding(
             Severity.WARNING,
-            f"{source.path} makes the same text whoever has access",
+            f"{source.path} makes the same text for every set of entries",
             "does it ask for a host by a name that is not on this allowlist?",
         )
-    yield _for_nobody(nobody)
+    yield _without_entries(empty)
 
 
-def _for_nobody(made: str | TemplateError) -> Finding:
+def _without_entries(made: str | TemplateError) -> Finding:
     if isinstance(made, TemplateError):
         return Finding(
             Severity.WARNING,
-            f"when nobody has access any more, the file stays as it was: {made}",
+            f"without entries the file stays as it was: {made}",
             "let the template say what holds then: {% if 'alice' in hosts %} … {% else %} … "
             "{% endif %}",
         )
     text = " ".join(made.split())
     shown = text if len(text) <= _SHOWN else f"{text[:_SHOWN]}…"
-    return Finding(Severity.INFO, f"for nobody the template makes: {shown or 'nothing'}")
+    return Finding(Severity.INFO, f"without entries the template makes: {shown or 'nothing'}")

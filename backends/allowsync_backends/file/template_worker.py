@@ -28,7 +28,7 @@ _ELSEWHERE: Final = (nodes.Include, nodes.Import, nodes.FromImport, nodes.Extend
 
 
 class TemplateRefused(Exception):
-    """A template asks for what it does not get, or makes what nobody wants."""
+    """A template asks for what it does not get, or makes unusable text."""
 
 
 class Missing(StrictUndefined):

@@ -1,6 +1,6 @@
 """What stands in HAProxy's configuration about a list of ours. Pure.
 
-It is read for a few mistakes after which the list keeps nobody out, and no further than that takes.
+It is read for a few mistakes that leave the list without effect, and no further than that takes.
 """
 
 from __future__ import annotations
@@ -94,7 +94,7 @@ def believers(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationL
 def open_sockets(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:
     """The sockets for commands that are not for some users of this machine alone.
 
-    Whoever reaches one can change lists: up to 3.2 whatever its level is.
+    Any client of one can change lists: up to 3.2 whatever its level is.
     """
     for line in all_lines:
         if line.words[:2] == ("stats", "socket") and len(line.words) > 2:

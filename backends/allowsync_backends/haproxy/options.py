@@ -29,7 +29,7 @@ class HaproxyOptions(ServerOptions):
     socket: Path | None = option(
         AbsolutePath("the path of a socket"),
         help="The `stats socket` of HAProxy, of level admin. With it a running HAProxy takes a new "
-        "list over without a reload, and what somebody changes there is noticed. Without it, "
+        "list over without a reload, and changes made there by others are noticed. Without it, "
         "HAProxy is reloaded.",
         default=None,
     )

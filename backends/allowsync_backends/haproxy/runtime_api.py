@@ -23,7 +23,7 @@ PROMPT: Final = b"> "
 WHO: Final = "show info"
 LISTS: Final = "show acl"
 
-# A line of commands has to fit into a buffer (`tune.bufsize`), of 16,384 bytes unless somebody
+# A line of commands has to fit into a buffer (`tune.bufsize`), of 16,384 bytes unless the user
 # changed that.
 LINE: Final = 4_096  # bytes
 

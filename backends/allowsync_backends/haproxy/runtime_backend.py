@@ -37,7 +37,7 @@ class RuntimeBackend(FileBackend):
         """The networks in the file and in force, and how they differ.
 
         Raises:
-            BackendError: The file is somebody else's, or something could not be found out.
+            BackendError: The file is foreign, or something could not be found out.
         """
         current = FileBackend.read(self)
         found = self.telling.live.look()
@@ -67,7 +67,7 @@ class RuntimeBackend(FileBackend):
         in_file = frozenset(entry.network for entry in current.entries)
         drift = () if isinstance(found, Without) else _drift(in_file, found)
         for flaw in (*current.flaws, *drift):
-            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
+            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
 
     def apply(self, plan: Plan) -> None:
         """Have HAProxy take the new list, replace the file, and then let HAProxy go by it.

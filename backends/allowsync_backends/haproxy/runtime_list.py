@@ -61,7 +61,7 @@ class RuntimeList:
             talk.close()
 
     def prepare(self, networks: Sequence[Network]) -> Replacement | Without:
-        """Another list, ready to be put in force. To be closed by whoever gets it.
+        """Another list, ready to be put in force. To be closed by the caller.
 
         Raises:
             BackendError: There is none. The list in force is what it was.
@@ -100,7 +100,7 @@ class RuntimeList:
         except SocketClosed as error:
             if self.running.state() is State.STOPPED:
                 return Without.STOPPED
-            raise BackendError(f"haproxy runs, but nobody listens at {error}") from error
+            raise BackendError(f"haproxy runs, but nothing listens at {error}") from error
 
     def _acl(self, talk: RuntimeSocket) -> Acl | None:
         about, lists = talk.ask(runtime_api.WHO, runtime_api.LISTS)

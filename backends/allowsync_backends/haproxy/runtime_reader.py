@@ -26,7 +26,7 @@ class RuntimeReader:
     """Lets the list in force follow the file.
 
     HAProxy looks at each entry by itself before any of them is in force, so its configuration is
-    not checked, unless the user has a check: somebody's half-done work on it is nothing to us.
+    not checked, unless the user has a check: unfinished edits of it do not matter here.
 
     Attributes:
         reader: The server as it is told without a socket.
@@ -72,7 +72,7 @@ class RuntimeReader:
         return ""
 
     def _in_the_file(self) -> Sequence[Network]:
-        """What HAProxy would read; nobody, where there is no file.
+        """What HAProxy would read; no networks, where there is no file.
 
         Raises:
             BackendError: It cannot be read.

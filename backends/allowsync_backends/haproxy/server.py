@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.haproxy.options import HaproxyOptions
 
-_TRUST: Final = "take src, or believe nobody but your own proxy: 'if { src -f PROXIES }'"
+_TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
 def haproxy(options: HaproxyOptions) -> ServerProgram:
@@ -81,7 +81,7 @@ def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
         what = f"{line.place}: anybody is believed to come from where a header says"
         yield Finding(Severity.WARNING, what, _TRUST)
     for line in open_sockets(written):
-        what = f"{line.place}: whoever reaches this socket can put himself on the list"
+        what = f"{line.place}: any client of this socket can add itself to the list"
         yield Finding(Severity.WARNING, what, "a path and 'mode 660', or take it away")
 
 

@@ -19,7 +19,7 @@ _DISREGARD: Final = "CAP_DAC_OVERRIDE"
 def needs(options: HaproxyOptions) -> Needs:
     """What a target needs: where there is a socket, HAProxy is sent no signal.
 
-    Whoever connects to a socket has to be allowed to write to it (unix(7)).
+    Connecting to a socket takes write permission (unix(7)).
     """
     found = service.needs(options)
     if options.socket is None:

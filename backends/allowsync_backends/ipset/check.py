@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync_backends.ipset.rules import IpsetGate
 
 _TABLES = ("filter", "nat", "mangle", "raw")
-_NEXT_RUN = "the next 'allowsync apply' puts it right"
+_NEXT_RUN = "the next 'allowsync apply' repairs it"
 
 
 def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -> Sequence[Finding]:
@@ -66,7 +66,7 @@ def _firewall(ports: Iterable[Port], variant: Variant) -> Iterator[Finding]:
             if shut_out(found, port):
                 yield Finding(
                     Severity.WARNING,
-                    f"{name} drops {port}, whoever it comes from: the gate lets friends "
+                    f"{name} drops {port} from every source: the gate lets friends "
                     "through, but chain INPUT does not",
                     f"accept {port} there; strangers are dropped before they reach it",
                 )
@@ -88,7 +88,7 @@ def _other_variant(chain: str, used: Variant) -> Iterator[Finding]:
             if chain in found.chains:
                 yield Finding(
                     Severity.WARNING,
-                    f"{name} has a chain {chain} too, which nobody keeps up to date",
+                    f"{name} has a chain {chain} too, which is not kept up to date",
                     f"delete it: {name} -t {TABLE} -D PREROUTING -j {chain}; "
                     f"{name} -t {TABLE} -F {chain}; "
                     f"{name} -t {TABLE} -X {chain}",

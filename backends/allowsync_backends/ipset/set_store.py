@@ -148,7 +148,7 @@ def _refused(done: Completed, now: Look, ours: Mapping[str, Family]) -> BackendE
 
 
 def destroy(ours: Mapping[str, Family]) -> None:
-    """Delete our sets. Those that rules use are emptied first, so that nobody is let in by them.
+    """Delete our sets. Those that rules use are emptied first, so that they admit no address.
 
     Raises:
         BackendError: A set is still there.

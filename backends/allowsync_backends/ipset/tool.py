@@ -1,4 +1,4 @@
-"""Running ipset and iptables. Nobody here reads their messages, they are only shown."""
+"""Runs ipset and iptables. Their messages are not parsed, only shown."""
 
 from __future__ import annotations
 

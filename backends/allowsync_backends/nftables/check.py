@@ -35,7 +35,7 @@ def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, str(error))
         return
     for flaw in current.flaws:
-        yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' puts it right")
+        yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
     if not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
@@ -55,7 +55,7 @@ def _other_firewall(ports: Iterable[Port]) -> Iterator[Finding]:
         for chain in shut_out(ruleset, port):
             yield Finding(
                 Severity.WARNING,
-                f"chain {chain} drops {port}, whoever it comes from: the gate lets friends "
+                f"chain {chain} drops {port} from every source: the gate lets friends "
                 "through, but that chain does not",
                 f"accept {port} there; strangers are dropped before they reach it",
             )

@@ -96,7 +96,7 @@ class NftGateBackend:
         return BackendError(complaint, again=moved)
 
     def snapshot(self) -> Callable[[], bool]:
-        """Look at the table word for word, even where somebody else edited it.
+        """Look at the table word for word, even where it was edited by hand.
 
         Raises:
             BackendError: It could not be listed; for what is returned: not be put back.

@@ -49,7 +49,7 @@ class Element:
 
     @property
     def plain(self) -> bool:
-        """Whether it is one network that stays until somebody removes it."""
+        """Whether it is one network without a timeout."""
         return len(self.networks) == 1 and not self.expires
 
 

@@ -14,7 +14,7 @@ _NAME = r"[A-Za-z_][A-Za-z0-9_./-]{0,63}"
 
 @dataclass(frozen=True, slots=True)
 class SharedSets:
-    """Sets of somebody's own ruleset, to be filled."""
+    """Sets of the user's own ruleset, to be filled."""
 
     table: str = option(
         Pattern(rf"(?:inet|ip|ip6|bridge|netdev) {_NAME}", 'a table such as "inet filter"'),

@@ -1,6 +1,6 @@
 """A set of the user's own ruleset, as values: whose elements are whose. Pure.
 
-Ours carry the comment `allowsync:<allowlist>`. Everything else is somebody else's and is never
+Ours carry the comment `allowsync:<allowlist>`. Everything else is foreign and is never
 touched.
 """
 
@@ -82,8 +82,8 @@ def _refuse_unfit(place: str, family: Family, found: Json) -> None:
 def merging(place: str) -> str:
     """Why a set with auto-merge is refused."""
     return (
-        f"set {place} has auto-merge: neighbours melt into one element there, and nobody could "
-        "tell whose it is; take the flag away, or create a second set for allowsync"
+        f"set {place} has auto-merge: adjacent elements merge, and lose their owner's comment; "
+        "remove the flag, or create a second set for allowsync"
     )
 
 

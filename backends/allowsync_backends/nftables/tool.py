@@ -1,4 +1,4 @@
-"""Running nft, and what its failures mean. Nobody here reads its messages, they are only shown."""
+"""Runs nft and interprets its exit codes. Its messages are not parsed, only shown."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ def of_variable(
         what = f"nothing in the configuration of nginx uses ${variable}: it has no effect"
         yield Finding(Severity.ERROR, what, f"such as: if (${variable} = 0) {{ return 403; }}")
     if source.startswith(_FORGED):
-        what = f"{source} is what a client says of itself: whoever knows of it gets in"
+        what = f"{source} is what a client says of itself: any client that knows of it gets in"
         yield Finding(Severity.WARNING, what, "use set_real_ip_from and real_ip_header instead")
     yield from _real_addresses(whole)
 
@@ -100,7 +100,7 @@ def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
 
 
 def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
-    """Whether anybody may say where a request is from, or nobody can."""
+    """Whether every sender of the header is trusted, or none."""
     trusted = [one for one in walk(whole) if one.name == "set_real_ip_from"]
     for one in trusted:
         if one.words[-1] in _ANYBODY:

@@ -50,7 +50,7 @@ class NginxDirective:
 
     @property
     def text(self) -> str:
-        """It, as somebody would say it: `location /web`."""
+        """Its text for people: `location /web`."""
         return " ".join(self.words)
 
 

@@ -169,7 +169,7 @@ class Api:
             answer = connection.getresponse()
             return answer.status, answer.read(LARGEST)
         except ConnectionRefusedError:
-            raise ApiUnreachable(f"nobody listens at {self.url}, the API of Traefik") from None
+            raise ApiUnreachable(f"nothing listens at {self.url}, the API of Traefik") from None
         except (OSError, HTTPException, ValueError) as error:
             why = getattr(error, "strerror", "") or type(error).__name__
             raise NoAnswer(f"no answer from the API of Traefik at {self.url}: {why}") from error

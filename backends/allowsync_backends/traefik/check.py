@@ -1,4 +1,4 @@
-"""What keeps a middleware of ours from having the effect that somebody thinks it has."""
+"""Reasons why a middleware of ours has no effect."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def _how_to_use(kind: MiddlewareKind, syntax: TraefikSyntax) -> str:
 def _by_entry_points(
     points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
 ) -> Iterator[Finding]:
-    """Whether the address that counts is one that somebody can be believed about."""
+    """Whether the client address that counts can be trusted."""
     if not options.believes_headers:
         for one in points:
             if one.from_some or one.from_anybody:
@@ -130,13 +130,13 @@ def _by_entry_points(
         if one.from_anybody:
             what = (
                 f"entry point {one.name} believes X-Forwarded-For of anybody "
-                "(forwardedHeaders.insecure): whoever reaches it can pretend to be a friend"
+                "(forwardedHeaders.insecure): any client can pretend to be a friend"
             )
             advice = "name your proxies in forwardedHeaders.trustedIPs instead"
             yield Finding(Severity.ERROR, what, advice)
     if not any(one.from_some or one.from_anybody for one in points):
         names = ", ".join(one.name for one in points)
-        what = f"nobody's X-Forwarded-For is believed at {names}: everybody is refused"
+        what = f"no X-Forwarded-For is trusted at {names}: everybody is refused"
         advice = "name your proxies in forwardedHeaders.trustedIPs"
         yield Finding(Severity.ERROR, what, advice)
 

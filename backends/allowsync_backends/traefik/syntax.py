@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 # Traefik builds no middleware from an empty list. Of all addresses this one is never a source
 # (RFC 1122, 3.2.1.3), and without a width it is no entry of ours.
-NOBODY: Final = "255.255.255.255"
+NO_CLIENT: Final = "255.255.255.255"
 
 _ITEM: Final = re.compile(r"\s*- \"?([0-9A-Fa-f.:/]+)\"?\s*")
 
@@ -57,7 +57,7 @@ class TraefikSyntax:
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
         """The whole file. What could be a number, or a word such as `null`, to YAML is quoted."""
-        ranges = [str(one) for one in sorted(networks, key=by_network)] or [NOBODY]
+        ranges = [str(one) for one in sorted(networks, key=by_network)] or [NO_CLIENT]
         lines = [f"# {header(allowlist)}"]
         for kind in self.kinds:
             lines += [
@@ -87,7 +87,7 @@ class TraefikSyntax:
         if allowlist is None:
             return None
         items = (match[1] for line in text.splitlines() if (match := _ITEM.fullmatch(line)))
-        found = (network_or_none(item) for item in items if item != NOBODY)
+        found = (network_or_none(item) for item in items if item != NO_CLIENT)
         return FileContent(
             allowlist, frozenset(network for network in found if network is not None)
         )

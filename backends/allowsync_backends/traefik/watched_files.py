@@ -52,7 +52,7 @@ def _read(path: Path) -> WatchedFile:
         with path.open("rb") as file:
             text = file.read(LARGEST + 1).decode()
     except OSError:
-        # What nobody can read keeps Traefik from reading the rest. Others than we may read more.
+        # An unreadable file keeps Traefik from reading the rest. Others than we may read more.
         leads_nowhere = path.is_symlink() and not path.exists()
         return WatchedFile(path, flaw="it is a link to nothing" if leads_nowhere else "")
     except UnicodeDecodeError:

@@ -188,5 +188,5 @@ class UfwBackend:
 
 
 def _ineffective(what: str, advice: str) -> BackendError:
-    """What is said where a rule would only seem to let somebody in."""
+    """The error where a rule would have no effect."""
     return BackendError(f"{what}. Nothing was written; {advice}")

@@ -96,7 +96,7 @@ def carry_out(changes: Mapping[Family, FamilyChange], released: Callable[[], obj
 
     Args:
         changes: What to do.
-        released: Called when the kernel lets nobody in any more who is to go, and before that is
+        released: Called when the kernel no longer admits what is to go, and before that is
             forgotten.
 
     Raises:
@@ -143,7 +143,7 @@ def _load_all(changes: Mapping[Family, FamilyChange], drafts: Drafts) -> None:
 
 
 def _release(family: Family, change: FamilyChange) -> None:
-    """Let the kernel let go. A rule that somebody else deleted meanwhile is no reason to fail."""
+    """Remove rules from the kernel. One that is already gone is no reason to fail."""
     if not change.release:
         return
     done = tool.restore(family, change.release)

@@ -62,12 +62,12 @@ def _flaws(flaws: Sequence[str]) -> Iterator[Finding]:
         if flaw in _ADVICE:
             yield Finding(Severity.ERROR, flaw, _ADVICE[flaw])
         else:
-            advice = "the next 'allowsync apply' puts it right"
+            advice = "the next 'allowsync apply' repairs it"
             yield Finding(Severity.WARNING, flaw, advice)
 
 
 def _policy(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
-    """Whoever is on no list must be kept out by the default."""
+    """The default policy must deny what is on no list."""
     policy = seen.settings.routed if route else seen.settings.incoming
     if policy not in ("drop", "reject"):
         direction = "routed" if route else "incoming"
@@ -127,7 +127,7 @@ def _by_hand(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) -> I
         some = ", ".join(sorted(networks)[:3])
         yield Finding(
             Severity.INFO,
-            f"{counted(len(rules), 'rule')} for the same ports made by somebody else, and left "
+            f"{counted(len(rules), 'rule')} for the same ports made by others, and left "
             f"alone ({some}{', …' if len(networks) > 3 else ''}): they stay when a friend moves",
             "'allowsync adopt' takes over those of friends; delete the others by hand",
         )
@@ -162,7 +162,7 @@ def _redirections(ports: Sequence[Port]) -> Iterator[Finding]:
             yield Finding(
                 Severity.ERROR,
                 f"{port} is redirected ({program}, table nat), by Docker perhaps: such packets go "
-                "past ufw, whoever they come from",
+                "past ufw, from every source",
                 "guard that port with the nftables or the ipset backend",
             )
 

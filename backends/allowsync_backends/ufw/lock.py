@@ -23,7 +23,7 @@ class UfwLock:
     `ufw` opens the file for writing and takes a POSIX lock on all of it (lockf(3)).
 
     Raises:
-        BackendError: Somebody else held it for 20 s, or it cannot be taken.
+        BackendError: Another process held it for 20 s, or it cannot be taken.
     """
 
     def __init__(self, patience: float = PATIENCE) -> None:

@@ -81,7 +81,7 @@ class RulesFile:
         return (block for block in self.blocks if mine.owns(block))
 
     def foreign(self, mine: RuleOwnership) -> frozenset[UfwRule]:
-        """Rules just like ours that somebody else made."""
+        """Foreign rules equal to ours."""
         found = (mine.foreign(block) for block in self.blocks)
         return frozenset(rule for rule in found if rule is not None)
 

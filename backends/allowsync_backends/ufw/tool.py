@@ -1,4 +1,4 @@
-"""Running iptables as UFW does. Nobody here reads its messages, they are only shown."""
+"""Runs iptables as UFW does. Its messages are not parsed, only shown."""
 
 from __future__ import annotations
 

@@ -188,7 +188,7 @@ def test_a_header_that_anybody_may_send_is_an_error(start: Maker) -> None:
     assert answers(server, X_Forwarded_For=FRIEND) == OPEN
     (finding,) = findings(server)
     assert finding.severity is Severity.ERROR
-    assert "believes whoever says by RemoteIPHeader" in finding.what
+    assert "trusts RemoteIPHeader from any client" in finding.what
 
 
 def test_a_file_that_is_not_included_has_no_effect_which_is_told(start: Maker) -> None:

@@ -69,7 +69,9 @@ def test_what_somebody_else_holds_is_reported_and_never_written_over(
     fake.add_list("friends", {"81.2.69.1": "by hand"})
     current = backend.read()
     assert (set(current.entries), set(current.others)) == (set(), {ALICE.network})
-    with pytest.raises(BackendError, match="somebody else put 81\\.2\\.69\\.1/32 there") as caught:
+    with pytest.raises(
+        BackendError, match="another client added 81\\.2\\.69\\.1/32 meanwhile"
+    ) as caught:
         backend.apply(Plan("x", add=(ALICE,)))
     assert caught.value.again
     assert fake.writes == []
@@ -119,7 +121,7 @@ def test_a_second_writer_in_between_is_noticed(
     fake.add_list("friends", MINE)
     planting = Meanwhile(lambda: fake.plant("friends", "2a02:8109:9a40::/64", "mine"))
     fake.faults.add(planting, on="items.list")
-    with pytest.raises(BackendError, match="somebody else"):
+    with pytest.raises(BackendError, match="another client"):
         backend.apply(Plan("x", add=(BOB,), keep=(ALICE,)))
     assert fake.items("friends")["2a02:8109:9a40::/64"] == "mine"
 

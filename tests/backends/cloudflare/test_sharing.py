@@ -108,7 +108,7 @@ def test_an_item_that_somebody_took_out_meanwhile_is_looked_at_anew(fake: FakeCl
     keep(here, ALICE, BOB)
     taking = Meanwhile(lambda: fake.pull("friends", ALICE))
     fake.faults.add(taking, on="items.delete")
-    with pytest.raises(BackendError, match="somebody else took items out") as caught:
+    with pytest.raises(BackendError, match="another client removed items") as caught:
         keep(here)
     assert caught.value.again
     assert held(keep(here, BOB)) == {BOB}

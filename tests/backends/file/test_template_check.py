@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 LISTED = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
 UPSTREAM = "{% if 'home' in hosts %}{{ hosts.home.ipv4 | first }}{% else %}none{% endif %}\n"
-NEXT = "the next 'allowsync apply' puts it right"
+NEXT = "the next 'allowsync apply' repairs it"
 
 
 @pytest.fixture
@@ -29,13 +29,13 @@ def findings(here: Templated, **options: Any) -> list[tuple[Severity, str]]:
 
 def test_all_in_order_says_what_the_template_makes_for_nobody(here: Templated) -> None:
     here.put(entries(alice="81.2.69.1"))
-    assert findings(here) == [(Severity.INFO, "for nobody the template makes: deny all;")]
+    assert findings(here) == [(Severity.INFO, "without entries the template makes: deny all;")]
 
 
 def test_a_template_is_tried_before_there_is_a_file(here: Templated) -> None:
     assert findings(here) == [
         (Severity.WARNING, f"{here.file} does not exist"),
-        (Severity.INFO, "for nobody the template makes: deny all;"),
+        (Severity.INFO, "without entries the template makes: deny all;"),
     ]
     assert here.names == set()
 
@@ -56,7 +56,7 @@ def test_what_fails_for_nobody_is_told_with_what_to_write(here: Templated) -> No
     found = here.target().check()[-1]
     assert found == Finding(
         Severity.WARNING,
-        "when nobody has access any more, the file stays as it was: "
+        "without entries the file stays as it was: "
         f"{here.template}:1: no host 'home' has access (ask: if '…' in hosts)",
         "let the template say what holds then: {% if 'alice' in hosts %} … {% else %} … "
         "{% endif %}",
@@ -74,7 +74,7 @@ def test_a_template_that_makes_nothing_is_one_error(here: Templated, text: str) 
 
 
 def test_a_template_that_makes_the_same_of_everything_draws_a_warning(here: Templated) -> None:
-    same = (Severity.WARNING, f"{here.template} makes the same text whoever has access")
+    same = (Severity.WARNING, f"{here.template} makes the same text for every set of entries")
     here.says("deny all;\n")
     assert same in findings(here)
     here.put(entries(alice="81.2.69.1"))
@@ -84,7 +84,7 @@ def test_a_template_that_makes_the_same_of_everything_draws_a_warning(here: Temp
 def test_a_host_whose_name_is_misspelt_draws_the_same_warning_once_somebody_is_in(
     here: Templated,
 ) -> None:
-    same = (Severity.WARNING, f"{here.template} makes the same text whoever has access")
+    same = (Severity.WARNING, f"{here.template} makes the same text for every set of entries")
     here.says(UPSTREAM.replace("home", "hmoe"))
     assert same not in findings(here)
     here.put(entries(home="81.2.69.1"))
@@ -113,10 +113,10 @@ def test_a_long_text_for_nobody_is_cut_and_none_is_said(here: Templated) -> None
     here.says("{{ 'x' * 200 }}{{ networks | join }}")
     assert findings(here)[-1] == (
         Severity.INFO,
-        "for nobody the template makes: " + "x" * 100 + "…",
+        "without entries the template makes: " + "x" * 100 + "…",
     )
     here.says("{{ networks | join }}")
-    assert findings(here)[-1] == (Severity.INFO, "for nobody the template makes: nothing")
+    assert findings(here)[-1] == (Severity.INFO, "without entries the template makes: nothing")
 
 
 def test_a_strangers_file_and_missing_programs_are_found_beside(here: Templated) -> None:

@@ -72,7 +72,7 @@ def test_a_socket_for_everybody_is_a_way_onto_the_list(tmp_path: Path) -> None:
     more = f"    stats socket {tmp_path}/more.sock mode 666 level user\n"
     (finding,) = found(tmp_path, DENY, more=more)
     assert finding.severity is Severity.WARNING
-    assert "4: whoever reaches this socket can put himself on the list" in finding.what
+    assert "4: any client of this socket can add itself to the list" in finding.what
 
 
 def test_a_folder_of_files_is_read_as_haproxy_does(tmp_path: Path) -> None:
@@ -104,7 +104,7 @@ def test_drift_and_an_edited_file_are_put_right_by_the_next_run(tmp_path: Path) 
         server.path.chmod(0o600)
         first, second = inside.run(server.backend().check)
     assert {first.severity, second.severity} == {Severity.WARNING}
-    assert {first.advice, second.advice} == {"the next 'allowsync apply' puts it right"}
+    assert {first.advice, second.advice} == {"the next 'allowsync apply' repairs it"}
     assert second.what == "the running haproxy knows 1 entry more than its file"
 
 

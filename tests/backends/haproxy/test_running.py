@@ -52,8 +52,8 @@ def test_the_socket_of_the_master_process_is_told_from_that_of_a_worker(
     with neighbourhood() as inside, haproxy(inside, tmp_path, words=("-S", str(place))) as server:
         backend = server.backend(socket=place)
         deadline = time.monotonic() + 20
-        said = "nobody listens"
-        while "nobody listens" in said and time.monotonic() < deadline:
+        said = "nothing listens"
+        while "nothing listens" in said and time.monotonic() < deadline:
             with pytest.raises(BackendError) as raised:
                 backend.read()
             said = str(raised.value)
@@ -62,18 +62,18 @@ def test_the_socket_of_the_master_process_is_told_from_that_of_a_worker(
 
 def test_one_that_runs_without_its_socket_is_no_success(server: Haproxy) -> None:
     backend = server.backend(socket=server.folder / "nobody.sock")
-    with pytest.raises(BackendError, match="haproxy runs, but nobody listens at "):
+    with pytest.raises(BackendError, match="haproxy runs, but nothing listens at "):
         backend.read()
     before = server.path.stat()
     error = fails(server, FRIEND, LAN, backend=backend)
-    assert "nobody listens" in str(error)
+    assert "nothing listens" in str(error)
     assert server.path.stat() == before
 
 
 def test_a_socket_that_may_not_be_used_is_an_error(server: Haproxy) -> None:
     file = server.folder / "file"
     file.touch()
-    with pytest.raises(BackendError, match="nobody listens at"):
+    with pytest.raises(BackendError, match="nothing listens at"):
         server.backend(socket=file).read()
     with pytest.raises(BackendError, match="cannot be connected to: Not a directory"):
         server.backend(socket=file / "admin.sock").read()

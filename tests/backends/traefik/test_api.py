@@ -159,7 +159,7 @@ def test_nobody_there_and_no_answer_are_told_apart(
         with pytest.raises(ApiError, match="no answer from the API") as raised:
             Api(url).version()
         assert not isinstance(raised.value, ApiUnreachable)
-    with pytest.raises(ApiUnreachable, match=f"nobody listens at {nowhere}"):
+    with pytest.raises(ApiUnreachable, match=f"nothing listens at {nowhere}"):
         Api(nowhere).version()
 
 

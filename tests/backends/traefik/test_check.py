@@ -185,7 +185,7 @@ def test_a_refused_middleware_is_found(place: Place, standin: Standin) -> None:
 def test_an_api_that_is_not_there_is_a_warning(place: Place, nowhere: str) -> None:
     place.put("81.2.69.1")
     assert place.findings(api=nowhere) == [
-        f"warning: nobody listens at {nowhere}, the API of Traefik"
+        f"warning: nothing listens at {nowhere}, the API of Traefik"
     ]
 
 
@@ -230,7 +230,7 @@ TRUSTED = {"trustedIPs": ["10.0.0.0/8"]}
         ({}, {}, ""),
         ({}, TRUSTED, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
         ({}, INSECURE, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
-        (BELIEVED, {}, "error: nobody's X-Forwarded-For is believed at web: everybody is refused"),
+        (BELIEVED, {}, "error: no X-Forwarded-For is trusted at web: everybody is refused"),
         (BELIEVED, TRUSTED, ""),
         (BELIEVED, INSECURE, "error: entry point web believes X-Forwarded-For of anybody"),
     ],

@@ -167,7 +167,7 @@ def test_one_that_runs_and_whose_api_is_silent_is_not_taken_for_stopped(
     with (
         impatient(),
         pytest.raises(
-            OutcomeUnknown, match=f"nobody listens at {nowhere}, the API of Traefik after"
+            OutcomeUnknown, match=f"nothing listens at {nowhere}, the API of Traefik after"
         ),
     ):
         place.put("81.2.69.1", api=nowhere, pid_file=pid_file)

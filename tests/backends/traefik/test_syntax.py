@@ -9,7 +9,7 @@ import pytest
 import yaml
 from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.options import MiddlewareKind
-from allowsync_backends.traefik.syntax import NOBODY, TraefikSyntax
+from allowsync_backends.traefik.syntax import NO_CLIENT, TraefikSyntax
 from hypothesis import example, given
 from hypothesis import strategies as some
 
@@ -117,8 +117,8 @@ def test_whatever_is_written_is_documented_and_read_as_it_was_meant(
     assert text == syntax.render("web", sorted(wanted, key=str, reverse=True))
     for one in definitions(text, syntax).values():
         listed = one.ranges
-        assert set(map(ip_network, listed)) == (wanted or set(nets(NOBODY)))
-        assert (NOBODY in listed) == (not wanted)
+        assert set(map(ip_network, listed)) == (wanted or set(nets(NO_CLIENT)))
+        assert (NO_CLIENT in listed) == (not wanted)
 
 
 def test_a_key_that_traefik_does_not_document_is_not_let_pass() -> None:
@@ -131,7 +131,7 @@ def test_a_key_that_traefik_does_not_document_is_not_let_pass() -> None:
 
 def test_an_empty_allowlist_lets_in_an_address_that_nobody_can_have() -> None:
     text = TraefikSyntax("friends", BOTH).render("web", ())
-    assert text.count(f'          - "{NOBODY}"\n') == 2
+    assert text.count(f'          - "{NO_CLIENT}"\n') == 2
     assert text.count("sourceRange") == 2
 
 

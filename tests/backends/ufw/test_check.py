@@ -40,7 +40,7 @@ FOUND = {
     ),
     "ufw allow proto tcp from 6.6.6.6 to any port 443": (
         Severity.INFO,
-        "1 rule for the same ports made by somebody else, and left alone (6.6.6.6/32)",
+        "1 rule for the same ports made by others, and left alone (6.6.6.6/32)",
     ),
     "iptables -t nat -A PREROUTING -p tcp --dport 443 -j DNAT --to-destination 172.17.0.2:8443": (
         Severity.ERROR,

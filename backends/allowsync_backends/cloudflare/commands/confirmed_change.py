@@ -50,7 +50,7 @@ def carried_out(
 
 
 def _carry_out(client: CloudflareClient, list_id: str, changes: Changes) -> None:
-    # Adding first: whoever is let in by either is never shut out in between.
+    # Adding first: an address in both is never shut out in between.
     if changes.put:
         client.add(list_id, changes.put)
     if changes.remove:

@@ -110,7 +110,7 @@ def export(work: Work, name: str, file: str, yes: bool) -> int:
 
 
 def _write(path: Path, text: str) -> None:
-    """Write a file whole or not at all. Where friends are is nobody else's business: mode 0600."""
+    """Write a file whole or not at all. Friends' addresses are private: mode 0600."""
     beside = path.with_name(f".{path.name}.allowsync-new")
     flags = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
     descriptor = os.open(beside, flags, 0o600)

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Objection:
-    """Why something is not done unless somebody insists."""
+    """The reason for refusing a change without --force."""
 
     network: Network
     why: str

@@ -19,7 +19,7 @@ _LONGEST = 500  # characters, of a description
 @click.command()
 @click.argument("name", metavar="LIST")
 @click.option("--description", default="", metavar="TEXT", help="What it is for, for people.")
-@click.option("--yes", is_flag=True, help="Do not ask. Nothing is asked: it harms nobody.")
+@click.option("--yes", is_flag=True, help="Do not ask. Nothing is asked: a new list blocks no one.")
 @on_account("allowsync.cloudflare.create/1")
 def create(work: Work, name: str, description: str, yes: bool) -> int:
     """Make an empty list of addresses.

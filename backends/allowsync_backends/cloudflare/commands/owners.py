@@ -48,7 +48,7 @@ class Whose(Enum):
 class ItemOwner:
     """Who keeps an item, and for which allowlist at which target, where that is known.
 
-    `also` are those who keep it, too; somebody of this machine comes first.
+    `also` are further owners; those of this machine come first.
     """
 
     whose: Whose

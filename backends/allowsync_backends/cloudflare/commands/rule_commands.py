@@ -25,7 +25,9 @@ if TYPE_CHECKING:
 @click.option("--path", "paths", multiple=True, metavar="PATH",
               help="Guard only paths that begin so. May be repeated.")  # fmt: skip
 @click.option("--remove", "away", is_flag=True, help="Remove the rule for the list.")
-@click.option("--force", is_flag=True, help="Even if the list is empty: then nobody is let in.")
+@click.option(
+    "--force", is_flag=True, help="Even if the list is empty: the rule then blocks everyone."
+)
 @click.option("--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_account("allowsync.cloudflare.rule/1")
@@ -139,7 +141,7 @@ def _rules(client: CloudflareClient, zone: Zone) -> Ruleset | None:
 
 
 def _fit(work: Work, client: CloudflareClient, list_name: str, *, force: bool) -> None:
-    """End the command where the list would let nobody in."""
+    """End the command where the list is empty."""
     one = work.found(client, list_name)
     if not one.num_items and not force:
         what = "the list is empty, so the rule would shut out everybody; --force does it anyway"

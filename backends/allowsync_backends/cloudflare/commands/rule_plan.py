@@ -1,7 +1,7 @@
 """Our rule among the custom rules of a zone, and what has to be done about it.
 
 There is one rule of ours for a list in a zone, known by its description: `allowsync:LIST`. All
-other rules are somebody else's.
+all other rules are foreign.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def wanted(list_name: str, expression: str) -> NewRule:
 
 
 def ours(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
-    """Our rules for a list: one, unless somebody made copies of it."""
+    """Our rules for a list: one, unless it was copied by hand."""
     mark = description(list_name)
     rules = () if ruleset is None else ruleset.rules
     return tuple(one for one in rules if one.description == mark)
@@ -111,8 +111,8 @@ def skipped_by(ruleset: Ruleset | None, list_name: str) -> tuple[ZoneRule, ...]:
 def body(before: ZoneRule, rule: NewRule) -> dict[str, Any]:
     """A changed rule as the API takes it.
 
-    What is left out of a change takes its default, so what somebody set beside the expression (an
-    answer of their own to those who are blocked, say) goes along.
+    Fields left out of a change take their defaults, so those set by hand beside the expression
+    (a response to blocked requests, say) are sent along.
     """
     kept = {key: before.raw[key] for key in _SETTINGS if key in before.raw}
     if before.action != rule.action:

@@ -113,7 +113,7 @@ def _warnings(ruleset: Ruleset | None, list_name: str | None = None) -> Iterator
     for name in marked:
         for one in skipped_by(ruleset, name) if name else ():
             named = one.description or one.expression
-            what = f"whoever the rule before it lets skip others passes the one of {name}: {named}"
+            what = f"an earlier rule lets requests skip the rule of {name}: {named}"
             yield from (Line(text, "yellow") for text in folded(what, "  ! ", "    "))
 
 

@@ -76,7 +76,7 @@ class ServerReader:
 
     @property
     def is_told(self) -> bool:
-        """Always: by a command of somebody's, or by its own means."""
+        """Always: by a configured command, or by its own means."""
         return True
 
     def objection_to(self, draft: str) -> str:

@@ -103,8 +103,7 @@ def test_the_rules_of_a_domain_are_shown(fake: FakeCloudflare, run: Commands, zo
         "  2 allowsync:jellyfin: block\n"
         '      starts_with(lower(http.host), "jellyfin.example.org") and not ip.src in\n'
         "      $jellyfin\n"
-        "  ! whoever the rule before it lets skip others passes the one of jellyfin: the\n"
-        "    office passes\n"
+        "  ! an earlier rule lets requests skip the rule of jellyfin: the office passes\n"
     )
     document = run.json("rule", "--zone", "example.org").document
     assert document["schema"] == "allowsync.cloudflare.rule/1"
