@@ -127,7 +127,7 @@ def _walls(requirements: Requirements) -> Iterator[str]:
         yield "# A file that is not there could not be made where everything is read-only."
         yield f"ExecStartPre=+touch {' '.join(map(_argument, needs.locks))}"
     if needs.writes:
-        yield "# The dash: what is missing fails one target, not the whole service."
+        yield "# The dash: a missing path fails one target, not the whole service."
         yield f"ReadWritePaths={' '.join(quoted('-' + one) for one in needs.writes)}"
     if needs.all_of_proc:
         yield "ProcSubset=all"

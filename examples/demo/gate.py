@@ -1,7 +1,7 @@
 """The story at a real gate: nftables, TCP over IPv4 and IPv6, and nothing that leaves the machine.
 
 Two network namespaces with a cable between them: a server with a small service on it, and the
-internet, where everybody's addresses are. Sockets made inside stay there, so all of it is one
+internet, where all addresses are. Sockets made inside stay there, so all of it is one
 process; only `ip` and allowsync, which starts `nft`, are others.
 """
 
@@ -117,7 +117,7 @@ class GateScene:
     def _serve(self) -> None:
         while True:
             connection, _ = self._service.accept()
-            with connection, suppress(OSError):  # whoever came may have left
+            with connection, suppress(OSError):  # the client may have left
                 connection.sendall(GREETING)
 
 
@@ -138,7 +138,7 @@ def _family(address: str) -> socket.AddressFamily:
 
 
 def _addresses() -> str:
-    """What gives the internet everybody's addresses."""
+    """The commands that give the internet all addresses."""
     every = (address for visitor in EVERYBODY for address in visitor.addresses)
     return "".join(f"address add {one} dev wan nodad\n" for one in every)
 

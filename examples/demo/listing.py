@@ -35,7 +35,7 @@ class FileScene:
 
     @property
     def open_unguarded(self) -> bool:
-        """A file that is not there lists nobody."""
+        """A file that is not there lists no host."""
         return False
 
     @property

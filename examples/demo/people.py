@@ -29,7 +29,7 @@ BOB: Final = Visitor("bob", ("192.0.2.44",))
 PARENTS: Final = Visitor("parents' laptop", ("2001:db8:c:1200::5",))
 # Another device in the same home: their provider gives them a whole /56.
 TELEVISION: Final = Visitor("parents' television", ("2001:db8:c:12ff::9",))
-# The old address of somebody who moved is given to somebody else.
+# The old address of a friend who moved is given to a stranger.
 SUCCESSOR: Final = Visitor("the next tenant", ALICE.addresses)
 STRANGER: Final = Visitor("a stranger", ("203.0.113.66", "2001:db8:bad::66"))
 

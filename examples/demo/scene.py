@@ -26,7 +26,7 @@ class Scene(Protocol):
 
     @property
     def open_unguarded(self) -> bool:
-        """Whether everybody gets in, rather than nobody, while allowsync owns nothing here."""
+        """Whether everyone gets in, rather than no one, while allowsync owns nothing here."""
         ...
 
     @property
@@ -39,11 +39,11 @@ class Scene(Protocol):
         ...
 
     def let_in(self, visitor: Visitor) -> str:
-        """The words for somebody who is let in."""
+        """The words for a client with access."""
         ...
 
     def kept_out(self, visitor: Visitor) -> str:
-        """The words for somebody who is not."""
+        """The words for a client without access."""
         ...
 
     def admitted(self, addresses: Collection[str], patience: float) -> Mapping[str, bool]:

@@ -95,7 +95,7 @@ def alice_moves(stage: Stage, zones: dict[str, Any]) -> None:
 
 def the_dns_fails(stage: Stage, zones: dict[str, Any]) -> None:
     """Nothing is known, so nothing is removed."""
-    stage.step("The DNS fails for everybody. Nobody is locked out; exit code 3 says why.")
+    stage.step("The DNS fails for every host. No host is locked out; exit code 3 says why.")
     before = dict(zones)
     zones.update(dict.fromkeys(zones, SERVFAIL))
     stage.allowsync(
@@ -110,7 +110,7 @@ def the_dns_fails(stage: Stage, zones: dict[str, Any]) -> None:
 
 
 def a_lie(stage: Stage, zones: dict[str, Any]) -> None:
-    """An answer nobody's home gives."""
+    """An answer that no home gives."""
     stage.step("Bob's name answers 127.0.0.1. That is not believed; his last address stays.")
     zones["bob.example"] = ["127.0.0.1"]
     stage.allowsync("apply", code=3, says=("! 192.0.2.44 bob kept", "127.0.0.1 not believed"))

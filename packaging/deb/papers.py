@@ -33,7 +33,7 @@ Section: net
 Priority: optional
 Description: keeps firewall allowlists true for friends behind dynamic DNS
  Friends have home connections whose addresses change, and a dynamic-DNS
- hostname each. allowsync resolves those names and keeps an allowlist in step
+ hostname each. allowsync resolves those names and keeps an allowlist in sync
  with them: a gate by nftables or iptables, rules of UFW, a file of another
  program.
  .
