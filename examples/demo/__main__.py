@@ -34,7 +34,7 @@ def main() -> int:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     began = time.monotonic()
     try:
-        with TemporaryDirectory(prefix="allowsync-demo-") as folder:  # for this user alone: mode 0700
+        with TemporaryDirectory(prefix="allowsync-demo-") as folder:  # mode 0700
             stage = Stage(_scene(Path(folder)), Path(folder))
             difference = _play(stage)
     except KeyboardInterrupt:
