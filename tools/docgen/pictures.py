@@ -25,7 +25,7 @@ def purposes() -> dict[str, str]:
     """What each package is for, by its name: the first table in CONTRIBUTING.md."""
     table = (ROOT / "CONTRIBUTING.md").read_text().partition("\n| Folder |")[0]
     rows = re.findall(r"^\| `allowsync/(\w+)(?:/|\.py)` \| (.+?) \|$", table, re.MULTILINE)
-    return dict(rows)
+    return {name: purpose.replace("`", "") for name, purpose in rows}
 
 
 def steps() -> list[str]:
