@@ -6,6 +6,8 @@ The names here stay; a third party's backend imports them from `allowsync.backen
 from __future__ import annotations
 
 from allowsync.backend.api import (
+    API,
+    MARK,
     Adopting,
     AnyBackendType,
     Backend,
@@ -14,10 +16,14 @@ from allowsync.backend.api import (
     Needs,
     OutcomeUnknown,
     Restorable,
+    is_marked,
+    mark,
 )
-from allowsync.model.target import Capabilities, Current, Finding, Placement, Severity
+from allowsync.model.target import Capabilities, Current, Finding, Place, Placement, Severity
 
 __all__ = [
+    "API",
+    "MARK",
     "Adopting",
     "AnyBackendType",
     "Backend",
@@ -28,7 +34,10 @@ __all__ = [
     "Finding",
     "Needs",
     "OutcomeUnknown",
+    "Place",
     "Placement",
     "Restorable",
     "Severity",
+    "is_marked",
+    "mark",
 ]

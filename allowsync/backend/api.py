@@ -7,7 +7,7 @@ through the entry-point group `allowsync.backends`, whose values are `BackendTyp
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Generic, Protocol, TypeVar, runtime_checkable
+from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtime_checkable
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -17,6 +17,26 @@ if TYPE_CHECKING:
     from allowsync.model.types import Entry
 
 OptionsT = TypeVar("OptionsT")
+
+# The version of this interface. It grows when a backend that keeps to the older one would not do
+# any more (docs/backend-stability.md).
+API: Final = 2
+
+# How the comment, label or description of everything that allowsync owns begins, in any firewall.
+MARK: Final = "allowsync:"
+
+
+def mark(allowlist: str, *hosts: str) -> str:
+    """The comment of an entry: `allowsync:web`, or with its hosts `allowsync:web:alice:bob`.
+
+    Names of allowlists and hosts have no colon, so no two allowlists share a mark.
+    """
+    return MARK + ":".join((allowlist, *hosts))
+
+
+def is_marked(comment: str, allowlist: str) -> bool:
+    """Whether a comment is the mark of this allowlist, with hosts or without."""
+    return comment == mark(allowlist) or comment.startswith(mark(allowlist) + ":")
 
 
 class BackendError(Exception):
@@ -164,11 +184,14 @@ class BackendType(Generic[OptionsT]):
     Attributes:
         name: As written in a configuration's `targets`.
         summary: One line for `allowsync backends` and the reference.
-        options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`.
+        options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`. A
+            method `places(allowlist: str) -> tuple[Place, ...]` names what a target puts its
+            entries into, so that no two targets write to one place.
         make: Builds the backend of one target. Must not touch the firewall.
         usable: Why this kind of target cannot be used on this machine, or an empty string.
         needs: What a target with these options needs of the service it runs in. May look at the
             machine, not at the firewall.
+        api: The version of this interface that the backend is written for (`API`).
     """
 
     name: str
@@ -177,6 +200,8 @@ class BackendType(Generic[OptionsT]):
     make: Callable[[Placement, OptionsT], Backend]
     usable: Callable[[], str] = field(default=lambda: "")
     needs: Callable[[OptionsT], Needs] = field(default=_no_needs)
+    # Backends that do not say are older than the field.
+    api: int = 1
 
 
 AnyBackendType = BackendType[Any]

@@ -66,26 +66,46 @@ def load_type(name: str) -> AnyBackendType:
     """The backend of that name.
 
     Raises:
-        UnknownBackend: Nobody registers it.
-        BrokenBackend: Two distributions register it, or it fails to import, or is no backend.
+        UnknownBackend: No distribution registers it.
+        BrokenBackend: Two distributions register it, or it fails to import, or is no backend, or
+            is written for another version of the interface.
     """
-    from allowsync.backend.api import BackendType
+    from allowsync.backend.api import API, BackendType
 
-    loaded = load_entry_point(BACKENDS, name)
+    found = _entry_point(BACKENDS, name)
+    loaded = _load(found)
     if not isinstance(loaded, BackendType):
         raise BrokenBackend(name, f"it is a {type(loaded).__name__}, not a BackendType")
     if loaded.name != name:
         raise BrokenBackend(name, f"it calls itself {loaded.name!r}")
+    if loaded.api != API:
+        raise BrokenBackend(name, _other_version(found.distribution, loaded.api, API))
     return loaded
+
+
+def _other_version(distribution: str, its: int, ours: int) -> str:
+    """What to install where a backend is written for another version of the interface."""
+    install = (
+        f"a newer {distribution}, or an older allowsync" if its < ours else "a newer allowsync"
+    )
+    return (
+        f"{distribution} is written for version {its} of the backend interface, this allowsync "
+        f"has version {ours}; install {install}"
+    )
 
 
 def load_entry_point(group: str, name: str) -> Any:
     """What the one entry point of that name in the group stands for.
 
     Raises:
-        UnknownBackend: Nobody registers it.
+        UnknownBackend: No distribution registers it.
         BrokenBackend: Two distributions register it, or it fails to import.
     """
+    return _load(_entry_point(group, name))
+
+
+def _entry_point(group: str, name: str) -> EntryPoint:
+    """The one entry point of that name in the group. Raises as `load_entry_point` does."""
     found = [one for one in entry_points(group) if one.name == name]
     found = found or [one for one in by_metadata(group) if one.name == name]
     if not found:
@@ -93,7 +113,7 @@ def load_entry_point(group: str, name: str) -> Any:
     owners = sorted({one.distribution for one in found})
     if len(owners) > 1:
         raise BrokenBackend(name, f"both {' and '.join(owners)} register it")
-    return _load(found[0])
+    return found[0]
 
 
 def entry_points(group: str) -> tuple[EntryPoint, ...]:

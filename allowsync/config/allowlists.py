@@ -11,7 +11,7 @@ from allowsync.config.schema.context import below
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, got
 from allowsync.config.schema.object import Object, Option
 from allowsync.config.settings import Allowlist
-from allowsync.config.targets import Claims, Targets
+from allowsync.config.targets import PlacesInUse, Targets
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -71,7 +71,7 @@ class Allowlists:
 
     def __init__(self, known: Collection[str]) -> None:
         self.known = dict.fromkeys(known)
-        self.claims = Claims()
+        self.places = PlacesInUse()
         self._member = Member(self.known)
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Allowlist]:
@@ -95,7 +95,7 @@ class Allowlists:
     def form(self, name: str) -> Object[dict[str, Any]]:
         """What may be written for one allowlist."""
         members = ListOf(self._member, unique=True, least=1)
-        targets = Targets(name, self.claims)
+        targets = Targets(name, self.places)
         options = {
             "hosts": Option(members, _HOSTS_HELP, ()),
             "targets": Option(targets, _TARGETS_HELP),

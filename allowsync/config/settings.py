@@ -7,6 +7,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.target import Place
 from allowsync.model.types import Host, Limits, Policy
 
 if TYPE_CHECKING:
@@ -38,14 +39,19 @@ class Target:
     written: Mapping[str, Any] = field(default_factory=dict)
 
     @property
-    def claims(self) -> tuple[str, ...]:
-        """What the target has for itself: a table, a file. Says a class of options with `claims`.
+    def places(self) -> tuple[Place, ...]:
+        """What the target puts its entries into, where its options have a method `places`.
 
         Raises:
+            TypeError: They are no places.
             Exception: Whatever a third party's code raises.
         """
-        claims = getattr(self.options, "claims", None)
-        return () if claims is None else tuple(map(str, claims(self.allowlist)))
+        places = getattr(self.options, "places", None)
+        named = () if places is None else tuple(places(self.allowlist))
+        for one in named:
+            if not isinstance(one, Place):
+                raise TypeError(f"places() gives {one!r}, not an allowsync.backend.Place")
+        return named
 
     @property
     def elsewhere(self) -> bool:

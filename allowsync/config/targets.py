@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import collections.abc
 
     from allowsync.backend.api import AnyBackendType
+    from allowsync.model.target import Place
 
 NAME: Final = Pattern(
     "[a-z][a-z0-9_-]{0,30}",
@@ -36,35 +37,20 @@ NAME_KEY: Final = "name"
 _EXPECTED: Final = "a backend with its options, such as `nftables: {ports: [443/tcp]}`"
 
 
-class Claims:
-    """What each target claims for itself: two that would write to one place undo each other.
-
-    A class of options may have a method `claims(allowlist: str) -> tuple[str, ...]` that names
-    such places: `("the file /etc/nginx/allow.conf",)`. A method `shares() -> tuple[str, ...]` names
-    those that it uses together with others, which nobody else may claim.
-    """
+class PlacesInUse:
+    """The places of all targets: two that write to one place would undo each other's work."""
 
     def __init__(self) -> None:
-        self._claimed: dict[str, tuple[str, int]] = {}
-        self._shared: dict[str, tuple[str, int]] = {}
+        self._users: dict[tuple[str, tuple[str, ...]], tuple[Place, str, int]] = {}
 
-    def claim(self, target: Target, node: Node, at: str, reading: Reading) -> None:
-        """Note what a target claims, and a problem for what another has claimed before it."""
-        claimed, shared = _claims(target)
-        for place in claimed:
-            self._unless_used(place, {**self._shared, **self._claimed}, node, at, reading)
-            self._claimed.setdefault(place, (target.name, node.line))
-        for place in shared:
-            self._unless_used(place, self._claimed, node, at, reading)
-            self._shared.setdefault(place, (target.name, node.line))
-
-    def _unless_used(
-        self, place: str, used: dict[str, tuple[str, int]], node: Node, at: str, reading: Reading
-    ) -> None:
-        if place in used:
-            other, line = used[place]
-            what = f"{place} is already used by the target {other!r} (line {line})"
-            reading.problem(node, at, what)
+    def add(self, target: Target, node: Node, at: str, reading: Reading) -> None:
+        """Note the places of a target, and a problem for each that another one has for itself."""
+        for place in _places(target):
+            key = (place.kind, place.name)
+            first, user, line = self._users.setdefault(key, (place, target.name, node.line))
+            if user != target.name and not (place.shared and first.shared):
+                what = f"{place} is already used by the target {user!r} (line {line})"
+                reading.problem(node, at, what)
 
 
 class Targets(Kind[tuple[Target, ...]]):
@@ -72,12 +58,12 @@ class Targets(Kind[tuple[Target, ...]]):
 
     Args:
         allowlist: Its name.
-        claims: What the targets of other allowlists claim already.
+        places: What the targets of other allowlists use already.
     """
 
-    def __init__(self, allowlist: str, claims: Claims) -> None:
+    def __init__(self, allowlist: str, places: PlacesInUse) -> None:
         self.allowlist = allowlist
-        self.claims = claims
+        self.places = places
 
     @property
     def expected(self) -> str:
@@ -108,7 +94,7 @@ class Targets(Kind[tuple[Target, ...]]):
             name = self._name(key, given, here, reading, taken)
             target = _built(self.allowlist, name, backend, _without_name(given), here, reading)
             if target is not INVALID:
-                self.claims.claim(target, node, here, reading)
+                self.places.add(target, node, here, reading)
         except UnknownBackend as unknown:
             hint = suggestion(key.text, unknown.known) or f"; found: {', '.join(unknown.known)}"
             return reading.problem(key, at, f"there is no backend {quote(key.text)}{hint}")
@@ -242,11 +228,10 @@ def _built(
     return Target(f"{allowlist}/{name}", allowlist, backend, options, written)
 
 
-def _claims(target: Target) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """What a target claims and what it shares. Raises BrokenBackend when its own code fails."""
+def _places(target: Target) -> tuple[Place, ...]:
+    """The places of a target. Raises BrokenBackend when its own code fails."""
     try:
-        shares = getattr(target.options, "shares", tuple)
-        return target.claims, tuple(map(str, shares()))
+        return target.places
     except Exception as error:
         raise BrokenBackend(target.backend.name, f"{type(error).__name__}: {error}") from error
 

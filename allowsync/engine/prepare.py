@@ -155,7 +155,7 @@ def _situation(
         inherited=frozenset(one.network for one in inherited),
         protected=still_protected(inherited, decisions, now),
         capabilities=capabilities,
-        replaced=leaving(decisions) if capabilities.labels else {},
+        replaced=leaving(decisions) if capabilities.replaced else {},
     )
     return situation, inherited
 

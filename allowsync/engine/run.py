@@ -324,7 +324,7 @@ class _Run:
 
 def _record_of(target: Target) -> TargetRecord:
     return TargetRecord(
-        target.name, target.allowlist, target.backend.name, target.written, target.claims
+        target.name, target.allowlist, target.backend.name, target.written, target.places
     )
 
 

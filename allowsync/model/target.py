@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
 
@@ -19,23 +19,23 @@ class Capabilities:
     Attributes:
         families: The families it can hold entries of.
         prefixes: The narrowest and widest prefix length per family as (shortest, longest).
-        comment_length: How many characters of label each entry can carry; 0 when none.
         max_entries: How many entries fit; None when there is no bound worth naming.
         atomic: Whether a plan is applied as a whole or not at all.
         overlaps: Whether entries may cover each other.
-        labels: Whether what is written depends on whose each entry is (`Entry.hosts` and
-            `Entry.replaced`). `read` tells that then, and a change of it alone is a change, too.
+        labels: Whether the hosts of each entry are written (`Entry.hosts`), in a comment for
+            example. `read` gives them then, and a change of them alone is applied, too.
+        replaced: With `labels`, whether `Entry.replaced` is written and read as well.
     """
 
     families: tuple[Family, ...] = BOTH_FAMILIES
     prefixes: Mapping[Family, tuple[int, int]] = field(
         default_factory=lambda: {family: (0, family.bits) for family in BOTH_FAMILIES}
     )
-    comment_length: int = 0
     max_entries: int | None = None
     atomic: bool = False
     overlaps: bool = False
     labels: bool = False
+    replaced: bool = False
 
     def holds(self, network: Network) -> bool:
         """Whether a network is of a family and a width that the target takes."""
@@ -87,3 +87,23 @@ class Placement:
 
     allowlist: str
     target: str
+
+
+class Place(NamedTuple):
+    """A named thing in a firewall that holds entries: a set, a table, a file, a list.
+
+    Two places are the same one if kind and name are, whichever backends name them. The kinds that
+    several backends could name are listed in docs/writing-a-backend.md.
+
+    Attributes:
+        kind: What it is: `file`, `nftables set`, `ipset`.
+        name: Its full name, part by part: `("inet", "filter", "trusted4")`.
+        shared: Whether several targets may use it, each for entries of its own.
+    """
+
+    kind: str
+    name: tuple[str, ...]
+    shared: bool = False
+
+    def __str__(self) -> str:
+        return f"the {self.kind} {' '.join(self.name)}"

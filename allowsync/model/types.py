@@ -135,7 +135,7 @@ class Entry:
 
     `hosts` is empty where it is not known (most firewalls keep addresses, not names). `replaced`
     are those of them that have been given another network by now, so that this one is about to go;
-    it is only told to targets that say whose an entry is (`Capabilities.labels`).
+    it is only told to targets that say whose an entry is (`Capabilities.replaced`).
     """
 
     network: Network

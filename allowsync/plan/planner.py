@@ -101,7 +101,7 @@ def _replaced(
     situation: Situation,
 ) -> Mapping[Network, tuple[str, ...]]:
     """Who is about to leave a network, where that is written; whoever has another one, too."""
-    if not situation.capabilities.labels:
+    if not situation.capabilities.replaced:
         return {}
     elsewhere = {host for hosts in wanted.values() for host in hosts}
     held_back = {

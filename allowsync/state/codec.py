@@ -7,6 +7,8 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from allowsync.model.target import Place
+
 if TYPE_CHECKING:
     import sqlite3
 
@@ -36,7 +38,7 @@ def write_target(
             target.allowlist,
             target.backend,
             json.dumps(dict(target.written), sort_keys=True),
-            json.dumps(target.claims),
+            json.dumps(target.places),
         ),
     )
     write_entries(connection, target.name, memory)
@@ -47,7 +49,7 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
     row = connection.execute(
         "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
     ).fetchone()
-    if row is None or set(json.loads(row[0])) <= set(target.claims):
+    if row is None or set(places(row[0])) <= set(target.places):
         return
     former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
     for table, column in TARGET_TABLES:
@@ -79,6 +81,19 @@ def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMem
         "INSERT INTO inherited VALUES (?, ?, ?, ?)",
         [(target, str(one.network), number(one.since), one.runs) for one in memory.inherited],
     )
+
+
+def places(written: str) -> tuple[Place, ...]:
+    """The places of a target from what is kept. Raises ValueError or TypeError where it is none."""
+    return tuple(
+        Place(str(kind), tuple(map(str, name)), bool(shared))
+        for kind, name, shared in filter(_is_place, json.loads(written))
+    )
+
+
+def _is_place(kept: object) -> bool:
+    """Whether it is a place as data. The earliest states kept a text, which is not compared."""
+    return not isinstance(kept, str)
 
 
 def number(instant: datetime) -> int:

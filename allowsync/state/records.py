@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.memory import HostMemory, TargetMemory
+    from allowsync.model.target import Place
     from allowsync.model.types import Entry, Network
     from allowsync.policy.published import SourceRecord
 
@@ -65,16 +66,15 @@ class AccessEnd:
 class TargetRecord:
     """A target something was put into: enough to clear it once it is configured no more.
 
-    `claims` are the places it has for itself. A target that claims others than it did is another
-    one under the same name; what is in the former places is then remembered under a name of its
-    own.
+    A target with other `places` than it had is another one under the same name; what is in the
+    former places is then remembered under a name of its own.
     """
 
     name: str
     allowlist: str
     backend: str
     written: Mapping[str, Any] = field(default_factory=dict)
-    claims: tuple[str, ...] = ()
+    places: tuple[Place, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ from allowsync.state.codec import (
     TARGET_TABLES,
     instant,
     number,
+    places,
     write_entries,
     write_target,
 )
@@ -148,9 +149,7 @@ class Store:
         """Every target something was ever put into and that was not cleared since."""
         rows = self._rows("SELECT * FROM targets ORDER BY name")
         return {
-            name: TargetRecord(
-                name, allowlist, backend, json.loads(written), tuple(json.loads(claims))
-            )
+            name: TargetRecord(name, allowlist, backend, json.loads(written), places(claims))
             for name, allowlist, backend, written, claims in rows
         }
 

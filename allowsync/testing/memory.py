@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import Backend, BackendError, BackendType, OutcomeUnknown
+from allowsync.backend.api import API, Backend, BackendError, BackendType, OutcomeUnknown
 from allowsync.model.target import Capabilities, Current, Finding, Placement
 from allowsync.model.types import Entry, Network
 
@@ -128,4 +128,4 @@ def memory_type(store: MemoryStore, name: str = "memory") -> BackendType[MemoryO
     def make(_placement: Placement, _options: MemoryOptions) -> Backend:
         return MemoryBackend(store)
 
-    return BackendType(name, "A firewall in memory", MemoryOptions, make)
+    return BackendType(name, "A firewall in memory", MemoryOptions, make, api=API)

@@ -40,4 +40,4 @@ def test_the_documented_type_can_stand_in_a_configuration() -> None:
     kind = SPOOL.TYPE
     assert isinstance(kind, BackendType)
     assert set(Object(kind.options).options) == {field.name for field in fields(kind.options)}
-    assert kind.options(Path("/a")).claims("web") == kind.options(Path("/a")).claims("ssh")
+    assert kind.options(Path("/a")).places("web") == kind.options(Path("/a")).places("ssh")

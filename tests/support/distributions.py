@@ -11,7 +11,8 @@ if TYPE_CHECKING:
 BACKEND = """
 from __future__ import annotations
 from dataclasses import dataclass
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
+from allowsync.model.target import Place
 from allowsync.config.kinds import Integer, Pattern
 from allowsync.config.schema.object import option
 
@@ -22,7 +23,7 @@ class Options:
 def make(placement, options):
     raise NotImplementedError
 
-TYPE = BackendType("{name}", "A wall of its own", Options, make)
+TYPE = BackendType("{name}", "A wall of its own", Options, make, api=API)
 """
 
 

@@ -12,6 +12,7 @@ from allowsync.engine.run import run
 from allowsync.inspect.status import AccessStatus, look
 from allowsync.model.answer import Absent
 from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.target import Place
 from allowsync.model.types import Host, Limits, Query
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import FIVE_MINUTES, T0, found, host, net
@@ -141,10 +142,10 @@ class Dns:
 class Somewhere:
     """Options that say what a target has for itself."""
 
-    places: tuple[str, ...]
+    names: tuple[str, ...]
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        return self.places
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        return tuple(Place("gate", (name,)) for name in self.names)
 
 
 def allowlist(

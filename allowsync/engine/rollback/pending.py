@@ -76,4 +76,4 @@ def former(target: Target, record: TargetRecord | None) -> Target | None:
     except ConfigError:
         return None
     was = replace(target, options=options, written=record.written)
-    return was if record.claims == target.claims else None
+    return was if record.places == target.places else None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.apache.options import ApacheOptions
 
 if TYPE_CHECKING:
@@ -36,5 +36,10 @@ def _needs(options: ApacheOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "apache", "A file of `Require ip` for Apache's httpd", ApacheOptions, _make, needs=_needs
+    "apache",
+    "A file of `Require ip` for Apache's httpd",
+    ApacheOptions,
+    _make,
+    needs=_needs,
+    api=API,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.caddy.options import CaddyOptions, Matcher, Refusal
 
 if TYPE_CHECKING:
@@ -41,4 +41,6 @@ def _needs(options: CaddyOptions) -> Needs:
     return needs(options)
 
 
-TYPE = BackendType("caddy", "A snippet for sites of a Caddyfile", CaddyOptions, _make, needs=_needs)
+TYPE = BackendType(
+    "caddy", "A snippet for sites of a Caddyfile", CaddyOptions, _make, needs=_needs, api=API
+)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType, Needs
+from allowsync.backend.api import API, BackendType, Needs
 from allowsync_backends.cloudflare.options import CloudflareOptions
 
 if TYPE_CHECKING:
@@ -37,4 +37,5 @@ TYPE = BackendType(
     _make,
     _usable,
     _needs,
+    api=API,
 )

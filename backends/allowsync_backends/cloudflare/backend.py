@@ -72,7 +72,6 @@ class CloudflareBackend:
         """Both families, from /8 and /12. Items may cover each other."""
         return Capabilities(
             prefixes=PREFIXES,
-            comment_length=marks.LONGEST,
             max_entries=max(0, self.options.max_items - self.taken.items),
             overlaps=True,
         )

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.backend.api import mark
 from allowsync.config.kinds import Boolean, Integer, Pattern
 from allowsync.config.schema.object import option
 from allowsync.config.secrets import SecretCredential, SecretEnv, SecretFile
+from allowsync.model.target import Place
 
 if TYPE_CHECKING:
     from allowsync.config.secrets import KeptSecret, Secret
@@ -92,16 +94,12 @@ class CloudflareOptions:
     def _tokens(self) -> tuple[KeptSecret | None, ...]:
         return (self.api_token_file, self.api_token_env, self.api_token_credential)
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        """What such a target has for itself: a list, or what is marked in it."""
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """The list; where it is shared, also what is marked in it."""
+        name = (self.account_id, self.list)
         if self.exclusive:
-            return (self._place,)
-        return (f"what is marked allowsync:{allowlist}:{self.owner or ''} in {self._place}",)
-
-    def shares(self) -> tuple[str, ...]:
-        """The resource it shares with other targets, which none may own alone: a list."""
-        return () if self.exclusive else (self._place,)
-
-    @property
-    def _place(self) -> str:
-        return f"the list {self.list} of the Cloudflare account {self.account_id}"
+            return (Place("Cloudflare list", name),)
+        marked = Place(
+            "items of a Cloudflare list", (*name, f"{mark(allowlist)}:{self.owner or ''}")
+        )
+        return (Place("Cloudflare list", name, shared=True), marked)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.fail2ban.options import Fail2banOptions
 
 if TYPE_CHECKING:
@@ -33,6 +33,12 @@ def _needs(options: Fail2banOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "fail2ban", "Jails of Fail2ban that ban no friend", Fail2banOptions, _make, _usable, _needs
+    "fail2ban",
+    "Jails of Fail2ban that ban no friend",
+    Fail2banOptions,
+    _make,
+    _usable,
+    _needs,
+    api=API,
 )
 """The backend of Fail2ban."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, ListOf, Pattern
 from allowsync.config.schema.object import option
+from allowsync.model.target import Place
 from allowsync_backends.common.server.supervisor import Container, Runtime
 
 if TYPE_CHECKING:
@@ -67,9 +68,9 @@ class Fail2banOptions:
         """The file that is kept for an allowlist."""
         return self.path or self.config / "jail.d" / f"allowsync-{allowlist}.local"
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        """What such a target has for itself."""
-        return (f"the file {self.file(allowlist)}",)
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """What such a target puts its entries into."""
+        return (Place("file", (str(self.file(allowlist)),)),)
 
 
 def _are_jails(names: Iterable[str]) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
@@ -54,4 +54,6 @@ def _needs(options: FileOptions) -> Needs:
     return needs(options.path, options.check, options.reload)
 
 
-TYPE = BackendType("file", "A file for another program to read", FileOptions, _make, needs=_needs)
+TYPE = BackendType(
+    "file", "A file for another program to read", FileOptions, _make, needs=_needs, api=API
+)

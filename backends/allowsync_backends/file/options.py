@@ -17,6 +17,7 @@ from allowsync.config.kinds import (
     UnfitError,
 )
 from allowsync.config.schema.object import option
+from allowsync.model.target import Place
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -127,6 +128,6 @@ class FileOptions:
         if self.template == self.path:
             raise ValueError("path and template are the same file")
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
-        """What such a target has for itself."""
-        return (f"the file {self.path}",)
+    def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
+        """What such a target puts its entries into."""
+        return (Place("file", (str(self.path),)),)

@@ -59,7 +59,7 @@ class TemplateBackend(FileBackend):
     @property
     def capabilities(self) -> Capabilities:
         """Any network and whose it is, all or nothing."""
-        return Capabilities(atomic=True, overlaps=True, labels=True)
+        return Capabilities(atomic=True, overlaps=True, labels=True, replaced=True)
 
     def check(self) -> Sequence[Finding]:
         """Whether the file can be written and is whole, and what the template makes."""

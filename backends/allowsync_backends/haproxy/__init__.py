@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.haproxy.options import HaproxyOptions
 
 if TYPE_CHECKING:
@@ -44,4 +44,5 @@ TYPE = BackendType(
     HaproxyOptions,
     _make,
     needs=_needs,
+    api=API,
 )

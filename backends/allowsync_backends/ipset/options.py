@@ -7,6 +7,7 @@ from enum import Enum
 
 from allowsync.config.kinds import Boolean, Choice, ListOf
 from allowsync.config.schema.object import option
+from allowsync.model.target import Place
 from allowsync_backends.common.ports import Port, PortKind, interface
 
 
@@ -48,7 +49,8 @@ class IpsetOptions:
         default=True,
     )
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        """What such a target has for itself."""
-        sets = (f"the ipset allowsync-{allowlist}-4", f"the ipset allowsync-{allowlist}-6")
-        return (*sets, f"the iptables chain allowsync-{allowlist}") if self.ports else sets
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """What such a target puts its entries into."""
+        name = f"allowsync-{allowlist}"
+        sets = (Place("ipset", (f"{name}-4",)), Place("ipset", (f"{name}-6",)))
+        return (*sets, Place("iptables chain", (name,))) if self.ports else sets

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from allowsync.config.kinds import ListOf, Pattern
 from allowsync.config.schema.object import Object, option
+from allowsync.model.target import Place
 from allowsync.model.types import Family
 from allowsync_backends.common.ports import Port, PortKind, interface
 
@@ -73,8 +74,9 @@ class NftablesOptions:
         if self.set is not None and self.ports:
             raise ValueError("takes either ports or set, not both; use two targets")
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        """What such a target has for itself."""
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """What such a target puts its entries into."""
         if self.set is None:
-            return (f"the table inet allowsync_{allowlist}",)
-        return tuple(f"the set {self.set.table} {name}" for name in self.set.names.values())
+            return (Place("nftables table", ("inet", f"allowsync_{allowlist}")),)
+        table = tuple(self.set.table.split())
+        return tuple(Place("nftables set", (*table, name)) for name in self.set.names.values())

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.nginx.options import NginxOptions, Style
 
 if TYPE_CHECKING:
@@ -43,5 +43,10 @@ def _needs(options: NginxOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "nginx", "A file of `allow` lines or a `geo` block for nginx", NginxOptions, _make, needs=_needs
+    "nginx",
+    "A file of `allow` lines or a `geo` block for nginx",
+    NginxOptions,
+    _make,
+    needs=_needs,
+    api=API,
 )

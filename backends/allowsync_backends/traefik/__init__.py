@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
 
 if TYPE_CHECKING:
@@ -38,5 +38,5 @@ def _needs(options: TraefikOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "traefik", "A file of middlewares for Traefik", TraefikOptions, _make, needs=_needs
+    "traefik", "A file of middlewares for Traefik", TraefikOptions, _make, needs=_needs, api=API
 )

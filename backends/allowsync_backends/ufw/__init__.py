@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendType, Needs
+from allowsync.backend.api import API, BackendType, Needs
 from allowsync_backends.ufw.options import UfwOptions
 
 if TYPE_CHECKING:
@@ -39,4 +39,5 @@ TYPE = BackendType(
     _make,
     _usable,
     _needs,
+    api=API,
 )

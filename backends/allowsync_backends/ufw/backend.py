@@ -45,7 +45,6 @@ class UfwBackend:
         return Capabilities(
             families=families,
             prefixes={family: (1, family.bits) for family in BOTH_FAMILIES},
-            comment_length=64,
             overlaps=True,
         )
 

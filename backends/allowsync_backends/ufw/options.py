@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from allowsync.backend.api import mark
 from allowsync.config.kinds import Boolean, ListOf
 from allowsync.config.schema.object import option
+from allowsync.model.target import Place
 from allowsync_backends.common.ports import Port, PortKind
 
 
@@ -34,7 +36,7 @@ class UfwOptions:
         if not self.ports:
             raise ValueError("needs ports: at least one")
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:
-        """What such a target has for itself."""
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """What such a target puts its entries into."""
         kind = "route rules" if self.route else "rules"
-        return (f"the ufw {kind} marked allowsync:{allowlist}",)
+        return (Place(f"UFW {kind}", (mark(allowlist),)),)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.backend import registry as discovery
+from allowsync.backend.api import API, BackendType, is_marked, mark
 from allowsync.backend.registry import BACKENDS, BrokenBackend, EntryPoint, UnknownBackend
 from tests.support.distributions import backend_module, install
 
@@ -122,6 +123,30 @@ def test_a_broken_backend_says_why(
     assert why in raised.value.why
 
 
+@pytest.mark.parametrize(
+    ("version", "what"),
+    [("1", "a newer old-bricks, or an older allowsync"), ("99", "a newer allowsync")],
+)
+def test_a_backend_for_another_version_of_the_interface_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, version: str, what: str
+) -> None:
+    source = backend_module("bricks", "pass").replace("api=API", f"api={version}")
+    module = f"discovery_bricks_{version}"
+    entry = f"[{BACKENDS}]\nbricks = {module}:TYPE\n"
+    install(tmp_path, "old_bricks", entry, {module: source})
+    monkeypatch.syspath_prepend(str(tmp_path))
+    with pytest.raises(BrokenBackend) as raised:
+        discovery.load_type("bricks")
+    assert raised.value.why == (
+        f"old-bricks is written for version {version} of the backend interface, this allowsync has "
+        f"version {API}; install {what}"
+    )
+
+
+def test_a_backend_that_says_no_version_is_of_the_first() -> None:
+    assert BackendType("old", "", object, lambda _where, _options: None).api == 1  # type: ignore[arg-type,return-value]
+
+
 def test_other_groups_are_found_alike(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     entry = f"[{discovery.COMMANDS}]\nwalls = discovery_walls:group\n"
     install(tmp_path, "walls", entry, {"discovery_walls": "group = 'a command group'"})
@@ -137,3 +162,11 @@ def test_finding_backends_does_not_import_the_slow_way() -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout == "False\n"
+
+
+def test_a_mark_is_of_one_allowlist() -> None:
+    assert mark("web", "alice", "bob") == "allowsync:web:alice:bob"
+    assert is_marked(mark("web"), "web")
+    assert is_marked(mark("web", "alice"), "web")
+    for comment in ("", "web", "allowsync:", mark("web2"), mark("we"), f"my {mark('web')}"):
+        assert not is_marked(comment, "web")

@@ -24,12 +24,20 @@ def __post_init__(self):
     if self.gate == "back" and self.height > 5:
         raise ValueError("the back gate is at most 5 high")
 
-def claims(self, allowlist):
+def places(self, allowlist):
     if self.gate == "broken":
         raise KeyError("no such gate")
-    return (f"the {self.gate} gate",)
+    if self.gate == "text":
+        return ("the front gate",)
+    return (Place("gate", (self.gate,), shared=self.gate.startswith("shared")),)
 """
 
+FENCE = """\
+gate: str = option(Pattern("[a-z]+", "a gate"), help="Which.", default="front")
+
+def places(self, allowlist):
+    return (Place("gate", (self.gate,)),)
+"""
 
 ODD = """\
 class OddKind(Integer):
@@ -50,6 +58,7 @@ def walls(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPa
             "named", 'name: str = option(Pattern(".", "x"), help="", default="x")'
         ),
         "targets_plain": backend_module("plain", "height: int = 3"),
+        "targets_fence": backend_module("fence", FENCE),
         "targets_fails": "1 / 0",
         "targets_odd": backend_module("odd", ODD),
     }
@@ -123,7 +132,12 @@ FAULTY = {
         "7: allowlists.web.targets.odd",
         "KeyError",
     ),
-    "claims that fail": ("wall: {gate: broken}", "7: allowlists.web.targets.wall", "KeyError"),
+    "places that are text": (
+        "wall: {gate: text}",
+        "7: allowlists.web.targets.wall",
+        "gives 'the front gate', not an allowsync.backend.Place",
+    ),
+    "places that fail": ("wall: {gate: broken}", "7: allowlists.web.targets.wall", "KeyError"),
 }
 
 
@@ -159,13 +173,26 @@ def test_a_name_is_given_once(tmp_path: Path) -> None:
     assert said.startswith("config.yaml:8: allowlists.web.targets.wall.name: needs a `name:`")
 
 
-def test_two_targets_cannot_claim_the_same_place(tmp_path: Path) -> None:
+def test_two_targets_cannot_have_the_same_place(tmp_path: Path) -> None:
     other = "  ssh:\n    targets:\n      - wall: {height: 9}\n"
     (said,) = problems(tmp_path, web("wall") + other)
     assert said == (
         "config.yaml:10: allowlists.ssh.targets.wall: "
-        "the front gate is already used by the target 'web/wall' (line 7)"
+        "the gate front is already used by the target 'web/wall' (line 7)"
     )
+
+
+def test_two_backends_that_name_one_place_are_told_apart_by_nothing(tmp_path: Path) -> None:
+    other = "  ssh:\n    targets:\n      - fence: {}\n"
+    (said,) = problems(tmp_path, web("wall") + other)
+    assert "the gate front is already used by the target 'web/wall' (line 7)" in said
+
+
+def test_a_shared_place_has_many_targets_but_none_of_its_own(tmp_path: Path) -> None:
+    other = "  ssh:\n    targets:\n      - wall: {gate: sharedgate}\n"
+    assert len(loaded(tmp_path, web("wall: {gate: sharedgate}") + other).targets) == 2
+    (said,) = problems(tmp_path, web("wall: {gate: sharedgate}", "fence: {gate: sharedgate}"))
+    assert "the gate sharedgate is already used by the target 'web/wall' (line 7)" in said
 
 
 def test_what_is_written_builds_the_options_again(tmp_path: Path) -> None:

@@ -166,6 +166,7 @@ def test_what_is_held_and_wanted_makes_room_for_what_a_stranger_put_beside_it() 
 
 
 LABELLED = Capabilities(labels=True)
+MARKED = Capabilities(labels=True, replaced=True)
 
 
 def written(*entries: Entry) -> Current:
@@ -186,14 +187,15 @@ def test_an_address_that_was_replaced_is_marked_where_that_is_written() -> None:
     want, replaced = wanted(alice="81.2.69.1 81.2.69.2"), {net("81.2.69.1"): ("alice",)}
     new = entry("81.2.69.2", "alice")
     current = written(entry("81.2.69.1", "alice"), new)
-    plan = make_plan(
-        situation(want=want, current=current, capabilities=LABELLED, replaced=replaced)
-    )
+    plan = make_plan(situation(want=want, current=current, capabilities=MARKED, replaced=replaced))
     assert plan.keep == (Entry(net("81.2.69.1"), ("alice",), ("alice",)), new)
     assert plan.repair == ("it does not say right for whom 81.2.69.1/32 is (alice)",)
-    elsewhere = make_plan(situation(want=want, current=current, replaced=replaced))
-    assert elsewhere.keep == (entry("81.2.69.1", "alice"), new)
-    assert elsewhere.idle
+    for capabilities in (Capabilities(), LABELLED):
+        elsewhere = make_plan(
+            situation(want=want, current=current, capabilities=capabilities, replaced=replaced)
+        )
+        assert elsewhere.keep == (entry("81.2.69.1", "alice"), new)
+        assert elsewhere.idle
 
 
 def test_whose_an_entry_is_that_nobody_remembers_is_no_change() -> None:
@@ -232,7 +234,7 @@ def test_what_is_held_back_of_a_host_that_has_another_is_about_to_go() -> None:
     remembered = {net("81.2.69.1"): ("alice", "bob")}
     more: dict[str, object] = {"labels": remembered, "held_back": frozenset(nets("81.2.69.1"))}
     want = wanted(alice="81.2.69.2")
-    plan = make_plan(situation("81.2.69.1", want, capabilities=LABELLED, **more))
+    plan = make_plan(situation("81.2.69.1", want, capabilities=MARKED, **more))
     assert plan.withheld == (Entry(net("81.2.69.1"), ("alice", "bob"), ("alice",)),)
     assert plan.add == (entry("81.2.69.2", "alice"),)
     plain = make_plan(situation("81.2.69.1", want, **more))

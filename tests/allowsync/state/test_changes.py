@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allowsync.model.memory import TargetMemory
+from allowsync.model.target import Place
 from allowsync.state import EntryChange, RunRecord, Store, TargetRecord
 from allowsync.state.history import PastChange
 from tests.support.values import FIVE_MINUTES, T0, entry, net
@@ -20,7 +21,8 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
-WEB = TargetRecord("web/memory", "web", "memory", claims=("here",))
+HERE, THERE = Place("gate", ("here",)), Place("gate", ("there",))
+WEB = TargetRecord("web/memory", "web", "memory", places=(HERE,))
 COME = EntryChange("web/memory", "add", entry("81.2.69.7", "alice"), "moved")
 GONE = EntryChange("web/memory", "remove", entry("81.2.69.1", "alice"), "moved away")
 NEW, OLD = net("81.2.69.7"), net("81.2.69.1")
@@ -133,7 +135,7 @@ def test_what_was_meant_elsewhere_is_not_judged_by_what_is_here(path: Path) -> N
     """The same name with another place is another target."""
     with Store.writing(path) as store:
         intended(store, COME, found=())
-        elsewhere = replace(WEB, claims=("there",), written={"port": 1})
+        elsewhere = replace(WEB, places=(THERE,), written={"port": 1})
         record = RunRecord(T0 + FIVE_MINUTES, offline=False, hosts={}, configured=frozenset(),
                         targets=((elsewhere, TargetMemory()),),
                         found={"web/memory": frozenset({NEW})})  # fmt: skip
@@ -172,7 +174,7 @@ def test_what_is_put_in_after_a_clear_was_not_missing(path: Path) -> None:
 
 
 def test_what_is_put_in_at_another_place_was_not_missing_there(path: Path) -> None:
-    elsewhere = replace(WEB, claims=("there",), written={"port": 1})
+    elsewhere = replace(WEB, places=(THERE,), written={"port": 1})
     with Store.writing(path) as store:
         intended(store, COME, found=())
         store.confirm([], [COME], T0, told=["web/memory"])

@@ -137,10 +137,12 @@ def test_the_token_is_in_no_text_made_of_options(folder: Path) -> None:
 def test_targets_in_one_list_are_told_apart_by_their_mark(folder: Path) -> None:
     shared = options(folder, lines(FILE))
     attic = options(folder, lines(FILE, "owner: attic"))
-    assert set(shared.claims("web")).isdisjoint(attic.claims("web"))
-    assert set(shared.claims("web")).isdisjoint(shared.claims("ssh"))
+    place, mine = shared.places("web")
+    assert place.shared
+    assert (place, mine) != attic.places("web") != shared.places("ssh")
+    assert mine not in {*attic.places("web"), *shared.places("ssh")}
     alone = options(folder, lines(FILE, "exclusive: true"))
-    assert alone.claims("web") == alone.claims("ssh")
+    assert alone.places("web") == alone.places("ssh") == (place._replace(shared=False),)
 
 
 UNWANTED = ("httpx", "httpcore", "tenacity", "ssl", "allowsync_backends.cloudflare.client")

@@ -8,6 +8,7 @@ import pytest
 from allowsync_backends.common.server.supervisor import Container, Runtime
 from allowsync_backends.fail2ban import TYPE, Fail2banOptions
 
+from allowsync.model.target import Place
 from tests.support.configuring import HOSTS, loaded, problems
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ def written(options: str) -> str:
 def test_jails_are_enough(tmp_path: Path) -> None:
     (target,) = loaded(tmp_path, written("{jails: [sshd, jellyfin]}")).targets
     assert target.options == Fail2banOptions(jails=("sshd", "jellyfin"))
-    assert target.claims == ("the file /etc/fail2ban/jail.d/allowsync-web.local",)
+    assert target.places == (Place("file", ("/etc/fail2ban/jail.d/allowsync-web.local",)),)
 
 
 def test_a_container_is_spoken_to_in_there() -> None:

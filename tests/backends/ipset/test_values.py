@@ -160,9 +160,9 @@ RULES = (
 
 def test_two_targets_never_share_a_set_or_a_chain() -> None:
     sets_alone = {"the ipset allowsync-web-4", "the ipset allowsync-web-6"}
-    assert set(IpsetOptions().claims("web")) == sets_alone
-    guarding = IpsetOptions(ports=(port(443),)).claims("web")
-    assert set(guarding) == {*sets_alone, "the iptables chain allowsync-web"}
+    assert set(map(str, IpsetOptions().places("web"))) == sets_alone
+    guarding = IpsetOptions(ports=(port(443),)).places("web")
+    assert set(map(str, guarding)) == {*sets_alone, "the iptables chain allowsync-web"}
 
 
 def test_the_rules_are_as_iptables_prints_them() -> None:

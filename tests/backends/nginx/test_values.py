@@ -17,7 +17,7 @@ from allowsync.backend.api import Needs
 from allowsync.config.schema.context import INVALID, Reading
 from allowsync.config.schema.nodes import from_plain
 from allowsync.config.schema.object import Object
-from allowsync.model.target import Placement
+from allowsync.model.target import Place, Placement
 
 if TYPE_CHECKING:
     from allowsync_backends.file.syntax import Syntax
@@ -95,7 +95,7 @@ def test_a_path_is_enough() -> None:
     assert problems == []
     assert options is not None
     assert (options.style, options.running) == (Style.ALLOW, Unit("nginx.service"))
-    assert options.claims("x") == ("the file /etc/nginx/friends.conf",)
+    assert options.places("x") == (Place("file", ("/etc/nginx/friends.conf",)),)
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, Text
 from allowsync.config.schema.object import option
+from allowsync.model.target import Place
 from allowsync_backends.common.server.supervisor import Container, Process, Runtime, Unit
 from allowsync_backends.file.options import ModeKind, command, refuse_relative
 
@@ -92,9 +93,9 @@ class ServerOptions:
             return Process(self.pid_file, self.names)
         return Unit(self.unit or self.UNIT, self.NAMES)
 
-    def claims(self, allowlist: str) -> tuple[str, ...]:  # noqa: ARG002 - a file is a file
-        """What such a target has for itself."""
-        return (f"the file {self.path}",)
+    def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
+        """What such a target puts its entries into."""
+        return (Place("file", (str(self.path),)),)
 
 
 def _named(key: str, value: str | None, allowed: re.Pattern[str]) -> None:

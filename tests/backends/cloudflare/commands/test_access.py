@@ -16,7 +16,7 @@ from allowsync_backends.cloudflare.commands.owners import Claim, Owners, Whose
 from allowsync_backends.cloudflare.options import API_URL, CloudflareOptions
 from allowsync_backends.cloudflare.values import ListItem
 
-from allowsync.backend.api import Backend, BackendType
+from allowsync.backend.api import API, Backend, BackendType
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.config.settings import Target
 
@@ -33,7 +33,7 @@ def _make(placement: Placement, options: CloudflareOptions) -> Backend:
     raise AssertionError("commands make no backend")
 
 
-TYPE = BackendType("cloudflare", "", CloudflareOptions, _make)
+TYPE = BackendType("cloudflare", "", CloudflareOptions, _make, api=API)
 
 
 def target(name: str, account: str = ONE, list_name: str = "friends") -> Target:
