@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, traefik, format, hooks, clean.
+# Also: test-fast, test-latest, lock, check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -12,8 +12,8 @@ QUIET  := --quiet --disable-pip-version-check
 LOCKED := $(BIN)/pip install $(QUIET) --require-hashes --only-binary=:all: --requirement
 # How long `make fuzz` looks, over all its targets together.
 SECONDS ?= 60
-# The program that `make traefik` tries.
-TRAEFIK ?= /usr/local/bin/traefik
+# Where `make test-fast` looks; the other folders have no quick tests.
+FAST := $(addprefix tests/,allowsync backends docs hostile mutation testkit)
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container mmdebstrap \
@@ -29,13 +29,27 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/policy/guards.py,allowsync/policy/orphans.py,allowsync/policy/screening.py,$\
         allowsync/policy/tracking.py,allowsync/text.py
 
-.PHONY: demo test check bench docs reference man deb deb-lock image coverage mutation fuzz look traefik lock format hooks clean system
+.PHONY: demo test test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
 
 test: $(BIN)/.test system
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+# The inner loop: what opens no socket, starts no process and needs no root. Under a minute.
+test-fast: $(BIN)/.test
+	$(BIN)/pytest -q -n $(JOBS) -m "not (io or slow or root)" $(FAST)
+
+# The tests that releases of others can break, with the newest of everything and with the oldest
+# that pyproject.toml allows, each in an environment of its own.
+test-latest: $(BIN)/.lock system
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-latest
+	$(BIN)/uv pip install --quiet --python $(VENV)-latest --upgrade --editable . --group test
+	$(VENV)-latest/bin/pytest -q -n $(JOBS) -m "not root"
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-oldest
+	$(BIN)/uv pip install --quiet --python $(VENV)-oldest --resolution lowest-direct --editable . --group test
+	$(VENV)-oldest/bin/pytest -q -n $(JOBS) -m "not root"
 
 check: $(BIN)/.lint
 	$(BIN)/ruff format --check .
@@ -60,10 +74,6 @@ fuzz: $(BIN)/.fuzz
 # The page of `status --html` in a real browser, as pictures in dist/look; needs Chromium.
 look: $(BIN)/.look
 	$(BIN)/python -m tests.look dist/look
-
-# What the tests try on a stand-in, on a real Traefik: make traefik TRAEFIK=/path/to/it, as root.
-traefik: $(BIN)/.test
-	$(BIN)/python -m tests.traefik $(TRAEFIK)
 
 # The documents made from the program: configuration reference and JSON Schema.
 reference: $(BIN)/.run
@@ -98,7 +108,7 @@ hooks: $(BIN)/.lint
 	$(BIN)/pre-commit install
 
 clean:
-	rm -rf $(VENV) build dist site .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
+	rm -rf $(VENV) $(VENV)-latest $(VENV)-oldest build dist site .cache .coverage .coverage.* .mypy_cache .pytest_cache .ruff_cache
 
 # Installs what is missing, and only as root on a system with apt; otherwise the tests say what
 # they could not run and why.

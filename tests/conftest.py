@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support import scoreboard
+from tests.support import scoreboard, speeds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -27,6 +27,15 @@ def as_root() -> None:
     """
     if os.geteuid() != 0:
         pytest.skip("needs root")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand."""
+    for item in items:
+        if speeds.does_io(item.path):
+            item.add_marker("io")
+        if "as_root" in getattr(item, "fixturenames", ()):
+            item.add_marker("root")
 
 
 @pytest.hookimpl(wrapper=True)

@@ -21,7 +21,7 @@ FOLDER: Final = ROOT / "requirements"
 # What each file holds, in words of `uv pip compile`: the program itself with its build backend,
 # then one dependency group each.
 FILES: Final = {
-    "run": ("pyproject.toml", "--extra=cloudflare", "--group=build"),
+    "run": ("pyproject.toml", "--group=build"),
     "test": ("--group=test",),
     "lint": ("--group=lint",),
     "man": ("--group=man",),

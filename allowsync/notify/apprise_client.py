@@ -32,7 +32,7 @@ class Sent(Enum):
 WHY: Final = {
     Sent.FAILED: "it could not be reached, or did not take the message",
     Sent.UNFIT: "Apprise does not understand this URL",
-    Sent.MISSING: "Apprise is not installed: pip install 'allowsync[notify]'",
+    Sent.MISSING: "Apprise is not installed; docs/install.md says how to add it",
 }
 
 

@@ -15,7 +15,7 @@ from typing import Final
 from process import PROJECT, run
 
 LOCK: Final = Path(__file__).with_name("vendored.txt")
-EXTRAS: Final = "doh,cloudflare,notify"
+EXTRAS: Final = "doh,notify"
 FROM_DEBIAN: Final = frozenset({"pyyaml"})
 _PIP: Final = (sys.executable, "-m", "pip")
 _PURE: Final = (

@@ -104,7 +104,7 @@ def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
     finally:
         for one in (running, web):
             one.kill()
-            one.wait()
+            one.communicate()
 
 
 def _wait(inside: Namespace) -> None:

@@ -20,12 +20,6 @@ def _make(placement: Placement, options: CloudflareOptions) -> Backend:
     return CloudflareBackend(placement.allowlist, options)
 
 
-def _usable() -> str:
-    from importlib.util import find_spec
-
-    return "" if find_spec("httpx") else "it needs the package httpx (allowsync[cloudflare])"
-
-
 def _needs(_: CloudflareOptions) -> Needs:
     return Needs(any_user=True, lasting=True, online=True)
 
@@ -35,7 +29,6 @@ TYPE = BackendType(
     "A list of addresses in a Cloudflare account, for rules of your own",
     CloudflareOptions,
     _make,
-    _usable,
-    _needs,
+    needs=_needs,
     api=API,
 )

@@ -178,12 +178,8 @@ class CloudflareBackend:
     @contextmanager
     def asking(self) -> Iterator[CloudflareClient]:
         """A client. What goes wrong is a `BackendError`."""
-        try:
-            from allowsync_backends.cloudflare.client import connect
-        except ImportError as error:
-            raise BackendError(
-                "Cloudflare needs the package httpx: pip install 'allowsync[cloudflare]'"
-            ) from error
+        from allowsync_backends.cloudflare.client import connect
+
         on = self.options
         try:
             with connect(on.api_url, on.token, on.account_id, clock=self.clock) as client:

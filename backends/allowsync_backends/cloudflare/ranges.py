@@ -27,12 +27,7 @@ def ask(url: str, clock: PollClock | None = None) -> tuple[Network, ...]:
     Raises:
         SourceError: They could not be had.
     """
-    try:
-        from allowsync_backends.cloudflare.client import connect
-    except ImportError as error:
-        raise SourceError(
-            "it needs the package httpx: pip install 'allowsync[cloudflare]'"
-        ) from error
+    from allowsync_backends.cloudflare.client import connect
     from allowsync_backends.cloudflare.errors import CloudflareError
 
     try:

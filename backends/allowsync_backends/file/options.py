@@ -107,8 +107,7 @@ class FileOptions:
     )
     template: Path | None = option(
         AbsolutePath("the path of a template"),
-        help="A Jinja template that makes the file, instead of `format`. Needs the package Jinja2 "
-        "(`allowsync[template]`).",
+        help="A Jinja template that makes the file, instead of `format`. Needs the package Jinja2.",
         default=None,
     )
     comment: str | None = option(

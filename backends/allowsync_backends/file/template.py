@@ -132,7 +132,7 @@ def render_each(
     """
     if not _installed():
         raise TemplateError(
-            "a template needs the package Jinja2: pip install 'allowsync[template]'"
+            "a template needs the package Jinja2; docs/install.md says how to add it"
         )
     request = {
         "source": source.text,

@@ -105,7 +105,7 @@ def test_without_jinja_that_is_an_error_with_what_to_install(
     monkeypatch.setitem(sys.modules, "jinja2", None)
     assert (
         Severity.ERROR,
-        "a template needs the package Jinja2: pip install 'allowsync[template]'",
+        "a template needs the package Jinja2; docs/install.md says how to add it",
     ) in findings(here)
 
 

@@ -185,7 +185,7 @@ def test_without_jinja_it_is_said_what_to_install(monkeypatch: pytest.MonkeyPatc
     with pytest.raises(TemplateError) as raised:
         made("x")
     assert str(raised.value) == (
-        "a template needs the package Jinja2: pip install 'allowsync[template]'"
+        "a template needs the package Jinja2; docs/install.md says how to add it"
     )
 
 

@@ -7,7 +7,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import AccountList
 
 F = TypeVar("F", bound="Callable[..., Any]")
-
-NO_HTTPX: Final = "Cloudflare needs the package httpx: pip install 'allowsync[cloudflare]'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,12 +197,8 @@ def _account_options(command: F) -> F:
 
 
 def _access(invocation: Invocation, schema: str, asked: AccessOptions) -> Access:
-    from importlib.util import find_spec
-
     from allowsync_backends.cloudflare.commands.access import NoAccessError, access
 
-    if find_spec("httpx") is None:
-        invocation.stop(schema, ExitCode.USAGE, [Notice("cloudflare", NO_HTTPX)])
     targets = _targets(invocation, schema, asked)
     try:
         return access(asked, targets, os.environ)
