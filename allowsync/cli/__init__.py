@@ -16,9 +16,9 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.system.journald import ERROR, marked
 
 COMMANDS: Final = {
-    "adopt": "Make entries allowsync's own that somebody put there by hand.",
-    "apply": "Bring every target in step with the DNS: one run.",
-    "approve": "Believe a name again that was absent for long.",
+    "adopt": "Take over entries that were added by hand.",
+    "apply": "Sync every target with the DNS once.",
+    "approve": "Trust a name again that was absent for long.",
     "backends": "The backends found, their options, whether they can be used here.",
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
@@ -28,7 +28,7 @@ COMMANDS: Final = {
     "history": "What changed, when, and why.",
     "init": "Write a first configuration, after a few questions.",
     "resolve": "What each nameserver answers now, and what would come of it.",
-    "schedule": "Run by itself: a systemd timer, or an entry of cron.",
+    "schedule": "Manage the schedule: a systemd timer or a cron entry.",
     "status": "Who is allowed where, since when, until when, how fresh.",
 }
 
@@ -82,10 +82,10 @@ class LazyGroup(click.Group):
 def cli() -> None:
     """Keep firewall allowlists true for friends behind dynamic DNS.
 
-    What is not known never removes anybody; what cannot be believed never lets anybody in.
+    What is unknown never removes access; what is implausible never grants it.
 
-    Exit codes: 0 in step; 1 a target failed or could not be confirmed; 2 usage or configuration
-    error; 3 in step, but some host rests on old knowledge; 4 a limit refused a removal; 5 another
+    Exit codes: 0 in sync; 1 a target failed or could not be confirmed; 2 usage or configuration
+    error; 3 in sync, but a host uses its last known address; 4 a limit refused a removal; 5 another
     run is at work; 10 changes to make (apply --dry-run --detailed-exitcode).
     """
 

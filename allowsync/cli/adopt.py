@@ -32,7 +32,7 @@ SCHEMA = "allowsync.adopt/1"
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: bool) -> int:
-    """Make entries allowsync's own that somebody put there by hand, after a question.
+    """Take over entries that were added by hand, after a question.
 
     Only what is just as allowsync would put it, and wanted as of the last run. Who is let in stays
     the same; but from then on it follows its host, and goes when the host moves or leaves. Nothing

@@ -48,7 +48,7 @@ SCHEMA = "allowsync.run/1"
     "--confirm",
     callback=span,
     metavar="TIME",
-    help="Put everything back unless somebody types yes within this time, such as 60s.",
+    help="Roll everything back unless you type yes within this time, such as 60s.",
 )
 @click.option(
     "--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 if there are changes."
@@ -71,7 +71,7 @@ def apply(
     detailed_exitcode: bool,
     log: str,
 ) -> int:
-    """Bring every target in step with the DNS: one run.
+    """Sync every target with the DNS once.
 
     Resolves all hostnames, compares with what the targets really hold, applies the difference and
     reads it back. Prints nothing when nothing changed and nothing is wrong.

@@ -23,10 +23,10 @@ SCHEMA = "allowsync.approve/1"
 @click.argument("hosts", nargs=-1, required=True, metavar="HOST...", shell_complete=complete)
 @common
 def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
-    """Believe a name again that was absent for long.
+    """Trust a name again that was absent for long.
 
     A name that was gone for longer than policy.latch_absent may have been registered by a stranger,
-    so its addresses are not believed. Ask your friend, then approve HOST, a label of the
+    so its addresses are rejected. Ask your friend, then approve HOST, a label of the
     configuration. The next run believes what the name says by then.
     """
     from allowsync.state import Busy, Lock, StateError, Store
@@ -79,5 +79,5 @@ def _tell(invocation: Invocation, approved: dict[str, tuple[str, ...]]) -> None:
     from allowsync.text import Line
 
     for label, names in approved.items():
-        said = f"{', '.join(names)} is believed again" if names else "nothing to approve"
+        said = f"{', '.join(names)} is trusted again" if names else "nothing to approve"
         invocation.echo([Line(f"{label}: {said}")])

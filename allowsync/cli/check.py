@@ -22,12 +22,14 @@ SCHEMA = "allowsync.check/1"
 
 
 @click.command()
-@click.option("--notify", is_flag=True, help="Send a test notice to everybody in `notify`.")
+@click.option(
+    "--notify", is_flag=True, help="Send a test notification to every channel in `notify`."
+)
 @common
 def check(invocation: Invocation, notify: bool) -> int:
     """Check configuration, permissions, names, nameservers, backends, and their effect.
 
-    Changes nothing, and tells nobody unless --notify is given. Exit code 1 if a target cannot work
+    Changes nothing, and sends nothing unless --notify is given. Exit code 1 if a target cannot work
     or has no effect, 2 if the configuration is not valid, 3 if a name or a nameserver gives no
     usable answer.
     """

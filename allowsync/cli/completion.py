@@ -17,7 +17,7 @@ SCHEMA: Final = "allowsync.completion/1"
 def completion(invocation: Invocation, shell: str) -> int:
     """Print the completion for a shell: commands, options, allowlists and hosts.
 
-    Names come from the configuration, as far as whoever types may read it.
+    Names come from the configuration, as far as the caller may read it.
     """
     script = source(shell)
     if invocation.json:

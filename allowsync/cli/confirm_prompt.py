@@ -89,7 +89,7 @@ def apply_and_ask(
                 raise
             return _watched(invocation, watch, wait, carry_out, tell)
     except CannotConfirm as error:
-        what = f"{error.why}; nothing was touched. Without --confirm it is put right"
+        what = f"{error.why}; nothing was touched. Without --confirm it is repaired"
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(error.target, what)])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
@@ -128,7 +128,7 @@ def _asked(watch: Watch, wait: timedelta) -> ConfirmResult:
 
     ends = time.monotonic() + wait.total_seconds()
     _say(f"Applied. Open a new connection, and see that you get in.\n"
-         f"Type yes within {said(wait)} to keep it; otherwise it is put back.")  # fmt: skip
+         f"Type yes within {said(wait)} to keep it; otherwise it is rolled back.")  # fmt: skip
     termios.tcflush(STDIN, termios.TCIFLUSH)  # what was typed before is no sign of life
     try:
         while True:
@@ -157,16 +157,16 @@ def _end(invocation: Invocation, verdict: ConfirmResult, *, quiet: bool = False)
         invocation.echo([Line(verdict.problem, "red")], err=True)
     for one in verdict.targets:
         if one.reason:
-            what = f"{one.target}: could not be put back: {one.reason}"
+            what = f"{one.target}: could not be rolled back: {one.reason}"
             invocation.echo([Line(what, "red")], err=True)
         elif one.differed:
-            invocation.echo([Line(f"{one.target}: put back as it was")], err=True)
+            invocation.echo([Line(f"{one.target}: rolled back")], err=True)
     if verdict.kept:
         if not quiet:
             _say("Kept.")
         return ExitCode.FAILED if verdict.problem else ExitCode.IN_STEP
     if any(one.differed and not one.reason for one in verdict.targets):
-        _say("Not confirmed. Until it is, scheduled runs leave it so and say that.")
+        _say("Not confirmed: until it is, scheduled runs change nothing there and report it.")
     return ExitCode.FAILED
 
 

@@ -20,9 +20,9 @@ SCHEMA = "allowsync.init/1"
 
 @click.command()
 @click.argument("path", required=False, type=click.Path(path_type=Path))
-@click.option("--host", multiple=True, metavar="NAME=HOSTNAME", help="Somebody. Repeatable.")
+@click.option("--host", multiple=True, metavar="NAME=HOSTNAME", help="A trusted host. Repeatable.")
 @click.option(
-    "--network", multiple=True, metavar="NAME=NETWORK", help="Somebody at a fixed address."
+    "--network", multiple=True, metavar="NAME=NETWORK", help="A trusted host at a fixed address."
 )
 @click.option("--port", multiple=True, metavar="PORT/PROTO", help="What is guarded: 8096/tcp.")
 @click.option("--backend", metavar="NAME", help="The firewall. Default: what is found here.")

@@ -122,7 +122,7 @@ def _lines(found: list[NameserverAnswers]) -> Iterator[Line]:
         for server, judged in one.answers.items():
             yield Line(f"    {server:<24}  {believed(judged)}")
             for rejected in judged.rejected:
-                yield Line(f"      {rejected.address} not believed: {rejected.reason}", "yellow")
+                yield Line(f"      {rejected.address} rejected: {rejected.reason}", "yellow")
             if judged.warning:
                 yield Line(f"      {judged.warning}", "yellow")
 

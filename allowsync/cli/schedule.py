@@ -32,14 +32,14 @@ _ROOT = click.option(
     help="The root of the system to work on, while it does not run (to build an image).",
 )
 _FORCE = click.option(
-    "--force", is_flag=True, help="Also replace or remove files that somebody changed."
+    "--force", is_flag=True, help="Also replace or remove files that were changed by hand."
 )
 _DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
 
 
 @click.group()
 def schedule() -> None:
-    """Run by itself: a systemd timer, or an entry of cron."""
+    """Manage the schedule: a systemd timer or a cron entry."""
 
 
 @schedule.command()
@@ -66,7 +66,7 @@ def install(
     force: bool,
     root: Path,
 ) -> int:
-    """Run every few minutes from now on, and restore what was known last at boot.
+    """Install the schedule: run every few minutes, and restore the last known entries at boot.
 
     Reads the configuration, to allow the service what its targets need and nothing else. Do it
     again after you added a target of another kind. Does nothing when all is in place.
@@ -93,7 +93,7 @@ def install(
 @_ROOT
 @common
 def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: Path) -> int:
-    """Run no more by itself, after a question. What is in the targets stays as it is."""
+    """Uninstall the schedule, after a question. Entries in the targets stay as they are."""
     from allowsync.schedule.files import Disk
     from allowsync.schedule.install import removal
 
@@ -226,7 +226,7 @@ def _end(
         try:
             work.carry_out()
         except InstallFailed as error:
-            what = f"{error}; what comes after that was not done"
+            what = f"{error}; the remaining steps were skipped"
             invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("schedule", what)])
     if invocation.json:
         said = work_document(work, action, notes, dry_run=dry_run)

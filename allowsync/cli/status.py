@@ -29,8 +29,8 @@ def status(invocation: Invocation, html: Path | None) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
     What is wrong comes first, on standard error. Asks no DNS and writes nothing but the page that
-    --html names. Exit code 1 if a target cannot be read or is out of step, 3 if some host rests on
-    old knowledge.
+    --html names. Exit code 1 if a target cannot be read or is out of sync,
+    3 if a host uses its last known address.
     """
     from allowsync.inspect.status import look
 

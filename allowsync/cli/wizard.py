@@ -124,7 +124,7 @@ class _Talk:
             if one is None and self.wishes.friends:
                 return
             if one is None:
-                self.say("  Without anybody there is nothing to do.", colour="yellow")
+                self.say("  At least one trusted host is needed.", colour="yellow")
                 continue
             self.wishes = self.wishes.befriend(one)
             if self.ask_dns:
@@ -149,8 +149,8 @@ class _Talk:
 
     def ports(self) -> None:
         chosen = read.backend(self.wishes.backend)
-        self.say("", "What do they come for? Ports such as: 8096/tcp 443/tcp 443/udp.")
-        self.say("Everybody else is shut out there.")
+        self.say("", "Which ports shall be guarded? Such as: 8096/tcp 443/tcp 443/udp.")
+        self.say("Everyone else is blocked there.")
         found = self.ask("Ports", lambda typed: read.ports(typed, chosen))
         self.wishes = replace(self.wishes, ports=found)
 

@@ -48,7 +48,7 @@ class NotifyChannel:
     url_credential: KeptSecret | None = option(SecretCredential(), help=_CREDENTIAL, default=None)
     events: tuple[Event, ...] = option(
         ListOf(Choice(Event), unique=True, least=1),
-        help="What it is told of. `moved`, a friend's new address, is left out unless it is named.",
+        help="The events sent to it. `moved`, a friend's new address, only where it is named.",
         default=TOLD_UNASKED,
     )
 

@@ -136,7 +136,7 @@ def _usable(text: str, written: str) -> str:
     except ValueError:
         _refuse(written, "it holds no valid address")
     if address.is_unspecified:
-        _refuse(written, "the unspecified address is nobody's")
+        _refuse(written, "the unspecified address belongs to no server")
     if address.is_multicast:
         _refuse(written, "a multicast address answers nothing")
     return str(address)

@@ -104,7 +104,7 @@ class FixedNetwork(_Cidr):
             raise UnfitError(f"{network}: {reason}")
         for block in NEVER_ACCEPTABLE:
             if _overlap(network, block):
-                raise UnfitError(f"{network} lies in {block}, from which nobody can come")
+                raise UnfitError(f"{network} lies in {block}, from which no packet can come")
         if _overlap(network, MAPPED):
             raise UnfitError(
                 f"{network} is made of IPv4 addresses mapped into IPv6; write them as IPv4"

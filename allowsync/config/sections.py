@@ -57,11 +57,11 @@ POLICY_OPTIONS: Final[Options] = plain_options(
         ),
         "max_addresses": Option(
             Integer(1, 1000),
-            "Per family. An answer with more addresses is not believed.",
+            "Per family. An answer with more addresses is rejected.",
         ),
         "max_sharing": Option(
             Integer(1, _MANY),
-            "An address nobody held before, given by more hosts than this in one run, is not "
+            "An address no host held before, given by more hosts than this in one run, is not "
             "believed.",
         ),
         "max_moves": Option(
@@ -143,7 +143,9 @@ SINGLE_OPTIONS: Final[Options] = {
         "`/var/lib/allowsync/state.db`; without root `$XDG_STATE_HOME/allowsync/state.db`.",
         None,
     ),
-    "notify": Option(ListOf(CHANNEL), "Who is told what matters, once per event, by Apprise.", ()),
+    "notify": Option(
+        ListOf(CHANNEL), "Notification channels (Apprise URLs). Each event is sent once.", ()
+    ),
     "heartbeat": Option(
         Optional(HEARTBEAT),
         "Pinged at the end of every run (conventions of Healthchecks and Uptime Kuma).",

@@ -56,7 +56,7 @@ def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator
     request = ping(config.heartbeat, RunResult(code, seconds, said))
     why = "" if request is None else deliver(request)
     if why:
-        yield Notice("heartbeat", f"the monitor could not be told: {why}")
+        yield Notice("heartbeat", f"the ping failed: {why}")
 
 
 def _write_metrics(path: Path, config: Config, report: RunReport, code: ExitCode) -> str:

@@ -159,7 +159,7 @@ def _enforce_again(one: Draft) -> Draft:
     def give_up(state: RetryCallState) -> Draft:
         last = state.outcome.result() if state.outcome is not None else None
         why = last.reason if isinstance(last, _Interfered) else ""
-        reason = f"somebody else keeps changing it, {ATTEMPTS} times in a row: {why}"
+        reason = f"changed concurrently; gave up after {ATTEMPTS} attempts: {why}"
         return replace(one, report=_not_applied(one.report, reason))
 
     patiently = Retrying(

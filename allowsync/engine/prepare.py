@@ -113,7 +113,7 @@ def draft(
         _too_many(plan, capabilities),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
-        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NOBODY_YET)
+        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
         return Draft(target, report)
     if report.reason:
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
@@ -121,7 +121,7 @@ def draft(
     return Draft(target, report, intended, once_more, backend, kept is not None, situation)
 
 
-_NOBODY_YET = "left alone: no host has an address yet, so it would lock out everybody"
+_NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock everyone out"
 
 
 def _look(target: Target) -> tuple[Backend, Current, Capabilities]:
@@ -180,7 +180,7 @@ def _too_many(plan: Plan, capabilities: Capabilities) -> str:
     most = capabilities.max_entries
     if most is None or len(plan.final) <= most:
         return ""
-    return f"left alone: {len(plan.final)} entries do not fit, it holds {most}"
+    return f"skipped: {len(plan.final)} entries do not fit, it holds {most}"
 
 
 def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:

@@ -332,7 +332,7 @@ def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
     return replace(
         report,
         outcome=Outcome.FAILED,
-        reason=f"left alone, because the state cannot be written: {error}",
+        reason=f"skipped: the state cannot be written: {error}",
     )
 
 

@@ -117,7 +117,7 @@ def _access(grant: Grant, now: datetime) -> HostAccess:
 
 def lingering(scene: AccessAt, past: Past, host: str) -> AccessAt:
     """The same with what a host that is not configured any more has not lost yet."""
-    said = "not in the configuration any more: ends with the next apply"
+    said = "removed from the configuration: ends with the next apply"
     left = tuple(
         replace(_stayed(one), said=said)
         for one in past.stays

@@ -142,13 +142,13 @@ def about_resolver(
         return
     for one in nameservers:
         if one.transport is Transport.DNS and not ip_address(one.address).is_loopback:
-            what = "is asked without encryption: anybody on the way can set the AD bit, too"
+            what = "is asked without encryption: anyone on the path can set the AD bit"
             advice = "let a resolver on this machine validate, or name one by tls:// or https://"
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
 def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
-    """Names that gave no address, and addresses that are not believed."""
+    """Names that gave no address, and addresses that are rejected."""
     by_host: dict[str, list[NameserverAnswers]] = {}
     for one in all_heard:
         by_host.setdefault(one.host, []).append(one)
@@ -158,7 +158,7 @@ def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
             yield Located(host, _without_address(questions))
         seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
         for address, reason in sorted(seen, key=str):
-            what = f"{address} is not believed: {reason}"
+            what = f"{address} is rejected: {reason}"
             advice = "if that is right where you are, allow it with policy.accept"
             yield Located(host, Finding(Severity.WARNING, what, advice))
         for warning in sorted({one.warning for one in judged if one.warning}):
@@ -232,7 +232,7 @@ def believed(judged: ScreenedAnswer) -> str:
             return reason if suspicious else f"no usable answer: {reason}"
 
 
-_TEST: Final = "This is a test of allowsync's notices, sent by allowsync check --notify."
+_TEST: Final = "This is a test notification, sent by allowsync check --notify."
 
 
 def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
@@ -252,4 +252,4 @@ def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
         if outcome is not Sent.TOLD:
             yield Located(where, Finding(Severity.ERROR, WHY[outcome]))
         elif tell:
-            yield Located(where, Finding(Severity.INFO, "took the test notice"))
+            yield Located(where, Finding(Severity.INFO, "accepted the test notification"))

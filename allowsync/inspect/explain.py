@@ -103,7 +103,7 @@ def where(asked: Network, holding: TargetContents) -> TargetAnswer:
     others = [one for one in sorted(holding.others, key=str) if touches(one, asked)]
     sure = [one.network for one in mine if one.network not in holding.doubtful]
     doubts = [holding.doubtful[one.network] for one in mine if one.network in holding.doubtful]
-    foreign = f"{', '.join(map(str, others))} was put there by somebody else" if others else ""
+    foreign = f"{', '.join(map(str, others))} was added outside allowsync" if others else ""
     left = without(asked, Coverage([*sure, *others]))
     said = "; ".join(part for part in (foreign, *doubts) if part)
     return TargetAnswer(holding.target, _verdict(left, asked, doubts), mine, said)
@@ -193,7 +193,7 @@ def _explained(
     parts = [
         place.said,
         whose if outside else "",
-        "it is out of step: see allowsync status" if lacking else "",
+        "it is out of sync: see allowsync status" if lacking else "",
     ]
     said = "; ".join(part for part in parts if part)
     return TargetAnswer(place.target, place.verdict, place.entries, said)
@@ -201,7 +201,7 @@ def _explained(
 
 def through(entry: Entry, asked: Network | None) -> str:
     """An entry in words: which, whose, and whether it is wider than what was asked about."""
-    whose = ", ".join(entry.hosts) or "whose it is was not remembered"
+    whose = ", ".join(entry.hosts) or "host unknown"
     wider = asked is not None and covers(entry.network, asked) and entry.network != asked
     kind = "the wider entry " if wider else ""
     return f"{kind}{short(entry.network)} ({whose})"
@@ -226,9 +226,9 @@ def about_network(
     yield from map(told, reversed(earlier[-MOST:]))
     if not earlier and not reason:
         since = "" if past.first_run is None else f" since {past.first_run:%Y-%m-%d %H:%M} UTC"
-        yield f"nobody came from there{since}"
+        yield f"no host used this network{since}"
     if not reason:
-        yield "needed: a name of somebody trusted that points there, or `networks` at a host"
+        yield "to allow it: a name of a trusted host that points there, or `networks` at a host"
 
 
 def _addresses(asked: Network) -> tuple[object, ...]:
@@ -241,7 +241,7 @@ def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterato
     if decision.ended and host.until is not None:
         yield f"access ended on {host.until:%Y-%m-%d %H:%M} UTC (`until`)"
     elif decision.undecided:
-        yield f"nothing is known yet of where {host.name} is: {_unheard(decision)}"
+        yield f"no answer yet for {host.name}: {_unheard(decision)}"
     elif not decision.grants:
         yield f"{host.name} has no address: {_unheard(decision)}"
     yield from doubts

@@ -62,7 +62,7 @@ class AccessStatus:
 
     @property
     def exit_code(self) -> ExitCode:
-        """1 for a target that cannot be read or is out of step, 3 for old knowledge."""
+        """1 for a target that cannot be read or is out of sync, 3 for last known addresses."""
         out = any(not one.in_step for one in self.targets)
         old = any(one.rests_on_old_knowledge for one in self.decisions.values())
         return worst(
@@ -80,7 +80,7 @@ def wrongs(standing: AccessStatus) -> Iterator[Notice]:
     """What is wrong, the worst first: targets, the installation, then hosts."""
     for target in standing.targets:
         if not target.in_step:
-            yield Notice(target.target, f"out of step: {target.reason}")
+            yield Notice(target.target, f"out of sync: {target.reason}")
     yield from standing.notices
     last = standing.last_run
     if last is not None and standing.now - last > LONGEST_SILENCE:
@@ -92,9 +92,9 @@ def wrongs(standing: AccessStatus) -> Iterator[Notice]:
             why = next((one.why for one in stale if one.why), "not asked")
             ends = min((one.ends for one in stale if one.ends is not None), default=None)
             left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
-            yield Notice(name, f"rests on old knowledge ({why}){left}")
+            yield Notice(name, f"using the last known address ({why}){left}")
         elif decision.undecided:
-            yield Notice(name, "nothing is known yet of where it is: no access")
+            yield Notice(name, "no answer yet: no access")
         yield from (Notice(name, what) for what in doubts(decision))
 
 

@@ -23,8 +23,8 @@ class Event(Enum):
     STALE = "stale"  # a name gives no usable answer, and a good part of its time has passed
     ENDED = "ended"  # access was withdrawn by a clock, or `until` has passed
     REFUSED = "refused"  # a limit refused a removal
-    SUSPICIOUS = "suspicious"  # an answer was not believed
-    FAILED = "failed"  # a target failed, or is in step again
+    SUSPICIOUS = "suspicious"  # an answer was rejected
+    FAILED = "failed"  # a target failed, or is in sync again
     PROBLEM = "problem"  # something about the installation: the state, the clock
 
 

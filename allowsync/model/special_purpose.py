@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 PRIVATE: Final = "a private address (RFC 1918): the router reports its LAN, or sits behind another"
 CARRIER_NAT: Final = (
-    "a shared address (RFC 6598): the router reports a carrier-grade NAT address, so nobody can "
-    "be told apart by it"
+    "a shared address (RFC 6598): the router reports a carrier-grade NAT address, which "
+    "many customers share"
 )
 DOCUMENTATION: Final = "an address reserved for documentation"
 RESERVED: Final = "an address reserved for special purposes"

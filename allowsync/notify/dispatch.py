@@ -11,6 +11,7 @@ from allowsync.notify.deduplicate import Scope, tell
 from allowsync.notify.events import matters
 from allowsync.notify.outbox import addressed, after_failure, by_address, due, message
 from allowsync.state import StateDamaged, StateError
+from allowsync.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -61,7 +62,7 @@ class Post:
         remembered.
         """
         if self.unkept:
-            return [Notice("notify", f"nobody is told anything: {self.unkept}")]
+            return [Notice("notify", f"notifications are not sent: {self.unkept}")]
         wanted = due(self.letters, now)
         if not wanted:
             return []
@@ -79,7 +80,7 @@ class Post:
         try:
             self.store.keep_post(None, [one for one in left.values() if one is not None])
         except StateError as error:
-            undelivered.append(Notice("notify", f"it may be told again: {error}"))
+            undelivered.append(Notice("notify", f"may be sent again: {error}"))
         return undelivered
 
 
@@ -131,7 +132,7 @@ def _said(
 ) -> Iterator[Notice]:
     where = f"notify ({channel})"
     if any(one.tries == 0 for one in later):
-        yield Notice(where, f"nobody was told: {WHY[outcome]}; it is tried again")
+        yield Notice(where, f"notification failed: {WHY[outcome]}; will retry")
     given_up = sum(one is None for one in later.values())
     if given_up:
-        yield Notice(where, f"given up on {given_up} of the messages: {WHY[outcome]}")
+        yield Notice(where, f"gave up on {counted(given_up, 'notification')}: {WHY[outcome]}")

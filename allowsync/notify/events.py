@@ -2,12 +2,12 @@
 
     event        matter                                               subject    lasting
     moved        a name gave a new address instead of another         host       no
-    stale        a name rests on old knowledge, a quarter or three    host       yes, two levels
+    stale        a name lacks a usable answer, a quarter or three     host       yes, two levels
                  quarters of `keep_unavailable` have passed
     ended        a clock withdrew an address                          host       no
                  `until` has passed                                   host       yes
     refused      a limit refused a removal                            target     yes
-    suspicious   an answer, or a part of it, is not believed          host       yes
+    suspicious   an answer, or a part of it, is rejected          host       yes
     failed       a target failed or cannot be confirmed               target     yes
     problem      something about the installation                     a place    yes
 
@@ -198,7 +198,7 @@ def _last_good(track: RetentionState) -> datetime:
 
 
 def _suspicious(decision: Decision) -> Iterator[Condition]:
-    """What was not believed of the answers of a host's names, a matter for each kind of doubt."""
+    """What was rejected of the answers of a host's names, a matter for each kind of doubt."""
     name = decision.host.name
     doubts: dict[tuple[str, str], str] = {}
     for judged in decision.judged:
@@ -211,7 +211,7 @@ def _suspicious(decision: Decision) -> Iterator[Condition]:
 def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, str]]:
     """What is doubted of one answer: the kind of doubt, and the words for it."""
     for one in judged.rejected:
-        yield one.reason, f"{one.address} is not believed: {one.reason}"
+        yield one.reason, f"{one.address} is rejected: {one.reason}"
     if judged.warning:
         yield judged.warning, judged.warning
     if judged.query.hostname in decision.latched:
@@ -226,7 +226,7 @@ def _about_target(target: TargetReport) -> Iterator[Condition]:
             target.target,
             "",
             f"{target.target}: {target.said}",
-            over=f"{target.target}: it works again",
+            over=f"{target.target}: recovered",
         )
     if target.refusal is not None:
         losing = " ".join(target.refusal.losing)

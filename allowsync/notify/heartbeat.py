@@ -25,9 +25,9 @@ def summary(report: RunReport) -> str:
     old = sum(one.rests_on_old_knowledge for one in report.decisions.values())
     lines = [f"{one.target}: {one.outcome.value}" for one in wrong]
     if not wrong:
-        lines.append(f"{counted(len(targets), 'target')} in step")
+        lines.append(f"{counted(len(targets), 'target')} in sync")
     if old:
-        lines.append(f"{counted(old, 'host')} on old knowledge")
+        lines.append(f"{counted(old, 'host')} using the last known address")
     if report.notices:
         lines.append(f"{counted(len(report.notices), 'problem')}; see the log")
     return "\n".join(lines)
@@ -48,7 +48,7 @@ class RunResult:
     def status(self) -> int:
         """The status for a monitor that takes everything but 0 for a failure.
 
-        Old knowledge is none: every target is in step, and a clock is running.
+        A last known address is no failure: every target is in sync, and a clock is running.
         """
         return 0 if self.code in GOOD else int(self.code)
 

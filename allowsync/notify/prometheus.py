@@ -38,7 +38,7 @@ def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Ite
     Args:
         report: The run.
         code: What it ends with.
-        last_good: When the latest run started that left every target in step, if that is known.
+        last_good: When the latest run started that left every target in sync, if that is known.
     """
     yield Gauge("info", "The version of allowsync.", (((("version", __version__),), 1.0),))
     yield from _about_run(report, code, last_good)
@@ -71,7 +71,7 @@ def _about_run(report: RunReport, code: ExitCode, last_good: datetime | None) ->
     if last_good is not None:
         yield _plain(
             "last_success_timestamp_seconds",
-            "When the latest run started that left every target in step.",
+            "When the latest run started that left every target in sync.",
             last_good.timestamp(),
         )
 
@@ -98,7 +98,7 @@ def _about_hosts(decisions: tuple[Decision, ...]) -> Iterator[Gauge]:
     )
     yield Gauge(
         "host_suspicious_addresses",
-        "Addresses of the last answers that were not believed.",
+        "Addresses of the last answers that were rejected.",
         tuple(_host(one, float(_disbelieved(one))) for one in decisions),
     )
     yield Gauge(
@@ -123,12 +123,12 @@ def _about_targets(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
     )
     yield Gauge(
         "target_withheld_entries",
-        "Entries that stay although nobody is known to want them.",
+        "Entries retained although no trusted host is known to use them.",
         tuple(_target(one, float(len(one.plan.withheld))) for one in targets if one.plan),
     )
     yield Gauge(
         "target_refused_removals",
-        "Entries that a limit did not let go.",
+        "Entries whose removal limits blocked.",
         tuple(
             _target(one, float(len(one.refusal.entries) if one.refusal else 0)) for one in targets
         ),

@@ -122,7 +122,7 @@ def _relabelled(final: Mapping[Network, Entry], situation: Situation) -> Iterato
     ]
     for network in sorted(other, key=by_network):
         hosts = final[network].hosts
-        yield f"it does not say right for whom {network} is ({', '.join(hosts)})"
+        yield f"host labels of {network} are outdated ({', '.join(hosts)})"
 
 
 def _is_withheld(network: Network, situation: Situation) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import covers, short
 from allowsync.model.types import Basis, Entry, Family, Grant
 from allowsync.policy.decision import network_of
+from allowsync.policy.screening import REJECTED
 from allowsync.text import said
 
 if TYPE_CHECKING:
@@ -51,11 +52,11 @@ class Reasons:
         if covering is not None:
             return f"covered by {covering.network}"
         if not entry.hosts:
-            return "nobody known to be trusted comes from there"
+            return "no trusted host uses this network"
         return "; ".join(dict.fromkeys(self.lost(entry, label) for label in entry.hosts))
 
     def kept(self, entry: Entry) -> str:
-        """Why an entry stays although it rests on old knowledge; empty when it does not."""
+        """Why an entry stays although the DNS does not confirm it now; empty when it does not."""
         grants = [
             grant
             for decision in self._known(entry.hosts)
@@ -70,10 +71,10 @@ class Reasons:
         """Why an entry that nobody is known to want stays."""
         for decision in self._known(entry.hosts):
             if decision.undecided:
-                return f"kept: nothing is known of {decision.host.name} yet ({_silent(decision)})"
+                return f"retained: no answer yet for {decision.host.name} ({_silent(decision)})"
         if entry.hosts:
-            return f"kept: a limit does not let it go: {self.lost(entry, entry.hosts[0])}"
-        return "kept for now: whose it is was not remembered"
+            return f"retained: removal blocked by limits: {self.lost(entry, entry.hosts[0])}"
+        return "retained for now: its host is unknown"
 
     def _known(self, labels: Iterable[str]) -> Iterator[Decision]:
         return (self.decisions[label] for label in labels if label in self.decisions)
@@ -121,6 +122,8 @@ class Reasons:
         if track is not None and track.absent_runs and track.absent_since is not None:
             span = said(self.now - track.absent_since)
             return f"kept: gone from DNS for {span} ({grant.why}){ends}"
+        if grant.why.startswith(REJECTED):
+            return f"kept: answer rejected ({grant.why.removeprefix(REJECTED)}){ends}"
         return (
             f"kept: no answer from DNS for {said(self.now - grant.confirmed)} ({grant.why}){ends}"
         )

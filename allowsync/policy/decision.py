@@ -92,7 +92,7 @@ class Decision:
 
     @property
     def latched(self) -> tuple[str, ...]:
-        """The hostnames that are not believed before they are approved, in configured order."""
+        """The hostnames that wait for an approval, in configured order."""
         if self.ended:
             return ()
         names = dict.fromkeys(query.hostname for query in self.memory.tracks)

@@ -136,7 +136,7 @@ def givers(
 
     Args:
         new: The newcomers.
-        judged: Every answer of the run. An answer that is not believed counts here, too.
+        judged: Every answer of the run. An answer that is rejected counts here, too.
         holders: Every host that has access, with what is remembered of it.
     """
     given: dict[Address, dict[str, None]] = {one.address: {} for one in new}
@@ -219,9 +219,7 @@ def _latched(one: NewAddress) -> GuardRefusal | None:
     if not one.latched:
         return None
     span = said(one.host.policy.latch_absent)
-    seen = (
-        f"its name was gone for longer than latch_absent ({span}), and may be somebody else's now"
-    )
+    seen = f"its name was gone for longer than latch_absent ({span}) and may have a new owner"
     return GuardRefusal(seen, f"if it is still theirs: allowsync approve {one.host.name}")
 
 
@@ -232,7 +230,7 @@ def _shared(one: NewAddress, givers: Mapping[Address, tuple[str, ...]]) -> Guard
         return None
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     seen = (
-        f"{listed} give it at once, more hosts than max_sharing ({most}), and nobody had it before"
+        f"{listed} give it at once, more hosts than max_sharing ({most}), and no host had it before"
     )
     return GuardRefusal(seen, "if they live together, raise max_sharing for them")
 
@@ -246,7 +244,7 @@ def _made_up_too(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
             network_of(address, one.host) == one.network for address in answer.addresses
         ):
             parent = sibling.hostname.partition(".")[2]
-            seen = f"a name made up at random under {parent} gives it, too (canary)"
+            seen = f"the domain {parent} answers for any name (wildcard, canary)"
             return GuardRefusal(
                 seen, f"if that is meant to be, set canary: false for {one.host.name}"
             )

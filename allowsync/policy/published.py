@@ -87,7 +87,7 @@ def is_due(kept: SourceRecord | None, url: str, now: datetime) -> bool:
 
 
 def implausible(networks: Iterable[Network], before: Iterable[Network]) -> str:
-    """Why networks that a source gives are not believed; an empty string when they are.
+    """Why networks that a source gives are rejected; an empty string when they are.
 
     Args:
         networks: What it gives.
@@ -161,4 +161,4 @@ def worth_saying(kept: SourceRecord, now: datetime) -> bool:
     return kept.fetched is None or kept.trouble.startswith(ODD) or now - kept.fetched > OLD
 
 
-ODD: Final = "not believed: "
+ODD: Final = "rejected: "

@@ -9,7 +9,7 @@ address known from before.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
 from allowsync.model.special_purpose import proxied, rejection
@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Address, Network, Policy, Query
 
+REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothing is believed
+
 
 @dataclass(frozen=True, slots=True)
 class RejectedAddress:
-    """An address that was not believed, and why.
+    """An address that was rejected, and why.
 
     `guarded` says that a guard refused it for now, although it could be somebody's home.
     """
@@ -52,7 +54,7 @@ class GuardRefusal:
 
 @dataclass(frozen=True, slots=True)
 class ScreenedAnswer:
-    """One question, what came of it, and what of it was not believed.
+    """One question, what came of it, and what of it was rejected.
 
     `warning` is something its owner should know although the answer is believed.
     """
@@ -74,7 +76,7 @@ def judge(query: Query, answer: Answer, policy: Policy) -> ScreenedAnswer:
     believed = tuple(address for address, reason in reasons if not reason)
     if not believed:
         first = rejected[0]
-        what = f"not believed: {first.address} is {first.reason}"
+        what = f"{REJECTED}{first.address} is {first.reason}"
         return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
     return ScreenedAnswer(query, Found(believed, answer.ttl), rejected, _proxied(believed))
 
@@ -93,7 +95,7 @@ def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> 
     rejected = tuple(RejectedAddress(one, refused[one].said, guarded=True) for one in mine)
     answer: Answer = Found(left, judged.answer.ttl)
     if not left:
-        what = f"not believed: {mine[0]}: {refused[mine[0]].seen}"
+        what = f"{REJECTED}{mine[0]}: {refused[mine[0]].seen}"
         answer = Unavailable(what, suspicious=True)
     warning = _proxied(left)
     return ScreenedAnswer(judged.query, answer, (*judged.rejected, *rejected), warning)
@@ -110,7 +112,7 @@ def _too_many(query: Query, answer: Found, most: int) -> ScreenedAnswer:
     count = len(answer.addresses)
     reason = f"one of {count} addresses in one answer, more than max_addresses ({most})"
     rejected = tuple(RejectedAddress(address, reason) for address in answer.addresses)
-    what = f"not believed: {count} addresses in one answer, more than max_addresses ({most})"
+    what = f"{REJECTED}{count} addresses in one answer, more than max_addresses ({most})"
     return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
 
 

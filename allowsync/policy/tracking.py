@@ -133,7 +133,7 @@ def fold(track: RetentionState, judged: ScreenedAnswer, host: Host, now: Now) ->
         case _:
             assert_never(judged.answer)
     held_back = tuple(
-        f"{one.address} not believed: {one.reason}" for one in judged.rejected if one.guarded
+        f"{one.address} rejected: {one.reason}" for one in judged.rejected if one.guarded
     )
     return after if after.held_back == held_back else replace(after, held_back=held_back)
 

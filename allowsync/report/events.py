@@ -76,7 +76,7 @@ def _said(summary: str) -> str:
         return rest.replace(" ", ", ")
     if kind in _WORDS:
         return f"{_WORDS[kind]} ({rest})"
-    return "approved, believed again" if kind == "approved" else summary
+    return "approved" if kind == "approved" else summary
 
 
 def _stays(stays: tuple[AccessPeriod, ...], since: datetime) -> Iterator[HistoryEvent]:
@@ -96,7 +96,7 @@ def _change(one: PastChange) -> HistoryEvent:
     whose = ", ".join(one.entry.hosts)
     parts = [
         short(one.entry.network) + (f" for {whose}" if whose else ""),
-        "it was missing there" if one.again else one.why,
+        "it was missing" if one.again else one.why,
         "" if one.confirmed else "could not be confirmed",
     ]
     return HistoryEvent(
@@ -113,9 +113,9 @@ def _change(one: PastChange) -> HistoryEvent:
 _TURNS = {
     "refused": "refused",
     "failed": "failed",
-    "unknown": "not known",
-    REPAIRED: "put right",
-    RECOVERED: "well again",
+    "unknown": "unknown",
+    REPAIRED: "repaired",
+    RECOVERED: "recovered",
 }
 
 

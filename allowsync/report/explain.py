@@ -20,7 +20,7 @@ _WORDS = {
     AccessVerdict.YES: ("allowed", "was allowed"),
     AccessVerdict.PARTLY: ("allowed in part", "was allowed in part"),
     AccessVerdict.NO: ("not allowed", "was not allowed"),
-    AccessVerdict.UNKNOWN: ("cannot be told", "cannot be told"),
+    AccessVerdict.UNKNOWN: ("unknown", "unknown"),
 }
 _COLOURS = {
     AccessVerdict.YES: "green",
@@ -48,7 +48,7 @@ def _headline(one: Explanation) -> str:
     what = one.asked if one.network is None else short(one.network)
     words = _WORDS[one.verdict][one.scene.past]
     if one.verdict is AccessVerdict.UNKNOWN:
-        words = "it cannot be told whether it was allowed" if one.scene.past else "cannot be told"
+        words = "unknown whether it was allowed" if one.scene.past else "unknown"
         return f"{what}: {words}"
     yes = sum(place.verdict in (AccessVerdict.YES, AccessVerdict.PARTLY) for place in one.places)
     count = f" at {yes} of {len(one.places)} targets" if yes and len(one.places) > 1 else ""

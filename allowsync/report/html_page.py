@@ -84,7 +84,7 @@ def _top(standing: AccessStatus) -> Html:
     run = joined("no run is on record") if last is None else joined("Last run ", _time(last))
     written = joined(run, ". Written ", _time(standing.now), ".")
     fine = not any(wrongs(standing))
-    said = "Everything is in step." if fine else "Something is wrong."
+    said = "Everything is in sync." if fine else "Something is wrong."
     return joined(
         tag("h1", "Who has access"),
         tag("p", said, class_=f"verdict {'good' if fine else 'bad'}"),
@@ -204,8 +204,8 @@ def _entry(entry: Entry) -> str:
 def _step(target: TargetStatus) -> Html:
     count = counted(len(target.entries), "entry", "entries")
     if target.in_step:
-        return _cell(f"in step ({count})", style="good")
-    return _cell(f"out of step ({count}): {target.reason}", style="bad")
+        return _cell(f"in sync ({count})", style="good")
+    return _cell(f"out of sync ({count}): {target.reason}", style="bad")
 
 
 def _timelines(standing: AccessStatus, past: Past) -> Html:

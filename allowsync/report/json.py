@@ -67,7 +67,7 @@ def instant(value: datetime) -> str:
 
 
 def query_document(judged: ScreenedAnswer) -> Json:
-    """One question, its answer, and what of it was not believed."""
+    """One question, its answer, and what of it was rejected."""
     addresses: list[str] = []
     reason: str | None = None
     ttl: int | None = None

@@ -39,7 +39,7 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 
     Args:
         report: The run.
-        every_target: Whether targets are named that are in step and have nothing to say.
+        every_target: Whether targets are named that are in sync and have nothing to say.
     """
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
@@ -65,13 +65,13 @@ def notices(report: RunReport) -> Iterator[Line]:
 def _about_host(decision: Decision) -> Iterator[str]:
     name = decision.host.name
     if decision.undecided:
-        yield f"{name}: nothing is known of where {name} is: {_unheard(decision)}"
+        yield f"{name}: no answer yet: {_unheard(decision)}"
     elif not decision.ended:
         for source in decision.host.sources:
             yield f"{name}: the networks of {source} are not known yet"
     for judged in decision.judged:
         for one in judged.rejected:
-            yield f"{name}: {judged.query.hostname}: {one.address} not believed: {one.reason}"
+            yield f"{name}: {judged.query.hostname}: {one.address} rejected: {one.reason}"
         if judged.warning:
             yield f"{name}: {judged.query.hostname}: {judged.warning}"
 
@@ -99,7 +99,7 @@ def _target_lines(
         if every_target:
             count = len(plan.final)
             entries = counted(count, "entry", "entries")
-            yield Line(f"{target.target} is in step ({entries})")
+            yield Line(f"{target.target} is in sync ({entries})")
         return
     yield Line(target.target)
     yield from (Line(f"  ~ {flaw}", "yellow") for flaw in plan.repair)
@@ -134,13 +134,16 @@ def _labels(entry: Entry) -> str:
 
 
 def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
-    kept = [row.entry for row in rows if row.sign == "!"]
-    unchanged = len(set(plan.keep).difference(kept))
+    retained = len(plan.withheld)
+    kept = sum(row.sign == "!" for row in rows) - retained
+    unchanged = len(plan.keep) - kept
     removed, added = ("removed", "added") if done else ("to remove", "to add")
     parts = [] if plan.idle else [f"{len(plan.remove)} {removed}", f"{len(plan.add)} {added}"]
     parts.append(f"{unchanged} unchanged")
     if kept:
-        parts.append(f"{len(kept)} kept on old knowledge")
+        parts.append(f"{kept} kept (DNS unconfirmed)")
+    if retained:
+        parts.append(f"{retained} retained")
     return ", ".join(parts)
 
 
@@ -222,9 +225,9 @@ def _standing_lines(target: TargetStatus) -> Iterator[Line]:
     count = len(target.entries)
     entries = counted(count, "entry", "entries")
     if target.in_step:
-        yield Line(f"{target.target} is in step ({entries})")
+        yield Line(f"{target.target} is in sync ({entries})")
         return
-    what = f"{target.target} is out of step ({entries}): {target.reason}"
+    what = f"{target.target} is out of sync ({entries}): {target.reason}"
     yield from (Line(text, "red") for text in filled(what, "", "  "))
 
 

@@ -41,6 +41,6 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
     if needed.root_because and "User=root" not in lines:
         missing.append("User=root")
     if missing:
-        what = f"is not allowed what the targets need: {', '.join(missing)}"
-        advice = "'allowsync schedule install' allows it"
+        what = f"the service lacks permissions for {', '.join(missing)}"
+        advice = "run 'allowsync schedule install'"
         yield Located(SERVICE, Finding(Severity.WARNING, what, advice))

@@ -76,7 +76,7 @@ def document(standing: ScheduleStatus) -> Json:
 def lines(standing: ScheduleStatus) -> Iterator[Line]:
     """What is installed, for people."""
     if standing.scheduler is None:
-        yield Line("nothing runs allowsync by itself; 'allowsync schedule install' changes that")
+        yield Line("no schedule is installed; run 'allowsync schedule install'")
     for path, what in standing.found.items():
         colour = "" if what in (FileState.CURRENT, FileState.OUTDATED) else "yellow"
         yield Line(f"{path}: {_SAID[what]}", colour)

@@ -25,14 +25,14 @@ _HEAD = """\
 """
 
 _HOSTS = """\
-# Everybody who is trusted. Hostnames are asked again and again; networks
+# The trusted hosts. Hostnames are resolved in every run; networks
 # always have access. Access that ends by itself:
 #   guest: {hostname: guest.example.net, until: 2027-01-31}
 """
 
 _ALLOWLISTS = """\
-# What is guarded. From the first apply on, nobody else comes to these ports.
-# Without `hosts:` an allowlist is for everybody above.
+# What is guarded. From the first apply on, everyone else is blocked there.
+# Without `hosts:` an allowlist has every host above.
 """
 
 _RESOLVER = """\

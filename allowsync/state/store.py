@@ -337,7 +337,7 @@ class Store:
 
     @_guarded
     def last_good_run(self) -> datetime | None:
-        """When the latest run started that left every target in step."""
+        """When the latest run started that left every target in sync."""
         rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")
         return None if not rows or rows[0][0] is None else instant(rows[0][0])
 

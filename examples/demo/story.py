@@ -111,9 +111,9 @@ def the_dns_fails(stage: Stage, zones: dict[str, Any]) -> None:
 
 def a_lie(stage: Stage, zones: dict[str, Any]) -> None:
     """An answer that no home gives."""
-    stage.step("Bob's name answers 127.0.0.1. That is not believed; his last address stays.")
+    stage.step("Bob's name answers 127.0.0.1. That is rejected; his last address stays.")
     zones["bob.example"] = ["127.0.0.1"]
-    stage.allowsync("apply", code=3, says=("! 192.0.2.44 bob kept", "127.0.0.1 not believed"))
+    stage.allowsync("apply", code=3, says=("! 192.0.2.44 bob kept", "127.0.0.1 rejected"))
     stage.gets_in(BOB)
 
 
@@ -161,7 +161,7 @@ def ending(stage: Stage, edge: Edge) -> None:
     target = stage.scene.target_name
     stage.step("Who is allowed where, and since when? For people, and for programs.")
     stage.allowsync(
-        "status", says=("198.51.100.20 fresh since", f"{target} is in step (3 entries)")
+        "status", says=("198.51.100.20 fresh since", f"{target} is in sync (3 entries)")
     )
     _check_status(stage.document("status", "--output", "json"), target, edge.target_name)
 

@@ -34,7 +34,7 @@ THEIR_RULES = (
 
 @contextmanager
 def three_hosts() -> Iterator[Sides]:
-    """The program, a plain script and an empty Python program, each with its own gate in step."""
+    """The program, a plain script and an empty Python program, each with its own gate in sync."""
     with place(LATENCY) as here:
         here.configure(HOSTS, {"nftables": {"ports": ["443/tcp"]}})
         here.settle()

@@ -1,4 +1,4 @@
-"""A real boot: the gate is there before the network is, and the timer keeps it in step."""
+"""A real boot: the gate is there before the network is, and the timer keeps it in sync."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Every example of a packet filter is carried out: names resolved, sets filled, all in step."""
+"""Every example of a packet filter is carried out: names resolved, sets filled, all in sync."""
 
 from __future__ import annotations
 

@@ -31,7 +31,7 @@ def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 
 
 def run_with(folder: Path, state: bytes, *, silent: bool) -> tuple[World, RunReport]:
-    """One run over a firewall in step, with this state."""
+    """One run over a firewall in sync, with this state."""
     world = World(folder)
     world.runs(3)
     world.state.write_bytes(state)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 GATE = NftGate("web", (Port(443, 443, Protocol.TCP),))
-ESCAPES = "\x1b[2J\x1b]0;owned\x07\r\n\x9b31mweb/memory is in step\u202e"
+ESCAPES = "\x1b[2J\x1b]0;owned\x07\r\n\x9b31mweb/memory is in sync\u202e"
 
 
 def listing(**changes: Any) -> str:

@@ -111,7 +111,7 @@ def test_a_no_puts_a_first_gate_away(machine: Machine, answer: str) -> None:
         terminal.until(QUESTION)
         terminal.type(answer)
         assert terminal.end() == 1
-        assert "x/nftables: put back as it was" in terminal.shown
+        assert "x/nftables: rolled back" in terminal.shown
     assert machine.ruleset == ""
     assert not machine.state.with_name("state.db.before").exists()
 
@@ -120,7 +120,7 @@ def test_a_no_puts_a_first_gate_away(machine: Machine, answer: str) -> None:
 def test_silence_puts_it_back(machine: Machine) -> None:
     with machine.confirm("1s") as terminal:
         assert terminal.end() == 1
-        assert "x/nftables: put back as it was" in terminal.shown
+        assert "x/nftables: rolled back" in terminal.shown
     assert machine.ruleset == ""
 
 
@@ -190,7 +190,7 @@ def test_after_that_a_scheduled_run_leaves_a_first_gate_alone(machine: Machine) 
     for _ in range(2):
         done = machine.run("apply")
         assert done.code == 1
-        assert "left alone: nobody confirmed its change of" in done.err
+        assert "skipped: its change of" in done.err
         assert machine.ruleset == ""
     with machine.confirm() as terminal:
         terminal.until(QUESTION)
@@ -212,7 +212,7 @@ def test_after_that_a_gate_keeps_its_ports_and_lets_more_in_but_loses_nobody(
         terminal.end()
     done = machine.run("apply")
     assert done.code == 4
-    assert "kept as it was, and nobody is removed: nobody confirmed its change of" in done.err
+    assert "UTC was not confirmed; nothing is removed; retry" in done.err
     assert "dport 8096" in machine.ruleset
     assert "dport 22" not in machine.ruleset
     assert "81.2.69.0/24" in machine.ruleset
@@ -286,7 +286,7 @@ def test_the_one_who_watches_takes_a_polite_end_for_a_no(machine: Machine) -> No
         terminal.until(QUESTION)
         os.kill(watcher(terminal), signal.SIGTERM)
         assert terminal.end() == 1
-        assert "put back as it was" in terminal.shown
+        assert "rolled back" in terminal.shown
     assert machine.ruleset == ""
 
 

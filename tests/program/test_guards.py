@@ -18,7 +18,7 @@ MOVED = "81.2.69.77"
 
 
 def rejected(done: ProgramResult) -> dict[str, list[str]]:
-    """The addresses that were not believed, by host."""
+    """The addresses that were rejected, by host."""
     return {
         host["host"]: [one["address"] for query in host["queries"] for one in query["rejected"]]
         for host in done.document["hosts"]
@@ -34,7 +34,10 @@ def test_a_wildcard_that_took_over_lets_nobody_in_and_nobody_out(
     done = here("apply --output json")
     assert (done.code, here.allowed, rejected(done)["bob"]) == (3, before, [PARKING])
     text = here("apply")
-    assert f"bob: bob.example.org: {PARKING} not believed: a name made up at random" in text.err
+    assert (
+        f"bob: bob.example.org: {PARKING} rejected: the domain example.org answers for any name"
+        in text.err
+    )
     assert "set canary: false for bob" in text.err
     here.policy = {"canary": False}
     assert (here("apply").code, f"{PARKING}/32" in here.allowed) == (0, True)
@@ -79,9 +82,7 @@ def test_where_nameservers_disagree_a_new_address_is_not_believed(
         zones["bob.example.org"] = [PARKING]
         done = here("apply")
         assert (done.code, here.allowed) == (3, before)
-        assert (
-            f"{PARKING} not believed: 1 of 2 nameservers give it, fewer than agreement" in done.err
-        )
+        assert f"{PARKING} rejected: 1 of 2 nameservers give it, fewer than agreement" in done.err
         honest.zones["bob.example.org"] = [PARKING]
         assert (here("apply").code, f"{PARKING}/32" in here.allowed) == (0, True)
 
@@ -120,11 +121,11 @@ def test_a_name_that_was_gone_for_long_waits_for_an_approval(
     for arguments in ("apply --dry-run", "apply", "apply"):
         done = here(arguments)
         assert done.code == 3
-        assert f"{MOVED} not believed: its name was gone for longer" in done.err
+        assert f"{MOVED} rejected: its name was gone for longer" in done.err
         assert f"{MOVED}/32" not in here.allowed
     standing = here("status --output json").document["hosts"][1]
     assert (standing["latched"], len(standing["held_back"])) == (["bob.example.org"], 1)
-    assert here("approve bob").out == "bob: bob.example.org is believed again\n"
+    assert here("approve bob").out == "bob: bob.example.org is trusted again\n"
     assert here("status --output json").document["hosts"][1]["latched"] == []
     done = here("apply")
     assert (done.code, f"{MOVED}/32" in here.allowed) == (0, True)
@@ -167,7 +168,7 @@ def test_more_moves_than_a_home_makes_are_held_back(
     assert (done.code, here.allowed) == (3, ["81.2.69.2/32", "81.2.69.3/32"])
     assert "bob had 2 new networks within 24 hours, all that max_moves allows" in done.err
     for command in ("status", "check", "resolve"):
-        assert f"{MOVED} not believed: bob had 2 new networks" in here(command).out
+        assert f"{MOVED} rejected: bob had 2 new networks" in here(command).out
     (held_back,) = here("resolve --output json").document["held_back"]
     assert held_back["host"] == "bob"
 

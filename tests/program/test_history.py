@@ -51,7 +51,7 @@ def told(days: Days, *arguments: str) -> str:
 
 
 def test_each_run_that_changed_something_is_told_and_no_other(moved: Days) -> None:
-    missing = f"  ~ web/file  put right: {moved.here.file} does not exist\n"
+    missing = f"  ~ web/file  repaired: {moved.here.file} does not exist\n"
     whole = told(moved)
     assert " ".join(missing.split()) in " ".join(whole.split())
     assert whole.startswith(FIRST)
@@ -108,7 +108,7 @@ def test_what_somebody_else_took_out_was_missing(moved: Days) -> None:
     kept = [line for line in moved.here.file.read_text().splitlines() if MOVED not in line]
     moved.here.file.write_text("\n".join(kept) + "\n")
     moved.at(100)("apply")
-    assert f"  + web/file  {MOVED} for alice: it was missing there\n" in told(moved)
+    assert f"  + web/file  {MOVED} for alice: it was missing\n" in told(moved)
 
 
 def test_what_was_put_elsewhere_was_not_missing_there(moved: Days) -> None:

@@ -84,7 +84,7 @@ def test_an_unchanged_run_pings_the_monitor(watched: Watched) -> None:
     done = watched.apply()
     assert (done.code, done.out, done.err) == (0, "", "")
     first, second, third = watched.listener.heard
-    assert first[:3] == second[:3] == third[:3] == ("POST", f"/ping/{TOKEN}/0", "1 target in step")
+    assert first[:3] == second[:3] == third[:3] == ("POST", f"/ping/{TOKEN}/0", "1 target in sync")
     # It was read where it is kept, and kept nowhere else.
     everything = b"".join(one.read_bytes() for one in watched.here.state.parent.iterdir())
     assert b"hunter2" not in everything
@@ -95,7 +95,7 @@ def test_a_monitor_that_cannot_be_told_is_named(watched: Watched) -> None:
     watched.listener.status = 500
     done = watched.apply()
     assert (done.code, done.out) == (0, "")
-    assert done.err == "heartbeat: the monitor could not be told: the answer was HTTP status 500\n"
+    assert done.err == "heartbeat: the ping failed: the answer was HTTP status 500\n"
     watched.listener.status = 200
     assert watched.apply().err == ""
 

@@ -38,7 +38,7 @@ def test_the_journal_is_told_how_bad_each_line_is(
     assert in_journal(here, "apply") == []
     zones["bob.example.org"] = ["127.0.0.1"]
     (line,) = in_journal(here, "apply")
-    assert line.startswith("<4>bob: bob.example.org: 127.0.0.1 not believed")
+    assert line.startswith("<4>bob: bob.example.org: 127.0.0.1 rejected")
     here.targets = [{"file": {"path": str(here.folder / "missing" / "file")}}]
     assert any(line.startswith("<3>web/file: ") for line in in_journal(here, "apply"))
     here.policy = {"max_moves": -1}
@@ -77,7 +77,7 @@ def test_lines_of_json_say_what_changed_and_what_is_wrong(
     }
     (wrong,) = records(done.err)
     assert (wrong["level"], wrong["event"]) == ("warning", "problem")
-    assert wrong["what"].startswith("bob: bob.example.org: 127.0.0.1 not believed")
+    assert wrong["what"].startswith("bob: bob.example.org: 127.0.0.1 rejected")
 
 
 def test_a_run_with_nothing_to_say_logs_nothing(here: Installation) -> None:

@@ -64,7 +64,7 @@ def test_what_is_wrong_is_on_top_and_in_color_on_a_terminal(here: Installation) 
     here.freeze = True
     with Terminal("status", "--config", here.path) as terminal:
         first = terminal.until("last run").splitlines()[0]
-    assert first.startswith("\x1b[31mweb/file: out of step: ")
+    assert first.startswith("\x1b[31mweb/file: out of sync: ")
     assert here("status").out.count("\x1b") == 0
     with Terminal("status", "--config", here.path, environ={"NO_COLOR": "1"}) as terminal:
         assert "\x1b" not in terminal.until("last run")

@@ -59,7 +59,7 @@ def test_an_apply_puts_friends_in_and_then_has_nothing_to_say(here: Installation
     assert "4 added" in first.out
     second = here("apply")
     assert (second.code, second.out, second.err) == (0, "", "")
-    assert "in step (4 entries)" in here("apply -v").out
+    assert "in sync (4 entries)" in here("apply -v").out
 
 
 def test_a_dry_run_writes_nothing(here: Installation) -> None:
@@ -117,7 +117,7 @@ def test_an_address_that_is_not_believed_adds_nothing_and_removes_nothing(
     zones["bob.example.org"] = ["127.0.0.1"]
     done = here("apply")
     assert (done.code, here.allowed) == (3, FIRST)
-    assert "bob.example.org: 127.0.0.1 not believed: a loopback address" in done.err
+    assert "bob.example.org: 127.0.0.1 rejected: a loopback address" in done.err
 
 
 def test_a_limit_refuses_and_force_applies(here: Installation, zones: dict[str, object]) -> None:
@@ -203,7 +203,7 @@ def test_status_tells_who_is_allowed(here: Installation) -> None:
     assert (before.code, "nothing is known yet" in before.out) == (1, True)
     here("apply")
     done = here("status")
-    assert (done.code, "web/file is in step (4 entries)" in done.out) == (0, True)
+    assert (done.code, "web/file is in sync (4 entries)" in done.out) == (0, True)
     told = here("status --output json").document
     assert told["schema"] == "allowsync.status/1"
     assert [host["host"] for host in told["hosts"]] == ["alice", "bob", "parents"]
@@ -218,7 +218,7 @@ def test_resolve_shows_each_nameserver_and_what_is_believed(
     done = here("resolve bob")
     assert done.code == 3
     assert str(here.server) in done.out
-    assert "10.0.0.1 not believed: a private address" in done.out
+    assert "10.0.0.1 rejected: a private address" in done.out
     assert "alice" not in done.out
     told = here("resolve --output json").document
     assert {one["nameserver"] for one in told["answers"]} == {str(here.server)}

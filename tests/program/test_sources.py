@@ -104,7 +104,7 @@ def test_without_an_answer_ever_nothing_is_removed_and_the_exit_code_says_so(
     done = origin("apply")
     assert done.code == 3
     assert "sources.cloudflare: its networks are not known" in done.err
-    assert "nothing is known of where edge is: cloudflare" in done.err
+    assert "edge: no answer yet: cloudflare" in done.err
     assert published(origin) == set(ALL)
     assert origin("status").code == 3
     other(origin, fake.url)
@@ -162,12 +162,12 @@ def test_a_list_that_lost_more_than_half_is_not_believed_unless_by_force(
     only(fake, [*ALL[:2], *ALL[15:]])
     later(origin, DAY)
     done = origin("apply")
-    assert "not believed: less than half of the IPv4 addresses" in done.err
+    assert "rejected: less than half of the IPv4 addresses" in done.err
     assert published(origin) == set(ALL)
-    assert "not believed" in origin("status").err
+    assert "rejected" in origin("status").err
     assert origin("apply --force").code == 0
     assert published(origin) == {*ALL[:2], *ALL[15:]}
-    assert "not believed" not in origin("status").err
+    assert "rejected" not in origin("status").err
 
 
 BAD = {
@@ -246,7 +246,7 @@ def test_offline_goes_by_what_is_kept_and_asks_nobody(
 def test_offline_with_nothing_kept_says_so(origin: Installation, fake: FakeCloudflare) -> None:
     done = origin("apply --offline")
     assert done.code == 3
-    assert "nothing is known of where edge is: cloudflare" in done.err
+    assert "edge: no answer yet: cloudflare" in done.err
     assert fake.asked == []
 
 

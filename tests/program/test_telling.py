@@ -105,7 +105,7 @@ def test_a_target_that_fails_and_works_again_is_told_once_each(
         assert told("apply").code == 0
     first, second = bodies(listener)
     assert first.startswith("web/file: could not be read")
-    assert second == "web/file: it works again"
+    assert second == "web/file: recovered"
 
 
 def test_a_channel_nobody_answers_at_is_said_and_harms_nothing(
@@ -115,7 +115,7 @@ def test_a_channel_nobody_answers_at_is_said_and_harms_nothing(
     zones["bob.example.org"] = ["81.2.69.77"]
     done = told("apply -q")
     assert (done.code, "81.2.69.77/32" in told.allowed) == (0, True)
-    assert "notify (json): nobody was told: it could not be reached" in done.err
+    assert "notify (json): notification failed: it could not be reached" in done.err
     assert TOKEN not in done.out + done.err
     assert told("apply -q").err == ""
 
@@ -132,7 +132,7 @@ def test_check_tries_every_channel_and_tells_it_only_when_asked(
     assert "error: notify, item 2 (tgram): Apprise does not understand this URL" in done.out
     done = told("check --notify")
     assert (done.code, len(listener.heard)) == (1, 1)
-    assert "notify, item 1 (form): took the test notice" in done.out
+    assert "notify, item 1 (form): accepted the test notification" in done.out
     shown = told("config show").out
     assert TOKEN not in done.out + done.err + shown
     assert str(kept) in shown

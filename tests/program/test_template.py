@@ -61,7 +61,7 @@ def test_an_address_that_comes_back_within_its_time_is_first_again(
     zones["alice.example.org"] = [HOME]
     done = days.at(10)("apply")
     assert done.code == 0
-    assert "it does not say right for whom" in days("history").out
+    assert "host labels of" in days("history").out
     assert days.here.allowed[0] == f"alice {HOME} {MOVED}"
 
 

@@ -36,7 +36,7 @@ REJECTED = ("10.0.0.1", "100.64.0.1", "127.0.0.1", "203.0.113.1", "224.0.0.1")
 SILENT: tuple[Answer, ...] = (
     Unavailable("SERVFAIL"),
     Unavailable("no answer in 3 s"),
-    Unavailable("not believed", suspicious=True),
+    Unavailable("rejected", suspicious=True),
     found(*REJECTED[:2]),
     found(*(f"45.9.9.{n}" for n in range(1, 9))),
 )

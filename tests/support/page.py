@@ -1,4 +1,4 @@
-"""What a page can tell of friends: moves, old knowledge, faults, hostile texts."""
+"""What a page can tell of friends: moves, last known addresses, faults, hostile texts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def decided() -> dict[str, Life]:
 
 
 def standing(*, reason: str = "2 to add", notices: tuple[Notice, ...] = ()) -> AccessStatus:
-    """One target in step and one that is not."""
+    """One target in sync and one that is not."""
     targets = (
         TargetStatus("jellyfin/nftables", True, (entry(HOME, "alice"), entry(LONG6, "bob"))),
         TargetStatus("ssh/ufw", False, (entry("203.0.113.0/24", "office"),), reason),

@@ -60,7 +60,7 @@ class ListOf(Kind[tuple[T, ...]]):
             if self.unique and len(nodes) > 1:
                 shown = repr(self.kind.show(value))
                 if shown in written:
-                    reading.problem(node, at, f"{_name(node, shown)} stands here twice")
+                    reading.problem(node, at, f"{_name(node, shown)} is a duplicate")
                     valid = False
                 written.add(shown)
             values.append(value)

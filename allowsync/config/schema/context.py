@@ -94,7 +94,7 @@ class Reading:
             elif key.text in found:
                 first = found[key.text][0].line
                 self.problem(
-                    key, at, f"{quote(key.text)} stands here twice (first in line {first})"
+                    key, at, f"{quote(key.text)} is a duplicate key (first in line {first})"
                 )
             else:
                 found[key.text] = (key, value)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Target
     from allowsync.state import Store, TargetRecord
 
-HOW = "try it again with --confirm, or apply it unasked with --force"
+HOW = "retry with --confirm, or apply it with --force"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +34,7 @@ class Unconfirmed(LimitRefusal):
     @property
     def said(self) -> str:
         """What is kept, since when, and what ends that."""
-        return f"kept as it was, and nobody is removed: {_why(self.since)}; {HOW}"
+        return f"{_why(self.since)}; nothing is removed; {HOW}"
 
 
 def unconfirmed(since: datetime) -> Unconfirmed:
@@ -50,12 +50,12 @@ def waiting(store: Store) -> Iterator[Notice]:
 
 def left_alone(target: Target, since: datetime) -> Draft:
     """What happens to a target that was not there before: nothing."""
-    reason = f"left alone: {_why(since)}; {HOW}"
+    reason = f"skipped: {_why(since)}; {HOW}"
     return Draft(target, TargetReport(target.name, target.allowlist, Outcome.FAILED, reason=reason))
 
 
 def _why(since: datetime) -> str:
-    return f"nobody confirmed its change of {since:%Y-%m-%d %H:%M} UTC"
+    return f"its change of {since:%Y-%m-%d %H:%M} UTC was not confirmed"
 
 
 def harmless(report: TargetReport) -> bool:

@@ -267,7 +267,7 @@ def _log(verdict: ConfirmResult) -> None:
     import syslog
 
     syslog.openlog("allowsync")
-    syslog.syslog(syslog.LOG_WARNING, "not confirmed in time: everything was put back as it was")
+    syslog.syslog(syslog.LOG_WARNING, "not confirmed in time: all changes were rolled back")
     for one in verdict.targets:
         if one.reason:
-            syslog.syslog(syslog.LOG_ERR, f"{one.target} could not be put back: {one.reason}")
+            syslog.syslog(syslog.LOG_ERR, f"{one.target} could not be rolled back: {one.reason}")

@@ -210,7 +210,7 @@ def test_a_system_without_the_program_is_told_so(root: Path) -> None:
 
 def test_where_nothing_is_installed_show_says_what_would_change_that(root: Path) -> None:
     assert schedule(root, "show").out == (
-        "nothing runs allowsync by itself; 'allowsync schedule install' changes that\n"
+        "no schedule is installed; run 'allowsync schedule install'\n"
     )
     document = schedule(root, "show", "--output", "json").document
     assert (document["scheduler"], document["files"]) == (None, [])

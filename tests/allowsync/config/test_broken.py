@@ -51,7 +51,7 @@ IN_A_HOST = {
     "a repeated key": (
         "hostname: other.example.org",
         "4: hosts.bob",
-        "'hostname' stands here twice (first in line 3)",
+        "'hostname' is a duplicate key (first in line 3)",
     ),
     "an unknown family": (
         "families: [ipv5]",
@@ -62,7 +62,7 @@ IN_A_HOST = {
     "a family twice": (
         "families: [ipv4, ipv4]",
         "4: hosts.bob.families",
-        "'ipv4' stands here twice",
+        "'ipv4' is a duplicate",
     ),
     "a day that does not exist": ("until: 2027-02-30", "4: hosts.bob.until", "that exists"),
     "an hour that does not exist": (
@@ -93,7 +93,11 @@ IN_A_HOST = {
         "4: hosts.bob.networks",
         "there is no source of networks 'cloudfare' (did you mean 'cloudflare'?)",
     ),
-    "a source twice": ("networks: [cloudflare, cloudflare]", "4: hosts.bob.networks", "twice"),
+    "a source twice": (
+        "networks: [cloudflare, cloudflare]",
+        "4: hosts.bob.networks",
+        "is a duplicate",
+    ),
     "a netmask": ("networks: [203.0.113.0/255.255.255.0]", "4: hosts.bob.networks", "expected a"),
     "a network that is none": ("networks: [203.0.113.300]", "4: hosts.bob.networks", "expected a"),
     "an octal address": ("networks: [010.0.0.1]", "4: hosts.bob.networks", "got '010.0.0.1'"),
@@ -103,9 +107,9 @@ IN_A_HOST = {
         "198.0.0.0/8: /16 is the widest",
     ),
     "an IPv6 network as wide": ("networks: ['2a00::/24']", "4: hosts.bob.networks", "/48 is"),
-    "loopback": ("networks: [127.0.0.1]", "4: hosts.bob.networks", "nobody can come"),
-    "multicast": ("networks: ['ff02::/64']", "4: hosts.bob.networks", "nobody can come"),
-    "the unspecified address": ("networks: ['::']", "4: hosts.bob.networks", "nobody can come"),
+    "loopback": ("networks: [127.0.0.1]", "4: hosts.bob.networks", "no packet can come"),
+    "multicast": ("networks: ['ff02::/64']", "4: hosts.bob.networks", "no packet can come"),
+    "the unspecified address": ("networks: ['::']", "4: hosts.bob.networks", "no packet can come"),
     "a mapped network": ("networks: ['::ffff:192.0.2.0/120']", "4: hosts.bob.networks", "IPv4"),
     "one network without a list": ("networks: 192.0.2.1", "4: hosts.bob.networks", "a list"),
     "the second line of a list": (
@@ -136,7 +140,7 @@ AS_A_HOST = {
     "one name twice": (
         "bob: {hostname: [b.example.org, B.example.org.]}",
         "2: hosts.bob.hostname",
-        "'B.example.org.' stands here twice",
+        "'B.example.org.' is a duplicate",
     ),
     "a name in capitals": ("Bob: b.example.org", "2: hosts.Bob", "as key, got 'Bob'"),
     "a name too long": (f"{'b' * 41}: b.example.org", f"2: hosts.{'b' * 41}", "1 to 40"),
@@ -163,7 +167,7 @@ IN_AN_ALLOWLIST = {
     "no host": ("hosts: []", "6: allowlists.web.hosts", "at least 1"),
     # Were this every host, commenting out the last name would let everybody in.
     "nothing for hosts": ("hosts:", "6: allowlists.web.hosts", "got nothing"),
-    "a host twice": ("hosts: [carl, carl]", "6: allowlists.web.hosts", "'carl' stands here twice"),
+    "a host twice": ("hosts: [carl, carl]", "6: allowlists.web.hosts", "'carl' is a duplicate"),
     "a list as host": ("hosts: [[carl]]", "6: allowlists.web.hosts", "got a list"),
     "hosts as text": ("hosts: carl", "6: allowlists.web.hosts", "expected a list"),
     "an unknown key": ("host: [carl]", "6: allowlists.web.host", "(did you mean 'hosts'?)"),
@@ -181,7 +185,7 @@ def test_in_an_allowlist(tmp_path: Path, line: str, where: str, what: str) -> No
 ELSEWHERE = {
     "an unknown section": ("policies: {}", "9: policies", "(did you mean 'policy'?)"),
     "a section as text": ("policy: strict", "9: policy", "expected a mapping with keep_"),
-    "a section twice": ("hosts: {}", "9", "'hosts' stands here twice (first in line 1)"),
+    "a section twice": ("hosts: {}", "9", "'hosts' is a duplicate key (first in line 1)"),
     "a share above one": ("limits: {max_remove_hosts: 50}", "9: limits.max_remove_hosts", "0 to 1"),
     "a share that is no number": (
         "limits: {max_remove_hosts: .nan}",

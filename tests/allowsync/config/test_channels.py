@@ -57,7 +57,7 @@ WRONG = {
     "two places": (f"notify: [{{url: '{URL}', url_env: X}}]", "needs one of url, url_file"),
     "no place": ("notify: [{events: [moved]}]", "needs one of url, url_file"),
     "no event": (f"notify: [{{url: '{URL}', events: []}}]", "at least 1"),
-    "an event twice": (f"notify: [{{url: '{URL}', events: [moved, moved]}}]", "twice"),
+    "an event twice": (f"notify: [{{url: '{URL}', events: [moved, moved]}}]", "is a duplicate"),
     "no such event": (f"notify: [{{url: '{URL}', events: [moves]}}]", "did you mean 'moved'?"),
     "an unknown key": ("notify: [{hunter2: x}]", "not shown"),
     "the URL for a file": (f"notify: [{{url_file: '{URL}'}}]", "not shown"),

@@ -111,16 +111,16 @@ def test_a_monitor_is_told_how_a_run_ended_and_of_no_friend(world: World) -> Non
         world.store.fail_read = "alice at 81.2.69.1"
         left(world, world.run(), heartbeat=heartbeat(listener))
     assert [(one.path[-2:], one.body) for one in listener.heard] == [
-        ("/0", "1 target in step"),
-        ("/0", "1 target in step\n1 host on old knowledge"),
-        ("/1", "web/memory: failed\n1 host on old knowledge"),
+        ("/0", "1 target in sync"),
+        ("/0", "1 target in sync\n1 host using the last known address"),
+        ("/1", "web/memory: failed\n1 host using the last known address"),
     ]
 
 
 def test_a_monitor_that_cannot_be_told_is_said_without_its_url(world: World) -> None:
     with PortListener(status=404) as listener:
         said = left(world, world.run(), heartbeat=heartbeat(listener))
-    assert said == ["heartbeat: the monitor could not be told: the answer was HTTP status 404"]
+    assert said == ["heartbeat: the ping failed: the answer was HTTP status 404"]
 
 
 def test_a_defect_is_told_as_a_failure(world: World) -> None:

@@ -319,7 +319,7 @@ class TestOffline:
         world.store.flaws.append("there is no gate")
         report = world.run(offline=True)
         assert (report.exit_code, world.store.applied) == (1, [])
-        assert "lock out everybody" in only_target(report).said
+        assert "lock everyone out" in only_target(report).said
 
 
 def _defective(_: object) -> Needs:

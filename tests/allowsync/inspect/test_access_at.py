@@ -134,7 +134,7 @@ def test_who_left_the_configuration_lingers_until_the_next_apply() -> None:
     ended = AccessPeriod("bob", net(HOME), NAME, T0, T0 + HOUR, "gone")
     lasts = AccessPeriod("bob", net(MOVED), NAME, T0)
     past = Past(stays=(ended, lasts, AccessPeriod("carol", net(HOME), NAME, T0)))
-    said = "not in the configuration any more: ends with the next apply"
+    said = "removed from the configuration: ends with the next apply"
     assert lingering(scene, past, "bob").accesses == (
         HostAccess("bob", net(MOVED), NAME, None, T0, None, said),
     )

@@ -39,7 +39,7 @@ def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
 def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> None:
     since = T0 - timedelta(days=8)
     track = RetentionState((), since, since, 9, summary="absent NXDOMAIN", reason="NXDOMAIN")
-    held_back = RetentionState(summary="found", held_back=("81.2.69.9 not believed: too new",))
+    held_back = RetentionState(summary="found", held_back=("81.2.69.9 rejected: too new",))
     hosts = {"alice": host(), "bob": host("bob")}
     memory = {
         "alice": HostMemory({A: track}),
@@ -51,5 +51,5 @@ def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> No
             "alice: alice.example.org was gone from DNS for longer than latch_absent; "
             "when it comes back and is still theirs: allowsync approve alice"
         ),
-        "bob: bob.example.org: 81.2.69.9 not believed: too new",
+        "bob: bob.example.org: 81.2.69.9 rejected: too new",
     ]

@@ -74,7 +74,7 @@ def test_a_network_is_allowed_where_what_is_held_covers_it(
 
 def test_what_others_put_there_lets_in_as_well_and_is_said() -> None:
     place = where(net(HOME), TargetContents(WEB, others=frozenset(nets(MOVED, HOME))))
-    assert place == TargetAnswer(WEB, YES, said=f"{HOME}/32 was put there by somebody else")
+    assert place == TargetAnswer(WEB, YES, said=f"{HOME}/32 was added outside allowsync")
 
 
 def test_what_may_have_been_missing_is_not_claimed() -> None:
@@ -131,7 +131,7 @@ def test_a_host_is_allowed_where_all_it_comes_from_is() -> None:
 def test_a_host_is_allowed_in_part_where_some_it_comes_from_is() -> None:
     (place,) = host(ALICE, ALICE_TOO).places
     assert place.verdict is PARTLY
-    assert place.said == "it is out of step: see allowsync status"
+    assert place.said == "it is out of sync: see allowsync status"
 
 
 def test_a_host_that_comes_from_nowhere_is_not_allowed() -> None:
@@ -202,7 +202,7 @@ def test_an_entry_is_told_by_whose_it_is_and_how_wide() -> None:
     wide = entry("81.2.69.0/24", "alice", "bob")
     assert through(wide, net(HOME)) == "the wider entry 81.2.69.0/24 (alice, bob)"
     assert through(wide, wide.network) == "81.2.69.0/24 (alice, bob)"
-    assert through(entry(HOME), None) == f"{HOME} (whose it is was not remembered)"
+    assert through(entry(HOME), None) == f"{HOME} (host unknown)"
     narrow = entry(HOME, "alice")
     assert through(narrow, wide.network) == f"{HOME} (alice)"
 
@@ -223,9 +223,9 @@ def test_everything_there_is_to_say_of_a_place_is_said() -> None:
     entries = tuple(Entry(one, ("alice",)) for one in doubtful)
     found = where(ip_network("81.2.69.0/24"), TargetContents(WEB, entries, others, doubtful))
     named = ", ".join(sorted(f"{one}/32" for one in (HOME, MOVED)))
-    assert found.said == f"{named} was put there by somebody else; lost; {MISSING}"
+    assert found.said == f"{named} was added outside allowsync; lost; {MISSING}"
     (place,) = host(ALICE, ALICE_TOO, holding=TargetContents(WEB, others=others)).places
-    foreign = "was put there by somebody else"
+    foreign = "was added outside allowsync"
     assert place.said == f"{HOME}/32 {foreign}; {MOVED}/32 {foreign}"
 
 
@@ -236,5 +236,5 @@ def test_who_is_let_in_lacks_nothing_where_others_of_the_network_are_not() -> No
     half = replace(HOLDING, entries=(entry(HOME, "alice"),), others=frozenset(nets(MOVED)))
     found = of_network(str(wide), wide, scene(ALICE, holdings=(half,)), {WEB: ["bob"]})
     assert found.places[0].said == (
-        f"{MOVED}/32 was put there by somebody else; alice is not among the hosts of web"
+        f"{MOVED}/32 was added outside allowsync; alice is not among the hosts of web"
     )

@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Host
 
 HOUR = timedelta(hours=1)
-NEEDED = "needed: a name of somebody trusted that points there, or `networks` at a host"
+NEEDED = "to allow it: a name of a trusted host that points there, or `networks` at a host"
 LEFT = AccessPeriod("alice", net(HOME), NAME, T0, T0 + HOUR, f"{NAME} moved to {MOVED}")
 LEFT_SAID = (
     f"alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:00 UTC: "
@@ -57,9 +57,9 @@ def network(asked: str, *decisions: Decision, past: Past | None = None) -> list[
 
 
 def test_where_nobody_ever_came_from_is_said_since_when() -> None:
-    assert network(HOME) == ["nobody came from there", NEEDED]
+    assert network(HOME) == ["no host used this network", NEEDED]
     assert network(HOME, past=Past(first_run=T0)) == [
-        "nobody came from there since 2026-11-20 15:00 UTC",
+        "no host used this network since 2026-11-20 15:00 UTC",
         NEEDED,
     ]
 
@@ -86,21 +86,21 @@ def test_what_no_name_can_give_is_said_to_need_the_policy() -> None:
     assert only.endswith("); policy.accept would allow that")
     accepting = Policy(accept=(ip_network("192.168.1.0/24"),))
     said = list(about_network(ip_network("192.168.1.7"), {}, Past(), accepting))
-    assert said == ["nobody came from there", NEEDED]
+    assert said == ["no host used this network", NEEDED]
 
 
 def test_an_address_that_a_guard_holds_back_is_said_to_be() -> None:
-    lines = (f"{HOME} not believed yet: a wildcard", f"{HOME}1 not believed yet: another")
+    lines = (f"{HOME} rejected for now: a wildcard", f"{HOME}1 rejected for now: another")
     memory = HostMemory({A: RetentionState(held_back=lines)})
     decision = Decision(host(), memory=memory)
-    assert network(HOME, decision)[0] == f"alice: {NAME}: {HOME} not believed yet: a wildcard"
+    assert network(HOME, decision)[0] == f"alice: {NAME}: {HOME} rejected for now: a wildcard"
     assert len(network(HOME, decision)) == 3
-    assert network("81.2.69.0/24", decision) == ["nobody came from there", NEEDED]
+    assert network("81.2.69.0/24", decision) == ["no host used this network", NEEDED]
     # A line is about one address, even where a network begins with that.
     first = Decision(
-        host(), memory=HostMemory({A: RetentionState(held_back=("81.2.69.0 not believed",))})
+        host(), memory=HostMemory({A: RetentionState(held_back=("81.2.69.0 rejected",))})
     )
-    assert network("81.2.69.0/24", first) == ["nobody came from there", NEEDED]
+    assert network("81.2.69.0/24", first) == ["no host used this network", NEEDED]
     assert len(network("81.2.69.0", first)) == 3
 
 
@@ -128,7 +128,7 @@ def test_a_host_whose_access_ended_is_told_when() -> None:
 
 def test_an_end_that_lies_ahead_is_no_reason() -> None:
     later = lived(host(until=T0 + 9 * HOUR), SERVFAIL)
-    assert about(later) == [f"nothing is known yet of where alice is: {NAME} (SERVFAIL)"]
+    assert about(later) == [f"no answer yet for alice: {NAME} (SERVFAIL)"]
 
 
 def test_each_name_without_an_answer_is_told_and_no_other() -> None:
@@ -143,15 +143,15 @@ def test_each_name_without_an_answer_is_told_and_no_other() -> None:
 
 def test_a_host_nothing_is_known_of_is_told_why() -> None:
     silent = lived(host(), SERVFAIL)
-    assert about(silent) == [f"nothing is known yet of where alice is: {NAME} (SERVFAIL)"]
+    assert about(silent) == [f"no answer yet for alice: {NAME} (SERVFAIL)"]
     unasked = Decision(host(), undecided=True)
-    assert about(unasked) == ["nothing is known yet of where alice is: not asked yet"]
+    assert about(unasked) == ["no answer yet for alice: not asked yet"]
 
 
 def test_a_source_nothing_is_known_of_is_told_beside_the_names() -> None:
     waiting = Decision(host(hostnames=(), sources=("cloudflare",)), undecided=True)
     assert about(waiting) == [
-        "nothing is known yet of where alice is: cloudflare (its networks are not known yet)"
+        "no answer yet for alice: cloudflare (its networks are not known yet)"
     ]
 
 

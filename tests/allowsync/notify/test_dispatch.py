@@ -83,7 +83,7 @@ def test_a_channel_that_fails_changes_nothing_but_is_said_once(
     first = world.run()
     assert (first.exit_code, world.held >= {"81.2.69.77"}) == (0, True)
     (line,) = said(first)
-    assert line.startswith("notify (json): nobody was told: it could not be reached")
+    assert line.startswith("notify (json): notification failed: it could not be reached")
     assert said(world.run()) == []
     assert (len(listener.heard), waiting(world)) == (2, 1)
     listener.status = 200
@@ -96,7 +96,7 @@ def test_what_cannot_be_told_for_a_day_is_given_up(world: World, listener: PortL
     move(world)
     world.run()
     report = world.run(after=GIVEN_UP_AFTER)
-    assert [one for one in said(report) if "given up on 1 of the messages" in one]
+    assert [one for one in said(report) if "gave up on 1 notification:" in one]
     assert waiting(world) == 0
 
 
@@ -139,7 +139,7 @@ def test_what_cannot_be_remembered_is_not_told_in_every_run(
     move(world)
     (line,) = said(world.run())
     world.run()
-    assert line.startswith("notify: nobody is told anything: ")
+    assert line.startswith("notify: notifications are not sent: ")
     assert listener.heard == []
 
 
@@ -152,7 +152,7 @@ def test_what_was_sent_and_cannot_be_noted_is_said(world: World, listener: PortL
     listener.then = spoil
     move(world)
     (line,) = said(world.run())
-    assert line.startswith("notify: it may be told again: ")
+    assert line.startswith("notify: may be sent again: ")
 
 
 @pytest.mark.parametrize(

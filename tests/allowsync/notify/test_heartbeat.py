@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 UUID = "5bf66975-d4c7-4bf5-bcc8-b8d8a82ea278"
 CHECK = f"https://hc-ping.com/{UUID}"
 PUSH = "https://kuma.example.net/api/push/hunter2"
-GOOD = RunResult(ExitCode.IN_STEP, 0.25, "2 targets in step")
+GOOD = RunResult(ExitCode.IN_STEP, 0.25, "2 targets in sync")
 BAD = RunResult(ExitCode.FAILED, 1.0, "web/file: failed\n1 problem; see the log")
 
 

@@ -178,7 +178,7 @@ def test_where_it_is_written_whose_an_entry_is_a_change_of_that_is_something_to_
     want = wanted(alice="81.2.69.1", bob="81.2.69.1")
     plan = make_plan(situation(want=want, current=written(alone), capabilities=LABELLED))
     assert plan.keep == (both,)
-    assert plan.repair == ("it does not say right for whom 81.2.69.1/32 is (alice, bob)",)
+    assert plan.repair == ("host labels of 81.2.69.1/32 are outdated (alice, bob)",)
     assert make_plan(situation(want=want, current=written(both), capabilities=LABELLED)).idle
     assert make_plan(situation(want=want, current=written(alone))).idle
 
@@ -189,7 +189,7 @@ def test_an_address_that_was_replaced_is_marked_where_that_is_written() -> None:
     current = written(entry("81.2.69.1", "alice"), new)
     plan = make_plan(situation(want=want, current=current, capabilities=MARKED, replaced=replaced))
     assert plan.keep == (Entry(net("81.2.69.1"), ("alice",), ("alice",)), new)
-    assert plan.repair == ("it does not say right for whom 81.2.69.1/32 is (alice)",)
+    assert plan.repair == ("host labels of 81.2.69.1/32 are outdated (alice)",)
     for capabilities in (Capabilities(), LABELLED):
         elsewhere = make_plan(
             situation(want=want, current=current, capabilities=capabilities, replaced=replaced)
@@ -223,9 +223,9 @@ def test_what_is_wrong_around_the_entries_is_put_right_beside_whose_they_are_in_
     plan = make_plan(situation(want=want, current=current, capabilities=LABELLED))
     assert plan.repair == (
         "it was edited",
-        "it does not say right for whom 81.2.69.9/32 is (alice)",
-        "it does not say right for whom 81.2.69.10/32 is (alice)",
-        "it does not say right for whom 2a01::/64 is (alice)",
+        "host labels of 81.2.69.9/32 are outdated (alice)",
+        "host labels of 81.2.69.10/32 are outdated (alice)",
+        "host labels of 2a01::/64 are outdated (alice)",
     )
     assert plan.remove == (entry("81.2.69.8"),)
 

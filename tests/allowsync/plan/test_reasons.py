@@ -121,7 +121,7 @@ def test_several_hosts_give_their_reasons_once_each() -> None:
 
 
 def test_what_nobody_wanted_says_so() -> None:
-    assert "nobody known" in Reasons({}, T0).removed(entry("6.6.6.6"), NOTHING)
+    assert "no trusted host uses" in Reasons({}, T0).removed(entry("6.6.6.6"), NOTHING)
 
 
 def test_what_a_wider_entry_covers_says_by_which() -> None:
@@ -140,6 +140,15 @@ def test_a_kept_address_says_for_how_long_and_until_when() -> None:
     assert reasons(life).kept(entry(HOME, "alice")) == (
         "kept: gone from DNS for 0 s (NXDOMAIN); ends in 1 h"
     )
+
+
+def test_an_address_whose_answers_are_rejected_says_why_and_until_when() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    life.run(found("127.0.0.1"), after=timedelta(hours=2))
+    kept = reasons(life).kept(entry(HOME, "alice"))
+    assert kept.startswith("kept: answer rejected (127.0.0.1 is a loopback address")
+    assert kept.endswith("; ends in 2 d 22 h")
 
 
 def test_an_address_restored_without_asking_says_how_old_it_is() -> None:
@@ -170,9 +179,9 @@ def test_a_withheld_entry_says_why_nobody_dares_to_remove_it() -> None:
     life = Life(host())
     life.run(SERVFAIL)
     assert reasons(life).withheld(entry(HOME, "alice")) == (
-        "kept: nothing is known of alice yet (SERVFAIL)"
+        "retained: no answer yet for alice (SERVFAIL)"
     )
-    assert reasons(life).withheld(entry(HOME)) == "kept for now: whose it is was not remembered"
+    assert reasons(life).withheld(entry(HOME)) == "retained for now: its host is unknown"
 
 
 def test_a_refused_removal_gives_the_reason_it_would_have_had() -> None:
@@ -180,7 +189,7 @@ def test_a_refused_removal_gives_the_reason_it_would_have_had() -> None:
     life.run(found(HOME))
     life.run(GONE)
     assert reasons(life).withheld(entry(HOME, "alice")) == (
-        "kept: a limit does not let it go: gone from DNS for 0 s (NXDOMAIN, once)"
+        "retained: removal blocked by limits: gone from DNS for 0 s (NXDOMAIN, once)"
     )
 
 
@@ -188,7 +197,7 @@ def test_a_host_nobody_asked_about_is_unknown_without_a_reason() -> None:
     life = Life(Host("alice", ("alice.example.org",)))
     life.run()
     assert reasons(life).withheld(entry(HOME, "alice")) == (
-        "kept: nothing is known of alice yet (not asked)"
+        "retained: no answer yet for alice (not asked)"
     )
 
 

@@ -381,9 +381,7 @@ def test_one_stale_grant_is_enough_to_rest_on_old_knowledge() -> None:
 
 
 def test_what_a_guard_holds_back_matters_to_whoever_has_no_access() -> None:
-    held_back = HostMemory(
-        {A: RetentionState(last_found=T0, held_back=(f"{HOME} not believed: it",))}
-    )
+    held_back = HostMemory({A: RetentionState(last_found=T0, held_back=(f"{HOME} rejected: it",))})
     granted = Life(host()).run(found(HOME)).grants
     assert Decision(host(), memory=held_back).rests_on_old_knowledge
     assert not Decision(host(), grants=granted, memory=held_back).rests_on_old_knowledge

@@ -258,7 +258,7 @@ def canary(answer: Answer) -> Evidence:
 def test_an_address_that_a_made_up_name_gives_too_is_not_believed(answer: Answer) -> None:
     judged = only(guarded({A: found(HOME)}, evidence=canary(answer)))
     assert told(judged)[1] == [HOME]
-    assert "a name made up at random under example.org gives it, too" in judged.rejected[0].reason
+    assert "the domain example.org answers for any name" in judged.rejected[0].reason
 
 
 @pytest.mark.parametrize("answer", [GONE, SERVFAIL, found(MOVED)])
@@ -454,19 +454,19 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
 
     alice = host()
     assert refusal(alice, latched=True) == (
-        "its name was gone for longer than latch_absent (7 d), and may be somebody else's now; "
+        "its name was gone for longer than latch_absent (7 d) and may have a new owner; "
         "if it is still theirs: allowsync approve alice"
     )
     three = (
-        "amy, bob, cat give it at once, more hosts than max_sharing (1), and nobody had it before; "
-        "if they live together, raise max_sharing for them"
+        "amy, bob, cat give it at once, more hosts than max_sharing (1), and no host had it before"
+        "; if they live together, raise max_sharing for them"
     )
     assert refusal(alice, evidence=gave("amy", "bob", "cat")) == three
     four = three.replace("cat give", "cat and 1 more give")
     assert refusal(alice, evidence=gave("amy", "bob", "cat", "dan")) == four
     made_up = Evidence(siblings={A: SIBLING}, answers={SIBLING: {"ns": found(HOME)}})
     assert refusal(alice, evidence=made_up) == (
-        "a name made up at random under example.org gives it, too (canary); "
+        "the domain example.org answers for any name (wildcard, canary); "
         "if that is meant to be, set canary: false for alice"
     )
     split = Evidence(agreement=2, answers={A: {"one": found(HOME), "two": found(MOVED)}})

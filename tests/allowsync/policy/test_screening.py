@@ -156,11 +156,11 @@ def test_what_is_not_believed_says_why_in_full() -> None:
     many = judge(A, found(*(f"81.2.70.{n}" for n in range(5))), Policy(max_addresses=4))
     said = "5 addresses in one answer, more than max_addresses (4)"
     assert isinstance(many.answer, Unavailable)
-    assert many.answer.reason == f"not believed: {said}"
+    assert many.answer.reason == f"rejected: {said}"
     assert {(one.reason, one.guarded) for one in many.rejected} == {(f"one of {said}", False)}
     loopback = judge(A, found("127.0.0.1"), Policy())
     assert isinstance(loopback.answer, Unavailable)
-    assert loopback.answer.reason.startswith("not believed: 127.0.0.1 is a loopback address: ")
+    assert loopback.answer.reason.startswith("rejected: 127.0.0.1 is a loopback address: ")
 
 
 def test_what_guards_refuse_of_an_answer_says_what_was_seen_and_what_to_do() -> None:
@@ -169,7 +169,7 @@ def test_what_guards_refuse_of_an_answer_says_what_was_seen_and_what_to_do() -> 
     address = ip_address(HOME)
     nothing_left = without(judge(A, found(HOME), Policy()), {address: refusal})
     assert nothing_left.answer == Unavailable(
-        f"not believed: {HOME}: a wildcard gives it, too", suspicious=True
+        f"rejected: {HOME}: a wildcard gives it, too", suspicious=True
     )
     assert nothing_left.rejected == (RejectedAddress(address, refusal.said, guarded=True),)
 

@@ -128,7 +128,7 @@ def test_what_a_guard_refused_is_held_back_and_nothing_else() -> None:
         A, SERVFAIL, (RejectedAddress(ip_address("10.0.0.1"), "private"), doubted)
     )
     track = fold(AT_HOME, judged, host(), Now(NOW))
-    assert track.held_back == (f"{MOVED} not believed: a wildcard; see",)
+    assert track.held_back == (f"{MOVED} rejected: a wildcard; see",)
     assert after(track, SERVFAIL).held_back == ()
 
 

@@ -28,7 +28,7 @@ def said(past: Past) -> list[str]:
         ("found 81.2.69.1 81.2.69.2", "81.2.69.1, 81.2.69.2"),
         ("absent NXDOMAIN", "no address in DNS (NXDOMAIN)"),
         ("unavailable no answer in 1s", "no answer from DNS (no answer in 1s)"),
-        ("approved", "approved, believed again"),
+        ("approved", "approved"),
         ("something newer", "something newer"),
     ],
 )
@@ -66,7 +66,7 @@ def test_a_fixed_network_comes_by_the_configuration() -> None:
     [
         (ADDED, "added", f"{HOME} for alice, bob: moved"),
         (replace(ADDED, why=""), "added", f"{HOME} for alice, bob"),
-        (replace(ADDED, again=True), "added", f"{HOME} for alice, bob: it was missing there"),
+        (replace(ADDED, again=True), "added", f"{HOME} for alice, bob: it was missing"),
         (
             replace(ADDED, action="remove", entry=entry(HOME), why="cleared"),
             "removed",
@@ -88,10 +88,10 @@ def test_a_change_is_told_with_its_reason(change: PastChange, what: str, text: s
     ("turn", "text"),
     [
         (TargetTransition(T0, WEB, "failed", "no nft"), "failed: no nft"),
-        (TargetTransition(T0, WEB, "unknown", "lost"), "not known: lost"),
+        (TargetTransition(T0, WEB, "unknown", "lost"), "unknown: lost"),
         (TargetTransition(T0, WEB, "refused", "too many"), "refused: too many"),
-        (TargetTransition(T0, WEB, "repaired", "mode was 0666"), "put right: mode was 0666"),
-        (TargetTransition(T0, WEB, "recovered"), "well again"),
+        (TargetTransition(T0, WEB, "repaired", "mode was 0666"), "repaired: mode was 0666"),
+        (TargetTransition(T0, WEB, "recovered"), "recovered"),
         (TargetTransition(T0, WEB, "something newer"), "something newer"),
     ],
 )

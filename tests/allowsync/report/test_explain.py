@@ -72,8 +72,8 @@ def test_the_past_is_told_as_the_past(verdict: AccessVerdict, now: str, then: st
 
 def test_what_cannot_be_told_is_said_to_be() -> None:
     blind = TargetAnswer(WEB, AccessVerdict.UNKNOWN, said="no nft")
-    assert text(answer(blind)) == [f"{HOME}: cannot be told", "  web/file  cannot be told: no nft"]
-    assert text(answer(blind, scene=THEN))[0] == f"{HOME}: it cannot be told whether it was allowed"
+    assert text(answer(blind)) == [f"{HOME}: unknown", "  web/file  unknown: no nft"]
+    assert text(answer(blind, scene=THEN))[0] == f"{HOME}: unknown whether it was allowed"
 
 
 def test_a_host_is_told_by_how_it_was_asked_for() -> None:

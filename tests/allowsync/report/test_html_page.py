@@ -110,14 +110,14 @@ def test_hostile_text_is_shown_as_it_is_and_without_control_characters() -> None
 def test_what_is_wrong_comes_before_everything_else() -> None:
     headings = ["".join(one.itertext()) for one in only(PAGES["wrong"], "h2")]
     assert headings == ["What is wrong", "Hosts", "Targets", "The last 28 days", "What changed"]
-    assert "ssh/ufw: out of step: 2 to add" in words(PAGES["wrong"])
+    assert "ssh/ufw: out of sync: 2 to add" in words(PAGES["wrong"])
 
 
 def test_a_page_without_faults_says_so_and_lists_none() -> None:
     headings = ["".join(one.itertext()) for one in only(PAGES["without a past"], "h2")]
     assert headings == ["Hosts", "Targets"]
-    assert "Everything is in step." in words(PAGES["well"])
-    assert "Everything is in step." not in words(PAGES["wrong"])
+    assert "Everything is in sync." in words(PAGES["well"])
+    assert "Everything is in sync." not in words(PAGES["wrong"])
 
 
 def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
@@ -127,7 +127,7 @@ def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
     assert any(LONG6 in row and "stale (SERVFAIL)" in row for row in rows)
     assert "carolcarol.example.orgnoneno access: no address is known" in rows
     assert "officefixed networks203.0.113.0/24fixedsince 2026-11-20 15:00 UTC" in rows
-    assert f"jellyfin/nftablesin step (2 entries){HOME} alice{LONG6} bob" in rows
+    assert f"jellyfin/nftablesin sync (2 entries){HOME} alice{LONG6} bob" in rows
 
 
 def test_what_a_source_publishes_is_one_row() -> None:

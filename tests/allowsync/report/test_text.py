@@ -77,8 +77,8 @@ def test_a_dry_run_reads_as_promised() -> None:
           - 81.2.69.1              alice    alice.example.org moved to 81.2.69.2
           - 192.0.1.44             bob      gone from DNS for 1 h 5 min (NXDOMAIN, 14 times)
           ! 198.51.99.9            parents  kept: no answer from DNS for 1 h 10 min (SERVFAIL); ends in 2 d 23 h
-          2 to remove, 2 to add, 5 unchanged, 1 kept on old knowledge
-        ssh/ufw is in step (1 entry)""")  # noqa: E501
+          2 to remove, 2 to add, 5 unchanged, 1 kept (DNS unconfirmed)
+        ssh/ufw is in sync (1 entry)""")  # noqa: E501
 
 
 def test_a_run_says_what_it_did_in_the_past_tense() -> None:
@@ -118,7 +118,7 @@ def test_a_refusal_is_a_warning() -> None:
     report = replace(story(), targets=(refused,))
     said = [line.text for line in warnings(report)]
     assert any("refused to remove alice" in one for one in said)
-    assert "1 kept on old knowledge" in text(report)
+    assert "0 unchanged, 1 retained" in text(report)
 
 
 def test_what_was_not_believed_is_named_with_its_host() -> None:
@@ -126,7 +126,7 @@ def test_what_was_not_believed_is_named_with_its_host() -> None:
     life.run(found("10.0.0.1", "104.16.0.1"))
     report = replace(story(), decisions={"alice": life.decision}, targets=())
     said = [line.text for line in warnings(report)]
-    assert said[0].startswith("alice: alice.example.org: 10.0.0.1 not believed: a private address")
+    assert said[0].startswith("alice: alice.example.org: 10.0.0.1 rejected: a private address")
     assert "proxied" in said[1]
 
 
@@ -137,7 +137,7 @@ def test_a_host_of_which_nothing_is_known_is_named() -> None:
     report = replace(story(), decisions={"alice": life.decision}, targets=(), notices=(notice,))
     assert [line.text for line in warnings(report)] == [
         "clock: went backwards",
-        "alice: nothing is known of where alice is: alice.example.org (SERVFAIL)",
+        "alice: no answer yet: alice.example.org (SERVFAIL)",
     ]
 
 
@@ -172,15 +172,15 @@ def test_status_tells_who_is_allowed_where() -> None:
         "carol  carol.example.org",
         "    nothing is known yet: no access",
         "",
-        "web/x is in step (1 entry)",
-        "web/y is out of step (0 entries): table is missing; 1 to add",
+        "web/x is in sync (1 entry)",
+        "web/y is out of sync (0 entries): table is missing; 1 to add",
         "last run 1 min ago",
     ]
     assert list(status_warnings(standing)) == [
-        Line("web/y: out of step: table is missing; 1 to add", "red"),
+        Line("web/y: out of sync: table is missing; 1 to add", "red"),
         Line("old/z: is no longer configured", "yellow"),
-        Line("alice: rests on old knowledge (SERVFAIL); ends in 3 d", "yellow"),
-        Line("carol: nothing is known yet of where it is: no access", "yellow"),
+        Line("alice: using the last known address (SERVFAIL); ends in 3 d", "yellow"),
+        Line("carol: no answer yet: no access", "yellow"),
     ]
     assert standing.exit_code == 1
 

@@ -53,8 +53,8 @@ def test_what_was_just_installed_fits(tmp_path: Path, targets: tuple[str, ...]) 
 def test_a_target_that_was_added_is_told(tmp_path: Path) -> None:
     (only,) = said(tmp_path, installed(tmp_path, NFTABLES), NFTABLES, FILE)
     assert only == (
-        "allowsync.service: is not allowed what the targets need: ReadWritePaths=-/srv, User=root; "
-        "'allowsync schedule install' allows it"
+        "allowsync.service: the service lacks permissions for ReadWritePaths=-/srv, User=root; "
+        "run 'allowsync schedule install'"
     )
 
 

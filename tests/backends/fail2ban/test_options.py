@@ -38,7 +38,7 @@ def test_a_container_is_spoken_to_in_there() -> None:
         ("{jails: []}", "expected a list of at least 1, each the name of a jail, got none"),
         ("{jails: [-x]}", "expected the name of a jail, got '-x'"),
         ('{jails: ["a b"]}', "expected the name of a jail, got 'a b'"),
-        ("{jails: [a, a]}", "'a' stands here twice"),
+        ("{jails: [a, a]}", "'a' is a duplicate"),
         ("{jails: [default]}", "jails: default is a section of Fail2ban, but no jail"),
         ("{jails: [a], container: --all}", "expected the name of a container, got '--all'"),
     ],

@@ -81,7 +81,7 @@ def test_a_dry_run_says_the_same(world: Waiting) -> None:
     world.allow("alice")
     report = world.run(dry_run=True)
     assert report.exit_code is ExitCode.REFUSED
-    assert "nobody confirmed its change of" in only_target(report).said
+    assert "was not confirmed; " in only_target(report).said
 
 
 def test_force_applies_it_and_ends_the_wait(world: Waiting) -> None:
@@ -127,7 +127,7 @@ def test_a_target_that_was_not_there_before_is_left_alone(world: Waiting) -> Non
     world.wait()
     report = world.run()
     assert outcome(report) == (Outcome.FAILED, ExitCode.FAILED)
-    assert "left alone" in only_target(report).said
+    assert "skipped" in only_target(report).said
     assert world.held == set()
 
 
@@ -137,7 +137,7 @@ def test_the_status_names_what_waits(world: Waiting) -> None:
     world.wait()
     (notice,) = world.look().notices
     assert notice.where == WEB
-    assert "nobody confirmed its change of" in notice.what
+    assert "was not confirmed; " in notice.what
 
 
 def test_clearing_a_target_ends_its_wait(world: Waiting) -> None:
