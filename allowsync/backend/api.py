@@ -6,8 +6,9 @@ through the entry-point group `allowsync.backends`, whose values are `BackendTyp
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtime_checkable
+
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -139,8 +140,7 @@ class Restorable(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Needs:
+class Needs(Value):
     """What a target needs of a service that is shut in as tightly as can be.
 
     Such a service has CAP_NET_ADMIN, the network, a folder for its state, and reads what its user
@@ -177,8 +177,7 @@ def _no_needs(_: object) -> Needs:
     return Needs()
 
 
-@dataclass(frozen=True, slots=True)
-class BackendType(Generic[OptionsT]):
+class BackendType(Value, Generic[OptionsT]):
     """What an entry point of the group `allowsync.backends` names.
 
     Attributes:

@@ -10,9 +10,10 @@ from __future__ import annotations
 import os
 import stat
 import sys
-from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -24,8 +25,7 @@ COMMANDS: Final = "allowsync.commands"
 NETWORKS: Final = "allowsync.networks"
 
 
-@dataclass(frozen=True, slots=True)
-class EntryPoint:
+class EntryPoint(Value):
     """One line of an `entry_points.txt`: a name, `module:attribute`, and who registers it."""
 
     name: str

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from allowsync.engine.after_run import broke, leave, watched
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.model.value import replace
 from allowsync.state import Busy
 
 if TYPE_CHECKING:

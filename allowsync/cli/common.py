@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 import os
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,6 +13,7 @@ import click
 
 from allowsync.config import ConfigError, load, locate
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value
 from allowsync.system.journald import ERROR, INFO, PRIORITY_OF, marked
 
 if TYPE_CHECKING:
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-@dataclass(frozen=True, slots=True)
-class Invocation:
+class Invocation(Value):
     """The options every command takes."""
 
     config: Path | None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.completion_values import hosts as complete
 from allowsync.cli.time_argument import When
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +10,7 @@ import click
 
 from allowsync.cli.common import Invocation, common, echo_json
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from allowsync.setup.answers import SetupAnswers

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -10,6 +9,7 @@ import click
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.completion_values import hosts as complete
 from allowsync.model.outcome import ExitCode, worst
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -55,8 +55,7 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     return int(code)
 
 
-@dataclass(frozen=True, slots=True)
-class _Sources:
+class _Sources(Value):
     """What the sources of networks say that hosts name."""
 
     config: Config

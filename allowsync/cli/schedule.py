@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,6 +11,7 @@ import click
 
 from allowsync.cli.common import Invocation, common, echo_json
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -121,8 +121,7 @@ def show(invocation: Invocation, root: Path) -> int:
     return ExitCode.IN_STEP
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Value):
     """What was asked for: where, what starts the runs (None: whatever is there), how often."""
 
     root: Path

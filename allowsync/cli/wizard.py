@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from allowsync.model.value import replace
 from allowsync.setup import answers as read
 from allowsync.setup import detect as machine
 from allowsync.setup.preview import HostPreview, cut_off, whereabouts

@@ -6,7 +6,6 @@ which file, environment variable or systemd credential it is kept.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync.config.schema.collection_kinds import ListOf
@@ -24,6 +23,7 @@ from allowsync.config.secrets import (
     SecretUrl,
 )
 from allowsync.model.notification import TOLD_UNASKED, Event, HeartbeatKind
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync.config.schema.context import Invalid, Reading
@@ -38,8 +38,7 @@ _ENV: Final = "An environment variable that holds the URL."
 _CREDENTIAL: Final = "A systemd credential that holds the URL."
 
 
-@dataclass(frozen=True, slots=True)
-class NotifyChannel:
+class NotifyChannel(Value):
     """Somebody who is told: one Apprise URL, and the events it is told of."""
 
     url: Secret | None = option(APPRISE_URL, help="The Apprise URL itself.", default=None)
@@ -66,8 +65,7 @@ class NotifyChannel:
         return self.secret.value.partition("://")[0].lower()
 
 
-@dataclass(frozen=True, slots=True)
-class Heartbeat:
+class Heartbeat(Value):
     """Who is told at the end of every run that there was one."""
 
     url: Secret | None = option(PING_URL, help="The URL itself.", default=None)

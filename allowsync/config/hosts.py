@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any, Final
 
 from allowsync.config.hostnames import Hostname
@@ -14,6 +13,7 @@ from allowsync.config.schema.object import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
 from allowsync.config.sources import NetworkOrSource
 from allowsync.model.types import BOTH_FAMILIES, Family, Host, Policy
+from allowsync.model.value import replace
 from allowsync.text import quote
 
 LABEL: Final = Name(

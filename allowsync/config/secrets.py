@@ -9,7 +9,6 @@ A backend that needs one offers up to three options, of which one is to be set:
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,6 +16,7 @@ from allowsync.config.schema.kind import Kind, Leaf, UnfitError
 from allowsync.config.schema.nodes import Node, Scalar, ScalarType
 from allowsync.config.schema.scalar_kinds import Pattern, Text
 from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
+from allowsync.model.value import Value
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from allowsync.config.schema.context import Invalid, Reading
 
 
-@dataclass(frozen=True, slots=True)
-class Secret:
+class Secret(Value):
     """A value nobody may see: it masks itself in every text made from it."""
 
     value: str
@@ -44,8 +43,7 @@ class Secret:
 LARGEST_SECRET: Final = 64 * 1024
 
 
-@dataclass(frozen=True, slots=True)
-class KeptSecret:
+class KeptSecret(Value):
     """A secret, and where it is kept.
 
     Attributes:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import stat
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync.text import printable
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ class MissingError(RefusedError):
     """There is no file of that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileRequirements:
+class FileRequirements(Value):
     """What a file must be like.
 
     Attributes:

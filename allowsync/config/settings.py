@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.target import Place
 from allowsync.model.types import Host, Limits, Policy
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from allowsync.config.sources import SourceOptions
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(Value):
     """One place an allowlist is enforced.
 
     Attributes:
@@ -62,8 +61,7 @@ class Target:
             return False
 
 
-@dataclass(frozen=True, slots=True)
-class Allowlist:
+class Allowlist(Value):
     """A named set of hosts and the targets it is enforced at, in configured order."""
 
     name: str
@@ -71,8 +69,7 @@ class Allowlist:
     targets: tuple[Target, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Config:
+class Config(Value):
     """A whole valid configuration."""
 
     path: Path

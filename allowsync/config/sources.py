@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend import registry as discovery
@@ -15,6 +14,7 @@ from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType
 from allowsync.config.schema.object import Object, option
 from allowsync.config.schema.scalar_kinds import Pattern
 from allowsync.model.types import Network
+from allowsync.model.value import Value
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ _URL: Final = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SourceOptions:
+class SourceOptions(Value):
     """How one source is asked."""
 
     url: str | None = option(

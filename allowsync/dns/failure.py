@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -23,8 +24,7 @@ class Kind(IntEnum):
     LATE = 8  # the deadline of the run passed
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(Value):
     """One thing that went wrong, with the reason a person is told."""
 
     kind: Kind

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 
+from allowsync.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -21,8 +23,7 @@ WINDOW: Final = 100  # in flight per nameserver; a stock dnsmasq refuses above 1
 LAPSES: Final = 3  # unanswered questions after which a nameserver never heard of is put last
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Value):
     """A query and the nameservers that may be asked, the preferred first. At least one."""
 
     query: Query

@@ -7,12 +7,12 @@ imported.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync.model.types import Query
@@ -33,8 +33,7 @@ class Unaskable(ValueError):
     """A hostname that has no wire form: not ASCII, an empty or a too long label, too long."""
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(Value):
     """The question section of one query in lower case, and which of its bits are letters' case."""
 
     section: bytes

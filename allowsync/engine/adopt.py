@@ -5,7 +5,6 @@ What is wanted is what is remembered of the last run; no DNS is asked.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import Adopting, BackendError
@@ -13,6 +12,7 @@ from allowsync.engine.published import recalled
 from allowsync.model.memory import Clock, HostMemory
 from allowsync.model.target import Placement
 from allowsync.model.types import Entry
+from allowsync.model.value import Value
 from allowsync.policy.decision import Now, recall, union
 
 if TYPE_CHECKING:
@@ -24,8 +24,7 @@ if TYPE_CHECKING:
     from allowsync.state import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Adoptable:
+class Adoptable(Value):
     """What somebody put into a target by hand that is wanted there.
 
     Attributes:

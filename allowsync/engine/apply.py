@@ -6,13 +6,13 @@ would keep another from being put right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, assert_never
 
 from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
 from allowsync.engine.prepare import Draft, contained
 from allowsync.engine.rollout import Part, ending, first_part, joined, steps
 from allowsync.model.outcome import Outcome
+from allowsync.model.value import Value, replace
 from allowsync.text import counted
 
 if TYPE_CHECKING:
@@ -95,8 +95,7 @@ def _sum(
     return replace(report, outcome=Outcome.APPLIED) if changed else report
 
 
-@dataclass(frozen=True, slots=True)
-class _Interfered:
+class _Interfered(Value):
     """Somebody else changed the target between our look at it and our change."""
 
     reason: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import Backend, BackendError
 from allowsync.config.errors import ConfigError
 from allowsync.engine.orphan_targets import records_left_over
 from allowsync.model.target import Placement
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from allowsync.state import Store, TargetRecord
 
 
-@dataclass(frozen=True, slots=True)
-class Owned:
+class Owned(Value):
     """A target something may be in, and how to get at it.
 
     `make` raises `BackendError` when its backend or its options are not there any more.
@@ -30,8 +29,7 @@ class Owned:
     make: Callable[[], Backend]
 
 
-@dataclass(frozen=True, slots=True)
-class Cleared:
+class Cleared(Value):
     """What came of clearing a target; `reason` is empty when nothing of ours is left there."""
 
     name: str

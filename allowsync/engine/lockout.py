@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,8 +19,7 @@ SSH = "SSH_CONNECTION"
 _LONGEST_LINE = 32  # processes between us and the session; more is no terminal of anybody's
 
 
-@dataclass(frozen=True, slots=True)
-class Session:
+class Session(Value):
     """An SSH session: where it comes from, and the port of this machine it came to."""
 
     peer: Address

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from allowsync.model.value import Value
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(Value):
     """What was asked of a run.
 
     Attributes:

@@ -6,13 +6,13 @@ another from being put right.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
 from allowsync.model.target import Capabilities, Current, Placement
+from allowsync.model.value import Value, replace
 from allowsync.plan.limits import LimitRefusal, keep_all, limit
 from allowsync.plan.planner import Situation, make_plan, unfit
 from allowsync.plan.result import TargetReport
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     R = TypeVar("R")
 
 
-@dataclass(frozen=True, slots=True)
-class Draft:
+class Draft(Value):
     """What is meant to happen to a target.
 
     Attributes:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend.registry import NETWORKS, BrokenBackend, UnknownBackend, load_entry_point
 from allowsync.model.outcome import Notice
 from allowsync.model.special_purpose import CLOUDFLARE_SOURCE
 from allowsync.model.types import by_network
+from allowsync.model.value import Value, field, replace
 from allowsync.policy.published import (
     ODD,
     NetworkSource,
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
     from allowsync.state import Store
 
 
-@dataclass(frozen=True, slots=True)
-class Learnt:
+class Learnt(Value):
     """What a run goes by.
 
     Attributes:

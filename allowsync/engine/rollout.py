@@ -16,11 +16,11 @@ changes a single target does that in one step.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.plan import Plan, sorted_entries
+from allowsync.model.value import Value, replace
 from allowsync.plan.planner import Situation, make_plan
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Part(Enum):
     REST = auto()  # all that is left, by a fresh look
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Value):
     """One change of one target: the target's place among the drafts, and how much of its plan."""
 
     number: int

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import time
 from contextlib import ExitStack
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.engine.apply import enforce
@@ -19,6 +19,7 @@ from allowsync.engine.orphan_targets import left_over
 from allowsync.engine.prepare import Draft, draft
 from allowsync.model.memory import Clock, HostMemory, judge_clock
 from allowsync.model.outcome import Notice, Outcome
+from allowsync.model.value import replace
 from allowsync.plan.reasons import Reasons
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import Decision, Now, conclude, has_ended, judgements

@@ -6,10 +6,10 @@ cannot be told is said to be unknown, never guessed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allowsync.model.types import Basis, Entry, by_network
+from allowsync.model.value import Value, field, replace
 from allowsync.text import said
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from allowsync.state.history import AccessPeriod, Past, PastChange
 
 
-@dataclass(frozen=True, slots=True)
-class HostAccess:
+class HostAccess(Value):
     """That a host could come from a network.
 
     Attributes:
@@ -44,8 +43,7 @@ class HostAccess:
     said: str
 
 
-@dataclass(frozen=True, slots=True)
-class TargetContents:
+class TargetContents(Value):
     """What one target held.
 
     Attributes:
@@ -63,8 +61,7 @@ class TargetContents:
     unknown: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessAt:
+class AccessAt(Value):
     """All that was the case at an instant, as far as is known.
 
     Attributes:

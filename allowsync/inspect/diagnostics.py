@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
 from allowsync.model.target import Finding, Placement, Severity
+from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
 from allowsync.policy.decision import Now, has_ended, recall
@@ -55,8 +55,7 @@ def about_file(key: str, path: Path) -> Iterator[Located]:
     yield Located(key, Finding(Severity.ERROR, what, advice))
 
 
-@dataclass(frozen=True, slots=True)
-class Located:
+class Located(Value):
     """A finding and what it is about."""
 
     where: str
@@ -67,8 +66,7 @@ class Located:
         return f"{self.where}: " + "; ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class NameserverAnswers:
+class NameserverAnswers(Value):
     """One question of one host: what each nameserver answered, and what of that is believed."""
 
     host: str

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import Coverage, covers, short, without
 from allowsync.model.special_purpose import rejection
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,8 +34,7 @@ class AccessVerdict(Enum):
     UNKNOWN = "unknown"
 
 
-@dataclass(frozen=True, slots=True)
-class TargetAnswer:
+class TargetAnswer(Value):
     """The answer for one target.
 
     Attributes:
@@ -51,8 +50,7 @@ class TargetAnswer:
     said: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Explanation:
+class Explanation(Value):
     """The answer.
 
     Attributes:

@@ -5,7 +5,6 @@ Asks no DNS and writes nothing.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
@@ -16,6 +15,7 @@ from allowsync.engine.rollback.pending import waiting
 from allowsync.model.memory import Clock, HostMemory
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
+from allowsync.model.value import Value
 from allowsync.policy.decision import Decision, Now, recall
 from allowsync.state import StateError, Store
 from allowsync.text import said
@@ -29,8 +29,7 @@ if TYPE_CHECKING:
     from allowsync.plan.result import TargetReport
 
 
-@dataclass(frozen=True, slots=True)
-class TargetStatus:
+class TargetStatus(Value):
     """What one target holds.
 
     Attributes:
@@ -50,8 +49,7 @@ class TargetStatus:
     others: frozenset[Network] = frozenset()
 
 
-@dataclass(frozen=True, slots=True)
-class AccessStatus:
+class AccessStatus(Value):
     """Everything `status` tells."""
 
     now: datetime

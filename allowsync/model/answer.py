@@ -2,30 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeAlias
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync.model.types import Address
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(Value):
     """The DNS gave addresses: sorted, without repetition, never empty. `ttl` is in seconds."""
 
     addresses: tuple[Address, ...]
     ttl: int
 
 
-@dataclass(frozen=True, slots=True)
-class Absent:
+class Absent(Value):
     """The DNS proved that there is no such address (RFC 2308): `NXDOMAIN` or `NODATA`."""
 
     reason: str
 
 
-@dataclass(frozen=True, slots=True)
-class Unavailable:
+class Unavailable(Value):
     """Nothing that can be trusted was heard. It says nothing about the name.
 
     `suspicious` marks an answer that came but that nobody's home would give.

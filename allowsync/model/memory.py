@@ -7,10 +7,11 @@ prefix length applies to what is held already.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address, Entry, Network, Query
 
 
-@dataclass(frozen=True, slots=True)
-class HeldAddress:
+class HeldAddress(Value):
     """An address the DNS gave and that is still allowed.
 
     Attributes:
@@ -38,8 +38,7 @@ class HeldAddress:
     replaced_runs: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class RetentionState:
+class RetentionState(Value):
     """What is known of one question asked for one host.
 
     Attributes:
@@ -71,8 +70,7 @@ class RetentionState:
         return self.last_found is not None or self.absent_since is not None
 
 
-@dataclass(frozen=True, slots=True)
-class HostMemory:
+class HostMemory(Value):
     """What is known of one host.
 
     Attributes:
@@ -86,8 +84,7 @@ class HostMemory:
     arrivals: Mapping[Network, datetime] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Inherited:
+class Inherited(Value):
     """An entry found in a target of which nothing was known, since when, and for how many runs.
 
     That is what a lost state leaves behind: somebody may rely on it.
@@ -98,8 +95,7 @@ class Inherited:
     runs: int = 1
 
 
-@dataclass(frozen=True, slots=True)
-class TargetMemory:
+class TargetMemory(Value):
     """What is known of a target: what was last put there, and what was found there unexplained."""
 
     entries: tuple[Entry, ...] = ()

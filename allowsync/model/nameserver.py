@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from datetime import timedelta
 from enum import Enum
+
+from allowsync.model.value import Value
 
 
 class Transport(Enum):
@@ -15,8 +16,7 @@ class Transport(Enum):
     HTTPS = "https"  # RFC 8484
 
 
-@dataclass(frozen=True, slots=True)
-class Nameserver:
+class Nameserver(Value):
     """A name server to ask.
 
     Attributes:
@@ -49,8 +49,7 @@ class Dnssec(Enum):
     REQUIRE = "require"  # an answer without the AD bit from a trusted resolver is no answer
 
 
-@dataclass(frozen=True, slots=True)
-class ResolverSettings:
+class ResolverSettings(Value):
     """How the DNS is asked. An empty `nameservers` means the system's."""
 
     nameservers: tuple[Nameserver, ...] = ()

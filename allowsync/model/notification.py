@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, TypeAlias
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -40,8 +41,7 @@ class HeartbeatKind(Enum):
     PLAIN = "plain"  # a request after each good run, and nothing else
 
 
-@dataclass(frozen=True, slots=True)
-class QueuedNotification:
+class QueuedNotification(Value):
     """One piece of news for one channel.
 
     Attributes:
@@ -66,8 +66,7 @@ class QueuedNotification:
 Key: TypeAlias = tuple[Event, str, str]
 
 
-@dataclass(frozen=True, slots=True)
-class ReportedCondition:
+class ReportedCondition(Value):
     """A matter somebody was told of.
 
     Attributes:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum, IntEnum
 from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -61,8 +62,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
     return min((*codes, ExitCode.IN_STEP), key=WORST_FIRST.index)
 
 
-@dataclass(frozen=True, slots=True)
-class Notice:
+class Notice(Value):
     """Something about a run that somebody should know: where, and what is known about it."""
 
     where: str

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.model.types import Entry, by_network
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-@dataclass(frozen=True, slots=True)
-class Plan:
+class Plan(Value):
     """The difference between what a target holds and what it should hold, in a fixed order.
 
     Attributes:

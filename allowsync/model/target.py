@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Capabilities:
+class Capabilities(Value):
     """What one target can hold.
 
     Attributes:
@@ -46,8 +45,7 @@ class Capabilities:
         return shortest <= network.prefixlen <= longest
 
 
-@dataclass(frozen=True, slots=True)
-class Current:
+class Current(Value):
     """What a target holds.
 
     Attributes:
@@ -72,8 +70,7 @@ class Severity(Enum):
     INFO = "info"
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
+class Finding(Value):
     """Something `check` found: what it saw, and what to do about it."""
 
     severity: Severity
@@ -81,8 +78,7 @@ class Finding:
     advice: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Value):
     """Where a backend stands: the allowlist it enforces and the target's full name."""
 
     allowlist: str

@@ -6,11 +6,12 @@ are timezone-aware and in UTC; spans of time are `timedelta`.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from datetime import timedelta
 from enum import Enum
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,8 +40,7 @@ class Family(Enum):
 BOTH_FAMILIES = (Family.IPV4, Family.IPV6)
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(Value):
     """When to believe the DNS. Every field may be overridden for one host."""
 
     keep_unavailable: timedelta = timedelta(days=3)
@@ -56,8 +56,7 @@ class Policy:
     accept: tuple[Network, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Value):
     """How much access one run may take away unasked."""
 
     max_remove_hosts: float = 0.5
@@ -72,8 +71,7 @@ class Query(NamedTuple):
     family: Family
 
 
-@dataclass(frozen=True, slots=True)
-class Host:
+class Host(Value):
     """Somebody trusted: a label with hostnames, or with fixed networks, or with both.
 
     `sources` are names of those who publish further networks of it and of whom nothing is known
@@ -110,8 +108,7 @@ class Basis(Enum):
     FIXED = "fixed"  # written in the configuration, or published by a source named there
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Value):
     """A network a host may come from now.
 
     `hostname` is empty for fixed networks. `ends` is when access ends if nothing changes: the clock
@@ -129,8 +126,7 @@ class Grant:
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(Value):
     """One network in a target, with the labels of the hosts that want it, sorted.
 
     `hosts` is empty where it is not known (most firewalls keep addresses, not names). `replaced`

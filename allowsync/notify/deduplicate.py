@@ -7,11 +7,11 @@ matter: an answer that is odd every other time is told of once.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.notification import Event, Key, ReportedCondition
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 CALM: Final = timedelta(hours=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Notification:
+class Notification(Value):
     """Something to tell. `good` says that it is the end of something bad."""
 
     event: Event
@@ -31,8 +30,7 @@ class Notification:
     good: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Value):
     """What a run can tell about.
 
     Attributes:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.model.outcome import Notice
+from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.deduplicate import Scope, tell
 from allowsync.notify.events import matters
@@ -39,8 +39,7 @@ def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class Post:
+class Post(Value):
     """What somebody is still to be told after a run.
 
     Attributes:

@@ -17,7 +17,6 @@ A matter that lasts is told when it begins and not again until it is over.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.memory import HostMemory
@@ -25,6 +24,7 @@ from allowsync.model.networks import covers, short
 from allowsync.model.notification import Event
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Entry, by_network
+from allowsync.model.value import Value
 from allowsync.plan.reasons import Reasons
 from allowsync.policy.decision import network_of
 from allowsync.policy.tracking import settled_tracks
@@ -45,8 +45,7 @@ FIRST_WARNING: Final = 0.25
 LAST_WARNING: Final = 0.75
 
 
-@dataclass(frozen=True, slots=True)
-class Condition:
+class Condition(Value):
     """Something somebody may want to know.
 
     Attributes:
@@ -69,8 +68,7 @@ class Condition:
     over: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RetainedNetworks:
+class RetainedNetworks(Value):
     """The networks that the targets of a run go on holding, and how to explain the others."""
 
     networks: frozenset[Network]

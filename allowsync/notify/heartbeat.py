@@ -7,10 +7,10 @@ The request itself is in `allowsync.notify.http_ping`, imported where a heartbea
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.outcome import ExitCode, Outcome
+from allowsync.model.value import Value
 from allowsync.text import counted
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ def summary(report: RunReport) -> str:
 GOOD: Final = (ExitCode.IN_STEP, ExitCode.OLD_KNOWLEDGE)
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
+class RunResult(Value):
     """How a run ended: its exit code, how long it took in seconds, what there is to say."""
 
     code: ExitCode
@@ -53,8 +52,7 @@ class RunResult:
         return 0 if self.code in GOOD else int(self.code)
 
 
-@dataclass(frozen=True, slots=True)
-class Ping:
+class Ping(Value):
     """One HTTP request. `url` may hold a secret."""
 
     method: str

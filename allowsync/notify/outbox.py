@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.notification import QueuedNotification
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -21,8 +21,7 @@ LONGEST_WAIT: Final = timedelta(hours=1)
 MOST_LINES: Final = 20
 
 
-@dataclass(frozen=True, slots=True)
-class Message:
+class Message(Value):
     """What a channel is told at once: a title, lines of text, and how bad it is."""
 
     title: str

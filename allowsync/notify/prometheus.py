@@ -7,12 +7,12 @@ timestamp stays right while nobody writes it anew.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync import __version__
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Gauge:
+class Gauge(Value):
     """A gauge: its name without `allowsync_`, what it tells, a value for each set of labels."""
 
     name: str

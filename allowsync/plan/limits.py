@@ -6,9 +6,9 @@ or that was taken out of the configuration: it is not among the trusted hosts an
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from allowsync.model.value import Value, replace
 from allowsync.plan.planner import Situation, make_plan
 
 if TYPE_CHECKING:
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Entry, Limits, Network
 
 
-@dataclass(frozen=True, slots=True)
-class LimitRefusal:
+class LimitRefusal(Value):
     """Why removals of a plan were not applied.
 
     Attributes:

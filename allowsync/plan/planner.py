@@ -11,20 +11,19 @@ no                   add             -
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import Coverage, without
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 
-@dataclass(frozen=True, slots=True)
-class Situation:
+class Situation(Value):
     """All that a plan is made from.
 
     Attributes:

@@ -6,11 +6,11 @@ still explained by the same words a day later.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import covers, short
 from allowsync.model.types import Basis, Entry, Family, Grant
+from allowsync.model.value import Value
 from allowsync.policy.decision import network_of
 from allowsync.policy.screening import REJECTED
 from allowsync.text import said
@@ -25,8 +25,7 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class Reasons:
+class Reasons(Value):
     """Explains the entries of one run.
 
     Attributes:

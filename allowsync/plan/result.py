@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
 
 
-@dataclass(frozen=True, slots=True)
-class TargetReport:
+class TargetReport(Value):
     """One target in a run.
 
     Attributes:
@@ -57,8 +56,7 @@ class TargetReport:
         return "; ".join(part for part in parts if part)
 
 
-@dataclass(frozen=True, slots=True)
-class RunReport:
+class RunReport(Value):
     """One run.
 
     Attributes:

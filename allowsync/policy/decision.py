@@ -12,11 +12,11 @@ whose wall clock jumped. `until` and the configuration end access at once, whate
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
+from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge
 from allowsync.policy.tracking import Now, arrivals, fold, latched, network_of, settled_tracks
 
@@ -41,8 +41,7 @@ __all__ = [
 ]
 
 
-@dataclass(frozen=True, slots=True)
-class Move:
+class Move(Value):
     """A name gave a network it did not give before, instead of others."""
 
     hostname: str
@@ -50,8 +49,7 @@ class Move:
     away_from: tuple[Network, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(Value):
     """Where one host may come from now, and what is to be remembered.
 
     Attributes:

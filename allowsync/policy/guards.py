@@ -13,13 +13,13 @@ believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Answer, Found
 from allowsync.model.memory import HostMemory
 from allowsync.model.networks import covers
 from allowsync.model.types import Address, Host, Network, Query
+from allowsync.model.value import Value, field
 from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, without
 from allowsync.policy.tracking import Now, latched, network_of, recent, settled_tracks
 from allowsync.text import said
@@ -31,8 +31,7 @@ if TYPE_CHECKING:
     Memories = Mapping[str, HostMemory]
 
 
-@dataclass(frozen=True, slots=True)
-class NewAddress:
+class NewAddress(Value):
     """An address that is believed so far and that its host does not hold.
 
     Attributes:
@@ -53,8 +52,7 @@ class NewAddress:
         return network_of(self.address, self.host)
 
 
-@dataclass(frozen=True, slots=True)
-class Evidence:
+class Evidence(Value):
     """What was found out about newcomers.
 
     Attributes:

@@ -7,11 +7,11 @@ been lost: the clock that fits what is known of the allowlist's hosts.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence

@@ -12,13 +12,13 @@ and stands until the source says something else that can be believed.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import Coverage, without
 from allowsync.model.special_purpose import special_within
 from allowsync.model.types import Family, Host, Network
+from allowsync.model.value import Value, replace
 from allowsync.text import counted
 
 if TYPE_CHECKING:
@@ -38,8 +38,7 @@ class SourceError(Exception):
     """A source gave no networks. Its text says what is known about it."""
 
 
-@dataclass(frozen=True, slots=True)
-class NetworkSource:
+class NetworkSource(Value):
     """Who publishes networks: what an entry point of `allowsync.model.networks` stands for.
 
     Attributes:
@@ -55,8 +54,7 @@ class NetworkSource:
     ask: Callable[[str], Iterable[Network]]
 
 
-@dataclass(frozen=True, slots=True)
-class SourceRecord:
+class SourceRecord(Value):
     """What is remembered of a source.
 
     Attributes:

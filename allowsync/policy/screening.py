@@ -8,11 +8,11 @@ address known from before.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
 from allowsync.model.special_purpose import proxied, rejection
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothing is believed
 
 
-@dataclass(frozen=True, slots=True)
-class RejectedAddress:
+class RejectedAddress(Value):
     """An address that was rejected, and why.
 
     `guarded` says that a guard refused it for now, although it could be somebody's home.
@@ -34,8 +33,7 @@ class RejectedAddress:
     guarded: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class GuardRefusal:
+class GuardRefusal(Value):
     """Why a guard does not believe an address.
 
     Attributes:
@@ -52,8 +50,7 @@ class GuardRefusal:
         return f"{self.seen}; {self.advice}"
 
 
-@dataclass(frozen=True, slots=True)
-class ScreenedAnswer:
+class ScreenedAnswer(Value):
     """One question, what came of it, and what of it was rejected.
 
     `warning` is something its owner should know although the answer is believed.

@@ -6,7 +6,6 @@ whose wall clock jumped.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, assert_never
 
@@ -15,6 +14,7 @@ from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionStat
 from allowsync.model.networks import network
 from allowsync.model.special_purpose import rejection
 from allowsync.model.types import Address, Family, Host, Network, Query, by_network
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -29,8 +29,7 @@ UNAVAILABLE_RUNS = 2
 ONE_DAY = timedelta(days=1)
 
 
-@dataclass(frozen=True, slots=True)
-class Now:
+class Now(Value):
     """The instant of a run, and whether clocks may run out at it."""
 
     instant: datetime

@@ -6,9 +6,9 @@ nothing has to be added. See systemd.exec(5) for every directive.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync.schedule.requirements import STATE
 
 if TYPE_CHECKING:
@@ -20,8 +20,7 @@ CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exe
 ENVIRONMENT: Final = "/etc/allowsync/environment"
 
 
-@dataclass(frozen=True, slots=True)
-class ServiceSpec:
+class ServiceSpec(Value):
     """What the drop-ins are made from.
 
     Attributes:

@@ -7,11 +7,11 @@ older version wrote. Only the latter is replaced unasked.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from enum import Enum
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync.schedule import units
 
 if TYPE_CHECKING:
@@ -36,8 +36,7 @@ MAY_BE_REPLACED: Final = (FileState.ABSENT, FileState.CURRENT, FileState.OUTDATE
 OURS: Final = (FileState.CURRENT, FileState.OUTDATED, FileState.EDITED)
 
 
-@dataclass(frozen=True, slots=True)
-class Disk:
+class Disk(Value):
     """The file system at a folder: `/`, or the root of a system that is being built."""
 
     root: Path

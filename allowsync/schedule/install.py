@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, FileState
 from allowsync.schedule.units import PLACES, RESTORE, TIMER, UNITS, SchedulePlan, Scheduler
 from allowsync.system.process import Command, CommandError, run
@@ -36,8 +36,7 @@ class ConflictingFiles(Exception):
         self.paths = tuple(paths)
 
 
-@dataclass(frozen=True, slots=True)
-class InstallSteps:
+class InstallSteps(Value):
     """What an installation or a removal comes to.
 
     Attributes:

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Final
+
+from allowsync.model.value import Value
 
 _MINUTES: Final = (1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30)
 _HOURS: Final = (1, 2, 3, 4, 6, 8, 12)
 CHOICES: Final = (*(f"{one}m" for one in _MINUTES), *(f"{one}h" for one in _HOURS))
 
 
-@dataclass(frozen=True, slots=True)
-class Interval:
+class Interval(Value):
     """A number of minutes that divides an hour, or of whole hours that divides a day."""
 
     minutes: int

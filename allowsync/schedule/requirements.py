@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, is_dataclass
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import Needs
 from allowsync.config.secrets import KeptSecret
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +19,7 @@ STATE: Final = Path("/var/lib/allowsync/state.db")
 CONFIGURATION: Final = Path("/etc/allowsync/config.yaml")
 
 
-@dataclass(frozen=True, slots=True)
-class Requirements:
+class Requirements(Value):
     """What a service needs for all targets together.
 
     Attributes:

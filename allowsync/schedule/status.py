@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value
 from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import ROOT
 from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, SchedulePlan, Scheduler
@@ -31,8 +31,7 @@ _ASKED: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleStatus:
+class ScheduleStatus(Value):
     """What is installed, and what systemd knows of it; that is empty where there is no systemd."""
 
     found: dict[PurePosixPath, FileState]

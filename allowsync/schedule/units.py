@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from functools import cache
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync.schedule import dropin
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ class Scheduler(Enum):
     CRON = "cron"
 
 
-@dataclass(frozen=True, slots=True)
-class ScheduleFile:
+class ScheduleFile(Value):
     """A file of a schedule: where it goes, what it says, its permissions."""
 
     path: PurePosixPath
@@ -46,8 +45,7 @@ class ScheduleFile:
     mode: int = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class SchedulePlan:
+class SchedulePlan(Value):
     """A schedule as it should be.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from ipaddress import ip_interface
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -18,6 +17,7 @@ from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
 from allowsync.config.targets import options_kind
 from allowsync.model.types import Host, Query
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from allowsync.backend.api import AnyBackendType
@@ -34,8 +34,7 @@ class InvalidAnswer(ValueError):
     """An answer that cannot be used; the text says why."""
 
 
-@dataclass(frozen=True, slots=True)
-class HostAnswer:
+class HostAnswer(Value):
     """Somebody who may come in.
 
     Attributes:
@@ -54,8 +53,7 @@ class HostAnswer:
         return Host(self.name, self.hostnames, self.networks).queries
 
 
-@dataclass(frozen=True, slots=True)
-class SetupAnswers:
+class SetupAnswers(Value):
     """All that goes into a first configuration.
 
     Attributes:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -20,8 +21,7 @@ _CONNECTIONS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 _PREFERRED: Final = ("nftables", "ipset", "ufw")
 
 
-@dataclass(frozen=True, slots=True)
-class Firewall:
+class Firewall(Value):
     """A firewall that could guard ports.
 
     Attributes:
@@ -72,8 +72,7 @@ def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
     return (interfaces / "docker0").exists()
 
 
-@dataclass(frozen=True, slots=True)
-class Connection:
+class Connection(Value):
     """A TCP connection: where it comes from, and the port of this machine it came to."""
 
     peer: Address

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.types import Policy
+from allowsync.model.value import Value
 from allowsync.policy.screening import judge
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from allowsync.setup.detect import Connection
 
 
-@dataclass(frozen=True, slots=True)
-class HostPreview:
+class HostPreview(Value):
     """Where a friend is now.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry, Family, Query
+from allowsync.model.value import Value
 from allowsync.state.codec import instant, maybe, number
 from allowsync.state.records import TargetTransition
 
@@ -17,8 +17,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 
-@dataclass(frozen=True, slots=True)
-class AccessPeriod:
+class AccessPeriod(Value):
     """A network that a host was allowed to come from, from when until when.
 
     Attributes:
@@ -42,8 +41,7 @@ class AccessPeriod:
         return self.began <= instant and (self.ended is None or instant < self.ended)
 
 
-@dataclass(frozen=True, slots=True)
-class PastChange:
+class PastChange(Value):
     """One entry that was put into a target or taken out. `action` is `add` or `remove`.
 
     Where it is not `confirmed`, nobody could tell whether the target took it. `again` says that it
@@ -59,8 +57,7 @@ class PastChange:
     again: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class PastAnswer:
+class PastAnswer(Value):
     """What the DNS said, where that was new. `summary` is how tracks say it."""
 
     at: datetime
@@ -69,8 +66,7 @@ class PastAnswer:
     summary: str
 
 
-@dataclass(frozen=True, slots=True)
-class Past:
+class Past(Value):
     """Everything on record since some instant, each in the order it happened.
 
     `stays` are those that had not ended by then; `first_run` is the earliest run still on record.

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.types import Entry
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from allowsync.policy.published import SourceRecord
 
 
-@dataclass(frozen=True, slots=True)
-class TargetTransition:
+class TargetTransition(Value):
     """A target that came out of a run in another way than before, or was put right around entries.
 
     `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that is well
@@ -44,8 +43,7 @@ class TargetTransition:
     what: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class AccessStart:
+class AccessStart(Value):
     """A host may come from a network from now on. `hostname` is empty for a fixed one."""
 
     host: str
@@ -53,8 +51,7 @@ class AccessStart:
     hostname: str
 
 
-@dataclass(frozen=True, slots=True)
-class AccessEnd:
+class AccessEnd(Value):
     """A host may come from a network no more, and why."""
 
     host: str
@@ -62,8 +59,7 @@ class AccessEnd:
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class TargetRecord:
+class TargetRecord(Value):
     """A target something was put into: enough to clear it once it is configured no more.
 
     A target with other `places` than it had is another one under the same name; what is in the
@@ -77,8 +73,7 @@ class TargetRecord:
     places: tuple[Place, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class EntryChange:
+class EntryChange(Value):
     """One entry put in or taken out, for the history. `action` is `add` or `remove`."""
 
     target: str
@@ -88,8 +83,7 @@ class EntryChange:
     confirmed: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class RunRecord:
+class RunRecord(Value):
     """What a run remembers before it applies anything.
 
     Attributes:

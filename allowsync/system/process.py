@@ -11,8 +11,9 @@ import os
 import signal
 import subprocess
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import Final
+
+from allowsync.model.value import Value
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -20,8 +21,7 @@ PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
 
 
-@dataclass(frozen=True, slots=True)
-class Command:
+class Command(Value):
     """A program to start: argv, what it reads on standard input, and its time limit in seconds."""
 
     argv: tuple[str, ...]
@@ -29,8 +29,7 @@ class Command:
     timeout: float = 30.0
 
 
-@dataclass(frozen=True, slots=True)
-class Completed:
+class Completed(Value):
     """How a command ended. `code` is negative for a signal, as in `subprocess`."""
 
     command: Command

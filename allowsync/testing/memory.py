@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import API, Backend, BackendError, BackendType, OutcomeUnknown
 from allowsync.model.target import Capabilities, Current, Finding, Placement
 from allowsync.model.types import Entry, Network
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,8 +47,7 @@ class MemoryStore:
     applied: list[Plan] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryBackend:
+class MemoryBackend(Value):
     """Drives a firewall in memory."""
 
     store: MemoryStore
@@ -117,8 +117,7 @@ class MemoryBackend:
         self.store.flaws.clear()
 
 
-@dataclass(frozen=True, slots=True)
-class MemoryOptions:
+class MemoryOptions(Value):
     """A firewall in memory has no options: the store says it all."""
 
 

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import Any, TypeAlias, assert_never
 
+from allowsync.model.value import Value
 from allowsync.text import abridge, quote
 
 
@@ -19,8 +19,7 @@ class ScalarType(Enum):
     TEXT = "text"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Value):
     """A single value, as its source text and its type. Lines are counted from 1."""
 
     text: str
@@ -28,16 +27,14 @@ class Scalar:
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Sequence:
+class Sequence(Value):
     """A list."""
 
     items: tuple[Node, ...]
     line: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class Mapping:
+class Mapping(Value):
     """Keys and values in the order of the file; a key may still stand there twice."""
 
     entries: tuple[tuple[Node, Node], ...]

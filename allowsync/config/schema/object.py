@@ -1,9 +1,8 @@
 """Mappings with known keys, described once: for reading, for editors and for the reference.
 
-A class of options is a frozen dataclass whose fields are made by `option`:
+A class of options is a value, or a frozen dataclass, whose fields are made by `option`:
 
-    @dataclass(frozen=True, slots=True)
-    class FileOptions:
+    class FileOptions(Value):
         path: Path = option(AbsolutePath(), help="The file to write.")
         format: Format = option(Choice(Format), help="Its syntax.", default=Format.TEXT)
 
@@ -13,8 +12,6 @@ the mapping.
 
 from __future__ import annotations
 
-import dataclasses
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
 
@@ -23,6 +20,7 @@ from allowsync.config.schema.collection_kinds import Optional
 from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
 from allowsync.config.schema.kind import Kind
 from allowsync.config.schema.nodes import Mapping, Node, is_null
+from allowsync.model.value import NO_DEFAULT, Field, Value, replace
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -30,7 +28,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
-_KEY: Final = "allowsync.option"
+_KEY: Final = "__allowsync_options__"
 
 
 class Required(Enum):
@@ -42,8 +40,7 @@ class Required(Enum):
 REQUIRED: Final = Required.REQUIRED
 
 
-@dataclass(frozen=True, slots=True)
-class Option:
+class Option(Value):
     """One key of a mapping: its kind, and what it is for, in a sentence or two of Markdown."""
 
     kind: Kind[Any]
@@ -54,6 +51,24 @@ class Option:
 Options: TypeAlias = "collections.abc.Mapping[str, Option]"
 
 
+class OptionField(Field):
+    """The field of a value, or of a dataclass, that a configuration can set."""
+
+    __slots__ = ("option",)
+
+    def __init__(self, option: Option) -> None:
+        super().__init__(NO_DEFAULT if option.default is REQUIRED else option.default)
+        self.option = option
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        """Leave a class that is no value its plain default, for the decorator to find."""
+        setattr(owner, _KEY, {**vars(owner).get(_KEY, {}), name: self.option})
+        if self.default is NO_DEFAULT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, self.default)
+
+
 @overload
 def option(kind: Kind[T], *, help: str) -> T: ...
 @overload
@@ -61,7 +76,7 @@ def option(kind: Kind[T], *, help: str, default: T) -> T: ...
 @overload
 def option(kind: Kind[T], *, help: str, default: None) -> T | None: ...
 def option(kind: Kind[Any], *, help: str, default: Any = REQUIRED) -> Any:  # noqa: A002
-    """A dataclass field that a configuration can set.
+    """A field that a configuration can set, of a value or a frozen dataclass.
 
     Args:
         kind: What its values are.
@@ -70,17 +85,14 @@ def option(kind: Kind[Any], *, help: str, default: Any = REQUIRED) -> Any:  # no
     """
     if default is None and not isinstance(kind, Optional):
         kind = Optional(kind)
-    metadata = {_KEY: Option(kind, help, default)}
-    if default is REQUIRED:
-        return dataclasses.field(metadata=metadata)
-    return dataclasses.field(default=default, metadata=metadata)
+    return OptionField(Option(kind, help, default))
 
 
 class Object(Kind[T]):
-    """A mapping with known keys that becomes an instance of a dataclass.
+    """A mapping with known keys that becomes an instance of a class.
 
     Args:
-        cls: The dataclass.
+        cls: A value or a dataclass.
         options: Its keys, for a class whose fields are not made by `option`.
     """
 
@@ -179,15 +191,18 @@ def _options(cls: type[Any]) -> dict[str, Option]:
     Raises:
         TypeError: A field is not made by `option`.
     """
-    found: dict[str, Option] = {}
-    for field in dataclasses.fields(cls):
-        if _KEY not in field.metadata:
-            raise TypeError(f"{cls.__name__}.{field.name} is not made by option()")
-        found[field.name] = field.metadata[_KEY]
+    fields: Any = getattr(cls, "__fields__", {})
+    found = {name: one.option for name, one in fields.items() if isinstance(one, OptionField)}
+    if not fields:
+        fields = getattr(cls, "__dataclass_fields__", {})
+        for base in reversed(cls.__mro__):
+            found.update(vars(base).get(_KEY, {}))
+    if strangers := fields.keys() - found.keys():
+        raise TypeError(f"{cls.__name__}.{min(strangers)} is not made by option()")
     return found
 
 
-def plain_options(cls: type[Any], options: Options) -> Options:
+def plain_options(cls: type[Value], options: Options) -> Options:
     """Options of a class with plain fields, each with the default that the class gives it."""
-    defaults = {field.name: field.default for field in dataclasses.fields(cls)}
-    return {name: dataclasses.replace(one, default=defaults[name]) for name, one in options.items()}
+    fields = cls.__fields__
+    return {name: replace(one, default=fields[name].default) for name, one in options.items()}

@@ -14,6 +14,7 @@ import yaml
 
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, Sequence
 from allowsync.config.schema.yaml_scalars import LIST_TAG, MAPPING_TAG, plain_type, tagged_type
+from allowsync.model.value import Value
 from allowsync.text import abridge, quote
 
 if TYPE_CHECKING:
@@ -71,8 +72,7 @@ class _Open:
         return Mapping(tuple(pairs), self.line)
 
 
-@dataclass(frozen=True, slots=True)
-class _Anchored:
+class _Anchored(Value):
     node: Node
     size: int
     height: int

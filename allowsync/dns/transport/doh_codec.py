@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, Protocol, TypeAlias
 
 from allowsync.dns.failure import Failure, Kind
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -24,40 +24,35 @@ CUT_SHORT: Final = "closed the connection before the answer came"
 NEEDS_HTTP2: Final = "; if it speaks HTTP/2 alone: pip install 'allowsync[doh]'"
 
 
-@dataclass(frozen=True, slots=True)
-class Resource:
+class Resource(Value):
     """What is asked of the server: the `Host` header and the path of the URL."""
 
     host: bytes
     path: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Answered:
+class Answered(Value):
     """A question has its whole answer."""
 
     ask: Ask
     wire: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class Refused:
+class Refused(Value):
     """The server gave something else for an answer."""
 
     ask: Ask
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Cut:
+class Cut(Value):
     """The server will not answer a question it was asked, and may answer it if asked again."""
 
     ask: Ask
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(Value):
     """Nothing that comes over this connection can be made sense of any more."""
 
     failure: Failure

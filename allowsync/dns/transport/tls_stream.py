@@ -7,13 +7,13 @@ import os
 import socket
 import ssl
 from contextlib import suppress
-from dataclasses import dataclass
 from selectors import EVENT_READ, EVENT_WRITE
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.nameservers import unreachable
 from allowsync.dns.transport.tls_context import distrust, trust
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +28,7 @@ _CHUNK: Final = 65536
 _GONE: Final = (ConnectionResetError, BrokenPipeError)
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoint:
+class Endpoint(Value):
     """Where to connect to, and who has to be there.
 
     Attributes:

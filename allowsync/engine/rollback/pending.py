@@ -7,11 +7,11 @@ people off waits. A target that was not there before is left alone.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.engine.prepare import Draft
 from allowsync.model.outcome import Notice, Outcome
+from allowsync.model.value import replace
 from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.result import TargetReport
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 HOW = "retry with --confirm, or apply it with --force"
 
 
-@dataclass(frozen=True, slots=True)
 class Unconfirmed(LimitRefusal):
     """Why a target keeps what it has: nobody confirmed what would have changed."""
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import Backend, BackendError, Restorable
 from allowsync.engine.rollback.pending import former
 from allowsync.model.plan import Plan
 from allowsync.model.target import Current, Placement
+from allowsync.model.value import Value
 from allowsync.state import StateUnwritable, Store
 
 if TYPE_CHECKING:
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from allowsync.state import TargetRecord
 
 
-@dataclass(frozen=True, slots=True)
-class TargetSnapshot:
+class TargetSnapshot(Value):
     """A target as it was. `put_back` makes it so again, and tells whether it differed.
 
     `put_back` raises `BackendError`, and whatever a third party's code raises.
@@ -32,8 +31,7 @@ class TargetSnapshot:
     put_back: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
-class RollbackResult:
+class RollbackResult(Value):
     """What came of putting a target back.
 
     Attributes:

@@ -13,7 +13,7 @@ import signal
 import socket
 import time
 from contextlib import suppress
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from select import select
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -26,6 +26,7 @@ from allowsync.engine.rollback.snapshot import (
     put_back,
     put_state_back,
 )
+from allowsync.model.value import Value
 from allowsync.state import Lock, StateError, Store
 
 if TYPE_CHECKING:
@@ -53,8 +54,7 @@ class CannotConfirm(Exception):
         self.why = why
 
 
-@dataclass(frozen=True, slots=True)
-class ConfirmResult:
+class ConfirmResult(Value):
     """How it ended.
 
     Attributes:
@@ -68,8 +68,7 @@ class ConfirmResult:
     problem: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class RunSnapshot:
+class RunSnapshot(Value):
     """Everything as it was before the run."""
 
     state: Path
@@ -78,8 +77,7 @@ class RunSnapshot:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
-class Watch:
+class Watch(Value):
     """The way to the process that puts everything back. Only one word of it counts: the first."""
 
     channel: socket.socket

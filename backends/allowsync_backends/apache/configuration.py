@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -24,8 +26,7 @@ _CONTAINERS: Final = (_EITHER, "requirenone", _TOGETHER)
 _ALL: Final = ("all", "granted")
 
 
-@dataclass(frozen=True, slots=True)
-class Dump:
+class Dump(Value):
     """The files a configuration is read from, in order, and the modules it has."""
 
     files: tuple[str, ...]
@@ -39,8 +40,7 @@ def dump(text: str) -> Dump:
     return Dump(tuple(dict.fromkeys(files)), frozenset(modules))
 
 
-@dataclass(frozen=True, slots=True)
-class ApacheDirective:
+class ApacheDirective(Value):
     """One line of a file: where it is, the words in it without quotes, and its text."""
 
     place: str

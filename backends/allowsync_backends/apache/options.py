@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Text
@@ -19,8 +18,7 @@ _DEBIANS: Final = "apache2ctl"
 _EVERYBODYS: Final = "httpd"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ApacheOptions(ServerOptions):
+class ApacheOptions(ServerOptions, kw_only=True):
     """A file that Apache includes."""
 
     UNIT: ClassVar[str] = "apache2.service"

@@ -5,8 +5,9 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync_backends.caddy.snippet import Json
@@ -14,8 +15,7 @@ if TYPE_CHECKING:
 TIMEOUT = 5.0  # seconds
 
 
-@dataclass(frozen=True, slots=True)
-class AdminAddress:
+class AdminAddress(Value):
     """Where an admin API listens: a host and a port, or a Unix socket."""
 
     host: str

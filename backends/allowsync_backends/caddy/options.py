@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Final
@@ -33,8 +32,7 @@ class Refusal(Enum):
     FORBIDDEN = "forbidden"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class CaddyOptions(ServerOptions):
+class CaddyOptions(ServerOptions, kw_only=True):
     """A file with a snippet that sites of a Caddyfile import."""
 
     UNIT: ClassVar[str] = "caddy.service"

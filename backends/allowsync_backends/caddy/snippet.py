@@ -8,9 +8,9 @@ with handlers of which some hold routes themselves.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.caddy.options import Matcher, Refusal
 
 if TYPE_CHECKING:
@@ -43,8 +43,7 @@ _HARMLESS: Final = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class SnippetGate:
+class SnippetGate(Value):
     """One place where strangers are refused.
 
     Attributes:
@@ -56,8 +55,7 @@ class SnippetGate:
     ahead: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Snippet:
+class Snippet(Value):
     """What our snippet becomes in JSON."""
 
     matcher: Matcher

@@ -7,10 +7,10 @@ passes on to others, but after `handle` and `route` (see `effect`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
+from allowsync.model.value import Value
 from allowsync_backends.caddy.options import Matcher, Refusal
 from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
@@ -27,8 +27,7 @@ def snippet(allowlist: str) -> str:
     return f"allowsync_{allowlist}"
 
 
-@dataclass(frozen=True, slots=True)
-class CaddySyntax:
+class CaddySyntax(Value):
     """A snippet with a line for each network, IPv4 first, sorted; empty, it denies all."""
 
     matcher: Matcher = Matcher.REMOTE_IP

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare import marks
 from allowsync_backends.cloudflare.content import (
     Content,
@@ -51,8 +52,7 @@ class Taken:
     items: int = 0
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareBackend:
+class CloudflareBackend(Value):
     """Keeps what is ours in one list of one account.
 
     Attributes:

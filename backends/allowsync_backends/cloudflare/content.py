@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from allowsync.model.value import Value, field
 from allowsync_backends.cloudflare.marks import marks_of
 from allowsync_backends.cloudflare.values import ListKind, NewItem
 
@@ -16,8 +16,7 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 
-@dataclass(frozen=True, slots=True)
-class Content:
+class Content(Value):
     """What a list holds.
 
     Attributes:

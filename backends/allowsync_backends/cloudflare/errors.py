@@ -7,20 +7,20 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from allowsync.model.value import Value
+
 # Longer messages of the API are cut off there.
 LONGEST_MESSAGE = 300  # characters
 
 
-@dataclass(frozen=True, slots=True)
-class ApiFault:
+class ApiFault(Value):
     """One entry of the `errors` of a response."""
 
     code: int
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class ApiCall:
+class ApiCall(Value):
     """A request as far as an error may tell of it: never its headers, never its body."""
 
     method: str

@@ -6,10 +6,10 @@ a few seconds: if it is there, all is well; if not, the outcome is unknown, and 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.value import Value
 from allowsync.text import counted
 from allowsync_backends.cloudflare.client import CHUNK
 from allowsync_backends.cloudflare.error_messages import unconfirmed, what_happened
@@ -32,8 +32,7 @@ if TYPE_CHECKING:
 LOOKS: Final = (0.5, 1.0, 2.0, 4.0)
 
 
-@dataclass(frozen=True, slots=True)
-class Writer:
+class Writer(Value):
     """Writes to one list. The caller holds the account's lock.
 
     Attributes:

@@ -8,8 +8,9 @@ comment that begins otherwise is foreign, whatever follows.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,8 +20,7 @@ LONGEST: Final = 500  # characters, of a comment
 _LEFT_OUT: Final = ":..."
 
 
-@dataclass(frozen=True, slots=True)
-class ItemOwnership:
+class ItemOwnership(Value):
     """Our own mark, as against those of others.
 
     Attributes:

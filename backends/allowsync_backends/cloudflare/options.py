@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import mark
@@ -10,6 +9,7 @@ from allowsync.config.kinds import Boolean, Integer, Pattern
 from allowsync.config.schema.object import option
 from allowsync.config.secrets import SecretCredential, SecretEnv, SecretFile
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync.config.secrets import KeptSecret, Secret
@@ -27,8 +27,7 @@ USUAL_ITEMS: Final = 10_000
 MOST_ITEMS: Final = 500_000
 
 
-@dataclass(frozen=True, slots=True)
-class CloudflareOptions:
+class CloudflareOptions(Value):
     """A list of addresses in a Cloudflare account."""
 
     account_id: str = option(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare.errors import (
     ApiFault,
     NotFound,
@@ -27,8 +27,7 @@ _BAD_HEADERS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
 _LONGEST_WAIT: Final = 3600.0  # seconds; more than that means "not today"
 
 
-@dataclass(frozen=True, slots=True)
-class Response:
+class Response(Value):
     """What came back: the status, the header `Retry-After` (empty without) and the whole body."""
 
     status: int
@@ -36,8 +35,7 @@ class Response:
     body: bytes
 
 
-@dataclass(frozen=True, slots=True)
-class ApiReply:
+class ApiReply(Value):
     """What a request that succeeded gave. `cursor` leads to the next page; empty on the last."""
 
     result: Any

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,16 +21,14 @@ OPERATION_PATIENCE: Final = 120.0  # seconds
 PAUSES: Final = (5.0, 10.0, 20.0, 40.0, 60.0)
 
 
-@dataclass(frozen=True, slots=True)
-class PollClock:
+class PollClock(Value):
     """What time it is, in seconds from any start, and how to let some pass."""
 
     now: Callable[[], float] = time.monotonic
     sleep: Callable[[float], None] = time.sleep
 
 
-@dataclass(frozen=True, slots=True)
-class Budget:
+class Budget(Value):
     """How long a piece of work may take, in seconds from when this was made."""
 
     clock: PollClock

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,8 +24,7 @@ class ListKind(Enum):
     OTHER = "other"  # a kind that came later than we did; none can be made
 
 
-@dataclass(frozen=True, slots=True)
-class AccountList:
+class AccountList(Value):
     """A list of an account, without its items.
 
     Attributes:
@@ -47,8 +47,7 @@ class AccountList:
     modified: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class ListItem:
+class ListItem(Value):
     """One network in a list. There is one item for an address, and so one comment."""
 
     id: str
@@ -57,8 +56,7 @@ class ListItem:
     modified: datetime | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class NewItem:
+class NewItem(Value):
     """An item to be put into a list. One that is there for the network already is overwritten."""
 
     network: Network
@@ -74,8 +72,7 @@ class OperationStatus(Enum):
     FAILED = "failed"
 
 
-@dataclass(frozen=True, slots=True)
-class BulkOperation:
+class BulkOperation(Value):
     """An asynchronous operation on a list. `error` is empty unless it failed."""
 
     id: str
@@ -83,8 +80,7 @@ class BulkOperation:
     error: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Zone:
+class Zone(Value):
     """A domain. `account` is the id of the account it is in."""
 
     id: str
@@ -92,8 +88,7 @@ class Zone:
     account: str
 
 
-@dataclass(frozen=True, slots=True)
-class ZoneRule:
+class ZoneRule(Value):
     """A rule of a ruleset. `raw` is all the API says of it, to be handed back unchanged."""
 
     id: str
@@ -104,8 +99,7 @@ class ZoneRule:
     raw: Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Ruleset:
+class Ruleset(Value):
     """The rules of a phase, in the order in which they are tried."""
 
     id: str
@@ -114,8 +108,7 @@ class Ruleset:
     rules: tuple[ZoneRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NewRule:
+class NewRule(Value):
     """A rule to be put into a ruleset."""
 
     expression: str
@@ -124,8 +117,7 @@ class NewRule:
     enabled: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class PublishedRanges:
+class PublishedRanges(Value):
     """The networks Cloudflare connects to origins from. `etag` changes when they do."""
 
     networks: tuple[Network, ...]

@@ -15,13 +15,13 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import Coverage, without
 from allowsync.model.target import Finding, Severity
 from allowsync.model.types import BOTH_FAMILIES, Family, by_network
+from allowsync.model.value import Value
 from allowsync.system.process import Command, CommandError, installed, run
 from allowsync_backends.common.ports import Port, Protocol, merged
 
@@ -35,8 +35,7 @@ MOST_NETWORKS: Final = 100  # in one filter of ss, whose programs the kernel lim
 MOST_FLOWS: Final = 1000  # each takes a process of a few milliseconds
 
 
-@dataclass(frozen=True, slots=True)
-class ConntrackFlow:
+class ConntrackFlow(Value):
     """A connection as connection tracking knows it: who began it, and where to."""
 
     protocol: Protocol

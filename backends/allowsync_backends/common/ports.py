@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.kinds import Leaf, Pattern, UnfitError
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -22,8 +22,7 @@ class Protocol(Enum):
     UDP = "udp"
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Value):
     """A port, or a range of ports with both ends included, of one protocol."""
 
     first: int

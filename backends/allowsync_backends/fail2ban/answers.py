@@ -9,9 +9,9 @@ from __future__ import annotations
 import ast
 import re
 import warnings
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value, field
 from allowsync_backends.file.syntax import network_or_none
 
 if TYPE_CHECKING:
@@ -29,8 +29,7 @@ class NotUnderstood(Exception):
     """A text that is not what was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Configured:
+class Configured(Value):
     """What Fail2ban makes of its configuration files.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family, Network, by_network
+from allowsync.model.value import Value
 from allowsync.text import counted
 from allowsync_backends.fail2ban import reconcile
 from allowsync_backends.fail2ban.client import Fail2banClient
@@ -29,8 +29,7 @@ ROUNDS: Final = 3
 _PREFIXES: Final = {family: (1, family.bits) for family in Family}
 
 
-@dataclass(frozen=True, slots=True)
-class Goal:
+class Goal(Value):
     """What one jail is to ignore.
 
     Attributes:
@@ -42,8 +41,7 @@ class Goal:
     held: frozenset[Network]
 
 
-@dataclass(frozen=True, slots=True)
-class Fail2banBackend:
+class Fail2banBackend(Value):
     """The jails of one target.
 
     Attributes:

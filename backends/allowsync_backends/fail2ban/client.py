@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, TypeVar
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync.system.process import Command, Completed, installed
 from allowsync_backends.common import command as tools
 from allowsync_backends.common.server.supervisor import State
@@ -34,8 +34,7 @@ def usable() -> str:
     return "" if any(map(installed, (PROGRAM, "docker", "podman"))) else MISSING
 
 
-@dataclass(frozen=True, slots=True)
-class Fail2banClient:
+class Fail2banClient(Value):
     """The client of one Fail2ban.
 
     Attributes:

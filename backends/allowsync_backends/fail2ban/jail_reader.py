@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value, field
 from allowsync_backends.fail2ban import answers
 from allowsync_backends.fail2ban.client import complaint, understood
 
@@ -16,16 +16,14 @@ if TYPE_CHECKING:
     from allowsync_backends.fail2ban.client import Fail2banClient
 
 
-@dataclass(frozen=True, slots=True)
-class JailState:
+class JailState(Value):
     """A jail that runs; networks with the text that Fail2ban has for each."""
 
     ignored: Mapping[Network, str]
     banned: Mapping[Network, str]
 
 
-@dataclass(frozen=True, slots=True)
-class JailSnapshot:
+class JailSnapshot(Value):
     """A server as it was.
 
     Attributes:
@@ -39,8 +37,7 @@ class JailSnapshot:
     banned: Mapping[str, Mapping[Network, str]] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Observation:
+class Observation(Value):
     """The file of a target and its jails, as found.
 
     Attributes:

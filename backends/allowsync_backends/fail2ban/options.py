@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, ListOf, Pattern
 from allowsync.config.schema.object import option
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import Container, Runtime
 
 if TYPE_CHECKING:
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _NO_JAILS: Final = frozenset({"DEFAULT", "INCLUDES"})
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Fail2banOptions:
+class Fail2banOptions(Value, kw_only=True):
     """Jails, and where their Fail2ban is."""
 
     jails: tuple[str, ...] = option(

@@ -6,11 +6,11 @@ whatever of ours is in force stands in it, whenever a run ends.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.value import Value
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.reader import Commands
@@ -22,8 +22,7 @@ if TYPE_CHECKING:
 MODE: Final = 0o644
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
+class Recorded(Value):
     """What stands in the file, and what is wrong with it.
 
     Attributes:
@@ -37,8 +36,7 @@ class Recorded:
     flaws: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class Record:
+class Record(Value):
     """The file of one allowlist.
 
     Attributes:

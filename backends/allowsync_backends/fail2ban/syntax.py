@@ -9,10 +9,10 @@ says the same (both seen in 1.0.2).
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
@@ -28,8 +28,7 @@ def variable(allowlist: str) -> str:
     return f"allowsync_{allowlist}"
 
 
-@dataclass(frozen=True, slots=True)
-class VariableSyntax:
+class VariableSyntax(Value):
     """A file of Fail2ban's configuration with one variable, a network a line.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current, Finding, Severity
+from allowsync.model.value import Value
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
 
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from allowsync_backends.file.syntax import FileContent, Syntax
 
 
-@dataclass(frozen=True, slots=True)
-class FileBackend:
+class FileBackend(Value):
     """Writes one file, and nothing into a foreign file.
 
     Attributes:

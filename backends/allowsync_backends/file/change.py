@@ -6,10 +6,10 @@ everything about it has succeeded. Its presence means that a change was not conf
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,8 +30,7 @@ class StillUsed(BackendError):
     """A file was put back because its reader cannot do without it."""
 
 
-@dataclass(frozen=True, slots=True)
-class FileChange:
+class FileChange(Value):
     """A change of one file in an open folder."""
 
     folder: Folder

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,6 +17,7 @@ from allowsync.config.kinds import (
 )
 from allowsync.config.schema.object import option
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -82,8 +82,7 @@ def refuse_relative(**commands: tuple[str, ...]) -> None:
             raise ValueError(f"{key} must start with an absolute path or a name, got {argv[0]!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class FileOptions:
+class FileOptions(Value):
     """A file with one network a line, or as JSON, or made from a template."""
 
     path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value
 from allowsync.system.process import Command, CommandError, installed, run
 
 if TYPE_CHECKING:
@@ -44,8 +44,7 @@ class FileReader(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Commands:
+class Commands(Value):
     """A reader of which nothing is known but two commands; empty for none.
 
     A check that has `{path}` among its arguments is run on the new file before it takes the old

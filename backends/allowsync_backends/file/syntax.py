@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import re
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
 from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,8 +20,7 @@ _HEADER: Final = re.compile(r'Written by allowsync for allowlist "([^"\n]*)"\.')
 _FAR: Final = 120  # characters: a comment's beginning, and the words
 
 
-@dataclass(frozen=True, slots=True)
-class FileContent:
+class FileContent(Value):
     """What a file of ours holds: whose it is, and the networks that could be understood."""
 
     allowlist: str

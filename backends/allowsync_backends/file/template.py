@@ -5,12 +5,12 @@ from __future__ import annotations
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
 from allowsync.model.networks import Coverage
+from allowsync.model.value import Value
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.file.syntax import header
 from allowsync_backends.file.template_mark import digest
@@ -44,8 +44,7 @@ class TemplateError(BackendError):
     """A template cannot be read, or makes no text. The text says where and why."""
 
 
-@dataclass(frozen=True, slots=True)
-class Source:
+class Source(Value):
     """A template as it was read."""
 
     path: Path
@@ -57,8 +56,7 @@ class Source:
         return digest(_GENERATION, self.text.encode())
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Value):
     """What a template is shown.
 
     Attributes:

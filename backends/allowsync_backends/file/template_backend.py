@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Capabilities, Finding
 from allowsync.model.types import Entry
+from allowsync.model.value import replace
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Folder
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from allowsync_backends.file.folder import Contents
 
 
-@dataclass(frozen=True, slots=True)
 class Made(FileContent):
     """A file of ours, and what is known of it.
 
@@ -44,7 +43,6 @@ class Made(FileContent):
         return frozenset(known)
 
 
-@dataclass(frozen=True, slots=True)
 class TemplateBackend(FileBackend):
     """Writes one file as a template says, and nothing into a foreign file.
 

@@ -16,11 +16,11 @@ one, refuses a comment of 4,096 characters.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import header, network_or_none
 
 if TYPE_CHECKING:
@@ -37,8 +37,7 @@ _MARK: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Mark:
+class Mark(Value):
     """What is known of a text that was made from a template.
 
     Attributes:
@@ -67,8 +66,7 @@ class Mark:
         return self.text == _digest(self.allowlist, self.entries, self.source, text)
 
 
-@dataclass(frozen=True, slots=True)
-class MarkedText:
+class MarkedText(Value):
     """A mark as it was found: what stands before each of its lines, and the text after it."""
 
     mark: Mark

@@ -6,11 +6,11 @@ line break or other character that means something elsewhere is ever among them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Network, by_network
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 SAMPLE: Final = ("203.0.113.7/32", "2001:db8:7::25/128")
 
 
-@dataclass(frozen=True, slots=True)
-class Guest:
+class Guest(Value):
     """One host that has access, as a template sees it. Printed, it is its name.
 
     Attributes:

@@ -7,9 +7,10 @@ from __future__ import annotations
 
 import re
 import shlex
-from dataclasses import dataclass
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -21,8 +22,7 @@ _OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of thi
 _WRITABLE: Final = ("2", "3", "6", "7")
 
 
-@dataclass(frozen=True, slots=True)
-class ConfigurationLine:
+class ConfigurationLine(Value):
     """A line that says something: where it is, and its words without quotes."""
 
     place: str
@@ -34,8 +34,7 @@ class ConfigurationLine:
         return any(word in _CONDITIONS for word in self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class Use:
+class Use(Value):
     """A place where an ACL looks into our list.
 
     Attributes:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -19,8 +18,7 @@ if TYPE_CHECKING:
 _LONGEST: Final = 107
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HaproxyOptions(ServerOptions):
+class HaproxyOptions(ServerOptions, kw_only=True):
     """A file of patterns for an ACL, and the socket by which a running HAProxy is told."""
 
     UNIT: ClassVar[str] = "haproxy.service"
@@ -59,7 +57,7 @@ class HaproxyOptions(ServerOptions):
     def running(self) -> Supervisor:
         """How it runs."""
         if self.pid_file is None:
-            return super(HaproxyOptions, self).running
+            return super().running
         from allowsync_backends.haproxy.process import MasterProcess
 
         return MasterProcess(self.pid_file, self.NAMES)

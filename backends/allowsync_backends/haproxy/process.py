@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import Final
 
 from allowsync_backends.common.server.supervisor import Process
@@ -12,12 +11,11 @@ GRACE: Final = 0.1  # seconds without a process id; it is gone for less than a m
 STEP: Final = 0.01
 
 
-@dataclass(frozen=True, slots=True)
 class MasterProcess(Process):
     """A master process. It does not run when nothing is in its pid file for a while."""
 
     def _main(self) -> int | None:
         deadline = time.monotonic() + GRACE
-        while (main := super(MasterProcess, self)._main()) is None and time.monotonic() < deadline:
+        while (main := super()._main()) is None and time.monotonic() < deadline:
             time.sleep(STEP)
         return main

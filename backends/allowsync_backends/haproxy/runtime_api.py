@@ -8,11 +8,11 @@ replaced in one step: `prepare acl`, `add acl @version`, `commit acl`.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -39,8 +39,7 @@ class UnreadableAnswer(BackendError):
         super().__init__(f"haproxy answered what cannot be understood: {said[:100]!r}")
 
 
-@dataclass(frozen=True, slots=True)
-class Acl:
+class Acl(Value):
     """A list of patterns as it is named at the socket.
 
     Attributes:
@@ -55,8 +54,7 @@ class Acl:
         return f"#{self.number}"
 
 
-@dataclass(frozen=True, slots=True)
-class Patterns:
+class Patterns(Value):
     """What a list holds.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Current, Finding, Severity
 from allowsync.model.types import Entry, by_network
+from allowsync.model.value import replace
 from allowsync.text import counted
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.haproxy.runtime_list import Without
@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from allowsync_backends.haproxy.runtime_reader import RuntimeReader
 
 
-@dataclass(frozen=True, slots=True)
 class RuntimeBackend(FileBackend):
     """A file, and the list that a running HAProxy has loaded from it.
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.haproxy import runtime_api
 from allowsync_backends.haproxy.replacement import InOneStep, OneByOne
@@ -29,8 +29,7 @@ class Without(Enum):
     UNUSED = "haproxy has loaded no ACL from the file"
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeList:
+class RuntimeList(Value):
     """The list that a running HAProxy has loaded from a file.
 
     Attributes:

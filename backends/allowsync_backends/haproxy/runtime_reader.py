@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import by_network
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import TextSyntax
 from allowsync_backends.haproxy.runtime_list import Without
 
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from allowsync_backends.haproxy.runtime_list import RuntimeList
 
 
-@dataclass(frozen=True, slots=True)
-class RuntimeReader:
+class RuntimeReader(Value):
     """Lets the list in force follow the file.
 
     HAProxy looks at each entry by itself before any of them is in force, so its configuration is

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -43,7 +42,6 @@ def haproxy(options: HaproxyOptions) -> ServerProgram:
     )
 
 
-@dataclass(frozen=True, slots=True)
 class HaproxyReader(ServerReader):
     """HAProxy as it is reloaded."""
 

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.model.value import Value, replace
 from allowsync_backends.ipset import inspection, set_store, tool
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import TABLE, IpsetGate, load_script, removal_script
@@ -26,8 +26,7 @@ def widths() -> dict[Family, tuple[int, int]]:
     return {family: (SHORTEST, family.bits) for family in BOTH_FAMILIES}
 
 
-@dataclass(frozen=True, slots=True)
-class IpsetGateBackend:
+class IpsetGateBackend(Value):
     """Drives the sets, and the chain `allowsync-<allowlist>` of iptables and ip6tables."""
 
     gate: IpsetGate

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value, field
 from allowsync_backends.ipset.rules import PARENT, IpsetGate
 from allowsync_backends.ipset.sets import IpsetListingError
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 _ACCEPTING: Final = {"ACCEPT", "QUEUE", "NFQUEUE", "TPROXY"}
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Value):
     """The chains of a table.
 
     Attributes:

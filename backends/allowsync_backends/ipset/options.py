@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 
 from allowsync.config.kinds import Boolean, Choice, ListOf
 from allowsync.config.schema.object import option
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, PortKind, interface
 
 
@@ -19,8 +19,7 @@ class Variant(Enum):
     LEGACY = "legacy"
 
 
-@dataclass(frozen=True, slots=True)
-class IpsetOptions:
+class IpsetOptions(Value):
     """With `ports`, a gate of our own; without, two sets for the user's own rules."""
 
     ports: tuple[Port, ...] = option(

@@ -7,10 +7,10 @@ It only ever drops or returns, because an accept here could not overrule a drop 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
 from allowsync_backends.ipset.sets import set_name
 
@@ -32,8 +32,7 @@ _FOR_US: Final = {
 MOST_PORTS: Final = 15
 
 
-@dataclass(frozen=True, slots=True)
-class IpsetGate:
+class IpsetGate(Value):
     """What is guarded, and from which interfaces it is not."""
 
     allowlist: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import Entry, Family
+from allowsync.model.value import Value
 from allowsync.system.process import Command
 from allowsync_backends.ipset import sets, tool
 from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, draft_name, set_name
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
 MANY = 8
 
 
-@dataclass(frozen=True, slots=True)
-class Look:
+class Look(Value):
     """Our sets as they were found.
 
     Attributes:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -41,8 +41,7 @@ class Shape(Enum):
     FOREIGN = "foreign"  # of another type or family; cannot be swapped
 
 
-@dataclass(frozen=True, slots=True)
-class SetContent:
+class SetContent(Value):
     """A set as it was found.
 
     Attributes:

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES
+from allowsync.model.value import Value
 from allowsync_backends.ipset import set_store
 from allowsync_backends.ipset.gate_backend import widths
 from allowsync_backends.ipset.options import Variant
@@ -19,8 +19,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Family
 
 
-@dataclass(frozen=True, slots=True)
-class IpsetSetsBackend:
+class IpsetSetsBackend(Value):
     """Drives the sets `allowsync-<allowlist>-4` and `allowsync-<allowlist>-6`."""
 
     allowlist: str

@@ -8,10 +8,10 @@ drops, because an accept here could not overrule a drop elsewhere.
 from __future__ import annotations
 
 import zlib
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
 
 if TYPE_CHECKING:
@@ -30,16 +30,14 @@ _SOURCES: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 _FOR_US: Final = ("local", "broadcast", "anycast", "multicast")
 
 
-@dataclass(frozen=True, slots=True)
-class NftRule:
+class NftRule(Value):
     """A rule of the gate: as a script says it, and as nft's JSON does."""
 
     text: str
     expressions: tuple[Any, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class NftGate:
+class NftGate(Value):
     """What is guarded, and from which interfaces it is not."""
 
     allowlist: str

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
+from allowsync.model.value import Value
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
 from allowsync_backends.nftables.nft_json import NftListingError
@@ -21,8 +21,7 @@ if TYPE_CHECKING:
     from allowsync.system.process import Completed
 
 
-@dataclass(frozen=True, slots=True)
-class NftGateBackend:
+class NftGateBackend(Value):
     """Drives the table `inet allowsync_<allowlist>`."""
 
     gate: NftGate

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from ipaddress import (
     IPv4Address,
     IPv4Network,
@@ -20,6 +19,7 @@ from ipaddress import (
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from allowsync.model.types import Family, Network
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -31,8 +31,7 @@ class NftListingError(ValueError):
     """What nft printed is not a listing of the kind it was asked for."""
 
 
-@dataclass(frozen=True, slots=True)
-class Element:
+class Element(Value):
     """One element of a set.
 
     Attributes:

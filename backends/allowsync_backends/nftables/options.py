@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from allowsync.config.kinds import ListOf, Pattern
 from allowsync.config.schema.object import Object, option
 from allowsync.model.target import Place
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, PortKind, interface
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_./-]{0,63}"
 
 
-@dataclass(frozen=True, slots=True)
-class SharedSets:
+class SharedSets(Value):
     """Sets of the user's own ruleset, to be filled."""
 
     table: str = option(
@@ -45,8 +43,7 @@ class SharedSets:
         return {family: name for family, name in both.items() if name is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class NftablesOptions:
+class NftablesOptions(Value):
     """Either `ports`, for a gate of our own, or `set`, for sets of the user's own ruleset."""
 
     ports: tuple[Port, ...] = option(

@@ -6,10 +6,10 @@ touched.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync_backends.nftables.gate import SET_TYPES, as_element
 from allowsync_backends.nftables.nft_json import Element, Json, elements, objects
 from allowsync_backends.nftables.scripts import overlapping
@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Family, Network
 
 
-@dataclass(frozen=True, slots=True)
-class SharedSet:
+class SharedSet(Value):
     """One set, as it was found.
 
     Attributes:
@@ -112,8 +111,7 @@ def addition(one: SharedSet, networks: Iterable[Network], mark: str) -> str:
     return f"add element {one.place} {{ {members} }}\n" if members else ""
 
 
-@dataclass(frozen=True, slots=True)
-class SetChange:
+class SetChange(Value):
     """What is to be taken out of a set and put into it."""
 
     remove: tuple[Network, ...]

@@ -7,9 +7,10 @@ other modules bring along, such as scripts in braces, nothing is understood and 
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -29,8 +30,7 @@ _TOKEN: Final = re.compile(
 _DEEPEST: Final = 10  # files that include files; nginx itself takes no circle of them
 
 
-@dataclass(frozen=True, slots=True)
-class NginxDirective:
+class NginxDirective(Value):
     """One directive.
 
     Attributes:
@@ -54,8 +54,7 @@ class NginxDirective:
         return " ".join(self.words)
 
 
-@dataclass(frozen=True, slots=True)
-class DirectivePlace:
+class DirectivePlace(Value):
     """Where a file is included.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final
 
@@ -24,8 +23,7 @@ class Style(Enum):
     GEO = "geo"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NginxOptions(ServerOptions):
+class NginxOptions(ServerOptions, kw_only=True):
     """A file that nginx includes."""
 
     UNIT: ClassVar[str] = "nginx.service"

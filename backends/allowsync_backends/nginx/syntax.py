@@ -7,10 +7,10 @@ by themselves (ngx_http_access_module, ngx_http_geo_module, and their like for s
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class AllowSyntax:
         return _held(text, _ALLOW)
 
 
-@dataclass(frozen=True, slots=True)
-class GeoSyntax:
+class GeoSyntax(Value):
     """A whole `geo` block: 1 for each network, IPv4 first, sorted; 0 by default.
 
     Attributes:

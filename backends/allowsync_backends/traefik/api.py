@@ -6,10 +6,10 @@ Paths and keys are those of Traefik's reference ("API & Dashboard", Endpoints).
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync_backends.traefik.document import definition
 
 if TYPE_CHECKING:
@@ -39,8 +39,7 @@ class ApiUnreachable(NoAnswer):
     """There was no connection: Traefik does not run, or its API is somewhere else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Middleware:
+class Middleware(Value):
     """A middleware as Traefik has it.
 
     Attributes:
@@ -52,8 +51,7 @@ class Middleware:
     errors: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Router:
+class Router(Value):
     """A router, with what stands before it.
 
     Attributes:
@@ -67,8 +65,7 @@ class Router:
     entry_points: frozenset[str]
 
 
-@dataclass(frozen=True, slots=True)
-class TraefikEntryPoint:
+class TraefikEntryPoint(Value):
     """Where Traefik listens, and from whom it believes `X-Forwarded-For` there."""
 
     name: str
@@ -76,8 +73,7 @@ class TraefikEntryPoint:
     from_some: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Api:
+class Api(Value):
     """The API at a URL. Every question raises `ApiError`."""
 
     url: str

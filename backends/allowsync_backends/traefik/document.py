@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import network_or_none
 
 if TYPE_CHECKING:
@@ -22,8 +22,7 @@ class Unfit(Exception):
     """A file that Traefik would not take, or would take for something else."""
 
 
-@dataclass(frozen=True, slots=True)
-class Definition:
+class Definition(Value):
     """A middleware of an allowlist.
 
     Attributes:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -32,8 +31,7 @@ class MiddlewareKind(Enum):
     TCP = "tcp"
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class TraefikOptions(ServerOptions):
+class TraefikOptions(ServerOptions, kw_only=True):
     """A file in a folder that Traefik watches, and what the middleware in it says."""
 
     UNIT = "traefik.service"

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import State
 from allowsync_backends.file.reader import Commands, checks_drafts, missing_programs
 from allowsync_backends.traefik.api import Api, ApiUnreachable, NoAnswer
@@ -26,8 +26,7 @@ PATIENCE: Final = 30.0  # seconds; a small machine that is busy may take ten
 STEP: Final = 0.02
 
 
-@dataclass(frozen=True, slots=True)
-class TraefikReader:
+class TraefikReader(Value):
     """A Traefik that notices changes of its files by itself.
 
     Traefik has no check of its own, so a new file is parsed before it takes the old one's place.

@@ -7,10 +7,10 @@ in 3, `ipWhiteList` in 2.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import by_network
+from allowsync.model.value import Value
 from allowsync_backends.file.syntax import FileContent, header, network_or_none, owner
 from allowsync_backends.traefik.options import MiddlewareKind
 
@@ -27,8 +27,7 @@ NO_CLIENT: Final = "255.255.255.255"
 _ITEM: Final = re.compile(r"\s*- \"?([0-9A-Fa-f.:/]+)\"?\s*")
 
 
-@dataclass(frozen=True, slots=True)
-class TraefikSyntax:
+class TraefikSyntax(Value):
     """One middleware for each kind of router, all of one name and with the same networks."""
 
     name: str

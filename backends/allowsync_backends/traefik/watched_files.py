@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.traefik.document import Unfit, loaded
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ MOST: Final = 500  # files
 TEMPLATE: Final = "{{"
 
 
-@dataclass(frozen=True, slots=True)
-class WatchedFile:
+class WatchedFile(Value):
     """A file beside ours.
 
     Attributes:

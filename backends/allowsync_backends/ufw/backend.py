@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
+from allowsync.model.value import Value
 from allowsync_backends.ufw import inspection, lock, rules_store, settings
 from allowsync_backends.ufw.lock import UfwLock
 from allowsync_backends.ufw.rules_file import RuleOwnership
@@ -23,8 +23,7 @@ if TYPE_CHECKING:
     from allowsync_backends.ufw.options import UfwOptions
 
 
-@dataclass(frozen=True, slots=True)
-class UfwBackend:
+class UfwBackend(Value):
     """Drives the rules of UFW that are marked as those of one allowlist."""
 
     allowlist: str

@@ -7,10 +7,10 @@ is in the files, marked as ours; and no friend is ever out while a stranger is n
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.model.value import Value
 from allowsync_backends.ufw import kernel, rules_store, tool
 from allowsync_backends.ufw.rules_store import Drafts, Stage
 from allowsync_backends.ufw.tuples import UfwRule, chain, ports_text
@@ -27,8 +27,7 @@ if TYPE_CHECKING:
 MOST_DELETED: Final = 100
 
 
-@dataclass(frozen=True, slots=True)
-class FamilyChange:
+class FamilyChange(Value):
     """What happens to one family's rules.
 
     Attributes:

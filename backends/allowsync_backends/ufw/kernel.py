@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Family
+from allowsync.model.value import Value, field
 from allowsync_backends.ufw.tuples import UfwRule, chain, match_text, with_width
 
 if TYPE_CHECKING:
@@ -32,8 +32,7 @@ _WRITTEN: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Kernel:
+class Kernel(Value):
     """A chain of UFW's user rules as the kernel has it.
 
     Attributes:

@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 from allowsync.backend.api import mark
 from allowsync.config.kinds import Boolean, ListOf
 from allowsync.config.schema.object import option
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, PortKind
 
 
-@dataclass(frozen=True, slots=True)
-class UfwOptions:
+class UfwOptions(Value):
     """The ports that friends may reach; UFW's default policy keeps everybody else out."""
 
     ports: tuple[Port, ...] = option(

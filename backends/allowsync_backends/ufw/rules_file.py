@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value, replace
 from allowsync_backends.ufw.tuples import MARK, Tuple, UfwRule, parse, plain, prefix_of, rendered
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ class Damaged(Exception):
     """A file is not one that UFW wrote, or not the whole of it."""
 
 
-@dataclass(frozen=True, slots=True)
-class RuleBlock:
+class RuleBlock(Value):
     """A tuple line with what belongs to it, exactly as written.
 
     Attributes:
@@ -36,8 +35,7 @@ class RuleBlock:
     exact: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class RuleOwnership:
+class RuleOwnership(Value):
     """Which rules are ours: those of one allowlist, for this machine or for what it forwards."""
 
     allowlist: str
@@ -63,8 +61,7 @@ class RuleOwnership:
         return block.rule
 
 
-@dataclass(frozen=True, slots=True)
-class RulesFile:
+class RulesFile(Value):
     """A whole file: what is before the rules, the rules, and what is after them."""
 
     head: str

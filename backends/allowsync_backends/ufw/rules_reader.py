@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.value import Value
 from allowsync_backends.ufw import kernel, rules_store, settings, tool
 from allowsync_backends.ufw.tuples import chain
 
@@ -18,8 +18,7 @@ if TYPE_CHECKING:
     from allowsync_backends.ufw.settings import Settings
 
 
-@dataclass(frozen=True, slots=True)
-class UfwSnapshot:
+class UfwSnapshot(Value):
     """What a look found.
 
     Attributes:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -21,8 +21,7 @@ KERNEL_IPV6: Final = Path("/proc/net/if_inet6")
 _SETTING: Final = re.compile(r'^(\w+)=("?\w+"?.*)$', re.MULTILINE)
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Value):
     """What matters of UFW's settings.
 
     Attributes:

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import re
 import socket
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.types import Family
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -45,8 +45,7 @@ class UfwRule(NamedTuple):
         return ":" in self.source
 
 
-@dataclass(frozen=True, slots=True)
-class Tuple:
+class Tuple(Value):
     """What a tuple line says, each part in UFW's words.
 
     Attributes:

@@ -7,11 +7,11 @@ itself is never an argument: arguments can be read by everybody on the machine.
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.outcome import Notice
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare.commands.owners import Claim, Owners
 
 if TYPE_CHECKING:
@@ -30,8 +30,7 @@ _OPTIONS: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class AccessOptions:
+class AccessOptions(Value):
     """What the command line says about the account. None is what it does not say."""
 
     target: str | None = None
@@ -58,8 +57,7 @@ class AccessOptions:
         return {key: value for key, value in given.items() if value is not None}
 
 
-@dataclass(frozen=True, slots=True)
-class Access:
+class Access(Value):
     """An account to work on.
 
     Attributes:

@@ -10,9 +10,9 @@ from __future__ import annotations
 import csv
 import io
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare.commands import addresses
 from allowsync_backends.cloudflare.values import NewItem
 
@@ -28,8 +28,7 @@ _FORMULA: Final = re.compile(r"'*[=+\-@\t\r]")
 _DISARMED: Final = re.compile(r"'+[=+\-@\t\r]")
 
 
-@dataclass(frozen=True, slots=True)
-class Flaw:
+class Flaw(Value):
     """Something that is wrong in a table, and in which line."""
 
     line: int

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare.marks import marked
 
 if TYPE_CHECKING:
@@ -15,16 +15,14 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import ListItem, NewItem
 
 
-@dataclass(frozen=True, slots=True)
-class Objection:
+class Objection(Value):
     """The reason for refusing a change without --force."""
 
     network: Network
     why: str
 
 
-@dataclass(frozen=True, slots=True)
-class Changes:
+class Changes(Value):
     """What becomes of a list, everything in the order of the addresses.
 
     Attributes:

@@ -7,18 +7,17 @@ whole.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.value import Value, replace
 from allowsync_backends.cloudflare.marks import marks_of, owner_of
 
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.values import ListItem
 
 
-@dataclass(frozen=True, slots=True)
-class Claim:
+class Claim(Value):
     """A target of this machine that keeps items in a list.
 
     Attributes:
@@ -44,8 +43,7 @@ class Whose(Enum):
     ELSEWHERE = "elsewhere"  # an allowlist that this machine's configuration does not name
 
 
-@dataclass(frozen=True, slots=True)
-class ItemOwner:
+class ItemOwner(Value):
     """Who keeps an item, and for which allowlist at which target, where that is known.
 
     `also` are further owners; those of this machine come first.
@@ -83,8 +81,7 @@ class ItemOwner:
 BY_HAND: Final = ItemOwner(Whose.HAND)
 
 
-@dataclass(frozen=True, slots=True)
-class Owners:
+class Owners(Value):
     """Tells whose the items of one list are, by the targets of this machine that use it."""
 
     claims: tuple[Claim, ...] = ()

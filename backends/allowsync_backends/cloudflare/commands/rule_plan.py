@@ -6,9 +6,9 @@ all other rules are foreign.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, assert_never
 
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare.values import NewRule
 
 if TYPE_CHECKING:
@@ -19,23 +19,20 @@ BLOCK: Final = "block"
 _SETTINGS: Final = ("action_parameters", "logging", "ref")  # made by hand, and kept
 
 
-@dataclass(frozen=True, slots=True)
-class CreateRuleset:
+class CreateRuleset(Value):
     """The zone has no custom rules yet: a set of rules has to be made, with this one in it."""
 
     rule: NewRule
 
 
-@dataclass(frozen=True, slots=True)
-class AddRule:
+class AddRule(Value):
     """The rule is to be put behind those that are there."""
 
     ruleset: Ruleset
     rule: NewRule
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateRule:
+class UpdateRule(Value):
     """Our rule is there and is to become another, in its place."""
 
     ruleset: Ruleset
@@ -43,16 +40,14 @@ class UpdateRule:
     rule: NewRule
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveRule:
+class RemoveRule(Value):
     """Our rule is to go; where there are several, all of them."""
 
     ruleset: Ruleset
     rules: tuple[ZoneRule, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class KeepRule:
+class KeepRule(Value):
     """It is as it should be."""
 
     rule: ZoneRule | None

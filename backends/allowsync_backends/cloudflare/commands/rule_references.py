@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.value import Value
 from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.client import parsed
 from allowsync_backends.cloudflare.commands.expression import lists_in
@@ -22,8 +22,7 @@ _PAGE: Final = 50  # zones; the API's most
 _MOST_PAGES: Final = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Used:
+class Used(Value):
     """Where a list is referred to.
 
     Attributes:

@@ -6,13 +6,13 @@ import functools
 import os
 import sys
 from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -28,8 +28,7 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound="Callable[..., Any]")
 
 
-@dataclass(frozen=True, slots=True)
-class Work:
+class Work(Value):
     """One command, on one account.
 
     Attributes:

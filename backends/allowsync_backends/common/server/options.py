@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config.kinds import AbsolutePath, Choice, Text
 from allowsync.config.schema.object import option
 from allowsync.model.target import Place
+from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import Container, Process, Runtime, Unit
 from allowsync_backends.file.options import ModeKind, command, refuse_relative
 
@@ -22,8 +22,7 @@ _UNIT: Final = re.compile(r"[A-Za-z0-9:_.@\\-]{1,255}")
 _CONTAINER: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ServerOptions:
+class ServerOptions(Value, kw_only=True):
     """A file, the server that reads it, and how that server runs.
 
     Attributes of the class:

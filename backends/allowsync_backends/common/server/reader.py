@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.common.server.processes import command_line
 from allowsync_backends.common.server.supervisor import Container, ReloadMethod, State
@@ -31,8 +31,7 @@ SETTLE = 0.05  # seconds after which a new process that is a former one in truth
 STEP = 0.01
 
 
-@dataclass(frozen=True, slots=True)
-class ServerProgram:
+class ServerProgram(Value):
     """What is particular about one kind of server.
 
     Attributes:
@@ -56,8 +55,7 @@ class ServerProgram:
     spawns: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class ServerReader:
+class ServerReader(Value):
     """A server that is checked and told by what is known of it, or as the configuration says.
 
     A server that does not run needs not be told: it reads the file when it starts.

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from allowsync.model.value import replace
 from allowsync_backends.file import service
 
 if TYPE_CHECKING:

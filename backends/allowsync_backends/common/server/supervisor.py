@@ -8,12 +8,12 @@ from __future__ import annotations
 import os
 import signal
 from contextlib import suppress
-from dataclasses import dataclass, field
 from enum import Enum
 from typing import TYPE_CHECKING, Protocol
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value, field
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.common.server.processes import descendants, group, is_hidden, name_of
 from allowsync_backends.file.reader import failure
@@ -33,8 +33,7 @@ class State(Enum):
     STOPPED = "stopped"  # it reads the file when it starts
 
 
-@dataclass(frozen=True, slots=True)
-class ReloadMethod:
+class ReloadMethod(Value):
     """How a server is told to read its configuration again.
 
     Attributes:
@@ -78,8 +77,7 @@ class Supervisor(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class Unit:
+class Unit(Value):
     """A unit of systemd.
 
     Programs are started by systemd in a unit of their own, not by us: a service that is shut in
@@ -123,8 +121,7 @@ class Unit:
         return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
-@dataclass(frozen=True, slots=True)
-class Process:
+class Process(Value):
     """A process that wrote its id into a file.
 
     Attributes:
@@ -208,8 +205,7 @@ class Runtime(Enum):
     PODMAN = "podman"
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Value):
     """A container of Docker or Podman.
 
     Attributes:
