@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 OptionsT = TypeVar("OptionsT")
 
 # The version of this interface. It grows when a backend that keeps to the older one would not do
-# any more (docs/backend-stability.md).
+# any more (docs/writing-a-backend.md).
 API: Final = 2
 
 # How the comment, label or description of everything that allowsync owns begins, in any firewall.
