@@ -104,7 +104,7 @@ def run_command_line(arguments: list[str]) -> int:
         click.echo("allowsync: interrupted", err=True)
         return 130
     except BrokenPipeError:
-        # Whoever read our output has left; say nothing more, not even at shutdown.
+        # The reader of our output has left; say nothing more, not even at shutdown.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return ExitCode.FAILED
     except Exception as error:

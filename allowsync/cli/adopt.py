@@ -1,4 +1,4 @@
-"""`allowsync adopt`: make entries ours that somebody put there by hand."""
+"""`allowsync adopt`: take over entries that were added by hand."""
 
 from __future__ import annotations
 

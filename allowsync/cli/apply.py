@@ -136,7 +136,7 @@ def _carried_out(
 
 
 def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
-    """Warn whoever is typing before they lock themselves out. Said even with --quiet."""
+    """Warn users before they lock themselves out. Said even with --quiet."""
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if not any(getattr(one.target.options, "ports", ()) for one in at_work):
         return

@@ -43,7 +43,7 @@ def _item(name: str, about: str) -> CompletionItem:
 
 
 def _configuration(ctx: click.Context) -> Iterator[Config]:
-    """The configuration, or nothing: whoever presses a key is told of no problem."""
+    """The configuration, or nothing: completion reports no problem."""
     place = locate(ctx.params.get("config"), os.environ, os.geteuid())
     try:
         yield load(place, environ=os.environ, uid=os.geteuid())

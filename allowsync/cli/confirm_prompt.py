@@ -1,4 +1,4 @@
-"""`allowsync apply --confirm`: apply, ask whether somebody is still there, else put it back."""
+"""`allowsync apply --confirm`: apply, ask for confirmation, else roll back."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def may_confirm(*, dry_run: bool, machine: bool) -> None:
     """Refuse what cannot be confirmed.
 
     Raises:
-        UsageError: There is nothing to confirm, or nobody to ask.
+        UsageError: There is nothing to confirm, or no terminal to ask at.
     """
     if dry_run:
         raise click.UsageError("--confirm and --dry-run exclude each other")
@@ -66,7 +66,7 @@ def apply_and_ask(
     carry_out: Callable[[], RunReport],
     tell: Tell,
 ) -> int:
-    """One run that is put back unless somebody says in time that all is well.
+    """One run that is rolled back unless it is confirmed in time.
 
     Raises:
         Busy: Another run holds the lock; nothing was touched.
@@ -105,7 +105,7 @@ def _watched(
     carry_out: Callable[[], RunReport],
     tell: Tell,
 ) -> int:
-    """The run, and what somebody says to it."""
+    """The run, and the answer to it."""
     try:
         report = carry_out()
         watch.applied()

@@ -1,4 +1,4 @@
-"""`allowsync explain`: whether somebody is allowed, where, and why."""
+"""`allowsync explain`: whether an address or a host is allowed, where, and why."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def _then(invocation: Invocation, config: Config, what: str, at: datetime) -> Ex
 
 
 def _around(answer: Explanation, past: Past) -> list[str]:
-    """When somebody else came from there, where nobody did at the time."""
+    """When another host used this network, where none did at the time."""
     from allowsync.inspect.explain import MOST, told, touches
 
     if answer.accesses or answer.network is None:

@@ -113,7 +113,7 @@ def _completed(wishes: SetupAnswers) -> SetupAnswers:
     """The same with what can be found out.
 
     Raises:
-        UsageError: Something has to be said that nobody can be asked.
+        UsageError: An answer is missing, and there is no terminal to ask at.
     """
     from allowsync.cli.wizard import called, found_here, suggestion
 

@@ -1,6 +1,6 @@
 """Commands that backends bring along, found through the entry-point group `allowsync.commands`.
 
-An entry point of that group names a `click.Command`, mostly a group. Nobody can replace a command
+An entry point of that group names a `click.Command`, mostly a group. None can replace a command
 of the core: what is registered under such a name is left alone.
 """
 

@@ -55,7 +55,7 @@ def suggestion(found: list[machine.Firewall]) -> str:
 
 
 def advise(invocation: Invocation, wishes: SetupAnswers) -> None:
-    """Without a conversation: what somebody should look at, and who would be cut off."""
+    """Without a conversation: what needs attention, and who would be cut off."""
     answers = _asked(wishes, wishes.friends)
     places = [whereabouts(one, answers) for one in wishes.friends]
     for one in places:
@@ -156,7 +156,7 @@ class _Talk:
         self.wishes = replace(self.wishes, ports=found)
 
     def myself(self) -> None:
-        """Offer to let in whoever is typing, where they would lock themselves out."""
+        """Offer to let in the user, where they would lock themselves out."""
         from allowsync.engine.lockout import current
 
         session = current()
@@ -185,7 +185,7 @@ class _Talk:
         return [self._place(one) for one in self.wishes.friends]
 
     def _place(self, one: HostAnswer) -> HostPreview:
-        """Where somebody is. No name is asked twice: one that nobody answers for takes long."""
+        """Where a host is. No name is asked twice: one without an answer takes long."""
         if self.ask_dns and not self.heard.keys() >= set(one.queries):
             self.heard |= _asked(self.wishes, [one])
         return whereabouts(one, self.heard)

@@ -39,7 +39,7 @@ _CREDENTIAL: Final = "A systemd credential that holds the URL."
 
 
 class NotifyChannel(Value):
-    """Somebody who is told: one Apprise URL, and the events it is told of."""
+    """A notification channel: one Apprise URL, and the events sent to it."""
 
     url: Secret | None = option(APPRISE_URL, help="The Apprise URL itself.", default=None)
     url_file: KeptSecret | None = option(SecretFile(), help=_FILE, default=None)
@@ -136,7 +136,7 @@ class UrlOrMapping(Kind[T]):
         return self.object.parse(node, at, reading)
 
     def _may_be_shown(self, key: Node, value: Node) -> bool:
-        """Whether nobody mistook a key, or the name of a file, for the place of the URL."""
+        """Whether a key, or the name of a file, was not mistaken for the place of the URL."""
         if not isinstance(key, Scalar) or key.text not in self.object.options or is_null(value):
             return False
         return key.text == "url" or not isinstance(value, Scalar) or "://" not in value.text

@@ -20,7 +20,7 @@ MAPPED: Final = IPv6Network("::ffff:0:0/96")
 WIDEST: Final = {Family.IPV4: 16, Family.IPV6: 48}
 
 # Home connections are handed out from such blocks: a width beyond it lets in neighbours by the
-# thousand, and whoever else rents a machine there.
+# thousand, and every other tenant there.
 TOO_WIDE: Final = {
     Family.IPV4: "a /{} is {} addresses, and all but one belong to strangers",
     Family.IPV6: "a /{} is {} networks of the size one customer gets, the rest are strangers'",
@@ -45,7 +45,7 @@ class Width(Integer):
         self.family = family
 
     def read(self, scalar: Scalar) -> int:
-        """A prefix length that lets in nobody else."""
+        """A prefix length that lets in no neighbour."""
         prefix = super().read(scalar)
         if reason := too_wide(self.family, prefix):
             raise UnfitError(f"got {prefix}: {reason}")
@@ -96,10 +96,10 @@ class _Cidr(Leaf[Network]):
 
 
 class FixedNetwork(_Cidr):
-    """A network somebody always comes from."""
+    """A network that a host always comes from."""
 
     def judge(self, network: Network) -> None:
-        """Refuse what no packet comes from, and what is too wide to belong to one somebody."""
+        """Refuse what no packet comes from, and what is too wide to belong to one host."""
         if reason := too_wide(Family.of(network), network.prefixlen):
             raise UnfitError(f"{network}: {reason}")
         for block in NEVER_ACCEPTABLE:
@@ -122,7 +122,7 @@ class AcceptedNetwork(_Cidr):
 
 
 class AnyNetwork(_Cidr):
-    """A network that nobody is let in by, such as that of a proxy."""
+    """A network that grants no access, such as that of a proxy."""
 
     def judge(self, network: Network) -> None:
         """Take any, loopback included."""

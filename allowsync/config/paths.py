@@ -1,4 +1,4 @@
-"""Where the configuration and the state are when nobody says so."""
+"""Default paths of the configuration and the state."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def configuration(given: Path | None, environ: Mapping[str, str], uid: int) -> P
 def state(environ: Mapping[str, str], uid: int) -> Path | None:
     """The state database where neither the command line nor the configuration names one.
 
-    None for somebody without a home folder: there is no place that would be theirs.
+    None for a user without a home folder.
     """
     if uid == _ROOT:
         return SYSTEM_STATE

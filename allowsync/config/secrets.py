@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 class Secret(Value):
-    """A value nobody may see: it masks itself in every text made from it."""
+    """A value that is never shown: it masks itself in every text made from it."""
 
     value: str
 
@@ -105,7 +105,7 @@ def _secret(content: bytes) -> Secret:
 class _Kept(Kind[KeptSecret]):
     """A secret that is named by text.
 
-    What does not look like a name is never shown: somebody may have written the secret itself.
+    What does not look like a name is never shown: it may be the secret itself.
     """
 
     name: Text

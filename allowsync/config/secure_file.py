@@ -17,7 +17,7 @@ ROOT: Final = 0
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_ANYTHING: Final = stat.S_IRWXG | stat.S_IRWXO
 
-# Without O_NONBLOCK, opening a FIFO would wait for ever for somebody to write.
+# Without O_NONBLOCK, opening a FIFO would wait for ever for a writer.
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY
 
 
@@ -36,7 +36,7 @@ class FileRequirements(Value):
         uid: Who reads. Only root has demands about owners and modes.
         largest: The most bytes it may have.
         secret: Whether others must not read it either.
-        vouched: Whether somebody else (systemd) vouches for its owner and mode.
+        vouched: Whether another program (systemd) vouches for its owner and mode.
     """
 
     uid: int
@@ -101,14 +101,14 @@ def _judge_file(path: Path, status: os.stat_result, *, secret: bool) -> None:
 
 
 def _judge_folders(path: Path) -> None:
-    """Whoever can write a folder can put another file, or another link, into it."""
+    """Write access to a folder is enough to replace a file or a link in it."""
     for folder in dict.fromkeys((path.absolute().parent, path.resolve().parent)):
         try:
             status = folder.stat()
         except OSError as error:
             raise RefusedError(f"its folder cannot be looked at: {error.strerror}") from None
         mode = stat.S_IMODE(status.st_mode)
-        # In a sticky folder such as /tmp, nobody but root can replace what is root's.
+        # In a sticky folder such as /tmp, only root can replace what is root's.
         if mode & _OTHERS_WRITE and not mode & stat.S_ISVTX:
             raise RefusedError(
                 f"others may write its folder {_shown(folder)} (mode {mode:04o}): chmod go-w it"

@@ -1,4 +1,4 @@
-"""Making entries ours that somebody put there by hand, just as we would have put them.
+"""Takes over entries that were added by hand just as allowsync would have added them.
 
 What is wanted is what is remembered of the last run; no DNS is asked.
 """
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
 
 class Adoptable(Value):
-    """What somebody put into a target by hand that is wanted there.
+    """Wanted entries that were added to a target by hand.
 
     Attributes:
         target: The target's full name.

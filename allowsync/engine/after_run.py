@@ -64,7 +64,7 @@ def _write_metrics(path: Path, config: Config, report: RunReport, code: ExitCode
 
     content = text(gauges(report, code, _last_good(config)))
     try:
-        replace_file(path, content.encode())  # readable: node_exporter runs as somebody else
+        replace_file(path, content.encode())  # readable: node_exporter runs as another user
     except OSError as error:
         return error.strerror or type(error).__name__
     return ""

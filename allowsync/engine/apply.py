@@ -96,7 +96,7 @@ def _sum(
 
 
 class _Interfered(Value):
-    """Somebody else changed the target between our look at it and our change."""
+    """The target was changed concurrently, between reading and applying."""
 
     reason: str
 
@@ -131,7 +131,7 @@ def _ended(one: Draft, failed: Draft) -> Draft:
 
 
 def _ending(one: Draft) -> Plan | None:
-    """What to end in any case; what waits for somebody to confirm it is not that."""
+    """What to end in any case; what waits for a confirmation is not that."""
     return None if one.situation is None or one.unconfirmed else ending(one.situation)
 
 

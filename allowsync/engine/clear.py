@@ -87,7 +87,7 @@ def _configured(target: Target) -> Owned:
 
 
 def _stranger(config: Config, uid: int) -> int:
-    """Who may have written a state that root reads; 0 when nobody else may."""
+    """Who may have written a state that root reads; 0 when only root may."""
     try:
         return config.state.stat().st_uid if uid == 0 else 0
     except OSError:

@@ -67,5 +67,5 @@ def _heard(
 
 
 def _label() -> str:
-    """A first label that nobody has: 64 random bits."""
+    """A first label that no zone has: 64 random bits."""
     return os.urandom(8).hex()

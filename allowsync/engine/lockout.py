@@ -1,4 +1,4 @@
-"""Whether a plan would cut off whoever is typing: where their SSH session comes from."""
+"""Whether a plan would cut off the user's own SSH session."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address
 
 SSH = "SSH_CONNECTION"
-_LONGEST_LINE = 32  # processes between us and the session; more is no terminal of anybody's
+_LONGEST_LINE = 32  # processes between us and the session; more is no terminal
 
 
 class Session(Value):
@@ -84,7 +84,7 @@ def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
     interfaces = [one for one in getattr(target.options, "open_interfaces", ()) if one != "lo"]
     unless = f", unless it comes through {' or '.join(interfaces)}" if interfaces else ""
     return (
-        f"your own session comes from {session.peer} to port {session.port}/tcp, which nobody "
-        f"from there may use any more{unless}. Put {session.peer} under a host's `networks`, and "
+        f"your own session comes from {session.peer} to port {session.port}/tcp, which "
+        f"would be blocked{unless}. Put {session.peer} under a host's `networks`, and "
         "try it with --confirm 60s"
     )

@@ -13,7 +13,7 @@ class Request(Value):
         force: Apply what limits refuse.
         offline: Do not ask the DNS; restore what was known last.
         dry_run: Find out what would be done, and write nothing at all.
-        confirming: Somebody is asked afterwards whether to keep it. The caller holds the lock.
+        confirming: The user is asked afterwards whether to keep it. The caller holds the lock.
     """
 
     only: tuple[str, ...] = ()
@@ -33,5 +33,5 @@ class Request(Value):
 
     @property
     def insists(self) -> bool:
-        """Whether what nobody confirmed so far is applied all the same."""
+        """Whether unconfirmed changes are applied all the same."""
         return self.force or self.confirming

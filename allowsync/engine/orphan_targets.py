@@ -1,4 +1,4 @@
-"""Targets that are configured no more but still enforced: nobody updates them, so they go stale."""
+"""Orphaned targets: no longer configured, still enforced, and never updated."""
 
 from __future__ import annotations
 

@@ -40,7 +40,7 @@ class Draft(Value):
         intended: What to remember of it before anything is applied; None: nothing.
         again: Makes a new draft from a fresh look, when something changed in between.
         backend: What carries it out; None when it could not be made.
-        unconfirmed: Whether some of it waits for somebody to confirm it.
+        unconfirmed: Whether some of it waits for a confirmation.
         situation: What the plan was made from, limits aside.
     """
 
@@ -54,7 +54,7 @@ class Draft(Value):
 
     @property
     def goes_on(self) -> bool:
-        """Whether it is known what to do, and none of it waits for somebody to confirm it."""
+        """Whether it is known what to do, and none of it waits for a confirmation."""
         return self.report.plan is not None and not self.unconfirmed
 
     @property
@@ -82,7 +82,7 @@ def draft(
         memory: What is remembered of the target; None when nothing was ever put there.
         limits: The limits to keep; None when they are overruled.
         now: The instant of the run.
-        allow_empty: Whether an allowlist nobody has an address for may be enforced.
+        allow_empty: Whether an allowlist without any address may be enforced.
         kept: Why nothing may be removed; None where it may.
     """
 
@@ -166,10 +166,10 @@ def _expected(plan: Plan, refusal: LimitRefusal | None) -> Outcome:
 
 
 def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
-    """Whether the plan would put up a gate, or put one right, that nobody at all can pass.
+    """Whether the plan would put up a gate, or repair one, that no host can pass.
 
     Where trusted hosts exist but none of them has an address, that is a gap in our knowledge and
-    not a wish. Where nobody is trusted any more, an empty gate is just what is wanted.
+    not a wish. Where no host is trusted any more, an empty gate is just what is wanted.
     """
     nothing_there = not current.entries
     return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)

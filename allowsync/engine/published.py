@@ -38,7 +38,7 @@ class Learnt(Value):
     Attributes:
         config: The configuration, its hosts filled in with what their sources publish.
         published: Everything to remember of sources.
-        notices: What somebody should know of those that were asked.
+        notices: Warnings about those that were asked.
     """
 
     config: Config
@@ -61,7 +61,7 @@ class Learnt(Value):
         }
 
     def troubles(self, now: datetime) -> list[Notice]:
-        """What somebody should know of sources, as it was when they were asked last."""
+        """Warnings about sources, as of the last time they were asked."""
         kept = self.published.items()
         return [about(name, one) for name, one in kept if worth_saying(one, now)]
 
@@ -89,7 +89,7 @@ def learn(
     Args:
         config: The configuration.
         store: What was known so far.
-        hosts: The hosts of the run: nobody else's sources are asked.
+        hosts: The hosts of the run: only their sources are asked.
         now: The instant of the run.
         force: Whether to ask those again that gave something odd, and to believe it.
     """
@@ -106,7 +106,7 @@ def learn(
 
 
 def about(name: str, kept: SourceRecord) -> Notice:
-    """What somebody should know of a source."""
+    """A warning about a source."""
     return Notice(f"sources.{name}", said_of(kept))
 
 

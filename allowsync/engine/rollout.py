@@ -1,6 +1,6 @@
 """In which order the targets of one run are changed. Pure.
 
-A service often has several layers: a packet filter, a proxy, a list at Cloudflare. Whoever moved
+A service may have several layers: a packet filter, a proxy, a list at Cloudflare. A host that moved
 has to pass all of them. So what is new goes in everywhere before what is old goes out anywhere.
 
 the plan of a target                              first      between    last
@@ -95,7 +95,7 @@ def first_part(one: Draft) -> Plan | None:
 
 
 def additive(situation: Situation, plan: Plan) -> Plan:
-    """A plan that ends nobody's access: what another one takes out, it keeps.
+    """A plan that ends no access: what another one takes out, it keeps.
 
     Where entries may not overlap, what a kept one covers is not put in, and what a new one covers
     goes: whom it let in, the other lets in.
@@ -120,7 +120,7 @@ def ending(situation: Situation) -> Plan | None:
     """A plan that does nothing but end the access of those who may have none any more.
 
     Whose `until` has passed, or who was taken out of the allowlist, loses nothing by what cannot be
-    put in for somebody else. None where there is nobody, or nobody else; and where the target
+    put in for another host. None where there is no such host, or no other; and where the target
     cannot be full: there what fails for one fails for the other.
     """
     if situation.capabilities.max_entries is None:

@@ -250,7 +250,7 @@ class _Run:
         return [one.report for one in done]
 
     def _confirmed(self, drafts: Sequence[Draft], store: Store) -> None:
-        """Forget what waited for somebody, where nothing is kept back any more."""
+        """Forget what waited for a confirmation, where nothing is kept back any more."""
         waiting = {} if self.request.confirming else store.unconfirmed()
         over = [one.target.name for one in drafts if one.target.name in waiting and one.goes_on]
         if over:
@@ -300,7 +300,7 @@ class _Run:
         return Store.writing(store.path)
 
     def _post(self, store: Store, report: RunReport) -> Post | None:
-        """What somebody is to be told; None where nobody is."""
+        """The notifications of the run; None where there are no channels."""
         if self.request.dry_run or not self.config.notify:
             return None
         from allowsync.notify.dispatch import collected

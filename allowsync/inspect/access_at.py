@@ -49,7 +49,7 @@ class TargetContents(Value):
     Attributes:
         target: Its full name.
         entries: What it held, with the hosts it was for.
-        others: What somebody else had put at the same place.
+        others: Foreign entries at the same place.
         doubtful: What it may or may not have held, and why that is not known.
         unknown: Why nothing is known of it; empty when something is.
     """

@@ -94,7 +94,7 @@ def heard(
 
 
 def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
-    """Hosts that have no access although somebody wrote them down."""
+    """Configured hosts that have no access."""
     used = {name for allowlist in config.allowlists.values() for name in allowlist.hosts}
     for name, host in config.hosts.items():
         if name not in used:
@@ -131,7 +131,7 @@ def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:
 def about_resolver(
     settings: ResolverSettings, nameservers: Sequence[Nameserver]
 ) -> Iterator[Located]:
-    """Demands on answers that the nameservers there are cannot meet, or anybody can fake."""
+    """Demands on answers that the nameservers there are cannot meet, or anyone can fake."""
     if settings.agreement > len(nameservers):
         what = f"{settings.agreement} cannot agree: there are {len(nameservers)} nameservers"
         advice = "name more in resolver.nameservers; until then nothing new is believed"

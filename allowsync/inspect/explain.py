@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 class AccessVerdict(Enum):
-    """Whether somebody is let in."""
+    """Whether access is granted."""
 
     YES = "yes"
     PARTLY = "partly"
@@ -180,7 +180,7 @@ def _explained(
     *,
     past: bool,
 ) -> TargetAnswer:
-    """A place with what is missing there, where somebody could come from what was asked about."""
+    """A place with what is missing there, where a host could come from what was asked about."""
     if past or place.verdict in (AccessVerdict.YES, AccessVerdict.UNKNOWN) or members is None:
         return place
     outside = list(dict.fromkeys(one.host for one in accesses if one.host not in members))
@@ -211,7 +211,7 @@ MOST = 3  # earlier stays that are told
 def about_network(
     asked: Network, decisions: Mapping[str, Decision], past: Past, policy: Policy
 ) -> Iterator[str]:
-    """Why nobody may come from a network now, and what would be needed."""
+    """Why no host may come from a network now, and what would be needed."""
     reason = rejection(asked.network_address, policy.accept)
     if reason:
         yield f"no name can give it access ({reason}); policy.accept would allow that"
@@ -276,7 +276,7 @@ def about_past(scene: AccessAt, past: Past) -> Iterator[str]:
 
 
 def unrecorded(answer: Explanation) -> Iterator[str]:
-    """What of an answer about the past would need the configuration of then, which nobody kept."""
+    """What of an answer about the past would need the configuration of then, which was not kept."""
     if answer.scene.run is None:
         return
     names = {access.hostname for access in answer.accesses}

@@ -38,7 +38,7 @@ class TargetStatus(Value):
         entries: What it holds, with the hosts they are remembered to be for.
         reason: What is wrong with it; empty when nothing is.
         readable: Whether it could be looked at.
-        others: Networks somebody else has put at the same place.
+        others: Foreign networks at the same place.
     """
 
     target: str

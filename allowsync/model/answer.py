@@ -26,7 +26,7 @@ class Absent(Value):
 class Unavailable(Value):
     """Nothing that can be trusted was heard. It says nothing about the name.
 
-    `suspicious` marks an answer that came but that nobody's home would give.
+    `suspicious` marks an answer that came but that no home would give.
     """
 
     reason: str

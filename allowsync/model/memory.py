@@ -87,7 +87,7 @@ class HostMemory(Value):
 class Inherited(Value):
     """An entry found in a target of which nothing was known, since when, and for how many runs.
 
-    That is what a lost state leaves behind: somebody may rely on it.
+    That is what a lost state leaves behind: a host may rely on it.
     """
 
     network: Network

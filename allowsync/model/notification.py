@@ -67,7 +67,7 @@ Key: TypeAlias = tuple[Event, str, str]
 
 
 class ReportedCondition(Value):
-    """A matter somebody was told of.
+    """A condition that was reported.
 
     Attributes:
         event: Its kind.

@@ -63,7 +63,7 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class Notice(Value):
-    """Something about a run that somebody should know: where, and what is known about it."""
+    """A warning about a run: where, and what is known about it."""
 
     where: str
     what: str

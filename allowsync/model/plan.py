@@ -21,7 +21,7 @@ class Plan(Value):
         add: Entries to put in.
         remove: Entries to take out.
         keep: Entries that are there and wanted, with the labels they should have.
-        withheld: Entries nobody is known to want that stay, because not enough is known.
+        withheld: Entries no host is known to want that stay, because not enough is known.
         repair: What is wrong around the entries (see `Current.flaws`).
     """
 

@@ -74,7 +74,7 @@ NEVER_ACCEPTABLE: Final = tuple(
 )
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
-# the address belongs to everybody behind the proxy.
+# the address belongs to everyone behind the proxy.
 # Its source of networks knows better, where it was asked.
 CLOUDFLARE_SOURCE: Final = "cloudflare"
 CLOUDFLARE: Final = (

@@ -72,7 +72,7 @@ class Query(NamedTuple):
 
 
 class Host(Value):
-    """Somebody trusted: a label with hostnames, or with fixed networks, or with both.
+    """A trusted host: a label with hostnames, or with fixed networks, or with both.
 
     `sources` are names of those who publish further networks of it and of whom nothing is known
     yet; `published` is what the others publish, by name (see `allowsync.policy.published`).

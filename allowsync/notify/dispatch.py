@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
     """What a run can tell about.
 
-    A run that asked no DNS cannot tell about hosts, and of one whose access has ended nobody asks.
+    A run that asked no DNS cannot tell about hosts, nor about those whose access has ended.
     """
     decisions = () if report.offline else report.decisions.values()
     hosts = (one.host.name for one in decisions if not one.ended)
@@ -40,7 +40,7 @@ def scope(config: Config, report: RunReport, *, whole: bool) -> Scope:
 
 
 class Post(Value):
-    """What somebody is still to be told after a run.
+    """The pending notifications after a run.
 
     Attributes:
         config: Who is told of what.

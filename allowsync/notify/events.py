@@ -46,7 +46,7 @@ LAST_WARNING: Final = 0.75
 
 
 class Condition(Value):
-    """Something somebody may want to know.
+    """Something worth a notification.
 
     Attributes:
         event: What kind of thing it is.
@@ -112,7 +112,7 @@ def _about_host(
 
 
 def _until_passed(decision: Decision, known: HostMemory) -> Iterator[Condition]:
-    """Told only of somebody who had access: who ended long ago is no news to a new state."""
+    """Told only of a host that had access: who ended long ago is no news to a new state."""
     until = decision.host.until
     if until is not None and (known.fixed or any(one.held for one in known.tracks.values())):
         name = decision.host.name

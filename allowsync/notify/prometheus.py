@@ -1,8 +1,8 @@
 """A run as gauges in the text format of Prometheus, for node_exporter's textfile collector. Pure.
 
 Names and units follow https://prometheus.io/docs/practices/naming/, the format
-https://prometheus.io/docs/instrumenting/exposition_formats/. Ages are left to whoever reads: a
-timestamp stays right while nobody writes it anew.
+https://prometheus.io/docs/instrumenting/exposition_formats/. Ages are left to the reader: a
+timestamp stays right until it is written anew.
 """
 
 from __future__ import annotations

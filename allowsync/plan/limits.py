@@ -96,7 +96,7 @@ def _holds_back(
     """Whether an entry is what a refused plan must not remove.
 
     An entry of unknown origin is held back only where nothing else would be left, and only while
-    there is anybody it could belong to.
+    there is a host it could belong to.
     """
     if entry.hosts:
         return not losing.isdisjoint(entry.hosts)

@@ -99,7 +99,7 @@ def _replaced(
     withheld: Mapping[Network, tuple[str, ...]],
     situation: Situation,
 ) -> Mapping[Network, tuple[str, ...]]:
-    """Who is about to leave a network, where that is written; whoever has another one, too."""
+    """Who is about to leave a network, where that is written; also a host that has another one."""
     if not situation.capabilities.replaced:
         return {}
     elsewhere = {host for hosts in wanted.values() for host in hosts}
@@ -135,7 +135,7 @@ def _arrange(
 ) -> dict[Network, tuple[str, ...]]:
     """Leave out what a stranger holds already; where they may not overlap, also what is covered.
 
-    The wider one takes over the labels of what it covers, so that nobody seems to lose access.
+    The wider one takes over the labels of what it covers, so that no host seems to lose access.
     """
     if situation.capabilities.overlaps:
         others = situation.current.others

@@ -67,7 +67,7 @@ class Reasons(Value):
         return self._stale(max(grants, key=lambda grant: grant.confirmed))
 
     def withheld(self, entry: Entry) -> str:
-        """Why an entry that nobody is known to want stays."""
+        """Why an entry that no host is known to want stays."""
         for decision in self._known(entry.hosts):
             if decision.undecided:
                 return f"retained: no answer yet for {decision.host.name} ({_silent(decision)})"

@@ -66,7 +66,7 @@ class RunReport(Value):
         offline: Whether the DNS was not asked.
         decisions: Each host of the run by name, in configured order.
         targets: Each target of the run, in configured order.
-        notices: What somebody should know beside that.
+        notices: Warnings beside that.
     """
 
     started: datetime

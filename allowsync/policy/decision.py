@@ -58,7 +58,7 @@ class Decision(Value):
         grants: Where it may come from, sorted by network.
         memory: What to remember for the next run.
         undecided: It has no grant, and of some question nothing was ever known: it may well have
-            access now, and nobody can say.
+            access now, which is unknown.
         unheard: Of some question, or some source of networks, nothing was ever known.
         ended: Its `until` has passed.
         moves: New networks that took the place of others in this run.
@@ -186,7 +186,7 @@ def _decision(
 
 
 def _fixed(host: Host) -> dict[Network, str]:
-    """Every fixed network, and who publishes it: nobody does, where the configuration has it."""
+    """Every fixed network, and who publishes it; empty where the configuration has it."""
     published = {
         network: f"published by {name}" for name, networks in host.published for network in networks
     }

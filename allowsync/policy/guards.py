@@ -1,8 +1,8 @@
 """Which new addresses are believed: five guards over all hosts of a run. Pure.
 
     guard          an address that its host does not hold is refused when
-    latch_absent   its name was absent for longer than that, and nobody has approved it since
-    max_sharing    more hosts than that give it in this run, and nobody held it before
+    latch_absent   its name was absent for longer than that, and it was not approved since
+    max_sharing    more hosts than that give it in this run, and no host held it before
     canary         a name made up at random beside its own gives it too
     agreement      fewer nameservers than that give it in this run
     max_moves      its host had that many new networks within a day
@@ -56,7 +56,7 @@ class Evidence(Value):
     """What was found out about newcomers.
 
     Attributes:
-        givers: The hosts that give an address, for addresses that nobody held before.
+        givers: The hosts that give an address, for addresses that no host held before.
         agreement: How many nameservers must give an address.
         siblings: For a query, the one that was put beside it, with a made-up name.
         answers: What each nameserver answered to whatever was asked again or beside.
@@ -130,7 +130,7 @@ def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
 def givers(
     new: Iterable[NewAddress], judged: Judgements, holders: Iterable[tuple[Host, HostMemory]]
 ) -> dict[Address, tuple[str, ...]]:
-    """Who gives each address that several hosts give and that nobody held before.
+    """Who gives each address that several hosts give and that no host held before.
 
     Args:
         new: The newcomers.

@@ -1,4 +1,4 @@
-"""What becomes of entries nobody remembers. Pure.
+"""Retention of entries of unknown origin. Pure.
 
 After the state was lost (or before there was any) a target may hold entries of friends whose names
 give something else by now, or no answer. They are given the time they would have had if nothing had
@@ -62,7 +62,7 @@ def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
     """How long, and for how many runs, an entry that may be any of these hosts' is kept.
 
     A question that was never answered is waited for as long as an outage is bridged; a host without
-    any address as long as an absence; and where everybody is found, as long as a replaced address.
+    any address as long as an absence; and where every host is found, as long as a replaced address.
     """
     keeps = [(timedelta(0), 0)]
     for one in decisions:

@@ -1,4 +1,4 @@
-"""Networks that somebody else publishes: a CDN's, for an origin that nobody else may reach. Pure.
+"""Published networks: a CDN's, for an origin that only the CDN may reach. Pure.
 
 A host may name a source beside its literal networks. What the source said last is kept in the state
 and stands until the source says something else that can be believed.
@@ -153,7 +153,7 @@ def said_of(kept: SourceRecord) -> str:
 
 
 def worth_saying(kept: SourceRecord, now: datetime) -> bool:
-    """Whether somebody should know: nothing is known, what it said is odd, or nothing new is."""
+    """Whether it is worth a warning: nothing is known, what it said is odd, or nothing new is."""
     if not kept.trouble:
         return False
     return kept.fetched is None or kept.trouble.startswith(ODD) or now - kept.fetched > OLD

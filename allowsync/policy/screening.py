@@ -25,7 +25,7 @@ REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothin
 class RejectedAddress(Value):
     """An address that was rejected, and why.
 
-    `guarded` says that a guard refused it for now, although it could be somebody's home.
+    `guarded` says that a guard refused it for now, although it could be a home.
     """
 
     address: Address
@@ -38,7 +38,7 @@ class GuardRefusal(Value):
 
     Attributes:
         seen: What was seen, in words that are the same in every run that sees the same.
-        advice: What somebody can do about it.
+        advice: What can be done about it.
     """
 
     seen: str

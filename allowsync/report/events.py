@@ -27,7 +27,7 @@ class HistoryEvent(NamedTuple):
         text: What happened, in words.
         hosts: The hosts it is about.
         network: The network it is about, if it is about one.
-        confirmed: False where a target was told and nobody knows whether it took it.
+        confirmed: False where a target was told and it is unknown whether it took it.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Writing the page: in one step, for nobody else to read unless its owner said so.
+"""Writing the page: in one step, readable by its owner alone unless the owner changed that.
 
 It tells where friends live, by network. A new file is readable by its owner alone; one that is
 there keeps its owner and permissions, so that a `chgrp` for a web server lasts.

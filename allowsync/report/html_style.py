@@ -2,7 +2,7 @@
 
 Colours have a contrast of at least 4.5 to what is behind them (WCAG 2.1, 1.4.3), and none says
 anything that words do not say as well. On a narrow screen the cells of a row stand one below the
-other; the roles in the page keep it a table for whoever hears it.
+other; the roles in the page keep it a table for screen readers.
 """
 
 from __future__ import annotations

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from allowsync.state.history import AccessPeriod
 
 SPAN: Final = timedelta(weeks=4)
-MOST_ROWS: Final = 12  # networks of one host; somebody who moves every day has more
+MOST_ROWS: Final = 12  # networks of one host; a host that moves every day has more
 WIDTH: Final = 1000  # units of the drawing, whatever its size on the screen
 THINNEST: Final = 4  # so that a stay of a minute is seen at all
 

@@ -58,7 +58,7 @@ def warnings(report: RunReport) -> Iterator[Line]:
 
 
 def notices(report: RunReport) -> Iterator[Line]:
-    """What somebody should know about the installation itself."""
+    """Warnings about the installation itself."""
     return (Line(f"{one.where}: {one.what}", "yellow") for one in report.notices)
 
 

@@ -1,6 +1,6 @@
 """What is installed, compared with what should be. Files of ours say so in their first line.
 
-That line has a checksum of the rest, so that what somebody changed by hand is known from what an
+That line has a checksum of the rest, so that what was changed by hand is known from what an
 older version wrote. Only the latter is replaced unasked.
 """
 
@@ -28,7 +28,7 @@ class FileState(Enum):
     ABSENT = "absent"
     CURRENT = "current"
     OUTDATED = "outdated"  # ours, as an older version or another configuration had it
-    EDITED = "edited"  # ours, and somebody changed it
+    EDITED = "edited"  # ours, and changed by hand
     FOREIGN = "foreign"  # not ours
 
 
@@ -109,5 +109,5 @@ def _checksum(text: str) -> str:
 
 
 def _as_shipped(content: str) -> bool:
-    """Whether somebody copied a file from the folder `cron` as it is."""
+    """Whether it is an unchanged copy from the folder `cron`."""
     return any(content == units.template(name) for name in units.TEMPLATES)

@@ -29,7 +29,7 @@ class InstallFailed(Exception):
 
 
 class ConflictingFiles(Exception):
-    """Files that are not ours, or that somebody changed, stand where ours would go."""
+    """Files that are not ours, or were changed by hand, stand where ours would go."""
 
     def __init__(self, paths: Sequence[tuple[PurePosixPath, FileState]]) -> None:
         super().__init__(paths)
@@ -108,7 +108,7 @@ def removal(disk: Disk, *, force: bool) -> InstallSteps:
     """What it takes to have no schedule.
 
     Raises:
-        ConflictingFiles: Somebody changed one of our files.
+        ConflictingFiles: One of our files was changed by hand.
         OSError: A file could not be looked at.
     """
     found = {path: disk.found(path) for path in PLACES}

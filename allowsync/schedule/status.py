@@ -92,7 +92,7 @@ def lines(standing: ScheduleStatus) -> Iterator[Line]:
 
 
 def notes(plan: SchedulePlan) -> tuple[str, ...]:
-    """What somebody who installs a schedule should know of it."""
+    """Notes for the user who installs a schedule."""
     said = [f"a run every {plan.interval}, started by {plan.scheduler.value}"]
     if plan.scheduler is Scheduler.CRON:
         said.append("cron restores late at boot: the network may be up before the gate is")

@@ -1,4 +1,4 @@
-"""What somebody wishes for, each answer checked as the configuration will check it."""
+"""The answers to the questions, each checked as the configuration will check it."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class InvalidAnswer(ValueError):
 
 
 class HostAnswer(Value):
-    """Somebody who may come in.
+    """A host to let in.
 
     Attributes:
         name: What they are called.
@@ -73,7 +73,7 @@ class SetupAnswers(Value):
     state: Path | None = None
 
     def befriend(self, friend: HostAnswer) -> SetupAnswers:
-        """The same with somebody more. One who is there already gets the other names as well."""
+        """The same with one more host. One who is there already gets the other names as well."""
         known = {one.name: one for one in self.friends}
         before = known.get(friend.name, HostAnswer(friend.name))
         known[friend.name] = HostAnswer(

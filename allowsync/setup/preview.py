@@ -25,7 +25,7 @@ class HostPreview(Value):
     Attributes:
         networks: From where they would be let in.
         lines: What to say of it.
-        doubtful: Whether somebody should look at that.
+        doubtful: Whether that needs attention.
     """
 
     networks: tuple[Network, ...]

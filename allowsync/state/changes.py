@@ -83,7 +83,7 @@ def settle(connection: sqlite3.Connection, target: str, found: Collection[str]) 
 
 
 def give_up(connection: sqlite3.Connection, target: str) -> None:
-    """Add to the history what was meant and nobody will look for any more, as not confirmed."""
+    """Add to the history what was meant and will not be looked for any more, as not confirmed."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
         f"SELECT {_COLUMNS}, 0 FROM meant WHERE target = ?",

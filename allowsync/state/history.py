@@ -44,8 +44,8 @@ class AccessPeriod(Value):
 class PastChange(Value):
     """One entry that was put into a target or taken out. `action` is `add` or `remove`.
 
-    Where it is not `confirmed`, nobody could tell whether the target took it. `again` says that it
-    had been put in before, and that it was somebody else who took it out.
+    Where it is not `confirmed`, it is unknown whether the target took it. `again` says that it
+    had been put in before, and that another program took it out.
     """
 
     at: datetime

@@ -1,4 +1,4 @@
-"""Forgetting history that is older than anybody asks for."""
+"""Retention of history: prunes what is older than configured."""
 
 from __future__ import annotations
 

@@ -274,13 +274,13 @@ class Store:
 
     @_guarded
     def unconfirmed(self) -> dict[str, datetime]:
-        """Targets whose last change nobody confirmed, and when that was."""
+        """Targets whose last change was not confirmed, and when that was."""
         rows = self._rows("SELECT target, at FROM unconfirmed")
         return {target: instant(at) for target, at in rows}
 
     @_guarded
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
-        """Remember of targets that somebody has to confirm their change. Durable."""
+        """Remember of targets that their change waits for a confirmation. Durable."""
         connection = self._writable()
         with _transaction(connection):
             rows = [(target, number(at)) for target in targets]
@@ -306,7 +306,7 @@ class Store:
 
     @_guarded
     def told(self) -> tuple[ReportedCondition, ...]:
-        """What somebody was told of."""
+        """The reported conditions."""
         if self._connection is None:
             return ()
         from allowsync.state.notifications import read_told

@@ -13,14 +13,14 @@ def replace_file(
 ) -> None:
     """Put a file in the place of another in one step. A link there is replaced, never followed.
 
-    The name it is written under does not end like the file itself, so nobody collects half of it.
+    The name it is written under does not end like the file itself, so no half file is collected.
     What a crash left there goes first.
 
     Args:
         path: The file.
         content: What will be in it.
         mode: Its permissions.
-        owner: Its user and group, by number; without them whoever runs this.
+        owner: Its user and group, by number; without them those of the process.
 
     Raises:
         OSError: It could not be written; whatever was there still is.

@@ -170,7 +170,7 @@ class Object(Kind[T]):
 
 
 def unknown_key(name: str, known: collections.abc.Iterable[str]) -> str:
-    """What is said about a key that nobody knows."""
+    """The message about an unknown key."""
     if name == "<<":
         return "unknown key '<<': YAML 1.2 has no merge keys; an alias may stand for a whole value"
     hint = suggestion(name, known) or f"; expected {', '.join(known) or 'none'}"

@@ -54,7 +54,7 @@ class Duration(Leaf[timedelta]):
         return "a duration such as 90s, 15m, 6h or 3d" + ("" if self.zero else ", longer than 0s")
 
     def read(self, scalar: Scalar) -> timedelta:
-        """The span. A number without a unit is none: nobody could say which unit was meant."""
+        """The span. A number without a unit is none: the unit would be a guess."""
         match = DURATION.fullmatch(scalar.text)
         if match is None or scalar.type is ScalarType.NULL:
             raise UnfitError

@@ -1,6 +1,6 @@
-"""Targets whose last change nobody confirmed (`apply --confirm`).
+"""Targets whose last change was not confirmed (`apply --confirm`).
 
-Until somebody does, they stay as they were put there before, and only let more in: what could cut
+Until it is, they stay as they were put there before, and only let more in: what could cut
 people off waits. A target that was not there before is left alone.
 """
 
@@ -26,7 +26,7 @@ HOW = "retry with --confirm, or apply it with --force"
 
 
 class Unconfirmed(LimitRefusal):
-    """Why a target keeps what it has: nobody confirmed what would have changed."""
+    """Why a target keeps what it has: the change was not confirmed."""
 
     since: datetime
 
@@ -42,7 +42,7 @@ def unconfirmed(since: datetime) -> Unconfirmed:
 
 
 def waiting(store: Store) -> Iterator[Notice]:
-    """Which targets wait for somebody, in words."""
+    """Which targets wait for a confirmation, in words."""
     for target, since in sorted(store.unconfirmed().items()):
         yield Notice(target, f"{_why(since)}; {HOW}")
 
@@ -58,7 +58,7 @@ def _why(since: datetime) -> str:
 
 
 def harmless(report: TargetReport) -> bool:
-    """Whether a plan takes nothing away and rebuilds nothing, so that nobody can be cut off."""
+    """Whether a plan takes nothing away and rebuilds nothing, so that it cuts off no host."""
     return report.plan is not None and not report.plan.remove and not report.plan.repair
 
 

@@ -78,7 +78,7 @@ def _put_back(name: str, backend: Backend, before: Current) -> bool:
     if _same(now, before):
         return False
     if before.flaws:
-        backend.clear()  # it was not there; what may be left of it, a folder, lets nobody in
+        backend.clear()  # it was not there; what may be left of it, a folder, grants no access
     else:
         backend.apply(_plan_back(name, now, before))
     after = backend.read()
@@ -153,10 +153,10 @@ def copy_of(state: Path) -> Path:
 
 
 def recover(state: Path) -> None:
-    """After whoever was to put everything back was ended, too (a power cut): go by the copy.
+    """Go by the copy after the watchdog was ended, too (a power cut).
 
-    What nobody confirmed is not what was there before, least of all when a machine boots. The
-    caller holds the lock, so nobody is waiting any more.
+    What was not confirmed is not what was there before, least of all when a machine boots. The
+    caller holds the lock, so no process is waiting any more.
 
     Raises:
         StateError: It cannot be done.

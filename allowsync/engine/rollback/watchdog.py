@@ -1,8 +1,8 @@
-"""A run that is put back unless somebody says in time that all is well.
+"""A run that is rolled back unless it is confirmed in time.
 
 Who asks may die with the terminal. So before anything is applied, a process of its own is started,
 in a session of its own, that knows how everything was. It puts that back when the time is over,
-when it is told to, and when whoever asks is gone. It holds the run lock all the while.
+when it is told to, and when the asking process is gone. It holds the run lock all the while.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class Watch(Value):
         self._say(_APPLIED)
 
     def keep(self) -> ConfirmResult:
-        """Somebody is there: everything stays, unless the time was over already."""
+        """Confirmed: everything stays, unless the time was over already."""
         self._say(_KEEP)
         return self.verdict()
 
@@ -211,7 +211,7 @@ def _watch(
 
 
 def _confirmed(channel: socket.socket, wait: float, asker: int) -> bool:
-    """Whether somebody says in time that all is well. Afterwards the run is over in any case."""
+    """Whether it is confirmed in time. Afterwards the run is over in any case."""
     ends, applied = time.monotonic() + LONGEST_RUN + wait, False
     while select([channel], [], [], max(0.0, ends - time.monotonic()))[0]:
         word = _heard(channel)
@@ -221,7 +221,7 @@ def _confirmed(channel: socket.socket, wait: float, asker: int) -> bool:
             return word == _KEEP
         ends, applied = time.monotonic() + wait, True
     if not applied:
-        # It hangs, and still has its end of the channel: nobody else can have its number.
+        # It hangs, and still has its end of the channel: no other process can have its number.
         with suppress(ProcessLookupError):
             os.kill(asker, signal.SIGKILL)
         time.sleep(AFTERMATH)
@@ -246,7 +246,7 @@ def _keep(before: RunSnapshot) -> ConfirmResult:
 
 
 def _revert(before: RunSnapshot) -> ConfirmResult:
-    """Targets first: somebody may be locked out. Then what is remembered of them."""
+    """Targets first: a user may be locked out. Then what is remembered of them."""
     done = put_back(before.targets)
     differed = [one.target for one in done if one.differed]
     try:
@@ -259,7 +259,7 @@ def _revert(before: RunSnapshot) -> ConfirmResult:
 
 
 def _log(verdict: ConfirmResult) -> None:
-    """Tell the system's log; whoever asked may be gone."""
+    """Tell the system's log; the asking process may be gone."""
     if verdict.kept:
         return
     import syslog
