@@ -17,6 +17,7 @@ from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import replace
 from allowsync.state import Busy
+from allowsync.system.clock import pulse
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -120,7 +121,7 @@ def _carried_out(
         _warn_of_cut_off(invocation, drafts)
 
     try:
-        report = run(config, request, resolve, instant(), foresee)
+        report = run(config, request, resolve, pulse(), foresee)
     except Busy:
         raise
     except Exception:

@@ -48,14 +48,17 @@ def _approve(
     config: Config, store: Store, labels: tuple[str, ...], now: datetime
 ) -> dict[str, tuple[str, ...]]:
     """Approve hosts; the names that had to be, by host."""
-    from allowsync.model.memory import HostMemory
-    from allowsync.policy.decision import Now, recall
+    from allowsync.policy.clock import at_rest
+    from allowsync.policy.decision import recall
+    from allowsync.policy.tracking import inherit
 
-    memory = store.hosts()
+    still = at_rest(store.chronology(), now)
+    memory = inherit(config.hosts.values(), store.hosts(), still)
     approved = {}
     for label in labels:
-        known = memory.get(label, HostMemory())
-        approved[label] = recall(config.hosts[label], known, Now(now)).latched
+        decision = recall(config.hosts[label], memory[label], still)
+        refused = (hostname for hostname, _ in decision.held_back)
+        approved[label] = tuple(dict.fromkeys((*decision.latched, *refused)))
         if approved[label]:
             store.approve(label, approved[label], now)
     return approved

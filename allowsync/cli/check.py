@@ -126,11 +126,13 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.engine.orphan_targets import left_over
     from allowsync.inspect.diagnostics import Located, about_memory
     from allowsync.model.target import Finding, Severity
+    from allowsync.policy.clock import at_rest
     from allowsync.state import StateError, Store
 
     try:
         with Store.reading(config.state) as store:
-            yield from about_memory(config, store.hosts(), now)
+            still = at_rest(store.chronology(), now)
+            yield from about_memory(config, store.hosts(), still)
             for notice in left_over(config, store):
                 yield Located(notice.where, Finding(Severity.WARNING, notice.what))
     except StateError as error:

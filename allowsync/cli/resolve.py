@@ -92,11 +92,13 @@ class _Sources(Value):
 def _doubts(config: Config, names: Collection[str]) -> list[Located]:
     """What guards held back in the last run. Without a state that can be read, nothing."""
     from allowsync.inspect.diagnostics import about_memory
+    from allowsync.policy.clock import at_rest
     from allowsync.state import StateError, Store
 
     try:
         with Store.reading(config.state) as store:
-            told = about_memory(config, store.hosts(), instant())
+            still = at_rest(store.chronology(), instant())
+            told = about_memory(config, store.hosts(), still)
             return [one for one in told if one.where in names]
     except StateError:
         return []
@@ -122,8 +124,6 @@ def _lines(found: list[NameserverAnswers]) -> Iterator[Line]:
             yield Line(f"    {server:<24}  {believed(judged)}")
             for rejected in judged.rejected:
                 yield Line(f"      {rejected.address} rejected: {rejected.reason}", "yellow")
-            if judged.warning:
-                yield Line(f"      {judged.warning}", "yellow")
 
 
 def _document(

@@ -59,6 +59,10 @@ POLICY_OPTIONS: Final[Options] = plain_options(
             Integer(1, 1000),
             "Per family. An answer with more addresses is rejected.",
         ),
+        "guard_window": Option(
+            Duration(zero=False, longest=_TEN_YEARS),
+            "How long the guards remember which networks came, from whom, and what they refused.",
+        ),
         "max_sharing": Option(
             Integer(1, _MANY),
             "An address no host held before, given by more hosts than this in one run, is not "

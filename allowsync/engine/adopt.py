@@ -9,11 +9,12 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import Adopting, BackendError
 from allowsync.engine.published import recalled
-from allowsync.model.memory import Clock, HostMemory
 from allowsync.model.target import Placement
 from allowsync.model.types import Entry
 from allowsync.model.value import Value
-from allowsync.policy.decision import Now, recall, union
+from allowsync.policy.clock import at_rest
+from allowsync.policy.decision import recall, union
+from allowsync.policy.tracking import inherit
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -48,15 +49,15 @@ def adoptable(
     Raises:
         StateError: What is remembered cannot be read.
     """
-    memory, known = store.hosts(), recalled(config, store).config.hosts
-    # Nothing expires by being looked at.
-    still = Now(now, Clock.JUMPED)
+    known = recalled(config, store).config.hosts
+    still = at_rest(store.chronology(), now)
+    memory = inherit(known.values(), store.hosts(), still)
     found = []
     for allowlist in config.allowlists.values():
         if only and allowlist.name not in only:
             continue
         hosts = (known[name] for name in allowlist.hosts)
-        wanted = union([recall(one, memory.get(one.name, HostMemory()), still) for one in hosts])
+        wanted = union([recall(one, memory[one.name], still) for one in hosts])
         found += [_look(target, wanted) for target in allowlist.targets]
     return found
 

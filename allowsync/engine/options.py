@@ -2,7 +2,12 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from allowsync.config.settings import Target
 
 
 class Request(Value):
@@ -29,6 +34,12 @@ class Request(Value):
         # No allowlist has a slash in its name, and every target begins with that of its own.
         return any(
             one == target if target else one.startswith(f"{allowlist}/") for one in self.only
+        )
+
+    def takes(self, target: Target) -> bool:
+        """Whether a target is in the run: one outside this machine is not restored offline."""
+        return self.covers(target.allowlist, target.name) and not (
+            self.offline and target.elsewhere
         )
 
     @property

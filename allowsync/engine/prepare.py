@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Target
     from allowsync.model.plan import Plan
     from allowsync.model.types import Limits, Network
-    from allowsync.policy.decision import Decision, Now
+    from allowsync.policy.clock import Now
+    from allowsync.policy.decision import Decision
 
     R = TypeVar("R")
 

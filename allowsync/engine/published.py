@@ -20,7 +20,6 @@ from allowsync.policy.published import (
     said_of,
     worth_saying,
 )
-from allowsync.policy.screening import warned
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,7 +27,6 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.model.types import Network
-    from allowsync.policy.screening import ScreenedAnswer
     from allowsync.state import Store
 
 
@@ -50,15 +48,6 @@ class Learnt(Value):
         """What Cloudflare is known to publish; nothing where it was not asked."""
         kept = self.published.get(CLOUDFLARE_SOURCE)
         return () if kept is None else kept.networks
-
-    def warned(
-        self, judged: Mapping[str, tuple[ScreenedAnswer, ...]]
-    ) -> dict[str, tuple[ScreenedAnswer, ...]]:
-        """Answers with the warnings that go by what is published now."""
-        return {
-            name: tuple(warned(one, self.proxies) for one in answers)
-            for name, answers in judged.items()
-        }
 
     def troubles(self, now: datetime) -> list[Notice]:
         """Warnings about sources, as of the last time they were asked."""

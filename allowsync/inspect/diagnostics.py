@@ -14,9 +14,10 @@ from allowsync.model.target import Finding, Placement, Severity
 from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
-from allowsync.policy.decision import Now, has_ended, recall
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import has_ended, recall
 from allowsync.policy.published import said_of
-from allowsync.policy.screening import ScreenedAnswer, judge, warned
+from allowsync.policy.screening import ScreenedAnswer, judge
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -86,10 +87,7 @@ def heard(
     for host in hosts:
         for query in host.queries:
             said = answers.get(query, {})
-            judged = {
-                name: warned(judge(query, one, host.policy), published)
-                for name, one in said.items()
-            }
+            judged = {name: judge(query, one, host, published) for name, one in said.items()}
             yield NameserverAnswers(host.name, query, judged)
 
 
@@ -100,17 +98,15 @@ def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
         if name not in used:
             what = "is in no allowlist"
             yield Located(name, Finding(Severity.WARNING, what, "name it in an allowlist's hosts"))
-        if has_ended(host, now):
+        if has_ended(host, Now(now)):
             what = f"access ended on {host.until:%Y-%m-%d %H:%M} UTC"
             yield Located(name, Finding(Severity.INFO, what))
 
 
-def about_memory(
-    config: Config, memory: Mapping[str, HostMemory], now: datetime
-) -> Iterator[Located]:
+def about_memory(config: Config, memory: Mapping[str, HostMemory], now: Now) -> Iterator[Located]:
     """Names that wait for an approval, and addresses a guard held back in the last run."""
     for name, host in config.hosts.items():
-        known = recall(host, memory.get(name, HostMemory()), Now(now))
+        known = recall(host, memory.get(name, HostMemory()), now)
         for what in (f"{hostname}: {text}" for hostname, text in known.held_back):
             yield Located(name, Finding(Severity.WARNING, what))
         spoken_of = {hostname for hostname, _ in known.held_back}
@@ -159,8 +155,6 @@ def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
             what = f"{address} is rejected: {reason}"
             advice = "if that is right where you are, allow it with policy.accept"
             yield Located(host, Finding(Severity.WARNING, what, advice))
-        for warning in sorted({one.warning for one in judged if one.warning}):
-            yield Located(host, Finding(Severity.WARNING, warning))
 
 
 def _without_address(questions: list[NameserverAnswers]) -> Finding:

@@ -7,7 +7,7 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import Coverage, covers, short, without
-from allowsync.model.special_purpose import rejection
+from allowsync.model.special_purpose import acceptable, rejection
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -212,9 +212,10 @@ def about_network(
     asked: Network, decisions: Mapping[str, Decision], past: Past, policy: Policy
 ) -> Iterator[str]:
     """Why no host may come from a network now, and what would be needed."""
-    reason = rejection(asked.network_address, policy.accept)
+    reason = rejection(asked, policy.accept)
     if reason:
-        yield f"no name can give it access ({reason}); policy.accept would allow that"
+        advice = "; policy.accept would allow that" if acceptable(asked) else ""
+        yield f"no name can give it access ({reason}){advice}"
     for decision in decisions.values():
         for hostname, what in decision.held_back:
             # A line about a refused address begins with that address.

@@ -12,11 +12,13 @@ from allowsync.engine.orphan_targets import left_over
 from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
-from allowsync.model.memory import Clock, HostMemory
+from allowsync.model.clock import Chronology
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
 from allowsync.model.value import Value
-from allowsync.policy.decision import Decision, Now, recall
+from allowsync.policy.clock import at_rest
+from allowsync.policy.decision import Decision, recall
+from allowsync.policy.tracking import inherit
 from allowsync.state import StateError, Store
 from allowsync.text import said
 
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.model.types import Network
     from allowsync.plan.result import TargetReport
+    from allowsync.policy.clock import Now
 
 
 class TargetStatus(Value):
@@ -114,18 +117,17 @@ def look(config: Config, now: datetime) -> AccessStatus:
     store = _open(config, notices)
     with store:
         try:
-            memory, last_run = store.hosts(), store.last_run()
+            remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
             learnt = recalled(config, store)
             notices += [*waiting(store), *left_over(config, store), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why))
-            store, memory, last_run = Store.nothing(config.state), {}, None
-            learnt = Learnt(config)
-        # Nothing expires by being looked at.
-        still = Now(now, Clock.JUMPED)
+            store, remembered, last_run = Store.nothing(config.state), {}, None
+            known, learnt = Chronology(), Learnt(config)
+        still = at_rest(known, now)
+        memory = inherit(learnt.config.hosts.values(), remembered, still)
         decisions = {
-            name: recall(host, memory.get(name, HostMemory()), still)
-            for name, host in learnt.config.hosts.items()
+            name: recall(host, memory[name], still) for name, host in learnt.config.hosts.items()
         }
         targets = tuple(
             _target(target, allowlist, decisions, store, still, notices)

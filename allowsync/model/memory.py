@@ -7,9 +7,7 @@ prefix length applies to what is held already.
 
 from __future__ import annotations
 
-from datetime import timedelta
-from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.value import Value, field
 
@@ -52,6 +50,7 @@ class RetentionState(Value):
         latched: Whether the absence lasted longer than `latch_absent`. Lasts until a good answer or
             an approval.
         held_back: What a guard refused of the last answer, a line for each address.
+        past: Addresses that were replaced lately: what comes back if their successor is refuted.
     """
 
     held: tuple[HeldAddress, ...] = ()
@@ -63,6 +62,7 @@ class RetentionState(Value):
     reason: str = ""
     latched: bool = False
     held_back: tuple[str, ...] = ()
+    past: tuple[HeldAddress, ...] = ()
 
     @property
     def known(self) -> bool:
@@ -77,11 +77,39 @@ class HostMemory(Value):
         tracks: A track per question.
         fixed: Since when each fixed network stands.
         arrivals: When each network that is new since a day ago was first granted.
+        former: Tracks of hostnames that were edited away, until a name that replaces them is known.
     """
 
     tracks: Mapping[Query, RetentionState] = field(default_factory=dict)
     fixed: Mapping[Network, datetime] = field(default_factory=dict)
     arrivals: Mapping[Network, datetime] = field(default_factory=dict)
+    former: Mapping[Query, RetentionState] = field(default_factory=dict)
+
+
+class Sighting(NamedTuple):
+    """A network that came lately: to a host's name, or to a made-up name beside it.
+
+    Attributes:
+        name: The hostname that gave it; of made-up names their parent.
+        network: The network, as wide as it would be granted.
+        decoy: Whether a made-up name gave it.
+        first: When it was given first.
+        last: When it was given last.
+        runs: For how many runs in a row it was given.
+        missed: How many answers in a row came without it since.
+        refuted: Whether it had been granted, and was taken back.
+        approved: Whether a person vouched for it.
+    """
+
+    name: str
+    network: Network
+    decoy: bool
+    first: datetime
+    last: datetime
+    runs: int = 1
+    missed: int = 0
+    refuted: bool = False
+    approved: bool = False
 
 
 class Inherited(Value):
@@ -100,23 +128,3 @@ class TargetMemory(Value):
 
     entries: tuple[Entry, ...] = ()
     inherited: tuple[Inherited, ...] = ()
-
-
-class Clock(Enum):
-    """Whether the wall clock can be believed to have run since the last run."""
-
-    STEADY = "steady"
-    BACKWARDS = "backwards"
-    JUMPED = "jumped"
-
-
-LONGEST_GAP = timedelta(days=1)
-
-
-def judge_clock(last_run: datetime | None, now: datetime) -> Clock:
-    """Compare the wall clock with the last run's; anything but STEADY expires nothing."""
-    if last_run is None:
-        return Clock.STEADY
-    if now < last_run:
-        return Clock.BACKWARDS
-    return Clock.JUMPED if now - last_run > LONGEST_GAP else Clock.STEADY

@@ -94,6 +94,11 @@ def covers(wide: Network, narrow: Network) -> bool:
     )
 
 
+def overlap(one: Network, other: Network) -> bool:
+    """Whether two networks, of one family, have an address in common."""
+    return one.version == other.version and one.overlaps(other)
+
+
 def without(network: Network, taken: Coverage) -> list[Network]:
     """What is left of a network, as few networks as possible, sorted."""
     if taken.covering(network) is not None:

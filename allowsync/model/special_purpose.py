@@ -12,10 +12,12 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.networks import overlap
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.model.types import Address, Network
+    from allowsync.model.types import Network
 
 PRIVATE: Final = "a private address (RFC 1918): the router reports its LAN, or sits behind another"
 CARRIER_NAT: Final = (
@@ -23,6 +25,7 @@ CARRIER_NAT: Final = (
     "many customers share"
 )
 DOCUMENTATION: Final = "an address reserved for documentation"
+TRANSLATED: Final = "a NAT64 address (RFC 6052, RFC 8215): all of IPv4 comes from there"
 RESERVED: Final = "an address reserved for special purposes"
 
 IPV4_BLOCKS: Final = (
@@ -59,10 +62,16 @@ IPV6_OUTSIDE: Final = (
     ("::/128", "the unspecified address"),
     ("::1/128", "the loopback address"),
     ("::ffff:0:0/96", "an IPv4 address mapped into IPv6"),
-    ("64:ff9b::/96", "a NAT64 address (RFC 6052)"),
+    ("64:ff9b::/96", TRANSLATED),
+    ("64:ff9b:1::/48", TRANSLATED),
     ("fc00::/7", "a unique local address (RFC 4193): it never leaves the LAN"),
     ("fe80::/10", "a link-local address"),
     ("ff00::/8", "a multicast address"),
+)
+
+PROXIED: Final = (
+    "an address of Cloudflare's edge: the name is proxied, and all its clients come from there; "
+    "set its record to 'DNS only'"
 )
 
 IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
@@ -70,7 +79,16 @@ IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
 # Not even `policy.accept` opens these.
 NEVER_ACCEPTABLE: Final = tuple(
     ip_network(block)
-    for block in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "::/128", "::1/128", "ff00::/8")
+    for block in (
+        "0.0.0.0/8",
+        "127.0.0.0/8",
+        "224.0.0.0/4",
+        "::/128",
+        "::1/128",
+        "ff00::/8",
+        "64:ff9b::/96",
+        "64:ff9b:1::/48",
+    )
 )
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
@@ -86,44 +104,48 @@ CLOUDFLARE: Final = (
 )  # fmt: skip
 
 
-def rejection(address: Address, accept: tuple[Network, ...] = ()) -> str:
-    """Why an address must not be granted; an empty string when it may.
+def rejection(
+    given: Network, accept: tuple[Network, ...] = (), edge: tuple[Network, ...] = ()
+) -> str:
+    """Why a network must not be granted; an empty string when it may.
 
     Args:
-        address: What the DNS gave. A mapped address is judged as it stands, never unmapped.
+        given: What would be granted for an address. What it has in common with a block counts, not
+            the address alone; a mapped address is judged as it stands, never unmapped.
         accept: Networks allowed all the same (`policy.accept`).
+        edge: What Cloudflare is known to publish; the list above where that is nothing.
     """
-    reason = _reason(address)
-    if not reason or not any(address in network for network in accept):
+    reason = special_within(given) or (PROXIED if proxied(given, edge) else "")
+    if not reason or not any(overlap(given, network) for network in accept):
         return reason
-    return reason if any(address in block for block in NEVER_ACCEPTABLE) else ""
+    return reason if any(overlap(given, block) for block in NEVER_ACCEPTABLE) else ""
 
 
 def special_within(network: Network) -> str:
     """Which kind of special address a network holds, however few; empty when it holds none."""
-    if network.version == 6 and (network.prefixlen < 3 or int(network[0]) >> 125 != 1):
-        return _reason(network[0]) or IPV6_ELSEWHERE
-    first, last = int(network[0]), int(network[-1])
+    first, last = int(network.network_address), int(network.broadcast_address)
+    if network.version == 6 and (network.prefixlen < 3 or first >> 125 != 1):
+        outside = (reason for block, reason in _outside() if network.network_address in block)
+        return next(outside, IPV6_ELSEWHERE)
     return _blocks(network.version).within(first, last)
 
 
-def proxied(address: Address, published: tuple[Network, ...] = ()) -> bool:
-    """Whether an address is one of Cloudflare's own, so that the name behind it is proxied.
+def acceptable(given: Network) -> bool:
+    """Whether `policy.accept` could allow a network that is on the reject list."""
+    return not any(overlap(given, block) for block in NEVER_ACCEPTABLE)
+
+
+def proxied(given: Network, edge: tuple[Network, ...] = ()) -> bool:
+    """Whether a network holds addresses of Cloudflare's own: a name behind it is proxied.
 
     Args:
-        address: The address.
-        published: What Cloudflare is known to publish; the list above where that is nothing.
+        given: The network.
+        edge: What Cloudflare is known to publish; the list above where that is nothing.
     """
-    if published:
-        return any(address in network for network in published)
-    return bool(_cloudflare(address.version).of(int(address)))
-
-
-def _reason(address: Address) -> str:
-    if address.version == 6 and int(address) >> 125 != 1:
-        outside = (reason for block, reason in _outside() if address in block)
-        return next(outside, IPV6_ELSEWHERE)
-    return _blocks(address.version).of(int(address))
+    if edge:
+        return any(overlap(given, network) for network in edge)
+    first, last = int(given.network_address), int(given.broadcast_address)
+    return bool(_cloudflare(given.version).within(first, last))
 
 
 class _Ranges:
@@ -136,14 +158,6 @@ class _Ranges:
         )
         self._starts = [first for first, _, _ in ordered]
         self._ranges = ordered
-
-    def of(self, number: int) -> str:
-        """What is said about an address; empty when nothing is."""
-        place = bisect_right(self._starts, number)
-        if not place:
-            return ""
-        _, last, said = self._ranges[place - 1]
-        return said if number <= last else ""
 
     def within(self, first: int, last: int) -> str:
         """What is said about the first range that touches these addresses; empty for none."""

@@ -51,6 +51,7 @@ class Policy(Value):
     latch_absent: timedelta = timedelta(days=7)
     max_addresses: int = 4
     max_sharing: int = 1
+    guard_window: timedelta = timedelta(hours=24)
     max_moves: int = 12
     canary: bool = True
     accept: tuple[Network, ...] = ()
@@ -105,6 +106,7 @@ class Basis(Enum):
     FRESH = "fresh"  # the DNS gave it in this run
     STALE = "stale"  # no usable answer, or a proven absence that is not old enough yet
     REPLACED = "replaced"  # the DNS gives another address now; this one stays for a moment
+    FORMER = "former"  # given by a hostname that was edited away; its successor is not known yet
     FIXED = "fixed"  # written in the configuration, or published by a source named there
 
 

@@ -26,6 +26,7 @@ from allowsync.model.outcome import Outcome
 from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value
 from allowsync.plan.reasons import Reasons
+from allowsync.policy.clock import Now
 from allowsync.policy.decision import network_of
 from allowsync.policy.tracking import settled_tracks
 from allowsync.text import said
@@ -149,7 +150,7 @@ def _held_silently(decision: Decision, known: HostMemory, now: datetime) -> list
     return sorted(
         {
             network_of(one.address, host)
-            for query, track in settled_tracks(host, known, now).items()
+            for query, track in settled_tracks(host, known, Now(now)).items()
             if query in after and after[query].reason
             for one in track.held
             if one.replaced is None
@@ -210,8 +211,6 @@ def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, s
     """What is doubted of one answer: the kind of doubt, and the words for it."""
     for one in judged.rejected:
         yield one.reason, f"{one.address} is rejected: {one.reason}"
-    if judged.warning:
-        yield judged.warning, judged.warning
     if judged.query.hostname in decision.latched:
         what = "gone from DNS for longer than latch_absent; if it comes back and is still theirs:"
         yield "latched", f"{what} allowsync approve {decision.host.name}"

@@ -12,24 +12,33 @@ whose wall clock jumped. `until` and the configuration end access at once, whate
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
 from allowsync.model.value import Value, field, replace
-from allowsync.policy.screening import ScreenedAnswer, judge
-from allowsync.policy.tracking import Now, arrivals, fold, latched, network_of, settled_tracks
+from allowsync.policy.screening import ScreenedAnswer, judge, network_of
+from allowsync.policy.tracking import (
+    arrivals,
+    dormant_tracks,
+    fold,
+    former_tracks,
+    latched,
+    revoke,
+    settled_tracks,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
     from datetime import datetime
 
     from allowsync.model.answer import Answer
+    from allowsync.policy.clock import Now
 
 __all__ = [
     "Decision",
     "Move",
-    "Now",
     "conclude",
     "decide",
     "has_ended",
@@ -62,6 +71,7 @@ class Decision(Value):
         unheard: Of some question, or some source of networks, nothing was ever known.
         ended: Its `until` has passed.
         moves: New networks that took the place of others in this run.
+        refuted: Networks that were granted and are believed no longer, in the light of more.
     """
 
     host: Host
@@ -72,13 +82,14 @@ class Decision(Value):
     unheard: bool = False
     ended: bool = False
     moves: tuple[Move, ...] = ()
+    refuted: frozenset[Network] = frozenset()
 
     @property
     def rests_on_old_knowledge(self) -> bool:
         """Whether some access stands only because of what was known earlier, or is not known."""
         if self.undecided or (self.host.sources and not self.ended):
             return True
-        if any(grant.basis is Basis.STALE for grant in self.grants):
+        if any(grant.basis in (Basis.STALE, Basis.FORMER) for grant in self.grants):
             return True
         return not self.grants and bool(self.held_back)
 
@@ -109,58 +120,69 @@ def decide(host: Host, answers: Mapping[Query, Answer], memory: HostMemory, now:
     return conclude(host, judgements(host, answers), memory, now)
 
 
-def judgements(host: Host, answers: Mapping[Query, Answer]) -> tuple[ScreenedAnswer, ...]:
+def judgements(
+    host: Host, answers: Mapping[Query, Answer], edge: tuple[Network, ...] = ()
+) -> tuple[ScreenedAnswer, ...]:
     """What is believed of each answer to a host's queries, in their order."""
     return tuple(
-        judge(query, answers[query], host.policy) for query in host.queries if query in answers
+        judge(query, answers[query], host, edge) for query in host.queries if query in answers
     )
 
 
 def conclude(
-    host: Host, judged: tuple[ScreenedAnswer, ...], memory: HostMemory, now: Now
+    host: Host,
+    judged: tuple[ScreenedAnswer, ...],
+    memory: HostMemory,
+    now: Now,
+    refuted: frozenset[Network] = frozenset(),
 ) -> Decision:
     """Decide where a host may come from by what is believed of the answers.
 
     Args:
         host: The host, with the policy that applies to it.
         judged: What is believed. A query that is missing was not asked.
-        memory: What was known before this run; tracks of other queries are forgotten.
+        memory: What was known before this run.
         now: The instant, and whether it can be trusted.
+        refuted: Networks it was granted that are believed no longer.
     """
-    if has_ended(host, now.instant):
+    if has_ended(host, now):
         return Decision(host, memory=memory, ended=True)
-    before = settled_tracks(host, memory, now.instant)
+    before = settled_tracks(host, memory, now)
+    if refuted:
+        before = {query: revoke(track, refuted, host) for query, track in before.items()}
     after = dict(before)
     for one in judged:
         after[one.query] = fold(before[one.query], one, host, now)
-    came = arrivals(host, memory, before, after, now.instant)
+    came = arrivals(host, memory, before, after, now)
     if came is not memory.arrivals:
         memory = replace(memory, arrivals=came)
     asked = {one.query for one in judged}
-    decision = _decision(host, memory, after, now.instant, asked=asked)
-    return replace(decision, judged=judged, moves=tuple(_moves(host, before, after, now.instant)))
+    decision = _decision(host, memory, after, now, asked=asked)
+    moves = tuple(_moves(host, before, after, now.instant))
+    return replace(decision, judged=judged, moves=moves, refuted=refuted)
 
 
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
     """Where a host may come from as far as is known, with each basis as the last run left it."""
-    if has_ended(host, now.instant):
+    if has_ended(host, now):
         return Decision(host, memory=memory, ended=True)
-    tracks = settled_tracks(host, memory, now.instant)
-    return _decision(host, memory, tracks, now.instant, asked=tracks.keys())
+    tracks = settled_tracks(host, memory, now)
+    return _decision(host, memory, tracks, now, asked=tracks.keys())
 
 
-def has_ended(host: Host, instant: datetime) -> bool:
-    """Whether the host's `until` has passed."""
-    return host.until is not None and instant >= host.until
+def has_ended(host: Host, now: Now) -> bool:
+    """Whether the host's `until` has come."""
+    return host.until is not None and now.reaches(host.until)
 
 
 def _decision(
     host: Host,
     memory: HostMemory,
     tracks: Mapping[Query, RetentionState],
-    instant: datetime,
+    now: Now,
     asked: Collection[Query],
 ) -> Decision:
+    instant = now.instant
     whose = _fixed(host)
     fixed = {network: memory.fixed.get(network, instant) for network in whose}
     by_net = {
@@ -169,18 +191,29 @@ def _decision(
         )
         for network, since in fixed.items()
     }
-    for query, track in tracks.items():
-        for held in track.held:
-            grant = _grant(host, query, track, held, instant, asked=query in asked)
-            known = by_net.get(grant.network)
-            by_net[grant.network] = grant if known is None else _better(known, grant)
-    grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
+    former = former_tracks(host, replace(memory, tracks={**memory.tracks, **tracks}), now)
+    grants = [
+        _grant(host, query, track, held, now, asked=query in asked)
+        for query, track in tracks.items()
+        for held in track.held
+    ]
+    grants += [
+        _former_grant(host, query, track, held, now)
+        for query, track in former.items()
+        for held in track.held
+    ]
+    for grant in grants:
+        known = by_net.get(grant.network)
+        by_net[grant.network] = grant if known is None else _better(known, grant)
+    sorted_grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
     unheard = bool(host.sources) or any(not track.known for track in tracks.values())
     return Decision(
         host,
-        grants=grants,
-        memory=HostMemory(tracks, fixed, memory.arrivals),
-        undecided=unheard and not grants,
+        grants=sorted_grants,
+        memory=HostMemory(
+            {**dormant_tracks(host, memory, now), **tracks}, fixed, memory.arrivals, former
+        ),
+        undecided=unheard and not sorted_grants,
         unheard=unheard,
     )
 
@@ -194,36 +227,47 @@ def _fixed(host: Host) -> dict[Network, str]:
 
 
 def _grant(
-    host: Host,
-    query: Query,
-    track: RetentionState,
-    held: HeldAddress,
-    instant: datetime,
-    *,
-    asked: bool,
+    host: Host, query: Query, track: RetentionState, held: HeldAddress, now: Now, *, asked: bool
 ) -> Grant:
-    basis, ends = _basis(track, held, host, instant, asked=asked)
-    ends = min((end for end in (ends, host.until) if end is not None), default=None)
+    basis, left = _basis(track, held, host, now, asked=asked)
+    ends = None if left is None else now.instant + max(left, timedelta(0))
     why = track.reason if basis is Basis.STALE else ""
+    return _granted(host, query, held, basis, ends, why)
+
+
+def _former_grant(
+    host: Host, query: Query, track: RetentionState, held: HeldAddress, now: Now
+) -> Grant:
+    confirmed = track.last_found or held.confirmed
+    left = host.policy.keep_unavailable - now.passed(confirmed)
+    ends = now.instant + max(left, timedelta(0))
+    why = f"given by the former name {query.hostname}"
+    return _granted(host, query, held, Basis.FORMER, ends, why)
+
+
+def _granted(
+    host: Host, query: Query, held: HeldAddress, basis: Basis, ends: datetime | None, why: str
+) -> Grant:
+    first = min((end for end in (ends, host.until) if end is not None), default=None)
     network = network_of(held.address, host)
-    return Grant(host.name, network, basis, held.since, held.confirmed, ends, query.hostname, why)
+    return Grant(host.name, network, basis, held.since, held.confirmed, first, query.hostname, why)
 
 
 def _basis(
-    track: RetentionState, held: HeldAddress, host: Host, instant: datetime, *, asked: bool
-) -> tuple[Basis, datetime | None]:
-    """What a held address rests on, and when its clock runs out at the earliest."""
+    track: RetentionState, held: HeldAddress, host: Host, now: Now, *, asked: bool
+) -> tuple[Basis, timedelta | None]:
+    """What a held address rests on, and in which time its clock runs out at the earliest."""
     if asked and not track.reason:
         if held.replaced is None:
             return Basis.FRESH, None
-        return Basis.REPLACED, max(instant, held.replaced + host.policy.keep_replaced)
+        return Basis.REPLACED, host.policy.keep_replaced - now.passed(held.replaced)
     if track.absent_runs and track.absent_since is not None:
-        return Basis.STALE, max(instant, track.absent_since + host.policy.keep_absent)
+        return Basis.STALE, host.policy.keep_absent - now.passed(track.absent_since)
     confirmed = track.last_found or held.confirmed
-    return Basis.STALE, max(instant, confirmed + host.policy.keep_unavailable)
+    return Basis.STALE, host.policy.keep_unavailable - now.passed(confirmed)
 
 
-_STRENGTH = (Basis.FIXED, Basis.FRESH, Basis.STALE, Basis.REPLACED)
+_STRENGTH = (Basis.FIXED, Basis.FRESH, Basis.STALE, Basis.FORMER, Basis.REPLACED)
 
 
 def _better(one: Grant, other: Grant) -> Grant:

@@ -1,50 +1,63 @@
-"""Which new addresses are believed: five guards over all hosts of a run. Pure.
+"""Which new addresses are believed: five guards over all hosts and over runs. Pure.
 
-    guard          an address that its host does not hold is refused when
-    latch_absent   its name was absent for longer than that, and it was not approved since
-    max_sharing    more hosts than that give it in this run, and no host held it before
-    canary         a name made up at random beside its own gives it too
+    guard          an arrival, a network that its host does not hold, is refused when
+    latch_absent   its name was absent for longer than that, and was not approved since
+    max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
+    canary         a name made up at random beside its own gives it, now or within the window
     agreement      fewer nameservers than that give it in this run
     max_moves      its host had that many new networks within a day
 
-An address whose network its host holds already is never touched. What is left of an answer is
-believed.
+An address whose network its host has held for longer than the window is never touched. One that
+came within it and was believed is looked at again in each run: `max_sharing` and `canary` take it
+back when more becomes known (see `allowsync.policy.sightings`).
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, NamedTuple
 
-from allowsync.model.answer import Answer, Found
-from allowsync.model.memory import HostMemory
-from allowsync.model.networks import covers
+from allowsync.model.answer import Answer, Found, Unavailable
+from allowsync.model.memory import HostMemory, Sighting
+from allowsync.model.networks import covers, network, overlap
 from allowsync.model.types import Address, Host, Network, Query
 from allowsync.model.value import Value, field
-from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, without
-from allowsync.policy.tracking import Now, latched, network_of, recent, settled_tracks
+from allowsync.policy.crowd import Crowd
+from allowsync.policy.dns64 import PROBE, translation_prefixes
+from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, network_of, without
+from allowsync.policy.sightings import ROW, Heard, Ledger, record
+from allowsync.policy.tracking import latched, recent, settled_tracks
 from allowsync.text import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+
+    from allowsync.policy.clock import Now
 
     Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
     Memories = Mapping[str, HostMemory]
 
+# How many made-up names are asked beside one that gives a new address: a wildcard that hands out
+# one of several addresses at random has to miss each of them.
+SIBLINGS = 3
+
 
 class NewAddress(Value):
-    """An address that is believed so far and that its host does not hold.
+    """An address that is believed so far, of a network that is new to its host.
 
     Attributes:
         host: Whose it is to be.
         query: What was asked.
         address: What came.
         latched: Whether the name has to be approved first.
+        granted: Whether it was granted already, within the window.
     """
 
     host: Host
     query: Query
     address: Address
     latched: bool = False
+    granted: bool = False
 
     @property
     def network(self) -> Network:
@@ -53,30 +66,43 @@ class NewAddress(Value):
 
 
 class Evidence(Value):
-    """What was found out about newcomers.
+    """What the DNS said about newcomers beyond the answers themselves.
 
     Attributes:
-        givers: The hosts that give an address, for addresses that no host held before.
         agreement: How many nameservers must give an address.
-        siblings: For a query, the one that was put beside it, with a made-up name.
+        siblings: For a query, those that were put beside it, with made-up names.
         answers: What each nameserver answered to whatever was asked again or beside.
     """
 
-    givers: Mapping[Address, tuple[str, ...]] = field(default_factory=dict)
     agreement: int = 1
-    siblings: Mapping[Query, Query] = field(default_factory=dict)
+    siblings: Mapping[Query, tuple[Query, ...]] = field(default_factory=dict)
     answers: Mapping[Query, Mapping[str, Answer]] = field(default_factory=dict)
 
 
+class Verdict(NamedTuple):
+    """What the guards found.
+
+    Attributes:
+        judged: What is believed of each answer.
+        ledger: What is on record after the run.
+        refuted: By host, networks that were granted and are believed no longer.
+    """
+
+    judged: dict[str, tuple[ScreenedAnswer, ...]]
+    ledger: Ledger
+    refuted: Mapping[str, frozenset[Network]]
+
+
 def newcomers(
-    hosts: Iterable[Host], judged: Judgements, memories: Memories, now: Now
+    hosts: Iterable[Host], judged: Judgements, memories: Memories, ledger: Ledger, now: Now
 ) -> tuple[NewAddress, ...]:
     """The addresses of a run that are new to their hosts, in the order of hosts and answers."""
+    young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
     return tuple(
         newcomer
         for host in hosts
-        if not _plainly_held(judged.get(host.name, ()), memories.get(host.name))
-        for newcomer in _new_to(host, judged[host.name], memories.get(host.name), now)
+        if young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name))
+        for newcomer in _new_to(host, judged[host.name], memories.get(host.name), young, now)
     )
 
 
@@ -93,30 +119,43 @@ def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -
 
 
 def _new_to(
-    host: Host, judged: Iterable[ScreenedAnswer], memory: HostMemory | None, now: Now
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    memory: HostMemory | None,
+    young: Collection[tuple[str, Network]],
+    now: Now,
 ) -> Iterator[NewAddress]:
-    tracks = settled_tracks(host, memory or HostMemory(), now.instant)
-    held = {network_of(one.address, host) for track in tracks.values() for one in track.held}
+    tracks = settled_tracks(host, memory or HostMemory(), now)
+    lastingly: dict[Network, bool] = {}
+    for track in tracks.values():
+        for old in track.held:
+            held = network_of(old.address, host)
+            lasting = now.passed(old.since) >= host.policy.guard_window
+            lastingly[held] = lastingly.get(held, False) or lasting
     for one in judged:
         if not isinstance(one.answer, Found):
             continue
         shut = latched(tracks, one.query.hostname)
         for address in one.answer.addresses:
-            network = network_of(address, host)
-            fixed = any(covers(mine, network) for mine in host.networks)
-            if network not in held and not fixed:
-                yield NewAddress(host, one.query, address, shut)
+            given = network_of(address, host)
+            granted = given in lastingly
+            if granted and (lastingly[given] or (one.query.hostname, given) not in young):
+                continue
+            if not any(covers(mine, given) for mine in host.networks):
+                yield NewAddress(host, one.query, address, shut and not granted, granted)
 
 
-def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, Query]:
-    """For each query with a newcomer, one with a made-up first label, where the policy wants it.
+def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, tuple[Query, ...]]:
+    """For each query with an arrival, some with a made-up first label, where the policy wants it.
 
     A name right below the top of the DNS has none: who asks for `x.org` learns nothing of `y.org`.
     """
-    wanted = dict.fromkeys(one.query for one in new if one.host.policy.canary and not one.latched)
+    wanted = dict.fromkeys(
+        one.query for one in new if one.host.policy.canary and not one.latched and not one.granted
+    )
     parents = ((query, query.hostname.partition(".")[2]) for query in wanted)
     return {
-        query: Query(f"{label()}.{parent}", query.family)
+        query: tuple(Query(f"{label()}.{parent}", query.family) for _ in range(SIBLINGS))
         for query, parent in parents
         if "." in parent
     }
@@ -124,93 +163,131 @@ def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query,
 
 def disputed(new: Iterable[NewAddress]) -> tuple[Query, ...]:
     """What to ask every nameserver about where several have to agree."""
-    return tuple(dict.fromkeys(one.query for one in new if not one.latched))
-
-
-def givers(
-    new: Iterable[NewAddress], judged: Judgements, holders: Iterable[tuple[Host, HostMemory]]
-) -> dict[Address, tuple[str, ...]]:
-    """Who gives each address that several hosts give and that no host held before.
-
-    Args:
-        new: The newcomers.
-        judged: Every answer of the run. An answer that is rejected counts here, too.
-        holders: Every host that has access, with what is remembered of it.
-    """
-    given: dict[Address, dict[str, None]] = {one.address: {} for one in new}
-    for name, answers in judged.items():
-        for one in answers:
-            for address in _addresses(one):
-                if address in given:
-                    given[address][name] = None
-    shared = {address: tuple(sorted(names)) for address, names in given.items() if len(names) > 1}
-    if shared:
-        held = list(_held_by_anybody(holders))
-        shared = {
-            address: names
-            for address, names in shared.items()
-            if not any(address in network for network in held)
-        }
-    return shared
-
-
-def _addresses(judged: ScreenedAnswer) -> Iterator[Address]:
-    if isinstance(judged.answer, Found):
-        yield from judged.answer.addresses
-    yield from (one.address for one in judged.rejected)
-
-
-def _held_by_anybody(holders: Iterable[tuple[Host, HostMemory]]) -> Iterator[Network]:
-    for host, memory in holders:
-        yield from host.networks
-        for query in host.queries:
-            track = memory.tracks.get(query)
-            if track is not None:
-                yield from (network_of(one.address, host) for one in track.held)
+    return tuple(dict.fromkeys(one.query for one in new if not one.latched and not one.granted))
 
 
 def guard(
-    new: Iterable[NewAddress],
+    new: Collection[NewAddress],
     judged: Judgements,
     evidence: Evidence,
-    memories: Memories,
+    holders: Mapping[str, tuple[Host, HostMemory]],
+    ledger: Ledger,
     now: Now,
-) -> dict[str, tuple[ScreenedAnswer, ...]]:
-    """What is believed of each answer once the guards have seen the newcomers.
+) -> Verdict:
+    """What is believed of each answer once the guards have seen what is new.
 
     Args:
-        new: The newcomers of the run.
-        judged: What is believed so far.
-        evidence: What was found out about them.
-        memories: What is remembered of each host.
+        new: What is new in the run, or came within the window.
+        judged: What is believed so far. An answer that is rejected counts as evidence, too.
+        evidence: What was found out beside.
+        holders: By label, every host that has access, and what is remembered of it.
+        ledger: What is on record of the runs before.
         now: The instant of the run.
     """
+    hosts = [host for host, _ in holders.values()]
+    window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
+    after = record(ledger, _heard(new, judged, evidence, ledger), window, now)
+    crowd = Crowd(holders, after, now)
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
+    refuted = {(one.name, one.network) for one in after.sightings if one.refuted}
     moves: dict[str, dict[Network, None]] = {}
     for one in new:
-        name = one.host.name
+        name, key = one.host.name, (one.query.hostname, one.network)
         if name not in moves:
-            memory = memories.get(name, HostMemory())
-            moves[name] = dict.fromkeys(recent(memory.arrivals, now.instant))
-        refusal = _doubt(one, evidence) or _too_many_moves(one, moves[name])
+            moves[name] = dict.fromkeys(recent(_memory(holders, name).arrivals, now))
+        refusal = _doubt(one, evidence, after, crowd, moves[name])
         if refusal is None:
             moves[name][one.network] = None
-        else:
-            refused.setdefault((name, one.query), {})[one.address] = refusal
-    return {
+            refuted.discard(key)
+            continue
+        refused.setdefault((name, one.query), {})[one.address] = refusal
+        if one.granted:
+            refuted.add(key)
+    believed = {
         name: tuple(without(one, refused.get((name, one.query), {})) for one in answers)
         for name, answers in judged.items()
     }
+    taken_back = {
+        host.name: frozenset(network for name, network in refuted if name in host.hostnames)
+        for host in hosts
+    }
+    return Verdict(believed, after.marked(refuted), taken_back)
 
 
-def _doubt(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
-    """The first thing that speaks against an address by itself."""
-    return (
-        _latched(one)
-        or _shared(one, evidence.givers)
-        or _made_up_too(one, evidence)
-        or _too_few_agree(one, evidence)
+def _memory(holders: Mapping[str, tuple[Host, HostMemory]], name: str) -> HostMemory:
+    return holders[name][1] if name in holders else HostMemory()
+
+
+def _heard(
+    new: Iterable[NewAddress], judged: Judgements, evidence: Evidence, ledger: Ledger
+) -> Heard:
+    """What was answered about networks that are new or on record."""
+    arrivals = {one.network for one in new}
+    arrivals |= {one.network for one in ledger.sightings if not one.decoy}
+    widths = {(one.query, one.address): one.network for one in new}
+    names: dict[Query, set[Network]] = {}
+    for answers in judged.values():
+        for one in answers:
+            addresses = _addresses(one)
+            if isinstance(one.answer, Unavailable) and not addresses:
+                continue
+            given = {
+                widths.get((one.query, address)) or _overlapping(address, arrivals)
+                for address in addresses
+            }
+            names.setdefault(one.query, set()).update(net for net in given if net is not None)
+    return Heard(
+        {query: frozenset(networks) for query, networks in names.items()}, _decoys(evidence)
     )
+
+
+def _decoys(evidence: Evidence) -> dict[Query, frozenset[Network]]:
+    """What made-up names gave, by their parent, and what a DNS64 resolver makes addresses of."""
+    given: dict[Query, set[Network]] = {}
+    for query, beside in evidence.siblings.items():
+        parent = Query(query.hostname.partition(".")[2], query.family)
+        for sibling in beside:
+            for answer in evidence.answers.get(sibling, {}).values():
+                if not isinstance(answer, Unavailable):
+                    given.setdefault(parent, set())
+                if isinstance(answer, Found):
+                    given[parent].update(map(_alone, answer.addresses))
+    probed = evidence.answers.get(PROBE, {}).values()
+    if any(not isinstance(one, Unavailable) for one in probed):
+        given[PROBE] = set(translation_prefixes(probed))
+    return {query: frozenset(networks) for query, networks in given.items()}
+
+
+def _addresses(judged: ScreenedAnswer) -> list[Address]:
+    found = judged.answer.addresses if isinstance(judged.answer, Found) else ()
+    return [*found, *(one.address for one in judged.rejected)]
+
+
+def _alone(address: Address) -> Network:
+    return network(address.version, int(address), address.max_prefixlen)
+
+
+def _overlapping(address: Address, networks: Iterable[Network]) -> Network | None:
+    return next(
+        (one for one in networks if one.version == address.version and address in one), None
+    )
+
+
+def _doubt(
+    one: NewAddress,
+    evidence: Evidence,
+    ledger: Ledger,
+    crowd: Crowd,
+    moves: Mapping[Network, None],
+) -> GuardRefusal | None:
+    """The first thing that speaks against an address."""
+    seen = ledger.of(one.query.hostname, one.network)
+    if seen is not None and seen.approved:
+        return None
+    refusal = _translated(one, ledger) or _shared(one, crowd) or _made_up_too(one, ledger, seen)
+    if one.granted:
+        return refusal
+    return _latched(one) or refusal or _too_few_agree(one, evidence) or _too_many_moves(one, moves)
 
 
 def _latched(one: NewAddress) -> GuardRefusal | None:
@@ -221,11 +298,21 @@ def _latched(one: NewAddress) -> GuardRefusal | None:
     return GuardRefusal(seen, f"if it is still theirs: allowsync approve {one.host.name}")
 
 
-def _shared(one: NewAddress, givers: Mapping[Address, tuple[str, ...]]) -> GuardRefusal | None:
-    names = givers.get(one.address, ())
-    most = one.host.policy.max_sharing
-    if len(names) <= most:
+def _translated(one: NewAddress, ledger: Ledger) -> GuardRefusal | None:
+    if not any(overlap(prefix.network, one.network) for prefix in ledger.decoys(PROBE)):
         return None
+    seen = "the resolver makes up IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
+    return GuardRefusal(seen, "name a resolver without DNS64 in resolver.nameservers")
+
+
+def _shared(one: NewAddress, crowd: Crowd) -> GuardRefusal | None:
+    most, every = one.host.policy.max_sharing, crowd.givers(one.network)
+    names = crowd.apart(every)
+    if len(names) <= most or crowd.vouched(one.network, one.host):
+        return None
+    alarm = len(names) > 2 or crowd.whole_domain(one.query.hostname, every)
+    if one.granted and not alarm:
+        return None  # it came first, and one more may be a visitor
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     seen = (
         f"{listed} give it at once, more hosts than max_sharing ({most}), and no host had it before"
@@ -233,20 +320,20 @@ def _shared(one: NewAddress, givers: Mapping[Address, tuple[str, ...]]) -> Guard
     return GuardRefusal(seen, "if they live together, raise max_sharing for them")
 
 
-def _made_up_too(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:
-    sibling = evidence.siblings.get(one.query)
-    if sibling is None:
+def _made_up_too(one: NewAddress, ledger: Ledger, seen: Sighting | None) -> GuardRefusal | None:
+    if not one.host.policy.canary:
         return None
-    for answer in evidence.answers.get(sibling, {}).values():
-        if isinstance(answer, Found) and any(
-            network_of(address, one.host) == one.network for address in answer.addresses
-        ):
-            parent = sibling.hostname.partition(".")[2]
-            seen = f"the domain {parent} answers for any name (wildcard, canary)"
-            return GuardRefusal(
-                seen, f"if that is meant to be, set canary: false for {one.host.name}"
-            )
-    return None
+    parent = one.query.hostname.partition(".")[2]
+    decoys = ledger.decoys(Query(parent, one.query.family))
+    advice = f"if that is meant to be, set canary: false for {one.host.name}"
+    if any(overlap(decoy.network, one.network) for decoy in decoys):
+        return GuardRefusal(f"the domain {parent} answers for any name (wildcard, canary)", advice)
+    if one.granted or not decoys or (seen is not None and seen.runs >= ROW):
+        return None
+    what = (
+        f"the domain {parent} answers for any name: it has to come in {ROW} runs in a row (canary)"
+    )
+    return GuardRefusal(what, advice)
 
 
 def _too_few_agree(one: NewAddress, evidence: Evidence) -> GuardRefusal | None:

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
 
     from allowsync.model.types import Network
-    from allowsync.policy.decision import Decision, Now
+    from allowsync.policy.clock import Now
+    from allowsync.policy.decision import Decision
 
 
 def inherited_after(
@@ -54,7 +55,7 @@ def still_protected(
     return frozenset(
         one.network
         for one in inherited
-        if not (now.counts and one.runs > max(runs, 1) and now.instant - one.since >= keep)
+        if not (now.counts and one.runs > max(runs, 1) and now.passed(one.since) >= keep)
     )
 
 

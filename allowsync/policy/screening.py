@@ -11,13 +11,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
-from allowsync.model.special_purpose import proxied, rejection
-from allowsync.model.value import Value, replace
+from allowsync.model.networks import network
+from allowsync.model.special_purpose import rejection
+from allowsync.model.types import Family
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from allowsync.model.types import Address, Network, Policy, Query
+    from allowsync.model.types import Address, Host, Network, Query
 
 REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothing is believed
 
@@ -51,31 +53,47 @@ class GuardRefusal(Value):
 
 
 class ScreenedAnswer(Value):
-    """One question, what came of it, and what of it was rejected.
-
-    `warning` is something its owner should know although the answer is believed.
-    """
+    """One question, what came of it, and what of it was rejected."""
 
     query: Query
     answer: Answer
     rejected: tuple[RejectedAddress, ...] = ()
-    warning: str = ""
 
 
-def judge(query: Query, answer: Answer, policy: Policy) -> ScreenedAnswer:
-    """Turn what the DNS said into what is believed of it."""
+def network_of(address: Address, host: Host) -> Network:
+    """The network granted for an address, as wide as the host's prefix for that family."""
+    width = host.prefix(Family.of(address))
+    beyond = address.max_prefixlen - width
+    return network(address.version, int(address) >> beyond << beyond, width)
+
+
+def judge(
+    query: Query, answer: Answer, host: Host, edge: tuple[Network, ...] = ()
+) -> ScreenedAnswer:
+    """Turn what the DNS said into what is believed of it.
+
+    Args:
+        query: What was asked.
+        answer: What was answered.
+        host: For whom: its policy, and the width of what would be granted.
+        edge: What Cloudflare is known to publish, where that is known.
+    """
     if not isinstance(answer, Found):
         return ScreenedAnswer(query, answer)
+    policy = host.policy
     if len(answer.addresses) > policy.max_addresses:
         return _too_many(query, answer, policy.max_addresses)
-    reasons = [(address, rejection(address, policy.accept)) for address in answer.addresses]
+    reasons = [
+        (address, rejection(network_of(address, host), policy.accept, edge))
+        for address in answer.addresses
+    ]
     rejected = tuple(RejectedAddress(address, reason) for address, reason in reasons if reason)
     believed = tuple(address for address, reason in reasons if not reason)
     if not believed:
         first = rejected[0]
         what = f"{REJECTED}{first.address} is {first.reason}"
         return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
-    return ScreenedAnswer(query, Found(believed, answer.ttl), rejected, _proxied(believed))
+    return ScreenedAnswer(query, Found(believed, answer.ttl), rejected)
 
 
 def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> ScreenedAnswer:
@@ -94,15 +112,7 @@ def without(judged: ScreenedAnswer, refused: Mapping[Address, GuardRefusal]) -> 
     if not left:
         what = f"{REJECTED}{mine[0]}: {refused[mine[0]].seen}"
         answer = Unavailable(what, suspicious=True)
-    warning = _proxied(left)
-    return ScreenedAnswer(judged.query, answer, (*judged.rejected, *rejected), warning)
-
-
-def warned(judged: ScreenedAnswer, published: tuple[Network, ...]) -> ScreenedAnswer:
-    """An answer with the warning of what Cloudflare is known to publish, where that is known."""
-    if not published or not isinstance(judged.answer, Found):
-        return judged
-    return replace(judged, warning=_proxied(judged.answer.addresses, published))
+    return ScreenedAnswer(judged.query, answer, (*judged.rejected, *rejected))
 
 
 def _too_many(query: Query, answer: Found, most: int) -> ScreenedAnswer:
@@ -111,13 +121,3 @@ def _too_many(query: Query, answer: Found, most: int) -> ScreenedAnswer:
     rejected = tuple(RejectedAddress(address, reason) for address in answer.addresses)
     what = f"{REJECTED}{count} addresses in one answer, more than max_addresses ({most})"
     return ScreenedAnswer(query, Unavailable(what, suspicious=True), rejected)
-
-
-def _proxied(addresses: tuple[Address, ...], published: tuple[Network, ...] = ()) -> str:
-    for address in addresses:
-        if proxied(address, published):
-            return (
-                f"{address} is one of Cloudflare's own addresses: the name is proxied there; "
-                "set its record to 'DNS only'"
-            )
-    return ""

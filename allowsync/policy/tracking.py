@@ -6,20 +6,20 @@ whose wall clock jumped.
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, assert_never
 
 from allowsync.model.answer import Absent, Found, Unavailable
-from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
-from allowsync.model.networks import network
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.special_purpose import rejection
-from allowsync.model.types import Address, Family, Host, Network, Query, by_network
-from allowsync.model.value import Value, replace
+from allowsync.model.types import Host, Network, Query, by_network
+from allowsync.model.value import replace
+from allowsync.policy.screening import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
-    from datetime import datetime
+    from collections.abc import Collection, Iterable, Mapping
 
+    from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
 
 # A name that gave no usable answer is not given up in a single run, however long ago the last good
@@ -27,46 +27,118 @@ if TYPE_CHECKING:
 UNAVAILABLE_RUNS = 2
 
 ONE_DAY = timedelta(days=1)
+NEVER = datetime.min.replace(tzinfo=UTC)
 
 
-class Now(Value):
-    """The instant of a run, and whether clocks may run out at it."""
-
-    instant: datetime
-    clock: Clock = Clock.STEADY
-
-    @property
-    def counts(self) -> bool:
-        """Whether this run may advance and end clocks."""
-        return self.clock is Clock.STEADY
-
-
-def network_of(address: Address, host: Host) -> Network:
-    """The network granted for an address, as wide as the host's prefix for that family."""
-    width = host.prefix(Family.of(address))
-    beyond = address.max_prefixlen - width
-    return network(address.version, int(address) >> beyond << beyond, width)
-
-
-def settled_tracks(
-    host: Host, memory: HostMemory, instant: datetime
-) -> dict[Query, RetentionState]:
+def settled_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
     """What is remembered of a host's queries, in the light of today's configuration and clock."""
     return {
-        query: _settle(memory.tracks.get(query, RetentionState()), host, instant)
+        query: _settle(memory.tracks.get(query, RetentionState()), host, now)
         for query in host.queries
     }
 
 
-def _settle(track: RetentionState, host: Host, instant: datetime) -> RetentionState:
+def former_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
+    """What is remembered of hostnames that were edited away, while it still counts.
+
+    It counts until a name of today's gives its first believed answer, or `keep_unavailable` is
+    over. A family that is asked no more ends with the configuration.
+    """
+    known = {query.hostname for query in host.queries if _was_found(memory.tracks.get(query))}
+    if known.issuperset(host.hostnames):
+        return {}
+    candidates = {
+        query: track
+        for query, track in {**memory.former, **memory.tracks}.items()
+        if query.hostname not in host.hostnames and query.family in host.families and track.held
+    }
+    return {
+        query: _settle(track, host, now)
+        for query, track in candidates.items()
+        if not (now.counts and _silent_for_good(track, host, now))
+    }
+
+
+def dormant_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
+    """What is remembered of a family that is not asked for now; it grants nothing meanwhile."""
+    return {
+        query: _only_lasting(track, host, now)
+        for query, track in memory.tracks.items()
+        if query.hostname in host.hostnames and query.family not in host.families
+    }
+
+
+def inherit(
+    hosts: Iterable[Host], memories: Mapping[str, HostMemory], now: Now
+) -> dict[str, HostMemory]:
+    """What is remembered of each host, by its hostnames rather than by its label.
+
+    A host that has a new label, or a hostname that another one had, goes on with what is known of
+    that name. Memories of labels that are configured no more are looked at, too.
+    """
+    known: dict[Query, tuple[str, RetentionState]] = {}
+    for label, memory in memories.items():
+        for query, track in {**memory.former, **memory.tracks}.items():
+            if track.known and _later(track, known.get(query, ("", RetentionState()))[1]):
+                known[query] = (label, track)
+    return {host.name: _inherited(host, memories, known, now) for host in hosts}
+
+
+def _inherited(
+    host: Host,
+    memories: Mapping[str, HostMemory],
+    known: Mapping[Query, tuple[str, RetentionState]],
+    now: Now,
+) -> HostMemory:
+    own = memories.get(host.name, HostMemory())
+    missing = [
+        query
+        for query in host.queries
+        if query in known and not own.tracks.get(query, RetentionState()).known
+    ]
+    if not missing:
+        return own
+    tracks = {query: _only_lasting(known[query][1], host, now) for query in missing}
+    donors = dict.fromkeys(known[query][0] for query in missing)
+    came = {k: v for label in donors for k, v in memories[label].arrivals.items()}
+    return replace(own, tracks={**own.tracks, **tracks}, arrivals={**came, **own.arrivals})
+
+
+def _later(track: RetentionState, other: RetentionState) -> bool:
+    return _last_known(track) > _last_known(other)
+
+
+def _last_known(track: RetentionState) -> datetime:
+    heard = [at for at in (track.last_found, track.absent_since) if at is not None]
+    return max(heard, default=NEVER)
+
+
+def _only_lasting(track: RetentionState, host: Host, now: Now) -> RetentionState:
+    """A track that no run looked after: without what it would not hold any more."""
+    if track.held and _silent_for_good(track, host, now):
+        return replace(track, held=(), past=())
+    return track
+
+
+def _was_found(track: RetentionState | None) -> bool:
+    return track is not None and track.last_found is not None
+
+
+def _silent_for_good(track: RetentionState, host: Host, now: Now) -> bool:
+    last = track.last_found or max(one.confirmed for one in track.held)
+    return now.passed(last) >= host.policy.keep_unavailable
+
+
+def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
     """A remembered track in the light of today's configuration and clock.
 
     What is on the reject list now is not held any longer, addresses that share a network now are
     one, and nothing lies in the future (the clock may have been put back).
     """
+    instant = now.instant
     if _stands(track, host, instant):
         return track
-    allowed = (one for one in track.held if not rejection(one.address, host.policy.accept))
+    allowed = (one for one in track.held if not _rejected(one, host))
     by_net: dict[Network, HeldAddress] = {}
     for one in allowed:
         network = network_of(one.address, host)
@@ -76,24 +148,35 @@ def _settle(track: RetentionState, host: Host, instant: datetime) -> RetentionSt
         held=_in_order(_not_after(one, instant) for one in by_net.values()),
         last_found=_earlier(track.last_found, instant),
         absent_since=_earlier(track.absent_since, instant),
-        latched=track.latched or _absent_for_long(track, host, instant),
+        latched=track.latched or _absent_for_long(track, host, now),
+        past=tuple(one for one in track.past if not _past_for_good(one, host, now)),
     )
 
 
 def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:
     """Whether a track needs no settling: the usual case of one good address, found cheaply."""
-    if len(track.held) != 1 or track.absent_since is not None or track.last_found is None:
+    if len(track.held) != 1 or track.past:
+        return False
+    if track.absent_since is not None or track.last_found is None:
         return False
     (held,) = track.held
     latest = max(track.last_found, held.since, held.confirmed, held.replaced or held.since)
-    return latest <= instant and not rejection(held.address, host.policy.accept)
+    return latest <= instant and not _rejected(held, host)
 
 
-def _absent_for_long(track: RetentionState, host: Host, instant: datetime) -> bool:
+def _rejected(held: HeldAddress, host: Host) -> bool:
+    return bool(rejection(network_of(held.address, host), host.policy.accept))
+
+
+def _past_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
+    return now.passed(held.replaced or held.confirmed) >= host.policy.guard_window
+
+
+def _absent_for_long(track: RetentionState, host: Host, now: Now) -> bool:
     """Whether the last answers proved an absence that began longer ago than is let pass."""
     if not track.absent_runs or track.absent_since is None:
         return False
-    return instant - track.absent_since > host.policy.latch_absent
+    return now.passed(track.absent_since) > host.policy.latch_absent
 
 
 def _merge(one: HeldAddress, other: HeldAddress) -> HeldAddress:
@@ -141,16 +224,23 @@ def _after_found(track: RetentionState, found: Found, host: Host, now: Now) -> R
     summary = "found " + " ".join(str(address) for address in found.addresses)
     if len(track.held) == 1 and found.addresses == (track.held[0].address,):
         same = HeldAddress(track.held[0].address, track.held[0].since, now.instant)
-        return RetentionState((same,), last_found=now.instant, summary=summary)
+        return RetentionState((same,), last_found=now.instant, summary=summary, past=track.past)
     held = {network_of(one.address, host): one for one in track.held}
     given = {network_of(address, host): address for address in found.addresses}
     fresh = [
         HeldAddress(address, held[network].since if network in held else now.instant, now.instant)
         for network, address in given.items()
     ]
-    missed = (_missed(one, now) for network, one in held.items() if network not in given)
-    lasting = [one for one in missed if not _replaced_for_good(one, host, now)]
-    return RetentionState(_in_order([*fresh, *lasting]), last_found=now.instant, summary=summary)
+    missed = [_missed(one, now) for network, one in held.items() if network not in given]
+    gone = [one for one in missed if _replaced_for_good(one, host, now)]
+    lasting = [one for one in missed if one not in gone]
+    past = [one for one in track.past if network_of(one.address, host) not in given]
+    return RetentionState(
+        _in_order([*fresh, *lasting]),
+        last_found=now.instant,
+        summary=summary,
+        past=_in_order([*past, *gone]),
+    )
 
 
 def _missed(held: HeldAddress, now: Now) -> HeldAddress:
@@ -161,13 +251,13 @@ def _missed(held: HeldAddress, now: Now) -> HeldAddress:
 def _replaced_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
     since = held.replaced or now.instant
     enough = held.replaced_runs >= host.policy.replaced_runs
-    return now.counts and enough and now.instant - since >= host.policy.keep_replaced
+    return now.counts and enough and now.passed(since) >= host.policy.keep_replaced
 
 
 def _after_absent(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
     since = track.absent_since or now.instant
     runs = track.absent_runs + now.counts
-    over = runs >= host.policy.absent_runs and now.instant - since >= host.policy.keep_absent
+    over = runs >= host.policy.absent_runs and now.passed(since) >= host.policy.keep_absent
     return replace(
         track,
         held=() if now.counts and over else track.held,
@@ -182,7 +272,7 @@ def _after_absent(track: RetentionState, reason: str, host: Host, now: Now) -> R
 def _after_unavailable(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
     runs = track.unavailable_runs + now.counts
     last = track.last_found or now.instant
-    over = runs >= UNAVAILABLE_RUNS and now.instant - last >= host.policy.keep_unavailable
+    over = runs >= UNAVAILABLE_RUNS and now.passed(last) >= host.policy.keep_unavailable
     return replace(
         track,
         held=() if now.counts and over else track.held,
@@ -193,17 +283,42 @@ def _after_unavailable(track: RetentionState, reason: str, host: Host, now: Now)
     )
 
 
+def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> RetentionState:
+    """A track without networks that are believed no longer, and with what was held before them."""
+    left = [one for one in track.held if network_of(one.address, host) not in networks]
+    if len(left) == len(track.held):
+        return track
+    back = {network_of(one.address, host): one for one in (*track.past, *left)}
+    held = _in_order(
+        replace(one, replaced=None, replaced_runs=0)
+        for network, one in back.items()
+        if network not in networks
+    )
+    return replace(
+        track,
+        held=held,
+        past=(),
+        last_found=max((one.confirmed for one in held), default=None),
+    )
+
+
 def latched(tracks: Mapping[Query, RetentionState], hostname: str) -> bool:
-    """Whether a name was absent for too long in every family that was ever asked."""
-    asked = [
-        track for query, track in tracks.items() if query.hostname == hostname and track.summary
-    ]
-    return bool(asked) and all(track.latched for track in asked)
+    """Whether a name was absent for too long, and in no family it is held by.
+
+    A family that was asked for the first time, and refused, says nothing about the name.
+    """
+    mine = [track for query, track in tracks.items() if query.hostname == hostname]
+    alive = any(track.held and not track.latched for track in mine)
+    return any(track.latched for track in mine) and not alive
 
 
-def recent(arrivals: Mapping[Network, datetime], instant: datetime) -> dict[Network, datetime]:
+def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, datetime]:
     """What of that arrived within the last day; nothing lies in the future."""
-    return {network: min(at, instant) for network, at in arrivals.items() if instant - at < ONE_DAY}
+    return {
+        network: min(at, now.instant)
+        for network, at in arrivals.items()
+        if now.passed(at) < ONE_DAY
+    }
 
 
 def arrivals(
@@ -211,12 +326,12 @@ def arrivals(
     memory: HostMemory,
     before: Mapping[Query, RetentionState],
     after: Mapping[Query, RetentionState],
-    instant: datetime,
+    now: Now,
 ) -> Mapping[Network, datetime]:
     """The networks of a host that came within the last day, this run's included."""
-    if all(one.since != instant for track in after.values() for one in track.held):
+    if all(one.since != now.instant for track in after.values() for one in track.held):
         return memory.arrivals
-    known = recent(memory.arrivals, instant)
+    known = recent(memory.arrivals, now)
     held = {network_of(one.address, host) for track in before.values() for one in track.held}
     given = {network_of(one.address, host) for track in after.values() for one in track.held}
-    return dict.fromkeys(sorted(given - held - known.keys(), key=by_network), instant) | known
+    return dict.fromkeys(sorted(given - held - known.keys(), key=by_network), now.instant) | known

@@ -72,8 +72,6 @@ def _about_host(decision: Decision) -> Iterator[str]:
     for judged in decision.judged:
         for one in judged.rejected:
             yield f"{name}: {judged.query.hostname}: {one.address} rejected: {one.reason}"
-        if judged.warning:
-            yield f"{name}: {judged.query.hostname}: {judged.warning}"
 
 
 def _unheard(decision: Decision) -> str:

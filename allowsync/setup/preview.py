@@ -6,7 +6,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Found, Unavailable
-from allowsync.model.types import Policy
+from allowsync.model.types import Host
 from allowsync.model.value import Value
 from allowsync.policy.screening import judge
 
@@ -38,12 +38,12 @@ def whereabouts(friend: HostAnswer, answers: Mapping[Query, Answer]) -> HostPrev
     networks: list[Network] = list(friend.networks)
     lines: list[str] = []
     doubtful = False
+    host = Host("friend")
     for hostname in friend.hostnames:
         mine = [one for one in friend.queries if one.hostname == hostname]
-        judged = [judge(one, answers.get(one, Unavailable("not asked")), Policy()) for one in mine]
+        judged = [judge(one, answers.get(one, Unavailable("not asked")), host) for one in mine]
         found = [one for each in judged for one in _addresses(each.answer)]
         odd = [f"{one.address}: {one.reason}" for each in judged for one in each.rejected]
-        odd += dict.fromkeys(each.warning for each in judged if each.warning)
         networks += [ip_network((one, 64 if one.version == 6 else 32), False) for one in found]  # noqa: FBT003
         if found:
             lines.append(f"{hostname} is {' and '.join(map(str, found))} now")

@@ -31,16 +31,16 @@ def write_target(
 ) -> None:
     """Remember a target and what it holds."""
     _move_former_places(connection, target)
-    connection.execute(
-        "INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)",
-        (
-            target.name,
-            target.allowlist,
-            target.backend,
-            json.dumps(dict(target.written), sort_keys=True),
-            json.dumps(target.places),
-        ),
+    row = (
+        target.name,
+        target.allowlist,
+        target.backend,
+        json.dumps(dict(target.written), sort_keys=True),
+        json.dumps(target.places),
     )
+    known = connection.execute("SELECT * FROM targets WHERE name = ?", (target.name,)).fetchone()
+    if known != row:
+        connection.execute("INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)", row)
     write_entries(connection, target.name, memory)
 
 

@@ -33,7 +33,7 @@ def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
 
 
 def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionState]]:
-    held = _held(connection)
+    held, past = _held(connection)
     tracks: dict[str, dict[Query, RetentionState]] = {}
     for host, name, family, found, absent, absents, unavailables, *texts in connection.execute(
         "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
@@ -43,7 +43,7 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
         addresses = tuple(held.get((host, name, family), ()))
         tracks.setdefault(host, {})[Query(name, Family(family))] = RetentionState(
             addresses, maybe(found), maybe(absent), absents, unavailables, summary, why,
-            bool(latched), _lines(held_back),
+            bool(latched), _lines(held_back), tuple(past.get((host, name, family), ())),
         )  # fmt: skip
     return tracks
 
@@ -54,17 +54,22 @@ def _lines(text: object) -> tuple[str, ...]:
     return tuple(text.splitlines())
 
 
-def _held(connection: sqlite3.Connection) -> dict[tuple[str, str, str], list[HeldAddress]]:
-    held: dict[tuple[str, str, str], list[HeldAddress]] = {}
-    for host, name, family, address, since, confirmed, replaced, runs in connection.execute(
-        "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs "
+Addresses = dict[tuple[str, str, str], list[HeldAddress]]
+
+
+def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
+    """The addresses that are held, and those that were replaced lately."""
+    held: Addresses = {}
+    left: Addresses = {}
+    for host, name, family, address, since, confirmed, replaced, runs, past in connection.execute(
+        "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs, past "
         "FROM held"
     ):
         one = HeldAddress(
             ip_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
         )
-        held.setdefault((host, name, family), []).append(one)
-    return held
+        (left if past else held).setdefault((host, name, family), []).append(one)
+    return held, left
 
 
 def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[Network, datetime]]:
@@ -105,7 +110,7 @@ def forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> 
 def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
     """Replace what is remembered of hosts."""
     names = [(host,) for host in hosts]
-    for table in HOST_TABLES:
+    for table in ("tracks", "held"):
         connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
     connection.executemany(
         "INSERT INTO tracks VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
@@ -124,11 +129,11 @@ def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory])
                 "\n".join(track.held_back),
             )
             for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
+            for query, track in (*memory.former.items(), *memory.tracks.items())
         ],
     )
     connection.executemany(
-        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO held VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 host,
@@ -139,28 +144,38 @@ def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory])
                 number(one.confirmed),
                 number_or_none(one.replaced),
                 one.replaced_runs,
+                past,
             )
             for host, memory in hosts.items()
-            for query, track in memory.tracks.items()
-            for one in track.held
+            for query, track in (*memory.former.items(), *memory.tracks.items())
+            for past, addresses in ((False, track.held), (True, track.past))
+            for one in addresses
         ],
     )
+    for table, values in (
+        ("fixed", {host: memory.fixed for host, memory in hosts.items()}),
+        ("arrivals", {host: memory.arrivals for host, memory in hosts.items()}),
+    ):
+        _write_networks(connection, table, values)
+
+
+def _write_networks(
+    connection: sqlite3.Connection,
+    table: str,
+    values: Mapping[str, Mapping[Network, datetime]],
+) -> None:
+    """Replace the networks of hosts in one table, as far as they differ from what is there."""
+    wanted = {
+        (host, str(network), number(at))
+        for host, networks in values.items()
+        for network, at in networks.items()
+    }
+    known = {row for row in connection.execute(f"SELECT * FROM {table}") if row[0] in values}  # noqa: S608
     connection.executemany(
-        "INSERT INTO fixed VALUES (?, ?, ?)",
-        [
-            (host, str(network), number(since))
-            for host, memory in hosts.items()
-            for network, since in memory.fixed.items()
-        ],
+        f"DELETE FROM {table} WHERE host = ? AND network = ?",  # noqa: S608
+        [row[:2] for row in known - wanted],
     )
-    connection.executemany(
-        "INSERT INTO arrivals VALUES (?, ?, ?)",
-        [
-            (host, str(network), number(at))
-            for host, memory in hosts.items()
-            for network, at in memory.arrivals.items()
-        ],
-    )
+    connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?)", wanted - known)  # noqa: S608
 
 
 def approve_name(connection: sqlite3.Connection, host: str, hostname: str, at: datetime) -> None:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from allowsync.model.clock import Chronology
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.target import Place
     from allowsync.model.types import Entry, Network
     from allowsync.policy.published import SourceRecord
+    from allowsync.policy.sightings import Ledger
 
 
 class TargetTransition(Value):
@@ -92,12 +94,18 @@ class RunRecord(Value):
         hosts: The memory of each host of the run.
         configured: Every host there is. What was known of others is forgotten: who is put back
             into the configuration later starts anew.
+        whole: Whether every host is in the run. If not, nothing is forgotten: a host outside the
+            run may have a new label and go on with what is known of its hostname.
+        whole: Whether every host is in the run. If not, none is forgotten: one outside of it may
+            have a new label, and go on with what is known of its hostname.
         targets: The targets of the run, with what each may hold from now on.
         found: What each of them was found to hold.
         meant: What is about to be put in and taken out.
         began: Which access begins with this run.
         ended: Which access ends with it.
         published: What sources of networks said last.
+        ledger: What guards have on record.
+        chronology: What is remembered of the clocks.
     """
 
     started: datetime
@@ -110,3 +118,6 @@ class RunRecord(Value):
     began: tuple[AccessStart, ...] = ()
     ended: tuple[AccessEnd, ...] = ()
     published: Mapping[str, SourceRecord] = field(default_factory=dict)
+    ledger: Ledger | None = None
+    chronology: Chronology | None = None
+    whole: bool = True

@@ -12,6 +12,8 @@ import stat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from allowsync.state.evidence import SCHEMA as EVIDENCE
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
@@ -97,6 +99,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     INSERT INTO runs SELECT id, started, seconds, exit_code, offline, problems FROM runs_1;
     DROP TABLE runs_1;
     """,  # noqa: S608 - every word is ours
+    EVIDENCE,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -10,9 +10,11 @@ import json
 import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
+from allowsync.model.clock import Chronology
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry
+from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
     forget_meant,
@@ -30,6 +32,13 @@ from allowsync.state.codec import (
     places,
     write_entries,
     write_target,
+)
+from allowsync.state.evidence import (
+    approve_networks,
+    read_chronology,
+    read_ledger,
+    write_chronology,
+    write_ledger,
 )
 from allowsync.state.history import Past, hosts_on_record, read_past, run_before
 from allowsync.state.host_memory import (
@@ -169,6 +178,16 @@ class Store:
         )
 
     @_guarded
+    def ledger(self) -> Ledger:
+        """What guards have on record."""
+        return Ledger() if self._connection is None else read_ledger(self._connection)
+
+    @_guarded
+    def chronology(self) -> Chronology:
+        """What is remembered of the clocks."""
+        return Chronology() if self._connection is None else read_chronology(self._connection)
+
+    @_guarded
     def published(self) -> dict[str, SourceRecord]:
         """What sources of networks said last."""
         return {} if self._connection is None else read_published(self._connection)
@@ -207,7 +226,8 @@ class Store:
                 or 0
             )
             write_answers(connection, record)
-            forget_hosts(connection, record.configured)
+            if record.whole:
+                forget_hosts(connection, record.configured)
             write_hosts(connection, record.hosts)
             for target, memory in record.targets:
                 write_target(connection, target, memory)
@@ -216,6 +236,10 @@ class Store:
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
             write_published(connection, record.published)
+            if record.ledger is not None:
+                write_ledger(connection, record.ledger)
+            if record.chronology is not None:
+                write_chronology(connection, record.chronology)
 
     @_guarded
     def confirm(
@@ -271,6 +295,7 @@ class Store:
         with _transaction(connection):
             for hostname in hostnames:
                 approve_name(connection, host, hostname, at)
+                approve_networks(connection, hostname)
 
     @_guarded
     def unconfirmed(self) -> dict[str, datetime]:

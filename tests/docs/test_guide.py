@@ -10,7 +10,8 @@ from typing import NamedTuple
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.types import Family, Host, Policy
-from allowsync.policy.decision import Now, decide
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import decide
 from tests.support.documents import ROOT
 
 DAY = datetime(2026, 11, 20, tzinfo=UTC)

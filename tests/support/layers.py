@@ -9,10 +9,11 @@ from allowsync.backend.api import BackendError, BackendType
 from allowsync.config.settings import Target
 from allowsync.engine.apply import enforce
 from allowsync.engine.prepare import Draft, draft
-from allowsync.model.memory import Clock, TargetMemory
+from allowsync.model.clock import Clock
+from allowsync.model.memory import TargetMemory
 from allowsync.model.target import Capabilities
 from allowsync.model.types import Entry, Network
-from allowsync.policy.decision import Now
+from allowsync.policy.clock import Now
 from allowsync.testing.memory import MemoryBackend, MemoryOptions, MemoryStore
 from tests.support.values import T0, Life, host, net
 
@@ -109,24 +110,21 @@ class Layers:
 
     def _draft(self, layer: Layer, decisions: Sequence[Decision], memory: TargetMemory) -> Draft:
         kind = BackendType(
-            layer.name, "A layer", MemoryOptions, lambda _place, _options: Stepping(layer, self)
+            layer.name,
+            "A layer",
+            MemoryOptions,
+            lambda _place, _options: Stepping(layer.store, layer, self),
         )
         target = Target(f"web/{layer.name}", "web", kind, MemoryOptions())
         now = Now(T0, Clock.STEADY)
         return draft(target, decisions, memory, None, now, allow_empty=True, kept=self.kept)
 
 
-@dataclass(frozen=True)
 class Stepping(MemoryBackend):
     """Drives a layer, an entry at a time where it can do no better."""
 
     layer: Layer
     around: Layers
-
-    def __init__(self, layer: Layer, around: Layers) -> None:
-        super().__init__(layer.store)
-        object.__setattr__(self, "layer", layer)
-        object.__setattr__(self, "around", around)
 
     def apply(self, plan: Plan) -> None:
         self.around.calls.append(said(self.layer.name, plan))

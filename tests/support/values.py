@@ -6,9 +6,11 @@ from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address, ip_network
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
-from allowsync.model.memory import Clock, HostMemory
+from allowsync.model.clock import Clock
+from allowsync.model.memory import HostMemory
 from allowsync.model.types import Entry, Family, Host, Network, Policy, Query
-from allowsync.policy.decision import Decision, Now, decide
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import Decision, decide
 
 T0 = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 FIVE_MINUTES = timedelta(minutes=5)

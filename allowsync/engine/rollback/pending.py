@@ -9,17 +9,20 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from allowsync.engine.prepare import Draft
+from allowsync.engine.prepare import Draft, draft
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.value import replace
 from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.result import TargetReport
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from allowsync.config.settings import Target
+    from allowsync.engine.memory import Memory
+    from allowsync.model.memory import TargetMemory
+    from allowsync.policy.decision import Decision
     from allowsync.state import Store, TargetRecord
 
 HOW = "retry with --confirm, or apply it with --force"
@@ -45,6 +48,35 @@ def waiting(store: Store) -> Iterator[Notice]:
     """Which targets wait for a confirmation, in words."""
     for target, since in sorted(store.unconfirmed().items()):
         yield Notice(target, f"{_why(since)}; {HOW}")
+
+
+def held_back(
+    one: Draft, decisions: Sequence[Decision], held: TargetMemory | None, memory: Memory
+) -> Draft:
+    """What happens to a target whose last change waits for a confirmation.
+
+    Args:
+        one: What would happen to it otherwise.
+        decisions: What was decided about each host of its allowlist.
+        held: What is remembered of the target.
+        memory: What the run goes by.
+    """
+    since, record = memory.unconfirmed[one.target.name], memory.store.targets().get(one.target.name)
+    if record is not None and harmless(one.report):
+        return one
+    was = former(one.target, record)
+    if was is None:
+        return left_alone(one.target, since)
+    limits = memory.config.limits
+    return draft(
+        was,
+        decisions,
+        held,
+        None if memory.request.force else limits,
+        memory.now,
+        allow_empty=limits.allow_empty,
+        kept=unconfirmed(since),
+    )
 
 
 def left_alone(target: Target, since: datetime) -> Draft:

@@ -11,6 +11,7 @@ from allowsync.config.settings import Config
 from allowsync.inspect.diagnostics import about_memory, about_resolver
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from allowsync.policy.clock import Now
 from tests.support.values import T0, A, host
 
 LOCAL = Nameserver("127.0.0.53")
@@ -46,7 +47,7 @@ def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> No
         "bob": HostMemory({hosts["bob"].queries[0]: held_back}),
     }
     config = Config(Path("config.yaml"), hosts, {}, Path("state.db"))
-    assert [str(one) for one in about_memory(config, memory, T0)] == [
+    assert [str(one) for one in about_memory(config, memory, Now(T0))] == [
         (
             "alice: alice.example.org was gone from DNS for longer than latch_absent; "
             "when it comes back and is still theirs: allowsync approve alice"

@@ -7,7 +7,8 @@ from datetime import timedelta
 import pytest
 
 from allowsync.model.answer import Unavailable
-from allowsync.model.memory import Clock, Inherited
+from allowsync.model.clock import Clock
+from allowsync.model.memory import Inherited
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES, Basis, Family, Grant, Host, Limits, Policy
 from allowsync.policy.decision import Decision

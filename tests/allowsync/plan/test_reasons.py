@@ -10,7 +10,8 @@ from allowsync.model.networks import short
 from allowsync.model.plan import Plan
 from allowsync.model.types import Host
 from allowsync.plan.reasons import Reasons
-from allowsync.policy.decision import Now, decide
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import decide
 from tests.support.values import (
     FIVE_MINUTES,
     GONE,

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
+from allowsync.model.clock import Clock
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis
-from allowsync.policy.decision import Decision, Move, Now, leaving, network_of, recall, union
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import Decision, Move, leaving, network_of, recall, union
 from tests.support.values import (
     AAAA,
     ELSEWHERE,

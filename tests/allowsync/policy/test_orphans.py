@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.model.memory import Clock, Inherited, TargetMemory
-from allowsync.policy.decision import Decision, Now
+from allowsync.model.clock import Clock
+from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.policy.clock import Now
 from allowsync.policy.orphans import inherited_after, still_protected
 from tests.support.values import (
     GONE,
@@ -22,6 +23,7 @@ from tests.support.values import (
 
 if TYPE_CHECKING:
     from allowsync.model.answer import Answer
+    from allowsync.policy.decision import Decision
 
 OLD = net("81.2.69.200")
 MINUTES = timedelta(minutes=1)

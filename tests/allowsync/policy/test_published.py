@@ -12,7 +12,8 @@ from allowsync.model.special_purpose import CLOUDFLARE
 from allowsync.model.target import Current
 from allowsync.model.types import Basis, Entry, Host
 from allowsync.plan.planner import Situation, make_plan
-from allowsync.policy.decision import Now, decide
+from allowsync.policy.clock import Now
+from allowsync.policy.decision import decide
 from allowsync.policy.published import (
     FRESH,
     ODD,

@@ -15,9 +15,8 @@ from allowsync.model.special_purpose import (
     rejection,
     special_within,
 )
-from allowsync.model.types import Policy
-from allowsync.policy.screening import GuardRefusal, RejectedAddress, judge, warned, without
-from tests.support.values import GONE, HOME, HOME6, MOVED, SERVFAIL, A, found
+from allowsync.policy.screening import GuardRefusal, RejectedAddress, judge, without
+from tests.support.values import AAAA, GONE, HOME, HOME6, MOVED, SERVFAIL, A, found, host
 
 NEVER_HOME = [
     "0.0.0.0", "0.255.255.255", "10.0.0.0", "10.255.255.255", "100.64.0.0", "100.127.255.255",
@@ -41,55 +40,55 @@ PERHAPS_HOME = [
 
 @pytest.mark.parametrize("text", NEVER_HOME)
 def test_an_address_no_home_has_is_rejected_with_a_reason(text: str) -> None:
-    assert len(rejection(ip_address(text))) > 10
+    assert len(rejection(ip_network(text))) > 10
 
 
 @pytest.mark.parametrize("text", PERHAPS_HOME)
 def test_an_address_just_outside_every_block_is_not_rejected(text: str) -> None:
-    assert rejection(ip_address(text)) == ""
+    assert rejection(ip_network(text)) == ""
 
 
 @pytest.mark.parametrize(("block", "reason"), IPV4_BLOCKS + IPV6_BLOCKS)
 def test_the_first_and_the_last_address_of_each_block_are_rejected(block: str, reason: str) -> None:
     network = ip_network(block)
-    assert rejection(network.network_address) == reason
-    assert rejection(network.broadcast_address) == reason
+    assert rejection(ip_network(network.network_address)) == reason
+    assert rejection(ip_network(network.broadcast_address)) == reason
 
 
 def test_a_carrier_grade_nat_address_is_named_as_such() -> None:
-    assert "carrier-grade NAT" in rejection(ip_address("100.64.1.2"))
+    assert "carrier-grade NAT" in rejection(ip_network("100.64.1.2"))
 
 
 def test_accept_takes_networks_out_of_the_reject_list() -> None:
     tailnet = (ip_network("100.64.0.0/10"),)
-    assert rejection(ip_address("100.64.1.2"), tailnet) == ""
-    assert rejection(ip_address("10.0.0.1"), tailnet) != ""
+    assert rejection(ip_network("100.64.1.2"), tailnet) == ""
+    assert rejection(ip_network("10.0.0.1"), tailnet) != ""
 
 
 @pytest.mark.parametrize("text", ["0.0.0.0", "127.0.0.1", "224.0.0.1", "::", "::1", "ff02::1"])
 def test_accept_never_opens_what_can_never_be_a_host(text: str) -> None:
     everything = (ip_network("0.0.0.0/0"), ip_network("::/0"))
-    assert rejection(ip_address(text), everything) != ""
+    assert rejection(ip_network(text), everything) != ""
 
 
 def test_a_good_answer_is_believed_as_it_is() -> None:
-    judged = judge(A, found(HOME, MOVED), Policy())
-    assert (judged.answer, judged.rejected, judged.warning) == (found(HOME, MOVED), (), "")
+    judged = judge(A, found(HOME, MOVED), host())
+    assert (judged.answer, judged.rejected) == (found(HOME, MOVED), ())
 
 
 @pytest.mark.parametrize("answer", [GONE, SERVFAIL])
 def test_what_is_no_address_is_passed_on(answer: object) -> None:
-    assert judge(A, answer, Policy()).answer is answer  # type: ignore[arg-type]
+    assert judge(A, answer, host()).answer is answer  # type: ignore[arg-type]
 
 
 def test_the_rest_of_an_answer_is_believed_when_one_address_is_rejected() -> None:
-    judged = judge(A, found("10.1.2.3", HOME), Policy())
+    judged = judge(A, found("10.1.2.3", HOME), host())
     assert judged.answer == found(HOME)
     assert [str(one.address) for one in judged.rejected] == ["10.1.2.3"]
 
 
 def test_an_answer_of_which_nothing_is_left_is_suspicious_and_no_answer() -> None:
-    judged = judge(A, found("127.0.0.1"), Policy())
+    judged = judge(A, found("127.0.0.1"), host())
     assert isinstance(judged.answer, Unavailable)
     assert judged.answer.suspicious
     assert "127.0.0.1 is a loopback address" in judged.answer.reason
@@ -99,7 +98,7 @@ def test_an_answer_of_which_nothing_is_left_is_suspicious_and_no_answer() -> Non
 def test_more_than_max_addresses_are_suspicious(count: int, believed: bool) -> None:
     base = int(ip_address("81.2.0.0"))
     answer = Found(tuple(ip_address(base + n) for n in range(count)), 60)
-    judged = judge(A, answer, Policy(max_addresses=4))
+    judged = judge(A, answer, host(max_addresses=4))
     assert isinstance(judged.answer, Found) is believed
     if isinstance(judged.answer, Unavailable):
         assert judged.answer.suspicious
@@ -108,25 +107,29 @@ def test_more_than_max_addresses_are_suspicious(count: int, believed: bool) -> N
 
 
 @pytest.mark.parametrize("text", ["104.16.0.1", "172.64.0.1", "2606:4700::1111"])
-def test_an_address_of_cloudflare_draws_a_warning_but_is_believed(text: str) -> None:
-    judged = judge(A, found(text), Policy())
-    assert judged.answer == found(text)
-    assert "proxied" in judged.warning
+def test_an_address_of_cloudflares_edge_is_no_home(text: str) -> None:
+    judged = judge(A, found(text), host())
+    assert isinstance(judged.answer, Unavailable)
+    assert judged.answer.suspicious
+    assert "proxied" in judged.rejected[0].reason
+    assert "DNS only" in judged.rejected[0].reason
+
+
+def test_the_rest_of_an_answer_with_an_address_of_the_edge_is_believed() -> None:
+    assert judge(A, found("104.16.0.1", HOME), host()).answer == found(HOME)
 
 
 def test_what_cloudflare_publishes_now_counts_more_than_what_it_published_once() -> None:
     now = (ip_network("81.2.69.0/24"),)
-    at_home, once = judge(A, found(HOME), Policy()), judge(A, found("104.16.0.1"), Policy())
-    assert (at_home.warning, "proxied" in once.warning) == ("", True)
-    assert "proxied" in warned(at_home, now).warning
-    assert warned(once, now).warning == ""
+    assert isinstance(judge(A, found(HOME), host(), now).answer, Unavailable)
+    assert judge(A, found("104.16.0.1"), host(), now).answer == found("104.16.0.1")
 
 
-def test_nothing_published_and_no_address_leave_the_warning_as_it_is() -> None:
-    once = judge(A, found("104.16.0.1"), Policy())
-    silent = judge(A, SERVFAIL, Policy())
-    assert warned(once, ()) is once
-    assert warned(silent, (ip_network("81.2.69.0/24"),)) is silent
+def test_a_network_that_reaches_into_a_rejected_block_is_rejected() -> None:
+    """The grant counts and not the address: 2620:4f:8001::1 is outside, its /32 is not."""
+    wide = host(ipv6_prefix=32)
+    assert judge(AAAA, found("2620:4f:8001::1"), host()).answer == found("2620:4f:8001::1")
+    assert isinstance(judge(AAAA, found("2620:4f:8001::1"), wide).answer, Unavailable)
 
 
 @pytest.mark.parametrize(
@@ -147,18 +150,18 @@ def test_a_network_is_special_that_holds_a_special_address(text: str, special: b
 
 
 def test_homes_are_not_proxied() -> None:
-    assert not proxied(ip_address(HOME))
-    assert not proxied(ip_address(HOME6))
+    assert not proxied(ip_network(HOME))
+    assert not proxied(ip_network(HOME6))
     assert all(ip_network(block) for block in CLOUDFLARE)
 
 
 def test_what_is_not_believed_says_why_in_full() -> None:
-    many = judge(A, found(*(f"81.2.70.{n}" for n in range(5))), Policy(max_addresses=4))
+    many = judge(A, found(*(f"81.2.70.{n}" for n in range(5))), host(max_addresses=4))
     said = "5 addresses in one answer, more than max_addresses (4)"
     assert isinstance(many.answer, Unavailable)
     assert many.answer.reason == f"rejected: {said}"
     assert {(one.reason, one.guarded) for one in many.rejected} == {(f"one of {said}", False)}
-    loopback = judge(A, found("127.0.0.1"), Policy())
+    loopback = judge(A, found("127.0.0.1"), host())
     assert isinstance(loopback.answer, Unavailable)
     assert loopback.answer.reason.startswith("rejected: 127.0.0.1 is a loopback address: ")
 
@@ -167,21 +170,16 @@ def test_what_guards_refuse_of_an_answer_says_what_was_seen_and_what_to_do() -> 
     refusal = GuardRefusal("a wildcard gives it, too", "set canary: false")
     assert refusal.said == "a wildcard gives it, too; set canary: false"
     address = ip_address(HOME)
-    nothing_left = without(judge(A, found(HOME), Policy()), {address: refusal})
+    nothing_left = without(judge(A, found(HOME), host()), {address: refusal})
     assert nothing_left.answer == Unavailable(
         f"rejected: {HOME}: a wildcard gives it, too", suspicious=True
     )
     assert nothing_left.rejected == (RejectedAddress(address, refusal.said, guarded=True),)
 
 
-def test_a_plain_home_draws_no_warning() -> None:
-    assert judge(A, found(HOME), Policy()).warning == ""
-    assert judge(A, SERVFAIL, Policy()).warning == ""
-
-
 def test_an_address_of_ipv6_is_not_one_of_cloudflares_for_its_number_in_ipv4() -> None:
-    assert proxied(ip_address("104.16.0.1"))
-    assert not proxied(IPv6Address(int(ip_address("104.16.0.1"))))
+    assert proxied(ip_network("104.16.0.1"))
+    assert not proxied(ip_network(IPv6Address(int(ip_address("104.16.0.1")))))
 
 
 @pytest.mark.parametrize(
@@ -193,4 +191,4 @@ def test_an_address_of_ipv6_is_not_one_of_cloudflares_for_its_number_in_ipv4() -
     ],
 )  # fmt: skip
 def test_each_block_outside_the_global_space_is_named_as_what_it_is(text: str, reason: str) -> None:
-    assert reason in rejection(ip_address(text))
+    assert reason in rejection(ip_network(text))

@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import Clock, HeldAddress, HostMemory, RetentionState
+from allowsync.model.clock import Clock
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
+from allowsync.policy.clock import Now
 from allowsync.policy.screening import RejectedAddress, ScreenedAnswer
-from allowsync.policy.tracking import Now, fold, settled_tracks
+from allowsync.policy.tracking import fold, settled_tracks
 from tests.support.values import (
     ELSEWHERE,
     FIVE_MINUTES,
@@ -50,7 +52,7 @@ def after(
 
 def settled(track: RetentionState) -> RetentionState:
     """What is made of a track that was remembered, at `T0`."""
-    return settled_tracks(host(), HostMemory({A: track}), T0)[A]
+    return settled_tracks(host(), HostMemory({A: track}), Now(T0))[A]
 
 
 def test_the_same_answer_confirms_what_is_held() -> None:

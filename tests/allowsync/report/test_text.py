@@ -123,7 +123,7 @@ def test_a_refusal_is_a_warning() -> None:
 
 def test_what_was_not_believed_is_named_with_its_host() -> None:
     life = Life(host())
-    life.run(found("10.0.0.1", "104.16.0.1"))
+    life.run(found("10.0.0.1", "104.16.0.1", HOME))
     report = replace(story(), decisions={"alice": life.decision}, targets=())
     said = [line.text for line in warnings(report)]
     assert said[0].startswith("alice: alice.example.org: 10.0.0.1 rejected: a private address")

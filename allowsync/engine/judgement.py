@@ -1,0 +1,117 @@
+"""Asks the DNS about the hosts of a run, and decides where each may come from."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from allowsync.model.memory import RetentionState
+from allowsync.model.types import Family, Query
+from allowsync.policy.absence import agreed, unproven
+from allowsync.policy.decision import Decision, conclude, has_ended, judgements
+from allowsync.policy.dns64 import PROBE
+from allowsync.policy.guards import Evidence, disputed, guard, newcomers, siblings
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from allowsync.dns.interface import Resolve
+    from allowsync.engine.memory import Memory
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Host, Network
+    from allowsync.policy.guards import NewAddress
+    from allowsync.policy.sightings import Ledger
+
+
+class Judgement(NamedTuple):
+    """What was decided about the hosts of a run, and the evidence to remember."""
+
+    decisions: dict[str, Decision]
+    ledger: Ledger
+
+
+def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
+    """Decide where each host of a run may come from.
+
+    Args:
+        memory: What is known before the run.
+        resolve: Asks the DNS; it is left alone in an offline run.
+    """
+    hosts, now, ledger = memory.hosts_of_run, memory.now, memory.ledger
+    answers = {} if memory.request.offline else _answers(memory, hosts, resolve)
+    judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
+    new = newcomers(hosts, judged, memory.hosts, ledger, now)
+    refuted: Mapping[str, frozenset[Network]] = {}
+    if answers and (new or ledger.sightings):
+        holders = {
+            name: (host, memory.hosts[name])
+            for name, host in memory.config.hosts.items()
+            if not has_ended(host, now)
+        }
+        evidence = _evidence(new, memory.config.resolver.agreement, resolve)
+        judged, ledger, refuted = guard(new, judged, evidence, holders, ledger, now)
+    nothing: frozenset[Network] = frozenset()
+    decisions = {
+        host.name: conclude(
+            host,
+            judged[host.name],
+            memory.hosts[host.name],
+            now,
+            refuted.get(host.name, nothing),
+        )
+        for host in hosts
+    }
+    return Judgement(decisions, ledger)
+
+
+def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Query, Answer]:
+    """What the DNS says; an absence counts only where nameservers agree on it."""
+    settings = memory.config.resolver
+    asking = [host for host in hosts if not has_ended(host, memory.now)]
+    queries = dict.fromkeys(query for host in asking for query in host.queries)
+    if not queries:
+        return {}
+    answers = dict(resolve(queries))
+    doubtful = {
+        query: answers[query]
+        for host in asking
+        for query in host.queries
+        if query in answers and unproven(answers[query], _track(memory, host, query))
+    }
+    if doubtful and len(settings.nameservers) != 1:
+        everyone = resolve.survey(doubtful)
+        for query, answer in doubtful.items():
+            answers[query] = agreed(answer, everyone.get(query, {}), settings.agreement)
+    return answers
+
+
+def _track(memory: Memory, host: Host, query: Query) -> RetentionState:
+    return memory.hosts[host.name].tracks.get(query, RetentionState())
+
+
+def _evidence(new: Collection[NewAddress], agreement: int, resolve: Resolve) -> Evidence:
+    """Put the further questions that new addresses raise; none where nothing is new."""
+    beside = siblings(new, _label)
+    asked = [query for made_up in beside.values() for query in made_up]
+    if any(one.query.family is Family.IPV6 and not one.granted for one in new):
+        asked.append(PROBE)
+    if agreement > 1:
+        asked += disputed(new)
+    return Evidence(agreement, beside, _heard(asked, agreement, resolve))
+
+
+def _heard(
+    asked: Sequence[Query], agreement: int, resolve: Resolve
+) -> Mapping[Query, Mapping[str, Answer]]:
+    if not asked:
+        return {}
+    if agreement > 1:
+        return resolve.survey(asked)
+    # One nameserver's word was enough for the address, so it is for the sibling: a nameserver that
+    # is down does not hold up a friend who moved.
+    return {query: {"": answer} for query, answer in resolve(asked).items()}
+
+
+def _label() -> str:
+    """A first label that no host has: 64 random bits."""
+    return os.urandom(8).hex()

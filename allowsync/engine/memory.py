@@ -1,0 +1,179 @@
+"""What a run goes by: configuration, state and clocks, read before anything is asked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.engine.orphan_targets import left_over
+from allowsync.model.clock import Clock
+from allowsync.model.outcome import Notice
+from allowsync.model.value import Value
+from allowsync.policy.clock import read
+from allowsync.policy.decision import has_ended
+from allowsync.policy.tracking import inherit
+from allowsync.state import StateDamaged, StateError, Store
+from allowsync.text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+    from pathlib import Path
+
+    from allowsync.config.settings import Allowlist, Config
+    from allowsync.engine.options import Request
+    from allowsync.engine.published import Learnt
+    from allowsync.model.clock import Chronology, Pulse
+    from allowsync.model.memory import HostMemory
+    from allowsync.model.types import Host, Network
+    from allowsync.plan.result import RunReport
+    from allowsync.policy.clock import Now
+    from allowsync.policy.published import SourceRecord
+    from allowsync.policy.sightings import Ledger
+
+    Steps = Callable[[Store, Sequence[Notice]], RunReport]
+
+
+class Memory(Value):
+    """What a run goes by.
+
+    Attributes:
+        config: The configuration, its hosts filled in with what their sources publish.
+        request: What was asked for.
+        store: The state.
+        pulse: The machine's clocks at the start.
+        now: The instant of the run, and how far its clock can be trusted.
+        chronology: What was remembered of the clocks.
+        hosts: What is remembered of each host, by label.
+        ledger: What guards have on record.
+        unconfirmed: Targets whose last change waits for a confirmation, and since when.
+        learnt: What sources of networks say; None where no host names any.
+    """
+
+    config: Config
+    request: Request
+    store: Store
+    pulse: Pulse
+    now: Now
+    chronology: Chronology
+    hosts: Mapping[str, HostMemory]
+    ledger: Ledger
+    unconfirmed: Mapping[str, datetime]
+    learnt: Learnt | None = None
+
+    @property
+    def allowlists(self) -> list[Allowlist]:
+        """The allowlists of the run."""
+        return [one for one in self.config.allowlists.values() if self.request.covers(one.name)]
+
+    @property
+    def hosts_of_run(self) -> list[Host]:
+        """The hosts of these allowlists, in configured order."""
+        return _hosts_of(self.config, self.request)
+
+    @property
+    def edge(self) -> tuple[Network, ...]:
+        """What Cloudflare is known to publish; empty where it was not asked."""
+        return () if self.learnt is None else self.learnt.proxies
+
+    @property
+    def published(self) -> Mapping[str, SourceRecord]:
+        """What to remember of sources."""
+        return {} if self.learnt is None else self.learnt.published
+
+    @property
+    def notices(self) -> Iterator[Notice]:
+        """What is worth saying of the clock, of orphaned targets, and of sources."""
+        yield from _clock_notice(self.now, self.chronology)
+        yield from left_over(self.config, self.store, self.request.only)
+        yield from () if self.learnt is None else self.learnt.notices
+
+
+def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:
+    """Read what a run goes by. Raises StateError."""
+    chronology = store.chronology()
+    now = read(chronology, pulse)
+    learnt = _learn(config, request, store, now)
+    filled = config if learnt is None else learnt.config
+    return Memory(
+        filled,
+        request,
+        store,
+        pulse,
+        now,
+        chronology,
+        inherit(filled.hosts.values(), store.hosts(), now),
+        store.ledger(),
+        {} if request.insists else store.unconfirmed(),
+        learnt,
+    )
+
+
+def with_history(config: Config, request: Request, started: datetime, steps: Steps) -> RunReport:
+    """Carry steps out by what is remembered, or without it where that is damaged.
+
+    To SQLite a read that fails in passing is damage, too (SQLITE_IOERR_CORRUPTFS): what is set
+    aside has looked so twice, over a connection of its own each time.
+    """
+    path = config.state
+    notices: list[Notice] = []
+    try:
+        with _opened(path, request, notices) as store:
+            return steps(store, notices)
+    except StateDamaged:
+        notices.clear()
+    try:
+        with _opened(path, request, notices) as store:
+            return steps(store, notices)
+    except StateDamaged as error:
+        with _without_history(path, request, started, error, notices) as store:
+            return steps(store, notices)
+
+
+def _opened(path: Path, request: Request, notices: list[Notice]) -> Store:
+    try:
+        return Store.reading(path) if request.dry_run else Store.writing(path)
+    except StateDamaged:
+        raise
+    except StateError as error:
+        notices.append(Notice(str(path), error.why))
+        return Store.nothing(path)
+
+
+def _without_history(
+    path: Path, request: Request, started: datetime, error: StateDamaged, notices: list[Notice]
+) -> Store:
+    store = Store.nothing(path)
+    what = f"{error.why}; going on without history: nothing is removed in this run"
+    if request.dry_run:
+        notices.append(Notice(str(path), what))
+        return store
+    aside = store.set_aside(started)
+    notices.append(Notice(str(path), f"{what}. The file was set aside as {aside}"))
+    return Store.writing(path)
+
+
+def _hosts_of(config: Config, request: Request) -> list[Host]:
+    lists = (one for one in config.allowlists.values() if request.covers(one.name))
+    names = {name for allowlist in lists for name in allowlist.hosts}
+    return [host for name, host in config.hosts.items() if name in names]
+
+
+def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt | None:
+    if not any(host.sources for host in config.hosts.values()):
+        return None
+    from allowsync.engine.published import learn, recalled
+
+    if request.offline:
+        return recalled(config, store)
+    names = [host.name for host in _hosts_of(config, request) if not has_ended(host, now)]
+    return learn(config, store, names, now.instant, force=request.force)
+
+
+def _clock_notice(now: Now, known: Chronology) -> Iterator[Notice]:
+    if now.clock is Clock.STEADY or known.last is None:
+        return
+    how = "went backwards"
+    if now.clock is Clock.JUMPED:
+        how = f"jumped ahead by {said(now.gaps[-1].by)} more than can have passed"
+    last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"
+    yield Notice("clock", f"{how} since the last run ({last}): nothing expires in this run")

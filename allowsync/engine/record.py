@@ -1,0 +1,125 @@
+"""Applies what is meant, on record before and after: the state knows all that may be enforced."""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+from allowsync.engine.apply import enforce
+from allowsync.engine.history import began, changes_of, ended, settled, turns
+from allowsync.model.outcome import Outcome
+from allowsync.model.value import replace
+from allowsync.policy.clock import remembered
+from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.config.settings import Target
+    from allowsync.engine.judgement import Judgement
+    from allowsync.engine.memory import Memory
+    from allowsync.engine.prepare import Draft
+    from allowsync.notify.dispatch import Post
+    from allowsync.plan.reasons import Reasons
+    from allowsync.plan.result import RunReport, TargetReport
+
+
+def enforce_on_record(
+    drafts: Sequence[Draft], decided: Judgement, memory: Memory, reasons: Reasons
+) -> list[TargetReport]:
+    """Remember what is meant, apply it, and remember what came of it.
+
+    Raises:
+        StateDamaged: What is remembered makes no sense. Nothing was applied.
+    """
+    store = memory.store
+    try:
+        store.intend(_record(drafts, decided, memory, reasons))
+        _confirm(drafts, memory)
+    except StateDamaged:
+        raise
+    except StateError as error:
+        return [_left_alone(one.report, error) for one in drafts]
+    done = enforce(drafts)
+    try:
+        contents, changes, told = settled((one.report for one in done), reasons)
+        store.confirm(contents, changes, memory.now.instant, told)
+    except StateError as error:
+        # What was meant is on record already; only the history lacks the last step.
+        return [_unrecorded(one.report, error) for one in done]
+    return [one.report for one in done]
+
+
+def finish(memory: Memory, report: RunReport) -> RunReport:
+    """Close the record of a run and send its notifications; in a dry run, do nothing."""
+    if memory.request.dry_run:
+        return report
+    post = _post(memory, report)
+    with contextlib.suppress(StateError):
+        memory.store.finish(
+            report.seconds,
+            report.exit_code,
+            [f"{one.where}: {one.what}" for one in report.notices],
+            turns(report.targets, report.started),
+            memory.config.history,
+        )
+    # Last of all: every target is done, and on record.
+    undelivered = () if post is None else post.deliver(report.started)
+    return replace(report, notices=(*report.notices, *undelivered))
+
+
+def _post(memory: Memory, report: RunReport) -> Post | None:
+    """The notifications of a run; None where none are wanted."""
+    if not memory.config.notify:
+        return None
+    from allowsync.notify.dispatch import collected
+
+    whole = not memory.request.only
+    return collected(memory.config, memory.store, report, memory.hosts, whole=whole)
+
+
+def _confirm(drafts: Sequence[Draft], memory: Memory) -> None:
+    """Forget what waited for a confirmation, where nothing is kept back any more."""
+    waiting = {} if memory.request.confirming else memory.store.unconfirmed()
+    over = [one.target.name for one in drafts if one.target.name in waiting and one.goes_on]
+    if over:
+        memory.store.set_confirmed(over)
+
+
+def _record(
+    drafts: Sequence[Draft], decided: Judgement, memory: Memory, reasons: Reasons
+) -> RunRecord:
+    decisions, stays = decided.decisions, memory.store.open_stays()
+    plans = [one.report.plan for one in drafts if one.report.plan is not None]
+    hosts = memory.config.hosts
+    return RunRecord(
+        memory.now.instant,
+        memory.request.offline,
+        {name: one.memory for name, one in decisions.items()},
+        frozenset(hosts),
+        tuple((_target(one.target), one.intended) for one in drafts if one.intended is not None),
+        {one.target.name: one.found for one in drafts if one.intended is not None},
+        tuple(change for plan in plans for change in changes_of(plan, reasons)),
+        tuple(began(decisions, stays)),
+        tuple(ended(decisions, stays, hosts.keys(), reasons)),
+        memory.published,
+        decided.ledger,
+        remembered(memory.now, memory.pulse),
+        whole=not memory.request.only,
+    )
+
+
+def _target(target: Target) -> TargetRecord:
+    return TargetRecord(
+        target.name, target.allowlist, target.backend.name, target.written, target.places
+    )
+
+
+def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
+    what = f"skipped: the state cannot be written: {error}"
+    return replace(report, outcome=Outcome.FAILED, reason=what)
+
+
+def _unrecorded(report: TargetReport, error: StateError) -> TargetReport:
+    what = f"done, but the history could not be written: {error}"
+    return replace(report, reason=report.reason or what)

@@ -1,0 +1,81 @@
+"""How much time passed, by clocks that may be wrong. Pure.
+
+Access ends by a clock only when its time has really passed. Within one boot the machine's own
+uptime tells (CLOCK_BOOTTIME, clock_gettime(2)); between two boots only the wall clock does, and it
+may have lost its battery or be set by a broken time server. So time between two runs counts for
+at most `LONGEST_GAP`, and never for more than the uptime grew. What the wall clock claims beyond
+that is remembered as a gap and taken off every span that reaches across it.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import NamedTuple
+
+from allowsync.model.clock import Chronology, Clock, Gap, Pulse
+
+LONGEST_GAP = timedelta(days=1)
+
+# How much the wall clock may be ahead of the uptime before a run distrusts it: it is slewed and
+# corrected by small steps on every machine.
+TOLERANCE = timedelta(minutes=2)
+
+
+class Now(NamedTuple):
+    """The instant of a run, and how far its clock can be trusted.
+
+    Attributes:
+        instant: The wall clock.
+        clock: Whether clocks may advance and run out in this run.
+        gaps: By how much the wall clock was ahead of the time that passed, and when.
+        latest: The latest instant ever seen, if that is later.
+    """
+
+    instant: datetime
+    clock: Clock = Clock.STEADY
+    gaps: tuple[Gap, ...] = ()
+    latest: datetime | None = None
+
+    @property
+    def counts(self) -> bool:
+        """Whether this run may advance and end clocks."""
+        return self.clock is Clock.STEADY
+
+    def passed(self, since: datetime) -> timedelta:
+        """The time that passed since an instant, as far as it is certain."""
+        claimed = self.instant - since
+        return claimed - sum((gap.by for gap in self.gaps if gap.at > since), timedelta(0))
+
+    def reaches(self, until: datetime) -> bool:
+        """Whether an instant has come. A clock that is behind does not bring it back."""
+        return max(self.instant, self.latest or self.instant) >= until
+
+
+def read(known: Chronology, pulse: Pulse) -> Now:
+    """The instant of a run, in the light of the runs before it."""
+    instant = pulse.wall
+    gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
+    latest = max(instant, known.latest or instant)
+    if known.last is None:
+        return Now(instant, Clock.STEADY, gaps, latest)
+    claimed = instant - known.last.wall
+    if claimed < timedelta(0):
+        return Now(instant, Clock.BACKWARDS, gaps, latest)
+    passed = min(claimed, LONGEST_GAP)
+    if pulse.boot and pulse.boot == known.last.boot:
+        passed = min(passed, max(pulse.uptime - known.last.uptime, timedelta(0)))
+    ahead = claimed - passed
+    if ahead <= TOLERANCE:
+        return Now(instant, Clock.STEADY, gaps, latest)
+    return Now(instant, Clock.JUMPED, (*gaps, Gap(instant, ahead)), latest)
+
+
+def at_rest(known: Chronology, instant: datetime) -> Now:
+    """The instant at which something is looked at: no clock runs out by that."""
+    gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
+    return Now(instant, Clock.JUMPED, gaps, known.latest)
+
+
+def remembered(now: Now, pulse: Pulse) -> Chronology:
+    """What to remember of the clocks after a run."""
+    return Chronology(pulse, now.latest, now.gaps)

@@ -1,0 +1,46 @@
+"""Recognizes a resolver that makes up IPv6 addresses (DNS64, RFC 6147). Pure.
+
+`ipv4only.arpa` has no IPv6 address in the DNS. A resolver that gives one makes it out of a
+translation prefix and one of two well-known IPv4 addresses (RFC 7050, RFC 6052 section 2.2); all of
+IPv4 comes from behind such a prefix, so it is no home.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Network
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.answer import Answer, Found
+from allowsync.model.types import Family, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.types import Address, Network
+
+PROBE: Final = Query("ipv4only.arpa", Family.IPV6)
+WELL_KNOWN: Final = (int(IPv4Address("192.0.0.170")), int(IPv4Address("192.0.0.171")))
+
+
+def translation_prefixes(answers: Iterable[Answer]) -> frozenset[Network]:
+    """The prefixes that answers to `PROBE` were made with, as long as RFC 6052 allows."""
+    found = (one for answer in answers if isinstance(answer, Found) for one in answer.addresses)
+    return frozenset(prefix for address in found for prefix in _prefixes(address))
+
+
+def _prefixes(address: Address) -> Iterable[Network]:
+    if address.version == 4:
+        return
+    number = int(address)
+    for length in (96, 64, 56, 48, 40, 32):
+        if _embedded(number, length) in WELL_KNOWN:
+            yield IPv6Network((number >> (128 - length) << (128 - length), length))
+            return
+
+
+def _embedded(number: int, length: int) -> int:
+    """The IPv4 address behind a prefix; bits 64 to 71 are left out of it."""
+    if length == 96:
+        return number & 0xFFFFFFFF
+    without_u = (number >> 64 << 56) | (number & ((1 << 56) - 1))
+    return (without_u >> (120 - length - 32)) & 0xFFFFFFFF

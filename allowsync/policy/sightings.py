@@ -1,0 +1,103 @@
+"""Which networks came lately, by whom, and what spoke against them: evidence over runs. Pure.
+
+A guard that forgets between runs believes in steps what it refuses at once. So every network that
+is new to its host, and every one that a made-up name beside it gave, is remembered for
+`guard_window`, counted over runs, and looked at again in each of them.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from allowsync.model.memory import Sighting
+from allowsync.model.networks import overlap
+from allowsync.model.types import Family, Query
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+    from datetime import timedelta
+
+    from allowsync.model.types import Network
+    from allowsync.policy.clock import Now
+
+# A network that did not come in so many answers in a row is evidence no longer; and where a parent
+# answers for every name, one that came in so many is believed if no made-up name ever gave it.
+ROW = 3
+
+
+class Ledger(NamedTuple):
+    """All sightings of the last `guard_window`."""
+
+    sightings: tuple[Sighting, ...] = ()
+
+    def of(self, name: str, network: Network) -> Sighting | None:
+        """The sighting of a network at a host's name."""
+        for one in self.sightings:
+            if not one.decoy and one.name == name and one.network == network:
+                return one
+        return None
+
+    def givers(self, network: Network) -> set[str]:
+        """The names of hosts that gave a network, or one that overlaps it."""
+        return {
+            one.name for one in self.sightings if not one.decoy and overlap(one.network, network)
+        }
+
+    def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
+        """The ledger with what was granted and taken back marked as such, and nothing else."""
+        return Ledger(
+            tuple(
+                one._replace(refuted=not one.decoy and (one.name, one.network) in refuted)
+                for one in self.sightings
+            )
+        )
+
+    def decoys(self, parent: Query) -> list[Sighting]:
+        """What made-up names below a parent gave, of one family."""
+        name, family = parent
+        mine = (one for one in self.sightings if one.decoy and one.name == name)
+        return [one for one in mine if Family.of(one.network) is family]
+
+
+class Heard(NamedTuple):
+    """What was answered in one run.
+
+    Attributes:
+        names: For each question put for a host, the networks of the answer that are new to their
+            host or on record. A question whose answer says nothing is not here.
+        decoys: For each parent (and family) of which made-up names were asked, what they gave.
+    """
+
+    names: Mapping[Query, frozenset[Network]]
+    decoys: Mapping[Query, frozenset[Network]]
+
+
+def record(ledger: Ledger, heard: Heard, window: timedelta, now: Now) -> Ledger:
+    """The ledger after one more run."""
+    given = {
+        (query.hostname, decoy, network)
+        for decoy, what in ((False, heard.names), (True, heard.decoys))
+        for query, networks in what.items()
+        for network in networks
+    }
+    known = {(one.name, one.decoy, one.network): one for one in ledger.sightings}
+    kept = (_after(one, heard, window, now, given=key in given) for key, one in known.items())
+    new = (
+        Sighting(name, network, decoy, now.instant, now.instant)
+        for name, decoy, network in sorted(given - known.keys(), key=str)
+    )
+    return Ledger((*(one for one in kept if one is not None), *new))
+
+
+def _after(
+    one: Sighting, heard: Heard, window: timedelta, now: Now, *, given: bool
+) -> Sighting | None:
+    if given:
+        return one._replace(last=now.instant, runs=one.runs + 1, missed=0)
+    if now.passed(min(one.last, now.instant)) >= window:
+        return None
+    asked = heard.decoys if one.decoy else heard.names
+    if Query(one.name, Family.of(one.network)) not in asked:
+        return one
+    missed = one.missed + 1
+    return one._replace(runs=0, missed=missed) if missed < ROW else None

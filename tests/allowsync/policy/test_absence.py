@@ -1,0 +1,61 @@
+"""When an absence counts: agreed upon by nameservers, and contradicted by none."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+
+import pytest
+
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.memory import HeldAddress, RetentionState
+from allowsync.policy.absence import agreed, unproven
+from tests.support.values import GONE, HOME, SERVFAIL, T0, found
+
+NODATA = Absent("NODATA")
+
+
+@pytest.mark.parametrize(
+    ("everyone", "agreement", "absent"),
+    [
+        ([GONE], 1, True),
+        ([GONE, GONE], 1, True),
+        ([GONE, NODATA], 1, True),
+        ([GONE, found(HOME)], 1, False),
+        ([GONE, GONE, found(HOME)], 1, False),
+        ([GONE, SERVFAIL], 1, False),
+        ([GONE, GONE, SERVFAIL], 2, True),
+        ([GONE, GONE, SERVFAIL], 3, False),
+    ],
+)
+def test_two_have_to_prove_it_and_none_may_give_an_address(
+    everyone: list[Answer], agreement: int, absent: bool
+) -> None:
+    answers = {str(number): one for number, one in enumerate(everyone)}
+    after = agreed(GONE, answers, agreement)
+    assert after == GONE if absent else isinstance(after, Unavailable)
+
+
+HELD = (HeldAddress(ip_address(HOME), T0, T0),)
+
+
+@pytest.mark.parametrize(
+    ("answer", "track", "expected"),
+    [
+        (GONE, RetentionState(HELD, T0), True),
+        (GONE, RetentionState(), True),
+        (GONE, RetentionState(HELD, T0, T0, 5), True),
+        (GONE, RetentionState((), T0, T0, 5), False),
+        (SERVFAIL, RetentionState(HELD, T0), False),
+        (found(HOME), RetentionState(), False),
+    ],
+)
+def test_only_an_absence_that_changes_something_has_to_be_agreed_upon(
+    answer: Answer, track: RetentionState, expected: bool
+) -> None:
+    assert unproven(answer, track) is expected
+
+
+def test_a_disagreement_names_who_gives_an_address() -> None:
+    after = agreed(GONE, {"one": GONE, "two": found(HOME)}, 1)
+    assert not isinstance(after, Found)
+    assert "two" in after.reason

@@ -1,0 +1,86 @@
+"""How much time passed, by clocks that may be wrong."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+import pytest
+
+from allowsync.model.clock import Chronology, Clock, Gap, Pulse
+from allowsync.policy.clock import Now, read, remembered
+from tests.support.values import FIVE_MINUTES, T0
+
+DAY = timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("passed", "expected"),
+    [
+        (timedelta(minutes=5), Clock.STEADY),
+        (timedelta(0), Clock.STEADY),
+        (timedelta(days=1), Clock.STEADY),
+        (timedelta(days=1, hours=1), Clock.JUMPED),
+        (timedelta(seconds=-1), Clock.BACKWARDS),
+    ],
+)
+def test_a_clock_that_went_backwards_or_far_ahead_is_not_believed(
+    passed: timedelta, expected: Clock
+) -> None:
+    assert read(Chronology(Pulse(T0)), Pulse(T0 + passed)).clock is expected
+
+
+def test_the_first_run_has_nothing_to_compare_its_clock_with() -> None:
+    assert read(Chronology(), Pulse(T0)).clock is Clock.STEADY
+
+
+@pytest.mark.parametrize(
+    ("wall", "uptime", "expected"),
+    [
+        (FIVE_MINUTES, FIVE_MINUTES, Clock.STEADY),
+        (FIVE_MINUTES, 2 * FIVE_MINUTES, Clock.STEADY),
+        (timedelta(hours=3), FIVE_MINUTES, Clock.JUMPED),
+    ],
+)
+def test_within_a_boot_the_uptime_tells_how_much_time_passed(
+    wall: timedelta, uptime: timedelta, expected: Clock
+) -> None:
+    known = Chronology(Pulse(T0, "boot", DAY))
+    now = read(known, Pulse(T0 + wall, "boot", DAY + uptime))
+    assert now.clock is expected
+    assert now.passed(T0) == min(wall, uptime)
+
+
+def test_after_another_boot_the_uptime_says_nothing() -> None:
+    now = read(Chronology(Pulse(T0, "boot", DAY)), Pulse(T0 + FIVE_MINUTES, "other", FIVE_MINUTES))
+    assert (now.clock, now.passed(T0)) == (Clock.STEADY, FIVE_MINUTES)
+
+
+def test_what_a_clock_was_ahead_never_counts_as_time() -> None:
+    known = Chronology(Pulse(T0))
+    for minutes in (0, 5, 10, 15):
+        pulse = Pulse(T0 + 10 * DAY + timedelta(minutes=minutes))
+        now = read(known, pulse)
+        known = remembered(now, pulse)
+    assert now.clock is Clock.STEADY
+    assert now.passed(T0) == DAY + timedelta(minutes=15)
+    assert now.passed(T0 + 10 * DAY) == timedelta(minutes=15)
+
+
+def test_a_clock_that_is_put_right_again_takes_its_gap_along() -> None:
+    ahead = Pulse(T0 + 10 * DAY)
+    known = remembered(read(Chronology(Pulse(T0)), ahead), ahead)
+    back = read(known, Pulse(T0 + FIVE_MINUTES))
+    assert (back.clock, back.gaps, back.passed(T0)) == (Clock.BACKWARDS, (), FIVE_MINUTES)
+
+
+def test_an_instant_that_came_once_has_come() -> None:
+    pulse = Pulse(T0 + DAY)
+    known = remembered(read(Chronology(Pulse(T0)), pulse), pulse)
+    behind = read(known, Pulse(T0))
+    assert behind.reaches(T0 + DAY)
+    assert not behind.reaches(T0 + 2 * DAY)
+
+
+def test_a_gap_before_a_span_is_none_of_it() -> None:
+    now = Now(T0 + DAY, gaps=(Gap(T0, DAY),))
+    assert (now.passed(T0), now.passed(T0 - DAY)) == (DAY, DAY)
