@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: test-fast, test-latest, lock, check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
+# Also: test-all, test-fast, test-latest, lock, check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -13,7 +13,7 @@ LOCKED := $(BIN)/pip install $(QUIET) --require-hashes --only-binary=:all: --req
 # How long `make fuzz` looks, over all its targets together.
 SECONDS ?= 60
 # Where `make test-fast` looks; the other folders have no quick tests.
-FAST := $(addprefix tests/,allowsync backends docs hostile mutation testkit)
+FAST := $(addprefix tests/,allowsync backends docs mutation testkit)
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container mmdebstrap \
@@ -29,13 +29,19 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/policy/guards.py,allowsync/policy/orphans.py,allowsync/policy/screening.py,$\
         allowsync/policy/tracking.py,allowsync/text.py
 
-.PHONY: demo test test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
+.PHONY: demo test test-all test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
 
+# Of sweeps that take minutes, a sample. The machine that some tests boot is made beside the others.
 test: $(BIN)/.test system
+	@if [ "$$(id -u)" = 0 ]; then $(BIN)/python -m tests.support.boot >/dev/null 2>&1 & fi; \
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
+
+# Every sweep as a whole: before a release.
+test-all: export TEST_ALL = yes
+test-all: test
 
 # The inner loop: what opens no socket, starts no process and needs no root. Under a minute.
 test-fast: $(BIN)/.test

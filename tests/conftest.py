@@ -6,8 +6,9 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from hypothesis import settings
 
-from tests.support import scoreboard, speeds
+from tests.support import sampling, scoreboard, speeds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -17,6 +18,14 @@ if TYPE_CHECKING:
 
 # Its assertions are written for whoever makes a backend: let them tell what differs.
 pytest.register_assert_rewrite("allowsync.testing.contract")
+
+# The same examples every time in CI, new ones everywhere else. Mutation has a way of its own.
+settings.register_profile("here", deadline=None, max_examples=sampling.share(100, 40))
+settings.register_profile(
+    "in CI", settings.get_profile("here"), derandomize=True, database=None, print_blob=True
+)
+if settings.get_current_profile_name() != "mutation":
+    settings.load_profile("in CI" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(scope="session")
@@ -32,7 +41,7 @@ def as_root() -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand."""
     for item in items:
-        if speeds.does_io(item.path):
+        if speeds.does_io(item):
             item.add_marker("io")
         if "as_root" in getattr(item, "fixturenames", ()):
             item.add_marker("root")

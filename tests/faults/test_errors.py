@@ -18,6 +18,7 @@ from tests.faults.judging import (
     reference,
 )
 from tests.faults.scenes import FILES, GATES, Scene
+from tests.support.sampling import sample
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ pytestmark = pytest.mark.slow
 
 ERRORS = (errno.ENOSPC, errno.EIO, errno.EINTR, errno.EPERM, errno.EROFS)
 LASTING = (errno.ENOSPC, errno.EROFS)
+MOST = 26  # failing calls for each scene in a sample
 
 
 def fails_for_others(place: Place) -> bool:
@@ -44,7 +46,7 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
     chosen = [
         one for one in places(known.ran.calls, state_every=state_every) if not fails_for_others(one)
     ]
-    for number, place in enumerate(chosen):
+    for number, place in enumerate(sample(chosen, MOST)):
         error = ERRORS[number % len(ERRORS)]
         stage.put_back()
         ran = stage.warm.failing(place, error, *argv, lasting=error in LASTING)

@@ -15,6 +15,7 @@ from tests.faults.harness import Warm
 from tests.faults.judging import READING, is_polite
 from tests.faults.stage import ALICE, Stage
 from tests.support.netns import Namespace
+from tests.support.sampling import sample
 from tests.support.scoreboard import record
 from tests.support.ufw import RULES, RULES6, kernel, text, with_ufw, write
 
@@ -30,6 +31,8 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 STRANGERS = ("limit 22/tcp", "allow from 9.9.9.9 to any port 443 proto tcp", "deny 25")
 # Of these calls, one in so many; of all others, each. By `sendmsg` iptables changes the kernel.
 SHARES = {"state": 16, "write": 16, "execve": 10, "sendmsg": 3} | dict.fromkeys(READING, 24)
+
+MOST = 66  # kills for each scene in a sample
 
 Files = tuple[str, str]
 _SOURCE = re.compile(r"-A ufw6?-user-input -s (\S+) -p tcp -m tcp --dport 443 -j ACCEPT")
@@ -145,7 +148,7 @@ def test_a_run_that_was_killed_anywhere_is_healed_by_the_next(
     assert ran.code == 0, ran
     after, known = stage.let_in(), stage.seen()
     kills = 0
-    for place, whom in places(ran):
+    for place, whom in sample(places(ran), MOST):
         stage.put_back()
         killed = stage.warm.killed(place, whom, *argv)
         kills += bool(killed.hit)

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from fuzz.seeds import SEEDS
 from fuzz.targets import TARGETS, Defect
+from tests.support.sampling import share
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ def mutated(name: str) -> st.SearchStrategy[bytes]:
 
 @pytest.mark.parametrize("name", TARGETS)
 def test_no_input_breaks_a_promise(name: str) -> None:
-    examples = EXAMPLES.get(name, 150)
+    examples = share(EXAMPLES.get(name, 150), 40)
 
     @settings(max_examples=examples, derandomize=True, database=None, deadline=None)
     @given(data=mutated(name))

@@ -22,6 +22,7 @@ from tests.support.internet import (
     STRANGER6,
 )
 from tests.support.probe import Tally
+from tests.support.sampling import share
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -38,9 +39,9 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 # How many applies, and how many datagrams.
 SCALES = {
-    "nftables": (500, 100_000),
-    "iptables-nft": (100, 20_000),
-    "iptables-legacy": (100, 20_000),
+    "nftables": (share(500, 200), share(100_000, 40_000)),
+    "iptables-nft": (share(100, 40), share(20_000, 8_000)),
+    "iptables-legacy": (share(100, 40), share(20_000, 8_000)),
 }
 
 _SUPERFLUOUS = """\

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from allowsync.model.networks import Coverage
 from allowsync.model.outcome import Outcome
 from tests.support.layers import Layer, Layers, Wants, nets_of
+from tests.support.sampling import share
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -146,7 +147,7 @@ def wanted(want: Wants) -> set[Network]:
     return nets_of(" ".join(want.values()))
 
 
-@settings(max_examples=300)
+@settings(max_examples=share(300, 100))
 @given(layers(), people, people)
 def test_at_no_instant_is_a_friend_between_two_layers(
     those: list[Layer], want: Wants, had: Wants
@@ -160,7 +161,7 @@ def test_at_no_instant_is_a_friend_between_two_layers(
     record("lockouts", where="between two layers", count=0)
 
 
-@settings(max_examples=100)
+@settings(max_examples=share(100, 40))
 @given(layers(), people, people)
 def test_a_target_is_changed_at_most_twice_and_one_alone_but_once(
     those: list[Layer], want: Wants, had: Wants

@@ -23,6 +23,7 @@ from allowsync.model.answer import Absent, Answer, Unavailable
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Basis
 from tests.properties.ledger import Ledger
+from tests.support.sampling import share
 from tests.support.scoreboard import record
 from tests.support.values import found, host, net
 from tests.support.world import FRIENDS, World, only_target
@@ -179,7 +180,7 @@ class Life(RuleBasedStateMachine):
 
 
 def test_no_sequence_of_events_locks_a_friend_out_or_lets_a_stranger_in() -> None:
-    examples = settings(max_examples=40, stateful_step_count=30)
+    examples = settings(max_examples=share(40, 20), stateful_step_count=30)
     run_state_machine_as_test(Life, settings=examples)
     record("lockouts", where="any sequence of events", count=0)
     record("strangers", where="any sequence of events", count=0)

@@ -104,7 +104,8 @@ class Machine:
         wheels = self._folder / "wheels"
         _run(
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
-            *("--disable-pip-version-check", "--wheel-dir", str(wheels), str(ROOT)),
+            *("--no-build-isolation", "--disable-pip-version-check"),
+            *("--wheel-dir", str(wheels), str(ROOT)),
         )
         (wheel,) = wheels.glob("*.whl")
         target = self._top / "tmp" / wheel.name
@@ -238,3 +239,7 @@ def _quoted(text: str) -> str:
     import shlex
 
     return shlex.quote(text)
+
+
+if __name__ == "__main__":
+    base()

@@ -1,11 +1,17 @@
-"""Which tests are quick: those that open no socket and start no process, by what they import."""
+"""Which tests are quick: those that open no socket and start no process, by the names they use."""
 
 from __future__ import annotations
 
 import ast
+from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    import pytest
 
 ROOT: Final = Path(__file__).parent.parent.parent
 OUTSIDE: Final = frozenset(
@@ -13,37 +19,93 @@ OUTSIDE: Final = frozenset(
 )
 OURS: Final = ("tests.", "testkit.")
 
-
-def does_io(path: Path) -> bool:
-    """Whether a test module, a conftest beside or above it, or what they import does."""
-    shared = (folder / "conftest.py" for folder in path.parents if ROOT in folder.parents)
-    return any(_reaches(one) for one in (path, *shared) if one.exists())
+Name = tuple[Path, str]
 
 
-def _reaches(path: Path) -> bool:
-    seen: set[Path] = set()
-    waiting = [path]
+@dataclass(frozen=True)
+class Names:
+    """The names of a module: what each definition uses, and where the others come from."""
+
+    uses: dict[str, set[str]] = field(default_factory=dict)
+    ours: dict[str, Name] = field(default_factory=dict)
+    outside: set[str] = field(default_factory=set)
+
+
+def does_io(item: pytest.Item) -> bool:
+    """Whether a test, its fixtures or what they use names a module that does."""
+    seen: set[Name] = set()
+    waiting = list(_begins(item))
     while waiting:
         here = waiting.pop()
         if here in seen:
             continue
         seen.add(here)
-        outside, ours = _imports(here)
-        if outside:
+        path, name = here
+        module = _names(path)
+        if name in module.outside:
             return True
-        waiting += ours
+        waiting += [(path, used) for used in module.uses.get(name, ())]
+        if name in module.ours:
+            waiting.append(module.ours[name])
     return False
 
 
+def _begins(item: pytest.Item) -> Iterator[Name]:
+    """The definitions of a test and of its fixtures; of a method, the class."""
+    functions = [getattr(item, "function", None)]
+    for fixtures in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
+        functions += [one.func for one in fixtures]
+    for function in filter(None, functions):
+        path = Path(function.__code__.co_filename)
+        if path.is_relative_to(ROOT) and path.name != "<string>":
+            yield path, function.__qualname__.partition(".")[0]
+    if cls := getattr(item, "cls", None):
+        yield item.path, cls.__qualname__.partition(".")[0]
+
+
 @cache
-def _imports(path: Path) -> tuple[bool, tuple[Path, ...]]:
-    """Whether a module imports what does input or output, and the modules of ours it imports."""
-    names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text())):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
-    bases = [ROOT / name.replace(".", "/") for name in names if name.startswith(OURS)]
-    ours = (file for base in bases for file in (base.with_suffix(".py"), base / "__init__.py"))
-    return bool(names & OUTSIDE), tuple(one for one in ours if one.exists())
+def _names(path: Path) -> Names:
+    found = Names()
+    for node in ast.parse(path.read_text()).body if path.exists() else ():
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            _note_import(found, node)
+        elif isinstance(node, ast.FunctionDef | ast.ClassDef):
+            _note_use(found, [node.name], node)
+        elif isinstance(node, ast.Assign | ast.AnnAssign) and node.value is not None:
+            _note_use(found, _named(node), node.value)
+    return found
+
+
+def _note_use(found: Names, names: Iterable[str], node: ast.AST) -> None:
+    """Keep which names a definition uses, and what it imports itself."""
+    used: set[str] = set()
+    for inner in ast.walk(node):
+        if isinstance(inner, ast.Name):
+            used.add(inner.id)
+        elif isinstance(inner, ast.Import | ast.ImportFrom):
+            used |= _note_import(found, inner)
+    for name in names:
+        found.uses.setdefault(name, set()).update(used)
+
+
+def _note_import(found: Names, node: ast.Import | ast.ImportFrom) -> set[str]:
+    """Keep where the names of an import come from; which names these are."""
+    base = f"{node.module}." if isinstance(node, ast.ImportFrom) else ""
+    for alias in node.names:
+        name, whole = alias.asname or alias.name.partition(".")[0], base + alias.name
+        if {whole, base.rstrip(".")} & OUTSIDE:
+            found.outside.add(name)
+        elif base.startswith(OURS):
+            found.ours[name] = _file(base.rstrip(".")), alias.name
+    return {alias.asname or alias.name.partition(".")[0] for alias in node.names}
+
+
+def _file(module: str) -> Path:
+    """The file of a module or a package of ours."""
+    base = ROOT / module.replace(".", "/")
+    return base / "__init__.py" if base.is_dir() else base.with_suffix(".py")
+
+
+def _named(node: ast.Assign | ast.AnnAssign) -> Iterator[str]:
+    for target in node.targets if isinstance(node, ast.Assign) else (node.target,):
+        yield from (one.id for one in ast.walk(target) if isinstance(one, ast.Name))

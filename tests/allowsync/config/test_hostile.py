@@ -16,13 +16,14 @@ from allowsync.config.schema import yaml_loader as yaml12
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
 from tests.support.configuring import HOME, MINIMAL, SOMEBODY, written
+from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 SHARED = settings(
     deadline=None,
-    max_examples=100,
+    max_examples=share(100, 30),
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
 

@@ -16,7 +16,8 @@ from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Basis, Limits
 from allowsync.state import Busy, Lock
 from allowsync.testing.memory import MemoryBackend, MemoryStore, memory_type
-from tests.support.values import GONE, SERVFAIL, T0, V4, V6, found, host, net
+from tests.support.sampling import share
+from tests.support.values import FIVE_MINUTES, GONE, SERVFAIL, T0, V4, V6, found, host, net
 from tests.support.world import World, allowlist, only_target
 
 if TYPE_CHECKING:
@@ -181,7 +182,8 @@ class TestLostState:
         world.run()
         world.state.unlink()
         world.everybody(SERVFAIL)
-        report = world.runs(800)
+        runs = share(800, 100)
+        report = world.runs(runs, after=800 * FIVE_MINUTES / runs)
         plan = only_target(report).plan
         assert plan is not None
         assert (world.held, report.exit_code, len(plan.withheld)) == (ALL, 3, 4)

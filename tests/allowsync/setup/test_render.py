@@ -15,6 +15,7 @@ from allowsync.model.nameserver import Nameserver
 from allowsync.setup.answers import HostAnswer, InvalidAnswer, SetupAnswers, friend, guarding, ports
 from allowsync.setup.install import NotWritten, write
 from allowsync.setup.render import render
+from tests.support.sampling import share
 
 LABEL = r"[a-z0-9][a-z0-9_.-]{0,39}"
 PART = r"[a-z0-9_]([a-z0-9_-]{0,8}[a-z0-9_])?"
@@ -49,7 +50,7 @@ FRIEND = some.builds(
 ).filter(lambda one: bool(one.hostnames or one.networks))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=share(150, 30), deadline=None)
 @given(
     friends=some.lists(FRIEND, min_size=1, max_size=6, unique_by=lambda one: one.name),
     wanted=some.lists(PORT, min_size=1, max_size=4, unique=True),
