@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import functools
 import os
 import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
-
-import click
 
 from allowsync.config import ConfigError, load, locate
 from allowsync.model.outcome import ExitCode, Notice
@@ -23,6 +20,14 @@ if TYPE_CHECKING:
     from allowsync.text import Line
 
 F = TypeVar("F", bound="Callable[..., Any]")
+
+
+class Stop(Exception):
+    """A command ends here, with an exit code; why was said already."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(code)
+        self.code = code
 
 
 class Invocation(Value):
@@ -44,14 +49,15 @@ class Invocation(Value):
         """Where the configuration is."""
         return locate(self.config, os.environ, os.geteuid())
 
-    def load(self, schema: str) -> Config:
-        """The configuration.
+    def load(self, schema: str, *, keep: bool = False) -> Config:
+        """The configuration; with `keep`, its parsed document is kept for the next run.
 
         Raises:
             Stop: It is not valid; every problem was said, exit code 2.
         """
         try:
-            return load(self.place, environ=os.environ, uid=os.geteuid(), state=self.state)
+            uid = os.geteuid()
+            return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
         except ConfigError as error:
             notices = [Notice(one.where, one.what) for one in error.problems]
             self.stop(schema, ExitCode.USAGE, notices)
@@ -63,10 +69,10 @@ class Invocation(Value):
 
         said = list(notices)
         for one in said:
-            click.echo(marked(printable(f"{one.where}: {one.what}"), ERROR, 2), err=True)
+            say(marked(printable(f"{one.where}: {one.what}"), ERROR, 2), err=True)
         if self.json:
             echo_json(stopped_document(schema, code, said))
-        raise click.exceptions.Exit(int(code))
+        raise Stop(int(code))
 
     def echo(self, lines: Iterable[Line], *, err: bool = False) -> None:
         """Print lines, coloured where that was not switched off and a terminal reads them."""
@@ -76,22 +82,35 @@ class Invocation(Value):
             text = printable(line.text)
             if err:
                 text = marked(text, PRIORITY_OF.get(line.colour, INFO), 2)
-            styled = _styled(text, line.colour)
-            click.echo(styled, err=err, color=None if self.colour else False)
+            say(_styled(text, line.colour), err=err, color=None if self.colour else False)
 
 
 if TYPE_CHECKING:
     from typing import NoReturn
 
 
+def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = True) -> None:
+    """Print a line. What prints it is imported now: a run with nothing to do says nothing."""
+    import click
+
+    click.echo(text, err=err, color=color, nl=nl)
+
+
 def _styled(text: str, colour: str) -> str:
+    if not colour:
+        return text
+    import click
+
     if colour == "bold":
         return click.style(text, bold=True)
-    return click.style(text, fg=colour) if colour else text
+    return click.style(text, fg=colour)
 
 
 def common(command: F) -> F:
     """Give a command the options every command takes, as its first argument `invocation`."""
+    import functools
+
+    import click
 
     @click.option(
         "--config",
@@ -123,16 +142,23 @@ def common(command: F) -> F:
         no_color: bool,
         **options: Any,
     ) -> Any:
-        invocation = Invocation(
-            config=config,
-            state=None if state is None else state.absolute(),
-            json=output == "json",
-            verbosity=-1 if quiet else verbose,
-            colour=not (no_color or os.environ.get("NO_COLOR")),
-        )
+        invocation = invocation_of(config, state, output, verbose, quiet, no_color)
         return command(invocation, **options)
 
     return with_options  # type: ignore[return-value]
+
+
+def invocation_of(
+    config: Path | None, state: Path | None, output: str, verbose: int, quiet: bool, no_color: bool
+) -> Invocation:
+    """The options every command takes, as they were read."""
+    return Invocation(
+        config=config,
+        state=None if state is None else state.absolute(),
+        json=output == "json",
+        verbosity=-1 if quiet else verbose,
+        colour=not (no_color or os.environ.get("NO_COLOR")),
+    )
 
 
 def echo_json(document: Mapping[str, Any]) -> None:
@@ -140,7 +166,7 @@ def echo_json(document: Mapping[str, Any]) -> None:
     import json
 
     # Escaped, so that nothing a tool or a name brought along acts on a terminal.
-    click.echo(json.dumps(document, indent=2, ensure_ascii=True))
+    say(json.dumps(document, indent=2, ensure_ascii=True))
 
 
 def instant() -> datetime:
@@ -183,12 +209,12 @@ class Progress:
         """Tell that so much is done. Short work is never shown."""
         if self._wanted and (self._shown or _monotonic() - self._began > 0.4):
             self._shown = True
-            click.echo(f"\r{self._what} {done}/{total} ", nl=False, err=True)
+            say(f"\r{self._what} {done}/{total} ", nl=False, err=True)
 
     def close(self) -> None:
         """Wipe the line."""
         if self._shown:
-            click.echo("\r" + " " * 60 + "\r", nl=False, err=True)
+            say("\r" + " " * 60 + "\r", nl=False, err=True)
             self._shown = False
 
 

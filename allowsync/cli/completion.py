@@ -32,7 +32,7 @@ def source(shell: str) -> str:
     """The script that a shell has to read."""
     from click.shell_completion import ShellComplete, get_completion_class
 
-    from allowsync.cli import cli
+    from allowsync.cli.group import cli
 
     kind = get_completion_class(shell)
     assert kind is not None, "click knows all three"  # noqa: S101

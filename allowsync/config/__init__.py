@@ -47,6 +47,7 @@ def load(
     uid: int,
     state: Path | None = None,
     root: Path | None = None,
+    keep: bool = False,
 ) -> Config:
     """The configuration in a file, valid as a whole.
 
@@ -56,6 +57,7 @@ def load(
         uid: Who reads. Root refuses files that others may change.
         state: What `--state` says; it wins over the file.
         root: The root of the system it is for, where that is not this one: secrets are read there.
+        keep: Whether the parsed document is kept beside the state, so that the next load is faster.
 
     Raises:
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
@@ -63,7 +65,7 @@ def load(
     from allowsync.config.loading import load_file
     from allowsync.config.schema.context import SYSTEM
 
-    return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM)
+    return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM, keep=keep)
 
 
 def json_schema() -> dict[str, Any]:

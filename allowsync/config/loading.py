@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.config.document import read_document
+from allowsync.config.document_cache import cached_document, keep_document
 from allowsync.config.schema.context import SYSTEM, Reading
-from allowsync.config.schema.nodes import Node, from_plain, is_null
-from allowsync.config.schema.yaml_loader import LARGEST_FILE, YamlError, read_yaml
+from allowsync.config.schema.nodes import LARGEST_FILE, Node, from_plain, is_null
 from allowsync.config.secure_file import FileRequirements, MissingError, RefusedError, read_checked
 
 if TYPE_CHECKING:
@@ -24,27 +24,45 @@ def load_file(
     uid: int,
     state: Path | None = None,
     root: Path = SYSTEM,
+    keep: bool = False,
 ) -> Config:
-    """The configuration in a file. Raises ConfigError with everything that is wrong."""
+    """The configuration in a file. Raises ConfigError with everything that is wrong.
+
+    With `keep`, the parsed document is kept beside the state, for the next to load it.
+    """
     reading = Reading(path, environ=environ, uid=uid, root=root)
-    document = _root(path, reading)
+    content = _content(path, reading)
     reading.finish()
-    return read_document(document, reading, state)
+    document = cached_document(content, state, reading)
+    if document is not None:
+        return read_document(document, reading, state)
+    document = _parsed(content, reading)
+    reading.finish()
+    config = read_document(document, reading, state)
+    if keep:
+        keep_document(config, content, document)
+    return config
 
 
-def _root(path: Path, reading: Reading) -> Node:
-    """The root node; a null one once a problem is noted. A refused file is not read at all."""
-    nothing = from_plain(None)
+def _content(path: Path, reading: Reading) -> bytes:
+    """What the file holds; nothing once a problem is noted. A refused file is not read at all."""
     try:
-        root = read_yaml(read_checked(path, FileRequirements(reading.uid, LARGEST_FILE)))
-    except MissingError as missing:
-        reading.problem(0, "", str(missing))
-    except RefusedError as refused:
+        return read_checked(path, FileRequirements(reading.uid, LARGEST_FILE))
+    except (MissingError, RefusedError) as refused:
         reading.problem(0, "", str(refused))
+        return b""
+
+
+def _parsed(content: bytes, reading: Reading) -> Node:
+    """The root node; a null one once a problem is noted."""
+    from allowsync.config.schema.yaml_loader import YamlError, read_yaml
+
+    try:
+        root = read_yaml(content)
     except YamlError as error:
         reading.problem(error.line, "", error.what)
     else:
         if root is not None and not is_null(root):
             return root
         reading.problem(0, "", "the file is empty: expected a mapping with hosts and allowlists")
-    return nothing
+    return from_plain(None)

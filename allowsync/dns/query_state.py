@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
 from math import inf
 from typing import TYPE_CHECKING, Final, Protocol
 
@@ -74,7 +73,6 @@ class Listener(Protocol):
         ...
 
 
-@dataclass(slots=True, eq=False)
 class Server:
     """What a run knows about one nameserver.
 
@@ -91,16 +89,32 @@ class Server:
         echoes_case: Whether it repeats the question with the case of its letters unchanged.
     """
 
-    nameserver: Nameserver
-    order: int
-    channel: Channel
-    window: int = WINDOW
-    in_flight: int = 0
-    waiting: deque[Inquiry] = field(default_factory=deque)
-    answered: bool = False
-    lapses: int = 0
-    unreachable: bool = False
-    echoes_case: bool = True
+    __slots__ = (
+        "answered",
+        "channel",
+        "echoes_case",
+        "in_flight",
+        "lapses",
+        "nameserver",
+        "order",
+        "unreachable",
+        "waiting",
+        "window",
+    )
+
+    def __init__(
+        self, nameserver: Nameserver, order: int, channel: Channel, window: int = WINDOW
+    ) -> None:
+        self.nameserver = nameserver
+        self.order = order
+        self.channel = channel
+        self.window = window
+        self.in_flight = 0
+        self.waiting: deque[Inquiry] = deque()
+        self.answered = False
+        self.lapses = 0
+        self.unreachable = False
+        self.echoes_case = True
 
     @property
     def has_room(self) -> bool:
@@ -113,7 +127,6 @@ class Server:
         return self.unreachable or (self.lapses >= LAPSES and not self.answered)
 
 
-@dataclass(slots=True, eq=False)
 class Ask:
     """One query put to one nameserver, however often it is sent.
 
@@ -129,18 +142,30 @@ class Ask:
         datagram: What is sent, once the channel has composed it.
     """
 
-    inquiry: Inquiry
-    server: Server
-    expires: float = 0.0
-    live: bool = False
-    holds_room: bool = False
-    times: int = 0
-    messages: int = 0
-    stream: Stream | None = None
-    datagram: bytes = b""
+    __slots__ = (
+        "datagram",
+        "expires",
+        "holds_room",
+        "inquiry",
+        "live",
+        "messages",
+        "server",
+        "stream",
+        "times",
+    )
+
+    def __init__(self, inquiry: Inquiry, server: Server, *, live: bool = False) -> None:
+        self.inquiry = inquiry
+        self.server = server
+        self.expires = 0.0
+        self.live = live
+        self.holds_room = False
+        self.times = 0
+        self.messages = 0
+        self.stream: Stream | None = None
+        self.datagram = b""
 
 
-@dataclass(slots=True, eq=False)
 class Inquiry:
     """A query until it is settled.
 
@@ -159,18 +184,40 @@ class Inquiry:
         wakes_at: When its timer is due, to tell that from timers set before.
     """
 
-    query: Query
-    question: Question
-    servers: Sequence[Server]
-    answer: Answer | None = None
-    attempts: int = 0
-    asks: dict[Server, Ask] = field(default_factory=dict)
-    closed: set[Server] = field(default_factory=set)
-    failures: list[Failure] = field(default_factory=list)
-    queued: bool = False
-    unread: int = 0
-    next_at: float = inf
-    wakes_at: float = inf
+    __slots__ = (
+        "answer",
+        "asks",
+        "attempts",
+        "closed",
+        "failures",
+        "next_at",
+        "query",
+        "question",
+        "queued",
+        "servers",
+        "unread",
+        "wakes_at",
+    )
+
+    def __init__(
+        self,
+        query: Query,
+        question: Question,
+        servers: Sequence[Server],
+        answer: Answer | None = None,
+    ) -> None:
+        self.query = query
+        self.question = question
+        self.servers = servers
+        self.answer = answer
+        self.attempts = 0
+        self.asks: dict[Server, Ask] = {}
+        self.closed: set[Server] = set()
+        self.failures: list[Failure] = []
+        self.queued = False
+        self.unread = 0
+        self.next_at = inf
+        self.wakes_at = inf
 
     @property
     def live(self) -> list[Ask]:

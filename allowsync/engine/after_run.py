@@ -17,16 +17,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.settings import Config
-    from allowsync.engine.options import Request
     from allowsync.plan.result import RunReport
-
-
-def watched(request: Request) -> bool:
-    """Whether a run speaks for the installation: it looked at all of it, asked the DNS, and wrote.
-
-    A run by hand for one allowlist, or the one at boot without DNS, must not still an alarm.
-    """
-    return not (request.only or request.offline or request.dry_run)
 
 
 def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]:

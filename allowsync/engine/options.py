@@ -43,6 +43,14 @@ class Request(Value):
         )
 
     @property
+    def watched(self) -> bool:
+        """Whether the run speaks for the installation: it looks at all of it, asks the DNS, writes.
+
+        A run by hand for one allowlist, or the one at boot without DNS, must not still an alarm.
+        """
+        return not (self.only or self.offline or self.dry_run)
+
+    @property
     def insists(self) -> bool:
         """Whether unconfirmed changes are applied all the same."""
         return self.force or self.confirming

@@ -5,7 +5,6 @@ Lines come as (text, colour) pairs; whether there are colours is for the command
 
 from __future__ import annotations
 
-from textwrap import wrap
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.networks import short
@@ -242,6 +241,8 @@ def filled(text: str, first: str, rest: str, width: int = WIDTH) -> list[str]:
 
     A word that is longer than a line stays whole: an address that is cut cannot be copied.
     """
+    from textwrap import wrap
+
     return wrap(
         printable(text),
         width,

@@ -51,6 +51,7 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
     ).fetchone()
     if row is None or set(places(row[0])) <= set(target.places):
         return
+
     former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
     for table, column in TARGET_TABLES:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608

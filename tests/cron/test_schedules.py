@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from allowsync.cli import cli
+from allowsync.cli.group import cli
 from allowsync.model.outcome import ExitCode
 from tests.support.documents import ROOT
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 import pytest
 
-from allowsync.cli import cli
+from allowsync.cli.group import cli
 from allowsync.config import ConfigError, load
 from allowsync.config.schema.yaml_loader import read_yaml
 from tests.support.documents import ROOT, DocumentBlock, blocks, command_lines

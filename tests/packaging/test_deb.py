@@ -14,7 +14,7 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from allowsync import __version__
-from allowsync.cli import cli
+from allowsync.cli.group import cli
 from tests.packaging.conftest import build
 from tests.support.boot import Machine
 from tests.support.documents import ROOT

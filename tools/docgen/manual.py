@@ -15,7 +15,7 @@ from click_man.core import write_man_pages
 from click_man.man import ManPage
 
 from allowsync import __version__
-from allowsync.cli import cli
+from allowsync.cli.group import cli
 from tools.docgen.examples import EXAMPLES
 from tools.docgen.reference import entries
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, Sequence
+from allowsync.config.schema.nodes import LARGEST_FILE, Mapping, Node, Scalar, ScalarType, Sequence
 from allowsync.config.schema.yaml_scalars import LIST_TAG, MAPPING_TAG, plain_type, tagged_type
 from allowsync.model.value import Value
 from allowsync.text import abridge, quote
@@ -20,7 +20,6 @@ from allowsync.text import abridge, quote
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-LARGEST_FILE: Final = 16 * 1024 * 1024
 DEEPEST: Final = 64
 MOST_ALIASED: Final = 250_000
 

@@ -11,7 +11,7 @@ import pytest
 
 from allowsync.config.channels import Heartbeat
 from allowsync.config.secrets import Secret
-from allowsync.engine.after_run import broke, leave, watched
+from allowsync.engine.after_run import broke, leave
 from allowsync.engine.options import Request
 from allowsync.inspect.diagnostics import about_file
 from allowsync.model.notification import HeartbeatKind
@@ -131,7 +131,7 @@ def test_a_defect_is_told_as_a_failure(world: World) -> None:
 
 
 def test_only_whole_runs_that_asked_the_dns_are_watched() -> None:
-    assert watched(Request())
-    assert watched(Request(force=True))
+    assert Request().watched
+    assert Request(force=True).watched
     for request in (Request(only=("web",)), Request(offline=True), Request(dry_run=True)):
-        assert not watched(request)
+        assert not request.watched

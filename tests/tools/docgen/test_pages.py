@@ -12,7 +12,7 @@ import pytest
 from click_man.man import ManPage
 from markdown import Markdown
 
-from allowsync.cli import cli
+from allowsync.cli.group import cli
 from allowsync.config import json_schema
 from tests.support.documents import ROOT
 from tools.docgen.examples import EXAMPLES

@@ -1,0 +1,97 @@
+"""The arguments of `allowsync apply`, and a reader for their ordinary forms."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Final
+
+from allowsync.cli.common import Invocation, invocation_of
+from allowsync.model.value import Value
+
+_FLAGS: Final = {
+    "--dry-run": "dry_run",
+    "--force": "force",
+    "--offline": "offline",
+    "--detailed-exitcode": "detailed_exitcode",
+    "--quiet": "quiet",
+    "-q": "quiet",
+    "--no-color": "no_color",
+}
+_VERBOSE: Final = ("-v", "--verbose")
+_VALUES: Final = ("--config", "--state", "--only", "--output", "--log")
+_FORMATS: Final = ("text", "json")
+
+
+class ApplyArguments(Value):
+    """What `allowsync apply` was asked for, beside `--confirm`."""
+
+    invocation: Invocation
+    only: tuple[str, ...] = ()
+    dry_run: bool = False
+    force: bool = False
+    offline: bool = False
+    detailed_exitcode: bool = False
+    log: str = "text"
+
+    @property
+    def conflict(self) -> str:
+        """Which options do not go together, in words; empty where all do."""
+        if self.detailed_exitcode and not self.dry_run:
+            return "--detailed-exitcode goes with --dry-run"
+        if self.log == "json" and self.invocation.json:
+            return "--log json and --output json exclude each other"
+        return ""
+
+
+def read_apply(arguments: list[str]) -> ApplyArguments | None:
+    """The arguments of an ordinary `allowsync apply`; None for all that click is to read.
+
+    That is every other command, and whatever is not spelt out in full, wants help or is wrong.
+    """
+    if arguments[:1] != ["apply"] or "_ALLOWSYNC_COMPLETE" in os.environ:
+        return None
+    flags: set[str] = set()
+    values: dict[str, list[str]] = {}
+    verbosity = 0
+    rest = iter(arguments[1:])
+    for argument in rest:
+        name, equals, value = argument.partition("=")
+        if argument in _VERBOSE:
+            verbosity += 1
+        elif argument in _FLAGS:
+            flags.add(_FLAGS[argument])
+        elif name in _VALUES:
+            value = value if equals else next(rest, "")
+            if not value or value.startswith("-"):
+                return None
+            values.setdefault(name, []).append(value)
+        else:
+            return None
+    return _arguments(flags, values, verbosity)
+
+
+def _arguments(
+    flags: set[str], values: dict[str, list[str]], verbosity: int
+) -> ApplyArguments | None:
+    last = {name: given[-1] for name, given in values.items()}
+    output, log = last.get("--output", "text"), last.get("--log", "text")
+    paths = [last.get("--config"), last.get("--state")]
+    if output not in _FORMATS or log not in _FORMATS or not all(map(_is_fit, paths)):
+        return None
+    config, state = (None if one is None else Path(one) for one in paths)
+    read = ApplyArguments(
+        invocation_of(config, state, output, verbosity, "quiet" in flags, "no_color" in flags),
+        tuple(values.get("--only", ())),
+        dry_run="dry_run" in flags,
+        force="force" in flags,
+        offline="offline" in flags,
+        detailed_exitcode="detailed_exitcode" in flags,
+        log=log,
+    )
+    return None if read.conflict else read
+
+
+def _is_fit(path: str | None) -> bool:
+    """Whether click would take a path: it refuses a file that is there and must not be read."""
+    return path is None or os.access(path, os.R_OK) or not Path(path).exists()

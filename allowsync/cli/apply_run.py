@@ -1,0 +1,195 @@
+"""What `allowsync apply` does, whoever read its arguments: one run, and what is said of it."""
+
+from __future__ import annotations
+
+import time
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.cli.common import Progress, choose, echo_json, instant, say
+from allowsync.engine.options import Request
+from allowsync.engine.run import run
+from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.model.value import replace
+from allowsync.state import Busy
+from allowsync.system.clock import pulse
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.cli.apply_arguments import ApplyArguments
+    from allowsync.cli.common import Invocation
+    from allowsync.config.settings import Config
+    from allowsync.dns import Resolver
+    from allowsync.dns.interface import Resolve
+    from allowsync.engine.prepare import Draft
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Query
+    from allowsync.plan.result import RunReport
+    from allowsync.text import Line
+
+SCHEMA = "allowsync.run/1"
+
+
+def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
+    """Carry out one run, and say what came of it.
+
+    Args:
+        wanted: The arguments. None of them conflict.
+        confirm: Within which time the run is to be confirmed, where it is.
+
+    Raises:
+        Stop: The configuration is not valid, a name is unknown, or another run is at work.
+    """
+    invocation, only = wanted.invocation, wanted.only
+    config = invocation.load(SCHEMA, keep=not wanted.dry_run)
+    known = [*config.allowlists, *(one.name for one in config.targets)]
+    choose(invocation, SCHEMA, only, known, "allowlist or target")
+    request = Request(
+        only,
+        force=wanted.force,
+        offline=wanted.offline,
+        dry_run=wanted.dry_run,
+        confirming=confirm is not None,
+    )
+    progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
+
+    def carried_out() -> RunReport:
+        return _carried_out(invocation, config, request, _Dns(config, progress))
+
+    try:
+        if confirm is not None:
+            from allowsync.cli.confirm_prompt import apply_and_ask
+
+            return apply_and_ask(invocation, config, only, confirm, carried_out, _tell)
+        report = carried_out()
+    except Busy as error:
+        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+    code = report.exit_code
+    if wanted.detailed_exitcode and report.has_changes:
+        code = worst((code, ExitCode.CHANGES))
+    if wanted.log == "json":
+        _log(invocation, report, code)
+    else:
+        _tell(invocation, report, code)
+    return int(code)
+
+
+def _carried_out(
+    invocation: Invocation,
+    config: Config,
+    request: Request,
+    resolve: Resolve,
+) -> RunReport:
+    """The run, with what it leaves for those who watch."""
+
+    def foresee(drafts: Sequence[Draft]) -> None:
+        _warn_of_cut_off(invocation, drafts)
+
+    watched = request.watched and (config.metrics is not None or config.heartbeat is not None)
+    try:
+        report = run(config, request, resolve, pulse(), foresee)
+    except Busy:
+        raise
+    except Exception:
+        if watched:
+            from allowsync.engine.after_run import broke
+
+            broke(config)
+        raise
+    undone: list[Notice] = []
+    if watched:
+        from allowsync.engine.after_run import leave
+
+        undone += leave(config, report, report.exit_code)
+    if config.report is not None and not request.dry_run:
+        from allowsync.report.html_publish import keep_current
+
+        undone += keep_current(config, instant())
+    return replace(report, notices=(*report.notices, *undone))
+
+
+def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
+    """Warn users before they lock themselves out. Said even with --quiet."""
+    at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
+    if not any(getattr(one.target.options, "ports", ()) for one in at_work):
+        return
+    from allowsync.engine.lockout import current, cut_off
+    from allowsync.text import Line
+
+    session = current()
+    if session is None:
+        return
+    for one in at_work:
+        if what := cut_off(one.target, one.report.plan, session):
+            invocation.echo([Line(f"{one.target.name}: warning: {what}", "yellow")], err=True)
+
+
+class _Dns:
+    """Asks the DNS; what that needs is imported only if there is something to ask.
+
+    Whatever is asked later has what the first questions left of the deadline.
+    """
+
+    def __init__(self, config: Config, progress: Progress) -> None:
+        self._config = config
+        self._progress = progress
+        self._first: Resolver | None = None
+        self._ends = 0.0
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        try:
+            return self._next().resolve(queries, self._progress)
+        finally:
+            self._progress.close()
+
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        return self._next().survey(queries)
+
+    def _next(self) -> Resolver:
+        from allowsync.dns import Resolver
+
+        settings = self._config.resolver
+        if self._first is None:
+            self._ends = time.monotonic() + settings.deadline.total_seconds()
+            self._first = Resolver(settings)
+            return self._first
+        left = timedelta(seconds=max(0.0, self._ends - time.monotonic()))
+        return Resolver(replace(settings, deadline=left), servers=self._first.nameservers)
+
+
+def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
+    """Print what changed and what is wrong, or the JSON document. Nothing where all is in sync."""
+    if invocation.json:
+        from allowsync.report.json import run_document
+
+        echo_json(run_document(report, code))
+        return
+    from allowsync.report.text import run_lines
+
+    if not invocation.quiet:
+        every = report.dry_run or invocation.verbosity > 0
+        invocation.echo(run_lines(report, every_target=every))
+    invocation.echo(_wrong(invocation, report, code), err=True)
+
+
+def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
+    """The same as lines of JSON. Escaped, so that nothing in them ends a line."""
+    from json import dumps
+
+    from allowsync.report.jsonl import change_records, problem_records
+
+    if not invocation.quiet:
+        for record in change_records(report):
+            say(dumps(record))
+    for record in problem_records(report, _wrong(invocation, report, code)):
+        say(dumps(record), err=True)
+
+
+def _wrong(invocation: Invocation, report: RunReport, code: ExitCode) -> Iterator[Line]:
+    """What is wrong, as far as it is to be said."""
+    from allowsync.report.text import notices, warnings
+
+    if not invocation.quiet or code in (ExitCode.FAILED, ExitCode.REFUSED):
+        return warnings(report)
+    return notices(report)

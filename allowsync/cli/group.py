@@ -1,0 +1,122 @@
+"""The group of all commands. One file per command, loaded when it is called."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from itertools import pairwise
+from typing import Any, Final
+
+import click
+
+from allowsync import __version__
+from allowsync.model.outcome import ExitCode, Notice
+
+COMMANDS: Final = {
+    "adopt": "Take over entries that were added by hand.",
+    "apply": "Sync every target with the DNS once.",
+    "approve": "Trust a name again that was absent for long.",
+    "backends": "The backends found, their options, whether they can be used here.",
+    "check": "Check configuration, names, nameservers, backends, and their effect.",
+    "clear": "Remove everything allowsync owns, after a question.",
+    "completion": "Print the completion for bash, zsh or fish.",
+    "config": "Show the configuration, or its JSON Schema.",
+    "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
+    "history": "What changed, when, and why.",
+    "init": "Write a first configuration, after a few questions.",
+    "resolve": "What each nameserver answers now, and what would come of it.",
+    "schedule": "Manage the schedule: a systemd timer or a cron entry.",
+    "status": "Who is allowed where, since when, until when, how fresh.",
+}
+
+
+class LazyGroup(click.Group):
+    """A group whose commands are imported when they are called; their summaries are known here."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """The names of all commands, sorted."""
+        from allowsync.cli import plugins as contributed
+
+        return sorted((*COMMANDS, *contributed.names(COMMANDS)))
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """The command of that name, imported now."""
+        if cmd_name not in COMMANDS:
+            from allowsync.cli import plugins as contributed
+
+            return contributed.load(cmd_name) if cmd_name in contributed.names(COMMANDS) else None
+        command = getattr(import_module(f"allowsync.cli.{cmd_name}"), cmd_name)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """List the commands, importing only those that backends bring along."""
+        from allowsync.cli import plugins as contributed
+
+        others = {name: contributed.summary(name) for name in contributed.names(COMMANDS)}
+        with formatter.section("Commands"):
+            formatter.write_dl(sorted((COMMANDS | others).items()))
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, with a suggestion for a name that is nearly one."""
+        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
+            known = self.list_commands(ctx)
+            if args[0] not in known:
+                from difflib import get_close_matches
+
+                near = get_close_matches(args[0], known, 1)
+                hint = f" (did you mean '{near[0]}'?)" if near else ""
+                ctx.fail(f"no such command '{args[0]}'{hint}")
+        return super().resolve_command(ctx, args)
+
+
+@click.group(
+    cls=LazyGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+)
+@click.version_option(__version__, message="allowsync %(version)s")
+def cli() -> None:
+    """Keep firewall allowlists true for friends behind dynamic DNS.
+
+    What is unknown never removes access; what is implausible never grants it.
+
+    Exit codes: 0 in sync; 1 a target failed or could not be confirmed; 2 usage or configuration
+    error; 3 in sync, but a host uses its last known address; 4 a limit refused a removal; 5 another
+    run is at work; 10 changes to make (apply --dry-run --detailed-exitcode).
+    """
+
+
+def run_group(arguments: list[str]) -> int:
+    """Run a command through click, and tell its exit code."""
+    try:
+        result: Any = cli.main(arguments, prog_name="allowsync", standalone_mode=False)
+    except click.ClickException as error:
+        return _usage(error, arguments)
+    except click.Abort:
+        click.echo("allowsync: interrupted", err=True)
+        return 130
+    return int(result) if isinstance(result, int) else ExitCode.IN_STEP
+
+
+def _usage(error: click.ClickException, arguments: list[str]) -> int:
+    error.show()
+    if _wants_json(arguments):
+        from allowsync.cli.common import echo_json
+        from allowsync.report.json import stopped_document
+
+        notice = Notice("command line", error.format_message())
+        echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
+    return ExitCode.USAGE
+
+
+def _schema(error: click.ClickException, arguments: list[str]) -> str:
+    """The schema of the command that was meant. Those of a group have its name before theirs."""
+    command = next((one for one in arguments if one in COMMANDS), "")
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    if not command and context is not None and context.parent is not None:
+        command = ".".join(context.command_path.split()[1:])
+    return "allowsync.run/1" if command in ("apply", "") else f"allowsync.{command}/1"
+
+
+def _wants_json(arguments: list[str]) -> bool:
+    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)

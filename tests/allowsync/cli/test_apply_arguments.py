@@ -1,0 +1,87 @@
+"""Tests for the arguments of `allowsync apply`: click and the reader without click agree."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allowsync.cli.apply import apply
+from allowsync.cli.apply_arguments import ApplyArguments, read_apply
+from allowsync.cli.common import invocation_of
+
+WORDS = (
+    *("--dry-run", "--force", "--offline", "--detailed-exitcode", "--quiet", "-q", "--no-color"),
+    *("-v", "--verbose", "-vv", "-qv", "--config", "--state", "--only", "--output", "--log"),
+    *("--config=/c.yaml", "--state=s.db", "--only=web", "--output=json", "--log=json", "--only="),
+    *("text", "json", "xml", "web", "web/file", "/etc/allowsync/config.yaml", ".", "", "-"),
+    *("--confirm", "--confirm=60s", "60s", "--help", "-h", "--", "--dry", "--unknown", "apply"),
+    *("--force=1", "-v=1", "--log=", "--config=-"),
+)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=7))
+def test_click_reads_the_same(words: list[str]) -> None:
+    read = read_apply(["apply", *words])
+    if read is not None:
+        assert read == by_click(words)
+
+
+@given(
+    st.lists(
+        st.sampled_from(
+            (
+                *(["--dry-run"], ["--force"], ["--offline"], ["-v"], ["-q"], ["--no-color"]),
+                *(["--config", "/c.yaml"], ["--state=s.db"], ["--only", "web"], ["--only=a/b"]),
+                *(["--output", "json"], ["--output=text"], ["--log=text"]),
+            )
+        ),
+        max_size=6,
+    )
+)
+def test_ordinary_arguments_need_no_click(options: list[list[str]]) -> None:
+    words = [word for option in options for word in option]
+    assert read_apply(["apply", *words]) == by_click(words)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["status"],
+        ["--help"],
+        ["-v", "apply"],
+        ["apply", "--help"],
+        ["apply", "--confirm", "60s"],
+        ["apply", "--detailed-exitcode"],
+        ["apply", "--log", "json", "--output", "json"],
+        ["apply", "web"],
+        ["apply", "--config"],
+        ["apply", "--output", "xml"],
+    ],
+)
+def test_all_else_is_left_to_click(words: list[str]) -> None:
+    assert read_apply(words) is None
+
+
+def test_completion_is_left_to_click(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("_ALLOWSYNC_COMPLETE", "bash_complete")
+    assert read_apply(["apply"]) is None
+
+
+def by_click(words: list[str]) -> ApplyArguments:
+    """The same arguments, read by the options that click knows."""
+    said = apply.make_context("apply", list(words)).params
+    common = ("config", "state", "output", "verbose", "quiet", "no_color")
+    invocation = invocation_of(**{name: said.pop(name) for name in common})
+    assert said.pop("confirm") is None
+    return ApplyArguments(invocation, **said)
+
+
+def test_a_click_error_is_no_reading() -> None:
+    with pytest.raises(click.UsageError):
+        by_click(["--output", "xml"])
+    assert by_click(["--config", "c"]).invocation.config == Path("c")
