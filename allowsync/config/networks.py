@@ -10,7 +10,7 @@ from typing import Any, Final
 from allowsync.config.schema.kind import Leaf, UnfitError
 from allowsync.config.schema.nodes import Scalar, ScalarType, got
 from allowsync.config.schema.scalar_kinds import Integer
-from allowsync.model.special_purpose import NEVER_ACCEPTABLE
+from allowsync.model.special_purpose import NO_SOURCE
 from allowsync.model.types import Family, Network
 
 # ip_network also takes netmasks and zones; one form is enough, and compares.
@@ -102,7 +102,7 @@ class FixedNetwork(_Cidr):
         """Refuse what no packet comes from, and what is too wide to belong to one host."""
         if reason := too_wide(Family.of(network), network.prefixlen):
             raise UnfitError(f"{network}: {reason}")
-        for block in NEVER_ACCEPTABLE:
+        for block in NO_SOURCE:
             if _overlap(network, block):
                 raise UnfitError(f"{network} lies in {block}, from which no packet can come")
         if _overlap(network, MAPPED):
@@ -116,7 +116,7 @@ class AcceptedNetwork(_Cidr):
 
     def judge(self, network: Network) -> None:
         """Refuse what nothing can make acceptable."""
-        for block in NEVER_ACCEPTABLE:
+        for block in NO_SOURCE:
             if _overlap(network, block):
                 raise UnfitError(f"{network} overlaps {block}, which is never accepted")
 

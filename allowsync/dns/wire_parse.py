@@ -151,10 +151,20 @@ def _absence(
     """Whether a response without addresses proves that there are none."""
     kind = "NXDOMAIN" if rcode == dns.rcode.NXDOMAIN else "NODATA"
     authority = [record for record in message.authority if record.rdclass == IN]
-    if any(record.rdtype == SOA and end.is_subdomain(record.name) for record in authority):
+    zones = [record.name for record in authority if record.rdtype == SOA]
+    if any(_can_hold(zone, end, rcode) for zone in zones):
         return Absent(kind)
-    if any(record.rdtype == SOA for record in authority):
+    if zones:
         return Failure(Kind.ODD, f"{kind} with the SOA of another zone: not proven")
     if kind == "NODATA" and any(record.rdtype == NS for record in authority):
         return Failure(Kind.ODD, "a referral to other nameservers")
     return Failure(Kind.ODD, f"{kind} without SOA: not proven")
+
+
+def _can_hold(zone: dns.name.Name, name: dns.name.Name, rcode: dns.rcode.Rcode) -> bool:
+    """Whether a zone can prove that a name is absent.
+
+    A zone's apex exists, so NXDOMAIN with an SOA at the very name proves nothing; DNS filters
+    answer so (RFC 2308 section 3).
+    """
+    return name.is_subdomain(zone) and not (rcode == dns.rcode.NXDOMAIN and name == zone)

@@ -113,8 +113,12 @@ def draft(
         _too_many(plan, capabilities),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
-        report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
-        return Draft(target, report)
+        if memory is None:
+            report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
+            return Draft(target, report)
+        situation = replace(situation, wanted=_as_remembered(memory, situation))
+        plan = make_plan(situation)
+        report = replace(report, plan=plan, outcome=_expected(plan, None), refusal=None)
     if report.reason:
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
     intended = _intended(plan, inherited)
@@ -174,6 +178,19 @@ def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
     """
     nothing_there = not current.entries
     return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
+
+
+def _as_remembered(memory: TargetMemory, situation: Situation) -> dict[Network, tuple[str, ...]]:
+    """What a target that was enforced held for hosts that are trusted still.
+
+    A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is not
+    known of any does not open it to everyone.
+    """
+    still = {
+        entry.network: tuple(label for label in entry.hosts if label in situation.trusted)
+        for entry in memory.entries
+    }
+    return {network: labels for network, labels in still.items() if labels}
 
 
 def _too_many(plan: Plan, capabilities: Capabilities) -> str:

@@ -76,20 +76,14 @@ PROXIED: Final = (
 
 IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
 
-# Not even `policy.accept` opens these.
-NEVER_ACCEPTABLE: Final = tuple(
+# No packet of a friend can come from these: a configuration that names them is wrong.
+NO_SOURCE: Final = tuple(
     ip_network(block)
-    for block in (
-        "0.0.0.0/8",
-        "127.0.0.0/8",
-        "224.0.0.0/4",
-        "::/128",
-        "::1/128",
-        "ff00::/8",
-        "64:ff9b::/96",
-        "64:ff9b:1::/48",
-    )
+    for block in ("0.0.0.0/8", "127.0.0.0/8", "224.0.0.0/4", "::/128", "::1/128", "ff00::/8")
 )
+
+# Not even `policy.accept` opens these: all of IPv4 comes from behind a translation prefix.
+NEVER_ACCEPTABLE: Final = (*NO_SOURCE, ip_network("64:ff9b::/96"), ip_network("64:ff9b:1::/48"))
 
 # Cloudflare's own ranges (www.cloudflare.com/ips): a name that resolves into them is proxied, and
 # the address belongs to everyone behind the proxy.

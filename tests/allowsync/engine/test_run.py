@@ -23,6 +23,7 @@ from tests.support.world import World, allowlist, only_target
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from allowsync.model.answer import Answer
     from allowsync.model.plan import Plan
 
 ALL = {"81.2.69.1", "81.2.69.2", "81.2.69.3", "81.2.69.4"}
@@ -250,6 +251,34 @@ class TestLostState:
         target = only_target(report)
         assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, set())
         assert "state cannot be written" in target.said
+
+    def test_what_is_known_is_enforced_though_nothing_can_be_written(self, world: World) -> None:
+        world.run()
+        world.store.networks.clear()
+        world.says["alice.example.org"] = found("81.2.69.77")
+        lock = world.state.with_name("state.db.lock")
+        lock.unlink()
+        lock.mkdir()
+        report = world.run()
+        target = only_target(report)
+        assert (target.outcome, report.exit_code) == (Outcome.FAILED, 1)
+        assert "nothing was removed: the state cannot be written" in target.said
+        assert world.held == {"81.2.69.77", *ALL}
+
+    @pytest.mark.parametrize("answer", [SERVFAIL, GONE])
+    def test_a_gate_that_is_gone_is_put_up_again_though_no_host_has_a_grant(
+        self, world: World, answer: Answer
+    ) -> None:
+        world.run()
+        world.everybody(answer)
+        world.runs(5, after=timedelta(hours=20))
+        held = world.held
+        assert held, "a limit keeps the last entries"
+        world.store.networks.clear()
+        world.store.flaws = ["the gate is gone"]
+        report = world.run(offline=True)
+        assert only_target(report).outcome is Outcome.APPLIED
+        assert world.held == held
 
     def test_a_lock_that_cannot_be_made_leaves_the_firewall_alone(self, world: World) -> None:
         (world.folder / "lib").touch()
