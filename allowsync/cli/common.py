@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from allowsync.config import ConfigError, load, locate
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
-from allowsync.system.journald import ERROR, INFO, PRIORITY_OF, marked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -66,6 +65,7 @@ class Invocation(Value):
         """Say why nothing was done, and end with that exit code."""
         from allowsync.report.json import stopped_document
         from allowsync.report.text import printable
+        from allowsync.system.journald import ERROR, marked
 
         said = list(notices)
         for one in said:
@@ -81,6 +81,8 @@ class Invocation(Value):
         for line in lines:
             text = printable(line.text)
             if err:
+                from allowsync.system.journald import INFO, PRIORITY_OF, marked
+
                 text = marked(text, PRIORITY_OF.get(line.colour, INFO), 2)
             say(_styled(text, line.colour), err=err, color=None if self.colour else False)
 

@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Final, assert_never
 from allowsync.dns.failure import NOT_ASKABLE, Failure, Kind, most_telling
 from allowsync.dns.query_state import WINDOW, Inquiry, Server
 from allowsync.dns.scheduler import Dispatch
-from allowsync.dns.transport.tcp import Stream
 from allowsync.dns.transport.udp import DatagramChannel
 from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_query import Question, Unaskable, is_truncated, question
@@ -183,6 +182,8 @@ class _Run:
         if not ask.live or ask.stream is not None:
             return
         self._dispatch.extend(ask)
+        from allowsync.dns.transport.tcp import Stream
+
         ask.stream = Stream(ask, self._selector, self, validate=self._validate)
         ask.stream.start()
 

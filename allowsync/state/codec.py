@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -51,6 +50,8 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
     ).fetchone()
     if row is None or set(places(row[0])) <= set(target.places):
         return
+
+    import hashlib
 
     former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
     for table, column in TARGET_TABLES:

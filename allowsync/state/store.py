@@ -40,7 +40,6 @@ from allowsync.state.evidence import (
     write_chronology,
     write_ledger,
 )
-from allowsync.state.history import Past, hosts_on_record, read_past, run_before
 from allowsync.state.host_memory import (
     approve_name,
     forget_hosts,
@@ -70,6 +69,7 @@ if TYPE_CHECKING:
     from allowsync.model.memory import HostMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.policy.published import SourceRecord
+    from allowsync.state.history import Past
     from allowsync.state.records import TargetTransition
 
     P = ParamSpec("P")
@@ -200,16 +200,22 @@ class Store:
     @_guarded
     def past(self, since: datetime) -> Past:
         """Everything on record since an instant."""
+        from allowsync.state.history import Past, read_past
+
         return Past() if self._connection is None else read_past(self._connection, since)
 
     @_guarded
     def hosts_on_record(self) -> set[str]:
         """Every host that anything is on record of."""
+        from allowsync.state.history import hosts_on_record
+
         return set() if self._connection is None else hosts_on_record(self._connection)
 
     @_guarded
     def run_before(self, at: datetime) -> datetime | None:
         """The last run that had started at an instant; None when none is on record."""
+        from allowsync.state.history import run_before
+
         return None if self._connection is None else run_before(self._connection, at)
 
     @_guarded

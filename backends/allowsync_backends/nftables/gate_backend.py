@@ -10,7 +10,6 @@ from allowsync.model.value import Value
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
 from allowsync_backends.nftables.nft_json import NftListingError
-from allowsync_backends.nftables.scripts import update_script
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -70,6 +69,8 @@ class NftGateBackend(Value):
         """
         if plan.idle:
             return
+        from allowsync_backends.nftables.scripts import update_script
+
         done = tool.load(
             self._repair(plan) if plan.repair else update_script(self.gate.table, plan)
         )

@@ -1,0 +1,60 @@
+"""What a run with nothing to do imports: 288 times a day, on small machines."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.bench.place import place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.root
+
+MOST_OF_OURS: Final = 118  # as reached; the goal is 70
+DEAR: Final = (
+    *("asyncio", "click", "dataclasses", "dns", "hashlib", "httpx", "importlib.metadata"),
+    *("inspect", "logging", "tempfile", "yaml"),
+)
+PROGRAM: Final = """
+import json, sys
+sys.argv = ["allowsync", "apply", "--config", sys.argv[1]]
+from allowsync.__main__ import main
+try:
+    main()
+except SystemExit as ended:
+    print(json.dumps([ended.code, sorted(sys.modules)]))
+"""
+
+
+@pytest.fixture(scope="module")
+def loaded() -> Iterator[list[str]]:
+    """The modules that a run has loaded at its end, where the runs before left all in sync."""
+    with place(0.001) as here:
+        here.configure(3, {"nftables": {"ports": ["443/tcp"]}})
+        here.settle()
+        here.run()
+        command = [sys.executable, "-I", "-c", PROGRAM, str(here.config)]
+        done = here.namespace.run(
+            lambda: subprocess.run(command, capture_output=True, text=True, check=True)
+        )
+        code, modules = json.loads(done.stdout)
+        assert (code, done.stderr) == (0, "")
+        yield modules
+
+
+def test_an_idle_run_loads_few_modules(loaded: list[str]) -> None:
+    ours = [
+        name for name in loaded if name.partition(".")[0] in ("allowsync", "allowsync_backends")
+    ]
+    assert len(ours) <= MOST_OF_OURS, "\n".join(ours)
+
+
+@pytest.mark.parametrize("name", DEAR)
+def test_an_idle_run_loads_nothing_dear(loaded: list[str], name: str) -> None:
+    assert name not in loaded
