@@ -1,10 +1,18 @@
 """The promises every backend keeps, as tests.
 
-Subclass `BackendContract` in a test module of your backend and say how to make one:
+Subclass `BackendContract` in a test module of your backend and say how to make one, and what
+strangers have around it:
 
     class TestMyBackend(BackendContract):
         def make(self) -> Backend:
             return MyBackend(self.target)
+
+        def plant(self) -> Iterable[Network]:
+            self.target.add("203.0.113.9", comment="by hand")
+            return [ip_network("203.0.113.9")]
+
+        def foreign(self) -> object:
+            return [one for one in self.target.list() if one.comment == "by hand"]
 
 pytest runs every test once for each subclass. A fresh target for each test is yours to provide, in
 a fixture with `autouse=True`.
@@ -12,17 +20,20 @@ a fixture with `autouse=True`.
 
 from __future__ import annotations
 
+from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from allowsync.backend.api import BackendError
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network, by_network
+from allowsync.testing.io_faults import failing_programs, io_pause, io_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Iterator
 
     from allowsync.backend.api import Backend
     from allowsync.model.target import Current
@@ -60,12 +71,18 @@ class BackendContract:
         """A new backend on this test's target, the same for each call within one test."""
         raise NotImplementedError
 
-    def plant(self) -> None:
-        """Put something foreign next to what will be ours. Nothing, where nothing can be."""
+    def plant(self) -> Iterable[Network]:
+        """Put something of strangers at the target or next to it.
+
+        Returns:
+            The networks among it that stand at the very same place as ours will. `Current.others`
+            has to name them. None where the place is all ours.
+        """
+        raise NotImplementedError
 
     def foreign(self) -> object:
         """What is foreign at and around the target, as any value that can be compared."""
-        return None
+        raise NotImplementedError
 
     def damage(self) -> bool:
         """Damage what is ours around the entries; False where there is nothing to damage."""
@@ -81,17 +98,21 @@ class BackendContract:
         The way the core does it: look, take the difference, apply.
         """
         backend = self.make()
-        before = backend.read()
+        backend.apply(self.plan(backend.read(), wanted, repair=repair))
+        return self.make().read()
+
+    def plan(
+        self, before: Current, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()
+    ) -> Plan:
+        """What makes a target that was read hold exactly some networks."""
         held, target = {entry.network for entry in before.entries}, set(wanted)
-        plan = Plan(
+        return Plan(
             "contract",
             add=_entries(target - held),
             remove=_entries(held - target),
             keep=_entries(target & held),
             repair=before.flaws or repair,
         )
-        backend.apply(plan)
-        return self.make().read()
 
     def some(self, count: int = 2) -> list[Network]:
         """Networks of every family the target takes, as narrow as it takes them."""
@@ -202,6 +223,34 @@ class BackendContract:
         self.plant()
         assert self.make().read().entries == frozenset()
 
+    def test_the_networks_of_strangers_at_the_same_place_are_named(self) -> None:
+        planted = set(self.plant())
+        assert planted <= self.make().read().others
+        assert planted <= self.put(self.some()).others
+
+    def test_something_foreign_was_planted(self) -> None:
+        before = self.foreign()
+        self.plant()
+        assert self.foreign() != before, "foreign() does not see what plant() put there"
+
+    def test_what_went_missing_of_the_final_entries_is_put_back(self) -> None:
+        """Half of an earlier attempt, or a change since the target was read."""
+        first, second, third = self.some(3)[:3]
+        self.put([first])
+        plan = Plan(
+            "contract",
+            add=_entries([third]),
+            keep=_entries([first, second]),
+            repair=("entries went missing",),
+        )
+        asked_for_a_fresh_look = False
+        try:
+            self.make().apply(plan)
+        except BackendError as error:
+            asked_for_a_fresh_look = error.again
+        held = networks(self.make().read())
+        assert asked_for_a_fresh_look or held == [first, second, third]
+
     @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
     def test_the_widest_and_the_narrowest_networks_it_names_are_held(self, family: Family) -> None:
         capabilities = self.make().capabilities
@@ -247,7 +296,8 @@ class BackendContract:
     def test_whose_an_entry_is_is_read_where_it_is_written(self) -> None:
         network, other = self.some()[:2]
         for hosts, replaced in ((("alice",), ()), (("alice", "bob"), ("bob",)), (("bob",), ())):
-            mine = Entry(network, hosts, replaced)
+            told = replaced if self.make().capabilities.replaced else ()
+            mine = Entry(network, hosts, told)
             plan = Plan("contract", add=(mine, Entry(other, ("carol",))), repair=("whose it is",))
             self.make().apply(plan)
             after = self.make().read()
@@ -262,6 +312,85 @@ class BackendContract:
         assert self.make().read().flaws
         after = self.put(self.some())
         assert (networks(after), after.flaws) == (self.some(), ())
+
+    def test_making_a_backend_touches_nothing(self) -> None:
+        self.make()
+        with io_watch() as watch:
+            self.make()
+        assert watch.touched == []
+
+    def test_a_reading_that_fails_is_an_error_and_not_empty(self) -> None:
+        self.put(self.some())
+        for _ in self._faults(lambda: self.make().read()):
+            with suppress(BackendError):
+                assert networks(self.make().read()) == self.some()
+
+    def test_a_check_that_fails_raises_nothing(self) -> None:
+        self.put(self.some())
+        for _ in self._faults(lambda: self.make().check()):
+            self.make().check()
+
+    def test_an_apply_that_fails_says_so_and_never_leaves_less(self) -> None:
+        before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
+        self.put(before)
+        for _ in self._faults(lambda: self.put(wanted), again=lambda: self.put(before)):
+            with io_pause():
+                self.put(before)
+                backend = self.make()
+                plan = self.plan(backend.read(), wanted)
+            with suppress(BackendError):
+                backend.apply(plan)
+            with io_pause():
+                held = set(networks(self.make().read()))
+                assert held >= set(before) or held >= set(wanted), "removed before added"
+                assert networks(self.put(wanted)) == wanted, "it does not heal"
+
+    def test_a_clear_that_fails_says_so_and_leaves_what_is_foreign(self) -> None:
+        self.plant()
+        self.put(self.some())
+        before = self.foreign()
+        for _ in self._faults(self.make().clear, again=lambda: self.put(self.some())):
+            with io_pause():
+                self.put(self.some())
+                backend = self.make()
+            cleared = False
+            with suppress(BackendError):
+                backend.clear()
+                cleared = True
+            with io_pause():
+                assert not cleared or self.make().read().entries == frozenset()
+                assert self.foreign() == before
+
+    def _faults(
+        self, call: Callable[[], object], *, again: Callable[[], object] = lambda: None
+    ) -> Iterator[None]:
+        """One fault after the other while the loop's body runs.
+
+        Each of the steps of input and output that a call takes fails, some of many; then each
+        program that it starts fails, having done nothing.
+
+        Args:
+            call: What takes the steps. It is called without faults, for them to be known.
+            again: What makes everything as it was before the call.
+        """
+        call()
+        again()
+        with io_watch() as watch:
+            call()
+        again()
+        for number in _spread(len(watch.steps)):
+            with io_watch(fails=number):
+                yield
+        if watch.programs:
+            with failing_programs(watch.programs):
+                yield
+
+
+def _spread(count: int, most: int = 12) -> list[int]:
+    """Some of the numbers from 1 to `count`, the first and the last among them."""
+    if count <= most:
+        return list(range(1, count + 1))
+    return sorted({1 + number * (count - 1) // (most - 1) for number in range(most)})
 
 
 def _entries(several: Iterable[Network]) -> tuple[Entry, ...]:

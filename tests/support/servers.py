@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 from allowsync.testing.contract import BackendContract
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from allowsync_backends.file.backend import FileBackend
 
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 PATIENCE = 20.0  # seconds
@@ -145,9 +146,10 @@ class OneOfSeveral(BackendContract):
 
     server: Served
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self._beside(f"others{self.server.path.suffix}").write_text("# mine\n")
         self._beside("friends").write_text("mine too\n")
+        return ()
 
     def _beside(self, name: str) -> Path:
         return self.server.path.with_name(name)

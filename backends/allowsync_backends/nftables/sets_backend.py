@@ -151,12 +151,14 @@ class NftSetsBackend:
         self._carry_out(self._stages(found, plan), plan)
 
     def _stages(self, found: Mapping[Family, SharedSet], plan: Plan) -> list[str]:
+        # Where something has to be repaired, what is kept may be missing as well.
+        add = plan.final if plan.repair else plan.add
         each = (
             shared_set.scripts(
                 one,
                 shared_set.SetChange(
                     tuple(networks(plan.remove, family)),
-                    tuple(networks(plan.add, family)),
+                    tuple(networks(add, family)),
                     tuple(networks(plan.final, family)),
                 ),
                 self.mark,

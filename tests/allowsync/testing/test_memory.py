@@ -15,7 +15,10 @@ from allowsync.testing.contract import BackendContract
 from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
 
 HOME = Entry(ip_network("81.2.69.1"))
 PLAN = Plan("x/memory", add=(HOME,))
@@ -31,8 +34,9 @@ class TestMemory(BackendContract):
     def make(self) -> Backend:
         return made(self.store)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.store.others.add(ip_network("8.8.8.0/24"))
+        return self.store.others
 
     def foreign(self) -> object:
         return set(self.store.others)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,9 +14,11 @@ from allowsync.testing.contract import BackendContract
 from testkit.fake_cloudflare import AccountPlan
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from testkit.fake_cloudflare import FakeCloudflare
 
 STRANGERS = {
@@ -24,6 +27,7 @@ STRANGERS = {
     "2001:db8:7::/64": "allowsync:jellyfin2::alice",
     "2001:db8:8::/64": "allowsync:jellyfin:attic:alice",
 }
+UNMARKED = ("203.0.113.9", "198.51.100.0/24")
 
 
 class AtCloudflare(BackendContract):
@@ -46,8 +50,9 @@ class AtCloudflare(BackendContract):
         )
         return TYPE.make(Placement("jellyfin", "jellyfin/cloudflare"), options)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.fake.add_list("others", STRANGERS)
+        return ()
 
     def foreign(self) -> object:
         return self.fake.items("others")
@@ -63,16 +68,20 @@ class AtCloudflare(BackendContract):
 class TestShared(AtCloudflare):
     """Others have items in the same list, other allowlists and other machines among them."""
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         super().plant()
         if "friends" not in self.fake.lists:
             self.fake.add_list("friends")
         for address, comment in STRANGERS.items():
             self.fake.plant("friends", address, comment)
+        # Items of other allowlists can be ours as well, so they are in no one's way.
+        return map(ip_network, UNMARKED)
 
     def foreign(self) -> object:
+        if "friends" not in self.fake.lists:
+            return super().foreign()
         held = self.fake.lists["friends"].items
-        mine = {one: (held[one].id, held[one].comment) for one in STRANGERS}
+        mine = {one: (held[one].id, held[one].comment) for one in STRANGERS if one in held}
         return super().foreign(), mine
 
 

@@ -10,10 +10,11 @@ from allowsync.testing.contract import BackendContract
 from tests.support.fail2ban import Fail2ban
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 BY_HAND = ("10.9.0.0/16", "10.9.9.9", "2001:db8:9::/48", "no address")
@@ -44,11 +45,12 @@ class TestJail(BackendContract):
         at_rest = (file.read_bytes(), file.stat().st_ino) if file.exists() else None
         return at_rest, self.server.ignored(), self.server.banned()
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         (self.server.config / "jail.d" / "mine.local").write_text("# mine\n")
         (self.server.config / "jail.d" / ".hidden").write_text("mine, too\n")
         self.server.client("set", "door", "addignoreip", *BY_HAND)
         self.server.client("set", "door", "banip", STRANGER)
+        return ()
 
     def foreign(self) -> object:
         ours = self.server.file

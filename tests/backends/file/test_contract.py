@@ -11,9 +11,11 @@ from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
 
 
 class InAFolder(BackendContract):
@@ -34,9 +36,10 @@ class InAFolder(BackendContract):
     def make(self) -> Backend:
         return TYPE.make(Placement("x", "x/file"), self.options)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         (self.folder / "friends.conf").write_text("mine\n")
         (self.folder / ".hidden").write_text("mine too\n")
+        return ()
 
     def foreign(self) -> object:
         return {

@@ -13,10 +13,11 @@ from tests.support.servers import OneOfSeveral
 from tests.support.within import Within
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
 
 FOREIGN = "198.51.100.0/24"
 
@@ -47,9 +48,10 @@ class Running(OneOfSeveral):
     def make(self) -> Backend:
         return Within(self.server.inside, self.server.backend())
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.server.path.with_name("friends").write_text("mine too\n")
         self.server.ask(f"add acl {self.server.path.with_name('others.lst')} 198.51.100.9")
+        return ()
 
     def foreign(self) -> object:
         # What somebody told a process is gone after a reload, whoever asks for that.

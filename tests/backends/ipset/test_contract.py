@@ -12,7 +12,10 @@ from tests.support.ipsets import bare_sets, ipset_gate, rules, sets
 from tests.support.within import Within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 FOREIGN_SETS = """\
@@ -43,11 +46,12 @@ class InIptables(BackendContract):
     def target(self, inside: Namespace) -> None:
         self.inside = inside
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.inside.command("ipset", "restore", stdin=FOREIGN_SETS)
         for program in ("iptables", "ip6tables"):
             name = f"{program}-{self.variant.value}-restore"
             self.inside.command(name, "-w", "10", "-n", stdin=FOREIGN_RULES)
+        return ()
 
     def foreign(self) -> object:
         lines = rules(self.inside, self.variant).splitlines()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import pytest
@@ -16,7 +17,10 @@ from tests.support.gates import gate
 from tests.support.within import Within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 FOREIGN = """
@@ -69,14 +73,13 @@ class TestGate(InNftables):
     def make(self) -> Backend:
         return Within(self.inside, gate())
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.inside.nft(FOREIGN)
+        return ()
 
     def foreign(self) -> object:
-        return (
-            self.inside.command("nft", "-a", "list", "table", "inet", "allowsync_y"),
-            self.inside.command("nft", "-a", "list", "table", "ip", "mine"),
-        )
+        listed = self.inside.command("nft", "-a", "list", "ruleset").split("\ntable ")
+        return [table for table in listed if "allowsync_x" not in table.split(" {")[0]]
 
     def damage(self) -> bool:
         self.inside.nft("flush ruleset\n")
@@ -94,8 +97,9 @@ class SharedSetsContract(InNftables):
         made = TYPE.make(Placement("x", "x/nftables"), NftablesOptions(set=sets))
         return Within(self.inside, made)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         self.inside.nft(STRANGERS)
+        return map(ip_network, ("8.8.8.8", "9.9.9.9", "1.1.1.1", "2620:fe::fe"))
 
     def foreign(self) -> object:
         """Every element but ours, and every rule."""

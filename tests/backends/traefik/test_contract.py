@@ -12,10 +12,11 @@ from allowsync.testing.contract import BackendContract
 from tests.support.traefik import Standin
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
 
 
 class InAFolder(BackendContract):
@@ -32,9 +33,10 @@ class InAFolder(BackendContract):
         options = TraefikOptions(path=self.folder / "friends.yml", **self.options)
         return TYPE.make(Placement("x", "x/traefik"), options)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         (self.folder / "app.yml").write_text("http: {routers: {app: {rule: PathPrefix(`/`)}}}\n")
         (self.folder / ".hidden.toml").write_text("# mine too\n")
+        return ()
 
     def foreign(self) -> object:
         return {

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -11,7 +12,10 @@ from tests.support.ufw import RULES, RULES6, backend, kernel, text
 from tests.support.within import Within
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.backend.api import Backend
+    from allowsync.model.types import Network
     from tests.support.netns import Namespace
 
 STRANGERS = (
@@ -21,6 +25,8 @@ STRANGERS = (
     "deny log from 90.0.0.78",
     "route allow from 90.0.0.1 to any port 443 proto tcp comment allowsync:x:alice",
 )
+# Those of them whose rules let somebody in at the port that is ours.
+AT_OUR_PORT = ("90.0.0.77", "2a02::77")
 
 
 @pytest.mark.root
@@ -39,9 +45,10 @@ class TestUfw(BackendContract):
         inodes = [self.inside.run(path.stat).st_ctime_ns for path in (RULES, RULES6)]
         return inodes, text(self.inside), text(self.inside, RULES6), kernel(self.inside)
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         for line in STRANGERS:
             self.inside.command("ufw", *line.split())
+        return map(ip_network, AT_OUR_PORT)
 
     def foreign(self) -> object:
         """Every line of the files and the kernel but those of ours, in order."""
@@ -72,6 +79,7 @@ class TestUfw(BackendContract):
 class TestRoutedUfw(TestUfw):
     route = True
 
-    def plant(self) -> None:
+    def plant(self) -> Iterable[Network]:
         for line in (*STRANGERS[:-1], STRANGERS[-1].removeprefix("route ")):
             self.inside.command("ufw", *line.split())
+        return ()

@@ -1,0 +1,153 @@
+"""Input and output, seen step by step and made to fail at one of them.
+
+Files, processes and connections that Python code opens are announced to audit hooks (PEP 578),
+which may raise. So every backend can be watched, whatever it does, and nothing is replaced.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.system import process
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+_LOOKS: Final = frozenset({"os.listdir", "os.scandir"})
+_STARTS: Final = frozenset({"subprocess.Popen", "os.posix_spawn", "os.exec"})
+_CONNECTIONS: Final = frozenset(
+    {"socket.connect", "socket.sendto", "socket.sendmsg", "socket.getaddrinfo", "socket.bind"}
+)
+_FILES: Final = frozenset(
+    {
+        *("os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.link", "os.symlink"),
+        *("os.truncate", "os.chmod", "os.chown"),
+    }
+)
+_WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
+_CODE: Final = (".py", ".pyc", ".so")
+
+
+@dataclass(frozen=True, slots=True)
+class IoStep:
+    """One step of input or output: an audit event, what it is about, and whether it only looks."""
+
+    event: str
+    subject: str
+    reads: bool
+
+
+@dataclass(slots=True)
+class IoWatch:
+    """The steps taken while it is active, and which of them fails (counted from 1; 0: none)."""
+
+    fails: int = 0
+    steps: list[IoStep] = field(default_factory=list)
+
+    @property
+    def touched(self) -> list[IoStep]:
+        """The steps that do more than look at files."""
+        return [step for step in self.steps if not step.reads]
+
+    @property
+    def programs(self) -> set[str]:
+        """The names of the programs that were started."""
+        started = [step.subject for step in self.steps if step.event in _STARTS]
+        return {name.rpartition("/")[2] for name in started}
+
+    def take(self, step: IoStep) -> None:
+        """Note a step.
+
+        Raises:
+            OSError: It is the one that fails.
+        """
+        self.steps.append(step)
+        if len(self.steps) == self.fails:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+
+@contextmanager
+def io_watch(fails: int = 0) -> Iterator[IoWatch]:
+    """Watch all steps of input and output in this process, in any thread."""
+    watch = IoWatch(fails)
+    _install()
+    _active.append(watch)
+    try:
+        yield watch
+    finally:
+        _active.pop()
+
+
+@contextmanager
+def io_pause() -> Iterator[None]:
+    """Let everything work while it lasts, and count nothing."""
+    with io_watch(), _search_path(_sound_path):
+        yield
+
+
+@contextmanager
+def failing_programs(names: Iterable[str]) -> Iterator[None]:
+    """Put programs of these names in front of all others that end with 1 and do nothing."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        for name in names:
+            program = Path(folder, name)
+            program.write_text("#!/bin/sh\nexit 1\n")
+            program.chmod(0o755)
+        with _search_path(f"{folder}:{process.PATH}"):
+            yield
+
+
+@contextmanager
+def _search_path(path: str) -> Iterator[None]:
+    """Let programs be searched somewhere else, by allowsync and by everything else here."""
+    before = (process.PATH, os.environ.get("PATH", ""))
+    process.PATH = path
+    os.environ["PATH"] = path
+    try:
+        yield
+    finally:
+        process.PATH, os.environ["PATH"] = before
+
+
+_sound_path: Final = process.PATH
+_active: list[IoWatch] = []
+_installed: list[bool] = []
+
+
+def _install() -> None:
+    # An audit hook stays for the life of the process.
+    if not _installed:
+        _installed.append(True)
+        sys.addaudithook(_audit)
+
+
+def _audit(event: str, arguments: tuple[Any, ...]) -> None:
+    if _active and (step := _step(event, arguments)) is not None:
+        _active[-1].take(step)
+
+
+def _step(event: str, arguments: tuple[Any, ...]) -> IoStep | None:
+    """What an audit event says about input and output; None for any other, and for imports."""
+    subject = str(arguments[0]) if arguments else ""
+    if event == "open" or event in _LOOKS:
+        if _is_no_step(subject):
+            return None
+        writes = event == "open" and bool(int(arguments[2] or 0) & _WRITING)
+        return IoStep(event, subject, not writes)
+    if event in _STARTS or event in _CONNECTIONS or event in _FILES:
+        return IoStep(event, subject, reads=False)
+    return None
+
+
+def _is_no_step(subject: str) -> bool:
+    """Whether it is code that is imported, or a descriptor that is open and gets a file object."""
+    on_path = any(map(subject.startswith, filter(None, sys.path)))
+    return on_path or subject.isdecimal() or subject.endswith(_CODE)
