@@ -78,6 +78,8 @@ class ValueType(type):
             if one not in fields:
                 slots.append(one)
             default = namespace.pop(one, NO_DEFAULT)
+            if not isinstance(default, Field) and type(default).__name__ == "Field":
+                raise TypeError(f"{name}.{one} takes the field() of {__name__}, not of dataclasses")
             fields[one] = default if isinstance(default, Field) else Field(default)
             fields[one].kw_only = kw_only
         namespace["__slots__"] = tuple(slots)

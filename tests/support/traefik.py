@@ -21,6 +21,8 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 import yaml
 
+from allowsync.testing.io_faults import io_unwatched
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
@@ -123,9 +125,10 @@ class Standin:
         self._take()
 
     def _follow(self) -> None:
-        while not self._over.is_set():
-            if self._watch.names(0.02):
-                self._take()
+        with io_unwatched():
+            while not self._over.is_set():
+                if self._watch.names(0.02):
+                    self._take()
 
     def _take(self) -> None:
         """Read every file anew; take over all of it or, where one cannot be read, nothing."""

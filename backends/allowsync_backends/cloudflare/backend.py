@@ -9,13 +9,13 @@ mark belongs to another owner, and is never written over.
 from __future__ import annotations
 
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 from allowsync_backends.cloudflare import marks
 from allowsync_backends.cloudflare.content import (
     Content,

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allowsync.backend.api import BackendError
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry, Network, by_network
 from allowsync.model.value import Value
@@ -71,9 +72,13 @@ class Record(Value):
         return Recorded(networks, jails, flaws)
 
     def of_others(self, jail: str) -> frozenset[Network]:
-        """What other files of ours beside this one have a jail ignore."""
+        """What other files of ours beside this one have a jail ignore.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
         found: set[Network] = set()
-        for path in set(self.path.parent.glob("*.local")) - {self.path}:
+        for path in set(_local_files(self.path.parent)) - {self.path}:
             text = _text(path)
             held = VariableSyntax(()).parse(text)
             if held is not None and jail in jails_of(text):
@@ -99,9 +104,21 @@ class Record(Value):
         self.file(self.jails).clear()
 
 
+def _local_files(folder: Path) -> list[Path]:
+    """The files of a folder that Fail2ban reads last; none where there is no folder."""
+    try:
+        return [path for path in folder.iterdir() if path.suffix == ".local"]
+    except FileNotFoundError:
+        return []
+    except OSError as error:
+        raise BackendError(f"{folder} cannot be listed: {error.strerror}") from error
+
+
 def _text(path: Path) -> str:
-    """What a file holds; nothing where there is none that can be read."""
+    """What a file holds; nothing where there is none."""
     try:
         return path.read_text(errors="replace") if path.is_file() else ""
-    except OSError:
+    except FileNotFoundError:
         return ""
+    except OSError as error:
+        raise BackendError(f"{path} cannot be read: {error.strerror}") from error

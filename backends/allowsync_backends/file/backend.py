@@ -132,9 +132,9 @@ class FileBackend(Value):
         """
         try:
             found = folder.read(self.path.name)
+            return found is not None and bool(self._ours(folder, found))
         except OSError as error:
             raise BackendError(f"{self.path} cannot be read: {error.strerror}") from error
-        return found is not None and bool(self._ours(folder, found))
 
     def clear(self) -> None:
         """Remove the file, and let its reader take notice. A stranger's file stays.

@@ -138,6 +138,15 @@ def test_a_default_that_is_made_is_made_for_each() -> None:
     assert Plain(1).held is not Plain(1).held
 
 
+def test_a_field_of_a_dataclass_is_refused() -> None:
+    with pytest.raises(TypeError, match=r"Wrong\.held takes the field\(\) of allowsync"):
+
+        class Wrong(Value):
+            """Its default would be the field itself."""
+
+            held: list[int] = dataclasses.field(default_factory=list)
+
+
 def test_a_subclass_has_the_fields_of_its_base_first() -> None:
     assert Derived(1, "y", {}, (3,)) == Derived(number=1, text="y", more=(3,))
     assert Derived(2).double == 4

@@ -6,12 +6,13 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.cloudflare import TYPE, CloudflareOptions
+from allowsync_backends.cloudflare import CloudflareOptions
+from allowsync_backends.cloudflare.backend import CloudflareBackend
 
 from allowsync.config.secrets import KeptSecret, Secret
-from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 from testkit.fake_cloudflare import AccountPlan
+from tests.support.cloudflare_client import Hours
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,7 +36,6 @@ class AtCloudflare(BackendContract):
 
     @pytest.fixture(autouse=True)
     def target(self, fake: FakeCloudflare, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("allowsync_backends.cloudflare.operations.POLLS", (0.005,))
         monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
         fake.cloud.accounts[fake.account].plan = AccountPlan.PRO
         self.fake = fake
@@ -48,14 +48,15 @@ class AtCloudflare(BackendContract):
             exclusive=self.exclusive,
             api_url=self.fake.url,
         )
-        return TYPE.make(Placement("jellyfin", "jellyfin/cloudflare"), options)
+        # Pauses between attempts take no time.
+        return CloudflareBackend("jellyfin", options, Hours().clock)
 
     def plant(self) -> Iterable[Network]:
         self.fake.add_list("others", STRANGERS)
         return ()
 
     def foreign(self) -> object:
-        return self.fake.items("others")
+        return self.fake.items("others") if "others" in self.fake.lists else None
 
     def damage(self) -> bool:
         del self.fake.cloud.accounts[self.fake.account].lists[self.fake.lists["friends"].id]

@@ -78,8 +78,9 @@ class TestGate(InNftables):
         return ()
 
     def foreign(self) -> object:
-        listed = self.inside.command("nft", "-a", "list", "ruleset").split("\ntable ")
-        return [table for table in listed if "allowsync_x" not in table.split(" {")[0]]
+        listed = "\n" + self.inside.command("nft", "-a", "list", "ruleset")
+        tables = [table.strip() for table in listed.split("\ntable ")]
+        return [table for table in tables if "allowsync_x" not in table.split(" {")[0]]
 
     def damage(self) -> bool:
         self.inside.nft("flush ruleset\n")

@@ -21,12 +21,15 @@ if TYPE_CHECKING:
 STRANGERS = (
     "limit 22/tcp",
     "allow from 90.0.0.77 to any port 443 proto tcp comment allowsync:y:alice",
+    "allow from 90.0.0.77 to any port 443 proto udp",
     "allow from 2a02::77 to any port 443 proto tcp",
+    "allow from 2a02::77 to any port 443 proto udp",
+    "allow from 90.0.0.79 to any port 443 proto tcp",
     "deny log from 90.0.0.78",
     "route allow from 90.0.0.1 to any port 443 proto tcp comment allowsync:x:alice",
 )
-# Those of them whose rules let somebody in at the port that is ours.
-AT_OUR_PORT = ("90.0.0.77", "2a02::77")
+# Those of them that have each of the rules that ours would be, in both protocols.
+AT_OUR_PORTS = ("90.0.0.77", "2a02::77")
 
 
 @pytest.mark.root
@@ -48,7 +51,7 @@ class TestUfw(BackendContract):
     def plant(self) -> Iterable[Network]:
         for line in STRANGERS:
             self.inside.command("ufw", *line.split())
-        return map(ip_network, AT_OUR_PORT)
+        return map(ip_network, AT_OUR_PORTS)
 
     def foreign(self) -> object:
         """Every line of the files and the kernel but those of ours, in order."""

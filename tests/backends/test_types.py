@@ -1,0 +1,151 @@
+"""The promises of every backend type, kept by all that come with allowsync."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, ClassVar
+
+from allowsync_backends.apache import TYPE as APACHE
+from allowsync_backends.caddy import TYPE as CADDY
+from allowsync_backends.cloudflare import TYPE as CLOUDFLARE
+from allowsync_backends.fail2ban import TYPE as FAIL2BAN
+from allowsync_backends.file import TYPE as FILE
+from allowsync_backends.haproxy import TYPE as HAPROXY
+from allowsync_backends.ipset import TYPE as IPSET
+from allowsync_backends.nftables import TYPE as NFTABLES
+from allowsync_backends.nginx import TYPE as NGINX
+from allowsync_backends.traefik import TYPE as TRAEFIK
+from allowsync_backends.ufw import TYPE as UFW
+
+from allowsync.backend.registry import names
+from allowsync.testing.type_contract import BackendTypeContract
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    Written = Mapping[str, object]
+
+PORTS = {"ports": ["443/tcp", "8000-8010/udp"]}
+IN_PORTS = {"a port such as 443/tcp": {"ports": ["443"]}}
+
+
+class TestNftables(BackendTypeContract):
+    type = NFTABLES
+
+    def accepted(self) -> Sequence[Written]:
+        return [
+            PORTS,
+            {**PORTS, "open_interfaces": ["wg0"]},
+            {"set": {"table": "inet filter", "ipv4": "friends4", "ipv6": "friends6"}},
+        ]
+
+    def rejected(self) -> Mapping[str, Written]:
+        both = {**PORTS, "set": {"table": "inet filter", "ipv4": "friends4"}}
+        return {"needs ports": {}, "not both": both, **IN_PORTS}
+
+
+class TestIpset(BackendTypeContract):
+    type = IPSET
+
+    def accepted(self) -> Sequence[Written]:
+        return [{}, {**PORTS, "iptables": "legacy", "open_interfaces": []}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {"auto": {"iptables": "other"}, **IN_PORTS}
+
+
+class TestUfw(BackendTypeContract):
+    type = UFW
+
+    def accepted(self) -> Sequence[Written]:
+        return [PORTS, {**PORTS, "route": True, "end_streams": False}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {"needs ports": {"ports": []}, "'ports' is missing": {}, **IN_PORTS}
+
+
+class TestCloudflare(BackendTypeContract):
+    type = CLOUDFLARE
+    least: ClassVar[Written] = {"account_id": "0" * 32, "list": "friends", "api_token_env": "TOKEN"}
+
+    def environ(self) -> Mapping[str, str]:
+        return {"TOKEN": "a-token"}
+
+    def accepted(self) -> Sequence[Written]:
+        return [self.least, {**self.least, "exclusive": True}, {**self.least, "owner": "attic"}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {
+            "none is given": {"account_id": "0" * 32, "list": "friends"},
+            "an account id": {**self.least, "account_id": "mine"},
+            "an https:// URL": {**self.least, "api_url": "http://api.example.com"},
+        }
+
+
+class TestFail2ban(BackendTypeContract):
+    type = FAIL2BAN
+
+    def accepted(self) -> Sequence[Written]:
+        return [{"jails": ["sshd"]}, {"jails": ["sshd"], "container": "f2b", "path": "/srv/a"}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {"no jail": {"jails": ["DEFAULT"]}, "'jails' is missing": {}}
+
+
+class FileType(BackendTypeContract):
+    """A type that writes one file."""
+
+    least: ClassVar[Written] = {"path": "/srv/friends"}
+
+    def accepted(self) -> Sequence[Written]:
+        return [self.least, {**self.least, "mode": "0640", "reload": ["true"]}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {
+            "'path' is missing": {},
+            "would let everybody change": {**self.least, "mode": "0666"},
+            "must start with": {**self.least, "reload": ["bin/reload"]},
+        }
+
+
+class TestFile(FileType):
+    type = FILE
+
+    def accepted(self) -> Sequence[Written]:
+        return [*super().accepted(), {**self.least, "template": "/srv/a.j2"}]
+
+
+class Served(FileType):
+    """A type that writes a file for a server."""
+
+    def accepted(self) -> Sequence[Written]:
+        ways: list[Written] = [{"unit": "web.service"}, {"pid_file": "/run/web.pid"}]
+        return [*super().accepted(), *({**self.least, **way} for way in ways)]
+
+
+class TestNginx(Served):
+    type = NGINX
+
+
+class TestApache(Served):
+    type = APACHE
+
+
+class TestCaddy(Served):
+    type = CADDY
+
+
+class TestHaproxy(Served):
+    type = HAPROXY
+
+
+class TestTraefik(Served):
+    type = TRAEFIK
+    least: ClassVar[Written] = {"path": "/srv/traefik/friends.yml"}
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {**super().rejected(), "must end in .yml": {"path": "/srv/friends"}}
+
+
+def test_no_type_is_left_out() -> None:
+    kinds = [one for one in globals().values() if isinstance(one, type) and hasattr(one, "type")]
+    assert sorted(one.type.name for one in kinds) == sorted(names())
