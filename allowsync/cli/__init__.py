@@ -6,7 +6,6 @@ everything else, and all that is wrong or asks for help, is left to click.
 
 from __future__ import annotations
 
-import gc
 import os
 import sys
 
@@ -17,9 +16,6 @@ from allowsync.model.outcome import ExitCode
 
 def run_command_line(arguments: list[str]) -> int:
     """Run a command and tell its exit code. Whatever goes wrong is said in a line."""
-    # A short life that makes many small values and hardly a cycle: looking for those took a third
-    # of the time of reading a large set.
-    gc.set_threshold(200_000, 20, 20)
     try:
         code = _run(arguments)
         sys.stdout.flush()
