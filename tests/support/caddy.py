@@ -96,8 +96,9 @@ class Caddy(ServerProcess):
 
     def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
         """What keeps its allowlist."""
-        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config,
-                 "program": self.program, **options}  # fmt: skip
+        given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
+        if self.program != PROGRAM:
+            given["program"] = self.program
 
         placement = Placement(allowlist, f"{allowlist}/caddy")
         made = TYPE.make(placement, CaddyOptions(**given))
