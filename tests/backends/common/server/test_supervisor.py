@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, ClassVar
 
@@ -32,8 +31,7 @@ if TYPE_CHECKING:
 PATH = Path("/etc/heron/friends")
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HeronOptions(ServerOptions):
+class HeronOptions(ServerOptions, kw_only=True):
     UNIT: ClassVar[str] = "heron.service"
     NAMES: ClassVar[tuple[str, ...]] = ("heron",)
 
