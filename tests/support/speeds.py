@@ -33,8 +33,13 @@ class Names:
 
 def does_io(item: pytest.Item) -> bool:
     """Whether a test, its fixtures or what they use names a module that does."""
+    return any(_reaches(one) for one in _begins(item))
+
+
+@cache
+def _reaches(begin: Name) -> bool:
     seen: set[Name] = set()
-    waiting = list(_begins(item))
+    waiting = [begin]
     while waiting:
         here = waiting.pop()
         if here in seen:
