@@ -34,8 +34,9 @@ _HTTPS: Final = (
 def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
     """What has to be installed for nameservers of these kinds, and is not."""
     for one in nameservers:
-        if one.transport is Transport.HTTPS and not _installed("h11"):
-            yield f"{one}: DNS over HTTPS needs the package h11: pip install 'allowsync[doh]'"
+        if one.transport is Transport.HTTPS and not _installed("httpcore"):
+            what = "DNS over HTTPS needs the package httpcore; docs/install.md says how to add it"
+            yield f"{one}: {what}"
 
 
 def _installed(module: str) -> bool:

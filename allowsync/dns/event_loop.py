@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from allowsync.dns.query_state import Ask, Channel, Job
+    from allowsync.dns.transport.workers import Workers
     from allowsync.dns.wire_parse import Reading
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 MAX_MESSAGES: Final = 8  # read for one ask; more are somebody's flood
 SLICE: Final = 50  # questions made ready before some are sent
 PROGRESS_EVERY: Final = 0.05  # seconds
+GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before
 
 
 def ask_all(
@@ -57,11 +59,13 @@ class _Run:
         self._settings = settings
         self._validate = settings.dnssec is Dnssec.REQUIRE
         self._deadline = time.monotonic() + settings.deadline.total_seconds()
+        self._longest = settings.deadline.total_seconds() + GRACE
         self._selector = DefaultSelector()
         self._servers = self._all_servers(jobs)
         self._dispatch = Dispatch(
             settings, tuple(self._servers.values()), time.monotonic, self._give_up
         )
+        self._workers: Workers | None = None
         self._jobs = jobs
         self._inquiries: list[Inquiry] = []
         self._unread: deque[tuple[Ask, bytes, bool]] = deque()
@@ -97,6 +101,8 @@ class _Run:
                 self._dispatch.end(ask)
         for server in self._servers.values():
             server.channel.close()
+        if self._workers is not None:
+            self._workers.close()
         self._selector.close()
 
     def heard(self, ask: Ask, wire: bytes) -> None:
@@ -183,9 +189,14 @@ class _Run:
             return
         self._dispatch.extend(ask)
         from allowsync.dns.transport.tcp import Stream
+        from allowsync.dns.transport.workers import Workers
 
-        ask.stream = Stream(ask, self._selector, self, validate=self._validate)
-        ask.stream.start()
+        if self._workers is None:
+            self._workers = Workers(self._selector)
+        ask.stream = stream = Stream(
+            ask, self._workers, self, timeout=self._longest, validate=self._validate
+        )
+        stream.start()
 
     def _settle(self, inquiry: Inquiry, answer: Answer) -> None:
         inquiry.answer = answer
@@ -216,21 +227,23 @@ class _Run:
         return {one: self._server(one, order) for order, one in enumerate(distinct)}
 
     def _server(self, nameserver: Nameserver, order: int) -> Server:
-        window = WINDOW
+        window, validate = WINDOW, self._validate
+        ways = (nameserver, self._selector, self)
         channel: Channel
         match nameserver.transport:
             case Transport.DNS:
-                channel = DatagramChannel(nameserver, self._selector, self, validate=self._validate)
+                channel = DatagramChannel(*ways, validate=validate)
             case Transport.TLS:
                 from allowsync.dns.transport.dot import TlsChannel
 
-                channel = TlsChannel(nameserver, self._selector, self, validate=self._validate)
+                channel = TlsChannel(*ways, timeout=self._longest, validate=validate)
             case Transport.HTTPS:
-                from allowsync.dns.transport.doh import HttpsChannel
-                from allowsync.dns.transport.doh_codec import CONNECTIONS
+                from allowsync.dns.transport.doh import CONNECTIONS, HttpsChannel
 
                 window = CONNECTIONS
-                channel = HttpsChannel(nameserver, self._selector, self, validate=self._validate)
+                channel = HttpsChannel(
+                    *ways, timeout=self._settings.timeout.total_seconds(), validate=validate
+                )
             case _:
                 assert_never(nameserver.transport)
         return Server(nameserver, order, channel, window)

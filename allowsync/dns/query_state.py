@@ -12,7 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from allowsync.dns.failure import Failure
-    from allowsync.dns.transport.tcp import Stream
     from allowsync.dns.wire_query import Question
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver
@@ -27,6 +26,14 @@ class Job(Value):
 
     query: Query
     nameservers: tuple[Nameserver, ...]
+
+
+class Conversation(Protocol):
+    """What goes on until it has told how it ended, or is closed."""
+
+    def close(self) -> None:
+        """End it. Nothing is told any more."""
+        ...
 
 
 class Channel(Protocol):
@@ -162,7 +169,7 @@ class Ask:
         self.holds_room = False
         self.times = 0
         self.messages = 0
-        self.stream: Stream | None = None
+        self.stream: Conversation | None = None
         self.datagram = b""
 
 

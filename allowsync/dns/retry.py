@@ -1,48 +1,43 @@
-"""When and whether a question is asked again. tenacity decides; the loop of the engine waits.
+"""When and whether a question is asked again.
 
-A module of its own because tenacity takes longer to import than most runs take to be answered: it
-is imported when the first question has to be asked again.
+Plain arithmetic: the loop that waits for the network is the one that waits here, and a question is
+asked again while answers to the earlier attempts still count. There is nothing that a library which
+calls a function again and again could drive.
 """
 
 from __future__ import annotations
 
+import os
 from typing import Final
 
-from tenacity import (
-    RetryCallState,
-    Retrying,
-    stop_after_attempt,
-    stop_after_delay,
-    wait_exponential,
-    wait_random,
-)
+from allowsync.model.value import Value
 
 BASE: Final = 0.1  # seconds; doubled with each attempt
 JITTER: Final = 0.1  # seconds; so that many questions lost at once do not come back at once
 
+_DOUBLINGS: Final = 20  # more than any timeout lasts
 
-class Retry:
-    """The policy of one run. All spans are in seconds, instants are those of `time.monotonic`."""
 
-    def __init__(self, *, attempts: int, timeout: float, deadline: float, started: float) -> None:
-        self._policy = Retrying(
-            stop=stop_after_attempt(attempts) | stop_after_delay(deadline),
-            wait=wait_exponential(multiplier=BASE, max=timeout) + wait_random(0, JITTER),
-        )
-        self._timeout = timeout
-        self._started = started
+class Retry(Value):
+    """The policy of one run. All spans are in seconds, instants are those of `time.monotonic`.
+
+    Attributes:
+        attempts: How often a question may be asked.
+        timeout: The longest pause.
+        deadline: When the run ends, after it started.
+        started: When that was.
+    """
+
+    attempts: int
+    timeout: float
+    deadline: float
+    started: float
 
     def over(self, attempts: int, now: float) -> bool:
         """Whether a question that was asked that many times must not be asked again."""
-        return self._policy.stop(self._state(attempts, now))
+        return attempts >= self.attempts or now - self.started >= self.deadline
 
-    def wait(self, attempts: int, now: float) -> float:
+    def wait(self, attempts: int) -> float:
         """How long to wait after that many attempts before the next one; never over `timeout`."""
-        return min(float(self._policy.wait(self._state(attempts, now))), self._timeout)
-
-    def _state(self, attempts: int, now: float) -> RetryCallState:
-        state = RetryCallState(self._policy, None, (), {})
-        state.start_time = self._started
-        state.attempt_number = attempts
-        state.outcome_timestamp = now
-        return state
+        grown = BASE * 2.0 ** min(attempts - 1, _DOUBLINGS)
+        return min(grown + JITTER * os.urandom(1)[0] / 255, self.timeout)

@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.query_state import LAPSES, Ask, Inquiry, Server
+from allowsync.dns.retry import Retry
 from allowsync.dns.timers import Timers
 from allowsync.model.nameserver import Transport
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-    from allowsync.dns.retry import Retry
     from allowsync.model.nameserver import ResolverSettings
 
 FIRST_PAUSE: Final = 0.1  # seconds before a question is sent for the second time
@@ -48,12 +48,15 @@ class Dispatch:
     ) -> None:
         self.timers = Timers()
         self.timeout = settings.timeout.total_seconds()
-        self._settings = settings
         self._servers = servers
         self._clock = clock
         self._give_up = give_up
-        self._started = clock()
-        self._retry: Retry | None = None
+        self._retry = Retry(
+            attempts=settings.attempts,
+            timeout=self.timeout,
+            deadline=settings.deadline.total_seconds(),
+            started=clock(),
+        )
 
     def begin(self, inquiry: Inquiry) -> None:
         """Line a query up for its first attempt."""
@@ -201,19 +204,7 @@ class Dispatch:
         if inquiry.attempts == 1:
             plain = server.nameserver.transport is Transport.DNS
             return min(FIRST_PAUSE if plain else HANDSHAKE_PAUSE, self.timeout)
-        return self._policy().wait(inquiry.attempts, self._clock())
+        return self._retry.wait(inquiry.attempts)
 
     def _is_over(self, inquiry: Inquiry) -> bool:
-        return inquiry.attempts > 0 and self._policy().over(inquiry.attempts, self._clock())
-
-    def _policy(self) -> Retry:
-        if self._retry is None:
-            from allowsync.dns.retry import Retry
-
-            self._retry = Retry(
-                attempts=self._settings.attempts,
-                timeout=self.timeout,
-                deadline=self._settings.deadline.total_seconds(),
-                started=self._started,
-            )
-        return self._retry
+        return inquiry.attempts > 0 and self._retry.over(inquiry.attempts, self._clock())

@@ -1,100 +1,88 @@
 """Where a DoH server is: the one name that the system's own resolver is asked for.
 
-`getaddrinfo` blocks, so it is called in a thread, and the loop of the engine is woken when it is
-back. It has no time limit of its own: the thread is left behind if the run ends first. A wrong
-address does no harm, since whoever answers there has to show the certificate of the name.
+`getaddrinfo` blocks and has no time limit of its own; it is called in the thread that is about to
+connect. A wrong address does no harm, since whoever answers there has to show the certificate of
+the name.
 """
 
 from __future__ import annotations
 
 import socket
-from contextlib import suppress
-from ipaddress import ip_address
-from selectors import EVENT_READ
-from threading import Thread
-from typing import TYPE_CHECKING, Final, TypeAlias
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.dns.nameservers import SocketAddress, family_of
+from httpcore import ConnectError, ConnectTimeout, NetworkBackend, SyncBackend
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from selectors import BaseSelector
+    from collections.abc import Iterable, Sequence
 
-Place: TypeAlias = tuple[socket.AddressFamily, SocketAddress]
-Places: TypeAlias = tuple[Place, ...]
+    from httpcore import SOCKET_OPTION, NetworkStream
 
 MOST: Final = 8  # addresses of one server that are tried
 
 
-def place_of(host: str, port: int) -> Place | None:
-    """Where a host is that is written as an address; None for a name."""
-    try:
-        address = str(ip_address(host))
-    except ValueError:
-        return None
-    family = family_of(address)
-    return family, ((address, port) if family is socket.AF_INET else (address, port, 0, 0))
+class UnknownHost(ConnectError):
+    """The system's resolver has no address for the host; says why."""
 
 
-class Lookup:
-    """Asks for the addresses of one name, and tells once what came of it.
+class Addresses(NetworkBackend):
+    """Connects to whichever address of one host can be reached. Used by many threads.
 
-    Args:
-        host: The name.
-        port: The port of the places that are told.
-        selector: That of the loop.
-        done: Is told the places, families in turn (RFC 8305 section 4), or what the system said
-            instead.
+    Attributes:
+        known: Whether the system's resolver has told the addresses.
     """
 
-    def __init__(
-        self, host: str, port: int, selector: BaseSelector, done: Callable[[Places | str], None]
-    ) -> None:
-        self._host, self._port = host, port
-        self._selector = selector
-        self._done = done
-        self._found: Places | str = "nothing was found"
-        self._ours: socket.socket | None = None
+    def __init__(self) -> None:
+        self.known = False
+        self._lock = Lock()
+        self._found: tuple[str, ...] = ()
+        self._network = SyncBackend()
 
-    def start(self) -> None:
-        """Begin to ask."""
-        try:
-            self._ours, theirs = socket.socketpair()
-            self._selector.register(self._ours, EVENT_READ, self._on_ready)
-            Thread(target=self._ask, args=(theirs,), name="lookup", daemon=True).start()
-        except (OSError, RuntimeError) as error:
-            self.close()
-            self._done(str(error))
+    def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[SOCKET_OPTION] | None = None,
+    ) -> NetworkStream:
+        """Try one address after the other, each for its share of the time.
 
-    def close(self) -> None:
-        """Wait no longer; nothing is told any more."""
-        ours, self._ours = self._ours, None
-        if ours is not None:
-            with suppress(KeyError):
-                self._selector.unregister(ours)
-            ours.close()
-
-    def _on_ready(self, _mask: int) -> None:
-        if self._ours is not None:
-            self.close()
-            self._done(self._found)
-
-    def _ask(self, theirs: socket.socket) -> None:
-        """In the thread. Closing the other end of the pair is what wakes the loop."""
-        with theirs:
+        Raises:
+            UnknownHost: There is none.
+            ConnectError: The last one cannot be reached.
+            ConnectTimeout: The last one does not answer.
+        """
+        addresses = self._addresses(host, port)
+        share = None if timeout is None else timeout / len(addresses)
+        for address in addresses[:-1]:
             try:
-                found = socket.getaddrinfo(self._host, self._port, type=socket.SOCK_STREAM)
-                self._found = _in_turn(tuple((one[0], one[4]) for one in found))  # type: ignore[misc]
-            except OSError as error:
-                self._found = (error.strerror or str(error)).lower()
-            except UnicodeError as error:
-                self._found = str(error)
+                return self._connect(address, port, share, local_address, socket_options)
+            except (ConnectError, ConnectTimeout):
+                continue
+        return self._connect(addresses[-1], port, share, local_address, socket_options)
+
+    def _connect(self, *where: Any) -> NetworkStream:
+        return self._network.connect_tcp(*where)
+
+    def _addresses(self, host: str, port: int) -> tuple[str, ...]:
+        with self._lock:
+            if not self._found:
+                try:
+                    found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+                except OSError as error:
+                    raise UnknownHost((error.strerror or str(error)).lower()) from error
+                except UnicodeError as error:
+                    raise UnknownHost(str(error)) from error
+                self._found = in_turn([str(one[4][0]) for one in found])
+                self.known = True
+            return self._found
 
 
-def _in_turn(places: Places) -> Places:
-    """Families in turn, so that one that does not work costs one attempt."""
-    first = [one for one in places if one[0] is places[0][0]]
-    second = [one for one in places if one[0] is not places[0][0]]
+def in_turn(addresses: Sequence[str]) -> tuple[str, ...]:
+    """Families in turn (RFC 8305 section 4), so that one that does not work costs one attempt."""
+    first = [one for one in addresses if (":" in one) is (":" in addresses[0])]
+    second = [one for one in addresses if (":" in one) is not (":" in addresses[0])]
     ranked = [(2 * n, one) for n, one in enumerate(first)]
     ranked += [(2 * n + 1, one) for n, one in enumerate(second)]
-    return tuple(one for _, one in sorted(ranked, key=lambda pair: pair[0])[:MOST])
+    return tuple(one for _, one in sorted(ranked)[:MOST])

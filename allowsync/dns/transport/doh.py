@@ -1,24 +1,26 @@
 """DNS over HTTPS (RFC 8484): each question is the body of a POST.
 
-Over HTTP/2 all of them share one connection. HTTP/1.1 carries one question at a time, so there are
-several connections, each made when there is a question for it. Proxies and whatever else the
-environment says about HTTP are no part of this, and redirects are not followed: only the server
-that was configured is asked.
+Several connections carry one question each at a time, and are used again; each is made when there
+is a question for it. Proxies and whatever else the environment says about HTTP are no part of this,
+and redirects are not followed: only the server that was configured is asked.
 """
 
 from __future__ import annotations
 
 import os
-from collections import deque
+from functools import partial
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote, urlsplit
 
+import httpcore
+
 from allowsync.dns.failure import Failure, Kind
-from allowsync.dns.transport.bootstrap import Lookup, Places, place_of
-from allowsync.dns.transport.doh_codec import CONNECTIONS, Resource
-from allowsync.dns.transport.doh_connection import HTTP2, Exchange, spoken
-from allowsync.dns.transport.tls_stream import Endpoint
+from allowsync.dns.nameservers import unreachable
+from allowsync.dns.transport.bootstrap import Addresses
+from allowsync.dns.transport.doh_connection import HTTP1, HTTP2, DohConnection, DohServer
 from allowsync.dns.transport.udp import FOREIGN
+from allowsync.dns.transport.workers import Workers
 from allowsync.dns.wire_query import Likeness, likeness, message
 
 if TYPE_CHECKING:
@@ -27,6 +29,7 @@ if TYPE_CHECKING:
     from allowsync.dns.query_state import Ask, Listener
     from allowsync.model.nameserver import Nameserver
 
+CONNECTIONS: Final = 8  # with one server
 _UNRESERVED: Final = "/%?&=:@!$'()*+,;~"
 
 
@@ -34,192 +37,115 @@ class HttpsChannel:
     """Asks one DoH server, and never in another way. Implements `Channel`."""
 
     def __init__(
-        self, nameserver: Nameserver, selector: BaseSelector, listener: Listener, *, validate: bool
+        self,
+        nameserver: Nameserver,
+        selector: BaseSelector,
+        listener: Listener,
+        *,
+        timeout: float,
+        validate: bool,
     ) -> None:
-        url = urlsplit(nameserver.url)
-        self._nameserver = nameserver
-        self._selector = selector
+        self._server = _server(nameserver, timeout)
         self._listener = listener
         self._validate = validate
-        self._host = url.hostname or ""
-        path = quote(url.path + (f"?{url.query}" if url.query else ""), safe=_UNRESERVED)
-        self._resource = Resource(url.netloc.encode(), path.encode())
-        self._protocols = spoken()
-        self._multiplexes = HTTP2 in self._protocols  # until the server says otherwise
-        place = place_of(self._host, nameserver.port)
-        self._places: Places = () if place is None else (place,)
-        self._turns = 1  # how often a question must have been sent to try another address
-        self._lookup: Lookup | None = None
-        self._queue: deque[Ask] = deque()
-        self._again: set[Ask] = set()  # what was cut off once, by a connection of no use
-        self._exchanges: list[Exchange] = []
-        self._most = CONNECTIONS
+        self._workers = Workers(selector)
+        self._idle: list[DohConnection] = []
+        self._busy: dict[Ask, DohConnection] = {}
+        self._lost: set[Ask] = set()  # sent, and no answer came in time: not sent again
+        self._ready = False
         self._hopeless: Failure | None = None
 
     @property
     def lacks(self) -> str:
         """What has not come yet."""
-        if not self._places:
-            return f"cannot reach {self._nameserver}: no address for {self._host}"
-        if not any(one.ready for one in self._exchanges):
-            return f"no TLS connection with {self._nameserver}"
-        return f"no answer over HTTPS from {self._nameserver}"
+        nameserver = self._server.nameserver
+        if not self._server.addresses.known:
+            return f"cannot reach {nameserver}: no address for {self._server.host}"
+        if not self._ready and not any(one.ready for one in self._busy.values()):
+            return f"no TLS connection with {nameserver}"
+        return f"no answer over HTTPS from {nameserver}"
 
     def send(self, ask: Ask) -> None:
-        """Send a question. One that is under way already is left to it, unless nobody is there."""
+        """Send a question. One that is under way already is left to it."""
         if self._hopeless is not None:
             self._listener.failed(ask, self._hopeless)
             return
-        if any(ask in one.asks for one in self._exchanges):
+        if ask in self._busy or ask in self._lost:
             return
-        if ask in self._queue:
-            self._turn(ask.times)
-        else:
-            section = ask.inquiry.question.section
-            ask.datagram = message(os.urandom(2), section, validate=self._validate)
-            self._again.discard(ask)
-            self._queue.append(ask)
-        self._serve()
+        section = ask.inquiry.question.section
+        ask.datagram = message(os.urandom(2), section, validate=self._validate)
+        self._make_room()
+        connection = self._idle.pop() if self._idle else DohConnection(self._server)
+        self._busy[ask] = connection
+        try:
+            self._workers.run(
+                partial(connection.ask, ask.datagram), partial(self._done, ask, connection)
+            )
+        except OSError as error:
+            del self._busy[ask]
+            self._listener.failed(ask, unreachable(self._server.nameserver, error))
 
     def forget(self, ask: Ask) -> None:
-        """Give an ask up, and with it what connection is of no use before it has answered."""
-        self._again.discard(ask)
-        if ask in self._queue:
-            self._queue.remove(ask)
-        for one in [one for one in self._exchanges if ask in one.asks]:
-            if not one.forget(ask):
-                self._drop(one)
-                self._serve()
+        """Give an ask up, and with it the connection, on which nothing else can be asked."""
+        self._lost.discard(ask)
+        connection = self._busy.pop(ask, None)
+        if connection is not None:
+            self._ready |= connection.ready
+            connection.abandon()
 
     def close(self) -> None:
         """Close every connection."""
-        self._queue.clear()
-        for one in tuple(self._exchanges):
-            self._drop(one)
-        if self._lookup is not None:
-            self._lookup.close()
+        for ask in tuple(self._busy):
+            self.forget(ask)
+        for connection in self._idle:
+            connection.close()
+        self._idle.clear()
+        self._workers.close()
 
-    def free(self, exchange: Exchange) -> None:
-        """Put what waits."""
-        self._multiplexes = exchange.multiplexes
-        self._serve()
+    def _make_room(self) -> None:
+        """Give up the questions that nobody waits for any more, where all connections are busy."""
+        if len(self._busy) >= CONNECTIONS:
+            for ask in [one for one in self._busy if not one.live]:
+                self.forget(ask)
+                self._lost.add(ask)
 
-    def answered(self, ask: Ask, wire: bytes) -> None:
-        """Hand on what answers the question."""
+    def _done(self, ask: Ask, connection: DohConnection, came: bytes | Failure | None) -> None:
+        """Tell what came of a question. Nothing is told of one that was given up."""
+        if connection.over:
+            connection.close()
+            return
+        del self._busy[ask]
+        self._ready |= connection.ready
+        self._idle.append(connection)
+        match came:
+            case None:
+                self._lost.add(ask)
+            case Failure() as failure:
+                if failure.kind is Kind.UNTRUSTED:
+                    self._hopeless = failure
+                if ask.live:
+                    self._listener.failed(ask, failure)
+            case wire:
+                self._answered(ask, wire)
+
+    def _answered(self, ask: Ask, wire: bytes) -> None:
         right = wire[:2] == ask.datagram[:2]
         if right and likeness(wire, ask.inquiry.question.section) is not Likeness.OTHER:
             self._listener.heard_over_stream(ask, wire)
-        else:
+        elif ask.live:
             self._listener.failed(ask, FOREIGN)
 
-    def failed(self, ask: Ask, failure: Failure) -> None:
-        """Hand on why there is no answer. What asks to go elsewhere is not asked again."""
-        if failure.kind is Kind.UNTRUSTED:
-            self._hopeless = failure
-            self._fail_all([ask, *self._queue], failure)
-        elif ask.live:
-            self._listener.failed(ask, failure)
 
-    def cut(self, exchange: Exchange, ask: Ask, failure: Failure) -> None:
-        """Ask again: once, or as often as it takes while each connection answers something."""
-        if ask.live and (exchange.useful or ask not in self._again):
-            if not exchange.useful:
-                self._again.add(ask)
-            self._queue.append(ask)
-        elif ask.live:
-            self._listener.failed(ask, failure)
-
-    def lost(self, exchange: Exchange, failure: Failure) -> None:
-        """Go on over the other connections, or over a new one where that leads anywhere."""
-        self._drop(exchange)
-        if failure.kind is Kind.UNTRUSTED:
-            self._hopeless = failure
-            self._fail_all(list(self._queue), failure)
-        elif not exchange.ready:
-            self._missed(exchange, failure)
-        self._serve()
-
-    def _missed(self, exchange: Exchange, failure: Failure) -> None:
-        """Try another address; do with what there is; or give up."""
-        if failure.kind is Kind.UNREACHABLE and self._without(exchange):
-            return
-        if any(one.ready for one in self._exchanges):
-            self._most = len(self._exchanges)
-        else:
-            self._fail_all(list(self._queue), failure)
-
-    def _serve(self) -> None:
-        """Put what waits to connections that have room, and make those that are missing."""
-        if self._queue and not self._places:
-            self._look_up()
-            return
-        while self._queue:
-            exchange = next((one for one in self._exchanges if one.has_room), None)
-            if exchange is None:
-                break
-            ask = self._queue.popleft()
-            ask.server.window = exchange.window
-            if ask.live:
-                exchange.put(ask)
-        while self._lacks_connections:
-            self._connect()
-
-    @property
-    def _lacks_connections(self) -> bool:
-        """Whether one more connection is worth making for what waits."""
-        if not self._queue or len(self._exchanges) >= self._most:
-            return False
-        if self._multiplexes:
-            return all(one.closing for one in self._exchanges)
-        return sum(not one.ready for one in self._exchanges) < len(self._queue)
-
-    def _connect(self) -> None:
-        family, place = self._places[0]
-        endpoint = Endpoint(self._nameserver, family, place, self._host, self._protocols)
-        exchange = Exchange(endpoint, self._resource, self._selector, self)
-        self._exchanges.append(exchange)
-        exchange.start()
-
-    def _look_up(self) -> None:
-        if self._lookup is None:
-            self._lookup = Lookup(self._host, self._nameserver.port, self._selector, self._found)
-            self._lookup.start()
-
-    def _found(self, places: Places | str) -> None:
-        """Go on with the server's addresses, or fail what waits for them."""
-        self._lookup = None
-        if isinstance(places, str):
-            what = f"cannot reach {self._nameserver}: no address for {self._host}: {places}"
-            self._fail_all(list(self._queue), Failure(Kind.UNREACHABLE, what))
-            return
-        self._places = places
-        self._serve()
-
-    def _turn(self, times: int) -> None:
-        """Try the next address where nobody completed a handshake, once for all that wait."""
-        if times <= self._turns or len(self._places) < 2:
-            return
-        if any(one.ready for one in self._exchanges):
-            return
-        self._turns = times
-        for one in tuple(self._exchanges):
-            self._drop(one)
-        self._places = (*self._places[1:], self._places[0])
-
-    def _without(self, exchange: Exchange) -> bool:
-        """Whether there are other addresses, once the one that cannot be reached is left out."""
-        others = tuple(one for one in self._places if one[1] != exchange.endpoint.place)
-        if others:
-            self._places = others
-        return bool(others)
-
-    def _fail_all(self, asks: list[Ask], failure: Failure) -> None:
-        self._queue.clear()
-        for ask in asks:
-            if ask.live:
-                self._listener.failed(ask, failure)
-
-    def _drop(self, exchange: Exchange) -> None:
-        exchange.close()
-        if exchange in self._exchanges:
-            self._exchanges.remove(exchange)
+def _server(nameserver: Nameserver, timeout: float) -> DohServer:
+    """What a URL says."""
+    url = urlsplit(nameserver.url)
+    host = url.hostname or ""
+    path = quote(url.path + (f"?{url.query}" if url.query else ""), safe=_UNRESERVED)
+    return DohServer(
+        nameserver,
+        httpcore.URL(scheme="https", host=host, port=nameserver.port, target=path),
+        url.netloc.encode(),
+        (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,),
+        Addresses(),
+        timeout,
+    )

@@ -1,187 +1,221 @@
-"""One connection to a DoH server, which speaks whichever HTTP the two agree on (RFC 7301).
+"""One connection to a DoH server, by httpcore: HTTP/2 or HTTP/1.1, as the two agree (RFC 7301).
 
-What is said over it is left to `http1` or `http2`. Those read and write a protocol and do no input
-or output of their own, so that HTTPS runs in the same loop, under the same deadline and with the
-same look at certificates as everything else.
+httpcore and not httpx, which is made of it: it takes half as long to import, and knows nothing of
+proxies, redirects and compression that would have to be switched off.
 """
 
 from __future__ import annotations
 
-from importlib.util import find_spec
-from typing import TYPE_CHECKING, Final, Protocol, assert_never
+import socket
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, Final
+
+import httpcore
 
 from allowsync.dns.failure import Failure, Kind
-from allowsync.dns.transport.doh_codec import Answered, Cut, Ended, Refused, Resource, Speech
-from allowsync.dns.transport.tls_stream import Endpoint, SecureStream
+from allowsync.dns.nameservers import unreachable
+from allowsync.dns.transport.bootstrap import Addresses, UnknownHost
+from allowsync.dns.transport.tls_context import NEEDS_H2, broken, trust
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-    from selectors import BaseSelector
+    import ssl
+    from collections.abc import Iterable, Mapping
 
-    from allowsync.dns.query_state import Ask
+    from allowsync.model.nameserver import Nameserver
 
 HTTP1: Final = "http/1.1"
 HTTP2: Final = "h2"
+MEDIA_TYPE: Final = b"application/dns-message"  # RFC 8484 section 6
+MAX_BODY: Final = 65535  # octets of a DNS message
+TRIES: Final = 2  # of a question whose connection ends, which need not be its own fault
+
+# Bad Request, Upgrade Required, HTTP Version Not Supported (RFC 9110 section 15): what servers say
+# that would rather speak HTTP/2.
+_OTHER_VERSION: Final = (400, 426, 505)
+# How httpcore words the end of a connection. Behind a farewell (GOAWAY) it reads no answer.
+_ENDS: Final = ("disconnected", "peer closed", "ConnectionState.CLOSED")
+# What httpcore raises; the rest is what hostile bytes could bring about in it.
+_BROKEN: Final = (
+    httpcore.ProtocolError, httpcore.NetworkError, OSError, ArithmeticError, AssertionError,
+    AttributeError, LookupError, RuntimeError, TypeError, ValueError,
+)  # fmt: skip
 
 
-def spoken() -> tuple[str, ...]:
-    """The versions of HTTP that can be spoken here, as ALPN names them, the preferred first."""
-    return (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,)
+class DohServer(Value):
+    """Who is asked.
 
+    Attributes:
+        nameserver: As the configuration names it, for messages.
+        url: What is posted to.
+        authority: The `Host` header.
+        protocols: The versions of HTTP that can be spoken, the preferred first.
+        addresses: Where it is.
+        timeout: How long any step may take, in seconds; the loop gives up on what takes longer.
+    """
 
-class Asker(Protocol):
-    """Who is told what comes of an exchange."""
-
-    def free(self, exchange: Exchange) -> None:
-        """There may be room for questions now."""
-        ...
-
-    def answered(self, ask: Ask, wire: bytes) -> None:
-        """The server answered with a DNS message."""
-        ...
-
-    def failed(self, ask: Ask, failure: Failure) -> None:
-        """The question came to nothing."""
-        ...
-
-    def cut(self, exchange: Exchange, ask: Ask, failure: Failure) -> None:
-        """The question was not answered, which need not be its own fault."""
-        ...
-
-    def lost(self, exchange: Exchange, failure: Failure) -> None:
-        """The connection is closed. What was under way has been told."""
-        ...
-
-
-class Exchange:
-    """A connection that is asked questions. Never blocks, never raises."""
-
-    def __init__(
-        self, endpoint: Endpoint, resource: Resource, selector: BaseSelector, asker: Asker
-    ) -> None:
-        self.endpoint = endpoint
-        self._resource = resource
-        self._asker = asker
-        self._stream = SecureStream(endpoint, selector, self)
-        self._speech: Speech | None = None
-        self._over = False
+    nameserver: Nameserver
+    url: httpcore.URL
+    authority: bytes
+    protocols: tuple[str, ...]
+    addresses: Addresses
+    timeout: float
 
     @property
-    def ready(self) -> bool:
-        """Whether the server has proven who it is, and questions can be put."""
-        return self._speech is not None
+    def host(self) -> str:
+        """The name or address that the certificate has to be good for."""
+        return self.url.host.decode()
 
-    @property
-    def asks(self) -> Collection[Ask]:
-        """What is under way."""
-        return () if self._speech is None else self._speech.asks
 
-    @property
-    def multiplexes(self) -> bool:
-        """Whether many questions can be under way at once."""
-        return self._stream.protocol == HTTP2
+class DohConnection:
+    """Asks one question at a time, in a thread; connects anew when it has to.
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more question can be put."""
-        return self._speech is not None and self._speech.has_room and not self._over
+    Attributes:
+        ready: Whether the server has proven who it is, at some time.
+        over: Whether nobody waits for the answer any more.
+    """
 
-    @property
-    def closing(self) -> bool:
-        """Whether it takes no more questions, ever."""
-        return self._speech is not None and self._speech.closing
+    def __init__(self, server: DohServer) -> None:
+        self.ready = False
+        self.over = False
+        self._server = server
+        self._socket: ssl.SSLSocket | None = None
+        self._agreed: str | None = None
+        self._shaking = False
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=trust(server.protocols),
+            max_connections=1,
+            http2=HTTP2 in server.protocols,
+            network_backend=server.addresses,
+        )
 
-    @property
-    def window(self) -> int:
-        """How many questions make sense to have under way with this server."""
-        return 1 if self._speech is None else self._speech.window
+    def ask(self, wire: bytes) -> bytes | Failure | None:
+        """In a thread: the answer, or why there is none, or nothing where nothing came in time."""
+        tries = 0
+        while True:
+            tries += 1
+            try:
+                return self._ask(wire)
+            except httpcore.TimeoutException:
+                self.close()
+                return None
+            except _BROKEN as error:
+                self.close()
+                if self.over or tries == TRIES or not _is_cut(error):
+                    return self._failure(error)
 
-    @property
-    def useful(self) -> bool:
-        """Whether it has brought some question nearer to its answer."""
-        return self._speech is not None and self._speech.useful
-
-    def start(self) -> None:
-        """Begin to connect."""
-        self._stream.start()
-        if HTTP2 in self.endpoint.protocols:
-            # While the connection is being made: it takes as long as some round trips.
-            pass
-
-    def put(self, ask: Ask) -> None:
-        """Ask the question that the ask holds as a datagram. There has to be room."""
-        if self._speech is not None:
-            self._speech.put(ask)
-            self._stream.write(self._speech.to_send())
-
-    def forget(self, ask: Ask) -> bool:
-        """Give up a question that is under way; whether the connection is still of use."""
-        if self._speech is None or not self._speech.forget(ask):
-            return False
-        self._stream.write(self._speech.to_send())
-        return True
+    def abandon(self) -> None:
+        """Wake the thread, which closes the connection; nobody waits for it."""
+        self.over = True
+        self._shut()
 
     def close(self) -> None:
-        """Close the connection; nothing is told any more."""
-        self._over = True
-        self._stream.close()
+        """Close the connection. Not while another thread uses it."""
+        with suppress(*_BROKEN):  # h2 has its say about a farewell
+            self._pool.close()
+        if self._socket is not None:
+            self._socket.close()
 
-    def secured(self, stream: SecureStream) -> None:
-        """Speak what was agreed on. A server that agrees on nothing speaks HTTP/1.1."""
-        to = self.endpoint
-        if stream.protocol == HTTP2:
-            from allowsync.dns.transport.http2 import Http2
+    def _ask(self, wire: bytes) -> bytes | Failure:
+        outcome = self._exchange(wire)
+        if isinstance(outcome, Failure):
+            self.close()  # the rest of it is not waited for
+        return outcome
 
-            self._speech = Http2(str(to.nameserver), self._resource)
-        else:
-            from allowsync.dns.transport.http1 import Http1
+    def _exchange(self, wire: bytes) -> bytes | Failure:
+        server = self._server
+        headers = [
+            (b"host", server.authority),
+            (b"accept", MEDIA_TYPE),
+            (b"content-type", MEDIA_TYPE),
+            (b"content-length", str(len(wire)).encode()),
+        ]
+        limits = dict.fromkeys(("connect", "read", "write", "pool"), server.timeout)
+        extensions: dict[str, Any] = {"timeout": limits, "trace": self._note}
+        with self._pool.stream(
+            b"POST", server.url, headers=headers, content=wire, extensions=extensions
+        ) as response:
+            if wrong := self._wrong_head(response.status, response.headers):
+                return wrong
+            body = b""
+            for chunk in response.iter_stream():
+                body += chunk
+                if len(body) > MAX_BODY:
+                    return self._told(Kind.STREAM, "sent more than a DNS message can hold")
+        return body
 
-            alone = HTTP2 not in to.protocols
-            self._speech = Http1(str(to.nameserver), self._resource, alone=alone)
-        self._asker.free(self)
+    def _note(self, event: str, told: Mapping[str, Any]) -> None:
+        """Follow how far httpcore has come."""
+        if event == "connection.connect_tcp.started":
+            self._shaking = False
+        elif event == "connection.start_tls.started":
+            self._shaking = True
+        elif event == "connection.start_tls.complete":
+            self.ready, self._shaking = True, False
+            self._socket = told["return_value"].get_extra_info("socket")
+            self._agreed = self._socket.selected_alpn_protocol()
+            if self.over:
+                self._shut()
 
-    def received(self, _stream: SecureStream, data: bytes) -> None:
-        """Take in what came, and tell what it means."""
-        speech = self._speech
-        if speech is None:
-            return
-        for outcome in speech.receive(data):
-            match outcome:
-                case Answered(ask, wire):
-                    self._asker.answered(ask, wire)
-                case Refused(ask, failure):
-                    self._asker.failed(ask, failure)
-                case Cut(ask, failure):
-                    self._asker.cut(self, ask, failure)
-                case Ended(failure):
-                    self._give_up(failure)
-                    return
-                case _:
-                    assert_never(outcome)
-        if self._over:  # of no use any more, after what was told
-            return
-        self._stream.write(speech.to_send())
-        if speech.closing and not speech.asks:
-            self.close()
-            self._asker.lost(self, Failure(Kind.STREAM, f"{self.endpoint.nameserver} is done"))
-        else:
-            self._asker.free(self)
+    def _shut(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):
+                # Not the method of `SSLSocket`, which would go on in clear text.
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)
 
-    def ended(self, _stream: SecureStream, failure: Failure) -> None:
-        """Tell that the connection is closed, and which questions that was unfair to."""
-        self._over = True
-        speech = self._speech
-        for ask in tuple(self.asks):
-            if speech is not None and speech.repeatable and failure.kind is Kind.STREAM:
-                self._asker.cut(self, ask, failure)
-            else:
-                self._asker.failed(ask, failure)
-        self._asker.lost(self, failure)
+    def _wrong_head(self, status: int, headers: Iterable[tuple[bytes, bytes]]) -> Failure | None:
+        """What is wrong with the head of a response, if anything is."""
+        if 300 <= status < 400:
+            what = "redirects elsewhere, which is not followed: configure the URL it moved to"
+            return self._told(Kind.UNTRUSTED, what)
+        if status != 200:
+            hint = self._hint if status in _OTHER_VERSION else ""
+            return self._told(Kind.ERROR, f"answered with HTTP status {status}{hint}")
+        kinds = [value for name, value in headers if name.lower() == b"content-type"]
+        if [one.partition(b";")[0].strip().lower() for one in kinds] != [MEDIA_TYPE]:
+            return self._told(Kind.STREAM, "did not answer with a DNS message: check the path")
+        return None
 
-    def _give_up(self, failure: Failure) -> None:
-        if self._speech is not None:
-            self._stream.write(self._speech.to_send())  # tells the other side why
-        self.close()
-        for ask in tuple(self.asks):
-            self._asker.failed(ask, failure)
-        self._asker.lost(self, failure)
+    def _failure(self, error: Exception) -> Failure:
+        """Why there is no answer."""
+        server = self._server
+        if isinstance(error, UnknownHost):
+            what = f"cannot reach {server.nameserver}: no address for {server.host}: {error}"
+            return Failure(Kind.UNREACHABLE, what)
+        if isinstance(error, httpcore.ConnectError):
+            said = _said(error)
+            cause = said if isinstance(said, OSError) else OSError(str(said))
+            if self._shaking:
+                return broken(server.nameserver, server.host, cause, server.protocols)
+            return unreachable(server.nameserver, cause)
+        if _is_cut(error):
+            if type(_said(error)).__name__ == "StreamReset":  # an event of h2
+                return self._told(Kind.STREAM, "broke off its answer")
+            return self._told(Kind.STREAM, "closed the connection before the answer came")
+        if self._agreed == HTTP2:
+            return self._told(Kind.STREAM, "does not keep to HTTP/2")
+        return self._told(Kind.STREAM, f"does not speak HTTP/1.1{self._hint}")
+
+    @property
+    def _hint(self) -> str:
+        if HTTP2 in self._server.protocols:
+            return ""
+        return f"; if it speaks HTTP/2 alone: {NEEDS_H2}"
+
+    def _told(self, kind: Kind, what: str) -> Failure:
+        return Failure(kind, f"{self._server.nameserver} {what}")
+
+
+def _is_cut(error: Exception) -> bool:
+    """Whether a connection or an answer ended, and nothing was wrong with what had come."""
+    if isinstance(error, (httpcore.ReadError, httpcore.WriteError)):
+        return True
+    if not isinstance(error, httpcore.ProtocolError):
+        return False
+    said = _said(error)
+    return not isinstance(said, (str, Exception)) or any(one in str(said) for one in _ENDS)
+
+
+def _said(error: Exception) -> object:
+    """What an error of httpcore holds: words, an event of h2, or the error that it stands for."""
+    return error.args[0] if error.args else ""

@@ -11,9 +11,11 @@ import os
 from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
-from allowsync.dns.nameservers import family_of, socket_address, unreachable
-from allowsync.dns.transport.tls_stream import Endpoint, SecureStream
+from allowsync.dns.nameservers import unreachable
+from allowsync.dns.transport.tcp import LENGTH, framed
+from allowsync.dns.transport.tls_connection import TlsConnection
 from allowsync.dns.transport.udp import FOREIGN
+from allowsync.dns.transport.workers import Workers
 from allowsync.dns.wire_query import Likeness, likeness, message
 
 if TYPE_CHECKING:
@@ -23,7 +25,6 @@ if TYPE_CHECKING:
     from allowsync.dns.query_state import Ask, Listener
     from allowsync.model.nameserver import Nameserver
 
-_LENGTH: Final = 2  # octets before each message (RFC 1035 section 4.2.2)
 # Connections in a row that end without an answer …
 STRIKES: Final = 2  # … until what they were to answer is not asked again at once
 BARREN: Final = 10  # … and until the nameserver is given up for the rest of the run
@@ -33,14 +34,22 @@ class TlsChannel:
     """Asks one nameserver over TLS, and never in another way. Implements `Channel`."""
 
     def __init__(
-        self, nameserver: Nameserver, selector: BaseSelector, listener: Listener, *, validate: bool
+        self,
+        nameserver: Nameserver,
+        selector: BaseSelector,
+        listener: Listener,
+        *,
+        timeout: float,
+        validate: bool,
     ) -> None:
         self._nameserver = nameserver
         self._selector = selector
         self._listener = listener
+        self._timeout = timeout
         self._validate = validate
+        self._workers = Workers(selector)
         self._asks: dict[bytes, Ask] = {}
-        self._stream: SecureStream | None = None
+        self._stream: TlsConnection | None = None
         self._received = b""
         self._hopeless: Failure | None = None
         self._answered = False
@@ -81,20 +90,21 @@ class TlsChannel:
         if self._stream is not None:
             self._stream.close()
             self._stream = None
+        self._workers.close()
 
-    def secured(self, stream: SecureStream) -> None:
+    def secured(self, stream: TlsConnection) -> None:
         """Ask everything that waited for it."""
         if stream is self._stream:
-            stream.write(b"".join(_framed(ask.datagram) for ask in self._asks.values()))
+            stream.write(b"".join(framed(ask.datagram) for ask in self._asks.values()))
 
-    def received(self, stream: SecureStream, data: bytes) -> None:
+    def received(self, stream: TlsConnection, data: bytes) -> None:
         """Take in what came."""
         if stream is self._stream:
             self._received += data
             for wire in self._messages():
                 self._sort(wire)
 
-    def ended(self, stream: SecureStream, failure: Failure) -> None:
+    def ended(self, stream: TlsConnection, failure: Failure) -> None:
         """Ask again over another connection, or give up what this one was to answer."""
         if stream is not self._stream:
             return
@@ -128,16 +138,11 @@ class TlsChannel:
         """Open a connection for everything that is to be asked."""
         self._answered = False
         try:
-            place = socket_address(self._nameserver)
+            self._stream = TlsConnection(self._nameserver, self._selector, self, self._timeout)
+            self._stream.start(self._workers)
         except OSError as error:
+            self._stream = None
             self._fail_all(unreachable(self._nameserver, error))
-            return
-        address = self._nameserver.address.partition("%")[0]
-        endpoint = Endpoint(
-            self._nameserver, family_of(address), place, self._nameserver.name or address
-        )
-        self._stream = SecureStream(endpoint, self._selector, self)
-        self._stream.start()
 
     def _fail_all(self, failure: Failure) -> None:
         asks = list(self._asks.values())
@@ -155,16 +160,16 @@ class TlsChannel:
 
     def _write(self, ask: Ask) -> None:
         if self._stream is not None and self._stream.ready:
-            self._stream.write(_framed(ask.datagram))
+            self._stream.write(framed(ask.datagram))
 
     def _messages(self) -> Iterator[bytes]:
         """Take every whole message off what was received."""
         data, start = self._received, 0
-        while len(data) >= start + _LENGTH:
-            end = start + _LENGTH + int.from_bytes(data[start : start + _LENGTH], "big")
+        while len(data) >= start + LENGTH:
+            end = start + LENGTH + int.from_bytes(data[start : start + LENGTH], "big")
             if end > len(data):
                 break
-            yield data[start + _LENGTH : end]
+            yield data[start + LENGTH : end]
             start = end
         if self._stream is not None:
             self._received = data[start:]
@@ -180,8 +185,3 @@ class TlsChannel:
         self.forget(ask)
         self._answered = True
         self._listener.heard_over_stream(ask, wire)
-
-
-def _framed(message: bytes) -> bytes:
-    """A message with its length before it (RFC 1035 section 4.2.2)."""
-    return len(message).to_bytes(_LENGTH, "big") + message

@@ -16,9 +16,12 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
+from allowsync.dns.nameservers import unreachable
 
 if TYPE_CHECKING:
     from allowsync.model.nameserver import Nameserver
+
+NEEDS_H2: Final = "HTTP/2 needs the package h2; docs/install.md says how to add it"
 
 _ALERT: Final = "_ALERT_"
 _NO_PROTOCOL: Final = "no application protocol"  # RFC 7301 section 3.2, as OpenSSL words it
@@ -52,6 +55,18 @@ def _trust(_file: str | None, _folder: str | None, protocols: tuple[str, ...]) -
     return context
 
 
+def broken(
+    nameserver: Nameserver, name: str, error: OSError, protocols: tuple[str, ...] = ()
+) -> Failure:
+    """Why a handshake came to nothing: as `distrust`, or the connection did not last that long."""
+    if isinstance(error, (ssl.SSLEOFError, ssl.SSLZeroReturnError, ConnectionError)):
+        what = f"{nameserver} closed the connection in the middle of the TLS handshake"
+        return Failure(Kind.STREAM, what)
+    if isinstance(error, ssl.SSLError):
+        return distrust(nameserver, name, error, protocols)
+    return unreachable(nameserver, error)
+
+
 def distrust(
     nameserver: Nameserver, name: str, error: ssl.SSLError, protocols: tuple[str, ...] = ()
 ) -> Failure:
@@ -67,7 +82,7 @@ def distrust(
         return _untrusted(_about_certificate(nameserver, name, error))
     said = (error.reason or str(error)).lower().replace("_", " ")
     if protocols and _NO_PROTOCOL in said:
-        hint = "; for HTTP/2: pip install 'allowsync[doh]'" if len(protocols) == 1 else ""
+        hint = f"; {NEEDS_H2}" if len(protocols) == 1 else ""
         return _untrusted(f"{nameserver} refused to speak {' or '.join(protocols)}{hint}")
     if _ALERT in (error.reason or ""):
         return _untrusted(f"{nameserver} refused the TLS handshake: {said}")

@@ -238,11 +238,11 @@ def test_dns_over_https_without_what_it_needs_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert problems(tmp_path, MINIMAL + ENCRYPTED) == []
-    monkeypatch.setitem(sys.modules, "h11", None)
+    monkeypatch.setitem(sys.modules, "httpcore", None)
     (said,) = problems(tmp_path, MINIMAL + ENCRYPTED)
     assert said == (
         "config.yaml:9: resolver.nameservers: https://dns.example.net/dns-query: "
-        "DNS over HTTPS needs the package h11: pip install 'allowsync[doh]'"
+        "DNS over HTTPS needs the package httpcore; docs/install.md says how to add it"
     )
 
 

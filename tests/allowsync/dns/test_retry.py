@@ -19,8 +19,8 @@ def test_the_pause_doubles_with_some_jitter() -> None:
     for attempts in (1, 2, 3, 4):
         least = BASE * 2 ** (attempts - 1)
         for _ in range(20):
-            assert least <= RETRY.wait(attempts, 1000.0) <= least + JITTER
+            assert least <= RETRY.wait(attempts) <= least + JITTER
 
 
 def test_the_pause_is_never_longer_than_the_timeout() -> None:
-    assert RETRY.wait(50, 1000.0) == 3.0
+    assert RETRY.wait(50) == 3.0

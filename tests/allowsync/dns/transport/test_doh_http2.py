@@ -1,4 +1,4 @@
-"""DNS over HTTP/2 against a real HTTPS server: one connection, and what a server may do to it."""
+"""DNS over HTTP/2 against a real HTTPS server, and what a server may do to a connection."""
 
 from __future__ import annotations
 
@@ -13,8 +13,7 @@ from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
 from allowsync.dns import Resolver
-from allowsync.dns.query_state import WINDOW
-from allowsync.dns.transport.doh_codec import CONNECTIONS
+from allowsync.dns.transport.doh import CONNECTIONS
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Query
 from testkit.fake_dns.behaviours import SERVFAIL, Addresses, ByType, Delay, Silent
@@ -106,17 +105,20 @@ def test_a_server_that_agrees_on_nothing_newer_is_asked_over_http_1_1(
         assert {*shown.connections} == set(protocols or [None])
 
 
-def test_many_questions_share_one_connection(authority: Authority) -> None:
+def test_many_questions_share_a_few_connections(authority: Authority) -> None:
     queries = [Query(f"host{i}.example.org", Family.IPV4) for i in range(350)]
     with front({"*": BOTH}, authority) as (shown, server):
         answers = Resolver(settings(shown.nameserver)).resolve(queries)
         assert set(answers.values()) == {HERE}
-        assert shown.connections == ["h2"]
+        assert 1 <= len(shown.connections) <= CONNECTIONS
+        assert {*shown.connections} == {"h2"}
         assert len(server.asked) == 350
 
 
-def test_a_hundred_questions_are_under_way_at_once(authority: Authority) -> None:
-    together = threading.Barrier(len(MANY), timeout=5)
+def test_as_many_questions_as_there_are_connections_are_under_way_at_once(
+    authority: Authority,
+) -> None:
+    together = threading.Barrier(CONNECTIONS, timeout=5)
 
     def patient(stream: Http2Stream, wire: bytes) -> None:
         with suppress(threading.BrokenBarrierError):
@@ -124,8 +126,10 @@ def test_a_hundred_questions_are_under_way_at_once(authority: Authority) -> None
             answer(stream, wire)
 
     with front({"*": BOTH}, authority, reaction=patient) as (shown, _):
-        answers = Resolver(settings(shown.nameserver, attempts=1, timeout=10.0)).resolve(MANY)
-        assert all(isinstance(one, Found) for one in answers.values())
+        answers = Resolver(settings(shown.nameserver, attempts=1, timeout=10.0)).resolve(
+            TWENTY[:16]
+        )
+        assert set(answers.values()) == {HERE}
 
 
 def test_answers_may_come_in_any_order(authority: Authority) -> None:
@@ -134,7 +138,7 @@ def test_answers_may_come_in_any_order(authority: Authority) -> None:
     }
     with front(zones, authority) as (shown, _):
         answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(TWENTY)
-        assert shown.connections == ["h2"]
+        assert {*shown.connections} == {"h2"}
     for number, query in enumerate(TWENTY):
         assert answers[query] == Found((ip_address(f"203.0.113.{number}"),), 60)
 
@@ -202,7 +206,7 @@ def test_what_is_no_answer_says_why_and_costs_no_other_its_answer(
 
     with front({"*": BOTH}, authority, reaction=some) as (shown, _):
         answers = Resolver(settings(shown.nameserver, attempts=2)).resolve(TWENTY)
-        assert shown.connections == ["h2"]
+        assert {*shown.connections} == {"h2"}
     assert why in reason(answers.pop(TWENTY[7]))
     assert set(answers.values()) == {HERE}
 
@@ -223,7 +227,7 @@ def test_no_more_is_asked_at_once_than_the_server_takes(authority: Authority, mo
     with front({"*": BOTH}, authority, asks=asks) as (shown, server):
         answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(MANY)
         assert all(isinstance(one, Found) for one in answers.values()), answers
-        assert shown.connections == ["h2"]
+        assert {*shown.connections} == {"h2"}
         assert len(server.asked) == len(MANY)  # what was refused had not been looked at
 
 
@@ -232,7 +236,8 @@ def test_a_server_that_takes_nothing_at_all_gives_no_answer(authority: Authority
     with front({"*": BOTH}, authority, asks=asks) as (shown, _):
         using = settings(shown.nameserver, attempts=1, timeout=0.3, deadline=1.5)
         said = {reason(one) for one in Resolver(using).resolve(MANY).values()}
-        assert all(one.startswith("no answer") for one in said), said
+        refused = f"{shown} broke off its answer"
+        assert all(one.startswith("no answer") or one == refused for one in said), said
 
 
 def test_a_server_that_takes_a_question_in_small_pieces_gets_it_so(authority: Authority) -> None:
@@ -315,16 +320,20 @@ def test_after_an_orderly_farewell_what_was_taken_on_is_still_answered(
     authority: Authority,
 ) -> None:
     def farewell(stream: Http2Stream, wire: bytes) -> None:
-        stream.raw(GOAWAY + b"\x7f\xff\xff\xff\0\0\0\0")
+        if name_in(wire).endswith(b"7"):
+            stream.raw(GOAWAY + b"\x7f\xff\xff\xff\0\0\0\0")
         answer(stream, wire)
 
+    once = Once(farewell)
     zones: dict[str, object] = {"*": BOTH, "host0.example.org": Delay(0.3, BOTH)}
-    with front(zones, authority, reaction=farewell) as (shown, server):
+    with front(zones, authority, reaction=once) as (shown, _):
         queries = [Query(f"host{i}.example.org", Family.IPV4) for i in range(130)]
         answers = Resolver(settings(shown.nameserver, attempts=1)).resolve(queries)
         assert set(answers.values()) == {HERE}
-        assert len(server.asked) == len(queries)  # nothing was asked twice
-        assert len(shown.connections) > 1
+        asked_twice = {name for name, times in once.seen.items() if times > 1}
+        assert all(name.endswith(b"7") for name in asked_twice)
+        assert max(once.seen.values()) <= 2
+        assert len(shown.connections) > CONNECTIONS
 
 
 def test_a_server_that_closes_after_each_answer_answers_everything(authority: Authority) -> None:
@@ -350,16 +359,16 @@ def test_a_question_that_hangs_keeps_no_other_waiting(authority: Authority) -> N
     with front(zones, authority) as (shown, server):
         answers = Resolver(settings(shown.nameserver, attempts=1, timeout=1.0)).resolve(MANY)
         assert sum(isinstance(one, Found) for one in answers.values()) == 98
-        assert shown.connections == ["h2"]
+        assert len(shown.connections) <= CONNECTIONS
         server.zones.clear()
 
 
 def test_questions_that_are_given_up_make_room_for_others(authority: Authority) -> None:
-    mute: dict[str, object] = {f"mute{i}.example.org": Silent() for i in range(WINDOW)}
+    mute: dict[str, object] = {f"mute{i}.example.org": Silent() for i in range(2 * CONNECTIONS)}
     queries = [Query(name, Family.IPV4) for name in mute]
     with front({"*": BOTH, **mute}, authority) as (shown, server):
         using = settings(shown.nameserver, attempts=1, timeout=0.6)
         answers = Resolver(using).resolve(queries + TWENTY)
         assert [answers[query] for query in TWENTY].count(HERE) == len(TWENTY)
-        assert shown.connections == ["h2"]
+        assert len(shown.connections) <= 3 * CONNECTIONS
         server.zones.clear()

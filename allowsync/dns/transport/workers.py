@@ -1,0 +1,91 @@
+"""Blocking calls in threads; the loop is told what they returned.
+
+A library that blocks does so beside the loop. What a thread does holds nothing up: the loop stops
+waiting whenever it likes, and the threads are daemons, so that the program does not wait for them
+either. Imported only where something else than a datagram is sent.
+"""
+
+from __future__ import annotations
+
+import socket
+from contextlib import suppress
+from queue import Empty, SimpleQueue
+from selectors import EVENT_READ
+from threading import Lock, Thread
+from typing import TYPE_CHECKING, Final, TypeVar
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from selectors import BaseSelector
+
+T = TypeVar("T")
+
+MOST: Final = 256  # threads at once; more would be left over from calls that nothing ends
+
+
+class Workers:
+    """Runs calls in threads, for the one thread of the loop."""
+
+    def __init__(self, selector: BaseSelector) -> None:
+        self._selector = selector
+        self._returned: SimpleQueue[Callable[[], None]] = SimpleQueue()
+        self._busy = 0
+        self._closed = False
+        self._lock = Lock()  # held to wake the loop, and to stop doing so
+        self._pair: tuple[socket.socket, socket.socket] | None = None
+
+    def run(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
+        """Call in a thread, which must not raise, and tell the loop what was returned.
+
+        Raises:
+            OSError: There is no thread to be had.
+        """
+        if self._busy >= MOST:
+            raise OSError(f"more than {MOST} connections hang")
+        self._listen()
+        try:
+            Thread(target=self._work, args=(call, done), daemon=True).start()
+        except RuntimeError as error:
+            raise OSError(str(error)) from error
+        self._busy += 1
+
+    def close(self) -> None:
+        """Stop listening. What returns after that is told in its own thread, to be cleaned up."""
+        with self._lock:
+            self._closed = True
+            if self._pair is not None:
+                self._selector.unregister(self._pair[0])
+                for one in self._pair:
+                    one.close()
+        self._tell()
+
+    def _listen(self) -> None:
+        if self._pair is None:
+            self._pair = socket.socketpair()
+            for one in self._pair:
+                one.settimeout(0)
+            self._selector.register(self._pair[0], EVENT_READ, self._on_ready)
+
+    def _work(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
+        """In a thread."""
+        outcome = call()
+        self._returned.put(lambda: done(outcome))
+        with self._lock:
+            if self._pair is not None and not self._closed:
+                with suppress(BlockingIOError):  # the loop has been woken often enough
+                    self._pair[1].send(b"\0")
+                return
+        self._tell()
+
+    def _on_ready(self, _mask: int) -> None:
+        if self._pair is not None:
+            with suppress(BlockingIOError):
+                self._pair[0].recv(4096)
+        self._tell()
+
+    def _tell(self) -> None:
+        with suppress(Empty):
+            while True:
+                told = self._returned.get_nowait()
+                self._busy -= 1
+                told()
