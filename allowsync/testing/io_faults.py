@@ -89,7 +89,14 @@ def io_watch(fails: int = 0) -> Iterator[IoWatch]:
 @contextmanager
 def io_pause() -> Iterator[None]:
     """Let everything work while it lasts, and count nothing."""
-    with io_watch(), _search_path(_sound_path):
+    with io_watch(), _search_path([one for one in _path() if one not in _failing]):
+        yield
+
+
+@contextmanager
+def fake_programs(folder: Path) -> Iterator[None]:
+    """Let the programs in a folder be found before all others, by `run_tool` as well."""
+    with _search_path([str(folder), *_path()]):
         yield
 
 
@@ -112,23 +119,30 @@ def failing_programs(names: Iterable[str]) -> Iterator[None]:
             program = Path(folder, name)
             program.write_text("#!/bin/sh\nexit 1\n")
             program.chmod(0o755)
-        with _search_path(f"{folder}:{process.PATH}"):
-            yield
+        _failing.append(folder)
+        try:
+            with _search_path([folder, *_path()]):
+                yield
+        finally:
+            _failing.remove(folder)
+
+
+def _path() -> list[str]:
+    return process.PATH.split(":")
 
 
 @contextmanager
-def _search_path(path: str) -> Iterator[None]:
+def _search_path(folders: Iterable[str]) -> Iterator[None]:
     """Let programs be searched somewhere else, by allowsync and by everything else here."""
     before = (process.PATH, os.environ.get("PATH", ""))
-    process.PATH = path
-    os.environ["PATH"] = path
+    process.PATH = os.environ["PATH"] = ":".join(folders)
     try:
         yield
     finally:
         process.PATH, os.environ["PATH"] = before
 
 
-_sound_path: Final = process.PATH
+_failing: list[str] = []
 _active: list[IoWatch] = []
 _unwatched: set[int] = set()
 _installed: list[bool] = []

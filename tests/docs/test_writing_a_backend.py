@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
+import re
 import sys
 from dataclasses import fields
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
+import pytest
+
+from allowsync import backend
 from allowsync.backend.api import BackendType
 from allowsync.config.schema.object import Object
+from allowsync.model import Entry
+from allowsync.plan import Plan
 from allowsync.testing.contract import BackendContract
 from tests.support.documents import ROOT, DocumentBlock, blocks_of
 
-BACKEND, TESTS = (
-    one for one in blocks_of(ROOT / "docs/writing-a-backend.md") if one.language == "python"
+PAGE = ROOT / "docs/writing-a-backend.md"
+BACKEND, TESTS = (one for one in blocks_of(PAGE) if one.language == "python")
+VALUES: tuple[Any, ...] = (
+    *(backend.BackendType, backend.Placement, backend.Capabilities, backend.Current),
+    *(Plan, Entry, backend.Finding, backend.Needs),
 )
 
 
@@ -28,8 +38,15 @@ def module(name: str, block: DocumentBlock) -> ModuleType:
 SPOOL = module("allowsync_spool", BACKEND)
 
 
-class TestTheDocumentedBackend(module("test_allowsync_spool", TESTS).TestSpool):  # type: ignore[misc]
+SHOWN: Any = module("test_allowsync_spool", TESTS)
+
+
+class TestTheDocumentedBackend(SHOWN.TestSpool):  # type: ignore[misc]
     """Every promise, with the hooks that the documentation shows."""
+
+
+class TestTheDocumentedType(SHOWN.TestType):  # type: ignore[misc]
+    """Every promise of a type, with the options that the documentation shows."""
 
 
 def test_the_documented_test_is_the_contract() -> None:
@@ -41,3 +58,18 @@ def test_the_documented_type_can_stand_in_a_configuration() -> None:
     assert isinstance(kind, BackendType)
     assert set(Object(kind.options).options) == {field.name for field in fields(kind.options)}
     assert kind.options(Path("/a")).places("web") == kind.options(Path("/a")).places("ssh")
+
+
+def documented_fields(name: str) -> list[str]:
+    """The fields in the table of a value."""
+    table = PAGE.read_text().split(f"\n| `{name}` | |\n|---|---|\n")[1].split("\n\n")[0]
+    return [one for row in table.splitlines() for one in re.findall(r"`(\w+)`", row.split("|")[1])]
+
+
+@pytest.mark.parametrize("value", VALUES, ids=lambda value: str(value.__name__))
+def test_every_field_is_documented_and_no_other(value: Any) -> None:
+    assert documented_fields(value.__name__) == [field.name for field in fields(value)]
+
+
+def test_every_field_of_a_place_is_documented() -> None:
+    assert documented_fields("Place") == list(backend.Place._fields)

@@ -15,7 +15,7 @@ from allowsync.backend import BackendError, Capabilities, Current, Finding, Seve
 from allowsync.backend.tool import run_tool
 from allowsync.model import BOTH_FAMILIES, Entry
 from allowsync.testing.contract import BackendContract
-from allowsync.testing.io_faults import io_watch
+from allowsync.testing.io_faults import failing_programs, fake_programs, io_pause, io_watch
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -283,3 +283,17 @@ def test_the_one_step_that_is_to_fail_fails(tmp_path: Path) -> None:
             (tmp_path / "b").mkdir()
         (tmp_path / "c").mkdir()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a", "c"]
+
+
+def test_a_fake_program_is_found_first_and_stays_while_all_else_works(tmp_path: Path) -> None:
+    fake = tmp_path / "true"
+    fake.write_text("#!/bin/sh\necho fake\n")
+    fake.chmod(0o755)
+    with fake_programs(tmp_path):
+        with failing_programs(["true"]):
+            with pytest.raises(BackendError):
+                run_tool("true")
+            with io_pause():
+                assert run_tool("true") == "fake\n"
+        assert run_tool("true") == "fake\n"
+    assert run_tool("true") == ""

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from allowsync.config.schema import yaml_loader as yaml12
-from allowsync.config.schema.nodes import Mapping, Scalar, ScalarType, Sequence
+from allowsync.config.schema.nodes import LARGEST_FILE, Mapping, Scalar, ScalarType, Sequence
 from allowsync.config.schema.yaml_loader import YamlError, read_yaml
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader") else [])]
@@ -169,4 +169,4 @@ def test_a_modest_use_of_aliases_is_read() -> None:
 
 
 def test_a_huge_file_is_refused_before_it_is_parsed() -> None:
-    assert "larger than 16 MiB" in refused(b"#" * (yaml12.LARGEST_FILE + 1)).what
+    assert "larger than 16 MiB" in refused(b"#" * (LARGEST_FILE + 1)).what
