@@ -105,7 +105,7 @@ def test_another_url_is_pinged_at_once_whatever_its_kind(watched: Watched) -> No
     watched.name_is(f"http://{watched.listener.place}/api/push/{TOKEN}?status=up&msg=OK&ping=")
     assert watched.apply().code == 0
     assert watched.listener.heard[-1].path.startswith(
-        f"/api/push/{TOKEN}?status=up&msg=1+target+in+step&ping="
+        f"/api/push/{TOKEN}?status=up&msg=1+target+in+sync&ping="
     )
 
 
