@@ -10,7 +10,8 @@ How it is asked:
 * EDNS (RFC 6891) is not used. The answers wanted here are a handful of addresses, which fit in 512
   octets; the rare larger one is truncated and asked for again over TCP. What is not sent cannot be
   refused or dropped by an old server or middlebox.
-* A nameserver that is to be asked over TLS or HTTPS is never asked in clear text instead.
+* A nameserver that is to be asked over TLS or HTTPS is never asked in clear text instead. What
+  blocks in doing so, connecting or a whole exchange by a library, is done in daemon threads.
 """
 
 from __future__ import annotations
