@@ -12,8 +12,12 @@ BOOT_ID = "/proc/sys/kernel/random/boot_id"
 
 def pulse() -> Pulse:
     """The wall clock, and the uptime within this boot (clock_gettime(2), random(4))."""
-    uptime = timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
-    return Pulse(datetime.now(UTC), _boot(), uptime)
+    return Pulse(datetime.now(UTC), _boot(), uptime())
+
+
+def uptime() -> timedelta:
+    """The time since the machine was booted, suspension included."""
+    return timedelta(seconds=time.clock_gettime(time.CLOCK_BOOTTIME))
 
 
 def _boot() -> str:

@@ -44,7 +44,8 @@ def test_an_address_somebody_left_is_told_whose_it_was(moved: Days) -> None:
         "  web/file  not allowed\n"
         "- alice could come from 81.2.69.1 from 2026-11-20 15:00 to 2026-11-20 16:20 UTC:\n"
         "  alice.example.org moved to 81.2.69.7\n"
-        "- to allow it: a name of a trusted host that points there, or `networks` at a host\n"
+        "- to allow it: a name of a trusted host that points there, or `networks` at a\n"
+        "  host\n"
     )
 
 

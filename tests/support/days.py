@@ -7,16 +7,16 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+import pytest
 from freezegun import freeze_time
 from freezegun.api import TickingDateTimeFactory
 
 from allowsync.cli import run_command_line
+from allowsync.system import clock as machine_clock
 from tests.support.program import ProgramResult
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    import pytest
 
     from tests.support.program import Installation
 
@@ -50,8 +50,22 @@ class Days:
 
 
 @contextmanager
+def clock_at(start: datetime) -> Iterator[TickingDateTimeFactory]:
+    """A wall clock that ticks and can be moved, and an uptime that agrees with it.
+
+    freezegun knows nothing of CLOCK_BOOTTIME, and a wall clock that is ahead of the uptime is one
+    that jumped.
+    """
+    with freeze_time(start, tick=True) as clock, pytest.MonkeyPatch.context() as patch:
+        assert isinstance(clock, TickingDateTimeFactory)
+        patch.setattr(
+            machine_clock, "uptime", lambda: datetime.now(UTC) - start + timedelta(days=1)
+        )
+        yield clock
+
+
+@contextmanager
 def days(here: Installation, capture: pytest.CaptureFixture[str]) -> Iterator[Days]:
     """The clock stands at the start, and time passes."""
-    with freeze_time(START, tick=True) as clock:
-        assert isinstance(clock, TickingDateTimeFactory)
+    with clock_at(START) as clock:
         yield Days(here, clock, capture)

@@ -6,18 +6,19 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
-from freezegun import freeze_time
-from freezegun.api import TickingDateTimeFactory
 
 from allowsync.cli import run_command_line
 from allowsync.cli.common import instant
 from testkit.fake_dns.behaviours import SERVFAIL
 from testkit.fake_dns.nameserver import NameServer
+from tests.support.days import clock_at
 from tests.support.program import Installation
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from freezegun.api import TickingDateTimeFactory
 
 START = datetime(2026, 11, 20, 15, 0, tzinfo=UTC)
 
@@ -37,9 +38,8 @@ def here(tmp_path: Path, zones: dict[str, object]) -> Iterator[Installation]:
 @pytest.fixture
 def clock() -> Iterator[TickingDateTimeFactory]:
     # It ticks: waiting for the DNS goes by the time that passes, not by the wall clock.
-    with freeze_time(START, tick=True) as frozen:
-        assert isinstance(frozen, TickingDateTimeFactory)
-        yield frozen
+    with clock_at(START) as ticking:
+        yield ticking
 
 
 def apply(here: Installation, *words: str) -> int:
