@@ -1,4 +1,4 @@
-"""What a backend is, for whoever writes one: the contract and the values in it.
+"""The contract of a backend, and the values in it, for third parties.
 
 The names here stay; a third party's backend imports them from `allowsync.backend`.
 """

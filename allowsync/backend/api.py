@@ -99,7 +99,7 @@ class Backend(Protocol):
 
 @runtime_checkable
 class Adopting(Protocol):
-    """What a backend may offer besides: making entries ours that somebody put there by hand.
+    """What a backend may offer besides: adopting entries that were made by hand.
 
     `allowsync adopt` asks for it. What was adopted follows its host from then on.
     """
@@ -126,7 +126,7 @@ class Restorable(Protocol):
     """What a backend may offer besides: to be put back just as it was, whatever it was.
 
     `apply --confirm` asks for it. Without it a target is put back by a plan, which restores its
-    entries but not what somebody else had changed around them.
+    entries but not what other programs had changed around them.
     """
 
     def snapshot(self) -> Callable[[], bool]:
@@ -147,7 +147,7 @@ class Needs(Value):
     may read; it writes nowhere else and starts programs only within the same walls.
 
     Attributes:
-        any_user: Whether those capabilities are enough, whoever has them; else it takes root.
+        any_user: Whether those capabilities are enough for any user; else it takes root.
         capabilities: Further capabilities (capabilities(7)): `CAP_NET_RAW`.
         writes: Absolute paths of the files and folders it writes to.
         locks: Files among them that are made, empty, before each run: a file that is not there

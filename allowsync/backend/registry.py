@@ -34,7 +34,7 @@ class EntryPoint(Value):
 
 
 class UnknownBackend(Exception):
-    """Nobody registers a backend of that name. `known` holds the names there are."""
+    """No backend of that name is registered. `known` holds the names there are."""
 
     def __init__(self, name: str, known: tuple[str, ...]) -> None:
         super().__init__(name, known)

@@ -1,4 +1,4 @@
-"""What `allowsync apply` does, whoever read its arguments: one run, and what is said of it."""
+"""Carries out `allowsync apply` once its arguments are read: one run, and its output."""
 
 from __future__ import annotations
 

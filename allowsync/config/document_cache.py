@@ -2,7 +2,7 @@
 
 What is kept is the text and the nodes it was parsed to, for exactly this text and this version of
 the program: everything else about a configuration is validated in every run. It is believed only
-where nobody but us could have written it; all else is as if there was none.
+where only this user could have written it; all else is as if there was none.
 """
 
 from __future__ import annotations

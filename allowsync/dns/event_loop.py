@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     Progress = Callable[[int, int], None]
 
-MAX_MESSAGES: Final = 8  # read for one ask; more are somebody's flood
+MAX_MESSAGES: Final = 8  # read for one ask; more are a flood
 SLICE: Final = 50  # questions made ready before some are sent
 PROGRESS_EVERY: Final = 0.05  # seconds
 GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before

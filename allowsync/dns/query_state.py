@@ -237,7 +237,7 @@ class Inquiry:
             self.failures.append(failure)
 
     def preferred(self) -> Server | None:
-        """Who is to be asked next; None when nobody can be.
+        """The nameserver to ask next; None when none can be.
 
         The least asked first, and being put last counts as having been asked once. A nameserver
         that is answering over TCP is left to it.

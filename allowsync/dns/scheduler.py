@@ -117,7 +117,7 @@ class Dispatch:
             self._move_on(inquiry)
 
     def _move_on(self, inquiry: Inquiry) -> None:
-        """Ask somebody who was not asked yet at once; the same nameserver only after a pause."""
+        """Ask a nameserver that was not asked yet at once; the same one only after a pause."""
         server = inquiry.preferred()
         if server is None or self._is_over(inquiry):
             inquiry.next_at = inf

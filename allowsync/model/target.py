@@ -54,7 +54,7 @@ class Current(Value):
             is allowed already and cannot be added again where entries may not overlap; where they
             may, the very same network cannot.
         flaws: What is wrong with all that is ours around the entries (a missing table, a rule
-            somebody deleted, a reload that is outstanding), in words. `apply` puts them right.
+            was deleted, a reload that is outstanding), in words. `apply` puts them right.
     """
 
     entries: frozenset[Entry] = frozenset()

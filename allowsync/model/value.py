@@ -189,7 +189,7 @@ def _init(cls: ValueType) -> Callable[..., None]:
 
 @cache
 def _twin(cls: ValueType) -> type[Any]:
-    """A dataclass with the fields of a class of values, made when somebody asks for it."""
+    """A dataclass with the fields of a class of values, made when it is asked for."""
     import dataclasses
     from inspect import get_annotations
 

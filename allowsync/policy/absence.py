@@ -1,6 +1,6 @@
-"""When the DNS proves that there is no address: what removes somebody needs agreement, too. Pure.
+"""Absence that the DNS proves: what removes access needs agreement, too. Pure.
 
-One nameserver that lies, filters or lags must not end anybody's access. So with several of them a
+One nameserver that lies, filters or lags must not end a friend's access. So with several of them a
 name is absent in a run only if at least two prove it (or `agreement`, if that is more) and none
 gives an address.
 """

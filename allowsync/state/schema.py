@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
     from pathlib import Path
+    from types import TracebackType
 
 APPLICATION_ID: Final = 0x616C6C77  # "allw": tells our files from other people's databases
 
@@ -221,6 +222,27 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
     if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
         return StateUnwritable(path, str(error))
     return StateDamaged(path, str(error))
+
+
+class transaction:  # noqa: N801 - reads as a statement
+    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` when anything is raised."""
+
+    def __init__(self, connection: sqlite3.Connection) -> None:
+        self._connection = connection
+
+    def __enter__(self) -> None:
+        self._connection.execute("BEGIN IMMEDIATE")
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        if error is None:
+            self._connection.execute("COMMIT")
+        elif self._connection.in_transaction:
+            self._connection.execute("ROLLBACK")
 
 
 def _create(path: Path) -> None:

@@ -56,6 +56,7 @@ from allowsync.state.schema import (
     open_for_reading,
     open_for_writing,
     set_aside,
+    transaction,
     translated,
 )
 
@@ -222,7 +223,7 @@ class Store:
     def intend(self, record: RunRecord) -> None:
         """Remember what was learnt and what is about to be applied. Durable when it returns."""
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             self._started = number(record.started)
             self._run = int(
                 connection.execute(
@@ -261,7 +262,7 @@ class Store:
         what came of what was meant for it.
         """
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             for name, memory in targets:
                 write_entries(connection, name, memory)
             write_changes(connection, changes, at)
@@ -286,7 +287,7 @@ class Store:
             keep: How long history is kept.
         """
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             connection.execute(
                 "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
                 (seconds, exit_code, json.dumps(list(problems)), self._run),
@@ -298,7 +299,7 @@ class Store:
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
         """Let names be believed again that were absent for long; their absence begins anew."""
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             for hostname in hostnames:
                 approve_name(connection, host, hostname, at)
                 approve_networks(connection, hostname)
@@ -313,7 +314,7 @@ class Store:
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
         """Remember of targets that their change waits for a confirmation. Durable."""
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             rows = [(target, number(at)) for target in targets]
             connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
 
@@ -321,7 +322,7 @@ class Store:
     def set_confirmed(self, targets: Iterable[str]) -> None:
         """Forget that the change of targets was not confirmed."""
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             rows = [(target,) for target in targets]
             connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
 
@@ -329,7 +330,7 @@ class Store:
     def forget_target(self, name: str, at: datetime) -> None:
         """Forget a target that was cleared at an instant; the history tells what it held."""
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             give_up(connection, name)
             write_cleared(connection, name, at)
             for table, column in TARGET_TABLES:
@@ -361,7 +362,7 @@ class Store:
         from allowsync.state.notifications import write_outbox, write_told
 
         connection = self._writable()
-        with _transaction(connection):
+        with transaction(connection):
             if all_told is not None:
                 write_told(connection, all_told)
             write_outbox(connection, letters)
@@ -381,24 +382,3 @@ class Store:
         if self._connection is None:
             raise StateError(self.path, "it was opened for reading only")
         return self._connection
-
-
-class _transaction:  # noqa: N801 - reads as a statement
-    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` when anything is raised."""
-
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
-
-    def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        if error is None:
-            self._connection.execute("COMMIT")
-        elif self._connection.in_transaction:
-            self._connection.execute("ROLLBACK")

@@ -160,7 +160,7 @@ class BackendContract:
             assert networks(self.make().read()) == sorted([*wanted, extra], key=by_network)
 
     def test_what_was_applied_can_be_put_back(self) -> None:
-        """`apply --confirm` does so where nobody says yes."""
+        """`apply --confirm` does so without a confirmation."""
         before, wanted = kept("contract", self.make()), self.some(3)
         self.put(wanted)
         between = kept("contract", self.make())

@@ -51,7 +51,7 @@ class Bad:
 BAD = {
     "a wrong name": Bad("is not good for 127.0.0.1", names=("dns.example.net",)),
     "a wrong address": Bad("is not good for 127.0.0.1", names=("127.0.0.2",)),
-    "an unknown authority": Bad("is from nobody this machine trusts", known=False),
+    "an unknown authority": Bad("is from no authority that this machine trusts", known=False),
     "expired": Bad("has expired", days=(-9, -2)),
     "not yet valid": Bad("is not valid yet", days=(2, 9)),
     "hangs up at once": Bad("in the middle of the TLS handshake", manner=Manner(hang_up=True)),

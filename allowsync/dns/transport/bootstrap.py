@@ -1,7 +1,7 @@
 """Where a DoH server is: the one name that the system's own resolver is asked for.
 
 `getaddrinfo` blocks and has no time limit of its own; it is called in the thread that is about to
-connect. A wrong address does no harm, since whoever answers there has to show the certificate of
+connect. A wrong address does no harm: the server there has to show the certificate of
 the name.
 """
 

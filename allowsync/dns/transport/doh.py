@@ -103,7 +103,7 @@ class HttpsChannel:
         self._workers.close()
 
     def _make_room(self) -> None:
-        """Give up the questions that nobody waits for any more, where all connections are busy."""
+        """Give up the questions that are no longer waited for, where all connections are busy."""
         if len(self._busy) >= CONNECTIONS:
             for ask in [one for one in self._busy if not one.live]:
                 self.forget(ask)

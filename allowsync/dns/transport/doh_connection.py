@@ -72,7 +72,7 @@ class DohConnection:
 
     Attributes:
         ready: Whether the server has proven who it is, at some time.
-        over: Whether nobody waits for the answer any more.
+        over: Whether the answer is no longer waited for.
     """
 
     def __init__(self, server: DohServer) -> None:
@@ -105,7 +105,7 @@ class DohConnection:
                     return self._failure(error)
 
     def abandon(self) -> None:
-        """Wake the thread, which closes the connection; nobody waits for it."""
+        """Wake the thread, which closes the connection; it is not waited for."""
         self.over = True
         self._shut()
 

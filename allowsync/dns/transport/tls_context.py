@@ -1,4 +1,4 @@
-"""Whom to believe to be the nameserver that was configured, and why somebody is not believed.
+"""The TLS contexts of nameservers, and why a certificate is not believed.
 
 The certificate must be good for the name or the address that the configuration gives (the strict
 profile of RFC 8310 section 5), by the authorities that this system trusts. There is no other way:
@@ -102,7 +102,7 @@ def _about_certificate(
     if code not in _UNTRUSTED:
         return f"the certificate of {nameserver} is not good: {said}"
     return (
-        f"the certificate of {nameserver} is from nobody this machine trusts ({said}): "
+        f"the certificate of {nameserver} is from no authority that this machine trusts ({said}): "
         "check the address, and that ca-certificates is installed"
     )
 

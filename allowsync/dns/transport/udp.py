@@ -54,7 +54,7 @@ class DatagramChannel:
     def send(self, ask: Ask) -> None:
         """Send a question, or send it again: the same bytes from the same socket.
 
-        Another id for every re-send would give whoever guesses more to hit (RFC 5452 section 5).
+        Another id for every re-send would give an attacker who guesses more to hit (RFC 5452, 5).
         """
         carrier = self._by_ask.get(ask)
         if carrier is None:
@@ -89,7 +89,7 @@ class DatagramChannel:
         self.send(ask)
 
     def refused(self, carrier: _Socket, error: OSError) -> None:
-        """Take note that nobody listens where the questions of one socket went."""
+        """Take note that nothing listens where the questions of one socket went."""
         failure = unreachable(self._nameserver, error)
         for ask in tuple(carrier.asks.values()):
             if ask.live and ask.stream is None:

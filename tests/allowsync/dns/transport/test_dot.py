@@ -118,7 +118,9 @@ def test_an_authority_nobody_trusts_is_not_believed_whatever_it_calls_itself(
     (tmp_path / "other").mkdir()
     trusted, stranger = Authority(tmp_path, names[0]), Authority(tmp_path / "other", names[1])
     with trusted.trusted(), front({ALICE: BOTH}, stranger) as (shown, server):
-        assert "is from nobody this machine trusts" in reason(ask(settings(shown.nameserver)))
+        assert "is from no authority that this machine trusts" in reason(
+            ask(settings(shown.nameserver))
+        )
         assert server.asked == []
 
 
