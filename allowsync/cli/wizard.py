@@ -121,7 +121,7 @@ class _Talk:
         )
         while True:
             number = len(self.wishes.friends) + 1
-            one = self.ask(f"HostAnswer {number}", self._friend_or_end, "")
+            one = self.ask(f"Friend {number}", self._friend_or_end, "")
             if one is None and self.wishes.friends:
                 return
             if one is None:

@@ -140,7 +140,7 @@ def test_an_end_of_access_is_noticed(here: Installation) -> None:
 
 @pytest.mark.parametrize("days", [-2, 2])
 def test_a_clock_that_jumped_is_noticed(idle: Installation, days: int) -> None:
-    rows(idle, "UPDATE runs SET started = started + ?", days * 86_400_000_000)
+    rows(idle, "UPDATE clock SET wall = wall + ?", days * 86_400_000_000)
     assert "clock" in noticed(idle)
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.backend import Backend
+    from allowsync.model import Network
 
 
 class FileStore:
@@ -49,6 +50,14 @@ class TestSimpleBackend(BackendContract):
 
     def fingerprint(self) -> object:
         return self.path.stat().st_ino, self.path.read_text()
+
+    def plant(self) -> Iterable[Network]:
+        self.path.with_name("enemies").write_text("203.0.113.9\n")
+        return []
+
+    def foreign(self) -> object:
+        enemies = self.path.with_name("enemies")
+        return enemies.read_text() if enemies.exists() else None
 
 
 def test_errors_of_the_system_are_errors_of_the_backend(tmp_path: Path) -> None:

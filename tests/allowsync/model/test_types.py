@@ -44,7 +44,7 @@ def test_an_address_has_32_bits_or_128() -> None:
     ("names", "values"),
     [
         (Family, ["ipv4", "ipv6"]),
-        (Basis, ["fresh", "stale", "replaced", "fixed"]),
+        (Basis, ["fresh", "stale", "replaced", "former", "fixed"]),
         (Clock, ["steady", "backwards", "jumped"]),
         (Outcome, ["unchanged", "planned", "applied", "refused", "failed", "unknown"]),
     ],
