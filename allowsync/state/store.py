@@ -87,7 +87,7 @@ def _guarded(
             return method(store, *args, **kwargs)
         except sqlite3.Error as error:
             raise translated(store.path, error) from error
-        except (ValueError, TypeError, OverflowError, KeyError) as error:
+        except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
             raise StateDamaged(store.path, f"it holds an impossible value ({error})") from error
 
     return guarded

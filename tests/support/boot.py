@@ -8,6 +8,7 @@ what is inside; the host's firewall, network and services are not touched.
 from __future__ import annotations
 
 import fcntl
+import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -100,7 +101,8 @@ class Machine:
         return (self._top / path.lstrip("/")).read_text()
 
     def install(self) -> None:
-        """Build allowsync as it is in the checkout, and install it."""
+        """Build allowsync as it is in the checkout, and install it; the test servers beside it."""
+        shutil.copytree(ROOT / "testkit", self._top / "test" / "testkit")
         wheels = self._folder / "wheels"
         _run(
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),

@@ -120,7 +120,7 @@ def test_it_has_one_more_answer_where_a_thread_waits_for_it_which_is_told(
     assert kept_alive(server) == [OK, OK]
     (finding,) = findings(server)
     assert finding.severity is Severity.INFO
-    assert "has one more answer on a connection that is kept alive" in finding.what
+    assert "gets one more answer on a connection that is kept alive" in finding.what
 
 
 def test_ipv4_within_ipv6_is_ipv4(start: Maker) -> None:
