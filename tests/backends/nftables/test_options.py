@@ -61,7 +61,7 @@ def test_sets_make_a_backend_that_fills_them() -> None:
         ({"ports": ["65536/tcp"]}, "a port such as 443/tcp"),
         ({"ports": ["90-80/tcp"]}, "a port such as 443/tcp"),
         ({"ports": ["443/tcp; accept"]}, "a port such as 443/tcp"),
-        ({"ports": ["443/tcp", "443/tcp"]}, "twice"),
+        ({"ports": ["443/tcp", "443/tcp"]}, "duplicate"),
         ({"ports": ["443/tcp"], "open_interfaces": ["*"]}, "an interface"),
         ({"ports": ["443/tcp"], "open_interfaces": ['lo" accept']}, "an interface"),
         ({"ports": ["443/tcp"], "open_interfaces": ["a" * 16]}, "15"),
