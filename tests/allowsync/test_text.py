@@ -1,4 +1,4 @@
-"""Spans of time as people say them."""
+"""Spans of time and numbers of things as people say them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from allowsync.text import said
+from allowsync.text import LONGEST_QUOTE, abridge, counted, printable, quote, said
 
 
 @pytest.mark.parametrize(
@@ -31,3 +31,37 @@ def test_a_span_is_said_in_its_two_largest_units(span: timedelta, text: str) -> 
 
 def test_a_whole_day_is_a_day() -> None:
     assert said(timedelta(days=1)) == "1 d"
+
+
+@pytest.mark.parametrize(
+    ("number", "words", "text"),
+    [
+        (0, ("host",), "0 hosts"),
+        (1, ("host",), "1 host"),
+        (2, ("host",), "2 hosts"),
+        (1, ("entry", "entries"), "1 entry"),
+        (0, ("entry", "entries"), "0 entries"),
+    ],
+)
+def test_one_is_singular_and_everything_else_plural(
+    number: int, words: tuple[str, ...], text: str
+) -> None:
+    assert counted(number, *words) == text
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [("plain ä", "plain ä"), ("a\x1b[2J", "a\\x1b[2J"), ("two\nlines", "two\\nlines")],
+)
+def test_what_could_move_a_cursor_is_escaped(text: str, shown: str) -> None:
+    assert printable(text) == shown
+
+
+def test_a_quotation_is_cut_to_a_length() -> None:
+    assert quote("short\n") == "'short\\n'"
+    assert quote("x" * 500) == repr("x" * (LONGEST_QUOTE - 3)) + "..."
+
+
+def test_a_long_message_is_abridged_after_it_is_escaped() -> None:
+    assert abridge("fits", 10) == "fits"
+    assert abridge("\n" * 9, 10) == "\\n\\n\\n\\" + "..."

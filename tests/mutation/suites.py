@@ -14,7 +14,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "model/answer": ("model/types", "policy/screening", "policy/decision"),
     "policy/screening": ("policy/screening", "policy/guards"),
     "engine/history": ("engine/history",),
-    "text": ("text", "text_counts"),
+    "text": ("text",),
     "policy/decision": (
         "policy/decision",
         "model/types",

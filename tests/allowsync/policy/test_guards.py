@@ -13,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
-from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
+from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, Sighting
 from allowsync.model.types import Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import conclude, judgements
@@ -659,3 +659,15 @@ def test_an_address_of_a_dns64_resolver_is_not_believed() -> None:
     assert "DNS64" in judged.rejected[0].reason
     assert "accept" not in judged.rejected[0].reason
     assert told(only(guarded({AAAA: found(HOME6)}, who, evidence=evidence))) == (found(HOME6), [])
+
+
+def test_what_a_person_approved_is_believed_whatever_else_gives_it() -> None:
+    seen = Sighting(NAME, net(HOME), decoy=False, first=T0, last=T0, approved=True)
+    judged = verdict({A: found(HOME)}, evidence=canary(found(HOME)), ledger=Ledger((seen,))).judged
+    assert told(only(judged)) == (found(HOME), [])
+
+
+def test_without_canary_no_made_up_name_speaks_against_an_address() -> None:
+    who = host(canary=False)
+    believed = guarded({A: found(HOME)}, who, evidence=canary(found(HOME)))
+    assert told(only(believed)) == (found(HOME), [])
