@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
 from allowsync.engine.prepare import Draft, contained
-from allowsync.engine.rollout import Part, additive, ending, first_part, joined, steps
+from allowsync.engine.rollout import Part, ending, first_part, joined, steps
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value, replace
 from allowsync.text import counted
@@ -47,26 +47,6 @@ def enforce(drafts: Sequence[Draft]) -> list[Draft]:
             case _:
                 assert_never(step.part)
     return done
-
-
-def enforce_additions(drafts: Sequence[Draft]) -> list[Draft]:
-    """Carry out what drafts put in and repair, and remove nothing. Raises nothing.
-
-    For a run that cannot write down what it removes: enforcing needs no history.
-    """
-    return [_carried_out(_additive(one)) for one in drafts]
-
-
-def _additive(one: Draft) -> Draft:
-    """The same without removals, now and by a fresh look."""
-    again, plan = one.again, one.report.plan
-    if plan is None or one.situation is None:
-        return one
-    return replace(
-        one,
-        report=replace(one.report, plan=additive(one.situation, plan)),
-        again=None if again is None else lambda: _additive(again()),
-    )
 
 
 def _only_first(one: Draft) -> Draft:

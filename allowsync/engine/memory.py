@@ -136,14 +136,6 @@ def _opened(path: Path, request: Request, notices: list[Notice]) -> Store:
         raise
     except StateError as error:
         notices.append(Notice(str(path), error.why))
-        return read_only(path)
-
-
-def read_only(path: Path) -> Store:
-    """What is remembered where nothing can be written; nothing where it cannot be read either."""
-    try:
-        return Store.reading(path)
-    except StateError:
         return Store.nothing(path)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 from typing import TYPE_CHECKING
 
-from allowsync.engine.apply import enforce, enforce_additions
+from allowsync.engine.apply import enforce
 from allowsync.engine.history import began, changes_of, ended, settled, turns
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import replace
@@ -39,7 +39,7 @@ def enforce_on_record(
     except StateDamaged:
         raise
     except StateError as error:
-        return _enforce_unrecorded(drafts, memory, error)
+        return [_left_alone(one.report, error) for one in drafts]
     done = enforce(drafts)
     try:
         contents, changes, told = settled((one.report for one in done), reasons)
@@ -115,29 +115,8 @@ def _target(target: Target) -> TargetRecord:
     )
 
 
-def _enforce_unrecorded(
-    drafts: Sequence[Draft], memory: Memory, error: StateError
-) -> list[TargetReport]:
-    """Enforce what is known without a record; leave alone what was never enforced before."""
-    known = [one for one in drafts if memory.store.target(one.target.name) is not None]
-    done = {one.target.name: one.report for one in enforce_additions(known)}
-    return [
-        _without_removals(done[one.target.name], error)
-        if one.target.name in done
-        else _left_alone(one.report, error)
-        for one in drafts
-    ]
-
-
 def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
     what = f"skipped: the state cannot be written: {error}"
-    return replace(report, outcome=Outcome.FAILED, reason=what)
-
-
-def _without_removals(report: TargetReport, error: StateError) -> TargetReport:
-    if report.outcome in (Outcome.FAILED, Outcome.UNKNOWN):
-        return report
-    what = f"nothing was removed: the state cannot be written: {error}"
     return replace(report, outcome=Outcome.FAILED, reason=what)
 
 

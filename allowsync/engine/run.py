@@ -12,7 +12,7 @@ from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from allowsync.engine.judgement import decide_hosts
-from allowsync.engine.memory import Memory, memory_of, read_only, with_history
+from allowsync.engine.memory import Memory, memory_of, with_history
 from allowsync.engine.prepare import draft
 from allowsync.engine.record import enforce_on_record, finish
 from allowsync.model.clock import Pulse
@@ -83,8 +83,7 @@ def run(
             return with_history(config, request, pulse.wall, steps)
     except StateError as error:
         # Nothing was applied: only what is read before that, or meant, is not caught below.
-        with read_only(config.state) as store:
-            return steps(store, [Notice(str(error.path), error.why)])
+        return steps(Store.nothing(config.state), [Notice(str(error.path), error.why)])
 
 
 def _recover(state: Path) -> None:

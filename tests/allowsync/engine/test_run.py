@@ -252,19 +252,6 @@ class TestLostState:
         assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, set())
         assert "state cannot be written" in target.said
 
-    def test_what_is_known_is_enforced_though_nothing_can_be_written(self, world: World) -> None:
-        world.run()
-        world.store.networks.clear()
-        world.says["alice.example.org"] = found("81.2.69.77")
-        lock = world.state.with_name("state.db.lock")
-        lock.unlink()
-        lock.mkdir()
-        report = world.run()
-        target = only_target(report)
-        assert (target.outcome, report.exit_code) == (Outcome.FAILED, 1)
-        assert "nothing was removed: the state cannot be written" in target.said
-        assert world.held == {"81.2.69.77", *ALL}
-
     @pytest.mark.parametrize("answer", [SERVFAIL, GONE])
     def test_a_gate_that_is_gone_is_put_up_again_though_no_host_has_a_grant(
         self, world: World, answer: Answer
