@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from allowsync.config.settings import Allowlist, Config
+    from allowsync.config.settings import Config
     from allowsync.engine.options import Request
     from allowsync.engine.published import Learnt
     from allowsync.model.clock import Chronology, Pulse
@@ -59,11 +59,6 @@ class Memory(Value):
     ledger: Ledger
     unconfirmed: Mapping[str, datetime]
     learnt: Learnt | None = None
-
-    @property
-    def allowlists(self) -> list[Allowlist]:
-        """The allowlists of the run."""
-        return [one for one in self.config.allowlists.values() if self.request.covers(one.name)]
 
     @property
     def hosts_of_run(self) -> list[Host]:
