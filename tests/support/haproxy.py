@@ -28,6 +28,9 @@ PORT: Final = 8080
 # Another version can be tried with the same tests.
 PROGRAM: Final = os.environ.get("ALLOWSYNC_TEST_HAPROXY", "/usr/sbin/haproxy")
 
+# After how many seconds a reload is asked for once more, if the log shows nothing of it.
+RELOAD_AGAIN: Final = 2
+
 DENY: Final = "http-request deny unless {{ src -f {path} }}"
 REJECT: Final = "tcp-request connection reject unless {{ src -f {path} }}"
 
@@ -164,10 +167,21 @@ class Haproxy(ServerProcess):
         return next(int(one.split()[1]) for one in lines if one.startswith("Uptime_sec:"))
 
     def reload(self) -> None:
-        """Have another worker serve, as somebody else would."""
-        before = self.worker
-        self.process.send_signal(signal.SIGUSR2)
-        self.wait_until(lambda: self._answers() and self.worker != before, self.folder / "log")
+        """Have another worker serve, as an administrator would.
+
+        A master that is re-executing itself can lose the signal: its log then says nothing new,
+        and it is told again.
+        """
+        before, logged, again = self.worker, self.log(), 0.0
+
+        def reloaded() -> bool:
+            nonlocal again
+            if self.log() == logged and time.monotonic() >= again:
+                self.process.send_signal(signal.SIGUSR2)
+                again = time.monotonic() + RELOAD_AGAIN
+            return self._answers() and self.worker != before
+
+        self.wait_until(reloaded, self.folder / "log")
 
     def stop(self) -> None:
         """Stop it with all its workers; it takes its pid file away."""
