@@ -6,9 +6,10 @@ touched.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.model.types import Family
 from allowsync.model.value import Value
 from allowsync_backends.nftables.gate import SET_TYPES, as_element
 from allowsync_backends.nftables.nft_json import Element, Json, elements, objects
@@ -17,7 +18,14 @@ from allowsync_backends.nftables.scripts import overlapping
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from allowsync.model.types import Family, Network
+    from allowsync.model.types import Network
+
+# What a set may be declared by with `typeof` so that its elements are addresses (nft(8)).
+_TYPEOF: Final = {
+    Family.IPV4: {("ip", "saddr"), ("ip", "daddr"), ("arp", "saddr ip"), ("arp", "daddr ip")},
+    Family.IPV6: {("ip6", "saddr"), ("ip6", "daddr"), ("icmpv6", "taddr")},
+}
+_CONNECTION: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 
 class SharedSet(Value):
@@ -60,6 +68,18 @@ def shared_set(place: str, family: Family, mark: str, listing: str) -> SharedSet
     )
 
 
+def _holds_addresses(declared: Any, family: Family) -> bool:
+    """Whether a set's type is that of addresses, also where nft 1.1 prints what `typeof` said."""
+    match declared:
+        case {"typeof": {"payload": {"protocol": str(protocol), "field": str(name)}}}:
+            return (protocol, name) in _TYPEOF[family]
+        case {"typeof": {"ct": {"key": str(key)}}}:
+            spoken = _CONNECTION[family]
+            return key in (f"{spoken} saddr", f"{spoken} daddr")
+        case other:
+            return bool(other == SET_TYPES[family])
+
+
 def _flags(found: Json) -> Sequence[str]:
     flags = found.get("flags", ())
     return (flags,) if isinstance(flags, str) else flags
@@ -67,7 +87,7 @@ def _flags(found: Json) -> Sequence[str]:
 
 def _refuse_unfit(place: str, family: Family, found: Json) -> None:
     needed = SET_TYPES[family]
-    if found.get("type") != needed:
+    if not _holds_addresses(found.get("type"), family):
         raise BackendError(f"set {place} is not of type {needed}; name one that is")
     if "constant" in _flags(found):
         raise BackendError(f"set {place} is constant and cannot be filled; take the flag away")
