@@ -27,9 +27,9 @@ def _usable() -> str:
 
 
 def _needs(_: UfwOptions) -> Needs:
-    from allowsync_backends.ufw.service import NEEDS
+    from allowsync_backends.ufw.service import needs
 
-    return NEEDS
+    return needs()
 
 
 TYPE = BackendType(

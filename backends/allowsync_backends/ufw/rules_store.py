@@ -1,4 +1,7 @@
-"""UFW's files of rules: read whole, replaced in one step, with the one before kept beside."""
+"""UFW's files of rules: read whole, replaced in one step, with the one before kept beside.
+
+Where one of them is a link, what it leads to is the file, as it is to UFW; the link stays.
+"""
 
 from __future__ import annotations
 
@@ -16,6 +19,7 @@ from allowsync_backends.ufw.rules_file import Damaged, RulesFile, parsed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+    from contextlib import AbstractContextManager
 
 FOLDER: Final = Path("/etc/ufw")
 NAMES: Final = {Family.IPV4: "user.rules", Family.IPV6: "user6.rules"}
@@ -27,9 +31,20 @@ def path(family: Family) -> Path:
     return FOLDER / NAMES[family]
 
 
+def real(family: Family) -> Path:
+    """The file itself, wherever links lead."""
+    return Path(os.path.realpath(path(family)))
+
+
 def backup(family: Family) -> Path:
     """Where a family's rules are as they were before the last change made here."""
-    return FOLDER / f"{NAMES[family]}.before-allowsync"
+    file = real(family)
+    return file.with_name(f"{file.name}.before-allowsync")
+
+
+def folders() -> tuple[Path, ...]:
+    """The folders that are written to."""
+    return tuple(dict.fromkeys((FOLDER, *(real(family).parent for family in NAMES))))
 
 
 def read(family: Family) -> RulesFile:
@@ -60,12 +75,13 @@ def _damaged(family: Family, why: str) -> str:
 
 
 @contextmanager
-def _told(consequence: str) -> Iterator[None]:
-    """Turn an error of the operating system into one of the backend."""
+def _opened(folder: Path, consequence: str) -> Iterator[Folder]:
+    """A folder to write in; an error of the operating system becomes one of the backend."""
     try:
-        yield
+        with Folder(folder) as opened:
+            yield opened
     except OSError as error:
-        what = f"{FOLDER} cannot be written: {error.strerror}; {consequence}"
+        what = f"{folder} cannot be written: {error.strerror}; {consequence}"
         raise BackendError(what) from error
 
 
@@ -87,16 +103,15 @@ class Drafts:
 
     def __init__(self, contents: Mapping[tuple[Family, Stage], str]) -> None:
         self._contents = contents
+        self._files = {family: real(family) for family in NAMES}
         self._kept: set[Family] = set()
-        if not contents:
-            return
-        with _told("nothing was changed"), Folder(FOLDER) as folder:
-            try:
-                for (family, stage), text in contents.items():
-                    _write(folder, family, stage, text)
-            except BaseException:
-                self._discard(folder)
-                raise
+        try:
+            for (family, stage), text in contents.items():
+                with self._folder_of(family, "nothing was changed") as folder:
+                    self._write(folder, family, stage, text)
+        except BaseException:
+            self.discard()
+            raise
 
     def put(self, stage: Stage) -> None:
         """Put the drafts of a stage in place.
@@ -104,16 +119,13 @@ class Drafts:
         Raises:
             BackendError: Some of them may not be.
         """
-        families = [family for family, when in self._contents if when is stage]
-        if not families:
-            return
-        with _told("its rules may be changed in part"), Folder(FOLDER) as folder:
-            for family in families:
+        for family in [family for family, when in self._contents if when is stage]:
+            with self._folder_of(family, "its rules may be changed in part") as folder:
                 if family not in self._kept:
-                    _keep(folder, family)
+                    self._keep(folder, family)
                     self._kept.add(family)
-                folder.replace(NAMES[family], _draft(family, stage))
-            folder.sync()
+                folder.replace(self._files[family].name, self._draft(family, stage))
+                folder.sync()
 
     def undo(self) -> None:
         """Put back what the first drafts replaced, and remove the others.
@@ -121,46 +133,42 @@ class Drafts:
         Raises:
             BackendError: It may not be back.
         """
-        with _told("the old rules could not be put back"), Folder(FOLDER) as folder:
-            for family in self._kept:
-                draft = _draft(family, Stage.FIRST)
+        for family in self._kept:
+            with self._folder_of(family, "the old rules could not be put back") as folder:
+                draft = self._draft(family, Stage.FIRST)
                 folder.remove(draft)
                 folder.link(backup(family).name, draft)
-                folder.replace(NAMES[family], draft)
-            folder.sync()
+                folder.replace(self._files[family].name, draft)
+                folder.sync()
 
     def discard(self) -> None:
-        """Remove the drafts that were not put in place, as far as that can be done."""
-        if self._contents:
-            with suppress(OSError, BackendError), Folder(FOLDER) as folder:
-                self._discard(folder)
+        """Remove the drafts that were not put in place, as far as that can be done.
 
-    @staticmethod
-    def _discard(folder: Folder) -> None:
-        """Remove all drafts there may be, those of a run that was killed among them."""
-        for family in NAMES:
-            for stage in Stage:
-                with suppress(OSError):
-                    folder.remove(_draft(family, stage))
+        Those of a run that was killed are among them.
+        """
+        for family in NAMES if self._contents else ():
+            with suppress(OSError, BackendError), self._folder_of(family, "") as folder:
+                for stage in Stage:
+                    folder.remove(self._draft(family, stage))
 
+    def _folder_of(self, family: Family, consequence: str) -> AbstractContextManager[Folder]:
+        return _opened(self._files[family].parent, consequence)
 
-def _write(folder: Folder, family: Family, stage: Stage, text: str) -> None:
-    name, there = _draft(family, stage), path(family).stat()
-    folder.remove(name)
-    folder.create(name, text.encode(*ENCODING), stat.S_IMODE(there.st_mode))
-    if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
-        os.chown(FOLDER / name, there.st_uid, there.st_gid)
+    def _draft(self, family: Family, stage: Stage) -> str:
+        return f".{self._files[family].name}.allowsync-{stage.value}"
 
+    def _write(self, folder: Folder, family: Family, stage: Stage, text: str) -> None:
+        name, there = self._draft(family, stage), self._files[family].stat()
+        folder.remove(name)
+        folder.create(name, text.encode(*ENCODING), stat.S_IMODE(there.st_mode))
+        if (there.st_uid, there.st_gid) != (os.geteuid(), os.getegid()):
+            os.chown(folder.path / name, there.st_uid, there.st_gid)
 
-def _keep(folder: Folder, family: Family) -> None:
-    """Give the present file a second name, in one step, whatever had that name before."""
-    spare = f".{backup(family).name}"
-    folder.remove(spare)
-    folder.link(NAMES[family], spare)
-    folder.replace(backup(family).name, spare)
-    # Two names of one file do not replace each other (rename(2)).
-    folder.remove(spare)
-
-
-def _draft(family: Family, stage: Stage) -> str:
-    return f".{NAMES[family]}.allowsync-{stage.value}"
+    def _keep(self, folder: Folder, family: Family) -> None:
+        """Give the present file a second name, in one step, whatever had that name before."""
+        kept = backup(family).name
+        folder.remove(f".{kept}")
+        folder.link(self._files[family].name, f".{kept}")
+        folder.replace(kept, f".{kept}")
+        # Two names of one file do not replace each other (rename(2)).
+        folder.remove(f".{kept}")

@@ -9,13 +9,18 @@ from allowsync_backends.ufw import lock, rules_store
 
 _XTABLES_LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`; iptables-legacy alone
 
-# Root, for `ufw` refuses anybody else; more of /proc than processes, for it looks up who started
-# it and whether there is IPv6. Its rules are on the disk, and ufw.service loads them at boot.
-NEEDS: Final = Needs(
-    capabilities=("CAP_NET_RAW",),
-    writes=(str(rules_store.FOLDER), lock.PATH, _XTABLES_LOCK),
-    locks=(lock.PATH, _XTABLES_LOCK),
-    all_of_proc=True,
-    after=("ufw.service",),
-    lasting=True,
-)
+
+def needs() -> Needs:
+    """Root, for `ufw` refuses anybody else; more of /proc than processes.
+
+    It looks up there who started it, and whether there is IPv6. Its rules are on the disk, and
+    ufw.service loads them at boot.
+    """
+    return Needs(
+        capabilities=("CAP_NET_RAW",),
+        writes=(*map(str, rules_store.folders()), lock.PATH, _XTABLES_LOCK),
+        locks=(lock.PATH, _XTABLES_LOCK),
+        all_of_proc=True,
+        after=("ufw.service",),
+        lasting=True,
+    )
