@@ -8,7 +8,8 @@ A name's value is a list of addresses, a `CNAME`, or a behaviour (see
 `testkit.fake_dns.behaviours`). The value of `"*"` stands for every name that has none of its own.
 A name without a value that lies in the zone of one with gets NXDOMAIN and the zone's SOA; a name
 that lies in none gets REFUSED. A name that lacks the type asked for gets NODATA and the SOA. The
-zone of `alice.example.org` is `example.org`.
+zone of `alice.example.org` is `example.org`. As everywhere, `ipv4only.arpa` has IPv4 addresses and
+no others (RFC 7050).
 """
 
 from __future__ import annotations
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["CNAME", "AskedQuestion", "NameServer"]
 
 _PORT_ATTEMPTS: Final = 50
+_EVERYWHERE: Final = {"ipv4only.arpa": ["192.0.0.170", "192.0.0.171"]}
 
 
 class AskedQuestion(NamedTuple):
@@ -219,6 +221,8 @@ class NameServer:
             return self.zones[hostname]
         if "*" in self.zones:
             return self.zones["*"]
+        if hostname in _EVERYWHERE:
+            return _EVERYWHERE[hostname]
         zones = {apex(name, self.zones) for name in self.zones}
         return None if apex(hostname, self.zones) in zones else REFUSED
 

@@ -72,6 +72,17 @@ def test_negatives_carry_the_zones_soa(
     assert (soa.name.to_text(), soa.rdtype) == (owner, dns.rdatatype.SOA)
 
 
+def test_the_name_that_tells_of_address_translation_has_ipv4_addresses_alone() -> None:
+    zones: dict[str, object] = {ALICE: ["203.0.113.7"]}
+    with NameServer(zones) as server:
+        assert len(answers(ask(server, "ipv4only.arpa"))) == 2
+        nothing = ask(server, "ipv4only.arpa", "AAAA")
+        assert (nothing.rcode(), nothing.answer) == (dns.rcode.NOERROR, [])
+        assert [soa.rdtype for soa in nothing.authority] == [dns.rdatatype.SOA]
+        zones["*"] = ["64:ff9b::192.0.0.170"]
+        assert len(answers(ask(server, "ipv4only.arpa", "AAAA"))) == 1
+
+
 def test_names_outside_every_zone_are_refused_unless_a_star_stands_for_them() -> None:
     zones: dict[str, object] = {ALICE: ["203.0.113.7"]}
     with NameServer(zones) as server:
