@@ -16,9 +16,12 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
+    from typing import TypeVar
 
     from allowsync.backend.api import AnyBackendType
+
+    R = TypeVar("R")
 
 BACKENDS: Final = "allowsync.backends"
 COMMANDS: Final = "allowsync.commands"
@@ -70,12 +73,11 @@ def load_type(name: str) -> AnyBackendType:
         BrokenBackend: Two distributions register it, or it fails to import, or is no backend, or
             is written for another version of the interface.
     """
-    from allowsync.backend.api import API, BackendType
+    from allowsync.backend.api import API
+    from allowsync.backend.driver import checked_type
 
     found = _entry_point(BACKENDS, name)
-    loaded = _load(found)
-    if not isinstance(loaded, BackendType):
-        raise BrokenBackend(name, f"it is a {type(loaded).__name__}, not a BackendType")
+    loaded = _load(found, checked_type)
     if loaded.name != name:
         raise BrokenBackend(name, f"it calls itself {loaded.name!r}")
     if loaded.api != API:
@@ -101,7 +103,7 @@ def load_entry_point(group: str, name: str) -> Any:
         UnknownBackend: No distribution registers it.
         BrokenBackend: Two distributions register it, or it fails to import.
     """
-    return _load(_entry_point(group, name))
+    return _load(_entry_point(group, name), lambda loaded: loaded)
 
 
 def _entry_point(group: str, name: str) -> EntryPoint:
@@ -147,18 +149,25 @@ def parse(text: str, group: str) -> Iterator[tuple[str, str]]:
             yield name.strip(), value.strip()
 
 
-def _load(found: EntryPoint) -> Any:
-    from importlib import import_module
+def _load(found: EntryPoint, check: Callable[[Any], R]) -> R:
+    from allowsync.backend.api import BackendError
+    from allowsync.backend.containment import contained
 
-    module, _, attributes = found.value.partition("[")[0].partition(":")
-    try:
+    def load() -> Any:
+        from importlib import import_module
+
+        module, _, attributes = found.value.partition("[")[0].partition(":")
         loaded: Any = import_module(module.strip())
         for attribute in filter(None, attributes.strip().split(".")):
             loaded = getattr(loaded, attribute)
-    except (Exception, SystemExit) as error:
-        why = f"{type(error).__name__}: {error} ({found.distribution}, {found.value})"
+        return loaded
+
+    try:
+        return contained(found.name, load, check)
+    except BackendError as error:
+        what = str(error).removeprefix("unexpected ")
+        why = f"{what} ({found.distribution}, {found.value})"
         raise BrokenBackend(found.name, why) from error
-    return loaded
 
 
 @lru_cache(maxsize=8)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -30,24 +31,36 @@ def backends(invocation: Invocation) -> int:
 
 
 def _found() -> Iterator[dict[str, Any]]:
+    from allowsync.backend.api import BackendError
+    from allowsync.backend.containment import contained
+    from allowsync.backend.driver import unusable
     from allowsync.backend.registry import BrokenBackend, load_type, names
-    from allowsync.config.schema.object import Object
+    from allowsync.config.targets import options_kind
 
     for name in names():
         try:
             kind = load_type(name)
-        except BrokenBackend as error:
+            why = unusable(kind)
+            options = contained(name, partial(_listed, options_kind(kind)), _as_it_is)
+        except (BackendError, BrokenBackend) as error:
             yield {"name": name, "summary": "", "usable": False, "reason": str(error),
                    "options": []}  # fmt: skip
             continue
-        why = kind.usable()
         yield {
             "name": name,
             "summary": kind.summary,
             "usable": not why,
             "reason": why or None,
-            "options": list(_options(Object(kind.options))),
+            "options": options,
         }
+
+
+def _listed(schema: Object[Any]) -> list[dict[str, Any]]:
+    return list(_options(schema))
+
+
+def _as_it_is(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return found
 
 
 def _options(schema: Object[Any]) -> Iterator[dict[str, Any]]:

@@ -85,10 +85,17 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
 def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from pathlib import Path
 
+    from allowsync.inspect.diagnostics import Located
+    from allowsync.model.target import Finding, Severity
     from allowsync.schedule.diagnostics import about_schedule
     from allowsync.schedule.files import Disk
+    from allowsync.schedule.service_user import broken_targets
 
-    yield from about_schedule(config, place.absolute(), Disk(Path("/")))
+    disk = Disk(Path("/"))
+    yield from about_schedule(config, place.absolute(), disk)
+    for one in broken_targets(config, disk):
+        if not config.is_broken(one.where):  # or its own findings say so
+            yield Located(one.where, Finding(Severity.ERROR, one.what))
 
 
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:

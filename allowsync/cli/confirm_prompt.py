@@ -78,7 +78,12 @@ def apply_and_ask(
     from allowsync.state import Lock, StateError
 
     asked = Request(only)
-    chosen = tuple(one for one in config.targets if asked.covers(one.allowlist, one.name))
+    chosen = tuple(
+        one
+        for one in config.targets
+        # A broken target is left as it is, and the run says so.
+        if asked.covers(one.allowlist, one.name) and not one.broken
+    )
     try:
         with Lock(config.state) as lock:
             before = look(config, chosen, instant())

@@ -14,10 +14,11 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from allowsync.config.settings import Config
     from allowsync.schedule.dropin import ServiceSpec
+    from allowsync.schedule.files import Disk
     from allowsync.schedule.install import InstallSteps
     from allowsync.schedule.interval import Interval
     from allowsync.schedule.units import SchedulePlan
@@ -83,7 +84,8 @@ def install(
     disk = Disk(root.absolute())
     plan = _plan(invocation, Wish(disk.root, by_systemd, chosen, as_root))
     work = _work(invocation, lambda: installation(plan, disk, force=force))
-    return _end(invocation, work, "install", notes(plan), dry_run=dry_run)
+    unknown = [Notice(*one) for one in plan.shape.requirements.unknown]
+    return _end(invocation, work, "install", notes(plan), unknown, dry_run=dry_run)
 
 
 @schedule.command()
@@ -109,16 +111,39 @@ def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: 
 @_ROOT
 @common
 def show(invocation: Invocation, root: Path) -> int:
-    """Show what is installed, when it runs next, and how the last run ended."""
+    """Show what is installed, when it runs next, and how the last run ended.
+
+    Exit code 1 if a scheduled run cannot serve a target, as far as that can be told.
+    """
+    from allowsync.report.json import problems
     from allowsync.schedule.files import Disk
     from allowsync.schedule.status import document, lines, standing
 
-    found = standing(Disk(root.absolute()))
+    disk = Disk(root.absolute())
+    found, broken = standing(disk), _broken(invocation, disk)
+    code = ExitCode.FAILED if broken else ExitCode.IN_STEP
     if invocation.json:
-        echo_json({"schema": SCHEMA, "exit_code": 0, **document(found), "problems": []})
+        shown, told = document(found), problems(broken)
+        echo_json({"schema": SCHEMA, "exit_code": int(code), **shown, "problems": told})
     else:
         invocation.echo(lines(found))
-    return ExitCode.IN_STEP
+    _warn(invocation, "", broken)
+    return code
+
+
+def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
+    """What no scheduled run can serve. Nothing where there is no configuration that is valid."""
+    from allowsync.config import ConfigError, load
+    from allowsync.schedule.service_user import broken_targets
+
+    if disk.root != Path("/"):
+        return []
+    try:
+        place, uid = invocation.place, os.geteuid()
+        config = load(place, environ=os.environ, uid=uid, state=invocation.state)
+    except ConfigError:
+        return []
+    return list(broken_targets(config, disk))
 
 
 class Wish(Value):
@@ -214,10 +239,15 @@ def _end(
     work: InstallSteps,
     action: str,
     notes: tuple[str, ...],
+    unknown: Sequence[Notice] = (),
     *,
     dry_run: bool,
 ) -> int:
-    """Carry it out, unless this is a dry run, and tell what was done."""
+    """Carry it out, unless this is a dry run, and tell what was done.
+
+    `unknown` are targets whose needs are not known: what was done does not cover them.
+    """
+    from allowsync.report.json import problems
     from allowsync.schedule.install import InstallFailed
     from allowsync.schedule.status import work_document, work_lines
 
@@ -227,9 +257,18 @@ def _end(
         except InstallFailed as error:
             what = f"{error}; the remaining steps were skipped"
             invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("schedule", what)])
+    code = ExitCode.FAILED if unknown else ExitCode.IN_STEP
     if invocation.json:
         said = work_document(work, action, notes, dry_run=dry_run)
-        echo_json({"schema": SCHEMA, "exit_code": 0, **said, "problems": []})
+        told = problems(unknown)
+        echo_json({"schema": SCHEMA, "exit_code": int(code), **said, "problems": told})
     elif not invocation.quiet:
         invocation.echo(work_lines(work, notes, dry_run=dry_run))
-    return ExitCode.IN_STEP
+    _warn(invocation, "what it needs is unknown: ", unknown)
+    return code
+
+
+def _warn(invocation: Invocation, what: str, broken: Sequence[Notice]) -> None:
+    from allowsync.text import Line
+
+    invocation.echo((Line(f"{one.where}: {what}{one.what}", "red") for one in broken), err=True)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
-from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from allowsync.config.settings import Config
@@ -37,6 +38,9 @@ def status(invocation: Invocation, html: Path | None) -> int:
     config = invocation.load(SCHEMA)
     standing = look(config, instant())
     code = standing.exit_code
+    if broken := _unserved(config):
+        standing = replace(standing, notices=(*broken, *standing.notices))
+        code = worst((code, ExitCode.FAILED))
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
     if invocation.json:
@@ -50,6 +54,15 @@ def status(invocation: Invocation, html: Path | None) -> int:
     if not invocation.quiet and html is None:
         invocation.echo(status_lines(standing))
     return int(code)
+
+
+def _unserved(config: Config) -> list[Notice]:
+    """Targets that scheduled runs cannot serve, though we can."""
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.service_user import broken_targets
+
+    found = broken_targets(config, Disk(Path("/")))
+    return [one for one in found if not config.is_broken(one.where)]
 
 
 def _publish(invocation: Invocation, config: Config, standing: AccessStatus, path: Path) -> None:

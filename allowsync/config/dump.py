@@ -54,4 +54,6 @@ def _allowlist(allowlist: Allowlist) -> dict[str, Any]:
 def _target(target: Target) -> dict[str, Any]:
     name = target.name.partition("/")[2]
     named = {} if name == target.backend.name else {NAME_KEY: name}
+    if target.options is None:  # its backend cannot be loaded
+        return {target.backend.name: named}
     return {target.backend.name: named | options_kind(target.backend).show(target.options)}

@@ -126,7 +126,10 @@ class _Kept(Kind[KeptSecret]):
         try:
             return KeptSecret(origin, self.fetch(origin, reading))
         except RefusedError as refused:
-            return reading.problem(node, at, f"{quote(node.text)}: {refused}")
+            what = f"{quote(node.text)}: {refused}"
+            if reading.missing(node, at, what):
+                return KeptSecret(origin, Secret(""))
+            return reading.problem(node, at, what)
 
     def origin(self, text: str, reading: Reading) -> str:  # noqa: ARG002 - the path needs it
         """What is written, independent of the configuration's folder."""

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from allowsync.backend.api import BackendError
+from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.model.nameserver import ResolverSettings
-from allowsync.model.target import Place
+from allowsync.model.target import Placement
 from allowsync.model.types import Host, Limits, Policy
 from allowsync.model.value import Value, field
 
@@ -14,9 +16,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from allowsync.backend.api import AnyBackendType
+    from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
+    from allowsync.model.target import Place
 
 
 class Target(Value):
@@ -29,6 +32,9 @@ class Target(Value):
         options: An instance of `backend.options`.
         written: The options as plain JSON values, enough to build `options` again later, when the
             target is no longer configured. Never holds a secret.
+        broken: Why the target cannot be served, though the configuration is valid: its backend
+            cannot be loaded, or its secret not be read. Such a target fails alone. Its `options`
+            may be None, and `backend` makes nothing.
     """
 
     name: str
@@ -36,28 +42,44 @@ class Target(Value):
     backend: AnyBackendType
     options: Any
     written: Mapping[str, Any] = field(default_factory=dict)
+    broken: str = ""
+
+    def driver(self) -> Driver:
+        """What carries out work on the target.
+
+        Raises:
+            BackendError: It cannot be made.
+        """
+        if self.broken:
+            raise BackendError(self.broken)
+        return Driver(self.backend, Placement(self.allowlist, self.name), self.options)
 
     @property
     def places(self) -> tuple[Place, ...]:
         """What the target puts its entries into, where its options have a method `places`.
 
         Raises:
-            TypeError: They are no places.
-            Exception: Whatever a third party's code raises.
+            BackendError: Its backend does not say so.
         """
-        places = getattr(self.options, "places", None)
-        named = () if places is None else tuple(places(self.allowlist))
-        for one in named:
-            if not isinstance(one, Place):
-                raise TypeError(f"places() gives {one!r}, not an allowsync.backend.Place")
-        return named
+        return places_of(self.backend, self.options, self.allowlist)
+
+    @property
+    def needs(self) -> Needs:
+        """What the target needs of the service it runs in.
+
+        Raises:
+            BackendError: Its backend does not say so.
+        """
+        if self.broken and self.options is None:
+            raise BackendError(self.broken)
+        return needs_of(self.backend, self.options)
 
     @property
     def elsewhere(self) -> bool:
         """Whether the target is reached over the network only. Not so where that is not known."""
         try:
-            return self.backend.needs(self.options).online
-        except Exception:  # noqa: BLE001 - a defect of one backend must not stop the others
+            return self.needs.online
+        except BackendError:
             return False
 
 
@@ -85,6 +107,10 @@ class Config(Value):
     history: timedelta = timedelta(days=400)
     report: Path | None = None
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)
+
+    def is_broken(self, target: str) -> bool:
+        """Whether the target of that name cannot be served."""
+        return any(one.broken for one in self.targets if one.name == target)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -6,6 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend import registry as discovery
+from allowsync.backend.api import API, BackendError, BackendType
+from allowsync.backend.containment import contained
 from allowsync.backend.registry import BrokenBackend, UnknownBackend
 from allowsync.config.errors import suggestion
 from allowsync.config.kinds import INVALID, Invalid, Kind, Pattern, Reading
@@ -26,8 +28,8 @@ from allowsync.text import abridge, quote
 if TYPE_CHECKING:
     import collections.abc
 
-    from allowsync.backend.api import AnyBackendType
-    from allowsync.model.target import Place
+    from allowsync.backend.api import AnyBackendType, Backend
+    from allowsync.model.target import Place, Placement
 
 NAME: Final = Pattern(
     "[a-z][a-z0-9_-]{0,30}",
@@ -89,9 +91,9 @@ class Targets(Kind[tuple[Target, ...]]):
             return INVALID
         key, given = written
         here = below(at, key.text)
+        name = self._name(key, given, here, reading, taken)
         try:
             backend = discovery.load_type(key.text)
-            name = self._name(key, given, here, reading, taken)
             target = _built(self.allowlist, name, backend, _without_name(given), here, reading)
             if target is not INVALID:
                 self.places.add(target, node, here, reading)
@@ -99,7 +101,7 @@ class Targets(Kind[tuple[Target, ...]]):
             hint = suggestion(key.text, unknown.known) or f"; found: {', '.join(unknown.known)}"
             return reading.problem(key, at, f"there is no backend {quote(key.text)}{hint}")
         except BrokenBackend as broken:
-            return reading.problem(key, here, str(broken))
+            return _broken(self.allowlist, name, key.text, str(broken))
         return target
 
     def _name(
@@ -153,7 +155,7 @@ def options_kind(backend: AnyBackendType) -> Object[Any]:
     """
     try:
         kind: Object[Any] = Object(backend.options)
-    except TypeError as error:
+    except Exception as error:
         raise BrokenBackend(backend.name, f"its options are not described: {error}") from error
     if NAME_KEY in kind.options:
         raise BrokenBackend(backend.name, "an option cannot be called 'name': targets have that")
@@ -208,6 +210,16 @@ def _is_name(key: Node) -> bool:
     return isinstance(key, Scalar) and key.text == NAME_KEY
 
 
+def _broken(allowlist: str, name: str, backend: str, why: str) -> Target:
+    """A target that cannot be served, in the place of the one that is configured."""
+
+    def make(_placement: Placement, _options: object) -> Backend:
+        raise BackendError(why)
+
+    kind = BackendType(backend, "", object, make, api=API)
+    return Target(f"{allowlist}/{name}", allowlist, kind, None, broken=why)
+
+
 def _built(
     allowlist: str, name: str, backend: AnyBackendType, given: Node, at: str, reading: Reading
 ) -> Target | Invalid:
@@ -217,23 +229,30 @@ def _built(
         BrokenBackend: The backend's own code failed.
     """
     kind = options_kind(backend)
-    try:
+
+    def build() -> tuple[Any, dict[str, Any]] | Invalid:
         values = kind.written(given, at, reading)
         options = INVALID if values is INVALID else kind.build(values, given, at, reading)
         if values is INVALID or options is INVALID:
             return INVALID
-        written = kind.show_some(options, values)
-    except Exception as error:
-        raise BrokenBackend(backend.name, f"{type(error).__name__}: {error}") from error
-    return Target(f"{allowlist}/{name}", allowlist, backend, options, written)
+        return options, kind.show_some(options, values)
+
+    with reading.missing_secrets() as missing:
+        try:
+            built = contained(backend.name, build, lambda given: given, at=backend.options)
+        except BackendError as error:
+            raise BrokenBackend(backend.name, str(error)) from error
+    if built is INVALID:
+        return INVALID
+    return Target(f"{allowlist}/{name}", allowlist, backend, *built, broken="; ".join(missing))
 
 
 def _places(target: Target) -> tuple[Place, ...]:
     """The places of a target. Raises BrokenBackend when its own code fails."""
     try:
         return target.places
-    except Exception as error:
-        raise BrokenBackend(target.backend.name, f"{type(error).__name__}: {error}") from error
+    except BackendError as error:
+        raise BrokenBackend(target.backend.name, str(error)) from error
 
 
 def _target_schema(backend: AnyBackendType, options: Object[Any]) -> dict[str, Any]:

@@ -7,9 +7,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import Adopting, BackendError
+from allowsync.backend.api import BackendError
 from allowsync.engine.published import recalled
-from allowsync.model.target import Placement
 from allowsync.model.types import Entry
 from allowsync.model.value import Value
 from allowsync.policy.clock import at_rest
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
+    from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
     from allowsync.model.types import Network
     from allowsync.state import Store
@@ -38,7 +38,7 @@ class Adoptable(Value):
     target: str
     entries: tuple[Entry, ...] = ()
     reason: str = ""
-    backend: Adopting | None = None
+    backend: Driver | None = None
 
 
 def adoptable(
@@ -64,14 +64,12 @@ def adoptable(
 
 def _look(target: Target, wanted: Mapping[Network, tuple[str, ...]]) -> Adoptable:
     try:
-        backend = target.backend.make(Placement(target.allowlist, target.name), target.options)
-        if not isinstance(backend, Adopting):
+        backend = target.driver()
+        if not backend.adopts:
             return Adoptable(target.name)
-        entries = tuple(backend.adoptable(Entry(one, hosts) for one, hosts in wanted.items()))
+        entries = backend.adoptable(Entry(one, hosts) for one, hosts in wanted.items())
     except BackendError as error:
         return Adoptable(target.name, reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
-        return Adoptable(target.name, reason=f"unexpected {type(error).__name__}: {error}")
     return Adoptable(target.name, entries, "", backend if entries else None)
 
 
@@ -87,6 +85,4 @@ def _adopt(one: Adoptable) -> Adoptable:
         one.backend.adopt(one.entries)
     except BackendError as error:
         return Adoptable(one.target, one.entries, str(error))
-    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
-        return Adoptable(one.target, one.entries, f"unexpected {type(error).__name__}: {error}")
     return one

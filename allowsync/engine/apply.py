@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, assert_never
 
-from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
-from allowsync.engine.prepare import Draft, contained
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.engine.prepare import Draft
 from allowsync.engine.rollout import Part, ending, first_part, joined, steps
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value, replace
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from tenacity import RetryCallState
 
+    from allowsync.backend.driver import Driver
     from allowsync.model.plan import Plan
     from allowsync.model.target import Current
     from allowsync.plan.result import TargetReport
@@ -171,10 +172,10 @@ def _enforce_again(one: Draft) -> Draft:
     return result if isinstance(result, Draft) else one
 
 
-def _applied(one: Draft, backend: Backend, plan: Plan) -> Draft:
-    contained(lambda: backend.apply(plan))
+def _applied(one: Draft, backend: Driver, plan: Plan) -> Draft:
+    backend.apply(plan)
     try:
-        after = contained(backend.read)
+        after = backend.read()
     except BackendError as error:
         return replace(one, report=_unknown(one.report, f"it could not be read back: {error}"))
     difference = _difference(plan, after)

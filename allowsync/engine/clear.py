@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import Backend, BackendError
+from allowsync.backend.api import BackendError
+from allowsync.backend.driver import Driver, needs_of
 from allowsync.config.errors import ConfigError
 from allowsync.engine.orphan_targets import records_left_over
 from allowsync.model.target import Placement
@@ -26,7 +27,7 @@ class Owned(Value):
 
     name: str
     allowlist: str
-    make: Callable[[], Backend]
+    make: Callable[[], Driver]
 
 
 class Cleared(Value):
@@ -69,21 +70,13 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
             one.make().clear()
         except BackendError as error:
             yield Cleared(one.name, str(error))
-        except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
-            yield Cleared(one.name, f"unexpected {type(error).__name__}: {error}")
         else:
             store.forget_target(one.name, at)
             yield Cleared(one.name)
 
 
 def _configured(target: Target) -> Owned:
-    placement = Placement(target.allowlist, target.name)
-
-    def make() -> Backend:
-        backend: Backend = target.backend.make(placement, target.options)
-        return backend
-
-    return Owned(target.name, target.allowlist, make)
+    return Owned(target.name, target.allowlist, target.driver)
 
 
 def _stranger(config: Config, uid: int) -> int:
@@ -95,7 +88,7 @@ def _stranger(config: Config, uid: int) -> int:
 
 
 def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
-    def make() -> Backend:
+    def make() -> Driver:
         from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
         from allowsync.config import rebuild_options
 
@@ -106,13 +99,12 @@ def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, strang
             raise BackendError(str(error)) from error
         except ConfigError as error:
             raise BackendError("; ".join(one.what for one in error.problems)) from error
-        if stranger and not kind.needs(options).any_user:
+        if stranger and not needs_of(kind, options).any_user:
             # Such a target writes files and runs commands, which a state could make up.
             raise BackendError(
                 f"the state belongs to user {stranger}, who must not have it cleared by root: "
                 "put the target into the configuration, clear, and take it out again"
             )
-        backend: Backend = kind.make(Placement(record.allowlist, record.name), options)
-        return backend
+        return Driver(kind, Placement(record.allowlist, record.name), options)
 
     return Owned(record.name, record.allowlist, make)

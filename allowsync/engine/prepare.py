@@ -8,10 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
-from allowsync.model.target import Capabilities, Current, Placement
 from allowsync.model.value import Value, replace
 from allowsync.plan.limits import LimitRefusal, keep_all, limit
 from allowsync.plan.planner import Situation, make_plan, unfit
@@ -21,15 +20,14 @@ from allowsync.policy.orphans import inherited_after, still_protected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from typing import TypeVar
 
+    from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
     from allowsync.model.plan import Plan
+    from allowsync.model.target import Capabilities, Current
     from allowsync.model.types import Limits, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
-
-    R = TypeVar("R")
 
 
 class Draft(Value):
@@ -49,7 +47,7 @@ class Draft(Value):
     report: TargetReport
     intended: TargetMemory | None = None
     again: Callable[[], Draft] | None = None
-    backend: Backend | None = None
+    backend: Driver | None = None
     unconfirmed: bool = False
     situation: Situation | None = None
 
@@ -91,9 +89,11 @@ def draft(
         return draft(target, decisions, memory, limits, now, allow_empty=allow_empty, kept=kept)
 
     try:
-        backend, current, capabilities = _look(target)
+        backend = target.driver()
+        current, capabilities = backend.read(), backend.capabilities
     except BackendError as error:
-        return Draft(target, _failed(target, f"could not be read: {error}"))
+        why = target.broken or f"could not be read: {error}"
+        return Draft(target, _failed(target, why))
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
     plan, refusal = make_plan(situation), None
     if kept is not None:
@@ -126,15 +126,6 @@ def draft(
 
 
 _NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock everyone out"
-
-
-def _look(target: Target) -> tuple[Backend, Current, Capabilities]:
-    def look() -> tuple[Backend, Current, Capabilities]:
-        placement = Placement(target.allowlist, target.name)
-        backend: Backend = target.backend.make(placement, target.options)
-        return backend, backend.read(), backend.capabilities
-
-    return contained(look)
 
 
 def _situation(
@@ -205,21 +196,6 @@ def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:
     leaving = {entry.network: entry for entry in plan.remove if entry.hosts}
     entries = {entry.network: entry for entry in plan.final if entry.hosts}
     return TargetMemory(tuple({**leaving, **entries}.values()), inherited)
-
-
-def contained(step: Callable[[], R]) -> R:
-    """Run a step of a backend; whatever it raises becomes a `BackendError`.
-
-    A defect in one backend, a third party's perhaps, must not keep the other targets from being
-    put right.
-    """
-    try:
-        return step()
-    except BackendError:
-        raise
-    except Exception as error:
-        what = f"unexpected {type(error).__name__}: {error}"
-        raise OutcomeUnknown(what) from error
 
 
 def _failed(target: Target, reason: str) -> TargetReport:

@@ -6,11 +6,12 @@ import os
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from allowsync.backend.api import Backend, BackendError
+from allowsync.backend.api import BackendError
+from allowsync.backend.driver import unusable
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
-from allowsync.model.target import Finding, Placement, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
 
+    from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
     from allowsync.model.nameserver import Nameserver, ResolverSettings
     from allowsync.model.types import Host, Network, Query
@@ -200,16 +202,28 @@ def _stripped() -> Finding:
 
 
 def about_target(target: Target) -> Iterator[Located]:
-    """What the backend of a target finds. Whatever goes wrong is a finding itself."""
+    """What the backend of a target finds, and whatever `apply` would trip over there."""
     try:
-        placement = Placement(target.allowlist, target.name)
-        backend: Backend = target.backend.make(placement, target.options)
+        backend = target.driver()
         findings = list(backend.check())
     except BackendError as error:
         findings = [Finding(Severity.ERROR, str(error))]
-    except Exception as error:  # noqa: BLE001 - a defect of one backend is a finding, not our end
-        findings = [Finding(Severity.ERROR, f"unexpected {type(error).__name__}: {error}")]
+    else:
+        if not any(one.severity is Severity.ERROR for one in findings):
+            findings += _would_fail(target, backend)
     return (Located(target.name, one) for one in findings)
+
+
+def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
+    """What keeps a run from planning anything for a target."""
+    try:
+        if why := unusable(target.backend):
+            yield Finding(Severity.ERROR, why)
+            return
+        backend.read()
+        _ = backend.capabilities
+    except BackendError as error:
+        yield Finding(Severity.ERROR, f"could not be read: {error}")
 
 
 def believed(judged: ScreenedAnswer) -> str:

@@ -6,7 +6,7 @@ from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.backend.api import Needs
+from allowsync.backend.api import BackendError, Needs
 from allowsync.config.secrets import KeptSecret
 from allowsync.model.value import Value
 
@@ -30,6 +30,7 @@ class Requirements(Value):
             those that have others beside them.
         everything: Whether all there is is to be restored at boot.
         root_because: Why it has to be root; empty when any user will do.
+        unknown: Targets whose needs are not known, with the reason: their backends are broken.
     """
 
     needs: Needs
@@ -38,6 +39,7 @@ class Requirements(Value):
     restored: tuple[str, ...]
     everything: bool
     root_because: str
+    unknown: tuple[tuple[str, str], ...] = ()
 
 
 def requirements(config: Config, place: Path) -> Requirements:
@@ -46,11 +48,9 @@ def requirements(config: Config, place: Path) -> Requirements:
     Args:
         config: The configuration.
         place: Where the service finds it.
-
-    Raises:
-        Exception: Whatever a third party's backend raises.
     """
-    each = [(target, target.backend.needs(target.options)) for target in config.targets]
+    unknown: dict[str, str] = {}
+    each = [(target, _needs(target, unknown)) for target in config.targets]
     kept = list(_secrets(config))
     restored = tuple(_restored(each))
     return Requirements(
@@ -60,7 +60,17 @@ def requirements(config: Config, place: Path) -> Requirements:
         restored,
         set(restored) == set(config.allowlists),
         _root_because(config, place, each, kept),
+        tuple(unknown.items()),
     )
+
+
+def _needs(target: Target, unknown: dict[str, str]) -> Needs:
+    """What a target needs. One whose backend cannot say so asks for nothing, and is restored."""
+    try:
+        return target.needs
+    except BackendError as error:
+        unknown[target.name] = str(error)
+        return Needs(any_user=True)
 
 
 def _restored(each: list[tuple[Target, Needs]]) -> Iterator[str]:
@@ -122,10 +132,11 @@ def _secrets(config: Config) -> Iterator[tuple[str, KeptSecret]]:
     """Every secret that is kept elsewhere, with the name of the option that says so."""
     holders = [target.options for target in config.targets]
     for holder in (*holders, *config.notify, config.heartbeat):
-        yield from _kept_by(holder)
+        yield from secrets_of(holder)
 
 
-def _kept_by(holder: Any) -> Iterator[tuple[str, KeptSecret]]:
+def secrets_of(holder: Any) -> Iterator[tuple[str, KeptSecret]]:
+    """Every secret among some options that is kept elsewhere, with the name of its option."""
     if not is_dataclass(holder):
         return
     for one in fields(holder):
@@ -133,4 +144,4 @@ def _kept_by(holder: Any) -> Iterator[tuple[str, KeptSecret]]:
         if isinstance(value, KeptSecret):
             yield one.name, value
         else:
-            yield from _kept_by(value)
+            yield from secrets_of(value)

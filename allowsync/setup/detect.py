@@ -6,6 +6,8 @@ from ipaddress import IPv6Address, ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from allowsync.backend.api import BackendError
+from allowsync.backend.driver import unusable
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -37,8 +39,15 @@ class Firewall(Value):
 
 def firewalls(types: Iterable[AnyBackendType]) -> list[Firewall]:
     """The firewalls there could be, the usable and the preferred first."""
-    found = [Firewall(one.name, one.summary, one.usable()) for one in types]
+    found = [Firewall(one.name, one.summary, _unusable(one)) for one in types]
     return sorted(found, key=lambda one: (bool(one.unusable), _rank(one.name), one.name))
+
+
+def _unusable(kind: AnyBackendType) -> str:
+    try:
+        return unusable(kind)
+    except BackendError as error:
+        return str(error)
 
 
 def _rank(name: str) -> int:

@@ -26,9 +26,11 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 
-from allowsync.backend.api import BackendError
+from allowsync.backend.api import API, BackendError, BackendType
+from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
+from allowsync.model.target import Placement
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network, by_network
 from allowsync.testing.io_faults import failing_programs, io_pause, io_watch
 
@@ -161,9 +163,9 @@ class BackendContract:
 
     def test_what_was_applied_can_be_put_back(self) -> None:
         """`apply --confirm` does so without a confirmation."""
-        before, wanted = kept("contract", self.make()), self.some(3)
+        before, wanted = kept("contract", _driver(self.make())), self.some(3)
         self.put(wanted)
-        between = kept("contract", self.make())
+        between = kept("contract", _driver(self.make()))
         assert not between.put_back(), "nothing differed"
         self.put(wanted[1:])
         assert between.put_back()
@@ -397,6 +399,12 @@ def _spread(count: int, most: int = 12) -> list[int]:
     if count <= most:
         return list(range(1, count + 1))
     return sorted({1 + number * (count - 1) // (most - 1) for number in range(most)})
+
+
+def _driver(backend: Backend) -> Driver:
+    """A backend as the core uses it."""
+    kind = BackendType("contract", "", object, lambda _placement, _options: backend, api=API)
+    return Driver(kind, Placement("contract", "contract/tested"), None)
 
 
 def _entries(several: Iterable[Network]) -> tuple[Entry, ...]:

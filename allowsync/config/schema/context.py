@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import contextmanager
 from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -13,6 +14,7 @@ from allowsync.text import abridge, printable, quote
 
 if TYPE_CHECKING:
     import collections.abc
+    from collections.abc import Iterator
 
 
 class Invalid(Enum):
@@ -54,6 +56,7 @@ class Reading:
         self.environ = environ if environ is not None else {}
         self.uid = os.geteuid() if uid is None else uid
         self._problems: list[tuple[int, Problem]] = []
+        self._missing: list[str] | None = None
 
     def here(self, path: Path) -> Path:
         """Where a file of that system is on this one."""
@@ -62,11 +65,31 @@ class Reading:
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
         """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""
         line = place if isinstance(place, int) else place.line
-        where = f"{self.source}:{line}" if line else str(self.source)
-        if at:
-            where = f"{where}: {at}"
-        self._problems.append((line, Problem(printable(where), abridge(what))))
+        self._problems.append((line, Problem(self._where(line, at), abridge(what))))
         return INVALID
+
+    @contextmanager
+    def missing_secrets(self) -> Iterator[list[str]]:
+        """Collect the secrets that cannot be read, as long as this is open.
+
+        The configuration is valid without them; what needs them fails alone.
+        """
+        self._missing = []
+        try:
+            yield self._missing
+        finally:
+            self._missing = None
+
+    def missing(self, node: Node, at: str, what: str) -> bool:
+        """Note a secret that cannot be read; False where that is a problem like any other."""
+        if self._missing is None:
+            return False
+        self._missing.append(f"{self._where(node.line, at)}: {abridge(what)}")
+        return True
+
+    def _where(self, line: int, at: str) -> str:
+        where = f"{self.source}:{line}" if line else str(self.source)
+        return printable(f"{where}: {at}" if at else where)
 
     @property
     def problems(self) -> tuple[Problem, ...]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from allowsync.backend.api import BackendError
 from allowsync.engine.prepare import Draft, draft
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.value import replace
@@ -107,4 +108,7 @@ def former(target: Target, record: TargetRecord | None) -> Target | None:
     except ConfigError:
         return None
     was = replace(target, options=options, written=record.written)
-    return was if record.places == target.places else None
+    try:
+        return was if record.places == target.places else None
+    except BackendError:
+        return None

@@ -6,10 +6,9 @@ import os
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import Backend, BackendError, Restorable
+from allowsync.backend.api import BackendError
 from allowsync.engine.rollback.pending import former
 from allowsync.model.plan import Plan
-from allowsync.model.target import Current, Placement
 from allowsync.model.value import Value
 from allowsync.state import StateUnwritable, Store
 
@@ -17,14 +16,16 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
     from pathlib import Path
 
+    from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
+    from allowsync.model.target import Current
     from allowsync.state import TargetRecord
 
 
 class TargetSnapshot(Value):
     """A target as it was. `put_back` makes it so again, and tells whether it differed.
 
-    `put_back` raises `BackendError`, and whatever a third party's code raises.
+    `put_back` raises `BackendError`.
     """
 
     target: str
@@ -55,16 +56,16 @@ def keep(target: Target, record: TargetRecord | None) -> TargetSnapshot:
         BackendError: It cannot be read, or could not be put back as it is.
     """
     was = former(target, record) or target
-    return kept(target.name, was.backend.make(Placement(was.allowlist, was.name), was.options))
+    return kept(target.name, was.driver())
 
 
-def kept(name: str, backend: Backend) -> TargetSnapshot:
+def kept(name: str, backend: Driver) -> TargetSnapshot:
     """Look at what a backend has in its target, so that it can be put back.
 
     Raises:
         BackendError: It cannot be read, or could not be put back as it is.
     """
-    if isinstance(backend, Restorable):
+    if backend.restorable:
         return TargetSnapshot(name, backend.snapshot())
     before = backend.read()
     if before.entries and before.flaws:
@@ -73,7 +74,7 @@ def kept(name: str, backend: Backend) -> TargetSnapshot:
     return TargetSnapshot(name, lambda: _put_back(name, backend, before))
 
 
-def _put_back(name: str, backend: Backend, before: Current) -> bool:
+def _put_back(name: str, backend: Driver, before: Current) -> bool:
     now = backend.read()
     if _same(now, before):
         return False
@@ -117,7 +118,7 @@ def _one_put_back(one: TargetSnapshot) -> RollbackResult:
         return RollbackResult(one.target, one.put_back())
     except BackendError as error:
         return RollbackResult(one.target, differed=True, reason=str(error))
-    except Exception as error:  # noqa: BLE001 - a defect of one backend must not stop the others
+    except Exception as error:  # noqa: BLE001 - a defect at one target must not stop the others
         reason = f"unexpected {type(error).__name__}: {error}"
         return RollbackResult(one.target, differed=True, reason=reason)
 

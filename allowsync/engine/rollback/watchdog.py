@@ -144,8 +144,6 @@ def _kept(target: Target, record: TargetRecord | None) -> TargetSnapshot:
         return keep(target, record)
     except BackendError as error:
         raise CannotConfirm(target.name, str(error)) from error
-    except Exception as error:
-        raise CannotConfirm(target.name, f"unexpected {type(error).__name__}: {error}") from error
 
 
 def start(before: RunSnapshot, wait: timedelta, lock: Lock) -> Watch:

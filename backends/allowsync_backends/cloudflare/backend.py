@@ -67,6 +67,9 @@ class CloudflareBackend(Value):
     clock: PollClock = field(default_factory=PollClock)
     taken: Taken = field(default_factory=Taken, compare=False)
 
+    # Beyond what a piece of work may take (`client.PATIENCE`), which ends with a reason of its own.
+    patience = 250.0
+
     @property
     def capabilities(self) -> Capabilities:
         """Both families, from /8 and /12. Items may cover each other."""

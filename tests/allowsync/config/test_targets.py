@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.backend import registry as discovery
+from allowsync.backend.api import BackendError
 from allowsync.backend.registry import BACKENDS
 from allowsync.config import ConfigError, rebuild_options
 from allowsync.config.targets import loadable
@@ -112,32 +113,6 @@ FAULTY = {
     ),
     "a name in capitals": ("wall: {name: N}", "7: allowlists.web.targets.wall.name", "got 'N'"),
     "two names": ("wall: {name: a, name: b}", "7: allowlists.web.targets.wall.name", "unknown"),
-    "a backend that fails to import": (
-        "fails",
-        "7: allowlists.web.targets.fails",
-        "the backend 'fails' cannot be loaded: ZeroDivisionError",
-    ),
-    "a backend without described options": (
-        "plain",
-        "7: allowlists.web.targets.plain",
-        "its options are not described: Options.height is not made by option()",
-    ),
-    "a backend whose option is called name": (
-        "named",
-        "7: allowlists.web.targets.named",
-        "an option cannot be called 'name'",
-    ),
-    "an option whose own code fails": (
-        "odd: {height: 3}",
-        "7: allowlists.web.targets.odd",
-        "KeyError",
-    ),
-    "places that are text": (
-        "wall: {gate: text}",
-        "7: allowlists.web.targets.wall",
-        "gives 'the front gate', not an allowsync.backend.Place",
-    ),
-    "places that fail": ("wall: {gate: broken}", "7: allowlists.web.targets.wall", "KeyError"),
 }
 
 
@@ -146,6 +121,38 @@ def test_a_faulty_target(tmp_path: Path, target: str, where: str, what: str) -> 
     said = problems(tmp_path, web(target))
     assert [one.partition(f"config.yaml:{where}: ")[0] for one in said] == [""]
     assert what in said[0]
+
+
+BROKEN = {
+    "a backend that fails to import": (
+        "fails",
+        "the backend 'fails' cannot be loaded: ZeroDivisionError",
+    ),
+    "a backend without described options": (
+        "plain",
+        "its options are not described: Options.height is not made by option()",
+    ),
+    "a backend whose option is called name": ("named", "an option cannot be called 'name'"),
+    "an option whose own code fails": ("odd: {height: 3}", "KeyError"),
+    "places that are text": (
+        "wall: {gate: text}",
+        "gives 'the front gate', not an allowsync.backend.Place",
+    ),
+    "places that fail": ("wall: {gate: broken}", "KeyError"),
+}
+
+
+@pytest.mark.parametrize(("target", "what"), BROKEN.values(), ids=BROKEN)
+def test_a_defect_of_a_backend_breaks_its_target_alone(
+    tmp_path: Path, target: str, what: str
+) -> None:
+    config = loaded(tmp_path, web(target, "fence: {name: good}"))
+    broken, good = config.targets
+    assert (what in broken.broken, good.broken) == (True, "")
+    assert broken.name == f"web/{target.partition(':')[0]}"
+    with pytest.raises(BackendError) as raised:
+        broken.driver()
+    assert str(raised.value) == broken.broken
 
 
 def test_only_backends_that_can_be_used_are_offered_to_editors() -> None:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.backend.api import BackendError
+from allowsync.backend.containment import Interrupted
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Policy
 from allowsync.testing.memory import MemoryBackend, MemoryStore, memory_type
@@ -29,7 +30,7 @@ OLD, NEW = net("81.2.69.1"), net("81.2.69.77")
 AT_ONCE = Policy(keep_replaced=timedelta(0), replaced_runs=1)
 
 
-class Killed(BaseException):
+class Killed(Interrupted):
     """As a signal would end it: nothing catches this."""
 
 

@@ -1,0 +1,325 @@
+"""The one way into a backend's code: what it raises, prints, changes or waits for ends here.
+
+A backend runs in our process, with our rights; this is no wall against malice. It is one against
+defects: a call either gives its value, checked, or a `BackendError` that names the backend, what
+happened, the file and the line. Left to a process of its own is what Python cannot undo: a crash of
+the interpreter, and C code that never returns.
+
+A call has a time limit. When it is over, an exception is raised where the call is; the programs
+that it runs by `allowsync.system.process` are killed, each with its process group. A change has a
+far longer one than a look, for it may be cut off halfway: then it is as after a crash, as before or
+with more, and its outcome is unknown.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.text import abridge
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from types import FrameType
+    from typing import NoReturn, TextIO
+
+    T = TypeVar("T")
+    R = TypeVar("R")
+
+# In seconds. Reading 100,000 entries takes one; what asks a server over the network has its own.
+LOOKING: Final = 60.0
+CHANGING: Final = 300.0
+# How long a call may take to clean up once its time is over, before the next exception.
+GRACE: Final = 5.0
+
+_STREAMS: Final = (0, 1, 2)
+_NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
+_HANDLERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1)
+_OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
+_PYTHON: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
+
+
+class UnfitValue(Exception):
+    """What a backend gave is not what it must be."""
+
+
+class Interrupted(KeyboardInterrupt):
+    """A real SIGINT, as against a KeyboardInterrupt that a backend raises itself."""
+
+
+class _Late(BaseException):
+    """The time limit is over."""
+
+
+def contained(
+    backend: str,
+    step: Callable[[], T],
+    check: Callable[[T], R],
+    *,
+    limit: float | None = None,
+    at: object = None,
+) -> R:
+    """Carry out a step of a backend.
+
+    Args:
+        backend: The backend's name.
+        step: Calls its code.
+        check: Gives back what the step gave, or raises `UnfitValue`.
+        limit: The time limit in seconds; `LOOKING` unless given.
+        at: The function to name where the value is unfit.
+
+    Raises:
+        BackendError: The backend said so, or failed in any other way.
+        Interrupted: The user interrupted us.
+    """
+    process = os.getpid()
+    clock = _Limit(LOOKING if limit is None else limit)
+    try:
+        with _Surroundings(), clock:
+            try:
+                value = check(step())
+            except BaseException as error:
+                if clock.fired > 1:
+                    sys.settrace(clock.trace)  # before any function of ours is called
+                raise _failure(error, backend, at) from error
+            clock.judge()
+            return value
+    except (BackendError, Interrupted):
+        raise
+    except _Late as error:
+        what = f"did not finish within {clock.seconds:g} s"
+        raise OutcomeUnknown(f"{what} ({_named(backend, _place(error))})") from error
+    except BaseException as error:
+        raise OutcomeUnknown(f"unexpected {type(error).__name__} (backend {backend})") from error
+    finally:
+        clock.stop()
+        # A child that a backend forked, and that came back here, has nothing to do with the rest.
+        if os.getpid() != process:
+            _end_process(1)
+
+
+def _failure(error: BaseException, backend: str, at: object) -> BaseException:
+    """What to raise for an error of a backend: never one of a class, or with a text, of its own."""
+    if isinstance(error, (_Late, Interrupted)):
+        return error
+    text = _text(error)
+    if isinstance(error, BackendError) and text:
+        if isinstance(error, OutcomeUnknown):
+            return OutcomeUnknown(text)
+        return BackendError(text, again=getattr(error, "again", False) is True)
+    if isinstance(error, UnfitValue):
+        return BackendError(f"{text} ({_named(backend, _beginning(at))})")
+    what = f"{type(error).__name__}: {text}" if text else type(error).__name__
+    return OutcomeUnknown(f"unexpected {what} ({_named(backend, _place(error))})")
+
+
+def _text(error: BaseException) -> str:
+    try:
+        return abridge(str(error))
+    except (_Late, Interrupted):
+        raise
+    except BaseException:  # noqa: BLE001 - the text of an error is a backend's code, too
+        return ""
+
+
+def _named(backend: str, place: str) -> str:
+    return f"backend {backend}, {place}" if place else f"backend {backend}"
+
+
+def _place(error: BaseException) -> str:
+    """The file and line an error comes from: the last that is neither ours nor Python's own."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    own = last = ""
+    trace = error.__traceback__
+    while trace is not None:
+        file = trace.tb_frame.f_code.co_filename
+        last = f"{file}:{trace.tb_lineno}"
+        if not _is_known(file):
+            own = last
+        trace = trace.tb_next
+    return own or last
+
+
+def _is_known(file: str) -> bool:
+    python = file.startswith(_PYTHON) and "-packages" not in file
+    return python or file.startswith((_OURS, "<"))
+
+
+def _beginning(function: object) -> str:
+    """The file and line where a function begins; empty where that is not known."""
+    code = getattr(getattr(function, "__func__", function), "__code__", None)
+    return "" if code is None else f"{code.co_filename}:{code.co_firstlineno}"
+
+
+class _Limit:
+    """The time limit of a call, and SIGINT told apart from what a backend raises."""
+
+    def __init__(self, seconds: float) -> None:
+        self.seconds = seconds
+        self.fired = 0
+        self.trace = sys.gettrace()
+        self._armed = self._interrupted = False
+
+    def __enter__(self) -> None:
+        try:
+            self._alarm = signal.signal(signal.SIGALRM, self._over)
+        except ValueError:  # not the main thread, where no signal arrives
+            return
+        self._interrupt = signal.getsignal(signal.SIGINT)
+        if self._interrupt is signal.default_int_handler:
+            signal.signal(signal.SIGINT, self._on_interrupt)
+        self._began = time.monotonic()
+        self._armed = True
+        self._before = signal.setitimer(signal.ITIMER_REAL, self.seconds, GRACE)
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def stop(self) -> None:
+        """Put back what was there before. Once more where a signal came in between."""
+        if not self._armed:
+            return
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        self._armed = False
+        signal.signal(signal.SIGALRM, self._alarm or signal.SIG_DFL)
+        signal.signal(signal.SIGINT, self._interrupt or signal.SIG_DFL)
+        left, interval = self._before
+        if left:  # that of another, such as of a test's own limit, goes on
+            spent = time.monotonic() - self._began
+            signal.setitimer(signal.ITIMER_REAL, max(left - spent, 0.001), interval)
+
+    def judge(self) -> None:
+        """Raise what a call has swallowed: that its time is over, or that we are interrupted."""
+        if self._interrupted:
+            raise Interrupted
+        if self.fired:
+            raise _Late
+
+    def _on_interrupt(self, _signal: int, _frame: FrameType | None) -> None:
+        self._interrupted = True
+        raise Interrupted
+
+    def _over(self, _signal: int, frame: FrameType | None) -> None:
+        self.fired += 1
+        if self.fired > 1:
+            _insist(frame)
+        raise _Late
+
+
+def _insist(frame: FrameType | None) -> None:
+    """Raise in whatever catches the exception, too: `while True: try … except:` holds no run."""
+
+    def again(_frame: FrameType, event: str, _: Any) -> Any:
+        if event == "line":
+            raise _Late
+        return again
+
+    while frame is not None and frame.f_code is not contained.__code__:
+        frame.f_trace = again
+        frame = frame.f_back
+    sys.settrace(again)
+
+
+class _Surroundings:
+    """What a call finds, and what is put back after it.
+
+    What it prints, and what its children write, goes to /dev/null: our output is a document that
+    programs read. Its standard input is empty.
+    """
+
+    def __enter__(self) -> None:
+        self._environment = dict(os.environ)
+        self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
+        self._objects = {name: getattr(sys, name) for name in _NAMES}
+        self._kept = {one: _copy(one) for one in _STREAMS}
+        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        for one in _STREAMS:
+            os.dup2(nothing, one)
+        if nothing not in _STREAMS:
+            os.close(nothing)
+        sink = _sink()
+        for name in _NAMES:
+            setattr(sys, name, sink)
+        os._exit = _exit_of(os.getpid())  # type: ignore[assignment]
+
+    def __exit__(self, *_: object) -> None:
+        os._exit = _end_process
+        for name, stream in self._objects.items():
+            setattr(sys, name, stream)
+        for one, copy in self._kept.items():
+            _put_back(one, copy)
+        _restore_environment(self._environment)
+        os.umask(self._umask)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler or signal.SIG_DFL)
+        if self._folder >= 0:
+            _quietly(os.fchdir, self._folder)
+            _quietly(os.close, self._folder)
+
+
+_end_process = os._exit
+_sinks: list[TextIO] = []
+
+
+def _exit_of(process: int) -> Callable[[int], NoReturn]:
+    """`os._exit` within a call of a process: it ends the children of a backend, not us."""
+
+    def leave(status: int) -> NoReturn:
+        if os.getpid() != process:
+            _end_process(status)
+        raise SystemExit(status)
+
+    return leave
+
+
+def _sink() -> TextIO:
+    """What takes all that is printed. It stays open: a thread may go on printing."""
+    if not _sinks or _sinks[0].closed:
+        _sinks[:] = [open(os.devnull, "w", encoding="utf-8", errors="replace")]  # noqa: SIM115, PTH123
+    return _sinks[0]
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _copy(descriptor: int) -> int:
+    """A copy of a stream; -1 where it is closed."""
+    try:
+        return os.dup(descriptor)
+    except OSError:
+        return -1
+
+
+def _put_back(descriptor: int, copy: int) -> None:
+    if copy < 0:
+        _quietly(os.close, descriptor)
+        return
+    _quietly(os.dup2, copy, descriptor)
+    _quietly(os.close, copy)
+
+
+def _quietly(step: Callable[..., object], *arguments: object) -> None:
+    """Do what a backend may have made impossible; the rest is put back all the same."""
+    try:
+        step(*arguments)
+    except OSError:
+        return
+
+
+def _restore_environment(before: Mapping[str, str]) -> None:
+    if os.environ != before:
+        os.environ.clear()
+        os.environ.update(before)

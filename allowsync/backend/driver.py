@@ -1,0 +1,280 @@
+"""A backend as the core uses it: every call is contained, and what comes back is checked."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network
+from typing import TYPE_CHECKING, Any, Final, cast
+
+from allowsync.backend.api import Adopting, AnyBackendType, BackendType, Needs, Restorable
+from allowsync.backend.containment import CHANGING, LOOKING, UnfitValue, contained
+from allowsync.model.target import Capabilities, Current, Finding, Place, Severity
+from allowsync.model.types import Entry, Family
+from allowsync.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+    from typing import TypeVar
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Placement
+
+    R = TypeVar("R")
+    _Kinds = type | tuple[type, ...]
+
+_METHODS: Final = ("apply", "check", "clear", "read")
+_NETWORKS: Final = (IPv4Network, IPv6Network)
+
+
+class Driver:
+    """The backend of one target. Raises `BackendError` and nothing else, whatever a backend does.
+
+    Args:
+        kind: The kind of target.
+        placement: Where it stands.
+        options: Its options.
+
+    Raises:
+        BackendError: It could not be made.
+    """
+
+    def __init__(self, kind: AnyBackendType, placement: Placement, options: object) -> None:
+        self._name = kind.name
+        self._backend, self.adopts, self.restorable, self._looking = contained(
+            self._name, lambda: kind.make(placement, options), _checked_backend, at=kind.make
+        )
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """What the target can hold."""
+        return self._look(lambda: self._backend.capabilities, checked_capabilities, "capabilities")
+
+    def check(self) -> tuple[Finding, ...]:
+        """What the backend finds."""
+        return self._look(lambda: self._backend.check(), _checked_findings, "check")
+
+    def read(self) -> Current:
+        """What the target holds."""
+        return self._look(lambda: self._backend.read(), checked_current, "read")
+
+    def apply(self, plan: Plan) -> None:
+        """Make the target hold `plan.final`. What counts is what is read back."""
+        self._change(lambda: self._backend.apply(plan), _nothing, "apply")
+
+    def clear(self) -> None:
+        """Remove everything owned."""
+        self._change(lambda: self._backend.clear(), _nothing, "clear")
+
+    def adoptable(self, wanted: Iterable[Entry]) -> tuple[Entry, ...]:
+        """Those of some entries that could be made ours."""
+        given = tuple(wanted)
+        return self._look(lambda: self._backend.adoptable(given), _checked_entries, "adoptable")
+
+    def adopt(self, entries: Iterable[Entry]) -> None:
+        """Mark adoptable entries as ours."""
+        given = tuple(entries)
+        self._change(lambda: self._backend.adopt(given), _nothing, "adopt")
+
+    def snapshot(self) -> Callable[[], bool]:
+        """Look at all that is ours. What is returned puts it back; whether it differed."""
+        put_back = self._look(lambda: self._backend.snapshot(), _checked_callable, "snapshot")
+        return lambda: self._change(put_back, _checked_truth, "snapshot")
+
+    def _look(self, step: Callable[[], Any], check: Callable[[Any], R], method: str) -> R:
+        return contained(self._name, step, check, limit=self._looking, at=self._method(method))
+
+    def _change(self, step: Callable[[], Any], check: Callable[[Any], R], method: str) -> R:
+        return contained(self._name, step, check, limit=CHANGING, at=self._method(method))
+
+    def _method(self, name: str) -> object:
+        """The function behind a method, for its file and line; a property's getter."""
+        found = getattr(type(self._backend), name, None)
+        return found.fget if isinstance(found, property) else found
+
+
+def unusable(kind: AnyBackendType) -> str:
+    """Why a kind of target cannot be used on this machine; empty where it can.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    return contained(kind.name, kind.usable, _checked_text, at=kind.usable)
+
+
+def needs_of(kind: AnyBackendType, options: object) -> Needs:
+    """What a target needs of the service it runs in.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    return contained(kind.name, lambda: kind.needs(options), checked_needs, at=kind.needs)
+
+
+def places_of(kind: AnyBackendType, options: object, allowlist: str) -> tuple[Place, ...]:
+    """What a target puts its entries into, where its options have a method `places`.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    method = getattr(type(options), "places", None)
+    if method is None:
+        return ()
+    return contained(
+        kind.name, lambda: tuple(method(options, allowlist)), _checked_places, at=method
+    )
+
+
+def checked_type(kind: object) -> AnyBackendType:
+    """What an entry point names, where it is a backend's type whose attributes are what they must.
+
+    Raises:
+        UnfitValue: It is not.
+    """
+    if not isinstance(kind, BackendType):
+        raise UnfitValue(f"it is a {type(kind).__name__}, not a BackendType")
+    for name in ("name", "summary"):
+        _demand(getattr(kind, name), str, name)
+    for name in ("make", "needs", "usable"):
+        if not callable(getattr(kind, name)):
+            raise UnfitValue(f"its `{name}` cannot be called")
+    _demand(kind.options, type, "options")
+    _demand(kind.api, int, "api")
+    return kind
+
+
+def checked_needs(needs: object) -> Needs:
+    """What `needs` gave. Raises UnfitValue."""
+    _demand(needs, Needs, "needs()")
+    assert isinstance(needs, Needs)  # noqa: S101 - demanded above
+    for name, one in Needs.__fields__.items():
+        value = getattr(needs, name)
+        if isinstance(one.default, bool):
+            _demand(value, bool, f"needs().{name}")
+        else:
+            _demand_all(value, tuple, str, f"needs().{name}")
+    return needs
+
+
+def checked_capabilities(given: object) -> Capabilities:
+    """What `capabilities` gave, where it does not contradict itself. Raises UnfitValue."""
+    _demand(given, Capabilities, "capabilities")
+    assert isinstance(given, Capabilities)  # noqa: S101 - demanded above
+    families, most = given.families, given.max_entries
+    _demand_all(families, tuple, Family, "capabilities.families")
+    if not families:
+        raise UnfitValue("capabilities.families is empty: it could hold nothing")
+    for family in families:
+        widths = given.prefixes.get(family)
+        if not _is_range(widths, family.bits):
+            raise UnfitValue(
+                f"capabilities.prefixes of {family.value} is {widths!r}, not (shortest, longest) "
+                f"between 0 and {family.bits}"
+            )
+    if most is not None and (type(most) is not int or most < 0):
+        raise UnfitValue(f"capabilities.max_entries is {most!r}, not a number or None")
+    for name in ("atomic", "overlaps", "labels", "replaced"):
+        _demand(getattr(given, name), bool, f"capabilities.{name}")
+    if given.replaced and not given.labels:
+        raise UnfitValue("capabilities.replaced goes with capabilities.labels")
+    return given
+
+
+def checked_current(given: object) -> Current:
+    """What `read` gave, where it is made of networks. Raises UnfitValue."""
+    _demand(given, Current, "read()")
+    assert isinstance(given, Current)  # noqa: S101 - demanded above
+    _demand(given.entries, (frozenset, set), "read().entries")
+    _demand_all(given.others, (frozenset, set), _NETWORKS, "read().others")
+    _demand_all(given.flaws, tuple, str, "read().flaws")
+    entries = frozenset(_checked_entries(given.entries))
+    if len({entry.network for entry in entries}) < len(entries):
+        raise UnfitValue("read().entries holds a network twice")
+    return Current(entries, frozenset(given.others), given.flaws)
+
+
+def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
+    entries = []
+    for one in given:
+        if not isinstance(one, Entry) or not isinstance(one.network, _NETWORKS):
+            raise UnfitValue(f"{one!r} is no entry with a network")
+        if one.hosts or one.replaced:
+            _demand_all(one.hosts, tuple, str, f"the hosts of {one!r}")
+            _demand_all(one.replaced, tuple, str, f"the replaced hosts of {one!r}")
+        entries.append(one)
+    return tuple(entries)
+
+
+def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:
+    """A backend, whether it adopts, whether it is restorable, and its time limit for a look."""
+    missing = [name for name in _METHODS if not callable(getattr(backend, name, None))]
+    if missing:
+        what = f"make() gave a {type(backend).__name__} without {', '.join(missing)}"
+        raise UnfitValue(what)
+    patience = getattr(backend, "patience", LOOKING)
+    _demand(patience, (int, float), "patience")
+    looking = min(max(LOOKING, patience), CHANGING)
+    return backend, isinstance(backend, Adopting), isinstance(backend, Restorable), looking
+
+
+def _checked_findings(given: Iterable[object]) -> tuple[Finding, ...]:
+    findings = []
+    for one in given:
+        if not isinstance(one, Finding) or not isinstance(one.severity, Severity):
+            raise UnfitValue(f"check() gave {one!r}, which is no Finding")
+        _demand(one.what, str, "what a Finding says")
+        _demand(one.advice, str, "the advice of a Finding")
+        findings.append(one)
+    return tuple(findings)
+
+
+def _checked_places(given: tuple[object, ...]) -> tuple[Place, ...]:
+    places = []
+    for one in given:
+        if not isinstance(one, Place):
+            raise UnfitValue(f"places() gives {one!r}, not an allowsync.backend.Place")
+        _demand(one.kind, str, "the kind of a Place")
+        _demand_all(one.name, tuple, str, "the name of a Place")
+        places.append(one)
+    return tuple(places)
+
+
+def _checked_text(given: object) -> str:
+    _demand(given, str, "usable()")
+    return str(given)
+
+
+def _checked_callable(given: object) -> Callable[[], bool]:
+    if not callable(given):
+        raise UnfitValue(f"snapshot() gave a {type(given).__name__}, which cannot be called")
+    return given
+
+
+def _checked_truth(given: object) -> bool:
+    _demand(given, bool, "putting it back")
+    return bool(given)
+
+
+def _nothing(_: object) -> None:
+    return None
+
+
+def _is_range(given: object, bits: int) -> bool:
+    if not isinstance(given, tuple) or len(given) != 2:
+        return False
+    shortest, longest = given
+    return type(shortest) is int and type(longest) is int and 0 <= shortest <= longest <= bits
+
+
+def _demand(value: object, kind: _Kinds, name: str) -> None:
+    if not isinstance(value, kind):
+        raise UnfitValue(f"{name} is a {type(value).__name__}, not a {_said(kind)}")
+
+
+def _demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
+    _demand(value, kind, name)
+    for one in cast("Iterable[object]", value):
+        if not isinstance(one, each):
+            raise UnfitValue(f"{name} holds {quote(repr(one))}, not a {_said(each)}")
+
+
+def _said(kind: _Kinds) -> str:
+    return kind.__name__ if isinstance(kind, type) else " or ".join(one.__name__ for one in kind)

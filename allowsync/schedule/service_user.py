@@ -1,0 +1,70 @@
+"""The user that scheduled runs have, and what that user cannot read of what targets need."""
+
+from __future__ import annotations
+
+import os
+import pwd
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.outcome import Notice
+from allowsync.schedule.files import OURS, Disk
+from allowsync.schedule.requirements import secrets_of
+from allowsync.schedule.units import SERVICE, UNITS
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.config.settings import Config
+
+_USER: Final = "User="
+
+
+def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
+    """Targets that the next scheduled run cannot serve, as far as that can be told from here."""
+    user = service_user(disk)
+    for target in config.targets:
+        if target.broken:
+            yield Notice(target.name, target.broken)
+            continue
+        if user is None:
+            continue
+        for option, secret in secrets_of(target.options):
+            if option.endswith("_file") and not _may_read(secret.origin, user):
+                what = (
+                    f"scheduled runs cannot serve it: their user {user.pw_name} cannot read "
+                    f"{secret.origin}; run 'allowsync schedule install'"
+                )
+                yield Notice(target.name, what)
+
+
+def service_user(disk: Disk) -> pwd.struct_passwd | None:
+    """The user of the service; None where there is none of ours, or where we cannot act as it."""
+    try:
+        if disk.found(UNITS / SERVICE) not in OURS:
+            return None
+        name = ""
+        for path in (UNITS / SERVICE, UNITS / f"{SERVICE}.d/needs.conf"):
+            file = disk.at(path)
+            lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+            name = next((one[len(_USER) :] for one in lines if one.startswith(_USER)), name)
+        found = pwd.getpwnam(name) if name else None
+    except (OSError, KeyError):
+        return None  # who may not look is not told
+    return found if os.geteuid() in (0, -1 if found is None else found.pw_uid) else None
+
+
+def _may_read(path: str, user: pwd.struct_passwd) -> bool:
+    """Whether a user can open a file: tried by a child that is that user."""
+    child = os.fork()
+    if child == 0:
+        code = 1
+        try:
+            if os.geteuid() != user.pw_uid:
+                os.setgroups(os.getgrouplist(user.pw_name, user.pw_gid))
+                os.setgid(user.pw_gid)
+                os.setuid(user.pw_uid)
+            os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
+            code = 0
+        finally:
+            os._exit(code)
+    return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
