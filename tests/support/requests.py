@@ -5,7 +5,7 @@ by the address that is asked from. A test of a server reads like this:
 
     with neighbourhood() as inside, my_server(inside, PORT):
         backend = ...
-        is_felt_by_nobody("nginx", inside, backend, PORT)
+        is_felt_by_nobody("nginx", inside, backend, PORT, applies=40)
 """
 
 from __future__ import annotations
@@ -282,7 +282,7 @@ def is_felt_by_nobody(
     backend: Backend,
     port: int,
     *,
-    applies: int = 200,
+    applies: int,
     path: str = "/",
     headers: Mapping[str, str] | None = None,
     disturb: Callable[[int], object] = lambda _: None,

@@ -12,6 +12,7 @@ from tests.support.apache import MODULES, PORT, Apache
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
 from tests.support.requests import OK, is_felt_by_nobody, neighbourhood, status
+from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -72,7 +73,9 @@ def findings(server: Apache) -> list[Finding]:
 @pytest.mark.parametrize("mpm", ["event", "prefork"])
 def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker, mpm: str) -> None:
     server = start(mpm=mpm)
-    during = is_felt_by_nobody("apache", server.inside, server.backend(), PORT, applies=100)
+    during = is_felt_by_nobody(
+        "apache", server.inside, server.backend(), PORT, applies=share(100, 40)
+    )
     assert set(during.refusals) <= {FORBIDDEN, 0}
 
 

@@ -16,6 +16,7 @@ from tests.support.caddy import NEWER, PORT, PROGRAM, Caddy
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
 from tests.support.requests import NONE, OK, is_felt_by_nobody, neighbourhood, status
+from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -80,7 +81,7 @@ def findings(caddy: Caddy) -> list[Finding]:
 @pytest.mark.slow
 def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker) -> None:
     caddy = start()
-    during = is_felt_by_nobody("caddy", caddy.inside, caddy.backend(), PORT)
+    during = is_felt_by_nobody("caddy", caddy.inside, caddy.backend(), PORT, applies=share(200, 80))
     assert during.refusals.keys() == {NONE}
 
 

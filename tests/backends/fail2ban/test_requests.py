@@ -13,6 +13,7 @@ from tests.support.fail2ban import FAILURES, PORT, REAL, Fail2ban, fail2ban
 from tests.support.gates import allow
 from tests.support.internet import FRIEND, FRIEND6, STRANGER, STRANGER6
 from tests.support.requests import NONE, OK, is_felt_by_nobody, neighbourhood, status
+from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 
 FRIENDS = (FRIEND, FRIEND6)
 STRANGERS = (STRANGER, STRANGER6)
-APPLIES = 30
+APPLIES = share(30, 12)
 
 
 class Door(http.server.BaseHTTPRequestHandler):

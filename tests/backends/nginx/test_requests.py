@@ -23,6 +23,7 @@ from tests.support.requests import (
     neighbourhood,
     status,
 )
+from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -85,7 +86,9 @@ def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(
     inside: Namespace, nginx: Nginx, style: Style
 ) -> None:
     backend = guarded(nginx, style, FRIEND)
-    during = is_felt_by_nobody(f"nginx ({style.value})", inside, backend, PORT, applies=100)
+    during = is_felt_by_nobody(
+        f"nginx ({style.value})", inside, backend, PORT, applies=share(100, 40)
+    )
     assert set(during.refusals) == {FORBIDDEN}
     assert during.least > 100
 

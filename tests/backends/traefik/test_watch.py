@@ -13,6 +13,7 @@ from allowsync_backends.traefik.syntax import TraefikSyntax
 
 from tests.backends.traefik.conftest import NAME
 from tests.support.covers import wanted
+from tests.support.sampling import share
 from tests.support.scoreboard import record
 from tests.support.traefik import TraefikWatch, is_read
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.backends.traefik.conftest import Place
 
-APPLIES = 200
+APPLIES = share(200, 80)
 BOTH = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
 SYNTAX = TraefikSyntax(NAME, BOTH)
 
