@@ -6,7 +6,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-JOBS   ?= auto
+# How many tests run at once: three on two cores, as many wait for servers and timers.
+JOBS   ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
 IMAGE_TOOL ?= podman build
 QUIET  := --quiet --disable-pip-version-check
 LOCKED := $(BIN)/pip install $(QUIET) --require-hashes --only-binary=:all: --requirement
