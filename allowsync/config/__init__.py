@@ -57,15 +57,14 @@ def load(
         uid: Who reads. Root refuses files that others may change.
         state: What `--state` says; it wins over the file.
         root: The root of the system it is for, where that is not this one: secrets are read there.
-        keep: Whether the parsed document is kept beside the state, so that the next load is faster.
+        keep: Whether it is kept beside the state, so that the next load need not validate it.
 
     Raises:
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
     """
     from allowsync.config.loading import load_file
-    from allowsync.config.schema.context import SYSTEM
 
-    return load_file(path, environ=environ, uid=uid, state=state, root=root or SYSTEM, keep=keep)
+    return load_file(path, environ=environ, uid=uid, state=state, root=root, keep=keep)
 
 
 def json_schema() -> dict[str, Any]:

@@ -9,9 +9,9 @@ from allowsync.config import paths as places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.errors import ConfigError
 from allowsync.config.hosts import Hosts, hosts_schema
-from allowsync.config.nameservers import lacking
+from allowsync.config.installed import lacking
 from allowsync.config.schema.context import INVALID, Entries, Reading, below
-from allowsync.config.schema.nodes import Mapping, Scalar
+from allowsync.config.schema.nodes import Mapping, Scalar, from_plain, is_null
 from allowsync.config.schema.object import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.settings import Config
@@ -32,6 +32,28 @@ _SECTIONS: Final[dict[str, Object[Any]]] = {
 }
 KEYS: Final = (*_REQUIRED, *_SECTIONS, *SINGLE_OPTIONS)
 _EXPECTED: Final = f"a mapping with {', '.join(KEYS)}"
+
+
+def read_content(content: bytes, reading: Reading, state: Path | None) -> Config:
+    """The configuration that a text says. Raises ConfigError; see `read_document`."""
+    root = _parsed(content, reading)
+    reading.finish()
+    return read_document(root, reading, state)
+
+
+def _parsed(content: bytes, reading: Reading) -> Node:
+    """The root node; a null one once a problem is noted."""
+    from allowsync.config.schema.yaml_loader import YamlError, read_yaml
+
+    try:
+        root = read_yaml(content)
+    except YamlError as error:
+        reading.problem(error.line, "", error.what)
+    else:
+        if root is not None and not is_null(root):
+            return root
+        reading.problem(0, "", "the file is empty: expected a mapping with hosts and allowlists")
+    return from_plain(None)
 
 
 def read_document(root: Node, reading: Reading, state: Path | None) -> Config:

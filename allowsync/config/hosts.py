@@ -11,7 +11,7 @@ from allowsync.config.schema.context import Invalid, Reading, below
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
 from allowsync.config.schema.object import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
-from allowsync.config.sources import NetworkOrSource
+from allowsync.config.source_kinds import NetworkOrSource
 from allowsync.model.types import BOTH_FAMILIES, Family, Host, Policy
 from allowsync.model.value import replace
 from allowsync.text import quote

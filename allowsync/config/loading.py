@@ -4,11 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.config.document import read_document
-from allowsync.config.document_cache import cached_document, keep_document
-from allowsync.config.schema.context import SYSTEM, Reading
-from allowsync.config.schema.nodes import LARGEST_FILE, Node, from_plain, is_null
-from allowsync.config.secure_file import FileRequirements, MissingError, RefusedError, read_checked
+from allowsync.config.cache import Source, cached, keep_valid
+from allowsync.config.errors import ConfigError, Problem
+from allowsync.config.secure_file import LARGEST_FILE, FileRequirements, RefusedError, read_checked
+from allowsync.text import abridge, printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -23,46 +22,26 @@ def load_file(
     environ: Mapping[str, str],
     uid: int,
     state: Path | None = None,
-    root: Path = SYSTEM,
+    root: Path | None = None,
     keep: bool = False,
 ) -> Config:
     """The configuration in a file. Raises ConfigError with everything that is wrong.
 
-    With `keep`, the parsed document is kept beside the state, for the next to load it.
+    With `keep`, a valid configuration is kept beside the state, for the next to load it.
     """
-    reading = Reading(path, environ=environ, uid=uid, root=root)
-    content = _content(path, reading)
-    reading.finish()
-    document = cached_document(content, state, reading)
-    if document is not None:
-        return read_document(document, reading, state)
-    document = _parsed(content, reading)
-    reading.finish()
-    config = read_document(document, reading, state)
-    if keep:
-        keep_document(config, content, document)
+    try:
+        content = read_checked(path, FileRequirements(uid, LARGEST_FILE))
+    except RefusedError as refused:  # then it is not read at all
+        problem = Problem(printable(str(path)), abridge(str(refused)))
+        raise ConfigError([problem]) from None
+    source = Source(path, content, state, environ, uid)
+    if root is None and (config := cached(source)) is not None:
+        return config
+    from allowsync.config.document import read_content
+    from allowsync.config.schema.context import SYSTEM, Reading
+
+    reading = Reading(path, environ=environ, uid=uid, root=root or SYSTEM)
+    config = read_content(content, reading, state)
+    if keep and root is None:
+        keep_valid(config, source)
     return config
-
-
-def _content(path: Path, reading: Reading) -> bytes:
-    """What the file holds; nothing once a problem is noted. A refused file is not read at all."""
-    try:
-        return read_checked(path, FileRequirements(reading.uid, LARGEST_FILE))
-    except (MissingError, RefusedError) as refused:
-        reading.problem(0, "", str(refused))
-        return b""
-
-
-def _parsed(content: bytes, reading: Reading) -> Node:
-    """The root node; a null one once a problem is noted."""
-    from allowsync.config.schema.yaml_loader import YamlError, read_yaml
-
-    try:
-        root = read_yaml(content)
-    except YamlError as error:
-        reading.problem(error.line, "", error.what)
-    else:
-        if root is not None and not is_null(root):
-            return root
-        reading.problem(0, "", "the file is empty: expected a mapping with hosts and allowlists")
-    return from_plain(None)

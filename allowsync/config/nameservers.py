@@ -4,16 +4,13 @@ from __future__ import annotations
 
 import re
 from ipaddress import IPv4Address, IPv6Address, ip_address
-from typing import TYPE_CHECKING, Any, Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from allowsync.config.hostnames import Hostname
 from allowsync.config.schema.kind import Leaf, UnfitError
 from allowsync.config.schema.nodes import Scalar, ScalarType
 from allowsync.model.nameserver import Nameserver, Transport
 from allowsync.text import quote
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
 
 DNS_PORT: Final = 53
 TLS_PORT: Final = 853
@@ -29,20 +26,6 @@ _HTTPS: Final = (
     r"https://(?P<host>\[[0-9A-Fa-f:.]+\]|[^\s/@?#:\[\]]+)(?::(?P<port>[0-9]{1,5}))?"
     r"(?P<path>/[^\s#{}]*)"
 )
-
-
-def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
-    """What has to be installed for nameservers of these kinds, and is not."""
-    for one in nameservers:
-        if one.transport is Transport.HTTPS and not _installed("httpcore"):
-            what = "DNS over HTTPS needs the package httpcore; docs/install.md says how to add it"
-            yield f"{one}: {what}"
-
-
-def _installed(module: str) -> bool:
-    from importlib.util import find_spec  # asked about few configurations
-
-    return find_spec(module) is not None
 
 
 class NameserverKind(Leaf[Nameserver]):

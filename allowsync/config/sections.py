@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.channels import APPRISE_URL, PING_URL, Heartbeat, NotifyChannel, UrlOrMapping
+from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -19,7 +19,7 @@ from allowsync.config.kinds import (
 from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork
 from allowsync.config.schema.object import Object, Option, plain_options
-from allowsync.config.sources import Sources
+from allowsync.config.source_kinds import Sources
 from allowsync.model.nameserver import Dnssec, ResolverSettings
 from allowsync.model.types import Limits, Policy
 
@@ -135,9 +135,6 @@ RESOLVER: Final = Object(
         },
     ),
 )
-
-CHANNEL: Final = UrlOrMapping(NotifyChannel, APPRISE_URL)
-HEARTBEAT: Final = UrlOrMapping(Heartbeat, PING_URL)
 
 # What stands at the top beside the sections.
 SINGLE_OPTIONS: Final[Options] = {

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 ROOT: Final = 0
+LARGEST_FILE: Final = 16 * 1024 * 1024
 
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _OTHERS_ANYTHING: Final = stat.S_IRWXG | stat.S_IRWXO

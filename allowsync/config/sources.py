@@ -1,26 +1,12 @@
-"""The sources of networks: their names among a host's networks, and how each is asked."""
+"""How the sources of networks are asked that hosts name among their networks."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Final
 
-from allowsync.backend import registry as discovery
-from allowsync.config.errors import suggestion
-from allowsync.config.networks import FixedNetwork
-from allowsync.config.schema.collection_kinds import MapOf
-from allowsync.config.schema.context import INVALID, Invalid, below
-from allowsync.config.schema.kind import Leaf, UnfitError
-from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType
-from allowsync.config.schema.object import Object, option
-from allowsync.config.schema.scalar_kinds import Pattern
-from allowsync.model.types import Network
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.value import Value
-from allowsync.text import quote
-
-if TYPE_CHECKING:
-    from allowsync.config.schema.context import Reading
-
-NAME: Final = Pattern("[a-z][a-z0-9_-]{0,30}", "the name of a source of networks")
 
 # What comes from there lets people in: in the clear only from this machine itself.
 _URL: Final = (
@@ -33,78 +19,7 @@ class SourceOptions(Value):
     """How one source is asked."""
 
     url: str | None = option(
-        Pattern(_URL, "an https:// URL (http:// only to this machine)"),
+        lambda: kinds.Pattern(_URL, "an https:// URL (http:// only to this machine)"),
         help="Where it is asked. Default: where it is published.",
         default=None,
     )
-
-
-class SourceName(Pattern):
-    """The name of a source that is installed."""
-
-    def __init__(self) -> None:
-        super().__init__(NAME.regex.pattern, NAME.expected)
-
-    def read(self, scalar: Scalar) -> str:
-        """A name that an entry point has."""
-        name = super().read(scalar)
-        if complaint := _not_installed(name):
-            raise UnfitError(complaint)
-        return name
-
-    def schema(self) -> dict[str, Any]:
-        """The names there are."""
-        return {"type": "string", "enum": list(discovery.names(discovery.NETWORKS))}
-
-
-class NetworkOrSource(Leaf[Network | str]):
-    """A fixed network, or the name of a source. No network looks like a name: it has `.` or `:`."""
-
-    _network = FixedNetwork()
-    _source = SourceName()
-
-    @property
-    def expected(self) -> str:
-        """Both forms."""
-        return f"{self._network.expected}, or {self._source.expected} such as cloudflare"
-
-    def read(self, scalar: Scalar) -> Network | str:
-        """The network or the name."""
-        if scalar.type is ScalarType.TEXT and NAME.regex.fullmatch(scalar.text):
-            return self._source.read(scalar)
-        return self._network.read(scalar)
-
-    def schema(self) -> dict[str, Any]:
-        """Either of the two forms."""
-        return {"anyOf": [self._network.schema(), self._source.schema()]}
-
-    def show(self, value: Network | str) -> Any:
-        """CIDR form, or the name."""
-        return str(value)
-
-
-class Sources(MapOf[SourceOptions]):
-    """The section `sources`: how those are asked that are not asked as usual."""
-
-    def __init__(self) -> None:
-        super().__init__(NAME, Object(SourceOptions))
-
-    def parse(self, node: Node, at: str, reading: Reading) -> dict[str, SourceOptions] | Invalid:
-        """Every entry; a name that nothing is installed for is a problem."""
-        parsed = super().parse(node, at, reading)
-        entries = node.entries if isinstance(node, Mapping) else ()
-        keys = [key for key, _ in entries if isinstance(key, Scalar)]
-        unknown = [key for key in keys if NAME.regex.fullmatch(key.text)]
-        unknown = [key for key in unknown if _not_installed(key.text)]
-        for key in unknown:
-            reading.problem(key, below(at, key.text), _not_installed(key.text))
-        return INVALID if unknown else parsed
-
-
-def _not_installed(name: str) -> str:
-    """What is said about a name that nothing is installed for; empty when something is."""
-    known = discovery.names(discovery.NETWORKS)
-    if name in known:
-        return ""
-    hint = suggestion(name, known) or f"; found: {', '.join(known) or 'none'}"
-    return f"there is no source of networks {quote(name)}{hint}"

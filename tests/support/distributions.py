@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from allowsync.backend.api import API, BackendType
 from allowsync.model.target import Place
 from allowsync.config.kinds import Integer, Pattern
-from allowsync.config.schema.object import option
+from allowsync.config.schema import option
 
 @dataclass(frozen=True, slots=True)
 class Options:

@@ -5,6 +5,6 @@
 
 from __future__ import annotations
 
-from allowsync.config.schema.object import option
+from allowsync.config.schema.option import option
 
 __all__ = ["option"]

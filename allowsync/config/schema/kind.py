@@ -22,9 +22,13 @@ class Kind(ABC, Generic[T]):
 
     Attributes:
         hidden: Whether what is written may be secret, so that no problem may show it.
+        pure: Whether a value depends on nothing but what is written: no file, no environment, no
+            clock. A configuration with options of such kinds alone is validated once and kept. Each
+            class says so for itself.
     """
 
     hidden: bool = False
+    pure: bool = False
 
     @property
     @abstractmethod

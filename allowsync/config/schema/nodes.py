@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import Any, Final, TypeAlias, assert_never
+from typing import Any, TypeAlias, assert_never
 
 from allowsync.model.value import Value
 from allowsync.text import abridge, quote
-
-LARGEST_FILE: Final = 16 * 1024 * 1024
 
 
 class ScalarType(Enum):

@@ -13,22 +13,21 @@ the mapping.
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from allowsync.config.errors import suggestion
 from allowsync.config.schema.collection_kinds import Optional
 from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
 from allowsync.config.schema.kind import Kind
 from allowsync.config.schema.nodes import Mapping, Node, is_null
-from allowsync.model.value import NO_DEFAULT, Field, Value, replace
+from allowsync.config.schema.option import KEY, OptionField
+from allowsync.model.value import NO_DEFAULT, Value, replace
 from allowsync.text import quote
 
 if TYPE_CHECKING:
     import collections.abc
 
 T = TypeVar("T")
-
-_KEY: Final = "__allowsync_options__"
 
 
 class Required(Enum):
@@ -49,43 +48,6 @@ class Option(Value):
 
 
 Options: TypeAlias = "collections.abc.Mapping[str, Option]"
-
-
-class OptionField(Field):
-    """The field of a value, or of a dataclass, that a configuration can set."""
-
-    __slots__ = ("option",)
-
-    def __init__(self, option: Option) -> None:
-        super().__init__(NO_DEFAULT if option.default is REQUIRED else option.default)
-        self.option = option
-
-    def __set_name__(self, owner: type[Any], name: str) -> None:
-        """Leave a class that is no value its plain default, for the decorator to find."""
-        setattr(owner, _KEY, {**vars(owner).get(_KEY, {}), name: self.option})
-        if self.default is NO_DEFAULT:
-            delattr(owner, name)
-        else:
-            setattr(owner, name, self.default)
-
-
-@overload
-def option(kind: Kind[T], *, help: str) -> T: ...
-@overload
-def option(kind: Kind[T], *, help: str, default: T) -> T: ...
-@overload
-def option(kind: Kind[T], *, help: str, default: None) -> T | None: ...
-def option(kind: Kind[Any], *, help: str, default: Any = REQUIRED) -> Any:  # noqa: A002
-    """A field that a configuration can set, of a value or a frozen dataclass.
-
-    Args:
-        kind: What its values are.
-        help: What it is for, in a sentence or two of Markdown.
-        default: Its value when it is not written; without one it must be. None allows `null`.
-    """
-    if default is None and not isinstance(kind, Optional):
-        kind = Optional(kind)
-    return OptionField(Option(kind, help, default))
 
 
 class Object(Kind[T]):
@@ -192,14 +154,22 @@ def _options(cls: type[Any]) -> dict[str, Option]:
         TypeError: A field is not made by `option`.
     """
     fields: Any = getattr(cls, "__fields__", {})
-    found = {name: one.option for name, one in fields.items() if isinstance(one, OptionField)}
+    found = {name: one for name, one in fields.items() if isinstance(one, OptionField)}
     if not fields:
         fields = getattr(cls, "__dataclass_fields__", {})
         for base in reversed(cls.__mro__):
-            found.update(vars(base).get(_KEY, {}))
+            found.update(vars(base).get(KEY, {}))
     if strangers := fields.keys() - found.keys():
         raise TypeError(f"{cls.__name__}.{min(strangers)} is not made by option()")
-    return found
+    return {name: _option(one) for name, one in found.items()}
+
+
+def _option(field: OptionField) -> Option:
+    """The option of a field. Without a default it must be written; None as one allows `null`."""
+    kind: Kind[Any] = field.kind if isinstance(field.kind, Kind) else field.kind()
+    if field.default is None and not isinstance(kind, Optional):
+        kind = Optional(kind)
+    return Option(kind, field.help, REQUIRED if field.default is NO_DEFAULT else field.default)
 
 
 def plain_options(cls: type[Value], options: Options) -> Options:

@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 import yaml
 
-from allowsync.config.schema.nodes import LARGEST_FILE, Mapping, Node, Scalar, ScalarType, Sequence
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, Sequence
 from allowsync.config.schema.yaml_scalars import LIST_TAG, MAPPING_TAG, plain_type, tagged_type
+from allowsync.config.secure_file import LARGEST_FILE
 from allowsync.model.value import Value
 from allowsync.text import abridge, quote
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from allowsync.config.kinds import AbsolutePath, Text
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.common.server.processes import called
 from allowsync_backends.file.options import refuse_relative
@@ -25,13 +25,13 @@ class ApacheOptions(ServerOptions, kw_only=True):
     NAMES: ClassVar[tuple[str, ...]] = ("apache2", "httpd")
 
     program: str | None = option(
-        Text("a program"),
+        lambda: kinds.Text("a program"),
         help="Apache's own program, which checks its configuration. Without it `apache2ctl`, and "
         "`httpd` in a container or where the unit is `httpd.service`.",
         default=None,
     )
     config: Path | None = option(
-        AbsolutePath("the path of a file"),
+        lambda: kinds.AbsolutePath("the path of a file"),
         help="Apache's main configuration, where that is not what the program goes by itself.",
         default=None,
     )

@@ -6,8 +6,8 @@ from enum import Enum
 from pathlib import Path
 from typing import ClassVar, Final
 
-from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.common.server.processes import called
 from allowsync_backends.file.options import refuse_relative
@@ -39,28 +39,30 @@ class CaddyOptions(ServerOptions, kw_only=True):
     NAMES: ClassVar[tuple[str, ...]] = ("caddy",)
 
     config: Path = option(
-        AbsolutePath("the path of a Caddyfile"),
+        lambda: kinds.AbsolutePath("the path of a Caddyfile"),
         help="The Caddyfile that Caddy runs by.",
         default=CADDYFILE,
     )
     matcher: Matcher = option(
-        Choice(Matcher),
+        lambda: kinds.Choice(Matcher),
         help="`remote_ip`: who is connected to Caddy. `client_ip`: whom a trusted proxy in front "
         "of Caddy names (`trusted_proxies` in the Caddyfile); needs Caddy 2.7.",
         default=Matcher.REMOTE_IP,
     )
     refusal: Refusal = option(
-        Choice(Refusal),
+        lambda: kinds.Choice(Refusal),
         help="What everybody else gets: `abort` closes the connection, `forbidden` answers with "
         "status 403.",
         default=Refusal.ABORT,
     )
     admin: str | None = option(
-        Pattern(_ADMIN, 'an address such as "localhost:2019"'),
+        lambda: kinds.Pattern(_ADMIN, 'an address such as "localhost:2019"'),
         help="Where Caddy's admin API listens, where that is not what the Caddyfile says.",
         default=None,
     )
-    program: str = option(Text("a program"), help="Caddy's own program.", default="caddy")
+    program: str = option(
+        lambda: kinds.Text("a program"), help="Caddy's own program.", default="caddy"
+    )
 
     def __post_init__(self) -> None:
         # Without arguments, super() does not work in a class with slots.

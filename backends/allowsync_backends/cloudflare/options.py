@@ -5,9 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import mark
-from allowsync.config.kinds import Boolean, Integer, Pattern
-from allowsync.config.schema.object import option
-from allowsync.config.secrets import SecretCredential, SecretEnv, SecretFile
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 
@@ -31,47 +30,55 @@ class CloudflareOptions(Value):
     """A list of addresses in a Cloudflare account."""
 
     account_id: str = option(
-        Pattern("[0-9a-f]{32}", "an account id of 32 hexadecimal digits"),
+        lambda: kinds.Pattern("[0-9a-f]{32}", "an account id of 32 hexadecimal digits"),
         help="The account the list is in: shown beside the domain in Cloudflare's dashboard.",
     )
     list: str = option(
-        Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
+        lambda: kinds.Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
         help="The list's name. Rules refer to it as `$name`.",
     )
     api_token_file: KeptSecret | None = option(
-        SecretFile(),
+        lambda: kinds.SecretFile(),
         help="A file that holds the API token. It needs the permission *Account Filter Lists: "
         "Edit* on the account.",
         default=None,
     )
     api_token_env: KeptSecret | None = option(
-        SecretEnv(), help="Instead: an environment variable that holds it.", default=None
+        lambda: kinds.SecretEnv(),
+        help="Instead: an environment variable that holds it.",
+        default=None,
     )
     api_token_credential: KeptSecret | None = option(
-        SecretCredential(), help="Instead: a systemd credential that holds it.", default=None
+        lambda: kinds.SecretCredential(),
+        help="Instead: a systemd credential that holds it.",
+        default=None,
     )
     create: bool = option(
-        Boolean(), help="Whether to make the list when there is none of that name.", default=True
+        lambda: kinds.Boolean(),
+        help="Whether to make the list when there is none of that name.",
+        default=True,
     )
     exclusive: bool = option(
-        Boolean(),
+        lambda: kinds.Boolean(),
         help="Whether everything in the list belongs to this target. Otherwise only items are, "
         "whose comment says so, and the rest is left alone.",
         default=False,
     )
     owner: str | None = option(
-        Pattern("[a-z0-9][a-z0-9.-]{0,31}", "a name of 1 to 32 of a-z, 0-9, `.` and `-`"),
+        lambda: kinds.Pattern(
+            "[a-z0-9][a-z0-9.-]{0,31}", "a name of 1 to 32 of a-z, 0-9, `.` and `-`"
+        ),
         help="Tells apart machines that share a list and have allowlists of one name but not the "
         "same hosts. Give each its own, and keep it.",
         default=None,
     )
     max_items: int = option(
-        Integer(1, MOST_ITEMS),
+        lambda: kinds.Integer(1, MOST_ITEMS),
         help="How many items your plan allows in all lists of the account together.",
         default=USUAL_ITEMS,
     )
     api_url: str = option(
-        Pattern(_URL, "an https:// URL (http:// only to this machine)"),
+        lambda: kinds.Pattern(_URL, "an https:// URL (http:// only to this machine)"),
         help="Where the API is.",
         default=API_URL,
     )

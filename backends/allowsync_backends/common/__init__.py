@@ -1,1 +1,23 @@
-"""What several backends share: ports, connections, tools, and servers that read a file."""
+"""What several backends have in common. The kinds of options are imported when they are made."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from allowsync.config.kinds import Kind
+    from allowsync_backends.common.ports import Port
+
+
+def port_list() -> Kind[tuple[Port, ...]]:
+    """The kind of a list of ports."""
+    from allowsync_backends.common import port_kinds
+
+    return port_kinds.port_list()
+
+
+def interface_list() -> Kind[tuple[str, ...]]:
+    """The kind of a list of network interfaces."""
+    from allowsync_backends.common import port_kinds
+
+    return port_kinds.interface_list()

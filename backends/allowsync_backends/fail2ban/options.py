@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.kinds import AbsolutePath, Choice, ListOf, Pattern
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import Container, Runtime
@@ -22,37 +22,37 @@ class Fail2banOptions(Value, kw_only=True):
     """Jails, and where their Fail2ban is."""
 
     jails: tuple[str, ...] = option(
-        ListOf(
-            Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "the name of a jail"),
+        lambda: kinds.ListOf(
+            kinds.Pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", "the name of a jail"),
             unique=True,
             least=1,
         ),
         help="The jails that are to ban no friend.",
     )
     config: Path = option(
-        AbsolutePath("the path of a folder"),
+        lambda: kinds.AbsolutePath("the path of a folder"),
         help="The folder of Fail2ban's configuration.",
         default=Path("/etc/fail2ban"),
     )
     path: Path | None = option(
-        AbsolutePath("the path of a file"),
+        lambda: kinds.AbsolutePath("the path of a file"),
         help="The file that says which networks are allowsync's. Without it, "
         "`jail.d/allowsync-<allowlist>.local` in the folder of the configuration.",
         default=None,
     )
     socket: Path = option(
-        AbsolutePath("the path of a socket"),
+        lambda: kinds.AbsolutePath("the path of a socket"),
         help="Where Fail2ban listens (`socket` in its `fail2ban.conf`).",
         default=Path("/run/fail2ban/fail2ban.sock"),
     )
     container: str | None = option(
-        Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "the name of a container"),
+        lambda: kinds.Pattern(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,254}", "the name of a container"),
         help="The container Fail2ban runs in. `config` and `socket` are paths in there then, and "
         "`path` is one out here.",
         default=None,
     )
     runtime: Runtime = option(
-        Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+        lambda: kinds.Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
     )
 
     def __post_init__(self) -> None:

@@ -2,30 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from enum import Enum
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final, cast
 
-from allowsync.config.kinds import (
-    AbsolutePath,
-    Choice,
-    Leaf,
-    ListOf,
-    Optional,
-    Text,
-    UnfitError,
-)
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.config.schema.nodes import Scalar
+    from allowsync.config.kinds import Kind
 
-_MODE: Final = re.compile(r"0?[0-7]{3}")
-_WRITABLE_BY_ALL: Final = 0o002
 COMMENT: Final = "# "
 CHECK_HELP: Final = (
     "A command that must succeed for a new file to stay. Where it has `{path}`, it is run on the "
@@ -40,35 +29,21 @@ class Format(Enum):
     JSON = "json"
 
 
-class ModeKind(Leaf[int]):
-    """Permissions as chmod(1) takes them in octal: `0644`, with or without quotes."""
-
-    @property
-    def expected(self) -> str:
-        """An example says it best."""
-        return "permissions such as 0644"
-
-    def read(self, scalar: Scalar) -> int:
-        """The permission bits. A file that everybody may change is no allowlist."""
-        if _MODE.fullmatch(scalar.text) is None:
-            raise UnfitError
-        mode = int(scalar.text, 8)
-        if mode & _WRITABLE_BY_ALL:
-            raise UnfitError(f"{scalar.text} would let everybody change the file")
-        return mode
-
-    def schema(self) -> dict[str, Any]:
-        """Octal digits, quoted or not."""
-        return {"type": ["string", "integer"], "pattern": f"^(?:{_MODE.pattern})$"}
-
-    def show(self, value: int) -> str:
-        """Four octal digits."""
-        return f"{value:04o}"
+def _comment() -> Kind[str | None]:
+    """The kind of what begins a comment line."""
+    return kinds.Optional(kinds.Text("what begins a comment line", longest=16))
 
 
-def command() -> ListOf[str]:
+def mode_kind() -> Kind[int]:
+    """The kind of a file's permissions."""
+    from allowsync_backends.file.mode_kind import ModeKind
+
+    return ModeKind()
+
+
+def command() -> Kind[tuple[str, ...]]:
     """The kind of a program with its arguments."""
-    return ListOf(Text("a program or one of its arguments"))
+    return kinds.ListOf(kinds.Text("a program or one of its arguments"))
 
 
 def refuse_relative(**commands: tuple[str, ...]) -> None:
@@ -85,36 +60,36 @@ def refuse_relative(**commands: tuple[str, ...]) -> None:
 class FileOptions(Value):
     """A file with one network a line, or as JSON, or made from a template."""
 
-    path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")
+    path: Path = option(lambda: kinds.AbsolutePath("the path of a file"), help="The file to write.")
     format: Format = option(
-        Choice(Format),
+        lambda: kinds.Choice(Format),
         help="`text`: comment lines, then one network in CIDR form a line. `json`: an object whose "
         "`networks` is a list of them.",
         default=Format.TEXT,
     )
-    mode: int = option(ModeKind(), help="The file's permissions.", default=0o644)
+    mode: int = option(mode_kind, help="The file's permissions.", default=0o644)
     check: tuple[str, ...] = option(
-        command(),
+        command,
         help=CHECK_HELP,
         default=(),
     )
     reload: tuple[str, ...] = option(
-        command(),
+        command,
         help="A command to run after each change. When it fails, the old file is put back and the "
         "command is run once more.",
         default=(),
     )
     template: Path | None = option(
-        AbsolutePath("the path of a template"),
+        lambda: kinds.AbsolutePath("the path of a template"),
         help="A Jinja template that makes the file, instead of `format`. Needs the package Jinja2.",
         default=None,
     )
     comment: str | None = option(
-        Optional(Text("what begins a comment line", longest=16)),
+        _comment,
         help="With `template`: what begins a comment line in such a file. allowsync writes into a "
         "few such lines, at the top, what it has to know of the file. `null` for a file that takes "
         "no comments: then that goes into a file beside it.",
-        default=COMMENT,
+        default=cast("str | None", COMMENT),
     )
 
     def __post_init__(self) -> None:

@@ -6,8 +6,8 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from allowsync.config.kinds import AbsolutePath, OneOrMany, Text
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
 
@@ -25,19 +25,19 @@ class HaproxyOptions(ServerOptions, kw_only=True):
     NAMES: ClassVar[tuple[str, ...]] = ("haproxy",)
 
     socket: Path | None = option(
-        AbsolutePath("the path of a socket"),
+        lambda: kinds.AbsolutePath("the path of a socket"),
         help="The `stats socket` of HAProxy, of level admin. With it a running HAProxy takes a new "
         "list over without a reload, and changes made there by others are noticed. Without it, "
         "HAProxy is reloaded.",
         default=None,
     )
     program: str = option(
-        Text("a program"),
+        lambda: kinds.Text("a program"),
         help="HAProxy's own program, which checks its configuration.",
         default="haproxy",
     )
     config: tuple[Path, ...] = option(
-        OneOrMany(AbsolutePath("the path of a file or folder")),
+        lambda: kinds.OneOrMany(kinds.AbsolutePath("the path of a file or folder")),
         help="HAProxy's configuration, as it is given with `-f`.",
         default=(Path("/etc/haproxy/haproxy.cfg"),),
     )

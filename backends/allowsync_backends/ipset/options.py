@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from enum import Enum
 
-from allowsync.config.kinds import Boolean, Choice, ListOf
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
-from allowsync_backends.common.ports import Port, PortKind, interface
+from allowsync_backends.common import interface_list, port_list
+from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configuration has it
 
 
 class Variant(Enum):
@@ -23,7 +24,7 @@ class IpsetOptions(Value):
     """With `ports`, a gate of our own; without, two sets for the user's own rules."""
 
     ports: tuple[Port, ...] = option(
-        ListOf(PortKind(), unique=True),
+        port_list,
         help="The ports to guard. allowsync then owns the chain `allowsync-<allowlist>` in the "
         "table mangle of iptables and ip6tables, a gate in front of everything else, ports "
         "published by Docker included. Without, only the sets `allowsync-<allowlist>-4` and "
@@ -31,18 +32,18 @@ class IpsetOptions(Value):
         default=(),
     )
     open_interfaces: tuple[str, ...] = option(
-        ListOf(interface(), unique=True),
+        interface_list,
         help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
         "Only with `ports`.",
         default=("lo",),
     )
     iptables: Variant = option(
-        Choice(Variant),
+        lambda: kinds.Choice(Variant),
         help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
         default=Variant.AUTO,
     )
     end_streams: bool = option(
-        Boolean(),
+        lambda: kinds.Boolean(),
         help="Without `ports`: end what still runs of those who were taken out. "
         "A gate does so by itself.",
         default=True,

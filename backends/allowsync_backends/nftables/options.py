@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from allowsync.config.kinds import ListOf, Pattern
-from allowsync.config.schema.object import Object, option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.types import Family
 from allowsync.model.value import Value
-from allowsync_backends.common.ports import Port, PortKind, interface
+from allowsync_backends.common import interface_list, port_list
+from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configuration has it
 
 _NAME = r"[A-Za-z_][A-Za-z0-9_./-]{0,63}"
 
@@ -16,16 +17,18 @@ class SharedSets(Value):
     """Sets of the user's own ruleset, to be filled."""
 
     table: str = option(
-        Pattern(rf"(?:inet|ip|ip6|bridge|netdev) {_NAME}", 'a table such as "inet filter"'),
+        lambda: kinds.Pattern(
+            rf"(?:inet|ip|ip6|bridge|netdev) {_NAME}", 'a table such as "inet filter"'
+        ),
         help="The table the sets are in: its family and its name.",
     )
     ipv4: str | None = option(
-        Pattern(_NAME, "the name of a set"),
+        lambda: kinds.Pattern(_NAME, "the name of a set"),
         help="The set of type `ipv4_addr`. Without it, IPv4 networks are not put anywhere.",
         default=None,
     )
     ipv6: str | None = option(
-        Pattern(_NAME, "the name of a set"),
+        lambda: kinds.Pattern(_NAME, "the name of a set"),
         help="The set of type `ipv6_addr`. Without it, IPv6 networks are not put anywhere.",
         default=None,
     )
@@ -47,19 +50,19 @@ class NftablesOptions(Value):
     """Either `ports`, for a gate of our own, or `set`, for sets of the user's own ruleset."""
 
     ports: tuple[Port, ...] = option(
-        ListOf(PortKind(), unique=True),
+        port_list,
         help="The ports to guard. allowsync then owns the table `inet allowsync_<allowlist>`, "
         "a gate in front of everything else, ports published by Docker included.",
         default=(),
     )
     open_interfaces: tuple[str, ...] = option(
-        ListOf(interface(), unique=True),
+        interface_list,
         help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
         "Only with `ports`.",
         default=("lo",),
     )
     set: SharedSets | None = option(
-        Object(SharedSets),
+        lambda: kinds.Object(SharedSets),
         help="Instead of `ports`: sets of your own ruleset to fill. Entries are marked by their "
         "comment; what else is in the sets is left alone.",
         default=None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from allowsync.config.kinds import AbsolutePath, Choice, Pattern, Text
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import refuse_relative
 
@@ -30,31 +30,31 @@ class NginxOptions(ServerOptions, kw_only=True):
     NAMES: ClassVar[tuple[str, ...]] = ("nginx", "angie")
 
     style: Style = option(
-        Choice(Style),
+        lambda: kinds.Choice(Style),
         help="`allow`: a line for each network and `deny all`, to be included in the `server` or "
         "`location` that only friends may reach. `geo`: a variable that is 1 for friends and 0 for "
         "everybody else, to be included in `http` or `stream`.",
         default=Style.ALLOW,
     )
     variable: str | None = option(
-        Pattern(_NAME, "the name of a variable, without $"),
+        lambda: kinds.Pattern(_NAME, "the name of a variable, without $"),
         help="The variable of `style: geo`. Without it, `allowsync_` and the name of the "
         "allowlist.",
         default=None,
     )
     source: str | None = option(
-        Pattern(rf"\${_NAME}", "a variable of nginx such as $realip_remote_addr"),
+        lambda: kinds.Pattern(rf"\${_NAME}", "a variable of nginx such as $realip_remote_addr"),
         help="What `style: geo` takes for the address of a client. Without it, the address nginx "
         "goes by itself, `$remote_addr`.",
         default=None,
     )
     program: str = option(
-        Text("a program"),
+        lambda: kinds.Text("a program"),
         help="nginx's own program, which checks its configuration.",
         default="nginx",
     )
     config: Path | None = option(
-        AbsolutePath("the path of a file"),
+        lambda: kinds.AbsolutePath("the path of a file"),
         help="nginx's main configuration, where that is not what the program goes by itself.",
         default=None,
     )

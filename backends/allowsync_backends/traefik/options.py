@@ -5,9 +5,8 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from allowsync.config.kinds import Choice, Integer, ListOf, Pattern, Text
-from allowsync.config.networks import AnyNetwork
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import CHECK_HELP, command
 
@@ -38,57 +37,57 @@ class TraefikOptions(ServerOptions, kw_only=True):
     NAMES = ("traefik",)
 
     unit: str | None = option(
-        Text("the name of a systemd unit"),
+        lambda: kinds.Text("the name of a systemd unit"),
         help="The systemd unit Traefik runs as, if it does. Nothing has to be told to it; it is "
         "looked at by `check`, and when `api` does not answer.",
         default=None,
     )
     check: tuple[str, ...] = option(
-        command(),
+        command,
         help=CHECK_HELP,
         default=(),
     )
     reload: tuple[str, ...] = option(
-        command(),
+        command,
         help="A command to run after each change. Traefik needs none: it watches its files.",
         default=(),
     )
     middleware: str | None = option(
-        Pattern(_NAME, "a name of letters, digits, `-` and `_`"),
+        lambda: kinds.Pattern(_NAME, "a name of letters, digits, `-` and `_`"),
         help="What the middleware is called. Without this, `allowsync-<allowlist>`; routers refer "
         "to it as `allowsync-<allowlist>@file`.",
         default=None,
     )
     kinds: tuple[MiddlewareKind, ...] = option(
-        ListOf(Choice(MiddlewareKind), unique=True, least=1),
+        lambda: kinds.ListOf(kinds.Choice(MiddlewareKind), unique=True, least=1),
         help="`http`, `tcp`, or both: which routers it is for. Each has a middleware of this name.",
         default=(MiddlewareKind.HTTP,),
     )
     version: int = option(
-        Integer(2, 3),
+        lambda: kinds.Integer(2, 3),
         help="The major version of Traefik. For 2, it is written as `ipWhiteList`.",
         default=3,
     )
     depth: int | None = option(
-        Integer(1, 100),
+        lambda: kinds.Integer(1, 100),
         help="Behind a proxy: which address of `X-Forwarded-For` counts, from the right; 1 is the "
         "one that the last proxy wrote. HTTP only. Name that proxy in Traefik's "
         "`forwardedHeaders.trustedIPs`.",
         default=None,
     )
     excluded_ips: tuple[Network, ...] = option(
-        ListOf(AnyNetwork(), unique=True),
+        lambda: kinds.ListOf(kinds.AnyNetwork(), unique=True),
         help="Instead of `depth`: the networks of your proxies. The address in `X-Forwarded-For` "
         "that counts is the first from the right that is in none of them. HTTP only.",
         default=(),
     )
     reject_status: int | None = option(
-        Integer(400, 599),
+        lambda: kinds.Integer(400, 599),
         help="The HTTP status that strangers get, for 403. Version 3 only.",
         default=None,
     )
     api: str | None = option(
-        Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
+        lambda: kinds.Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
         help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says that "
         "it goes by the file, within 30 seconds, or the old one is put back.",
         default=None,

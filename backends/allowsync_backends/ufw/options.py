@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from allowsync.backend.api import mark
-from allowsync.config.kinds import Boolean, ListOf
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
-from allowsync_backends.common.ports import Port, PortKind
+from allowsync_backends.common import port_list
+from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configuration has it
 
 
 class UfwOptions(Value):
     """The ports that friends may reach; UFW's default policy keeps everybody else out."""
 
     ports: tuple[Port, ...] = option(
-        ListOf(PortKind(), unique=True),
+        port_list,
         help="The ports to allow. Each network gets a `ufw allow` rule for each of them, marked by "
         "the comment `allowsync:<allowlist>:<hosts>`.",
     )
     route: bool = option(
-        Boolean(),
+        lambda: kinds.Boolean(),
         help="Whether the rules are for forwarded traffic (`ufw route allow`) instead of for this "
         "machine.",
         default=False,
     )
     end_streams: bool = option(
-        Boolean(),
+        lambda: kinds.Boolean(),
         help="End what still runs of those who were taken out. UFW lets it go on otherwise.",
         default=True,
     )

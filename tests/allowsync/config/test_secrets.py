@@ -10,14 +10,8 @@ import pytest
 
 from allowsync.config.kinds import INVALID, Kind, Reading
 from allowsync.config.schema.nodes import from_plain
-from allowsync.config.secrets import (
-    KeptSecret,
-    Secret,
-    SecretCredential,
-    SecretEnv,
-    SecretFile,
-    SecretUrl,
-)
+from allowsync.config.secret_kinds import SecretCredential, SecretEnv, SecretFile, SecretUrl
+from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.config.secure_file import ROOT
 from tests.support.configuring import SOMEBODY
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from allowsync.config.kinds import AbsolutePath, Choice, Text
-from allowsync.config.schema.object import option
+from allowsync.config import kinds
+from allowsync.config.schema.option import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import Container, Process, Runtime, Unit
-from allowsync_backends.file.options import ModeKind, command, refuse_relative
+from allowsync_backends.file.options import command, mode_kind, refuse_relative
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -33,37 +33,37 @@ class ServerOptions(Value, kw_only=True):
     UNIT: ClassVar[str]
     NAMES: ClassVar[tuple[str, ...]]
 
-    path: Path = option(AbsolutePath("the path of a file"), help="The file to write.")
-    mode: int = option(ModeKind(), help="The file's permissions.", default=0o644)
+    path: Path = option(lambda: kinds.AbsolutePath("the path of a file"), help="The file to write.")
+    mode: int = option(mode_kind, help="The file's permissions.", default=0o644)
     unit: str | None = option(
-        Text("the name of a systemd unit"),
+        lambda: kinds.Text("the name of a systemd unit"),
         help="The systemd unit the server runs as. Without this, `pid_file` and `container`, the "
         "one that its packages bring along.",
         default=None,
     )
     pid_file: Path | None = option(
-        AbsolutePath("the path of a pid file"),
+        lambda: kinds.AbsolutePath("the path of a pid file"),
         help="Where a server that is no systemd unit writes its process id.",
         default=None,
     )
     container: str | None = option(
-        Text("the name of a container"),
+        lambda: kinds.Text("the name of a container"),
         help="The container the server runs in. The folder of `path` must be mounted there, not "
         "the file alone, and under the same path.",
         default=None,
     )
     runtime: Runtime = option(
-        Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
+        lambda: kinds.Choice(Runtime), help="What runs the container.", default=Runtime.DOCKER
     )
     check: tuple[str, ...] = option(
-        command(),
+        command,
         help="A command to use in place of the server's own check of its configuration. Where it "
         "has `{path}`, it is run on the new file before that takes its place; else after, and the "
         "old file is put back when it fails.",
         default=(),
     )
     reload: tuple[str, ...] = option(
-        command(),
+        command,
         help="A command to use in place of the server's own reload. It must not return before the "
         "server goes by the new file.",
         default=(),

@@ -6,8 +6,9 @@ import pytest
 import yaml
 
 from allowsync.config.schema import yaml_loader as yaml12
-from allowsync.config.schema.nodes import LARGEST_FILE, Mapping, Scalar, ScalarType, Sequence
+from allowsync.config.schema.nodes import Mapping, Scalar, ScalarType, Sequence
 from allowsync.config.schema.yaml_loader import YamlError, read_yaml
+from allowsync.config.secure_file import LARGEST_FILE
 
 LOADERS = [yaml.SafeLoader, *([yaml.CSafeLoader] if hasattr(yaml, "CSafeLoader") else [])]
 

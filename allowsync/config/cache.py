@@ -1,0 +1,227 @@
+"""The valid configuration, kept beside the state so that it is neither parsed nor validated again.
+
+It is believed for exactly the text it was made of, by the same code, for the same user, and only
+where no other could have written it; all else is as if there was none. No secret is in it: those
+that a configuration names are read anew each time, and one that holds a secret itself is not kept.
+
+The file has three lines: a digest of everything the configuration rests on, the files of the code
+that validated it, and the configuration as `allowsync.config.codec` writes it.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import stat
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+
+from allowsync import __version__
+from allowsync.backend.api import BackendError
+from allowsync.backend.containment import contained
+from allowsync.backend.registry import load_type
+from allowsync.config import paths
+from allowsync.config.codec import Decoder, Encoder, NoPlainForm
+from allowsync.system.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from allowsync.config.secrets import KeptSecret
+    from allowsync.config.settings import Config
+
+T = TypeVar("T")
+
+LARGEST: Final = 64 * 1024 * 1024
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+# Where the state is, as far as it can be seen without parsing. Where that is wrong, there is
+# nothing to be found, or nothing of this text.
+_STATE: Final = re.compile(
+    r"""^[ \t]*["']?state["']?[ \t]*:[ \t]*["']?([^"'\s,#]+)""", re.MULTILINE
+)
+# The code that validates, beside that of the backends in use.
+_VALIDATING: Final = ("allowsync.backend", "allowsync.config", "allowsync.model", "allowsync.text")
+
+
+class Source(NamedTuple):
+    """What a configuration is read from.
+
+    Attributes:
+        path: The file, as it was named.
+        content: What it holds now.
+        state: What `--state` says.
+        environ: The environment.
+        uid: Who reads.
+    """
+
+    path: Path
+    content: bytes
+    state: Path | None
+    environ: Mapping[str, str]
+    uid: int
+
+    @property
+    def folder(self) -> Path:
+        """Where relative paths in the file start."""
+        return Path(os.path.abspath(self.path)).parent  # noqa: PTH100 - `..` must not follow links
+
+
+def cached(source: Source) -> Config | None:
+    """The valid configuration of that text; None where it is to be validated."""
+    try:
+        state = _state(source)
+        if state is None:
+            return None
+        digest, files, document = _read(_beside(state), source.uid).split(b"\n", 2)
+        if digest != _digest(source, state, files, document):
+            return None
+        return _contained(lambda: _decoded(document, source))
+    except (OSError, ValueError, BackendError):  # validation says what is wrong, if anything is
+        return None
+
+
+def keep_valid(config: Config, source: Source) -> None:
+    """Keep a valid configuration for the next run.
+
+    What cannot be written, or has no plain form, is not kept; that is no error. Nor is one with a
+    target that cannot be served: the next run looks again.
+    """
+    if any(target.broken for target in config.targets):
+        return
+    try:
+        document = _contained(lambda: _encoded(config))
+        if not _contained(lambda: _decoded(document, source) == config):
+            return
+        files = json.dumps(_files(config)).encode()
+        digest = _digest(source, config.state, files, document)
+        _check_folder(config.state.parent, source.uid)
+        content = b"\n".join((digest, files, document))
+        replace_file(_beside(config.state), content, 0o600)
+    except (OSError, ValueError, BackendError):
+        return
+
+
+def _contained(step: Callable[[], T]) -> T:
+    """Make values of classes that may be a third party's. Raises BackendError."""
+    return contained("of a target", step, lambda made: made)
+
+
+def _state(source: Source) -> Path | None:
+    if source.state is not None:
+        return source.state
+    found = _STATE.search(source.content.decode())
+    return source.folder / found[1] if found else paths.state(source.environ, source.uid)
+
+
+def _beside(state: Path) -> Path:
+    return state.with_name(f"{state.name}.config")
+
+
+def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes:
+    """What tells whether anything is another than when a configuration was kept.
+
+    Raises:
+        OSError: A file of the code is gone.
+    """
+    # hashlib loads OpenSSL, which takes as long as all of this.
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+
+    about = (
+        __version__,
+        sys.version,
+        str(source.path),
+        str(source.folder),
+        str(state),
+        source.uid,
+        # A file that was written or replaced has another time of change (inode(7)).
+        [os.stat(one).st_ctime_ns for one in json.loads(files)],  # noqa: PTH116 - many, in any run
+    )
+    digest = blake2b(digest_size=32)
+    for part in (json.dumps(about).encode(), files, source.content, document):
+        digest.update(b"%d " % len(part) + part)
+    return digest.hexdigest().encode()
+
+
+def _files(config: Config) -> list[str]:
+    """The files of the code that a configuration was validated by."""
+    modules = {target.backend.options.__module__ for target in config.targets}
+    prefixes = (
+        *_VALIDATING,
+        *modules,
+        *({one.partition(".")[0] for one in modules} - {"allowsync"}),
+    )
+    return sorted(
+        str(module.__file__)
+        for name, module in sys.modules.items()
+        if name.startswith(prefixes) and hasattr(module, "__file__")
+    )
+
+
+def _encoded(config: Config) -> bytes:
+    """Raises NoPlainForm: it holds a secret, or what may depend on more than its text."""
+    from allowsync.config.schema.purity import is_pure
+    from allowsync.config.targets import options_kind
+
+    backends = {one.backend.name: one.backend for one in config.targets}
+    if not all(is_pure(options_kind(one)) for one in backends.values()):
+        raise NoPlainForm
+    encoder = Encoder(backends.values())
+    plain = encoder.plain(config)
+    document = [list(backends), encoder.shared, plain]
+    return json.dumps(document, separators=(",", ":")).encode()
+
+
+def _decoded(document: bytes, source: Source) -> Config:
+    """Raises whatever keeps it from being used."""
+    backends, shared, plain = json.loads(document)
+
+    def fetch(store: str, origin: str) -> KeptSecret:
+        from allowsync.config.secrets import KeptSecret, SecretStore, fetched
+
+        kept_in = SecretStore(store)
+        return KeptSecret(origin, fetched(kept_in, origin, source.environ, source.uid), kept_in)
+
+    config: Config = Decoder({one: load_type(one) for one in backends}, shared, fetch).value(plain)
+    named = {*config.sources, *(name for one in config.hosts.values() for name in one.sources)}
+    if named or config.resolver.nameservers:
+        _check_installed(config, named)
+    return config
+
+
+def _check_installed(config: Config, named: set[str]) -> None:
+    """Raise LookupError where something is not installed any more."""
+    from allowsync.config.installed import lacking, sources
+
+    if any(lacking(config.resolver.nameservers)) or not named <= set(sources()):
+        raise LookupError
+
+
+def _check_folder(folder: Path, uid: int) -> None:
+    """Raise OSError where others than this user and root can replace files in a folder."""
+    status = folder.stat()
+    replaceable = status.st_mode & _OTHERS_WRITE and not status.st_mode & stat.S_ISVTX
+    if replaceable or status.st_uid not in (uid, 0):
+        raise OSError(f"others can write in {folder}")
+
+
+def _read(path: Path, uid: int) -> bytes:
+    """A regular file that belongs to a user, and that no other can write or replace.
+
+    Raises:
+        OSError: There is none, or it is another's.
+    """
+    descriptor = os.open(path, _FLAGS)
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
+            raise OSError(f"{path} is no file that was kept")
+        if status.st_uid != uid or status.st_mode & _OTHERS_WRITE:
+            raise OSError(f"others can write {path}")
+        _check_folder(path.parent, uid)
+        return file.read()

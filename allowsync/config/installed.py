@@ -1,0 +1,32 @@
+"""What a configuration needs to be installed, and is not."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend import registry
+from allowsync.model.nameserver import Transport
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.model.nameserver import Nameserver
+
+
+def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
+    """What has to be installed for nameservers of these kinds, and is not."""
+    for one in nameservers:
+        if one.transport is Transport.HTTPS and not _installed("httpcore"):
+            what = "DNS over HTTPS needs the package httpcore; docs/install.md says how to add it"
+            yield f"{one}: {what}"
+
+
+def sources() -> tuple[str, ...]:
+    """The names of the sources of networks that are installed."""
+    return registry.names(registry.NETWORKS)
+
+
+def _installed(module: str) -> bool:
+    from importlib.util import find_spec  # asked about few configurations
+
+    return find_spec(module) is not None

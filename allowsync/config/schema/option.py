@@ -1,0 +1,59 @@
+"""The fields that a configuration can set, of a value or a frozen dataclass.
+
+What reads and describes them is made when a configuration is validated, which most runs need not
+do. So this imports none of it, and a kind may be given as a function that makes it.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeVar, overload
+
+from allowsync.model.value import NO_DEFAULT, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from allowsync.config.schema.kind import Kind
+
+T = TypeVar("T")
+
+KEY = "__allowsync_options__"
+
+
+class OptionField(Field):
+    """The field of a value, or of a dataclass, that a configuration can set."""
+
+    __slots__ = ("help", "kind")
+
+    def __init__(self, kind: Any, text: str, default: Any) -> None:
+        super().__init__(default)
+        self.kind = kind
+        self.help = text
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        """Leave a class that is no value its plain default, for the decorator to find."""
+        setattr(owner, KEY, {**vars(owner).get(KEY, {}), name: self})
+        if self.default is NO_DEFAULT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, self.default)
+
+
+@overload
+def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str) -> T: ...
+@overload
+def option(kind: Kind[T], *, help: str, default: T) -> T: ...
+@overload
+def option(kind: Callable[[], Kind[T]], *, help: str, default: T) -> T: ...
+@overload
+def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str, default: None) -> T | None: ...
+def option(kind: Any, *, help: str, default: Any = NO_DEFAULT) -> Any:  # noqa: A002
+    """A field that a configuration can set, of a value or a frozen dataclass.
+
+    Args:
+        kind: What its values are, or a function that makes that: then what it needs is imported
+            only when a configuration is validated, and not in every run.
+        help: What it is for, in a sentence or two of Markdown.
+        default: Its value when it is not written; without one it must be. None allows `null`.
+    """
+    return OptionField(kind, help, default)
