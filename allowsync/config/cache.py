@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 LARGEST: Final = 64 * 1024 * 1024
+_UNUSABLE: Final = (OSError, ValueError, TypeError, RecursionError, BackendError)
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Where the state is, as far as it can be seen without parsing. Where that is wrong, there is
@@ -79,7 +80,7 @@ def cached(source: Source) -> Config | None:
         if digest != _digest(source, state, files, document):
             return None
         return _contained(lambda: _decoded(document, source))
-    except (OSError, ValueError, BackendError):  # validation says what is wrong, if anything is
+    except _UNUSABLE:  # validation says what is wrong, if anything is
         return None
 
 
@@ -100,7 +101,7 @@ def keep_valid(config: Config, source: Source) -> None:
         _check_folder(config.state.parent, source.uid)
         content = b"\n".join((digest, files, document))
         replace_file(_beside(config.state), content, 0o600)
-    except (OSError, ValueError, BackendError):
+    except _UNUSABLE:
         return
 
 

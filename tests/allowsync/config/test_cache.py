@@ -179,6 +179,14 @@ def test_damage_is_never_believed(
     assert one.cached() == validated
 
 
+@pytest.mark.parametrize(
+    "content", [b"", b"\n\n", b"x\n" + b"[" * 99999 + b"\n", b"x\n{}\n", b"x\n[[]]\n[]"]
+)
+def test_what_is_none_of_ours_is_not_believed(kept: Kept, content: bytes) -> None:
+    kept.file.write_bytes(content)
+    assert kept.cached() is None
+
+
 def test_only_its_owner_reads_it(kept: Kept) -> None:
     assert kept.file.stat().st_mode & 0o777 == 0o600
 
@@ -284,8 +292,13 @@ def test_a_secret_that_is_gone_is_said(tmp_path: Path) -> None:
     one.load()
     one.environ = {}
     assert one.cached() is None
-    with pytest.raises(ConfigError, match="is not set"):
-        one.load()
+    assert "is not set" in one.load().targets[0].broken
+
+
+def test_a_target_that_cannot_be_served_is_looked_at_in_every_run(tmp_path: Path) -> None:
+    one = Kept(tmp_path, CLOUD % "env: TOKEN")
+    assert one.load().targets[0].broken
+    assert not one.file.exists()
 
 
 @pytest.mark.parametrize(
