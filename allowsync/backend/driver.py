@@ -188,7 +188,11 @@ def checked_current(given: object) -> Current:
     entries = frozenset(_checked_entries(given.entries))
     if len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
-    return Current(entries, frozenset(given.others), given.flaws)
+    reasons = given.ineffective
+    _demand(reasons, dict, "read().ineffective")
+    _demand_all(tuple(reasons), tuple, _NETWORKS, "read().ineffective")
+    _demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
+    return Current(entries, frozenset(given.others), given.flaws, reasons)
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:

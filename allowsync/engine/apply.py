@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, assert_never
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.engine.prepare import Draft
+from allowsync.engine.prepare import Draft, ineffective
 from allowsync.engine.rollout import Part, ending, first_part, joined, steps
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value, replace
@@ -182,7 +182,8 @@ def _applied(one: Draft, backend: Driver, plan: Plan) -> Draft:
     if difference:
         return replace(one, report=_unknown(one.report, difference))
     outcome = Outcome.REFUSED if one.report.refusal is not None else Outcome.APPLIED
-    return replace(one, report=replace(one.report, outcome=outcome))
+    lacking = ineffective(plan, after)
+    return replace(one, report=replace(one.report, outcome=outcome, ineffective=lacking))
 
 
 def _difference(plan: Plan, after: Current) -> str:

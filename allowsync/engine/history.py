@@ -119,7 +119,7 @@ def ended(
 def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[TargetTransition]:
     """How each target came out of the run, as far as that may be worth a line."""
     for one in reports:
-        wrong = _WRONG.get(one.outcome, "failed" if one.unfit else RECOVERED)
+        wrong = _WRONG.get(one.outcome, "failed" if one.lacking else RECOVERED)
         if one.plan is not None and one.plan.repair and one.outcome is Outcome.APPLIED:
             yield TargetTransition(at, one.target, REPAIRED, "; ".join(one.plan.repair))
         yield TargetTransition(at, one.target, wrong, "" if wrong == RECOVERED else one.said)

@@ -6,11 +6,14 @@ another from being put right.
 
 from __future__ import annotations
 
+from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
+from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
 from allowsync.plan.limits import LimitRefusal, keep_all, limit
 from allowsync.plan.planner import Situation, make_plan, unfit
@@ -25,7 +28,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Target
     from allowsync.model.plan import Plan
     from allowsync.model.target import Capabilities, Current
-    from allowsync.model.types import Limits, Network
+    from allowsync.model.types import Family, Limits, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
 
@@ -72,6 +75,7 @@ def draft(
     *,
     allow_empty: bool,
     kept: LimitRefusal | None = None,
+    beside: Sequence[Target] = (),
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -83,10 +87,12 @@ def draft(
         now: The instant of the run.
         allow_empty: Whether an allowlist without any address may be enforced.
         kept: Why nothing may be removed; None where it may.
+        beside: All targets of its allowlist.
     """
 
     def once_more() -> Draft:
-        return draft(target, decisions, memory, limits, now, allow_empty=allow_empty, kept=kept)
+        again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside)
+        return again(target, decisions, memory, limits, now)
 
     try:
         backend = target.driver()
@@ -95,6 +101,7 @@ def draft(
         why = target.broken or f"could not be read: {error}"
         return Draft(target, _failed(target, why))
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
+    situation = replace(situation, beside=_held_beside(target, capabilities, beside))
     plan, refusal = make_plan(situation), None
     if kept is not None:
         ended = frozenset(one.host.name for one in decisions if one.ended)
@@ -111,6 +118,7 @@ def draft(
         unfit(situation),
         inherited,
         _too_many(plan, capabilities),
+        ineffective(plan, current),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
         if memory is None:
@@ -126,6 +134,23 @@ def draft(
 
 
 _NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock everyone out"
+
+
+def _held_beside(
+    target: Target, capabilities: Capabilities, beside: Sequence[Target]
+) -> frozenset[Family]:
+    """The families that a target of the same kind holds which has none of this one's.
+
+    A packet of the other family never comes to a set in `table ip`, only to that in `table ip6`.
+    """
+    lacking = frozenset(BOTH_FAMILIES).difference(capabilities.families)
+    found: set[Family] = set()
+    for one in beside if lacking else ():
+        if one.name != target.name and one.backend.name == target.backend.name:
+            with suppress(BackendError):
+                its = frozenset(one.driver().capabilities.families)
+                found |= its if its <= lacking else frozenset()
+    return frozenset(found)
 
 
 def _situation(
@@ -182,6 +207,17 @@ def _as_remembered(memory: TargetMemory, situation: Situation) -> dict[Network, 
         for entry in memory.entries
     }
     return {network: labels for network, labels in still.items() if labels}
+
+
+def ineffective(plan: Plan, current: Current) -> dict[Network, str]:
+    """Entries of a plan that are there already and let no packet in, each with the reason."""
+    if not current.ineffective:
+        return {}
+    return {
+        one.network: current.ineffective[one.network]
+        for one in plan.final
+        if one.network in current.ineffective
+    }
 
 
 def _too_many(plan: Plan, capabilities: Capabilities) -> str:

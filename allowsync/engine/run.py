@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from allowsync.config.settings import Config, Target
+    from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.dns.interface import Resolve
     from allowsync.engine.options import Request as Request
     from allowsync.engine.prepare import Draft
@@ -61,7 +61,7 @@ def run(
         memory = memory_of(config, request, store, pulse)
         decided = decide_hosts(memory, resolve)
         drafts = [
-            _prepare(target, [decided.decisions[name] for name in allowlist.hosts], memory)
+            _prepare(target, allowlist, decided.decisions, memory)
             for allowlist in config.allowlists.values()
             for target in allowlist.targets
             if request.takes(target)
@@ -94,17 +94,20 @@ def _recover(state: Path) -> None:
         recover(state)
 
 
-def _prepare(target: Target, decisions: Sequence[Decision], memory: Memory) -> Draft:
+def _prepare(
+    target: Target, allowlist: Allowlist, decided: Mapping[str, Decision], memory: Memory
+) -> Draft:
     """Look at a target and plan what to do with it."""
+    decisions, beside = [decided[name] for name in allowlist.hosts], allowlist.targets
     limits = memory.config.limits
     held, kept_to = memory.store.target(target.name), None if memory.request.force else limits
     empty = limits.allow_empty
-    one = draft(target, decisions, held, kept_to, memory.now, allow_empty=empty)
+    one = draft(target, decisions, held, kept_to, memory.now, allow_empty=empty, beside=beside)
     if target.name not in memory.unconfirmed:
         return one
     from allowsync.engine.rollback.pending import held_back
 
-    return held_back(one, decisions, held, memory)
+    return held_back(one, decisions, held, memory, beside)
 
 
 def _report(

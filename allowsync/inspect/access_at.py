@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.types import Basis, Entry, by_network
+from allowsync.model.types import Basis, Entry, Family, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.text import said
 
@@ -52,6 +52,8 @@ class TargetContents(Value):
         others: Foreign entries at the same place.
         doubtful: What it may or may not have held, and why that is not known.
         unknown: Why nothing is known of it; empty when something is.
+        beside: The families that a target beside it holds in its stead.
+        ineffective: Entries that let no packet in, each with the reason.
     """
 
     target: str
@@ -59,6 +61,12 @@ class TargetContents(Value):
     others: frozenset[Network] = frozenset()
     doubtful: Mapping[Network, str] = field(default_factory=dict)
     unknown: str = ""
+    beside: frozenset[Family] = frozenset()
+    ineffective: Mapping[Network, str] = field(default_factory=dict)
+
+    def concerned(self, accesses: Iterable[HostAccess]) -> tuple[HostAccess, ...]:
+        """Those of some accesses that are not another target's."""
+        return tuple(one for one in accesses if Family.of(one.network) not in self.beside)
 
 
 class AccessAt(Value):
@@ -92,6 +100,8 @@ def present(standing: AccessStatus) -> AccessAt:
             one.entries,
             one.others,
             unknown="" if one.readable else one.reason or "it could not be read",
+            beside=one.beside,
+            ineffective=one.ineffective,
         )
         for one in standing.targets
     )

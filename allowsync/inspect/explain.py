@@ -97,13 +97,16 @@ def where(asked: Network, holding: TargetContents) -> TargetAnswer:
     """Whether a target lets a network in."""
     if holding.unknown:
         return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=holding.unknown)
-    mine = tuple(one for one in holding.entries if touches(one.network, asked))
+    found = [one for one in holding.entries if touches(one.network, asked)]
+    mine = tuple(one for one in found if one.network not in holding.ineffective)
+    shut = [f"{short(one.network)} has no effect: {holding.ineffective[one.network]}"
+            for one in found if one.network in holding.ineffective]  # fmt: skip
     others = [one for one in sorted(holding.others, key=str) if touches(one, asked)]
     sure = [one.network for one in mine if one.network not in holding.doubtful]
     doubts = [holding.doubtful[one.network] for one in mine if one.network in holding.doubtful]
     foreign = f"{', '.join(map(str, others))} was added outside allowsync" if others else ""
     left = without(asked, Coverage([*sure, *others]))
-    said = "; ".join(part for part in (foreign, *doubts) if part)
+    said = "; ".join(part for part in (foreign, *shut, *doubts) if part)
     return TargetAnswer(holding.target, _verdict(left, asked, doubts), mine, said)
 
 
@@ -133,7 +136,9 @@ def of_network(
     """
     accesses = tuple(one for one in scene.accesses if touches(one.network, asked))
     places = tuple(
-        _explained(where(asked, one), accesses, members.get(one.target), past=scene.past)
+        _explained(
+            where(asked, one), one.concerned(accesses), members.get(one.target), past=scene.past
+        )
         for one in scene.holdings
     )
     return Explanation(text, None, asked, scene, places, accesses)
@@ -151,9 +156,10 @@ def of_host(
         members: The hosts of the allowlist of each target, now.
     """
     accesses = tuple(one for one in scene.accesses if one.host == name)
+    each = [(one, one.concerned(accesses)) for one in scene.holdings]
     places = tuple(
-        _explained(_whole(one, accesses), accesses, members.get(one.target), past=scene.past)
-        for one in scene.holdings
+        _explained(_whole(one, its), its, members.get(one.target), past=scene.past)
+        for one, its in each
     )
     return Explanation(text, name, None, scene, places, accesses)
 

@@ -15,7 +15,7 @@ from allowsync.engine.rollback.pending import waiting
 from allowsync.model.clock import Chronology
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
 from allowsync.policy.tracking import inherit
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
-    from allowsync.model.types import Network
+    from allowsync.model.types import Family, Network
     from allowsync.plan.result import TargetReport
     from allowsync.policy.clock import Now
 
@@ -42,6 +42,8 @@ class TargetStatus(Value):
         reason: What is wrong with it; empty when nothing is.
         readable: Whether it could be looked at.
         others: Foreign networks at the same place.
+        beside: The families that a target beside it holds in its stead.
+        ineffective: Entries that let no packet in, each with the reason.
     """
 
     target: str
@@ -50,6 +52,8 @@ class TargetStatus(Value):
     reason: str = ""
     readable: bool = True
     others: frozenset[Network] = frozenset()
+    beside: frozenset[Family] = frozenset()
+    ineffective: Mapping[Network, str] = field(default_factory=dict)
 
 
 class AccessStatus(Value):
@@ -159,12 +163,14 @@ def _target(
         notices.append(Notice(str(error.path), error.why))
         memory = None
     mine = [decisions[name] for name in allowlist.hosts]
-    report = draft(target, mine, memory, None, now, allow_empty=True).report
+    beside = allowlist.targets
+    meant = draft(target, mine, memory, None, now, allow_empty=True, beside=beside)
+    report = meant.report
     labels = {} if memory is None else {one.network: one.hosts for one in memory.entries}
     held = report.current.entries if report.current is not None else frozenset()
     return TargetStatus(
         target.name,
-        report.outcome is Outcome.UNCHANGED,
+        report.outcome is Outcome.UNCHANGED and not report.ineffective,
         tuple(
             Entry(one.network, one.hosts or labels.get(one.network, ()))
             for one in sorted(held, key=lambda entry: by_network(entry.network))
@@ -172,6 +178,8 @@ def _target(
         _reason(report),
         report.current is not None,
         frozenset() if report.current is None else frozenset(report.current.others),
+        frozenset() if meant.situation is None else meant.situation.beside,
+        report.ineffective,
     )
 
 

@@ -55,11 +55,14 @@ class Current(Value):
             may, the very same network cannot.
         flaws: What is wrong with all that is ours around the entries (a missing table, a rule
             was deleted, a reload that is outstanding), in words. `apply` puts them right.
+        ineffective: Those of our entries that let no packet in, each with the reason and what to
+            do: what others put in front of them, so that `apply` cannot put it right.
     """
 
     entries: frozenset[Entry] = frozenset()
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
+    ineffective: Mapping[Network, str] = field(default_factory=dict)
 
 
 class Severity(Enum):

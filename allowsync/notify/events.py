@@ -217,7 +217,7 @@ def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, s
 
 
 def _about_target(target: TargetReport) -> Iterator[Condition]:
-    if target.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or target.unfit:
+    if target.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or target.lacking:
         yield Condition(
             Event.FAILED,
             target.target,

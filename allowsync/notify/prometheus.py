@@ -154,7 +154,7 @@ def _ends(decision: Decision) -> datetime | None:
 
 
 def _in_step(target: TargetReport) -> bool:
-    return target.outcome in (Outcome.UNCHANGED, Outcome.APPLIED) and not target.unfit
+    return target.outcome in (Outcome.UNCHANGED, Outcome.APPLIED) and not target.lacking
 
 
 def _entries(target: TargetReport) -> int | None:

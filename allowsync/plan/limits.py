@@ -56,9 +56,11 @@ def limit(
         limits: How much one run may take away.
         hosts: How many hosts the allowlist has.
     """
-    losing = _losing(plan) & situation.trusted
+    beside = situation.wanted_beside
+    elsewhere = {label for labels in beside.values() for label in labels}
+    losing = (_losing(plan) & situation.trusted) - elsewhere
     allowed = max(limits.always_allow_hosts, int(limits.max_remove_hosts * hosts))
-    emptied = not plan.final and not limits.allow_empty
+    emptied = not plan.final and not beside and not limits.allow_empty
     back = tuple(
         entry for entry in plan.remove if _holds_back(entry, losing, situation, emptied=emptied)
     )

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import Coverage, without
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.target import Capabilities, Current
-from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.types import Entry, Family, Network, by_network
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ class Situation(Value):
         held_back: Entries a limit does not let go.
         capabilities: What the target can hold.
         replaced: Who has a network no longer than for a moment, having been given another.
+        beside: The families that a target beside it holds in its stead: `table ip6` for `table ip`.
     """
 
     target: str
@@ -51,6 +52,14 @@ class Situation(Value):
     held_back: frozenset[Network] = frozenset()
     capabilities: Capabilities = field(default_factory=Capabilities)
     replaced: Mapping[Network, tuple[str, ...]] = field(default_factory=dict)
+    beside: frozenset[Family] = frozenset()
+
+    @property
+    def wanted_beside(self) -> Mapping[Network, tuple[str, ...]]:
+        """What of the wanted networks a target beside it holds in its stead."""
+        if not self.beside:
+            return {}
+        return {one: hosts for one, hosts in self.wanted.items() if Family.of(one) in self.beside}
 
 
 def make_plan(situation: Situation) -> Plan:
@@ -86,11 +95,12 @@ def make_plan(situation: Situation) -> Plan:
 
 
 def unfit(situation: Situation) -> tuple[Entry, ...]:
-    """What is wanted but cannot be held by the target: its family, or its width."""
+    """What is wanted but held neither by the target, for its family or its width, nor beside it."""
+    beside = situation.wanted_beside
     return sorted_entries(
         Entry(network, labels)
         for network, labels in situation.wanted.items()
-        if not situation.capabilities.holds(network)
+        if not situation.capabilities.holds(network) and network not in beside
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.model.networks import short
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.value import Value, field
 
@@ -14,7 +15,7 @@ if TYPE_CHECKING:
     from allowsync.model.memory import Inherited
     from allowsync.model.plan import Plan
     from allowsync.model.target import Current
-    from allowsync.model.types import Entry
+    from allowsync.model.types import Entry, Network
     from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.decision import Decision
 
@@ -32,6 +33,7 @@ class TargetReport(Value):
         unfit: What is wanted but cannot be held there.
         inherited: What was found there unexplained, as remembered from now on.
         reason: Why it failed or is not known, or an empty string.
+        ineffective: Entries it holds that let no packet in, each with the reason.
     """
 
     target: str
@@ -43,6 +45,12 @@ class TargetReport(Value):
     unfit: tuple[Entry, ...] = ()
     inherited: tuple[Inherited, ...] = ()
     reason: str = ""
+    ineffective: Mapping[Network, str] = field(default_factory=dict)
+
+    @property
+    def lacking(self) -> bool:
+        """Whether not everybody who should is let in, though nothing failed."""
+        return bool(self.unfit or self.ineffective)
 
     @property
     def said(self) -> str:
@@ -52,6 +60,7 @@ class TargetReport(Value):
             self.reason,
             "" if self.refusal is None else self.refusal.said,
             f"cannot hold {unfit}" if unfit else "",
+            *(f"{short(one)} has no effect: {why}" for one, why in self.ineffective.items()),
         )
         return "; ".join(part for part in parts if part)
 
@@ -98,6 +107,6 @@ class RunReport(Value):
 
 
 def _code(report: TargetReport) -> ExitCode:
-    if report.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or report.unfit:
+    if report.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or report.lacking:
         return ExitCode.FAILED
     return ExitCode.REFUSED if report.refusal is not None else ExitCode.IN_STEP

@@ -156,6 +156,9 @@ def _target(report: TargetReport) -> Json:
         "keep": len(plan.keep) if plan else 0,
         "repair": list(plan.repair) if plan else [],
         "unfit": [entry_document(one) for one in report.unfit],
+        "ineffective": [
+            {"network": str(one), "reason": why} for one, why in report.ineffective.items()
+        ],
         "reason": report.said or None,
     }
 

@@ -52,7 +52,11 @@ def waiting(store: Store) -> Iterator[Notice]:
 
 
 def held_back(
-    one: Draft, decisions: Sequence[Decision], held: TargetMemory | None, memory: Memory
+    one: Draft,
+    decisions: Sequence[Decision],
+    held: TargetMemory | None,
+    memory: Memory,
+    beside: Sequence[Target],
 ) -> Draft:
     """What happens to a target whose last change waits for a confirmation.
 
@@ -61,6 +65,7 @@ def held_back(
         decisions: What was decided about each host of its allowlist.
         held: What is remembered of the target.
         memory: What the run goes by.
+        beside: All targets of its allowlist.
     """
     since, record = memory.unconfirmed[one.target.name], memory.store.targets().get(one.target.name)
     if record is not None and harmless(one.report):
@@ -77,6 +82,7 @@ def held_back(
         memory.now,
         allow_empty=limits.allow_empty,
         kept=unconfirmed(since),
+        beside=beside,
     )
 
 

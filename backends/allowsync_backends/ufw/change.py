@@ -87,6 +87,9 @@ def _loaded(
     )
     if None in known or extra or any(rule in known for rule in lacking):
         return more.text
+    if kernel.order(more, name)[-len(lacking) :] != lacking:
+        # They do not all come last, and only as a whole has a chain an order that is certain.
+        return more.text if lacking else ""
     return kernel.added(name, lacking) if lacking else ""
 
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from ipaddress import ip_network
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from allowsync_backends.common.ports import Port, Protocol
+from allowsync_backends.ufw.denials import denies, is_about, is_plain_denial, shuts_out_wholly
+from allowsync_backends.ufw.tuples import ANYWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -15,7 +16,6 @@ if TYPE_CHECKING:
     from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
     from allowsync_backends.ufw.tuples import Tuple, UfwRule
 
-_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 _REDIRECTED: Final = re.compile(
     r"^-A .*-p (tcp|udp)\b.* --dport ([0-9]+)(?::([0-9]+))?\b.* -j (?:DNAT|REDIRECT)\b",
     re.MULTILINE,
@@ -28,8 +28,25 @@ def open_to_all(file: RulesFile, mine: RuleOwnership, port: Port) -> Iterator[Tu
         one = block.tuple
         if one is None or mine.owns(block) or one.action not in ("allow", "limit"):
             continue
-        if one.source in _ANYWHERE and _is_about(one, port, route=mine.route):
+        if one.source in ANYWHERE and is_about(one, port, route=mine.route):
             yield one
+
+
+def shut_out(file: RulesFile, mine: RuleOwnership) -> dict[str, str]:
+    """The sources of those rules of ours that have no effect, each with what denies it before.
+
+    Only what is certain counts: a denial that goes by nothing but source, protocol and port.
+    """
+    found: dict[str, str] = {}
+    earlier: list[Tuple] = []
+    for block in file.blocks:
+        one, rule = block.tuple, block.rule
+        if one is None or not mine.owns(block):
+            earlier += () if one is None or not is_plain_denial(one) else (one,)
+        elif rule is not None:
+            for denial in (d for d in earlier if shuts_out_wholly(d, rule, route=mine.route)):
+                found.setdefault(rule.source, described(denial))
+    return found
 
 
 def shadowing(file: RulesFile, mine: RuleOwnership) -> Iterator[tuple[Tuple, UfwRule]]:
@@ -41,48 +58,16 @@ def shadowing(file: RulesFile, mine: RuleOwnership) -> Iterator[tuple[Tuple, Ufw
         if one is not None and mine.owns(block):
             later += () if block.rule is None else (block.rule,)
         elif one is not None and one.action in ("deny", "reject"):
-            shut_out = (rule for rule in reversed(later) if _denies(one, rule, route=mine.route))
+            shut_out = (rule for rule in reversed(later) if denies(one, rule, route=mine.route))
             found += ((one, rule) for rule in islice(shut_out, 1))
     return reversed(found)
-
-
-def _denies(one: Tuple, rule: UfwRule, *, route: bool) -> bool:
-    first, _, last = rule.ports.partition(":")
-    port = Port(int(first), int(last or first), Protocol(rule.protocol))
-    return _is_about(one, port, route=route) and _meets(one.source, rule.source)
-
-
-def _is_about(one: Tuple, port: Port, *, route: bool) -> bool:
-    """Whether a rule could match packets to a port."""
-    if one.forward is not route or one.where.startswith("out"):
-        return False
-    if one.protocol not in ("any", port.protocol.value):
-        return False
-    return one.ports == "any" or any(
-        first <= port.last and port.first <= last for first, last in _ranges(one.ports)
-    )
-
-
-def _ranges(ports: str) -> Iterator[tuple[int, int]]:
-    for part in ports.split(","):
-        first, _, last = part.partition(":")
-        if first.isdecimal() and (last or first).isdecimal():
-            yield int(first), int(last or first)
-
-
-def _meets(source: str, network: str) -> bool:
-    try:
-        one, other = ip_network(source, strict=False), ip_network(network)
-    except ValueError:
-        return False
-    return one.version == other.version and one.overlaps(other)
 
 
 def described(one: Tuple) -> str:
     """A rule in a few words, as it would be given to ufw: `limit 22/tcp from anywhere`."""
     protocol = "" if one.protocol == "any" else f"/{one.protocol}"
     what = one.profiles[0] or ("any port" if one.ports == "any" else f"{one.ports}{protocol}")
-    source = "anywhere" if one.source in _ANYWHERE else one.source
+    source = "anywhere" if one.source in ANYWHERE else one.source
     _, _, interfaces = one.where.partition("_")
     on = f" on {interfaces.replace('!out_', ' to ')}" if interfaces else ""
     return f"{'route ' if one.forward else ''}{one.action} {what} from {source}{on}"

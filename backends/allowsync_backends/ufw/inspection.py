@@ -9,6 +9,7 @@ from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
+from allowsync_backends.ufw.foreign_rules import shut_out
 from allowsync_backends.ufw.kernel import written
 from allowsync_backends.ufw.tuples import UfwRule, chain, hosts_of, ports_text, rule_of
 
@@ -35,6 +36,7 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
     entries: list[Entry] = []
     others: set[Network] = set()
     flaws: list[str] = []
+    ineffective: dict[Network, str] = {}
     if not seen.settings.enabled:
         flaws.append(INACTIVE)
     elif not seen.in_force:
@@ -44,10 +46,21 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         held = _held(mine, file)
         entries += (Entry(network, tuple(sorted(some))) for network, some in held.items())
         others |= _complete(file.foreign(mine), ports) - held.keys()
+        ineffective |= _ineffective(mine, file)
         flaws += _file_flaws(mine, _wanted(held, ports), file, family)
         if seen.in_force and family in seen.kernel:
             flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
-    return Current(frozenset(entries), frozenset(others), tuple(flaws))
+    return Current(frozenset(entries), frozenset(others), tuple(flaws), ineffective)
+
+
+def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:
+    """Our networks that a rule of somebody else shuts out before ours is looked at."""
+    return {
+        network: f"rule '{denial}' comes first; delete it, or add it again so that it comes "
+        "after the allowlist's"
+        for source, denial in shut_out(file, mine).items()
+        for network in _parsed(source)
+    }
 
 
 def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:

@@ -77,6 +77,17 @@ def written(file: RulesFile, name: str) -> Kernel:
     return Kernel(rules, len(lines), leads_here=True)
 
 
+def order(file: RulesFile, name: str) -> list[UfwRule | None]:
+    """The rules of a chain as a file has them, in order; None for one of another shape."""
+    start = f"-A {name} "
+    lines = (line for line in file.text.split("\n") if line.startswith(start))
+    return [_rule(_WRITTEN.match(line)) for line in lines]
+
+
+def _rule(match: re.Match[str] | None) -> UfwRule | None:
+    return None if match is None else UfwRule(_network(match[3]), match[2], match[1])
+
+
 def _network(source: str) -> str:
     """A source in CIDR form. UFW keeps the host's bits of an IPv6 network; the kernel does not."""
     if "/" not in source or "." in source:

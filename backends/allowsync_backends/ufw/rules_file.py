@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value, replace
+from allowsync_backends.ufw.denials import denies_everybody
 from allowsync_backends.ufw.tuples import MARK, Tuple, UfwRule, parse, plain, prefix_of, rendered
 
 if TYPE_CHECKING:
@@ -87,8 +88,9 @@ class RulesFile(Value):
     ) -> RulesFile:
         """The file with exactly some rules of ours, each with its comment.
 
-        What is there keeps its place, what is new comes last, and what a stranger has already
-        stays his. Rules of ours that say something else than we write are not kept.
+        What is there keeps its place, and what a stranger has already stays his. Rules of ours
+        that say something else than we write are not kept. What is new comes last, but in front
+        of what would shut it out: see `_place`.
 
         Args:
             mine: Which rules are ours.
@@ -108,7 +110,8 @@ class RulesFile(Value):
                 blocks.append(_block(rule, left.pop(rule), mine))
             elif keep and rule is not None and rule not in wanted:
                 blocks.append(block)
-        blocks += [_block(rule, comment, mine) for rule, comment in left.items()]
+        for rule, comment in left.items():
+            blocks.insert(_place(blocks, rule, mine), _block(rule, comment, mine))
         # UFW writes no such line before it writes the file for the first time.
         tail = self.tail if not blocks or END in self.tail else END + "\n" + self.tail
         return replace(self, blocks=tuple(blocks), tail=tail)
@@ -122,6 +125,21 @@ class RulesFile(Value):
                 block if rule is None or rule not in left else _block(rule, left.pop(rule), mine)
             )
         return replace(self, blocks=tuple(blocks))
+
+
+def _place(blocks: list[RuleBlock], rule: UfwRule, mine: RuleOwnership) -> int:
+    """Where a new rule goes: in front of the first that denies its port to everybody.
+
+    At the end where there is none, or where it was put in front of all of ours: that closes the
+    port to friends as well, and not by mistake.
+    """
+    for at, block in enumerate(blocks):
+        one = block.tuple
+        if one is None or mine.owns(block) or not denies_everybody(one, rule, route=mine.route):
+            continue
+        before, after = (any(map(mine.owns, some)) for some in (blocks[:at], blocks[at:]))
+        return at if before or not after else len(blocks)
+    return len(blocks)
 
 
 def _block(rule: UfwRule, comment: str, mine: RuleOwnership) -> RuleBlock:

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 MARK: Final = "### tuple ### "
 LONGEST_COMMENT: Final = 64  # characters
 
-_ANYWHERE: Final = ("0.0.0.0/0", "::/0")
+ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 _PORTS: Final = re.compile("[0-9]+(?::[0-9]+)?")
 _SOURCE: Final = re.compile("[0-9a-f.:]+(?:/[0-9]+)?")
 _ACTIONS: Final = ("allow", "deny", "reject", "limit")
@@ -126,7 +126,7 @@ def plain(one: Tuple) -> UfwRule | None:
     if not _PORTS.fullmatch(one.ports) or not _SOURCE.fullmatch(one.source):
         return None
     rule = UfwRule(with_width(one.source), one.ports, one.protocol)
-    return rule if one.destination == _ANYWHERE[rule.is_ipv6] else None
+    return rule if one.destination == ANYWHERE[rule.is_ipv6] else None
 
 
 def with_width(source: str) -> str:
@@ -164,7 +164,7 @@ def rendered(rule: UfwRule, comment: str, *, route: bool) -> str:
     action = "route:allow" if route else "allow"
     family = Family.IPV6 if rule.is_ipv6 else Family.IPV4
     return (
-        f"\n{MARK}{action} {rule.protocol} {rule.ports} {_ANYWHERE[rule.is_ipv6]} any "
+        f"\n{MARK}{action} {rule.protocol} {rule.ports} {ANYWHERE[rule.is_ipv6]} any "
         f"{_source(rule)} in comment={comment.encode().hex()}\n"
         f"-A {chain(family, route=route)} {match_text(rule)}\n"
     )

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.target import Current
+from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Limits
+from allowsync.model.value import replace
 from allowsync.plan.limits import LimitRefusal, limit
 from allowsync.plan.planner import Situation, make_plan
-from tests.support.values import entry, net
+from tests.support.values import V4, V6, entry, net
 
 if TYPE_CHECKING:
     from allowsync.model.plan import Plan
@@ -165,3 +166,19 @@ def test_an_entry_of_unknown_origin_may_go_where_only_friends_are_held_back() ->
     assert refusal is not None
     assert refusal.losing == ("alice", "bob", "carol")
     assert plan.remove == (Entry(stranger),)
+
+
+def test_who_keeps_an_address_in_a_target_beside_it_does_not_lose_access() -> None:
+    alice, home = net("2a01::/64"), net("81.2.69.1")
+    here = Situation(
+        "web/six",
+        Current(frozenset({Entry(alice)})),
+        {home: ("alice",)},
+        {alice: ("alice",)},
+        trusted=frozenset({"alice"}),
+        capabilities=Capabilities(families=(V6,)),
+        beside=frozenset({V4}),
+    )
+    assert limit(here, make_plan(here), Limits(), 1)[1] is None
+    alone = replace(here, beside=frozenset())
+    assert limit(alone, make_plan(alone), Limits(), 1)[1] is not None

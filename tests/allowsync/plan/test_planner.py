@@ -6,7 +6,7 @@ from allowsync.model.plan import Plan
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Network
 from allowsync.plan.planner import Situation, make_plan, unfit
-from tests.support.values import V4, entry, net, nets
+from tests.support.values import V4, V6, entry, net, nets
 
 Wanted = dict[Network, tuple[str, ...]]
 
@@ -128,6 +128,13 @@ def test_what_a_target_cannot_hold_is_left_out_and_named() -> None:
     here = situation("", wanted(alice="81.2.69.1 2a01::/64"), capabilities=only_v4)
     assert make_plan(here).add == (entry("81.2.69.1", "alice"),)
     assert unfit(here) == (entry("2a01::/64", "alice"),)
+
+
+def test_what_a_target_beside_it_holds_in_its_stead_is_not_missing() -> None:
+    here = situation("", wanted(alice="81.2.69.1 2a01::/64"), beside=frozenset({V6}),
+                     capabilities=Capabilities(families=(V4,)))  # fmt: skip
+    assert make_plan(here).add == (entry("81.2.69.1", "alice"),)
+    assert unfit(here) == ()
 
 
 def test_widths_a_target_does_not_take_are_left_out() -> None:

@@ -104,6 +104,7 @@ def test_a_run_is_told_as_promised() -> None:
                 "keep": 1,
                 "repair": [],
                 "unfit": [],
+                "ineffective": [],
                 "reason": None,
             }
         ],
