@@ -233,7 +233,7 @@ class _Surroundings:
     """
 
     def __enter__(self) -> None:
-        self._environment = dict(os.environ)
+        self._environment = dict(os.environb)
         self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
@@ -319,7 +319,7 @@ def _quietly(step: Callable[..., object], *arguments: object) -> None:
         return
 
 
-def _restore_environment(before: Mapping[str, str]) -> None:
-    if os.environ != before:
-        os.environ.clear()
-        os.environ.update(before)
+def _restore_environment(before: Mapping[bytes, bytes]) -> None:
+    if dict(os.environb) != before:
+        os.environb.clear()
+        os.environb.update(before)

@@ -56,6 +56,17 @@ class Driver:
         """What the target holds."""
         return self._look(lambda: self._backend.read(), checked_current, "read")
 
+    def look(self) -> tuple[Current, Capabilities]:
+        """What the target holds, and then what it can hold."""
+
+        def both() -> tuple[object, object]:
+            return self._backend.read(), self._backend.capabilities
+
+        def checked(given: tuple[object, object]) -> tuple[Current, Capabilities]:
+            return checked_current(given[0]), checked_capabilities(given[1])
+
+        return self._look(both, checked, "read")
+
     def apply(self, plan: Plan) -> None:
         """Make the target hold `plan.final`. What counts is what is read back."""
         self._change(lambda: self._backend.apply(plan), _nothing, "apply")

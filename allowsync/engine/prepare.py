@@ -96,7 +96,7 @@ def draft(
 
     try:
         backend = target.driver()
-        current, capabilities = backend.read(), backend.capabilities
+        current, capabilities = backend.look()
     except BackendError as error:
         why = target.broken or f"could not be read: {error}"
         return Draft(target, _failed(target, why))

@@ -220,8 +220,7 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
         if why := unusable(target.backend):
             yield Finding(Severity.ERROR, why)
             return
-        backend.read()
-        _ = backend.capabilities
+        backend.look()
     except BackendError as error:
         yield Finding(Severity.ERROR, f"could not be read: {error}")
 
