@@ -1,6 +1,7 @@
 """The entry point of the program."""
 
 import gc
+import os
 import sys
 
 
@@ -10,9 +11,55 @@ def main() -> None:
     # of the time of reading a large set, and a tenth of an idle run.
     gc.set_threshold(200_000, 20, 20)
     try:
+        _open_streams()
         from allowsync.cli import run_command_line
 
-        sys.exit(run_command_line(sys.argv[1:]))
+        code = run_command_line(sys.argv[1:])
     except KeyboardInterrupt:
-        sys.stderr.write("allowsync: interrupted\n")
-        sys.exit(130)
+        code = _ended("interrupted", 130)
+    except SystemExit as ended:
+        code = ended.code if isinstance(ended.code, int) else 1
+    except BaseException as error:  # noqa: BLE001 - not even what says so could be carried out
+        code = _ended(f"could not go on: {type(error).__name__}", 1)
+    _leave(code)
+
+
+def _open_streams() -> None:
+    """Let each stream be one: a file that is opened next must not become the standard output.
+
+    Where the standard output is closed, writing to what is put there fails, as it should.
+    """
+    if None in (sys.stdin, sys.stdout, sys.stderr):
+        for descriptor, flags in enumerate((os.O_RDONLY, os.O_RDONLY, os.O_WRONLY)):
+            try:
+                os.fstat(descriptor)
+            except OSError:
+                os.open(os.devnull, flags)  # takes the lowest number that is free
+        sys.stdin = sys.stdin or open(0, closefd=False)  # noqa: SIM115
+        sys.stdout = sys.stdout or open(1, "w", closefd=False)  # noqa: SIM115
+        sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
+    if hasattr(sys.stdout, "reconfigure"):
+        sys.stdout.reconfigure(errors="backslashreplace")  # in a locale that lacks a character
+
+
+def _ended(why: str, code: int) -> int:
+    try:
+        os.write(2, f"allowsync: {why}\n".encode())
+    except OSError:
+        return code  # there is nowhere left to say it
+    return code
+
+
+def _leave(code: int) -> None:
+    """End the process, whatever threads a backend left behind."""
+    threading = sys.modules.get("threading")
+    if threading is None or all(
+        one.daemon or one is threading.main_thread() for one in threading.enumerate()
+    ):
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            continue
+    os._exit(code)

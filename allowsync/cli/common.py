@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+# The schemas of the documents that were printed: there is to be one.
+printed: list[str] = []
+
 
 class Stop(Exception):
     """A command ends here, with an exit code; why was said already."""
@@ -92,10 +95,20 @@ if TYPE_CHECKING:
 
 
 def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = True) -> None:
-    """Print a line. What prints it is imported now: a run with nothing to do says nothing."""
+    """Print a line. What prints it is imported now: a run with nothing to do says nothing.
+
+    A message that cannot be written is lost; the exit code stays.
+
+    Raises:
+        OSError: A result cannot be written.
+    """
     import click
 
-    click.echo(text, err=err, color=color, nl=nl)
+    try:
+        click.echo(text, err=err, color=color, nl=nl)
+    except (OSError, ValueError):
+        if not err:
+            raise
 
 
 def _styled(text: str, colour: str) -> str:
@@ -168,6 +181,7 @@ def echo_json(document: Mapping[str, Any]) -> None:
     import json
 
     # Escaped, so that nothing a tool or a name brought along acts on a terminal.
+    printed.append(str(document.get("schema")))
     say(json.dumps(document, indent=2, ensure_ascii=True))
 
 

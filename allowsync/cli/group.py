@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from importlib import import_module
 from itertools import pairwise
 from typing import Any, Final
@@ -99,7 +100,8 @@ def run_group(arguments: list[str]) -> int:
 
 
 def _usage(error: click.ClickException, arguments: list[str]) -> int:
-    error.show()
+    with contextlib.suppress(OSError):
+        error.show()
     if _wants_json(arguments):
         from allowsync.cli.common import echo_json
         from allowsync.report.json import stopped_document

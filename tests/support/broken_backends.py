@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 # A whole backend that works: what is broken replaces a part of it.
-SOURCE: Final = '''
+SOURCE: Final = """
 import os, signal, subprocess, sys, threading, time
 from ipaddress import ip_network
 from allowsync.backend import *
@@ -54,14 +54,16 @@ def needs(options):
 {module}
 
 TYPE = BackendType("{name}", "Broken", Options, make, usable, needs, api={api})
-'''
+"""
 
 
 def source(
     name: str, *, methods: str = "", options: str = "", module: str = "", api: str = "API"
 ) -> str:
     """The source of a module with a backend of that name."""
-    indented = ["\n".join(f"    {line}" for line in body.splitlines()) for body in (options, methods)]
+    indented = [
+        "\n".join(f"    {line}" for line in body.splitlines()) for body in (options, methods)
+    ]
     return SOURCE.format(
         name=name, options=indented[0], methods=indented[1], module=module, api=api
     )
@@ -176,7 +178,7 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
     ),
     "what never ends": (_read("time.sleep(1000)"), "did not finish within 0.2 s"),
     "what never ends and catches all": (
-        _read("\n    while True:\n        try:\n            time.sleep(9)\n        except:\n            pass"),
+        _read("\n    while True:\n        try:\n            time.sleep(9)\n        except: pass"),
         "did not finish within 0.2 s",
     ),
 }  # fmt: skip

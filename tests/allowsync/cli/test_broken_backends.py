@@ -6,7 +6,8 @@ import json
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, NamedTuple
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -15,9 +16,6 @@ from allowsync.backend.registry import BACKENDS
 from allowsync.cli import run_command_line
 from tests.support.broken_backends import BROKEN, source
 from tests.support.distributions import install
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 ALICE = "203.0.113.7"
 
@@ -91,7 +89,7 @@ def surroundings() -> tuple[object, ...]:
     streams = [os.fstat(one) for one in (1, 2)]
     return (
         dict(os.environ),
-        os.getcwd(),
+        Path.cwd(),
         mask,
         handlers,
         [(one.st_dev, one.st_ino) for one in streams],

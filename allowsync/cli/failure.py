@@ -1,0 +1,107 @@
+"""The outermost place: what is said, and with which exit code, of all that was not foreseen."""
+
+from __future__ import annotations
+
+import errno
+import os
+import sys
+from itertools import pairwise
+from typing import TYPE_CHECKING, Final, TextIO
+
+from allowsync.cli.common import echo_json, printed, say
+from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.report.json import stopped_document
+from allowsync.system.journald import ERROR, marked
+from allowsync.text import abridge, printable
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What writing to a stream fails with: full, closed, broken, or read by no process any more.
+_OF_STREAMS: Final = (errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC, errno.EPIPE)
+_FAILED, _USAGE = ExitCode.FAILED, ExitCode.USAGE
+
+
+def failed(error: BaseException, arguments: Sequence[str]) -> int:
+    """Say in a line what ended the command. Returns the exit code.
+
+    With `-vv` the details follow, and with `--output json` there is a document all the same.
+    """
+    if isinstance(error, SystemExit):  # a command of another distribution, or click's own
+        return error.code if isinstance(error.code, int) else int(bool(error.code))
+    if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STREAMS:
+        return unwritten(_FAILED, error)
+    code, what = _said(error)
+    say(marked(f"allowsync: {what}", ERROR, 2), err=True)
+    if _verbosity(arguments) > 1:
+        from traceback import format_exception
+
+        for line in "".join(format_exception(error)).splitlines():
+            say(printable(line), err=True)
+    if not printed and _wants_json(arguments):
+        echo_json(stopped_document(_schema(arguments), code, [Notice("allowsync", what)]))
+    return code
+
+
+def unwritten(code: int, error: OSError | None = None) -> int:
+    """Say that output was lost, which is no success. Returns the exit code.
+
+    An error that cannot be said to anyone keeps its exit code.
+    """
+    lost = _lost(sys.stdout)
+    why = error or lost
+    if why and why.errno != errno.EPIPE:  # a reader that has left needs no message
+        reason = why.strerror or type(why).__name__
+        say(marked(f"allowsync: the output could not be written: {reason}", ERROR, 2), err=True)
+    _lost(sys.stderr)
+    return worst((ExitCode(code), _FAILED)) if why else code
+
+
+def _lost(stream: TextIO) -> OSError | None:
+    """Why what a stream holds cannot be written; then it is dropped, and not tried again."""
+    try:
+        stream.flush()
+    except (OSError, ValueError) as error:
+        number = 1 if stream is sys.stdout else 2
+        os.dup2(os.open(os.devnull, os.O_WRONLY), number)
+        return error if isinstance(error, OSError) else OSError(errno.EBADF, "it is closed")
+    return None
+
+
+def _said(error: BaseException) -> tuple[ExitCode, str]:
+    if isinstance(error, FileNotFoundError) and not _has_working_directory():
+        return _USAGE, "the working directory was deleted; change to another, or use absolute paths"
+    if isinstance(error, MemoryError):
+        return _FAILED, "not enough memory: the command was not completed; see 'ulimit -v'"
+    try:
+        text = str(error)
+    except Exception:  # noqa: BLE001 - the text of an error may be a stranger's code
+        text = ""
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename else ""
+        return _FAILED, abridge(f"not completed: {where}{error.strerror}")
+    what = abridge(f"internal error: {type(error).__name__}: {text}")
+    return _FAILED, f"{what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
+
+
+def _has_working_directory() -> bool:
+    try:
+        os.getcwd()  # noqa: PTH109 - no Path here
+    except OSError:
+        return False
+    return True
+
+
+def _verbosity(arguments: Sequence[str]) -> int:
+    short = (one.count("v") for one in arguments if one[:1] == "-" and set(one[1:]) == {"v"})
+    return sum(short) + arguments.count("--verbose")
+
+
+def _wants_json(arguments: Sequence[str]) -> bool:
+    pairs = pairwise(arguments)
+    return "--output=json" in arguments or ("--output", "json") in pairs
+
+
+def _schema(arguments: Sequence[str]) -> str:
+    command = next((one for one in arguments if not one.startswith("-")), "apply")
+    return "allowsync.run/1" if command == "apply" else f"allowsync.{command}/1"

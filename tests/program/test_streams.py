@@ -1,0 +1,124 @@
+"""Streams that are full, closed or read by no process, files that are none, no folder to be in."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from tests.support.broken_backends import source
+from tests.support.program import EXECUTABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PROGRAM: Final = str(EXECUTABLE)
+GONE: Final = "mkdir -p gone && cd gone && rmdir ../gone &&"
+# What is typed: the exit code, and what is said (in part; empty: nothing at all).
+CASES: Final = {
+    "a full disk": ("$A status $C >/dev/full", 1, "could not be written: No space left on device"),
+    "a document on a full disk": ("$A apply --output json $C >/dev/full", 1, "could not be"),
+    "help on a full disk": ("$A --help >/dev/full", 1, "could not be written"),
+    "no standard output": ("$A status $C >&-", 1, "could not be written: Bad file descriptor"),
+    "a document, no standard output": ("$A status --json $C >&-", 2, "--json"),
+    "nothing to say, no standard output": ("$A apply $C >&-", 0, ""),
+    "no stream at all": ("$A apply $C <&- >&- 2>&-", 0, ""),
+    "a question, no standard input": ("$A clear $C <&-", 2, "without a terminal to ask at"),
+    "an error, no standard error": ("$A apply --config none 2>&-", 2, ""),
+    "an error on a full disk": ("$A apply --config none 2>/dev/full", 2, ""),
+    "a usage error on a full disk": ("$A apply --nonsense 2>/dev/full", 2, ""),
+    "a reader that has left": ("$A status $C | true; exit ${PIPESTATUS[0]}", 1, ""),
+    "no working directory": (f"{GONE} $A apply --config c.yaml", 2, "directory was deleted"),
+    "a state beside it": (f"{GONE} $A apply $C --state s.db", 2, "directory was deleted"),
+    "by the environment": (f"{GONE} ALLOWSYNC_CONFIG=c $A status", 2, "directory was deleted"),
+    "absolute paths do": (f"{GONE} $A apply $C", 0, ""),
+    "a pipe": ("mkfifo pipe; $A apply --config pipe", 2, "this is a pipe, not a file"),
+    "a device": ("$A check --config /dev/zero", 2, "this is a device, not a file"),
+    "a folder": ("$A apply --config .", 2, "this is a folder, not a file"),
+    "a name that is no text": ("$A apply --config $'/\\xff'", 2, "/\\udcff: there is no such file"),
+    "an ASCII terminal": ("LC_ALL=C PYTHONIOENCODING=ascii $A status $C >/dev/null", 0, ""),
+    "little memory": ("ulimit -v 15000; $A apply $C", None, ""),
+}
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    (tmp_path / "config.yaml").write_text(
+        "hosts: {alice: {networks: [203.0.113.7]}}\n"
+        f"state: {tmp_path}/state.db\n"
+        f"allowlists: {{web: {{targets: [file: {{path: {tmp_path}/x.txt}}]}}}}\n"
+    )
+    return tmp_path
+
+
+def typed(here: Path, script: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        ["bash", "-c", script],
+        env={
+            "PATH": os.environ["PATH"],
+            "A": PROGRAM,
+            "C": f"--config {here}/config.yaml",
+            **environment,
+        },
+        cwd=here,
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+@pytest.mark.parametrize(("script", "code", "said"), CASES.values(), ids=CASES)
+def test_whatever_becomes_of_streams_is_one_line(
+    here: Path, script: str, code: int | None, said: str
+) -> None:
+    typed(here, "$A apply --quiet $C")
+    ended = typed(here, script)
+    everything = ended.stdout + ended.stderr
+    for never in ("Traceback", "internal error", "Exception ignored"):
+        assert never not in everything
+    assert ended.returncode == code or code is None
+    assert said in everything
+    if code == 0:
+        assert ended.stderr == ""
+
+
+def test_a_defect_of_ours_has_its_details_with_vv(here: Path) -> None:
+    script = "import allowsync.engine.run as m; m.Lock = None\n"
+    (here / "main.py").write_text(f"{script}from allowsync.__main__ import main\nmain()\n")
+    run = f"{sys.executable} main.py apply $C"
+    brief = typed(here, run)
+    assert (brief.returncode, len(brief.stderr.splitlines())) == (1, 1)
+    assert brief.stderr.startswith("allowsync: internal error: TypeError")
+    assert "Traceback" in typed(here, f"{run} -vv").stderr
+    told = typed(here, f"{run} --output json")
+    assert json.loads(told.stdout)["exit_code"] == 1
+
+
+THREADS = """
+def read(self):
+    threading.Thread(target=time.sleep, args=(1000,)).start()
+    print("noise")
+    subprocess.run("echo noise; echo noise >&2", shell=True)
+    return Current()
+"""
+
+
+def test_a_thread_that_never_ends_does_not_hold_the_process(here: Path) -> None:
+    site = here / "site"
+    (site / "threads-1.dist-info").mkdir(parents=True)
+    (site / "threads-1.dist-info/entry_points.txt").write_text(
+        "[allowsync.backends]\nthreads = threads_backend:TYPE\n"
+    )
+    (site / "threads_backend.py").write_text(source("threads", methods=THREADS))
+    config = here / "config.yaml"
+    config.write_text(config.read_text().replace("[file:", "[threads, file:"))
+    run = "$A apply $C --output json"
+    ended = typed(here, run, PYTHONPATH=str(site))
+    assert json.loads(ended.stdout)["exit_code"] == ended.returncode == 1  # not read back as meant
+    assert (ended.stderr, (here / "x.txt").exists()) == ("", True)
