@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.memory import RetentionState
 from allowsync.model.types import Family, Query
-from allowsync.policy.absence import agreed, unproven
+from allowsync.policy.absence import agreed, contested, left_out, unproven
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.dns64 import PROBE
 from allowsync.policy.guards import Evidence, disputed, guard, newcomers, siblings
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
     from allowsync.model.types import Host, Network
     from allowsync.policy.guards import NewAddress
+    from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Ledger
 
 
@@ -42,6 +43,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
     new = newcomers(hosts, judged, memory.hosts, ledger, now)
     refuted: Mapping[str, frozenset[Network]] = {}
+    evidence = Evidence()
     if answers and (new or ledger.sightings):
         holders = {
             name: (host, memory.hosts[name])
@@ -50,6 +52,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         }
         evidence = _evidence(new, memory.config.resolver.agreement, resolve)
         judged, ledger, refuted = guard(new, judged, evidence, holders, ledger, now)
+    unclear = _contested(memory, hosts, judged, evidence, resolve)
     nothing: frozenset[Network] = frozenset()
     decisions = {
         host.name: conclude(
@@ -58,6 +61,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
             memory.hosts[host.name],
             now,
             refuted.get(host.name, nothing),
+            unclear.get(host.name),
         )
         for host in hosts
     }
@@ -87,6 +91,34 @@ def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Qu
 
 def _track(memory: Memory, host: Host, query: Query) -> RetentionState:
     return memory.hosts[host.name].tracks.get(query, RetentionState())
+
+
+def _contested(
+    memory: Memory,
+    hosts: Sequence[Host],
+    judged: Mapping[str, Sequence[ScreenedAnswer]],
+    evidence: Evidence,
+    resolve: Resolve,
+) -> dict[str, dict[Query, frozenset[Network]]]:
+    """What hosts hold and too few nameservers left out; nothing where one is enough."""
+    agreement = memory.config.resolver.agreement
+    if agreement <= 1:
+        return {}
+    missing = {
+        (host, one.query): left_out(one.answer, _track(memory, host, one.query), host)
+        for host in hosts
+        for one in judged[host.name]
+    }
+    missing = {key: networks for key, networks in missing.items() if networks}
+    heard = dict(evidence.answers)
+    unheard = dict.fromkeys(query for _, query in missing if query not in heard)
+    if unheard:
+        heard.update(resolve.survey(unheard))
+    found: dict[str, dict[Query, frozenset[Network]]] = {}
+    for (host, query), networks in missing.items():
+        unclear = contested(networks, heard[query], host, agreement)
+        found.setdefault(host.name, {})[query] = unclear
+    return found
 
 
 def _evidence(new: Collection[NewAddress], agreement: int, resolve: Resolve) -> Evidence:

@@ -1,8 +1,9 @@
-"""Absence that the DNS proves: what removes access needs agreement, too. Pure.
+"""What removes access needs agreement, too: absence that is proven, and a network left out. Pure.
 
 One nameserver that lies, filters or lags must not end a friend's access. So with several of them a
 name is absent in a run only if at least two prove it (or `agreement`, if that is more) and none
-gives an address.
+gives an address. And where several have to agree on a new address, as many have to leave an old
+one out of their answers before it counts as replaced.
 """
 
 from __future__ import annotations
@@ -10,11 +11,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.policy.screening import network_of
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
     from allowsync.model.memory import RetentionState
+    from allowsync.model.types import Host, Network
 
 TWO = 2
 
@@ -45,3 +48,32 @@ def agreed(answer: Answer, everyone: Mapping[str, Answer], agreement: int) -> An
     if proving < needed:
         return Unavailable(f"{proving} of {len(everyone)} nameservers prove it, {needed} have to")
     return answer
+
+
+def left_out(answer: Answer, track: RetentionState, host: Host) -> frozenset[Network]:
+    """The networks that a host holds and that a good answer does not give."""
+    if not isinstance(answer, Found):
+        return frozenset()
+    given = {network_of(address, host) for address in answer.addresses}
+    return frozenset(network_of(one.address, host) for one in track.held) - given
+
+
+def contested(
+    networks: Collection[Network], everyone: Mapping[str, Answer], host: Host, agreement: int
+) -> frozenset[Network]:
+    """Those of some networks that fewer nameservers than have to agree left out.
+
+    Args:
+        networks: What one nameserver's answer does not give.
+        everyone: What each nameserver answered, that one included.
+        host: Whose networks they are.
+        agreement: How many have to agree on a new address.
+    """
+    given = [
+        {network_of(address, host) for address in one.addresses}
+        for one in everyone.values()
+        if isinstance(one, Found)
+    ]
+    return frozenset(
+        network for network in networks if sum(network not in one for one in given) < agreement
+    )

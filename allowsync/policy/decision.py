@@ -133,6 +133,7 @@ def conclude(
     memory: HostMemory,
     now: Now,
     refuted: frozenset[Network] = frozenset(),
+    contested: Mapping[Query, frozenset[Network]] | None = None,
 ) -> Decision:
     """Decide where a host may come from by what is believed of the answers.
 
@@ -142,15 +143,17 @@ def conclude(
         memory: What was known before this run.
         now: The instant, and whether it can be trusted.
         refuted: Networks it was granted that are believed no longer.
+        contested: By question, networks it holds that too few nameservers left out of the answer.
     """
     if has_ended(host, now):
         return Decision(host, memory=memory, ended=True)
+    unclear = contested or {}
     before = settled_tracks(host, memory, now)
     if refuted:
         before = {query: revoke(track, refuted, host) for query, track in before.items()}
     after = dict(before)
     for one in judged:
-        after[one.query] = fold(before[one.query], one, host, now)
+        after[one.query] = fold(before[one.query], one, host, now, unclear.get(one.query, ()))
     came = arrivals(host, memory, before, after, now)
     if came is not memory.arrivals:
         memory = replace(memory, arrivals=came)

@@ -203,11 +203,21 @@ def _in_order(held: Iterable[HeldAddress]) -> tuple[HeldAddress, ...]:
     return tuple(sorted(held, key=lambda one: int(one.address)))
 
 
-def fold(track: RetentionState, judged: ScreenedAnswer, host: Host, now: Now) -> RetentionState:
-    """What is known of a question after one more answer to it."""
+def fold(
+    track: RetentionState,
+    judged: ScreenedAnswer,
+    host: Host,
+    now: Now,
+    contested: Collection[Network] = (),
+) -> RetentionState:
+    """What is known of a question after one more answer to it.
+
+    A network that is contested is not in the answer, but too few nameservers left it out: nothing
+    is known of it by that.
+    """
     match judged.answer:
         case Found() as found:
-            after = _after_found(track, found, host, now)
+            after = _after_found(track, found, host, now, contested)
         case Absent(reason):
             after = _after_absent(track, reason, host, now)
         case Unavailable(reason):
@@ -220,7 +230,9 @@ def fold(track: RetentionState, judged: ScreenedAnswer, host: Host, now: Now) ->
     return after if after.held_back == held_back else replace(after, held_back=held_back)
 
 
-def _after_found(track: RetentionState, found: Found, host: Host, now: Now) -> RetentionState:
+def _after_found(
+    track: RetentionState, found: Found, host: Host, now: Now, contested: Collection[Network]
+) -> RetentionState:
     summary = "found " + " ".join(str(address) for address in found.addresses)
     if len(track.held) == 1 and found.addresses == (track.held[0].address,):
         same = HeldAddress(track.held[0].address, track.held[0].since, now.instant)
@@ -231,9 +243,11 @@ def _after_found(track: RetentionState, found: Found, host: Host, now: Now) -> R
         HeldAddress(address, held[network].since if network in held else now.instant, now.instant)
         for network, address in given.items()
     ]
-    missed = [_missed(one, now) for network, one in held.items() if network not in given]
+    left_out = {network: one for network, one in held.items() if network not in given}
+    missed = [_missed(one, now) for network, one in left_out.items() if network not in contested]
     gone = [one for one in missed if _replaced_for_good(one, host, now)]
     lasting = [one for one in missed if one not in gone]
+    lasting += [one for network, one in left_out.items() if network in contested]
     past = [one for one in track.past if network_of(one.address, host) not in given]
     return RetentionState(
         _in_order([*fresh, *lasting]),

@@ -69,6 +69,30 @@ def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World
     assert not {one.hostname for one in world.surveyed} & {"bob.example.org", "carol.example.org"}
 
 
+@pytest.mark.parametrize("others", [SERVFAIL, found("81.2.70.1")])
+def test_with_agreement_one_nameserver_that_lags_retires_no_address(
+    world: World, others: Answer
+) -> None:
+    """It repeats the address before the last one, which nobody has to agree on again."""
+    world.resolver = ResolverSettings(agreement=2)
+    world.nameservers = {"192.0.2.53": {}, "192.0.2.54": {}, "192.0.2.55": {}}
+    world.run()
+    world.says["alice.example.org"] = found("81.2.70.1")
+    world.run()
+    assert {"81.2.69.1", "81.2.70.1"} <= world.held
+    late: Answer = found("81.2.69.1")
+    world.says["alice.example.org"] = late
+    world.nameservers |= {
+        "192.0.2.54": {"alice.example.org": others},
+        "192.0.2.55": {"alice.example.org": others},
+    }
+    world.runs(12)
+    assert "81.2.70.1" in world.held
+    world.nameservers["192.0.2.54"] = {"alice.example.org": late}
+    world.runs(12)
+    assert "81.2.70.1" not in world.held
+
+
 def test_an_address_that_a_host_outside_the_run_holds_is_no_alarm(world: World) -> None:
     world.members = ("alice", "bob")
     world.extra = (allowlist("other", ("carol",), memory_type(MemoryStore())),)

@@ -8,8 +8,8 @@ import pytest
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HeldAddress, RetentionState
-from allowsync.policy.absence import agreed, unproven
-from tests.support.values import GONE, HOME, SERVFAIL, T0, found
+from allowsync.policy.absence import agreed, contested, left_out, unproven
+from tests.support.values import ELSEWHERE, GONE, HOME, MOVED, SERVFAIL, T0, found, host, nets
 
 NODATA = Absent("NODATA")
 
@@ -59,3 +59,29 @@ def test_a_disagreement_names_who_gives_an_address() -> None:
     after = agreed(GONE, {"one": GONE, "two": found(HOME)}, 1)
     assert not isinstance(after, Found)
     assert "two" in after.reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "expected"),
+    [(found(HOME), set()), (found(MOVED), {f"{HOME}/32"}), (GONE, set()), (SERVFAIL, set())],
+)
+def test_only_a_good_answer_leaves_a_network_out(answer: Answer, expected: set[str]) -> None:
+    assert left_out(answer, RetentionState(HELD, T0), host()) == nets(*expected)
+
+
+@pytest.mark.parametrize(
+    ("everyone", "agreement", "is_contested"),
+    [
+        ([found(MOVED), SERVFAIL, SERVFAIL], 2, True),
+        ([found(MOVED), GONE, found(HOME)], 2, True),
+        ([found(MOVED), found(HOME, MOVED), found(HOME)], 2, True),
+        ([found(MOVED), found(ELSEWHERE), found(HOME)], 2, False),
+        ([found(MOVED), found(MOVED), SERVFAIL], 3, True),
+    ],
+)
+def test_as_many_nameservers_as_have_to_agree_must_leave_a_network_out(
+    everyone: list[Answer], agreement: int, is_contested: bool
+) -> None:
+    answers = {str(number): one for number, one in enumerate(everyone)}
+    expected = nets(HOME) if is_contested else set()
+    assert contested(nets(HOME), answers, host(), agreement) == expected
