@@ -30,9 +30,10 @@ if TYPE_CHECKING:
     T = TypeVar("T")
     R = TypeVar("R")
 
-# In seconds. Reading 100,000 entries takes one; what asks a server over the network has its own.
+# In seconds. Reading or writing 100,000 entries takes one, and each program has its own limit.
 LOOKING: Final = 60.0
-CHANGING: Final = 300.0
+CHANGING: Final = 120.0
+LONGEST: Final = 300.0  # for a backend that asks for it (`patience`)
 # How long a call may take to clean up once its time is over, before the next exception.
 GRACE: Final = 5.0
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, Final, cast
 
+from allowsync.backend import containment
 from allowsync.backend.api import Adopting, AnyBackendType, BackendType, Needs, Restorable
-from allowsync.backend.containment import CHANGING, LOOKING, UnfitValue, contained
+from allowsync.backend.containment import LONGEST, UnfitValue, contained
 from allowsync.model.target import Capabilities, Current, Finding, Place, Severity
 from allowsync.model.types import Entry, Family
 from allowsync.text import quote
@@ -39,7 +40,7 @@ class Driver:
 
     def __init__(self, kind: AnyBackendType, placement: Placement, options: object) -> None:
         self._name = kind.name
-        self._backend, self.adopts, self.restorable, self._looking = contained(
+        self._backend, self.adopts, self.restorable, self._patience = contained(
             self._name, lambda: kind.make(placement, options), _checked_backend, at=kind.make
         )
 
@@ -91,10 +92,12 @@ class Driver:
         return lambda: self._change(put_back, _checked_truth, "snapshot")
 
     def _look(self, step: Callable[[], Any], check: Callable[[Any], R], method: str) -> R:
-        return contained(self._name, step, check, limit=self._looking, at=self._method(method))
+        limit = max(containment.LOOKING, self._patience)
+        return contained(self._name, step, check, limit=limit, at=self._method(method))
 
     def _change(self, step: Callable[[], Any], check: Callable[[Any], R], method: str) -> R:
-        return contained(self._name, step, check, limit=CHANGING, at=self._method(method))
+        limit = max(containment.CHANGING, self._patience)
+        return contained(self._name, step, check, limit=limit, at=self._method(method))
 
     def _method(self, name: str) -> object:
         """The function behind a method, for its file and line; a property's getter."""
@@ -219,15 +222,15 @@ def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
 
 
 def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:
-    """A backend, whether it adopts, whether it is restorable, and its time limit for a look."""
+    """A backend, whether it adopts, whether it is restorable, and how long it may wait."""
     missing = [name for name in _METHODS if not callable(getattr(backend, name, None))]
     if missing:
         what = f"make() gave a {type(backend).__name__} without {', '.join(missing)}"
         raise UnfitValue(what)
-    patience = getattr(backend, "patience", LOOKING)
+    patience = getattr(backend, "patience", 0)
     _demand(patience, (int, float), "patience")
-    looking = min(max(LOOKING, patience), CHANGING)
-    return backend, isinstance(backend, Adopting), isinstance(backend, Restorable), looking
+    waits = min(float(patience), LONGEST)
+    return backend, isinstance(backend, Adopting), isinstance(backend, Restorable), waits
 
 
 def _checked_findings(given: Iterable[object]) -> tuple[Finding, ...]:

@@ -30,17 +30,21 @@ def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     return (
-        *_gate_state(read),
+        *_gate_state(read, variant),
         *_firewall(gate.ports, variant),
         *_other_variant(gate.chain, variant),
     )
 
 
-def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
+def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Finding]:
     try:
         current = read()
+        refused = list(_refused(variant)) if current.flaws else []
     except BackendError as error:
         yield Finding(Severity.ERROR, str(error))
+        return
+    yield from refused
+    if refused:
         return
     for flaw in current.flaws:
         yield Finding(Severity.WARNING, flaw, _NEXT_RUN)
@@ -50,6 +54,23 @@ def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
             "the gate is shut for everybody: it holds no entry",
             "see 'allowsync status' for what the hosts' names resolve to",
         )
+
+
+def _refused(variant: Variant) -> Iterator[Finding]:
+    """Chains of another program where those of iptables belong, which keep a gate from its place.
+
+    `iptables-restore --test` says nothing of them; the kernel does.
+    """
+    if _meant(variant) is not Variant.NFT:
+        return
+    for family in tool.families():
+        if why := tool.hook_refusal(family):
+            name = tool.program(family, variant)
+            yield Finding(
+                Severity.ERROR,
+                f"the gate cannot be put up: {name} has no place in table {TABLE}: {why}",
+                "see 'nft list tables'; another program uses the names of iptables",
+            )
 
 
 def _firewall(ports: Iterable[Port], variant: Variant) -> Iterator[Finding]:

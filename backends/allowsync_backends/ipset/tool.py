@@ -102,6 +102,23 @@ def restore_rules(family: Family, variant: Variant, script: str) -> Completed:
     return change(Command(argv, script, TIMEOUT))
 
 
+def hook_refusal(family: Family) -> str:
+    """Why the kernel would not take the parent of a gate of iptables-nft; empty where it would.
+
+    Raises:
+        BackendError: It could not be found out.
+    """
+    if not installed("nft"):
+        return ""
+    kind = {Family.IPV4: "ip", Family.IPV6: "ip6"}[family]
+    script = (
+        f"add table {kind} mangle\nadd chain {kind} mangle PREROUTING "
+        "{ type filter hook prerouting priority -150; policy accept; }\n"
+    )
+    tried = ask(Command(("nft", "-c", "-f", "-"), script, TIMEOUT))
+    return complaint(tried) if tried.code else ""
+
+
 def set_names() -> Completed:
     """The names of all sets there are, one a line.
 

@@ -20,19 +20,34 @@ if TYPE_CHECKING:
     from allowsync_backends.nftables.shared_set import SharedSet
 
 
-def check_gate(read: Callable[[], Current], ports: Iterable[Port]) -> Sequence[Finding]:
-    """Findings about a gate of our own."""
+def check_gate(
+    read: Callable[[], Current], refusal: Callable[[Current], str], ports: Iterable[Port]
+) -> Sequence[Finding]:
+    """Findings about a gate of our own.
+
+    Args:
+        read: Reads it.
+        refusal: Says why it cannot be put up as it should be.
+        ports: What it guards.
+    """
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
-    return (*_gate_state(read), *_other_firewall(ports))
+    return (*_gate_state(read, refusal), *_other_firewall(ports))
 
 
-def _gate_state(read: Callable[[], Current]) -> Iterator[Finding]:
+def _gate_state(
+    read: Callable[[], Current], refusal: Callable[[Current], str]
+) -> Iterator[Finding]:
     try:
         current = read()
+        why = refusal(current) if current.flaws else ""
     except BackendError as error:
         yield Finding(Severity.ERROR, str(error))
+        return
+    if why:
+        advice = "see whether this kernel has all of nftables, such as CONFIG_NFT_FIB"
+        yield Finding(Severity.ERROR, f"the gate cannot be put up: nft says {why}", advice)
         return
     for flaw in current.flaws:
         yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")

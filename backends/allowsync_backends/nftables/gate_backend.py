@@ -34,7 +34,11 @@ class NftGateBackend(Value):
         """Whether the gate is whole, and whether the user's firewall lets its ports in."""
         from allowsync_backends.nftables.check import check_gate
 
-        return check_gate(self.read, self.gate.ports)
+        return check_gate(self.read, self._refusal, self.gate.ports)
+
+    def _refusal(self, current: Current) -> str:
+        """Why nft would not put the gate up with what it holds; empty where it would."""
+        return tool.refusal(rebuild_script(self.gate, [one.network for one in current.entries]))
 
     def read(self) -> Current:
         """The table as it is.

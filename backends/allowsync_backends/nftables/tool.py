@@ -33,6 +33,16 @@ def ask(*arguments: str) -> Completed:
     return tools.ask(Command(("nft", *arguments), timeout=TIMEOUT), MISSING)
 
 
+def refusal(script: str) -> str:
+    """Why the kernel would not carry out a script, in a line; empty where it would.
+
+    Raises:
+        BackendError: It could not be found out.
+    """
+    done = tools.ask(Command(("nft", "-c", "-f", "-"), script, TIMEOUT), MISSING)
+    return complaint(done) if done.code else ""
+
+
 def load(script: str) -> Completed:
     """Carry out a script: one transaction, all of it or nothing. It may fail.
 

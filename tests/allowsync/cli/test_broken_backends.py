@@ -119,3 +119,121 @@ def test_a_broken_backend_fails_alone(
     assert len(said.err.splitlines()) == 1
     assert here.run("apply", "--offline", "--only", "web/file").code == 0
     assert surroundings() == before
+
+
+RAISES = "def read(self):\n    raise RuntimeError('told to')\n"
+SECRET = (
+    "cloudflare: {account_id: 0123456789abcdef0123456789abcdef, list: web, api_token_file: ./gone}"
+)
+
+
+def test_two_at_once_are_told_each_in_its_line(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug(here.folder, monkeypatch, "first", module="sys.exit(0)")
+    plug(here.folder, monkeypatch, "second", methods=RAISES)
+    here.write("first", "second", SECRET)
+    said = here.run("apply")
+    assert (said.code, here.enforced) == (1, True)
+    lines = said.err.splitlines()
+    assert [one.partition(": ")[0] for one in lines] == [
+        "web/first",
+        "web/second",
+        "web/cloudflare",
+    ]
+    assert "there is no such file" in lines[2]
+
+
+@pytest.mark.parametrize(
+    "command", ["status", "check", "backends", "schedule show", "config show", "clear --yes"]
+)
+def test_every_command_names_it_and_goes_on(
+    here: Place, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    plug(here.folder, monkeypatch, "first", module="raise SystemExit(0)")
+    plug(
+        here.folder,
+        monkeypatch,
+        "second",
+        methods=RAISES,
+        module="def usable():\n    raise KeyError('usable')",
+    )
+    here.write("first", "second")
+    here.run("apply")
+    said = here.run(*command.split())
+    everything = said.out + said.err
+    assert "the backend 'first' cannot be loaded: SystemExit: 0" in everything or (
+        command == "config show" and "first" in everything
+    )
+    assert "internal error" not in everything
+    if command in ("status", "check", "clear --yes"):
+        assert said.code == 1
+    what = {"status": "RuntimeError: told to", "check": "KeyError: 'usable'"}.get(command, "")
+    assert what in everything
+    if command == "backends":
+        assert "unexpected KeyError: 'usable' (backend second, " in everything
+        assert "nftables: " in everything
+    if command == "clear --yes":
+        assert "web/file: cleared" in said.out
+        assert not here.enforced
+
+
+def test_a_schedule_is_installed_for_the_others(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug(here.folder, monkeypatch, "broken", module="def needs(options):\n    return 7")
+    here.write("broken")
+    root = here.folder / "root"
+    for folder in ("usr/local/bin", "etc/cron.d"):
+        (root / folder).mkdir(parents=True)
+    program = root / "usr/local/bin/allowsync"
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    copy = root / here.config.relative_to("/")
+    copy.parent.mkdir(parents=True)
+    copy.write_text(here.config.read_text())
+    said = here.run("schedule", "install", "--cron", "--root", str(root))
+    assert said.code == 1
+    assert said.err.startswith("web/broken: what it needs is unknown: needs() is a int, not a Need")
+    assert len(said.err.splitlines()) == 1
+    assert (root / "etc/cron.d/allowsync").exists()
+
+
+def test_what_is_remembered_of_a_broken_target_stays(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It is neither taken for one that was removed, nor for one that was renamed."""
+    plug(here.folder, monkeypatch, "broken")
+    here.write("broken")
+    assert here.run("apply").code == 0
+    module = here.folder / "site-broken/broken_module_broken.py"
+    module.write_text("import no_such_module\n")
+    monkeypatch.delitem(sys.modules, "broken_module_broken")
+    for command in ("apply", "apply --offline", "status"):
+        said = here.run(*command.split())
+        assert (said.code, "no longer configured" in said.err) == (1, False)
+    module.write_text(source("broken"))
+    assert here.run("apply").code == 0
+
+
+def test_a_broken_one_that_is_renamed_is_told_once_and_its_record_stays(
+    here: Place, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plug(here.folder, monkeypatch, "broken")
+    here.write("broken: {name: before}")
+    assert here.run("apply").code == 0
+    (here.folder / "site-broken/broken_module_broken.py").write_text("1 / 0\n")
+    monkeypatch.delitem(sys.modules, "broken_module_broken")
+    here.write("broken: {name: behind}")
+    for _ in range(2):
+        said = here.run("apply")
+        assert said.code == 1
+        assert sum(one.startswith("web/behind: ") for one in said.err.splitlines()) == 1
+        assert "web/before: is no longer configured but still enforced" in said.err
+
+
+def test_a_wrong_configuration_still_stops_everything(here: Place) -> None:
+    here.write(SECRET, rest="policies: {}\n")
+    said = here.run("apply")
+    assert (said.code, here.enforced) == (2, False)
+    assert "policies" in said.err

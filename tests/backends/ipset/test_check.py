@@ -161,3 +161,16 @@ def test_without_the_privilege_it_is_said_what_is_missing(as_root: None, lost: s
         (*deprived, sys.executable, "-c", code), capture_output=True, text=True, check=True
     )
     assert "only root" in done.stdout
+
+
+def test_a_table_that_iptables_cannot_use_is_an_error(inside: Namespace) -> None:
+    inside.nft(
+        "table ip mangle { chain PREROUTING "
+        "{ type filter hook prerouting priority raw; policy accept; }; }\n"
+    )
+    found = inside.run(ipset_gate(ports=WEB, variant=Variant.NFT).check)
+    (error,) = [one for one in found if one.severity is Severity.ERROR]
+    assert "the gate cannot be put up: iptables-nft has no place in table mangle" in error.what
+    inside.nft("flush ruleset\n")
+    found = inside.run(ipset_gate(ports=WEB, variant=Variant.NFT).check)
+    assert [one for one in found if one.severity is Severity.ERROR] == []

@@ -11,9 +11,13 @@ from allowsync_backends.common.ports import Protocol
 from allowsync_backends.nftables import TYPE
 
 from allowsync.model.target import Severity
+from allowsync.system.process import find
+from allowsync.testing.io_faults import fake_programs
 from tests.support.gates import allow, gate, port
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root
@@ -115,3 +119,27 @@ def test_without_the_privilege_it_is_said_what_is_missing(as_root: None) -> None
         (*deprived, sys.executable, "-c", code), capture_output=True, text=True, check=True
     )
     assert "only root" in done.stdout
+
+
+# A kernel without CONFIG_NFT_FIB refuses every script that asks for the kind of an address.
+NO_FIB = """#!/bin/sh
+rules=
+case "$*" in *-f*) rules=$(cat);; esac
+case "$rules" in *fib*) echo "Error: Could not process rule" >&2; exit 1;; esac
+[ -n "$rules" ] || exec {nft} "$@"
+printf '%s\\n' "$rules" | {nft} "$@"
+"""
+
+
+def test_a_kernel_that_refuses_the_gate_is_an_error(inside: Namespace, tmp_path: Path) -> None:
+    def errors() -> list[str]:
+        found = inside.run(gate(ports=WEB).check)
+        return [one.what for one in found if one.severity is Severity.ERROR]
+
+    assert errors() == []
+    fake = tmp_path / "nft"
+    fake.write_text(NO_FIB.format(nft=find("nft")))
+    fake.chmod(0o755)
+    with fake_programs(tmp_path):
+        (error,) = errors()
+    assert error == "the gate cannot be put up: nft says Error: Could not process rule"

@@ -1,0 +1,78 @@
+"""A secret that scheduled runs cannot read is told to root, who can."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.schedule.files import Disk
+from allowsync.schedule.service_user import broken_targets, service_user
+from allowsync.schedule.units import SERVICE, UNITS
+from tests.allowsync.schedule.test_diagnostics import NFTABLES, configuration, installed
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.root
+
+ACCOUNT = "0123456789abcdef0123456789abcdef"
+
+
+@pytest.fixture
+def token(as_root: None) -> Iterator[Path]:
+    """A token in a folder that everyone may look into."""
+    with TemporaryDirectory() as folder:
+        Path(folder).chmod(0o755)
+        path = Path(folder, "token")
+        path.write_text("t" * 40)
+        path.chmod(0o600)
+        yield path
+
+
+def served_by(folder: Path, user: str) -> Disk:
+    """A schedule whose service has that user."""
+    disk = installed(folder, NFTABLES)
+    needs = disk.at(UNITS / f"{SERVICE}.d/needs.conf")
+    needs.parent.mkdir(exist_ok=True)
+    needs.write_text(f"[Service]\nUser={user}\n")
+    return disk
+
+
+def test_a_token_for_root_alone_breaks_the_target_of_another_user(
+    tmp_path: Path, token: Path
+) -> None:
+    cloud = f"cloudflare: {{account_id: {ACCOUNT}, list: web, api_token_file: {token}}}"
+    config = configuration(tmp_path, NFTABLES, cloud)
+    disk = served_by(tmp_path, "nobody")
+    (only,) = broken_targets(config, disk)
+    assert only.where == "web/cloudflare"
+    assert only.what == (
+        f"scheduled runs cannot serve it: their user nobody cannot read {token}; "
+        "run 'allowsync schedule install'"
+    )
+    token.chmod(0o644)
+    assert list(broken_targets(config, disk)) == []
+
+
+def test_root_may_read_it_and_where_there_is_no_service_nothing_is_told(
+    tmp_path: Path, token: Path
+) -> None:
+    cloud = f"cloudflare: {{account_id: {ACCOUNT}, list: web, api_token_file: {token}}}"
+    config = configuration(tmp_path, cloud)
+    assert list(broken_targets(config, served_by(tmp_path, "root"))) == []
+    assert list(broken_targets(config, Disk(tmp_path / "none"))) == []
+
+
+def test_a_user_that_does_not_exist_is_not_guessed(tmp_path: Path, as_root: None) -> None:
+    assert service_user(served_by(tmp_path, "no-such-user")) is None
+
+
+def test_a_secret_that_cannot_be_read_here_is_told_as_it_is(tmp_path: Path, token: Path) -> None:
+    gone = token.with_name("gone")
+    cloud = f"cloudflare: {{account_id: {ACCOUNT}, list: web, api_token_file: {gone}}}"
+    config = configuration(tmp_path, NFTABLES, cloud)
+    (only,) = broken_targets(config, Disk(tmp_path / "none"))
+    assert (only.where, f"'{gone}': there is no such file" in only.what) == ("web/cloudflare", True)
