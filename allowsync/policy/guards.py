@@ -32,6 +32,7 @@ from allowsync.text import said
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 
+    from allowsync.model.memory import RetentionState
     from allowsync.policy.clock import Now
 
     Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
@@ -132,17 +133,33 @@ def _new_to(
             held = network_of(old.address, host)
             lasting = now.passed(old.since) >= host.policy.guard_window
             lastingly[held] = lastingly.get(held, False) or lasting
-    for one in judged:
-        if not isinstance(one.answer, Found):
+    for query, address, given in _given_or_young(host, judged, tracks, young):
+        granted = given in lastingly
+        if granted and (lastingly[given] or (query.hostname, given) not in young):
             continue
-        shut = latched(tracks, one.query.hostname)
-        for address in one.answer.addresses:
+        if not any(covers(mine, given) for mine in host.networks):
+            shut = not granted and latched(tracks, query.hostname)
+            yield NewAddress(host, query, address, shut, granted)
+
+
+def _given_or_young(
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    tracks: Mapping[Query, RetentionState],
+    young: Collection[tuple[str, Network]],
+) -> Iterator[tuple[Query, Address, Network]]:
+    """What the answers give, and what came within the window, is held, and is given no more."""
+    seen: set[tuple[Query, Network]] = set()
+    for one in judged:
+        for address in one.answer.addresses if isinstance(one.answer, Found) else ():
             given = network_of(address, host)
-            granted = given in lastingly
-            if granted and (lastingly[given] or (one.query.hostname, given) not in young):
-                continue
-            if not any(covers(mine, given) for mine in host.networks):
-                yield NewAddress(host, one.query, address, shut and not granted, granted)
+            seen.add((one.query, given))
+            yield one.query, address, given
+    for query, track in tracks.items():
+        for held in track.held:
+            given = network_of(held.address, host)
+            if (query.hostname, given) in young and (query, given) not in seen:
+                yield query, held.address, given
 
 
 def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, tuple[Query, ...]]:

@@ -103,6 +103,21 @@ def test_an_address_that_a_host_outside_the_run_holds_is_no_alarm(world: World) 
     assert not [one for decision in report.decisions.values() for one in decision.held_back]
 
 
+@pytest.mark.parametrize("later", [found("81.2.69.1"), SERVFAIL])
+def test_a_page_that_is_found_out_is_lost_where_it_is_given_no_more_but_held(
+    world: World, later: Answer
+) -> None:
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    assert STRANGER in world.held
+    world.says["alice.example.org"] = later
+    world.says["bob.example.org"] = world.says["carol.example.org"] = found(STRANGER)
+    world.run()
+    assert STRANGER not in world.held
+    assert world.held >= {"81.2.69.1", "81.2.69.2", "81.2.69.3"}
+
+
 def test_a_host_whose_access_ended_vouches_for_nobody(world: World) -> None:
     world.says["carol.example.org"] = found(STRANGER)
     world.run()
