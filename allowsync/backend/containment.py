@@ -241,7 +241,7 @@ class _Surroundings:
         self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
         self._objects = {name: getattr(sys, name) for name in _NAMES}
         self._kept = {one: _copy(one) for one in _STREAMS}
-        nothing = os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+        nothing = _nothing()
         for one in _STREAMS:
             os.dup2(nothing, one)
         if nothing not in _STREAMS:
@@ -282,10 +282,18 @@ def _exit_of(process: int) -> Callable[[int], NoReturn]:
     return leave
 
 
+def _nothing() -> int:
+    """What gives nothing and takes all; in memory where /dev/null cannot be opened."""
+    try:
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return os.memfd_create("nothing")
+
+
 def _sink() -> TextIO:
     """What takes all that is printed. It stays open: a thread may go on printing."""
     if not _sinks or _sinks[0].closed:
-        _sinks[:] = [open(os.devnull, "w", encoding="utf-8", errors="replace")]  # noqa: SIM115, PTH123
+        _sinks[:] = [open(_nothing(), "w", encoding="utf-8", errors="replace")]  # noqa: SIM115
     return _sinks[0]
 
 
