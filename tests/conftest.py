@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 from typing import TYPE_CHECKING
 
 import pytest
@@ -38,13 +40,29 @@ def as_root() -> None:
         pytest.skip("needs root")
 
 
+def pytest_configure() -> None:
+    """Let Ctrl-C reach the programs that tests start: a job in the background ignores it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand."""
+    """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand.
+
+    What boots a machine comes last: the root of all machines is made beside the other tests.
+    """
+    items.sort(key=lambda item: hasattr(getattr(item, "module", None), "Machine"))
     for item in items:
         if speeds.does_io(item):
             item.add_marker("io")
         if "as_root" in getattr(item, "fixturenames", ()):
             item.add_marker("root")
+
+
+def pytest_collection_finish() -> None:
+    """Look for garbage among what tests leave behind, not among ten thousand tests."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.hookimpl(wrapper=True)

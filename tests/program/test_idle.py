@@ -130,7 +130,11 @@ def test_a_broken_configuration_is_noticed(idle: Installation) -> None:
 
 
 def test_an_end_of_access_is_noticed(here: Installation) -> None:
-    soon = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=6)
+    begun = datetime.now(UTC)
+    settle(here)
+    took = datetime.now(UTC) - begun
+    here.freeze = False
+    soon = (datetime.now(UTC) + 3 * took + timedelta(seconds=2)).replace(microsecond=0)
     here.hosts["bob"] = {"hostname": "bob.example.org", "until": soon.isoformat(timespec="seconds")}
     settle(here)
     assert here("apply").out == ""
