@@ -7,7 +7,10 @@ Sockets made inside stay inside, whoever uses them; programs started inside run 
 from __future__ import annotations
 
 import ctypes
+import fcntl
 import os
+import socket
+import struct
 import subprocess
 import threading
 from concurrent.futures import ThreadPoolExecutor
@@ -22,6 +25,7 @@ R = TypeVar("R")
 
 CLONE_NEWNET = 0x40000000  # unshare(2)
 CLONE_NEWNS = 0x00020000
+SIOCSIFFLAGS, IFF_UP = 0x8914, 0x1  # netdevice(7)
 
 _libc = ctypes.CDLL(None, use_errno=True)
 
@@ -34,7 +38,7 @@ class Namespace:
         self.thread_id: int = self.run(threading.get_native_id)
         # Duplicate address detection would keep link-local addresses silent for a second or two.
         self.sysctl("net/ipv6/conf/default/accept_dad", "0")
-        self.batch("link set lo up")
+        self.run(_loopback_up)
 
     def __enter__(self) -> Namespace:
         return self
@@ -90,6 +94,12 @@ class Namespace:
             f"link set dev {name} up",
         )
         other.batch(f"link set dev {peer} up")
+
+
+def _loopback_up() -> None:
+    """As `ip link set lo up`, without a program: there are thousands of namespaces."""
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as control:
+        fcntl.ioctl(control, SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", IFF_UP))
 
 
 def _leave_for_a_new_one() -> None:
