@@ -16,16 +16,11 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Network
     from allowsync.plan.reasons import Reasons
     from allowsync.plan.result import TargetReport
     from allowsync.policy.decision import Decision
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from allowsync.model.plan import Plan
-    from allowsync.plan.reasons import Reasons
-    from allowsync.plan.result import TargetReport
 
 
 def settled(
@@ -48,7 +43,7 @@ def settled(
         confirmed = report.outcome is not Outcome.UNKNOWN
         if confirmed and not plan.idle:
             entries = tuple(entry for entry in plan.final if entry.hosts)
-            contents.append((report.target, TargetMemory(entries, report.inherited)))
+            contents.append((report.target, TargetMemory(entries, report.inherited, report.claims)))
         changes += changes_of(plan, reasons, confirmed=confirmed)
     return contents, changes, told
 
@@ -95,6 +90,7 @@ def ended(
     known: Mapping[str, Collection[str]],
     configured: Collection[str],
     reasons: Reasons,
+    kept: Collection[tuple[str, Network]] = (),
 ) -> Iterator[AccessEnd]:
     """Which access ends, and why. A host that the run was not about keeps what it has.
 
@@ -103,6 +99,7 @@ def ended(
         known: Which networks each host could come from by what is written down, in CIDR form.
         configured: Every host there is.
         reasons: Explains the run.
+        kept: Hosts with networks that are not granted any more, but do not go from a target yet.
     """
     for name, before in known.items():
         decision = decisions.get(name)
@@ -111,6 +108,8 @@ def ended(
         now = set() if decision is None else {str(one.network) for one in decision.grants}
         for text in sorted(set(before) - now):
             network = parsed(text)
+            if (name, network) in kept:
+                continue
             gone = f"{name} is no longer in the configuration"
             why = gone if decision is None else reasons.lost(Entry(network, (name,)), name)
             yield AccessEnd(name, network, why)

@@ -11,6 +11,7 @@ from allowsync.policy.absence import agreed, contested, left_out, unproven
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.dns64 import PROBE
 from allowsync.policy.guards import Evidence, disputed, guard, newcomers, siblings
+from allowsync.policy.sightings import taken_back
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +43,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     answers = {} if memory.request.offline else _answers(memory, hosts, resolve)
     judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
     new = newcomers(hosts, judged, memory.hosts, ledger, now)
-    refuted: Mapping[str, frozenset[Network]] = {}
+    refuted: Mapping[str, frozenset[Network]] = taken_back(ledger, hosts)
     evidence = Evidence()
     if answers and (new or ledger.sightings):
         holders = {

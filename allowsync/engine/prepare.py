@@ -15,11 +15,12 @@ from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
-from allowsync.plan.limits import LimitRefusal, keep_all, limit
-from allowsync.plan.planner import Situation, make_plan, unfit
+from allowsync.plan.claims import Situation, believed, merged
+from allowsync.plan.limits import LimitRefusal, blocks, keep_all, limit, limited
+from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
 from allowsync.policy.decision import leaving, union
-from allowsync.policy.orphans import inherited_after, still_protected
+from allowsync.policy.orphans import closed, inherited_after, still_protected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -43,7 +44,7 @@ class Draft(Value):
         again: Makes a new draft from a fresh look, when something changed in between.
         backend: What carries it out; None when it could not be made.
         unconfirmed: Whether some of it waits for a confirmation.
-        situation: What the plan was made from, limits aside.
+        situation: What the plan was made from.
     """
 
     target: Target
@@ -102,12 +103,8 @@ def draft(
         return Draft(target, _failed(target, why))
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
-    plan, refusal = make_plan(situation), None
-    if kept is not None:
-        ended = frozenset(one.host.name for one in decisions if one.ended)
-        plan, refusal = keep_all(situation, plan, kept, ended)
-    elif limits is not None:
-        plan, refusal = limit(situation, plan, limits, len(decisions))
+    situation, made, refusal = _within_limits(situation, decisions, limits, kept)
+    plan = made.plan
     report = TargetReport(
         target.name,
         target.allowlist,
@@ -124,12 +121,15 @@ def draft(
         if memory is None:
             report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
             return Draft(target, report)
-        situation = replace(situation, wanted=_as_remembered(memory, situation))
-        plan = make_plan(situation)
-        report = replace(report, plan=plan, outcome=_expected(plan, None), refusal=None)
+        # A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is
+        # not known of any does not open it to everyone.
+        situation = replace(situation, held_back=believed(situation, situation.trusted))
+        made = planned(situation)
+        report = replace(report, plan=made.plan, outcome=_expected(made.plan, None), refusal=None)
     if report.reason:
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
-    intended = _intended(plan, inherited)
+    report = replace(report, claims=made.apart)
+    intended = _intended(made, situation, inherited)
     return Draft(target, report, intended, once_more, backend, kept is not None, situation)
 
 
@@ -165,19 +165,41 @@ def _situation(
     inherited = inherited_after(
         memory, (entry.network for entry in current.entries), wanted.keys(), now
     )
+    over = closed(decisions) if inherited else frozenset()
     situation = Situation(
         target.name,
         current,
         wanted,
-        labels={} if memory is None else {one.network: one.hosts for one in memory.entries},
+        claims={} if memory is None else {one.network: one.hosts for one in memory.claimed},
         trusted=frozenset(one.host.name for one in decisions if not one.ended),
         undecided=frozenset(one.host.name for one in decisions if one.undecided),
-        inherited=frozenset(one.network for one in inherited),
-        protected=still_protected(inherited, decisions, now),
+        inherited=frozenset(one.network for one in inherited) - over,
+        protected=still_protected(inherited, decisions, now) - over,
         capabilities=capabilities,
         replaced=leaving(decisions) if capabilities.replaced else {},
+        refuted={one.host.name: one.refuted for one in decisions if one.refuted},
     )
     return situation, inherited
+
+
+def _within_limits(
+    situation: Situation,
+    decisions: Sequence[Decision],
+    limits: Limits | None,
+    kept: LimitRefusal | None,
+) -> tuple[Situation, Planned, LimitRefusal | None]:
+    """What is planned as far as limits allow it, what it is made from, and what they refused."""
+    made, refusal = planned(situation), None
+    if kept is not None:
+        ended = frozenset(one.host.name for one in decisions if one.ended)
+        refusal = keep_all(situation, made.claims, kept, ended)
+    elif limits is not None:
+        refusal = limit(situation, made.claims, limits, len(decisions))
+    if refusal is None:
+        return situation, made, None
+    refused = kept is not None or blocks(refusal, made.plan, situation)
+    situation = limited(situation, refusal)
+    return situation, planned(situation), refusal if refused else None
 
 
 def _expected(plan: Plan, refusal: LimitRefusal | None) -> Outcome:
@@ -194,19 +216,6 @@ def _would_lock_out(plan: Plan, current: Current, situation: Situation) -> bool:
     """
     nothing_there = not current.entries
     return bool(plan.repair) and not plan.final and nothing_there and bool(situation.trusted)
-
-
-def _as_remembered(memory: TargetMemory, situation: Situation) -> dict[Network, tuple[str, ...]]:
-    """What a target that was enforced held for hosts that are trusted still.
-
-    A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is not
-    known of any does not open it to everyone.
-    """
-    still = {
-        entry.network: tuple(label for label in entry.hosts if label in situation.trusted)
-        for entry in memory.entries
-    }
-    return {network: labels for network, labels in still.items() if labels}
 
 
 def ineffective(plan: Plan, current: Current) -> dict[Network, str]:
@@ -227,11 +236,20 @@ def _too_many(plan: Plan, capabilities: Capabilities) -> str:
     return f"skipped: {len(plan.final)} entries do not fit, it holds {most}"
 
 
-def _intended(plan: Plan, inherited: tuple[Inherited, ...]) -> TargetMemory:
+def _intended(
+    made: Planned, situation: Situation, inherited: tuple[Inherited, ...]
+) -> TargetMemory:
     """What the target may hold from the moment anything is applied: old and new entries."""
-    leaving = {entry.network: entry for entry in plan.remove if entry.hosts}
-    entries = {entry.network: entry for entry in plan.final if entry.hosts}
-    return TargetMemory(tuple({**leaving, **entries}.values()), inherited)
+    plan = made.plan
+    final = tuple(entry for entry in plan.final if entry.hosts)
+    if plan.idle:
+        return TargetMemory(final, inherited, made.apart)
+    leaving = (entry for entry in plan.remove if entry.hosts)
+    entries = {entry.network: entry for entry in (*leaving, *final)}
+    labels = {network: entry.hosts for network, entry in entries.items()}
+    known = {network: hosts for network, hosts in made.claims.items() if hosts}
+    claims = apart(labels, merged(situation.claims, known))
+    return TargetMemory(tuple(entries.values()), inherited, claims)
 
 
 def _failed(target: Target, reason: str) -> TargetReport:

@@ -9,6 +9,7 @@ from allowsync.engine.apply import enforce
 from allowsync.engine.history import began, changes_of, ended, settled, turns
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import replace
+from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
 from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from allowsync.engine.judgement import Judgement
     from allowsync.engine.memory import Memory
     from allowsync.engine.prepare import Draft
+    from allowsync.model.types import Network
     from allowsync.notify.dispatch import Post
     from allowsync.plan.reasons import Reasons
     from allowsync.plan.result import RunReport, TargetReport
@@ -101,12 +103,23 @@ def _record(
         {one.target.name: one.found for one in drafts if one.intended is not None},
         tuple(change for plan in plans for change in changes_of(plan, reasons)),
         tuple(began(decisions, stays)),
-        tuple(ended(decisions, stays, hosts.keys(), reasons)),
+        tuple(ended(decisions, stays, hosts.keys(), reasons, _kept(drafts))),
         memory.published,
         decided.ledger,
         remembered(memory.now, memory.pulse),
         whole=not memory.request.only,
     )
+
+
+def _kept(drafts: Sequence[Draft]) -> set[tuple[str, Network]]:
+    """What hosts are let in by that is not granted: they are undecided, or a limit keeps it."""
+    return {
+        (host, network)
+        for one in drafts
+        if one.situation is not None
+        for network, hosts in retained(one.situation).items()
+        for host in hosts
+    }
 
 
 def _target(target: Target) -> TargetRecord:

@@ -19,9 +19,11 @@ from __future__ import annotations
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.networks import Coverage
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.value import Value, replace
-from allowsync.plan.planner import Situation, make_plan
+from allowsync.plan.claims import Situation, merged, owners
+from allowsync.plan.planner import make_plan, planned
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,8 +106,8 @@ def additive(situation: Situation, plan: Plan) -> Plan:
         situation: What both are made from.
         plan: The plan that takes something out.
     """
-    held = frozenset(entry.network for entry in situation.current.entries)
-    more = make_plan(replace(situation, held_back=held))
+    held = owners(situation.held, situation.claims)
+    more = make_plan(replace(situation, held_back=merged(situation.held_back, held)))
     leaving = {entry.network for entry in plan.remove}
     return replace(
         more,
@@ -125,12 +127,18 @@ def ending(situation: Situation) -> Plan | None:
     """
     if situation.capabilities.max_entries is None:
         return None
-    held = frozenset(entry.network for entry in situation.current.entries)
-    over = frozenset(
-        one for one in held if _nobody_trusted(situation.labels.get(one, ()), situation)
-    )
-    plan = make_plan(replace(situation, wanted={}, held_back=held - over))
-    return plan if plan.remove and plan.final and not plan.repair else None
+    held = owners(situation.held, situation.claims)
+    over = Coverage(one for one, hosts in held.items() if _nobody_trusted(hosts, situation))
+    stays = {one: hosts for one, hosts in held.items() if not _nobody_trusted(hosts, situation)}
+    inside = {
+        one: hosts
+        for one, hosts in planned(situation).claims.items()
+        if over.covering(one) is not None
+    }
+    held_back = merged(stays, inside)
+    plan = make_plan(replace(situation, wanted={}, undecided=frozenset(), held_back=held_back))
+    fits = plan.remove and plan.final and not plan.repair and _fits(plan, situation)
+    return plan if fits else None
 
 
 def joined(first: Plan, second: Plan) -> Plan:

@@ -124,7 +124,20 @@ class Inherited(Value):
 
 
 class TargetMemory(Value):
-    """What is known of a target: what was last put there, and what was found there unexplained."""
+    """What is known of a target.
+
+    Attributes:
+        entries: What was last put there, each with the hosts that are let in by it.
+        inherited: What was found there unexplained.
+        apart: What each host claimed, where that is not just the entries: those of a target that
+            takes no overlapping ones stand for every claim inside them.
+    """
 
     entries: tuple[Entry, ...] = ()
     inherited: tuple[Inherited, ...] = ()
+    apart: tuple[Entry, ...] | None = None
+
+    @property
+    def claimed(self) -> tuple[Entry, ...]:
+        """The networks that hosts claimed, each with those that claimed just that one."""
+        return self.entries if self.apart is None else self.apart

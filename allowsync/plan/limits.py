@@ -1,15 +1,26 @@
 """Is this plan too drastic to be applied unasked? Pure.
 
-A host that only moved keeps other entries, so it does not count; nor does one whose `until` passed
-or that was taken out of the configuration: it is not among the trusted hosts any more.
+A host that only moved keeps other claims, so it does not count; nor does one whose `until` passed
+or that was taken out of the configuration: it is not among the trusted hosts any more. What the
+policy took back counts for no host: whoever comes from there is not that host.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.model.networks import Coverage
 from allowsync.model.value import Value, replace
-from allowsync.plan.planner import Situation, make_plan
+from allowsync.plan.claims import (
+    Claims,
+    Situation,
+    as_entries,
+    believed,
+    hosts_of,
+    merged,
+    owners,
+    without_claims,
+)
 
 if TYPE_CHECKING:
     from allowsync.model.plan import Plan
@@ -24,7 +35,7 @@ class LimitRefusal(Value):
         allowed: How many may, in one run.
         of: How many hosts the allowlist has.
         emptied: Whether the allowlist would have been left empty.
-        entries: The entries that stay because of it.
+        entries: The claims that stay because of it, each with the hosts it stays for.
     """
 
     losing: tuple[str, ...]
@@ -45,61 +56,65 @@ class LimitRefusal(Value):
         return f"refused to remove {who}: {why}; --force applies it"
 
 
-def limit(
-    situation: Situation, plan: Plan, limits: Limits, hosts: int
-) -> tuple[Plan, LimitRefusal | None]:
-    """The plan as far as limits allow it, and what they refused.
+def limit(situation: Situation, claims: Claims, limits: Limits, hosts: int) -> LimitRefusal | None:
+    """What limits refuse of a plan; None where they let it be.
 
     Args:
         situation: What the plan was made from.
-        plan: A plan made by `make_plan`.
+        claims: What it leaves in force.
         limits: How much one run may take away.
         hosts: How many hosts the allowlist has.
     """
-    beside = situation.wanted_beside
-    elsewhere = {label for labels in beside.values() for label in labels}
-    losing = (_losing(plan) & situation.trusted) - elsewhere
+    emptied = not (claims or situation.wanted_beside or limits.allow_empty)
+    back: Claims = _lost(situation, claims)
+    losing = frozenset(hosts_of(back))
+    if emptied and situation.trusted:
+        # An entry of unknown origin stays only where nothing else would be left, and only while
+        # there is a host it could belong to.
+        back = merged(dict.fromkeys(situation.inherited, ()), back)
     allowed = max(limits.always_allow_hosts, int(limits.max_remove_hosts * hosts))
-    emptied = not plan.final and not beside and not limits.allow_empty
-    back = tuple(
-        entry for entry in plan.remove if _holds_back(entry, losing, situation, emptied=emptied)
-    )
     if not back or (len(losing) <= allowed and not emptied):
-        return plan, None
-    held_back: frozenset[Network] = frozenset(entry.network for entry in back)
-    limited = make_plan(replace(situation, held_back=situation.held_back | held_back))
-    return limited, LimitRefusal(tuple(sorted(losing)), allowed, hosts, emptied, back)
+        return None
+    return LimitRefusal(tuple(sorted(losing)), allowed, hosts, emptied, as_entries(back))
 
 
 def keep_all(
-    situation: Situation, plan: Plan, why: LimitRefusal, ended: frozenset[str]
-) -> tuple[Plan, LimitRefusal]:
-    """The plan without removals but those of hosts that ended, and what stays because of that.
+    situation: Situation, claims: Claims, why: LimitRefusal, ended: frozenset[str]
+) -> LimitRefusal:
+    """The refusal of every removal but those of hosts that ended: nothing extends `until`."""
+    before = owners(situation.held, situation.claims)
+    back: dict[Network, tuple[str, ...]] = {one: () for one, hosts in before.items() if not hosts}
+    for network, hosts in situation.claims.items():
+        if left := tuple(host for host in hosts if host not in ended):
+            back[network] = left
+    return replace(why, entries=as_entries(without_claims(back, claims)))
 
-    Nothing extends `until`.
+
+def blocks(refusal: LimitRefusal, plan: Plan, situation: Situation) -> bool:
+    """Whether a plan would have taken out what a limit refused.
+
+    It would not where a wider network of another host lets it in still, or where the target holds
+    it no longer (a flush) and is to hold it again.
     """
-    held = {entry.network for entry in situation.current.entries}
-    over = {entry.network for entry in plan.remove if entry.hosts and ended.issuperset(entry.hosts)}
-    back = tuple(entry for entry in plan.remove if entry.network not in over)
-    kept = make_plan(replace(situation, held_back=frozenset(held - over)))
-    return kept, replace(why, entries=back)
+    before = Coverage(situation.held)
+    after = Coverage(entry.network for entry in plan.final)
+    return any(
+        before.covering(one.network) is not None and after.covering(one.network) is None
+        for one in refusal.entries
+    )
 
 
-def _losing(plan: Plan) -> frozenset[str]:
-    """The hosts that have an entry now and would have none afterwards."""
-    after = {label for entry in plan.final for label in entry.hosts}
-    before = {label for entry in plan.remove for label in entry.hosts}
-    return frozenset(before - after)
+def limited(situation: Situation, refusal: LimitRefusal) -> Situation:
+    """The situation in which what a limit refused is no longer asked for."""
+    back: dict[Network, tuple[str, ...]] = {one.network: one.hosts for one in refusal.entries}
+    return replace(situation, held_back=merged(situation.held_back, back))
 
 
-def _holds_back(
-    entry: Entry, losing: frozenset[str], situation: Situation, *, emptied: bool
-) -> bool:
-    """Whether an entry is what a refused plan must not remove.
-
-    An entry of unknown origin is held back only where nothing else would be left, and only while
-    there is a host it could belong to.
-    """
-    if entry.hosts:
-        return not losing.isdisjoint(entry.hosts)
-    return emptied and bool(situation.trusted) and entry.network in situation.inherited
+def _lost(situation: Situation, claims: Claims) -> dict[Network, tuple[str, ...]]:
+    """What trusted hosts claim no longer that are left without any claim."""
+    leaving = without_claims(situation.claims, claims)
+    if not leaving:
+        return {}
+    staying = {*hosts_of(claims), *hosts_of(situation.wanted_beside)}
+    found = believed(replace(situation, claims=leaving), situation.trusted - staying)
+    return dict(found)

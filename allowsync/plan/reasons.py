@@ -43,7 +43,9 @@ class Reasons(Value):
                 if move.to == entry.network:
                     left = ", ".join(short(network) for network in move.away_from)
                     return f"{move.hostname} moved from {left}"
-        return ""
+        if not entry.hosts or any(decision.grants for decision in self._known(entry.hosts)):
+            return ""
+        return self.withheld(entry)  # a wider entry let its host in so far
 
     def removed(self, entry: Entry, plan: Plan) -> str:
         """Why an entry is taken out."""
@@ -56,24 +58,31 @@ class Reasons(Value):
 
     def kept(self, entry: Entry) -> str:
         """Why an entry stays although the DNS does not confirm it now; empty when it does not."""
-        grants = [
-            grant
-            for decision in self._known(entry.hosts)
-            for grant in decision.grants
-            if covers(entry.network, grant.network)
-        ]
+        grants = self._granted(entry)
         if not grants or any(grant.basis is not Basis.STALE for grant in grants):
             return ""
         return self._stale(max(grants, key=lambda grant: grant.confirmed))
 
     def withheld(self, entry: Entry) -> str:
         """Why an entry that no host is known to want stays."""
-        for decision in self._known(entry.hosts):
-            if decision.undecided:
-                return f"retained: no answer yet for {decision.host.name} ({_silent(decision)})"
-        if entry.hosts:
-            return f"retained: removal blocked by limits: {self.lost(entry, entry.hosts[0])}"
-        return "retained for now: its host is unknown"
+        if not entry.hosts:
+            return "retained for now: its host is unknown"
+        return "; ".join(dict.fromkeys(self._retained(entry, label) for label in entry.hosts))
+
+    def _retained(self, entry: Entry, label: str) -> str:
+        decision = self.decisions.get(label)
+        if decision is not None and decision.undecided:
+            return f"retained: no answer yet for {label} ({_silent(decision)})"
+        return f"retained: removal blocked by limits: {self.lost(entry, label)}"
+
+    def _granted(self, entry: Entry) -> list[Grant]:
+        """What the hosts of an entry are granted within it, or around it (beside others)."""
+        return [
+            grant
+            for decision in self._known(entry.hosts)
+            for grant in decision.grants
+            if covers(entry.network, grant.network) or covers(grant.network, entry.network)
+        ]
 
     def _known(self, labels: Iterable[str]) -> Iterator[Decision]:
         return (self.decisions[label] for label in labels if label in self.decisions)

@@ -34,6 +34,7 @@ class TargetReport(Value):
         inherited: What was found there unexplained, as remembered from now on.
         reason: Why it failed or is not known, or an empty string.
         ineffective: Entries it holds that let no packet in, each with the reason.
+        claims: What each host is let in by, apart; None where every entry stands for its own.
     """
 
     target: str
@@ -46,6 +47,7 @@ class TargetReport(Value):
     inherited: tuple[Inherited, ...] = ()
     reason: str = ""
     ineffective: Mapping[Network, str] = field(default_factory=dict)
+    claims: tuple[Entry, ...] | None = None
 
     @property
     def lacking(self) -> bool:

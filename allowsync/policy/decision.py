@@ -71,6 +71,7 @@ class Decision(Value):
         unheard: Of some question, or some source of networks, nothing was ever known.
         ended: Its `until` has passed.
         moves: New networks that took the place of others in this run.
+        refuted: Networks it was granted that are believed no longer.
     """
 
     host: Host
@@ -81,6 +82,7 @@ class Decision(Value):
     unheard: bool = False
     ended: bool = False
     moves: tuple[Move, ...] = ()
+    refuted: frozenset[Network] = frozenset()
 
     @property
     def rests_on_old_knowledge(self) -> bool:
@@ -160,7 +162,7 @@ def conclude(
     asked = {one.query for one in judged}
     decision = _decision(host, memory, after, now, asked=asked)
     moves = tuple(_moves(host, before, after, now.instant))
-    return replace(decision, judged=judged, moves=moves)
+    return replace(decision, judged=judged, moves=moves, refuted=refuted)
 
 
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.value import replace
+from allowsync.policy.screening import network_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Sequence
@@ -43,6 +44,22 @@ def inherited_after(
         for one in memory.inherited
         if one.network in unexplained
     )
+
+
+def closed(decisions: Iterable[Decision]) -> frozenset[Network]:
+    """The networks that hosts are known to have had whose access ended.
+
+    An entry of just that network is explained, though it is not remembered whose it was: a lost
+    state extends no `until`.
+    """
+    found: set[Network] = set()
+    for one in decisions:
+        if one.ended:
+            tracks = one.memory.tracks.values()
+            held = (had.address for track in tracks for had in track.held)
+            found.update(network_of(address, one.host) for address in held)
+            found.update(one.host.networks, *(networks for _, networks in one.host.published))
+    return frozenset(found)
 
 
 def still_protected(

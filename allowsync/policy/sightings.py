@@ -14,10 +14,10 @@ from allowsync.model.networks import overlap
 from allowsync.model.types import Family, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Collection, Iterable, Mapping
     from datetime import timedelta
 
-    from allowsync.model.types import Network
+    from allowsync.model.types import Host, Network
     from allowsync.policy.clock import Now
 
 # A network that did not come in so many answers in a row is evidence no longer; and where a parent
@@ -57,6 +57,15 @@ class Ledger(NamedTuple):
         name, family = parent
         mine = (one for one in self.sightings if one.decoy and one.name == name)
         return [one for one in mine if Family.of(one.network) is family]
+
+
+def taken_back(ledger: Ledger, hosts: Iterable[Host]) -> dict[str, frozenset[Network]]:
+    """By host, the networks that were granted and are believed no longer."""
+    refuted = [(one.name, one.network) for one in ledger.sightings if one.refuted]
+    return {
+        host.name: frozenset(network for name, network in refuted if name in host.hostnames)
+        for host in hosts
+    }
 
 
 class Heard(NamedTuple):

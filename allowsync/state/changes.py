@@ -95,7 +95,8 @@ def write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> 
     """Add to the history that everything a target was remembered to hold was taken out."""
     connection.execute(
         f"INSERT INTO changes ({_COLUMNS}, confirmed) "  # noqa: S608
-        "SELECT ?, target, 'remove', network, hosts, 'cleared', 1 FROM entries WHERE target = ?",
+        "SELECT ?, target, 'remove', network, hosts, 'cleared', 1 FROM entries "
+        "WHERE target = ? AND hosts != ''",
         (number(at), target),
     )
 

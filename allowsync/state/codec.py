@@ -6,12 +6,15 @@ import json
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from allowsync.model.memory import TargetMemory
+from allowsync.model.networks import parsed
 from allowsync.model.target import Place
+from allowsync.model.types import Entry
 
 if TYPE_CHECKING:
     import sqlite3
+    from collections.abc import Iterable
 
-    from allowsync.model.memory import TargetMemory
     from allowsync.state.records import TargetRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -66,23 +69,61 @@ def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) ->
 
 def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMemory) -> None:
     """Replace what a target holds."""
-    known = dict(
-        connection.execute("SELECT network, hosts FROM entries WHERE target = ?", (target,))
-    )
-    now = {str(one.network): " ".join(one.hosts) for one in memory.entries}
+    known = {
+        network: row
+        for network, *row in connection.execute(
+            "SELECT network, hosts, claimed FROM entries WHERE target = ?", (target,)
+        )
+    }
+    now = _entry_rows(memory)
     connection.executemany(
         "DELETE FROM entries WHERE target = ? AND network = ?",
         [(target, network) for network in known.keys() - now.keys()],
     )
     connection.executemany(
-        "INSERT OR REPLACE INTO entries VALUES (?, ?, ?)",
-        [(target, network, hosts) for network, hosts in now.items() if known.get(network) != hosts],
+        "INSERT OR REPLACE INTO entries (target, network, hosts, claimed) VALUES (?, ?, ?, ?)",
+        [(target, network, *row) for network, row in now.items() if known.get(network) != row],
     )
     connection.execute("DELETE FROM inherited WHERE target = ?", (target,))
     connection.executemany(
         "INSERT INTO inherited VALUES (?, ?, ?, ?)",
         [(target, str(one.network), number(one.since), one.runs) for one in memory.inherited],
     )
+
+
+def _entry_rows(memory: TargetMemory) -> dict[str, list[str | None]]:
+    """By network, whom an entry lets in, and who claims just that network (None: the same hosts).
+
+    A claim that is no entry of its own, because a wider one covers it, lets in no host.
+    """
+    rows: dict[str, list[str | None]] = {
+        str(one.network): [" ".join(one.hosts), None] for one in memory.entries
+    }
+    if memory.apart is None:
+        return rows
+    claimed = {str(one.network): " ".join(one.hosts) for one in memory.apart}
+    for network in rows.keys() | claimed.keys():
+        row, hosts = rows.setdefault(network, ["", None]), claimed.get(network, "")
+        if row[0] != hosts:
+            row[1] = hosts
+    return rows
+
+
+def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:
+    """What a target holds, from rows of network, hosts and claimed."""
+    entries, apart, differs = [], [], False
+    for text, hosts, claimed in rows:
+        network = parsed(text)
+        entry = Entry(network, tuple(hosts.split()))
+        if entry.hosts:
+            entries.append(entry)
+        if claimed is None:
+            apart.append(entry)
+            continue
+        differs = True
+        if claimed:
+            apart.append(Entry(network, tuple(claimed.split())))
+    return TargetMemory(tuple(entries), apart=tuple(apart) if differs else None)
 
 
 def places(written: str) -> tuple[Place, ...]:

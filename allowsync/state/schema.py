@@ -29,6 +29,31 @@ _RUNS: Final = """
     CREATE INDEX runs_by_time ON runs (started);
 """
 
+# Entries with several hosts, and what is on record of each of them: `apart` has a row for each
+# network that one of these hosts comes from, or that of the entry where nothing is on record.
+# `claimed` are the hosts that claim just that network; NULL: the same as `hosts`, whom it lets in.
+_CLAIMS: Final = """
+    CREATE TEMP TABLE apart AS
+        WITH RECURSIVE each (target, network, host, rest) AS (
+            SELECT target, network, '', hosts || ' ' FROM entries WHERE instr(hosts, ' ')
+            UNION ALL
+            SELECT target, network, substr(rest, 1, instr(rest, ' ') - 1),
+                substr(rest, instr(rest, ' ') + 1) FROM each WHERE rest != '')
+        SELECT DISTINCT target, coalesce(stays.network, each.network) AS network, each.host AS host
+        FROM each LEFT JOIN stays ON stays.host = each.host AND stays.ended IS NULL
+        WHERE each.host != '';
+    ALTER TABLE entries ADD COLUMN claimed TEXT;
+    UPDATE entries SET claimed = coalesce((
+        SELECT group_concat(host, ' ') FROM (
+            SELECT host FROM apart WHERE apart.target = entries.target
+            AND apart.network = entries.network ORDER BY host)), '')
+        WHERE instr(hosts, ' ');
+    INSERT OR IGNORE INTO entries (target, network, hosts, claimed)
+        SELECT target, network, '', group_concat(host, ' ')
+        FROM (SELECT * FROM apart ORDER BY host) GROUP BY target, network;
+    DROP TABLE apart;
+"""
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -101,6 +126,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     DROP TABLE runs_1;
     """,  # noqa: S608 - every word is ours
     EVIDENCE,
+    _CLAIMS,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -11,9 +11,9 @@ import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.model.clock import Chronology
-from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.memory import Inherited
 from allowsync.model.networks import parsed
-from allowsync.model.types import Entry
+from allowsync.model.value import replace
 from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
@@ -30,6 +30,7 @@ from allowsync.state.codec import (
     instant,
     number,
     places,
+    read_entries,
     write_entries,
     write_target,
 )
@@ -67,7 +68,7 @@ if TYPE_CHECKING:
     from types import TracebackType
     from typing import Concatenate, ParamSpec, TypeVar
 
-    from allowsync.model.memory import HostMemory
+    from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.policy.published import SourceRecord
     from allowsync.state.history import Past
@@ -168,11 +169,11 @@ class Store:
         """What is remembered of a target; None when nothing was ever put there."""
         if not self._rows("SELECT 1 FROM targets WHERE name = ?", name):
             return None
-        entries = self._rows("SELECT network, hosts FROM entries WHERE target = ?", name)
+        entries = self._rows("SELECT network, hosts, claimed FROM entries WHERE target = ?", name)
         inherited = self._rows("SELECT network, since, runs FROM inherited WHERE target = ?", name)
-        return TargetMemory(
-            tuple(Entry(parsed(network), tuple(hosts.split())) for network, hosts in entries),
-            tuple(
+        return replace(
+            read_entries((network, hosts, claimed) for network, hosts, claimed in entries),
+            inherited=tuple(
                 Inherited(parsed(network), instant(since), int(runs))
                 for network, since, runs in inherited
             ),

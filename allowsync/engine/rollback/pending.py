@@ -13,7 +13,9 @@ from allowsync.backend.api import BackendError
 from allowsync.engine.prepare import Draft, draft
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.value import replace
+from allowsync.plan.claims import hosts_of, without_claims
 from allowsync.plan.limits import LimitRefusal
+from allowsync.plan.planner import planned
 from allowsync.plan.result import TargetReport
 
 if TYPE_CHECKING:
@@ -68,7 +70,7 @@ def held_back(
         beside: All targets of its allowlist.
     """
     since, record = memory.unconfirmed[one.target.name], memory.store.targets().get(one.target.name)
-    if record is not None and harmless(one.report):
+    if record is not None and harmless(one, decisions):
         return one
     was = former(one.target, record)
     if was is None:
@@ -96,9 +98,18 @@ def _why(since: datetime) -> str:
     return f"its change of {since:%Y-%m-%d %H:%M} UTC was not confirmed"
 
 
-def harmless(report: TargetReport) -> bool:
-    """Whether a plan takes nothing away and rebuilds nothing, so that it cuts off no host."""
-    return report.plan is not None and not report.plan.remove and not report.plan.repair
+def harmless(one: Draft, decisions: Sequence[Decision]) -> bool:
+    """Whether a plan takes nothing away and rebuilds nothing, so that it cuts off no host.
+
+    A claim that a wider one of another host covers is something, too: it is all that is left when
+    the other one ends.
+    """
+    plan, situation = one.report.plan, one.situation
+    if plan is None or situation is None or plan.remove or plan.repair:
+        return False
+    ended = {decision.host.name for decision in decisions if decision.ended}
+    gone = without_claims(situation.claims, planned(situation).claims)
+    return ended.issuperset(hosts_of(gone))
 
 
 def former(target: Target, record: TargetRecord | None) -> Target | None:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Limits
 from allowsync.model.value import replace
-from allowsync.plan.limits import LimitRefusal, limit
-from allowsync.plan.planner import Situation, make_plan
+from allowsync.plan.limits import LimitRefusal, limit, limited
+from allowsync.plan.planner import Situation, planned
 from tests.support.values import V4, V6, entry, net
 
 if TYPE_CHECKING:
@@ -19,6 +19,13 @@ FRIENDS = ("alice", "bob", "carol", "dave")
 
 def address(label: str) -> str:
     return f"81.2.69.{FRIENDS.index(label) + 1}"
+
+
+def within(here: Situation, limits: Limits, hosts: int) -> tuple[Plan, LimitRefusal | None]:
+    """The plan as far as limits allow it, and what they refuse."""
+    made = planned(here)
+    refusal = limit(here, made.claims, limits, hosts)
+    return (made if refusal is None else planned(limited(here, refusal))).plan, refusal
 
 
 def losing(
@@ -34,7 +41,7 @@ def losing(
         labels,
         trusted=frozenset(trusted),
     )
-    return limit(here, make_plan(here), limits or Limits(), len(FRIENDS))
+    return within(here, limits or Limits(), len(FRIENDS))
 
 
 def test_one_host_may_always_lose_access() -> None:
@@ -88,7 +95,7 @@ def test_a_host_that_moved_is_not_lost() -> None:
         "web/memory", Current(frozenset({Entry(old)})), {new: ("alice",)}, {old: ("alice",)},
         trusted=frozenset({"alice"}),
     )  # fmt: skip
-    plan, refusal = limit(here, make_plan(here), Limits(), 1)
+    plan, refusal = within(here, Limits(), 1)
     assert (refusal, plan.remove) == (None, (entry("81.2.69.1", "alice"),))
 
 
@@ -100,7 +107,7 @@ def test_additions_go_ahead_when_removals_are_refused() -> None:
         {net(address(one)): (one,) for one in FRIENDS[:3]},
         trusted=frozenset(FRIENDS),
     )
-    plan, refusal = limit(here, make_plan(here), Limits(), 4)
+    plan, refusal = within(here, Limits(), 4)
     assert refusal is not None
     assert plan.add == (entry("9.9.9.9", "dave"),)
     assert len(plan.withheld) == 3
@@ -109,7 +116,7 @@ def test_additions_go_ahead_when_removals_are_refused() -> None:
 def test_what_strangers_added_is_removed_even_if_nothing_is_left() -> None:
     here = Situation("web/memory", Current(frozenset({Entry(net("6.6.6.6"))})), {},
                      trusted=frozenset({"alice"}))  # fmt: skip
-    plan, refusal = limit(here, make_plan(here), Limits(), 1)
+    plan, refusal = within(here, Limits(), 1)
     assert (refusal, plan.remove) == (None, (entry("6.6.6.6"),))
 
 
@@ -117,7 +124,7 @@ def test_the_last_entries_of_unknown_origin_stay_while_they_may_be_somebodys() -
     old = net("81.2.69.1")
     here = Situation("web/memory", Current(frozenset({Entry(old)})), {},
                      trusted=frozenset({"alice"}), inherited=frozenset({old}))  # fmt: skip
-    plan, refusal = limit(here, make_plan(here), Limits(), 1)
+    plan, refusal = within(here, Limits(), 1)
     assert refusal is not None
     assert plan.withheld == (entry("81.2.69.1"),)
     assert "unknown origin" in refusal.said
@@ -126,7 +133,7 @@ def test_the_last_entries_of_unknown_origin_stay_while_they_may_be_somebodys() -
 def test_the_last_entries_of_unknown_origin_go_when_nobody_is_trusted() -> None:
     old = net("81.2.69.1")
     here = Situation("web/memory", Current(frozenset({Entry(old)})), {}, inherited=frozenset({old}))
-    plan, refusal = limit(here, make_plan(here), Limits(), 1)
+    plan, refusal = within(here, Limits(), 1)
     assert (refusal, plan.final) == (None, ())
 
 
@@ -140,7 +147,7 @@ def test_an_entry_of_unknown_origin_may_go_while_others_stay() -> None:
         trusted=frozenset(FRIENDS),
         inherited=frozenset({stranger}),
     )
-    plan, refusal = limit(here, make_plan(here), Limits(), len(FRIENDS))
+    plan, refusal = within(here, Limits(), len(FRIENDS))
     assert refusal is None
     assert plan.remove == (Entry(stranger),)
 
@@ -162,7 +169,7 @@ def test_an_entry_of_unknown_origin_may_go_where_only_friends_are_held_back() ->
         trusted=frozenset(FRIENDS),
         inherited=frozenset({stranger}),
     )
-    plan, refusal = limit(here, make_plan(here), Limits(), len(FRIENDS))
+    plan, refusal = within(here, Limits(), len(FRIENDS))
     assert refusal is not None
     assert refusal.losing == ("alice", "bob", "carol")
     assert plan.remove == (Entry(stranger),)
@@ -179,6 +186,6 @@ def test_who_keeps_an_address_in_a_target_beside_it_does_not_lose_access() -> No
         capabilities=Capabilities(families=(V6,)),
         beside=frozenset({V4}),
     )
-    assert limit(here, make_plan(here), Limits(), 1)[1] is None
+    assert within(here, Limits(), 1)[1] is None
     alone = replace(here, beside=frozenset())
-    assert limit(alone, make_plan(alone), Limits(), 1)[1] is not None
+    assert within(alone, Limits(), 1)[1] is not None

@@ -51,7 +51,7 @@ def test_a_strangers_addition_is_removed() -> None:
 
 def test_a_removal_tells_whose_it_was() -> None:
     plan = make_plan(
-        situation("81.2.69.1", labels={net("81.2.69.1"): ("alice",)}, trusted=frozenset({"alice"}))
+        situation("81.2.69.1", claims={net("81.2.69.1"): ("alice",)}, trusted=frozenset({"alice"}))
     )
     assert plan.remove == (entry("81.2.69.1", "alice"),)
 
@@ -60,7 +60,7 @@ def test_an_entry_of_an_undecided_host_is_withheld() -> None:
     plan = make_plan(
         situation(
             "81.2.69.1 81.2.69.2",
-            labels={net("81.2.69.1"): ("alice",), net("81.2.69.2"): ("bob",)},
+            claims={net("81.2.69.1"): ("alice",), net("81.2.69.2"): ("bob",)},
             undecided=frozenset({"alice"}),
         )
     )
@@ -80,7 +80,7 @@ def test_an_inherited_entry_whose_time_is_over_is_removed() -> None:
 
 def test_what_a_wider_entry_covers_is_dropped_and_its_hosts_stay_named() -> None:
     plan = make_plan(situation("81.2.69.1", wanted(alice="81.2.69.1", office="81.2.69.0/24"),
-                               labels={net("81.2.69.1"): ("alice",)}))  # fmt: skip
+                               claims={net("81.2.69.1"): ("alice",)}))  # fmt: skip
     assert plan.add == (entry("81.2.69.0/24", "alice", "office"),)
     assert plan.remove == (entry("81.2.69.1", "alice"),)
 
@@ -239,7 +239,7 @@ def test_what_is_wrong_around_the_entries_is_put_right_beside_whose_they_are_in_
 
 def test_what_is_held_back_of_a_host_that_has_another_is_about_to_go() -> None:
     remembered = {net("81.2.69.1"): ("alice", "bob")}
-    more: dict[str, object] = {"labels": remembered, "held_back": frozenset(nets("81.2.69.1"))}
+    more: dict[str, object] = {"claims": remembered, "held_back": remembered}
     want = wanted(alice="81.2.69.2")
     plan = make_plan(situation("81.2.69.1", want, capabilities=MARKED, **more))
     assert plan.withheld == (Entry(net("81.2.69.1"), ("alice", "bob"), ("alice",)),)

@@ -289,3 +289,14 @@ def test_a_silence_after_an_absence_is_told_as_a_silence() -> None:
         life.run(answer)
     said = reasons(life).kept(entry(HOME, "alice"))
     assert said == "kept: no answer from DNS for 10 min (SERVFAIL); ends in 3 d"
+
+
+def test_what_is_put_in_for_a_host_that_is_kept_says_why() -> None:
+    life = Life(host(keep_absent=timedelta(0), absent_runs=1))
+    life.run(found(HOME))
+    life.run(GONE)
+    why = "retained: removal blocked by limits: gone from DNS for 0 s (NXDOMAIN, once)"
+    assert reasons(life).added(entry(HOME, "alice")) == why
+    assert reasons(life).added(entry(HOME)) == ""
+    both = f"{why}; retained: removal blocked by limits: bob is no longer allowed here"
+    assert reasons(life).withheld(entry(HOME, "alice", "bob")) == both

@@ -435,6 +435,57 @@ def test_the_state_of_the_first_version_keeps_its_history(path: Path) -> None:
         assert raw.execute("PRAGMA integrity_check").fetchone() == ("ok",)
 
 
+def test_a_state_with_merged_hosts_tells_apart_what_is_on_record_of_each(path: Path) -> None:
+    path.parent.mkdir(mode=0o700)
+    merged = {"81.2.69.0/24": "bob guests", "9.9.9.9/32": "alice", "8.8.8.0/24": "ann dan"}
+    with closing(sqlite3.connect(path)) as raw:
+        for script in database.MIGRATIONS[:3]:
+            raw.executescript(script)
+        raw.execute("INSERT INTO targets VALUES ('web/memory', 'web', 'memory', '{}', '[]')")
+        raw.executemany("INSERT INTO entries VALUES ('web/memory', ?, ?)", merged.items())
+        stays = [
+            ("bob", "81.2.69.7/32", None), ("bob", "81.2.69.8/32", 5), ("dan", "8.8.8.8/32", None),
+            ("guests", "81.2.69.0/24", None), ("alice", "9.9.9.9/32", None),
+        ]  # fmt: skip
+        columns = "host, network, ended, hostname, began"
+        raw.executemany(f"INSERT INTO stays ({columns}) VALUES (?, ?, ?, '', 1)", stays)
+        raw.execute(f"PRAGMA application_id = {database.APPLICATION_ID}")
+        raw.execute("PRAGMA user_version = 3")
+        raw.commit()
+    path.chmod(0o600)
+    Store.writing(path).close()
+    with Store.reading(path) as store:
+        held = store.target("web/memory")
+    assert held is not None
+    assert {str(one.network): " ".join(one.hosts) for one in held.entries} == merged
+    assert set(held.claimed) == {
+        entry("81.2.69.0/24", "guests"), entry("81.2.69.7", "bob"), entry("9.9.9.9", "alice"),
+        entry("8.8.8.0/24", "ann"), entry("8.8.8.8", "dan"),
+    }  # fmt: skip
+
+
+def test_claims_that_are_no_entries_of_their_own_are_kept_apart(path: Path) -> None:
+    wide = entry("81.2.69.0/24", "bob", "guests")
+    pieces = (entry("9.9.9.0/31", "office"),)
+    apart = (
+        entry("81.2.69.0/24", "guests"),
+        entry("81.2.69.7", "bob"),
+        entry("9.9.9.0/30", "office"),
+    )
+    covering = TargetMemory((wide, *pieces), apart=apart)
+    with Store.writing(path) as store:
+        store.intend(record(targets=((WEB, covering),)))
+        held = store.target(WEB.name)
+        assert held is not None
+        assert (set(held.entries), set(held.claimed)) == ({wide, *pieces}, set(apart))
+        store.confirm([(WEB.name, TargetMemory((wide,)))], [], T0)
+        assert store.target(WEB.name) == TargetMemory((wide,))
+        store.confirm([(WEB.name, covering)], [], T0)
+        store.forget_target(WEB.name, T0)
+        cleared = {one.entry.network for one in store.past(T0).changes}
+    assert cleared == {wide.network, pieces[0].network}
+
+
 def columns(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
     """The tables, views and indexes of a database, with their columns."""
     return connection.execute(

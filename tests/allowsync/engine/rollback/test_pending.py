@@ -22,7 +22,7 @@ from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Outcome
 from allowsync.state import Store
 from allowsync.testing.memory import MemoryOptions, memory_type
-from tests.support.values import FIVE_MINUTES, T0, found
+from tests.support.values import FIVE_MINUTES, T0, found, host, net
 from tests.support.world import FRIENDS, Dns, World, only_target
 
 if TYPE_CHECKING:
@@ -188,3 +188,18 @@ def test_one_target_that_cannot_be_put_back_stops_no_other() -> None:
     assert (first.reason, seen) == ("it is gone", ["good"])
     assert second.reason == "unexpected KeyError: 'x'"
     assert (third.differed, third.reason) == (True, "")
+
+
+def test_a_guest_whose_time_is_over_goes_while_a_friend_within_his_network_stays(
+    world: Waiting,
+) -> None:
+    wide, bob = net("81.2.69.0/24"), net("81.2.69.2")
+    until = T0 + timedelta(minutes=8)
+    world.hosts["guests"] = host("guests", hostnames=(), networks=(wide,), until=until)
+    world.allow("bob", "guests")
+    world.run()
+    assert world.store.networks == {wide}
+    world.allow("guests")
+    world.wait()
+    world.runs(2)
+    assert (world.store.networks, world.waits) == ({bob}, True)

@@ -1,0 +1,177 @@
+"""Who claims which network at a target, each host apart, before entries are made of that. Pure.
+
+A claim is a network and a host that is let in by it. What a target holds is arranged: where entries
+may not overlap, a wide one stands for every claim inside it. Plans, limits and the state go by
+claims, so that what ends with one host is just what that host claimed, and what stays for another
+is never wider than what the other claimed.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, TypeAlias
+
+from allowsync.model.networks import Coverage, without
+from allowsync.model.plan import sorted_entries
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import Entry, Family
+from allowsync.model.value import Value, field
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from allowsync.model.types import Network
+
+# Each network with the hosts that claim just that one; with none where its origin is unknown.
+Claims: TypeAlias = "Mapping[Network, tuple[str, ...]]"
+
+
+class Situation(Value):
+    """All that a plan is made from.
+
+    Attributes:
+        target: The target's full name.
+        current: What it holds.
+        wanted: What the hosts claim by what is known of them now.
+        claims: What they claimed before, as far as that is remembered.
+        trusted: The hosts that may have access here now: configured, and not ended.
+        undecided: Those of them of which nothing is known.
+        inherited: Entries of unknown origin.
+        protected: Those of them whose time is not over.
+        held_back: Claims that stay although they are not wanted: a limit does not let them go.
+        capabilities: What the target can hold.
+        replaced: Who has a network no longer than for a moment, having been given another.
+        refuted: By host, networks that were granted and are believed no longer.
+        beside: The families that a target beside it holds in its stead: `table ip6` for `table ip`.
+    """
+
+    target: str
+    current: Current
+    wanted: Claims
+    claims: Claims = field(default_factory=dict)
+    trusted: frozenset[str] = frozenset()
+    undecided: frozenset[str] = frozenset()
+    inherited: frozenset[Network] = frozenset()
+    protected: frozenset[Network] = frozenset()
+    held_back: Claims = field(default_factory=dict)
+    capabilities: Capabilities = field(default_factory=Capabilities)
+    replaced: Mapping[Network, tuple[str, ...]] = field(default_factory=dict)
+    refuted: Mapping[str, frozenset[Network]] = field(default_factory=dict)
+    beside: frozenset[Family] = frozenset()
+
+    @property
+    def wanted_beside(self) -> Claims:
+        """What of the wanted networks a target beside it holds in its stead."""
+        if not self.beside:
+            return {}
+        return {one: hosts for one, hosts in self.wanted.items() if Family.of(one) in self.beside}
+
+    @property
+    def held(self) -> frozenset[Network]:
+        """The networks the target holds."""
+        return frozenset(entry.network for entry in self.current.entries)
+
+
+def retained(situation: Situation) -> Claims:
+    """The claims that stay although they are not known to be wanted.
+
+    Those of undecided hosts, unless the policy took them back; entries of unknown origin whose time
+    is not over; and what a limit does not let go.
+    """
+    if not (situation.undecided or situation.protected or situation.held_back):
+        return {}
+    undecided = believed(situation, situation.undecided) if situation.undecided else {}
+    unknown = dict.fromkeys(situation.protected, ())
+    held, fits = situation.held, situation.capabilities.holds
+    return {
+        network: hosts
+        for network, hosts in merged(merged(unknown, undecided), situation.held_back).items()
+        if network in held or fits(network)
+    }
+
+
+def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
+    """What some hosts claimed before, without what is believed of them no longer."""
+    nothing: frozenset[Network] = frozenset()
+    found = {
+        network: tuple(
+            host
+            for host in claimed
+            if host in hosts and network not in situation.refuted.get(host, nothing)
+        )
+        for network, claimed in situation.claims.items()
+    }
+    return {network: claimed for network, claimed in found.items() if claimed}
+
+
+def merged(some: Claims, others: Claims) -> Claims:
+    """Both, labels sorted."""
+    if not (some and others):
+        return some or others
+    both = {
+        network: tuple(sorted({*some[network], *others[network]}))
+        for network in some.keys() & others.keys()
+    }
+    return {**some, **others, **both}
+
+
+def without_claims(claims: Claims, taken: Claims) -> dict[Network, tuple[str, ...]]:
+    """The claims that are not among others."""
+    found = {}
+    for network, hosts in claims.items():
+        still = taken.get(network)
+        if still is None:
+            found[network] = hosts
+        elif still != hosts:
+            left = tuple(host for host in hosts if host not in still)
+            if left:
+                found[network] = left
+    return found
+
+
+def owners(networks: Iterable[Network], claims: Claims) -> dict[Network, tuple[str, ...]]:
+    """Who claimed each of some entries, by what is remembered.
+
+    An entry that stands for no claim of its own is a piece of a wider one, beside what others put
+    there; or it was added by others, and is claimed by no host.
+    """
+    found = {network: claims.get(network, ()) for network in networks}
+    pieces = [network for network, hosts in found.items() if not hosts]
+    if pieces:
+        widest = Coverage(claims)
+        for piece in pieces:
+            covering = widest.covering(piece)
+            found[piece] = () if covering is None else claims[covering]
+    return found
+
+
+def arrange(claims: Claims, situation: Situation) -> Claims:
+    """The entries that let in just what is claimed.
+
+    Without what others hold already. Where entries may not overlap, also without what is covered;
+    the wider one tells of every host that is let in by it.
+    """
+    if situation.capabilities.overlaps:
+        others = situation.current.others
+        return {one: hosts for one, hosts in claims.items() if one not in others}
+    widest = Coverage(claims)
+    labels: dict[Network, set[str]] = {network: set() for network in widest}
+    for network, hosts in claims.items():
+        covering = widest.covering(network)
+        labels[network if covering is None else covering].update(hosts)
+    covered = Coverage(situation.current.others)
+    return {
+        piece: tuple(sorted(hosts))
+        for network, hosts in labels.items()
+        for piece in without(network, covered)
+    }
+
+
+def as_entries(claims: Claims) -> tuple[Entry, ...]:
+    """Claims in the order of a plan."""
+    return sorted_entries(Entry(network, hosts) for network, hosts in claims.items())
+
+
+def hosts_of(claims: Claims) -> Iterator[str]:
+    """Every host that claims anything, once for each claim."""
+    for hosts in claims.values():
+        yield from hosts
