@@ -14,7 +14,7 @@ from allowsync.policy.clock import remembered
 from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from allowsync.config.settings import Target
     from allowsync.engine.judgement import Judgement
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allowsync.notify.dispatch import Post
     from allowsync.plan.reasons import Reasons
     from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.state.records import AccessEnd
 
 
 def enforce_on_record(
@@ -103,7 +104,7 @@ def _record(
         {one.target.name: one.found for one in drafts if one.intended is not None},
         tuple(change for plan in plans for change in changes_of(plan, reasons)),
         tuple(began(decisions, stays)),
-        tuple(ended(decisions, stays, hosts.keys(), reasons, _kept(drafts))),
+        _ended(drafts, decided, stays, memory, reasons),
         memory.published,
         decided.ledger,
         remembered(memory.now, memory.pulse),
@@ -120,6 +121,21 @@ def _kept(drafts: Sequence[Draft]) -> set[tuple[str, Network]]:
         for network, hosts in retained(one.situation).items()
         for host in hosts
     }
+
+
+def _ended(
+    drafts: Sequence[Draft],
+    decided: Judgement,
+    stays: Mapping[str, set[str]],
+    memory: Memory,
+    reasons: Reasons,
+) -> tuple[AccessEnd, ...]:
+    """Which access ends. Raises StateDamaged where what is on record is no network."""
+    hosts = memory.config.hosts.keys()
+    try:
+        return tuple(ended(decided.decisions, stays, hosts, reasons, _kept(drafts)))
+    except (ValueError, TypeError) as error:
+        raise StateDamaged(memory.store.path, f"it holds an impossible value ({error})") from error
 
 
 def _target(target: Target) -> TargetRecord:

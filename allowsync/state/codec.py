@@ -139,6 +139,13 @@ def _is_place(kept: object) -> bool:
     return not isinstance(kept, str)
 
 
+def truth(kept: object) -> bool:
+    """A truth value from what is kept. Raises ValueError for what no version of ours wrote."""
+    if kept not in (0, 1):
+        raise ValueError(f"{kept!r} is neither 0 nor 1")
+    return bool(kept)
+
+
 def number(instant: datetime) -> int:
     """An instant as it is kept."""
     return (instant - EPOCH) // MICROSECOND

@@ -9,7 +9,7 @@ from allowsync.model.clock import Chronology, Gap, Pulse
 from allowsync.model.memory import Sighting
 from allowsync.model.networks import parsed
 from allowsync.policy.sightings import Ledger
-from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or_none
+from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or_none, truth
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,8 +36,8 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
     return Ledger(
         tuple(
             Sighting(
-                name, parsed(network), bool(decoy), instant(first), instant(last), int(runs),
-                int(missed), bool(refuted), bool(approved),
+                name, parsed(network), truth(decoy), instant(first), instant(last), int(runs),
+                int(missed), truth(refuted), truth(approved),
             )
             for name, network, decoy, first, last, runs, missed, refuted, approved in rows
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family, Query
-from allowsync.state.codec import instant, maybe, number, number_or_none
+from allowsync.state.codec import instant, maybe, number, number_or_none, truth
 
 if TYPE_CHECKING:
     import sqlite3
@@ -43,7 +43,7 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
         addresses = tuple(held.get((host, name, family), ()))
         tracks.setdefault(host, {})[Query(name, Family(family))] = RetentionState(
             addresses, maybe(found), maybe(absent), absents, unavailables, summary, why,
-            bool(latched), _lines(held_back), tuple(past.get((host, name, family), ())),
+            truth(latched), _lines(held_back), tuple(past.get((host, name, family), ())),
         )  # fmt: skip
     return tracks
 
