@@ -13,6 +13,7 @@ with more, and its outcome is unknown.
 
 from __future__ import annotations
 
+import errno
 import os
 import signal
 import sys
@@ -240,13 +241,12 @@ class _Surroundings:
         os.umask(self._umask)
         self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
         self._objects = {name: getattr(sys, name) for name in _NAMES}
+        sink, nothing = _sink(), _nothing()
         self._kept = {one: _copy(one) for one in _STREAMS}
-        nothing = _nothing()
         for one in _STREAMS:
             os.dup2(nothing, one)
         if nothing not in _STREAMS:
             os.close(nothing)
-        sink = _sink()
         for name in _NAMES:
             setattr(sys, name, sink)
         os._exit = _exit_of(os.getpid())  # type: ignore[assignment]
@@ -308,7 +308,9 @@ def _copy(descriptor: int) -> int:
     """A copy of a stream; -1 where it is closed."""
     try:
         return os.dup(descriptor)
-    except OSError:
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise  # too many open files: nothing is changed yet
         return -1
 
 

@@ -48,8 +48,15 @@ class Invocation(Value):
 
     @property
     def place(self) -> Path:
-        """Where the configuration is."""
-        return locate(self.config, os.environ, os.geteuid())
+        """Where the configuration is.
+
+        Raises:
+            FileNotFoundError: It is beside a working directory that is gone.
+        """
+        found = locate(self.config, os.environ, os.geteuid())
+        if not found.is_absolute():
+            os.getcwd()  # noqa: PTH109 - only whether it raises
+        return found
 
     def load(self, schema: str, *, keep: bool = False) -> Config:
         """The configuration; with `keep`, its parsed document is kept for the next run.

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
+from allowsync.backend.registry import BACKENDS
 from tests.support.broken_backends import source
+from tests.support.distributions import install
 from tests.support.program import EXECUTABLE
 
 if TYPE_CHECKING:
@@ -100,6 +104,15 @@ def test_a_defect_of_ours_has_its_details_with_vv(here: Path) -> None:
     assert json.loads(told.stdout)["exit_code"] == 1
 
 
+SLOW = """
+def read(self):
+    open(os.environ["MARK"], "w").close()
+    try:
+        time.sleep(30)
+    except BaseException:
+        pass
+    return Current()
+"""
 THREADS = """
 def read(self):
     threading.Thread(target=time.sleep, args=(1000,)).start()
@@ -109,16 +122,34 @@ def read(self):
 """
 
 
-def test_a_thread_that_never_ends_does_not_hold_the_process(here: Path) -> None:
+def plugged(here: Path, name: str, methods: str) -> str:
+    """Install a backend with these methods, beside the good target. Returns the search path."""
     site = here / "site"
-    (site / "threads-1.dist-info").mkdir(parents=True)
-    (site / "threads-1.dist-info/entry_points.txt").write_text(
-        "[allowsync.backends]\nthreads = threads_backend:TYPE\n"
-    )
-    (site / "threads_backend.py").write_text(source("threads", methods=THREADS))
+    entry = f"[{BACKENDS}]\n{name} = {name}_backend:TYPE\n"
+    install(site, name, entry, {f"{name}_backend": source(name, methods=methods)})
     config = here / "config.yaml"
-    config.write_text(config.read_text().replace("[file:", "[threads, file:"))
-    run = "$A apply $C --output json"
-    ended = typed(here, run, PYTHONPATH=str(site))
+    config.write_text(config.read_text().replace("[file:", f"[{name}, file:"))
+    return str(site)
+
+
+def test_a_thread_that_never_ends_does_not_hold_the_process(here: Path) -> None:
+    site = plugged(here, "threads", THREADS)
+    ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
     assert json.loads(ended.stdout)["exit_code"] == ended.returncode == 1  # not read back as meant
     assert (ended.stderr, (here / "x.txt").exists()) == ("", True)
+
+
+def test_a_real_interrupt_ends_the_run_whatever_a_backend_catches(here: Path) -> None:
+    site, mark = plugged(here, "slow", SLOW), here / "mark"
+    process = subprocess.Popen(
+        [PROGRAM, "apply", "--config", str(here / "config.yaml")],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": site, "MARK": str(mark)},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    while not mark.exists():
+        assert process.poll() is None
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    assert process.communicate(timeout=20)[1] == "allowsync: interrupted\n"
+    assert (process.returncode, (here / "x.txt").exists()) == (130, False)
