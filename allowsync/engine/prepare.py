@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Capabilities, Current
+    from allowsync.model.target import Capabilities, Current, Place
     from allowsync.model.types import Family, Limits, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
@@ -54,6 +54,7 @@ class Draft(Value):
     backend: Driver | None = None
     unconfirmed: bool = False
     situation: Situation | None = None
+    places: tuple[Place, ...] = ()
 
     @property
     def goes_on(self) -> bool:
@@ -98,6 +99,7 @@ def draft(
     try:
         backend = target.driver()
         current, capabilities = backend.look()
+        places = target.places
     except BackendError as error:
         why = target.broken or f"could not be read: {error}"
         return Draft(target, _failed(target, why))
@@ -130,7 +132,8 @@ def draft(
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
     report = replace(report, claims=made.apart)
     intended = _intended(made, situation, inherited)
-    return Draft(target, report, intended, once_more, backend, kept is not None, situation)
+    waits = kept is not None
+    return Draft(target, report, intended, once_more, backend, waits, situation, places)
 
 
 _NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock everyone out"

@@ -16,7 +16,6 @@ from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from allowsync.config.settings import Target
     from allowsync.engine.judgement import Judgement
     from allowsync.engine.memory import Memory
     from allowsync.engine.prepare import Draft
@@ -100,7 +99,7 @@ def _record(
         memory.request.offline,
         {name: one.memory for name, one in decisions.items()},
         frozenset(hosts),
-        tuple((_target(one.target), one.intended) for one in drafts if one.intended is not None),
+        tuple((_target(one), one.intended) for one in drafts if one.intended is not None),
         {one.target.name: one.found for one in drafts if one.intended is not None},
         tuple(change for plan in plans for change in changes_of(plan, reasons)),
         tuple(began(decisions, stays)),
@@ -138,9 +137,10 @@ def _ended(
         raise StateDamaged(memory.store.path, f"it holds an impossible value ({error})") from error
 
 
-def _target(target: Target) -> TargetRecord:
+def _target(one: Draft) -> TargetRecord:
+    target = one.target
     return TargetRecord(
-        target.name, target.allowlist, target.backend.name, target.written, target.places
+        target.name, target.allowlist, target.backend.name, target.written, one.places
     )
 
 

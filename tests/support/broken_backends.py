@@ -106,6 +106,14 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
         {"options": "def places(self, allowlist):\n    return [7]"},
         "gives 7, not an allowsync.backend.Place",
     ),
+    "places that raise later": (
+        {
+            "options": "def places(self, allowlist):\n"
+            "    Broken.asked = getattr(Broken, 'asked', 0) + 1\n"
+            "    return () if Broken.asked == 1 else [][0]"
+        },
+        "IndexError",
+    ),
     "make that raises": ({"module": "def make(*_):\n    return [][0]"}, "IndexError"),
     "make that gives nothing": ({"module": "def make(*_):\n    pass"}, "make() gave a NoneType"),
     "make that gives half": ({"methods": "clear = None"}, "without clear"),
