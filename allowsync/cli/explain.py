@@ -60,7 +60,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
 
 
 def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
-    from allowsync.inspect.access_at import lingering, present
+    from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.status import doubts, look
     from allowsync.state import StateError, Store
@@ -72,7 +72,7 @@ def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
             past, on_record = store.past(EVER), store.hosts_on_record()
     except StateError:
         past, on_record = Past(), set()  # `look` says so already
-    scene = present(standing)
+    scene = with_retained(present(standing), standing, past)
     if what not in config.hosts:
         scene = lingering(scene, past, what)
     answer = _answer(invocation, config, what, scene, {*config.hosts, *on_record})

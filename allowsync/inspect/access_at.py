@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.inspect.status import not_withdrawn
 from allowsync.model.types import Basis, Entry, Family, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.text import said
@@ -120,6 +121,16 @@ def _access(grant: Grant, now: datetime) -> HostAccess:
         grant.ends,
         ", ".join(part for part in parts if part),
     )
+
+
+def with_retained(scene: AccessAt, standing: AccessStatus, past: Past) -> AccessAt:
+    """The same with what configured hosts are not granted any more and was not withdrawn yet."""
+    left = tuple(
+        replace(_stayed(one), said=f"{not_withdrawn(standing.decisions[one.host])}, retained")
+        for one in past.stays
+        if one.ended is None and one.network in standing.retained.get(one.host, ())
+    )
+    return replace(scene, accesses=(*scene.accesses, *left))
 
 
 def lingering(scene: AccessAt, past: Past, host: str) -> AccessAt:

@@ -13,6 +13,7 @@ from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
 from allowsync.model.clock import Chronology
+from allowsync.model.networks import parsed
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
 from allowsync.model.value import Value, field
@@ -23,7 +24,7 @@ from allowsync.state import StateError, Store
 from allowsync.text import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Collection, Iterator, Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
@@ -57,13 +58,23 @@ class TargetStatus(Value):
 
 
 class AccessStatus(Value):
-    """Everything `status` tells."""
+    """Everything `status` tells.
+
+    Attributes:
+        now: The instant.
+        last_run: When the last run started.
+        decisions: Where each host may come from, by name.
+        targets: What each target holds.
+        notices: What is wrong beside that.
+        retained: By host, networks that are not granted now and were not withdrawn yet.
+    """
 
     now: datetime
     last_run: datetime | None
     decisions: Mapping[str, Decision]
     targets: tuple[TargetStatus, ...]
     notices: tuple[Notice, ...]
+    retained: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
 
     @property
     def exit_code(self) -> ExitCode:
@@ -98,9 +109,18 @@ def wrongs(standing: AccessStatus) -> Iterator[Notice]:
             ends = min((one.ends for one in stale if one.ends is not None), default=None)
             left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
             yield Notice(name, f"using the last known address ({why}){left}")
-        elif decision.undecided:
+        elif decision.undecided and name not in standing.retained:
             yield Notice(name, "no answer yet: no access")
+        if name in standing.retained:
+            yield Notice(name, f"{not_withdrawn(decision)}, not withdrawn yet")
         yield from (Notice(name, what) for what in doubts(decision))
+
+
+def not_withdrawn(decision: Decision) -> str:
+    """Why a network that a host still has is not granted to it."""
+    if decision.ended:
+        return "access ended"
+    return "no answer yet" if decision.undecided else "no longer granted"
 
 
 def doubts(decision: Decision) -> Iterator[str]:
@@ -122,11 +142,12 @@ def look(config: Config, now: datetime) -> AccessStatus:
     with store:
         try:
             remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
+            stays = store.open_stays()
             learnt = recalled(config, store)
             notices += [*waiting(store), *left_over(config, store), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why))
-            store, remembered, last_run = Store.nothing(config.state), {}, None
+            store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
             known, learnt = Chronology(), Learnt(config)
         still = at_rest(known, now)
         memory = inherit(learnt.config.hosts.values(), remembered, still)
@@ -138,7 +159,19 @@ def look(config: Config, now: datetime) -> AccessStatus:
             for allowlist in config.allowlists.values()
             for target in allowlist.targets
         )
-    return AccessStatus(now, last_run, decisions, targets, tuple(notices))
+    retained = dict(_retained(decisions, stays))
+    return AccessStatus(now, last_run, decisions, targets, tuple(notices), retained)
+
+
+def _retained(
+    decisions: Mapping[str, Decision], stays: Mapping[str, Collection[str]]
+) -> Iterator[tuple[str, tuple[Network, ...]]]:
+    """What hosts have by the history, and are not granted now."""
+    for name, decision in decisions.items():
+        granted = {str(grant.network) for grant in decision.grants}
+        left = [parsed(text) for text in stays.get(name, ()) if text not in granted]
+        if left:
+            yield name, tuple(sorted(left, key=by_network))
 
 
 def _open(config: Config, notices: list[Notice]) -> Store:

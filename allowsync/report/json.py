@@ -45,7 +45,10 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
         "schema": "allowsync.status/1",
         "exit_code": int(exit_code),
         "last_run": None if last is None else instant(last),
-        "hosts": [_known_host(one) for one in standing.decisions.values()],
+        "hosts": [
+            {**_known_host(one), "retained": list(map(str, standing.retained.get(name, ())))}
+            for name, one in standing.decisions.items()
+        ],
         "targets": [_standing_target(one) for one in standing.targets],
         "problems": problems(standing.notices),
     }

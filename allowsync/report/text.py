@@ -14,12 +14,12 @@ from allowsync.plan.reasons import Reasons
 from allowsync.text import Line, counted, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
     from datetime import datetime
 
     from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.plan import Plan
-    from allowsync.model.types import Grant
+    from allowsync.model.types import Grant, Network
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
 
@@ -146,8 +146,8 @@ def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
 
 def status_lines(standing: AccessStatus) -> Iterator[Line]:
     """Who is allowed where, by which addresses, since when, until when, how fresh."""
-    for decision in standing.decisions.values():
-        yield from _host_lines(decision, standing.now)
+    for name, decision in standing.decisions.items():
+        yield from _host_lines(decision, standing.now, standing.retained.get(name, ()))
     if standing.decisions:
         yield Line("")
     for target in standing.targets:
@@ -167,8 +167,8 @@ def status_warnings(standing: AccessStatus) -> Iterator[Line]:
         yield Line(f"{notice.where}: {notice.what}", "red" if notice.where in broken else "yellow")
 
 
-def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
-    from allowsync.inspect.status import doubts
+def _host_lines(decision: Decision, now: datetime, retained: Sequence[Network]) -> Iterator[Line]:
+    from allowsync.inspect.status import doubts, not_withdrawn
 
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
@@ -176,7 +176,7 @@ def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
     yield from map(Line, filled(f"{names}{until}", f"{host.name}  ", "    "))
     if decision.ended:
         yield Line("    access has ended", "yellow")
-    elif not decision.grants:
+    elif not decision.grants and not retained:
         why = "nothing is known yet" if decision.undecided else "no address"
         yield Line(f"    {why}: no access", "yellow")
     yield from _published_lines(decision)
@@ -187,6 +187,8 @@ def _host_lines(decision: Decision, now: datetime) -> Iterator[Line]:
         colour = "yellow" if grant.basis is Basis.STALE else ""
         for text in filled(_freshness(grant, now), first, " " * min(len(first), 24)):
             yield Line(text, colour)
+    for network in retained:
+        yield Line(f"    {short(network)}  retained: {not_withdrawn(decision)}", "yellow")
     for doubt in doubts(decision):
         yield from (Line(text, "yellow") for text in filled(doubt, "    ", "      "))
 
