@@ -70,7 +70,9 @@ def test_both_families_of_many_names_are_found_in_one_go() -> None:
     told: list[tuple[int, int]] = []
     with NameServer(zones) as server:
         queries = [Query(name, family) for name in names for family in BOTH_FAMILIES]
-        answers = Resolver(settings(server)).resolve(queries, lambda *at: told.append(at))
+        answers = Resolver(settings(server, timeout=30.0)).resolve(
+            queries, lambda *at: told.append(at)
+        )
     assert list(answers) == queries
     for query, answer in answers.items():
         text = zones[query.hostname][query.family is Family.IPV6]
