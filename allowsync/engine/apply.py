@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, assert_never
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.engine.prepare import Draft, ineffective
-from allowsync.engine.rollout import Part, ending, first_part, joined, steps
+from allowsync.engine.rollout import Part, ending, first_part, joined, steps, uncovered
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value, replace
 from allowsync.text import counted
@@ -47,6 +47,8 @@ def enforce(drafts: Sequence[Draft]) -> list[Draft]:
                 done[number] = _completed(drafts[number], done[number])
             case _:
                 assert_never(step.part)
+    for number in uncovered(done):
+        done[number] = _completed(drafts[number], done[number])
     return done
 
 

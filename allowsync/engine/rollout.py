@@ -83,6 +83,24 @@ def steps(drafts: Sequence[Draft]) -> tuple[Step, ...]:
     return tuple(step for _, step in sorted(phases, key=lambda one: one[0]))
 
 
+def uncovered(done: Sequence[Draft]) -> list[int]:
+    """The drafts of targets that left out what another target of the run let in, and took out.
+
+    That is so where several allowlists fill one set that takes no overlapping entries.
+    """
+    gone = {
+        entry.network
+        for one in done
+        if one.report.plan is not None
+        for entry in one.report.plan.remove
+    }
+    return [
+        number
+        for number, one in enumerate(done)
+        if one.situation is not None and not gone.isdisjoint(one.situation.current.others)
+    ]
+
+
 def first_part(one: Draft) -> Plan | None:
     """What to carry out of a draft's plan before the rest of it; None where there is no plan.
 
