@@ -1,5 +1,6 @@
 """The entry point of the program."""
 
+import atexit
 import gc
 import os
 import sys
@@ -51,7 +52,8 @@ def _ended(why: str, code: int) -> int:
 
 
 def _leave(code: int) -> None:
-    """End the process, whatever threads a backend left behind."""
+    """End the process, whatever threads and exit functions a backend left behind."""
+    atexit.register(_close_output)  # the last that is registered is called first
     threading = sys.modules.get("threading")
     if threading is None or all(
         one.daemon or one is threading.main_thread() for one in threading.enumerate()
@@ -63,3 +65,12 @@ def _leave(code: int) -> None:
         except (OSError, ValueError):
             continue
     os._exit(code)
+
+
+def _close_output() -> None:
+    """Let nothing follow what was printed: it is a document that programs read."""
+    try:
+        sys.stdout.flush()
+        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
+    except (OSError, ValueError):
+        return

@@ -239,6 +239,7 @@ class _Surroundings:
         self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
         self._umask = os.umask(0o077)
         os.umask(self._umask)
+        self._depth, self._trace = sys.getrecursionlimit(), sys.gettrace()
         self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
         self._objects = {name: getattr(sys, name) for name in _NAMES}
         sink, nothing = _sink(), _nothing()
@@ -252,6 +253,9 @@ class _Surroundings:
         os._exit = _exit_of(os.getpid())  # type: ignore[assignment]
 
     def __exit__(self, *_: object) -> None:
+        if sys.gettrace() is not self._trace:
+            sys.settrace(self._trace)
+        sys.setrecursionlimit(self._depth)
         os._exit = _end_process
         for name, stream in self._objects.items():
             setattr(sys, name, stream)

@@ -115,6 +115,8 @@ def read(self):
 """
 THREADS = """
 def read(self):
+    import atexit
+    atexit.register(print, "noise at the end")
     threading.Thread(target=time.sleep, args=(1000,)).start()
     print("noise")
     subprocess.run("echo noise; echo noise >&2", shell=True)
@@ -137,6 +139,15 @@ def test_a_thread_that_never_ends_does_not_hold_the_process(here: Path) -> None:
     ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
     assert json.loads(ended.stdout)["exit_code"] == ended.returncode == 1  # not read back as meant
     assert (ended.stderr, (here / "x.txt").exists()) == ("", True)
+
+
+def test_what_a_backend_prints_at_exit_follows_no_document(here: Path) -> None:
+    site = plugged(here, "late", THREADS)
+    source = here / "site/late_backend.py"
+    kept = [one for one in source.read_text().splitlines() if "Thread(" not in one]
+    source.write_text("\n".join(kept))
+    ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
+    assert json.loads(ended.stdout)["exit_code"] == ended.returncode
 
 
 def test_a_real_interrupt_ends_the_run_whatever_a_backend_catches(here: Path) -> None:

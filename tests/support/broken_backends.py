@@ -176,6 +176,7 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
         ),
         "read() is a int",
     ),
+    "no room for calls": (_read("sys.setrecursionlimit(90); return 1"), "read() is a int"),
     "a fork that comes back": (_read("return None if os.fork() else Current()"), "NoneType"),
     "much to say": (
         _read(
