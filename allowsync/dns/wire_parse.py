@@ -7,44 +7,35 @@ inside; only then are records looked at. Absence is believed only with the zone'
 
 from __future__ import annotations
 
-import struct
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final, TypeAlias
 
-import dns.exception
-import dns.flags
-import dns.message
-import dns.name
-import dns.opcode
-import dns.rcode
-from dns.rdataclass import IN
-from dns.rdatatype import AAAA, CNAME, NS, SOA, A
-
 from allowsync.dns.failure import TRUNCATED, Failure, Kind
-from allowsync.dns.wire_query import labels
+from allowsync.dns.wire_message import AAAA, CNAME, IN, NS, SOA, A, Malformed, TooMany, parse
+from allowsync.dns.wire_query import wire_name
 from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-    from dns.rdatatype import RdataType
-    from dns.rrset import RRset
-
-    from allowsync.model.types import Address, Query
+    from allowsync.dns.wire_message import Message, Record
+    from allowsync.model.types import Query
 
 MAX_CHAIN: Final = 8
 
 Reading: TypeAlias = Found | Absent | Failure
 
-_TYPES: Final[dict[Family, RdataType]] = {Family.IPV4: A, Family.IPV6: AAAA}
-_CONCLUSIVE: Final = (dns.rcode.NOERROR, dns.rcode.NXDOMAIN)
-# dnspython promises DNSException for bad input; the rest is what its parsing could run into should
-# it ever break that promise. Hostile bytes must not end a run.
-_UNREADABLE: Final = (
-    dns.exception.DNSException, ArithmeticError, AssertionError, AttributeError, LookupError,
-    NotImplementedError, RecursionError, TypeError, ValueError, struct.error,
-)  # fmt: skip
+_TYPES: Final = {Family.IPV4: A, Family.IPV6: AAAA}
+_RESPONSE: Final = 0xF800  # QR and the opcode
+_TC: Final = 0x0200
+_AD: Final = 0x0020
+_NOERROR: Final = 0
+_NXDOMAIN: Final = 3
+# RFC 1035, 2136, 6891, 8490.
+_CODES: Final = {
+    1: "FORMERR", 2: "SERVFAIL", 4: "NOTIMP", 5: "REFUSED", 6: "YXDOMAIN", 7: "YXRRSET",
+    8: "NXRRSET", 9: "NOTAUTH", 10: "NOTZONE", 11: "DSOTYPENI", 16: "BADVERS",
+}  # fmt: skip
 
 
 def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
@@ -52,66 +43,55 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
 
     The caller has compared id and question already. Bytes after the end of the message make it
     malformed: nothing says what they are.
-    """
-    try:
-        # Each record on its own: dnspython would drop the first of two CNAMEs at one owner.
-        message = dns.message.from_wire(wire, one_rr_per_rrset=True)
-    except dns.message.TrailingJunk:
-        return Failure(Kind.GARBLED, "malformed answer: trailing bytes")
-    except _UNREADABLE as error:
-        return Failure(Kind.GARBLED, f"malformed answer: {type(error).__name__}")
-    return classify(message, query, validated=validated)
-
-
-def classify(message: dns.message.Message, query: Query, *, validated: bool = False) -> Reading:
-    """What a response tells.
 
     Args:
-        message: The response, parsed with `one_rr_per_rrset`.
+        wire: The response.
         query: What was asked. Its hostname must have a wire form.
         validated: Believe only answers whose AD bit says that DNSSEC validated them.
     """
-    flags = int(message.flags)
-    if not flags & dns.flags.QR or message.opcode() != dns.opcode.QUERY:
+    try:
+        message = parse(wire)
+    except Malformed as error:
+        return Failure(Kind.GARBLED, f"malformed answer: {error}")
+    except TooMany as error:
+        return Failure(Kind.ODD, str(error))
+    if message.flags & _RESPONSE != 0x8000:
         return Failure(Kind.GARBLED, "malformed answer: not a response to a query")
-    rcode = message.rcode()
-    if rcode not in _CONCLUSIVE:
-        return Failure(Kind.ERROR, dns.rcode.to_text(rcode))
-    if flags & dns.flags.TC:
+    if message.rcode not in (_NOERROR, _NXDOMAIN):
+        return Failure(Kind.ERROR, _CODES.get(message.rcode, f"RCODE{message.rcode}"))
+    if message.flags & _TC:
         return TRUNCATED
-    if validated and not flags & dns.flags.AD:
+    if validated and not message.flags & _AD:
         return Failure(Kind.ODD, "not validated by DNSSEC")
-    if not _asks(message.question, query):
+    name = wire_name(query.hostname)
+    if message.questions != ((name, _TYPES[query.family], IN),):
         return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
-    end = _chain_end(message.answer, message.question[0].name)
+    return _told(message, name, query)
+
+
+def _told(message: Message, name: bytes, query: Query) -> Reading:
+    """What a response to the query tells."""
+    end = _chain_end(message.answer, name)
     if isinstance(end, Failure):
         return end
     found = _found(message.answer, end, query.family)
     if found is None:
-        return _absence(message, end, rcode)
-    if rcode == dns.rcode.NXDOMAIN:
+        return _absence(message, end)
+    if message.rcode == _NXDOMAIN:
         return Failure(Kind.ODD, "NXDOMAIN with addresses")
     return found
 
 
-def _asks(question: Sequence[RRset], query: Query) -> bool:
-    """Whether a question section holds this query and nothing else, letters' case aside."""
-    if len(question) != 1 or question[0].rdtype != _TYPES[query.family]:
-        return False
-    wanted = (*labels(query.hostname), b"")
-    return question[0].rdclass == IN and tuple(map(bytes.lower, question[0].name.labels)) == wanted
-
-
-def _chain_end(answer: Sequence[RRset], name: dns.name.Name) -> dns.name.Name | Failure:
+def _chain_end(answer: Sequence[Record], name: bytes) -> bytes | Failure:
     """The name at the end of the CNAME chain that starts at `name`, which is mostly `name`."""
-    links: dict[dns.name.Name, set[dns.name.Name]] = {}
+    links: dict[bytes, set[bytes]] = {}
     for record in answer:
-        if record.rdtype == CNAME and record.rdclass == IN:
-            links.setdefault(record.name, set()).add(record[0].target)
+        if record.rdtype == CNAME and isinstance(record.data, bytes):
+            links.setdefault(record.owner, set()).add(record.data)
     if not links:
         return name
-    owners = {one.name for one in answer if one.rdtype in (A, AAAA) and one.rdclass == IN}
-    seen: list[dns.name.Name] = []
+    owners = {one.owner for one in answer if one.rdtype in (A, AAAA) and one.rdclass == IN}
+    seen: list[bytes] = []
     while targets := links.get(name):
         if name in seen:
             return Failure(Kind.ODD, "CNAME loop")
@@ -126,33 +106,27 @@ def _chain_end(answer: Sequence[RRset], name: dns.name.Name) -> dns.name.Name | 
     return name
 
 
-def _found(answer: Sequence[RRset], end: dns.name.Name, family: Family) -> Found | None:
+def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None:
     """The addresses of one name, or None. Records of other names, classes and types are foreign."""
     mine = [
         record
         for record in answer
-        if record.rdtype == _TYPES[family] and record.rdclass == IN and record.name == end
+        if record.rdtype == _TYPES[family] and record.rdclass == IN and record.owner == end
     ]
     if not mine:
         return None
-    texts = {record[0].address for record in mine}
-    return Found(_sorted(texts, family), min(record.ttl for record in mine))
+    addresses = {
+        one.data for one in mine if one.data is not None and not isinstance(one.data, bytes)
+    }
+    return Found(tuple(sorted(addresses, key=int)), min(one.seconds for one in mine))
 
 
-def _sorted(texts: Iterable[str], family: Family) -> tuple[Address, ...]:
-    if family is Family.IPV4:
-        return tuple(sorted(map(IPv4Address, texts)))
-    return tuple(sorted(map(IPv6Address, texts)))
-
-
-def _absence(
-    message: dns.message.Message, end: dns.name.Name, rcode: dns.rcode.Rcode
-) -> Absent | Failure:
+def _absence(message: Message, end: bytes) -> Absent | Failure:
     """Whether a response without addresses proves that there are none."""
-    kind = "NXDOMAIN" if rcode == dns.rcode.NXDOMAIN else "NODATA"
+    kind = "NXDOMAIN" if message.rcode == _NXDOMAIN else "NODATA"
     authority = [record for record in message.authority if record.rdclass == IN]
-    zones = [record.name for record in authority if record.rdtype == SOA]
-    if any(_can_hold(zone, end, rcode) for zone in zones):
+    zones = [record.owner for record in authority if record.rdtype == SOA]
+    if any(_can_hold(zone, end, message.rcode) for zone in zones):
         return Absent(kind)
     if zones:
         return Failure(Kind.ODD, f"{kind} with the SOA of another zone: not proven")
@@ -161,10 +135,16 @@ def _absence(
     return Failure(Kind.ODD, f"{kind} without SOA: not proven")
 
 
-def _can_hold(zone: dns.name.Name, name: dns.name.Name, rcode: dns.rcode.Rcode) -> bool:
+def _can_hold(zone: bytes, name: bytes, rcode: int) -> bool:
     """Whether a zone can prove that a name is absent.
 
     A zone's apex exists, so NXDOMAIN with an SOA at the very name proves nothing; DNS filters
     answer so (RFC 2308 section 3).
     """
-    return name.is_subdomain(zone) and not (rcode == dns.rcode.NXDOMAIN and name == zone)
+    if name == zone:
+        return rcode != _NXDOMAIN
+    while name != b"\0":
+        name = name[name[0] + 1 :]
+        if name == zone:
+            return True
+    return False

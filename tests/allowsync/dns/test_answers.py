@@ -134,7 +134,7 @@ NOT_BELIEVED: Mapping[str, tuple[object, str]] = {
         "the TCP connection ended before the answer did",
     ),
     "servfail over tcp": (Truncated(SERVFAIL), "SERVFAIL"),
-    "garbage over tcp": (Truncated(Garbage()), "malformed answer: BadPointer"),
+    "garbage over tcp": (Truncated(Garbage()), "malformed answer: a pointer that leads nowhere"),
     "trailing bytes over tcp": (
         Truncated(TrailingBytes(BOTH)),
         "malformed answer: trailing bytes",
@@ -155,7 +155,7 @@ WAITED_OUT: Mapping[str, tuple[object, str]] = {
     "wrong port": (FromStranger(BOTH), "no answer in 0.3 s"),
     "wrong question": (WrongQuestion(BOTH), NOT_TO_THE_QUESTION),
     "a query instead of an answer": (NotAResponse(BOTH), NOT_TO_THE_QUESTION),
-    "garbage": (Garbage(), "malformed answer: BadPointer"),
+    "garbage": (Garbage(), "malformed answer: a pointer that leads nowhere"),
     "garbage from the first byte": (Garbage(question=False), NOT_TO_THE_QUESTION),
     "trailing bytes": (TrailingBytes(BOTH), "malformed answer: trailing bytes"),
     "silence over tcp": (

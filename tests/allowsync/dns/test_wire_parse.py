@@ -14,7 +14,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from allowsync.dns.failure import TRUNCATED, Failure, Kind
-from allowsync.dns.wire_parse import Reading, classify, read
+from allowsync.dns.wire_parse import Reading, read
 from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family, Query
 from tests.allowsync.dns.asking import ALICE, IPV4, IPV6
@@ -273,8 +273,3 @@ def test_damaged_answers_raise_nothing(damage: list[tuple[int, int]], wire: byte
         damaged[place % len(damaged)] = octet
     outcome = reading(bytes(damaged))
     assert isinstance(outcome, Found | Absent | Failure)
-
-
-def test_classify_takes_a_parsed_message() -> None:
-    message = dns.message.from_wire(GOOD, one_rr_per_rrset=True)
-    assert classify(message, Query(ALICE, Family.IPV4)) == found(IPV4)

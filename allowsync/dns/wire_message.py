@@ -1,0 +1,181 @@
+"""A message of the DNS in wire form → its records (RFC 1035 section 4.1). Pure.
+
+Only what addresses and absence are read from is decoded: owners, and what is inside five types.
+However a message is made, reading it takes a few milliseconds: records are counted before they are
+read, labels and pointers while they are, and pointers lead backward only.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.dns.wire_query import HEADER, MAX_NAME
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Address
+
+MAX_RECORDS: Final = 512  # 16 addresses, 13 nameservers and their addresses are about 60
+MAX_LABELS: Final = 16384  # and pointers, in all names together; 512 short names have some 2,000
+MAX_TTL: Final = 2**31 - 1  # RFC 2181 section 8
+
+IN: Final = 1
+A: Final = 1
+NS: Final = 2
+CNAME: Final = 5
+SOA: Final = 6
+AAAA: Final = 28
+OPT: Final = 41  # RFC 6891: its TTL holds the upper bits of the response code
+
+_SOA_NUMBERS: Final = 20
+_ADDRESSES: Final = {A: 4, AAAA: 16}
+
+
+class Malformed(ValueError):
+    """The bytes are no message; says what is wrong with them."""
+
+
+class TooMany(ValueError):
+    """The message holds more than an answer about addresses would hold; says what."""
+
+
+class Record(NamedTuple):
+    """A record of a section. Names are in wire form, uncompressed and in lower case.
+
+    Attributes:
+        owner: Whose it is.
+        rdtype: Its type.
+        rdclass: Its class; only the data of class IN is decoded.
+        ttl: As it came: a number of seconds up to `MAX_TTL`, but in OPT.
+        data: The address, or the name in a CNAME or NS; None for every other type.
+    """
+
+    owner: bytes
+    rdtype: int
+    rdclass: int
+    ttl: int
+    data: Address | bytes | None
+
+    @property
+    def seconds(self) -> int:
+        """How long it may be kept. A number out of range says not to (RFC 2181 section 8)."""
+        return self.ttl if self.ttl <= MAX_TTL else 0
+
+
+class Message(NamedTuple):
+    """The records of a message by section, its flags, and its response code with all its bits."""
+
+    flags: int
+    rcode: int
+    questions: tuple[tuple[bytes, int, int], ...]
+    answer: tuple[Record, ...]
+    authority: tuple[Record, ...]
+
+
+def parse(wire: bytes) -> Message:
+    """Take a message apart.
+
+    Raises:
+        Malformed: It is cut short, has bytes after its end, or holds something impossible.
+        TooMany: It has more records, or more labels in names, than is read.
+    """
+    if len(wire) < HEADER:
+        raise Malformed("cut short")
+    flags, *counts = (int.from_bytes(wire[at : at + 2], "big") for at in range(2, HEADER, 2))
+    if sum(counts) > MAX_RECORDS:
+        raise TooMany(f"more than {MAX_RECORDS} records in one answer")
+    reader = _Reader(wire)
+    questions = tuple(reader.question() for _ in range(counts[0]))
+    answer, authority, additional = (
+        tuple(reader.record() for _ in range(count)) for count in counts[1:]
+    )
+    if reader.place != len(wire):
+        raise Malformed("trailing bytes")
+    extended = [one.ttl >> 24 for one in additional if one.rdtype == OPT]
+    if len(extended) > 1 or any(one.rdtype == OPT for one in (*answer, *authority)):
+        raise Malformed("OPT out of place")
+    return Message(flags, sum(extended) << 4 | flags & 0x0F, questions, answer, authority)
+
+
+class _Reader:
+    """Reads a message from its header on."""
+
+    def __init__(self, wire: bytes) -> None:
+        self.place = HEADER
+        self._wire = wire
+        self._labels = 0
+
+    def question(self) -> tuple[bytes, int, int]:
+        name = self._name()
+        return name, self._number(2), self._number(2)
+
+    def record(self) -> Record:
+        owner = self._name()
+        rdtype, rdclass, ttl = self._number(2), self._number(2), self._number(4)
+        size = self._number(2)
+        end = self.place + size
+        if end > len(self._wire):
+            raise Malformed("cut short")
+        data = self._data(rdtype, end) if rdclass == IN else None
+        self.place = end
+        return Record(owner, rdtype, rdclass, ttl, data)
+
+    def _data(self, rdtype: int, end: int) -> Address | bytes | None:
+        """The data of a record as far as its type is read."""
+        name = None
+        if rdtype in _ADDRESSES:
+            packed = self._wire[self.place : end]
+            if len(packed) != _ADDRESSES[rdtype]:
+                raise Malformed("an address of another length")
+            return IPv4Address(packed) if rdtype == A else IPv6Address(packed)
+        if rdtype in (CNAME, NS):
+            name = self._name()
+        elif rdtype == SOA:
+            self._name()
+            self._name()
+            self.place += _SOA_NUMBERS
+        else:
+            return None
+        if self.place != end:
+            raise Malformed("data of another length")
+        return name
+
+    def _number(self, size: int) -> int:
+        self.place += size
+        if self.place > len(self._wire):
+            raise Malformed("cut short")
+        return int.from_bytes(self._wire[self.place - size : self.place], "big")
+
+    def _name(self) -> bytes:
+        """A name, wherever its parts are (RFC 1035 section 4.1.4)."""
+        wire, at, start, jumped = self._wire, self.place, self.place, False
+        name = b""
+        while length := self._octet(at):
+            self._count_label()
+            if length < 0x40:
+                name += wire[at : at + 1 + length]
+                at += 1 + length
+                if len(name) >= MAX_NAME:
+                    raise Malformed("a name that is too long")
+                continue
+            if length < 0xC0:
+                raise Malformed("a label of unknown kind")
+            target = (length & 0x3F) << 8 | self._octet(at + 1)
+            if target >= start:
+                raise Malformed("a pointer that leads nowhere")
+            if not jumped:
+                jumped, self.place = True, at + 2
+            at = start = target
+        if not jumped:
+            self.place = at + 1
+        return name.lower() + b"\0"
+
+    def _count_label(self) -> None:
+        self._labels += 1
+        if self._labels > MAX_LABELS:
+            raise TooMany(f"more than {MAX_LABELS} labels in one answer")
+
+    def _octet(self, at: int) -> int:
+        if at >= len(self._wire):
+            raise Malformed("cut short")
+        return self._wire[at]
