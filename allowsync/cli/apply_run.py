@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import time
-from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
+from allowsync.dns.process import ResolverProcess
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import replace
 from allowsync.state import Busy
 from allowsync.system.clock import pulse
+from allowsync.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
+    from datetime import timedelta
 
     from allowsync.cli.apply_arguments import ApplyArguments
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
-    from allowsync.dns import Resolver
     from allowsync.dns.interface import Resolve
     from allowsync.engine.prepare import Draft
-    from allowsync.model.answer import Answer
-    from allowsync.model.types import Query
     from allowsync.plan.result import RunReport
-    from allowsync.text import Line
 
 SCHEMA = "allowsync.run/1"
 
@@ -41,8 +38,20 @@ def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
     Raises:
         Stop: The configuration is not valid, a name is unknown, or another run is at work.
     """
+    invocation = wanted.invocation
+    progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
+    with ResolverProcess(progress) as dns:
+        if not wanted.offline:
+            dns.start()
+        return _apply_with(dns, wanted, confirm)
+
+
+def _apply_with(dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta | None) -> int:
+    """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
     config = invocation.load(SCHEMA, keep=not wanted.dry_run)
+    if not wanted.offline:
+        dns.use(config.resolver)
     known = [*config.allowlists, *(one.name for one in config.targets)]
     choose(invocation, SCHEMA, only, known, "allowlist or target")
     request = Request(
@@ -52,10 +61,9 @@ def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
         dry_run=wanted.dry_run,
         confirming=confirm is not None,
     )
-    progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
 
     def carried_out() -> RunReport:
-        return _carried_out(invocation, config, request, _Dns(config, progress))
+        return _carried_out(invocation, config, request, dns)
 
     try:
         if confirm is not None:
@@ -65,6 +73,9 @@ def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
         report = carried_out()
     except Busy as error:
         invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+    if dns.lacking and invocation.verbosity > 1:
+        what = f"resolver: its process could not give up all rights: {dns.lacking}"
+        invocation.echo([Line(what)], err=True)
     code = report.exit_code
     if wanted.detailed_exitcode and report.has_changes:
         code = worst((code, ExitCode.CHANGES))
@@ -115,7 +126,6 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     if not any(getattr(one.target.options, "ports", ()) for one in at_work):
         return
     from allowsync.engine.lockout import current, cut_off
-    from allowsync.text import Line
 
     session = current()
     if session is None:
@@ -123,39 +133,6 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     for one in at_work:
         if what := cut_off(one.target, one.report.plan, session):
             invocation.echo([Line(f"{one.target.name}: warning: {what}", "yellow")], err=True)
-
-
-class _Dns:
-    """Asks the DNS; what that needs is imported only if there is something to ask.
-
-    Whatever is asked later has what the first questions left of the deadline.
-    """
-
-    def __init__(self, config: Config, progress: Progress) -> None:
-        self._config = config
-        self._progress = progress
-        self._first: Resolver | None = None
-        self._ends = 0.0
-
-    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
-        try:
-            return self._next().resolve(queries, self._progress)
-        finally:
-            self._progress.close()
-
-    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
-        return self._next().survey(queries)
-
-    def _next(self) -> Resolver:
-        from allowsync.dns import Resolver
-
-        settings = self._config.resolver
-        if self._first is None:
-            self._ends = time.monotonic() + settings.deadline.total_seconds()
-            self._first = Resolver(settings)
-            return self._first
-        left = timedelta(seconds=max(0.0, self._ends - time.monotonic()))
-        return Resolver(replace(settings, deadline=left), servers=self._first.nameservers)
 
 
 def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.settings import Config
+    from allowsync.dns.process import ResolverProcess
     from allowsync.inspect.diagnostics import Located
     from allowsync.text import Line
 
@@ -33,9 +34,17 @@ def check(invocation: Invocation, notify: bool) -> int:
     or has no effect, 2 if the configuration is not valid, 3 if a name or a nameserver gives no
     usable answer.
     """
+    from allowsync.dns.process import ResolverProcess
+
+    with ResolverProcess() as resolver:
+        resolver.start()
+        return _checked(invocation, resolver, notify=notify)
+
+
+def _checked(invocation: Invocation, resolver: ResolverProcess, *, notify: bool) -> int:
     config = invocation.load(SCHEMA)
     now = instant()
-    dns = list(_dns(config))
+    dns = list(_dns(config, resolver))
     targets = list(_targets(config))
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += _schedule(config, invocation.place)
@@ -106,8 +115,7 @@ def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
     yield from about_channels(config, tell=tell)
 
 
-def _dns(config: Config) -> Iterator[Located]:
-    from allowsync.dns import Resolver
+def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
     from allowsync.engine.published import ask_all, known
     from allowsync.inspect.diagnostics import (
         about_names,
@@ -121,7 +129,7 @@ def _dns(config: Config) -> Iterator[Located]:
     queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
     if not queries:
         return
-    resolver = Resolver(config.resolver)
+    resolver.use(config.resolver)
     yield from about_resolver(config.resolver, resolver.nameservers)
     answers = resolver.survey(queries)
     said = list(heard(config.hosts.values(), answers, known(config).proxies))

@@ -229,8 +229,10 @@ class Progress:
         self._began = _monotonic()
 
     def __call__(self, done: int, total: int) -> None:
-        """Tell that so much is done. Short work is never shown."""
-        if self._wanted and (self._shown or _monotonic() - self._began > 0.4):
+        """Tell that so much is done. Short work is never shown, and what is done no more."""
+        if done == total:
+            self.close()
+        elif self._wanted and (self._shown or _monotonic() - self._began > 0.4):
             self._shown = True
             say(f"\r{self._what} {done}/{total} ", nl=False, err=True)
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
     from allowsync.config.settings import Config
+    from allowsync.dns.process import ResolverProcess
     from allowsync.inspect.diagnostics import Located, NameserverAnswers
     from allowsync.policy.published import SourceRecord
     from allowsync.text import Line
@@ -31,7 +32,14 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
     if some host got no usable answer from any nameserver.
     """
-    from allowsync.dns import Resolver
+    from allowsync.dns.process import ResolverProcess
+
+    with ResolverProcess() as dns:
+        dns.start()
+        return _resolved(invocation, hosts, dns)
+
+
+def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProcess) -> int:
     from allowsync.engine.published import ask_all, known
     from allowsync.inspect.diagnostics import heard
     from allowsync.text import Line
@@ -40,7 +48,7 @@ def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     choose(invocation, SCHEMA, hosts, config.hosts, "host")
     asked = [host for name, host in config.hosts.items() if not hosts or name in hosts]
     queries = dict.fromkeys(query for host in asked for query in host.queries)
-    answers = Resolver(config.resolver).survey(queries) if queries else {}
+    answers = dns.use(config.resolver).survey(queries) if queries else {}
     found = list(heard(asked, answers, known(config).proxies))
     mine = replace(config, hosts={host.name: host for host in asked})
     sources = _Sources(mine, ask_all(mine, instant()))

@@ -203,12 +203,13 @@ def _asked(wishes: SetupAnswers, friends: Iterable[HostAnswer]) -> dict[Query, A
         return {}
     from datetime import timedelta
 
-    from allowsync.dns import Resolver
+    from allowsync.dns.process import ResolverProcess
     from allowsync.model.nameserver import ResolverSettings
 
     deadline = timedelta(seconds=8)
     settings = ResolverSettings(nameservers=wishes.nameservers, deadline=deadline)
-    return Resolver(settings).resolve(queries)
+    with ResolverProcess() as dns:
+        return dns.use(settings)(queries)
 
 
 def _say_place(invocation: Invocation, place: HostPreview) -> None:

@@ -12,11 +12,6 @@ How it is asked:
   refused or dropped by an old server or middlebox.
 * A nameserver that is to be asked over TLS or HTTPS is never asked in clear text instead. What
   blocks in doing so, connecting or a whole exchange by a library, is done in daemon threads.
+* All of it is done by a process without rights (`child`). The run makes it, believes answers to its
+  own questions and nothing else, and ends it at the deadline (`process`).
 """
-
-from __future__ import annotations
-
-from allowsync.dns.client import Resolver
-from allowsync.dns.nameservers import system_nameservers
-
-__all__ = ["Resolver", "system_nameservers"]

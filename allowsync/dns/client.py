@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.event_loop import ask_all
-from allowsync.dns.nameservers import system_nameservers
 from allowsync.dns.query_state import Job
+from allowsync.dns.resolv_conf import nameservers_of
 from allowsync.model.answer import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable, Sequence
 
+    from allowsync.dns.event_loop import Told
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
     from allowsync.model.types import Query
@@ -20,7 +21,7 @@ NOT_ASKED: Final = Unavailable("not asked")
 
 
 class Resolver:
-    """Asks nameservers what addresses names have.
+    """Asks nameservers what addresses names have, from this very process.
 
     Args:
         settings: Nameservers, attempts, timeout, deadline, DNSSEC.
@@ -28,14 +29,11 @@ class Resolver:
     """
 
     def __init__(self, settings: ResolverSettings, *, servers: Sequence[Nameserver] = ()) -> None:
-        chosen = tuple(servers) or settings.nameservers or system_nameservers()
-        self.nameservers = tuple(dict.fromkeys(chosen))
+        self.nameservers = nameservers_of(settings, servers)
         self._settings = settings
 
     def resolve(
-        self,
-        queries: Iterable[Query],
-        progress: Callable[[int, int], None] | None = None,
+        self, queries: Iterable[Query], *, ends: float | None = None, told: Told | None = None
     ) -> dict[Query, Answer]:
         """Ask all queries at once. Every query gets an answer; nothing about the DNS is raised.
 
@@ -44,23 +42,28 @@ class Resolver:
 
         Args:
             queries: What to ask. Repetitions are asked once.
-            progress: Called now and then, and at the end, with (settled, total).
+            ends: When the deadline is, by `time.monotonic`, where it does not count from now.
+            told: Called with the place of a query and its answer, as soon as that is known.
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
-        inquiries = ask_all(jobs, self._settings, progress)
+        inquiries = ask_all(jobs, self._settings, ends=ends, told=told)
         return {one.query: one.answer or NOT_ASKED for one in inquiries}
 
-    def survey(self, queries: Iterable[Query]) -> dict[Query, dict[str, Answer]]:
+    def survey(
+        self, queries: Iterable[Query], *, ends: float | None = None, told: Told | None = None
+    ) -> dict[Query, dict[str, Answer]]:
         """What each nameserver answers, by the nameserver as it is written in a configuration.
 
-        All are asked at once, under the same deadline as one `resolve`.
+        All are asked at once, under the same deadline as one `resolve`. Places count every
+        nameserver of the first query, then those of the second.
         """
         jobs = [
             Job(query, (nameserver,))
             for query in dict.fromkeys(queries)
             for nameserver in self.nameservers
         ]
+        inquiries = ask_all(jobs, self._settings, ends=ends, told=told)
         said: dict[Query, dict[str, Answer]] = {}
-        for job, one in zip(jobs, ask_all(jobs, self._settings), strict=True):
+        for job, one in zip(jobs, inquiries, strict=True):
             said.setdefault(job.query, {})[str(job.nameservers[0])] = one.answer or NOT_ASKED
         return said

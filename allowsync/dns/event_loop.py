@@ -1,8 +1,9 @@
 """The loop that asks everything at once and listens until each query is settled.
 
-What has arrived is taken in first, then the windows are refilled, and answers are read only when
-nothing else is waiting: reading costs far more than sending, and a nameserver must not stand idle
-meanwhile.
+What has arrived is taken in first, then the windows are refilled, then one answer is read: reading
+costs far more than sending, and a nameserver must not stand idle meanwhile. Of several nameservers
+the one is read whose answers took the least time so far, so that one whose answers are slow to read
+delays its own.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from allowsync.dns.query_state import WINDOW, Inquiry, Server
 from allowsync.dns.scheduler import Dispatch
 from allowsync.dns.transport.udp import DatagramChannel
 from allowsync.dns.wire_fastpath import read_plain
+from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import Question, Unaskable, is_truncated, question
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.nameserver import Dnssec, Transport
@@ -30,22 +32,31 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
 
-    Progress = Callable[[int, int], None]
+    Told = Callable[[int, Answer], None]
 
 MAX_MESSAGES: Final = 8  # read for one ask; more are a flood
 SLICE: Final = 50  # questions made ready before some are sent
-PROGRESS_EVERY: Final = 0.05  # seconds
+LAST_READING: Final = 0.5  # seconds after the deadline for what has come by then
 GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before
 
 
 def ask_all(
-    jobs: Sequence[Job], settings: ResolverSettings, progress: Progress | None = None
+    jobs: Sequence[Job],
+    settings: ResolverSettings,
+    *,
+    ends: float | None = None,
+    told: Told | None = None,
 ) -> list[Inquiry]:
     """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
 
-    Returns by `settings.deadline`, apart from the time it takes to read what has come by then.
+    Args:
+        jobs: What to ask of whom.
+        settings: Attempts, timeout, deadline.
+        ends: When the deadline is, by `time.monotonic`, where it does not count from now. What has
+            come by then is read for half a second more.
+        told: Called with the place of a job and its answer, as soon as that is settled.
     """
-    run = _Run(jobs, settings, progress or (lambda _done, _total: None))
+    run = _Run(jobs, settings, ends, told or (lambda _place, _answer: None))
     try:
         return run.settled()
     finally:
@@ -55,10 +66,12 @@ def ask_all(
 class _Run:
     """One loop over sockets, windows and timers. Implements `Listener`."""
 
-    def __init__(self, jobs: Sequence[Job], settings: ResolverSettings, progress: Progress) -> None:
+    def __init__(
+        self, jobs: Sequence[Job], settings: ResolverSettings, ends: float | None, told: Told
+    ) -> None:
         self._settings = settings
         self._validate = settings.dnssec is Dnssec.REQUIRE
-        self._deadline = time.monotonic() + settings.deadline.total_seconds()
+        self._deadline = ends or time.monotonic() + settings.deadline.total_seconds()
         self._longest = settings.deadline.total_seconds() + GRACE
         self._selector = DefaultSelector()
         self._servers = self._all_servers(jobs)
@@ -68,10 +81,9 @@ class _Run:
         self._workers: Workers | None = None
         self._jobs = jobs
         self._inquiries: list[Inquiry] = []
-        self._unread: deque[tuple[Ask, bytes, bool]] = deque()
+        self._unread: dict[Server, deque[tuple[Ask, bytes, bool]]] = {}
         self._open = 0
-        self._progress = progress
-        self._told_at = 0.0
+        self._told = told
 
     def settled(self) -> list[Inquiry]:
         """Settle everything."""
@@ -81,17 +93,18 @@ class _Run:
             self._begin(self._jobs[first : first + SLICE])
         if self._open:
             self._loop()
-        self._progress(len(self._jobs), len(self._jobs))
         return self._inquiries
 
     def _begin(self, jobs: Sequence[Job]) -> None:
-        inquiries = [self._inquiry(job) for job in jobs]
+        places = range(len(self._inquiries), len(self._inquiries) + len(jobs))
+        inquiries = list(map(self._inquiry, jobs, places))
         self._inquiries += inquiries
         for inquiry in inquiries:
             if inquiry.answer is None:
                 self._dispatch.begin(inquiry)
             else:
                 self._open -= 1
+                self._told(inquiry.place, inquiry.answer)
         self._dispatch.fill()
 
     def close(self) -> None:
@@ -133,16 +146,15 @@ class _Run:
             now = time.monotonic()
             if now >= self._deadline:
                 break
-            self._tell(now)
             events = self._selector.select(self._idle_time(now))
             for key, mask in events:
                 key.data(mask)
             self._dispatch.fill()
-            if self._unread and not events:
+            if self._unread:
                 self._read_one()
             self._dispatch.wake()
             self._dispatch.fill()
-        while self._unread:
+        while self._unread and time.monotonic() < self._deadline + LAST_READING:
             self._read_one()
         self._end()
 
@@ -156,21 +168,28 @@ class _Run:
         ask.messages += 1
         if ask.messages <= MAX_MESSAGES:
             ask.inquiry.unread += 1
-            self._unread.append((ask, wire, streamed))
+            self._unread.setdefault(ask.server, deque()).append((ask, wire, streamed))
 
     def _read(self, inquiry: Inquiry, wire: bytes) -> Reading:
         if not self._validate:
             plain = read_plain(wire, inquiry.query, len(inquiry.question.section))
             if plain is not None:
                 return plain
-        # dnspython takes longer to import than most answers take to come.
-        from allowsync.dns.wire_parse import read
-
         return read(wire, inquiry.query, validated=self._validate)
 
     def _read_one(self) -> None:
-        """Read the message that came first, and settle its query if it is conclusive."""
-        ask, wire, streamed = self._unread.popleft()
+        """Read the message that came first from the nameserver that took the least time so far."""
+        server = min(self._unread, key=_reading_time)
+        waiting = self._unread[server]
+        ask, wire, streamed = waiting.popleft()
+        if not waiting:
+            del self._unread[server]
+        began = time.monotonic()
+        self._settle_by(ask, wire, streamed=streamed)
+        server.reading_time += time.monotonic() - began
+
+    def _settle_by(self, ask: Ask, wire: bytes, *, streamed: bool) -> None:
+        """Settle an ask's query if the message is conclusive."""
         inquiry = ask.inquiry
         inquiry.unread -= 1
         if inquiry.answer is not None:
@@ -201,6 +220,7 @@ class _Run:
     def _settle(self, inquiry: Inquiry, answer: Answer) -> None:
         inquiry.answer = answer
         self._open -= 1
+        self._told(inquiry.place, answer)
         for ask in inquiry.asks.values():
             self._dispatch.end(ask)
             ask.server.channel.forget(ask)
@@ -216,11 +236,6 @@ class _Run:
             if inquiry.answer is None:
                 inquiry.note(late)
                 self._give_up(inquiry)
-
-    def _tell(self, now: float) -> None:
-        if now - self._told_at >= PROGRESS_EVERY:
-            self._told_at = now
-            self._progress(len(self._jobs) - self._open, len(self._jobs))
 
     def _all_servers(self, jobs: Sequence[Job]) -> dict[Nameserver, Server]:
         distinct = dict.fromkeys(one for job in jobs for one in job.nameservers)
@@ -248,10 +263,15 @@ class _Run:
                 assert_never(nameserver.transport)
         return Server(nameserver, order, channel, window)
 
-    def _inquiry(self, job: Job) -> Inquiry:
+    def _inquiry(self, job: Job, place: int) -> Inquiry:
         servers = tuple(self._servers[nameserver] for nameserver in job.nameservers)
         try:
-            return Inquiry(job.query, question(job.query), servers)
+            return Inquiry(job.query, question(job.query), servers, place=place)
         except Unaskable:
             nothing = Question(b"", 0)
-            return Inquiry(job.query, nothing, servers, Unavailable(NOT_ASKABLE.reason))
+            unaskable = Unavailable(NOT_ASKABLE.reason)
+            return Inquiry(job.query, nothing, servers, unaskable, place=place)
+
+
+def _reading_time(server: Server) -> float:
+    return server.reading_time

@@ -94,6 +94,7 @@ class Server:
         lapses: How many questions went to another attempt without it having been heard.
         unreachable: The network said so, and nothing was heard since.
         echoes_case: Whether it repeats the question with the case of its letters unchanged.
+        reading_time: How long it took to read what it answered so far, in seconds.
     """
 
     __slots__ = (
@@ -104,6 +105,7 @@ class Server:
         "lapses",
         "nameserver",
         "order",
+        "reading_time",
         "unreachable",
         "waiting",
         "window",
@@ -122,6 +124,7 @@ class Server:
         self.lapses = 0
         self.unreachable = False
         self.echoes_case = True
+        self.reading_time = 0.0
 
     @property
     def has_room(self) -> bool:
@@ -188,6 +191,7 @@ class Inquiry:
         queued: Whether it waits for room in a nameserver's window.
         unread: How many messages came for it that are not read yet.
         next_at: When it is to be asked again; infinite when it must not be.
+        place: Its place among those that are asked together.
         wakes_at: When its timer is due, to tell that from timers set before.
     """
 
@@ -198,6 +202,7 @@ class Inquiry:
         "closed",
         "failures",
         "next_at",
+        "place",
         "query",
         "question",
         "queued",
@@ -212,8 +217,11 @@ class Inquiry:
         question: Question,
         servers: Sequence[Server],
         answer: Answer | None = None,
+        *,
+        place: int = 0,
     ) -> None:
         self.query = query
+        self.place = place
         self.question = question
         self.servers = servers
         self.answer = answer

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import count
 from typing import TYPE_CHECKING
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.answer import Found
 from allowsync.model.nameserver import Nameserver, ResolverSettings
 from tests.bench.nameserver import bound, serving

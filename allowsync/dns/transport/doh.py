@@ -136,6 +136,11 @@ class HttpsChannel:
             self._listener.failed(ask, FOREIGN)
 
 
+def protocols() -> tuple[str, ...]:
+    """What is offered to a server, the preferred first."""
+    return (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,)
+
+
 def _server(nameserver: Nameserver, timeout: float) -> DohServer:
     """What a URL says."""
     url = urlsplit(nameserver.url)
@@ -145,7 +150,7 @@ def _server(nameserver: Nameserver, timeout: float) -> DohServer:
         nameserver,
         httpcore.URL(scheme="https", host=host, port=nameserver.port, target=path),
         url.netloc.encode(),
-        (HTTP2, HTTP1) if find_spec("h2") is not None else (HTTP1,),
+        protocols(),
         Addresses(),
         timeout,
     )

@@ -12,7 +12,9 @@ from __future__ import annotations
 
 import os
 import ssl
+from contextlib import suppress
 from functools import lru_cache
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 
 NEEDS_H2: Final = "HTTP/2 needs the package h2; docs/install.md says how to add it"
 
+_HASH: Final = 8  # letters of the name that a certificate is looked up by
 _ALERT: Final = "_ALERT_"
 _NO_PROTOCOL: Final = "no application protocol"  # RFC 7301 section 3.2, as OpenSSL words it
 
@@ -53,6 +56,21 @@ def _trust(_file: str | None, _folder: str | None, protocols: tuple[str, ...]) -
     if protocols:
         context.set_alpn_protocols(protocols)
     return context
+
+
+def load(protocols: tuple[str, ...] = ()) -> None:
+    """Read a folder of authorities, if there is one, for the context of `trust`.
+
+    OpenSSL would open the file it needs in the handshake, when this process may open nothing any
+    more. What cannot be read is passed over, as OpenSSL does.
+    """
+    context, folder = trust(protocols), ssl.get_default_verify_paths().capath
+    with suppress(OSError):
+        for path in sorted(Path(folder).iterdir()) if folder else ():
+            stem, _, number = path.name.partition(".")
+            if len(stem) == _HASH and number.isdecimal():  # c_rehash(1)
+                with suppress(OSError):
+                    context.load_verify_locations(cafile=path)
 
 
 def broken(

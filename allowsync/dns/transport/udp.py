@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 
 POOL: Final = 16
 QUESTIONS_PER_SOCKET: Final = 256
-MAX_DATAGRAM: Final = 65535
+MAX_DATAGRAM: Final = 4096  # without EDNS, an answer has 512 bytes at most
+AT_ONCE: Final = 64  # datagrams taken in before the other sockets are looked at
 
 FOREIGN: Final = Failure(Kind.GARBLED, "malformed answer: not to the question asked")
 # The queue of the interface is full: the datagram is lost like one that is lost on the way.
@@ -162,8 +163,8 @@ class _Socket:
             self._channel.refused(self, error)
 
     def receive(self, _mask: int) -> None:
-        """Take in everything that has arrived."""
-        while True:
+        """Take in what has arrived."""
+        for _ in range(AT_ONCE):
             try:
                 wire = self.socket.recv(MAX_DATAGRAM)
             except _LOST_ON_THE_WAY:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings
 from allowsync.model.types import Family, Query
 

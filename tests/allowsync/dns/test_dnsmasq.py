@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import dns.message
 import dns.query
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.nameserver import Nameserver
 from allowsync.model.types import BOTH_FAMILIES, Family, Query

@@ -5,8 +5,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.dns import system_nameservers
 from allowsync.dns.nameservers import socket_address
+from allowsync.dns.resolv_conf import system_nameservers
 from allowsync.model.nameserver import Nameserver
 
 if TYPE_CHECKING:

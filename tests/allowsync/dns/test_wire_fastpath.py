@@ -1,4 +1,4 @@
-"""The plain shape is read as dnspython reads it, and nothing else is taken for plain."""
+"""The plain shape is read as any other is, and nothing else is taken for plain."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ SIX = ["2a01::1", "2a01::2", "::ffff:81.2.69.1", "fe80::1"]
 @pytest.mark.parametrize(("family", "given_addresses"), [(V4, FOUR), (V6, SIX)])
 @pytest.mark.parametrize("count", [1, 2, 4])
 @pytest.mark.parametrize("ttl", [0, 1, 60, 2**31 - 1])
-def test_a_plain_answer_is_read_as_dnspython_reads_it(
+def test_a_plain_answer_is_read_as_any_other(
     family: Family, given_addresses: list[str], count: int, ttl: int
 ) -> None:
     wire = answer(family, *reversed(given_addresses[:count]), ttl=ttl)
@@ -85,12 +85,12 @@ def test_a_plain_answer_is_read_as_dnspython_reads_it(
         "aaaa",
     ],
 )
-def test_any_other_shape_is_left_to_dnspython(wire: bytes) -> None:
+def test_any_other_shape_is_left_to_the_whole_reader(wire: bytes) -> None:
     assert plain(wire, V4) is None
 
 
 @given(st.data(), st.sampled_from([V4, V6]), st.integers(1, 4))
-def test_whatever_is_taken_for_plain_is_what_dnspython_finds(
+def test_whatever_is_taken_for_plain_is_what_the_whole_reader_finds(
     data: st.DataObject, family: Family, count: int
 ) -> None:
     """Any bytes of a plain answer changed, added or cut away: both agree, or it is not plain."""
@@ -109,7 +109,7 @@ def test_whatever_is_taken_for_plain_is_what_dnspython_finds(
 
 ASK = """
 import sys
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Nameserver, ResolverSettings
 from allowsync.model.types import Family, Query
 query = Query("alice.example.org", Family.IPV4)
@@ -119,7 +119,7 @@ print(sorted({"dns", "tenacity", "asyncio", "click", "yaml"} & sys.modules.keys(
 """
 
 
-def test_plain_answers_need_no_dnspython_at_all() -> None:
+def test_answers_need_no_dnspython() -> None:
     with NameServer({NAME: ["81.2.69.1"]}) as server:
         command = [sys.executable, "-c", ASK, str(server.port)]
         done = subprocess.run(command, capture_output=True, text=True, check=True, timeout=30)

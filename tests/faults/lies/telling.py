@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Protocol
 
 from allowsync.config.settings import Config
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
 from allowsync.model.answer import Absent, Found, Unavailable

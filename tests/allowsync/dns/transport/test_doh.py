@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.dns.nameservers import family_of
 from allowsync.dns.transport.bootstrap import in_turn
 from allowsync.dns.transport.doh import CONNECTIONS

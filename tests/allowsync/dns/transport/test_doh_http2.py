@@ -12,7 +12,7 @@ import pytest
 from h2.errors import ErrorCodes
 from h2.settings import SettingCodes
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.dns.transport.doh import CONNECTIONS
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Query

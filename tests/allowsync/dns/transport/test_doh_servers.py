@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import httpx
 import pytest
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.dns.wire_query import message, question
 from allowsync.model.answer import Found, Unavailable
 from allowsync.model.nameserver import Nameserver, Transport

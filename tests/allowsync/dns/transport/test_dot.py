@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.dns.event_loop import _Run
 from allowsync.dns.query_state import LAPSES, Job
 from allowsync.dns.transport.dot import BARREN
@@ -401,7 +401,7 @@ def test_plain_and_encrypted_nameservers_may_be_mixed(authority: Authority) -> N
 def one_run(front: TlsFront) -> _Run:
     """A run that is about to ask one question over TLS."""
     job = Job(Query(ALICE, Family.IPV4), (front.nameserver,))
-    return _Run([job], settings(front.nameserver), lambda _done, _total: None)
+    return _Run([job], settings(front.nameserver), None, lambda _place, _answer: None)
 
 
 def test_a_nameserver_that_was_heard_over_tls_is_not_put_last_for_a_few_slow_answers(
@@ -431,7 +431,7 @@ def test_a_nameserver_that_was_heard_over_tls_is_within_reach_again(authority: A
 def test_who_asks_plainly_loads_nothing_of_tls() -> None:
     program = """
 import sys
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Nameserver, ResolverSettings
 from allowsync.model.types import Family, Query
 query = Query("alice.example.org", Family.IPV4)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hpack import Encoder
 
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.answer import Found, Unavailable
 from testkit.fake_dns.https import MEDIA_TYPE, answer
 from tests.allowsync.dns.asking import ALICE, BOTH, ask, settings
@@ -136,7 +136,7 @@ PROGRAM = """
 import resource
 import sys
 from datetime import timedelta
-from allowsync.dns import Resolver
+from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Nameserver, ResolverSettings, Transport
 from allowsync.model.types import Family, Query
 

@@ -1,0 +1,148 @@
+"""Answers as lines of text, and those lines believed only as far as they can be right.
+
+The resolver's process writes them, the run reads them. What the run put the questions to may have
+been taken over by what it heard: only places that were asked for count, each once, only addresses
+of the family asked for, numbers within bounds, and reasons that do nothing to a terminal.
+
+    C <sound> <what is lacking>            once, before anything else
+    F <place> <ttl> <address>,<address>…
+    A <place> NXDOMAIN
+    U <place> <reason>
+    E                                      that was all
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Address, IPv6Address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.types import Family
+from allowsync.system.confinement import Confinement
+from allowsync.text import abridge
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Address, Query
+
+MAX_LINE: Final = 24 * 1024  # as many addresses as the largest answer that is read has
+MAX_REASON: Final = 300
+MAX_LACKING: Final = 600
+MAX_TTL: Final = 2**31 - 1
+
+_ABSENCES: Final = ("NXDOMAIN", "NODATA")
+
+
+class Unbelievable(ValueError):
+    """Something else than an answer to one of the questions."""
+
+
+def confined(result: Confinement) -> bytes:
+    """What was given up, as a line."""
+    text = abridge(result.lacking, MAX_LACKING)
+    return f"C {int(result.is_sound)} {text}\n".encode("ascii", "backslashreplace")
+
+
+def written(place: int, answer: Answer) -> bytes:
+    """An answer as a line."""
+    match answer:
+        case Found(addresses, ttl):
+            line = f"F {place} {ttl} {','.join(map(str, addresses))}\n"
+        case Absent(reason):
+            line = f"A {place} {reason}\n"
+        case Unavailable(reason):
+            line = f"U {place} {abridge(reason, MAX_REASON)}\n"
+    return line.encode("ascii", "backslashreplace")
+
+
+END: Final = b"E\n"
+
+
+class AnswerReader:
+    """Takes in lines as they come.
+
+    Args:
+        queries: What was asked; an answer's place is one in here.
+        first: Whether nothing was read before.
+
+    Attributes:
+        confinement: What the process gave up, if it told.
+        answers: What was answered so far, by place.
+        is_over: Whether the last line has come.
+    """
+
+    def __init__(self, queries: Sequence[Query], *, first: bool = False) -> None:
+        self.confinement: Confinement | None = None
+        self._silent = first
+        self.answers: dict[int, Answer] = {}
+        self.is_over = False
+        self._queries = queries
+        self._rest = b""
+
+    def __len__(self) -> int:
+        """How many answers are expected."""
+        return len(self._queries)
+
+    def take(self, data: bytes) -> None:
+        """Take in what came.
+
+        Raises:
+            Unbelievable: It is not what was asked for.
+        """
+        *lines, self._rest = (self._rest + data).split(b"\n")
+        if len(self._rest) > MAX_LINE:
+            raise Unbelievable("a line without end")
+        for line in lines:
+            self._read(line)
+        if self.is_over and self._rest:
+            raise Unbelievable("more than was asked for")
+
+    def _read(self, line: bytes) -> None:
+        if self.is_over or len(line) > MAX_LINE:
+            raise Unbelievable("more than was asked for")
+        if line == END[:-1]:
+            self.is_over = True
+            return
+        try:
+            kind, number, rest = line.decode("ascii").split(" ", 2)
+        except ValueError as error:
+            raise Unbelievable("a line that is none") from error
+        if self._silent != (kind == "C"):
+            raise Unbelievable("its rights told at another time than first")
+        if self._silent:
+            self._silent = False
+            self.confinement = Confinement(_number(number, 1) == 1, abridge(rest, MAX_LACKING))
+            return
+        place = _number(number, len(self._queries) - 1)
+        if place in self.answers:
+            raise Unbelievable("two answers to one question")
+        self.answers[place] = _answer(kind, rest, self._queries[place].family)
+
+
+def _answer(kind: str, rest: str, family: Family) -> Answer:
+    if kind == "F":
+        ttl, _, addresses = rest.partition(" ")
+        try:
+            found = {_address(one, family) for one in addresses.split(",")}
+        except ValueError as error:
+            raise Unbelievable("an address that is none") from error
+        return Found(tuple(sorted(found, key=int)), _number(ttl, MAX_TTL))
+    if kind == "A" and rest in _ABSENCES:
+        return Absent(rest)
+    if kind == "U":
+        return Unavailable(abridge(rest, MAX_REASON))
+    raise Unbelievable("an answer of unknown kind")
+
+
+def _address(text: str, family: Family) -> Address:
+    if "%" in text:
+        raise Unbelievable("an address with a zone")
+    return IPv4Address(text) if family is Family.IPV4 else IPv6Address(text)
+
+
+def _number(text: str, most: int) -> int:
+    if not text.isdecimal() or len(text) > len(str(MAX_TTL)) or int(text) > most:
+        raise Unbelievable("a number out of bounds")
+    return int(text)

@@ -1,0 +1,155 @@
+"""The resolver's process from inside: loads what it needs, gives up its rights, then asks.
+
+Nothing comes from the network before the rights are gone, and nothing is imported or opened after
+that: the installation may be where only root looks.
+"""
+
+from __future__ import annotations
+
+import _thread
+import codecs
+import marshal
+import os
+import socket
+from contextlib import suppress
+from datetime import timedelta
+from importlib import import_module
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.dns.answer_lines import END, confined, written
+from allowsync.dns.client import Resolver
+from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from allowsync.model.types import Family, Query
+from allowsync.system.confinement import Bounds, Confinement
+
+if TYPE_CHECKING:
+    from allowsync.model.answer import Answer
+
+MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
+SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
+STACK: Final = 256 * 1024  # bytes of each thread
+HEAD: Final = 4  # bytes that tell how long a request is
+
+# A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
+_ALWAYS: Final = ("allowsync.dns.transport.tcp", "allowsync.dns.transport.workers")
+_TRANSPORTS: Final = {
+    Transport.DNS: (),
+    Transport.TLS: ("allowsync.dns.transport.dot",),
+    Transport.HTTPS: ("allowsync.dns.transport.doh",),
+}
+_CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
+# What a DoH server's name is looked up in, by the C library and each time anew.
+_HOSTS: Final = ("hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf")
+_DNS_PORT: Final = 53
+
+
+def serve(requests: int, lines: int) -> None:
+    """Answer what is asked, until the run ends or ends this process.
+
+    Args:
+        requests: Where the settings and the questions come from.
+        lines: Where the answers go.
+    """
+    os.setsid()  # what is typed at the terminal ends the run, and the run this process
+    with open(requests, "rb", closefd=False) as source:
+        settings = _settings(_next(source))
+        _load(settings)
+        for name in os.environ.keys() - _CERTIFICATES:
+            del os.environ[name]
+        _thread.stack_size(STACK)
+        result = _confine(settings)
+        os.write(lines, confined(result))
+        while result.is_sound:
+            _answer(settings, _next(source), lines)
+
+
+def _next(source: Any) -> Any:
+    """What the run sends next.
+
+    Raises:
+        SystemExit: Nothing more comes.
+    """
+    head = source.read(HEAD)
+    if len(head) < HEAD:
+        raise SystemExit
+    return marshal.loads(source.read(int.from_bytes(head, "big")))  # noqa: S302 - the run sent it
+
+
+def _settings(sent: Any) -> ResolverSettings:
+    nameservers, dnssec, timeout, attempts, deadline = sent
+    return ResolverSettings(
+        nameservers=tuple(
+            Nameserver(address, port, Transport(transport), name, url)
+            for address, port, transport, name, url in nameservers
+        ),
+        dnssec=Dnssec(dnssec),
+        timeout=timedelta(seconds=timeout),
+        attempts=attempts,
+        deadline=timedelta(seconds=deadline),
+    )
+
+
+def _load(settings: ResolverSettings) -> None:
+    """Import and open what the transports will need."""
+    transports = {one.transport for one in settings.nameservers}
+    for name in (*_ALWAYS, *(name for one in transports for name in _TRANSPORTS[one])):
+        import_module(name)
+    if transports != {Transport.DNS}:
+        from allowsync.dns.transport.tls_context import load
+
+        codecs.lookup("idna")
+        if Transport.TLS in transports:
+            load()
+    if Transport.HTTPS in transports:
+        from allowsync.dns.transport import doh
+
+        load(doh.protocols())
+        _load_host_modules()
+
+
+def _load_host_modules() -> None:
+    """Load what looks up a DoH server's name, by one that is there and one none can ask for."""
+    for name in (b"localhost", b"x" * 64 + b".invalid"):
+        with suppress(OSError):
+            socket.getaddrinfo(name, _DNS_PORT)
+
+
+def _confine(settings: ResolverSettings) -> Confinement:
+    """Give up all rights; none where the C library cannot be called."""
+    try:
+        from allowsync.system.sandbox import confine
+    except (ImportError, MemoryError) as error:
+        return Confinement(os.geteuid() != 0, f"everything: no ctypes: {error}")
+    return confine(_bounds(settings))
+
+
+def _bounds(settings: ResolverSettings) -> Bounds:
+    held = int(Path("/proc/self/statm").read_bytes().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+    by_name = any(one.transport is Transport.HTTPS for one in settings.nameservers)
+    ports = [one.port for one in settings.nameservers]
+    return Bounds(
+        memory=held + MEMORY,
+        processor=int(settings.deadline.total_seconds()) + SPARE_PROCESSOR,
+        ports=(*ports, _DNS_PORT) if by_name else tuple(ports),
+        readable=tuple(f"/etc/{name}" for name in _HOSTS) if by_name else (),
+    )
+
+
+def _answer(settings: ResolverSettings, asked: Any, lines: int) -> None:
+    """Put questions, and hand each answer over as soon as it is known."""
+    everyone, ends, questions = asked
+    queries = [Query(name, Family(family)) for name, family in questions]
+
+    def told(place: int, answer: Answer) -> None:
+        _write(lines, written(place, answer))
+
+    resolver = Resolver(settings)
+    put = resolver.survey if everyone else resolver.resolve
+    put(queries, ends=ends, told=told)
+    _write(lines, END)
+
+
+def _write(lines: int, text: bytes) -> None:
+    while text:
+        text = text[os.write(lines, text) :]

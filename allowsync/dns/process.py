@@ -1,0 +1,207 @@
+"""The resolver's process from outside: made early, asked, believed little, and ended in time.
+
+It is a copy of the run, made before the configuration is read: it holds no secret, inherits nothing
+but two pipes, and loads its modules while the run reads the configuration. `allowsync.dns.child` is
+what it does.
+"""
+
+from __future__ import annotations
+
+import marshal
+import os
+import select
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.dns.answer_lines import AnswerReader, Unbelievable
+from allowsync.dns.resolv_conf import nameservers_of
+from allowsync.model.answer import Unavailable
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.value import replace
+from allowsync.system.fork import Fork
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+    from types import TracebackType
+
+    from allowsync.model.answer import Answer
+    from allowsync.model.nameserver import Nameserver
+    from allowsync.model.types import Query
+
+    Progress = Callable[[int, int], None]
+
+GRACE: Final = 1.0  # seconds after the deadline, for what is on its way from process to process
+_ENDING: Final = 0.25  # seconds from the end of its output to the end of the process
+_CHUNK: Final = 65536
+
+
+class ResolverProcess:
+    """Asks nameservers what addresses names have, by a process without rights.
+
+    Whatever becomes of that process: each query gets an answer, and nothing is raised. All that is
+    asked together has the time of one deadline, which starts with the first question.
+
+    Args:
+        progress: Called now and then, and at the end of each round, with (settled, total).
+
+    Attributes:
+        lacking: The rights that could not be taken from it, and why; empty where there are none.
+    """
+
+    def __init__(self, progress: Progress = lambda _done, _total: None) -> None:
+        self.lacking = ""
+        self._settings = ResolverSettings()
+        self._progress = progress
+        self._process: Fork | None = None
+        self._unsent = b""
+        self._heard = False
+        self._ends = 0.0
+        self._trouble = ""
+
+    def __enter__(self) -> ResolverProcess:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        at: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def nameservers(self) -> tuple[Nameserver, ...]:
+        """Who is asked."""
+        return self._settings.nameservers
+
+    def start(self) -> None:
+        """Make the process, if there is none. Before other threads, and before secrets are read."""
+        if self._process is None and not self._trouble:
+            try:
+                self._process = Fork(_serve)
+            except OSError as error:
+                self._trouble = f"cannot start the resolver's process: {error.strerror}"
+
+    def use(self, settings: ResolverSettings) -> ResolverProcess:
+        """Ask in this way. To be told once, before anything is asked."""
+        self._settings = replace(settings, nameservers=nameservers_of(settings))
+        self.start()
+        self._send(_plain(self._settings))
+        if self._process is not None:
+            self._hand_over(self._process)
+        return self
+
+    def __call__(self, queries: Iterable[Query]) -> dict[Query, Answer]:
+        """Ask all queries at once; the first conclusive answer of any nameserver wins."""
+        asked = list(dict.fromkeys(queries))
+        return dict(zip(asked, self._answers(asked, asked, everyone=False), strict=True))
+
+    def survey(self, queries: Iterable[Query]) -> dict[Query, dict[str, Answer]]:
+        """What each nameserver answers, by the nameserver as it is written in a configuration."""
+        asked = list(dict.fromkeys(queries))
+        names = [str(one) for one in self.nameservers]
+        expected = [query for query in asked for _ in names]
+        answers = iter(self._answers(asked, expected, everyone=True))
+        return {query: {name: next(answers) for name in names} for query in asked}
+
+    def close(self) -> None:
+        """End the process, whatever it does."""
+        process, self._process = self._process, None
+        if process is not None:
+            process.end()
+
+    def _answers(
+        self, asked: Sequence[Query], expected: Sequence[Query], *, everyone: bool
+    ) -> list[Answer]:
+        """Ask, and wait; an answer for each that is expected."""
+        reader = AnswerReader(expected, first=not self._heard)
+        if asked and self._process is not None:
+            self._ends = self._ends or time.monotonic() + self._settings.deadline.total_seconds()
+            self._send((everyone, self._ends, [(one.hostname, one.family.value) for one in asked]))
+            self._exchange(self._process, reader)
+        self._progress(len(expected), len(expected))
+        lost = Unavailable(self._trouble or "not asked")
+        return [reader.answers.get(place, lost) for place in range(len(expected))]
+
+    def _send(self, document: tuple[Any, ...]) -> None:
+        text = marshal.dumps(document)
+        self._unsent += len(text).to_bytes(4, "big") + text
+
+    def _exchange(self, process: Fork, reader: AnswerReader) -> None:
+        """Hand over what is to be asked, and take in answers, until all are there or it is late."""
+        total = len(reader)
+        try:
+            while not reader.is_over:
+                left = self._ends + GRACE - time.monotonic()
+                if left <= 0:
+                    span = f"{self._settings.deadline.total_seconds():g} s"
+                    self._give_up(f"no answer before the deadline of {span}")
+                    return
+                self._wait(process, left)
+                if not self._take(process, reader):
+                    return
+                self._progress(len(reader.answers), total)
+        except Unbelievable as error:
+            reader.answers.clear()
+            self._give_up(f"what the resolver's process sent is not believed: {error}")
+        finally:
+            self._heard = True
+            if reader.confinement is not None:
+                self.lacking = reader.confinement.lacking
+
+    def _wait(self, process: Fork, seconds: float) -> None:
+        waiting = select.poll()
+        waiting.register(process.source, select.POLLIN)
+        if self._unsent:
+            waiting.register(process.sink, select.POLLOUT)
+        waiting.poll(seconds * 1000)
+        self._hand_over(process)
+
+    def _hand_over(self, process: Fork) -> None:
+        """Write as much as there is room for."""
+        if self._unsent:
+            try:
+                self._unsent = self._unsent[os.write(process.sink, self._unsent) :]
+            except BlockingIOError:
+                return
+            except BrokenPipeError:  # it has ended, which is what is read next
+                self._unsent = b""
+
+    def _take(self, process: Fork, reader: AnswerReader) -> bool:
+        """Take in what has come. Whether more can come."""
+        try:
+            data = os.read(process.source, _CHUNK)
+        except BlockingIOError:
+            return True
+        if data:
+            reader.take(data)
+            return True
+        confinement = reader.confinement
+        if confinement is not None and not confinement.is_sound:
+            self._give_up(f"the resolver's process keeps too many rights: {confinement.lacking}")
+        else:
+            self._give_up("the resolver's process ended too early", _ENDING)
+        return False
+
+    def _give_up(self, trouble: str, patience: float = 0.0) -> None:
+        """Ask nothing more in this run."""
+        process, self._process = self._process, None
+        how = process.end(patience) if process is not None else ""
+        self._trouble = f"{trouble} ({how})" if how else trouble
+
+
+def _serve(requests: int, lines: int) -> None:
+    """In the process itself."""
+    from allowsync.dns.child import serve
+
+    serve(requests, lines)
+
+
+def _plain(settings: ResolverSettings) -> tuple[Any, ...]:
+    """The settings as plain values."""
+    nameservers = [
+        (one.address, one.port, one.transport.value, one.name, one.url)
+        for one in settings.nameservers
+    ]
+    spans = (settings.timeout.total_seconds(), settings.attempts, settings.deadline.total_seconds())
+    return (nameservers, settings.dnssec.value, *spans)

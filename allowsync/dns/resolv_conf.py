@@ -1,0 +1,58 @@
+"""Which nameservers are asked. Cheap to import: the run needs no socket to know them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.nameserver import Nameserver
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.nameserver import ResolverSettings
+
+RESOLV_CONF: Final = Path("/etc/resolv.conf")
+MAX_SYSTEM_NAMESERVERS: Final = 3  # MAXNS of resolv.conf(5): other programs ask no more than these
+
+
+def nameservers_of(
+    settings: ResolverSettings, servers: Iterable[Nameserver] = ()
+) -> tuple[Nameserver, ...]:
+    """Who is asked: those given, else those of the settings, else the system's."""
+    chosen = tuple(servers) or settings.nameservers or system_nameservers()
+    return tuple(dict.fromkeys(chosen))
+
+
+def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
+    """The nameservers of this machine, in order and without repetition.
+
+    As resolv.conf(5) says: lines that start with `nameserver`, the first three of them; the local
+    machine where there are none or the file cannot be read. A line that holds no IP address is
+    passed over, as the C library does.
+    """
+    try:
+        text = path.read_text(encoding="utf-8", errors="replace")
+    except OSError:
+        text = ""
+    found = [server for line in text.splitlines() if (server := _nameserver(line)) is not None]
+    return tuple(dict.fromkeys(found[:MAX_SYSTEM_NAMESERVERS])) or (Nameserver("127.0.0.1"),)
+
+
+def _nameserver(line: str) -> Nameserver | None:
+    if line[:1].isspace():  # the keyword must start the line
+        return None
+    words = line.replace("#", ";").partition(";")[0].split()
+    if len(words) < 2 or words[0] != "nameserver" or not _is_address(words[1]):
+        return None
+    return Nameserver(words[1])
+
+
+def _is_address(text: str) -> bool:
+    address, _, _ = text.partition("%")
+    try:
+        ip_address(address)
+    except ValueError:
+        return False
+    return True

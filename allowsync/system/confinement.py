@@ -1,0 +1,33 @@
+"""What a process may use, and what came of taking the rest away. Values, cheap to import."""
+
+from __future__ import annotations
+
+from allowsync.model.value import Value
+
+
+class Confinement(Value):
+    """What rights a process gave up.
+
+    Attributes:
+        is_sound: It is not root any more, or has no access to files.
+        lacking: What could not be given up, and why; empty where there is nothing.
+    """
+
+    is_sound: bool
+    lacking: str
+
+
+class Bounds(Value):
+    """What the process may use from now on.
+
+    Attributes:
+        memory: Bytes of its own, without what is mapped from files.
+        processor: Seconds of processor time.
+        ports: TCP ports that may be connected to.
+        readable: Files that must be found later, by their path.
+    """
+
+    memory: int
+    processor: int
+    ports: tuple[int, ...] = ()
+    readable: tuple[str, ...] = ()

@@ -1,0 +1,121 @@
+"""A copy of this process that inherits nothing but two pipes."""
+
+from __future__ import annotations
+
+import os
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    Entry = Callable[[int, int], object]
+
+_REAPED_WITHIN: Final = 1.0  # seconds; a process that was killed is gone long before
+_IN, _OUT = 3, 4  # the pipes, in the copy
+
+
+class Fork:
+    """A copy of this process at work. Made before there are threads.
+
+    Args:
+        entry: What it does, with the pipe it reads and the pipe it writes; when it returns or
+            raises, the copy ends.
+
+    Attributes:
+        source: What the copy writes; reading never blocks.
+        sink: What the copy reads; writing never blocks.
+
+    Raises:
+        OSError: There is no room for one more.
+    """
+
+    def __init__(self, entry: Entry) -> None:
+        ends: list[int] = []
+        try:
+            ends += os.pipe()
+            ends += os.pipe()
+            self._pid = _forked()
+        except OSError:
+            for end in ends:
+                os.close(end)
+            raise
+        self.source, writes, reads, self.sink = ends
+        if self._pid == 0:
+            _be_the_copy(entry, reads, writes)
+        os.close(reads)
+        os.close(writes)
+        os.set_blocking(self.source, False)
+        os.set_blocking(self.sink, False)
+
+    def end(self, patience: float = 0.0) -> str:
+        """End the copy, whatever it does.
+
+        Args:
+            patience: For how many seconds it may still end by itself.
+
+        Returns:
+            How it ended by itself, if it did.
+        """
+        os.close(self.source)
+        os.close(self.sink)
+        how = self._reaped(patience)
+        if how is None:
+            for kill in (os.killpg, os.kill):
+                with suppress(ProcessLookupError, PermissionError):
+                    kill(self._pid, 9)
+            self._reaped(_REAPED_WITHIN)
+        return how or ""
+
+    def _reaped(self, within: float) -> str | None:
+        """How it ended; None while it goes on."""
+        until, pause = time.monotonic() + within, 0.0005
+        while (how := self._reaped_now()) is None and time.monotonic() < until:
+            time.sleep(pause)
+            pause = min(0.02, 2 * pause)
+        return how
+
+    def _reaped_now(self) -> str | None:
+        try:
+            pid, status = os.waitpid(self._pid, os.WNOHANG)
+        except ChildProcessError:  # something else has waited for it
+            return ""
+        if pid == 0:
+            return None
+        code = os.waitstatus_to_exitcode(status)
+        return f"signal {-code}" if code < 0 else f"exit code {code}"
+
+
+def _forked() -> int:
+    if sys.version_info >= (3, 12):
+        import warnings
+
+        # Other threads there may be in a program that calls this one, and they are not copied.
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            return os.fork()
+    return os.fork()
+
+
+def _be_the_copy(entry: Entry, reads: int, writes: int) -> NoReturn:
+    """Never returns to what this process was doing."""
+    code = 1
+    try:
+        _keep_only(reads, writes)
+        entry(_IN, _OUT)
+        code = 0
+    finally:
+        os._exit(code)
+
+
+def _keep_only(reads: int, writes: int) -> None:
+    """Close everything but the pipes; nothing is read from or said to the terminal any more."""
+    from fcntl import F_DUPFD, fcntl
+
+    kept = [fcntl(one, F_DUPFD, 2 * _OUT) for one in (reads, writes)]
+    nothing = os.open(os.devnull, os.O_RDWR)
+    for number, file in enumerate((nothing, nothing, nothing, *kept)):
+        os.dup2(file, number, inheritable=False)
+    os.closerange(_OUT + 1, os.sysconf("SC_OPEN_MAX"))

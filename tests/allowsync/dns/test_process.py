@@ -1,0 +1,323 @@
+"""The resolver's process: what it may not do, and that nothing it does hurts the run."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import socket
+import struct
+import subprocess
+import sys
+import time
+from contextlib import contextmanager
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.dns import process
+from allowsync.dns.answer_lines import END, confined, written
+from allowsync.dns.process import GRACE, ResolverProcess
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.types import BOTH_FAMILIES, Family, Query
+from allowsync.system.confinement import Confinement
+from allowsync.system.sandbox import NUMBER
+from testkit.fake_dns.behaviours import Silent
+from testkit.fake_dns.exchanges import DnsReply, DnsRequest
+from testkit.fake_dns.forgeries import Drip, Garbage, HangUp, Truncated
+from testkit.fake_dns.nameserver import NameServer
+from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    Entry = Callable[[int, int], None]
+
+QUERIES = [Query(ALICE, family) for family in BOTH_FAMILIES]
+FOUND = [Found((ip_address(text),), 60) for text in BOTH]
+CONFINED = confined(Confinement(is_sound=True, lacking=""))
+
+
+def children() -> list[str]:
+    """The processes that this one has made and not waited for."""
+    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+
+
+@contextmanager
+def asking(
+    deadline: float = 20.0, *servers: NameServer, **more: float
+) -> Iterator[ResolverProcess]:
+    before = children()
+    with ResolverProcess() as resolver:
+        yield resolver.use(settings(*servers, deadline=deadline, **more))  # type: ignore[arg-type]
+    assert children() == before
+
+
+@pytest.fixture
+def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Entry], None]:
+    """Have the process do something else, as if it had been taken over."""
+    return lambda entry: monkeypatch.setattr(process, "_serve", entry)
+
+
+def test_it_answers_in_several_rounds() -> None:
+    told: list[tuple[int, int]] = []
+    bob = [Query("bob.example.org", family) for family in BOTH_FAMILIES]
+    with (
+        NameServer({ALICE: BOTH, "bob.example.org": [IPV4]}) as server,
+        ResolverProcess(lambda *at: told.append(at)) as resolver,
+    ):
+        resolver.use(settings(server))
+        assert list(resolver(QUERIES).values()) == FOUND
+        assert told[-1] == (2, 2)
+        assert told == sorted(told)
+        said = resolver.survey([*QUERIES, *bob, *bob])
+    name = str(server.nameserver)
+    answers = [said[query][name] for query in (*QUERIES, *bob)]
+    assert answers == [*FOUND, FOUND[0], Absent("NODATA")]
+
+
+def test_it_asks_nothing_where_nothing_is_asked() -> None:
+    with asking() as resolver:
+        assert resolver([]) == {}
+        assert resolver.survey([]) == {}
+
+
+# ---- What it may not do.
+
+
+def facts(resolver: ResolverProcess) -> tuple[Path, dict[str, str]]:
+    """Where `/proc` tells of it, and what its status says."""
+    (pid,) = children()
+    place = Path("/proc") / pid
+    lines = (place / "status").read_text().splitlines()
+    return place, {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
+
+
+@pytest.mark.usefixtures("as_root")
+def test_it_has_no_rights_and_nothing_of_the_run() -> None:
+    with NameServer({ALICE: BOTH}) as server, asking(20.0, server) as resolver:
+        assert list(resolver(QUERIES).values()) == FOUND
+        place, status = facts(resolver)
+        assert status["Uid"].split() == status["Gid"].split() == [str(NUMBER)] * 4
+        assert status["Groups"] == ""
+        for kind in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+            assert int(status[kind], 16) == 0, kind
+        assert status["NoNewPrivs"] == "1"
+        files = {one.name: str(one.readlink()) for one in (place / "fd").iterdir()}
+        assert [files.pop(n) for n in "012"] == ["/dev/null"] * 3
+        assert all(text.startswith("pipe:") for text in files.values())
+        assert sorted(files) == ["3", "4"]
+        limits = dict(
+            re.findall(r"^(.*?) {2,}(\d+|unlimited)", (place / "limits").read_text(), re.M)
+        )
+        assert limits["Max file size"] == limits["Max core file size"] == "0"
+        assert int(limits["Max processes"]) <= 512
+        assert int(limits["Max cpu time"]) <= 30
+        assert limits["Max data size"] != "unlimited"
+        assert (place / "mem").stat().st_uid == 0  # not dumpable: not even its own user may look
+        assert resolver.lacking == ""
+
+
+ATTEMPTS = """
+import ctypes, os, socket, sys
+def tried(what, call):
+    try:
+        call()
+    except OSError as error:
+        return
+    except MemoryError:
+        return
+    print(what, flush=True)
+tried("read", lambda: open("/etc/passwd"))
+tried("list", lambda: os.listdir("/"))
+tried("write", lambda: open("/dev/null", "w"))
+tried("root", lambda: os.setuid(0))
+tried("signal", lambda: os.kill(os.getppid(), 0))
+tried("memory", lambda: bytearray(200 * 2**20))
+tried("tcp", lambda: socket.create_connection(("127.0.0.1", int(sys.argv[1]))))
+tried("listen", lambda: socket.create_server(("127.0.0.1", 0)))
+tried("raw", lambda: socket.socket(socket.AF_INET, socket.SOCK_RAW, 1))
+tried("program", lambda: os.execv("/bin/true", ["true"]))
+"""
+CONFINE = """
+import encodings.idna, socket
+from allowsync.system.confinement import Bounds
+from allowsync.system.sandbox import confine
+assert confine(Bounds(100 * 2**20, 5, (1,))).is_sound
+"""
+
+
+@pytest.mark.usefixtures("as_root")
+def test_what_it_tries_does_not_work() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        port = str(listening.getsockname()[1])
+        free = subprocess.run(
+            [sys.executable, "-c", ATTEMPTS, port], capture_output=True, text=True, check=True
+        )
+        bound = subprocess.run(
+            [sys.executable, "-c", CONFINE + ATTEMPTS, port],
+            capture_output=True,
+            text=True,
+            check=True,
+        )
+    assert free.stdout.split() == [
+        *("read", "list", "write", "root", "signal", "memory", "tcp", "listen", "raw"),
+    ]
+    assert (bound.stdout, bound.stderr) == ("", "")
+
+
+# ---- What it does when it was taken over.
+
+
+def says(*pieces: bytes, then: Callable[[], object] = lambda: time.sleep(60)) -> Entry:
+    def entry(_requests: int, lines: int) -> None:
+        for piece in pieces:
+            os.write(lines, piece)
+        then()
+
+    return entry
+
+
+def flood(_requests: int, lines: int) -> None:
+    while True:
+        os.write(lines, b"U 0 flooded\n" * 4096)
+
+
+def fork_and_stay(_requests: int, lines: int) -> None:
+    if os.fork():
+        os.write(lines, CONFINED)
+        return
+    time.sleep(60)
+
+
+def stop(_requests: int, _lines: int) -> None:
+    os.kill(os.getpid(), signal.SIGSTOP)
+
+
+GOOD = written(0, FOUND[0])
+NOT_BELIEVED = "what the resolver's process sent is not believed: "
+TAKEN_OVER: dict[str, tuple[Entry, str]] = {
+    "garbage": (says(b"\x80\x04garbage\0\n"), NOT_BELIEVED),
+    "an answer before all": (says(GOOD), NOT_BELIEVED),
+    "an answer unasked": (says(CONFINED, GOOD, written(2, FOUND[1])), NOT_BELIEVED),
+    "an answer of another family": (says(CONFINED, GOOD, written(1, FOUND[0])), NOT_BELIEVED),
+    "two answers to one": (says(CONFINED, GOOD, GOOD), NOT_BELIEVED),
+    "too much": (says(CONFINED, GOOD, END + b"more"), NOT_BELIEVED),
+    "a flood": (flood, NOT_BELIEVED),
+    "its end": (says(then=lambda: os._exit(7)), "ended too early (exit code 7)"),
+    "its death": (
+        says(then=lambda: os.kill(os.getpid(), signal.SIGKILL)), "ended too early (signal 9)",
+    ),
+    "another process left behind": (fork_and_stay, "no answer before the deadline of 0.2 s"),
+    "standing still": (stop, "no answer before the deadline of 0.2 s"),
+    "saying nothing": (says(), "no answer before the deadline of 0.2 s"),
+    "too many rights": (
+        says(confined(Confinement(is_sound=False, lacking="user: no")), then=lambda: None),
+        "keeps too many rights: user: no",
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("entry", "reason"), TAKEN_OVER.values(), ids=list(TAKEN_OVER))
+def test_whatever_it_does_the_run_knows_nothing_and_goes_on(
+    entry: Entry, reason: str, instead: Callable[[Entry], None]
+) -> None:
+    instead(entry)
+    began = time.monotonic()
+    with asking(0.2) as resolver:
+        for _ in range(2):
+            for answer in resolver(QUERIES).values():
+                assert isinstance(answer, Unavailable)
+                assert reason in answer.reason
+        (answers,) = resolver.survey(QUERIES[:1]).values()
+        assert all(isinstance(one, Unavailable) for one in answers.values())
+    assert time.monotonic() - began < 0.2 + GRACE + 1
+
+
+@pytest.mark.parametrize("then", [lambda: time.sleep(60), lambda: os._exit(1)])
+def test_what_had_arrived_before_it_was_lost_counts(
+    then: Callable[[], object], instead: Callable[[Entry], None]
+) -> None:
+    instead(says(CONFINED, GOOD, then=then))
+    with asking(0.2) as resolver:
+        first, second = resolver(QUERIES).values()
+    assert first == FOUND[0]
+    assert isinstance(second, Unavailable)
+
+
+def test_many_questions_are_put_to_one_that_reads_none(instead: Callable[[Entry], None]) -> None:
+    instead(says(CONFINED))
+    many = [Query(f"host{n}.example.org", Family.IPV4) for n in range(20_000)]
+    with asking(0.2) as resolver:
+        assert {type(one) for one in resolver(many).values()} == {Unavailable}
+
+
+FULL = """
+import os, resource
+from allowsync.dns.process import ResolverProcess
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.types import Family, Query
+os.setresuid(65529, 65529, 65529)
+resource.setrlimit(resource.RLIMIT_NPROC, (0, 0))
+with ResolverProcess() as resolver:
+    resolver.start()
+    (answer,) = resolver.use(ResolverSettings())([Query("a.example", Family.IPV4)]).values()
+print(answer.reason)
+"""
+
+
+@pytest.mark.usefixtures("as_root")
+def test_without_room_for_a_process_nothing_is_known() -> None:
+    done = subprocess.run([sys.executable, "-c", FULL], capture_output=True, text=True, check=False)
+    said = "cannot start the resolver's process: Resource temporarily unavailable\n"
+    assert (done.stdout, done.stderr) == (said, "")
+
+
+# ---- What hostile nameservers do to it.
+
+ALIAS = b"\x01a" * 120 + b"\0"
+
+
+def bomb(request: DnsRequest) -> list[DnsReply]:
+    """Three messages of thousands of aliases with long names, and one byte too many."""
+    head = request.wire[:2] + struct.pack("!5H", 0x8180, 1, 0, 0, 0)
+    wire = bytearray(head + request.wire[12:])
+    pointer = struct.pack("!H", 0xC000 | len(wire))
+    wire += ALIAS + struct.pack("!HHIH", 5, 1, 60, 2) + pointer
+    for _ in range(4600):
+        wire += pointer + struct.pack("!HHIH", 5, 1, 60, 2) + pointer
+    wire[6:8] = struct.pack("!H", 4601)
+    return [DnsReply(bytes(wire + b"x"))] * (1 if request.transport == "tcp" else 3)
+
+
+HOSTILE = {
+    "over udp": bomb,
+    "over tcp": Truncated(bomb),
+    "silence": Silent(),
+    "a slow drip": Truncated(Drip(0.3, BOTH)),
+    "a hang-up": Truncated(HangUp()),
+    "garbage": Garbage(b"\xff" * 400),
+}
+
+
+@pytest.mark.parametrize("hostile", HOSTILE.values(), ids=list(HOSTILE))
+def test_the_honest_nameserver_is_heard_beside_a_hostile_one(hostile: object) -> None:
+    names = [f"host{n}.example.org" for n in range(40)]
+    with NameServer({"*": hostile}) as bad, NameServer(dict.fromkeys(names, BOTH)) as good:
+        began = time.monotonic()
+        with asking(5.0, bad, good, timeout=1.0) as resolver:
+            answers = resolver([Query(name, family) for name in names for family in BOTH_FAMILIES])
+        assert time.monotonic() - began < 7
+    assert list(answers.values()) == FOUND * 40
+
+
+def test_two_thousand_silent_names_take_no_longer_than_the_deadline() -> None:
+    many = [Query(f"host{n}.example.org", Family.IPV4) for n in range(2000)]
+    with NameServer({"*": Silent(), ALICE: BOTH}) as server:
+        began = time.monotonic()
+        with asking(2.0, server) as resolver:
+            answers = resolver([*many, QUERIES[0]])
+        assert time.monotonic() - began < 4
+    assert {type(answers[query]) for query in many} == {Unavailable}
