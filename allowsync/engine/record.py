@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import contextlib
 from typing import TYPE_CHECKING
 
-from allowsync.engine.apply import enforce
 from allowsync.engine.history import began, changes_of, ended, settled, turns
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import replace
@@ -31,17 +29,26 @@ def enforce_on_record(
 ) -> list[TargetReport]:
     """Remember what is meant, apply it, and remember what came of it.
 
+    Where nothing is to be applied, it is remembered in one step with the end of the run (`finish`).
+
     Raises:
         StateDamaged: What is remembered makes no sense. Nothing was applied.
     """
     store = memory.store
+    idle = all(one.report.plan is None or one.report.plan.idle for one in drafts)
     try:
-        store.intend(_record(drafts, decided, memory, reasons))
+        store.intend(
+            _record(drafts, decided, memory, reasons), hold=idle and not memory.config.notify
+        )
         _confirm(drafts, memory)
     except StateDamaged:
         raise
     except StateError as error:
         return [_left_alone(one.report, error) for one in drafts]
+    if idle:
+        return [one.report for one in drafts]
+    from allowsync.engine.apply import enforce
+
     done = enforce(drafts)
     try:
         contents, changes, told = settled((one.report for one in done), reasons)
@@ -53,11 +60,15 @@ def enforce_on_record(
 
 
 def finish(memory: Memory, report: RunReport) -> RunReport:
-    """Close the record of a run and send its notifications; in a dry run, do nothing."""
+    """Close the record of a run and send its notifications; in a dry run, do nothing.
+
+    Raises:
+        StateDamaged: What is remembered makes no sense. Nothing was applied, nor remembered.
+    """
     if memory.request.dry_run:
         return report
-    post = _post(memory, report)
-    with contextlib.suppress(StateError):
+    post, held = _post(memory, report), memory.store.holds
+    try:
         memory.store.finish(
             report.seconds,
             report.exit_code,
@@ -65,6 +76,12 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
             turns(report.targets, report.started),
             memory.config.history,
         )
+    except StateError as error:
+        if held and isinstance(error, StateDamaged):
+            raise
+        if held:
+            targets = tuple(_left_alone(one, error) for one in report.targets)
+            report = replace(report, targets=targets)
     # Last of all: every target is done, and on record.
     undelivered = () if post is None else post.deliver(report.started)
     return replace(report, notices=(*report.notices, *undelivered))

@@ -6,7 +6,7 @@
 reads, and type checks, like `@dataclass(frozen=True, slots=True)`, and is one to all who ask the
 module `dataclasses`. That module is not imported here, though: it takes 13 ms, and then writes and
 compiles six methods for every class, 0.5 ms each, which was the largest part of an idle run. Here
-`__init__` alone is compiled, and only when the first instance is made; the rest is shared.
+`__init__` alone is compiled, and only when several instances are made; the rest is shared.
 
 Values of two classes are never equal, whatever they hold (as tuples would be).
 """
@@ -58,6 +58,8 @@ class ValueType(type):
     """The class of values' classes: turns annotations into slots."""
 
     __fields__: Mapping[str, Field]
+    __match_args__: tuple[str, ...]
+    __slowly__: int
 
     def __new__(
         cls,
@@ -86,7 +88,8 @@ class ValueType(type):
         namespace["__fields__"] = fields
         namespace["__match_args__"] = tuple(one for one in fields if not fields[one].kw_only)
         namespace["_compared"] = _getter([one for one in fields if fields[one].compare])
-        namespace.setdefault("__init__", _first_instance)
+        namespace["__slowly__"] = _SLOWLY
+        namespace.setdefault("__init__", _first_instances)
         return super().__new__(cls, name, bases, namespace)
 
 
@@ -102,9 +105,32 @@ class _Lent:
         return getattr(_twin(owner), self.name)
 
 
-def _first_instance(self: Value, *args: Any, **kwargs: Any) -> None:
-    """Replace this by the `__init__` of the class, and call that."""
+# Of most classes a run makes one value or a few. Compiling an `__init__` takes as long as to make
+# some fifty without one.
+_SLOWLY: Final = 12
+
+
+def _first_instances(self: Value, *args: Any, **kwargs: Any) -> None:
+    """Make the first few instances of a class field by field; then compile its `__init__`."""
     cls = type(self)
+    held = dict(zip(cls.__match_args__, args, strict=False))
+    known = len(held) == len(args) and held.keys().isdisjoint(kwargs)
+    held.update(kwargs)
+    for name, one in cls.__fields__.items():
+        if name in held:
+            continue
+        if one.default_factory is not None:
+            held[name] = one.default_factory()
+        elif one.default is not NO_DEFAULT:
+            held[name] = one.default
+    if cls.__slowly__ and known and held.keys() == cls.__fields__.keys():
+        type.__setattr__(cls, "__slowly__", cls.__slowly__ - 1)
+        for name, value in held.items():
+            object.__setattr__(self, name, value)
+        if hasattr(cls, "__post_init__"):
+            self.__post_init__()
+        return
+    # Also where the arguments do not fit: the error says so in the words of any function.
     init = _init(cls)
     type.__setattr__(cls, "__init__", init)
     init(self, *args, **kwargs)

@@ -251,13 +251,18 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
 
 
 class transaction:  # noqa: N801 - reads as a statement
-    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` when anything is raised."""
+    """`BEGIN IMMEDIATE` … `COMMIT`, or `ROLLBACK` when anything is raised.
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    One that is open already is carried on. With `hold`, it is left open, for the next to end it.
+    """
+
+    def __init__(self, connection: sqlite3.Connection, *, hold: bool = False) -> None:
         self._connection = connection
+        self._hold = hold
 
     def __enter__(self) -> None:
-        self._connection.execute("BEGIN IMMEDIATE")
+        if not self._connection.in_transaction:
+            self._connection.execute("BEGIN IMMEDIATE")
 
     def __exit__(
         self,
@@ -266,7 +271,8 @@ class transaction:  # noqa: N801 - reads as a statement
         trace: TracebackType | None,
     ) -> None:
         if error is None:
-            self._connection.execute("COMMIT")
+            if not self._hold:
+                self._connection.execute("COMMIT")
         elif self._connection.in_transaction:
             self._connection.execute("ROLLBACK")
 

@@ -2,6 +2,7 @@
 
 A run writes twice: before anything is applied (`intend`), so that an unwritable state leaves the
 firewall alone and a crash in between is remembered as what was meant; and afterwards (`confirm`).
+One that applies nothing writes once, at its end.
 """
 
 from __future__ import annotations
@@ -221,10 +222,13 @@ class Store:
         return None if self._connection is None else run_before(self._connection, at)
 
     @_guarded
-    def intend(self, record: RunRecord) -> None:
-        """Remember what was learnt and what is about to be applied. Durable when it returns."""
+    def intend(self, record: RunRecord, *, hold: bool = False) -> None:
+        """Remember what was learnt and what is about to be applied. Durable when it returns.
+
+        With `hold` it is durable only once `finish` returns: for a run that applies nothing.
+        """
         connection = self._writable()
-        with transaction(connection):
+        with transaction(connection, hold=hold):
             self._started = number(record.started)
             self._run = int(
                 connection.execute(
@@ -248,6 +252,11 @@ class Store:
                 write_ledger(connection, record.ledger)
             if record.chronology is not None:
                 write_chronology(connection, record.chronology)
+
+    @property
+    def holds(self) -> bool:
+        """Whether something was written that is not durable yet."""
+        return self._connection is not None and self._connection.in_transaction
 
     @_guarded
     def confirm(

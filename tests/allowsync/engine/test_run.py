@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import resource
 import sqlite3
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -251,6 +252,57 @@ class TestLostState:
         target = only_target(report)
         assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, set())
         assert "state cannot be written" in target.said
+
+    def test_a_run_with_nothing_to_apply_is_remembered_in_one_step(
+        self, world: World, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        world.run()
+        statements: list[str] = []
+        connect = sqlite3.connect
+
+        def traced(*args: Any, **kwargs: Any) -> sqlite3.Connection:
+            made = connect(*args, **kwargs)
+            made.set_trace_callback(statements.append)
+            return made
+
+        monkeypatch.setattr(sqlite3, "connect", traced)
+        world.run()
+        assert statements.count("COMMIT") == 1
+        statements.clear()
+        world.says["alice.example.org"] = found("81.2.69.77")
+        world.run()
+        assert statements.count("COMMIT") == 3
+
+    @pytest.mark.parametrize("largest", [1024, 32 * 1024, 64 * 1024])
+    def test_a_state_that_fills_up_is_said_by_a_run_with_nothing_to_apply(
+        self, world: World, largest: int
+    ) -> None:
+        world.run()
+        before = world.state.read_bytes()
+        assert len(before) > largest
+        limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, limits[1]))
+        try:
+            report = world.run()
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        target = only_target(report)
+        assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, ALL)
+        assert "state cannot be written" in target.said
+        again = world.run()
+        assert (only_target(again).outcome, again.exit_code) == (Outcome.UNCHANGED, 0)
+
+    def test_damage_found_at_the_end_of_a_run_with_nothing_to_apply_is_set_aside(
+        self, world: World
+    ) -> None:
+        world.run()
+        with closing(sqlite3.connect(world.state)) as raw:
+            raw.execute(
+                "CREATE TRIGGER bad BEFORE UPDATE ON runs BEGIN SELECT RAISE(FAIL, 'bad'); END"
+            )
+        report = world.run()
+        assert any("set aside" in one.what for one in report.notices)
+        assert world.held == ALL
 
     @pytest.mark.parametrize("answer", [SERVFAIL, GONE])
     def test_a_gate_that_is_gone_is_put_up_again_though_no_host_has_a_grant(

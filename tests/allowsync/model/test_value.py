@@ -91,6 +91,33 @@ def test_it_takes_the_arguments_that_a_dataclass_takes(given: tuple[list[Any], A
     assert outcome(Plain, *given) == outcome(Model, *given)
 
 
+def test_the_first_instance_is_as_the_hundredth() -> None:
+    class Fresh(Value):
+        """Nothing was made of it yet, so its `__init__` is not compiled."""
+
+        number: int
+        text: str = "x"
+        held: dict[str, int] = field(default_factory=dict)
+
+    for cls in (Fresh, Model):
+        made = [cls(number, held={"n": number}) for number in range(100)]
+        assert [(one.number, one.text, one.held["n"]) for one in made] == [
+            (number, "x", number) for number in range(100)
+        ]
+
+    class Refusing(Value, kw_only=True):
+        """A value that wants what it has no default for."""
+
+        number: int
+
+    for _ in range(20):
+        with pytest.raises(TypeError):
+            Refusing(1)  # type: ignore[misc]
+        with pytest.raises(TypeError):
+            Refusing()  # type: ignore[call-arg]
+        assert Refusing(number=1).number == 1
+
+
 @given(some.integers(0, 2), some.integers(0, 2), some.sampled_from("ab"), some.sampled_from("ab"))
 def test_it_is_equal_when_a_dataclass_is(one: int, two: int, this: str, that: str) -> None:
     equal = Model(one, this) == Model(two, that)

@@ -97,6 +97,20 @@ def test_what_was_intended_comes_back_as_it_was(path: Path) -> None:
     assert known.inherited == HOLDING.inherited
 
 
+def test_what_is_held_is_durable_once_the_run_is_finished(path: Path) -> None:
+    def runs() -> list[tuple[object, ...]]:
+        with closing(sqlite3.connect(path)) as other:
+            return other.execute("SELECT started, exit_code FROM runs").fetchall()
+
+    with Store.writing(path) as store:
+        store.intend(record(), hold=True)
+        assert (store.holds, runs()) == (True, [])
+        store.finish(0.1, 0, [])
+        assert (store.holds, len(runs())) == (False, 1)
+        store.intend(record(started=T0 + HOUR), hold=True)
+    assert len(runs()) == 1, "a run that ended in between has left nothing"
+
+
 def test_an_approval_takes_the_latch_off_and_is_remembered(path: Path) -> None:
     written(path)
     with Store.writing(path) as store:
