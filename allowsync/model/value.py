@@ -127,8 +127,8 @@ def _first_instances(self: Value, *args: Any, **kwargs: Any) -> None:
         type.__setattr__(cls, "__slowly__", cls.__slowly__ - 1)
         for name, value in held.items():
             object.__setattr__(self, name, value)
-        if hasattr(cls, "__post_init__"):
-            self.__post_init__()
+        if (check := getattr(self, "__post_init__", None)) is not None:
+            check()
         return
     # Also where the arguments do not fit: the error says so in the words of any function.
     init = _init(cls)

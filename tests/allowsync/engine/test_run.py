@@ -261,7 +261,7 @@ class TestLostState:
         connect = sqlite3.connect
 
         def traced(*args: Any, **kwargs: Any) -> sqlite3.Connection:
-            made = connect(*args, **kwargs)
+            made: sqlite3.Connection = connect(*args, **kwargs)
             made.set_trace_callback(statements.append)
             return made
 

@@ -112,7 +112,7 @@ def test_the_first_instance_is_as_the_hundredth() -> None:
 
     for _ in range(20):
         with pytest.raises(TypeError):
-            Refusing(1)  # type: ignore[misc]
+            Refusing(1)  # type: ignore[call-arg]
         with pytest.raises(TypeError):
             Refusing()  # type: ignore[call-arg]
         assert Refusing(number=1).number == 1
