@@ -8,16 +8,15 @@ from __future__ import annotations
 from bisect import bisect_left
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from allowsync.model.types import Network, by_network
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+T = TypeVar("T")
 
 
 def short(network: Network) -> str:
@@ -45,6 +44,38 @@ def parsed(text: str) -> Network:
     address, _, width = text.partition("/")
     first = ip_address(address)
     return network(first.version, int(first), int(width))
+
+
+class NetworkIndex(Generic[T]):
+    """What belongs to networks that overlap a given one, found without going through all of them.
+
+    Networks nest or are apart, so those that overlap one are as wide or wider and begin where it
+    does once cut to their width, or begin inside it.
+    """
+
+    def __init__(self, pairs: Iterable[tuple[Network, T]]) -> None:
+        """Take networks, each with what belongs to it."""
+        self._held: dict[Network, list[T]] = {}
+        for one, what in pairs:
+            self._held.setdefault(one, []).append(what)
+        self._widths = {(one.version, one.prefixlen) for one in self._held}
+        self._ordered = sorted(self._held, key=by_network)
+        self._keys = [by_network(one) for one in self._ordered]
+
+    def overlapping(self, given: Network) -> Iterator[T]:
+        """What belongs to each network that has an address in common with one."""
+        number = int(given.network_address)
+        for version, width in self._widths:
+            if version == given.version and width <= given.prefixlen:
+                beyond = given.max_prefixlen - width
+                yield from self._held.get(network(version, number >> beyond << beyond, width), ())
+        last = int(given.broadcast_address)
+        place = bisect_left(self._keys, (given.version, number, 0))
+        for one in islice(self._ordered, place, None):
+            if one.version != given.version or int(one.network_address) > last:
+                return
+            if one.prefixlen > given.prefixlen:
+                yield from self._held[one]
 
 
 class Coverage:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HostMemory, RetentionState
-from allowsync.model.networks import overlap
+from allowsync.model.networks import NetworkIndex
 from allowsync.policy.screening import network_of
 
 if TYPE_CHECKING:
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Host, Network
     from allowsync.policy.clock import Now
-    from allowsync.policy.sightings import Ledger
+    from allowsync.policy.sightings import SightingIndex
 
     Holders = Mapping[str, tuple[Host, HostMemory]]
 
@@ -21,39 +21,55 @@ if TYPE_CHECKING:
 class Crowd:
     """Who came from where within the window, and who lives together. For one run."""
 
-    def __init__(self, holders: Holders, ledger: Ledger, now: Now) -> None:
-        self._ledger = ledger
+    def __init__(self, holders: Holders, seen: SightingIndex, now: Now) -> None:
+        self._seen = seen
         self._hosts = [host for host, _ in holders.values()]
         self._labels = {name: host.name for host in self._hosts for name in host.hostnames}
-        self._held = {
-            host.name: list(_lasting(host, memory, now, past=False))
+        self._held = NetworkIndex(
+            (network, host.name)
             for host, memory in holders.values()
-        }
+            for network in _lasting(host, memory, now, past=False)
+        )
         self._homes = {
             host.name: list(_lasting(host, memory, now, past=True))
             for host, memory in holders.values()
         }
+        self._at_home = NetworkIndex(
+            (network, label) for label, homes in self._homes.items() for network in homes
+        )
+        # Of one network: where thousands of hosts have it, each of them asks.
+        self._givers: dict[Network, list[str]] = {}
+        self._strangers: dict[Network, list[str]] = {}
 
     def vouched(self, given: Network, host: Host) -> bool:
         """Whether another host has held a network for longer than the window."""
-        others = (held for label, held in self._held.items() if label != host.name)
-        return any(overlap(home, given) for held in others for home in held)
+        return any(label != host.name for label in self._held.overlapping(given))
 
     def givers(self, given: Network) -> list[str]:
         """The hosts that gave a network within the window, sorted."""
-        return sorted({self._labels.get(name, name) for name in self._ledger.givers(given)})
+        if given not in self._givers:
+            names = {self._labels.get(name, name) for name in self._seen.givers(given)}
+            self._givers[given] = sorted(names)
+        return self._givers[given]
+
+    def strangers(self, given: Network) -> list[str]:
+        """The same, of those that lived together one each."""
+        if given not in self._strangers:
+            self._strangers[given] = self.apart(self.givers(given))
+        return self._strangers[given]
 
     def apart(self, labels: Iterable[str]) -> list[str]:
         """Of hosts that lived together, one each."""
-        found: list[str] = []
+        found: dict[str, None] = {}
         for label in labels:
-            if not any(self._together(label, other) for other in found):
-                found.append(label)
-        return found
+            if found.keys().isdisjoint(self._together(label)):
+                found[label] = None
+        return list(found)
 
-    def _together(self, label: str, other: str) -> bool:
-        mine, theirs = self._homes.get(label, ()), self._homes.get(other, ())
-        return any(overlap(one, another) for one in mine for another in theirs)
+    def _together(self, label: str) -> Iterator[str]:
+        """Those who lived where a host lived."""
+        for home in self._homes.get(label, ()):
+            yield from self._at_home.overlapping(home)
 
     def whole_domain(self, hostname: str, givers: Collection[str]) -> bool:
         """Whether all hosts below a name's parent domain are among the givers, and are several."""

@@ -25,7 +25,7 @@ from allowsync.model.value import Value, field
 from allowsync.policy.crowd import Crowd
 from allowsync.policy.dns64 import PROBE, translation_prefixes
 from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, network_of, without
-from allowsync.policy.sightings import ROW, Heard, Ledger, record
+from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, record
 from allowsync.policy.tracking import latched, recent, settled_tracks
 from allowsync.text import said
 
@@ -204,7 +204,8 @@ def guard(
     hosts = [host for host, _ in holders.values()]
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     after = record(ledger, _heard(new, judged, evidence, ledger), window, now)
-    crowd = Crowd(holders, after, now)
+    seen = SightingIndex(after)
+    crowd = Crowd(holders, seen, now)
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
     refuted = {(one.name, one.network) for one in after.sightings if one.refuted}
     moves: dict[str, dict[Network, None]] = {}
@@ -212,7 +213,7 @@ def guard(
         name, key = one.host.name, (one.query.hostname, one.network)
         if name not in moves:
             moves[name] = dict.fromkeys(recent(_memory(holders, name).arrivals, now))
-        refusal = _doubt(one, evidence, after, crowd, moves[name])
+        refusal = _doubt(one, evidence, seen, crowd, moves[name])
         if refusal is None:
             moves[name][one.network] = None
             refuted.discard(key)
@@ -293,7 +294,7 @@ def _overlapping(address: Address, networks: Iterable[Network]) -> Network | Non
 def _doubt(
     one: NewAddress,
     evidence: Evidence,
-    ledger: Ledger,
+    ledger: SightingIndex,
     crowd: Crowd,
     moves: Mapping[Network, None],
 ) -> GuardRefusal | None:
@@ -315,7 +316,7 @@ def _latched(one: NewAddress) -> GuardRefusal | None:
     return GuardRefusal(seen, f"if it is still theirs: allowsync approve {one.host.name}")
 
 
-def _translated(one: NewAddress, ledger: Ledger) -> GuardRefusal | None:
+def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
     if not any(overlap(prefix.network, one.network) for prefix in ledger.decoys(PROBE)):
         return None
     seen = "the resolver makes up IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
@@ -324,7 +325,7 @@ def _translated(one: NewAddress, ledger: Ledger) -> GuardRefusal | None:
 
 def _shared(one: NewAddress, crowd: Crowd) -> GuardRefusal | None:
     most, every = one.host.policy.max_sharing, crowd.givers(one.network)
-    names = crowd.apart(every)
+    names = crowd.strangers(one.network)
     if len(names) <= most or crowd.vouched(one.network, one.host):
         return None
     alarm = len(names) > 2 or crowd.whole_domain(one.query.hostname, every)
@@ -337,7 +338,9 @@ def _shared(one: NewAddress, crowd: Crowd) -> GuardRefusal | None:
     return GuardRefusal(seen, "if they live together, raise max_sharing for them")
 
 
-def _made_up_too(one: NewAddress, ledger: Ledger, seen: Sighting | None) -> GuardRefusal | None:
+def _made_up_too(
+    one: NewAddress, ledger: SightingIndex, seen: Sighting | None
+) -> GuardRefusal | None:
     if not one.host.policy.canary:
         return None
     parent = one.query.hostname.partition(".")[2]

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.memory import Sighting
-from allowsync.model.networks import overlap
+from allowsync.model.networks import NetworkIndex
 from allowsync.model.types import Family, Query
 
 if TYPE_CHECKING:
@@ -30,19 +30,6 @@ class Ledger(NamedTuple):
 
     sightings: tuple[Sighting, ...] = ()
 
-    def of(self, name: str, network: Network) -> Sighting | None:
-        """The sighting of a network at a host's name."""
-        for one in self.sightings:
-            if not one.decoy and one.name == name and one.network == network:
-                return one
-        return None
-
-    def givers(self, network: Network) -> set[str]:
-        """The names of hosts that gave a network, or one that overlaps it."""
-        return {
-            one.name for one in self.sightings if not one.decoy and overlap(one.network, network)
-        }
-
     def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
         """The ledger with what was granted and taken back marked as such, and nothing else."""
         return Ledger(
@@ -52,11 +39,31 @@ class Ledger(NamedTuple):
             )
         )
 
+
+class SightingIndex:
+    """The sightings of a ledger by name and network: there may be one for each of 10,000 hosts."""
+
+    def __init__(self, ledger: Ledger) -> None:
+        own = [one for one in ledger.sightings if not one.decoy]
+        self._of = {(one.name, one.network): one for one in reversed(own)}
+        self._givers = NetworkIndex((one.network, one.name) for one in own)
+        self._decoys: dict[tuple[str, Family], list[Sighting]] = {}
+        for one in ledger.sightings:
+            if one.decoy:
+                key = (one.name, Family.of(one.network))
+                self._decoys.setdefault(key, []).append(one)
+
+    def of(self, name: str, network: Network) -> Sighting | None:
+        """The sighting of a network at a host's name."""
+        return self._of.get((name, network))
+
+    def givers(self, network: Network) -> set[str]:
+        """The names of hosts that gave a network, or one that overlaps it."""
+        return set(self._givers.overlapping(network))
+
     def decoys(self, parent: Query) -> list[Sighting]:
         """What made-up names below a parent gave, of one family."""
-        name, family = parent
-        mine = (one for one in self.sightings if one.decoy and one.name == name)
-        return [one for one in mine if Family.of(one.network) is family]
+        return self._decoys.get((parent.hostname, parent.family), [])
 
 
 def taken_back(ledger: Ledger, hosts: Iterable[Host]) -> dict[str, frozenset[Network]]:

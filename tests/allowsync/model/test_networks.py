@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, ip_network
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model.networks import Coverage, covers, parsed, without
+from allowsync.model.networks import Coverage, NetworkIndex, covers, overlap, parsed, without
 from tests.support.values import net
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Network
 
 BASE = int(net("81.2.69.0").network_address)
 
@@ -100,3 +104,24 @@ def test_what_is_no_network_is_refused(text: str) -> None:
 def test_two_holes_apart_leave_what_is_around_both() -> None:
     taken = Coverage([net("81.2.69.0"), net("81.2.69.3")])
     assert without(net("81.2.69.0/30"), taken) == [net("81.2.69.1"), net("81.2.69.2")]
+
+
+NEAR = st.builds(
+    lambda number, width: ip_network((0xC6336400 + number, width), strict=False),
+    st.integers(0, 255),
+    st.integers(22, 32),
+)
+FAR = st.builds(
+    lambda number, width: ip_network(((0x20010DB8 << 96) + number, width), strict=False),
+    st.integers(0, 255),
+    st.integers(118, 128),
+)
+
+
+@given(st.lists(NEAR | FAR, max_size=12), NEAR | FAR)
+def test_an_index_finds_what_overlaps_and_nothing_else(
+    networks: list[Network], one: Network
+) -> None:
+    index = NetworkIndex((held, number) for number, held in enumerate(networks))
+    found = sorted(index.overlapping(one))
+    assert found == [n for n, held in enumerate(networks) if overlap(held, one)]
