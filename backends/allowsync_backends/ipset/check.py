@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.ipset import inspection, set_store, tool
+from allowsync_backends.ipset import inspection, loaders, set_store, tool
 from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, shut_out, users_of
 from allowsync_backends.ipset.options import Variant
-from allowsync_backends.ipset.rules import TABLE
+from allowsync_backends.ipset.rules import PARENTS, TABLE
 from allowsync_backends.ipset.sets import IpsetListingError, Shape
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -
     return (
         *_gate_state(read, variant),
         *_firewall(gate.ports, variant),
-        *_other_variant(gate.chain, variant),
+        *_other_variant(gate, variant),
+        *loaders.saved(),
+        *loaders.firewalld(),
     )
 
 
@@ -93,7 +95,7 @@ def _firewall(ports: Iterable[Port], variant: Variant) -> Iterator[Finding]:
                 )
 
 
-def _other_variant(chain: str, used: Variant) -> Iterator[Finding]:
+def _other_variant(gate: IpsetGate, used: Variant) -> Iterator[Finding]:
     """Rules of ours that belong to the other iptables, from before the system changed over."""
     for variant in (Variant.NFT, Variant.LEGACY):
         if variant in (used, _meant(used)):
@@ -106,14 +108,15 @@ def _other_variant(chain: str, used: Variant) -> Iterator[Finding]:
                 found = _table(family, variant, TABLE)
             except BackendError:
                 continue
-            if chain in found.chains:
-                yield Finding(
-                    Severity.WARNING,
-                    f"{name} has a chain {chain} too, which is not kept up to date",
-                    f"delete it: {name} -t {TABLE} -D PREROUTING -j {chain}; "
-                    f"{name} -t {TABLE} -F {chain}; "
-                    f"{name} -t {TABLE} -X {chain}",
-                )
+            for parent, chain in ((one, gate.chain(one)) for one in PARENTS):
+                if chain in found.chains:
+                    yield Finding(
+                        Severity.WARNING,
+                        f"{name} has a chain {chain} too, which is not kept up to date",
+                        f"delete it: {name} -t {TABLE} -D {parent} -j {chain}; "
+                        f"{name} -t {TABLE} -F {chain}; "
+                        f"{name} -t {TABLE} -X {chain}",
+                    )
 
 
 def _meant(variant: Variant) -> Variant:

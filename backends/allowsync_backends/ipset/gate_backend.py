@@ -10,7 +10,7 @@ from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value, replace
 from allowsync_backends.ipset import inspection, set_store, tool
 from allowsync_backends.ipset.options import Variant
-from allowsync_backends.ipset.rules import TABLE, IpsetGate, load_script, removal_script
+from allowsync_backends.ipset.rules import PARENTS, TABLE, IpsetGate, load_script, removal_script
 from allowsync_backends.ipset.sets import SHORTEST, IpsetListingError
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ def widths() -> dict[Family, tuple[int, int]]:
 
 
 class IpsetGateBackend(Value):
-    """Drives the sets, and the chain `allowsync-<allowlist>` of iptables and ip6tables."""
+    """Drives the sets, and the chains `allowsync-<allowlist>` and `allowsync_<allowlist>`."""
 
     gate: IpsetGate
     variant: Variant = Variant.AUTO
@@ -106,9 +106,7 @@ class IpsetGateBackend(Value):
         found = self._table(family, self._listed(family))
         if not any(self._flaws(family, found)):
             return
-        astray = any(inspection.hook_flaws(self.gate, found))
-        unhook = inspection.hooks(self.gate, found) if astray else None
-        script = load_script(self.gate, family, unhook)
+        script = load_script(self.gate, family, inspection.astray(self.gate, found))
         done = tool.restore_rules(family, self.variant, script)
         if done.code != 0:
             now = self._table(family, self._listed(family))
@@ -142,12 +140,14 @@ class IpsetGateBackend(Value):
             BackendError: It is still there.
         """
         found = self._table(family, self._listed(family))
-        if self.gate.chain not in found.chains:
+        chains = [self.gate.chain(parent) for parent in PARENTS]
+        if not any(chain in found.chains for chain in chains):
             return
-        script = removal_script(self.gate, inspection.hooks(self.gate, found))
+        unhook = (one for parent in PARENTS for one in inspection.hooks(self.gate, parent, found))
+        script = removal_script(self.gate, unhook)
         done = tool.restore_rules(family, self.variant, script)
         if done.code != 0:
             raise BackendError(
-                f"{self._name(family)}: chain {self.gate.chain} could not be deleted: "
+                f"{self._name(family)}: chain {' or '.join(chains)} could not be deleted: "
                 f"{tool.complaint(done)}"
             )

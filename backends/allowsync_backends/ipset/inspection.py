@@ -6,7 +6,7 @@ import shlex
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value, field
-from allowsync_backends.ipset.rules import PARENT, IpsetGate
+from allowsync_backends.ipset.rules import PARENTS, IpsetGate
 from allowsync_backends.ipset.sets import IpsetListingError
 
 if TYPE_CHECKING:
@@ -56,41 +56,62 @@ def table(listing: str) -> Table:
     return found
 
 
-def hooks(gate: IpsetGate, found: Table) -> tuple[str, ...]:
-    """The rules of `PREROUTING` that lead to our chain, as they are printed."""
-    return tuple(rule for rule in found.chains.get(PARENT, ()) if goes_to(rule) == gate.chain)
+def hooks(gate: IpsetGate, parent: str, found: Table) -> tuple[str, ...]:
+    """The rules of a parent that lead to our chain, as they are printed."""
+    chain = gate.chain(parent)
+    return tuple(rule for rule in found.chains.get(parent, ()) if goes_to(rule) == chain)
+
+
+def astray(gate: IpsetGate, found: Table) -> dict[str, tuple[str, ...]]:
+    """The rules that lead to our chains, of each parent where something is wrong with them."""
+    return {
+        parent: hooks(gate, parent, found)
+        for parent in PARENTS
+        if any(_hook_flaws(gate, parent, found))
+    }
 
 
 def chain_flaws(gate: IpsetGate, family: Family, found: Table) -> Iterator[str]:
-    """What is wrong with our chain, in words."""
-    if gate.chain not in found.chains:
-        yield f"chain {gate.chain} does not exist"
+    """What is wrong with our chains, in words."""
+    for parent in PARENTS:
+        yield from _chain_flaws(gate, parent, family, found)
+
+
+def _chain_flaws(gate: IpsetGate, parent: str, family: Family, found: Table) -> Iterator[str]:
+    chain = gate.chain(parent)
+    if chain not in found.chains:
+        yield f"chain {chain} does not exist"
         return
-    there = [_meaning(rule) for rule in found.chains[gate.chain]]
-    meant = [_meaning(rule) for rule in gate.rules(family)]
+    there = [_meaning(rule) for rule in found.chains[chain]]
+    meant = [_meaning(rule) for rule in gate.rules(parent, family)]
     missing = [rule for rule in meant if rule not in there]
     foreign = [rule for rule in there if rule not in meant]
     if missing:
-        yield f"a rule of chain {gate.chain} is missing"
+        yield f"a rule of chain {chain} is missing"
     if foreign or len(there) > len(meant):
-        yield f"chain {gate.chain} has a rule that does not belong there"
+        yield f"chain {chain} has a rule that does not belong there"
     elif not missing and there != meant:
-        yield f"the rules of chain {gate.chain} are in another order"
+        yield f"the rules of chain {chain} are in another order"
 
 
 def hook_flaws(gate: IpsetGate, found: Table) -> Iterator[str]:
-    """What is wrong with the way to our chain, in words."""
-    there = hooks(gate, found)
+    """What is wrong with the way to our chains, in words."""
+    for parent in PARENTS:
+        yield from _hook_flaws(gate, parent, found)
+
+
+def _hook_flaws(gate: IpsetGate, parent: str, found: Table) -> Iterator[str]:
+    chain, there = gate.chain(parent), hooks(gate, parent, found)
     if not there:
-        yield f"nothing leads to chain {gate.chain}"
+        yield f"nothing leads to chain {chain}"
         return
     if len(there) > 1:
-        yield f"more than one rule leads to chain {gate.chain}"
-    if any(_meaning(rule) != _meaning(gate.hook) for rule in there):
-        yield f"the rule that leads to chain {gate.chain} says something else"
-    parent = found.chains[PARENT]
-    if any(_may_accept(rule, found, frozenset()) for rule in parent[: parent.index(there[0])]):
-        yield f"a rule before the one that leads to chain {gate.chain} may let strangers pass it"
+        yield f"more than one rule leads to chain {chain}"
+    if any(_meaning(rule) != _meaning(gate.hook(parent)) for rule in there):
+        yield f"the rule that leads to chain {chain} says something else"
+    rules = found.chains[parent]
+    if any(_may_accept(rule, found, frozenset()) for rule in rules[: rules.index(there[0])]):
+        yield f"a rule before the one that leads to chain {chain} may let strangers pass it"
 
 
 def goes_to(rule: str) -> str:

@@ -53,4 +53,8 @@ class IpsetOptions(Value):
         """What such a target puts its entries into."""
         name = f"allowsync-{allowlist}"
         sets = (Place("ipset", (f"{name}-4",)), Place("ipset", (f"{name}-6",)))
-        return (*sets, Place("iptables chain", (name,))) if self.ports else sets
+        chains = (
+            Place("iptables chain", (name,)),
+            Place("iptables chain", (f"allowsync_{allowlist}",)),
+        )
+        return (*sets, *chains) if self.ports else sets

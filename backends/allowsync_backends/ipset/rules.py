@@ -1,8 +1,10 @@
 """The gate: a chain of our own that drops what comes to guarded ports from anybody unknown. Pure.
 
 It hangs in the table mangle, chain PREROUTING, before destination NAT, so that ports published by
-Docker are behind it too. It looks at every packet: taking a network out ends its running streams.
-It only ever drops or returns, because an accept here could not overrule a drop elsewhere.
+Docker are behind it too, and once more in INPUT, where the kernel has decided that a packet is for
+this machine: an address may be local by a routing table that `addrtype` does not look into (policy
+routing, AnyIP, a VRF). It looks at every packet: taking a network out ends its running streams. It
+only ever drops or returns, because an accept here could not overrule a drop elsewhere.
 """
 
 from __future__ import annotations
@@ -15,10 +17,12 @@ from allowsync_backends.common.ports import Port, Protocol, merged
 from allowsync_backends.ipset.sets import set_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 TABLE: Final = "mangle"
-PARENT: Final = "PREROUTING"
+# The chains of iptables that lead to ours, and how the names of ours begin. No name is longer than
+# iptables allows.
+PARENTS: Final = {"PREROUTING": "allowsync-", "INPUT": "allowsync_"}
 
 # Everything this machine takes for itself, anycast addresses of a router (RFC 4291) included. IPv6
 # has no broadcasts, and for it the kernel wants all of several types at once if MULTICAST is among
@@ -39,43 +43,48 @@ class IpsetGate(Value):
     ports: tuple[Port, ...]
     open_interfaces: tuple[str, ...] = ("lo",)
 
-    @property
-    def chain(self) -> str:
-        """The name of the chain, of at most 28 characters, as many as iptables allows."""
-        return f"allowsync-{self.allowlist}"
+    def chain(self, parent: str) -> str:
+        """The name of the chain behind a parent, of at most 28 characters, as iptables allows."""
+        return PARENTS[parent] + self.allowlist
 
-    @property
-    def hook(self) -> str:
-        """The rule of `PREROUTING` that leads to the chain."""
-        return f"-A {PARENT} -j {self.chain}"
+    def hook(self, parent: str) -> str:
+        """The rule of a parent that leads to the chain."""
+        return f"-A {parent} -j {self.chain(parent)}"
 
-    def rules(self, family: Family) -> tuple[str, ...]:
-        """The rules of the chain, in order, as `iptables -S` prints them."""
+    def rules(self, parent: str, family: Family) -> tuple[str, ...]:
+        """The rules of a chain, in order, as `iptables -S` prints them."""
+        chain = self.chain(parent)
         return (
             *(
-                f"-A {self.chain} -i {_pattern(name)} -j RETURN"
+                f"-A {chain} -i {_pattern(name)} -j RETURN"
                 for name in sorted(set(self.open_interfaces))
             ),
             *(
-                self._drop(protocol, ports, family, destinations)
+                self._drop(chain, protocol, ports, family, destinations)
                 for protocol in Protocol
                 for ports in _batches(merged(self.ports, protocol))
-                for destinations in _FOR_US[family]
+                for destinations in (("",) if parent == "INPUT" else _FOR_US[family])
             ),
         )
 
     def _drop(
-        self, protocol: Protocol, ports: Sequence[Port], family: Family, destinations: str
+        self,
+        chain: str,
+        protocol: Protocol,
+        ports: Sequence[Port],
+        family: Family,
+        destinations: str,
     ) -> str:
         """The drop of some ports: addressed to us, source unknown.
 
         The port comes first: it is cheap, and spares every other packet the look at the routes.
-        ip6tables finds the protocol behind extension headers.
+        ip6tables finds the protocol behind extension headers. What comes to INPUT is addressed to
+        us.
         """
         numbers = ",".join(port.numbers.replace("-", ":") for port in ports)
+        for_us = f"-m addrtype --dst-type {destinations} " if destinations else ""
         return (
-            f"-A {self.chain} -p {protocol.value} -m multiport --dports {numbers} "
-            f"-m addrtype --dst-type {destinations} "
+            f"-A {chain} -p {protocol.value} -m multiport --dports {numbers} {for_us}"
             f"-m set ! --match-set {set_name(self.allowlist, family)} src -j DROP"
         )
 
@@ -100,27 +109,30 @@ def _batches(ports: Iterable[Port]) -> Iterator[tuple[Port, ...]]:
         yield tuple(batch)
 
 
-def load_script(gate: IpsetGate, family: Family, unhook: Iterable[str] | None) -> str:
+def load_script(gate: IpsetGate, family: Family, unhook: Mapping[str, Iterable[str]]) -> str:
     """What `iptables-restore -n` makes of the gate in one step, whatever is there.
 
     Args:
         gate: What to put up.
         family: For iptables or ip6tables.
-        unhook: The rules of `PREROUTING` that lead to the chain so far, to be replaced by one in
-            front of all others; None to leave them alone.
+        unhook: For each parent, the rules of it that lead to the chain so far, to be replaced by
+            one in front of all others. A parent that is not there is left alone.
     """
     # A chain that is there already is emptied by being declared, in the same transaction.
-    lines = [f"*{TABLE}", f":{gate.chain} - [0:0]", *gate.rules(family)]
-    if unhook is not None:
-        lines += [_deletion(rule) for rule in unhook]
-        lines.append(gate.hook.replace("-A ", "-I ", 1))
+    lines = [f"*{TABLE}", *(f":{gate.chain(parent)} - [0:0]" for parent in PARENTS)]
+    for parent in PARENTS:
+        lines += gate.rules(parent, family)
+    for parent, rules in unhook.items():
+        lines += [_deletion(rule) for rule in rules]
+        lines.append(gate.hook(parent).replace("-A ", "-I ", 1))
     return "\n".join([*lines, "COMMIT", ""])
 
 
 def removal_script(gate: IpsetGate, unhook: Iterable[str]) -> str:
     """What `iptables-restore -n` takes the gate down by, in one step, there or not."""
-    lines = [f"*{TABLE}", f":{gate.chain} - [0:0]", *map(_deletion, unhook)]
-    return "\n".join([*lines, f"-X {gate.chain}", "COMMIT", ""])
+    chains = [gate.chain(parent) for parent in PARENTS]
+    lines = [f"*{TABLE}", *(f":{chain} - [0:0]" for chain in chains), *map(_deletion, unhook)]
+    return "\n".join([*lines, *(f"-X {chain}" for chain in chains), "COMMIT", ""])
 
 
 def _deletion(rule: str) -> str:

@@ -1,8 +1,10 @@
 """The gate: a table of our own that drops what comes to guarded ports from anybody unknown. Pure.
 
 It stands in prerouting, before destination NAT, so that ports published by Docker are behind it
-too, and it looks at every packet: taking a network out ends its running streams. It only ever
-drops, because an accept here could not overrule a drop elsewhere.
+too, and once more in input, where the kernel has decided that a packet is for this machine: an
+address may be local by a routing table that `fib` does not look into (policy routing, AnyIP, a
+VRF). It looks at every packet: taking a network out ends its running streams. It only ever drops,
+because an accept here could not overrule a drop elsewhere.
 """
 
 from __future__ import annotations
@@ -15,11 +17,12 @@ from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from allowsync.model.types import Network
 
-CHAIN: Final = "gate"
+# The chains, and the hook of each.
+CHAINS: Final = {"gate": "prerouting", "gate_input": "input"}
 PRIORITY: Final = -150  # mangle: before destination NAT (-100), nft(8)
 
 SET_TYPES: Final = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
@@ -31,8 +34,9 @@ _FOR_US: Final = ("local", "broadcast", "anycast", "multicast")
 
 
 class NftRule(Value):
-    """A rule of the gate: as a script says it, and as nft's JSON does."""
+    """A rule of the gate: its chain, as a script says it, and as nft's JSON does."""
 
+    chain: str
     text: str
     expressions: tuple[Any, ...]
 
@@ -51,16 +55,15 @@ class NftGate(Value):
 
     @property
     def rules(self) -> tuple[NftRule, ...]:
-        """The rules of the one chain, in order."""
-        return (
-            *(_open(name) for name in sorted(set(self.open_interfaces))),
-            *(
-                _drop(protocol, ports, family)
-                for protocol in Protocol
-                if (ports := merged(self.ports, protocol))
-                for family in BOTH_FAMILIES
-            ),
-        )
+        """The rules of both chains, in order."""
+        return tuple(rule for chain in CHAINS for rule in self._rules_of(chain))
+
+    def _rules_of(self, chain: str) -> Iterator[NftRule]:
+        yield from (_open(chain, name) for name in sorted(set(self.open_interfaces)))
+        for protocol in Protocol:
+            ports = merged(self.ports, protocol)
+            for family in BOTH_FAMILIES if ports else ():
+                yield _drop(chain, protocol, ports, family)
 
     @property
     def comments(self) -> tuple[str, ...]:
@@ -70,13 +73,15 @@ class NftGate(Value):
         form a version of nft lists rules in.
         """
         rules = self.rules
-        intended = "\n".join((self.table, CHAIN, str(PRIORITY), *(rule.text for rule in rules)))
+        texts = (f"{rule.chain} {rule.text}" for rule in rules)
+        intended = "\n".join((self.table, str(PRIORITY), *texts))
         digest = f"{zlib.crc32(intended.encode()):08x}"
         return tuple(f"allowsync:{digest}:{n}.{len(rules)}" for n in range(1, len(rules) + 1))
 
 
-def _open(interface: str) -> NftRule:
+def _open(chain: str, interface: str) -> NftRule:
     return NftRule(
+        chain,
         f'iifname "{interface}" accept',
         (
             {"match": {"op": "==", "left": {"meta": {"key": "iifname"}}, "right": interface}},
@@ -85,20 +90,25 @@ def _open(interface: str) -> NftRule:
     )
 
 
-def _drop(protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
+def _drop(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
     """The drop of one protocol and family: guarded port, addressed to us, source unknown.
 
     The port comes first: it is cheap, and spares every other packet the look at the routes. The
-    protocol is that of the transport header, so IPv6 extension headers do not hide it.
+    protocol is that of the transport header, so IPv6 extension headers do not hide it. What comes
+    to the hook input is addressed to us.
     """
     numbers = ", ".join(port.numbers for port in ports)
     source = _SOURCES[family]
+    decided = CHAINS[chain] == "input"
+    fib = {"fib": {"result": "type", "flags": ["daddr"]}}
     return NftRule(
-        f"{protocol.value} dport {{ {numbers} }} fib daddr type {{ {', '.join(_FOR_US)} }} "
-        f"{source} saddr != @{family.value} counter drop",
+        chain,
+        f"{protocol.value} dport {{ {numbers} }} "
+        + ("" if decided else f"fib daddr type {{ {', '.join(_FOR_US)} }} ")
+        + f"{source} saddr != @{family.value} counter drop",
         (
             _match("==", _field(protocol.value, "dport"), {"set": [_numbers(p) for p in ports]}),
-            _match("==", {"fib": {"result": "type", "flags": ["daddr"]}}, {"set": list(_FOR_US)}),
+            *(() if decided else (_match("==", fib, {"set": list(_FOR_US)}),)),
             _match("!=", _field(source, "saddr"), f"@{family.value}"),
             {"drop": None},
         ),
@@ -135,31 +145,38 @@ def rebuild_script(gate: NftGate, networks: Iterable[Network]) -> str:
         if held[family]:
             lines.append(f"\t\telements = {{ {joined(held[family])} }}")
         lines.append("\t}")
-    lines.append(f"\tchain {CHAIN} {{")
-    lines.append(f"\t\ttype filter hook prerouting priority {PRIORITY}; policy accept;")
-    lines += [f"\t\t{rule}" for rule in _commented(gate)]
-    return "\n".join([*lines, "\t}", "}", ""])
+    commented = _commented(gate)
+    for chain in CHAINS:
+        lines += [f"\tchain {chain} {{", f"\t\t{_definition(chain)}"]
+        lines += [f"\t\t{rule}" for of, rule in commented if of == chain]
+        lines.append("\t}")
+    return "\n".join([*lines, "}", ""])
+
+
+def _definition(chain: str) -> str:
+    return f"type filter hook {CHAINS[chain]} priority {PRIORITY}; policy accept;"
 
 
 def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
-    """The script that renews rules and elements inside a table whose chain and sets are sound.
+    """The script that renews rules and elements inside a table whose chains and sets are sound.
 
-    No packet is lost: whether it meets old or new rules, they look into the same sets, and there a
-    friend is both before and after.
+    A chain that is not there is added. No packet is lost: whether it meets old or new rules, they
+    look into the same sets, and there a friend is both before and after.
     """
-    lines = [f"flush chain inet {gate.table} {CHAIN}"]
+    lines = [f"add chain inet {gate.table} {name} {{ {_definition(name)} }}" for name in CHAINS]
+    lines += [f"flush chain inet {gate.table} {name}" for name in CHAINS]
     for family, members in by_family(networks).items():
         lines.append(f"flush set inet {gate.table} {family.value}")
         if members:
             lines.append(f"add element inet {gate.table} {family.value} {{ {joined(members)} }}")
-    lines += [f"add rule inet {gate.table} {CHAIN} {rule}" for rule in _commented(gate)]
+    lines += [f"add rule inet {gate.table} {chain} {rule}" for chain, rule in _commented(gate)]
     return "\n".join([*lines, ""])
 
 
-def _commented(gate: NftGate) -> list[str]:
-    """The rules in order, each with its comment."""
+def _commented(gate: NftGate) -> list[tuple[str, str]]:
+    """The rules in order, each with its comment behind its chain."""
     pairs = zip(gate.rules, gate.comments, strict=True)
-    return [f'{rule.text} comment "{comment}"' for rule, comment in pairs]
+    return [(rule.chain, f'{rule.text} comment "{comment}"') for rule, comment in pairs]
 
 
 def by_family(networks: Iterable[Network]) -> dict[Family, list[Network]]:

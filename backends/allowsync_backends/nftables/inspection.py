@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, SET_TYPES, NftGate
+from allowsync_backends.nftables.gate import CHAINS, PRIORITY, SET_TYPES, NftGate
 from allowsync_backends.nftables.nft_json import (
     Element,
     Json,
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
-_CHAIN = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
+_CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 
 def absent(gate: NftGate) -> Current:
@@ -70,7 +70,10 @@ def current(gate: NftGate, listing: str) -> Current:
 
 
 def mendable(listing: str) -> bool:
-    """Whether a table's chain and sets are sound, and only rules and elements may be wrong."""
+    """Whether a table's chains and sets are sound: only rules and elements may be wrong.
+
+    A chain may be missing, for it can be added without harm.
+    """
     try:
         listed = objects(listing)
     except NftListingError:
@@ -80,7 +83,7 @@ def mendable(listing: str) -> bool:
     return (
         sound == set(BOTH_FAMILIES)
         and not any(one.get("flags") for kind, one in listed if kind == "table")
-        and not any(_chain_flaws([one for kind, one in listed if kind == "chain"]))
+        and all(_is_hooked(one) for kind, one in listed if kind == "chain")
         and not any(_foreign(listed, sets))
     )
 
@@ -109,15 +112,23 @@ def _is_sound(listed: Json | None, family: Family) -> bool:
 
 
 def _chain_flaws(chains: list[Json]) -> Iterator[str]:
-    found = next((chain for chain in chains if chain.get("name") == CHAIN), None)
-    if found is None:
-        yield f"chain {CHAIN} does not exist"
-    elif any(found.get(key) != value for key, value in _CHAIN.items()):
-        yield f"chain {CHAIN} has another hook, priority or policy"
+    named = {chain.get("name"): chain for chain in chains}
+    for name in CHAINS:
+        if name not in named:
+            yield f"chain {name} does not exist"
+        elif not _is_hooked(named[name]):
+            yield f"chain {name} has another hook, priority or policy"
+
+
+def _is_hooked(chain: Json) -> bool:
+    """Whether a chain is one of ours, and sees the packets that it should."""
+    meant = {**_CHAIN, "hook": CHAINS.get(str(chain.get("name")))}
+    return all(chain.get(key) == value for key, value in meant.items())
 
 
 def _rule_flaws(gate: NftGate, rules: list[Json]) -> Iterator[str]:
-    there = [rule.get("comment") for rule in rules if rule.get("chain") == CHAIN]
+    # As they are listed: all of one chain, then all of the other.
+    there = [rule.get("comment") for name in CHAINS for rule in rules if rule.get("chain") == name]
     meant = list(gate.comments)
     ours = [comment for comment in there if comment in meant]
     if meant and not ours and any(_is_marked(comment) for comment in there):
@@ -140,11 +151,11 @@ def _is_marked(comment: Any) -> bool:
 def _changed(gate: NftGate, rules: list[Json]) -> bool:
     """Whether a rule with one of our comments says something else than ours does."""
     meant = {
-        comment: leaves(rule.expressions)
+        comment: (rule.chain, leaves(rule.expressions))
         for comment, rule in zip(gate.comments, gate.rules, strict=True)
     }
     return any(
-        leaves(rule.get("expr")) != meant[rule["comment"]]
+        (rule.get("chain"), leaves(rule.get("expr"))) != meant[rule["comment"]]
         for rule in rules
         if rule.get("comment") in meant
     )
@@ -155,5 +166,9 @@ def _foreign(listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]) -> Itera
     kinds = {"table", "set", "chain", "rule"}
     families = {family.value for family in BOTH_FAMILIES}
     chains = {one.get("name") for kind, one in listed if kind == "chain"}
-    if not {kind for kind, _ in listed} <= kinds or sets.keys() - families or chains - {CHAIN}:
+    if (
+        not {kind for kind, _ in listed} <= kinds
+        or sets.keys() - families
+        or chains - CHAINS.keys()
+    ):
         yield "the table holds something that does not belong there"

@@ -95,9 +95,10 @@ def test_rules_of_ours_in_the_other_variant_draw_a_warning(inside: Namespace) ->
     allow(inside, ipset_gate(variant=Variant.LEGACY), HOME)
     allow(inside, ipset_gate(), HOME)
     findings = inside.run(ipset_gate().check)
-    assert [finding.what.split(" has ")[0] for finding in findings] == [
-        "iptables-legacy",
-        "ip6tables-legacy",
+    assert [finding.what.split(" too, ")[0] for finding in findings] == [
+        f"{program} has a chain {chain}"
+        for program in ("iptables-legacy", "ip6tables-legacy")
+        for chain in ("allowsync-x", "allowsync_x")
     ]
     for finding in findings:
         for command in finding.advice.removeprefix("delete it: ").split("; "):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, ClassVar
 
 import pytest
@@ -55,7 +56,7 @@ class InIptables(BackendContract):
 
     def foreign(self) -> object:
         lines = rules(self.inside, self.variant).splitlines()
-        theirs = [line for line in lines if "allowsync-x" not in line]
+        theirs = [line for line in lines if not re.search("allowsync[-_]x", line)]
         return theirs, [line for line in sets(self.inside) if "allowsync-x-" not in line]
 
     def fingerprint(self) -> object:

@@ -57,7 +57,16 @@ PASSING = (
 DEEDS = {
     f"iptables{{v}} -w -t mangle -F {CHAIN}": [MISSING],
     "iptables{v} -w -t mangle -F PREROUTING": [ABSENT[1]],
-    f"iptables{{v}} -w -t mangle -F; iptables{{v}} -w -t mangle -X {CHAIN}": ABSENT,
+    f"iptables{{v}} -w -t mangle -F; iptables{{v}} -w -t mangle -X {CHAIN}": [
+        ABSENT[0],
+        "iptables{v}: a rule of chain allowsync_x is missing",
+        ABSENT[1],
+        "iptables{v}: nothing leads to chain allowsync_x",
+    ],
+    "iptables{v} -w -t mangle -F INPUT": ["iptables{v}: nothing leads to chain allowsync_x"],
+    "iptables{v} -w -t mangle -I allowsync_x -j RETURN": [
+        "iptables{v}: chain allowsync_x has a rule that does not belong there"
+    ],
     f"iptables{{v}} -w -t mangle -D PREROUTING -j {CHAIN}": [ABSENT[1]],
     f"iptables{{v}} -w -t mangle -A PREROUTING -j {CHAIN}": [
         "iptables{v}: more than one rule leads to chain allowsync-x"
@@ -101,7 +110,8 @@ def others(inside: Namespace, variant: Variant) -> list[str]:
 
 
 def is_ours(line: str) -> bool:
-    return line.endswith(("-j allowsync-x", "ACCEPT")) or line.startswith("-A allowsync-x")
+    ends = ("-j allowsync-x", "-j allowsync_x", "ACCEPT")
+    return line.endswith(ends) or line.startswith(("-A allowsync-x", "-A allowsync_x"))
 
 
 @pytest.mark.parametrize(("deed", "said"), DEEDS.items(), ids=lambda value: str(value)[:60])

@@ -158,19 +158,40 @@ RULES = (
 )
 
 
+HOOK, INPUT_HOOK = GATE.hook("PREROUTING"), GATE.hook("INPUT")
+# What comes to INPUT is for this machine: the kernel has decided that.
+INPUT_RULES = tuple(
+    rule.replace("allowsync-web ", "allowsync_web ").replace(
+        "-m addrtype --dst-type LOCAL,BROADCAST,ANYCAST,MULTICAST ", ""
+    )
+    for rule in RULES
+)
+
+
+def test_the_rules_of_input_ask_for_no_type_of_address() -> None:
+    assert GATE.rules("INPUT", V4) == INPUT_RULES
+    assert all_flaws(listing(HOOK).replace(INPUT_HOOK, "-A INPUT -j ACCEPT")) == [
+        "nothing leads to chain allowsync_web"
+    ]
+
+
 def test_two_targets_never_share_a_set_or_a_chain() -> None:
     sets_alone = {"the ipset allowsync-web-4", "the ipset allowsync-web-6"}
     assert set(map(str, IpsetOptions().places("web"))) == sets_alone
     guarding = IpsetOptions(ports=(port(443),)).places("web")
-    assert set(map(str, guarding)) == {*sets_alone, "the iptables chain allowsync-web"}
+    assert set(map(str, guarding)) == {
+        *sets_alone,
+        "the iptables chain allowsync-web",
+        "the iptables chain allowsync_web",
+    }
 
 
 def test_the_rules_are_as_iptables_prints_them() -> None:
-    assert GATE.rules(V4) == RULES
+    assert GATE.rules("PREROUTING", V4) == RULES
 
 
 def test_ipv6_has_a_rule_for_multicasts_of_its_own() -> None:
-    kinds = [rule.split("--dst-type ")[1].split()[0] for rule in GATE.rules(V6)[2:]]
+    kinds = [rule.split("--dst-type ")[1].split()[0] for rule in GATE.rules("PREROUTING", V6)[2:]]
     assert kinds == ["LOCAL,ANYCAST", "MULTICAST"] * 2
 
 
@@ -179,7 +200,7 @@ def test_no_rule_names_more_ports_than_it_may() -> None:
     ranges = tuple(port(number, number + 1) for number in range(100, 140, 4))
     listed = [
         rule.split("--dports ")[1].split()[0]
-        for rule in IpsetGate("web", single + ranges).rules(V4)[1:]
+        for rule in IpsetGate("web", single + ranges).rules("PREROUTING", V4)[1:]
     ]
     assert all(len(numbers.replace(":", ",").split(",")) <= 15 for numbers in listed)
     named = ",".join(listed).replace(":", "-").split(",")
@@ -187,32 +208,34 @@ def test_no_rule_names_more_ports_than_it_may() -> None:
 
 
 def test_a_gate_is_loaded_in_one_step_and_its_way_in_is_made_first_of_all() -> None:
-    assert load_script(GATE, V4, [GATE.hook]) == "\n".join(
+    assert load_script(GATE, V4, {"PREROUTING": [HOOK]}) == "\n".join(
         (
             "*mangle",
             ":allowsync-web - [0:0]",
+            ":allowsync_web - [0:0]",
             *RULES,
+            *INPUT_RULES,
             "-D PREROUTING -j allowsync-web",
             "-I PREROUTING -j allowsync-web",
             "COMMIT",
             "",
         )
     )
-    assert "PREROUTING" not in load_script(GATE, V4, None)
+    assert "PREROUTING" not in load_script(GATE, V4, {"INPUT": []})
 
 
 def test_a_gate_is_taken_down_in_one_step() -> None:
-    assert removal_script(GATE, [GATE.hook]) == (
-        "*mangle\n:allowsync-web - [0:0]\n-D PREROUTING -j allowsync-web\n"
-        "-X allowsync-web\nCOMMIT\n"
+    assert removal_script(GATE, [HOOK]) == (
+        "*mangle\n:allowsync-web - [0:0]\n:allowsync_web - [0:0]\n"
+        "-D PREROUTING -j allowsync-web\n-X allowsync-web\n-X allowsync_web\nCOMMIT\n"
     )
 
 
-HEAD = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-N allowsync-web\n-N mine\n"
+HEAD = "-P PREROUTING ACCEPT\n-P INPUT ACCEPT\n-N allowsync-web\n-N allowsync_web\n-N mine\n"
 
 
 def listing(*hooks_there: str, rules: tuple[str, ...] = RULES) -> str:
-    return HEAD + "\n".join((*hooks_there, *rules)) + "\n"
+    return HEAD + "\n".join((*hooks_there, INPUT_HOOK, *rules, *INPUT_RULES)) + "\n"
 
 
 def all_flaws(text: str) -> list[str]:
@@ -221,7 +244,7 @@ def all_flaws(text: str) -> list[str]:
 
 
 def test_a_whole_gate_has_no_flaw() -> None:
-    assert all_flaws(listing(GATE.hook)) == []
+    assert all_flaws(listing(HOOK)) == []
 
 
 def test_another_order_of_matches_is_the_same_rule() -> None:
@@ -234,7 +257,7 @@ def test_another_order_of_matches_is_the_same_rule() -> None:
         for rule in RULES
     )
     assert turned != RULES
-    assert all_flaws(listing(GATE.hook, rules=turned)) == []
+    assert all_flaws(listing(HOOK, rules=turned)) == []
 
 
 FOREIGN = "chain allowsync-web has a rule that does not belong there"
@@ -246,26 +269,27 @@ PASSING = "a rule before the one that leads to chain allowsync-web may let stran
     ("text", "said"),
     [
         ("-P PREROUTING ACCEPT\n",
-         ["chain allowsync-web does not exist", "nothing leads to chain allowsync-web"]),
+         ["chain allowsync-web does not exist", "chain allowsync_web does not exist",
+          "nothing leads to chain allowsync-web", "nothing leads to chain allowsync_web"]),
         (listing(), ["nothing leads to chain allowsync-web"]),
-        (listing(GATE.hook, GATE.hook), ["more than one rule leads to chain allowsync-web"]),
+        (listing(HOOK, HOOK), ["more than one rule leads to chain allowsync-web"]),
         (listing("-A PREROUTING -i eth0 -j allowsync-web"),
          ["the rule that leads to chain allowsync-web says something else"]),
         (listing("-A PREROUTING -g allowsync-web"),
          ["the rule that leads to chain allowsync-web says something else"]),
-        (listing("-A PREROUTING -p tcp -j ACCEPT", GATE.hook), [PASSING]),
-        (listing("-A PREROUTING -p tcp -j NFQUEUE --queue-num 1", GATE.hook), [PASSING]),
-        (listing("-A PREROUTING -j mine", GATE.hook, "-A mine -j ACCEPT"), [PASSING]),
-        (listing("-A PREROUTING -j mine", GATE.hook, "-A mine -j mine"), []),
-        (listing("-A PREROUTING -j MARK --set-xmark 0x1/0xff", GATE.hook), []),
-        (listing(GATE.hook, "-A PREROUTING -j ACCEPT"), []),
-        (listing(GATE.hook, rules=RULES[:-1]), [MISSING]),
-        (listing(GATE.hook, rules=(*RULES, "-A allowsync-web -j ACCEPT")), [FOREIGN]),
-        (listing(GATE.hook, rules=(*RULES, RULES[-1])), [FOREIGN]),
-        (listing(GATE.hook, rules=RULES[::-1]),
+        (listing("-A PREROUTING -p tcp -j ACCEPT", HOOK), [PASSING]),
+        (listing("-A PREROUTING -p tcp -j NFQUEUE --queue-num 1", HOOK), [PASSING]),
+        (listing("-A PREROUTING -j mine", HOOK, "-A mine -j ACCEPT"), [PASSING]),
+        (listing("-A PREROUTING -j mine", HOOK, "-A mine -j mine"), []),
+        (listing("-A PREROUTING -j MARK --set-xmark 0x1/0xff", HOOK), []),
+        (listing(HOOK, "-A PREROUTING -j ACCEPT"), []),
+        (listing(HOOK, rules=RULES[:-1]), [MISSING]),
+        (listing(HOOK, rules=(*RULES, "-A allowsync-web -j ACCEPT")), [FOREIGN]),
+        (listing(HOOK, rules=(*RULES, RULES[-1])), [FOREIGN]),
+        (listing(HOOK, rules=RULES[::-1]),
          ["the rules of chain allowsync-web are in another order"]),
-        (listing(GATE.hook, rules=(*RULES[:-1], RULES[-1].replace("! ", ""))), [MISSING, FOREIGN]),
-        (listing(GATE.hook, rules=(*RULES[:-1], RULES[-1].replace("DROP", "RETURN"))),
+        (listing(HOOK, rules=(*RULES[:-1], RULES[-1].replace("! ", ""))), [MISSING, FOREIGN]),
+        (listing(HOOK, rules=(*RULES[:-1], RULES[-1].replace("DROP", "RETURN"))),
          [MISSING, FOREIGN]),
     ],
 )  # fmt: skip
@@ -275,7 +299,7 @@ def test_whatever_is_wrong_with_the_rules_is_said(text: str, said: list[str]) ->
 
 def test_a_comment_is_no_target() -> None:
     rule = '-A PREROUTING -m comment --comment "-j allowsync-web \\"x" -j MARK --set-mark 1'
-    assert hooks(GATE, table(listing(rule))) == ()
+    assert hooks(GATE, "PREROUTING", table(listing(rule))) == ()
 
 
 @pytest.mark.parametrize(

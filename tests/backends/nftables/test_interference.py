@@ -48,6 +48,9 @@ DEEDS = {
     f"replace rule {CHAIN} handle {{rule}} accept": [MISSING, FOREIGN_RULE],
     f'replace rule {CHAIN} handle {{rule}} udp dport 443 drop comment "{{comment}}"': [CHANGED],
     f'replace rule {CHAIN} handle {{rule}} accept comment "{{comment}}"': [CHANGED],
+    f"flush chain {CHAIN}_input": [MISSING],
+    f"delete chain {CHAIN}_input": ["chain gate_input does not exist", MISSING],
+    f"insert rule {CHAIN}_input accept": [FOREIGN_RULE],
     f"insert rule {CHAIN} accept": [FOREIGN_RULE],
     f"add rule {CHAIN} counter": [FOREIGN_RULE],
     f"delete rule {CHAIN} handle {{rule}}; insert rule {CHAIN} {{text}}": [
@@ -61,6 +64,7 @@ DEEDS = {
         "set ipv4 does not exist",
         "set ipv6 does not exist",
         "chain gate does not exist",
+        "chain gate_input does not exist",
         MISSING,
     ],
     f"add table {TABLE} {{{{ flags dormant; }}}}": [

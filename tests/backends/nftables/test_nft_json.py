@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, NftGate
+from allowsync_backends.nftables.gate import CHAINS, PRIORITY, NftGate
 from allowsync_backends.nftables.inspection import current, dormant, mendable
 from allowsync_backends.nftables.nft_json import Element, NftListingError, elements, leaves, objects
 from allowsync_backends.nftables.shared_set import merges, shared_set
@@ -23,7 +23,7 @@ METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 def table(**changes: Any) -> list[dict[str, Any]]:
     """A listing of a whole gate, as nft 1.0.6 prints it."""
     own = {"family": "inet", "table": GATE.table}
-    chain = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
+    chain = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
     return [
         METAINFO,
         {"table": {"family": "inet", "name": GATE.table, "handle": 2}},
@@ -38,9 +38,16 @@ def table(**changes: Any) -> list[dict[str, Any]]:
             }
         },
         {"set": {**own, "name": "ipv6", "type": "ipv6_addr", "flags": ["interval"]}},
-        {"chain": {**own, "name": CHAIN, **chain}},
+        *({"chain": {**own, "name": name, **chain, "hook": hook}} for name, hook in CHAINS.items()),
         *(
-            {"rule": {**own, "chain": CHAIN, "comment": comment, "expr": list(rule.expressions)}}
+            {
+                "rule": {
+                    **own,
+                    "chain": rule.chain,
+                    "comment": comment,
+                    "expr": list(rule.expressions),
+                }
+            }
             for rule, comment in zip(GATE.rules, GATE.comments, strict=True)
         ),
     ]

@@ -16,6 +16,7 @@ from allowsync.model.types import Entry, Family, Network
 
 TCP, UDP = Protocol.TCP, Protocol.UDP
 GATE = NftGate("web", (Port(443, 443, TCP), Port(443, 443, UDP)), ("wg0", "lo"))
+HOOKED = "type filter hook %s priority -150; policy accept;"
 FOR_US = "fib daddr type { local, broadcast, anycast, multicast }"
 
 
@@ -29,26 +30,39 @@ def entries(*texts: str) -> tuple[Entry, ...]:
 
 def test_a_gate_is_built_in_one_script() -> None:
     digest = GATE.comments[0].split(":")[1]
-    assert rebuild_script(GATE, nets("81.2.69.1/32", "90.0.0.0/24", "2a02::/64")) == (
+    assert rebuild_script(GATE, nets("81.2.129.1/32", "90.0.0.0/24", "2a02::/64")) == (
         "add table inet allowsync_web\n"
         "delete table inet allowsync_web\n"
         "table inet allowsync_web {\n"
         "\tset ipv4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
-        "\t\telements = { 81.2.69.1, 90.0.0.0/24 }\n\t}\n"
+        "\t\telements = { 81.2.129.1, 90.0.0.0/24 }\n\t}\n"
         "\tset ipv6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n"
         "\t\telements = { 2a02::/64 }\n\t}\n"
         "\tchain gate {\n"
         "\t\ttype filter hook prerouting priority -150; policy accept;\n"
-        f'\t\tiifname "lo" accept comment "allowsync:{digest}:1.6"\n'
-        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:2.6"\n'
+        f'\t\tiifname "lo" accept comment "allowsync:{digest}:1.12"\n'
+        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:2.12"\n'
         f"\t\ttcp dport {{ 443 }} {FOR_US} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:3.6"\n'
+        f'comment "allowsync:{digest}:3.12"\n'
         f"\t\ttcp dport {{ 443 }} {FOR_US} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:4.6"\n'
+        f'comment "allowsync:{digest}:4.12"\n'
         f"\t\tudp dport {{ 443 }} {FOR_US} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:5.6"\n'
+        f'comment "allowsync:{digest}:5.12"\n'
         f"\t\tudp dport {{ 443 }} {FOR_US} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:6.6"\n'
+        f'comment "allowsync:{digest}:6.12"\n'
+        "\t}\n"
+        "\tchain gate_input {\n"
+        "\t\ttype filter hook input priority -150; policy accept;\n"
+        f'\t\tiifname "lo" accept comment "allowsync:{digest}:7.12"\n'
+        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:8.12"\n'
+        f"\t\ttcp dport {{ 443 }} ip saddr != @ipv4 counter drop "
+        f'comment "allowsync:{digest}:9.12"\n'
+        f"\t\ttcp dport {{ 443 }} ip6 saddr != @ipv6 counter drop "
+        f'comment "allowsync:{digest}:10.12"\n'
+        f"\t\tudp dport {{ 443 }} ip saddr != @ipv4 counter drop "
+        f'comment "allowsync:{digest}:11.12"\n'
+        f"\t\tudp dport {{ 443 }} ip6 saddr != @ipv6 counter drop "
+        f'comment "allowsync:{digest}:12.12"\n'
         "\t}\n"
         "}\n"
     )
@@ -60,15 +74,18 @@ def test_an_empty_gate_lets_nobody_in_and_is_valid() -> None:
 
 
 def test_a_gate_is_mended_without_touching_table_sets_and_chain() -> None:
-    lines = mend_script(GATE, nets("81.2.69.1/32")).splitlines()
-    assert lines[:4] == [
+    lines = mend_script(GATE, nets("81.2.129.1/32")).splitlines()
+    assert lines[:8] == [
+        f"add chain inet allowsync_web gate {{ {HOOKED % 'prerouting'} }}",
+        f"add chain inet allowsync_web gate_input {{ {HOOKED % 'input'} }}",
         "flush chain inet allowsync_web gate",
+        "flush chain inet allowsync_web gate_input",
         "flush set inet allowsync_web ipv4",
-        "add element inet allowsync_web ipv4 { 81.2.69.1 }",
+        "add element inet allowsync_web ipv4 { 81.2.129.1 }",
         "flush set inet allowsync_web ipv6",
     ]
-    assert [line.split(" comment ")[0] for line in lines[4:]] == [
-        f"add rule inet allowsync_web gate {rule.text}" for rule in GATE.rules
+    assert [line.split(" comment ")[0] for line in lines[8:]] == [
+        f"add rule inet allowsync_web {rule.chain} {rule.text}" for rule in GATE.rules
     ]
 
 
@@ -93,14 +110,14 @@ def test_the_order_in_a_configuration_makes_no_other_gate() -> None:
 def test_changes_are_made_element_by_element() -> None:
     plan = Plan(
         "web/nftables",
-        add=entries("81.2.69.2/32", "2a02::/64"),
-        remove=entries("81.2.69.1/32"),
+        add=entries("81.2.129.2/32", "2a02::/64"),
+        remove=entries("81.2.129.1/32"),
         keep=entries("90.0.0.0/24"),
     )
     assert update_script("allowsync_web", plan) == (
-        "add element inet allowsync_web ipv4 { 81.2.69.1 }\n"
-        "delete element inet allowsync_web ipv4 { 81.2.69.1 }\n"
-        "add element inet allowsync_web ipv4 { 81.2.69.2 }\n"
+        "add element inet allowsync_web ipv4 { 81.2.129.1 }\n"
+        "delete element inet allowsync_web ipv4 { 81.2.129.1 }\n"
+        "add element inet allowsync_web ipv4 { 81.2.129.2 }\n"
         "add element inet allowsync_web ipv6 { 2a02::/64 }\n"
     )
 
@@ -108,13 +125,13 @@ def test_changes_are_made_element_by_element() -> None:
 def test_a_network_that_replaces_an_overlapping_one_has_its_set_filled_anew() -> None:
     plan = Plan(
         "web/nftables",
-        add=entries("81.2.69.0/24"),
-        remove=entries("81.2.69.1/32", "2a02::/64"),
+        add=entries("81.2.129.0/24"),
+        remove=entries("81.2.129.1/32", "2a02::/64"),
         withheld=entries("90.0.0.0/24"),
     )
     assert update_script("allowsync_web", plan) == (
         "flush set inet allowsync_web ipv4\n"
-        "add element inet allowsync_web ipv4 { 90.0.0.0/24, 81.2.69.0/24 }\n"
+        "add element inet allowsync_web ipv4 { 90.0.0.0/24, 81.2.129.0/24 }\n"
         "add element inet allowsync_web ipv6 { 2a02::/64 }\n"
         "delete element inet allowsync_web ipv6 { 2a02::/64 }\n"
     )

@@ -27,7 +27,8 @@ EDITS = {
     "another rule": f"add rule {TABLE} gate counter",
     "another set": f"add set {TABLE} other {{ type ipv4_addr; }}",
     "another element": f"add element {TABLE} ipv4 {{ 7.7.7.1-7.7.7.9 }}",
-    "a set less": f"flush chain {TABLE} gate; delete set {TABLE} ipv6",
+    "a set less": f"flush chain {TABLE} gate; flush chain {TABLE} gate_input; "
+    f"delete set {TABLE} ipv6",
     "switched off": f"add table {TABLE} {{ flags dormant; }}",
 }
 
