@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, Any, Final, Generic, Protocol, TypeVar, runtim
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Capabilities, Current, Finding, Placement
+    from allowsync.model.target import Capabilities, Current, Finding, Place, Placement
     from allowsync.model.types import Entry
 
 OptionsT = TypeVar("OptionsT")
@@ -173,6 +173,24 @@ class Needs(Value):
     online: bool = False
 
 
+class Marked(Value):
+    """Something in a firewall that carries allowsync's mark.
+
+    Attributes:
+        allowlist: The allowlist in its mark.
+        place: What it is.
+        backend: What reads and clears it. Nothing is ever applied by it.
+        installation: The installation in its mark (`Placement.installation`); empty where none is.
+        drops: Whether it shuts out now whoever is not in it.
+    """
+
+    allowlist: str
+    place: Place
+    backend: Backend
+    installation: str = ""
+    drops: bool = False
+
+
 def _no_needs(_: object) -> Needs:
     return Needs()
 
@@ -191,6 +209,9 @@ class BackendType(Value, Generic[OptionsT]):
         needs: What a target with these options needs of the service it runs in. May look at the
             machine, not at the firewall.
         api: The version of this interface that the backend is written for (`API`).
+        marked: Finds what carries allowsync's mark in this firewall, of any allowlist, without a
+            state; given the places that need not be looked at. None where marks cannot be found:
+            then what a configuration leaves behind is known by the state alone.
     """
 
     name: str
@@ -201,6 +222,7 @@ class BackendType(Value, Generic[OptionsT]):
     needs: Callable[[OptionsT], Needs] = field(default=_no_needs)
     # Backends that do not say are older than the field.
     api: int = 1
+    marked: Callable[[Collection[Place]], Sequence[Marked]] | None = None
 
 
 AnyBackendType = BackendType[Any]

@@ -6,18 +6,25 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from allowsync.backend import containment
-from allowsync.backend.api import Adopting, AnyBackendType, BackendType, Needs, Restorable
+from allowsync.backend.api import (
+    Adopting,
+    AnyBackendType,
+    BackendType,
+    Marked,
+    Needs,
+    Restorable,
+)
 from allowsync.backend.containment import LONGEST, UnfitValue, contained
-from allowsync.model.target import Capabilities, Current, Finding, Place, Severity
+from allowsync.model.target import Capabilities, Current, Finding, Place, Placement, Severity
 from allowsync.model.types import Entry, Family
+from allowsync.model.value import replace
 from allowsync.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Collection, Iterable
     from typing import TypeVar
 
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Placement
 
     R = TypeVar("R")
     _Kinds = type | tuple[type, ...]
@@ -123,6 +130,28 @@ def needs_of(kind: AnyBackendType, options: object) -> Needs:
     return contained(kind.name, lambda: kind.needs(options), checked_needs, at=kind.needs)
 
 
+def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ...]:
+    """What carries allowsync's mark in a firewall; nothing where that cannot be found.
+
+    Raises:
+        BackendError: It could not be found out.
+    """
+    find = kind.marked
+    if find is None:
+        return ()
+    return contained(kind.name, lambda: tuple(find(known)), _checked_marks, at=find)
+
+
+def driver_of(kind: AnyBackendType, marked: Marked) -> Driver:
+    """What reads and clears something that carries allowsync's mark.
+
+    Raises:
+        BackendError: It cannot.
+    """
+    made = replace(kind, make=lambda _placement, _options: marked.backend)
+    return Driver(made, Placement(marked.allowlist, str(marked.place)), None)
+
+
 def places_of(kind: AnyBackendType, options: object, allowlist: str) -> tuple[Place, ...]:
     """What a target puts its entries into, where its options have a method `places`.
 
@@ -147,8 +176,8 @@ def checked_type(kind: object) -> AnyBackendType:
         raise UnfitValue(f"it is a {type(kind).__name__}, not a BackendType")
     for name in ("name", "summary"):
         _demand(getattr(kind, name), str, name)
-    for name in ("make", "needs", "usable"):
-        if not callable(getattr(kind, name)):
+    for name in ("make", "needs", "usable", "marked"):
+        if not callable(getattr(kind, name)) and (name, kind.marked) != ("marked", None):
             raise UnfitValue(f"its `{name}` cannot be called")
     _demand(kind.options, type, "options")
     _demand(kind.api, int, "api")
@@ -253,6 +282,17 @@ def _checked_places(given: tuple[object, ...]) -> tuple[Place, ...]:
         _demand_all(one.name, tuple, str, "the name of a Place")
         places.append(one)
     return tuple(places)
+
+
+def _checked_marks(given: tuple[object, ...]) -> tuple[Marked, ...]:
+    marks = []
+    for one in given:
+        if not isinstance(one, Marked) or not isinstance(one.place, Place):
+            raise UnfitValue(f"marked() gave {one!r}, which is no Marked with a Place")
+        _demand(one.allowlist, str, "the allowlist of a Marked")
+        _demand(one.installation, str, "the installation of a Marked")
+        marks.append(one)
+    return tuple(marks)
 
 
 def _checked_text(given: object) -> str:

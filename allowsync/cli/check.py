@@ -149,7 +149,8 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
             still = at_rest(store.chronology(), now)
             yield from about_memory(config, store.hosts(), still)
             for notice in left_over(config, store):
-                yield Located(notice.where, Finding(Severity.WARNING, notice.what))
+                severity = Severity.ERROR if notice.code else Severity.WARNING
+                yield Located(notice.where, Finding(severity, notice.what))
     except StateError as error:
         yield Located(str(error.path), Finding(Severity.ERROR, error.why))
 

@@ -24,9 +24,9 @@ SCHEMA = "allowsync.clear/1"
 @click.option(
     "--only",
     multiple=True,
-    metavar="ALLOWLIST",
+    metavar="ALLOWLIST|TARGET",
     shell_complete=allowlists,
-    help="Only this allowlist. May be repeated.",
+    help="Only this allowlist, or this target. May be repeated.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
@@ -59,9 +59,10 @@ def _choose(
     from allowsync.engine.clear import everything
 
     owned = everything(config, store, environ=os.environ, uid=os.geteuid())
-    known = dict.fromkeys([*config.allowlists, *(one.allowlist for one in owned)])
-    choose(invocation, SCHEMA, only, known, "allowlist")
-    return [one for one in owned if not only or one.allowlist in only]
+    mine = [name for one in owned for name in (one.allowlist, one.name)]
+    known = dict.fromkeys([*config.allowlists, *mine])
+    choose(invocation, SCHEMA, only, known, "allowlist or target")
+    return [one for one in owned if not only or not {one.allowlist, one.name}.isdisjoint(only)]
 
 
 def _ask(invocation: Invocation, owned: list[Owned]) -> None:

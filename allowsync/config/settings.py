@@ -35,6 +35,8 @@ class Target(Value):
         broken: Why the target cannot be served, though the configuration is valid: its backend
             cannot be loaded, or its secret not be read. Such a target fails alone. Its `options`
             may be None, and `backend` makes nothing.
+        installation: What tells this configuration from others on the machine: a digest of its
+            path, which outlives a lost state.
     """
 
     name: str
@@ -43,6 +45,7 @@ class Target(Value):
     options: Any
     written: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
+    installation: str = ""
 
     def driver(self) -> Driver:
         """What carries out work on the target.
@@ -52,7 +55,8 @@ class Target(Value):
         """
         if self.broken:
             raise BackendError(self.broken)
-        return Driver(self.backend, Placement(self.allowlist, self.name), self.options)
+        place = Placement(self.allowlist, self.name, self.installation)
+        return Driver(self.backend, place, self.options)
 
     @property
     def places(self) -> tuple[Place, ...]:

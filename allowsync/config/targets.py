@@ -244,7 +244,9 @@ def _built(
             raise BrokenBackend(backend.name, str(error)) from error
     if built is INVALID:
         return INVALID
-    return Target(f"{allowlist}/{name}", allowlist, backend, *built, broken="; ".join(missing))
+    return Target(
+        f"{allowlist}/{name}", allowlist, backend, *built, "; ".join(missing), reading.installation
+    )
 
 
 def _places(target: Target) -> tuple[Place, ...]:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of
 from allowsync.config.errors import ConfigError
-from allowsync.engine.orphan_targets import records_left_over
+from allowsync.engine.orphan_targets import OrphanTarget, orphans
 from allowsync.model.target import Placement
 from allowsync.model.value import Value
 
@@ -23,11 +23,13 @@ class Owned(Value):
     """A target something may be in, and how to get at it.
 
     `make` raises `BackendError` when its backend or its options are not there any more.
+    `remembered` is what the state calls it, where that is another name.
     """
 
     name: str
     allowlist: str
     make: Callable[[], Driver]
+    remembered: str = ""
 
 
 class Cleared(Value):
@@ -43,10 +45,7 @@ def everything(
     """Every target that is configured, and every one that was and may still be enforced."""
     return [
         *(_configured(target) for target in config.targets),
-        *(
-            _recorded(record, environ, uid, _stranger(config, uid))
-            for record in records_left_over(config, store)
-        ),
+        *(_orphaned(one, environ, uid, _stranger(config, uid)) for one in orphans(config, store)),
     ]
 
 
@@ -71,7 +70,7 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
         except BackendError as error:
             yield Cleared(one.name, str(error))
         else:
-            store.forget_target(one.name, at)
+            store.forget_target(one.remembered or one.name, at)
             yield Cleared(one.name)
 
 
@@ -85,6 +84,21 @@ def _stranger(config: Config, uid: int) -> int:
         return config.state.stat().st_uid if uid == 0 else 0
     except OSError:
         return 0
+
+
+def _orphaned(one: OrphanTarget, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
+    """What was found in the firewall is cleared there, whatever the state says of it."""
+    found, record = one.driver, one.record
+
+    def make() -> Driver:
+        driver = found()
+        if driver is not None:
+            return driver
+        if record is None:
+            raise BackendError("it is not there any more")
+        return _recorded(record, environ, uid, stranger).make()
+
+    return Owned(one.name, one.allowlist, make, "" if record is None else record.name)
 
 
 def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:

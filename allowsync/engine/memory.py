@@ -79,7 +79,10 @@ class Memory(Value):
     def notices(self) -> Iterator[Notice]:
         """What is worth saying of the clock, of orphaned targets, and of sources."""
         yield from _clock_notice(self.now, self.chronology)
-        yield from left_over(self.config, self.store, self.request.only)
+        # All kinds of firewall are searched where the state cannot know, and at boot, when others
+        # load what they had saved.
+        everywhere = self.request.offline or self.chronology.last is None
+        yield from left_over(self.config, self.store, self.request.only, everywhere=everywhere)
         yield from () if self.learnt is None else self.learnt.notices
 
 

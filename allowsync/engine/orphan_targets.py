@@ -1,34 +1,154 @@
-"""Orphaned targets: no longer configured, still enforced, and never updated."""
+"""Orphaned targets: no longer configured, still enforced, and never updated.
+
+They are known by the state, and by the marks that allowsync leaves in the firewall itself, which
+outlive a lost state. What carries the mark of another configuration on this machine is not ours.
+"""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.outcome import Notice
+from allowsync.backend.api import BackendError
+from allowsync.backend.driver import driver_of, marks_of
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-    from allowsync.config.settings import Config
+    from allowsync.backend.api import AnyBackendType, Marked
+    from allowsync.backend.driver import Driver
+    from allowsync.config.settings import Config, Target
+    from allowsync.model.target import Place
     from allowsync.state import Store, TargetRecord
 
 
-def records_left_over(
-    config: Config, store: Store, only: Iterable[str] = ()
-) -> Iterator[TargetRecord]:
-    """What was put somewhere once, is not configured any more, and was not cleared."""
-    configured = {target.name for target in config.targets}
+class OrphanTarget(Value):
+    """A target that is no longer configured.
+
+    Attributes:
+        name: What it is called: as it was, or after its place where that is another target's name.
+        allowlist: The allowlist it was for.
+        record: What the state knows of it; None where it knows nothing.
+        kind: The kind of target, where it was found in the firewall.
+        marked: What was found there.
+    """
+
+    name: str
+    allowlist: str
+    record: TargetRecord | None = None
+    kind: AnyBackendType | None = None
+    marked: Marked | None = None
+
+    @property
+    def drops(self) -> bool:
+        """Whether it is known to shut out whoever is not in it."""
+        return self.marked is not None and self.marked.drops
+
+    def driver(self) -> Driver | None:
+        """What reads and clears it in the firewall; None where it was not found there.
+
+        Raises:
+            BackendError: It cannot be made.
+        """
+        if self.kind is None or self.marked is None:
+            return None
+        return driver_of(self.kind, self.marked)
+
+
+def orphans(
+    config: Config, store: Store, only: Iterable[str] = (), *, everywhere: bool = True
+) -> list[OrphanTarget]:
+    """Targets that are no longer configured.
+
+    Args:
+        config: The configuration.
+        store: What is remembered.
+        only: The allowlists to look at; all where none is named.
+        everywhere: Whether all kinds of firewall are searched for marks, or only those that are
+            configured or remembered.
+    """
+    names = {target.name for target in config.targets}
+    known = store.targets()
+    records = [one for name, one in known.items() if name not in names]
+    kinds = {target.backend.name: target.backend for target in config.targets if not target.broken}
+    others = _installed() if everywhere else [one.backend for one in known.values()]
+    kinds = {**{one.name: one for one in map(_loaded, others) if one is not None}, **kinds}
+    found: list[OrphanTarget] = []
+    for kind, marked in _marks(config, kinds.values()):
+        record = next((one for one in known.values() if marked.place in one.places), None)
+        ours = marked.installation == _installation(config)
+        if marked.installation and not ours:
+            records = [one for one in records if one is not record]
+        elif ours or record is not None:
+            name = _name(marked, kind, record, {*names, *(one.name for one in found)})
+            found.append(OrphanTarget(name, marked.allowlist, record, kind, marked))
+    seen = [one.record for one in found]
+    found += [OrphanTarget(one.name, one.allowlist, one) for one in records if one not in seen]
     chosen = set(only)
-    for name, record in store.targets().items():
-        if name not in configured and (not chosen or record.allowlist in chosen):
-            yield record
+    return [one for one in found if not chosen or one.allowlist in chosen]
 
 
-def left_over(config: Config, store: Store, only: Iterable[str] = ()) -> Iterator[Notice]:
+def _marks(
+    config: Config, kinds: Iterable[AnyBackendType]
+) -> Iterator[tuple[AnyBackendType, Marked]]:
+    """What carries our mark in the firewalls and is not configured, as far as can be found out."""
+    configured = frozenset(place for target in config.targets for place in _places(target))
+    for kind in kinds:
+        try:
+            marks = marks_of(kind, configured)
+        except BackendError:
+            continue  # a target of that kind fails for the same reason, and says so
+        yield from ((kind, one) for one in marks if one.place not in configured)
+
+
+def _places(target: Target) -> tuple[Place, ...]:
+    try:
+        return target.places
+    except BackendError:
+        return ()
+
+
+def _name(
+    marked: Marked, kind: AnyBackendType, record: TargetRecord | None, taken: set[str]
+) -> str:
+    """The same from run to run, though the state may give it another name in between."""
+    if record is not None and record.name not in taken and "@" not in record.name:
+        return record.name
+    usual = f"{marked.allowlist}/{kind.name}"
+    return usual if usual not in taken else f"{marked.allowlist}/{marked.place.name[-1]}"
+
+
+def _installation(config: Config) -> str:
+    return next((one.installation for one in config.targets), "")
+
+
+def _installed() -> tuple[str, ...]:
+    from allowsync.backend.registry import names
+
+    return names()
+
+
+def _loaded(name: str) -> AnyBackendType | None:
+    from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
+
+    try:
+        return load_type(name)
+    except (BrokenBackend, UnknownBackend):
+        return None
+
+
+def left_over(
+    config: Config, store: Store, only: Iterable[str] = (), *, everywhere: bool = True
+) -> Iterator[Notice]:
     """The same, as notices that say what to do."""
-    for record in records_left_over(config, store, only):
-        what = (
-            "is no longer configured but still enforced; "
-            f"'allowsync clear --only {record.allowlist}' removes it"
-        )
-        yield Notice(record.name, what)
+    return map(told, orphans(config, store, only, everywhere=everywhere))
+
+
+def told(one: OrphanTarget) -> Notice:
+    """What there is to say of a target that is no longer configured."""
+    removal = f"'allowsync clear --only {one.name}' removes it"
+    if one.drops and one.marked is not None:
+        what = f"is no longer configured, but {one.marked.place} still drops all others"
+        return Notice(one.name, f"{what}; {removal}", ExitCode.FAILED)
+    return Notice(one.name, f"is no longer configured but still enforced; {removal}")

@@ -79,6 +79,7 @@ class AccessAt(Value):
         accesses: Who could come from where.
         holdings: What the targets held.
         past: Whether it is told by the history alone.
+        gates: Gates that were left behind, and shut out whoever is not in them.
     """
 
     at: datetime
@@ -86,6 +87,7 @@ class AccessAt(Value):
     accesses: tuple[HostAccess, ...]
     holdings: tuple[TargetContents, ...]
     past: bool
+    gates: tuple[TargetContents, ...] = ()
 
 
 def present(standing: AccessStatus) -> AccessAt:
@@ -106,7 +108,10 @@ def present(standing: AccessStatus) -> AccessAt:
         )
         for one in standing.targets
     )
-    return AccessAt(standing.now, standing.last_run, accesses, holdings, past=False)
+    gates = tuple(
+        TargetContents(one.target, one.entries, unknown=one.reason) for one in standing.gates
+    )
+    return AccessAt(standing.now, standing.last_run, accesses, holdings, past=False, gates=gates)
 
 
 def _access(grant: Grant, now: datetime) -> HostAccess:

@@ -61,6 +61,7 @@ class Explanation(Value):
         places: The answer for each target.
         accesses: The access it rests on.
         reasons: Why not, or what else is to be known, a sentence each.
+        shut_out: Gates that were left behind and do not let it pass.
     """
 
     asked: str
@@ -70,11 +71,14 @@ class Explanation(Value):
     places: tuple[TargetAnswer, ...]
     accesses: tuple[HostAccess, ...]
     reasons: tuple[str, ...] = ()
+    shut_out: tuple[str, ...] = ()
 
     @property
     def verdict(self) -> AccessVerdict:
         """Whether it is allowed anywhere: what is certain first."""
         found = {one.verdict for one in self.places}
+        if self.shut_out and found & {AccessVerdict.YES, AccessVerdict.PARTLY}:
+            return AccessVerdict.UNKNOWN
         order = (AccessVerdict.YES, AccessVerdict.PARTLY, AccessVerdict.UNKNOWN)
         nothing = (
             AccessVerdict.UNKNOWN
@@ -141,7 +145,8 @@ def of_network(
         )
         for one in scene.holdings
     )
-    return Explanation(text, None, asked, scene, places, accesses)
+    gates = (where(asked, one) for one in scene.gates)
+    return Explanation(text, None, asked, scene, places, accesses, (), _shut_out(gates))
 
 
 def of_host(
@@ -161,7 +166,12 @@ def of_host(
         _explained(_whole(one, its), its, members.get(one.target), past=scene.past)
         for one, its in each
     )
-    return Explanation(text, name, None, scene, places, accesses)
+    gates = (_whole(one, accesses) for one in scene.gates)
+    return Explanation(text, name, None, scene, places, accesses, (), _shut_out(gates))
+
+
+def _shut_out(gates: Iterable[TargetAnswer]) -> tuple[str, ...]:
+    return tuple(one.target for one in gates if one.verdict is not AccessVerdict.YES)
 
 
 def _whole(holding: TargetContents, accesses: Iterable[HostAccess]) -> TargetAnswer:

@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.engine.orphan_targets import left_over
+from allowsync.backend.api import BackendError
+from allowsync.engine.orphan_targets import OrphanTarget, orphans, told
 from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
@@ -67,6 +68,7 @@ class AccessStatus(Value):
         targets: What each target holds.
         notices: What is wrong beside that.
         retained: By host, networks that are not granted now and were not withdrawn yet.
+        gates: Gates that were left behind, and shut out whoever is not in them.
     """
 
     now: datetime
@@ -75,6 +77,7 @@ class AccessStatus(Value):
     targets: tuple[TargetStatus, ...]
     notices: tuple[Notice, ...]
     retained: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
+    gates: tuple[TargetStatus, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -85,6 +88,7 @@ class AccessStatus(Value):
             (
                 ExitCode.FAILED if out else ExitCode.IN_STEP,
                 ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
+                *(one.code for one in self.notices),
             )
         )
 
@@ -144,11 +148,14 @@ def look(config: Config, now: datetime) -> AccessStatus:
             remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
             stays = store.open_stays()
             learnt = recalled(config, store)
-            notices += [*waiting(store), *left_over(config, store), *learnt.troubles(now)]
+            left = orphans(config, store)
+            notices += [*waiting(store), *map(told, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why))
             store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
             known, learnt = Chronology(), Learnt(config)
+            left = orphans(config, store)
+            notices += map(told, left)
         still = at_rest(known, now)
         memory = inherit(learnt.config.hosts.values(), remembered, still)
         decisions = {
@@ -160,7 +167,8 @@ def look(config: Config, now: datetime) -> AccessStatus:
             for target in allowlist.targets
         )
     retained = dict(_retained(decisions, stays))
-    return AccessStatus(now, last_run, decisions, targets, tuple(notices), retained)
+    gates = tuple(_left_behind(one) for one in left if one.drops)
+    return AccessStatus(now, last_run, decisions, targets, tuple(notices), retained, gates)
 
 
 def _retained(
@@ -172,6 +180,16 @@ def _retained(
         left = [parsed(text) for text in stays.get(name, ()) if text not in granted]
         if left:
             yield name, tuple(sorted(left, key=by_network))
+
+
+def _left_behind(one: OrphanTarget) -> TargetStatus:
+    """A gate that is no longer configured, and still shuts out whoever is not in it."""
+    try:
+        driver = one.driver()
+        held = frozenset() if driver is None else driver.read().entries
+    except BackendError as error:
+        return TargetStatus(one.name, in_step=False, entries=(), reason=str(error), readable=False)
+    return TargetStatus(one.name, in_step=False, entries=tuple(held))
 
 
 def _open(config: Config, notices: list[Notice]) -> Store:

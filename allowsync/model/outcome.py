@@ -10,18 +10,6 @@ from allowsync.model.value import Value
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
 
 class Outcome(Enum):
     """How one target came out of a run."""
@@ -63,7 +51,8 @@ def worst(codes: Iterable[ExitCode]) -> ExitCode:
 
 
 class Notice(Value):
-    """A warning about a run: where, and what is known about it."""
+    """A warning about a run: where, what is known about it, and what that makes of the run."""
 
     where: str
     what: str
+    code: ExitCode = ExitCode.IN_STEP

@@ -82,10 +82,18 @@ class Finding(Value):
 
 
 class Placement(Value):
-    """Where a backend stands: the allowlist it enforces and the target's full name."""
+    """Where a backend stands.
+
+    Attributes:
+        allowlist: The allowlist it enforces.
+        target: The target's full name.
+        installation: What tells one configuration on this machine from another, for marks in the
+            firewall; empty where there is none.
+    """
 
     allowlist: str
     target: str
+    installation: str = ""
 
 
 class Place(NamedTuple):

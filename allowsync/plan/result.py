@@ -91,7 +91,8 @@ class RunReport(Value):
     @property
     def exit_code(self) -> ExitCode:
         """What the process ends with, `CHANGES` left aside."""
-        return worst((*map(_code, self.targets), self._knowledge))
+        told = (one.code for one in self.notices)
+        return worst((*map(_code, self.targets), self._knowledge, *told))
 
     @property
     def has_changes(self) -> bool:

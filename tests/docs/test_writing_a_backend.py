@@ -23,7 +23,7 @@ PAGE = ROOT / "docs/writing-a-backend.md"
 BACKEND, TESTS = (one for one in blocks_of(PAGE) if one.language == "python")
 VALUES: tuple[Any, ...] = (
     *(backend.BackendType, backend.Placement, backend.Capabilities, backend.Current),
-    *(Plan, Entry, backend.Finding, backend.Needs),
+    *(Plan, Entry, backend.Finding, backend.Needs, backend.Marked),
 )
 
 

@@ -168,7 +168,7 @@ DEEDS = {
     "everything is gone": ("iptables-nft -t mangle -F", "ip6tables-nft -t mangle -F",
                            f"ipset destroy {SET}"),
     "the rules are flushed": (f"iptables-nft -t mangle -F {CHAIN}",),
-    "the way in is deleted": (f"iptables-nft -t mangle -D PREROUTING -j {CHAIN}",),
+    "the way in is deleted": ("iptables-nft -t mangle -D PREROUTING 1",),
     "a rule lets everybody pass": (f"iptables-nft -t mangle -I {CHAIN} -j RETURN",),
     "a draft is planted": (f"ipset create {SET}t hash:ip",),
 }  # fmt: skip

@@ -62,6 +62,13 @@ class Reading:
         """Where a file of that system is on this one."""
         return self.root / path.relative_to(SYSTEM) if self.root != SYSTEM else path
 
+    @property
+    def installation(self) -> str:
+        """What tells this configuration from others on the machine."""
+        from zlib import crc32
+
+        return f"{crc32(os.fsencode(self.folder / self.source.name)):08x}"
+
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
         """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""
         line = place if isinstance(place, int) else place.line

@@ -8,8 +8,10 @@ from allowsync.backend.api import API, BackendType, Needs
 from allowsync_backends.ipset.options import IpsetOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
-    from allowsync.model.target import Placement
+    from collections.abc import Collection, Sequence
+
+    from allowsync.backend.api import Backend, Marked
+    from allowsync.model.target import Place, Placement
 
 __all__ = ["TYPE", "IpsetOptions"]
 
@@ -22,7 +24,9 @@ def _make(placement: Placement, options: IpsetOptions) -> Backend:
     from allowsync_backends.ipset.gate_backend import IpsetGateBackend
     from allowsync_backends.ipset.rules import IpsetGate
 
-    gate = IpsetGate(placement.allowlist, options.ports, options.open_interfaces)
+    gate = IpsetGate(
+        placement.allowlist, options.ports, options.open_interfaces, placement.installation
+    )
     return IpsetGateBackend(gate, options.iptables)
 
 
@@ -30,6 +34,12 @@ def _usable() -> str:
     from allowsync_backends.ipset.tool import usable
 
     return usable()
+
+
+def _marked(known: Collection[Place]) -> Sequence[Marked]:
+    from allowsync_backends.ipset.marks import marked
+
+    return marked(known)
 
 
 def _needs(options: IpsetOptions) -> Needs:
@@ -46,4 +56,5 @@ TYPE = BackendType(
     _usable,
     _needs,
     api=API,
+    marked=_marked,
 )

@@ -113,8 +113,12 @@ def _other_variant(gate: IpsetGate, used: Variant) -> Iterator[Finding]:
                     yield Finding(
                         Severity.WARNING,
                         f"{name} has a chain {chain} too, which is not kept up to date",
-                        f"delete it: {name} -t {TABLE} -D {parent} -j {chain}; "
-                        f"{name} -t {TABLE} -F {chain}; "
+                        "delete it: "
+                        + "".join(
+                            f"{name} -t {TABLE} {rule.replace('-A ', '-D ', 1)}; "
+                            for rule in inspection.hooks(gate, parent, found)
+                        )
+                        + f"{name} -t {TABLE} -F {chain}; "
                         f"{name} -t {TABLE} -X {chain}",
                     )
 

@@ -57,8 +57,16 @@ class IpsetGateBackend(Value):
         found = set_store.look(self.sets)
         flaws = list(found.flaws)
         for family in tool.families():
-            flaws += self._flaws(family, self._table(family, self._listed(family)))
+            flaws += self._flaws(family, self.table(family))
         return Current(found.entries, flaws=tuple(flaws))
+
+    def table(self, family: Family) -> inspection.Table:
+        """The rules of a family.
+
+        Raises:
+            BackendError: They could not be listed, or not understood.
+        """
+        return self._table(family, self._listed(family))
 
     def _listed(self, family: Family) -> Completed:
         listed = tool.ask(tool.rules_of(family, self.variant, TABLE))
@@ -103,13 +111,13 @@ class IpsetGateBackend(Value):
 
     def _mend(self, family: Family) -> None:
         """Put up the chain, or put right what is wrong with it, whatever it looks like by now."""
-        found = self._table(family, self._listed(family))
+        found = self.table(family)
         if not any(self._flaws(family, found)):
             return
         script = load_script(self.gate, family, inspection.astray(self.gate, found))
         done = tool.restore_rules(family, self.variant, script)
         if done.code != 0:
-            now = self._table(family, self._listed(family))
+            now = self.table(family)
             what = f"{self._name(family)} changed nothing: {tool.complaint(done)}"
             raise BackendError(what, again=now != found)
 
@@ -139,7 +147,7 @@ class IpsetGateBackend(Value):
         Raises:
             BackendError: It is still there.
         """
-        found = self._table(family, self._listed(family))
+        found = self.table(family)
         chains = [self.gate.chain(parent) for parent in PARENTS]
         if not any(chain in found.chains for chain in chains):
             return

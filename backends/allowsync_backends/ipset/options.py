@@ -25,10 +25,10 @@ class IpsetOptions(Value):
 
     ports: tuple[Port, ...] = option(
         port_list,
-        help="The ports to guard. allowsync then owns the chain `allowsync-<allowlist>` in the "
-        "table mangle of iptables and ip6tables, a gate in front of everything else, ports "
-        "published by Docker included. Without, only the sets `allowsync-<allowlist>-4` and "
-        "`allowsync-<allowlist>-6` are kept, for your own rules.",
+        help="The ports to guard. allowsync then owns the chains `allowsync-<allowlist>` and "
+        "`allowsync_<allowlist>` in the table mangle of iptables and ip6tables, a gate in front "
+        "of everything else, ports published by Docker included. Without, only the sets "
+        "`allowsync-<allowlist>-4` and `allowsync-<allowlist>-6` are kept, for your own rules.",
         default=(),
     )
     open_interfaces: tuple[str, ...] = option(

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allowsync.backend.api import MARK
 from allowsync.model.types import Family
 from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
@@ -37,19 +38,21 @@ MOST_PORTS: Final = 15
 
 
 class IpsetGate(Value):
-    """What is guarded, and from which interfaces it is not."""
+    """What is guarded, from which interfaces it is not, and for which installation."""
 
     allowlist: str
     ports: tuple[Port, ...]
     open_interfaces: tuple[str, ...] = ("lo",)
+    installation: str = ""
 
     def chain(self, parent: str) -> str:
         """The name of the chain behind a parent, of at most 28 characters, as iptables allows."""
         return PARENTS[parent] + self.allowlist
 
     def hook(self, parent: str) -> str:
-        """The rule of a parent that leads to the chain."""
-        return f"-A {parent} -j {self.chain(parent)}"
+        """The rule of a parent that leads to the chain, with the mark of the installation."""
+        mark = f'-m comment --comment "{MARK}{self.installation}" ' if self.installation else ""
+        return f"-A {parent} {mark}-j {self.chain(parent)}"
 
     def rules(self, parent: str, family: Family) -> tuple[str, ...]:
         """The rules of a chain, in order, as `iptables -S` prints them."""

@@ -8,8 +8,10 @@ from allowsync.backend.api import API, BackendType, Needs
 from allowsync_backends.nftables.options import NftablesOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
-    from allowsync.model.target import Placement
+    from collections.abc import Collection, Sequence
+
+    from allowsync.backend.api import Backend, Marked
+    from allowsync.model.target import Place, Placement
 
 __all__ = ["TYPE", "NftablesOptions"]
 
@@ -22,13 +24,22 @@ def _make(placement: Placement, options: NftablesOptions) -> Backend:
     from allowsync_backends.nftables.gate import NftGate
     from allowsync_backends.nftables.gate_backend import NftGateBackend
 
-    return NftGateBackend(NftGate(placement.allowlist, options.ports, options.open_interfaces))
+    gate = NftGate(
+        placement.allowlist, options.ports, options.open_interfaces, placement.installation
+    )
+    return NftGateBackend(gate)
 
 
 def _usable() -> str:
     from allowsync_backends.nftables.tool import usable
 
     return usable()
+
+
+def _marked(known: Collection[Place]) -> Sequence[Marked]:
+    from allowsync_backends.nftables.gate_backend import marked
+
+    return marked(known)
 
 
 def _needs(_: NftablesOptions) -> Needs:
@@ -43,4 +54,5 @@ TYPE = BackendType(
     _usable,
     _needs,
     api=API,
+    marked=_marked,
 )

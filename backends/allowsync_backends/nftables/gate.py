@@ -42,11 +42,12 @@ class NftRule(Value):
 
 
 class NftGate(Value):
-    """What is guarded, and from which interfaces it is not."""
+    """What is guarded, from which interfaces it is not, and for which installation."""
 
     allowlist: str
     ports: tuple[Port, ...]
     open_interfaces: tuple[str, ...] = ("lo",)
+    installation: str = ""
 
     @property
     def table(self) -> str:
@@ -67,7 +68,7 @@ class NftGate(Value):
 
     @property
     def comments(self) -> tuple[str, ...]:
-        """The comment of each rule: a digest of all of them, and its place.
+        """The comment of each rule: a digest of all of them, its place, and the installation.
 
         A rule that is missing, new, moved or from another configuration shows in them, whatever
         form a version of nft lists rules in.
@@ -76,7 +77,9 @@ class NftGate(Value):
         texts = (f"{rule.chain} {rule.text}" for rule in rules)
         intended = "\n".join((self.table, str(PRIORITY), *texts))
         digest = f"{zlib.crc32(intended.encode()):08x}"
-        return tuple(f"allowsync:{digest}:{n}.{len(rules)}" for n in range(1, len(rules) + 1))
+        whose = f":{self.installation}" if self.installation else ""
+        places = range(1, len(rules) + 1)
+        return tuple(f"allowsync:{digest}:{n}.{len(rules)}{whose}" for n in places)
 
 
 def _open(chain: str, interface: str) -> NftRule:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import re
+from typing import TYPE_CHECKING, Final
 
-from allowsync.backend.api import BackendError
-from allowsync.model.target import Capabilities, Current
+from allowsync.backend.api import BackendError, Marked
+from allowsync.model.target import Capabilities, Current, Place
 from allowsync.model.value import Value
+from allowsync_backends.common import command as tools
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script
 from allowsync_backends.nftables.nft_json import NftListingError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Iterator, Sequence
 
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
     from allowsync.model.types import Network
     from allowsync.system.process import Completed
+
+_TABLE: Final = re.compile(r"inet (allowsync_([a-z][a-z0-9_]{0,17}))")
+_COMMENT: Final = re.compile(r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"')
 
 
 class NftGateBackend(Value):
@@ -158,3 +163,28 @@ class NftGateBackend(Value):
         done = tool.load(f"add table {name}\ndelete table {name}\n")
         if done.code != 0:
             raise BackendError(f"table {name} could not be deleted: {tool.complaint(done)}")
+
+
+def marked(known: Collection[Place]) -> tuple[Marked, ...]:
+    """The gates there are, beside some places that need not be looked at.
+
+    Raises:
+        BackendError: The tables cannot be listed.
+    """
+    if not tools.may(tools.CAP_NET_ADMIN):
+        return ()
+    names = (_TABLE.fullmatch(name) for name in sorted(tool.tables()))
+    places = ((name[2], Place("nftables table", ("inet", name[1]))) for name in names if name)
+    return tuple(
+        one for allowlist, place in places if place not in known for one in _gate(allowlist, place)
+    )
+
+
+def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
+    """A gate, as text: as JSON, a table that is switched off cannot be listed."""
+    text = tool.ask("-s", "list", "table", *place.name).stdout
+    comments = _COMMENT.findall(text)
+    if comments:
+        off = any("dormant" in line for line in text.splitlines()[:2])
+        backend = NftGateBackend(NftGate(allowlist, ()))
+        yield Marked(allowlist, place, backend, comments[0], " drop comment " in text and not off)

@@ -44,7 +44,7 @@ def settle(inside: Namespace, folder: Path, *targets: object) -> None:
         "ipset del allowsync-web-4 81.2.69.0/24",
         "ipset add allowsync-web-6 ::1",
         "iptables{v} -w -t mangle -F allowsync-web",
-        "ip6tables{v} -w -t mangle -D PREROUTING -j allowsync-web",
+        "ip6tables{v} -w -t mangle -D PREROUTING 1",
         "ipset create allowsync-web-4t hash:ip",
     ],
 )

@@ -1,0 +1,157 @@
+"""Gates whose allowlist, target or configuration is gone: told, and cleared alone."""
+
+from __future__ import annotations
+
+import shutil
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testkit.fake_dns.nameserver import NameServer
+from tests.support.netns import Namespace
+from tests.support.program import Installation
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.program import ProgramResult
+
+pytestmark = pytest.mark.root
+
+ALICE, MOVED = "81.2.69.1", "81.2.69.2"
+PORTS = {"ports": ["443/tcp"]}
+KINDS = ["nftables", "ipset"]
+
+
+class Inside(Installation):
+    """An installation whose every command runs in a namespace."""
+
+    inside: Namespace
+
+    def __call__(self, command: str, *arguments: str, **options: object) -> ProgramResult:
+        return self.inside.run(super().__call__, command, *arguments)
+
+    def guard(self, allowlist: str, *targets: object, address: str = ALICE) -> ProgramResult:
+        """Configure one allowlist with some targets, and run."""
+        self.hosts = {"alice": {"networks": [address]}}
+        self.more = {"allowlists": {allowlist: {"targets": list(targets)}}}
+        return self("apply")
+
+    def gates(self) -> set[str]:
+        """The allowlists that have a gate, of either kind."""
+        tables = self.inside.command("nft", "list", "tables").split()
+        sets = self.inside.command("ipset", "-n", "list").split()
+        names = {one.removeprefix("allowsync_") for one in tables if "allowsync_" in one}
+        return names | {one.split("-")[1] for one in sets if one.startswith("allowsync-")}
+
+
+@pytest.fixture
+def inside(as_root: None) -> Iterator[Namespace]:
+    with Namespace() as namespace:
+        yield namespace
+
+
+def installed(folder: Path, inside: Namespace, server: NameServer) -> Inside:
+    folder.mkdir(exist_ok=True)
+    installation = Inside(folder, server)
+    installation.inside = inside
+    return installation
+
+
+@pytest.fixture
+def here(inside: Namespace, tmp_path: Path) -> Iterator[Inside]:
+    with inside.run(NameServer, {}) as server:
+        yield installed(tmp_path / "one", inside, server)
+
+
+def command_in(done: ProgramResult) -> list[str]:
+    """The arguments of the command that a message gives."""
+    text = " ".join((done.out + done.err).split())
+    return text.partition("'allowsync ")[2].partition("'")[0].split()
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["", "state-lost"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_gate_of_a_renamed_allowlist_fails_runs_until_it_is_cleared_alone(
+    here: Inside, kind: str, lost: bool
+) -> None:
+    assert here.guard("jellyfin", {kind: PORTS}).code == 0
+    if lost:
+        shutil.rmtree(here.state.parent)
+    for _ in range(2):
+        done = here.guard("media", {kind: PORTS}, address=MOVED)
+        assert done.code == 1
+        assert f"jellyfin/{kind}: is no longer configured, but " in done.err
+    assert here("status").code == 1
+    assert here("check").code == 1
+    asked = here("explain", MOVED, "--output", "json").document
+    assert asked["allowed"] == "unknown"
+    assert command_in(done) == ["clear", "--only", f"jellyfin/{kind}"]
+    assert here(" ".join(command_in(done)), "--yes").code == 0
+    assert here.gates() == {"media"}
+    done = here("apply")
+    assert (done.code, done.err) == (0, "")
+    assert here("explain", MOVED, "--output", "json").document["allowed"] == "yes"
+
+
+@pytest.mark.parametrize(("before", "after"), [KINDS, KINDS[::-1]], ids=KINDS)
+@pytest.mark.parametrize("named", [False, True], ids=["", "same-name"])
+def test_after_a_change_of_backend_the_command_leaves_the_new_target_alone(
+    here: Inside, before: str, after: str, named: bool
+) -> None:
+    name = {"name": "gate"} if named else {}
+    assert here.guard("web", {before: {**PORTS, **name}}).code == 0
+    done = here.guard("web", {after: {**PORTS, **name}})
+    assert done.code == 1
+    assert here(" ".join(command_in(done)), "--yes").code == 0
+    assert here("apply").code == 0
+    found = here("status", "--output", "json").document["targets"]
+    assert [(one["in_step"], len(one["entries"])) for one in found] == [(True, 1)]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_live_gate_of_another_configuration_is_neither_told_nor_cleared(
+    here: Inside, tmp_path: Path, kind: str
+) -> None:
+    other = installed(tmp_path / "two", here.inside, here.server)
+    assert here.guard("jellyfin", {kind: PORTS}).code == 0
+    assert other.guard("media", {kind: PORTS}).code == 0
+    shutil.rmtree(here.state.parent)
+    for one in (here, other):
+        for command in ("apply", "status"):
+            done = one(command)
+            assert (done.code, "no longer" in done.err + done.out) == (0, False)
+    # An allowlist that moved to the other configuration is that one's from then on.
+    here.guard("jellyfin", {kind: PORTS})
+    other.guard("jellyfin", {kind: PORTS})
+    assert here.guard("ssh", {kind: PORTS}).code == 0
+    assert here("clear", "--yes").code == 0
+    assert here.gates() == {"jellyfin", "media"}
+
+
+def test_a_gate_that_was_saved_and_loaded_again_is_told_and_cleared(here: Inside) -> None:
+    here.guard("jellyfin", {"nftables": PORTS})
+    saved = here.inside.command("nft", "list", "ruleset")
+    assert here("clear", "--yes").code == 0
+    here.inside.nft(saved)
+    notes = {"file": {"path": str(here.folder / "notes.txt")}}
+    here.guard("notes", notes)
+    for command in ("status", "apply --offline"):
+        assert "jellyfin/nftables: is no longer configured" in here(command).err, command
+    assert here("clear", "--yes").code == 0
+    assert here.gates() == set()
+
+
+def test_a_leftover_file_is_cleared_by_the_command_and_the_other_stays(here: Inside) -> None:
+    edge, gate = (
+        {"file": {"name": name, "path": str(here.folder / f"{name}.txt")}}
+        for name in ("edge", "gate")
+    )
+    here.guard("web", edge, gate)
+    done = here.guard("web", edge)
+    assert done.code == 0
+    assert command_in(done) == ["clear", "--only", "web/gate"]
+    assert here(" ".join(command_in(done)), "--yes").code == 0
+    assert ALICE in (here.folder / "edge.txt").read_text()
+    assert not (here.folder / "gate.txt").exists()
