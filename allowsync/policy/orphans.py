@@ -11,6 +11,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.networks import Coverage
 from allowsync.model.value import replace
 from allowsync.policy.screening import network_of
 
@@ -30,19 +31,24 @@ def inherited_after(
 ) -> tuple[Inherited, ...]:
     """The entries of unknown origin after this run.
 
+    One that a wider entry took over is remembered until its time is over: that one may go earlier.
+
     Args:
         memory: What is known of the target; None when nothing was ever put there as far as known.
         held: What the target holds.
         wanted: What it should hold: that is explained, and inherited no longer.
         now: The instant of the run.
     """
-    unexplained = set(held).difference(wanted)
     if memory is None:
+        unexplained = set(held).difference(wanted)
         return tuple(Inherited(network, now.instant) for network in sorted(unexplained, key=str))
+    if not memory.inherited:
+        return ()
+    present = Coverage(held)
     return tuple(
         replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
         for one in memory.inherited
-        if one.network in unexplained
+        if one.network not in wanted and present.covering(one.network) is not None
     )
 
 

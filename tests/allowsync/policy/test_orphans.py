@@ -57,6 +57,13 @@ def test_inherited_entries_grow_older_and_go_when_they_are_gone_or_explained() -
     assert inherited_after(known, held, nets(HOME), jumped) == (Inherited(OLD, T0, 1),)
 
 
+def test_an_entry_that_a_wider_one_took_over_is_remembered_as_long_as_it_would_be() -> None:
+    memory = TargetMemory((), (Inherited(OLD, T0),))
+    wide = nets("81.2.69.0/24")
+    (after,) = inherited_after(memory, wide, wide, Now(T0 + MINUTES))
+    assert (after.network, after.runs) == (OLD, 2)
+
+
 def test_nothing_inherited_lies_in_the_future() -> None:
     known = TargetMemory(inherited=(Inherited(OLD, T0 + MINUTES, 1),))
     assert inherited_after(known, {OLD}, (), Now(T0))[0].since == T0
