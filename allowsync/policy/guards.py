@@ -203,7 +203,8 @@ def guard(
     """
     hosts = [host for host, _ in holders.values()]
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
-    after = record(ledger, _heard(new, judged, evidence, ledger), window, now)
+    heard = _heard(new, judged, evidence, ledger)
+    after = record(ledger, heard, window, now, _held_on_record(holders, ledger))
     seen = SightingIndex(after)
     crowd = Crowd(holders, seen, now)
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
@@ -230,6 +231,20 @@ def guard(
         for host in hosts
     }
     return Verdict(believed, after.marked(refuted), taken_back)
+
+
+def _held_on_record(
+    holders: Mapping[str, tuple[Host, HostMemory]], ledger: Ledger
+) -> set[tuple[str, Network]]:
+    """What is held because of the names that are on record."""
+    names = {one.name for one in ledger.sightings if not one.decoy}
+    return {
+        (query.hostname, network_of(held.address, host))
+        for host, memory in holders.values()
+        if not names.isdisjoint(host.hostnames)
+        for query, track in memory.tracks.items()
+        for held in track.held
+    }
 
 
 def _memory(holders: Mapping[str, tuple[Host, HostMemory]], name: str) -> HostMemory:

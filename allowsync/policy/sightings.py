@@ -20,8 +20,9 @@ if TYPE_CHECKING:
     from allowsync.model.types import Host, Network
     from allowsync.policy.clock import Now
 
-# A network that did not come in so many answers in a row is evidence no longer; and where a parent
-# answers for every name, one that came in so many is believed if no made-up name ever gave it.
+# A network that did not come in so many answers in a row, and is not held, is no evidence any more;
+# and where a parent answers for every name, one that came in so many is believed if no made-up name
+# ever gave it.
 ROW = 3
 
 
@@ -88,8 +89,22 @@ class Heard(NamedTuple):
     decoys: Mapping[Query, frozenset[Network]]
 
 
-def record(ledger: Ledger, heard: Heard, window: timedelta, now: Now) -> Ledger:
-    """The ledger after one more run."""
+def record(
+    ledger: Ledger,
+    heard: Heard,
+    window: timedelta,
+    now: Now,
+    held: Collection[tuple[str, Network]] = (),
+) -> Ledger:
+    """The ledger after one more run.
+
+    Args:
+        ledger: What was on record before.
+        heard: What was answered in this run.
+        window: How long a sighting is evidence.
+        now: The instant of the run.
+        held: By name, the networks that are held because of it, given now or not.
+    """
     given = {
         (query.hostname, decoy, network)
         for decoy, what in ((False, heard.names), (True, heard.decoys))
@@ -97,7 +112,10 @@ def record(ledger: Ledger, heard: Heard, window: timedelta, now: Now) -> Ledger:
         for network in networks
     }
     known = {(one.name, one.decoy, one.network): one for one in ledger.sightings}
-    kept = (_after(one, heard, window, now, given=key in given) for key, one in known.items())
+    kept = (
+        _after(one, heard, window, now, given=key in given, held=(one.name, one.network) in held)
+        for key, one in known.items()
+    )
     new = (
         Sighting(name, network, decoy, now.instant, now.instant)
         for name, decoy, network in sorted(given - known.keys(), key=str)
@@ -106,7 +124,7 @@ def record(ledger: Ledger, heard: Heard, window: timedelta, now: Now) -> Ledger:
 
 
 def _after(
-    one: Sighting, heard: Heard, window: timedelta, now: Now, *, given: bool
+    one: Sighting, heard: Heard, window: timedelta, now: Now, *, given: bool, held: bool
 ) -> Sighting | None:
     if given:
         return one._replace(last=now.instant, runs=one.runs + 1, missed=0)
@@ -116,4 +134,5 @@ def _after(
     if Query(one.name, Family.of(one.network)) not in asked:
         return one
     missed = one.missed + 1
-    return one._replace(runs=0, missed=missed) if missed < ROW else None
+    lasts = missed < ROW or (held and not one.decoy)
+    return one._replace(runs=0, missed=missed) if lasts else None

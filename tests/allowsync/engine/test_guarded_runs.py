@@ -118,6 +118,25 @@ def test_a_page_that_is_found_out_is_lost_where_it_is_given_no_more_but_held(
     assert world.held >= {"81.2.69.1", "81.2.69.2", "81.2.69.3"}
 
 
+def test_a_network_speaks_against_itself_for_as_long_as_it_is_held(world: World) -> None:
+    """Absent answers between two that give it do not wipe out that it came lately."""
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.says["alice.example.org"] = GONE
+    world.runs(4)
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.says["bob.example.org"] = found(STRANGER)
+    report = world.run()
+    assert [one[1].partition(" give")[0] for one in report.decisions["bob"].held_back] == [
+        f"{STRANGER} rejected: alice, bob"
+    ]
+    world.says["carol.example.org"] = found(STRANGER)
+    world.run()
+    assert STRANGER not in world.held
+
+
 def test_a_host_whose_access_ended_vouches_for_nobody(world: World) -> None:
     world.says["carol.example.org"] = found(STRANGER)
     world.run()
