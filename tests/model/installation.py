@@ -1,0 +1,143 @@
+"""An installation whose every surrounding is a value: DNS by nameserver, firewalls, both clocks.
+
+The engine, the policy, the planner and the state are the real ones; the firewalls are in memory.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allowsync.config.settings import Config
+from allowsync.engine.options import Request
+from allowsync.engine.run import run
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
+from allowsync.model.clock import Pulse
+from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.types import Family, Host, Query
+from allowsync.testing.memory import MemoryStore, memory_type
+from tests.support.values import T0, net
+from tests.support.world import allowlist
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from allowsync.model.types import Network
+    from allowsync.plan.result import RunReport
+
+# What one nameserver has for a name: addresses of both families, or how it fails.
+Records: TypeAlias = tuple[str, ...] | Absent | Unavailable
+
+NAMESERVERS: Final = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
+LISTS: Final = ("web", "vpn")
+
+
+def reply(zone: Mapping[str, Records], query: Query) -> Answer:
+    """What a nameserver with that zone answers; a wildcard stands for names that it has not."""
+    wildcard = zone.get("*." + query.hostname.partition(".")[2], Absent("NXDOMAIN"))
+    records = zone.get(query.hostname, wildcard)
+    if not isinstance(records, tuple):
+        return records
+    addresses = [ip_address(one) for one in records]
+    mine = [one for one in addresses if Family.of(one) is query.family]
+    return Found(tuple(sorted(mine, key=int)), 60) if mine else Absent("NODATA")
+
+
+@dataclass
+class Installation:
+    """Two allowlists, a firewall each, three nameservers, and clocks that may be wrong.
+
+    Attributes:
+        folder: Where the state lies.
+        hosts: The configured hosts.
+        members: The hosts of each allowlist.
+        stores: The firewall of each allowlist.
+        zones: What each nameserver has.
+        agreement: How many of them have to agree.
+        truth: The time that it really is.
+        ahead: By how much the wall clock is ahead of it.
+        boot: How often the machine started.
+        booted: When it started last.
+        pages: Networks of parking pages: nobody's home, so no promise keeps them.
+    """
+
+    folder: Path
+    hosts: dict[str, Host]
+    members: dict[str, tuple[str, ...]]
+    stores: dict[str, MemoryStore] = field(
+        default_factory=lambda: {one: MemoryStore() for one in LISTS}
+    )
+    zones: dict[str, dict[str, Records]] = field(
+        default_factory=lambda: {one: {} for one in NAMESERVERS}
+    )
+    agreement: int = 1
+    truth: datetime = T0
+    ahead: timedelta = timedelta(0)
+    boot: int = 1
+    booted: datetime = T0 - timedelta(days=30)
+    pages: frozenset[Network] = frozenset()
+
+    @property
+    def state(self) -> Path:
+        return self.folder / "lib" / "state.db"
+
+    @property
+    def wall(self) -> datetime:
+        return self.truth + self.ahead
+
+    @property
+    def config(self) -> Config:
+        lists = {
+            name: allowlist(name, self.members[name], memory_type(store))
+            for name, store in self.stores.items()
+        }
+        resolver = ResolverSettings(agreement=self.agreement)
+        return Config(Path("config.yaml"), self.hosts, lists, self.state, resolver=resolver)
+
+    def run(self, minutes: int = 5, **asked: object) -> RunReport:
+        """One run, so many minutes after what went before."""
+        self.truth += timedelta(minutes=minutes)
+        request = Request(**asked)  # type: ignore[arg-type]
+        pulse = Pulse(self.wall, f"boot-{self.boot}", self.truth - self.booted)
+        return run(self.config, request, Dns(self.zones), pulse)
+
+    def reboot(self) -> None:
+        """The machine starts anew: its firewalls are empty, and its uptime begins."""
+        self.boot += 1
+        self.booted = self.truth
+        self.flush()
+
+    def flush(self) -> None:
+        for store in self.stores.values():
+            store.networks.clear()
+
+    def says(self, name: str, records: Records, servers: Iterable[str] = NAMESERVERS) -> None:
+        for server in servers:
+            self.zones[server][name] = records
+
+    def plant(self, name: str, *networks: str) -> None:
+        self.stores[name].networks |= {net(one) for one in networks}
+
+
+@dataclass(frozen=True, slots=True)
+class Dns:
+    """Three nameservers, asked in order until one says something, or every one of them."""
+
+    zones: Mapping[str, Mapping[str, Records]]
+
+    def __call__(self, queries: Iterable[Query]) -> Mapping[Query, Answer]:
+        return {query: self.first(query) for query in queries}
+
+    def first(self, query: Query) -> Answer:
+        answers = [reply(zone, query) for zone in self.zones.values()]
+        good = [one for one in answers if not isinstance(one, Unavailable)]
+        return good[0] if good else answers[0]
+
+    def survey(self, queries: Iterable[Query]) -> Mapping[Query, Mapping[str, Answer]]:
+        return {
+            query: {name: reply(zone, query) for name, zone in self.zones.items()}
+            for query in queries
+        }

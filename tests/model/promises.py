@@ -1,0 +1,288 @@
+"""The promises, told by what really happened: an account that is far simpler than the program.
+
+It knows the true time, what every nameserver said in each run, and what the firewalls held. It
+never asks why the program did something, only whether anything that happened allowed it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.outcome import Outcome
+from allowsync.model.types import Basis, Family, Host, Network, Query
+from allowsync.policy.screening import network_of
+from tests.model.installation import NAMESERVERS, Dns, Installation, reply
+from tests.support.values import net
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Address
+    from allowsync.plan.result import RunReport
+
+IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED, Outcome.REFUSED)
+DAY, HOUR, QUARTER = timedelta(days=1), timedelta(hours=1), timedelta(minutes=15)
+THREE_DAYS = timedelta(days=3)
+CLOUDFLARE = "104.16.0.0/13"
+
+
+@dataclass(slots=True)
+class Holding:
+    """A network that a hostname was given and granted, and what came since against it.
+
+    Attributes:
+        given: When an answer contained it last.
+        without: When good answers came that did not.
+        absent: When nameservers agreed that there is no address.
+        boots: How often the machine started since.
+        only: The firewalls that alone know it since the state was lost; None if the state does.
+    """
+
+    given: datetime
+    without: list[datetime] = field(default_factory=list)
+    absent: list[datetime] = field(default_factory=list)
+    boots: int = 0
+    only: frozenset[str] | None = None
+
+    def may_end(self, now: datetime) -> bool:
+        """Whether a clock may have run out: between two boots, only the wall clock counts time."""
+        slack = self.boots * DAY
+        return (
+            now - self.given >= THREE_DAYS - slack
+            or (len(self.absent) >= 6 and now - self.absent[0] >= HOUR - slack)
+            or (len(self.without) >= 3 and now - self.without[0] >= QUARTER - slack)
+        )
+
+
+@dataclass(slots=True)
+class Account:
+    """What the promises mean for one installation.
+
+    Attributes:
+        held: By hostname and network, what was granted.
+        given: What enough nameservers gave for a configured name, ever.
+        givers: By network, which hostnames' answers had it of late, and when last.
+        lasting: Networks that a hostname had for longer than the guards' window.
+        unknown: What firewalls held when the state was lost: whose it is cannot be told.
+        latest: The latest instant that the wall clock ever showed.
+        filled: By list, the hostnames for which it held something after its last good run.
+    """
+
+    held: dict[tuple[str, Network], Holding] = field(default_factory=dict)
+    given: set[Network] = field(default_factory=set)
+    givers: dict[Network, dict[str, datetime]] = field(default_factory=dict)
+    first: dict[tuple[str, Network], datetime] = field(default_factory=dict)
+    missed: dict[tuple[str, Network], int] = field(default_factory=dict)
+    unknown: set[Network] = field(default_factory=set)
+    latest: datetime | None = None
+    filled: dict[str, set[str]] = field(default_factory=dict)
+
+    before_run: dict[str, frozenset[Network]] = field(default_factory=dict)
+
+    # What happens beside runs.
+
+    def lost(self, at: Installation) -> None:
+        """The state is gone: what firewalls hold is all that is left."""
+        for store in at.stores.values():
+            self.unknown |= store.networks
+        for key, one in tuple(self.held.items()):
+            here = frozenset(name for name, st in at.stores.items() if key[1] in st.networks)
+            one.only = here if one.only is None else here & one.only
+            if not one.only:
+                del self.held[key]
+        self.givers.clear()
+        self.first.clear()
+        self.filled.clear()
+        self.latest = None
+
+    def left(self, hostname: str) -> None:
+        """A host was taken out of the configuration, and what it held with it."""
+        self.held = {key: one for key, one in self.held.items() if key[0] != hostname}
+
+    def flushed(self) -> None:
+        """Firewalls are empty: what they alone knew is known no more."""
+        self.unknown.clear()
+        gone = {key for key, one in self.held.items() if one.only is not None}
+        for key in gone:
+            del self.held[key]
+
+    def rebooted(self) -> None:
+        self.flushed()
+        for one in self.held.values():
+            one.boots += 1
+
+    # A run, and what has to hold after it.
+
+    def before(self, at: Installation) -> None:
+        """Note what the DNS says, as a run is about to ask."""
+        self.before_run = {name: frozenset(one.networks) for name, one in at.stores.items()}
+        for host in at.hosts.values():
+            for query in host.queries:
+                self.given |= {network_of(one, host) for one in _quorum(at, query)}
+                for address in _addresses(Dns(at.zones).first(query)):
+                    network = network_of(address, host)
+                    self.givers.setdefault(network, {})[query.hostname] = at.truth
+                    self.first.setdefault((query.hostname, network), at.truth)
+
+    def after(self, at: Installation, report: RunReport) -> None:
+        """Check a run."""
+        self.latest = max(at.wall, self.latest or at.wall)
+        if not report.offline:
+            for label in report.decisions:
+                self._heard(at, at.hosts[label])
+        self._granted(at, report)
+        for target in report.targets:
+            if target.outcome in IN_STEP:
+                self._check(at, target.allowlist)
+        present = set().union(*(store.networks for store in at.stores.values()))
+        over = {
+            key for key, one in self.held.items()
+            if one.may_end(at.truth) and not _covered(key[1], present)
+        }  # fmt: skip
+        for key in over:
+            del self.held[key]
+
+    def _heard(self, at: Installation, host: Host) -> None:
+        for query in host.queries:
+            answers = [reply(zone, query) for zone in at.zones.values()]
+            quorum = {network_of(one, host) for one in _quorum(at, query)}
+            agreed = not any(isinstance(one, Found) for one in answers) and sum(
+                isinstance(one, Absent) for one in answers
+            ) >= max(2, at.agreement)
+            first = Dns(at.zones).first(query)
+            heard = {network_of(one, host) for one in _addresses(first)}
+            self._missed(query, first, heard)
+            believed = {one for one in quorum | heard if not self.parked(at, one)}
+            for (name, network), one in self.held.items():
+                if name != query.hostname or Family.of(network) is not query.family:
+                    continue
+                if network in heard:
+                    one.given, one.without, one.absent = at.truth, [], []
+                    one.boots = 0
+                elif agreed:
+                    one.absent.append(at.truth)
+                elif believed - {network} and not self._contested(at, query, host, network):
+                    one.without.append(at.truth)
+
+    @staticmethod
+    def _contested(at: Installation, query: Query, host: Host, network: Network) -> bool:
+        """Whether fewer nameservers than have to agree gave an answer without a network."""
+        answers = [_addresses(reply(zone, query)) for zone in at.zones.values()]
+        without = [
+            one for one in answers if one and network not in {network_of(a, host) for a in one}
+        ]
+        return at.agreement > 1 and len(without) < at.agreement
+
+    def _missed(self, query: Query, first: Answer, heard: set[Network]) -> None:
+        """A name that gave other answers three times in a row speaks against a network no more."""
+        if isinstance(first, Unavailable):
+            return
+        for network, givers in self.givers.items():
+            if query.hostname in givers and Family.of(network) is query.family:
+                key = (query.hostname, network)
+                self.missed[key] = 0 if network in heard else self.missed.get(key, 0) + 1
+                if self.missed[key] >= 3:
+                    givers.pop(query.hostname)
+
+    def _granted(self, at: Installation, report: RunReport) -> None:
+        for label, decision in report.decisions.items():
+            for grant in decision.grants:
+                if grant.basis is Basis.FRESH:
+                    key = (grant.hostname, grant.network)
+                    if key not in self.held:
+                        self.held[key] = Holding(at.truth)
+                    self.held[key].only = None
+            assert not (decision.ended and decision.grants), label
+
+    def parked(self, at: Installation, network: Network) -> bool:
+        """Whether so many hosts gave a network within a day that it is nobody's home."""
+        recent = {
+            name
+            for name, when in self.givers.get(network, {}).items()
+            if at.truth - when < DAY and name in _names(at)
+        }
+        vouched = any(
+            at.truth - self.first.get((name, network), at.truth) >= DAY - QUARTER for name in recent
+        )
+        return len(recent) > 2 and not vouched
+
+    def ended(self, at: Installation, host: Host) -> bool:
+        return host.until is not None and (self.latest or at.wall) >= host.until
+
+    def live(self, at: Installation, name: str) -> Iterator[Host]:
+        """The hosts of a list whose access has not ended."""
+        for label in at.members[name]:
+            if not self.ended(at, at.hosts[label]):
+                yield at.hosts[label]
+
+    def secure(self, at: Installation, name: str) -> Iterator[Network]:
+        """What no silence, no single nameserver and no clock may have cost a friend yet."""
+        for host in self.live(at, name):
+            yield from host.networks
+            for (hostname, network), one in self.held.items():
+                if hostname not in host.hostnames or one.may_end(at.truth):
+                    continue
+                if one.only is not None and (one.without or one.absent or name not in one.only):
+                    continue
+                if network not in at.pages:
+                    yield network
+
+    def _check(self, at: Installation, name: str) -> None:
+        now = at.stores[name].networks
+        hosts = list(self.live(at, name))
+        for network in self.secure(at, name):
+            assert _covered(network, now), f"{network} lost its access to {name}"
+        mine = {network for host in at.hosts.values() for network in host.networks}
+        for network in now - self.unknown:
+            assert network in self.given or network in mine, f"{network} was never given"
+            assert not self.parked(at, network), f"{network} is a parking page"
+        wild = reply(at.zones[NAMESERVERS[0]], Query("made-up.ddns.example", Family.IPV4))
+        for address in _addresses(wild):
+            page = net(str(address))
+            assert page not in now - self.before_run[name], f"a made-up name gives {page} as well"
+        wanted = {network for host in hosts for network in host.networks}
+        wanted |= {key[1] for key in self.held if any(key[0] in one.hostnames for one in hosts)}
+        wanted |= self.unknown
+        over = [one for one in at.hosts.values() if self.ended(at, one)]
+        for ended in over:
+            for mine_ in ended.networks:
+                for network in now:
+                    if network.version == mine_.version and network.overlaps(mine_):
+                        assert _covered(network, wanted), f"{network} outlives `until`"
+        names = {hostname for host in hosts for hostname in host.hostnames}
+        if names & self.filled.get(name, set()):
+            assert now, f"{name} was left empty"
+        known = {
+            hostname
+            for (hostname, network), one in self.held.items()
+            if network in now and one.only is None
+        }
+        self.filled[name] = names & known
+
+
+def _names(at: Installation) -> set[str]:
+    return {name for host in at.hosts.values() for name in host.hostnames}
+
+
+def _covered(network: Network, held: set[Network]) -> bool:
+    return any(
+        one.version == network.version and network.subnet_of(one)  # type: ignore[arg-type]
+        for one in held
+    )
+
+
+def _quorum(at: Installation, query: Query) -> set[Address]:
+    """The addresses that enough nameservers give."""
+    answers = [reply(at.zones[server], query) for server in NAMESERVERS]
+    if at.agreement == 1:
+        answers = [Dns(at.zones).first(query)]
+    given = [address for one in answers for address in _addresses(one)]
+    return {one for one in given if given.count(one) >= at.agreement}
+
+
+def _addresses(answer: Answer) -> tuple[Address, ...]:
+    return answer.addresses if isinstance(answer, Found) else ()

@@ -1,0 +1,275 @@
+"""Whatever happens, in whatever order: the promises hold."""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from hypothesis import HealthCheck, settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
+
+from allowsync.model.answer import Absent, Unavailable
+from allowsync.model.types import BOTH_FAMILIES, Family, Host
+from allowsync.model.value import replace
+from tests.model.installation import LISTS, NAMESERVERS, Installation, Records
+from tests.model.promises import Account
+from tests.support.sampling import WHOLE, share
+from tests.support.scoreboard import record
+from tests.support.values import net, nets
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+# What `make test` tries is the same each time; the whole looks elsewhere each time, for an hour.
+EXAMPLES = share(4_000, 20)
+FRIENDS = ("alice", "bob", "carol", "dave")
+LABELS = st.sampled_from(FRIENDS)
+ANY_LIST = st.sampled_from(LISTS)
+SERVERS = st.sets(st.sampled_from(NAMESERVERS), min_size=1)
+MINUTES = st.sampled_from([0, 5, 5, 5, 16, 61, 23 * 60, 25 * 60])
+# How many runs follow something, five minutes apart.
+THEN = st.sampled_from([0, 1, 1, 4])
+SILENT: tuple[Records, ...] = (Unavailable("SERVFAIL"), Unavailable("no answer"), ("10.0.0.1",))
+PARKING = (("45.9.9.1", "2a01:4f9:9:9::1"), ("45.9.9.2", "2a01:4f9:9:9::2"))
+LIAR = ("66.6.6.6", "2a01:4f9:66:6::6")
+GUESTS = "81.2.0.0/16"
+
+
+def parent(label: str) -> str:
+    """Three friends have one provider."""
+    return "other.example" if label == "dave" else "ddns.example"
+
+
+def home(label: str, number: int) -> tuple[str, str]:
+    index = FRIENDS.index(label)
+    return f"81.2.{index}.{number}", f"2a01:4f8:{index}:{number}::7"
+
+
+class Life(RuleBasedStateMachine):
+    """Four friends, guests, three nameservers, two firewalls, two clocks, and an administrator."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        memory = Path("/dev/shm")
+        where = memory if memory.is_dir() else None
+        folder = Path(tempfile.mkdtemp(prefix="allowsync-promises-", dir=where))
+        hosts = {one: Host(one, (f"{one}.{parent(one)}",)) for one in FRIENDS}
+        self.at = Installation(folder, hosts, {"web": FRIENDS, "vpn": ("alice", "dave")})
+        self.at.pages = frozenset({*nets("45.9.9.1", "45.9.9.2"), net("2a01:4f9:9:9::/64")})
+        self.account = Account()
+        for label in FRIENDS:
+            self.at.says(self.name(label), home(label, 1))
+
+    def teardown(self) -> None:
+        shutil.rmtree(self.at.folder)
+
+    def name(self, label: str) -> str:
+        """The hostname of a friend, whatever the label is now."""
+        return f"{label}.{parent(label)}"
+
+    def label(self, friend: str) -> str | None:
+        """The label that a friend has now."""
+        mine = (one for one, host in self.at.hosts.items() if self.name(friend) in host.hostnames)
+        return next(mine, None)
+
+    # The DNS.
+
+    @initialize(agreement=st.sampled_from([1, 2]))
+    def begin(self, agreement: int) -> None:
+        self.at.agreement = agreement
+        self._run(5)
+        self._run(5)
+
+    @rule(label=LABELS, number=st.integers(1, 3), servers=SERVERS, then=THEN)
+    def moves(self, label: str, number: int, servers: set[str], then: int) -> None:
+        self.at.says(self.name(label), home(label, number), servers)
+        self._runs(then)
+
+    @rule(label=LABELS, number=st.integers(1, 3), then=THEN)
+    def moves_everywhere(self, label: str, number: int, then: int) -> None:
+        self.at.says(self.name(label), home(label, number))
+        self._runs(then)
+
+    @rule(label=LABELS, records=st.sampled_from(SILENT), servers=SERVERS, then=THEN)
+    def is_silent(self, label: str, records: Records, servers: set[str], then: int) -> None:
+        self.at.says(self.name(label), records, servers)
+        self._runs(then)
+
+    @rule(records=st.sampled_from(SILENT), then=THEN)
+    def all_are_silent(self, records: Records, then: int) -> None:
+        for label in FRIENDS:
+            self.at.says(self.name(label), records)
+        self._runs(then)
+
+    @rule()
+    def all_are_at_home(self) -> None:
+        for label in FRIENDS:
+            self.at.says(self.name(label), home(label, 1))
+
+    @rule(label=LABELS, reason=st.sampled_from(["NXDOMAIN", "NODATA"]), servers=SERVERS, then=THEN)
+    def is_gone(self, label: str, reason: str, servers: set[str], then: int) -> None:
+        self.at.says(self.name(label), Absent(reason), servers)
+        self._runs(then)
+
+    @rule(label=LABELS, reason=st.sampled_from(["NXDOMAIN", "NODATA"]), then=THEN)
+    def is_gone_everywhere(self, label: str, reason: str, then: int) -> None:
+        self.at.says(self.name(label), Absent(reason))
+        self._runs(then)
+
+    @rule(labels=st.sets(LABELS, min_size=1), page=st.sampled_from(PARKING), then=THEN)
+    def are_parked(self, labels: set[str], page: tuple[str, str], then: int) -> None:
+        for label in labels:
+            self.at.says(self.name(label), page)
+        self._runs(then)
+
+    @rule(page=st.sampled_from(PARKING), then=THEN)
+    def any_name_is_parked(self, page: tuple[str, str], then: int) -> None:
+        """The provider answers for every name, the friends' for now excepted."""
+        self.at.says("*.ddns.example", page)
+        self._runs(then)
+
+    @rule()
+    def names_exist_again(self) -> None:
+        self.at.says("*.ddns.example", Absent("NXDOMAIN"))
+
+    @rule(label=LABELS, server=st.sampled_from(NAMESERVERS), then=THEN)
+    def one_nameserver_lies(self, label: str, server: str, then: int) -> None:
+        if self.at.agreement > 1:
+            self.at.says(self.name(label), LIAR, [server])
+        self._runs(then)
+
+    # The administrator.
+
+    @rule(label=LABELS, then=THEN)
+    def takes_a_new_label(self, label: str, then: int) -> None:
+        old = self.label(label)
+        if old is not None:
+            new = old + "-new" if len(old) < 20 else label
+            host = self.at.hosts.pop(old)
+            self.at.hosts[new] = replace(host, name=new)
+            self._members({old: new})
+        self._runs(then)
+
+    @rule(label=LABELS, then=THEN)
+    def leaves(self, label: str, then: int) -> None:
+        old = self.label(label)
+        if old is not None and len(self.at.hosts) > 2:
+            del self.at.hosts[old]
+            self._members({old: ""})
+            self.account.left(self.name(label))
+        self._runs(then)
+
+    @rule(label=LABELS, then=THEN)
+    def joins(self, label: str, then: int) -> None:
+        if self.label(label) is None and label not in self.at.hosts:
+            self.at.hosts[label] = Host(label, (self.name(label),))
+            self.at.members["web"] = (*self.at.members["web"], label)
+        self._runs(then)
+
+    @rule(label=LABELS, name=ANY_LIST, then=THEN)
+    def changes_lists(self, label: str, name: str, then: int) -> None:
+        mine = self.label(label)
+        if mine is not None:
+            others = tuple(one for one in self.at.members[name] if one != mine)
+            there = mine in self.at.members[name]
+            self.at.members[name] = others if there and others else (*others, mine)
+        self._runs(then)
+
+    @rule(label=LABELS, families=st.sampled_from([BOTH_FAMILIES, (Family.IPV4,)]), then=THEN)
+    def is_asked(self, label: str, families: tuple[Family, ...], then: int) -> None:
+        mine = self.label(label)
+        if mine is not None:
+            self.at.hosts[mine] = replace(self.at.hosts[mine], families=families)
+            dropped = {6} if families == (Family.IPV4,) else set()
+            for key in [k for k in self.account.held if k[0] == self.name(label)]:
+                if key[1].version in dropped:
+                    del self.account.held[key]
+        self._runs(then)
+
+    @rule(name=ANY_LIST, minutes=st.sampled_from([10, 90]), then=THEN)
+    def invites_guests(self, name: str, minutes: int, then: int) -> None:
+        until = self.at.wall + timedelta(minutes=minutes)
+        self.at.hosts["guests"] = Host("guests", networks=(net(GUESTS),), until=until)
+        others = tuple(one for one in self.at.members[name] if one != "guests")
+        self.at.members[name] = (*others, "guests")
+        self._runs(then)
+
+    def _members(self, renamed: dict[str, str]) -> None:
+        for name, labels in self.at.members.items():
+            new = (renamed.get(label, label) for label in labels)
+            self.at.members[name] = tuple(label for label in new if label)
+
+    # The machine.
+
+    @rule(then=THEN)
+    def is_flushed(self, then: int) -> None:
+        self.at.flush()
+        self.account.flushed()
+        self._runs(then)
+
+    @rule(offline=st.booleans())
+    def starts_anew(self, offline: bool) -> None:
+        self.at.reboot()
+        self.account.rebooted()
+        self._run(1, offline=offline)
+
+    @rule(then=THEN)
+    def loses_its_state(self, then: int) -> None:
+        shutil.rmtree(self.at.folder / "lib", ignore_errors=True)
+        self.account.lost(self.at)
+        self._runs(then)
+
+    @rule(days=st.sampled_from([-30, -3, 0, 0, 0, 10]), then=THEN)
+    def sets_its_clock(self, days: int, then: int) -> None:
+        self.at.ahead = timedelta(days=days)
+        self._runs(then)
+
+    # Runs.
+
+    @rule(minutes=MINUTES)
+    def runs(self, minutes: int) -> None:
+        self._run(minutes)
+
+    @rule(count=st.integers(2, 8))
+    def runs_on(self, count: int) -> None:
+        self._runs(count)
+
+    @rule(name=ANY_LIST)
+    def runs_for_one_list(self, name: str) -> None:
+        self._run(5, only=(name,))
+
+    @rule()
+    def runs_dry(self) -> None:
+        before = self._everything()
+        self.at.run(0, dry_run=True)
+        assert self._everything() == before
+
+    def _everything(self) -> tuple[Sequence[object], bytes]:
+        state = self.at.state
+        held = [frozenset(store.networks) for store in self.at.stores.values()]
+        return held, state.read_bytes() if state.exists() else b""
+
+    def _runs(self, count: int) -> None:
+        for _ in range(count):
+            self._run(5)
+
+    def _run(self, minutes: int, **asked: object) -> None:
+        self.at.truth += timedelta(minutes=minutes)
+        if not asked.get("offline"):
+            self.account.before(self.at)
+        self.account.after(self.at, self.at.run(0, **asked))
+
+
+def test_the_promises_hold_in_any_order_of_events() -> None:
+    examples = settings(
+        max_examples=EXAMPLES,
+        stateful_step_count=25,
+        derandomize=not WHOLE,
+        suppress_health_check=list(HealthCheck),
+    )
+    run_state_machine_as_test(Life, settings=examples)
+    record("promises", where="any order of events", examples=EXAMPLES, broken=0)
