@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAIN, PRIORITY, NftGate
+from allowsync_backends.nftables.gate import CHAINS, PRIORITY, NftGate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.nft_json import NftListingError, elements, leaves, objects
 
@@ -29,10 +29,10 @@ def listing(**changes: Any) -> str:
     """A whole gate as nft lists it, with something else in its set for IPv4."""
     own = {"family": "inet", "table": GATE.table}
     flags = {"flags": ["interval"]}
-    hook = {"type": "filter", "hook": "prerouting", "prio": PRIORITY, "policy": "accept"}
+    base = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
     ipv4 = {**own, "name": "ipv4", "type": "ipv4_addr", **flags, "elem": ["81.2.69.1"]}
     rules = [
-        {"rule": {**own, "chain": CHAIN, "comment": comment, "expr": list(rule.expressions)}}
+        {"rule": {**own, "chain": rule.chain, "comment": comment, "expr": list(rule.expressions)}}
         for rule, comment in zip(GATE.rules, GATE.comments, strict=True)
     ]
     whole = [
@@ -40,7 +40,7 @@ def listing(**changes: Any) -> str:
         {"table": {"family": "inet", "name": GATE.table}},
         {"set": {**ipv4, **changes}},
         {"set": {**own, "name": "ipv6", "type": "ipv6_addr", **flags}},
-        {"chain": {**own, "name": CHAIN, **hook}},
+        *({"chain": {**own, "name": name, **base, "hook": hook}} for name, hook in CHAINS.items()),
         *rules,
     ]
     return json.dumps({"nftables": whole})
