@@ -74,3 +74,7 @@ def _close_output() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
     except (OSError, ValueError):
         return
+
+
+if __name__ == "__main__":
+    main()

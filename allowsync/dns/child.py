@@ -1,7 +1,7 @@
 """The resolver's process from inside: loads what it needs, gives up its rights, then asks.
 
 Nothing comes from the network before the rights are gone, and nothing is imported or opened after
-that: the installation may be where only root looks.
+that but dnspython, where everyone may read it: the installation may be where only root looks.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import codecs
 import marshal
 import os
 import socket
+import sys
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
 MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
 SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread
+FOR_ALL: Final = 0o005  # what everyone needs to read a folder
 HEAD: Final = 4  # bytes that tell how long a request is
 
 # A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
@@ -95,6 +97,8 @@ def _load(settings: ResolverSettings) -> None:
     transports = {one.transport for one in settings.nameservers}
     for name in (*_ALWAYS, *(name for one in transports for name in _TRANSPORTS[one])):
         import_module(name)
+    if not _libraries():
+        import_module("allowsync.dns.aliases")
     if transports != {Transport.DNS}:
         from allowsync.dns.transport.tls_context import load
 
@@ -106,6 +110,19 @@ def _load(settings: ResolverSettings) -> None:
 
         load(doh.protocols())
         _load_host_modules()
+
+
+def _libraries() -> tuple[str, ...]:
+    """Where dnspython can be imported from later, it and what it needs; nothing if it cannot.
+
+    It takes as long to load as a whole run, and is needed for aliases only.
+    """
+    places = map(Path, {*sys.path, str(Path(os.__file__).parent)})
+    ways = [path for path in places if path.is_absolute() and path.is_dir()]
+    seen = {part for way in ways for part in (way, *way.resolve().parents)}
+    if os.geteuid() == 0 and not all(part.stat().st_mode & FOR_ALL == FOR_ALL for part in seen):
+        return ()
+    return tuple(sorted(map(str, ways)))
 
 
 def _load_host_modules() -> None:
@@ -132,7 +149,7 @@ def _bounds(settings: ResolverSettings) -> Bounds:
         memory=held + MEMORY,
         processor=int(settings.deadline.total_seconds()) + SPARE_PROCESSOR,
         ports=(*ports, _DNS_PORT) if by_name else tuple(ports),
-        readable=tuple(f"/etc/{name}" for name in _HOSTS) if by_name else (),
+        readable=(*_libraries(), *(f"/etc/{name}" for name in _HOSTS if by_name)),
     )
 
 

@@ -29,6 +29,7 @@ OPT: Final = 41  # RFC 6891: its TTL holds the upper bits of the response code
 
 _SOA_NUMBERS: Final = 20
 _ADDRESSES: Final = {A: 4, AAAA: 16}
+_READ: Final = frozenset((A, NS, CNAME, SOA, AAAA))
 
 
 class Malformed(ValueError):
@@ -63,13 +64,17 @@ class Record(NamedTuple):
 
 
 class Message(NamedTuple):
-    """The records of a message by section, its flags, and its response code with all its bits."""
+    """The records of a message by section, its flags, and its response code with all its bits.
+
+    `unread` is how many bytes of data were passed over, being of other types or classes.
+    """
 
     flags: int
     rcode: int
     questions: tuple[tuple[bytes, int, int], ...]
     answer: tuple[Record, ...]
     authority: tuple[Record, ...]
+    unread: int = 0
 
 
 def parse(wire: bytes) -> Message:
@@ -94,7 +99,8 @@ def parse(wire: bytes) -> Message:
     extended = [one.ttl >> 24 for one in additional if one.rdtype == OPT]
     if len(extended) > 1 or any(one.rdtype == OPT for one in (*answer, *authority)):
         raise Malformed("OPT out of place")
-    return Message(flags, sum(extended) << 4 | flags & 0x0F, questions, answer, authority)
+    rcode = sum(extended) << 4 | flags & 0x0F
+    return Message(flags, rcode, questions, answer, authority, reader.unread)
 
 
 class _Reader:
@@ -102,6 +108,7 @@ class _Reader:
 
     def __init__(self, wire: bytes) -> None:
         self.place = HEADER
+        self.unread = 0
         self._wire = wire
         self._labels = 0
 
@@ -117,6 +124,8 @@ class _Reader:
         if end > len(self._wire):
             raise Malformed("cut short")
         data = self._data(rdtype, end) if rdclass == IN else None
+        if rdclass != IN or rdtype not in _READ:
+            self.unread += size
         self.place = end
         return Record(owner, rdtype, rdclass, ttl, data)
 

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from allowsync.dns.wire_message import Message, Record
     from allowsync.model.types import Query
 
-MAX_CHAIN: Final = 8
+# What dnspython may have to read beside the types that were read within bounds already.
+MAX_UNREAD: Final = 4096
 
 Reading: TypeAlias = Found | Absent | Failure
 
@@ -66,12 +67,18 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
     name = wire_name(query.hostname)
     if message.questions != ((name, _TYPES[query.family], IN),):
         return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
-    return _told(message, name, query)
+    return _told(wire, message, name, query)
 
 
-def _told(message: Message, name: bytes, query: Query) -> Reading:
+def _told(wire: bytes, message: Message, name: bytes, query: Query) -> Reading:
     """What a response to the query tells."""
-    end = _chain_end(message.answer, name)
+    end: bytes | Failure = name
+    if any(record.rdtype == CNAME and record.rdclass == IN for record in message.answer):
+        if message.unread > MAX_UNREAD:
+            return Failure(Kind.ODD, f"more than {MAX_UNREAD} bytes of other types in one answer")
+        from allowsync.dns.aliases import chain_end
+
+        end = chain_end(wire)
     if isinstance(end, Failure):
         return end
     found = _found(message.answer, end, query.family)
@@ -80,30 +87,6 @@ def _told(message: Message, name: bytes, query: Query) -> Reading:
     if message.rcode == _NXDOMAIN:
         return Failure(Kind.ODD, "NXDOMAIN with addresses")
     return found
-
-
-def _chain_end(answer: Sequence[Record], name: bytes) -> bytes | Failure:
-    """The name at the end of the CNAME chain that starts at `name`, which is mostly `name`."""
-    links: dict[bytes, set[bytes]] = {}
-    for record in answer:
-        if record.rdtype == CNAME and isinstance(record.data, bytes):
-            links.setdefault(record.owner, set()).add(record.data)
-    if not links:
-        return name
-    owners = {one.owner for one in answer if one.rdtype in (A, AAAA) and one.rdclass == IN}
-    seen: list[bytes] = []
-    while targets := links.get(name):
-        if name in seen:
-            return Failure(Kind.ODD, "CNAME loop")
-        if len(targets) > 1:
-            return Failure(Kind.ODD, "two CNAMEs at one name")
-        if name in owners:
-            return Failure(Kind.ODD, "a CNAME beside an address at one name")
-        if len(seen) == MAX_CHAIN:
-            return Failure(Kind.ODD, f"CNAME chain of more than {MAX_CHAIN} links")
-        seen.append(name)
-        (name,) = targets
-    return name
 
 
 def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None:

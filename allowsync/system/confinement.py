@@ -24,7 +24,7 @@ class Bounds(Value):
         memory: Bytes of its own, without what is mapped from files.
         processor: Seconds of processor time.
         ports: TCP ports that may be connected to.
-        readable: Files that must be found later, by their path.
+        readable: Files that must be found later, by their path; folders with all that is in them.
     """
 
     memory: int

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import stat
 from contextlib import suppress
 from struct import pack
 from typing import TYPE_CHECKING, Final
@@ -24,6 +25,7 @@ _ASK_VERSION: Final = 1
 _PATH_BENEATH: Final = 1
 _NET_PORT: Final = 2
 _READ_FILE: Final = 1 << 2
+_READ_FOLDER: Final = 1 << 3
 _BIND_TCP: Final = 1 << 0
 _CONNECT_TCP: Final = 1 << 1
 _ABSTRACT_SOCKETS_AND_SIGNALS: Final = 0b11
@@ -41,7 +43,8 @@ def restrict_files(libc: ctypes.CDLL, ports: Iterable[int], readable: Iterable[s
     Args:
         libc: The C library, loaded with `use_errno`.
         ports: Where TCP may be connected to.
-        readable: Paths of files; those that are not there are left out.
+        readable: Paths of files, and of folders with all that is in them; those that are not
+            there are left out.
 
     Raises:
         OSError: The kernel has no Landlock, or does not allow it.
@@ -70,7 +73,8 @@ def restrict_files(libc: ctypes.CDLL, ports: Iterable[int], readable: Iterable[s
 def _allow_file(libc: ctypes.CDLL, ruleset: int, path: str) -> None:
     file = os.open(path, os.O_PATH | os.O_CLOEXEC)
     try:
-        _call(libc, _ADD_RULE, ruleset, _PATH_BENEATH, pack("=Qi", _READ_FILE, file), 0)
+        rights = _READ_FILE | (_READ_FOLDER if stat.S_ISDIR(os.fstat(file).st_mode) else 0)
+        _call(libc, _ADD_RULE, ruleset, _PATH_BENEATH, pack("=Qi", rights, file), 0)
     finally:
         os.close(file)
 
