@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -58,7 +57,7 @@ def _choose(
 ) -> list[Owned]:
     from allowsync.engine.clear import everything
 
-    owned = everything(config, store, environ=os.environ, uid=os.geteuid())
+    owned = everything(config, store)
     mine = [name for one in owned for name in (one.allowlist, one.name)]
     known = dict.fromkeys([*config.allowlists, *mine])
     choose(invocation, SCHEMA, only, known, "allowlist or target")

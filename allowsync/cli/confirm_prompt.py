@@ -90,7 +90,7 @@ def apply_and_ask(
             try:
                 watch = start(before, wait, lock)
             except OSError:
-                put_state_back(before.state, before.copy)
+                put_state_back(before.state, {})
                 raise
             return _watched(invocation, watch, wait, carry_out, tell)
     except CannotConfirm as error:

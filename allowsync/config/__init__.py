@@ -81,14 +81,19 @@ def show(config: Config) -> dict[str, Any]:
     return shown(config)
 
 
-def rebuild_options(
-    backend: AnyBackendType, written: Mapping[str, Any], *, environ: Mapping[str, str], uid: int
-) -> Any:
-    """The options of a target that is no longer configured, from its `Target.written`.
+def rebuild_options(backend: AnyBackendType, kept: Mapping[str, Any], now: Any = None) -> Any:
+    """The options of a target as it was, from its `Target.remembered`.
+
+    Args:
+        backend: Whose options.
+        kept: What the state holds of them. Options that are not to be remembered are left out,
+            whoever put them there.
+        now: Options of the present configuration, which say all that the state may not; None for
+            a target that is no longer configured.
 
     Raises:
-        ConfigError: They no longer fit the backend, or a secret they name is gone.
+        ConfigError: They do not fit, or something is missing that the state does not keep.
     """
     from allowsync.config.targets import rebuilt
 
-    return rebuilt(backend, written, environ=environ, uid=uid)
+    return rebuilt(backend, kept, now)

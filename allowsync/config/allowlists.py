@@ -27,6 +27,12 @@ _TARGETS_HELP: Final = (
     "without required options; two targets of one kind need a `name`."
 )
 
+
+def is_name(text: str) -> bool:
+    """Whether an allowlist can have that name."""
+    return NAME.regex.fullmatch(text) is not None
+
+
 # Comparing an unknown name with thousands of known ones takes a while; a few hints are enough.
 _MOST_HINTS: Final = 20
 

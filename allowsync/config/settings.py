@@ -30,8 +30,9 @@ class Target(Value):
         allowlist: The allowlist enforced there.
         backend: What drives it.
         options: An instance of `backend.options`.
-        written: The options as plain JSON values, enough to build `options` again later, when the
-            target is no longer configured. Never holds a secret.
+        written: The options as plain JSON values. Never holds a secret.
+        remembered: Those of them that the state keeps: what may be believed of a target that is no
+            longer configured. Never holds a command.
         broken: Why the target cannot be served, though the configuration is valid: its backend
             cannot be loaded, or its secret not be read. Such a target fails alone. Its `options`
             may be None, and `backend` makes nothing.
@@ -44,6 +45,7 @@ class Target(Value):
     backend: AnyBackendType
     options: Any
     written: Mapping[str, Any] = field(default_factory=dict)
+    remembered: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
     installation: str = ""
 

@@ -21,7 +21,7 @@ from allowsync.config.schema.nodes import (
     from_plain,
     got,
 )
-from allowsync.config.schema.object import Object
+from allowsync.config.schema.object import REQUIRED, Object
 from allowsync.config.settings import Target
 from allowsync.text import abridge, quote
 
@@ -131,20 +131,49 @@ class Targets(Kind[tuple[Target, ...]]):
 
 
 def rebuilt(
-    backend: AnyBackendType,
-    written: collections.abc.Mapping[str, Any],
-    *,
-    environ: collections.abc.Mapping[str, str],
-    uid: int,
+    backend: AnyBackendType, kept: collections.abc.Mapping[str, Any], now: Any = None
 ) -> Any:
-    """Options from the plain values that `Target.written` kept. Raises ConfigError."""
-    reading = Reading(Path(f"a former {backend.name} target"), environ=environ, uid=uid)
+    """Options from the plain values that the state keeps, and from nothing else it says.
+
+    Args:
+        backend: Whose options.
+        kept: What the state holds.
+        now: Options of the present configuration, which say all that the state may not; None for
+            the defaults.
+
+    Raises:
+        ConfigError: They do not fit, or something is missing that the state does not keep.
+    """
+    reading = Reading(Path(f"/a former {backend.name} target"))
     try:
-        options = options_kind(backend).parse(from_plain(dict(written)), "", reading)
-    except BrokenBackend as broken:
+        kind = options_kind(backend)
+        believed = {name: kept[name] for name in kind.remembered if name in kept}
+        options = contained(
+            backend.name,
+            lambda: _restored(kind, from_plain(believed), now, reading),
+            lambda given: given,
+            at=backend.options,
+        )
+    except (BrokenBackend, BackendError) as broken:
         options = reading.problem(0, "", str(broken))
     reading.finish()
     return options
+
+
+def _restored(kind: Object[Any], believed: Node, now: Any, reading: Reading) -> Any:
+    if now is None:
+        return kind.parse(believed, "", reading)
+    entries = reading.entries(believed, "", kind.expected)
+    if entries is INVALID:
+        return INVALID
+    values = {}
+    for name, one in kind.options.items():
+        if name in entries:
+            values[name] = one.kind.parse(entries[name][1], name, reading)
+        else:
+            said = one.remembered and one.default is not REQUIRED
+            values[name] = one.default if said else getattr(now, name)
+    return INVALID if INVALID in values.values() else kind.build(values, believed, "", reading)
 
 
 def options_kind(backend: AnyBackendType) -> Object[Any]:
@@ -230,12 +259,13 @@ def _built(
     """
     kind = options_kind(backend)
 
-    def build() -> tuple[Any, dict[str, Any]] | Invalid:
+    def build() -> tuple[Any, dict[str, Any], dict[str, Any]] | Invalid:
         values = kind.written(given, at, reading)
         options = INVALID if values is INVALID else kind.build(values, given, at, reading)
         if values is INVALID or options is INVALID:
             return INVALID
-        return options, kind.show_some(options, values)
+        kept = [one for one in kind.remembered if one in values]
+        return options, kind.show_some(options, values), kind.show_some(options, kept)
 
     with reading.missing_secrets() as missing:
         try:

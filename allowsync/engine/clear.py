@@ -2,33 +2,37 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import Driver, needs_of
+from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.config.errors import ConfigError
 from allowsync.engine.orphan_targets import OrphanTarget, orphans
 from allowsync.model.target import Placement
 from allowsync.model.value import Value
+from allowsync.state.files import owner
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
 
+    from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Config, Target
+    from allowsync.model.target import Place
     from allowsync.state import Store, TargetRecord
 
 
 class Owned(Value):
-    """A target something may be in, and how to get at it.
+    """A target something may be in, and how to remove that.
 
-    `make` raises `BackendError` when its backend or its options are not there any more.
-    `remembered` is what the state calls it, where that is another name.
+    `clear` raises `BackendError` when it cannot. `remembered` is what the state calls the target,
+    where that is another name.
     """
 
     name: str
     allowlist: str
-    make: Callable[[], Driver]
+    clear: Callable[[], None]
     remembered: str = ""
 
 
@@ -39,13 +43,11 @@ class Cleared(Value):
     reason: str = ""
 
 
-def everything(
-    config: Config, store: Store, *, environ: Mapping[str, str], uid: int
-) -> list[Owned]:
+def everything(config: Config, store: Store) -> list[Owned]:
     """Every target that is configured, and every one that was and may still be enforced."""
     return [
         *(_configured(target) for target in config.targets),
-        *(_orphaned(one, environ, uid, _stranger(config, uid)) for one in orphans(config, store)),
+        *(_orphaned(one, config) for one in orphans(config, store)),
     ]
 
 
@@ -66,7 +68,7 @@ def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleare
 def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[Cleared]:
     for one in owned:
         try:
-            one.make().clear()
+            one.clear()
         except BackendError as error:
             yield Cleared(one.name, str(error))
         else:
@@ -75,50 +77,74 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
 
 
 def _configured(target: Target) -> Owned:
-    return Owned(target.name, target.allowlist, target.driver)
+    return Owned(target.name, target.allowlist, lambda: target.driver().clear())
 
 
-def _stranger(config: Config, uid: int) -> int:
-    """Who may have written a state that root reads; 0 when only root may."""
-    try:
-        return config.state.stat().st_uid if uid == 0 else 0
-    except OSError:
-        return 0
-
-
-def _orphaned(one: OrphanTarget, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
+def _orphaned(one: OrphanTarget, config: Config) -> Owned:
     """What was found in the firewall is cleared there, whatever the state says of it."""
     found, record = one.driver, one.record
 
-    def make() -> Driver:
+    def clear() -> None:
         driver = found()
         if driver is not None:
-            return driver
-        if record is None:
+            driver.clear()
+        elif record is None:
             raise BackendError("it is not there any more")
-        return _recorded(record, environ, uid, stranger).make()
+        else:
+            _clear_recorded(record, config)
 
-    return Owned(one.name, one.allowlist, make, "" if record is None else record.name)
+    return Owned(one.name, one.allowlist, clear, "" if record is None else record.name)
 
 
-def _recorded(record: TargetRecord, environ: Mapping[str, str], uid: int, stranger: int) -> Owned:
-    def make() -> Driver:
-        from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
-        from allowsync.config import rebuild_options
+def _clear_recorded(record: TargetRecord, config: Config) -> None:
+    """Remove what a target left that is no longer configured, by what may be believed of it.
 
-        try:
-            kind = load_type(record.backend)
-            options = rebuild_options(kind, record.written, environ=environ, uid=uid)
-        except (BrokenBackend, UnknownBackend) as error:
-            raise BackendError(str(error)) from error
-        except ConfigError as error:
-            raise BackendError("; ".join(one.what for one in error.problems)) from error
-        if stranger and not needs_of(kind, options).any_user:
-            # Such a target writes files and runs commands, which a state could make up.
-            raise BackendError(
-                f"the state belongs to user {stranger}, who must not have it cleared by root: "
-                "put the target into the configuration, clear, and take it out again"
-            )
-        return Driver(kind, Placement(record.allowlist, record.name), options)
+    Raises:
+        BackendError: It is not known how, or something is left.
+    """
+    used = {_key(place) for target in config.targets for place in target.places}
+    there = [place for place in record.places if _key(place) not in used]
+    if record.places and not there:
+        return  # what is there now is a configured target's
+    if len(there) < len(record.places):
+        raise BackendError(_back(f"{record.places[0]} is partly used by another target"))
+    _leftover(record, config).clear()
+    for place in there:
+        if place.kind == "file" and os.path.lexists(place.name[-1]):
+            raise BackendError(_back(f"{place} is still there, and does not carry our mark"))
 
-    return Owned(record.name, record.allowlist, make)
+
+def _leftover(record: TargetRecord, config: Config) -> Driver:
+    """The backend of a target that is no longer configured. Raises BackendError."""
+    from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
+    from allowsync.config import rebuild_options
+    from allowsync.config.allowlists import is_name
+
+    try:
+        kind: AnyBackendType = load_type(record.backend)
+        options = rebuild_options(kind, record.written)
+    except (BrokenBackend, UnknownBackend) as error:
+        raise BackendError(str(error)) from error
+    except ConfigError as error:
+        raise BackendError(_back("the state does not keep what it takes to clear it")) from error
+    other = owner(config.state)
+    if other != os.geteuid() and not needs_of(kind, options).any_user:
+        raise BackendError(
+            _back(f"the state belongs to user {other}, who must not have it cleared by root")
+        )
+    if not is_name(record.allowlist) or (
+        record.places and places_of(kind, options, record.allowlist) != record.places
+    ):
+        raise BackendError(_back("what the state says of it does not fit together"))
+    for place in record.places:
+        if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
+            raise BackendError(_back(f"{place} is reached by a link"))
+    return Driver(kind, Placement(record.allowlist, record.name), options)
+
+
+def _key(place: Place) -> tuple[str, tuple[str, ...]]:
+    return place.kind, place.name
+
+
+def _back(why: str) -> str:
+    return f"{why}; put the target back into the configuration, clear it, and take it out again"

@@ -133,8 +133,20 @@ def _opened(path: Path, request: Request, notices: list[Notice]) -> Store:
     except StateDamaged:
         raise
     except StateError as error:
-        notices.append(Notice(str(path), error.why))
+        return read_only(path, error, notices)
+
+
+def read_only(path: Path, error: StateError, notices: list[Notice]) -> Store:
+    """The state as it can be read, where it cannot be written; one that knows nothing, else."""
+    notices.append(Notice(str(error.path), error.why))
+    try:
+        store = Store.reading(path)
+    except StateDamaged:
+        raise
+    except StateError:
         return Store.nothing(path)
+    store.unwritable = error.why
+    return store
 
 
 def _without_history(

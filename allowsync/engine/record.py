@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.engine.history import began, changes_of, ended, settled, turns
-from allowsync.model.outcome import Outcome
+from allowsync.model.outcome import WRONG, Outcome
 from allowsync.model.value import replace
 from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
@@ -30,6 +30,8 @@ def enforce_on_record(
     """Remember what is meant, apply it, and remember what came of it.
 
     Where nothing is to be applied, it is remembered in one step with the end of the run (`finish`).
+    Where earlier runs can be read of, and this one cannot be recorded (a full or read-only disk),
+    it is enforced all the same: what keeps strangers out does not wait for a disk.
 
     Raises:
         StateDamaged: What is remembered makes no sense. Nothing was applied.
@@ -44,7 +46,11 @@ def enforce_on_record(
     except StateDamaged:
         raise
     except StateError as error:
-        return [_left_alone(one.report, error) for one in drafts]
+        if not store.knows:
+            return [_left_alone(one.report, error) for one in drafts]
+        from allowsync.engine.apply import enforce
+
+        return [_unrecorded(one.report, error) for one in enforce(drafts)]
     if idle:
         return [one.report for one in drafts]
     from allowsync.engine.apply import enforce
@@ -55,7 +61,7 @@ def enforce_on_record(
         store.confirm(contents, changes, memory.now.instant, told)
     except StateError as error:
         # What was meant is on record already; only the history lacks the last step.
-        return [_unrecorded(one.report, error) for one in done]
+        return [_history_lacks(one.report, error) for one in done]
     return [one.report for one in done]
 
 
@@ -157,7 +163,7 @@ def _ended(
 def _target(one: Draft) -> TargetRecord:
     target = one.target
     return TargetRecord(
-        target.name, target.allowlist, target.backend.name, target.written, one.places
+        target.name, target.allowlist, target.backend.name, target.remembered, one.places
     )
 
 
@@ -167,5 +173,12 @@ def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
 
 
 def _unrecorded(report: TargetReport, error: StateError) -> TargetReport:
+    if report.outcome in WRONG:
+        return report
+    what = f"enforced, but not recorded: the state cannot be written: {error}"
+    return replace(report, outcome=Outcome.UNRECORDED, reason=what)
+
+
+def _history_lacks(report: TargetReport, error: StateError) -> TargetReport:
     what = f"done, but the history could not be written: {error}"
     return replace(report, reason=report.reason or what)

@@ -7,12 +7,13 @@ A dry run is not calling the last four. Nothing below knows what a dry run is.
 
 from __future__ import annotations
 
+import os
 import time
 from contextlib import nullcontext
 from typing import TYPE_CHECKING
 
 from allowsync.engine.judgement import decide_hosts
-from allowsync.engine.memory import Memory, memory_of, with_history
+from allowsync.engine.memory import Memory, memory_of, read_only, with_history
 from allowsync.engine.prepare import draft
 from allowsync.engine.record import enforce_on_record, finish
 from allowsync.model.clock import Pulse
@@ -78,20 +79,32 @@ def run(
     writes = not (request.dry_run or request.confirming)
     try:
         with Lock(config.state) if writes else nullcontext():
-            if writes:
-                _recover(config.state)
+            if writes and (kept := _recover(config.state)) is not None:
+                store, notices = kept
+                with store:
+                    return steps(store, notices)
             return with_history(config, request, pulse.wall, steps)
     except StateError as error:
         # Nothing was applied: only what is read before that, or meant, is not caught below.
         return steps(Store.nothing(config.state), [Notice(str(error.path), error.why)])
 
 
-def _recover(state: Path) -> None:
-    """Go by the state before a run that was neither confirmed nor put back."""
-    if state.with_name(state.name + ".before").exists():
-        from allowsync.engine.rollback.snapshot import recover
+def _recover(state: Path) -> tuple[Store, list[Notice]] | None:
+    """Go by the state before a run that was neither confirmed nor put back.
 
+    Returns:
+        Where that copy cannot take the state's place, the copy to read.
+    """
+    if not os.path.lexists(state.with_name(state.name + ".before")):
+        return None
+    from allowsync.engine.rollback.snapshot import copy_of, recover
+
+    notices: list[Notice] = []
+    try:
         recover(state)
+    except StateError as error:
+        return read_only(copy_of(state), error, notices), notices
+    return None
 
 
 def _prepare(

@@ -20,6 +20,13 @@ class Outcome(Enum):
     REFUSED = "refused"  # additions were applied, removals were not
     FAILED = "failed"
     UNKNOWN = "unknown"  # it may hold old or new entries
+    UNRECORDED = "unrecorded"  # enforced as meant, but the state could not be written
+
+
+# What a target was changed in as meant, as far as that was let.
+DONE = (Outcome.APPLIED, Outcome.REFUSED, Outcome.UNRECORDED)
+# What a run has to be looked at for.
+WRONG = (Outcome.FAILED, Outcome.UNKNOWN, Outcome.UNRECORDED)
 
 
 class ExitCode(IntEnum):

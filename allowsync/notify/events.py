@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.model.memory import HostMemory
 from allowsync.model.networks import covers, short
 from allowsync.model.notification import Event
-from allowsync.model.outcome import Outcome
+from allowsync.model.outcome import WRONG
 from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value
 from allowsync.plan.reasons import Reasons
@@ -217,7 +217,7 @@ def _doubts(judged: ScreenedAnswer, decision: Decision) -> Iterator[tuple[str, s
 
 
 def _about_target(target: TargetReport) -> Iterator[Condition]:
-    if target.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or target.lacking:
+    if target.outcome in WRONG or target.lacking:
         yield Condition(
             Event.FAILED,
             target.target,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import short
-from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
+from allowsync.model.outcome import WRONG, ExitCode, Notice, Outcome, worst
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
@@ -110,6 +110,6 @@ class RunReport(Value):
 
 
 def _code(report: TargetReport) -> ExitCode:
-    if report.outcome in (Outcome.FAILED, Outcome.UNKNOWN) or report.lacking:
+    if report.outcome in WRONG or report.lacking:
         return ExitCode.FAILED
     return ExitCode.REFUSED if report.refusal is not None else ExitCode.IN_STEP

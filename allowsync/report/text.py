@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.networks import short
-from allowsync.model.outcome import Outcome
+from allowsync.model.outcome import DONE, WRONG
 from allowsync.model.types import Basis, Entry
 from allowsync.plan.reasons import Reasons
 from allowsync.text import Line, counted, said
@@ -52,8 +52,8 @@ def warnings(report: RunReport) -> Iterator[Line]:
         yield from (Line(text, "yellow") for text in _about_host(decision))
     for target in report.targets:
         if target.said:
-            failed = target.outcome in (Outcome.FAILED, Outcome.UNKNOWN)
-            yield Line(f"{target.target}: {target.said}", "red" if failed else "yellow")
+            colour = "red" if target.outcome in WRONG else "yellow"
+            yield Line(f"{target.target}: {target.said}", colour)
 
 
 def notices(report: RunReport) -> Iterator[Line]:
@@ -101,7 +101,7 @@ def _target_lines(
     yield Line(target.target)
     yield from (Line(f"  ~ {flaw}", "yellow") for flaw in plan.repair)
     yield from _table(rows)
-    done = not dry_run and target.outcome in (Outcome.APPLIED, Outcome.REFUSED)
+    done = not dry_run and target.outcome in DONE
     yield Line("  " + _summary(plan, rows, done=done))
 
 

@@ -48,15 +48,13 @@ def write_target(
 
 def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:
     """Keep what a target of this name put where it puts nothing any more under another name."""
-    row = connection.execute(
-        "SELECT claims, written FROM targets WHERE name = ?", (target.name,)
-    ).fetchone()
+    row = connection.execute("SELECT claims FROM targets WHERE name = ?", (target.name,)).fetchone()
     if row is None or set(places(row[0])) <= set(target.places):
         return
 
     import hashlib
 
-    former = f"{target.name}@{hashlib.sha256(row[1].encode()).hexdigest()[:8]}"
+    former = f"{target.name}@{hashlib.sha256(row[0].encode()).hexdigest()[:8]}"
     for table, column in TARGET_TABLES:
         connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (former,))  # noqa: S608
         connection.execute(

@@ -7,15 +7,22 @@ locked file would let two runs hold locks on two files of one name.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
-from typing import TYPE_CHECKING
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
 
-from allowsync.state.schema import StateUnwritable, prepare_folder
+from allowsync.state.errors import StateUnwritable
+from allowsync.state.files import as_owner, prepare_folder
 
 if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
+
+
+_FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+_NOT_NOW: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 
 class Busy(Exception):
@@ -35,16 +42,14 @@ class Lock:
     """
 
     def __init__(self, state: Path) -> None:
+        self._state = state
         self._path = state.with_name(state.name + ".lock")
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
-        prepare_folder(self._path.parent)
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        try:
-            self._descriptor = os.open(self._path, flags, 0o600)
-        except OSError as error:
-            raise StateUnwritable(self._path, error.strerror) from error
+        with as_owner(self._state):
+            prepare_folder(self._path.parent)
+            self._descriptor = self._opened()
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -61,6 +66,19 @@ class Lock:
         trace: TracebackType | None,
     ) -> None:
         self._release()
+
+    def _opened(self) -> int:
+        """The lock file; where it can neither be made nor written, it is locked as it is.
+
+        On a disk that was always read-only there is none: there the state itself is locked.
+        """
+        try:
+            return os.open(self._path, os.O_RDWR | os.O_CREAT | _FLAGS, 0o600)
+        except OSError as error:
+            for path in (self._path, self._state) if error.errno in _NOT_NOW else ():
+                with suppress(OSError):
+                    return os.open(path, os.O_RDONLY | _FLAGS)
+            raise StateUnwritable(self._path, error.strerror) from error
 
     def _release(self) -> None:
         os.close(self._descriptor)

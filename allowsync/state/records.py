@@ -62,10 +62,11 @@ class AccessEnd(Value):
 
 
 class TargetRecord(Value):
-    """A target something was put into: enough to clear it once it is configured no more.
+    """A target something was put into: what may be believed of it once it is configured no more.
 
-    A target with other `places` than it had is another one under the same name; what is in the
-    former places is then remembered under a name of its own.
+    `written` is data that its backend checks, never a command (`Target.remembered`). A target with
+    other `places` than it had is another one under the same name; what is in the former places is
+    then remembered under a name of its own.
     """
 
     name: str

@@ -6,17 +6,16 @@ reported; it is never overwritten. The run then goes on without history, which r
 
 from __future__ import annotations
 
-import os
 import sqlite3
-import stat
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
+from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.evidence import SCHEMA as EVIDENCE
+from allowsync.state.files import create, prepare_folder
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from datetime import datetime
     from pathlib import Path
     from types import TracebackType
 
@@ -132,39 +131,6 @@ MIGRATIONS: Final[tuple[str, ...]] = (
 VERSION: Final = len(MIGRATIONS)
 
 
-class StateError(Exception):
-    """The state could not be used. `path` is the file, `why` says what is known."""
-
-    def __init__(self, path: Path, why: str | None) -> None:
-        super().__init__(f"{path}: {why}")
-        self.path = path
-        self.why = why or "unknown error"
-
-
-class StateUnwritable(StateError):
-    """The state cannot be written: a full or read-only disk, a missing permission, a link."""
-
-
-class StateDamaged(StateError):
-    """The file is no state database of ours, is damaged, or a newer allowsync wrote it."""
-
-
-def prepare_folder(folder: Path) -> None:
-    """Make the folder of the state, readable by its owner only, if it does not exist.
-
-    Raises:
-        StateUnwritable: It cannot be made, or others could replace the files in it.
-    """
-    try:
-        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = folder.stat()
-    except OSError as error:
-        raise StateUnwritable(folder, error.strerror) from error
-    open_to_others = found.st_mode & (stat.S_IWGRP | stat.S_IWOTH)
-    if os.geteuid() == 0 and open_to_others and not found.st_mode & stat.S_ISVTX:
-        raise StateUnwritable(folder, "others may write in this folder (chmod go-w it)")
-
-
 def open_for_writing(path: Path) -> sqlite3.Connection:
     """Open the database, making or migrating it as needed.
 
@@ -173,10 +139,11 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         StateDamaged: It is damaged or newer than this program.
     """
     prepare_folder(path.parent)
-    _create(path)
-    connection = _connect(path, "rw")
+    create(path)
+    connection = _connect(path)
     try:
         connection.execute("PRAGMA synchronous = FULL")
+        connection.execute("PRAGMA trusted_schema = OFF")
         _migrate(connection, path)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
@@ -185,56 +152,6 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
         connection.close()
         raise
     return connection
-
-
-def open_for_reading(path: Path) -> sqlite3.Connection | None:
-    """Open the database without changing anything; None when there is none yet.
-
-    Raises:
-        StateError: It is there but cannot be read, is damaged, or newer than this program.
-    """
-    try:
-        found = path.lstat()
-    except FileNotFoundError:
-        return None
-    except OSError as error:
-        raise StateError(path, error.strerror) from error
-    _refuse_odd(path, found.st_mode)
-    if found.st_size == 0:
-        return None
-    connection = _connect(path, "ro")
-    try:
-        version = _version(connection, path)
-    except (sqlite3.Error, UnicodeDecodeError) as error:
-        connection.close()
-        raise translated(path, error) from error
-    except StateError:
-        connection.close()
-        raise
-    if version == VERSION:
-        return connection
-    connection.close()
-    if version == 0:
-        return None
-    raise StateError(path, f"its schema is version {version}; the next apply brings it up to date")
-
-
-def set_aside(path: Path, now: datetime) -> Path:
-    """Move a database that cannot be used, and its journal, out of the way. Returns the new name.
-
-    Raises:
-        StateUnwritable: It could not be moved.
-    """
-    aside = path.with_name(f"{path.name}.set-aside-{now:%Y%m%dT%H%M%S%f}")
-    try:
-        for suffix in ("-journal", "-wal", "-shm"):
-            companion = path.with_name(path.name + suffix)
-            if companion.exists():
-                companion.rename(aside.with_name(aside.name + suffix))
-        path.rename(aside)
-    except OSError as error:
-        raise StateUnwritable(path, f"could not be set aside: {error.strerror}") from error
-    return aside
 
 
 def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateError:
@@ -277,35 +194,16 @@ class transaction:  # noqa: N801 - reads as a statement
             self._connection.execute("ROLLBACK")
 
 
-def _create(path: Path) -> None:
-    """Make an empty file only its owner may read; SQLite would follow the umask, and links."""
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-    try:
-        descriptor = os.open(path, flags, 0o600)
-    except OSError as error:
-        why = "it is a symbolic link" if path.is_symlink() else error.strerror
-        raise StateUnwritable(path, why) from error
-    try:
-        _refuse_odd(path, os.fstat(descriptor).st_mode)
-    finally:
-        os.close(descriptor)
-
-
-def _refuse_odd(path: Path, mode: int) -> None:
-    if not stat.S_ISREG(mode):
-        raise StateUnwritable(path, "it is not a regular file")
-
-
-def _connect(path: Path, mode: str) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     try:
         return sqlite3.connect(
-            f"file:{quote(str(path))}?mode={mode}", uri=True, timeout=5.0, isolation_level=None
+            f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5.0, isolation_level=None
         )
     except sqlite3.Error as error:
         raise translated(path, error) from error
 
 
-def _version(connection: sqlite3.Connection, path: Path) -> int:
+def version_of(connection: sqlite3.Connection, path: Path) -> int:
     """The schema's version; 0 for an empty database.
 
     Raises:
@@ -325,7 +223,7 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
 
 
 def _migrate(connection: sqlite3.Connection, path: Path) -> None:
-    for number in range(_version(connection, path), VERSION):
+    for number in range(version_of(connection, path), VERSION):
         drops = "".join(_drops(connection)) if number == 1 else ""
         connection.executescript(
             f"BEGIN IMMEDIATE; {drops} {MIGRATIONS[number]}"

@@ -8,6 +8,7 @@ One that applies nothing writes once, at its end.
 from __future__ import annotations
 
 import json
+import os
 import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
@@ -35,6 +36,7 @@ from allowsync.state.codec import (
     write_entries,
     write_target,
 )
+from allowsync.state.errors import StateDamaged, StateError
 from allowsync.state.evidence import (
     approve_networks,
     read_chronology,
@@ -42,6 +44,7 @@ from allowsync.state.evidence import (
     write_chronology,
     write_ledger,
 )
+from allowsync.state.files import as_owner, set_aside
 from allowsync.state.host_memory import (
     approve_name,
     forget_hosts,
@@ -52,15 +55,8 @@ from allowsync.state.host_memory import (
 from allowsync.state.published_networks import read_published, write_published
 from allowsync.state.records import EntryChange, RunRecord, TargetRecord
 from allowsync.state.retention import KEEP_HISTORY, prune
-from allowsync.state.schema import (
-    StateDamaged,
-    StateError,
-    open_for_reading,
-    open_for_writing,
-    set_aside,
-    transaction,
-    translated,
-)
+from allowsync.state.schema import open_for_writing, transaction, translated
+from allowsync.system.owner import acting_as
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -86,7 +82,8 @@ def _guarded(
 
     def guarded(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> R:
         try:
-            return method(store, *args, **kwargs)
+            with acting_as(store.user):
+                return method(store, *args, **kwargs)
         except sqlite3.Error as error:
             raise translated(store.path, error) from error
         except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
@@ -101,22 +98,35 @@ class Store:
     Every method raises `StateUnwritable` when the database cannot be written (or read) and
     `StateDamaged` when what it holds makes no sense. A store without a file (`Store.reading` where
     there is none) knows nothing.
+
+    Attributes:
+        path: The file.
+        user: Whom root acts as with it.
+        unwritable: Why it was opened for reading, where it was to be written.
     """
 
-    def __init__(self, path: Path, connection: sqlite3.Connection | None) -> None:
+    def __init__(
+        self, path: Path, connection: sqlite3.Connection | None, user: int | None = None
+    ) -> None:
         self.path = path
+        self.user = os.geteuid() if user is None else user
         self._connection = connection
+        self._writes = user is not None
+        self.unwritable = ""
         self._run = 0
         self._started = 0
 
     @classmethod
     def writing(cls, path: Path) -> Self:
         """Open for a run that writes; the caller holds the lock."""
-        return cls(path, open_for_writing(path))
+        with as_owner(path) as acting:
+            return cls(path, open_for_writing(path), acting.user)
 
     @classmethod
     def reading(cls, path: Path) -> Self:
         """Open for a dry run or a report: nothing is written, not even a missing file."""
+        from allowsync.state.private_copy import open_for_reading
+
         return cls(path, open_for_reading(path))
 
     @classmethod
@@ -138,7 +148,16 @@ class Store:
     def close(self) -> None:
         """Close the file; a transaction that was not committed is undone."""
         if self._connection is not None:
-            self._connection.close()
+            with acting_as(self.user):
+                self._connection.close()
+
+    @property
+    def knows(self) -> bool:
+        """Whether an earlier run could be read of, whether or not this one can be recorded."""
+        try:
+            return self.last_run() is not None
+        except StateError:
+            return False
 
     def set_aside(self, now: datetime) -> Path:
         """Close and rename a damaged database. Returns its new name."""
@@ -389,6 +408,6 @@ class Store:
         return self._connection.execute(statement, values).fetchall()
 
     def _writable(self) -> sqlite3.Connection:
-        if self._connection is None:
-            raise StateError(self.path, "it was opened for reading only")
+        if self._connection is None or not self._writes:
+            raise StateError(self.path, self.unwritable or "it was opened for reading only")
         return self._connection

@@ -10,6 +10,8 @@ def replace_file(
     content: bytes,
     mode: int = READABLE,
     owner: "tuple[int, int] | None" = None,
+    *,
+    durable: bool = False,
 ) -> None:
     """Put a file in the place of another in one step. A link there is replaced, never followed.
 
@@ -21,6 +23,7 @@ def replace_file(
         content: What will be in it.
         mode: Its permissions.
         owner: Its user and group, by number; without them those of the process.
+        durable: Whether it is on the disk, under its name, when this returns.
 
     Raises:
         OSError: It could not be written; whatever was there still is.
@@ -36,10 +39,24 @@ def replace_file(
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
+            if durable:
+                file.flush()
+                os.fsync(file.fileno())
         os.rename(temporary, path)
+        if durable:
+            sync_folder(folder)
     except OSError:
         _remove(temporary)
         raise
+
+
+def sync_folder(folder: str) -> None:
+    """Wait until the names in a folder are on the disk."""
+    descriptor = os.open(folder or ".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _remove(path: str) -> None:

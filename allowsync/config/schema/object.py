@@ -40,11 +40,15 @@ REQUIRED: Final = Required.REQUIRED
 
 
 class Option(Value):
-    """One key of a mapping: its kind, and what it is for, in a sentence or two of Markdown."""
+    """One key of a mapping: its kind, and what it is for, in a sentence or two of Markdown.
+
+    `remembered` says that the state keeps its value (see `option`).
+    """
 
     kind: Kind[Any]
     help: str
     default: Any = REQUIRED
+    remembered: bool = False
 
 
 Options: TypeAlias = "collections.abc.Mapping[str, Option]"
@@ -119,6 +123,11 @@ class Object(Kind[T]):
         """The named options only, each as it is written."""
         return {name: self.options[name].kind.show(getattr(value, name)) for name in names}
 
+    @property
+    def remembered(self) -> tuple[str, ...]:
+        """The keys whose values the state keeps."""
+        return tuple(name for name, one in self.options.items() if one.remembered)
+
     def _keys_fit(self, entries: Entries, node: Node, at: str, reading: Reading) -> bool:
         """Whether every key is known and none is missing; a problem for each that is not so."""
         unknown = [(name, key) for name, (key, _) in entries.items() if name not in self.options]
@@ -169,7 +178,8 @@ def _option(field: OptionField) -> Option:
     kind: Kind[Any] = field.kind if isinstance(field.kind, Kind) else field.kind()
     if field.default is None and not isinstance(kind, Optional):
         kind = Optional(kind)
-    return Option(kind, field.help, REQUIRED if field.default is NO_DEFAULT else field.default)
+    default = REQUIRED if field.default is NO_DEFAULT else field.default
+    return Option(kind, field.help, default, field.remembered)
 
 
 def plain_options(cls: type[Value], options: Options) -> Options:

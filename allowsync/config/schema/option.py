@@ -23,12 +23,13 @@ KEY = "__allowsync_options__"
 class OptionField(Field):
     """The field of a value, or of a dataclass, that a configuration can set."""
 
-    __slots__ = ("help", "kind")
+    __slots__ = ("help", "kind", "remembered")
 
-    def __init__(self, kind: Any, text: str, default: Any) -> None:
+    def __init__(self, kind: Any, text: str, default: Any, *, remembered: bool) -> None:
         super().__init__(default)
         self.kind = kind
         self.help = text
+        self.remembered = remembered
 
     def __set_name__(self, owner: type[Any], name: str) -> None:
         """Leave a class that is no value its plain default, for the decorator to find."""
@@ -40,14 +41,24 @@ class OptionField(Field):
 
 
 @overload
-def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str) -> T: ...
+def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str, remembered: bool = False) -> T: ...
 @overload
-def option(kind: Kind[T], *, help: str, default: T) -> T: ...
+def option(kind: Kind[T], *, help: str, default: T, remembered: bool = False) -> T: ...
 @overload
-def option(kind: Callable[[], Kind[T]], *, help: str, default: T) -> T: ...
+def option(
+    kind: Callable[[], Kind[T]], *, help: str, default: T, remembered: bool = False
+) -> T: ...
 @overload
-def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str, default: None) -> T | None: ...
-def option(kind: Any, *, help: str, default: Any = NO_DEFAULT) -> Any:  # noqa: A002
+def option(
+    kind: Kind[T] | Callable[[], Kind[T]], *, help: str, default: None, remembered: bool = False
+) -> T | None: ...
+def option(
+    kind: Any,
+    *,
+    help: str,  # noqa: A002
+    default: Any = NO_DEFAULT,
+    remembered: bool = False,
+) -> Any:
     """A field that a configuration can set, of a value or a frozen dataclass.
 
     Args:
@@ -55,5 +66,8 @@ def option(kind: Any, *, help: str, default: Any = NO_DEFAULT) -> Any:  # noqa: 
             only when a configuration is validated, and not in every run.
         help: What it is for, in a sentence or two of Markdown.
         default: Its value when it is not written; without one it must be. None allows `null`.
+        remembered: Whether the state keeps it, to find what a target left that is no longer
+            configured. Anyone who may write the state chooses its value then: a port or the name
+            of a set may be remembered; a command, an address to connect to or a secret may not.
     """
-    return OptionField(kind, help, default)
+    return OptionField(kind, help, default, remembered=remembered)

@@ -6,7 +6,6 @@ people off waits. A target that was not there before is left alone.
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
@@ -113,19 +112,20 @@ def harmless(one: Draft, decisions: Sequence[Decision]) -> bool:
 
 
 def former(target: Target, record: TargetRecord | None) -> Target | None:
-    """A target with the options it was put there with; None when it never was, at that place."""
+    """A target with the options it was put there with; None when it never was, at that place.
+
+    Its commands, and all that the state may not say, are those of the present configuration.
+    """
     from allowsync.config import ConfigError, rebuild_options
 
-    if record is None or record.backend != target.backend.name:
+    if record is None or record.backend != target.backend.name or target.broken:
         return None
     try:
-        options = rebuild_options(
-            target.backend, record.written, environ=os.environ, uid=os.geteuid()
-        )
+        options = rebuild_options(target.backend, record.written, target.options)
     except ConfigError:
         return None
-    was = replace(target, options=options, written=record.written)
+    was = replace(target, options=options, remembered=record.written)
     try:
-        return was if record.places == target.places else None
+        return was if was.places == record.places == target.places else None
     except BackendError:
         return None

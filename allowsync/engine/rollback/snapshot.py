@@ -3,23 +3,28 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.rollback.pending import former
 from allowsync.model.plan import Plan
 from allowsync.model.value import Value
-from allowsync.state import StateUnwritable, Store
+from allowsync.state import StateError, StateUnwritable, Store
+from allowsync.state.files import COMPANIONS, as_owner
+from allowsync.state.private_copy import is_whole
+from allowsync.system.files import replace_file, sync_folder
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from pathlib import Path
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
     from allowsync.model.target import Current
     from allowsync.state import TargetRecord
+
+EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class TargetSnapshot(Value):
@@ -129,21 +134,15 @@ def keep_state(state: Path) -> Path:
     Raises:
         StateError: It cannot be opened or copied.
     """
-    if copy_of(state).exists():
+    copy = copy_of(state)
+    if os.path.lexists(copy):
         recover(state)
     # Also undoes what a crash left half-written; a state that does not exist yet is made.
     Store.writing(state).close()
-    copy = copy_of(state)
     try:
-        copy.unlink(missing_ok=True)
-        descriptor = os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(state.read_bytes())
-            file.flush()
-            os.fsync(descriptor)
+        with as_owner(state):
+            replace_file(copy, state.read_bytes(), 0o600, durable=True)
     except OSError as error:
-        with suppress(OSError):
-            copy.unlink(missing_ok=True)
         raise StateUnwritable(copy, error.strerror) from error
     return copy
 
@@ -153,32 +152,65 @@ def copy_of(state: Path) -> Path:
     return state.with_name(state.name + ".before")
 
 
+def drop_copy(state: Path) -> None:
+    """Remove the copy of a state, and what SQLite may have left beside it. Raises OSError."""
+    copy = copy_of(state)
+    with as_owner(state):
+        for suffix in ("", *COMPANIONS):
+            copy.with_name(copy.name + suffix).unlink(missing_ok=True)
+
+
 def recover(state: Path) -> None:
     """Go by the copy after the watchdog was ended, too (a power cut).
 
     What was not confirmed is not what was there before, least of all when a machine boots. The
-    caller holds the lock, so no process is waiting any more.
+    caller holds the lock, so no process is waiting any more. A copy that is not whole was never
+    waited on: a run starts once it is.
 
     Raises:
         StateError: It cannot be done.
     """
-    with Store.reading(state) as store:
-        waiting = store.unconfirmed()
-    put_state_back(state, copy_of(state))
-    with Store.writing(state) as store:
-        for target, since in waiting.items():
-            store.set_unconfirmed([target], since)
+    copy = copy_of(state)
+    if is_whole(copy):
+        put_state_back(state, _waiting(state, copy))
+        return
+    try:
+        drop_copy(state)
+    except OSError as error:
+        raise StateUnwritable(copy, error.strerror) from error
 
 
-def put_state_back(state: Path, copy: Path) -> None:
+def _waiting(state: Path, copy: Path) -> dict[str, datetime]:
+    """The targets whose change waits for a confirmation: all, where that cannot be read."""
+    try:
+        with Store.reading(state) as store:
+            return store.unconfirmed()
+    except StateError:
+        with Store.reading(copy) as store:
+            return dict.fromkeys(store.targets(), store.last_run() or EPOCH)
+
+
+def put_state_back(state: Path, waiting: Mapping[str, datetime]) -> None:
     """Let the copy be the state again.
 
+    Args:
+        state: The state.
+        waiting: The targets whose change waits for a confirmation, and since when. The copy knows
+            that before it takes the place of the state: none is forgotten by a kill in between.
+
     Raises:
-        StateUnwritable: It could not be renamed.
+        StateError: It could not be done.
     """
+    copy = copy_of(state)
+    with Store.writing(copy) as store:
+        for target, since in waiting.items():
+            store.set_unconfirmed([target], since)
     try:
-        # A journal belongs to what is replaced (SQLite would play it back into the copy).
-        state.with_name(state.name + "-journal").unlink(missing_ok=True)
-        copy.replace(state)
+        with as_owner(state):
+            # A journal belongs to what is replaced (SQLite would play it back into the copy).
+            for suffix in COMPANIONS:
+                state.with_name(state.name + suffix).unlink(missing_ok=True)
+            copy.replace(state)
+            sync_folder(str(state.parent))
     except OSError as error:
         raise StateUnwritable(state, error.strerror) from error

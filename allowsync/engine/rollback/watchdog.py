@@ -21,6 +21,7 @@ from allowsync.backend.api import BackendError
 from allowsync.engine.rollback.snapshot import (
     RollbackResult,
     TargetSnapshot,
+    drop_copy,
     keep,
     keep_state,
     put_back,
@@ -72,7 +73,6 @@ class RunSnapshot(Value):
     """Everything as it was before the run."""
 
     state: Path
-    copy: Path
     targets: tuple[TargetSnapshot, ...]
     at: datetime
 
@@ -127,16 +127,16 @@ def look(config: Config, targets: tuple[Target, ...], at: datetime) -> RunSnapsh
         CannotConfirm: A target could not be put back.
         StateError: The state cannot be kept.
     """
-    copy = keep_state(config.state)
+    keep_state(config.state)
     try:
         with Store.writing(config.state) as store:
             records = store.targets()
             kept = tuple(_kept(one, records.get(one.name)) for one in targets)
             store.set_unconfirmed([one.target for one in kept], at)
     except BaseException:
-        copy.unlink(missing_ok=True)
+        drop_copy(config.state)
         raise
-    return RunSnapshot(config.state, copy, kept, at)
+    return RunSnapshot(config.state, kept, at)
 
 
 def _kept(target: Target, record: TargetRecord | None) -> TargetSnapshot:
@@ -237,7 +237,7 @@ def _keep(before: RunSnapshot) -> ConfirmResult:
     try:
         with Store.writing(before.state) as store:
             store.set_confirmed(one.target for one in before.targets)
-        before.copy.unlink(missing_ok=True)
+        drop_copy(before.state)
     except (StateError, OSError) as error:
         return ConfirmResult(kept=True, problem=f"the next run will not know that: {error}")
     return ConfirmResult(kept=True)
@@ -248,9 +248,7 @@ def _revert(before: RunSnapshot) -> ConfirmResult:
     done = put_back(before.targets)
     differed = [one.target for one in done if one.differed]
     try:
-        put_state_back(before.state, before.copy)
-        with Store.writing(before.state) as store:
-            store.set_unconfirmed(differed, before.at)
+        put_state_back(before.state, dict.fromkeys(differed, before.at))
     except StateError as error:
         return ConfirmResult(kept=False, targets=tuple(done), problem=str(error))
     return ConfirmResult(kept=False, targets=tuple(done))

@@ -60,12 +60,16 @@ def refuse_relative(**commands: tuple[str, ...]) -> None:
 class FileOptions(Value):
     """A file with one network a line, or as JSON, or made from a template."""
 
-    path: Path = option(lambda: kinds.AbsolutePath("the path of a file"), help="The file to write.")
+    # Remembered, as what is removed there is but a file with our mark in it.
+    path: Path = option(
+        lambda: kinds.AbsolutePath("the path of a file"), help="The file to write.", remembered=True
+    )
     format: Format = option(
         lambda: kinds.Choice(Format),
         help="`text`: comment lines, then one network in CIDR form a line. `json`: an object whose "
         "`networks` is a list of them.",
         default=Format.TEXT,
+        remembered=True,
     )
     mode: int = option(mode_kind, help="The file's permissions.", default=0o644)
     check: tuple[str, ...] = option(

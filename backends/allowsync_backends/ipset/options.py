@@ -30,23 +30,27 @@ class IpsetOptions(Value):
         "of everything else, ports published by Docker included. Without, only the sets "
         "`allowsync-<allowlist>-4` and `allowsync-<allowlist>-6` are kept, for your own rules.",
         default=(),
+        remembered=True,
     )
     open_interfaces: tuple[str, ...] = option(
         interface_list,
         help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
         "Only with `ports`.",
         default=("lo",),
+        remembered=True,
     )
     iptables: Variant = option(
         lambda: kinds.Choice(Variant),
         help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
         default=Variant.AUTO,
+        remembered=True,
     )
     end_streams: bool = option(
         lambda: kinds.Boolean(),
         help="Without `ports`: end what still runs of those who were taken out. "
         "A gate does so by itself.",
         default=True,
+        remembered=True,
     )
 
     def places(self, allowlist: str) -> tuple[Place, ...]:

@@ -54,18 +54,21 @@ class NftablesOptions(Value):
         help="The ports to guard. allowsync then owns the table `inet allowsync_<allowlist>`, "
         "a gate in front of everything else, ports published by Docker included.",
         default=(),
+        remembered=True,
     )
     open_interfaces: tuple[str, ...] = option(
         interface_list,
         help="Interfaces that are not guarded, such as `wg0`, `tailscale0` or `docker*`. "
         "Only with `ports`.",
         default=("lo",),
+        remembered=True,
     )
     set: SharedSets | None = option(
         lambda: kinds.Object(SharedSets),
         help="Instead of `ports`: sets of your own ruleset to fill. Entries are marked by their "
         "comment; what else is in the sets is left alone.",
         default=None,
+        remembered=True,
     )
 
     def __post_init__(self) -> None:

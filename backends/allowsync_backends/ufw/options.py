@@ -18,17 +18,20 @@ class UfwOptions(Value):
         port_list,
         help="The ports to allow. Each network gets a `ufw allow` rule for each of them, marked by "
         "the comment `allowsync:<allowlist>:<hosts>`.",
+        remembered=True,
     )
     route: bool = option(
         lambda: kinds.Boolean(),
         help="Whether the rules are for forwarded traffic (`ufw route allow`) instead of for this "
         "machine.",
         default=False,
+        remembered=True,
     )
     end_streams: bool = option(
         lambda: kinds.Boolean(),
         help="End what still runs of those who were taken out. UFW lets it go on otherwise.",
         default=True,
+        remembered=True,
     )
 
     def __post_init__(self) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
@@ -11,15 +11,13 @@ from allowsync.backend.api import BackendError
 from allowsync.backend.registry import BACKENDS
 from allowsync.config import ConfigError, rebuild_options
 from allowsync.config.targets import loadable
-from tests.support.configuring import HOME, HOSTS, SOMEBODY, loaded, problems
+from allowsync.model.value import replace
+from tests.support.configuring import HOSTS, loaded, problems
 from tests.support.distributions import backend_module, install
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CLAIMING = """\
 gate: str = option(Pattern("[a-z]+", "a gate"), help="Which.", default="front")
-height: int = option(Integer(1, 9), help="How high.", default=2)
+height: int = option(Integer(1, 9), help="How high.", default=2, remembered=True)
 
 def __post_init__(self):
     if self.gate == "back" and self.height > 5:
@@ -206,8 +204,28 @@ def test_what_is_written_builds_the_options_again(tmp_path: Path) -> None:
     (target,) = loaded(
         tmp_path, web("nftables: {ports: [443/tcp, 8000-8010/udp], open_interfaces: [wg0]}")
     ).targets
-    again = rebuild_options(target.backend, target.written, environ=HOME, uid=SOMEBODY)
-    assert again == target.options
+    assert rebuild_options(target.backend, target.remembered) == target.options
+
+
+def test_what_is_not_to_be_remembered_is_said_by_the_configuration_alone(tmp_path: Path) -> None:
+    written = "{path: /a, mode: '0600', format: json, reload: [systemctl, reload, x]}"
+    (target,) = loaded(tmp_path, web(f"file: {written}")).targets
+    assert target.remembered == {"path": "/a", "format": "json"}
+    planted = {
+        "path": "/b",
+        "reload": ["evil"],
+        "check": ["evil"],
+        "template": "/t",
+        "mode": "0666",
+    }
+    alone = rebuild_options(target.backend, planted)
+    assert alone == replace(alone, path=Path("/b"), reload=(), check=(), template=None, mode=0o644)
+    again = rebuild_options(target.backend, planted, target.options)
+    assert again == replace(target.options, path=Path("/b"), format=again.format)
+    (other,) = loaded(tmp_path, web("nginx: {path: /a, reload: [x]}")).targets
+    assert other.remembered == {}
+    with pytest.raises(ConfigError, match="'path' is missing"):
+        rebuild_options(other.backend, {"path": "/etc/passwd"})
 
 
 def test_a_relative_path_is_written_as_the_absolute_one_it_means(tmp_path: Path) -> None:
@@ -218,8 +236,8 @@ def test_a_relative_path_is_written_as_the_absolute_one_it_means(tmp_path: Path)
 def test_what_no_longer_fits_is_a_configuration_error() -> None:
     wall = discovery.load_type("wall")
     with pytest.raises(ConfigError) as raised:
-        rebuild_options(wall, {"width": 3}, environ=HOME, uid=SOMEBODY)
-    assert "unknown key 'width'" in str(raised.value)
+        rebuild_options(wall, {"height": 30})
+    assert "1 to 9" in str(raised.value)
     plain = discovery.load_type("plain")
     with pytest.raises(ConfigError):
-        rebuild_options(plain, {}, environ=HOME, uid=SOMEBODY)
+        rebuild_options(plain, {})

@@ -378,6 +378,9 @@ def test_a_folder_others_may_write_in_is_refused_by_root(path: Path, as_root: No
     with pytest.raises(StateUnwritable, match="others may write"):
         Store.writing(path)
     path.parent.chmod(0o1777)
+    with pytest.raises(StateUnwritable, match="others may write"):
+        Store.writing(path)
+    path.parent.chmod(0o755)
     written(path)
 
 

@@ -1,0 +1,25 @@
+"""Why the state could not be used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+class StateError(Exception):
+    """The state could not be used. `path` is the file, `why` says what is known."""
+
+    def __init__(self, path: Path, why: str | None) -> None:
+        super().__init__(f"{path}: {why}")
+        self.path = path
+        self.why = why or "unknown error"
+
+
+class StateUnwritable(StateError):
+    """The state cannot be written: a full or read-only disk, a missing permission, a link."""
+
+
+class StateDamaged(StateError):
+    """The file is no state database of ours, is damaged, or a newer allowsync wrote it."""

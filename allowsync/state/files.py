@@ -1,0 +1,161 @@
+"""The files of a state: whose they are, and whether they are such as allowsync makes.
+
+Root touches none of them as root where another user could have put something else in their place:
+it acts as that user meanwhile. What stands beside the database is looked at before SQLite is, as
+that believes a journal whoever wrote it, and deletes the file that one may name.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from typing import TYPE_CHECKING, Final
+
+from allowsync.state.errors import StateDamaged, StateUnwritable
+from allowsync.system.owner import ROOT, acting_as, owner_of
+
+if TYPE_CHECKING:
+    from datetime import datetime
+    from pathlib import Path
+
+COMPANIONS: Final = ("-journal", "-wal", "-shm")
+# How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
+# SQLite writes one where several databases change at once, which is never the case here.
+NAMES_ANOTHER: Final = bytes.fromhex("d9d505f920a163d7")
+
+
+class as_owner:  # noqa: N801 - reads as a statement
+    """Act as the user who decides what is at the path of a state.
+
+    Raises:
+        StateUnwritable: Several users do, or root may not act as that one.
+    """
+
+    def __init__(self, state: Path) -> None:
+        self._state = state
+        self.user = owner(state)
+        self._acting = acting_as(self.user)
+
+    def __enter__(self) -> as_owner:
+        try:
+            self._acting.__enter__()
+        except OSError as error:
+            raise StateUnwritable(self._state, _advice(self._state, error)) from error
+        return self
+
+    def __exit__(self, kind: object, error: BaseException | None, trace: object) -> None:
+        self._acting.__exit__()
+        if isinstance(error, StateUnwritable) and self.user != os.geteuid():
+            what = f"{error.why}, as user {self.user}, to whom it belongs"
+            raise StateUnwritable(error.path, what) from error
+
+
+def owner(state: Path) -> int:
+    """Whom to act as with the files of a state: for all but root, the user they are.
+
+    Raises:
+        StateUnwritable: Several users decide what is there.
+    """
+    user = os.geteuid()
+    if user != ROOT:
+        return user
+    try:
+        return owner_of(state)
+    except OSError as error:
+        raise StateUnwritable(state, error.strerror) from error
+
+
+def _advice(state: Path, error: OSError) -> str:
+    return f"{error.strerror}; give it to root: chown -R root: {state.parent}"
+
+
+def judge(state: Path) -> os.stat_result:
+    """Refuse what allowsync does not make: links, pipes, a journal that names another file.
+
+    Returns:
+        What the database is like.
+
+    Raises:
+        FileNotFoundError: There is none.
+        OSError: It cannot be looked at.
+        StateUnwritable: Its file is none of ours.
+        StateDamaged: What is beside it is not.
+    """
+    found = os.lstat(state)
+    if not stat.S_ISREG(found.st_mode):
+        link = stat.S_ISLNK(found.st_mode)
+        raise StateUnwritable(
+            state, "it is a symbolic link" if link else "it is not a regular file"
+        )
+    for suffix in COMPANIONS:
+        _judge_companion(state, found, f"{state}{suffix}")
+    return found
+
+
+def _judge_companion(state: Path, database: os.stat_result, companion: str) -> None:
+    try:
+        found = os.lstat(companion)
+    except FileNotFoundError:
+        return
+    odd = not stat.S_ISREG(found.st_mode) or found.st_nlink > 1
+    if odd or (os.getuid() == ROOT and found.st_uid not in (ROOT, database.st_uid)):
+        raise StateDamaged(state, f"allowsync did not make {companion}")
+    if companion.endswith("-journal") and names_another(companion):
+        raise StateDamaged(state, f"{companion} names another file, which is left alone")
+
+
+def names_another(journal: str) -> bool:
+    """Whether a journal names a file that SQLite would delete after going by it."""
+    with open(journal, "rb") as file:  # noqa: PTH123 - no Path here
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - len(NAMES_ANOTHER)))
+        return file.read() == NAMES_ANOTHER
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of the state, readable by its owner only, if it does not exist.
+
+    Raises:
+        StateUnwritable: It cannot be made.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    except OSError as error:
+        raise StateUnwritable(folder, error.strerror) from error
+
+
+def create(path: Path) -> None:
+    """Make an empty file only its owner may read; SQLite would follow the umask, and links.
+
+    Raises:
+        StateUnwritable: It cannot be made, or is none of ours.
+        StateDamaged: What is beside it is not.
+    """
+    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+    try:
+        os.close(os.open(path, flags, 0o600))
+        linked = judge(path).st_nlink > 1 and os.getuid() == ROOT
+    except OSError as error:
+        why = "it is a symbolic link" if path.is_symlink() else error.strerror
+        raise StateUnwritable(path, why) from error
+    if linked:
+        raise StateUnwritable(path, "it has another name, too (a hard link): remove one of them")
+
+
+def set_aside(path: Path, now: datetime) -> Path:
+    """Move a database that cannot be used, and what is beside it, away. Returns the new name.
+
+    Raises:
+        StateUnwritable: It could not be moved.
+    """
+    aside = path.with_name(f"{path.name}.set-aside-{now:%Y%m%dT%H%M%S%f}")
+    try:
+        with as_owner(path):
+            for suffix in COMPANIONS:
+                companion = path.with_name(path.name + suffix)
+                if os.path.lexists(companion):
+                    companion.rename(aside.with_name(aside.name + suffix))
+            path.rename(aside)
+    except OSError as error:
+        raise StateUnwritable(path, f"could not be set aside: {error.strerror}") from error
+    return aside
