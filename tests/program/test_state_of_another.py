@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.fake_dns.nameserver import NameServer
-from tests.support.crafted_journal import craft
+from tests.support.journals import craft
 from tests.support.program import Installation, allowsync
 
 if TYPE_CHECKING:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-import subprocess
-import sys
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -13,7 +11,7 @@ import pytest
 
 from allowsync.state import StateDamaged, StateError, StateUnwritable, Store
 from allowsync.state.private_copy import is_whole
-from tests.support.crafted_journal import craft
+from tests.support.journals import craft, killed_while_writing
 from tests.support.values import T0
 
 if TYPE_CHECKING:
@@ -81,27 +79,6 @@ def test_root_writes_into_no_second_name_of_a_file(state: Path, as_root: None) -
     with pytest.raises(StateUnwritable, match="hard link"):
         Store.writing(state)
     assert Store.reading(state).unconfirmed() == {"web/file": T0}
-
-
-KILLED = """
-import os, sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None)
-connection.execute("PRAGMA cache_size = 1")
-connection.execute("BEGIN IMMEDIATE")
-connection.execute("DELETE FROM unconfirmed")
-connection.execute("CREATE TABLE filler (text)")
-connection.executemany("INSERT INTO filler VALUES (?)", [("x" * 3000,)] * 50)
-os.kill(os.getpid(), 9)
-"""
-
-
-def killed_while_writing(state: Path) -> None:
-    """Leave a database that is written halfway, and the journal that tells how it was."""
-    before = state.read_bytes()
-    subprocess.run([sys.executable, "-c", KILLED, str(state)], check=False)
-    journal = state.with_name(state.name + "-journal")
-    assert journal.stat().st_size > 0
-    assert state.read_bytes() != before
 
 
 def test_who_reads_sees_what_was_there_before_a_run_that_was_killed(state: Path) -> None:

@@ -1,0 +1,97 @@
+"""The copy of the state that `--confirm` makes: whole or not there, killed wherever one will."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.engine.rollback.snapshot import copy_of, keep_state, recover
+from allowsync.state import Store
+from tests.support.values import T0
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+WEB = "web/nftables"
+CALLS = "write,pwrite64,fsync,fdatasync,rename,unlink"
+DO = """
+import sys
+from pathlib import Path
+from allowsync.engine.rollback import snapshot
+getattr(snapshot, sys.argv[1])(Path(sys.argv[2]))
+"""
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Path:
+    path = tmp_path / "lib" / "state.db"
+    with Store.writing(path) as store:
+        store.set_unconfirmed(["old/nftables"], T0)
+    return path
+
+
+def killed(state: Path, step: str, number: int) -> bool:
+    """Kill a step at one of its writing calls. Whether it came that far."""
+    argv = ("strace", "-qq", "-f", "-o", "/dev/null", "-e", f"trace={CALLS}",
+            "-e", f"inject={CALLS}:signal=KILL:error=EIO:when={number}")  # fmt: skip
+    done = subprocess.run([*argv, sys.executable, "-Bc", DO, step, str(state)], check=False)
+    assert done.returncode in (0, -9, 137)
+    return done.returncode != 0
+
+
+def unconfirmed(state: Path) -> set[str]:
+    with Store.reading(state) as store:
+        return set(store.unconfirmed())
+
+
+@pytest.mark.slow
+def test_a_kill_while_copying_loses_nothing(state: Path) -> None:
+    number = 1
+    while killed(state, "keep_state", number):
+        assert unconfirmed(state) == {"old/nftables"}, number
+        recover(state)
+        assert not copy_of(state).exists()
+        assert unconfirmed(state) == {"old/nftables"}, number
+        number += 1
+    assert number > 3
+    assert copy_of(state).exists()
+
+
+@pytest.mark.slow
+def test_a_kill_while_going_back_forgets_no_change_that_waits(state: Path) -> None:
+    number, survived = 1, True
+    while survived:
+        keep_state(state)
+        with Store.writing(state) as store:
+            store.set_unconfirmed([WEB], T0)
+            store.set_confirmed(["old/nftables"])
+        survived = killed(state, "recover", number)
+        if copy_of(state).exists():
+            recover(state)
+        assert unconfirmed(state) == {WEB, "old/nftables"}, number
+        with Store.writing(state) as store:
+            store.set_confirmed([WEB])
+        number += 1
+    assert number > 5
+
+
+@pytest.mark.parametrize("how", ["empty", "half", "garbage", "a link", "a folder"])
+def test_a_copy_that_is_not_whole_is_not_believed(state: Path, how: str) -> None:
+    copy, whole = copy_of(state), state.read_bytes()
+    if how == "a link":
+        copy.symlink_to(state)
+    elif how == "a folder":
+        copy.mkdir()
+    else:
+        copy.write_bytes(
+            {"empty": b"", "half": whole[: len(whole) // 2], "garbage": b"x" * 4096}[how]
+        )
+    with Store.writing(state) as store:
+        store.set_unconfirmed([WEB], T0)
+    if how != "a folder":
+        recover(state)
+        assert not copy.exists()
+    assert unconfirmed(state) == {WEB, "old/nftables"}

@@ -1,0 +1,112 @@
+"""A state that can be read and not written: what is enforced stays so, and it is said."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.journals import killed_while_writing
+from tests.support.netns import Namespace
+from tests.support.program import ProgramResult, allowsync
+from tests.support.values import SERVFAIL
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.support.program import Installation
+
+pytestmark = pytest.mark.root
+
+FROZEN = 'mount --bind "$0" "$0" && mount -o remount,ro,bind "$0" && exec "$@"'
+
+
+def frozen(folder: Path) -> tuple[str, ...]:
+    """What comes before a command that sees a folder as on a disk that is read-only."""
+    return ("unshare", "--mount", "--propagation", "private", "sh", "-ec", FROZEN, str(folder))
+
+
+def applied(here: Installation, *arguments: str) -> ProgramResult:
+    here.write()
+    return allowsync(
+        "apply", "--json", *arguments, "--config", here.path, prefix=frozen(here.state.parent)
+    )
+
+
+def outcomes(done: ProgramResult) -> list[str]:
+    return [one["outcome"] for one in done.document["targets"]]
+
+
+@pytest.mark.parametrize("killed", [False, True], ids=["whole", "with a journal to play back"])
+def test_what_is_gone_comes_back_by_what_can_be_read(
+    as_root: None, here: Installation, zones: dict[str, object], killed: bool
+) -> None:
+    here("apply")
+    known = here.allowed
+    if killed:
+        killed_while_writing(here.state)
+    zones.update(dict.fromkeys(zones, SERVFAIL))
+    before = {one.name: one.read_bytes() for one in here.state.parent.iterdir()}
+    for arguments in (("--offline",), ()):
+        here.file.unlink()
+        done = applied(here, *arguments)
+        assert (done.code, outcomes(done), here.allowed) == (1, ["unrecorded"], known)
+        assert "enforced, but not recorded" in done.document["targets"][0]["reason"]
+    assert {one.name: one.read_bytes() for one in here.state.parent.iterdir()} == before
+
+
+def test_a_friend_who_moves_gets_in_and_it_is_remembered_once_that_can_be_done(
+    as_root: None, here: Installation, zones: dict[str, object]
+) -> None:
+    here("apply")
+    zones["bob.example.org"] = ["81.2.69.9"]
+    done = applied(here)
+    assert (done.code, outcomes(done)) == (1, ["unrecorded"])
+    assert {"81.2.69.2/32", "81.2.69.9/32"} <= set(here.allowed)
+    assert here("apply").code == 0
+    assert "81.2.69.9" in here("explain", "bob").out
+    assert here("status").code == 0
+
+
+def test_a_guard_over_runs_lets_nobody_in_that_it_cannot_count(
+    as_root: None, here: Installation, zones: dict[str, object]
+) -> None:
+    """Where made-up names are answered, an address has to come three runs in a row."""
+    here("apply")
+    before = here.allowed
+    zones["bob.example.org"] = ["81.2.69.9"]
+    zones["*.example.org"] = ["81.2.69.50"]
+    for _ in range(5):
+        assert applied(here).code == 1
+    assert here.allowed == before
+
+
+def test_a_first_run_that_cannot_be_recorded_leaves_all_alone(
+    as_root: None, here: Installation
+) -> None:
+    here.state.parent.mkdir(mode=0o700)
+    done = applied(here)
+    assert (done.code, outcomes(done), here.file.exists()) == (1, ["failed"], False)
+
+
+def test_a_gate_is_put_up_again_though_nothing_can_be_written(
+    as_root: None, tmp_path: Path
+) -> None:
+    config, state = tmp_path / "config.yaml", tmp_path / "state" / "state.db"
+    document = {
+        "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
+        "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
+        "state": str(state),
+    }
+    config.write_text(json.dumps(document))
+    config.chmod(0o600)
+    with Namespace() as inside:
+        assert inside.run(allowsync, "apply", "--config", config).code == 0
+        gate = inside.command("nft", "-s", "list", "ruleset")
+        inside.nft("flush ruleset")
+        done = inside.run(
+            allowsync, "apply", "--offline", "--config", config, prefix=frozen(state.parent)
+        )
+        assert done.code == 1
+        assert inside.command("nft", "-s", "list", "ruleset") == gate
