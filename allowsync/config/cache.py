@@ -1,4 +1,4 @@
-"""The valid configuration, kept beside the state so that it is neither parsed nor validated again.
+"""The valid configuration, kept in a file so that it is neither parsed nor validated again.
 
 It is believed for exactly the text it was made of, by the same code, for the same user, and only
 where no other could have written it; all else is as if there was none. No secret is in it: those
@@ -76,7 +76,7 @@ def cached(source: Source) -> Config | None:
         state = _state(source)
         if state is None:
             return None
-        digest, files, document = _read(_beside(state), source.uid).split(b"\n", 2)
+        digest, files, document = _read(_place(source, state), source.uid).split(b"\n", 2)
         if digest != _digest(source, state, files, document):
             return None
         return _contained(lambda: _decoded(document, source))
@@ -98,9 +98,10 @@ def keep_valid(config: Config, source: Source) -> None:
             return
         files = json.dumps(_files(config)).encode()
         digest = _digest(source, config.state, files, document)
-        _check_folder(config.state.parent, source.uid)
+        place = _place(source, config.state)
+        _check_folder(place.parent, source.uid)
         content = b"\n".join((digest, files, document))
-        replace_file(_beside(config.state), content, 0o600)
+        replace_file(place, content, 0o600)
     except _UNUSABLE:
         return
 
@@ -117,7 +118,14 @@ def _state(source: Source) -> Path | None:
     return source.folder / found[1] if found else paths.state(source.environ, source.uid)
 
 
-def _beside(state: Path) -> Path:
+def _place(source: Source, state: Path) -> Path:
+    """Beside the state; for root beside the configuration.
+
+    The folder of the state may have been another user's, who could have planted a configuration
+    there: systemd hands over a folder with all that is in it.
+    """
+    if source.uid == 0:
+        return source.folder / f".{source.path.name}.kept"
     return state.with_name(f"{state.name}.config")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import sys
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +15,7 @@ from hypothesis import strategies as st
 
 from allowsync.config import ConfigError, cache, load
 from allowsync.config.cache import Source, cached
+from allowsync.system.owner import acting_as
 from tests.support.configuring import MINIMAL
 from tests.support.distributions import backend_module, install
 
@@ -41,7 +43,8 @@ class Kept:
     def __init__(self, folder: Path, text: str = TEXT, **environ: str) -> None:
         self.config = folder / "config.yaml"
         self.state = folder / "state.db"
-        self.file = folder / "state.db.config"
+        roots = os.geteuid() == 0
+        self.file = folder / (".config.yaml.kept" if roots else "state.db.config")
         self.environ = environ
         self.config.write_text(text)
         self.config.chmod(0o600)
@@ -330,18 +333,30 @@ def test_what_others_can_write_is_not_believed(kept: Kept, mode: int) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
-def test_what_others_can_replace_is_neither_believed_nor_written(tmp_path: Path, mode: int) -> None:
-    one = Kept(tmp_path)
-    folder = tmp_path / "state"
-    folder.mkdir()
-    one.state = folder / "state.db"
-    one.load()
-    assert one.cached() is not None
-    folder.chmod(mode)
-    assert one.cached() is None
-    (folder / "state.db.config").unlink()
-    one.load()
-    assert not list(folder.iterdir())
+def test_what_others_can_replace_is_neither_believed_nor_written(mode: int) -> None:
+    user = os.geteuid() or 12345
+    with tempfile.TemporaryDirectory() as path:
+        os.chown(path, user, -1)
+        with acting_as(user):
+            one = Kept(Path(path))
+            folder = Path(path) / "state"
+            folder.mkdir()
+            one.state = folder / "state.db"
+            one.load()
+            assert one.cached() is not None
+            folder.chmod(mode)
+            assert one.cached() is None
+            (folder / "state.db.config").unlink()
+            one.load()
+            assert not list(folder.iterdir())
+
+
+@pytest.mark.root
+def test_root_believes_nothing_that_is_beside_a_state(kept: Kept, as_root: None) -> None:
+    """Its folder may have been another user's, planted files and all."""
+    assert kept.cached() is not None
+    kept.file.rename(kept.state.with_name("state.db.config"))
+    assert kept.cached() is None
 
 
 def test_what_belongs_to_another_is_not_believed(kept: Kept) -> None:
