@@ -86,7 +86,7 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
         if held and isinstance(error, StateDamaged):
             raise
         if held:
-            targets = tuple(_left_alone(one, error) for one in report.targets)
+            targets = tuple(_unrecorded(one, error) for one in report.targets)
             report = replace(report, targets=targets)
     # Last of all: every target is done, and on record.
     undelivered = () if post is None else post.deliver(report.started)
