@@ -120,7 +120,13 @@ class Store:
     def writing(cls, path: Path) -> Self:
         """Open for a run that writes; the caller holds the lock."""
         with as_owner(path) as acting:
-            return cls(path, open_for_writing(path), acting.user)
+            store = cls(path, open_for_writing(path), acting.user)
+        if store.user != os.geteuid():
+            # What methods import late: an installation below /root is closed to other users.
+            import hashlib  # noqa: F401
+
+            from allowsync.state import history, notifications  # noqa: F401
+        return store
 
     @classmethod
     def reading(cls, path: Path) -> Self:

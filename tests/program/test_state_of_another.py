@@ -143,6 +143,10 @@ def test_what_root_writes_stays_the_other_users(here: Installation) -> None:
     here.hosts = {"office": {"networks": ["203.0.114.0/24"]}}
     done = here("apply")
     assert (done.code, here.allowed) == (0, ["203.0.114.0/24"])
+    here.more = {"notify": ["ntfy://127.0.0.1:9/topic"]}
+    here.targets = [{"file": {"path": str(here.folder / "moved.txt")}}]
+    assert here("apply").code == 0  # with all that an ordinary run has no need to import
+    here.more = {}
     assert here("status").code == 0
     assert {one.stat().st_uid for one in here.state.parent.glob("state.db*")} <= {SOMEBODY, 0}
     assert here.state.stat().st_uid == SOMEBODY

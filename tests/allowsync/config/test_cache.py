@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import os
 import sys
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from hypothesis import strategies as st
 
 from allowsync.config import ConfigError, cache, load
 from allowsync.config.cache import Source, cached
-from allowsync.system.owner import acting_as
 from tests.support.configuring import MINIMAL
 from tests.support.distributions import backend_module, install
 
@@ -40,7 +38,10 @@ allowlists:
 class Kept:
     """A configuration that can be loaded and kept."""
 
-    def __init__(self, folder: Path, text: str = TEXT, **environ: str) -> None:
+    def __init__(
+        self, folder: Path, text: str = TEXT, *, user: int | None = None, **environ: str
+    ) -> None:
+        self.user = os.geteuid() if user is None else user
         self.config = folder / "config.yaml"
         self.state = folder / "state.db"
         roots = os.geteuid() == 0
@@ -50,8 +51,7 @@ class Kept:
         self.config.chmod(0o600)
 
     def load(self, *, keep: bool = True) -> Config:
-        uid = os.geteuid()
-        return load(self.config, environ=self.environ, uid=uid, state=self.state, keep=keep)
+        return load(self.config, environ=self.environ, uid=self.user, state=self.state, keep=keep)
 
     def cached(self, **changes: Any) -> Config | None:
         source = Source(
@@ -333,22 +333,19 @@ def test_what_others_can_write_is_not_believed(kept: Kept, mode: int) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o720, 0o702, 0o777])
-def test_what_others_can_replace_is_neither_believed_nor_written(mode: int) -> None:
+def test_what_others_can_replace_is_neither_believed_nor_written(tmp_path: Path, mode: int) -> None:
     user = os.geteuid() or 12345
-    with tempfile.TemporaryDirectory() as path:
-        os.chown(path, user, -1)
-        with acting_as(user):
-            one = Kept(Path(path))
-            folder = Path(path) / "state"
-            folder.mkdir()
-            one.state = folder / "state.db"
-            one.load()
-            assert one.cached() is not None
-            folder.chmod(mode)
-            assert one.cached() is None
-            (folder / "state.db.config").unlink()
-            one.load()
-            assert not list(folder.iterdir())
+    one, folder = Kept(tmp_path, user=user), tmp_path / "state"
+    folder.mkdir()
+    one.state, one.file = folder / "state.db", folder / "state.db.config"
+    one.load()
+    os.chown(one.file, user, -1)
+    assert one.cached(uid=user) is not None
+    folder.chmod(mode)
+    assert one.cached(uid=user) is None
+    one.file.unlink()
+    one.load()
+    assert not list(folder.iterdir())
 
 
 @pytest.mark.root
