@@ -291,7 +291,10 @@ def test_the_one_who_watches_takes_a_polite_end_for_a_no(machine: Machine) -> No
 
 
 def watcher(terminal: Terminal) -> int:
-    """The process that has the same command line and is in another session (proc(5))."""
+    """The process that has the same command line and is in another session (proc(5)).
+
+    The one that asks the DNS has that command line as well, but is another user.
+    """
     from pathlib import Path
 
     same = Path(f"/proc/{terminal.process.pid}/cmdline").read_bytes()
@@ -299,7 +302,8 @@ def watcher(terminal: Terminal) -> int:
     for folder in Path("/proc").iterdir():
         if folder.name.isdecimal() and int(folder.name) != terminal.process.pid:
             try:
-                if (folder / "cmdline").read_bytes() == same:
+                mine = f"\nUid:\t{os.getuid()}\t" in (folder / "status").read_text()
+                if mine and (folder / "cmdline").read_bytes() == same:
                     found.append(int(folder.name))
             except OSError:
                 continue

@@ -10,9 +10,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.allowlists import Allowlists
+from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.hosts import HOST_OPTIONS
 from allowsync.config.schema.object import REQUIRED, Object, Option, Options
-from allowsync.config.sections import CHANNEL, HEARTBEAT, LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
+from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.targets import loadable, options_kind
 
 if TYPE_CHECKING:

@@ -6,11 +6,14 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from allowsync_backends.file import TYPE, FileOptions
 from hypothesis import HealthCheck, given, settings
 
 from allowsync.backend.api import BackendError
+from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
+from allowsync.model.target import Placement
 from allowsync.model.types import Entry
 from tests.support.entries import held
 from tests.support.templates import Templated, entries
@@ -298,8 +301,9 @@ def test_what_could_not_be_put_back_is_said_before_anything_is_changed(here: Tem
     """`apply --confirm` asks first. Nobody could render what the former template made."""
     here.put(ALICE)
     here.says("{{ hosts | length }}")
+    options = FileOptions(here.file, template=here.template)
     with pytest.raises(BackendError, match=r"could not be put back as it is now .*was changed"):
-        kept("x/file", here.target())
+        kept("x/file", Driver(TYPE, Placement("x", "x/file"), options))
 
 
 def test_the_mode_is_kept(here: Templated) -> None:
