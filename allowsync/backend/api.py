@@ -181,7 +181,7 @@ class Marked(Value):
         place: What it is.
         backend: What reads and clears it. Nothing is ever applied by it.
         installation: The installation in its mark (`Placement.installation`); empty where none is.
-        drops: Whether it shuts out now whoever is not in it.
+        drops: Whether it drops every packet now that comes from elsewhere.
     """
 
     allowlist: str

@@ -87,7 +87,7 @@ def rebuild_options(backend: AnyBackendType, kept: Mapping[str, Any], now: Any =
     Args:
         backend: Whose options.
         kept: What the state holds of them. Options that are not to be remembered are left out,
-            whoever put them there.
+            whichever process put them there.
         now: Options of the present configuration, which say all that the state may not; None for
             a target that is no longer configured.
 

@@ -42,7 +42,7 @@ class OrphanTarget(Value):
 
     @property
     def drops(self) -> bool:
-        """Whether it is known to shut out whoever is not in it."""
+        """Whether it is known to drop every packet that comes from elsewhere."""
         return self.marked is not None and self.marked.drops
 
     def driver(self) -> Driver | None:

@@ -79,7 +79,7 @@ class AccessAt(Value):
         accesses: Who could come from where.
         holdings: What the targets held.
         past: Whether it is told by the history alone.
-        gates: Gates that were left behind, and shut out whoever is not in them.
+        gates: Gates that were left behind, and drop what comes from elsewhere.
     """
 
     at: datetime

@@ -68,7 +68,7 @@ class AccessStatus(Value):
         targets: What each target holds.
         notices: What is wrong beside that.
         retained: By host, networks that are not granted now and were not withdrawn yet.
-        gates: Gates that were left behind, and shut out whoever is not in them.
+        gates: Gates that were left behind, and drop what comes from elsewhere.
     """
 
     now: datetime
@@ -183,7 +183,7 @@ def _retained(
 
 
 def _left_behind(one: OrphanTarget) -> TargetStatus:
-    """A gate that is no longer configured, and still shuts out whoever is not in it."""
+    """A gate that is no longer configured, and still drops what comes from elsewhere."""
     try:
         driver = one.driver()
         held = frozenset() if driver is None else driver.read().entries

@@ -2,7 +2,7 @@
 
 A host that only moved keeps other claims, so it does not count; nor does one whose `until` passed
 or that was taken out of the configuration: it is not among the trusted hosts any more. What the
-policy took back counts for no host: whoever comes from there is not that host.
+policy took back counts for no host: what comes from there is not that host.
 """
 
 from __future__ import annotations

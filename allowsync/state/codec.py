@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from allowsync.model.memory import TargetMemory
+from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.networks import parsed
 from allowsync.model.target import Place
 from allowsync.model.types import Entry
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     import sqlite3
@@ -105,6 +106,24 @@ def _entry_rows(memory: TargetMemory) -> dict[str, list[str | None]]:
         if row[0] != hosts:
             row[1] = hosts
     return rows
+
+
+def read_target(connection: sqlite3.Connection, name: str) -> TargetMemory | None:
+    """What is remembered of a target; None when nothing was ever put there."""
+
+    def rows(statement: str) -> list[tuple[Any, ...]]:
+        return connection.execute(statement, (name,)).fetchall()
+
+    if not rows("SELECT 1 FROM targets WHERE name = ?"):
+        return None
+    inherited = rows("SELECT network, since, runs FROM inherited WHERE target = ?")
+    return replace(
+        read_entries(rows("SELECT network, hosts, claimed FROM entries WHERE target = ?")),
+        inherited=tuple(
+            Inherited(parsed(network), instant(since), int(runs))
+            for network, since, runs in inherited
+        ),
+    )
 
 
 def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:

@@ -2,7 +2,7 @@
 
 Root touches none of them as root where another user could have put something else in their place:
 it acts as that user meanwhile. What stands beside the database is looked at before SQLite is, as
-that believes a journal whoever wrote it, and deletes the file that one may name.
+that believes a journal of any author, and deletes the file that one may name.
 """
 
 from __future__ import annotations

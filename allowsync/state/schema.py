@@ -13,11 +13,23 @@ from urllib.parse import quote
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
 from allowsync.state.evidence import SCHEMA as EVIDENCE
 from allowsync.state.files import create, prepare_folder
+from allowsync.system.owner import acting_as
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
     from types import TracebackType
+    from typing import Concatenate, ParamSpec, Protocol, TypeVar
+
+    class Guarded(Protocol):
+        """What is opened as its owner."""
+
+        path: Path
+        user: int
+
+    G = TypeVar("G", bound=Guarded)
+    P = ParamSpec("P")
+    R = TypeVar("R")
 
 APPLICATION_ID: Final = 0x616C6C77  # "allw": tells our files from other people's databases
 
@@ -165,6 +177,24 @@ def translated(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StateEr
     if isinstance(error, sqlite3.OperationalError) and code != sqlite3.SQLITE_ERROR:
         return StateUnwritable(path, str(error))
     return StateDamaged(path, str(error))
+
+
+def guarded(method: Callable[Concatenate[G, P], R]) -> Callable[Concatenate[G, P], R]:
+    """Act as the state's owner, and turn what SQLite raises into errors of the state.
+
+    So are values that no version of ours wrote.
+    """
+
+    def guard(store: G, /, *args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            with acting_as(store.user):
+                return method(store, *args, **kwargs)
+        except sqlite3.Error as error:
+            raise translated(store.path, error) from error
+        except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
+            raise StateDamaged(store.path, f"it holds an impossible value ({error})") from error
+
+    return guard
 
 
 class transaction:  # noqa: N801 - reads as a statement

@@ -9,13 +9,9 @@ from __future__ import annotations
 
 import json
 import os
-import sqlite3
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.model.clock import Chronology
-from allowsync.model.memory import Inherited
-from allowsync.model.networks import parsed
-from allowsync.model.value import replace
 from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
@@ -32,11 +28,11 @@ from allowsync.state.codec import (
     instant,
     number,
     places,
-    read_entries,
+    read_target,
     write_entries,
     write_target,
 )
-from allowsync.state.errors import StateDamaged, StateError
+from allowsync.state.errors import StateError
 from allowsync.state.evidence import (
     approve_networks,
     read_chronology,
@@ -55,41 +51,21 @@ from allowsync.state.host_memory import (
 from allowsync.state.published_networks import read_published, write_published
 from allowsync.state.records import EntryChange, RunRecord, TargetRecord
 from allowsync.state.retention import KEEP_HISTORY, prune
-from allowsync.state.schema import open_for_writing, transaction, translated
+from allowsync.state.schema import guarded, open_for_writing, transaction
 from allowsync.system.owner import acting_as
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    import sqlite3
+    from collections.abc import Iterable
     from datetime import datetime, timedelta
     from pathlib import Path
     from types import TracebackType
-    from typing import Concatenate, ParamSpec, TypeVar
 
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.policy.published import SourceRecord
     from allowsync.state.history import Past
     from allowsync.state.records import TargetTransition
-
-    P = ParamSpec("P")
-    R = TypeVar("R")
-
-
-def _guarded(
-    method: Callable[Concatenate[Store, P], R],
-) -> Callable[Concatenate[Store, P], R]:
-    """Turn what SQLite raises, and values no version of ours wrote, into errors of the state."""
-
-    def guarded(store: Store, /, *args: P.args, **kwargs: P.kwargs) -> R:
-        try:
-            with acting_as(store.user):
-                return method(store, *args, **kwargs)
-        except sqlite3.Error as error:
-            raise translated(store.path, error) from error
-        except (ValueError, TypeError, OverflowError, KeyError, AttributeError) as error:
-            raise StateDamaged(store.path, f"it holds an impossible value ({error})") from error
-
-    return guarded
 
 
 class Store:
@@ -170,18 +146,18 @@ class Store:
         self.close()
         return set_aside(self.path, now)
 
-    @_guarded
+    @guarded
     def last_run(self) -> datetime | None:
         """When the latest recorded run started."""
         rows = self._rows("SELECT started FROM runs ORDER BY id DESC LIMIT 1")
         return instant(rows[0][0]) if rows else None
 
-    @_guarded
+    @guarded
     def hosts(self) -> dict[str, HostMemory]:
         """What is remembered of every host."""
         return {} if self._connection is None else read_hosts(self._connection)
 
-    @_guarded
+    @guarded
     def targets(self) -> dict[str, TargetRecord]:
         """Every target something was ever put into and that was not cleared since."""
         rows = self._rows("SELECT * FROM targets ORDER BY name")
@@ -190,63 +166,53 @@ class Store:
             for name, allowlist, backend, written, claims in rows
         }
 
-    @_guarded
+    @guarded
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target; None when nothing was ever put there."""
-        if not self._rows("SELECT 1 FROM targets WHERE name = ?", name):
-            return None
-        entries = self._rows("SELECT network, hosts, claimed FROM entries WHERE target = ?", name)
-        inherited = self._rows("SELECT network, since, runs FROM inherited WHERE target = ?", name)
-        return replace(
-            read_entries((network, hosts, claimed) for network, hosts, claimed in entries),
-            inherited=tuple(
-                Inherited(parsed(network), instant(since), int(runs))
-                for network, since, runs in inherited
-            ),
-        )
+        return None if self._connection is None else read_target(self._connection, name)
 
-    @_guarded
+    @guarded
     def ledger(self) -> Ledger:
         """What guards have on record."""
         return Ledger() if self._connection is None else read_ledger(self._connection)
 
-    @_guarded
+    @guarded
     def chronology(self) -> Chronology:
         """What is remembered of the clocks."""
         return Chronology() if self._connection is None else read_chronology(self._connection)
 
-    @_guarded
+    @guarded
     def published(self) -> dict[str, SourceRecord]:
         """What sources of networks said last."""
         return {} if self._connection is None else read_published(self._connection)
 
-    @_guarded
+    @guarded
     def open_stays(self) -> dict[str, set[str]]:
         """Which networks each host may come from by the history, in CIDR form."""
         return {} if self._connection is None else open_stays(self._connection)
 
-    @_guarded
+    @guarded
     def past(self, since: datetime) -> Past:
         """Everything on record since an instant."""
         from allowsync.state.history import Past, read_past
 
         return Past() if self._connection is None else read_past(self._connection, since)
 
-    @_guarded
+    @guarded
     def hosts_on_record(self) -> set[str]:
         """Every host that anything is on record of."""
         from allowsync.state.history import hosts_on_record
 
         return set() if self._connection is None else hosts_on_record(self._connection)
 
-    @_guarded
+    @guarded
     def run_before(self, at: datetime) -> datetime | None:
         """The last run that had started at an instant; None when none is on record."""
         from allowsync.state.history import run_before
 
         return None if self._connection is None else run_before(self._connection, at)
 
-    @_guarded
+    @guarded
     def intend(self, record: RunRecord, *, hold: bool = False) -> None:
         """Remember what was learnt and what is about to be applied. Durable when it returns.
 
@@ -283,7 +249,7 @@ class Store:
         """Whether something was written that is not durable yet."""
         return self._connection is not None and self._connection.in_transaction
 
-    @_guarded
+    @guarded
     def confirm(
         self,
         targets: Iterable[tuple[str, TargetMemory]],
@@ -303,7 +269,7 @@ class Store:
             write_changes(connection, changes, at)
             forget_meant(connection, told)
 
-    @_guarded
+    @guarded
     def finish(
         self,
         seconds: float,
@@ -330,7 +296,7 @@ class Store:
             write_turns(connection, turns)
             prune(connection, self._started - keep // MICROSECOND)
 
-    @_guarded
+    @guarded
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
         """Let names be believed again that were absent for long; their absence begins anew."""
         connection = self._writable()
@@ -339,13 +305,13 @@ class Store:
                 approve_name(connection, host, hostname, at)
                 approve_networks(connection, hostname)
 
-    @_guarded
+    @guarded
     def unconfirmed(self) -> dict[str, datetime]:
         """Targets whose last change was not confirmed, and when that was."""
         rows = self._rows("SELECT target, at FROM unconfirmed")
         return {target: instant(at) for target, at in rows}
 
-    @_guarded
+    @guarded
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
         """Remember of targets that their change waits for a confirmation. Durable."""
         connection = self._writable()
@@ -353,7 +319,7 @@ class Store:
             rows = [(target, number(at)) for target in targets]
             connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
 
-    @_guarded
+    @guarded
     def set_confirmed(self, targets: Iterable[str]) -> None:
         """Forget that the change of targets was not confirmed."""
         connection = self._writable()
@@ -361,7 +327,7 @@ class Store:
             rows = [(target,) for target in targets]
             connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
 
-    @_guarded
+    @guarded
     def forget_target(self, name: str, at: datetime) -> None:
         """Forget a target that was cleared at an instant; the history tells what it held."""
         connection = self._writable()
@@ -371,7 +337,7 @@ class Store:
             for table, column in TARGET_TABLES:
                 connection.execute(f"DELETE FROM {table} WHERE {column} = ?", (name,))  # noqa: S608
 
-    @_guarded
+    @guarded
     def told(self) -> tuple[ReportedCondition, ...]:
         """The reported conditions."""
         if self._connection is None:
@@ -380,7 +346,7 @@ class Store:
 
         return read_told(self._connection)
 
-    @_guarded
+    @guarded
     def outbox(self) -> tuple[QueuedNotification, ...]:
         """What is still to be told."""
         if self._connection is None:
@@ -389,7 +355,7 @@ class Store:
 
         return read_outbox(self._connection)
 
-    @_guarded
+    @guarded
     def keep_post(
         self, all_told: Iterable[ReportedCondition] | None, letters: Iterable[QueuedNotification]
     ) -> None:
@@ -402,7 +368,7 @@ class Store:
                 write_told(connection, all_told)
             write_outbox(connection, letters)
 
-    @_guarded
+    @guarded
     def last_good_run(self) -> datetime | None:
         """When the latest run started that left every target in sync."""
         rows = self._rows("SELECT max(started) FROM runs WHERE exit_code IN (0, 3)")

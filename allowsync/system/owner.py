@@ -106,7 +106,7 @@ def _shared(folder: os.stat_result, *, last: bool) -> bool:
 
 
 def _is_roots(user: int) -> bool:
-    """Whether it is root, or a user whom nobody can be in this user namespace."""
+    """Whether it is root, or a user that no process can be in this user namespace."""
     return user == ROOT or (user == _OVERFLOW and not _mapped(user))
 
 

@@ -54,7 +54,7 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
 
 
 def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:
-    """Our networks that a rule of somebody else shuts out before ours is looked at."""
+    """Our networks that a rule of another origin shuts out before ours is looked at."""
     return {
         network: f"rule '{denial}' comes first; delete it, or add it again so that it comes "
         "after the allowlist's"
