@@ -7,15 +7,15 @@ from typing import TYPE_CHECKING
 from allowsync.engine.orphan_targets import left_over
 from allowsync.model.clock import Clock
 from allowsync.model.outcome import Notice
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field, replace
 from allowsync.policy.clock import read
 from allowsync.policy.decision import has_ended
-from allowsync.policy.tracking import inherit
+from allowsync.policy.tracking import inherit, renamed
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.text import said
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from allowsync.engine.options import Request
     from allowsync.engine.published import Learnt
     from allowsync.model.clock import Chronology, Pulse
-    from allowsync.model.memory import HostMemory
-    from allowsync.model.types import Host, Network
+    from allowsync.model.memory import HostMemory, TargetMemory
+    from allowsync.model.types import Entry, Host, Network
     from allowsync.plan.result import RunReport
     from allowsync.policy.clock import Now
     from allowsync.policy.published import SourceRecord
@@ -47,6 +47,7 @@ class Memory(Value):
         ledger: What guards have on record.
         unconfirmed: Targets whose last change waits for a confirmation, and since when.
         learnt: What sources of networks say; None where no host names any.
+        renamed: The labels that hosts have now, by those that they had in the run before.
     """
 
     config: Config
@@ -59,6 +60,15 @@ class Memory(Value):
     ledger: Ledger
     unconfirmed: Mapping[str, datetime]
     learnt: Learnt | None = None
+    renamed: Mapping[str, str] = field(default_factory=dict)
+
+    def target(self, name: str) -> TargetMemory | None:
+        """What is remembered of a target, each host by the label that it has now."""
+        known = self.store.target(name)
+        if known is None or not self.renamed:
+            return known
+        apart = None if known.apart is None else _relabelled(known.apart, self.renamed)
+        return replace(known, entries=_relabelled(known.entries, self.renamed), apart=apart)
 
     @property
     def hosts_of_run(self) -> list[Host]:
@@ -92,6 +102,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     now = read(chronology, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
+    remembered = store.hosts()
     return Memory(
         filled,
         request,
@@ -99,10 +110,18 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         pulse,
         now,
         chronology,
-        inherit(filled.hosts.values(), store.hosts(), now),
+        inherit(filled.hosts.values(), remembered, now),
         store.ledger(),
         {} if request.insists else store.unconfirmed(),
         learnt,
+        renamed(filled.hosts.values(), remembered),
+    )
+
+
+def _relabelled(entries: Iterable[Entry], labels: Mapping[str, str]) -> tuple[Entry, ...]:
+    return tuple(
+        replace(one, hosts=tuple(sorted({labels.get(host, host) for host in one.hosts})))
+        for one in entries
     )
 
 

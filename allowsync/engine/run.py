@@ -113,7 +113,7 @@ def _prepare(
     """Look at a target and plan what to do with it."""
     decisions, beside = [decided[name] for name in allowlist.hosts], allowlist.targets
     limits = memory.config.limits
-    held, kept_to = memory.store.target(target.name), None if memory.request.force else limits
+    held, kept_to = memory.target(target.name), None if memory.request.force else limits
     empty = limits.allow_empty
     one = draft(target, decisions, held, kept_to, memory.now, allow_empty=empty, beside=beside)
     if target.name not in memory.unconfirmed:

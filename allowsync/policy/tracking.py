@@ -84,6 +84,19 @@ def inherit(
     return {host.name: _inherited(host, memories, known, now) for host in hosts}
 
 
+def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[str, str]:
+    """The label that a host has now, by one that it had: the hostnames tell that it is the same."""
+    own = {host.name: host.hostnames for host in hosts}
+    present = {name: label for label, names in own.items() for name in names}
+    found: dict[str, str] = {}
+    for label, memory in memories.items():
+        known = {query.hostname for query in (*memory.tracks, *memory.former)}
+        if known.isdisjoint(own.get(label, ())):
+            new = [present[name] for name in sorted(known) if name in present]
+            found.update({label: new[0]} if new else {})
+    return found
+
+
 def _inherited(
     host: Host,
     memories: Mapping[str, HostMemory],

@@ -180,3 +180,21 @@ def test_what_guards_took_back_is_not_kept_for_a_host_that_is_undecided(tmp_path
     world.everybody(found(parking))
     world.runs(2)
     assert world.held == set()
+
+
+@pytest.mark.parametrize("flushed", [False, True])
+def test_what_a_limit_keeps_stays_with_a_host_that_has_a_new_label(
+    tmp_path: Path, flushed: bool
+) -> None:
+    world = World(tmp_path)
+    world.run()
+    before = set(world.held)
+    world.everybody(GONE)
+    world.runs(16)
+    assert world.held == before
+    names = {f"{label}-home": one for label, one in world.hosts.items()}
+    world.hosts = {label: host(label, hostnames=one.hostnames) for label, one in names.items()}
+    if flushed:
+        world.store.networks.clear()
+    world.runs(2)
+    assert world.held == before

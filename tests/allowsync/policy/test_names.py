@@ -11,7 +11,7 @@ from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import Decision, conclude, judgements, recall
-from allowsync.policy.tracking import inherit, latched
+from allowsync.policy.tracking import inherit, latched, renamed
 from tests.support.values import (
     AAAA,
     FIVE_MINUTES,
@@ -136,3 +136,17 @@ def test_what_was_edited_away_is_forgotten_with_a_known_name() -> None:
     decision = run(EDITED, replace(AT_HOME, former=AT_HOME.tracks), found(MOVED), FIVE_MINUTES)
     assert decision.memory.former == {}
     assert AAAA not in decision.memory.tracks
+
+
+def test_a_label_is_told_by_the_hostname_that_another_label_has_now() -> None:
+    who, other = host("alice-home", hostnames=(NAME,)), host("bob")
+    assert renamed([who, other], {"alice": AT_HOME}) == {"alice": "alice-home"}
+    assert renamed([host(), other], {"alice": AT_HOME}) == {}
+    assert renamed([other], {"alice": AT_HOME}) == {}
+
+
+def test_an_edited_hostname_is_no_new_label_unless_another_host_has_the_old_one() -> None:
+    edited = host(hostnames=(NEW_NAME,))
+    assert renamed([edited], {"alice": AT_HOME}) == {}
+    taken = host("carol", hostnames=(NAME,))
+    assert renamed([edited, taken], {"alice": AT_HOME}) == {"alice": "carol"}
