@@ -135,7 +135,10 @@ def test_a_pipe_for_a_lock_keeps_nobody_waiting(here: Installation) -> None:
 
 def test_nothing_temporary_is_left_for_others_to_find(here: Installation) -> None:
     clean(here("apply"))
-    assert {one.name for one in here.folder.iterdir()} == {"config.yaml", "state", "allowed.txt"}
+    kept = here.folder / ".config.yaml.kept"  # root's valid configuration, of which one is kept
+    lasting = {"config.yaml", kept.name, "state", "allowed.txt"}
+    assert {one.name for one in here.folder.iterdir()} == lasting
+    assert kept.stat().st_mode & 0o777 == 0o600
 
 
 def test_programs_and_modules_in_the_way_are_not_executed(here: Installation) -> None:

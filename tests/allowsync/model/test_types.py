@@ -40,13 +40,16 @@ def test_an_address_has_32_bits_or_128() -> None:
     assert [family.bits for family in BOTH_FAMILIES] == [32, 128]
 
 
+OUTCOMES = ["unchanged", "planned", "applied", "refused", "failed", "unknown"]
+
+
 @pytest.mark.parametrize(
     ("names", "values"),
     [
         (Family, ["ipv4", "ipv6"]),
         (Basis, ["fresh", "stale", "replaced", "former", "fixed"]),
         (Clock, ["steady", "backwards", "jumped"]),
-        (Outcome, ["unchanged", "planned", "applied", "refused", "failed", "unknown"]),
+        (Outcome, [*OUTCOMES, "unrecorded"]),
     ],
 )
 def test_what_is_shown_and_remembered_has_names_that_never_change(
