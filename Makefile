@@ -25,10 +25,12 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/inspect/access_at.py,allowsync/inspect/explain.py,allowsync/model/answer.py,$\
         allowsync/model/memory.py,allowsync/model/networks.py,allowsync/model/outcome.py,$\
         allowsync/model/plan.py,allowsync/model/special_purpose.py,allowsync/model/types.py,$\
-        allowsync/notify/prometheus.py,allowsync/plan/limits.py,allowsync/plan/planner.py,$\
-        allowsync/plan/reasons.py,allowsync/plan/result.py,allowsync/policy/decision.py,$\
-        allowsync/policy/guards.py,allowsync/policy/orphans.py,allowsync/policy/screening.py,$\
-        allowsync/policy/tracking.py,allowsync/text.py
+        allowsync/notify/prometheus.py,allowsync/plan/claims.py,allowsync/plan/limits.py,$\
+        allowsync/plan/planner.py,allowsync/plan/reasons.py,allowsync/plan/result.py,$\
+        allowsync/policy/absence.py,allowsync/policy/clock.py,allowsync/policy/crowd.py,$\
+        allowsync/policy/decision.py,allowsync/policy/guards.py,allowsync/policy/orphans.py,$\
+        allowsync/policy/screening.py,allowsync/policy/sightings.py,allowsync/policy/tracking.py,$\
+        allowsync/text.py
 
 .PHONY: demo test test-all test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 

@@ -170,6 +170,19 @@ def test_a_target_that_is_configured_no_more_is_told_of_without_its_hosts() -> N
     assert of_network(HOME, net(HOME), there, {}).places == (TargetAnswer(SSH, NO),)
 
 
+@pytest.mark.parametrize(
+    ("left_behind", "verdict", "shut_out"),
+    [(MOVED, UNKNOWN, (SSH,)), (HOME, YES, ())],
+)
+def test_a_gate_that_was_left_behind_makes_a_yes_uncertain_where_it_lets_no_packet_pass(
+    left_behind: str, verdict: AccessVerdict, shut_out: tuple[str, ...]
+) -> None:
+    gate = TargetContents(SSH, (entry(left_behind, "alice"),))
+    there = replace(scene(ALICE, holdings=(HOLDING,)), gates=(gate,))
+    found = of_network(HOME, net(HOME), there, {WEB: ["alice"]})
+    assert (found.verdict, found.shut_out) == (verdict, shut_out)
+
+
 def test_an_address_has_the_access_it_lies_in() -> None:
     found = of_network(HOME, net(HOME), scene(ALICE, BOB, holdings=(HOLDING,)), {WEB: ["alice"]})
     assert (found.verdict, found.accesses) == (YES, (ALICE,))
