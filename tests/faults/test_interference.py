@@ -39,7 +39,8 @@ EARLY = {
     "a network around the new address is added": f"add element {TABLE} ipv4 {{ 81.2.69.64/26 }}\n",
     "who is to go is deleted": f"delete element {TABLE} ipv4 {{ 81.2.69.2 }}\n",
 }
-BEFORE_CHANGE, BEFORE_READING_BACK = 1, 2
+# A run asks nft four times: it reads, looks for gates left behind, changes, and reads back.
+BEFORE_CHANGE, BEFORE_READING_BACK = 2, 3
 CASES = {
     **{f"{name}, before": (one, BEFORE_CHANGE) for name, one in (DEEDS | EARLY).items()},
     **{f"{name}, after": (one, BEFORE_READING_BACK) for name, one in DEEDS.items()},
@@ -58,7 +59,9 @@ def test_whatever_others_do_to_a_gate_meanwhile_is_told_or_put_right(
     argv = guarded.argv()
     GATE.set_up(guarded)
     known = reference(guarded, argv, 0)
-    place = calls_of_nft(known.ran)[moment]
+    calls = calls_of_nft(known.ran)
+    assert len(calls) == BEFORE_READING_BACK + 1  # nothing is looked at later
+    place = calls[moment]
     guarded.put_back()
     inside = guarded.inside
     assert inside is not None
