@@ -115,8 +115,11 @@ class Stage:
         return tuple(networks), json.dumps(sorted(map(_without_handle, objects)))
 
     def leftovers(self) -> frozenset[str]:
-        """What is beside the file and the state that need not be there."""
-        usual = {"state.db", "state.db.lock"}
+        """What is beside the file and the state that need not be there.
+
+        The valid configuration is kept beside the configuration (for root), and outlives a state.
+        """
+        usual = {"state.db", "state.db.lock", f".{self.here.path.name}.kept"}
         found = [*self.here.folder.glob(".*"), *self.here.state.parent.iterdir()]
         return frozenset(one.name.partition("-2")[0] for one in found if one.name not in usual)
 
