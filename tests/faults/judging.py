@@ -5,11 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from allowsync.model.outcome import ExitCode
+from tests.faults.stage import Seen
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from tests.faults.harness import Place, Ran
-    from tests.faults.stage import Memory, Seen, Stage
+    from tests.faults.stage import Memory, Stage
 
 SANE_CODES = (0, 1, 2, 3, 4, 5)
 # nft asks by sendto(2) and changes by sendmsg(2); the program asks name servers by sendto(2).
@@ -93,6 +96,41 @@ def is_no_less(seen: Seen, known: Reference) -> None:
     before, after, now = (set(one[0]) for one in (*gates, seen.gate) if one is not None)
     assert before & after <= now <= before | after
     assert seen.gate[1] in [one[1] for one in gates if one is not None]
+
+
+def asks(place: Place, known: Reference) -> bool:
+    """Whether the process of a call is the one that asks the DNS: it alone becomes no program."""
+    execs = {one.process for one in known.ran.calls if one.name == "execve"}
+    return place.process not in {0, *execs}
+
+
+def is_as_far_as_asked(ran: Ran, seen: Seen, known: Reference) -> None:
+    """Who is known to be elsewhere is there; for others all stays as it was, and that is told.
+
+    What came of the process that asks before it was lost counts.
+    """
+    if known.before == seen == Seen():
+        assert ran.code == ExitCode.FAILED, ran  # nobody was found, which would shut all out
+        is_honest(ran, seen, known)
+        return
+    assert ran.code in (known.ran.code, ExitCode.OLD_KNOWLEDGE), ran
+    for before, after, now in (
+        (known.before.file, known.after.file, seen.file),
+        (known.before.in_force, known.after.in_force, seen.in_force),
+    ):
+        _is_between(*((one or "").splitlines() for one in (before, after, now)))
+    gates = known.before.gate, known.after.gate, seen.gate
+    _is_between(*(() if one is None else one[0] for one in gates))
+    rules = [None if one is None else one[1] for one in gates]
+    assert rules[2] in rules[:2]
+    if seen != known.after:
+        lost = [one["answer"] for host in ran.document["hosts"] for one in host["queries"]]
+        assert "unavailable" in lost, ran
+
+
+def _is_between(before: Iterable[str], after: Iterable[str], now: Iterable[str]) -> None:
+    old, new, there = set(before), set(after), set(now)
+    assert old & new <= there <= old | new
 
 
 def is_polite(ran: Ran) -> None:

@@ -9,7 +9,9 @@ import pytest
 from tests.faults.judging import (
     READING,
     Reference,
+    asks,
     converges,
+    is_as_far_as_asked,
     is_honest,
     is_polite,
     is_whole,
@@ -53,7 +55,7 @@ def kill_everywhere(stage: Stage, scene: Scene, part: int, state_every: int = 1)
         ran = stage.warm.killed(place, whom, *argv)
         kills += bool(ran.hit)
         try:
-            judge(stage, known, ran, whom)
+            judge(stage, known, ran, whom, place)
             converges(stage, argv, known)
             if whom != "child" and scene.code == 0:
                 assert stage.history() == known.history
@@ -65,8 +67,12 @@ def kill_everywhere(stage: Stage, scene: Scene, part: int, state_every: int = 1)
     record("lockouts", where="runs that were killed", count=0)
 
 
-def judge(stage: Stage, known: Reference, ran: Ran, whom: str) -> None:
+def judge(stage: Stage, known: Reference, ran: Ran, whom: str, place: Place) -> None:
     seen = stage.look()
+    if ran.hit and whom == "child" and asks(place, known):
+        is_polite(ran)
+        is_as_far_as_asked(ran, seen, known)
+        return
     is_whole(seen, known)
     if ran.hit and whom != "child":
         assert ran.code == -9
