@@ -9,7 +9,8 @@ class Confinement(Value):
     """What rights a process gave up.
 
     Attributes:
-        is_sound: It is not root any more, or has no access to files.
+        is_sound: It is not root any more, or has no access to files, or was kept by others from
+            what makes root powerful.
         lacking: What could not be given up, and why; empty where there is nothing.
     """
 

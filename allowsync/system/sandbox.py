@@ -56,6 +56,9 @@ def confine(bounds: Bounds) -> Confinement:
     attempt("limits", lambda: _limit(bounds))
     if _effective() >> _CAP_SETPCAP & 1:  # without, no program that is started could gain one
         attempt("bounding set of capabilities", _empty_bounding_set)
+    # Without capabilities for it, root is confined already, by a service manager or a container.
+    # Such a run goes on, whatever its kernel has: a service must not end for want of Landlock.
+    walled = os.geteuid() == 0 and not _may_change_user()
     if os.geteuid() == 0:
         attempt("another user", _change_user)
     attempt("capabilities", _drop_capabilities)
@@ -64,7 +67,8 @@ def confine(bounds: Bounds) -> Confinement:
     no_files = attempt("Landlock", lambda: restrict_files(_libc, bounds.ports, bounds.readable))
     # Last: a change of user takes it back.
     attempt("end with the parent", lambda: _prctl(_PR_SET_PDEATHSIG, _SIGKILL))
-    return Confinement(no_files or 0 not in os.getresuid(), "; ".join(lacking))
+    is_sound = no_files or walled or 0 not in os.getresuid()
+    return Confinement(is_sound, "; ".join(lacking))
 
 
 def _limit(bounds: Bounds) -> None:
@@ -91,14 +95,19 @@ def _empty_bounding_set() -> None:
 
 def _change_user() -> None:
     """Become a user that owns nothing, if the parent can still end this process then."""
-    needed = (_CAP_KILL, _CAP_SETGID, _CAP_SETUID)
-    if not all(_effective() >> one & 1 for one in needed):
+    if not _may_change_user():
         raise PermissionError(1, "needs CAP_KILL, CAP_SETGID and CAP_SETUID")
     os.setgroups([])
     os.setresgid(NUMBER, NUMBER, NUMBER)
     os.setresuid(NUMBER, NUMBER, NUMBER)
     # All processes of that number are resolvers. Of another user's there may be more already.
     resource.setrlimit(resource.RLIMIT_NPROC, (MAX_THREADS, MAX_THREADS))
+
+
+def _may_change_user() -> bool:
+    """Whether this process may become another user, and the run may still end it then."""
+    held = _effective()
+    return all(held >> one & 1 for one in (_CAP_KILL, _CAP_SETGID, _CAP_SETUID))
 
 
 def _drop_capabilities() -> None:

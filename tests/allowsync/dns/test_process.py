@@ -168,6 +168,45 @@ def test_what_it_tries_does_not_work() -> None:
     assert (bound.stdout, bound.stderr) == ("", "")
 
 
+WITHOUT_LANDLOCK = """
+import os
+from allowsync.system import sandbox
+from allowsync.system.confinement import Bounds
+def refused(*_):
+    raise PermissionError(1, "Operation not permitted")
+sandbox.restrict_files = refused
+{more}
+result = sandbox.confine(Bounds(100 * 2**20, 5))
+print(result.is_sound, os.getuid(), sandbox._effective())
+print(result.lacking)
+"""
+WALLED = ["setpriv", "--bounding-set=-all,+net_admin,+net_raw"]
+
+
+@pytest.mark.parametrize(
+    ("wrapped", "more", "outcome"),
+    [
+        ([], "", "True 65530 0"),
+        (WALLED, "", "True 0 0"),
+        (WALLED, "sandbox._drop_capabilities = refused", f"True 0 {1 << 12 | 1 << 13}"),
+        ([], "os.setresuid = refused", "False 0 0"),
+    ],
+    ids=["all of root", "a unit's root", "a unit's root without capset", "root that has to stay"],
+)
+@pytest.mark.usefixtures("as_root")
+def test_without_landlock_only_a_root_with_all_its_power_asks_nothing(
+    wrapped: list[str], more: str, outcome: str
+) -> None:
+    said = subprocess.run(
+        [*wrapped, sys.executable, "-c", WITHOUT_LANDLOCK.format(more=more)],
+        capture_output=True,
+        text=True,
+        check=True,
+    ).stdout.splitlines()
+    assert said[0] == outcome
+    assert "Landlock: Operation not permitted" in said[1]
+
+
 # ---- What it does when it was taken over.
 
 

@@ -83,9 +83,10 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
         "RestrictAddressFamilies=AF_INET AF_INET6",
     ]
     unprivileged = lines(service(ServiceSpec(found, PROGRAM, as_root=False)))
-    assert unprivileged[-2:] == [
+    assert unprivileged[-3:] == [
         "AmbientCapabilities=CAP_NET_RAW",
         "CapabilityBoundingSet=CAP_NET_RAW",
+        "SystemCallFilter=~capset",
     ]
 
 
@@ -115,6 +116,7 @@ def test_ufw_takes_root_its_folder_and_more_of_proc(tmp_path: Path) -> None:
         "ExecStartPre=+touch /run/ufw.lock /run/xtables.lock",
         "ReadWritePaths=-/etc/ufw -/run/ufw.lock -/run/xtables.lock",
         "ProcSubset=all",
+        "SystemCallFilter=~capset",
     ]
 
 
