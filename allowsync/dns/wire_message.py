@@ -1,6 +1,7 @@
 """A message of the DNS in wire form → its records (RFC 1035 section 4.1). Pure.
 
 Only what addresses and absence are read from is decoded: owners, and what is inside five types.
+What a message says of itself has to be sound beside that: its options, and that nobody signed it.
 However a message is made, reading it takes a few milliseconds: records are counted before they are
 read, labels and pointers while they are, and pointers lead backward only.
 """
@@ -26,6 +27,7 @@ CNAME: Final = 5
 SOA: Final = 6
 AAAA: Final = 28
 OPT: Final = 41  # RFC 6891: its TTL holds the upper bits of the response code
+TSIG: Final = 250  # RFC 8945: only to a question that was signed, and ours never are
 
 _SOA_NUMBERS: Final = 20
 _ADDRESSES: Final = {A: 4, AAAA: 16}
@@ -96,10 +98,13 @@ def parse(wire: bytes) -> Message:
     )
     if reader.place != len(wire):
         raise Malformed("trailing bytes")
-    extended = [one.ttl >> 24 for one in additional if one.rdtype == OPT]
-    if len(extended) > 1 or any(one.rdtype == OPT for one in (*answer, *authority)):
+    if any(one.rdtype == TSIG for one in (*answer, *authority, *additional)):
+        raise Malformed("a signature nobody asked for")
+    options = [one for one in additional if one.rdtype == OPT]
+    elsewhere = any(one.rdtype == OPT for one in (*answer, *authority))
+    if elsewhere or len(options) > 1 or any(one.owner != b"\0" for one in options):
         raise Malformed("OPT out of place")
-    rcode = sum(extended) << 4 | flags & 0x0F
+    rcode = sum(one.ttl >> 24 for one in options) << 4 | flags & 0x0F
     return Message(flags, rcode, questions, answer, authority, reader.unread)
 
 
@@ -123,6 +128,8 @@ class _Reader:
         end = self.place + size
         if end > len(self._wire):
             raise Malformed("cut short")
+        if rdtype == OPT:
+            self._check_options(end)
         data = self._data(rdtype, end) if rdclass == IN else None
         if rdclass != IN or rdtype not in _READ:
             self.unread += size
@@ -148,6 +155,14 @@ class _Reader:
         if self.place != end:
             raise Malformed("data of another length")
         return name
+
+    def _check_options(self, end: int) -> None:
+        """Whether options, each with its own length, end where they should (RFC 6891, 6.1.2)."""
+        wire, at = self._wire, self.place
+        while at + 4 <= end:
+            at += 4 + (wire[at + 2] << 8 | wire[at + 3])
+        if at != end:
+            raise Malformed("options of another length")
 
     def _number(self, size: int) -> int:
         self.place += size

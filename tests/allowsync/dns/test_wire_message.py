@@ -116,6 +116,13 @@ def question_of(name: str) -> bytes:
     return question(Query(name, Family.IPV4)).section
 
 
+def with_record(owner: bytes, rdtype: int, data: bytes, times: int = 1, at: int = 10) -> bytes:
+    """A good response, and records of class ANY behind it, which the count at a place includes."""
+    made = owner + struct.pack("!HHIH", rdtype, 255, 0, len(data)) + data
+    count = struct.pack("!H", int.from_bytes(GOOD[at : at + 2], "big") + times)
+    return GOOD[:at] + count + GOOD[at + 2 :] + made * times
+
+
 POINTERS = b"".join(struct.pack("!H", 0xC000 | 10 + 2 * n) for n in range(8000))
 CURVE = struct.pack("!6H", 1, 0x8180, 1, 0, 0, 1) + b"\0" + POINTERS
 
@@ -124,6 +131,7 @@ SLOW = {
     "as many as are read": bomb(MAX_RECORDS - 1, LONG, far=True),
     "as many as are read, of short names": bomb(MAX_RECORDS - 1, LONG[-41:], far=False),
     "pointers to pointers": CURVE,
+    "options without end": with_record(b"\0", 41, b"\xfd\xe9\0\0" * 16000),
     "more records than there are bytes": GOOD[:6] + b"\xff\xff" * 3 + GOOD[12:],
 }
 
@@ -140,6 +148,42 @@ def test_more_records_than_an_answer_has_are_not_read() -> None:
     told = read(message(*lines), Query(NAME, Family.IPV4))
     assert told == Failure(Kind.ODD, "more than 512 records in one answer")
     assert isinstance(read(message(*lines[2:]), Query(NAME, Family.IPV4)), Found)
+
+
+OPTION = b"\xfd\xe9\0\x02ab"
+SOUND = {
+    "no option": with_record(b"\0", 41, b""),
+    "two options": with_record(b"\0", 41, OPTION * 2),
+    "an empty option": with_record(b"\0", 41, b"\xfd\xe9\0\0"),
+}
+UNSOUND = {
+    "options of a name": with_record(b"\xc0\x0c", 41, b""),
+    "options twice": with_record(b"\0", 41, b"", 2),
+    "options among the answers": with_record(b"\0", 41, b"", at=6),
+    "half an option": with_record(b"\0", 41, OPTION[:3]),
+    "an option cut short": with_record(b"\0", 41, OPTION[:-1]),
+    "an option that is longer": with_record(b"\0", 41, OPTION + b"\xfd\xe9\xff\xff"),
+    "a byte behind the options": with_record(b"\0", 41, OPTION + b"x"),
+    "a signature that is none": with_record(b"\0", 250, bytes(20)),
+    "a signature": with_record(
+        b"\0", 250, b"\x03key\0" + bytes(6) + struct.pack("!3H", 300, 0, 1) + bytes(4)
+    ),
+}
+
+
+@pytest.mark.parametrize("wire", SOUND.values(), ids=list(SOUND))
+def test_options_nobody_asked_for_do_no_harm(wire: bytes) -> None:
+    dns.message.from_wire(wire)
+    assert isinstance(read(wire, Query(NAME, Family.IPV4)), Found)
+
+
+@pytest.mark.parametrize("wire", UNSOUND.values(), ids=list(UNSOUND))
+def test_what_a_message_says_of_itself_has_to_be_sound(wire: bytes) -> None:
+    with pytest.raises(dns.exception.DNSException):
+        dns.message.from_wire(wire)
+    told = read(wire, Query(NAME, Family.IPV4))
+    assert isinstance(told, Failure)
+    assert told.kind is Kind.GARBLED
 
 
 @pytest.mark.parametrize("pointer", [12, 60, 16383])

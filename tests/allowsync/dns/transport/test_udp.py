@@ -92,6 +92,7 @@ def test_a_socket_is_retired_when_it_has_carried_enough(pool: Pool) -> None:
         pool.channel.forget(asked)
     assert max(carried.values()) <= QUESTIONS_PER_SOCKET
     assert len(carried) > POOL
+    pool.arrives(pool.ask())  # a socket that was retired by the last question is replaced
     assert len(pool.selector.get_map()) == POOL
 
 
