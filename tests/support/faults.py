@@ -69,12 +69,11 @@ class Faults:
     def asked(self, source: str) -> int:
         return status(self.server.inside, source, self.PORT)
 
-    @property
-    def all_is_well(self) -> bool:
-        """Whether the friend is in, the stranger is not, and nothing is left over."""
-        seen = [self.asked(FRIEND), self.asked(STRANGER)]
+    def is_well(self) -> None:
+        """The friend is in, the stranger is not, and nothing is left over."""
+        assert [self.asked(FRIEND), self.asked(STRANGER)] == [OK, self.REFUSED]
         path = self.server.path
-        return seen == [OK, self.REFUSED] and list(path.parent.iterdir()) == [path]
+        assert list(path.parent.iterdir()) == [path]
 
     def fails(self, *wanted: str, backend: FileBackend | None = None) -> BackendError:
         """A change that does not succeed, and what is said of it."""
@@ -91,16 +90,16 @@ class Faults:
         assert str(error).endswith("; the old file is back in force")
         assert not isinstance(error, OutcomeUnknown)
         assert self.server.mark() == mark
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_mistake_in_another_file_is_named_and_nothing_is_changed(self) -> None:
         good = self.server.config.read_text()
         self.server.config.write_text(good + self.SPOILT)
         assert self.server.config.name in str(self.fails(LAN))
-        assert self.all_is_well
+        self.is_well()
         self.server.config.write_text(good)
         put(self.server, FRIEND, LAN)
-        assert self.all_is_well
+        self.is_well()
 
     @pytest.mark.parametrize(("key", "code"), [("check", 4), ("reload", 5)])
     def test_commands_of_somebodys_own_that_fail_bring_the_old_file_back(
@@ -112,7 +111,7 @@ class Faults:
         picky: dict[str, Any] = {key: (str(script),)}
         error = self.fails(FRIEND, LAN, backend=self.server.backend(**picky))
         assert f"exit code {code}; the old file is back in force" in str(error)
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_file_changed_by_hand_is_put_right(self) -> None:
         path = self.server.path
@@ -123,7 +122,7 @@ class Faults:
         assert self.server.backend().read().flaws == (f"{path} was edited",)
         put(self.server, FRIEND)
         assert path.read_text() == text
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_file_that_is_not_allowsyncs_is_left_alone(self) -> None:
         self.server.path.write_text("# mine\n")
@@ -137,7 +136,7 @@ class Faults:
         with pytest.raises(BackendError, match="cannot be opened"):
             put(self.server, LAN)
         shutil.move(self.server.folder / "moved", folder)
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_folder_that_cannot_be_written_changes_nothing(self) -> None:
         folder = str(self.server.path.parent)
@@ -148,18 +147,18 @@ class Faults:
             plan = planned(walled.run(backend.read), [ip_network(LAN)])
             with pytest.raises(BackendError, match="was not changed: Read-only file system"):
                 walled.run(backend.apply, plan)
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_server_that_does_not_run_reads_the_file_when_it_starts(self) -> None:
         self.server.stop()
         put(self.server, STRANGER)
         put(self.server, FRIEND)
         self.server.start()
-        assert self.all_is_well
+        self.is_well()
         mark = self.server.mark()
         put(self.server, FRIEND, LAN)
         assert self.server.mark() != mark
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_server_that_was_killed_leaves_a_pid_file_that_is_nobodys(self) -> None:
         self.server.kill()
@@ -168,13 +167,13 @@ class Faults:
         assert any("does not run" in one.what for one in found if one.severity is Severity.WARNING)
         self.server.start()
         put(self.server, FRIEND)
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_file_that_is_used_is_not_cleared(self) -> None:
         """Without it, the server could not be started again."""
         with pytest.raises(BackendError, match="cannot be removed as long as it is used"):
             self.server.inside.run(self.server.backend().clear)
-        assert self.all_is_well
+        self.is_well()
         self.without()
         self.server.inside.run(self.server.backend().clear)
         assert list(self.server.path.parent.iterdir()) == []

@@ -66,4 +66,4 @@ class TestApache(faults.Faults):
         self.server.start()
         assert self.asked(FRIEND) == OK
         put(self.server, FRIEND, LAN)
-        assert self.all_is_well
+        self.is_well()

@@ -42,6 +42,8 @@ class TestCaddy(faults.Faults):
     SPOILT = "\nhttp://:1 {\n\tno_such_directive\n}\n"
 
     def make(self, inside: Namespace, folder: Path) -> Served:
+        # Else a request in the moment of a reload is reset now and then, as `check` says.
+        inside.sysctl("net/ipv4/tcp_migrate_req", "1")
         server = Caddy(inside, folder)
         server.write()
         return server
@@ -64,7 +66,7 @@ class TestCaddy(faults.Faults):
             assert "was not confirmed" in flaw
         self.server.config.write_text(good)
         put(self.server, FRIEND)
-        assert self.all_is_well
+        self.is_well()
 
     def test_without_its_admin_api_nothing_is_confirmed(self) -> None:
         assert isinstance(self.server, Caddy)

@@ -86,7 +86,7 @@ class TestTold(TestReloaded):
         assert [one for one in self.server.mark() if "0x" in one] == [
             one for one in mark if "0x" in one
         ]
-        assert self.all_is_well
+        self.is_well()
 
     def test_a_mistake_in_another_file_is_named_and_nothing_is_changed(self) -> None:
         """No half-done work of somebody's is in the way: nothing is read but the list."""
@@ -115,7 +115,7 @@ class TestTold(TestReloaded):
         )
         put(self.server, FRIEND)
         assert path.read_text() == text
-        assert self.all_is_well
+        self.is_well()
 
     def test_one_without_a_master_is_not_sent_a_signal_that_would_end_it(self) -> None:
         """At its socket there is no need for one."""
@@ -124,4 +124,4 @@ class TestTold(TestReloaded):
         self.server.start()
         put(self.server, FRIEND, LAN)
         assert self.server.listed() == {f"{FRIEND}/32", LAN}
-        assert self.all_is_well
+        self.is_well()

@@ -73,7 +73,7 @@ class TestNginx(faults.Faults):
         self.server.config.write_text(good)
         monkeypatch.undo()
         put(self.server, FRIEND)
-        assert self.all_is_well
+        self.is_well()
 
     def test_what_was_changed_by_hand_and_is_in_force_is_taken_back(self) -> None:
         path = self.server.path
@@ -83,7 +83,7 @@ class TestNginx(faults.Faults):
         wait_for(self.server.inside, STRANGER, PORT)
         assert self.server.backend().read().flaws == (f"{path} was edited",)
         put(self.server, FRIEND)
-        assert self.all_is_well
+        self.is_well()
 
     def test_the_check_itself_leaves_an_empty_pid_file_which_means_nobody(self) -> None:
         self.server.stop()
