@@ -56,11 +56,12 @@ def serve(requests: int, lines: int) -> None:
     os.setsid()  # what is typed at the terminal ends the run, and the run this process
     with open(requests, "rb", closefd=False) as source:
         settings = _settings(_next(source))
-        _load(settings)
+        libraries = _libraries()
+        _load(settings, aliases=not libraries)
         for name in os.environ.keys() - _CERTIFICATES:
             del os.environ[name]
         _thread.stack_size(STACK)
-        result = _confine(settings)
+        result = _confine(settings, libraries)
         os.write(lines, confined(result))
         while result.is_sound:
             _answer(settings, _next(source), lines)
@@ -92,12 +93,12 @@ def _settings(sent: Any) -> ResolverSettings:
     )
 
 
-def _load(settings: ResolverSettings) -> None:
-    """Import and open what the transports will need."""
+def _load(settings: ResolverSettings, *, aliases: bool) -> None:
+    """Import and open what the transports will need, and what reads aliases if that is to be."""
     transports = {one.transport for one in settings.nameservers}
     for name in (*_ALWAYS, *(name for one in transports for name in _TRANSPORTS[one])):
         import_module(name)
-    if not _libraries():
+    if aliases:
         import_module("allowsync.dns.aliases")
     if transports != {Transport.DNS}:
         from allowsync.dns.transport.tls_context import load
@@ -132,16 +133,16 @@ def _load_host_modules() -> None:
             socket.getaddrinfo(name, _DNS_PORT)
 
 
-def _confine(settings: ResolverSettings) -> Confinement:
+def _confine(settings: ResolverSettings, libraries: tuple[str, ...]) -> Confinement:
     """Give up all rights; none where the C library cannot be called."""
     try:
         from allowsync.system.sandbox import confine
     except (ImportError, MemoryError) as error:
         return Confinement(os.geteuid() != 0, f"everything: no ctypes: {error}")
-    return confine(_bounds(settings))
+    return confine(_bounds(settings, libraries))
 
 
-def _bounds(settings: ResolverSettings) -> Bounds:
+def _bounds(settings: ResolverSettings, libraries: tuple[str, ...]) -> Bounds:
     held = int(Path("/proc/self/statm").read_bytes().split()[5]) * os.sysconf("SC_PAGE_SIZE")
     by_name = any(one.transport is Transport.HTTPS for one in settings.nameservers)
     ports = [one.port for one in settings.nameservers]
@@ -149,7 +150,7 @@ def _bounds(settings: ResolverSettings) -> Bounds:
         memory=held + MEMORY,
         processor=int(settings.deadline.total_seconds()) + SPARE_PROCESSOR,
         ports=(*ports, _DNS_PORT) if by_name else tuple(ports),
-        readable=(*_libraries(), *(f"/etc/{name}" for name in _HOSTS if by_name)),
+        readable=(*libraries, *(f"/etc/{name}" for name in _HOSTS if by_name)),
     )
 
 

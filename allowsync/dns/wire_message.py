@@ -1,7 +1,7 @@
 """A message of the DNS in wire form → its records (RFC 1035 section 4.1). Pure.
 
 Only what addresses and absence are read from is decoded: owners, and what is inside five types.
-What a message says of itself has to be sound beside that: its options, and that nobody signed it.
+What a message says of itself has to be sound beside that: its options, and it has no signature.
 However a message is made, reading it takes a few milliseconds: records are counted before they are
 read, labels and pointers while they are, and pointers lead backward only.
 """
@@ -99,7 +99,7 @@ def parse(wire: bytes) -> Message:
     if reader.place != len(wire):
         raise Malformed("trailing bytes")
     if any(one.rdtype == TSIG for one in (*answer, *authority, *additional)):
-        raise Malformed("a signature nobody asked for")
+        raise Malformed("a signature that was not asked for")
     options = [one for one in additional if one.rdtype == OPT]
     elsewhere = any(one.rdtype == OPT for one in (*answer, *authority))
     if elsewhere or len(options) > 1 or any(one.owner != b"\0" for one in options):
