@@ -1,7 +1,7 @@
 """The resolver's process from inside: loads what it needs, gives up its rights, then asks.
 
 Nothing comes from the network before the rights are gone, and nothing is imported or opened after
-that but dnspython, where everyone may read it: the installation may be where only root looks.
+that: the installation may be where only root looks.
 """
 
 from __future__ import annotations
@@ -11,26 +11,24 @@ import codecs
 import marshal
 import os
 import socket
-import sys
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.dns.answer_lines import END, confined, written
 from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.model.types import Family, Query
-from allowsync.system.confinement import Bounds, Confinement
+from allowsync.system.confinement import Bounds, Confinement, held
 
 if TYPE_CHECKING:
+    from allowsync.dns.alias_reader import AliasReader
     from allowsync.model.answer import Answer
 
 MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
 SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread
-FOR_ALL: Final = 0o005  # what everyone needs to read a folder
 HEAD: Final = 4  # bytes that tell how long a request is
 
 # A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
@@ -46,25 +44,25 @@ _HOSTS: Final = ("hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf
 _DNS_PORT: Final = 53
 
 
-def serve(requests: int, lines: int) -> None:
+def serve(requests: int, lines: int, aliases: AliasReader) -> None:
     """Answer what is asked, until the run ends or ends this process.
 
     Args:
         requests: Where the settings and the questions come from.
         lines: Where the answers go.
+        aliases: Follows aliases.
     """
     os.setsid()  # what is typed at the terminal ends the run, and the run this process
     with open(requests, "rb", closefd=False) as source:
         settings = _settings(_next(source))
-        libraries = _libraries()
-        _load(settings, aliases=not libraries)
+        _load(settings)
         for name in os.environ.keys() - _CERTIFICATES:
             del os.environ[name]
         _thread.stack_size(STACK)
-        result = _confine(settings, libraries)
+        result = _confine(settings)
         os.write(lines, confined(result))
         while result.is_sound:
-            _answer(settings, _next(source), lines)
+            _answer(settings, aliases, _next(source), lines)
 
 
 def _next(source: Any) -> Any:
@@ -93,13 +91,11 @@ def _settings(sent: Any) -> ResolverSettings:
     )
 
 
-def _load(settings: ResolverSettings, *, aliases: bool) -> None:
-    """Import and open what the transports will need, and what reads aliases if that is to be."""
+def _load(settings: ResolverSettings) -> None:
+    """Import and open what the transports will need."""
     transports = {one.transport for one in settings.nameservers}
     for name in (*_ALWAYS, *(name for one in transports for name in _TRANSPORTS[one])):
         import_module(name)
-    if aliases:
-        import_module("allowsync.dns.aliases")
     if transports != {Transport.DNS}:
         from allowsync.dns.transport.tls_context import load
 
@@ -113,19 +109,6 @@ def _load(settings: ResolverSettings, *, aliases: bool) -> None:
         _load_host_modules()
 
 
-def _libraries() -> tuple[str, ...]:
-    """Where dnspython can be imported from later, it and what it needs; nothing if it cannot.
-
-    It takes as long to load as a whole run, and is needed for aliases only.
-    """
-    places = map(Path, {*sys.path, str(Path(os.__file__).parent)})
-    ways = [path for path in places if path.is_absolute() and path.is_dir()]
-    seen = {part for way in ways for part in (way, *way.resolve().parents)}
-    if os.geteuid() == 0 and not all(part.stat().st_mode & FOR_ALL == FOR_ALL for part in seen):
-        return ()
-    return tuple(sorted(map(str, ways)))
-
-
 def _load_host_modules() -> None:
     """Load what looks up a DoH server's name, by one that is there and one none can ask for."""
     for name in (b"localhost", b"x" * 64 + b".invalid"):
@@ -133,28 +116,27 @@ def _load_host_modules() -> None:
             socket.getaddrinfo(name, _DNS_PORT)
 
 
-def _confine(settings: ResolverSettings, libraries: tuple[str, ...]) -> Confinement:
+def _confine(settings: ResolverSettings) -> Confinement:
     """Give up all rights; none where the C library cannot be called."""
     try:
         from allowsync.system.sandbox import confine
     except (ImportError, MemoryError) as error:
         return Confinement(os.geteuid() != 0, f"everything: no ctypes: {error}")
-    return confine(_bounds(settings, libraries))
+    return confine(_bounds(settings))
 
 
-def _bounds(settings: ResolverSettings, libraries: tuple[str, ...]) -> Bounds:
-    held = int(Path("/proc/self/statm").read_bytes().split()[5]) * os.sysconf("SC_PAGE_SIZE")
+def _bounds(settings: ResolverSettings) -> Bounds:
     by_name = any(one.transport is Transport.HTTPS for one in settings.nameservers)
     ports = [one.port for one in settings.nameservers]
     return Bounds(
-        memory=held + MEMORY,
+        memory=held() + MEMORY,
         processor=int(settings.deadline.total_seconds()) + SPARE_PROCESSOR,
         ports=(*ports, _DNS_PORT) if by_name else tuple(ports),
-        readable=(*libraries, *(f"/etc/{name}" for name in _HOSTS if by_name)),
+        readable=tuple(f"/etc/{name}" for name in _HOSTS if by_name),
     )
 
 
-def _answer(settings: ResolverSettings, asked: Any, lines: int) -> None:
+def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines: int) -> None:
     """Put questions, and hand each answer over as soon as it is known."""
     everyone, ends, questions = asked
     queries = [Query(name, Family(family)) for name, family in questions]
@@ -162,7 +144,7 @@ def _answer(settings: ResolverSettings, asked: Any, lines: int) -> None:
     def told(place: int, answer: Answer) -> None:
         _write(lines, written(place, answer))
 
-    resolver = Resolver(settings)
+    resolver = Resolver(settings, chain_end=aliases.chain_end)
     put = resolver.survey if everyone else resolver.resolve
     put(queries, ends=ends, told=told)
     _write(lines, END)

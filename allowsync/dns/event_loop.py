@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from allowsync.dns.query_state import Ask, Channel, Job
     from allowsync.dns.transport.workers import Workers
-    from allowsync.dns.wire_parse import Reading
+    from allowsync.dns.wire_parse import ChainEnd, Reading
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
 
@@ -46,6 +46,7 @@ def ask_all(
     *,
     ends: float | None = None,
     told: Told | None = None,
+    chain_end: ChainEnd | None = None,
 ) -> list[Inquiry]:
     """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
 
@@ -55,8 +56,9 @@ def ask_all(
         ends: When the deadline is, by `time.monotonic`, where it does not count from now. What has
             come by then is read for half a second more.
         told: Called with the place of a job and its answer, as soon as that is settled.
+        chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
-    run = _Run(jobs, settings, ends, told or (lambda _place, _answer: None))
+    run = _Run(jobs, settings, ends, told or (lambda _place, _answer: None), chain_end)
     try:
         return run.settled()
     finally:
@@ -67,7 +69,12 @@ class _Run:
     """One loop over sockets, windows and timers. Implements `Listener`."""
 
     def __init__(
-        self, jobs: Sequence[Job], settings: ResolverSettings, ends: float | None, told: Told
+        self,
+        jobs: Sequence[Job],
+        settings: ResolverSettings,
+        ends: float | None,
+        told: Told,
+        chain_end: ChainEnd | None = None,
     ) -> None:
         self._settings = settings
         self._validate = settings.dnssec is Dnssec.REQUIRE
@@ -84,6 +91,7 @@ class _Run:
         self._unread: dict[Server, deque[tuple[Ask, bytes, bool]]] = {}
         self._open = 0
         self._told = told
+        self._chain_end = chain_end
 
     def settled(self) -> list[Inquiry]:
         """Settle everything."""
@@ -175,7 +183,7 @@ class _Run:
             plain = read_plain(wire, inquiry.query, len(inquiry.question.section))
             if plain is not None:
                 return plain
-        return read(wire, inquiry.query, validated=self._validate)
+        return read(wire, inquiry.query, validated=self._validate, chain_end=self._chain_end)
 
     def _read_one(self) -> None:
         """Read the message that came first from the nameserver that took the least time so far."""

@@ -16,7 +16,7 @@ from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from allowsync.dns.wire_message import Message, Record
     from allowsync.model.types import Query
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
 MAX_UNREAD: Final = 4096
 
 Reading: TypeAlias = Found | Absent | Failure
+
+if TYPE_CHECKING:
+    ChainEnd = Callable[[bytes], bytes | Failure]
 
 _TYPES: Final = {Family.IPV4: A, Family.IPV6: AAAA}
 _RESPONSE: Final = 0xF800  # QR and the opcode
@@ -39,7 +42,9 @@ _CODES: Final = {
 }  # fmt: skip
 
 
-def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
+def read(
+    wire: bytes, query: Query, *, validated: bool = False, chain_end: ChainEnd | None = None
+) -> Reading:
     """What a response in wire form tells. Any bytes will do; nothing is raised.
 
     The caller has compared id and question already. Bytes after the end of the message make it
@@ -49,6 +54,7 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
         wire: The response.
         query: What was asked. Its hostname must have a wire form.
         validated: Believe only answers whose AD bit says that DNSSEC validated them.
+        chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
     try:
         message = parse(wire)
@@ -67,18 +73,18 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
     name = wire_name(query.hostname)
     if message.questions != ((name, _TYPES[query.family], IN),):
         return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
-    return _told(wire, message, name, query)
+    return _told(wire, message, name, query, chain_end)
 
 
-def _told(wire: bytes, message: Message, name: bytes, query: Query) -> Reading:
+def _told(
+    wire: bytes, message: Message, name: bytes, query: Query, chain_end: ChainEnd | None
+) -> Reading:
     """What a response to the query tells."""
     end: bytes | Failure = name
     if any(record.rdtype == CNAME and record.rdclass == IN for record in message.answer):
         if message.unread > MAX_UNREAD:
             return Failure(Kind.ODD, f"more than {MAX_UNREAD} bytes of other types in one answer")
-        from allowsync.dns.aliases import chain_end
-
-        end = chain_end(wire)
+        end = (chain_end or _by_dnspython)(wire)
     if isinstance(end, Failure):
         return end
     found = _found(message.answer, end, query.family)
@@ -87,6 +93,12 @@ def _told(wire: bytes, message: Message, name: bytes, query: Query) -> Reading:
     if message.rcode == _NXDOMAIN:
         return Failure(Kind.ODD, "NXDOMAIN with addresses")
     return found
+
+
+def _by_dnspython(wire: bytes) -> bytes | Failure:
+    from allowsync.dns.aliases import chain_end
+
+    return chain_end(wire)
 
 
 def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None:

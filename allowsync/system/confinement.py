@@ -1,6 +1,8 @@
-"""What a process may use, and what came of taking the rest away. Values, cheap to import."""
+"""What a process may use, and what came of taking the rest away. Cheap to import."""
 
 from __future__ import annotations
+
+import os
 
 from allowsync.model.value import Value
 
@@ -32,3 +34,9 @@ class Bounds(Value):
     processor: int
     ports: tuple[int, ...] = ()
     readable: tuple[str, ...] = ()
+
+
+def held() -> int:
+    """Octets of data that this process has now, which count for `Bounds.memory`."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
+        return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")

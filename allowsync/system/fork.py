@@ -1,4 +1,4 @@
-"""A copy of this process that inherits nothing but two pipes."""
+"""A copy of this process that inherits nothing but its pipes."""
 
 from __future__ import annotations
 
@@ -9,20 +9,21 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
-    Entry = Callable[[int, int], object]
+    Entry = Callable[..., object]
 
 _REAPED_WITHIN: Final = 1.0  # seconds; a process that was killed is gone long before
-_IN, _OUT = 3, 4  # the pipes, in the copy
+_FIRST: Final = 3  # of the files that the copy keeps
 
 
 class Fork:
     """A copy of this process at work. Made before there are threads.
 
     Args:
-        entry: What it does, with the pipe it reads and the pipe it writes; when it returns or
-            raises, the copy ends.
+        entry: What it does, with the pipe it reads, the pipe it writes, and what it keeps; when it
+            returns or raises, the copy ends.
+        keeps: Further files that it inherits.
 
     Attributes:
         source: What the copy writes; reading never blocks.
@@ -32,7 +33,7 @@ class Fork:
         OSError: There is no room for one more.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, keeps: Sequence[int] = ()) -> None:
         ends: list[int] = []
         try:
             ends += os.pipe()
@@ -44,7 +45,7 @@ class Fork:
             raise
         self.source, writes, reads, self.sink = ends
         if self._pid == 0:
-            _be_the_copy(entry, reads, writes)
+            _be_the_copy(entry, (reads, writes, *keeps))
         os.close(reads)
         os.close(writes)
         os.set_blocking(self.source, False)
@@ -99,23 +100,24 @@ def _forked() -> int:
     return os.fork()
 
 
-def _be_the_copy(entry: Entry, reads: int, writes: int) -> NoReturn:
+def _be_the_copy(entry: Entry, files: Sequence[int]) -> NoReturn:
     """Never returns to what this process was doing."""
     code = 1
     try:
-        _keep_only(reads, writes)
-        entry(_IN, _OUT)
+        entry(*_keep_only(files))
         code = 0
     finally:
         os._exit(code)
 
 
-def _keep_only(reads: int, writes: int) -> None:
-    """Close everything but the pipes; nothing is read from or said to the terminal any more."""
+def _keep_only(files: Sequence[int]) -> range:
+    """Close everything but these; nothing is read from or said to the terminal any more."""
     from fcntl import F_DUPFD, fcntl
 
-    kept = [fcntl(one, F_DUPFD, 2 * _OUT) for one in (reads, writes)]
+    numbers = range(_FIRST, _FIRST + len(files))
+    kept = [fcntl(one, F_DUPFD, numbers.stop) for one in files]
     nothing = os.open(os.devnull, os.O_RDWR)
     for number, file in enumerate((nothing, nothing, nothing, *kept)):
         os.dup2(file, number, inheritable=False)
-    os.closerange(_OUT + 1, os.sysconf("SC_OPEN_MAX"))
+    os.closerange(numbers.stop, os.sysconf("SC_OPEN_MAX"))
+    return numbers
