@@ -1,0 +1,10 @@
+"""What becomes of a packet from an address to a port of this machine, found out by packets.
+
+The machine's packet filter is copied into network namespaces of a process of its own, and packets
+are sent through the copy. Import this late: only who asks needs it.
+"""
+
+from allowsync.packetpath.client import ask
+from allowsync.packetpath.question import Answer, Answers, Machine, Question, Verdict
+
+__all__ = ["Answer", "Answers", "Machine", "Question", "Verdict", "ask"]

@@ -1,0 +1,50 @@
+"""Starts the process that asks, and believes it within bounds."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.document import from_questions, to_answers
+from allowsync.packetpath.question import Answer, Answers, Machine, Verdict
+from allowsync.system.process import Command, CommandError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.packetpath.question import Question
+
+TIMEOUT: Final = 60.0
+
+
+def ask(questions: Iterable[Question], *, timeout: float = TIMEOUT) -> Answers:
+    """Ask a copy of this machine's packet filter what becomes of packets.
+
+    Nothing of the machine changes, and nothing of the copy is left, whatever ends this process.
+
+    Args:
+        questions: What is asked; each becomes one question an uplink and address, unless it
+            names them.
+        timeout: After how many seconds the answers are unknown.
+
+    Returns:
+        The answers; unknown, with the reason, where the machine cannot be read or copied whole.
+    """
+    several = tuple(questions)
+    asked = json.dumps({"parent": os.getpid(), "questions": from_questions(several)})
+    argv = (sys.executable, "-I", "-m", "allowsync.packetpath")
+    try:
+        done = run(Command(argv, stdin=asked, timeout=timeout))
+    except CommandError as error:
+        return _unknown(several, str(error))
+    if done.code != 0:
+        said = done.stderr.strip().splitlines()
+        return _unknown(several, f"the copy failed: {said[-1] if said else f'code {done.code}'}")
+    return to_answers(json.loads(done.stdout))
+
+
+def _unknown(questions: tuple[Question, ...], reason: str) -> Answers:
+    answers = tuple(Answer(one, Verdict.UNKNOWN, reason=reason) for one in questions)
+    return Answers(Machine(), answers, reason)

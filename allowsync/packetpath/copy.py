@@ -1,0 +1,139 @@
+"""A copy of a machine's packet filter, in network namespaces that only this process holds."""
+
+from __future__ import annotations
+
+import os
+import socket
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath import legacy, links, nftables, routing
+from allowsync.packetpath.isolation import enter, new_network, prepare
+from allowsync.packetpath.netlink import NETFILTER, ROUTE, Netlink
+from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.tracing import legacy_traces
+
+if TYPE_CHECKING:
+    from allowsync.packetpath.isolation import Tools
+    from allowsync.packetpath.original import Original
+
+TABLE: Final = "allowsync_packetpath"
+_TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE
+_EVERY_FRAME: Final = 3  # ETH_P_ALL
+_RCVBUF, _RCVBUFFORCE = 8, 33
+_FORCED, _ASKED = 32 << 20, 4 << 20
+
+# The first chain a packet meets turns tracing on; one that reaches a last chain has passed.
+TRACED: Final = """table netdev {table} {{
+ chain begin {{
+  type filter hook ingress devices = {{ {devices} }} priority -2147483648; meta nftrace set 1
+ }}
+}}
+table inet {table} {{
+ chain input {{ type filter hook input priority 2147483646; accept; }}
+ chain forward {{ type filter hook forward priority 2147483646; accept; }}
+ chain postrouting {{ type filter hook postrouting priority 2147483646; accept; }}
+}}
+"""
+# Only what was translated is told, and nothing arrives.
+TRANSLATED: Final = """table inet {table} {{
+ chain input {{
+  type filter hook input priority 2147483646; ct status dnat meta nftrace set 1 drop; drop
+ }}
+ chain forward {{
+  type filter hook forward priority 2147483646; ct status dnat meta nftrace set 1 drop; drop
+ }}
+}}
+"""
+
+
+class Copy:
+    """The copy, entered; what is sent into its cables from outside meets the machine's rules.
+
+    Attributes:
+        original: What it is a copy of.
+        cables: Its interfaces.
+        network: The file that holds its network namespace.
+        traces: Where the kernel tells what packets meet in nftables.
+        legacy_traces: The same for iptables-legacy, where there is any.
+        outgoing: Sends frames into the cables, from outside.
+        incoming: Every frame that comes out of them.
+
+    Raises:
+        Unavailable: A part cannot be copied.
+    """
+
+    def __init__(self, original: Original, tools: Tools) -> None:
+        self.original, self.tools = original, tools
+        refused: list[str] = []
+        prepare()
+        self.outside = new_network()
+        routing.write_setting("ipv6/conf/default/disable_ipv6", "1")
+        self.network = new_network()
+        routing.be_silent()
+        self.cables = links.lay(original, self.outside, self.network, refused)
+        self._lit: set[int] = set()
+        self._open_outside()
+        routing.settle(original, self.cables, refused)
+        refused += legacy.load_sets(original.sets, tools)
+        refused += nftables.load(original.ruleset)
+        refused += legacy.load_tables(original.tables, tools)
+        refused += legacy.load_recent(original.recent)
+        if refused:
+            more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
+            raise Unavailable(f"a part could not be copied: {refused[0]}{more}")
+        self.traces = Netlink(NETFILTER, _TRACE_GROUP, blocking=False)
+        self.legacy_traces = legacy_traces() if original.tables else None
+        self._hooked = False
+        self.watch(TRACED)
+
+    def watch(self, hooks: str) -> None:
+        """Put our own chains in place, instead of those before."""
+        devices = ", ".join(f'"{one.name}"' for one in self.cables.ends.values())
+        tables = self.tools.run("nft", "list", "tables") if self._hooked else ""
+        script = "".join(
+            f"delete table {family} {TABLE}\n"
+            for family in ("netdev", "inet")
+            if f"table {family} {TABLE}" in tables
+        )
+        if not devices and "netdev" in hooks:
+            raise Unavailable("there is no interface that packets could arrive at")
+        legacy.trace(self.original.tables, self.tools, on=hooks == TRACED)
+        self.tools.run("nft", "-f", "-", feed=script + hooks.format(devices=devices, table=TABLE))
+        self._hooked = True
+
+    def light(self, index: int) -> None:
+        """Give an interface its carrier, if it has none."""
+        if index in self._lit:
+            return
+        enter(self.outside)
+        netlink = Netlink(ROUTE)
+        links.switch_on(netlink, self.cables.outer[index])
+        netlink.close()
+        enter(self.network)
+        self._lit.add(index)
+
+    def _open_outside(self) -> None:
+        """Light the cables that have a carrier in the machine, and listen at their other ends."""
+        original = self.original
+        for index, link in self.cables.ends.items():
+            if link.is_running or index in original.uplinks:
+                self.light(index)
+        enter(self.outside)
+        kind, frames = socket.AF_PACKET, socket.SOCK_RAW
+        self.incoming = socket.socket(kind, frames, socket.htons(_EVERY_FRAME))
+        try:
+            self.incoming.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _FORCED)
+        except OSError:
+            self.incoming.setsockopt(socket.SOL_SOCKET, _RCVBUF, _ASKED)
+        self.incoming.settimeout(0)
+        self.outgoing = socket.socket(kind, frames, 0)
+        enter(self.network)
+
+    def send(self, index: int, frame: bytes) -> None:
+        """Let a frame arrive at an interface of the copy."""
+        self.outgoing.sendto(frame, (f"p{index}", 0))
+
+    def close(self) -> None:
+        """Give the namespaces back; the end of the process does the same."""
+        for one in (self.outside, self.network):
+            os.close(one)

@@ -1,0 +1,76 @@
+"""Questions and answers as JSON, between this process and the one that asks."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Any
+
+from allowsync.packetpath.question import Answer, Answers, Machine, Question, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def from_questions(questions: Iterable[Question]) -> list[Any]:
+    """Questions, as JSON knows them."""
+    return [_from_question(one) for one in questions]
+
+
+def to_questions(document: Iterable[Any]) -> list[Question]:
+    """Questions from what `from_questions` made."""
+    return [_to_question(one) for one in document]
+
+
+def from_answers(answers: Answers) -> dict[str, Any]:
+    """Answers, as JSON knows them."""
+    machine = answers.machine
+    return {
+        "uplinks": machine.uplinks,
+        "interfaces": machine.interfaces,
+        "addresses": {name: list(map(str, held)) for name, held in machine.addresses.items()},
+        "caveats": machine.caveats,
+        "answers": [
+            [
+                _from_question(one.question),
+                one.verdict.value,
+                one.rules,
+                one.to and [one.to[0], str(one.to[1]), one.to[2]],
+                one.reason,
+            ]
+            for one in answers.answers
+        ],
+        "unknown": answers.unknown,
+    }
+
+
+def to_answers(document: Any) -> Answers:
+    """Answers from what `from_answers` made."""
+    addresses = {name: tuple(map(ip_address, held)) for name, held in document["addresses"].items()}
+    machine = Machine(
+        uplinks=tuple(document["uplinks"]),
+        interfaces=tuple(document["interfaces"]),
+        addresses=addresses,
+        caveats=tuple(document["caveats"]),
+    )
+    answers = tuple(
+        Answer(
+            question=_to_question(question),
+            verdict=Verdict(verdict),
+            rules=tuple(rules),
+            to=to and (to[0], ip_address(to[1]), to[2]),
+            reason=reason,
+        )
+        for question, verdict, rules, to, reason in document["answers"]
+    )
+    return Answers(machine, answers, document["unknown"])
+
+
+def _from_question(one: Question) -> list[Any]:
+    destination = "" if one.destination is None else str(one.destination)
+    return [str(one.source), one.protocol, one.port, one.interface, destination]
+
+
+def _to_question(document: Any) -> Question:
+    source, protocol, port, interface, destination = document
+    asked = ip_address(destination) if destination else None
+    return Question(ip_address(source), protocol, port, interface, asked)

@@ -1,0 +1,129 @@
+"""Namespaces that only this process holds, and the tools that run in them."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import os
+import subprocess
+from pathlib import Path
+from typing import Final
+
+from allowsync.packetpath.question import Unavailable
+from allowsync.system.process import ENVIRONMENT, find
+
+NEW_NETWORK: Final = 0x40000000  # unshare(2)
+NEW_USER: Final = 0x10000000
+NEW_MOUNTS: Final = 0x00020000
+_PRIVATE_MOUNTS: Final = 0x44000  # MS_REC | MS_PRIVATE
+_DEATH_SIGNAL, _SIGKILL = 1, 9
+_READ_ONLY: Final = 1  # ST_RDONLY
+_TOOL_TIMEOUT: Final = 30.0
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+def end_with_parent() -> None:
+    """Let the kernel kill this process when the one that started it ends."""
+    _libc.prctl(_DEATH_SIGNAL, _SIGKILL)
+
+
+def new_network() -> int:
+    """Enter a network namespace that is new. Returns the file that holds it."""
+    _call("unshare", NEW_NETWORK)
+    return current_network()
+
+
+def current_network() -> int:
+    """A file that holds the network namespace of the moment."""
+    return os.open("/proc/thread-self/ns/net", os.O_RDONLY | os.O_CLOEXEC)
+
+
+def enter(network: int) -> None:
+    """Enter a network namespace that is held by a file."""
+    _call("setns", network, NEW_NETWORK)
+
+
+def prepare() -> None:
+    """Get what making network namespaces needs: as root nothing, else a user namespace.
+
+    Raises:
+        Unavailable: Neither is possible here.
+    """
+    try:
+        _call("unshare", NEW_NETWORK)
+    except OSError as error:
+        if error.errno != errno.EPERM:
+            raise Unavailable(f"network namespaces cannot be made: {error.strerror}") from error
+        _new_user()
+    if os.statvfs("/proc/sys").f_flag & _READ_ONLY:
+        _own_proc()
+
+
+def _new_user() -> None:
+    user, group = os.getuid(), os.getgid()
+    try:
+        _call("unshare", NEW_USER)
+        Path("/proc/self/setgroups").write_text("deny")
+        Path("/proc/self/uid_map").write_text(f"0 {user} 1")
+        Path("/proc/self/gid_map").write_text(f"0 {group} 1")
+        _call("unshare", NEW_NETWORK)
+    except OSError as error:
+        raise Unavailable(
+            f"a copy of the packet filter needs a network namespace: {error.strerror}; run as root"
+        ) from error
+
+
+def _own_proc() -> None:
+    """Mount /proc anew, as the settings of the copy are written there."""
+    try:
+        _call("unshare", NEW_MOUNTS)
+        _call("mount", b"none", b"/", None, _PRIVATE_MOUNTS, None)
+        _call("mount", b"proc", b"/proc", b"proc", 0, None)
+    except OSError as error:
+        raise Unavailable(f"/proc/sys is read-only here: {error.strerror}") from error
+
+
+def _call(name: str, *arguments: object) -> None:
+    if getattr(_libc, name)(*arguments) != 0:
+        number = ctypes.get_errno()
+        raise OSError(number, os.strerror(number), name)
+
+
+class Tools:
+    """Programs, run in the network namespace of the moment; they end with this process."""
+
+    def __init__(self) -> None:
+        # The lock of iptables belongs to the machine: it is neither waited for nor held.
+        self._lock = os.memfd_create("xtables.lock", 0)
+        self._environment = {
+            **ENVIRONMENT,
+            "XTABLES_LOCKFILE": f"/proc/{os.getpid()}/fd/{self._lock}",
+        }
+
+    def run(self, *argv: str, feed: str = "") -> str:
+        """Run a program that must succeed. Returns what it prints.
+
+        Raises:
+            Unavailable: It is missing or failed.
+        """
+        try:
+            done = subprocess.run(
+                argv,
+                input=feed,
+                capture_output=True,
+                text=True,
+                errors="replace",
+                env=self._environment,
+                executable=find(argv[0]),
+                preexec_fn=end_with_parent,
+                timeout=_TOOL_TIMEOUT,
+                check=False,
+            )
+        except FileNotFoundError as error:
+            raise Unavailable(f"{argv[0]} is not installed") from error
+        except (OSError, subprocess.TimeoutExpired) as error:
+            raise Unavailable(f"{' '.join(argv)}: {error}") from error
+        if done.returncode:
+            raise Unavailable(f"{' '.join(argv)}: {done.stderr.strip()[:300]}")
+        return done.stdout

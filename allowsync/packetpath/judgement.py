@@ -1,0 +1,148 @@
+"""From what was seen of a packet to a verdict, with the rules that decided."""
+
+from __future__ import annotations
+
+import re
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import first, number, text
+from allowsync.packetpath.question import Answer, Verdict
+from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
+
+if TYPE_CHECKING:
+    from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.nftables import Expression
+    from allowsync.packetpath.probe import Probe, Prober
+    from allowsync.packetpath.question import Address
+    from allowsync.packetpath.tracing import Event
+    from allowsync.packetpath.words import Words
+
+_TRANSLATES: Final = frozenset({"nat", "redir"})
+_TRANSLATORS: Final = frozenset({"DNAT", "REDIRECT", "NETMAP"})
+_LEGACY_DECIDES: Final = re.compile(r"(-j|-g) (ACCEPT|DNAT|REDIRECT|NETMAP)\b")
+_LIMITS: Final = frozenset({"limit", "quota", "connlimit"})
+_LIMITING: Final = frozenset({"limit", "hashlimit", "connlimit", "quota", "recent"})
+_LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\b")
+_COUNTED: Final = re.compile(
+    r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
+)
+_SETTLED: Final = 0.005
+
+
+class Judge:
+    """Judges probes of one copy."""
+
+    def __init__(self, copy: Copy, prober: Prober, words: Words) -> None:
+        self._copy, self._prober, self._words = copy, prober, words
+
+    def judge(self, probe: Probe) -> Answer:
+        """What became of a packet."""
+        if reason := self._unknown(probe):
+            return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
+        if probe.end is None:
+            refused = any(one != "answer" for one in probe.replies)
+            verdict = Verdict.REFUSED if refused else Verdict.DROPPED
+            return Answer(probe.question, verdict, self._stopped_by(probe))
+        forwarded = probe.end.chain == "postrouting"
+        verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
+        rules = self._passed_by(probe)
+        return Answer(probe.question, verdict, rules, self._to(probe), self._condition(probe))
+
+    def _unknown(self, probe: Probe) -> str:
+        for one in probe.events:
+            if one.verdict == QUEUE and one.queue in self._copy.original.queues:
+                return f"the program that reads queue {one.queue} decides"
+        return ""
+
+    def _to(self, probe: Probe) -> tuple[str, Address, int] | None:
+        end = probe.end
+        if end is None or end.packet is None:
+            return None
+        where = end.packet.destination, end.packet.destination_port
+        if end.chain == "postrouting":
+            out = self._copy.original.links.get(end.out)
+            return (out.name if out else "", *where)
+        asked = probe.question.destination, probe.question.port
+        return (probe.question.interface, *where) if where != asked else None
+
+    def _stopped_by(self, probe: Probe) -> tuple[str, ...]:
+        last = probe.events[-1] if probe.events else None
+        if last is not None and last.is_final:
+            return (self._words.of(last),)
+        if probe.legacy:
+            return (self._words.of_legacy(probe.legacy[-1]),)
+        return self._stopped_by_kernel(probe)
+
+    def _stopped_by_kernel(self, probe: Probe) -> tuple[str, ...]:
+        """No rule decided: send the packet once more, alone, and see what the kernel counts."""
+        before = _counters()
+        self._prober.ask_again(probe)
+        time.sleep(_SETTLED)
+        moved = [
+            key
+            for key, count in _counters().items()
+            if count > before.get(key, 0) and _COUNTED.search(key)
+        ]
+        return (f"kernel: {', '.join(moved)}",) if moved else ("kernel: no rule decided",)
+
+    def _passed_by(self, probe: Probe) -> tuple[str, ...]:
+        """The rules that accepted or translated; without any the policies that did."""
+        decided = [
+            one
+            for one in probe.events
+            if one.kind == RULE and (one.verdict == ACCEPT or self._translates(one))
+        ]
+        said = [self._words.of(one) for one in decided]
+        told = [(one.kind, self._words.of_legacy(one)) for one in probe.legacy]
+        said += [one for kind, one in told if kind == "rule" and _LEGACY_DECIDES.search(one)]
+        if not said:
+            said = [self._words.of(one) for one in probe.events if one.kind != RULE]
+            said += [one for kind, one in told if kind == "policy"]
+        return tuple(dict.fromkeys(said))
+
+    def _translates(self, told: Event) -> bool:
+        return any(
+            one.kind in _TRANSLATES
+            or (one.kind == "target" and text(first(one.held, 1)) in _TRANSLATORS)
+            for one in self._words.steps(told)
+        )
+
+    def _condition(self, probe: Probe) -> str:
+        """What else has to be so: a limit that is not used up, chance, a way for the answers."""
+        for one in probe.events:
+            if one.kind == RULE and any(map(_is_limit, self._words.steps(one))):
+                return f"as long as the limit of {self._words.of(one)!r} lasts"
+        for legacy in probe.legacy:
+            if _LEGACY_LIMIT.search(said := self._words.of_legacy(legacy)):
+                return f"as long as the limit of {said!r} lasts"
+        for one in probe.events:
+            if any(_is_chance(step) for rule in self._words.chain(one) for step in rule):
+                return f"a rule of chain {one.chain} decides by chance"
+        return "" if probe.replies else "its answers do not come back"
+
+
+def _is_limit(step: Expression) -> bool:
+    return step.kind in _LIMITS or (step.kind == "match" and text(first(step.held, 1)) in _LIMITING)
+
+
+def _is_chance(step: Expression) -> bool:
+    if step.kind == "match":
+        return text(first(step.held, 1)) == "statistic"
+    return step.kind == "numgen" and number(first(step.held, 3)) == 1
+
+
+def _counters() -> dict[str, int]:
+    """What the kernel counts, of the network namespace of the moment."""
+    found = {}
+    for path in ("/proc/net/snmp", "/proc/net/netstat"):
+        lines = Path(path).read_text().splitlines()
+        for names, values in zip(lines[::2], lines[1::2], strict=False):
+            group = names.split()[0]
+            pairs = zip(names.split()[1:], values.split()[1:], strict=False)
+            found.update({f"{group}{name}": int(value) for name, value in pairs})
+    for line in Path("/proc/net/snmp6").read_text().splitlines():
+        name, value = line.split()
+        found[f"Ip6:{name}"] = int(value)
+    return found

@@ -1,0 +1,162 @@
+"""What only older tools hold: tables of iptables-legacy, sets of ipset, lists of `recent`."""
+
+from __future__ import annotations
+
+import ctypes
+import errno
+import re
+import socket
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.packetpath.nftables import OUTSIDE
+from allowsync.packetpath.question import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.packetpath.isolation import Tools
+
+TOOLS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
+_TABLES: Final = {4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names"}
+_RECENT: Final = "/proc/net/xt_recent"
+_OUTSIDE: Final = re.compile(rf" -j ({'|'.join(sorted(OUTSIDE))})\b.*")
+_SO_IP_SET, _GET_BY_INDEX, _PROTOCOL, _MOST_SETS = 83, 7, 7, 65535
+
+_libc = ctypes.CDLL(None, use_errno=True)
+
+
+class Sets(NamedTuple):
+    """The sets of ipset: the name behind each number, and all of them as `ipset save` has it."""
+
+    names: Mapping[int, str]
+    saved: str
+
+
+def saved_tables(tools: Tools) -> dict[int, str]:
+    """The tables of iptables-legacy, by version of IP, where there are any.
+
+    The list of tables is asked first: the tools would create the tables they list.
+
+    Raises:
+        Unavailable: Only root may read the list.
+    """
+    found = {}
+    for version, path in _TABLES.items():
+        try:
+            if Path(path).read_text().strip():
+                found[version] = tools.run(f"{TOOLS[version]}-save")
+        except FileNotFoundError:
+            continue
+        except OSError as error:
+            raise Unavailable(f"{path} cannot be read: {error.strerror}; run as root") from error
+    return found
+
+
+def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
+    """Load tables into the network namespace of the moment. Returns what was refused."""
+    refused = []
+    for version, saved in tables.items():
+        try:
+            kept = "\n".join(_OUTSIDE.sub("", line) for line in saved.splitlines())
+            tools.run(f"{TOOLS[version]}-restore", feed=kept + "\n")
+        except Unavailable as error:
+            refused.append(str(error))
+    return refused
+
+
+def trace(tables: Mapping[int, str], tools: Tools, *, on: bool) -> None:
+    """Let the kernel tell which rules of these tables a packet meets, or no more."""
+    how = ("-I", "PREROUTING") if on else ("-D", "PREROUTING")
+    for version in tables:
+        tools.run(TOOLS[version], "-t", "raw", *how, "-j", "TRACE")
+
+
+def saved_sets(tools: Tools) -> Sets:
+    """The sets of ipset.
+
+    Raises:
+        Unavailable: There are no rights for it, or no `ipset`.
+    """
+    names = set_names()
+    return Sets(names, tools.run("ipset", "save") if names else "")
+
+
+def load_sets(sets: Sets, tools: Tools, *, elements: bool = True) -> list[str]:
+    """Load sets, each with its number: rules of iptables-nft name sets by number.
+
+    Returns:
+        What was refused.
+    """
+    if not sets.names:
+        return []
+    lines = sets.saved.splitlines()
+    made = {line.split()[1]: line for line in lines if line.startswith("create ")}
+    last = max(sets.names)
+    gaps = [one for one in range(last) if one not in sets.names]
+    feed = [
+        made.get(sets.names[one], "") if one in sets.names else f"create gap-{one} hash:ip"
+        for one in range(last + 1)
+    ]
+    if elements:
+        feed += [line for line in lines if line.startswith("add ")]
+    feed += [f"destroy gap-{one}" for one in gaps]
+    try:
+        tools.run("ipset", "restore", feed="\n".join(feed) + "\n")
+    except Unavailable as error:
+        return [str(error)]
+    return [] if set_names() == sets.names else ["ipset: the sets changed while they were read"]
+
+
+def set_names() -> dict[int, str]:
+    """The name of each set of ipset, by its number."""
+    names = {}
+    try:
+        with socket.socket(socket.AF_INET, socket.SOCK_RAW, socket.IPPROTO_RAW) as asking:
+            for index in range(_MOST_SETS):
+                name = _set_name(asking, index)
+                if name is None:
+                    break
+                if name:
+                    names[index] = name
+    except OSError as error:
+        raise Unavailable(f"ipset cannot be listed: {error.strerror}") from error
+    return names
+
+
+def _set_name(asking: socket.socket, index: int) -> str | None:
+    """The name of a set, "" for a free number, None behind the last."""
+    buffer = ctypes.create_string_buffer(40)
+    size = ctypes.c_uint(40)
+    ctypes.memmove(buffer, struct.pack("=IIH30x", _GET_BY_INDEX, _PROTOCOL, index), 40)
+    if _libc.getsockopt(asking.fileno(), 0, _SO_IP_SET, buffer, ctypes.byref(size)) == 0:
+        return buffer.raw[8:].split(b"\0")[0].decode(errors="replace")
+    number = ctypes.get_errno()
+    if number in (errno.EINVAL, errno.ENOPROTOOPT, errno.ENOENT):
+        return None
+    raise OSError(number, "no right to list the sets; run as root")
+
+
+def recent_lists() -> dict[str, list[tuple[str, int]]]:
+    """The addresses in each list of the match `recent`, and how often each was seen."""
+    found: dict[str, list[tuple[str, int]]] = {}
+    if not Path(_RECENT).is_dir():
+        return found
+    for path in Path(_RECENT).iterdir():
+        seen = re.findall(r"^src=(\S+) .*?(\d+(?:, \d+)*)$", path.read_text(), re.MULTILINE)
+        found[path.name] = [(address, len(stamps.split(","))) for address, stamps in seen]
+    return found
+
+
+def load_recent(lists: Mapping[str, list[tuple[str, int]]]) -> list[str]:
+    """Fill the lists of `recent`, as if seen now. Returns what was refused."""
+    refused = []
+    for name, seen in lists.items():
+        try:
+            for address, times in seen:
+                for _ in range(times):
+                    Path(_RECENT, name).write_text(f"+{address}")
+        except OSError as error:
+            refused.append(f"list {name} of recent: {error.strerror}")
+    return refused

@@ -1,0 +1,286 @@
+"""The ruleset of nftables: listed by netlink, and loaded from that list as it is.
+
+`nft list ruleset` is no copy: it cannot be loaded where iptables-nft made rules with extensions.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import struct
+from itertools import pairwise
+from typing import Final, NamedTuple, TypeAlias
+
+from allowsync.packetpath.netlink import (
+    APPEND,
+    CREATE,
+    NETFILTER,
+    Attributes,
+    Interrupted,
+    Netlink,
+    attributes,
+    first,
+    given,
+    number,
+    packed,
+    text,
+    without,
+)
+from allowsync.packetpath.question import Unavailable
+
+Request: TypeAlias = tuple[int, int, bytes]
+
+# Messages, and what lists the same.
+_NEW_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET = 0, 3, 6, 9
+_NEW_ELEMENT, _NEW_OBJECT, _NEW_FLOWTABLE = 12, 18, 22
+_TABLES, _CHAINS, _RULES, _SETS, _ELEMENTS, _OBJECTS, _FLOWTABLES = 1, 4, 7, 10, 13, 19, 23
+DUMP: Final = 0xA00
+_ATTEMPTS: Final = 5
+
+INET, IPV4, ARP, NETDEV, BRIDGE, IPV6 = 1, 2, 3, 5, 7, 10
+FAMILIES: Final = {
+    INET: "inet", IPV4: "ip", ARP: "arp", NETDEV: "netdev", BRIDGE: "bridge", IPV6: "ip6"
+}  # fmt: skip
+
+# These act outside of the copy's namespace: audit records, LEDs, timers in sysfs.
+OUTSIDE: Final = frozenset({"AUDIT", "LED", "IDLETIMER", "LOG", "NFLOG"})
+
+
+class Object(NamedTuple):
+    """A table, chain, rule, set or the like: its family, and what the kernel says of it."""
+
+    family: int
+    held: Attributes
+
+
+class Expression(NamedTuple):
+    """A step of a rule: its kind, such as `cmp` or `match`, and its operands."""
+
+    kind: str
+    held: Attributes
+
+
+class Ruleset(NamedTuple):
+    """Everything that nftables holds, as listed."""
+
+    tables: tuple[Object, ...]
+    chains: tuple[Object, ...]
+    sets: tuple[Object, ...]
+    rules: tuple[Object, ...]
+    objects: tuple[Object, ...]
+    flowtables: tuple[Object, ...]
+    elements: tuple[bytes, ...]
+
+
+def expressions(rule: Attributes) -> list[Expression]:
+    """The steps of a rule."""
+    opened = [attributes(one) for _, one in attributes(given(rule, 4))]
+    return [Expression(text(first(one, 1)), attributes(given(one, 2))) for one in opened]
+
+
+def header(family: int) -> bytes:
+    """What each message about nftables begins with."""
+    return struct.pack(">BBH", family, 0, 0)
+
+
+def list_ruleset() -> Ruleset:
+    """List the ruleset of the network namespace of the moment.
+
+    Raises:
+        Unavailable: There are no rights for it, or it keeps changing.
+    """
+    try:
+        netlink = Netlink(NETFILTER)
+    except OSError as error:
+        raise Unavailable(f"the kernel lists no nftables rules: {error.strerror}") from error
+    try:
+        for _ in range(_ATTEMPTS):
+            try:
+                return _listed(netlink)
+            except Interrupted:
+                continue
+            except OSError as error:
+                if error.errno != errno.ENOENT:  # a table went meanwhile
+                    raise Unavailable(f"nftables cannot be listed: {error.strerror}") from error
+    finally:
+        netlink.close()
+    raise Unavailable("the nftables ruleset keeps changing")
+
+
+def _listed(netlink: Netlink) -> Ruleset:
+    def every(kind: int) -> tuple[Object, ...]:
+        bodies = netlink.dump(DUMP | kind, header(0))
+        return tuple(Object(one[0], attributes(one[4:])) for one in bodies)
+
+    def some(kind: int) -> tuple[Object, ...]:
+        try:
+            return every(kind)
+        except OSError as error:
+            if error.errno in (errno.EOPNOTSUPP, errno.EINVAL):  # a kernel without them
+                return ()
+            raise
+
+    tables, chains, sets, rules = (every(one) for one in (_TABLES, _CHAINS, _SETS, _RULES))
+    elements: list[bytes] = []
+    for family, held in sets:
+        which = header(family) + packed([(1, given(held, 1)), (2, given(held, 2))])
+        elements += netlink.dump(DUMP | _ELEMENTS, which)
+    objects, flowtables = some(_OBJECTS), some(_FLOWTABLES)
+    return Ruleset(tables, chains, sets, rules, objects, flowtables, tuple(elements))
+
+
+def load(ruleset: Ruleset) -> list[str]:
+    """Load a ruleset into the network namespace of the moment. Returns what was refused."""
+    elements = [(_NEW_ELEMENT, CREATE, one) for one in ruleset.elements if _holds_elements(one)]
+    rules = [_rule(Object(one.family, _effective(one.held))) for one in ruleset.rules]
+    frame = _frame(ruleset, anonymous=False)
+    netlink = Netlink(NETFILTER)
+    try:
+        return [*_send(netlink, frame), *_send(netlink, elements), *_send(netlink, rules)]
+    finally:
+        netlink.close()
+
+
+def load_for_words(ruleset: Ruleset) -> list[str]:
+    """Load what `nft` needs to put rules into words, anonymous sets as such, in one go."""
+    anonymous = {
+        (family, given(held, 1), given(held, 2))
+        for family, held in ruleset.sets
+        if number(first(held, 3)) & 1
+    }
+
+    def is_shown(body: bytes) -> bool:
+        held = attributes(body[4:])
+        key = (body[0], given(held, 1), given(held, 2))
+        return key in anonymous and first(held, 3) is not None
+
+    elements = [(_NEW_ELEMENT, CREATE, one) for one in ruleset.elements if is_shown(one)]
+    rules = [_rule(one) for one in ruleset.rules]
+    netlink = Netlink(NETFILTER)
+    try:
+        return _send(netlink, _frame(ruleset, anonymous=True) + elements + rules)
+    finally:
+        netlink.close()
+
+
+def _holds_elements(body: bytes) -> bool:
+    return first(attributes(body[4:]), 3) is not None
+
+
+def _frame(ruleset: Ruleset, *, anonymous: bool) -> list[Request]:
+    """What rules stand in and refer to; handles name a place in the other namespace."""
+    requests = []
+    for family, held in ruleset.tables:  # without an owner, not persistent
+        requests.append((_NEW_TABLE, CREATE, family, _flags(without(held, 3, 4, 7), 2, 1)))
+    for family, held in ruleset.objects:
+        requests.append((_NEW_OBJECT, CREATE, family, without(held, 5, 6)))
+    keep = 0xFFFFFFFF if anonymous else 0xFFFFFFFE  # named ones may wait for their rules
+    for position, (family, held) in enumerate(ruleset.sets, 1):
+        named = _flags(without(held, 16, 19, 20), 3, keep)
+        requests.append((_NEW_SET, CREATE, family, [*named, (10, struct.pack(">I", position))]))
+    for family, held in ruleset.chains:
+        requests.append((_NEW_CHAIN, CREATE, family, _flags(without(held, 2, 6, 8), 10, 1)))
+    for family, held in ruleset.flowtables:
+        requests.append((_NEW_FLOWTABLE, CREATE, family, _flags(without(held, 4, 5), 7, 0)))
+    return [(kind, how, header(family) + packed(held)) for kind, how, family, held in requests]
+
+
+def _flags(held: Attributes, kind: int, keep: int) -> Attributes:
+    """The same with some flags only."""
+
+    def kept(one: int, value: bytes) -> bytes:
+        return struct.pack(">I", number(value) & keep) if one & 0x3FFF == kind else value
+
+    return [(one, kept(one, value)) for one, value in held]
+
+
+def _rule(rule: Object) -> Request:
+    body, steps = without(rule.held, 3, 6, 9), expressions(rule.held)
+    if any(one.kind in ("dynset", "exthdr") for one in steps):
+        body = _with_steps(body, [_loadable(one) for one in steps])
+    if any(one.kind in ("match", "target") for one in steps):
+        body.append((0x8005, packed(_compatibility(steps))))
+    return (_NEW_RULE, CREATE | APPEND, header(rule.family) + packed(body))
+
+
+def _effective(rule: Attributes) -> Attributes:
+    """A rule without what would act outside of the copy."""
+    steps = expressions(rule)
+    kept = [one for one in steps if not _acts_outside(one)]
+    return rule if len(kept) == len(steps) else _with_steps(rule, kept)
+
+
+def _acts_outside(step: Expression) -> bool:
+    return step.kind == "log" or (step.kind == "target" and text(first(step.held, 1)) in OUTSIDE)
+
+
+def _with_steps(rule: Attributes, steps: list[Expression]) -> Attributes:
+    written = [
+        (1, packed([(1, one.kind.encode() + b"\0"), (0x8002, packed(one.held))])) for one in steps
+    ]
+    return [(kind, packed(written) if kind & 0x3FFF == 4 else value) for kind, value in rule]
+
+
+def _loadable(step: Expression) -> Expression:
+    """Leave out what the kernel lists of a step, and then refuses to take."""
+    if step.kind == "dynset":  # a timeout of 0 is none
+        kept = [(kind, value) for kind, value in step.held if kind != 6 or any(value)]
+    elif step.kind == "exthdr" and first(step.held, 7) is not None:  # sets a part of a header
+        kept = without(step.held, 5)
+    elif step.kind == "exthdr" and first(step.held, 1) is None:  # removes a TCP option
+        kept = without(step.held, 3, 4, 5)
+    else:
+        return step
+    return Expression(step.kind, kept)
+
+
+def _compatibility(steps: list[Expression]) -> Attributes:
+    """The protocol for the extensions of a rule: the kernel does not list it."""
+    protocol, inverted = 0, False
+    for before, after in pairwise(steps):
+        if after.kind == "cmp" and _loads_protocol(before):
+            protocol = (given(attributes(given(after.held, 3)), 1) or b"\0")[0]
+            inverted = number(first(after.held, 2)) != 0
+            break
+    flags = 2 if protocol and inverted else 0
+    return [(1, struct.pack(">I", protocol)), (2, struct.pack(">I", flags))]
+
+
+def _loads_protocol(step: Expression) -> bool:
+    if step.kind == "meta":
+        return number(first(step.held, 2)) == 16
+    where, length = number(first(step.held, 3)), number(first(step.held, 4))
+    return step.kind == "payload" and where in (6, 9) and length == 1
+
+
+def _send(netlink: Netlink, requests: list[Request]) -> list[str]:
+    """Send requests in as few batches as they fit into."""
+    refused: list[str] = []
+    part: list[Request] = []
+    size = 0
+    for one in requests:
+        length = len(one[2]) + 32
+        if part and size + length > netlink.largest_batch:
+            refused += _refused(netlink, part)
+            part, size = [], 0
+        part.append(one)
+        size += length
+    if part:
+        refused += _refused(netlink, part)
+    return refused
+
+
+def _refused(netlink: Netlink, part: list[Request]) -> list[str]:
+    return [
+        f"nftables: {_named(part, one.position)}: {one.said or os.strerror(one.errno)}"
+        for one in netlink.batch(part)
+    ]
+
+
+def _named(part: list[Request], position: int) -> str:
+    if not 0 <= position < len(part):
+        return "batch"
+    kind, _, body = part[position]
+    held = attributes(body[4:])
+    names = " ".join(text(first(held, one)) for one in (1, 2) if kind or one == 1)
+    return f"{FAMILIES.get(body[0], '')} {names}".strip()

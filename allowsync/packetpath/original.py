@@ -1,0 +1,278 @@
+"""The machine as it is: everything that decides about a packet, read and never changed."""
+
+from __future__ import annotations
+
+import os
+import re
+import struct
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.model.value import Value
+from allowsync.packetpath import legacy, nftables
+from allowsync.packetpath.netlink import (
+    ROUTE,
+    Attributes,
+    Interrupted,
+    Netlink,
+    attributes,
+    first,
+    given,
+    native,
+    text,
+)
+from allowsync.packetpath.question import Unavailable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.packetpath.isolation import Tools
+    from allowsync.packetpath.question import Address
+
+GET_LINK, GET_ADDRESS, GET_ROUTE, GET_NEIGHBOUR, GET_RULE, GET_NEXTHOP = 18, 22, 26, 30, 34, 106
+LINKS: Final = struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0)
+RULES: Final = {4: struct.pack("=12B", 2, *[0] * 11), 6: struct.pack("=12B", 10, *[0] * 11)}
+_ADDRESSES: Final = struct.pack("=BBBBI", 0, 0, 0, 0, 0)
+_LOOPBACK: Final = 1
+_SCOPE_LINK: Final = 253
+_UNICAST: Final = 1
+_SETTINGS: Final = Path("/proc/sys/net")
+_SETTING: Final = re.compile(
+    r"ipv4/(ip_forward$|ip_nonlocal_bind|(tcp|udp|raw)_l3mdev_accept|fwmark_reflect"
+    r"|tcp_fwmark_accept|fib_multipath|ip_early_demux)|bridge/"
+    r"|netfilter/nf_conntrack_(tcp_(be_liberal|loose)|helper|checksum)"
+    r"|ipv6/(ip_nonlocal_bind|fwmark_reflect|fib_multipath)"
+    r"|ipv[46]/conf/.*/(forwarding|force_forwarding|rp_filter|accept_local|route_localnet"
+    r"|src_valid_mark|accept_source_route|bc_forwarding|ignore_routes_with_linkdown"
+    r"|disable_(ipv6|policy|xfrm)|drop_unicast_in_l2_multicast|drop_unsolicited_na|seg6_enabled)$"
+)
+_ELSEWHERE: Final = ("neigh", "core", "unix", "mptcp", "route", "xfrm")
+
+
+class Link(Value):
+    """An interface: `kind` is "" for hardware, `info` what the kernel says of the kind."""
+
+    index: int
+    flags: int
+    name: str
+    mac: bytes
+    mtu: int
+    group: bytes
+    master: int
+    kind: str
+    info: bytes
+    has_xdp: bool
+
+    @property
+    def is_up(self) -> bool:
+        """Whether it is switched on."""
+        return bool(self.flags & 1)
+
+    @property
+    def is_running(self) -> bool:
+        """Whether it has a carrier."""
+        return bool(self.flags & 0x40)
+
+
+class Routing(NamedTuple):
+    """Addresses, rules, next hops and routes as listed."""
+
+    addresses: tuple[bytes, ...]
+    rules: Mapping[int, tuple[bytes, ...]]
+    hops: tuple[bytes, ...]
+    routes: tuple[bytes, ...]
+    neighbours: tuple[tuple[int, Attributes], ...]
+
+
+class Original(NamedTuple):
+    """All that was read of a machine."""
+
+    links: Mapping[int, Link]
+    all_links: Mapping[int, Link]
+    routing: Routing
+    settings: Mapping[str, str]
+    ruleset: nftables.Ruleset
+    tables: Mapping[int, str]
+    sets: legacy.Sets
+    recent: Mapping[str, list[tuple[str, int]]]
+    queues: frozenset[int]
+
+    @property
+    def uplinks(self) -> tuple[int, ...]:
+        """The interfaces with a default route, or a half of one, as VPNs have."""
+        return _uplinks(self.routing.routes)
+
+    def addresses(self, index: int) -> tuple[Address, ...]:
+        """The addresses of an interface that are valid beyond its link."""
+        found = []
+        for one in self.routing.addresses:
+            if native(one[4:8]) == index and one[3] != _SCOPE_LINK:
+                held = attributes(one[8:])
+                found.append(ip_address(first(held, 2) or given(held, 1)))
+        return tuple(dict.fromkeys(found))
+
+    def reaches(self, index: int) -> tuple[Address, ...]:
+        """The addresses that packets from an interface may ask for: its own, or any.
+
+        An uplink without an address of its own is asked for those of the others.
+        """
+        own = self.addresses(index)
+        versions = {one.version for one in own}
+        others = [
+            address
+            for other in self.links
+            for address in self.addresses(other)
+            if index in self.uplinks and not address.is_loopback
+        ]
+        routed = {route_version(one) for one in self.routing.routes if index in _default(one)}
+        extra = [one for one in others if one.version in routed - versions]
+        return tuple(dict.fromkeys([*own, *extra]))
+
+    def named(self, name: str) -> Link | None:
+        """The interface of a name."""
+        return next((one for one in self.all_links.values() if one.name == name), None)
+
+
+def read(tools: Tools) -> Original:
+    """Read the machine in whose network namespace this process is.
+
+    Raises:
+        Unavailable: A part cannot be read.
+    """
+    try:
+        return _read(tools)
+    except Interrupted as error:
+        raise Unavailable("the network configuration keeps changing") from error
+    except OSError as error:
+        what = f"{error.filename}: " if error.filename else ""
+        raise Unavailable(f"the network cannot be read: {what}{error.strerror}") from error
+
+
+def _read(tools: Tools) -> Original:
+    netlink = Netlink(ROUTE)
+    every = {one.index: one for one in map(_link, netlink.dump(GET_LINK, LINKS))}
+    routing = _routing(netlink)
+    netlink.close()
+    ruleset = nftables.list_ruleset()
+    links = _routed(every, _uplinks(routing.routes), ruleset)
+    return Original(
+        links=links,
+        all_links=every,
+        routing=routing,
+        settings=_settings({"all", "default", *(one.name for one in links.values())}),
+        ruleset=ruleset,
+        tables=legacy.saved_tables(tools),
+        sets=legacy.saved_sets(tools),
+        recent=legacy.recent_lists(),
+        queues=_queues(),
+    )
+
+
+def _link(body: bytes) -> Link:
+    _, _, _, index, flags, _ = struct.unpack_from("=BBHiII", body)
+    held = attributes(body[16:])
+    info = given(held, 18)
+    xdp = attributes(given(held, 43))
+    return Link(
+        index=index,
+        flags=flags,
+        name=text(first(held, 3)),
+        mac=given(held, 1),
+        mtu=native(first(held, 4)),
+        group=given(held, 27, struct.pack("=I", 0)),
+        master=native(first(held, 10)),
+        kind=text(first(attributes(info), 1)),
+        info=info,
+        has_xdp=any(value[:1] != b"\0" for kind, value in xdp if kind & 0x3FFF == 2),
+    )
+
+
+def _routing(netlink: Netlink) -> Routing:
+    addresses = tuple(netlink.dump(GET_ADDRESS, _ADDRESSES))
+    rules = {version: tuple(netlink.dump(GET_RULE, one)) for version, one in RULES.items()}
+    routes = [one for asked in RULES.values() for one in netlink.dump(GET_ROUTE, asked)]
+    try:
+        hops = tuple(netlink.dump(GET_NEXTHOP, bytes(8)))
+    except OSError:  # a kernel before 5.3
+        hops = ()
+    neighbours = tuple(
+        (struct.unpack_from("=BBHi", one)[3], attributes(one[12:]))
+        for one in netlink.dump(GET_NEIGHBOUR, bytes(12))
+    )
+    return Routing(addresses, rules, hops, tuple(routes), neighbours)
+
+
+def _routed(
+    links: Mapping[int, Link], uplinks: tuple[int, ...], ruleset: nftables.Ruleset
+) -> dict[int, Link]:
+    """The interfaces that routing or a rule sees: not each guest's port of a bridge."""
+    hooked = b"".join(
+        value
+        for one in (*ruleset.chains, *ruleset.flowtables)
+        for kind, value in one.held
+        if kind & 0x3FFF in (3, 4)
+    )
+
+    def is_inner(link: Link) -> bool:
+        master = links.get(link.master)
+        if master is None or master.kind != "bridge" or master.index in uplinks or not link.kind:
+            return False
+        return link.name.encode() + b"\0" not in hooked
+
+    return {index: one for index, one in sorted(links.items()) if not is_inner(one)}
+
+
+def _uplinks(routes: tuple[bytes, ...]) -> tuple[int, ...]:
+    found = {index for one in routes for index in _default(one)}
+    return tuple(sorted(found - {_LOOPBACK}))
+
+
+def _default(route: bytes) -> tuple[int, ...]:
+    """Where a default route leads, or the half of one."""
+    if route[1] > 1 or route[7] != _UNICAST:
+        return ()
+    return tuple(leads_to(route))
+
+
+def route_version(route: bytes) -> int:
+    """The version of IP of a route."""
+    return 4 if route[0] == 2 else 6
+
+
+def leads_to(route: bytes) -> Iterator[int]:
+    """The interfaces of a route."""
+    held = attributes(route[12:])
+    if (one := first(held, 4)) is not None:
+        yield native(one)
+    several, at = given(held, 9), 0
+    while at + 8 <= len(several):
+        length, _, _, index = struct.unpack_from("=HBBi", several, at)
+        yield index
+        at += (max(length, 8) + 3) & ~3
+
+
+def _settings(interfaces: set[str]) -> dict[str, str]:
+    """The settings of the kernel that decide about packets."""
+    found = {}
+    for top, folders, files in os.walk(_SETTINGS):
+        keep = interfaces if top.endswith("/conf") else set(folders) - set(_ELSEWHERE)
+        folders[:] = [one for one in folders if one in keep]
+        for file in files:
+            path = Path(top, file)
+            key = str(path.relative_to(_SETTINGS))
+            if _SETTING.match(key):
+                try:
+                    found[key] = path.read_text().strip()
+                except PermissionError:  # one that may only be written
+                    continue
+    return found
+
+
+def _queues() -> frozenset[int]:
+    """The queues that a program reads."""
+    try:
+        lines = Path("/proc/net/netfilter/nfnetlink_queue").read_text().splitlines()
+    except FileNotFoundError:
+        return frozenset()
+    return frozenset(int(line.split()[0]) for line in lines)

@@ -1,0 +1,124 @@
+"""Packets of TCP and UDP: made to ask, and read where they arrive."""
+
+from __future__ import annotations
+
+import struct
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from allowsync.packetpath.question import Address
+
+TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
+PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
+SYN, SYN_ACK = 0x02, 0x12
+RESETS: Final = frozenset({0x04, 0x14})
+_ANSWERS: Final = 0x3F
+_HOPS: Final = 61
+_IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
+# What Linux sends: maximum segment size, selective acknowledgements, timestamps, window scale.
+_OPTIONS: Final = bytes.fromhex("020405b40402080a000000010000000001030307")
+_UNREACHABLE: Final = {ICMP: frozenset({3, 11}), ICMP6: frozenset({1, 2, 3, 4})}
+
+
+class Packet(NamedTuple):
+    """The addresses and ports of a packet; of an ICMP error, those of what it is about."""
+
+    version: int
+    protocol: int
+    source: Address
+    destination: Address
+    source_port: int = 0
+    destination_port: int = 0
+    flags: int = 0
+    error: str = ""
+
+
+def read(data: bytes, network: int = 0) -> Packet | None:
+    """Read a packet; None for what is neither TCP, nor UDP, nor an error about one.
+
+    Args:
+        data: Its network header and what follows.
+        network: How long the network header is, where that is known.
+    """
+    try:
+        return _read(data, network, nested=False)
+    except (IndexError, struct.error, ValueError):
+        return None
+
+
+def _read(data: bytes, network: int, *, nested: bool) -> Packet | None:
+    version = data[0] >> 4
+    if version == 4:
+        protocol, source, destination = data[9], data[12:16], data[16:20]
+        at = network or (data[0] & 15) * 4
+    elif version == 6:
+        protocol, source, destination = data[6], data[8:24], data[24:40]
+        at = network or 40
+    else:
+        return None
+    ends = ip_address(source), ip_address(destination)
+    if protocol in (TCP, UDP):
+        source_port, destination_port = struct.unpack_from(">HH", data, at)
+        flags = data[at + 13] if protocol == TCP and len(data) > at + 13 else 0
+        return Packet(version, protocol, *ends, source_port, destination_port, flags)
+    if not nested and data[at] in _UNREACHABLE.get(protocol, ()):
+        about = _read(data[at + 8 :], 0, nested=True)
+        return about and about._replace(error=f"ICMP {data[at]}/{data[at + 1]}")
+    return None
+
+
+def new(source: Address, destination: Address, protocol: int, ports: tuple[int, int]) -> bytes:
+    """The packet that asks for a new connection, with the type of its frame before it."""
+    if protocol == TCP:
+        offset_and_flags = struct.pack(">BB", 0xA0, SYN)
+        rest = struct.pack(">II", 1, 0) + offset_and_flags + struct.pack(">HHH", 64240, 0, 0)
+        payload = struct.pack(">HH", *ports) + rest + _OPTIONS
+    else:
+        payload = struct.pack(">HHHH", *ports, 12, 0) + b"ask\n"
+    return _network(source.packed, destination.packed, protocol, payload)
+
+
+def answer(data: bytes) -> bytes | None:
+    """The packet with which the other end accepts a new connection; None for other packets."""
+    asked = read(data)
+    if asked is None or asked.protocol not in PROTOCOLS.values() or asked.error:
+        return None
+    if asked.protocol == TCP and asked.flags & _ANSWERS != SYN:
+        return None
+    start = data[(data[0] & 15) * 4 if asked.version == 4 else 40 :]
+    swapped = start[2:4] + start[:2]
+    if asked.protocol == TCP:
+        rest = struct.pack(">II", 1, 2) + start[12:13] + bytes([SYN_ACK]) + start[14:16]
+        payload = swapped + rest + b"\0\0" + start[18:]
+    else:
+        payload = swapped + start[4:6] + b"\0\0" + start[8:]
+    return _network(asked.destination.packed, asked.source.packed, asked.protocol, payload)
+
+
+def checksum(data: bytes) -> int:
+    """The checksum of the internet (RFC 1071)."""
+    data += b"\0" * (len(data) % 2)
+    total: int = sum(struct.unpack(f">{len(data) // 2}H", data))
+    while total >> 16:
+        total = (total & 0xFFFF) + (total >> 16)
+    return ~total & 0xFFFF
+
+
+def checksum_at(protocol: int) -> int:
+    """Where in TCP or UDP the checksum stands."""
+    return 16 if protocol == TCP else 6
+
+
+def _network(source: bytes, destination: bytes, protocol: int, payload: bytes) -> bytes:
+    pseudo = source + destination + struct.pack(">II", len(payload), protocol)
+    at = checksum_at(protocol)
+    check = checksum(pseudo + payload) or 0xFFFF
+    payload = payload[:at] + struct.pack(">H", check) + payload[at + 2 :]
+    if len(source) == 16:
+        head = struct.pack(">IHBB", 0x60000000, len(payload), protocol, _HOPS)
+        return _IPV6 + head + source + destination + payload
+    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0x4000, _HOPS, protocol, 0)
+    head += source + destination
+    head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
+    return _IPV4 + head + payload

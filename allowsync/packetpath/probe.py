@@ -1,0 +1,270 @@
+"""Packets that ask, and what was seen of each."""
+
+from __future__ import annotations
+
+import select
+import socket
+import struct
+import time
+from contextlib import suppress
+from ipaddress import IPv4Address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath import packet
+from allowsync.packetpath.copy import TABLE
+from allowsync.packetpath.links import OUTER_MAC, add_neighbour
+from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
+from allowsync.packetpath.original import leads_to
+from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.tracing import event, legacy_event
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.question import Address, Question
+    from allowsync.packetpath.tracing import Event, LegacyEvent
+
+LAST_PORT: Final = 32999  # the source port of the packet that is sent after the others
+_FIRST_PORT, _PORTS = 33000, 32000
+_BATCH: Final = 256
+_PATIENCE: Final = 2.0
+_NOWHERE: Final = IPv4Address("192.0.2.254"), IPv4Address("192.0.2.255")
+_OUTGOING: Final = 4  # PACKET_OUTGOING
+_PACKET_INFO: Final = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, 49))
+_QUEUE: Final = 4096
+
+
+class Probe:
+    """One packet that asks, and what was seen of it.
+
+    Attributes:
+        index: The interface it arrives at.
+        events: The rules and policies it met in nftables.
+        legacy: Those in iptables-legacy.
+        replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
+        end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
+    """
+
+    __slots__ = ("end", "events", "index", "legacy", "question", "replies")
+
+    def __init__(self, question: Question, index: int) -> None:
+        self.question, self.index = question, index
+        self.events: list[Event] = []
+        self.legacy: list[LegacyEvent] = []
+        self.replies: list[str] = []
+        self.end: Event | None = None
+
+
+class Prober:
+    """Sends packets into a copy and collects what becomes of them."""
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._sent = 0
+        self._by_port: dict[int, Probe] = {}
+        self._by_trace: dict[bytes, Probe] = {}
+        self._forwarded: list[tuple[int, bytes]] = []
+        self._listening: dict[tuple[str, int], list[socket.socket]] = {}
+        self._all_seen = False
+
+    def ask(self, questions: Sequence[Question]) -> list[Probe]:
+        """Send a packet for each question; interface and destination are given in each."""
+        self._listen({(one.protocol, one.port) for one in questions})
+        probes: list[Probe] = []
+        for start in range(0, len(questions), _BATCH):
+            probes += self._ask(questions[start : start + _BATCH])
+        return probes
+
+    def _ask(self, questions: Sequence[Question]) -> list[Probe]:
+        self._by_port, self._by_trace = {}, {}
+        self._forwarded = []
+        probes = [self._send(one) for one in questions]
+        indexes = {one.index for one in probes}
+        self._until_seen(indexes)
+        self._answer_datagrams()
+        for index, frame in self._forwarded:
+            if (answer := packet.answer(frame)) is not None:
+                self._copy.send(index, self._mac(index) + OUTER_MAC + answer)
+        self._until_seen(indexes | {index for index, _ in self._forwarded})
+        return probes
+
+    def ask_again(self, probe: Probe) -> None:
+        """Send the packet of a probe once more, alone."""
+        self._by_port = {}
+        self._send(probe.question)
+        self._until_seen({probe.index})
+
+    def _send(self, question: Question) -> Probe:
+        copy = self._copy
+        link = copy.original.named(question.interface)
+        if link is None or question.destination is None:
+            raise Unavailable(f"{question.interface}: {question} cannot be asked")
+        index = self._arrival(link.index)
+        copy.light(index)
+        ends = question.source, question.destination
+        source_port = _FIRST_PORT + self._sent % _PORTS
+        self._sent += 1
+        protocol = packet.PROTOCOLS[question.protocol]
+        frame = self.frame(index, ends, protocol, (source_port, question.port))
+        probe = self._by_port[source_port] = Probe(question, index)
+        if copy.cables.bridges:
+            netlink = Netlink(ROUTE)
+            for bridge in copy.cables.bridges:
+                add_neighbour(netlink, bridge, question.source.packed)
+            netlink.close()
+        copy.send(index, frame)
+        if len(self._by_port) % 8 == 0:
+            self._collect()
+        return probe
+
+    def _arrival(self, index: int) -> int:
+        """The cable behind an interface: of a bridge a port of it, hardware first."""
+        cables = self._copy.cables
+        if index not in cables.bridges:
+            return index
+        ports = [one for one in cables.ends.values() if one.master == index]
+        return min(ports, key=lambda one: (bool(one.kind), one.index)).index
+
+    def frame(
+        self, index: int, ends: tuple[Address, Address], protocol: int, ports: tuple[int, int]
+    ) -> bytes:
+        """A packet that asks, as it arrives at an interface."""
+        master = self._copy.cables.ends[index].master
+        behind = master if master in self._copy.cables.bridges else index
+        addresses = self._mac(behind) + self._gateway(behind, ends[0].version)
+        return addresses + packet.new(*ends, protocol, ports)
+
+    def _mac(self, index: int) -> bytes:
+        return self._copy.cables.macs[index]
+
+    def _gateway(self, index: int, version: int) -> bytes:
+        """The hardware address that packets from afar come from, where the machine knows it."""
+        routing = self._copy.original.routing
+        length = 4 if version == 4 else 16
+        gateways = {
+            first(attributes(one[12:]), 5)
+            for one in routing.routes
+            if one[1] == 0 and index in leads_to(one)
+        }
+        for where, held in routing.neighbours:
+            address, mac = given(held, 1), given(held, 2)
+            if where == index and address in gateways and (len(address), len(mac)) == (length, 6):
+                return mac
+        return OUTER_MAC
+
+    def _until_seen(self, indexes: Iterable[int]) -> None:
+        """Wait until all packets were handled: they are handled in order, so a last one tells."""
+        for index in indexes:
+            self._all_seen = False
+            last = self.frame(index, _NOWHERE, packet.UDP, (LAST_PORT, 9))
+            self._copy.send(index, last)
+            end = time.monotonic() + _PATIENCE
+            while not self._all_seen and time.monotonic() < end:
+                select.select([self._copy.traces.socket], [], [], 0.05)
+                self._collect()
+        self._collect()
+
+    def _collect(self) -> None:
+        """Take in what the kernel has told so far, and what has come out."""
+        for message in self._copy.traces.waiting():
+            if (told := event(message)) is not None:
+                self._traced(told)
+        if self._copy.legacy_traces is not None:
+            for message in self._copy.legacy_traces.waiting():
+                told_by_legacy = legacy_event(message)
+                if told_by_legacy and (
+                    probe := self._by_port.get(told_by_legacy.packet.source_port)
+                ):
+                    probe.legacy.append(told_by_legacy)
+        while True:
+            try:
+                data, (name, _, kind, *_) = self._copy.incoming.recvfrom(2048)
+            except BlockingIOError:
+                break
+            if kind != _OUTGOING:
+                self._came_out(int(name[1:]), data[14:])
+
+    def _traced(self, told: Event) -> None:
+        ours = told.table == TABLE
+        if (seen := told.packet) is not None:
+            # A bridge gives a packet a number of its own, the way back that of another.
+            if seen.source_port == LAST_PORT:
+                self._all_seen = True
+            probe = self._by_port.get(seen.source_port)
+            if probe is not None and probe.question.source == seen.source:
+                self._by_trace[told.trace] = probe
+            elif ours and told.chain == "begin":
+                self._by_trace.pop(told.trace, None)
+        probe = self._by_trace.get(told.trace)
+        if probe is None:
+            return
+        if not ours:
+            probe.events.append(told)
+        elif told.chain in ("input", "postrouting") and told.packet is not None:
+            probe.end = told
+
+    def _came_out(self, index: int, data: bytes) -> None:
+        seen = packet.read(data)
+        if seen is None:
+            return
+        if seen.error:
+            port, reply = seen.source_port, seen.error
+        elif seen.destination_port in self._by_port:
+            port = seen.destination_port
+            reply = "reset" if seen.flags in packet.RESETS else "answer"
+        else:
+            self._forwarded.append((index, data))
+            return
+        if (probe := self._by_port.get(port)) is not None:
+            probe.replies.append(reply)
+
+    def _listen(self, services: Iterable[tuple[str, int]]) -> None:
+        for protocol, port in services:
+            if (protocol, port) in self._listening:
+                continue
+            opened = self._listening[protocol, port] = []
+            for family in (socket.AF_INET, socket.AF_INET6):
+                # A port may be taken by the kernel; then nothing answers there.
+                with suppress(OSError):
+                    opened.append(_listener(family, protocol, port))
+
+    def _answer_datagrams(self) -> None:
+        for (protocol, _), opened in self._listening.items():
+            if protocol == "udp":
+                for one in opened:
+                    _answer_all(one)
+
+
+def _listener(family: socket.AddressFamily, protocol: str, port: int) -> socket.socket:
+    kind = socket.SOCK_STREAM if protocol == "tcp" else socket.SOCK_DGRAM
+    made = socket.socket(family, kind)
+    made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    if family is socket.AF_INET6:
+        made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    if protocol == "udp":
+        made.setsockopt(*_PACKET_INFO[family is socket.AF_INET6], 1)
+    made.bind(("", port))
+    made.settimeout(0)
+    if protocol == "tcp":
+        made.listen(_QUEUE)
+    return made
+
+
+def _answer_all(listening: socket.socket) -> None:
+    """Answer each datagram from the address it was sent to."""
+    while True:
+        try:
+            _, told, _, sender = listening.recvmsg(64, 256)
+        except BlockingIOError:
+            return
+        from_there = [
+            (level, kind, data if level == socket.IPPROTO_IPV6 else _from(data))
+            for level, kind, data in told
+        ]
+        with suppress(OSError):  # the rules may forbid the answer, or there is no way
+            listening.sendmsg([b"ok"], from_there, 0, sender)
+
+
+def _from(info: bytes) -> bytes:
+    return struct.pack("=I", 0) + info[4:8] + struct.pack("=I", 0)

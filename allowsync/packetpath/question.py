@@ -1,0 +1,88 @@
+"""What is asked of a machine's packet filter, and what it answers."""
+
+from __future__ import annotations
+
+from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
+
+from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from ipaddress import IPv4Address, IPv6Address
+
+    Address: TypeAlias = IPv4Address | IPv6Address
+
+
+class Question(Value):
+    """What becomes of a new connection from an address to a port of this machine?
+
+    Attributes:
+        source: Where it comes from.
+        protocol: `tcp` or `udp`.
+        port: The port it asks for.
+        interface: Where it arrives; "" asks for each uplink.
+        destination: The address it asks for; None asks for each of that interface.
+    """
+
+    source: Address
+    protocol: str
+    port: int
+    interface: str = ""
+    destination: Address | None = None
+
+
+class Verdict(Enum):
+    """What becomes of a packet."""
+
+    DELIVERED = "delivered"  # to this machine
+    FORWARDED = "forwarded"
+    REFUSED = "refused"  # the sender is told
+    DROPPED = "dropped"
+    UNKNOWN = "unknown"
+
+
+class Answer(Value):
+    """What became of one packet.
+
+    Attributes:
+        question: What was asked, with interface and destination.
+        verdict: What became of it.
+        rules: Those that decided, such as `inet filter input: tcp dport 22 accept`.
+        to: Interface, address and port it went to, where it was forwarded or redirected.
+        reason: Why it is unknown, or the condition under which the verdict holds.
+    """
+
+    question: Question
+    verdict: Verdict
+    rules: tuple[str, ...] = ()
+    to: tuple[str, Address, int] | None = None
+    reason: str = ""
+
+
+class Machine(Value):
+    """The machine that was asked.
+
+    Attributes:
+        uplinks: The interfaces with a default route.
+        interfaces: All of them.
+        addresses: Those of each interface.
+        caveats: What decides about packets there and is not seen.
+    """
+
+    uplinks: tuple[str, ...] = ()
+    interfaces: tuple[str, ...] = ()
+    addresses: Mapping[str, tuple[Address, ...]] = {}
+    caveats: tuple[str, ...] = ()
+
+
+class Answers(Value):
+    """The answers, in the order of the questions; or why nothing could be asked."""
+
+    machine: Machine
+    answers: tuple[Answer, ...]
+    unknown: str = ""
+
+
+class Unavailable(Exception):
+    """The machine cannot be read or copied; the text says why."""

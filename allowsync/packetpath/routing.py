@@ -1,0 +1,156 @@
+"""Addresses, rules and routes of the copy: those of the machine, sent back as listed."""
+
+from __future__ import annotations
+
+import os
+import struct
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.links import add_neighbour, switch_on
+from allowsync.packetpath.netlink import (
+    CREATE,
+    EXCLUSIVE,
+    REPLACE,
+    ROUTE,
+    Netlink,
+    attributes,
+    first,
+    given,
+    native,
+    packed,
+    without,
+)
+from allowsync.packetpath.original import GET_RULE, RULES, leads_to
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.packetpath.links import Cables
+    from allowsync.packetpath.original import Original
+
+_NEW_ADDRESS, _NEW_ROUTE, _NEW_RULE, _DELETE_RULE, _NEW_NEXTHOP = 20, 24, 32, 33, 104
+_EXISTS: Final = 17
+_TENTATIVE_OR_DUPLICATE: Final = 0x48
+_NO_PREFIX_ROUTE, _NO_DAD, _LASTING = 0x200, 0x2, 0x400
+_CLONED, _ON_LINK = 0x200, 0x4
+_ROUNDS: Final = 3
+
+# Answers to questions are not limited, nor repeated; nothing is negotiated with neighbours.
+QUIET: Final = {
+    "ipv4/icmp_ratelimit": "0",
+    "ipv6/icmp/ratelimit": "0",
+    "ipv4/tcp_synack_retries": "0",
+}
+SILENT: Final = {
+    "ipv6/conf/default/accept_ra": "0",
+    "ipv6/conf/default/autoconf": "0",
+    "ipv6/conf/default/accept_dad": "0",
+    "ipv6/conf/default/dad_transmits": "0",
+    "ipv6/conf/default/router_solicitations": "0",
+    "ipv6/conf/default/addr_gen_mode": "1",
+}
+
+
+def settle(original: Original, cables: Cables, refused: list[str]) -> None:
+    """Give the interfaces of the copy their settings, addresses, rules and routes."""
+    _copy_settings(original.settings, refused)
+    netlink = Netlink(ROUTE)
+    for link in original.links.values():
+        if link.is_up:
+            switch_on(netlink, link.index)
+    _copy_addresses(netlink, original, refused)
+    _copy_rules(netlink, original.routing.rules, refused)
+    for hop in original.routing.hops:
+        netlink.request(_NEW_NEXTHOP, CREATE | REPLACE, hop)
+    _copy_routes(netlink, original, refused)
+    # A bridge resolves addresses: it has to know where its answers go.
+    for route in original.routing.routes:
+        if (gateway := first(attributes(route[12:]), 5)) is not None:
+            for index in cables.bridges.intersection(leads_to(route)):
+                add_neighbour(netlink, index, gateway)
+    netlink.close()
+
+
+def write_setting(key: str, value: str) -> str:
+    """Give a setting of the kernel a value, where it exists. Returns why not, or ""."""
+    path = Path("/proc/sys/net", key)
+    try:
+        if path.read_text().strip() != value:
+            path.write_text(value)
+    except FileNotFoundError:
+        return ""
+    except OSError as error:
+        return f"setting {key}={value}: {error.strerror}"
+    return ""
+
+
+def _copy_settings(settings: Mapping[str, str], refused: list[str]) -> None:
+    def is_general(key: str) -> bool:  # written first: these overwrite the others
+        return key.count("/") == 1 or "/all/" in key or "/default/" in key
+
+    ordered = sorted(settings, key=lambda one: not is_general(one))
+    refused += filter(None, [write_setting(key, settings[key]) for key in ordered])
+    for key, value in QUIET.items():
+        write_setting(key, value)
+
+
+def _copy_addresses(netlink: Netlink, original: Original, refused: list[str]) -> None:
+    for one in original.routing.addresses:
+        family, length, flags, scope, index = struct.unpack_from("=BBBBI", one)
+        held = attributes(one[8:])
+        flags = native(given(held, 8, struct.pack("=I", flags)))
+        if index not in original.links or (family == 10 and flags & _TENTATIVE_OR_DUPLICATE):
+            continue
+        kept = [(kind, value) for kind, value in held if kind in (1, 2, 3, 4, 9)]
+        kept.append((8, struct.pack("=I", flags & _LASTING | _NO_PREFIX_ROUTE | _NO_DAD)))
+        head = struct.pack("=BBBBI", family, length, _NO_DAD, scope, index)
+        errno = netlink.request(_NEW_ADDRESS, CREATE, head + packed(kept))
+        if errno not in (0, _EXISTS):
+            address = ip_address(first(held, 2) or given(held, 1))
+            refused.append(f"address {address}: {os.strerror(errno)}")
+
+
+def _copy_rules(
+    netlink: Netlink, rules: Mapping[int, tuple[bytes, ...]], refused: list[str]
+) -> None:
+    for version, several in rules.items():
+        for one in netlink.dump(GET_RULE, RULES[version]):
+            netlink.request(_DELETE_RULE, 0, one)
+        for one in several:
+            errno = netlink.request(_NEW_RULE, CREATE | EXCLUSIVE, one)
+            if errno not in (0, _EXISTS):
+                refused.append(f"routing rule: {os.strerror(errno)}")
+
+
+def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> None:
+    """Some routes need others first, so what is refused is tried again."""
+    todo = [
+        one
+        for one in original.routing.routes
+        if not native(one[8:12]) & _CLONED and original.links.keys() >= set(leads_to(one))
+    ]
+    failures: list[tuple[bytes, int]] = []
+    for _ in range(_ROUNDS):
+        failures = []
+        for one in todo:
+            head = one[:8] + struct.pack("=I", native(one[8:12]) & _ON_LINK)
+            errno = netlink.request(
+                _NEW_ROUTE, CREATE, head + packed(without(attributes(one[12:]), 12, 23))
+            )
+            if errno not in (0, _EXISTS):
+                failures.append((one, errno))
+        todo = [one for one, _ in failures]
+    for one, errno in failures:
+        to = first(attributes(one[12:]), 1)
+        network = f"{ip_address(to)}/{one[1]}" if to else "default"
+        refused.append(f"route {network}: {os.strerror(errno)}")
+
+
+def be_silent() -> None:
+    """Let interfaces that are made from now on ask their neighbours nothing."""
+    for key, value in SILENT.items():
+        with suppress(OSError):
+            write_setting(key, value)

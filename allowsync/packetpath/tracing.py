@@ -1,0 +1,133 @@
+"""What the kernel tells of the rules that a packet meets."""
+
+from __future__ import annotations
+
+import os
+import struct
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.packetpath import packet
+from allowsync.packetpath.netlink import (
+    NETFILTER,
+    Netlink,
+    attribute,
+    attributes,
+    first,
+    given,
+    number,
+    text,
+)
+from allowsync.packetpath.question import Unavailable
+
+if TYPE_CHECKING:
+    from allowsync.packetpath.netlink import Message
+    from allowsync.packetpath.packet import Packet
+
+_NF_TRACE, _LOGGED = 0xA11, 0x400
+_LOG_CONFIG: Final = 0x401
+_BIND_FAMILY, _BIND = b"\x03", b"\x01"
+_FAMILIES: Final = (2, 10)
+_COPIED: Final = 128
+POLICY, RETURN, RULE = 1, 2, 3
+DROP, ACCEPT, QUEUE = 0, 1, 3
+
+
+class Event(NamedTuple):
+    """A rule or policy that a packet met in nftables.
+
+    Attributes:
+        trace: The number of the packet.
+        family: The family of the hook.
+        kind: `POLICY`, `RETURN` or `RULE`.
+        handle: The rule's, in the copy.
+        verdict: What it says: `DROP`, `ACCEPT`, `QUEUE`, or less than 0 to go on.
+        queue: The queue, of such a verdict.
+        packet: The packet as it was then, where the kernel shows it.
+        out: The interface it leaves through.
+    """
+
+    trace: bytes
+    family: int
+    table: str
+    chain: str
+    kind: int
+    handle: int
+    verdict: int
+    queue: int
+    packet: Packet | None
+    out: int
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the packet goes no further."""
+        return self.verdict == DROP or self.verdict == QUEUE
+
+
+class LegacyEvent(NamedTuple):
+    """A rule or policy that a packet met in iptables-legacy."""
+
+    packet: Packet
+    table: str
+    chain: str
+    kind: str
+    position: int
+
+
+def event(message: Message) -> Event | None:
+    """What a message tells; None for other messages."""
+    if message.kind != _NF_TRACE:
+        return None
+    held = attributes(message.body[4:])
+    network, transport = given(held, 8), given(held, 9)
+    verdict = attributes(given(held, 5))
+    kind = number(first(held, 4))
+    policy = first(held, 16)
+    code = number(policy) if kind == POLICY and policy else _signed(first(verdict, 1))
+    return Event(
+        trace=given(held, 6),
+        family=number(first(held, 15)),
+        table=text(first(held, 1)),
+        chain=text(first(held, 2)),
+        kind=kind,
+        handle=number(first(held, 3)),
+        verdict=code if code < 0 else code & 0xFF,
+        queue=code >> 16 if code > 0 else 0,
+        packet=packet.read(network + transport, len(network)) if network else None,
+        out=number(first(held, 12)),
+    )
+
+
+def legacy_event(message: Message) -> LegacyEvent | None:
+    """What a message of iptables-legacy's TRACE tells; None for other messages."""
+    if message.kind != _LOGGED:
+        return None
+    held = attributes(message.body[4:])
+    said = text(first(held, 10))
+    seen = packet.read(given(held, 9))
+    if seen is None or not said.startswith("TRACE: "):
+        return None
+    table, chain, kind, position = said[7:].split(":")[:4]
+    return LegacyEvent(seen, table, chain, kind, int(position.split()[0] or 0))
+
+
+def legacy_traces() -> Netlink:
+    """Have what TRACE of iptables-legacy tells sent here, instead of into the kernel's log.
+
+    Raises:
+        Unavailable: The kernel refuses.
+    """
+    netlink = Netlink(NETFILTER)
+    for family in _FAMILIES:
+        head = struct.pack(">BBH", family, 0, 0)
+        netlink.request(_LOG_CONFIG, 0, head + attribute(1, _BIND_FAMILY))
+    copied = attribute(2, struct.pack(">IBB", _COPIED, 2, 0))
+    at_once = attribute(5, struct.pack(">I", 1))
+    for body in (attribute(1, _BIND), copied, at_once):
+        if errno := netlink.request(_LOG_CONFIG, 0, struct.pack(">BBH", 0, 0, 0) + body):
+            raise Unavailable(f"iptables-legacy cannot be traced: {os.strerror(errno)}")
+    netlink.socket.settimeout(0)
+    return netlink
+
+
+def _signed(value: bytes | None) -> int:
+    return int.from_bytes(value or b"\xff\xff\xff\xff", "big", signed=True)

@@ -1,0 +1,147 @@
+"""Rules in words: those of nft for its rules, those of iptables for the others."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath import legacy, nftables
+from allowsync.packetpath.isolation import enter, new_network
+from allowsync.packetpath.netlink import NETFILTER, Netlink, attributes, first, number, text
+from allowsync.packetpath.nftables import FAMILIES, INET, IPV4, IPV6
+from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.tracing import DROP, POLICY
+
+if TYPE_CHECKING:
+    from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.nftables import Expression
+    from allowsync.packetpath.tracing import Event, LegacyEvent
+
+_HANDLE: Final = re.compile(r" # handle \d+$")
+_HEAD: Final = re.compile(r"\s*(table|chain) ")
+_UNKNOWN: Final = "a rule that could not be listed"
+
+
+class Words:
+    """Names the rules that packets met. Made when the copy is complete."""
+
+    def __init__(self, copy: Copy) -> None:
+        self._copy = copy
+        self._words_network: int | None = None
+        self._positions: dict[tuple[int, str, str, int], int] = {}
+        self._texts: dict[tuple[int, str, str], list[str]] = {}
+        self._legacy: dict[tuple[int, str, str], list[str]] = {}
+        self._rules: dict[tuple[int, str, str], list[list[Expression]]] = {}
+        self._tables = {
+            (one.family, text(first(one.held, 1))) for one in copy.original.ruleset.tables
+        }
+        self._number_rules()
+
+    def _number_rules(self) -> None:
+        """Which rule of its chain each handle of the copy is."""
+        for one in copied_rules():
+            key = one[0], text(first(held := attributes(one[4:]), 1)), text(first(held, 2))
+            steps = self._rules.setdefault(key, [])
+            steps.append(nftables.expressions(held))
+            self._positions[*key, number(first(held, 3))] = len(steps)
+        # Steps that the copy left out are in the machine's own rules.
+        original: dict[tuple[int, str, str], list[list[Expression]]] = {}
+        for family, held in self._copy.original.ruleset.rules:
+            key = family, text(first(held, 1)), text(first(held, 2))
+            original.setdefault(key, []).append(nftables.expressions(held))
+        self._rules.update(original)
+
+    def family(self, told: Event) -> int:
+        """The family of the table: a hook of ip may be of a table of inet."""
+        if told.handle:
+            key = told.family, told.table, told.chain, told.handle
+            return told.family if key in self._positions else INET
+        return told.family if (told.family, told.table) in self._tables else INET
+
+    def steps(self, told: Event) -> list[Expression]:
+        """The steps of the rule that a packet met."""
+        key = self.family(told), told.table, told.chain
+        position = self._positions.get((*key, told.handle))
+        return self._rules[key][position - 1] if position else []
+
+    def chain(self, told: Event) -> list[list[Expression]]:
+        """All rules of the chain that a packet met."""
+        return self._rules.get((self.family(told), told.table, told.chain), [])
+
+    def of(self, told: Event) -> str:
+        """A rule or policy of nftables, with its place before it."""
+        family = self.family(told)
+        place = f"{FAMILIES.get(family, '?')} {told.table} {told.chain}"
+        if told.kind == POLICY:
+            return f"{place}: policy {'drop' if told.verdict == DROP else 'accept'}"
+        position = self._positions.get((family, told.table, told.chain, told.handle))
+        lines = self._lines(family, told.table, told.chain)
+        known = position is not None and position <= len(lines)
+        return f"{place}: {lines[position - 1] if known and position else _UNKNOWN}"
+
+    def of_legacy(self, told: LegacyEvent) -> str:
+        """A rule or policy of iptables-legacy, with its place before it."""
+        tool = legacy.TOOLS[told.packet.version]
+        key = told.packet.version, told.table, told.chain
+        if key not in self._legacy:
+            listed = self._copy.tools.run(tool, "-t", told.table, "-S", told.chain)
+            self._legacy[key] = listed.splitlines()
+        lines = self._legacy[key]
+        rules = [one for one in lines if one.startswith("-A")]
+        place = f"{tool} {told.table} {told.chain}"
+        if told.kind == "policy":
+            return f"{place}: policy {lines[0].split()[-1]}"
+        if told.kind == "rule" and told.position <= len(rules):
+            return f"{place}: {rules[told.position - 1].removeprefix(f'-A {told.chain} ')}"
+        return f"{place}: {told.kind}"
+
+    def _lines(self, family: int, table: str, chain: str) -> list[str]:
+        """The rules of a chain in words."""
+        key = family, table, chain
+        if key not in self._texts:
+            extended = any(
+                step.kind in ("match", "target") for rule in self._rules[key] for step in rule
+            )
+            lines = self._by_iptables(family, table, chain) if extended else []
+            self._texts[key] = lines or self._by_nft(family, table, chain)
+        return self._texts[key]
+
+    def _by_iptables(self, family: int, table: str, chain: str) -> list[str]:
+        tool = {IPV4: "iptables-nft", IPV6: "ip6tables-nft"}.get(family)
+        if tool is None:
+            return []
+        try:
+            listed = self._copy.tools.run(tool, "-t", table, "-S", chain)
+        except Unavailable:  # rules of nft among them
+            return []
+        head = f"-A {chain} "
+        return [one.removeprefix(head) for one in listed.splitlines() if one.startswith("-A")]
+
+    def _by_nft(self, family: int, table: str, chain: str) -> list[str]:
+        """List them where nothing but the rules is, and anonymous sets are anonymous."""
+        if self._words_network is None:
+            self._words_network = new_network()
+            legacy.load_sets(self._copy.original.sets, self._copy.tools, elements=False)
+            nftables.load_for_words(self._copy.original.ruleset)
+        enter(self._words_network)
+        argv = ("nft", "-a", "-t", "list", "chain", FAMILIES[family], table, chain)
+        try:
+            listed = self._copy.tools.run(*argv).splitlines()
+        except Unavailable:
+            listed = []
+        finally:
+            enter(self._copy.network)
+        return [
+            _HANDLE.sub("", one.strip())
+            for one in listed
+            if _HANDLE.search(one) and not _HEAD.match(one)
+        ]
+
+
+def copied_rules() -> list[bytes]:
+    """The rules of nftables in the network namespace of the moment."""
+    netlink = Netlink(NETFILTER)
+    try:
+        return netlink.dump(nftables.DUMP | 7, nftables.header(0))
+    finally:
+        netlink.close()
