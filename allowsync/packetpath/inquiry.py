@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
 from allowsync.packetpath import original
+from allowsync.packetpath.caveats import EVERYWHERE
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
@@ -56,6 +57,7 @@ def describe(source: Original) -> Machine:
         uplinks=tuple(source.all_links[one].name for one in source.uplinks),
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
+        caveats=tuple(source.caveats.values()),
     )
 
 
@@ -106,4 +108,5 @@ def _unaskable(question: Question, source: Original) -> str:
         return LOOPBACK_UNASKED
     if link.index not in source.links:
         return f"{question.interface}: {BRIDGED}"
-    return ""
+    everywhere = source.caveats.get(EVERYWHERE, "")
+    return source.caveats.get(question.interface, everywhere)

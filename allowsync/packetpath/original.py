@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.value import Value
 from allowsync.packetpath import legacy, nftables
+from allowsync.packetpath.caveats import caveats
 from allowsync.packetpath.netlink import (
     ROUTE,
     Attributes,
@@ -97,6 +98,7 @@ class Original(NamedTuple):
     sets: legacy.Sets
     recent: Mapping[str, list[tuple[str, int]]]
     queues: frozenset[int]
+    caveats: Mapping[str, str]
 
     @property
     def uplinks(self) -> tuple[int, ...]:
@@ -166,6 +168,7 @@ def _read(tools: Tools) -> Original:
         sets=legacy.saved_sets(tools),
         recent=legacy.recent_lists(),
         queues=_queues(),
+        caveats=caveats(every),
     )
 
 

@@ -1,0 +1,75 @@
+"""What decides about packets beside the packet filter, and is not copied: looked for, and named."""
+
+from __future__ import annotations
+
+import struct
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import ROUTE, XFRM, Netlink, attributes, first, native, text
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.packetpath.original import Link
+
+_GET_QDISC, _GET_FILTER, _GET_POLICY = 38, 46, 0x15
+_INGRESS: Final = frozenset({"ingress", "clsact"})
+_INGRESS_PARENT: Final = 0xFFFFFFF2
+_IPVS: Final = Path("/proc/net/ip_vs")
+_IPVS_HEAD: Final = 3  # lines
+_POLICY_SIZE, _DIRECTION_AT, _OUT = 168, 160, 1
+EVERYWHERE: Final = ""
+
+
+def caveats(links: Mapping[int, Link]) -> dict[str, str]:
+    """What is not seen, by the interface it stands at, or `EVERYWHERE`."""
+    found = {
+        one.name: f"an XDP program at {one.name} decides first"
+        for one in links.values()
+        if one.has_xdp
+    }
+    for index in _filtered(links):
+        name = links[index].name
+        found.setdefault(name, f"a tc filter at {name} decides first")
+    if _IPVS.exists() and len(_IPVS.read_text().splitlines()) > _IPVS_HEAD:
+        found[EVERYWHERE] = "IPVS forwards packets to servers of its own choice"
+    elif _has_policies():
+        found[EVERYWHERE] = "IPsec policies decide about packets"
+    return found
+
+
+def _filtered(links: Mapping[int, Link]) -> list[int]:
+    """The interfaces whose arriving packets meet a filter of tc."""
+    netlink = Netlink(ROUTE)
+    try:
+        queues = netlink.dump(_GET_QDISC, struct.pack("=BxxxiIII", 0, 0, 0, 0, 0))
+        indexes = {
+            int(struct.unpack_from("=Bxxxi", one)[1])
+            for one in queues
+            if text(first(attributes(one[20:]), 1)) in _INGRESS
+        }
+        return [
+            index
+            for index in sorted(indexes & links.keys())
+            if netlink.dump(_GET_FILTER, struct.pack("=BxxxiIII", 0, index, 0, _INGRESS_PARENT, 0))
+        ]
+    finally:
+        netlink.close()
+
+
+def _has_policies() -> bool:
+    """Whether IPsec says anything about packets that arrive."""
+    try:
+        netlink = Netlink(XFRM)
+    except OSError:  # a kernel without IPsec
+        return False
+    try:
+        policies = netlink.dump(_GET_POLICY, b"")
+    finally:
+        netlink.close()
+    return any(_direction(one) != _OUT for one in policies)
+
+
+def _direction(policy: bytes) -> int:
+    return native(policy[_DIRECTION_AT : _DIRECTION_AT + 1])
