@@ -34,6 +34,7 @@ CONFIGURATION: Final = """\
 	log {{
 		output file {folder}/caddy.log
 	}}
+	{options}
 }}
 
 {imports}
@@ -55,6 +56,7 @@ class Caddy(ServerProcess):
         admin: Where its admin API is.
         imports: What the whole configuration imports, or has besides.
         program: Which Caddy it is.
+        options: Further global options.
     """
 
     inside: Namespace
@@ -63,6 +65,7 @@ class Caddy(ServerProcess):
     admin: str = "127.0.0.1:2019"
     imports: str = "import {}"
     program: str = PROGRAM
+    options: str = ""
 
     def __post_init__(self) -> None:
         self.path.parent.mkdir()
@@ -91,6 +94,7 @@ class Caddy(ServerProcess):
                 imports=self.imports.format(self.path),
                 port=PORT,
                 site=self.site,
+                options=self.options,
             )
         )
 

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.caddy.admin_api import loaded
+from allowsync_backends.caddy.options import Matcher
+from allowsync_backends.caddy.proxies import about_proxies
 from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import snippet
 from allowsync_backends.common.server.reader import printed
@@ -39,6 +41,8 @@ def findings(
             "connections that arrive in the moment of a reload of caddy are reset",
             "'sysctl net.ipv4.tcp_migrate_req=1' hands them on (Linux 5.14)",
         )
+    if options.matcher is Matcher.CLIENT_IP:
+        yield from about_proxies(config)
     networks = _networks(syntax, path)
     if networks is not None:
         compiled = Snippet(options.matcher, options.refusal, networks)

@@ -14,7 +14,7 @@ from allowsync.model.value import Value
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync_backends.file.folder import Folder
+    from allowsync_backends.file.folder import Contents, Folder
     from allowsync_backends.file.reader import FileReader
 
 
@@ -133,17 +133,32 @@ class FileChange(Value):
     def _rolled_back(self, failure: str, *, told: bool) -> BackendError:
         """Put the last confirmed content back; what is known after that, as an error."""
         try:
+            checked = self.folder.read(self.path.name)
             self._restore()
         except OSError as error:
             what = f"{failure}; the old file could not be put back: {error.strerror}"
             return OutcomeUnknown(what)
         again = self.reader.take_notice() if told else ""
+        if again and checked is not None and self.reader.is_startable:
+            return self._for_its_start(checked, again)
         if again:
             # The undo file stays, so that the next run asks for the reload again.
             return OutcomeUnknown(f"{failure}; the old file is back, but {again} once more")
         self.folder.remove(self._undo)
         self.folder.sync()
         return BackendError(f"{failure}; the old file is back in force")
+
+    def _for_its_start(self, checked: Contents, failure: str) -> BackendError:
+        """Put content in place that was checked, for a reader that cannot be told of any.
+
+        It does not run, most likely, and may not start without the file. The undo file stays, so
+        that the next run asks for the reload again.
+        """
+        self.folder.create(self._new, checked.data, checked.mode)
+        self.folder.replace(self.path.name, self._new)
+        self.folder.sync()
+        what = f"{self.path} is in place, checked, for when its reader starts, but {failure}"
+        return OutcomeUnknown(what)
 
     def _restore(self) -> None:
         old = self.folder.read(self._undo)

@@ -27,6 +27,11 @@ class FileReader(Protocol):
         """Whether anything at all is done once new content is in place."""
         ...
 
+    @property
+    def is_startable(self) -> bool:
+        """Whether it could start with content it does not object to, should it not run now."""
+        ...
+
     def objection_to(self, draft: str) -> str:
         """What speaks against a file that is not in place yet. Empty, too, if it is not asked."""
         ...
@@ -58,6 +63,11 @@ class Commands(Value):
     def is_told(self) -> bool:
         """Whether there is a command for when the new file is in place."""
         return bool(self.reload or (self.check and not checks_drafts(self.check)))
+
+    @property
+    def is_startable(self) -> bool:
+        """Whether there is a check. Whether the program runs is not known."""
+        return bool(self.check)
 
     def objection_to(self, draft: str) -> str:
         """What the check says of a file that is not in place yet."""

@@ -11,13 +11,21 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
+from allowsync_backends.nginx.access import (
+    RULES,
+    answers_anyone,
+    has_rules,
+    is_challenge,
+    is_for_anybody,
+    lets_strangers_in,
+    opened_by,
+)
 from allowsync_backends.nginx.configuration import DirectivePlace, NginxDirective, places, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-_RULES: Final = ("allow", "deny")
-_ANYBODY: Final = ("all", "0.0.0.0/0", "::/0")
+_FOR_ALL: Final = ("location", "/"), ("location", "^~", "/")
 _FORGED: Final = ("$http_", "$arg_", "$cookie_")
 
 
@@ -27,8 +35,10 @@ def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]
     if not found:
         yield _unused(path, "the server or location that only friends may reach")
     for place in found:
+        yield from _by_pattern(place, path)
         yield from _beside(place, path)
         yield from _replaced(place, path)
+        yield from _passed_by(place, path)
         yield from _satisfied(place)
     yield from _real_addresses(whole)
 
@@ -65,11 +75,11 @@ def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
     """The rules before ours, which decide first, and those after, which never do."""
     before, after = place.siblings[: place.at], place.siblings[place.at + 1 :]
     for one in before:
-        if one.name in _RULES and one.words[-1] in _ANYBODY:
+        if one.name in RULES and is_for_anybody(one):
             who = "lets everybody in" if one.name == "allow" else "shuts friends out, too"
             what = f'in {_within(place)}, "{one.text}" before the include of {path} {who}'
             yield Finding(Severity.ERROR, what, "take it away")
-    late = [one.text for one in after if one.name in _RULES]
+    late = [one.text for one in after if one.name in RULES]
     if late:
         what = f'in {_within(place)}, "{late[0]}" after the include of {path} has no effect'
         advice = 'put it before the include, which ends with "deny all"'
@@ -80,12 +90,46 @@ def _replaced(place: DirectivePlace, path: str) -> Iterator[Finding]:
     """The blocks further in with rules of their own, which are the only ones there."""
     inner = [one for one in walk(place.siblings) if one.block]
     for block in inner:
-        names = {one.name for one in block.block}
-        if names.isdisjoint(_RULES) or _includes(block.block, path):
+        if not has_rules(block.block) or _includes(block.block, path) or is_challenge(block):
             continue
         what = f'"{block.text}" in {_within(place)} has rules of its own: {path} is not for it'
-        advice = "include the file there, too, after them"
-        yield Finding(Severity.WARNING, what, advice)
+        if not lets_strangers_in(block.block):
+            advice = 'to let friends in there, too, include the file before "deny all"'
+            yield Finding(Severity.INFO, what, advice)
+            continue
+        opened = opened_by(block.block)
+        advice = (
+            f'include the file there, too, in place of "{opened}"'
+            if opened
+            else "include the file there, too, after them"
+        )
+        yield Finding(Severity.WARNING, f"{what}, and strangers get in", advice)
+
+
+def _passed_by(place: DirectivePlace, path: str) -> Iterator[Finding]:
+    """The locations beside a guarded `location /`, which is for what no other one is for."""
+    if len(place.around) < 2 or place.around[-1].words != ("location", "/"):
+        return
+    server = place.around[-2]
+    for one in server.block:
+        rules = one.block if has_rules(one.block) else server.block
+        guarded = _includes(one.block, path) or not lets_strangers_in(rules)
+        if one.name == "location" and not guarded and answers_anyone(one, server.block):
+            what = (
+                f'strangers reach "{one.text}" ({one.file}): {path} is included in "location /" '
+                "beside it alone"
+            )
+            yield Finding(Severity.WARNING, what, "include the file in the server instead")
+
+
+def _by_pattern(place: DirectivePlace, path: str) -> Iterator[Finding]:
+    pattern = place.siblings[place.at].pattern
+    if pattern:
+        what = (
+            f'"include {pattern}" in {_within(place)} is a pattern: if {path} is missing, nginx '
+            "starts without it and lets everybody in"
+        )
+        yield Finding(Severity.WARNING, what, f'name the file itself: "include {path};"')
 
 
 def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
@@ -103,7 +147,7 @@ def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
     """Whether every sender of the header is trusted, or none."""
     trusted = [one for one in walk(whole) if one.name == "set_real_ip_from"]
     for one in trusted:
-        if one.words[-1] in _ANYBODY:
+        if is_for_anybody(one):
             what = f'"{one.text}" ({one.file}) lets every client say which address it comes from'
             yield Finding(Severity.WARNING, what, "name the networks of your proxy or CDN alone")
     proxied = [one for one in walk(whole) if one.name == "listen" and "proxy_protocol" in one.words]

@@ -27,6 +27,7 @@ _TOKEN: Final = re.compile(
     """,
     re.VERBOSE | re.DOTALL,
 )
+_WILD: Final = re.compile(r"[*?[]")  # what makes a path a pattern (ngx_conf_include)
 _DEEPEST: Final = 10  # files that include files; nginx itself takes no circle of them
 
 
@@ -37,11 +38,13 @@ class NginxDirective(Value):
         file: Where it is written.
         words: Its name and arguments, without quotes.
         block: What is in its braces; empty where it has none.
+        pattern: Where it includes our file by a pattern: that pattern.
     """
 
     file: str
     words: tuple[str, ...]
     block: tuple[NginxDirective, ...] = ()
+    pattern: str = ""
 
     @property
     def name(self) -> str:
@@ -123,7 +126,9 @@ def tree(texts: Mapping[str, str], path: str) -> tuple[NginxDirective, ...]:
                 continue
             for file in included(one) if depth else ():
                 if file == path:
-                    yield NginxDirective(one.file, ("include", path))
+                    written = one.words[-1]
+                    pattern = written if _WILD.search(written) else ""
+                    yield NginxDirective(one.file, ("include", path), pattern=pattern)
                 else:
                     yield from whole(trees[file], depth - 1)
 

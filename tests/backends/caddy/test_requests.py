@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import http.client
+import re
 import subprocess
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,7 +22,6 @@ from tests.support.sampling import share
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from allowsync.model.target import Finding
     from tests.support.netns import Namespace
@@ -212,3 +213,43 @@ def test_client_ip_works_or_is_told_to_need_a_newer_caddy(start: Maker) -> None:
 def knows_client_ip(program: str) -> bool:
     done = subprocess.run((program, "list-modules"), capture_output=True, text=True, check=True)
     return "http.matchers.client_ip" in done.stdout.split()
+
+
+# ---- Behind a proxy that appends to X-Forwarded-For, which is the stranger's address here.
+
+PROXY, ANOTHER = STRANGER, "198.51.100.200"
+RECIPE = re.search(
+    r"(trusted_proxies .*?)\n\t\}", Path("docs/backends/caddy.md").read_text(), re.DOTALL
+)
+TOLD = {
+    "recipe": ("", [OK, NONE, NONE], None),
+    "first": (f"trusted_proxies static {PROXY}", [OK, NONE, OK], "takes the first address"),
+    "everybody": (
+        "trusted_proxies static 0.0.0.0/0",
+        [OK, NONE, OK],
+        "trusted_proxies 0.0.0.0/0",
+    ),
+    "own": (
+        f"trusted_proxies static {PROXY}\n\t\tclient_ip_headers CF-Connecting-IP",
+        [NONE, NONE, NONE],
+        None,
+    ),
+}
+
+
+@pytest.mark.parametrize(("options", "through", "what"), TOLD.values(), ids=TOLD)
+@pytest.mark.parametrize("start", [NEWER], indirect=True)
+def test_whom_it_believes_is_told(
+    start: Maker, options: str, through: list[int], what: str | None
+) -> None:
+    assert RECIPE is not None
+    options = options or RECIPE[1].replace("192.0.2.10", PROXY)
+    caddy = start(options=f"servers {{\n\t\t{options}\n\t}}")
+    backend = caddy.backend(matcher=Matcher.CLIENT_IP)
+    put(caddy, FRIEND, backend=backend)
+    sent = (FRIEND, ANOTHER, f"{FRIEND}, {ANOTHER}")
+    headers = ({"X-Forwarded-For": one} for one in sent)
+    assert [status(caddy.inside, PROXY, PORT, headers=one) for one in headers] == through
+    said = [one.what for one in caddy.inside.run(backend.check) if "X-Forwarded" in one.what
+            or "trusted_proxies" in one.what]  # fmt: skip
+    assert (not said) if what is None else what in "".join(said)

@@ -322,3 +322,22 @@ def test_a_file_that_its_reader_cannot_do_without_is_not_removed(path: Path) -> 
         target(path, check=(needed,)).clear()
     assert held(target(path)) == {"81.2.69.1/32"}
     assert names(path) == {"friends", "program"}
+
+
+@pytest.mark.parametrize("before", [(), ("81.2.69.1",)], ids=["none", "an older one"])
+def test_a_reader_that_does_not_run_starts_with_what_was_checked(
+    path: Path, before: tuple[str, ...]
+) -> None:
+    if before:
+        put(target(path), *before)
+    running = path.with_name("running")
+    options: dict[str, Any] = {"check": ("true",), "reload": ("test", "-e", str(running))}
+    for _ in range(2):
+        with pytest.raises(OutcomeUnknown, match="for when its reader starts, but test failed"):
+            put(target(path, **options), "81.2.69.2")
+        assert held(target(path)) == {"81.2.69.2/32"}
+        assert target(path, **options).read().flaws  # so that the next run asks again
+    running.touch()
+    put(target(path, **options), "81.2.69.2")
+    assert not target(path, **options).read().flaws
+    assert names(path) == {"friends", "running"}

@@ -20,6 +20,11 @@ if TYPE_CHECKING:
 
 MAIN, OURS = "/etc/nginx/nginx.conf", "/etc/nginx/friends.conf"
 HERE = f'"server" in "http" ({MAIN})'
+CHALLENGE = "/.well-known/acme-challenge"
+NEAR = f"{CHALLENGE}s"
+GUARDED = "location / { include friends.conf; }"
+HALVES = "deny 0.0.0.0/1; deny 128.0.0.0/1; deny ::/0;"
+ACME = f"location ^~ {CHALLENGE}/ {{ root /var/lib/acme; }}"
 TRUSTED = "set_real_ip_from 0.0.0.0/0"
 MINE = f"# configuration file {OURS}:\nallow 81.2.69.1/32;\ndeny all;\n"
 
@@ -104,6 +109,13 @@ def test_a_file_nobody_includes_has_no_effect() -> None:
         "http { server { allow 192.168.0.0/16; deny 192.168.1.1; include friends.conf; } }",
         "http { satisfy any; server { satisfy all; include friends.conf; } }",
         "stream { server { include friends.conf; } }",
+        f"http {{ server {{ include friends.conf; location {CHALLENGE} {{ allow all; }} }} }}",
+        "http { server { location / { include friends.conf; } location /a { auth_request /x; } } }",
+        "http { server { location / { include friends.conf; } location /a { return 301 /; } } }",
+        f"http {{ server {{ deny all; {GUARDED} location /a {{ root a; }} }} }}",
+        f"http {{ server {{ location / {{ include friends.conf; }} {ACME} }} }}",
+        f"http {{ server {{ include friends.conf; location ~ ^{CHALLENGE}/ {{ allow all; }} }} }}",
+        f"http {{ server {{ auth_basic x; {GUARDED} location /a {{ root a; }} }} }}",
         "http { server { include friends.conf; location / { deny ::1; include friends.conf; } } }",
     ],
 )
@@ -128,7 +140,50 @@ def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
         ),
         (
             "http { server { include friends.conf; location /admin { deny all; } } }",
-            f'warning: "location /admin" in {HERE} has rules of its own: {OURS} is not for it',
+            f'info: "location /admin" in {HERE} has rules of its own: {OURS} is not for it',
+        ),
+        (
+            "http { server { include friends.conf; location /m { allow 10.0.0.0/8; deny all; } } }",
+            f'info: "location /m" in {HERE} has rules of its own: {OURS} is not for it',
+        ),
+        (
+            "http { server { include friends.conf; location /web { allow all; } } }",
+            (
+                f'warning: "location /web" in {HERE} has rules of its own: {OURS} is not for it, '
+                "and strangers get in"
+            ),
+        ),
+        (
+            "http { server { include friends.conf; location /w { deny 0.0.0.0/0; } } }",
+            (
+                f'warning: "location /w" in {HERE} has rules of its own: {OURS} is not for it, '
+                "and strangers get in"
+            ),
+        ),
+        (
+            "http { server { location / { include friends.conf; } location /web { root /x; } } }",
+            (
+                f'warning: strangers reach "location /web" ({MAIN}): {OURS} is included in '
+                '"location /" beside it alone'
+            ),
+        ),
+        (
+            f"http {{ server {{ include friends.conf; location {NEAR} {{ allow 0::/0; }} }} }}",
+            (
+                f'warning: "location {NEAR}" in {HERE} has rules of its own: {OURS} is not for '
+                "it, and strangers get in"
+            ),
+        ),
+        (
+            f"http {{ server {{ include friends.conf; location /h {{ {HALVES} }} }} }}",
+            f'info: "location /h" in {HERE} has rules of its own: {OURS} is not for it',
+        ),
+        (
+            "http { server { include friend[s].conf; } }",
+            (
+                f'warning: "include friend[s].conf" in {HERE} is a pattern: if {OURS} is missing, '
+                "nginx starts without it and lets everybody in"
+            ),
         ),
         (
             "http { satisfy any; server { include friends.conf; } }",

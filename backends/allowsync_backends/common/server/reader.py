@@ -77,6 +77,11 @@ class ServerReader(Value):
         """Always: by a configured command, or by its own means."""
         return True
 
+    @property
+    def is_startable(self) -> bool:
+        """False: a server that does not run is not told, so a notice that fails means something."""
+        return False
+
     def objection_to(self, draft: str) -> str:
         """What a check of drafts says, where the configuration has one."""
         return failure(on_draft(self.check, draft)) if checks_drafts(self.check) else ""

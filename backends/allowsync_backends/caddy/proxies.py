@@ -1,0 +1,58 @@
+"""Whom Caddy believes about where a request comes from. Pure.
+
+`client_ip` is who is connected, unless that is a trusted proxy: then it is an address of the first
+header of `client_ip_headers` that is there, by default X-Forwarded-For. Proxies append to that one,
+so what the client wrote comes first; and the first counts, unless `trusted_proxies_strict` has it
+read from the other end (caddyserver.com/docs/caddyfile/options, since Caddy 2.8).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.model.target import Finding, Severity
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync_backends.caddy.snippet import Json
+
+APPENDED: Final = "x-forwarded-for"
+_EVERYBODY: Final = ("0.0.0.0/0", "::/0")
+
+
+def about_proxies(config: Json) -> Iterator[Finding]:
+    """What lets a client say where it comes from, at each server of an adapted configuration."""
+    for server in _servers(config):
+        proxies = server.get("trusted_proxies")
+        if not isinstance(proxies, dict) or server.get("trusted_proxies_strict"):
+            continue  # read from the other end, what a client wrote is never come to
+        where = f"the server at {', '.join(map(str, server.get('listen') or ('?',)))}"
+        ranges = [str(one) for one in proxies.get("ranges") or ()]
+        if everybody := [one for one in ranges if one in _EVERYBODY]:
+            yield Finding(
+                Severity.ERROR,
+                f"{where} has trusted_proxies {' '.join(everybody)}: every client that sends a "
+                "header of its own gets in",
+                "name the networks of your proxy or CDN alone",
+            )
+        elif APPENDED in _headers(server):
+            yield Finding(
+                Severity.ERROR,
+                f"{where} takes the first address of X-Forwarded-For, which a client can write "
+                "itself, because trusted_proxies_strict is not set",
+                "add trusted_proxies_strict beside trusted_proxies (Caddy 2.8 or newer)",
+            )
+
+
+def _headers(server: Json) -> list[str]:
+    """The headers that may tell the address, in lower case."""
+    return [str(one).lower() for one in server.get("client_ip_headers") or (APPENDED,)]
+
+
+def _servers(config: Json) -> Iterator[Json]:
+    found: Any = config
+    for key in ("apps", "http", "servers"):
+        found = found.get(key) if isinstance(found, dict) else None
+    if isinstance(found, dict):
+        yield from (one for one in found.values() if isinstance(one, dict))

@@ -1,0 +1,94 @@
+"""Whether nginx's own rules let strangers into a block (ngx_http_access_module). Pure.
+
+Of the rules of a block the first that fits decides; a block with none has those of the block around
+it. What fits none gets in.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync_backends.nginx.configuration import NginxDirective
+
+RULES: Final = ("allow", "deny")
+
+_CHALLENGE: Final = "/.well-known/acme-challenge"  # RFC 8555, 8.3: asked for from anywhere
+_HALF: Final = 1  # bits of a rule that is for a half of all addresses
+_ANSWERS: Final = (
+    "alias", "fastcgi_pass", "grpc_pass", "memcached_pass", "proxy_pass", "root", "scgi_pass",
+    "try_files", "uwsgi_pass",
+)  # fmt: skip
+_ELSE: Final = ("auth_basic", "auth_jwt", "auth_request", "internal")
+
+
+def lets_strangers_in(block: Iterable[NginxDirective]) -> bool:
+    """Whether addresses that no rule of the block names get in, of one family at least."""
+    return any(_lets_in(block, family) for family in (4, 6))
+
+
+def opened_by(block: Iterable[NginxDirective]) -> str:
+    """The rule that lets everybody in, if there is one."""
+    rules = (one for one in block if one.name == "allow" and is_for_anybody(one))
+    return next((one.text for one in rules), "")
+
+
+def is_for_anybody(rule: NginxDirective) -> bool:
+    """Whether a rule, or set_real_ip_from, is for every address of a family."""
+    return any(_width(rule, family) == 0 for family in (4, 6))
+
+
+def _lets_in(block: Iterable[NginxDirective], family: int) -> bool:
+    """Whether the first rule for everybody of a family is no `deny`.
+
+    Halves of the whole that are denied one by one count as a rule for everybody.
+    """
+    denied = 0.0
+    for one in block:
+        width = _width(one, family) if one.name in RULES else None
+        if width is None or (one.name == "allow" and width > _HALF):
+            continue
+        if one.name == "allow":
+            return True
+        denied += 2.0**-width
+        if denied >= 1:
+            return False
+    return True
+
+
+def _width(rule: NginxDirective, family: int) -> int | None:
+    """How many bits of an address a rule names; None where it is not for that family."""
+    text = rule.words[-1]
+    if text == "all":
+        return 0
+    try:
+        network = ip_network(text, strict=False)
+    except ValueError:  # `unix:`, or a variable
+        return None
+    return network.prefixlen if network.version == family else None
+
+
+def has_rules(block: Iterable[NginxDirective]) -> bool:
+    """Whether the rules of the block around it do not count."""
+    return any(one.name in RULES for one in block)
+
+
+def answers_anyone(location: NginxDirective, around: Iterable[NginxDirective]) -> bool:
+    """Whether a location serves something, and asks for nothing but an address.
+
+    Args:
+        location: It.
+        around: What is in the server around it, and counts where the location says nothing else.
+    """
+    said = {one.name: one.words[-1] for one in (*around, *location.block)}
+    asks = [name for name in _ELSE if said.get(name, "off") != "off"]
+    return not asks and any(name in said for name in _ANSWERS) and not is_challenge(location)
+
+
+def is_challenge(block: NginxDirective) -> bool:
+    """Whether it is where a certificate authority looks for the answer to its challenge."""
+    path = block.words[-1].replace("\\", "").lstrip("^").rstrip("/$")
+    return block.name == "location" and (path == _CHALLENGE or path.startswith(f"{_CHALLENGE}/"))
