@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
 from allowsync.packetpath import original
-from allowsync.packetpath.caveats import EVERYWHERE
+from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
+from allowsync.packetpath.netlink import Interrupted
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
     Answer,
@@ -22,7 +23,7 @@ from allowsync.packetpath.question import (
 from allowsync.packetpath.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from allowsync.packetpath.original import Original
 
@@ -37,9 +38,10 @@ def inquire(questions: Sequence[Question]) -> Answers:
     machine = Machine()
     try:
         source = original.read(tools)
-        machine = describe(source)
+        beside = _caveats(source)
+        machine = describe(source, beside)
         asked = expand(questions, source)
-        return Answers(machine, tuple(_answered(source, tools, asked)))
+        return Answers(machine, tuple(_answered(source, beside, tools, asked)))
     except Unavailable as error:
         return all_unknown(questions, str(error), machine)
 
@@ -50,14 +52,21 @@ def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) ->
     return Answers(machine, answers, reason)
 
 
-def describe(source: Original) -> Machine:
+def _caveats(source: Original) -> dict[str, str]:
+    try:
+        return caveats(source.all_links)
+    except (OSError, Interrupted) as error:
+        raise Unavailable(f"what decides beside the packet filter is unknown: {error}") from error
+
+
+def describe(source: Original, beside: Mapping[str, str]) -> Machine:
     """The machine, for those who ask."""
     links = source.all_links.values()
     return Machine(
         uplinks=tuple(source.all_links[one].name for one in source.uplinks),
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
-        caveats=tuple(source.caveats.values()),
+        caveats=tuple(beside.values()),
     )
 
 
@@ -80,9 +89,11 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
     return expanded
 
 
-def _answered(source: Original, tools: Tools, asked: list[Question]) -> list[Answer]:
+def _answered(
+    source: Original, beside: Mapping[str, str], tools: Tools, asked: list[Question]
+) -> list[Answer]:
     """The answers, in order."""
-    reasons = [_unaskable(one, source) for one in asked]
+    reasons = [_unaskable(one, source, beside) for one in asked]
     askable = [one for one, reason in zip(asked, reasons, strict=True) if not reason]
     if not askable:
         judged: list[Answer] = []
@@ -99,7 +110,7 @@ def _answered(source: Original, tools: Tools, asked: list[Question]) -> list[Ans
     ]
 
 
-def _unaskable(question: Question, source: Original) -> str:
+def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) -> str:
     """Why a question cannot be asked; "" where it can."""
     link = source.named(question.interface)
     if link is None:
@@ -108,5 +119,4 @@ def _unaskable(question: Question, source: Original) -> str:
         return LOOPBACK_UNASKED
     if link.index not in source.links:
         return f"{question.interface}: {BRIDGED}"
-    everywhere = source.caveats.get(EVERYWHERE, "")
-    return source.caveats.get(question.interface, everywhere)
+    return beside.get(question.interface, beside.get(EVERYWHERE, ""))

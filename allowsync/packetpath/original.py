@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.value import Value
 from allowsync.packetpath import legacy, nftables
-from allowsync.packetpath.caveats import caveats
 from allowsync.packetpath.netlink import (
     ROUTE,
     Attributes,
@@ -98,7 +97,6 @@ class Original(NamedTuple):
     sets: legacy.Sets
     recent: Mapping[str, list[tuple[str, int]]]
     queues: frozenset[int]
-    caveats: Mapping[str, str]
 
     @property
     def uplinks(self) -> tuple[int, ...]:
@@ -168,7 +166,6 @@ def _read(tools: Tools) -> Original:
         sets=legacy.saved_sets(tools),
         recent=legacy.recent_lists(),
         queues=_queues(),
-        caveats=caveats(every),
     )
 
 
