@@ -16,7 +16,7 @@ def main() -> None:
     end_with_parent()
     asked = json.load(sys.stdin)
     if os.getppid() != asked["parent"]:  # it ended before the kernel was told
-        return
+        sys.exit(1)
     json.dump(from_answers(inquire(to_questions(asked["questions"]))), sys.stdout)
 
 
