@@ -98,18 +98,16 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from allowsync.model.target import Finding, Severity
     from allowsync.schedule.diagnostics import about_schedule
     from allowsync.schedule.files import Disk
-    from allowsync.schedule.service_user import broken_targets
+    from allowsync.schedule.service_user import broken_targets, closed_channels
 
     disk = Disk(Path("/"))
     yield from about_schedule(config, place.absolute(), disk)
-    for one in broken_targets(config, disk):
+    for one in (*broken_targets(config, disk), *closed_channels(config, disk)):
         if not config.is_broken(one.where):  # or its own findings say so
             yield Located(one.where, Finding(Severity.ERROR, one.what))
 
 
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
-    if not config.notify:
-        return
     from allowsync.inspect.diagnostics import about_channels
 
     yield from about_channels(config, tell=tell)

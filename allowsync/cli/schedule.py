@@ -134,7 +134,7 @@ def show(invocation: Invocation, root: Path) -> int:
 def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     """What no scheduled run can serve. Nothing where there is no configuration that is valid."""
     from allowsync.config import ConfigError, load
-    from allowsync.schedule.service_user import broken_targets
+    from allowsync.schedule.service_user import broken_targets, closed_channels
 
     if disk.root != Path("/"):
         return []
@@ -143,7 +143,8 @@ def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
         config = load(place, environ=os.environ, uid=uid, state=invocation.state)
     except ConfigError:
         return []
-    return list(broken_targets(config, disk))
+    channels = (*config.broken_channels, *closed_channels(config, disk))
+    return [*broken_targets(config, disk), *channels]
 
 
 class Wish(Value):
@@ -186,10 +187,11 @@ def _configuration(
     file = root / place.relative_to("/")
     try:
         found = load(file, environ=environ, uid=os.geteuid(), state=invocation.state, root=root)
-        return found, place
     except ConfigError as error:
         notices = [Notice(one.where, one.what) for one in error.problems]
         invocation.stop(SCHEMA, ExitCode.USAGE, notices)
+    _warn(invocation, "", list(found.broken_channels))
+    return found, place
 
 
 def _shape(

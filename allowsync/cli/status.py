@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
-from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
@@ -37,10 +37,8 @@ def status(invocation: Invocation, html: Path | None) -> int:
 
     config = invocation.load(SCHEMA)
     standing = look(config, instant())
+    standing = replace(standing, notices=(*_unserved(config), *standing.notices))
     code = standing.exit_code
-    if broken := _unserved(config):
-        standing = replace(standing, notices=(*broken, *standing.notices))
-        code = worst((code, ExitCode.FAILED))
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
     if invocation.json:
@@ -57,12 +55,13 @@ def status(invocation: Invocation, html: Path | None) -> int:
 
 
 def _unserved(config: Config) -> list[Notice]:
-    """Targets that scheduled runs cannot serve, though we can."""
+    """Targets and channels that scheduled runs cannot serve, though we can."""
     from allowsync.schedule.files import Disk
-    from allowsync.schedule.service_user import broken_targets
+    from allowsync.schedule.service_user import broken_targets, closed_channels
 
-    found = broken_targets(config, Disk(Path("/")))
-    return [one for one in found if not config.is_broken(one.where)]
+    disk = Disk(Path("/"))
+    found = [one for one in broken_targets(config, disk) if not config.is_broken(one.where)]
+    return [*found, *closed_channels(config, disk)]
 
 
 def _publish(invocation: Invocation, config: Config, standing: AccessStatus, path: Path) -> None:

@@ -1,7 +1,8 @@
 """Whom a run tells: channels for notices, and the heartbeat. Each is a URL, written or kept away.
 
 A URL may stand as it is. Since it often holds a password or a token, a mapping can say instead in
-which file, environment variable or systemd credential it is kept.
+which file, environment variable or systemd credential it is kept. Where that cannot be read, or is
+no URL, the configuration is valid all the same: the channel is broken, and fails alone.
 """
 
 from __future__ import annotations
@@ -10,12 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config import kinds
 from allowsync.config.schema.option import option
-from allowsync.config.secrets import UrlForm
+from allowsync.config.secrets import KeptSecret, UrlForm
 from allowsync.model.notification import TOLD_UNASKED, Event, HeartbeatKind
-from allowsync.model.value import Value
+from allowsync.model.value import Value, replace
+from allowsync.text import quote
 
 if TYPE_CHECKING:
-    from allowsync.config.secrets import KeptSecret, Secret
+    from allowsync.config.secrets import Secret
 
 APPRISE_URL: Final = UrlForm("an Apprise URL such as ntfy://ntfy.example.net/topic")
 PING_URL: Final = UrlForm("a URL such as https://hc.example.net/ping/0123", "https?")
@@ -43,17 +45,23 @@ class NotifyChannel(Value):
     )
 
     def __post_init__(self) -> None:
-        _one_url(APPRISE_URL, self.url, self.url_file, self.url_env, self.url_credential)
+        _ = self.kept
+
+    @property
+    def kept(self) -> KeptSecret:
+        """The URL, and where it is kept; nowhere else where it is written."""
+        return _one_url(APPRISE_URL, self.url, self.url_file, self.url_env, self.url_credential)
 
     @property
     def secret(self) -> Secret:
         """The URL, wherever it is kept."""
-        return _one_url(APPRISE_URL, self.url, self.url_file, self.url_env, self.url_credential)
+        return self.kept.secret
 
     @property
     def said(self) -> str:
         """What the channel may be called where others read: the scheme of its URL."""
-        return self.secret.value.partition("://")[0].lower()
+        kept = self.kept
+        return "unknown" if kept.unreadable else kept.secret.value.partition("://")[0].lower()
 
 
 class Heartbeat(Value):
@@ -75,23 +83,31 @@ class Heartbeat(Value):
     )
 
     def __post_init__(self) -> None:
-        _one_url(PING_URL, self.url, self.url_file, self.url_env, self.url_credential)
+        _ = self.kept
+
+    @property
+    def kept(self) -> KeptSecret:
+        """The URL, and where it is kept; nowhere else where it is written."""
+        return _one_url(PING_URL, self.url, self.url_file, self.url_env, self.url_credential)
 
     @property
     def secret(self) -> Secret:
         """The URL, wherever it is kept."""
-        return _one_url(PING_URL, self.url, self.url_file, self.url_env, self.url_credential)
+        return self.kept.secret
 
 
-def _one_url(form: UrlForm, url: Secret | None, *kept: KeptSecret | None) -> Secret:
-    """The one URL that is given.
+def _one_url(form: UrlForm, url: Secret | None, *kept: KeptSecret | None) -> KeptSecret:
+    """The one URL that is given; unreadable as well where it is no URL.
 
     Raises:
-        ValueError: There is none, or more than one, or it is no URL.
+        ValueError: There is none, or more than one.
     """
-    given = [*([] if url is None else [url]), *(one.secret for one in kept if one is not None)]
+    given = [KeptSecret("", url)] if url is not None else []
+    given += [one for one in kept if one is not None]
     if len(given) != 1:
         raise ValueError("needs one of url, url_file, url_env, url_credential")
-    if not form.fits(given[0].value):
-        raise ValueError(f"what is kept there is not {form.expected}")
-    return given[0]
+    (only,) = given
+    if only.unreadable or form.fits(only.secret.value):
+        return only
+    why = f"{quote(only.origin)}: what is kept there is not {form.expected}"
+    return replace(only, unreadable=why)

@@ -146,11 +146,12 @@ def _people_and_places(
 
 
 def _single_values(entries: Entries, reading: Reading) -> dict[str, Any]:
-    return {
-        name: one.kind.parse(entries[name][1], name, reading)
-        for name, one in SINGLE_OPTIONS.items()
-        if name in entries
-    }
+    with reading.missing_secrets():
+        return {
+            name: one.kind.parse(entries[name][1], name, reading)
+            for name, one in SINGLE_OPTIONS.items()
+            if name in entries
+        }
 
 
 def _state(chosen: Any, reading: Reading) -> Path:

@@ -57,8 +57,8 @@ class _Kept(Kind[KeptSecret]):
             return KeptSecret(origin, found, self.store)
         except RefusedError as refused:
             what = f"{quote(node.text)}: {refused}"
-            if reading.missing(node, at, what):
-                return KeptSecret(origin, Secret(""), self.store)
+            if why := reading.missing(node, at, what):
+                return KeptSecret(origin, Secret(""), self.store, why)
             return reading.problem(node, at, what)
 
     def origin(self, text: str, reading: Reading) -> str:  # noqa: ARG002 - the path needs it

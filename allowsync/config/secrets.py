@@ -49,11 +49,13 @@ class KeptSecret(Value):
         origin: The absolute path, the variable's or the credential's name. Safe to show.
         secret: What is kept there.
         store: What that is a name of.
+        unreadable: Why it cannot be read; empty when it can.
     """
 
     origin: str
     secret: Secret
     store: SecretStore = field(default=SecretStore.FILE, compare=False)
+    unreadable: str = field(default="", compare=False)
 
 
 class UrlForm(NamedTuple):

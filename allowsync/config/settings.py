@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Any
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.model.nameserver import ResolverSettings
+from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.target import Placement
 from allowsync.model.types import Host, Limits, Policy
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
     from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType, Needs
@@ -117,6 +118,21 @@ class Config(Value):
     def is_broken(self, target: str) -> bool:
         """Whether the target of that name cannot be served."""
         return any(one.broken for one in self.targets if one.name == target)
+
+    @property
+    def channels(self) -> Iterator[tuple[str, NotifyChannel | Heartbeat]]:
+        """Every notification channel and the heartbeat, each with what it is called."""
+        for number, channel in enumerate(self.notify, start=1):
+            yield f"notify, item {number}", channel
+        if self.heartbeat is not None:
+            yield "heartbeat", self.heartbeat
+
+    @property
+    def broken_channels(self) -> Iterator[Notice]:
+        """Those of them whose URL cannot be read: nothing is sent there."""
+        for where, channel in self.channels:
+            if why := channel.kept.unreadable:
+                yield Notice(where, f"nothing is sent there: {why}", ExitCode.FAILED)
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -30,14 +30,19 @@ def leave(config: Config, report: RunReport, code: ExitCode) -> Iterator[Notice]
         why = _write_metrics(config.metrics, config, report, code)
         if why:
             yield Notice(str(config.metrics), f"the metrics could not be written: {why}")
-    if config.heartbeat is not None:
+    if _beats(config):
         yield from _beat(config, code, report.seconds, summary(report))
 
 
 def broke(config: Config) -> None:
     """Ping the heartbeat after a run that ended in a defect of ours."""
-    if config.heartbeat is not None:
+    if _beats(config):
         list(_beat(config, ExitCode.FAILED, 0.0, "internal error; see the log"))
+
+
+def _beats(config: Config) -> bool:
+    """Whether there is a heartbeat whose URL can be read; the run says where it cannot."""
+    return config.heartbeat is not None and not config.heartbeat.kept.unreadable
 
 
 def _beat(config: Config, code: ExitCode, seconds: float, said: str) -> Iterator[Notice]:

@@ -87,13 +87,14 @@ class Memory(Value):
 
     @property
     def notices(self) -> Iterator[Notice]:
-        """What is worth saying of the clock, of orphaned targets, and of sources."""
+        """What is worth saying of the clock, of orphaned targets, of sources, and of channels."""
         yield from _clock_notice(self.now, self.chronology)
         # All kinds of firewall are searched where the state cannot know, and at boot, when others
         # load what they had saved.
         everywhere = self.request.offline or self.chronology.last is None
         yield from left_over(self.config, self.store, self.request.only, everywhere=everywhere)
         yield from () if self.learnt is None else self.learnt.notices
+        yield from self.config.broken_channels
 
 
 def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:

@@ -247,6 +247,8 @@ def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
         config: The configuration.
         tell: Send a test notice to each, and say what came of it.
     """
+    for notice in config.broken_channels:
+        yield Located(notice.where, Finding(Severity.ERROR, notice.what))
     if not config.notify:
         return
     body = _TEST if tell else ""
@@ -254,7 +256,7 @@ def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
     outcomes = send([(one, message) for one in config.notify])
     for number, (channel, outcome) in enumerate(zip(config.notify, outcomes, strict=True), start=1):
         where = f"notify, item {number} ({channel.said})"
-        if outcome is not Sent.TOLD:
+        if outcome not in (Sent.TOLD, Sent.BROKEN):
             yield Located(where, Finding(Severity.ERROR, WHY[outcome]))
-        elif tell:
+        elif tell and outcome is Sent.TOLD:
             yield Located(where, Finding(Severity.INFO, "accepted the test notification"))

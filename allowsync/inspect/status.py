@@ -141,7 +141,7 @@ def doubts(decision: Decision) -> Iterator[str]:
 
 def look(config: Config, now: datetime) -> AccessStatus:
     """Find out who is allowed where. Raises nothing: what cannot be read is said."""
-    notices: list[Notice] = []
+    notices = list(config.broken_channels)
     store = _open(config, notices)
     with store:
         try:

@@ -27,12 +27,14 @@ class Sent(Enum):
     FAILED = "failed"
     UNFIT = "unfit"  # Apprise knows no service of that kind, or the URL lacks something
     MISSING = "missing"  # Apprise is not installed
+    BROKEN = "broken"  # the URL cannot be read
 
 
 WHY: Final = {
     Sent.FAILED: "it could not be reached, or did not take the message",
     Sent.UNFIT: "Apprise does not understand this URL",
     Sent.MISSING: "Apprise is not installed; docs/install.md says how to add it",
+    Sent.BROKEN: "its URL cannot be read",
 }
 
 
@@ -45,6 +47,12 @@ def send(
         messages: Whom to tell what. An empty body is not sent; the URL is only looked at.
         seconds: How long all of it may take, in seconds, once the process has started.
     """
+    usable = [one for one in messages if not one[0].kept.unreadable]
+    outcomes = iter(_send(usable, seconds) if usable else ())
+    return [Sent.BROKEN if one.kept.unreadable else next(outcomes) for one, _ in messages]
+
+
+def _send(messages: Sequence[tuple[NotifyChannel, Message]], seconds: float) -> list[Sent]:
     wanted = {
         "seconds": seconds,
         "messages": [

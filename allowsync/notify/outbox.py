@@ -30,8 +30,13 @@ class Message(Value):
 
 
 def address(channel: NotifyChannel) -> str:
-    """What a channel is known by in the state, which must not hold secrets."""
-    return hashlib.sha256(channel.secret.value.encode()).hexdigest()[:16]
+    """What a channel is known by in the state, which must not hold secrets.
+
+    One whose URL is kept elsewhere goes by that place: what waits for it outlives a URL that is
+    changed, or cannot be read for a while.
+    """
+    kept = channel.kept
+    return hashlib.sha256((kept.origin or channel.secret.value).encode()).hexdigest()[:16]
 
 
 def addressed(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import pwd
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.model.outcome import Notice
+from allowsync.model.outcome import ExitCode, Notice
 from allowsync.schedule.files import OURS, Disk
 from allowsync.schedule.requirements import secrets_of
 from allowsync.schedule.units import SERVICE, UNITS
@@ -24,17 +24,29 @@ def broken_targets(config: Config, disk: Disk) -> Iterator[Notice]:
     user = service_user(disk)
     for target in config.targets:
         if target.broken:
-            yield Notice(target.name, target.broken)
-            continue
-        if user is None:
-            continue
-        for option, secret in secrets_of(target.options):
-            if option.endswith("_file") and not _may_read(secret.origin, user):
-                what = (
-                    f"scheduled runs cannot serve it: their user {user.pw_name} cannot read "
-                    f"{secret.origin}; run 'allowsync schedule install'"
-                )
-                yield Notice(target.name, what)
+            yield Notice(target.name, target.broken, ExitCode.FAILED)
+        else:
+            why = _closed_to(user, target.options)
+            yield from (Notice(target.name, one, ExitCode.FAILED) for one in why)
+
+
+def closed_channels(config: Config, disk: Disk) -> Iterator[Notice]:
+    """Channels that we can use, and scheduled runs cannot."""
+    user = service_user(disk)
+    for where, channel in config.channels:
+        if not channel.kept.unreadable:
+            why = _closed_to(user, channel)
+            yield from (Notice(where, one, ExitCode.FAILED) for one in why)
+
+
+def _closed_to(user: pwd.struct_passwd | None, options: Any) -> Iterator[str]:
+    """The secrets among some options that a user cannot read, a sentence each."""
+    for option, secret in () if user is None else secrets_of(options):
+        if user is not None and option.endswith("_file") and not _may_read(secret.origin, user):
+            yield (
+                f"scheduled runs cannot serve it: their user {user.pw_name} cannot read "
+                f"{secret.origin}; run 'allowsync schedule install'"
+            )
 
 
 def service_user(disk: Disk) -> pwd.struct_passwd | None:

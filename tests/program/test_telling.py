@@ -120,6 +120,39 @@ def test_a_channel_nobody_answers_at_is_said_and_harms_nothing(
     assert told("apply -q").err == ""
 
 
+def test_a_url_that_cannot_be_read_is_said_by_all_and_stops_no_run(
+    told: Installation, zones: dict[str, object], listener: PortListener
+) -> None:
+    kept = told.folder / "url"
+    gone = {"url_file": str(kept), "events": ["moved"]}
+    well = {"url": f"json://{listener.place}/", "events": EVERYTHING}
+    told.more = {"notify": [gone, well], "heartbeat": {"url_env": "NOT_SET"}}
+    zones["bob.example.org"] = ["81.2.69.77"]
+    for command, code in (("apply", 1), ("status", 1), ("check", 1)):
+        done = told(command)
+        assert done.code == code
+        for one in (f"'{kept}': there is no such file", "'NOT_SET': this environment variable"):
+            assert one in done.out + done.err
+    assert "81.2.69.77/32" in told.allowed
+    (body,) = bodies(listener)  # and the other channel is told of both
+    assert [one.partition(":")[0] for one in body.splitlines()] == [
+        "bob",
+        "notify, item 1",
+        "heartbeat",
+    ]
+    kept.write_text(f"json://{listener.place}/\n")
+    kept.chmod(0o600)
+    age_letters(told)
+    assert "item 1" not in told("apply").err
+    assert "bob.example.org moved" in bodies(listener)[1]
+
+
+def age_letters(here: Installation) -> None:
+    """Let what waits for a channel be due."""
+    with closing(sqlite3.connect(here.state)) as raw, raw:
+        raw.execute("UPDATE outbox SET due = at")
+
+
 def test_check_tries_every_channel_and_tells_it_only_when_asked(
     told: Installation, listener: PortListener
 ) -> None:

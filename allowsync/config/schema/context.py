@@ -87,12 +87,12 @@ class Reading:
         finally:
             self._missing = None
 
-    def missing(self, node: Node, at: str, what: str) -> bool:
-        """Note a secret that cannot be read; False where that is a problem like any other."""
+    def missing(self, node: Node, at: str, what: str) -> str:
+        """Note a secret that cannot be read, and say so; empty where that is a problem."""
         if self._missing is None:
-            return False
+            return ""
         self._missing.append(f"{self._where(node.line, at)}: {abridge(what)}")
-        return True
+        return self._missing[-1]
 
     def _where(self, line: int, at: str) -> str:
         where = f"{self.source}:{line}" if line else str(self.source)

@@ -63,16 +63,34 @@ WRONG = {
     "the URL for a file": (f"notify: [{{url_file: '{URL}'}}]", "not shown"),
     "the URL for a variable": (f"notify: [{{url_env: '{URL}'}}]", "not shown"),
     "nothing": ("notify: [{url: }]", "not shown"),
-    "no URL in the variable": ("notify: [{url_env: X}]", "what is kept there is not an Apprise"),
-    "a missing variable": ("notify: [{url_env: Y}]", "is not set"),
     "a kind": (f"heartbeat: {{url: '{PING}', kind: kuma}}", "one of auto, healthchecks"),
-    "another scheme": ("heartbeat: {url_env: F}", "what is kept there is not a URL such as"),
 }
 
 
 @pytest.mark.parametrize(("line", "said"), WRONG.values(), ids=WRONG)
 def test_what_is_wrong_is_said_without_the_url(tmp_path: Path, line: str, said: str) -> None:
-    environ = {**HOME, "X": "hunter2", "F": "ftp://hunter2"}
-    (problem,) = problems(tmp_path, MINIMAL + line, environ=environ)
+    (problem,) = problems(tmp_path, MINIMAL + line)
     assert said in problem
     assert "hunter2" not in problem
+
+
+UNREADABLE = {
+    "no URL in the variable": ("notify: [{url_env: X}]", "what is kept there is not an Apprise"),
+    "a missing variable": ("notify: [{url_env: Y}]", "is not set"),
+    "a missing file": ("heartbeat: {url_file: ./gone}", "there is no such file"),
+    "another scheme": ("heartbeat: {url_env: F}", "what is kept there is not a URL such as"),
+}
+
+
+@pytest.mark.parametrize(("line", "said"), UNREADABLE.values(), ids=UNREADABLE)
+def test_a_url_that_cannot_be_read_breaks_its_channel_alone(
+    tmp_path: Path, line: str, said: str
+) -> None:
+    environ = {**HOME, "X": "hunter2", "F": "ftp://hunter2"}
+    config = loaded(tmp_path, MINIMAL + line, environ=environ)
+    (broken,) = config.broken_channels
+    assert (broken.where, said in broken.what) == (
+        "notify, item 1" if line.startswith("notify") else "heartbeat",
+        True,
+    )
+    assert "hunter2" not in broken.what + json.dumps(show(config)) + repr(config)

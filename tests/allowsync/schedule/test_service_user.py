@@ -8,8 +8,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.config.channels import Heartbeat
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.model.value import replace
 from allowsync.schedule.files import Disk
-from allowsync.schedule.service_user import broken_targets, service_user
+from allowsync.schedule.service_user import broken_targets, closed_channels, service_user
 from allowsync.schedule.units import SERVICE, UNITS
 from tests.allowsync.schedule.test_diagnostics import NFTABLES, configuration, installed
 
@@ -76,3 +79,15 @@ def test_a_secret_that_cannot_be_read_here_is_told_as_it_is(tmp_path: Path, toke
     config = configuration(tmp_path, NFTABLES, cloud)
     (only,) = broken_targets(config, Disk(tmp_path / "none"))
     assert (only.where, f"'{gone}': there is no such file" in only.what) == ("web/cloudflare", True)
+
+
+def test_a_heartbeat_that_only_root_can_read_is_told(tmp_path: Path, token: Path) -> None:
+    token.write_text("https://hc.example.net/ping/0123")
+    beat = Heartbeat(url_file=KeptSecret(str(token), Secret(token.read_text())))
+    config = replace(configuration(tmp_path, NFTABLES), heartbeat=beat)
+    (only,) = closed_channels(config, served_by(tmp_path, "nobody"))
+    assert (only.where, f"their user nobody cannot read {token}" in only.what) == (
+        "heartbeat",
+        True,
+    )
+    assert list(closed_channels(config, served_by(tmp_path, "root"))) == []
