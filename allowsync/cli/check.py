@@ -81,8 +81,10 @@ def _targets(config: Config) -> Iterator[Located]:
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.inspect.diagnostics import about_hosts
+    from allowsync.inspect.layers import about_layers
 
     yield from about_hosts(config, now)
+    yield from about_layers(config)
     files = {"metrics": config.metrics, "report": config.report}
     for key, path in files.items():
         if path is not None:

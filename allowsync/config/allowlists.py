@@ -94,8 +94,9 @@ class Allowlists:
                 reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
             written = self.form(name).written(child, here, reading)
             if written is not INVALID:
-                hosts = written.get("hosts", tuple(self.known))
-                found[name] = Allowlist(name, hosts, written["targets"])
+                named = "hosts" in written
+                hosts = written["hosts"] if named else tuple(self.known)
+                found[name] = Allowlist(name, hosts, written["targets"], named)
         return found
 
     def form(self, name: str) -> Object[dict[str, Any]]:

@@ -91,11 +91,19 @@ class Target(Value):
 
 
 class Allowlist(Value):
-    """A named set of hosts and the targets it is enforced at, in configured order."""
+    """A named set of hosts and the targets it is enforced at, in configured order.
+
+    Attributes:
+        name: Its name.
+        hosts: The hosts on it.
+        targets: Where it is enforced.
+        named: Whether the configuration names its hosts; without, it has every host.
+    """
 
     name: str
     hosts: tuple[str, ...]
     targets: tuple[Target, ...]
+    named: bool = True
 
 
 class Config(Value):
