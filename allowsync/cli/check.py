@@ -143,7 +143,10 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.model.target import Finding, Severity
     from allowsync.policy.clock import at_rest
     from allowsync.state import StateError, Store
+    from allowsync.state.lock import obstacle
 
+    if why := obstacle(config.state):
+        yield Located(str(config.state), Finding(Severity.ERROR, f"no run can be recorded: {why}"))
     try:
         with Store.reading(config.state) as store:
             still = at_rest(store.chronology(), now)

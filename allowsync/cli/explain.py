@@ -67,11 +67,14 @@ def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
     from allowsync.state.history import Past
 
     standing = look(config, instant())
+    past, on_record = Past(), set[str]()
     try:
         with Store.reading(config.state) as store:
             past, on_record = store.past(EVER), store.hosts_on_record()
-    except StateError:
-        past, on_record = Past(), set()  # `look` says so already
+    except StateError as error:
+        notice = Notice(str(error.path), error.why, ExitCode.FAILED)
+        if notice not in standing.notices:
+            standing = replace(standing, notices=(*standing.notices, notice))
     scene = with_retained(present(standing), standing, past)
     if what not in config.hosts:
         scene = lingering(scene, past, what)

@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.dns.interface import Resolve
+    from allowsync.engine.memory import Steps
     from allowsync.engine.options import Request as Request
     from allowsync.engine.prepare import Draft
     from allowsync.plan.result import TargetReport
@@ -86,7 +87,17 @@ def run(
             return with_history(config, request, pulse.wall, steps)
     except StateError as error:
         # Nothing was applied: only what is read before that, or meant, is not caught below.
-        return steps(Store.nothing(config.state), [Notice(str(error.path), error.why)])
+        return _unlocked(config.state, error, steps)
+
+
+def _unlocked(state: Path, error: StateError, steps: Steps) -> RunReport:
+    """Go by the state as it can be read: a gate that is gone does not wait for its lock."""
+    notices: list[Notice] = []
+    try:
+        with read_only(state, error, notices) as store:
+            return steps(store, notices)
+    except StateError:
+        return steps(Store.nothing(state), [Notice(str(error.path), error.why)])
 
 
 def _recover(state: Path) -> tuple[Store, list[Notice]] | None:

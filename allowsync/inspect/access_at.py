@@ -80,6 +80,7 @@ class AccessAt(Value):
         holdings: What the targets held.
         past: Whether it is told by the history alone.
         gates: Gates that were left behind, and drop what comes from elsewhere.
+        unclear: Hosts of which nothing is known, and that may have access all the same.
     """
 
     at: datetime
@@ -88,6 +89,7 @@ class AccessAt(Value):
     holdings: tuple[TargetContents, ...]
     past: bool
     gates: tuple[TargetContents, ...] = ()
+    unclear: frozenset[str] = frozenset()
 
 
 def present(standing: AccessStatus) -> AccessAt:
@@ -111,7 +113,15 @@ def present(standing: AccessStatus) -> AccessAt:
     gates = tuple(
         TargetContents(one.target, one.entries, unknown=one.reason) for one in standing.gates
     )
-    return AccessAt(standing.now, standing.last_run, accesses, holdings, past=False, gates=gates)
+    return AccessAt(
+        standing.now,
+        standing.last_run,
+        accesses,
+        holdings,
+        past=False,
+        gates=gates,
+        unclear=standing.unclear,
+    )
 
 
 def _access(grant: Grant, now: datetime) -> HostAccess:

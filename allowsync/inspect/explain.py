@@ -163,11 +163,21 @@ def of_host(
     accesses = tuple(one for one in scene.accesses if one.host == name)
     each = [(one, one.concerned(accesses)) for one in scene.holdings]
     places = tuple(
-        _explained(_whole(one, its), its, members.get(one.target), past=scene.past)
+        _unclear(one)
+        if name in scene.unclear and not its and name in members.get(one.target, ())
+        else _explained(_whole(one, its), its, members.get(one.target), past=scene.past)
         for one, its in each
     )
     gates = (_whole(one, accesses) for one in scene.gates)
     return Explanation(text, name, None, scene, places, accesses, (), _shut_out(gates))
+
+
+def _unclear(holding: TargetContents) -> TargetAnswer:
+    """The answer for a host of which nothing is known."""
+    if all(one.hosts for one in holding.entries):
+        return TargetAnswer(holding.target, AccessVerdict.NO)
+    said = holding.unknown or "it holds entries whose host is unknown"
+    return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=said)
 
 
 def _shut_out(gates: Iterable[TargetAnswer]) -> tuple[str, ...]:

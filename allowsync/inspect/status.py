@@ -14,7 +14,6 @@ from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
 from allowsync.model.clock import Chronology
-from allowsync.model.networks import parsed
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
 from allowsync.model.value import Value, field
@@ -25,7 +24,7 @@ from allowsync.state import StateError, Store
 from allowsync.text import said
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
@@ -69,6 +68,8 @@ class AccessStatus(Value):
         notices: What is wrong beside that.
         retained: By host, networks that are not granted now and were not withdrawn yet.
         gates: Gates that were left behind, and drop what comes from elsewhere.
+        unclear: Hosts of which nothing is known, while a target of theirs holds entries of hosts
+            that are not known: they may have access.
     """
 
     now: datetime
@@ -78,6 +79,7 @@ class AccessStatus(Value):
     notices: tuple[Notice, ...]
     retained: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     gates: tuple[TargetStatus, ...] = ()
+    unclear: frozenset[str] = frozenset()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -114,7 +116,8 @@ def wrongs(standing: AccessStatus) -> Iterator[Notice]:
             left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
             yield Notice(name, f"using the last known address ({why}){left}")
         elif decision.undecided and name not in standing.retained:
-            yield Notice(name, "no answer yet: no access")
+            access = "its access is unknown" if name in standing.unclear else "no access"
+            yield Notice(name, f"no answer yet: {access}")
         if name in standing.retained:
             yield Notice(name, f"{not_withdrawn(decision)}, not withdrawn yet")
         yield from (Notice(name, what) for what in doubts(decision))
@@ -146,12 +149,12 @@ def look(config: Config, now: datetime) -> AccessStatus:
     with store:
         try:
             remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
-            stays = store.open_stays()
+            stays = store.open_networks()
             learnt = recalled(config, store)
             left = orphans(config, store)
             notices += [*waiting(store), *map(told, left), *learnt.troubles(now)]
         except StateError as error:
-            notices.append(Notice(str(error.path), error.why))
+            notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
             store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
             known, learnt = Chronology(), Learnt(config)
             left = orphans(config, store)
@@ -168,16 +171,28 @@ def look(config: Config, now: datetime) -> AccessStatus:
         )
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
-    return AccessStatus(now, last_run, decisions, targets, tuple(notices), retained, gates)
+    unclear = frozenset(_unclear(config, decisions, targets))
+    told_of = tuple(notices)
+    return AccessStatus(now, last_run, decisions, targets, told_of, retained, gates, unclear)
+
+
+def _unclear(
+    config: Config, decisions: Mapping[str, Decision], targets: Iterable[TargetStatus]
+) -> Iterator[str]:
+    """Hosts that may be let in by an entry whose host is not known."""
+    hosts = {one.name: config.allowlists[one.allowlist].hosts for one in config.targets}
+    for target in targets:
+        if any(not entry.hosts for entry in target.entries):
+            yield from (name for name in hosts[target.target] if decisions[name].undecided)
 
 
 def _retained(
-    decisions: Mapping[str, Decision], stays: Mapping[str, Collection[str]]
+    decisions: Mapping[str, Decision], stays: Mapping[str, Collection[Network]]
 ) -> Iterator[tuple[str, tuple[Network, ...]]]:
     """What hosts have by the history, and are not granted now."""
     for name, decision in decisions.items():
-        granted = {str(grant.network) for grant in decision.grants}
-        left = [parsed(text) for text in stays.get(name, ()) if text not in granted]
+        granted = {grant.network for grant in decision.grants}
+        left = [one for one in stays.get(name, ()) if one not in granted]
         if left:
             yield name, tuple(sorted(left, key=by_network))
 
@@ -196,7 +211,7 @@ def _open(config: Config, notices: list[Notice]) -> Store:
     try:
         return Store.reading(config.state)
     except StateError as error:
-        notices.append(Notice(str(error.path), error.why))
+        notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
         return Store.nothing(config.state)
 
 
@@ -211,7 +226,7 @@ def _target(
     try:
         memory = store.target(target.name)
     except StateError as error:
-        notices.append(Notice(str(error.path), error.why))
+        notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
         memory = None
     mine = [decisions[name] for name in allowlist.hosts]
     beside = allowlist.targets

@@ -125,7 +125,8 @@ def _cell(*content: str | Iterable[str], style: str | None = None) -> Html:
 
 
 def _hosts(standing: AccessStatus) -> Html:
-    rows = [row for one in standing.decisions.values() for row in _host(one)]
+    decisions = standing.decisions.items()
+    rows = [row for name, one in decisions for row in _host(one, name in standing.unclear)]
     return tag(
         "section",
         tag("h2", "Hosts"),
@@ -133,14 +134,15 @@ def _hosts(standing: AccessStatus) -> Html:
     )
 
 
-def _host(decision: Decision) -> Iterator[Html]:
+def _host(decision: Decision, unclear: bool) -> Iterator[Html]:  # noqa: FBT001 - one caller
     host = decision.host
     sources = [name for name, _ in host.published]
     names = ", ".join((*host.hostnames, *sources)) or "fixed networks"
     name = joined(tag("div", host.name), tag("div", names, class_="soft"))
     cells = [*_published(decision), *_granted(decision)]
     if not cells:
-        why = "access has ended" if decision.ended else "no access: no address is known"
+        access = "access unknown" if unclear else "no access"
+        why = "access has ended" if decision.ended else f"{access}: no address is known"
         cells = [joined(_cell("none"), _cell(why, style="warn"))]
     held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
     head = _head(name, held_back, span=len(cells) if len(cells) > 1 else None)

@@ -147,7 +147,8 @@ def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
 def status_lines(standing: AccessStatus) -> Iterator[Line]:
     """Who is allowed where, by which addresses, since when, until when, how fresh."""
     for name, decision in standing.decisions.items():
-        yield from _host_lines(decision, standing.now, standing.retained.get(name, ()))
+        retained, unclear = standing.retained.get(name, ()), name in standing.unclear
+        yield from _host_lines(decision, standing.now, retained, unclear=unclear)
     if standing.decisions:
         yield Line("")
     for target in standing.targets:
@@ -167,7 +168,9 @@ def status_warnings(standing: AccessStatus) -> Iterator[Line]:
         yield Line(f"{notice.where}: {notice.what}", "red" if notice.where in broken else "yellow")
 
 
-def _host_lines(decision: Decision, now: datetime, retained: Sequence[Network]) -> Iterator[Line]:
+def _host_lines(
+    decision: Decision, now: datetime, retained: Sequence[Network], *, unclear: bool
+) -> Iterator[Line]:
     from allowsync.inspect.status import doubts, not_withdrawn
 
     host = decision.host
@@ -178,7 +181,7 @@ def _host_lines(decision: Decision, now: datetime, retained: Sequence[Network]) 
         yield Line("    access has ended", "yellow")
     elif not decision.grants and not retained:
         why = "nothing is known yet" if decision.undecided else "no address"
-        yield Line(f"    {why}: no access", "yellow")
+        yield Line(f"    {why}: {'access unknown' if unclear else 'no access'}", "yellow")
     yield from _published_lines(decision)
     others = [one for one in decision.grants if not is_published(one)]
     width = max((len(short(grant.network)) for grant in others), default=0)

@@ -173,6 +173,13 @@ def number_or_none(instant: datetime | None) -> int | None:
     return None if instant is None else number(instant)
 
 
+def text(kept: object) -> str:
+    """A text from what is kept. Raises TypeError: it is of another type."""
+    if not isinstance(kept, str):
+        raise TypeError(f"{kept!r} is no text")
+    return kept
+
+
 def instant(number: int) -> datetime:
     """An instant from what is kept."""
     return EPOCH + timedelta(microseconds=number)

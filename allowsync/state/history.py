@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry, Family, Query
 from allowsync.model.value import Value
-from allowsync.state.codec import instant, maybe, number
+from allowsync.state.codec import instant, maybe, number, text
 from allowsync.state.records import TargetTransition
 
 if TYPE_CHECKING:
@@ -95,7 +95,7 @@ def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
 def hosts_on_record(connection: sqlite3.Connection) -> set[str]:
     """Every host that anything is on record of."""
     rows = connection.execute("SELECT host FROM stays UNION SELECT host FROM answers")
-    return {host for (host,) in rows}
+    return {text(host) for (host,) in rows}
 
 
 def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
@@ -113,7 +113,7 @@ def _stays(connection: sqlite3.Connection, start: int) -> tuple[AccessPeriod, ..
         (start,),
     )
     return tuple(
-        AccessPeriod(host, parsed(network), hostname, instant(began), maybe(ended), why)
+        AccessPeriod(text(host), parsed(network), hostname, instant(began), maybe(ended), why)
         for host, network, hostname, began, ended, why in rows
     )
 
@@ -149,7 +149,7 @@ def _answers(connection: sqlite3.Connection, start: int) -> tuple[PastAnswer, ..
         (start,),
     )
     return tuple(
-        PastAnswer(instant(at), host, Query(hostname, Family(family)), summary)
+        PastAnswer(instant(at), text(host), Query(hostname, Family(family)), summary)
         for at, host, hostname, family, summary in rows
     )
 

@@ -33,6 +33,17 @@ class Busy(Exception):
         self.path = path
 
 
+def obstacle(state: Path) -> str:
+    """What keeps runs from holding the lock and writing the state; empty where nothing is seen."""
+    with suppress(OSError):
+        path = state.with_name(state.name + ".lock")
+        if path.is_symlink() or path.is_dir():
+            return f"its lock {path.name} is not a regular file"
+        if os.statvfs(state.parent).f_flag & os.ST_RDONLY:
+            return "it is on a read-only file system: what runs learn is forgotten"
+    return ""
+
+
 class Lock:
     """A context manager that holds the lock of one state database.
 

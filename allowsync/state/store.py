@@ -12,6 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.model.clock import Chronology
+from allowsync.model.networks import parsed
 from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
@@ -29,6 +30,7 @@ from allowsync.state.codec import (
     number,
     places,
     read_target,
+    text,
     write_entries,
     write_target,
 )
@@ -63,6 +65,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
+    from allowsync.model.types import Network
     from allowsync.policy.published import SourceRecord
     from allowsync.state.history import Past
     from allowsync.state.records import TargetTransition
@@ -190,6 +193,12 @@ class Store:
     def open_stays(self) -> dict[str, set[str]]:
         """Which networks each host may come from by the history, in CIDR form."""
         return {} if self._connection is None else open_stays(self._connection)
+
+    @guarded
+    def open_networks(self) -> dict[str, set[Network]]:
+        """The same as networks."""
+        stays = self.open_stays().items()
+        return {text(host): set(map(parsed, networks)) for host, networks in stays}
 
     @guarded
     def past(self, since: datetime) -> Past:

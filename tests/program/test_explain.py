@@ -13,6 +13,7 @@ from testkit.fake_dns.behaviours import SERVFAIL
 
 if TYPE_CHECKING:
     from tests.support.days import Days
+    from tests.support.program import Installation
 
 HOME, MOVED, BOB = "81.2.69.1", "81.2.69.7", "81.2.69.2"
 
@@ -230,3 +231,42 @@ def test_nothing_from_the_state_acts_on_a_terminal(moved: Days) -> None:
         done = moved(command, HOME)
         assert "\\x1b[2J\\nhostile" in done.out
         assert not {"\x1b", "\x07"} & set(done.out)
+
+
+def test_a_host_of_which_nothing_is_known_is_not_said_to_be_out(here: Installation) -> None:
+    assert here("apply").code == 0
+    here.state.unlink()
+    done = here("explain alice")
+    assert (done.code, done.out.splitlines()[0]) == (1, "alice: unknown")
+    assert "access unknown" in here("status").out
+    here.state.mkdir()
+    assert here("explain alice").code == 1
+    assert (here("status").code, "no access" in here("status").out) == (1, False)
+    here.file.unlink()
+    assert here("explain alice").out.splitlines()[1] == "  web/file  not allowed"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        "UPDATE stays SET network = -1",
+        "UPDATE stays SET host = x'ff00'",
+        "UPDATE answers SET host = x'ff00'",
+    ],
+)
+def test_a_damaged_history_is_said_in_a_line(here: Installation, damage: str) -> None:
+    assert here("apply").code == 0
+    with closing(sqlite3.connect(here.state)) as raw, raw:
+        assert raw.execute(damage).rowcount
+    for command in ("explain alice", "status", "history"):
+        done = here(command)
+        said = done.out + done.err
+        assert "internal error" not in said
+        assert "impossible value" in " ".join(said.split()) or done.code == 0
+    assert "impossible value" in " ".join(here("explain alice").out.split())
+
+
+def test_check_names_a_lock_that_no_run_can_hold(here: Installation) -> None:
+    here.state.with_name(f"{here.state.name}.lock").mkdir(parents=True)
+    done = here("check")
+    assert (done.code, "its lock" in done.out) == (1, True)

@@ -253,6 +253,16 @@ class TestLostState:
         assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, set())
         assert "state cannot be written" in target.said
 
+    def test_a_lock_that_cannot_be_held_keeps_no_gate_down(self, world: World) -> None:
+        world.run()
+        lock = world.state.with_name("state.db.lock")
+        lock.unlink()
+        lock.mkdir()
+        world.store.networks.clear()
+        report = world.run(offline=True)
+        assert (only_target(report).outcome, report.exit_code) == (Outcome.UNRECORDED, 1)
+        assert world.held == ALL
+
     def test_a_run_with_nothing_to_apply_is_remembered_in_one_step(
         self, world: World, monkeypatch: pytest.MonkeyPatch
     ) -> None:
