@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Capabilities, Current, Finding, Place, Placement
+    from allowsync.model.target import Capabilities, Current, Finding, Guard, Place, Placement
     from allowsync.model.types import Entry
 
 OptionsT = TypeVar("OptionsT")
@@ -195,6 +195,10 @@ def _no_needs(_: object) -> Needs:
     return Needs()
 
 
+def no_guard(_: object) -> None:
+    """What a target guards that enforces nothing in this machine's packet filter."""
+
+
 class BackendType(Value, Generic[OptionsT]):
     """What an entry point of the group `allowsync.backends` names.
 
@@ -203,7 +207,8 @@ class BackendType(Value, Generic[OptionsT]):
         summary: One line for `allowsync backends` and the reference.
         options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`. A
             method `places(allowlist: str) -> tuple[Place, ...]` names what a target puts its
-            entries into, so that no two targets write to one place.
+            entries into, so that no two targets write to one place. A method `front() -> Front`
+            says that it enforces the allowlist at a network in front of machines.
         make: Builds the backend of one target. Must not touch the firewall.
         usable: Why this kind of target cannot be used on this machine, or an empty string.
         needs: What a target with these options needs of the service it runs in. May look at the
@@ -212,6 +217,9 @@ class BackendType(Value, Generic[OptionsT]):
         marked: Finds what carries allowsync's mark in this firewall, of any allowlist, without a
             state; given the places that need not be looked at. None where marks cannot be found:
             then what a configuration leaves behind is known by the state alone.
+        guards: What a target with these options guards in this machine's packet filter, so that
+            `check` and `explain` can try it with packets; None where it enforces nothing there
+            by itself. Looks at nothing.
     """
 
     name: str
@@ -223,6 +231,7 @@ class BackendType(Value, Generic[OptionsT]):
     # Backends that do not say are older than the field.
     api: int = 1
     marked: Callable[[Collection[Place]], Sequence[Marked]] | None = None
+    guards: Callable[[OptionsT], Guard | None] = field(default=no_guard)
 
 
 AnyBackendType = BackendType[Any]

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.diagnostics import Located
+from allowsync.model.special_purpose import CLOUDFLARE_SOURCE, proxied
 from allowsync.model.target import Finding, Severity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.config.settings import Config
+    from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model.target import Front, Guard
     from allowsync.model.types import Host
+
+# The narrowest networks that Cloudflare publishes, by the version of IP.
+_NARROWEST: Final = {4: 22, 6: 32}
 
 
 def about_layers(config: Config) -> Iterator[Located]:
     """What each layer is right about by itself, and wrong beside the others."""
     yield from _edges_among_friends(config)
+    yield from _gates_behind_lists(config)
 
 
 def sources_of(host: Host) -> tuple[str, ...]:
-    """The sources that publish networks of a host, whether they are known yet or not."""
-    return tuple(dict.fromkeys((*host.sources, *(name for name, _ in host.published))))
+    """The sources that publish networks of a host, whether they are known yet or not.
+
+    Networks of Cloudflare's edge that are written out are as good as its source. Narrower ones may
+    be where a friend's traffic leaves its VPN.
+    """
+    wide = (one for one in host.networks if one.prefixlen <= _NARROWEST[one.version])
+    written = (CLOUDFLARE_SOURCE,) if any(map(proxied, wide)) else ()
+    return tuple(dict.fromkeys((*host.sources, *(name for name, _ in host.published), *written)))
 
 
 def _edges_among_friends(config: Config) -> Iterator[Located]:
@@ -38,3 +50,57 @@ def _edges_among_friends(config: Config) -> Iterator[Located]:
             )
             advice = f"name its hosts, and {name} in an allowlist of its own"
             yield Located(f"allowlists.{allowlist.name}", Finding(Severity.WARNING, what, advice))
+
+
+def _gates_behind_lists(config: Config) -> Iterator[Located]:
+    """Gates for those whom a list in front lets through: they arrive from the front's networks."""
+    for allowlist, target, front in _fronts(config):
+        for other, gate, guard in _gates(config):
+            ports = [
+                str(one)
+                for one in guard.ports
+                if one.protocol == "tcp" and any(one.first <= at <= one.last for at in front.ports)
+            ]
+            if not ports or not set(allowlist.hosts) & set(other.hosts):
+                continue
+            if not _admits(config, front, gate):
+                what = (
+                    f"does not admit the networks of {front.source} at {', '.join(ports)}: hosts "
+                    f"that {target.name} lets in arrive from there, and are dropped"
+                )
+                advice = (
+                    f"keep the hosts at {target.name} alone, and let the gate admit a host with "
+                    f"networks: [{front.source}]"
+                )
+                yield Located(gate.name, Finding(Severity.WARNING, what, advice))
+
+
+def _fronts(config: Config) -> Iterator[tuple[Allowlist, Target, Front]]:
+    """The targets that enforce an allowlist at a network in front of machines."""
+    for allowlist in config.allowlists.values():
+        for target in allowlist.targets:
+            front = getattr(target.options, "front", None)
+            if front is not None:
+                yield allowlist, target, front()
+
+
+def _gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
+    """The targets that guard ports of this machine."""
+    for allowlist in config.allowlists.values():
+        for target in allowlist.targets:
+            guard = None if target.options is None else target.backend.guards(target.options)
+            if guard is not None:
+                yield allowlist, target, guard
+
+
+def _admits(config: Config, front: Front, gate: Target) -> bool:
+    """Whether a gate, or another of its kind beside it, is for a front's networks as well.
+
+    Rules of one kind may add up at a port (UFW's do).
+    """
+    return any(
+        front.source in sources_of(config.hosts[name])
+        for other, one, _ in _gates(config)
+        if one.backend.name == gate.backend.name
+        for name in other.hosts
+    )

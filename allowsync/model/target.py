@@ -96,6 +96,18 @@ class Placement(Value):
     installation: str = ""
 
 
+class Front(Value):
+    """A network in front of machines, at which a target enforces an allowlist.
+
+    Attributes:
+        source: The source that publishes the networks it connects to machines from.
+        ports: The TCP ports it passes on.
+    """
+
+    source: str
+    ports: tuple[int, ...]
+
+
 class Place(NamedTuple):
     """A named thing in a firewall that holds entries: a set, a table, a file, a list.
 
@@ -114,3 +126,30 @@ class Place(NamedTuple):
 
     def __str__(self) -> str:
         return f"the {self.kind} {' '.join(self.name)}"
+
+
+class PortRange(NamedTuple):
+    """Ports of one protocol, both ends included."""
+
+    first: int
+    last: int
+    protocol: str  # `tcp` or `udp`
+
+    def __str__(self) -> str:
+        """As it is written in a configuration: `443/tcp`, `8000-8010/udp`."""
+        numbers = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
+        return f"{numbers}/{self.protocol}"
+
+
+class Guard(Value):
+    """What a target guards in this machine's packet filter.
+
+    Attributes:
+        ports: The ports that hosts of the allowlist reach, and others do not.
+        open_interfaces: Those that are not guarded; `docker*` stands for all that begin so.
+        forwarded: Whether only what is forwarded is guarded, by the port it is forwarded to.
+    """
+
+    ports: tuple[PortRange, ...]
+    open_interfaces: tuple[str, ...] = ()
+    forwarded: bool = False

@@ -7,13 +7,19 @@ from typing import TYPE_CHECKING, Final
 from allowsync.backend.api import mark
 from allowsync.config import kinds
 from allowsync.config.schema.option import option
-from allowsync.model.target import Place
+from allowsync.model.target import Front, Place
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from allowsync.config.secrets import KeptSecret, Secret
 
 API_URL: Final = "https://api.cloudflare.com/client/v4"
+
+# What its proxy passes on to origins (Cloudflare's "Network ports"), HTTP first.
+PROXIED_PORTS: Final = (
+    *(80, 8080, 8880, 2052, 2082, 2086, 2095),
+    *(443, 2053, 2083, 2087, 2096, 8443),
+)
 
 # The token goes there: in the clear only to this machine itself.
 _URL: Final = (
@@ -109,3 +115,7 @@ class CloudflareOptions(Value):
             "items of a Cloudflare list", (*name, f"{mark(allowlist)}:{self.owner or ''}")
         )
         return (Place("Cloudflare list", name, shared=True), marked)
+
+    def front(self) -> Front:
+        """Cloudflare's proxy, whose rules use the list."""
+        return Front("cloudflare", PROXIED_PORTS)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING
 
+from allowsync.model.target import PortRange
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -45,3 +46,8 @@ def merged(ports: Iterable[Port], protocol: Protocol) -> tuple[Port, ...]:
         else:
             found.append(port)
     return tuple(found)
+
+
+def ranges(ports: Iterable[Port]) -> tuple[PortRange, ...]:
+    """Ports as the core knows them."""
+    return tuple(PortRange(one.first, one.last, one.protocol.value) for one in ports)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType, Needs
+from allowsync.model.target import Guard
+from allowsync_backends.common.ports import ranges
 from allowsync_backends.ipset.options import IpsetOptions
 
 if TYPE_CHECKING:
@@ -48,6 +50,10 @@ def _needs(options: IpsetOptions) -> Needs:
     return needs(options)
 
 
+def _guards(options: IpsetOptions) -> Guard | None:
+    return Guard(ranges(options.ports), options.open_interfaces) if options.ports else None
+
+
 TYPE = BackendType(
     "ipset",
     "A gate in front of chosen ports by iptables, or sets for your own iptables rules",
@@ -57,4 +63,5 @@ TYPE = BackendType(
     _needs,
     api=API,
     marked=_marked,
+    guards=_guards,
 )

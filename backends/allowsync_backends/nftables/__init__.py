@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType, Needs
+from allowsync.model.target import Guard
+from allowsync_backends.common.ports import ranges
 from allowsync_backends.nftables.options import NftablesOptions
 
 if TYPE_CHECKING:
@@ -46,6 +48,10 @@ def _needs(_: NftablesOptions) -> Needs:
     return Needs(any_user=True)
 
 
+def _guards(options: NftablesOptions) -> Guard | None:
+    return Guard(ranges(options.ports), options.open_interfaces) if options.ports else None
+
+
 TYPE = BackendType(
     "nftables",
     "A gate in front of chosen ports, or sets of your own nftables ruleset",
@@ -55,4 +61,5 @@ TYPE = BackendType(
     _needs,
     api=API,
     marked=_marked,
+    guards=_guards,
 )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType, Needs
+from allowsync.model.target import Guard
+from allowsync_backends.common.ports import ranges
 from allowsync_backends.ufw.options import UfwOptions
 
 if TYPE_CHECKING:
@@ -32,6 +34,10 @@ def _needs(_: UfwOptions) -> Needs:
     return needs()
 
 
+def _guards(options: UfwOptions) -> Guard:
+    return Guard(ranges(options.ports), forwarded=options.route)
+
+
 TYPE = BackendType(
     "ufw",
     "Rules of UFW, one for each network and port, marked by their comment",
@@ -40,4 +46,5 @@ TYPE = BackendType(
     _usable,
     _needs,
     api=API,
+    guards=_guards,
 )

@@ -15,6 +15,12 @@ if TYPE_CHECKING:
 
 EDGE = "hosts: {alice: alice.example.org, edge: {networks: [cloudflare]}}\n"
 ONLY_EDGE = "hosts: {edge: {networks: [cloudflare]}}\n"
+WRITTEN_EDGE = "hosts: {alice: alice.example.org, edge: {networks: [104.16.0.0/16]}}\n"
+VPN = "hosts: {alice: alice.example.org, bob: {networks: [104.28.1.2]}}\n"
+FRIEND = "hosts: {alice: alice.example.org}\n"
+LIST = (
+    "cloudflare: {account_id: 0123456789abcdef0123456789abcdef, list: a, api_token_file: ./token}"
+)
 FILE = "targets: [{file: {path: /run/friends.lst}}]"
 
 
@@ -23,6 +29,8 @@ def found(tmp_path: Path, text: str) -> list[str]:
     path = tmp_path / "config.yaml"
     path.write_text(f"{text}\nstate: {tmp_path / 'state.db'}\n")
     path.chmod(0o600)
+    (tmp_path / "token").write_text("a-token-of-some-length-0123456789abcdef")
+    (tmp_path / "token").chmod(0o600)
     configs = [load(path, environ={}, uid=os.geteuid(), keep=True) for _ in range(2)]
     first, again = ([str(one) for one in about_layers(config)] for config in configs)
     assert first == again
@@ -44,10 +52,59 @@ def test_a_cdn_among_the_friends_of_an_allowlist_of_every_host_is_found(tmp_path
         (EDGE, "hosts: [alice], "),
         (EDGE, "hosts: [edge], "),
         (EDGE, "hosts: [alice, edge], "),
+        (WRITTEN_EDGE, "hosts: [alice, edge], "),
         (ONLY_EDGE, ""),
+        (VPN, ""),
     ],
 )
 def test_an_allowlist_that_names_a_cdn_or_has_nothing_else_is_right(
     tmp_path: Path, hosts: str, members: str
 ) -> None:
     assert found(tmp_path, hosts + f"allowlists: {{jellyfin: {{{members}{FILE}}}}}") == []
+
+
+def test_networks_of_cloudflare_that_are_written_out_are_no_friends_either(tmp_path: Path) -> None:
+    assert found(tmp_path, WRITTEN_EDGE + f"allowlists: {{jellyfin: {{{FILE}}}}}")
+
+
+@pytest.mark.parametrize("kind", ["nftables", "ipset", "ufw"])
+def test_a_gate_behind_a_list_at_a_cdn_shuts_out_whom_the_list_lets_in(
+    tmp_path: Path, kind: str
+) -> None:
+    gate = f"{kind}: {{ports: [8096/tcp, 443/tcp, 443/udp]}}"
+    (said,) = found(
+        tmp_path, FRIEND + f"allowlists: {{jellyfin: {{targets: [{{{LIST}}}, {{{gate}}}]}}}}"
+    )
+    assert said == (
+        f"jellyfin/{kind}: does not admit the networks of cloudflare at 443/tcp: hosts that "
+        "jellyfin/cloudflare lets in arrive from there, and are dropped; keep the hosts at "
+        "jellyfin/cloudflare alone, and let the gate admit a host with networks: [cloudflare]"
+    )
+
+
+@pytest.mark.parametrize("ports", ["8096/tcp", "443/udp", "22/tcp, 9000-9100/tcp"])
+def test_a_gate_at_ports_that_a_cdn_does_not_pass_on_is_right(tmp_path: Path, ports: str) -> None:
+    gate = f"nftables: {{ports: [{ports}]}}"
+    text = f"allowlists: {{jellyfin: {{targets: [{{{LIST}}}, {{{gate}}}]}}}}"
+    assert found(tmp_path, FRIEND + text) == []
+
+
+@pytest.mark.parametrize("hosts", [EDGE, WRITTEN_EDGE])
+@pytest.mark.parametrize("members", ["[edge]", "[alice, edge]"])
+def test_a_gate_that_admits_the_cdn_behind_its_list_is_right(
+    tmp_path: Path, hosts: str, members: str
+) -> None:
+    lists = f"jellyfin: {{hosts: [alice], targets: [{{{LIST}}}]}}"
+    origin = f"origin: {{hosts: {members}, targets: [{{nftables: {{ports: [80/tcp, 443/tcp]}}}}]}}"
+    assert found(tmp_path, hosts + f"allowlists: {{{lists}, {origin}}}") == []
+
+
+def test_friends_of_a_list_at_a_cdn_in_a_gate_of_another_allowlist_are_found(
+    tmp_path: Path,
+) -> None:
+    lists = f"jellyfin: {{targets: [{{{LIST}}}]}}"
+    (said,) = found(
+        tmp_path,
+        FRIEND + f"allowlists: {{{lists}, door: {{targets: [{{nftables: {{ports: [80/tcp]}}}}]}}}}",
+    )
+    assert said.startswith("door/nftables: ")
