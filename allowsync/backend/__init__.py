@@ -20,7 +20,16 @@ from allowsync.backend.api import (
     is_marked,
     mark,
 )
-from allowsync.model.target import Capabilities, Current, Finding, Place, Placement, Severity
+from allowsync.model.target import (
+    Capabilities,
+    Current,
+    Finding,
+    Guard,
+    Place,
+    Placement,
+    PortRange,
+    Severity,
+)
 
 __all__ = [
     "API",
@@ -33,11 +42,13 @@ __all__ = [
     "Capabilities",
     "Current",
     "Finding",
+    "Guard",
     "Marked",
     "Needs",
     "OutcomeUnknown",
     "Place",
     "Placement",
+    "PortRange",
     "Restorable",
     "Severity",
     "is_marked",

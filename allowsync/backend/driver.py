@@ -15,7 +15,16 @@ from allowsync.backend.api import (
     Restorable,
 )
 from allowsync.backend.containment import LONGEST, UnfitValue, contained
-from allowsync.model.target import Capabilities, Current, Finding, Place, Placement, Severity
+from allowsync.model.target import (
+    Capabilities,
+    Current,
+    Finding,
+    Guard,
+    Place,
+    Placement,
+    PortRange,
+    Severity,
+)
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import replace
 from allowsync.text import quote
@@ -142,6 +151,15 @@ def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ..
     return contained(kind.name, lambda: tuple(find(known)), _checked_marks, at=find)
 
 
+def guard_of(kind: AnyBackendType, options: object) -> Guard | None:
+    """What a target guards in this machine's packet filter; None where it does not.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    return contained(kind.name, lambda: kind.guards(options), _checked_guard, at=kind.guards)
+
+
 def driver_of(kind: AnyBackendType, marked: Marked) -> Driver:
     """What reads and clears something that carries allowsync's mark.
 
@@ -176,7 +194,7 @@ def checked_type(kind: object) -> AnyBackendType:
         raise UnfitValue(f"it is a {type(kind).__name__}, not a BackendType")
     for name in ("name", "summary"):
         _demand(getattr(kind, name), str, name)
-    for name in ("make", "needs", "usable", "marked"):
+    for name in ("make", "needs", "usable", "guards", "marked"):
         if not callable(getattr(kind, name)) and (name, kind.marked) != ("marked", None):
             raise UnfitValue(f"its `{name}` cannot be called")
     _demand(kind.options, type, "options")
@@ -293,6 +311,17 @@ def _checked_marks(given: tuple[object, ...]) -> tuple[Marked, ...]:
         _demand(one.installation, str, "the installation of a Marked")
         marks.append(one)
     return tuple(marks)
+
+
+def _checked_guard(given: object) -> Guard | None:
+    if given is None:
+        return None
+    _demand(given, Guard, "guards()")
+    assert isinstance(given, Guard)  # noqa: S101 - demanded above
+    _demand_all(given.ports, tuple, PortRange, "guards().ports")
+    _demand_all(given.open_interfaces, tuple, str, "guards().open_interfaces")
+    _demand(given.forwarded, bool, "guards().forwarded")
+    return given
 
 
 def _checked_text(given: object) -> str:

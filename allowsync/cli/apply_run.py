@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.backend.api import no_guard
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
 from allowsync.dns.process import ResolverProcess
 from allowsync.engine.options import Request
@@ -109,6 +110,8 @@ def _carried_out(
             broke(config)
         raise
     undone: list[Notice] = []
+    if report.has_changes and not request.dry_run:
+        undone += _open_ports(config, report)
     if watched:
         from allowsync.engine.after_run import leave
 
@@ -118,6 +121,20 @@ def _carried_out(
 
         undone += keep_current(config, instant())
     return replace(report, notices=(*report.notices, *undone))
+
+
+def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
+    """Ports of this machine that strangers reach though a target that was changed guards them."""
+    held = {one.target: one.plan.final for one in report.targets if one.plan is not None}
+    changed = {one.target for one in report.targets if one.plan is not None and not one.plan.idle}
+    guards = (one.backend.guards for one in config.targets if one.name in changed)
+    if all(one is no_guard for one in guards):
+        return
+    from allowsync.inspect.packets import holding, open_ports
+
+    for one in open_ports(holding(config, held), ExitCode.IN_STEP):
+        if one.where in changed:
+            yield one
 
 
 def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:

@@ -26,26 +26,30 @@ SCHEMA = "allowsync.check/1"
 @click.option(
     "--notify", is_flag=True, help="Send a test notification to every channel in `notify`."
 )
+@click.option("--no-packets", is_flag=True, help="Do not try what packets meet.")
 @common
-def check(invocation: Invocation, notify: bool) -> int:
+def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
     """Check configuration, permissions, names, nameservers, backends, and their effect.
 
-    Changes nothing, and sends nothing unless --notify is given. Exit code 1 if a target cannot work
-    or has no effect, 2 if the configuration is not valid, 3 if a name or a nameserver gives no
-    usable answer.
+    Changes nothing, and sends nothing unless --notify is given. With the rights for it, packets are
+    tried in a copy of this machine's packet filter: whether hosts get in and others do not. Exit
+    code 1 if a target cannot work or has no effect, 2 if the configuration is not valid, 3 if a
+    name or a nameserver gives no usable answer.
     """
     from allowsync.dns.process import ResolverProcess
 
     with ResolverProcess() as resolver:
         resolver.start()
-        return _checked(invocation, resolver, notify=notify)
+        return _checked(invocation, resolver, notify=notify, packets=not no_packets)
 
 
-def _checked(invocation: Invocation, resolver: ResolverProcess, *, notify: bool) -> int:
+def _checked(
+    invocation: Invocation, resolver: ResolverProcess, *, notify: bool, packets: bool
+) -> int:
     config = invocation.load(SCHEMA)
     now = instant()
     dns = list(_dns(config, resolver))
-    targets = list(_targets(config))
+    targets = [*_targets(config), *(_packets(config, now) if packets else ())]
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += _schedule(config, invocation.place)
     found = [*others, *dns, *targets]
@@ -77,6 +81,18 @@ def _targets(config: Config) -> Iterator[Located]:
 
     for target in config.targets:
         yield from about_target(target)
+
+
+def _packets(config: Config, now: datetime) -> Iterator[Located]:
+    """Whether hosts get in and others do not, at targets that guard ports of this machine."""
+    from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.packets import answered, guarded
+    from allowsync.inspect.reachability import about_friends, about_strangers, judged
+    from allowsync.inspect.status import look
+
+    targets = guarded(config, look(config, now).targets)
+    answers = answered((*about_strangers(targets), *about_friends(targets)))
+    yield from (Located(name, found) for name, found in judged(targets, answers))
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:

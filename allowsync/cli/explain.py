@@ -9,6 +9,7 @@ import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.completion_values import hosts as complete
+from allowsync.cli.port_argument import PortArgument
 from allowsync.cli.time_argument import When
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from allowsync.inspect.access_at import AccessAt
     from allowsync.inspect.explain import Explanation
     from allowsync.inspect.status import AccessStatus
+    from allowsync.model.target import PortRange
     from allowsync.model.types import Entry
     from allowsync.state import Store
     from allowsync.state.history import Past
@@ -35,18 +37,22 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
     type=When(),
     help="Ask the history: 2h, 3d, 2026-11-20T18:30, 2026-11-20T18:30+01:00.",
 )
+@click.option("--port", type=PortArgument(), help="Try this port alone: 443, 443/udp.")
 @common
-def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
+def explain(invocation: Invocation, what: str, at: datetime | None, port: PortRange | None) -> int:
     """Whether an address, a network or a host is allowed, where, why, since when, until when.
 
-    Asks no DNS and writes nothing. Without --at it looks at the targets themselves. A host that is
+    Asks no DNS and writes nothing. Without --at it looks at the targets themselves and, with the
+    rights for it, tries what packets meet in a copy of this machine's packet filter. A host that is
     not configured any more is answered for from the history. Exit code 0 whatever the answer is, 1
     if it cannot be told.
     """
     from allowsync.inspect.explain import AccessVerdict
 
     config = invocation.load(SCHEMA)
-    answer = _now(invocation, config, what) if at is None else _then(invocation, config, what, at)
+    answer = (
+        _now(invocation, config, what, port) if at is None else _then(invocation, config, what, at)
+    )
     code = ExitCode.FAILED if answer.verdict is AccessVerdict.UNKNOWN else ExitCode.IN_STEP
     if invocation.json:
         from allowsync.report.explain import explain_document
@@ -59,7 +65,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None) -> int:
     return int(code)
 
 
-def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
+def _now(invocation: Invocation, config: Config, what: str, port: PortRange | None) -> Explanation:
     from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.status import doubts, look
@@ -92,7 +98,26 @@ def _now(invocation: Invocation, config: Config, what: str) -> Explanation:
         found = about_network(answer.network, standing.decisions, past, config.policy)
     else:
         found = iter(())
-    return replace(answer, reasons=(*found, *_wrong(standing)))
+    answer = replace(answer, reasons=(*found, *_wrong(standing)))
+    return _with_packets(config, standing, answer, port)
+
+
+def _with_packets(
+    config: Config, standing: AccessStatus, answer: Explanation, port: PortRange | None
+) -> Explanation:
+    """The same with what its packets meet, where targets guard ports of this machine."""
+    from allowsync.inspect.packet_verdicts import about_asked, beside_packets
+    from allowsync.inspect.packets import answered, guarded
+    from allowsync.inspect.reachability import about_strangers, at_port
+
+    targets = guarded(config, standing.targets)
+    if port is not None:
+        targets = at_port(targets, port)
+    if not targets:
+        return answer
+    asked = (question for _, question in about_asked(answer, targets))
+    answers = answered((*asked, *about_strangers(targets)))
+    return beside_packets(answer, targets, answers)
 
 
 def _wrong(standing: AccessStatus) -> list[str]:

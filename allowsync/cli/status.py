@@ -30,14 +30,15 @@ def status(invocation: Invocation, html: Path | None) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
     What is wrong comes first, on standard error. Asks no DNS and writes nothing but the page that
-    --html names. Exit code 1 if a target cannot be read or is out of sync,
-    3 if a host uses its last known address.
+    --html names. Exit code 1 if a target cannot be read, is out of sync, or guards a port that is
+    open to strangers all the same, 3 if a host uses its last known address.
     """
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     standing = look(config, instant())
-    standing = replace(standing, notices=(*_unserved(config), *standing.notices))
+    more = (*_open_ports(config, standing), *_unserved(config))
+    standing = replace(standing, notices=(*more, *standing.notices))
     code = standing.exit_code
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
@@ -52,6 +53,13 @@ def status(invocation: Invocation, html: Path | None) -> int:
     if not invocation.quiet and html is None:
         invocation.echo(status_lines(standing))
     return int(code)
+
+
+def _open_ports(config: Config, standing: AccessStatus) -> list[Notice]:
+    """Ports of this machine that strangers reach though a target guards them."""
+    from allowsync.inspect.packets import guarded, open_ports
+
+    return list(open_ports(guarded(config, standing.targets), ExitCode.FAILED))
 
 
 def _unserved(config: Config) -> list[Notice]:

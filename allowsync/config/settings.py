@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import Driver, needs_of, places_of
+from allowsync.backend.driver import Driver, guard_of, needs_of, places_of
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.target import Placement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
-    from allowsync.model.target import Place
+    from allowsync.model.target import Guard, Place
 
 
 class Target(Value):
@@ -80,6 +80,15 @@ class Target(Value):
         if self.broken and self.options is None:
             raise BackendError(self.broken)
         return needs_of(self.backend, self.options)
+
+    @property
+    def guard(self) -> Guard | None:
+        """What the target guards in this machine's packet filter; None where it does not.
+
+        Raises:
+            BackendError: Its backend does not say so.
+        """
+        return None if self.options is None else guard_of(self.backend, self.options)
 
     @property
     def elsewhere(self) -> bool:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     from allowsync.inspect.access_at import AccessAt, HostAccess, TargetContents
     from allowsync.model.types import Entry, Network
+    from allowsync.packetpath.question import Answer
 
 
 class AccessVerdict(Enum):
@@ -50,6 +51,13 @@ class TargetAnswer(Value):
     said: str = ""
 
 
+class MetPacket(Value):
+    """What a packet to a port that a target guards meets."""
+
+    target: str
+    answer: Answer
+
+
 class Explanation(Value):
     """The answer.
 
@@ -62,6 +70,8 @@ class Explanation(Value):
         accesses: The access it rests on.
         reasons: Why not, or what else is to be known, a sentence each.
         shut_out: Gates that were left behind and do not let it pass.
+        open: Ports that are open to strangers, each with its target.
+        packets: What packets of what was asked about meet.
     """
 
     asked: str
@@ -72,6 +82,8 @@ class Explanation(Value):
     accesses: tuple[HostAccess, ...]
     reasons: tuple[str, ...] = ()
     shut_out: tuple[str, ...] = ()
+    open: tuple[str, ...] = ()
+    packets: tuple[MetPacket, ...] = ()
 
     @property
     def verdict(self) -> AccessVerdict:

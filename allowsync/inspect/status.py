@@ -45,6 +45,7 @@ class TargetStatus(Value):
         others: Foreign networks at the same place.
         beside: The families that a target beside it holds in its stead.
         ineffective: Entries that let no packet in, each with the reason.
+        flaws: What is wrong around the entries.
     """
 
     target: str
@@ -55,6 +56,7 @@ class TargetStatus(Value):
     others: frozenset[Network] = frozenset()
     beside: frozenset[Family] = frozenset()
     ineffective: Mapping[Network, str] = field(default_factory=dict)
+    flaws: tuple[str, ...] = ()
 
 
 class AccessStatus(Value):
@@ -246,6 +248,7 @@ def _target(
         frozenset() if report.current is None else frozenset(report.current.others),
         frozenset() if meant.situation is None else meant.situation.beside,
         report.ineffective,
+        () if report.current is None else report.current.flaws,
     )
 
 

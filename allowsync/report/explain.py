@@ -11,10 +11,10 @@ from allowsync.report.text import filled
 from allowsync.text import Line, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from allowsync.inspect.access_at import AccessAt, HostAccess
-    from allowsync.inspect.explain import Explanation, TargetAnswer
+    from allowsync.inspect.explain import Explanation, MetPacket, TargetAnswer
 
 _WORDS = {
     AccessVerdict.YES: ("allowed", "was allowed"),
@@ -32,16 +32,34 @@ _COLOURS = {
 
 def explain_lines(one: Explanation) -> Iterator[Line]:
     """The answer first, then where, through whom, and why not."""
+    for text in one.open:
+        yield from (Line(line, "red") for line in filled(text, "", "  "))
     yield Line(_headline(one), _COLOURS[one.verdict])
     width = max((len(place.target) for place in one.places), default=0)
     for place in one.places:
         first = f"  {place.target:<{width}}  "
         for text in filled(_place(place, one), first, " " * len(first)):
             yield Line(text, _COLOURS[place.verdict])
+    for packet in _packets(one.packets):
+        yield from map(Line, filled(packet, "  ", "    "))
     for access in one.accesses:
         yield from map(Line, filled(_access(access, one.scene), "", "    "))
     for reason in one.reasons:
         yield from map(Line, filled(reason, "- ", "  "))
+
+
+def _packets(met: Iterable[MetPacket]) -> Iterator[str]:
+    """What each packet meets, once for those that meet the same."""
+    alike: dict[tuple[str, str, str], list[str]] = {}
+    for one in met:
+        answer, asked = one.answer, one.answer.question
+        onward = f" to {answer.to[1]} port {answer.to[2]} by {answer.to[0]}" if answer.to else ""
+        why = "; ".join([*answer.rules, answer.reason] if answer.reason else answer.rules)
+        key = (f"{asked.port}/{asked.protocol}", f"{answer.verdict.value}{onward}", why)
+        alike.setdefault(key, []).append(f"{asked.source} by {asked.interface or 'any uplink'}")
+    for (port, verdict, why), ways in alike.items():
+        said = f": {why}" if why else ""
+        yield f"{port} from {', '.join(dict.fromkeys(ways))}: {verdict}{said}"
 
 
 def _headline(one: Explanation) -> str:
@@ -109,6 +127,8 @@ def explain_document(one: Explanation, exit_code: int) -> dict[str, Any]:
             for place in one.places
         ],
         "access": [_access_document(access) for access in one.accesses],
+        "open": list(one.open),
+        "packets": [_packet_document(packet) for packet in one.packets],
         "reasons": list(one.reasons),
         "problems": [],
     }
@@ -123,4 +143,20 @@ def _access_document(access: HostAccess) -> dict[str, Any]:
         "since": instant(access.since),
         "until": None if access.until is None else instant(access.until),
         "said": access.said or None,
+    }
+
+
+def _packet_document(one: MetPacket) -> dict[str, Any]:
+    answer, asked = one.answer, one.answer.question
+    onward = dict(zip(("interface", "address", "port"), answer.to or (), strict=False))
+    return {
+        "target": one.target,
+        "source": str(asked.source),
+        "interface": asked.interface or None,
+        "destination": None if asked.destination is None else str(asked.destination),
+        "port": f"{asked.port}/{asked.protocol}",
+        "verdict": answer.verdict.value,
+        "rules": list(answer.rules),
+        "to": {**onward, "address": str(onward["address"])} if onward else None,
+        "reason": answer.reason or None,
     }

@@ -1,0 +1,30 @@
+"""A port as an argument: `443`, `443/udp`, `8000-8010/tcp`."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+import click
+
+from allowsync.model.target import PortRange
+
+_PORTS: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp))?")
+
+
+class PortArgument(click.ParamType[PortRange]):
+    """A port, or a range of them; of TCP, where no protocol is given."""
+
+    name = "port"
+
+    def convert(
+        self, value: object, param: click.Parameter | None, ctx: click.Context | None
+    ) -> PortRange:
+        """What was written, as a range."""
+        if isinstance(value, PortRange):
+            return value
+        match = _PORTS.fullmatch(str(value).strip())
+        first, last = (int(match[1]), int(match[2] or match[1])) if match else (0, 0)
+        if match and 1 <= first <= last <= 65535:
+            return PortRange(first, last, match[3] or "tcp")
+        return self.fail(f"expected a port such as 443 or 443/udp, got {str(value)!r}", param, ctx)

@@ -1,0 +1,102 @@
+"""An explanation beside what packets meet: what was seen counts. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.inspect.explain import AccessVerdict, MetPacket
+from allowsync.inspect.reachability import (
+    IN,
+    OUT,
+    GuardedTarget,
+    address_in,
+    by_rules,
+    openings,
+    questions,
+    unknowns,
+)
+from allowsync.model.value import replace
+from allowsync.packetpath.question import Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.inspect.explain import Explanation, TargetAnswer
+    from allowsync.inspect.reachability import PacketAnswers
+    from allowsync.model.types import Network
+    from allowsync.packetpath.question import Answer, Question
+
+
+def networks_of(answer: Explanation) -> tuple[Network, ...]:
+    """The networks that an explanation is about."""
+    if answer.network is not None:
+        return (answer.network,)
+    return tuple(dict.fromkeys(one.network for one in answer.accesses))
+
+
+def about_asked(
+    answer: Explanation, targets: Iterable[GuardedTarget]
+) -> Iterator[tuple[str, Question]]:
+    """Whether what is explained reaches what targets guard: each question with its target."""
+    for target in targets:
+        for network in networks_of(answer):
+            for port in target.guard.ports:
+                for one in questions(address_in(network), port):
+                    yield target.name, one
+
+
+def beside_packets(
+    answer: Explanation, targets: Sequence[GuardedTarget], answers: PacketAnswers
+) -> Explanation:
+    """An explanation with what its packets meet; what was seen overrules what lists say."""
+    asked: dict[str, list[Question]] = {}
+    for name, question in about_asked(answer, targets):
+        asked.setdefault(name, []).append(question)
+    met = {name: answers.to(several) for name, several in asked.items()}
+    places = tuple(
+        _seen(place, met[place.target], unknowns(answers)) if place.target in met else place
+        for place in answer.places
+    )
+    return replace(
+        answer,
+        places=places,
+        open=tuple(f"{name}: {found.what}" for name, found in openings(targets, answers)),
+        packets=tuple(MetPacket(name, one) for name, several in met.items() for one in several),
+    )
+
+
+def _seen(place: TargetAnswer, met: Sequence[Answer], unknown: str) -> TargetAnswer:
+    if place.verdict in (AccessVerdict.UNKNOWN, AccessVerdict.PARTLY):
+        return place
+    if not met or any(one.verdict is Verdict.UNKNOWN for one in met):
+        return _unseen(place, unknown)
+    inside = [one for one in met if one.verdict in IN]
+    outside = [one for one in met if one.verdict in OUT]
+    if place.verdict is AccessVerdict.NO:
+        if not inside:
+            return place
+        said = f"in no entry, and gets in{by_rules(inside)}"
+        verdict = AccessVerdict.PARTLY if outside else AccessVerdict.YES
+        return replace(place, verdict=verdict, said=_joined(said, place.said))
+    if _every_port(inside) == _every_port(met):
+        return place
+    said = f"has an entry, and does not get in{by_rules(outside)}"
+    verdict = AccessVerdict.PARTLY if inside else AccessVerdict.NO
+    return replace(place, verdict=verdict, said=_joined(said, place.said))
+
+
+def _unseen(place: TargetAnswer, unknown: str) -> TargetAnswer:
+    """Without packets only an entry can be told, not that what has none stays out."""
+    if place.verdict is not AccessVerdict.NO:
+        return place
+    said = f"in no entry; whether its packets get in is unknown: {unknown or 'no way was found'}"
+    return replace(place, verdict=AccessVerdict.UNKNOWN, said=_joined(said, place.said))
+
+
+def _every_port(answers: Iterable[Answer]) -> set[tuple[object, str, int]]:
+    asked = (one.question for one in answers)
+    return {(one.source, one.protocol, one.port) for one in asked}
+
+
+def _joined(*parts: str) -> str:
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,83 @@
+"""What packets meet at the ports that targets guard: asked of a copy of the packet filter.
+
+Imported where it is asked for, never by an idle run.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.inspect.reachability import (
+    GuardedTarget,
+    PacketAnswers,
+    about_strangers,
+    openings,
+)
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import replace
+from allowsync.packetpath import ask
+from allowsync.packetpath.question import Question
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.inspect.status import TargetStatus
+    from allowsync.model.types import Entry
+    from allowsync.packetpath.question import Answer
+
+
+def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
+    """The targets that guard ports of this machine's packet filter, as far as they can be read."""
+    known = {one.target: one for one in held if one.readable}
+    return tuple(
+        replace(one, others=known[one.name].others, flaws=known[one.name].flaws)
+        for one in holding(config, {name: one.entries for name, one in known.items()})
+    )
+
+
+def holding(config: Config, held: Mapping[str, Sequence[Entry]]) -> tuple[GuardedTarget, ...]:
+    """The targets that guard ports of this machine's packet filter, by what they hold."""
+    targets = (one for one in config.targets if one.name in held)
+    return tuple(one for target in targets for one in _guarded(target, tuple(held[target.name])))
+
+
+def _guarded(target: Target, entries: tuple[Entry, ...]) -> Iterator[GuardedTarget]:
+    try:
+        guard = target.guard
+    except BackendError:
+        return  # what else is asked of the target says so
+    if guard is not None and not guard.forwarded:
+        yield GuardedTarget(target.name, guard, entries)
+
+
+def open_ports(targets: Sequence[GuardedTarget], code: ExitCode) -> Iterator[Notice]:
+    """Ports that strangers reach though a target guards them: it is enforced in name only."""
+    answers = answered(about_strangers(targets))
+    yield from (Notice(name, found.what, code) for name, found in openings(targets, answers))
+
+
+def answered(asked: Iterable[Question]) -> PacketAnswers:
+    """What the packets that are asked about meet."""
+    each = tuple(dict.fromkeys(asked))
+    if not each:
+        return PacketAnswers()
+    given = ask(each)
+    found: dict[Question, list[Answer]] = {one: [] for one in each}
+    for answer in given.answers:
+        found[_as_asked(answer.question, found)].append(answer)
+    return PacketAnswers(
+        {one: tuple(several) for one, several in found.items()},
+        given.machine.uplinks,
+        given.machine.caveats,
+        given.unknown,
+    )
+
+
+def _as_asked(one: Question, asked: dict[Question, list[Answer]]) -> Question:
+    """A question as it was put, before interface and destination were filled in."""
+    source, protocol, port = one.source, one.protocol, one.port
+    bare = Question(source, protocol, port)
+    aimed = Question(source, protocol, port, destination=one.destination)
+    return next(form for form in (bare, aimed, one) if form in asked)

@@ -1,0 +1,45 @@
+"""What packets meet in a namespace that has an uplink, judged as `check` judges it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.inspect.packets import answered
+from allowsync.inspect.reachability import GuardedTarget, about_friends, about_strangers, judged
+from allowsync.model.target import Guard, PortRange
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Entry
+    from tests.support.netns import Namespace
+
+UPLINK = "eth0"
+
+
+def with_uplink(inside: Namespace, name: str = UPLINK, number: int = 1) -> None:
+    """Give a namespace an interface with addresses and default routes of both families."""
+    inside.command("ip", "link", "add", name, "type", "veth", "peer", "name", f"far{number}")
+    inside.batch(
+        f"address add 193.99.{number}.80/24 dev {name}",
+        f"address add 2a02:2e0:{number}::80/64 dev {name} nodad",
+        f"link set {name} up",
+        f"link set far{number} up",
+        f"route add default via 193.99.{number}.1 dev {name} metric {number}",
+        f"route add ::/0 via 2a02:2e0:{number}::1 dev {name} metric {number}",
+    )
+
+
+def guard(*ports: int, interfaces: tuple[str, ...] = ("lo",)) -> Guard:
+    """A guard of ports of TCP."""
+    return Guard(tuple(PortRange(one, one, "tcp") for one in ports), interfaces)
+
+
+def seen(
+    inside: Namespace, what: Guard, entries: Iterable[Entry], *, flaws: tuple[str, ...] = ()
+) -> list[Finding]:
+    """What is found of one target by packets."""
+    targets = (GuardedTarget("x/gate", what, tuple(entries), flaws=flaws),)
+    asked = (*about_strangers(targets), *about_friends(targets))
+    return [found for _, found in judged(targets, inside.run(answered, asked))]
