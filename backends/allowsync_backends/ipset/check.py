@@ -7,17 +7,16 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.ipset import inspection, loaders, set_store, tool
-from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, shut_out, users_of
+from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import PARENTS, TABLE
 from allowsync_backends.ipset.sets import IpsetListingError, Shape
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from allowsync.model.target import Current
     from allowsync.model.types import Family
-    from allowsync_backends.common.ports import Port
     from allowsync_backends.ipset.rules import IpsetGate
 
 _TABLES = ("filter", "nat", "mangle", "raw")
@@ -31,7 +30,6 @@ def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -
         return (Finding(Severity.ERROR, unusable),)
     return (
         *_gate_state(read, variant),
-        *_firewall(gate.ports, variant),
         *_other_variant(gate, variant),
         *loaders.saved(),
         *loaders.firewalld(),
@@ -73,26 +71,6 @@ def _refused(variant: Variant) -> Iterator[Finding]:
                 f"the gate cannot be put up: {name} has no place in table {TABLE}: {why}",
                 "see 'nft list tables'; another program uses the names of iptables",
             )
-
-
-def _firewall(ports: Iterable[Port], variant: Variant) -> Iterator[Finding]:
-    """The user's own rules must let the guarded ports in: a gate only ever drops."""
-    for family in tool.families():
-        name = tool.program(family, variant)
-        try:
-            found = _table(family, variant, "filter")
-        except BackendError as error:
-            what = f"whether rules of {name} shut friends out: {error}"
-            yield Finding(Severity.INFO, what)
-            continue
-        for port in ports:
-            if shut_out(found, port):
-                yield Finding(
-                    Severity.WARNING,
-                    f"{name} drops {port} from every source: the gate lets friends "
-                    "through, but chain INPUT does not",
-                    f"accept {port} there; strangers are dropped before they reach it",
-                )
 
 
 def _other_variant(gate: IpsetGate, used: Variant) -> Iterator[Finding]:

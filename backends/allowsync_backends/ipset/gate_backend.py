@@ -43,7 +43,7 @@ class IpsetGateBackend(Value):
         return set_store.names_of(self.gate.allowlist, tool.families())
 
     def check(self) -> Sequence[Finding]:
-        """Whether the gate is whole, and whether the user's firewall lets its ports in."""
+        """Whether the gate is whole, and in its place."""
         from allowsync_backends.ipset.check import check_gate
 
         return check_gate(self.read, self.gate, self.variant)

@@ -7,33 +7,29 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync_backends.nftables import tool
-from allowsync_backends.nftables.foreign_rules import shut_out, uses
+from allowsync_backends.nftables.foreign_rules import uses
 from allowsync_backends.nftables.nft_json import NftListingError, objects
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from allowsync.model.target import Current
     from allowsync.model.types import Family
-    from allowsync_backends.common.ports import Port
     from allowsync_backends.nftables.nft_json import Json
     from allowsync_backends.nftables.shared_set import SharedSet
 
 
-def check_gate(
-    read: Callable[[], Current], refusal: Callable[[Current], str], ports: Iterable[Port]
-) -> Sequence[Finding]:
+def check_gate(read: Callable[[], Current], refusal: Callable[[Current], str]) -> Sequence[Finding]:
     """Findings about a gate of our own.
 
     Args:
         read: Reads it.
         refusal: Says why it cannot be put up as it should be.
-        ports: What it guards.
     """
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
-    return (*_gate_state(read, refusal), *_other_firewall(ports))
+    return tuple(_gate_state(read, refusal))
 
 
 def _gate_state(
@@ -59,23 +55,6 @@ def _gate_state(
         )
 
 
-def _other_firewall(ports: Iterable[Port]) -> Iterator[Finding]:
-    """The user's own firewall must let the guarded ports in: a gate only ever drops."""
-    try:
-        ruleset = _ruleset()
-    except BackendError as error:
-        yield Finding(Severity.INFO, f"whether another firewall shuts friends out: {error}")
-        return
-    for port in ports:
-        for chain in shut_out(ruleset, port):
-            yield Finding(
-                Severity.WARNING,
-                f"chain {chain} drops {port} from every source: the gate lets friends "
-                "through, but that chain does not",
-                f"accept {port} there; strangers are dropped before they reach it",
-            )
-
-
 def check_shared(look: Callable[[], Mapping[Family, SharedSet]], table: str) -> Sequence[Finding]:
     """Findings about sets of the user's own ruleset."""
     unusable = tool.usable()
@@ -95,10 +74,6 @@ def check_shared(look: Callable[[], Mapping[Family, SharedSet]], table: str) -> 
         for one in found.values()
         if not uses(listed, one.place.split()[-1])
     )
-
-
-def _ruleset() -> tuple[tuple[str, Json], ...]:
-    return _listing("-j", "-t", "list", "ruleset")
 
 
 def _listing(*arguments: str) -> tuple[tuple[str, Json], ...]:

@@ -36,10 +36,10 @@ class NftGateBackend(Value):
         return Capabilities(atomic=True)
 
     def check(self) -> Sequence[Finding]:
-        """Whether the gate is whole, and whether the user's firewall lets its ports in."""
+        """Whether the gate is whole, and could be put up again."""
         from allowsync_backends.nftables.check import check_gate
 
-        return check_gate(self.read, self._refusal, self.gate.ports)
+        return check_gate(self.read, self._refusal)
 
     def _refusal(self, current: Current) -> str:
         """Why nft would not put the gate up with what it holds; empty where it would."""

@@ -46,12 +46,12 @@ def check(
     flaws = inspection.current(mine, options.ports, seen).flaws
     return (
         *_flaws(flaws),
-        *_policy(seen, route=options.route),
         *_families(seen),
-        *_strangers(seen, mine, options.ports),
+        *_malformed(seen),
+        # What packets to this machine meet is seen by packets.
+        *((*_policy(seen), *_strangers(seen, mine, options.ports)) if options.route else ()),
         *_by_hand(seen, mine, options.ports),
         *(() if flaws else _half_states(seen, route=options.route)),
-        *(() if options.route else _redirections(options.ports)),
         *_other_variant(),
         *(missing_tools() if options.end_streams else ()),
     )
@@ -66,15 +66,13 @@ def _flaws(flaws: Sequence[str]) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, flaw, advice)
 
 
-def _policy(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
-    """The default policy must deny what is on no list."""
-    policy = seen.settings.routed if route else seen.settings.incoming
-    if policy not in ("drop", "reject"):
-        direction = "routed" if route else "incoming"
+def _policy(seen: UfwSnapshot) -> Iterator[Finding]:
+    """The default policy for what is forwarded must deny what is on no list."""
+    if seen.settings.routed not in ("drop", "reject"):
         yield Finding(
             Severity.ERROR,
-            f"ufw lets in everybody: its default for {direction} packets is to allow them",
-            f"'ufw default deny {direction}', once its rules let yourself in",
+            "ufw lets in everybody: its default for routed packets is to allow them",
+            "'ufw default deny routed', once its rules let yourself in",
         )
 
 
@@ -104,6 +102,10 @@ def _strangers(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) ->
                 f"rule '{foreign_rules.described(one)}' comes first and shuts out {rule.source}",
                 "delete it, or add it again so that it comes after the allowlist's",
             )
+
+
+def _malformed(seen: UfwSnapshot) -> Iterator[Finding]:
+    for family, file in seen.files.items():
         malformed = sum(block.tuple is None for block in file.blocks)
         if malformed:
             yield Finding(
@@ -148,22 +150,6 @@ def _half_states(seen: UfwSnapshot, *, route: bool) -> Iterator[Finding]:
                 f"'{_RESTORE[family]} -n < {rules_store.path(family)}' loads the file at once and "
                 "whole; "
                 "it drops what was put into ufw's chains without ufw",
-            )
-
-
-def _redirections(ports: Sequence[Port]) -> Iterator[Finding]:
-    """Docker publishes ports so: such packets are forwarded, and never come to UFW's rules."""
-    for program in ("iptables", "ip6tables"):
-        try:
-            listed = tool.ask((program, "-w", tool.PATIENCE, "-t", "nat", "-S")).stdout
-        except BackendError:
-            continue
-        for port in foreign_rules.redirected(listed, ports):
-            yield Finding(
-                Severity.ERROR,
-                f"{port} is redirected ({program}, table nat), by Docker perhaps: such packets go "
-                "past ufw, from every source",
-                "guard that port with the nftables or the ipset backend",
             )
 
 

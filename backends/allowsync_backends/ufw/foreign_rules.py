@@ -2,24 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ufw.denials import denies, is_about, is_plain_denial, shuts_out_wholly
 from allowsync_backends.ufw.tuples import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator
 
+    from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
     from allowsync_backends.ufw.tuples import Tuple, UfwRule
-
-_REDIRECTED: Final = re.compile(
-    r"^-A .*-p (tcp|udp)\b.* --dport ([0-9]+)(?::([0-9]+))?\b.* -j (?:DNAT|REDIRECT)\b",
-    re.MULTILINE,
-)
 
 
 def open_to_all(file: RulesFile, mine: RuleOwnership, port: Port) -> Iterator[Tuple]:
@@ -71,22 +65,6 @@ def described(one: Tuple) -> str:
     _, _, interfaces = one.where.partition("_")
     on = f" on {interfaces.replace('!out_', ' to ')}" if interfaces else ""
     return f"{'route ' if one.forward else ''}{one.action} {what} from {source}{on}"
-
-
-def redirected(listing: str, ports: Iterable[Port]) -> list[Port]:
-    """Those ports that a listing of the table nat sends elsewhere, before UFW sees them."""
-    found = [
-        Port(int(first), int(last or first), Protocol(protocol))
-        for protocol, first, last in _REDIRECTED.findall(listing)
-    ]
-    return [
-        port
-        for port in ports
-        if any(
-            one.protocol is port.protocol and one.first <= port.last and port.first <= one.last
-            for one in found
-        )
-    ]
 
 
 def has_rules(listing: str) -> bool:

@@ -13,14 +13,18 @@ from allowsync_backends.ipset import TYPE
 from allowsync_backends.ipset.options import Variant
 
 from allowsync.model.target import Severity
+from allowsync.model.types import Entry
 from tests.support.gates import allow, port
 from tests.support.ipsets import bare_sets, ipset_gate
+from tests.support.met_packets import guard, seen, with_uplink
+from tests.support.values import net
 
 if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root
 
+FRIENDS = (Entry(net("81.2.69.1/32")),)
 WEB = (port(8443, Protocol.TCP),)
 HOME, HOME6 = "81.2.69.1", "2a02:8109:9a40::/64"
 
@@ -33,15 +37,16 @@ def load(inside: Namespace, *rules: str, table: str = "filter") -> None:
 
 
 def shut_out(inside: Namespace, *rules: str, policy: str = "DROP") -> bool:
-    """Whether `check` says that the user's own rules drop the guarded port."""
+    """Whether packets show that the user's own rules drop the guarded port."""
+    with_uplink(inside)
     load(inside, f":INPUT {policy} [0:0]", ":mine - [0:0]", "-A INPUT -i lo -j ACCEPT",
          "-A INPUT -m conntrack --ctstate RELATED,ESTABLISHED -j ACCEPT",
          "-A INPUT -p icmp -j ACCEPT", "-A mine -p tcp --dport 8443 -j ACCEPT", *rules)  # fmt: skip
     gate = ipset_gate(ports=WEB, variant=Variant.NFT)
     allow(inside, gate, HOME)
-    findings = inside.run(gate.check)
-    assert {finding.severity for finding in findings} <= {Severity.WARNING}
-    assert all("tables-nft drops 8443/tcp" in finding.what for finding in findings)
+    assert inside.run(gate.check) == ()
+    findings = seen(inside, guard(8443), FRIENDS)
+    assert all(one.what.startswith("host unknown (81.2.69.1) is locked") for one in findings)
     return bool(findings)
 
 

@@ -11,9 +11,12 @@ from allowsync_backends.common.ports import Protocol
 from allowsync_backends.nftables import TYPE
 
 from allowsync.model.target import Severity
+from allowsync.model.types import Entry
 from allowsync.system.process import find
 from allowsync.testing.io_faults import fake_programs
 from tests.support.gates import allow, gate, port
+from tests.support.met_packets import guard, seen, with_uplink
+from tests.support.values import net
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -22,15 +25,18 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
+FRIENDS = (Entry(net("81.2.69.1/32")),)
 WEB = (port(8443, Protocol.TCP),)
 
 
 def shut_out(inside: Namespace, *rules: str, policy: str = "drop") -> bool:
-    """Whether `check` says that the user's own input chain drops the guarded port."""
+    """Whether packets show that the user's own input chain drops the guarded port."""
+    with_uplink(inside)
     body = "\n".join(rules)
     inside.nft(
         "flush ruleset\ntable inet filter {\n"
         "set services { type inet_service; elements = { 22 }; }\n"
+        "set web { type inet_service; elements = { 8443 }; }\n"
         "chain jumped { tcp dport 8443 accept\n}\n"
         "chain input {\n"
         f"type filter hook input priority 0; policy {policy};\n"
@@ -38,9 +44,9 @@ def shut_out(inside: Namespace, *rules: str, policy: str = "drop") -> bool:
         "}\n}\n"
     )
     allow(inside, gate(ports=WEB), "81.2.69.1")
-    findings = inside.run(gate(ports=WEB).check)
-    assert {finding.severity for finding in findings} <= {Severity.WARNING}
-    assert all("chain inet filter input drops 8443/tcp" in finding.what for finding in findings)
+    assert inside.run(gate(ports=WEB).check) == ()
+    findings = seen(inside, guard(8443), FRIENDS)
+    assert all(one.what.startswith("host unknown (81.2.69.1) is locked") for one in findings)
     return bool(findings)
 
 
@@ -53,7 +59,7 @@ def shut_out(inside: Namespace, *rules: str, policy: str = "drop") -> bool:
         "th dport 8443 accept",
         "tcp dport vmap { 8443 : accept }",
         "tcp dport vmap { 8443 : jump jumped }",
-        "tcp dport @services accept",
+        "tcp dport @web accept",
         "ip saddr 81.2.69.1 accept",
         "ct state new tcp dport != 22 accept",
         "meta l4proto { tcp, udp } accept",
@@ -73,6 +79,7 @@ def test_a_rule_that_may_let_friends_in_draws_no_warning(inside: Namespace, rule
         "tcp dport 443 accept",
         "udp dport 8443 accept",
         "tcp dport { 22, 80-90 } accept",
+        "tcp dport @services accept",
         "tcp dport 8443 ct state established accept",
         "meta l4proto udp accept",
         "icmp type echo-request accept",
