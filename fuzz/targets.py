@@ -26,7 +26,7 @@ from allowsync_backends.fail2ban.answers import (
 from allowsync_backends.fail2ban.syntax import VariableSyntax, jails_of
 from allowsync_backends.file.template_mark import leading, several
 from allowsync_backends.ipset import inspection, rules, sets
-from allowsync_backends.ipset.foreign_rules import shut_out
+from allowsync_backends.ipset.foreign_rules import publishes
 from allowsync_backends.nftables.gate import NftGate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.nft_json import NftListingError
@@ -97,7 +97,7 @@ def iptables(data: bytes) -> None:
         found = inspection.table(text)
         list(inspection.hook_flaws(IPTABLES, found))
         list(inspection.chain_flaws(IPTABLES, Family.IPV4, found))
-        shut_out(found, IPTABLES.ports[0])
+        publishes({"nat": found})
     list(streams.flows(text))
     streams.listening(text)
     streams.local_addresses(text)

@@ -42,6 +42,11 @@ class RuntimeReader(Value):
         """Always."""
         return True
 
+    @property
+    def is_startable(self) -> bool:
+        """As without a socket."""
+        return self.reader.is_startable
+
     def objection_to(self, draft: str) -> str:
         """What a check of drafts says, where the configuration has one."""
         return self.reader.objection_to(draft)

@@ -41,6 +41,11 @@ class TraefikReader(Value):
         return self.options.api is not None or self._commands.is_told
 
     @property
+    def is_startable(self) -> bool:
+        """False: it starts without the file, too."""
+        return False
+
+    @property
     def _commands(self) -> Commands:
         return Commands(self.options.check, self.options.reload)
 
