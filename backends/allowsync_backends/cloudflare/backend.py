@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.list_writer import Writer
     from allowsync_backends.cloudflare.options import CloudflareOptions
+    from allowsync_backends.cloudflare.rule_effect import RulesOfZones
     from allowsync_backends.cloudflare.values import AccountList, NewItem
 
 # Cloudflare's "Lists with IP addresses": the widest and narrowest that an item may be.
@@ -83,7 +84,17 @@ class CloudflareBackend(Value):
         """Whether the list can be read and is used."""
         from allowsync_backends.cloudflare.check import findings
 
-        return list(findings(self._look, self.mine, self.options))
+        return list(findings(self._look, self._rules, self.mine, self.options))
+
+    def _rules(self) -> RulesOfZones:
+        """The custom rules of the zones that the token sees."""
+        from allowsync_backends.cloudflare.rule_effect import RulesOfZones
+        from allowsync_backends.cloudflare.zones import Zones, zones
+
+        with self.asking() as client:
+            asking = Zones(client.transport)
+            found = ((one.name, asking.rules(one.id)) for one in zones(client))
+            return RulesOfZones({name: () if of is None else of.rules for name, of in found})
 
     def read(self) -> Current:
         """What is ours in the list."""

@@ -8,7 +8,9 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
 from allowsync.text import counted
 from allowsync_backends.cloudflare.content import stored
+from allowsync_backends.cloudflare.errors import NotPermitted
 from allowsync_backends.cloudflare.marks import owner_of
+from allowsync_backends.cloudflare.rule_effect import effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.content import Content
     from allowsync_backends.cloudflare.marks import ItemOwnership
     from allowsync_backends.cloudflare.options import CloudflareOptions
+    from allowsync_backends.cloudflare.rule_effect import RulesOfZones
     from allowsync_backends.cloudflare.values import AccountList, ListItem
 
 _NEARLY: Final = 0.9  # of what the plan allows
@@ -28,6 +31,7 @@ _ACCESS: Final = (
 
 def findings(
     look: Callable[[], tuple[Collection[AccountList], AccountList | None, Content]],
+    rules: Callable[[], RulesOfZones],
     mine: ItemOwnership,
     options: CloudflareOptions,
 ) -> Iterator[Finding]:
@@ -43,6 +47,8 @@ def findings(
         yield Finding(Severity.INFO, what, "the next 'allowsync apply' makes it")
         return
     yield from _used(found)
+    if found.num_referencing_filters:
+        yield from _effect(rules, content, options.list)
     yield from _owners(content, mine, options)
     yield from _strangers(content, options.list)
 
@@ -61,6 +67,23 @@ def _used(found: AccountList) -> Iterator[Finding]:
     elif not found.num_items:
         what = f"the list {found.name} is empty, and a rule uses it: it may shut out everybody"
         yield Finding(Severity.WARNING, what, "see 'allowsync status'")
+
+
+def _effect(rules: Callable[[], RulesOfZones], content: Content, name: str) -> Iterator[Finding]:
+    """What becomes of requests, as far as the token may see the rules."""
+    try:
+        known = rules()
+    except BackendError as error:
+        # A token for the list alone is enough to keep it, and recommended.
+        expected = isinstance(error.__cause__, NotPermitted)
+        what = f"whether the rules with the list {name} shut out others is unknown: {error}"
+        yield Finding(Severity.INFO if expected else Severity.WARNING, what)
+        return
+    if not any(known.naming(name)):
+        what = f"whether the rules with the list {name} shut out others is unknown"
+        yield Finding(Severity.INFO, what, "they are in a zone that the token does not see")
+        return
+    yield from effects(known, name, {**content.ours, **content.kept, **content.others}.keys())
 
 
 def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -> Iterator[Finding]:

@@ -13,12 +13,16 @@ from allowsync_backends.cloudflare.client import each, parsed
 from allowsync_backends.cloudflare.errors import NotFound
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
+    from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.transport import ApiTransport
     from allowsync_backends.cloudflare.values import NewRule, Ruleset, Zone
 
 PHASE: Final = "http_request_firewall_custom"
+
+_PAGE: Final = 50  # zones; the API's most
+_MOST_PAGES: Final = 200
 
 
 class Zones:
@@ -75,3 +79,18 @@ class Zones:
         """Delete a rule."""
         path = f"/zones/{zone_id}/rulesets/{ruleset_id}/rules/{rule_id}"
         self.transport.write("DELETE", path)
+
+
+def zones(client: CloudflareClient) -> Iterator[Zone]:
+    """Every zone of the account that the token may see.
+
+    Raises:
+        CloudflareError: They could not be found out.
+    """
+    for page in range(1, _MOST_PAGES + 1):
+        asked = {"per_page": str(_PAGE), "page": str(page)}
+        reply = client.transport.read("/zones", asked)
+        found = parsed("GET", "/zones", reply, lambda one: list(map(api_parser.zone, one or [])))
+        yield from (one for one in found if one.account == client.account)
+        if len(found) < _PAGE:
+            return

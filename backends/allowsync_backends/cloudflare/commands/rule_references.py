@@ -2,24 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.model.value import Value
-from allowsync_backends.cloudflare import api_parser
-from allowsync_backends.cloudflare.client import parsed
 from allowsync_backends.cloudflare.commands.expression import lists_in
 from allowsync_backends.cloudflare.error_messages import what_happened
 from allowsync_backends.cloudflare.errors import CloudflareError
-from allowsync_backends.cloudflare.zones import Zones
+from allowsync_backends.cloudflare.zones import Zones, zones
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from allowsync_backends.cloudflare.client import CloudflareClient
-    from allowsync_backends.cloudflare.values import Zone
-
-_PAGE: Final = 50  # zones; the API's most
-_MOST_PAGES: Final = 200
 
 
 class Used(Value):
@@ -47,18 +39,3 @@ def rules_with(client: CloudflareClient, list_name: str) -> Used:
     except CloudflareError as error:
         return Used(tuple(places), what_happened(error))
     return Used(tuple(places))
-
-
-def zones(client: CloudflareClient) -> Iterator[Zone]:
-    """Every zone of the account that the token may see.
-
-    Raises:
-        CloudflareError: They could not be found out.
-    """
-    for page in range(1, _MOST_PAGES + 1):
-        asked = {"per_page": str(_PAGE), "page": str(page)}
-        reply = client.transport.read("/zones", asked)
-        found = parsed("GET", "/zones", reply, lambda one: list(map(api_parser.zone, one or [])))
-        yield from (one for one in found if one.account == client.account)
-        if len(found) < _PAGE:
-            return

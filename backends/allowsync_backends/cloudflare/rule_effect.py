@@ -1,0 +1,167 @@
+"""Whether custom rules let in those who are in a list, and no others. Pure.
+
+Asked about: each host name and path that the rules name, one that none names, and addresses that
+are in the list and that are not. A rule that blocks by the list says which of these it guards.
+"""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value
+from allowsync_backends.cloudflare.rule_walk import STOPPING, RequestFate, fates
+from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate, literals, uses
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+
+    from allowsync.model.types import Network
+    from allowsync_backends.cloudflare.rules_language import Address
+    from allowsync_backends.cloudflare.values import ZoneRule
+
+    Fates = frozenset[RequestFate]
+
+# Documentation addresses (RFC 5737, RFC 3849) stand for everybody who is in no rule.
+_OUTSIDE: Final = ("192.0.2.77", "198.51.100.77", "203.0.113.77", "2001:db8:77::77")
+_MOST: Final = 20  # host names and paths each, and friends
+_MOST_SAID: Final = 10  # findings
+_HOST: Final = re.compile(r"(?:[\w*-]+\.)+[\w-]+", re.ASCII)
+_ADVICE: Final = "see Security > Security rules of the zone in the dashboard"
+
+
+class GuardedPage(Value):
+    """What a rule that uses the list is about.
+
+    Attributes:
+        zone: The zone whose rules decide; empty where it is not known.
+        host: The host name.
+        path: The path.
+        stops: Whether the rule is one that stops requests.
+        enabled: Whether it is enabled.
+    """
+
+    zone: str
+    host: str
+    path: str
+    stops: bool
+    enabled: bool
+
+    def __str__(self) -> str:
+        return self.host + ("" if self.path == "/" else self.path)
+
+
+class RulesOfZones(Value):
+    """The custom rules of every zone that could be read, by the zone's name."""
+
+    zones: Mapping[str, tuple[ZoneRule, ...]]
+
+    def naming(self, list_name: str) -> Iterator[tuple[str, ZoneRule]]:
+        """Rules that use a list, each with its zone."""
+        for zone, rules in self.zones.items():
+            yield from ((zone, one) for one in rules if uses(one.expression, list_name))
+
+    def zone_of(self, host: str) -> str:
+        """The zone a host name is in; empty when it is none of these."""
+        return max((one for one in self.zones if _within(host, one)), key=len, default="")
+
+
+def effects(
+    known: RulesOfZones, list_name: str, networks: Collection[Network]
+) -> Iterator[Finding]:
+    """What is wrong with what the rules do for the list."""
+    pages = set(_pages(known, list_name))
+    if not pages:
+        what = f"what the rules with the list {list_name} do is unknown: none can be read here"
+        yield Finding(Severity.WARNING, what, _ADVICE)
+        return
+    verdicts = {page: _verdict(known, page, list_name, networks) for page in pages}
+    guarded = None in verdicts.values()
+    asked = {page for page in pages if page.stops} or (set() if guarded else pages)
+    found: dict[str, Finding] = {}
+    for page in sorted(asked, key=lambda one: (not one.enabled, str(one))):
+        if (said := verdicts[page]) is not None:
+            aside = guarded and not page.enabled  # an old rule beside one that does its work
+            severity = Severity.WARNING if aside else said.severity
+            found.setdefault(said.what, Finding(severity, said.what, said.advice))
+    errors_first = sorted(found.values(), key=lambda one: one.severity is not Severity.ERROR)
+    yield from errors_first[:_MOST_SAID]
+
+
+def _pages(known: RulesOfZones, list_name: str) -> Iterator[GuardedPage]:
+    """The pages for which it matters to some rule whether the source is in the list."""
+    for zone, rule in known.naming(list_name):
+        texts = dict.fromkeys(t for one in known.zones[zone] for t in literals(one.expression))
+        named = [text.lower().replace("*", "any") for text in texts if _HOST.fullmatch(text)]
+        paths = ["/", *(text for text in texts if text.startswith("/"))][: _MOST + 1]
+        mine = {text.lower() for text in literals(rule.expression)}
+        for path in paths:
+            for_all = _matters(rule, f"any.{zone}", path, list_name)
+            # Of another zone: only what the rule itself is about.
+            here = [one for one in named if _within(one, zone) or (one in mine and not for_all)]
+            for host in [f"any.{zone}", *here][: _MOST + 1]:
+                if _matters(rule, host, path, list_name):
+                    stops = rule.action in STOPPING
+                    yield GuardedPage(known.zone_of(host), host, path, stops, rule.enabled)
+
+
+def _matters(rule: ZoneRule, host: str, path: str, list_name: str) -> bool:
+    outside = ip_address(_OUTSIDE[0])
+    requests = (WebRequest(outside, listed, host, path) for listed in (True, False))
+    results = {evaluate(rule.expression, one, list_name) for one in requests}
+    return results not in ({True}, {False})
+
+
+def _within(host: str, zone: str) -> bool:
+    return host == zone or host.endswith(f".{zone}")
+
+
+def _verdict(
+    known: RulesOfZones, page: GuardedPage, list_name: str, networks: Collection[Network]
+) -> Finding | None:
+    """What is wrong with what becomes of friends and strangers at a page."""
+    if not page.zone:
+        what = f"who gets to {page} is unknown: its zone is none that the token sees"
+        return Finding(Severity.WARNING, what, "a rule has an effect in the zone of its host alone")
+
+    def each(sources: Iterable[Address], *, listed: bool) -> list[Fates]:
+        asked = (WebRequest(one, listed, page.host, page.path) for one in sources)
+        return [fates(known.zones[page.zone], one, list_name) for one in asked]
+
+    friends = [one.network_address for one in sorted(networks, key=str)[:_MOST]]
+    outside = [one for one in map(ip_address, _OUTSIDE) if not any(one in n for n in networks)]
+    return _strangers(page, each(outside, listed=False), list_name) or _friends(
+        page, each(friends, listed=True), list_name
+    )
+
+
+def _strangers(page: GuardedPage, seen: list[Fates], list_name: str) -> Finding | None:
+    if all(one <= {RequestFate.BLOCKED} for one in seen):
+        return None
+    if {RequestFate.PASSED} in seen:
+        what = f"{page} is open to everyone: no rule of {page.zone} stops who is not in {list_name}"
+        advice = "is the rule enabled, right way round, and before any that skips the rest?"
+        return Finding(Severity.ERROR, what, f"{advice} {_ADVICE}")
+    if not any(RequestFate.PASSED in one for one in seen):
+        what = (
+            f"{page}: addresses outside {list_name} are challenged only, and get in by solving it"
+        )
+        return Finding(Severity.WARNING, what, "let the rule block")
+    what = f"whether {page} is closed to addresses outside {list_name} is unknown"
+    reason = "a rule depends on what is not known here, or skips the rest for some requests"
+    return Finding(Severity.WARNING, what, f"{reason}; {_ADVICE}")
+
+
+def _friends(page: GuardedPage, seen: list[Fates], list_name: str) -> Finding | None:
+    if all(one <= {RequestFate.PASSED} for one in seen):
+        return None
+    if {RequestFate.BLOCKED} in seen:
+        what = f"{page} is closed to those in {list_name}: a rule of {page.zone} blocks them"
+        return Finding(Severity.ERROR, what, _ADVICE)
+    if {RequestFate.CHALLENGED} in seen:
+        what = f"{page}: addresses in {list_name} are challenged; apps cannot solve it"
+        return Finding(Severity.WARNING, what, _ADVICE)
+    what = f"whether {page} is open to all addresses in {list_name} is unknown"
+    return Finding(Severity.WARNING, what, f"a rule depends on what is not known here; {_ADVICE}")

@@ -1,0 +1,194 @@
+"""What `check` says of what Cloudflare's rules do with requests, and what it does not know."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate
+
+from allowsync.model.target import Severity
+from testkit.fake_cloudflare import Permission
+from tests.support.cloudflare_targets import keep, target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testkit.fake_cloudflare import FakeCloudflare
+
+ALICE: Final = "81.2.69.1"
+FILMS: Final = 'http.host eq "films.example.org"'
+GUARD: Final = f"({FILMS} and not ip.src in $friends)"
+PUBLIC: Final = 'starts_with(http.request.uri.path, "/public")'
+SKIP: Final = {"action_parameters": {"ruleset": "current"}}
+ERROR, WARNING = Severity.ERROR, Severity.WARNING
+
+Rule = tuple[str, str, dict[str, object]]
+
+
+@pytest.fixture(autouse=True)
+def _locks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("STATE_DIRECTORY", str(tmp_path))
+
+
+def found(fake: FakeCloudflare, *rules: Rule, zone: str = "example.org") -> list[tuple[str, str]]:
+    """What `check` says loudly of rules in this order: its severity and its words."""
+    keep(backend := target(fake), ALICE)
+    where = fake.add_zone(zone)
+    for expression, action, more in rules:
+        fake.add_rule(where, expression, action, **more)
+    loud = [one for one in backend.check() if one.severity is not Severity.INFO]
+    return [(one.severity.value, one.what) for one in loud]
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [(GUARD, "block", {})],
+        [("not ip.src in $friends", "block", {})],
+        [("ip.src in $friends", "skip", SKIP), (FILMS, "block", {})],
+        [("ip.src in $friends", "skip", SKIP), ("true", "block", {})],
+        [('http.host eq "open.example.org"', "skip", SKIP), (GUARD, "block", {})],
+        [("true", "log", {}), (GUARD, "block", {})],
+        [
+            ("true", "skip", {"action_parameters": {"phases": ["http_ratelimit"]}}),
+            (GUARD, "block", {}),
+        ],
+        [
+            (
+                f"({FILMS} and !(ip.src in $friends || {PUBLIC}))",
+                "block",
+                {},
+            )
+        ],
+        [
+            (
+                f"{FILMS} and not ip.src in $friends and not ip.src in {{203.0.113.9 10.0.0.0/8}}",
+                "block",
+                {},
+            )
+        ],
+        [
+            (
+                '(http.host in {"films.example.org" "a.example.org"} and not ip.src in $friends)',
+                "block",
+                {},
+            )
+        ],
+        [('(http.host wildcard "*.example.org" and not ip.src in $friends)', "block", {})],
+    ],
+)
+def test_rules_that_shut_out_strangers_alone_have_nothing_said_of_them(
+    fake: FakeCloudflare, rules: list[Rule]
+) -> None:
+    assert found(fake, *rules) == []
+
+
+@pytest.mark.parametrize(
+    "rules",
+    [
+        [(GUARD, "block", {"enabled": False})],
+        [(GUARD, "log", {})],
+        [("ip.src in $friends", "skip", SKIP)],
+        [(f"({FILMS} and ip.src in $friends)", "block", {})],
+        [("true", "skip", SKIP), (GUARD, "block", {})],
+        [(FILMS, "skip", {"action_parameters": {"phase": "current"}}), (GUARD, "block", {})],
+    ],
+)
+def test_a_page_that_no_rule_closes_is_an_error(fake: FakeCloudflare, rules: list[Rule]) -> None:
+    severity, what = found(fake, *rules)[0]
+    assert severity == "error"
+    assert "is open to everyone" in what
+
+
+@pytest.mark.parametrize(
+    ("rules", "severity", "words"),
+    [
+        ([(FILMS, "block", {}), (GUARD, "block", {})], "error", "is closed to those in friends"),
+        ([(GUARD, "managed_challenge", {})], "warning", "are challenged only"),
+        ([(FILMS, "challenge", {}), (GUARD, "block", {})], "warning", "apps cannot solve it"),
+        (
+            [('ip.src.country eq "DE"', "skip", SKIP), (GUARD, "block", {})],
+            "warning",
+            "closed to addresses outside friends is unknown",
+        ),
+        (
+            [("cf.threat_score gt 10", "block", {}), (GUARD, "block", {})],
+            "warning",
+            "open to all addresses in friends is unknown",
+        ),
+    ],
+)
+def test_what_befalls_friends_and_what_is_unknown_is_said(
+    fake: FakeCloudflare, rules: list[Rule], severity: str, words: str
+) -> None:
+    (said,) = found(fake, *rules)
+    assert said[0] == severity
+    assert words in said[1]
+
+
+def test_a_rule_in_another_zone_than_its_host_does_nothing(fake: FakeCloudflare) -> None:
+    fake.add_zone("example.org")
+    ((severity, what),) = found(fake, (GUARD, "block", {}), zone="example.net")
+    assert (severity, what.split(":")[0]) == ("error", "films.example.org is open to everyone")
+
+
+def test_a_rule_for_a_host_of_an_unseen_zone_is_unknown(fake: FakeCloudflare) -> None:
+    ((severity, what),) = found(fake, (GUARD, "block", {}), zone="example.net")
+    assert severity == "warning"
+    assert "its zone is none that the token sees" in what
+
+
+def test_a_disabled_rule_beside_one_that_works_is_a_warning(fake: FakeCloudflare) -> None:
+    other = GUARD.replace("films", "photos")
+    ((severity, what),) = found(fake, (GUARD, "block", {}), (other, "block", {"enabled": False}))
+    assert severity == "warning"
+    assert what.startswith("photos.example.org is open to everyone")
+
+
+def test_a_token_that_sees_no_rules_says_unknown(fake: FakeCloudflare) -> None:
+    keep(backend := target(fake), ALICE)
+    fake.refer_to("friends")
+    fake.tokens[fake.token] = frozenset({Permission.LISTS_EDIT})
+    (finding,) = backend.check()
+    assert finding.severity is Severity.INFO
+    assert "is unknown: the API token lacks a permission: Zone > Zone: Read" in finding.what
+
+
+@pytest.mark.parametrize(
+    ("expression", "listed", "expected"),
+    [
+        ("ip.src in $friends", True, True),
+        ("ip.src in $others", True, None),
+        ("ip.src in $friends or ip.src in $others", True, True),
+        ("ip.src in $friends and ip.src in $others", False, False),
+        ("not ip.src in $friends and ssl", False, None),
+        ("true or true and false", True, True),
+        ("true xor true and false", True, True),
+        ("true xor true or false", True, False),
+        ("not false and false", True, False),
+        ('lower(http.host) == "a.example.org"', True, True),
+        ('http.host ne "a.example.org"', True, False),
+        ('http.host contains r#".exam"#', True, True),
+        ('http.host strict wildcard "A.*"', True, False),
+        ('http.host wildcard "A.*"', True, True),
+        ('http.host matches "a"', True, None),
+        ("ip.src eq 192.0.2.9", True, True),
+        ("ip.src in {192.0.2.1..192.0.2.9 2001:db8::/32}", True, True),
+        ("ip.src in {192.0.2.0/29}", True, False),
+        ('any(http.request.headers["x"][*] == "y")', True, None),
+        ('ends_with(url_decode(http.request.uri.path), "/b")', True, True),
+        ("ip.src in", True, None),
+        ("(true", True, None),
+        ("true false", True, None),
+        ("§", True, None),
+        ("(" * 60 + "true" + ")" * 60, True, None),
+        ('http.host eq "x\\"$friends"', True, False),
+    ],
+)
+def test_an_expression_is_true_false_or_unknown(
+    expression: str, listed: bool, expected: bool | None
+) -> None:
+    request = WebRequest(ip_address("192.0.2.9"), listed, "a.example.org", "/a/b")
+    assert evaluate(expression, request, "friends") is expected
