@@ -98,9 +98,11 @@ def _packets(config: Config, now: datetime) -> Iterator[Located]:
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.inspect.diagnostics import about_hosts
     from allowsync.inspect.layers import about_layers
+    from allowsync.inspect.shared_ports import about_shared_ports
 
     yield from about_hosts(config, now)
     yield from about_layers(config)
+    yield from about_shared_ports(config)
     files = {"metrics": config.metrics, "report": config.report}
     for key, path in files.items():
         if path is not None:
