@@ -23,6 +23,7 @@ import traceback
 from contextlib import redirect_stdout, suppress
 from dataclasses import dataclass, field
 from io import StringIO
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from tests.faults.system_calls import Held, hand_over, let_go, receive, refuse
@@ -95,8 +96,12 @@ class Run:
         return "look" in self.order and call.kind not in READING and "state.db" not in call.what
 
     def _process(self, pid: int) -> int:
-        """0 for the program itself, then its children in the order of their first calls."""
+        """0 for the program itself, then its children in the order they were made in."""
         if pid not in self.processes:
+            with suppress(OSError):  # the program was killed
+                made = Path(f"/proc/{self.main}/task/{self.main}/children").read_text().split()
+                self.processes += [one for one in map(int, made) if one not in self.processes]
+        if pid not in self.processes:  # a child's child
             self.processes.append(pid)
         return self.processes.index(pid) if pid != self.main else 0
 

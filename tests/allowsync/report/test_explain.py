@@ -148,6 +148,8 @@ def test_the_document_is_as_promised() -> None:
             }
         ],
         "reasons": ["why"],
+        "open": [],
+        "packets": [],
         "problems": [],
     }
 
