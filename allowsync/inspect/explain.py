@@ -186,7 +186,7 @@ def of_host(
 
 def _unclear(holding: TargetContents) -> TargetAnswer:
     """The answer for a host of which nothing is known."""
-    if all(one.hosts for one in holding.entries):
+    if not holding.unknown and all(one.hosts for one in holding.entries):
         return TargetAnswer(holding.target, AccessVerdict.NO)
     said = holding.unknown or "it holds entries whose host is unknown"
     return TargetAnswer(holding.target, AccessVerdict.UNKNOWN, said=said)

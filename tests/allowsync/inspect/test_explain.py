@@ -151,6 +151,24 @@ def test_nothing_is_known_of_a_host_where_the_target_cannot_be_read() -> None:
         assert found.places == (TargetAnswer(WEB, UNKNOWN, said="no nft"),)
 
 
+@pytest.mark.parametrize(
+    ("holding", "place"),
+    [
+        (HOLDING, TargetAnswer(WEB, NO)),
+        (
+            TargetContents(WEB, (entry(HOME),)),
+            TargetAnswer(WEB, UNKNOWN, said="it holds entries whose host is unknown"),
+        ),
+        (TargetContents(WEB, unknown="no nft"), TargetAnswer(WEB, UNKNOWN, said="no nft")),
+    ],
+)
+def test_of_a_host_of_which_nothing_is_known_no_is_said_where_all_entries_are_others(
+    holding: TargetContents, place: TargetAnswer
+) -> None:
+    there = replace(scene(holdings=(holding,)), unclear=frozenset({"alice"}))
+    assert of_host("alice", "alice", there, {WEB: ["alice"]}).places == (place,)
+
+
 def test_who_is_not_in_the_allowlist_is_said_not_to_be() -> None:
     empty = TargetContents(WEB)
     (place,) = host(ALICE, holding=empty, members="bob").places
