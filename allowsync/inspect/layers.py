@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allowsync.backend.api import BackendError
 from allowsync.inspect.diagnostics import Located
 from allowsync.model.special_purpose import CLOUDFLARE_SOURCE, proxied
 from allowsync.model.target import Finding, Severity
@@ -88,7 +89,10 @@ def _gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
     """The targets that guard ports of this machine."""
     for allowlist in config.allowlists.values():
         for target in allowlist.targets:
-            guard = None if target.options is None else target.backend.guards(target.options)
+            try:
+                guard = target.guard
+            except BackendError:
+                continue  # what else is asked of the target says so
             if guard is not None:
                 yield allowlist, target, guard
 

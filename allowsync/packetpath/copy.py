@@ -34,16 +34,6 @@ table inet {table} {{
  chain postrouting {{ type filter hook postrouting priority 2147483646; accept; }}
 }}
 """
-# Only what was translated is told, and nothing arrives.
-TRANSLATED: Final = """table inet {table} {{
- chain input {{
-  type filter hook input priority 2147483646; ct status dnat meta nftrace set 1 drop; drop
- }}
- chain forward {{
-  type filter hook forward priority 2147483646; ct status dnat meta nftrace set 1 drop; drop
- }}
-}}
-"""
 
 
 class Copy:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.config import load
+from allowsync.inspect import layers
 from allowsync.inspect.layers import about_layers
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -108,3 +110,23 @@ def test_friends_of_a_list_at_a_cdn_in_a_gate_of_another_allowlist_are_found(
         FRIEND + f"allowlists: {{{lists}, door: {{targets: [{{nftables: {{ports: [80/tcp]}}}}]}}}}",
     )
     assert said.startswith("door/nftables: ")
+
+
+def test_a_backend_that_breaks_when_asked_what_it_guards_ends_no_check(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    gate = "targets: [{nftables: {ports: [443/tcp]}}]"
+    path.write_text(f"{FRIEND}allowlists: {{web: {{{gate}}}}}\nstate: {tmp_path / 'state.db'}\n")
+    path.chmod(0o600)
+    config = load(path, environ={}, uid=os.geteuid(), keep=False)
+    (allowlist,) = config.allowlists.values()
+    (target,) = allowlist.targets
+    asked: list[object] = []
+
+    def guards(options: object) -> None:
+        asked.append(options)
+        raise SystemExit(0)
+
+    broken = replace(target, backend=replace(target.backend, guards=guards))
+    config = replace(config, allowlists={"web": replace(allowlist, targets=(broken,))})
+    assert not list(layers._gates(config))
+    assert asked
