@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import signal
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.common.server.reader import ServerProgram, ServerReader
+from allowsync_backends.common.server.processes import takes
+from allowsync_backends.common.server.reader import PATIENCE, STEP, ServerProgram, ServerReader
 from allowsync_backends.common.server.supervisor import ReloadMethod, Unit
 from allowsync_backends.haproxy.configuration import (
     believers,
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from allowsync_backends.haproxy.options import HaproxyOptions
 
+_RELOAD: Final = signal.SIGUSR2
 _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
@@ -36,7 +39,7 @@ def haproxy(options: HaproxyOptions) -> ServerProgram:
     return ServerProgram(
         "haproxy",
         check=(*options.command, "-c"),
-        notice=ReloadMethod(signal=signal.SIGUSR2),
+        notice=ReloadMethod(signal=_RELOAD),
         renews=True,
         inspect=partial(_findings, options),
     )
@@ -46,14 +49,38 @@ class HaproxyReader(ServerReader):
     """HAProxy as it is reloaded."""
 
     def take_notice(self) -> str:
-        """Tell its master process. A process that is none would end by the same signal."""
-        if not self.reload and not isinstance(self.running, Unit):
+        """Tell its master process once that listens.
+
+        A process that is none would end by the same signal.
+        """
+        if not self.reload:
             try:
-                if len(self.running.processes()) == 1:
+                if not isinstance(self.running, Unit) and len(self.running.processes()) == 1:
                     return "haproxy has no master process (option -W), so it cannot be reloaded"
+                self._let_reload_end()
             except BackendError as error:
                 return str(error)
         return ServerReader.take_notice(self)
+
+    def _let_reload_end(self) -> None:
+        """Wait for the end of a reload that began before.
+
+        A master that reloads starts itself anew, twice, and drops the signals that come meanwhile:
+        its new worker is there before it listens again. That worker may have read the former file.
+
+        Raises:
+            BackendError: The processes could not be looked at.
+        """
+        deadline = time.monotonic() + PATIENCE
+        while self._is_reloading() and time.monotonic() < deadline:
+            time.sleep(STEP)
+
+    def _is_reloading(self) -> bool:
+        """Whether there is no process to be seen that takes the signal, or systemd says so."""
+        if isinstance(self.running, Unit) and self.running.is_reloading():
+            return True
+        seen = {takes(pid, _RELOAD) for pid in self.running.processes()} - {None}
+        return bool(seen) and True not in seen
 
 
 def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:

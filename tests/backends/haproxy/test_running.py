@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import time
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
@@ -97,3 +98,17 @@ def test_clearing_takes_everybody_out_of_a_process_whose_configuration_is_done_w
     assert list(server.path.parent.iterdir()) == []
     assert (server.listed(), status(server.inside, FRIEND, PORT)) == (set(), FORBIDDEN)
     assert server.backend().read().entries == frozenset()
+
+
+@pytest.mark.parametrize("delay", [0.02, 0.04, 0.06])
+def test_a_reload_that_began_before_is_waited_for(
+    as_root: None, tmp_path: Path, delay: float
+) -> None:
+    """A master that starts itself anew drops signals, and its new worker has the former file."""
+    with neighbourhood() as inside, haproxy(inside, tmp_path, told=False) as server:
+        backend = server.backend(check=("true",))  # its own check takes as long as a reload
+        for networks in ({LAN}, {f"{FRIEND}/32"}, {f"{FRIEND}/32", LAN}):
+            server.process.send_signal(signal.SIGUSR2)
+            time.sleep(delay)
+            put(server, *networks, backend=backend)
+            assert server.listed() == networks

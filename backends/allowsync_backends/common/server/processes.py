@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    import signal
 
 _PROC: Final = Path("/proc")
 _CGROUP: Final = Path("/sys/fs/cgroup")
@@ -32,6 +35,20 @@ def is_hidden(pid: int) -> bool:
     except PermissionError:
         return True
     return not name_of(pid)  # it may have begun between the two looks
+
+
+def takes(pid: int, what: signal.Signals) -> bool | None:
+    """Whether a process handles a signal when it is sent now; None when that cannot be seen."""
+    try:
+        lines = (_PROC / str(pid) / "status").read_text(errors="replace").splitlines()
+    except OSError:
+        return None
+    masks = {name: value for name, _, value in (line.partition(":") for line in lines)}
+    try:
+        caught, blocked = (int(masks[name], 16) for name in ("SigCgt", "SigBlk"))
+    except (KeyError, ValueError):
+        return None
+    return bool((caught & ~blocked) >> (what - 1) & 1)
 
 
 def command_line(pid: int) -> str:

@@ -99,6 +99,14 @@ class Unit(Value):
         stopped = shown.get("ActiveState") in {"inactive", "failed"}
         return State.STOPPED if stopped else State.RUNNING
 
+    def is_reloading(self) -> bool:
+        """Whether it is reading its configuration, as far as systemd or the server itself say so.
+
+        Raises:
+            BackendError: That could not be found out.
+        """
+        return self._shown("ActiveState").get("ActiveState") == "reloading"
+
     def processes(self) -> frozenset[int]:
         """All of its control group: those of other users are hidden from a service in /proc."""
         return _of_server(group(self._shown("ControlGroup").get("ControlGroup", "")), self.names)
