@@ -220,6 +220,9 @@ class BackendType(Value, Generic[OptionsT]):
         guards: What a target with these options guards in this machine's packet filter, so that
             `check` and `explain` can try it with packets; None where it enforces nothing there
             by itself. Looks at nothing.
+        at_boot: What programs other than allowsync load at boot, by their files, that is ours or
+            names what is ours: old gates and entries, and rules that could not be loaded; given
+            what targets hold. `check` asks once, whether such a target is configured or not.
     """
 
     name: str
@@ -232,6 +235,7 @@ class BackendType(Value, Generic[OptionsT]):
     api: int = 1
     marked: Callable[[Collection[Place]], Sequence[Marked]] | None = None
     guards: Callable[[OptionsT], Guard | None] = field(default=no_guard)
+    at_boot: Callable[[Collection[Place]], Sequence[Finding]] | None = None
 
 
 AnyBackendType = BackendType[Any]

@@ -151,6 +151,18 @@ def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ..
     return contained(kind.name, lambda: tuple(find(known)), _checked_marks, at=find)
 
 
+def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[Finding, ...]:
+    """What other programs load at boot that is ours, or names what is ours.
+
+    Raises:
+        BackendError: It could not be found out.
+    """
+    find = kind.at_boot
+    if find is None:
+        return ()
+    return contained(kind.name, lambda: find(configured), _checked_findings, at=find)
+
+
 def guard_of(kind: AnyBackendType, options: object) -> Guard | None:
     """What a target guards in this machine's packet filter; None where it does not.
 
@@ -194,8 +206,9 @@ def checked_type(kind: object) -> AnyBackendType:
         raise UnfitValue(f"it is a {type(kind).__name__}, not a BackendType")
     for name in ("name", "summary"):
         _demand(getattr(kind, name), str, name)
-    for name in ("make", "needs", "usable", "guards", "marked"):
-        if not callable(getattr(kind, name)) and (name, kind.marked) != ("marked", None):
+    for name in ("make", "needs", "usable", "guards", "marked", "at_boot"):
+        one = getattr(kind, name)
+        if not callable(one) and (one is not None or name not in ("marked", "at_boot")):
             raise UnfitValue(f"its `{name}` cannot be called")
     _demand(kind.options, type, "options")
     _demand(kind.api, int, "api")

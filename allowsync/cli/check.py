@@ -51,7 +51,7 @@ def _checked(
     dns = list(_dns(config, resolver))
     targets = [*_targets(config), *(_packets(config, now) if packets else ())]
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
-    others += _schedule(config, invocation.place)
+    others += [*_schedule(config, invocation.place), *_boot(config)]
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:
@@ -125,6 +125,12 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     for one in (*broken_targets(config, disk), *closed_channels(config, disk)):
         if not config.is_broken(one.where):  # or its own findings say so
             yield Located(one.where, Finding(Severity.ERROR, one.what))
+
+
+def _boot(config: Config) -> Iterator[Located]:
+    from allowsync.inspect.boot import about_boot
+
+    yield from about_boot(config)
 
 
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:

@@ -71,11 +71,9 @@ def orphans(
     names = {target.name for target in config.targets}
     known = store.targets()
     records = [one for name, one in known.items() if name not in names]
-    kinds = {target.backend.name: target.backend for target in config.targets if not target.broken}
-    others = _installed() if everywhere else [one.backend for one in known.values()]
-    kinds = {**{one.name: one for one in map(_loaded, others) if one is not None}, **kinds}
+    kinds = kinds_of(config, None if everywhere else [one.backend for one in known.values()])
     found: list[OrphanTarget] = []
-    for kind, marked in _marks(config, kinds.values()):
+    for kind, marked in _marks(config, kinds):
         record = next((one for one in known.values() if marked.place in one.places), None)
         ours = marked.installation == _installation(config)
         if marked.installation and not ours:
@@ -93,13 +91,25 @@ def _marks(
     config: Config, kinds: Iterable[AnyBackendType]
 ) -> Iterator[tuple[AnyBackendType, Marked]]:
     """What carries our mark in the firewalls and is not configured, as far as can be found out."""
-    configured = frozenset(place for target in config.targets for place in _places(target))
+    configured = configured_places(config)
     for kind in kinds:
         try:
             marks = marks_of(kind, configured)
         except BackendError:
             continue  # a target of that kind fails for the same reason, and says so
         yield from ((kind, one) for one in marks if one.place not in configured)
+
+
+def kinds_of(config: Config, others: Iterable[str] | None = None) -> tuple[AnyBackendType, ...]:
+    """The kinds of target that are configured, with some others, or all that are installed."""
+    kinds = {target.backend.name: target.backend for target in config.targets if not target.broken}
+    loaded = map(_loaded, _installed() if others is None else others)
+    return tuple({**{one.name: one for one in loaded if one is not None}, **kinds}.values())
+
+
+def configured_places(config: Config) -> frozenset[Place]:
+    """All that the targets put entries into."""
+    return frozenset(place for target in config.targets for place in _places(target))
 
 
 def _places(target: Target) -> tuple[Place, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync_backends.ipset import inspection, loaders, set_store, tool
+from allowsync_backends.ipset import firewalld, inspection, set_store, tool
 from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import PARENTS, TABLE
@@ -31,8 +31,7 @@ def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -
     return (
         *_gate_state(read, variant),
         *_other_variant(gate, variant),
-        *loaders.saved(),
-        *loaders.firewalld(),
+        *firewalld.running(),
     )
 
 

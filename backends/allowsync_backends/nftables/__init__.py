@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
     from allowsync.backend.api import Backend, Marked
-    from allowsync.model.target import Place, Placement
+    from allowsync.model.target import Finding, Place, Placement
 
 __all__ = ["TYPE", "NftablesOptions"]
 
@@ -48,6 +48,12 @@ def _needs(_: NftablesOptions) -> Needs:
     return Needs(any_user=True)
 
 
+def _at_boot(configured: Collection[Place]) -> Sequence[Finding]:
+    from allowsync_backends.nftables.saved import at_boot
+
+    return tuple(at_boot(configured))
+
+
 def _guards(options: NftablesOptions) -> Guard | None:
     return Guard(ranges(options.ports), options.open_interfaces) if options.ports else None
 
@@ -62,4 +68,5 @@ TYPE = BackendType(
     api=API,
     marked=_marked,
     guards=_guards,
+    at_boot=_at_boot,
 )

@@ -1,0 +1,113 @@
+"""Files of rules that other programs load at boot: read within bounds, as plain text.
+
+What packets meet today says nothing of the next boot. These files are no state of ours, and in
+several languages; so they are searched for our own names only, and not understood any further.
+"""
+
+from __future__ import annotations
+
+import re
+from glob import has_magic, iglob
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.config.secure_file import (
+    FileRequirements,
+    MissingError,
+    RefusedError,
+    read_checked,
+)
+from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value
+from allowsync.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+# What nftables.service loads: Debian and Arch, Red Hat, Alpine.
+NFT_FILES: Final = (
+    Path("/etc/nftables.conf"),
+    Path("/etc/sysconfig/nftables.conf"),
+    Path("/etc/nftables.nft"),
+    Path("/var/lib/nftables/rules-save"),
+)
+NFT_FOLDER: Final = Path("/etc")  # where nft looks for a relative name (nft(8), `include`)
+
+LARGEST: Final = 16 * 1024 * 1024  # 100,000 elements take 3 MiB
+MOST_FILES: Final = 100
+
+# The name of an allowlist, as a pattern.
+ALLOWLIST: Final = "[a-z][a-z0-9_]{0,17}"
+
+_INCLUDE: Final = re.compile(r'^[ \t]*include[ \t]+"([^"\n]{1,4096})"', re.MULTILINE)
+_REMARK: Final = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
+
+
+class SavedFile(Value):
+    """A file that is there: what it says, without its remarks, or why that is unknown."""
+
+    path: Path
+    text: str = ""
+    why: str = ""
+
+    def __str__(self) -> str:
+        """Its path, as it may be printed."""
+        return printable(str(self.path))
+
+
+def files(paths: Iterable[Path]) -> Iterator[SavedFile]:
+    """Those of some files that are there. Nothing is followed by what is no regular file."""
+    for path in paths:
+        try:
+            # The owner does not matter: it is what root loads.
+            demands = FileRequirements(0, LARGEST, vouched=True)
+            text = read_checked(path, demands).decode(errors="replace")
+        except MissingError:
+            continue
+        except RefusedError as error:
+            yield SavedFile(path, why=str(error))
+        else:
+            yield SavedFile(path, _REMARK.sub("", text.replace("\\\n", " ")))
+
+
+def nft_files() -> Iterator[SavedFile]:
+    """The files that nft loads at boot, with those they include."""
+    waiting = list(NFT_FILES)
+    seen: set[Path] = set()
+    while waiting:
+        path = waiting.pop(0)
+        if path in seen or path.is_dir():
+            continue
+        if len(seen) == MOST_FILES:
+            yield SavedFile(path, why=f"more than {MOST_FILES} files are included")
+            return
+        seen.add(path)
+        for file in files((path,)):
+            yield file
+            names = _INCLUDE.findall(file.text)
+            waiting += (one for name in names for one in _included(path.parent, name))
+
+
+def _included(folder: Path, name: str) -> Iterator[Path]:
+    """The files behind a name: beside the including file, in nft's folder, in the service's."""
+    if "\0" in name:
+        return
+    for base in (folder, NFT_FOLDER, Path("/")):
+        place = base / name
+        if not has_magic(name):
+            yield place
+            continue
+        found = iglob(str(place))  # noqa: PTH207 - to nft `**` is no more than `*`
+        yield from sorted(map(Path, islice(found, MOST_FILES + 1)))
+
+
+def unreadable(found: Iterable[SavedFile]) -> Iterator[Finding]:
+    """Files of which it is not known what they bring back."""
+    paths: dict[str, list[str]] = {}
+    for file in found:
+        if file.why:
+            paths.setdefault(file.why, []).append(str(file))
+    for why, some in paths.items():
+        what = f"{', '.join(some)}: {why}; what is loaded of it at boot is unknown"
+        yield Finding(Severity.INFO, what)

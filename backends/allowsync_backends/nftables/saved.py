@@ -1,0 +1,91 @@
+"""Gates and elements of ours in what nft loads at boot: an old state that comes back."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections import Counter
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.target import Finding, Place, Severity
+from allowsync.text import counted
+from allowsync_backends.common import saved_rules
+from allowsync_backends.common.saved_rules import ALLOWLIST
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterator
+
+    from allowsync_backends.common.saved_rules import SavedFile
+
+_NAMED: Final = re.compile(
+    r"(?:\b(add|create|insert|replace|delete|destroy|flush)\s+)?"
+    r"\b(table|chain|set|rule|element|map|counter)\s+inet\s+"
+    rf"(allowsync_{ALLOWLIST})(?![a-zA-Z0-9_./-])"
+)
+_ELEMENT: Final = re.compile(rf'\bcomment\s+"allowsync:({ALLOWLIST})"')
+# As `nft list ruleset` writes a table: what lies between is its.
+_BLOCK: Final = "^table inet {} {{$"
+
+
+def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
+    """What the next boot makes of gates and sets, by what was saved in files.
+
+    Args:
+        configured: What targets hold.
+    """
+    found = list(saved_rules.nft_files())
+    yield from saved_rules.unreadable(found)
+    saved = {table for file in found for table in _tables(file)}
+    for file in found:
+        for table in sorted(_tables(file)):
+            yield _gate(file, table, known=Place("nftables table", ("inet", table)) in configured)
+        for table in sorted(_needed(file) - saved):
+            yield Finding(
+                Severity.ERROR,
+                f"{file} names table inet {table}, which does not exist at boot: nothing of the "
+                "file is loaded then, your own rules neither",
+                "take out what names it: allowsync puts up its gate itself",
+            )
+        yield from _elements(file)
+
+
+def _tables(file: SavedFile) -> set[str]:
+    """The tables of ours that a file makes."""
+    return {
+        table
+        for verb, kind, table in _NAMED.findall(file.text)
+        if kind == "table" and verb in ("", "add", "create")
+    }
+
+
+def _needed(file: SavedFile) -> set[str]:
+    """The tables of ours without which a file cannot be loaded."""
+    return {
+        table
+        for verb, kind, table in _NAMED.findall(file.text)
+        if verb != "destroy" and (kind != "table" or verb in ("delete", "flush"))
+    }
+
+
+def _gate(file: SavedFile, table: str, *, known: bool) -> Finding:
+    what = f"{file} holds the gate inet {table} as it was when it was saved: "
+    if known:
+        what += "at boot it stands with the addresses of that day, until allowsync restores it"
+    else:
+        what += "at boot it stands again, though no target has it, and shuts out whoever has moved"
+    command = "take it out of the file"
+    if re.search(_BLOCK.format(table), file.text, re.MULTILINE):
+        place = shlex.quote(str(file.path))
+        command += f": sed -i '/{_BLOCK.format(table)}/,/^}}/d' {place}"
+    return Finding(Severity.WARNING, what, command)
+
+
+def _elements(file: SavedFile) -> Iterator[Finding]:
+    for allowlist, number in sorted(Counter(_ELEMENT.findall(file.text)).items()):
+        yield Finding(
+            Severity.WARNING,
+            f"{file} holds {counted(number, 'element')} of allowlist {allowlist} as they were "
+            "when they were saved: at boot those addresses are let in, until allowsync takes them "
+            "out",
+            "leave the elements out of the file: allowsync fills its sets itself",
+        )
