@@ -16,6 +16,7 @@ from allowsync.backend.api import (
     Marked,
     Needs,
     OutcomeUnknown,
+    Proxied,
     Restorable,
     is_marked,
     mark,
@@ -24,11 +25,13 @@ from allowsync.model.target import (
     Capabilities,
     Current,
     Finding,
+    Front,
     Guard,
     Place,
     Placement,
     PortRange,
     Severity,
+    TrustedProxies,
 )
 
 __all__ = [
@@ -42,6 +45,7 @@ __all__ = [
     "Capabilities",
     "Current",
     "Finding",
+    "Front",
     "Guard",
     "Marked",
     "Needs",
@@ -49,8 +53,10 @@ __all__ = [
     "Place",
     "Placement",
     "PortRange",
+    "Proxied",
     "Restorable",
     "Severity",
+    "TrustedProxies",
     "is_marked",
     "mark",
 ]

@@ -14,7 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
 
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Capabilities, Current, Finding, Guard, Place, Placement
+    from allowsync.model.target import (
+        Capabilities,
+        Current,
+        Finding,
+        Guard,
+        Place,
+        Placement,
+        TrustedProxies,
+    )
     from allowsync.model.types import Entry
 
 OptionsT = TypeVar("OptionsT")
@@ -136,6 +144,22 @@ class Restorable(Protocol):
 
         Raises:
             BackendError: It could not be looked at, or not be put back.
+        """
+        ...
+
+
+@runtime_checkable
+class Proxied(Protocol):
+    """What the backend of a server may offer besides: which proxies in front of it are believed.
+
+    `check` asks for it, and compares it with the gates and the networks of a CDN in front.
+    """
+
+    def trusted_proxies(self) -> TrustedProxies | None:
+        """Which proxies the server believes; None where that is not known. Changes nothing.
+
+        Raises:
+            BackendError: It could not be found out.
         """
         ...
 

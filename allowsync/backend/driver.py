@@ -19,10 +19,8 @@ from allowsync.model.target import (
     Capabilities,
     Current,
     Finding,
-    Guard,
     Place,
     Placement,
-    PortRange,
     Severity,
 )
 from allowsync.model.types import Entry, Family
@@ -39,7 +37,7 @@ if TYPE_CHECKING:
     _Kinds = type | tuple[type, ...]
 
 _METHODS: Final = ("apply", "check", "clear", "read")
-_NETWORKS: Final = (IPv4Network, IPv6Network)
+NETWORKS: Final = (IPv4Network, IPv6Network)
 
 
 class Driver:
@@ -107,6 +105,18 @@ class Driver:
         put_back = self._look(lambda: self._backend.snapshot(), _checked_callable, "snapshot")
         return lambda: self._change(put_back, _checked_truth, "snapshot")
 
+    def offered(self, method: str, check: Callable[[Any], R]) -> R | None:
+        """What a method gives that a backend may have besides; None where it has none."""
+
+        def asked() -> Any:
+            found = getattr(self._backend, method, None)
+            return None if found is None else found()
+
+        def checked(given: Any) -> R | None:
+            return None if given is None else check(given)
+
+        return self._look(asked, checked, method)
+
     def _look(self, step: Callable[[], Any], check: Callable[[Any], R], method: str) -> R:
         limit = max(containment.LOOKING, self._patience)
         return contained(self._name, step, check, limit=limit, at=self._method(method))
@@ -163,15 +173,6 @@ def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[
     return contained(kind.name, lambda: find(configured), _checked_findings, at=find)
 
 
-def guard_of(kind: AnyBackendType, options: object) -> Guard | None:
-    """What a target guards in this machine's packet filter; None where it does not.
-
-    Raises:
-        BackendError: That could not be found out.
-    """
-    return contained(kind.name, lambda: kind.guards(options), _checked_guard, at=kind.guards)
-
-
 def driver_of(kind: AnyBackendType, marked: Marked) -> Driver:
     """What reads and clears something that carries allowsync's mark.
 
@@ -205,35 +206,35 @@ def checked_type(kind: object) -> AnyBackendType:
     if not isinstance(kind, BackendType):
         raise UnfitValue(f"it is a {type(kind).__name__}, not a BackendType")
     for name in ("name", "summary"):
-        _demand(getattr(kind, name), str, name)
+        demand(getattr(kind, name), str, name)
     for name in ("make", "needs", "usable", "guards", "marked", "at_boot"):
         one = getattr(kind, name)
         if not callable(one) and (one is not None or name not in ("marked", "at_boot")):
             raise UnfitValue(f"its `{name}` cannot be called")
-    _demand(kind.options, type, "options")
-    _demand(kind.api, int, "api")
+    demand(kind.options, type, "options")
+    demand(kind.api, int, "api")
     return kind
 
 
 def checked_needs(needs: object) -> Needs:
     """What `needs` gave. Raises UnfitValue."""
-    _demand(needs, Needs, "needs()")
+    demand(needs, Needs, "needs()")
     assert isinstance(needs, Needs)  # noqa: S101 - demanded above
     for name, one in Needs.__fields__.items():
         value = getattr(needs, name)
         if isinstance(one.default, bool):
-            _demand(value, bool, f"needs().{name}")
+            demand(value, bool, f"needs().{name}")
         else:
-            _demand_all(value, tuple, str, f"needs().{name}")
+            demand_all(value, tuple, str, f"needs().{name}")
     return needs
 
 
 def checked_capabilities(given: object) -> Capabilities:
     """What `capabilities` gave, where it does not contradict itself. Raises UnfitValue."""
-    _demand(given, Capabilities, "capabilities")
+    demand(given, Capabilities, "capabilities")
     assert isinstance(given, Capabilities)  # noqa: S101 - demanded above
     families, most = given.families, given.max_entries
-    _demand_all(families, tuple, Family, "capabilities.families")
+    demand_all(families, tuple, Family, "capabilities.families")
     if not families:
         raise UnfitValue("capabilities.families is empty: it could hold nothing")
     for family in families:
@@ -246,7 +247,7 @@ def checked_capabilities(given: object) -> Capabilities:
     if most is not None and (type(most) is not int or most < 0):
         raise UnfitValue(f"capabilities.max_entries is {most!r}, not a number or None")
     for name in ("atomic", "overlaps", "labels", "replaced"):
-        _demand(getattr(given, name), bool, f"capabilities.{name}")
+        demand(getattr(given, name), bool, f"capabilities.{name}")
     if given.replaced and not given.labels:
         raise UnfitValue("capabilities.replaced goes with capabilities.labels")
     return given
@@ -254,29 +255,29 @@ def checked_capabilities(given: object) -> Capabilities:
 
 def checked_current(given: object) -> Current:
     """What `read` gave, where it is made of networks. Raises UnfitValue."""
-    _demand(given, Current, "read()")
+    demand(given, Current, "read()")
     assert isinstance(given, Current)  # noqa: S101 - demanded above
-    _demand(given.entries, (frozenset, set), "read().entries")
-    _demand_all(given.others, (frozenset, set), _NETWORKS, "read().others")
-    _demand_all(given.flaws, tuple, str, "read().flaws")
+    demand(given.entries, (frozenset, set), "read().entries")
+    demand_all(given.others, (frozenset, set), NETWORKS, "read().others")
+    demand_all(given.flaws, tuple, str, "read().flaws")
     entries = frozenset(_checked_entries(given.entries))
     if len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
     reasons = given.ineffective
-    _demand(reasons, dict, "read().ineffective")
-    _demand_all(tuple(reasons), tuple, _NETWORKS, "read().ineffective")
-    _demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
+    demand(reasons, dict, "read().ineffective")
+    demand_all(tuple(reasons), tuple, NETWORKS, "read().ineffective")
+    demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
     return Current(entries, frozenset(given.others), given.flaws, reasons)
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
     entries = []
     for one in given:
-        if not isinstance(one, Entry) or not isinstance(one.network, _NETWORKS):
+        if not isinstance(one, Entry) or not isinstance(one.network, NETWORKS):
             raise UnfitValue(f"{one!r} is no entry with a network")
         if one.hosts or one.replaced:
-            _demand_all(one.hosts, tuple, str, f"the hosts of {one!r}")
-            _demand_all(one.replaced, tuple, str, f"the replaced hosts of {one!r}")
+            demand_all(one.hosts, tuple, str, f"the hosts of {one!r}")
+            demand_all(one.replaced, tuple, str, f"the replaced hosts of {one!r}")
         entries.append(one)
     return tuple(entries)
 
@@ -288,7 +289,7 @@ def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:
         what = f"make() gave a {type(backend).__name__} without {', '.join(missing)}"
         raise UnfitValue(what)
     patience = getattr(backend, "patience", 0)
-    _demand(patience, (int, float), "patience")
+    demand(patience, (int, float), "patience")
     waits = min(float(patience), LONGEST)
     return backend, isinstance(backend, Adopting), isinstance(backend, Restorable), waits
 
@@ -298,8 +299,8 @@ def _checked_findings(given: Iterable[object]) -> tuple[Finding, ...]:
     for one in given:
         if not isinstance(one, Finding) or not isinstance(one.severity, Severity):
             raise UnfitValue(f"check() gave {one!r}, which is no Finding")
-        _demand(one.what, str, "what a Finding says")
-        _demand(one.advice, str, "the advice of a Finding")
+        demand(one.what, str, "what a Finding says")
+        demand(one.advice, str, "the advice of a Finding")
         findings.append(one)
     return tuple(findings)
 
@@ -309,8 +310,8 @@ def _checked_places(given: tuple[object, ...]) -> tuple[Place, ...]:
     for one in given:
         if not isinstance(one, Place):
             raise UnfitValue(f"places() gives {one!r}, not an allowsync.backend.Place")
-        _demand(one.kind, str, "the kind of a Place")
-        _demand_all(one.name, tuple, str, "the name of a Place")
+        demand(one.kind, str, "the kind of a Place")
+        demand_all(one.name, tuple, str, "the name of a Place")
         places.append(one)
     return tuple(places)
 
@@ -320,25 +321,14 @@ def _checked_marks(given: tuple[object, ...]) -> tuple[Marked, ...]:
     for one in given:
         if not isinstance(one, Marked) or not isinstance(one.place, Place):
             raise UnfitValue(f"marked() gave {one!r}, which is no Marked with a Place")
-        _demand(one.allowlist, str, "the allowlist of a Marked")
-        _demand(one.installation, str, "the installation of a Marked")
+        demand(one.allowlist, str, "the allowlist of a Marked")
+        demand(one.installation, str, "the installation of a Marked")
         marks.append(one)
     return tuple(marks)
 
 
-def _checked_guard(given: object) -> Guard | None:
-    if given is None:
-        return None
-    _demand(given, Guard, "guards()")
-    assert isinstance(given, Guard)  # noqa: S101 - demanded above
-    _demand_all(given.ports, tuple, PortRange, "guards().ports")
-    _demand_all(given.open_interfaces, tuple, str, "guards().open_interfaces")
-    _demand(given.forwarded, bool, "guards().forwarded")
-    return given
-
-
 def _checked_text(given: object) -> str:
-    _demand(given, str, "usable()")
+    demand(given, str, "usable()")
     return str(given)
 
 
@@ -349,7 +339,7 @@ def _checked_callable(given: object) -> Callable[[], bool]:
 
 
 def _checked_truth(given: object) -> bool:
-    _demand(given, bool, "putting it back")
+    demand(given, bool, "putting it back")
     return bool(given)
 
 
@@ -364,13 +354,15 @@ def _is_range(given: object, bits: int) -> bool:
     return type(shortest) is int and type(longest) is int and 0 <= shortest <= longest <= bits
 
 
-def _demand(value: object, kind: _Kinds, name: str) -> None:
+def demand(value: object, kind: _Kinds, name: str) -> None:
+    """Refuse a value of another type. Raises UnfitValue."""
     if not isinstance(value, kind):
         raise UnfitValue(f"{name} is a {type(value).__name__}, not a {_said(kind)}")
 
 
-def _demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
-    _demand(value, kind, name)
+def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
+    """Refuse a collection of another type, or with other things in it. Raises UnfitValue."""
+    demand(value, kind, name)
     for one in cast("Iterable[object]", value):
         if not isinstance(one, each):
             raise UnfitValue(f"{name} holds {quote(repr(one))}, not a {_said(each)}")

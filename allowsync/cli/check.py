@@ -99,10 +99,12 @@ def _configuration(config: Config, now: datetime) -> Iterator[Located]:
     from allowsync.inspect.diagnostics import about_hosts
     from allowsync.inspect.layers import about_layers
     from allowsync.inspect.shared_ports import about_shared_ports
+    from allowsync.inspect.trusted_proxies import about_trusted_proxies
 
     yield from about_hosts(config, now)
     yield from about_layers(config)
     yield from about_shared_ports(config)
+    yield from about_trusted_proxies(config)
     files = {"metrics": config.metrics, "report": config.report}
     for key, path in files.items():
         if path is not None:

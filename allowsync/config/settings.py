@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import Driver, guard_of, needs_of, places_of
+from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.target import Placement
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
-    from allowsync.model.target import Guard, Place
+    from allowsync.model.target import Front, Guard, Place, TrustedProxies
 
 
 class Target(Value):
@@ -88,7 +88,31 @@ class Target(Value):
         Raises:
             BackendError: Its backend does not say so.
         """
+        from allowsync.backend.declared import guard_of
+
         return None if self.options is None else guard_of(self.backend, self.options)
+
+    @property
+    def front(self) -> Front | None:
+        """The network in front of machines where it is enforced; None where it is at none.
+
+        Raises:
+            BackendError: Its backend does not say so.
+        """
+        from allowsync.backend.declared import front_of
+
+        return None if self.options is None else front_of(self.backend, self.options)
+
+    @property
+    def trusted_proxies(self) -> TrustedProxies | None:
+        """Which proxies the server believes that asks the allowlist; None where not known.
+
+        Raises:
+            BackendError: It could not be found out.
+        """
+        from allowsync.backend.declared import proxies_of
+
+        return proxies_of(self.driver())
 
     @property
     def elsewhere(self) -> bool:

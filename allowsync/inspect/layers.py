@@ -56,7 +56,7 @@ def _edges_among_friends(config: Config) -> Iterator[Located]:
 def _gates_behind_lists(config: Config) -> Iterator[Located]:
     """Gates for those whom a list in front lets through: they arrive from the front's networks."""
     for allowlist, target, front in _fronts(config):
-        for other, gate, guard in _gates(config):
+        for other, gate, guard in gates(config):
             ports = [
                 str(one)
                 for one in guard.ports
@@ -80,12 +80,15 @@ def _fronts(config: Config) -> Iterator[tuple[Allowlist, Target, Front]]:
     """The targets that enforce an allowlist at a network in front of machines."""
     for allowlist in config.allowlists.values():
         for target in allowlist.targets:
-            front = getattr(target.options, "front", None)
+            try:
+                front = target.front
+            except BackendError:
+                continue  # what else is asked of the target says so
             if front is not None:
-                yield allowlist, target, front()
+                yield allowlist, target, front
 
 
-def _gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
+def gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
     """The targets that guard ports of this machine."""
     for allowlist in config.allowlists.values():
         for target in allowlist.targets:
@@ -104,7 +107,7 @@ def _admits(config: Config, front: Front, gate: Target) -> bool:
     """
     return any(
         front.source in sources_of(config.hosts[name])
-        for other, one, _ in _gates(config)
+        for other, one, _ in gates(config)
         if one.backend.name == gate.backend.name
         for name in other.hosts
     )

@@ -108,6 +108,23 @@ class Front(Value):
     ports: tuple[int, ...]
 
 
+class TrustedProxies(Value):
+    """Which proxies a server believes about the addresses of its clients.
+
+    Attributes:
+        networks: The networks these proxies connect from; none where the address of the connection
+            is taken for the client's.
+        headers: The headers that it takes the address from.
+        ports: The TCP ports at which it asks its allowlist; none where they are not known.
+        advice: How it is told to believe a proxy.
+    """
+
+    networks: tuple[Network, ...] = ()
+    headers: tuple[str, ...] = ()
+    ports: tuple[int, ...] = ()
+    advice: str = ""
+
+
 class Place(NamedTuple):
     """A named thing in a firewall that holds entries: a set, a table, a file, a list.
 

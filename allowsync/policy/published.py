@@ -46,12 +46,15 @@ class NetworkSource(Value):
         summary: What its networks are, in half a sentence.
         url: Where it is asked, unless `sources.NAME.url` says otherwise.
         ask: Takes that URL and gives every network, within a few seconds. Raises SourceError.
+        headers: Those in which a server behind them finds the address of a client, and which the
+            client cannot forge by itself: set anew or appended to. None where that is not known.
     """
 
     name: str
     summary: str
     url: str
     ask: Callable[[str], Iterable[Network]]
+    headers: tuple[str, ...] = ()
 
 
 class SourceRecord(Value):

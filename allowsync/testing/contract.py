@@ -27,6 +27,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from allowsync.backend.api import API, BackendError, BackendType
+from allowsync.backend.declared import proxies_of
 from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
@@ -184,6 +185,7 @@ class BackendContract:
         before = self.fingerprint()
         self.make().read()
         self.make().check()
+        proxies_of(_driver(self.make()))
         assert self.fingerprint() == before
 
     def test_checking_a_target_that_was_never_applied_raises_nothing(self) -> None:

@@ -132,6 +132,21 @@ class BackendTypeContract:
             assert [one for one in needs.capabilities if not re.fullmatch("CAP_[A-Z_]+", one)] == []
             assert [one for one in needs.after + needs.before if "." not in one] == []
 
+    def test_what_it_guards_and_what_is_in_front_is_told_without_touching_anything(self) -> None:
+        for _, options in self._accepted():
+            with io_watch() as watch:
+                self.type.guards(options)
+                getattr(options, "front", lambda: None)()
+            assert watch.touched == []
+            target = Target("web/x", "web", self.type, options)
+            guard, front = target.guard, target.front
+            for one in () if guard is None else guard.ports:
+                assert one.protocol in ("tcp", "udp")
+                assert 0 < one.first <= one.last < 65536
+            for port in () if front is None else front.ports:
+                assert 0 < port < 65536
+            assert front is None or front.source, "no source of networks is named"
+
     def test_whether_it_can_be_used_here_is_told_in_one_line(self) -> None:
         assert self.type.usable() == " ".join(self.type.usable().split())
 

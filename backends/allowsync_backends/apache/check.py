@@ -13,11 +13,13 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
+from allowsync_backends.apache.remote_ip import believed
 from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.model.target import TrustedProxies
     from allowsync_backends.apache.options import ApacheOptions
 
 MODULES = ("authz_core", "authz_host")
@@ -46,6 +48,14 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
     if options.container is None:
         yield from _others(_texts(shown), path)
+
+
+def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
+    """Which proxies Apache believes. Of a container its modules alone are seen."""
+    shown = _dumped(options)
+    if shown is None:
+        return None
+    return believed(shown.modules, {} if options.container is not None else _texts(shown))
 
 
 def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:

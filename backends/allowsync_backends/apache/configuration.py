@@ -55,14 +55,14 @@ class ApacheDirective(Value):
 
 def trusts_anybody(texts: Mapping[str, str]) -> bool:
     """Whether a header sets the client address without a check of its sender (mod_remoteip)."""
-    names = {one.name for file, text in texts.items() for one in _directives(file, text)}
+    names = {one.name for file, text in texts.items() for one in directives(file, text)}
     return "remoteipheader" in names and not any(map(_TRUSTED.fullmatch, names))
 
 
 def optional(texts: Mapping[str, str], path: str) -> Iterator[str]:
     """The places where a file is included, but needs not be there."""
     for file, text in texts.items():
-        for one in _directives(file, text):
+        for one in directives(file, text):
             if one.name == "includeoptional" and _includes(one, path):
                 yield one.place
 
@@ -90,7 +90,7 @@ class _Section:
 
 def _beside(file: str, text: str, path: str) -> Iterator[ApacheDirective]:
     sections: list[_Section] = []
-    for one in _directives(file, text):
+    for one in directives(file, text):
         if one.name.startswith("</"):
             if sections:
                 yield from _ended(sections.pop(), sections)
@@ -123,7 +123,7 @@ def _includes(one: ApacheDirective, path: str) -> bool:
     return fnmatchcase(path, pattern if pattern.startswith("/") else f"*/{pattern}")
 
 
-def _directives(file: str, text: str) -> Iterator[ApacheDirective]:
+def directives(file: str, text: str) -> Iterator[ApacheDirective]:
     """The lines that say something; a backslash at its end joins a line with the next one."""
     start, joined = 0, ""
     for number, line in enumerate(text.splitlines(), 1):

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.model.target import Finding
+    from allowsync.model.target import Finding, TrustedProxies
     from allowsync_backends.apache.options import ApacheOptions
 
 
@@ -29,6 +29,7 @@ def apache(options: ApacheOptions) -> ServerProgram:
         notice=ReloadMethod((*options.command, "-k", "graceful"), signal.SIGUSR1),
         renews=True,
         inspect=partial(_findings, options),
+        proxies=partial(_proxies, options),
         spawns=True,
     )
 
@@ -38,3 +39,9 @@ def _findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
     from allowsync_backends.apache.check import findings
 
     return findings(options, path)
+
+
+def _proxies(options: ApacheOptions, path: Path) -> TrustedProxies | None:
+    from allowsync_backends.apache.check import trusted_proxies
+
+    return trusted_proxies(options, path)

@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import replace
 from allowsync_backends.caddy.admin_api import loaded
 from allowsync_backends.caddy.options import Matcher
-from allowsync_backends.caddy.proxies import about_proxies
+from allowsync_backends.caddy.proxies import about_proxies, believed
 from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import snippet
 from allowsync_backends.common.server.reader import printed
@@ -17,6 +18,7 @@ from allowsync_backends.common.server.reader import printed
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.model.target import TrustedProxies
     from allowsync.model.types import Network
     from allowsync_backends.caddy.options import CaddyOptions
     from allowsync_backends.caddy.snippet import Json, SnippetGate
@@ -51,6 +53,17 @@ def findings(
         if options.container is None:
             address = options.admin or admin_address(config)
             yield from _in_force(compiled, gates, address, options)
+
+
+def trusted_proxies(
+    options: CaddyOptions, syntax: CaddySyntax, path: Path
+) -> TrustedProxies | None:
+    """Which proxies Caddy believes where the snippet is. The ports of a container are others."""
+    config, networks = _adapted(options), _networks(syntax, path)
+    if config is None or networks is None:
+        return None
+    found = believed(config, Snippet(options.matcher, options.refusal, networks))
+    return found if found is None or options.container is None else replace(found, ports=())
 
 
 def _effect(

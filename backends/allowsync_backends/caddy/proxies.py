@@ -8,14 +8,17 @@ read from the other end (caddyserver.com/docs/caddyfile/options, since Caddy 2.8
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, TrustedProxies
+from allowsync_backends.caddy.options import Matcher
+from allowsync_backends.common.server.listening import listening_port, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync_backends.caddy.snippet import Json
+    from allowsync_backends.caddy.snippet import Json, Snippet
 
 APPENDED: Final = "x-forwarded-for"
 _EVERYBODY: Final = ("0.0.0.0/0", "::/0")
@@ -43,6 +46,37 @@ def about_proxies(config: Json) -> Iterator[Finding]:
                 "itself, because trusted_proxies_strict is not set",
                 "add trusted_proxies_strict beside trusted_proxies (Caddy 2.8 or newer)",
             )
+
+
+def believed(config: Json, compiled: Snippet) -> TrustedProxies | None:
+    """Which proxies are believed where the snippet is: of several servers, by the least of them."""
+    by_client = compiled.matcher is Matcher.CLIENT_IP
+    guarded = (
+        one
+        for one in _servers(config)
+        if any(compiled.gates({"apps": {"http": {"servers": {"": one}}}}))
+    )
+    advice = "trusted_proxies with its networks, and trusted_proxies_strict"
+    return together(
+        [_believed_by(one, by_client=by_client) for one in guarded],
+        advice if by_client else f"matcher: client_ip, and in the Caddyfile {advice}",
+    )
+
+
+def _believed_by(server: Json, *, by_client: bool) -> TrustedProxies | None:
+    listens = [str(one).removeprefix("tcp/") for one in server.get("listen") or ()]
+    ports = tuple(port for one in listens if (port := listening_port(one)))
+    wrappers = server.get("listener_wrappers") or ()
+    if not ports or any(one.get("wrapper") == "proxy_protocol" for one in wrappers):
+        return None
+    proxies = server.get("trusted_proxies") if by_client else None
+    if not isinstance(proxies, dict):
+        return TrustedProxies((), (), ports)
+    if proxies.get("source") != "static":
+        return None  # a plugin knows them
+    networks = tuple(ip_network(one, strict=False) for one in proxies.get("ranges") or ())
+    headers = server.get("client_ip_headers") or ("X-Forwarded-For",)
+    return TrustedProxies(networks, tuple(map(str, headers)), ports)
 
 
 def _headers(server: Json) -> list[str]:

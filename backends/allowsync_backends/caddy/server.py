@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.model.target import Finding
+    from allowsync.model.target import Finding, TrustedProxies
     from allowsync_backends.caddy.options import CaddyOptions
     from allowsync_backends.caddy.syntax import CaddySyntax
 
@@ -31,6 +31,7 @@ def caddy(options: CaddyOptions, syntax: CaddySyntax, allowlist: str) -> ServerP
         notice=ReloadMethod((options.program, "reload", *options.caddyfile, *address)),
         renews=False,
         inspect=partial(_findings, options, syntax, allowlist),
+        proxies=partial(_proxies, options, syntax),
     )
 
 
@@ -41,3 +42,9 @@ def _findings(
     from allowsync_backends.caddy.check import findings
 
     return findings(options, syntax, allowlist, path)
+
+
+def _proxies(options: CaddyOptions, syntax: CaddySyntax, path: Path) -> TrustedProxies | None:
+    from allowsync_backends.caddy.check import trusted_proxies
+
+    return trusted_proxies(options, syntax, path)

@@ -37,4 +37,10 @@ def ask(url: str, clock: PollClock | None = None) -> tuple[Network, ...]:
         raise SourceError(str(error)) from error
 
 
-SOURCE = NetworkSource("cloudflare", "what Cloudflare connects to origins from", API_URL, ask)
+# The first is set anew, the second appended to; all others are passed on as the client wrote them
+# (developers.cloudflare.com/fundamentals/reference/http-headers).
+HEADERS: Final = ("CF-Connecting-IP", "X-Forwarded-For")
+
+SOURCE = NetworkSource(
+    "cloudflare", "what Cloudflare connects to origins from", API_URL, ask, HEADERS
+)

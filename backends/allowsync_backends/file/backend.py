@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model.plan import Plan
+    from allowsync.model.target import TrustedProxies
     from allowsync_backends.file.reader import FileReader
     from allowsync_backends.file.syntax import FileContent, Syntax
 
@@ -44,6 +45,10 @@ class FileBackend(Value):
     def check(self) -> Sequence[Finding]:
         """Whether the file can be written and is whole, and what its reader makes of it."""
         return (*self._state(), *self.reader.findings(self.path))
+
+    def trusted_proxies(self) -> TrustedProxies | None:
+        """Which proxies its reader believes; None where that is not known."""
+        return self.reader.trusted_proxies(self.path)
 
     def _state(self) -> Iterator[Finding]:
         try:

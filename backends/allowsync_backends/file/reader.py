@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
+    from allowsync.model.target import TrustedProxies
+
 TIMEOUT = 60.0
 PLACEHOLDER = "{path}"
 
@@ -46,6 +48,10 @@ class FileReader(Protocol):
 
     def findings(self, path: Path) -> Sequence[Finding]:
         """What keeps the file from having an effect. Changes nothing, raises nothing."""
+        ...
+
+    def trusted_proxies(self, path: Path) -> TrustedProxies | None:
+        """Which proxies the program believes about its clients; None where that is not known."""
         ...
 
 
@@ -84,6 +90,10 @@ class Commands(Value):
     def findings(self, path: Path) -> Sequence[Finding]:  # noqa: ARG002 - whatever they read
         """Whether the commands are there."""
         return tuple(missing_programs(self.check, self.reload))
+
+    def trusted_proxies(self, path: Path) -> TrustedProxies | None:  # noqa: ARG002 - not known
+        """None: what reads the file is not known."""
+        return None
 
 
 def checks_drafts(check: tuple[str, ...]) -> bool:

@@ -10,7 +10,9 @@ import shlex
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.target import TrustedProxies
 from allowsync.model.value import Value
+from allowsync_backends.common.server.listening import listening_port
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +21,10 @@ if TYPE_CHECKING:
 _SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
 _CONDITIONS: Final = ("if", "unless")
 _OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of this machine
+# What makes `src` another address than that of the connection.
+_OTHERWISE: Final = frozenset({"set-src", "accept-proxy", "accept-netscaler-cip", "expect-proxy"})
+_FORM: Final = re.compile(r"^ipv[46]@")
+ADVICE: Final = "http-request set-src with its header, if { src -f PROXIES }"
 _WRITABLE: Final = ("2", "3", "6", "7")
 
 
@@ -88,6 +94,21 @@ def believers(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationL
             case ("http-request", "set-src", source, *_) if _SAID.match(source):
                 if not line.conditional:
                     yield line
+
+
+def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProxies | None:
+    """No proxies, where the list is asked about the address of the connection; else not known.
+
+    What `set-src` and the PROXY protocol make of that is not followed.
+    """
+    fetches = [one.fetch for one in uses(all_lines, path)]
+    words = {word for line in all_lines for word in line.words}
+    binds = [line.words[1] for line in all_lines if line.words[0] == "bind" and line.words[1:]]
+    addresses = [_FORM.sub("", one) for bind in binds for one in bind.split(",")]
+    ports = tuple(port for one in addresses if (port := listening_port(one)))
+    if not ports or set(fetches) != {"src"} or words & _OTHERWISE:
+        return None
+    return TrustedProxies((), (), ports, ADVICE)
 
 
 def open_sockets(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.model.target import Finding
+    from allowsync.model.target import Finding, TrustedProxies
     from allowsync.model.types import Network
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.haproxy.replacement import Replacement
@@ -93,3 +93,7 @@ class RuntimeReader(Value):
     def findings(self, path: Path) -> Sequence[Finding]:
         """Those of the server."""
         return self.reader.findings(path)
+
+    def trusted_proxies(self, path: Path) -> TrustedProxies | None:
+        """Those of the server."""
+        return self.reader.trusted_proxies(path)

@@ -13,6 +13,7 @@ from allowsync_backends.common.server.processes import takes
 from allowsync_backends.common.server.reader import PATIENCE, STEP, ServerProgram, ServerReader
 from allowsync_backends.common.server.supervisor import ReloadMethod, Unit
 from allowsync_backends.haproxy.configuration import (
+    believed,
     believers,
     is_in_a_condition,
     lines,
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
+    from allowsync.model.target import TrustedProxies
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _RELOAD: Final = signal.SIGUSR2
@@ -42,6 +44,7 @@ def haproxy(options: HaproxyOptions) -> ServerProgram:
         notice=ReloadMethod(signal=_RELOAD),
         renews=True,
         inspect=partial(_findings, options),
+        proxies=partial(_proxies, options),
     )
 
 
@@ -108,6 +111,11 @@ def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
     for line in open_sockets(written):
         what = f"{line.place}: any client of this socket can add itself to the list"
         yield Finding(Severity.WARNING, what, "a path and 'mode 660', or take it away")
+
+
+def _proxies(options: HaproxyOptions, path: Path) -> TrustedProxies | None:
+    texts = {} if options.container is not None else dict(_texts(options.config))
+    return believed(lines(texts), str(path))
 
 
 def _texts(places: Iterable[Path]) -> Iterator[tuple[str, str]]:

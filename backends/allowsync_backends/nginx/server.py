@@ -7,6 +7,7 @@ import signal
 from functools import partial
 from typing import TYPE_CHECKING
 
+from allowsync.model.value import replace
 from allowsync_backends.common.server.reader import ServerProgram, printed
 from allowsync_backends.common.server.supervisor import ReloadMethod
 
@@ -14,7 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.model.target import Finding
+    from allowsync.model.target import Finding, TrustedProxies
+    from allowsync_backends.nginx.configuration import NginxDirective
     from allowsync_backends.nginx.options import NginxOptions
 
 
@@ -35,6 +37,7 @@ def nginx(options: NginxOptions, variable: str) -> ServerProgram:
         notice=ReloadMethod((*options.command, "-s", "reload"), signal.SIGHUP),
         renews=True,
         inspect=partial(_findings, options, variable),
+        proxies=partial(_proxies, options),
         leaving="is shutting down",
     )
 
@@ -42,17 +45,33 @@ def nginx(options: NginxOptions, variable: str) -> ServerProgram:
 def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Finding]:
     """What keeps the file from having an effect, or lets others in beside it."""
     from allowsync_backends.nginx.check import of_allows, of_variable
-    from allowsync_backends.nginx.configuration import files, tree
 
-    texts = files(printed(options.running, (*options.command, "-T", "-q")) or "")
-    if not texts:
+    whole, ours = _configuration(options, path)
+    if not whole:
         return  # a configuration that is not valid is told as such
-    ours = _as_included(texts, path)
-    whole = tree(texts, ours)
     if variable:
         yield from of_variable(whole, ours, variable, options.source or "")
     else:
         yield from of_allows(whole, ours)
+
+
+def _proxies(options: NginxOptions, path: Path) -> TrustedProxies | None:
+    """Which proxies are believed where the file counts. The ports of a container are others."""
+    from allowsync_backends.nginx.real_ip import believed
+
+    if options.source not in (None, "$remote_addr"):
+        return None  # what a variable of another name holds is not followed
+    found = believed(*_configuration(options, path))
+    return found if found is None or options.container is None else replace(found, ports=())
+
+
+def _configuration(options: NginxOptions, path: Path) -> tuple[tuple[NginxDirective, ...], str]:
+    """The whole configuration, and our file as it names it; nothing where it is not valid."""
+    from allowsync_backends.nginx.configuration import files, tree
+
+    texts = files(printed(options.running, (*options.command, "-T", "-q")) or "")
+    ours = _as_included(texts, path)
+    return tree(texts, ours), ours
 
 
 def _as_included(texts: dict[str, str], path: Path) -> str:

@@ -66,11 +66,26 @@ class Router(Value):
 
 
 class TraefikEntryPoint(Value):
-    """Where Traefik listens, and from whom it believes `X-Forwarded-For` there."""
+    """Where Traefik listens, and from whom it believes `X-Forwarded-For` there.
+
+    Attributes:
+        name: Its name.
+        from_anybody: Whether that is everybody.
+        trusted: Networks from which it believes it.
+        address: Where it listens, as `:443` or `192.0.2.1:8080/tcp`.
+        by_protocol: Whether the PROXY protocol tells it where connections are from.
+    """
 
     name: str
     from_anybody: bool
-    from_some: bool
+    trusted: tuple[str, ...] = ()
+    address: str = ""
+    by_protocol: bool = False
+
+    @property
+    def from_some(self) -> bool:
+        """Whether it believes it of named networks."""
+        return bool(self.trusted)
 
 
 class Api(Value):
@@ -187,7 +202,11 @@ def _entry_point(told: dict[str, Any]) -> TraefikEntryPoint:
     believed = told.get("forwardedHeaders")
     believed = believed if isinstance(believed, dict) else {}
     return TraefikEntryPoint(
-        told["name"], bool(believed.get("insecure")), bool(believed.get("trustedIPs"))
+        told["name"],
+        bool(believed.get("insecure")),
+        _texts(believed.get("trustedIPs")),
+        str(told.get("address", "")),
+        bool(told.get("proxyProtocol")),
     )
 
 

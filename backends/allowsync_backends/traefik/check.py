@@ -11,7 +11,7 @@ from allowsync_backends.traefik.options import MiddlewareKind
 from allowsync_backends.traefik.watched_files import defining, is_used, leading_to, neighbours
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from allowsync_backends.traefik.api import Router, TraefikEntryPoint
@@ -72,13 +72,12 @@ def _by_api(
         return  # there is a finding about the file itself
     for kind in syntax.kinds:
         yield from _as_known(api, kind, syntax, expected[kind], path)
-    guarded = {kind: _guarded(api, kind, syntax) for kind in syntax.kinds}
+    guarded = {kind: guarded_routers(api, kind, syntax) for kind in syntax.kinds}
     for kind, routers in guarded.items():
         if not routers:
             what = f"no {kind.value} router uses {syntax.name}@file: it has no effect"
             yield Finding(Severity.ERROR, what, _how_to_use(kind, syntax))
-    reached = {name for one in guarded.get(MiddlewareKind.HTTP, ()) for name in one.entry_points}
-    points = tuple(one for one in api.entry_points() if one.name in reached)
+    points = reached(api, guarded.get(MiddlewareKind.HTTP, ()))
     if points:
         yield from _by_entry_points(points, options, syntax)
 
@@ -102,9 +101,16 @@ def _as_known(
         yield Finding(Severity.ERROR, f"Traefik refuses the middleware {name}: {error[:200]}")
 
 
-def _guarded(api: Api, kind: MiddlewareKind, syntax: TraefikSyntax) -> tuple[Router, ...]:
+def guarded_routers(api: Api, kind: MiddlewareKind, syntax: TraefikSyntax) -> tuple[Router, ...]:
+    """The routers of a kind that use the middleware."""
     leading = leading_to(f"{syntax.name}@file", api.chains(kind))
     return tuple(one for one in api.routers(kind) if one.middlewares & leading)
+
+
+def reached(api: Api, routers: Iterable[Router]) -> tuple[TraefikEntryPoint, ...]:
+    """The entry points by which some routers are reached."""
+    names = {name for one in routers for name in one.entry_points}
+    return tuple(one for one in api.entry_points() if one.name in names)
 
 
 def _how_to_use(kind: MiddlewareKind, syntax: TraefikSyntax) -> str:

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from allowsync.model.target import Finding
+    from allowsync.model.target import Finding, TrustedProxies
     from allowsync_backends.traefik.document import Definition
     from allowsync_backends.traefik.options import MiddlewareKind, TraefikOptions
     from allowsync_backends.traefik.syntax import TraefikSyntax
@@ -136,6 +136,12 @@ class TraefikReader(Value):
             *(() if running is None else running.findings(path)),
             *findings(self.options, self.syntax, path),
         )
+
+    def trusted_proxies(self, path: Path) -> TrustedProxies | None:  # noqa: ARG002 - by the API
+        """Which proxies it believes where the middleware is used."""
+        from allowsync_backends.traefik.proxies import believed
+
+        return believed(self.options, self.syntax)
 
 
 def _other(found: Definition, expected: Definition) -> str:

@@ -128,5 +128,5 @@ def test_a_backend_that_breaks_when_asked_what_it_guards_ends_no_check(tmp_path:
 
     broken = replace(target, backend=replace(target.backend, guards=guards))
     config = replace(config, allowlists={"web": replace(allowlist, targets=(broken,))})
-    assert not list(layers._gates(config))
+    assert not list(layers.gates(config))
     assert asked

@@ -125,11 +125,19 @@ def test_a_service_writes_the_folder_and_speaks_to_caddy() -> None:
     assert (needs.writes, needs.commands) == (("/etc",), True)
 
 
-def adapted(folder: Path, sites: str, syntax: CaddySyntax, held: frozenset[Any]) -> dict[str, Any]:
+def adapted(
+    folder: Path,
+    sites: str,
+    syntax: CaddySyntax,
+    held: frozenset[Any],
+    *,
+    head: str = "",
+    program: str = PROGRAM,
+) -> dict[str, Any]:
     """What Caddy itself makes of sites that may import our snippet."""
     config = folder / "Caddyfile"
-    config.write_text(f"{syntax.render('x', held)}\n{sites}")
-    argv = (PROGRAM, "adapt", "--config", config, "--adapter", "caddyfile")
+    config.write_text(f"{head}{syntax.render('x', held)}\n{sites}")
+    argv = (program, "adapt", "--config", config, "--adapter", "caddyfile")
     done = subprocess.run(argv, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     document = json.loads(done.stdout)

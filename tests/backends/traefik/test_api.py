@@ -125,7 +125,12 @@ def test_what_is_not_as_documented_is_an_error(status: int, body: bytes, why: st
 def test_of_entry_points_what_is_believed_is_told() -> None:
     told = [
         {"name": "b", "forwardedHeaders": {"insecure": True}},
-        {"name": "a", "forwardedHeaders": {"trustedIPs": ["10.0.0.0/8"]}},
+        {
+            "name": "a",
+            "address": ":443/tcp",
+            "forwardedHeaders": {"trustedIPs": ["10.0.0.0/8"]},
+            "proxyProtocol": {"insecure": True},
+        },
         {"name": "c"},
         {"name": "d", "forwardedHeaders": 7},
         {"name": 7},
@@ -133,10 +138,16 @@ def test_of_entry_points_what_is_believed_is_told() -> None:
     ]
     with serving(200, json.dumps(told).encode()) as api:
         assert api.entry_points() == (
-            TraefikEntryPoint("a", from_anybody=False, from_some=True),
-            TraefikEntryPoint("b", from_anybody=True, from_some=False),
-            TraefikEntryPoint("c", from_anybody=False, from_some=False),
-            TraefikEntryPoint("d", from_anybody=False, from_some=False),
+            TraefikEntryPoint(
+                "a",
+                from_anybody=False,
+                trusted=("10.0.0.0/8",),
+                address=":443/tcp",
+                by_protocol=True,
+            ),
+            TraefikEntryPoint("b", from_anybody=True),
+            TraefikEntryPoint("c", from_anybody=False),
+            TraefikEntryPoint("d", from_anybody=False),
         )
 
 

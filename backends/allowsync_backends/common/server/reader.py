@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 from allowsync.system.process import Command, CommandError, run
 from allowsync_backends.common.server.processes import command_line
 from allowsync_backends.common.server.supervisor import Container, ReloadMethod, State
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
+    from allowsync.model.target import TrustedProxies
     from allowsync_backends.common.server.supervisor import Supervisor
 
 PATIENCE = 10.0  # seconds for a server to start its new processes
 LINGER = 1.0  # seconds for the former ones to stop taking new connections
 SETTLE = 0.05  # seconds after which a new process that is a former one in truth has gone, too
 STEP = 0.01
+
+
+def _unknown(_: Path) -> None:
+    """Where nothing is known of the proxies that a server believes."""
 
 
 class ServerProgram(Value):
@@ -44,6 +49,7 @@ class ServerProgram(Value):
         leaving: Words in the command line of a former process that takes nothing new any more, but
             still has something to finish. Empty where it does not say so.
         spawns: Whether it starts processes unasked, too: one of those goes with the former ones.
+        proxies: Which proxies a running configuration believes; None where that is not known.
     """
 
     name: str
@@ -53,6 +59,7 @@ class ServerProgram(Value):
     inspect: Callable[[Path], Iterable[Finding]]
     leaving: str = ""
     spawns: bool = False
+    proxies: Callable[[Path], TrustedProxies | None] = field(default=_unknown)
 
 
 class ServerReader(Value):
@@ -171,6 +178,10 @@ class ServerReader(Value):
                 what = f"{self.server.name} does not take its configuration: {objection}"
                 return (Finding(Severity.ERROR, what),)
         return (*found, *self.server.inspect(path))
+
+    def trusted_proxies(self, path: Path) -> TrustedProxies | None:
+        """Which proxies the server believes."""
+        return self.server.proxies(path)
 
 
 def printed(running: Supervisor, argv: tuple[str, ...]) -> str | None:

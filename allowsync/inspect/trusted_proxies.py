@@ -1,0 +1,162 @@
+"""Whether servers know the addresses of clients that come through a CDN.
+
+A server that takes the address of the connection for the client's refuses them all, and one that
+takes it from a header that the CDN passes on as it came believes whatever a client writes there.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.backend.registry import NETWORKS, names
+from allowsync.engine.published import known, load
+from allowsync.inspect.diagnostics import Located
+from allowsync.inspect.layers import gates, sources_of
+from allowsync.model.networks import Coverage, overlap, parsed, short, without
+from allowsync.model.special_purpose import CLOUDFLARE, CLOUDFLARE_SOURCE, special_within
+from allowsync.model.target import Finding, Severity
+from allowsync.model.value import Value
+from allowsync.policy.published import SourceError
+from allowsync.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model.target import PortRange, TrustedProxies
+    from allowsync.model.types import Host, Network
+
+
+class PublishedEdge(Value):
+    """A network that clients come through, as far as it is known.
+
+    Attributes:
+        networks: Where it connects from; empty where that is not known.
+        headers: The headers of a `NetworkSource`.
+    """
+
+    networks: tuple[Network, ...]
+    headers: tuple[str, ...]
+
+
+def about_trusted_proxies(config: Config) -> Iterator[Located]:
+    """Servers that shut out whom a CDN passes on, or let in who writes a header."""
+    edges = known_edges(config)
+    for allowlist, target, proxies in _servers(config):
+        yield from about_forgeable(target, proxies, edges)
+        yield from about_shut_out(config, allowlist, target, proxies, edges)
+
+
+def known_edges(config: Config) -> dict[str, PublishedEdge]:
+    """What is known of every source that is installed, or that a host names."""
+    published = known(config).published
+    edges = {}
+    for name in names(NETWORKS):
+        kept = published.get(name)
+        networks = () if kept is None else kept.networks
+        if not networks and name == CLOUDFLARE_SOURCE:
+            networks = tuple(map(parsed, CLOUDFLARE))
+        try:
+            edges[name] = PublishedEdge(networks, load(name).headers)
+        except SourceError:
+            edges[name] = PublishedEdge(networks, ())
+    return edges
+
+
+def _servers(config: Config) -> Iterator[tuple[Allowlist, Target, TrustedProxies]]:
+    """The targets that tell which proxies they believe."""
+    for allowlist in config.allowlists.values():
+        for target in allowlist.targets:
+            try:
+                proxies = target.trusted_proxies
+            except BackendError:
+                continue  # what else is asked of the target says so
+            if proxies is not None:
+                yield allowlist, target, proxies
+
+
+def about_forgeable(
+    target: Target, proxies: TrustedProxies, edges: Mapping[str, PublishedEdge]
+) -> Iterator[Located]:
+    """Headers that are believed of a CDN which passes them on as the client wrote them."""
+    for name, edge in edges.items():
+        told = {header.lower() for header in edge.headers}
+        forgeable = [one for one in proxies.headers if one.lower() not in told]
+        believed = any(overlap(one, other) for one in proxies.networks for other in edge.networks)
+        if told and forgeable and believed:
+            what = (
+                f"believes {', '.join(forgeable)} of the networks of {name}, which passes on what "
+                "a client writes there: a stranger who comes through it gets in with the address "
+                "of a host"
+            )
+            advice = f"take the address from {edge.headers[0]}, which {name} sets itself"
+            yield Located(target.name, Finding(Severity.WARNING, what, advice))
+
+
+def about_shut_out(
+    config: Config,
+    allowlist: Allowlist,
+    target: Target,
+    proxies: TrustedProxies,
+    edges: Mapping[str, PublishedEdge],
+) -> Iterator[Located]:
+    """Hosts that a gate keeps from coming directly, and a server from coming through a CDN."""
+    told = {source for name in allowlist.hosts for source in sources_of(config.hosts[name])}
+    doors = tuple(_gates_at(config, proxies))
+    for other, gate, ports in doors:
+        sources = {one: None for name in other.hosts for one in sources_of(config.hosts[name])}
+        direct = {name for one, _, its in doors if _meet(ports, its) for name in one.hosts}
+        hosts = [
+            name
+            for name in allowlist.hosts
+            if name not in direct and not _is_near(config.hosts[name])
+        ]
+        for source in (one for one in sources if hosts and one not in told):
+            edge = edges.get(source, PublishedEdge((), ()))
+            if fact := _not_believed(source, proxies, edge):
+                told.add(source)
+                what = (
+                    f"{fact}, and {gate.name} admits {source}, but not {', '.join(hosts)}, at "
+                    f"{', '.join(map(str, ports))}: they cannot get in"
+                )
+                header = f" ({source} sets {edge.headers[0]})" if edge.headers else ""
+                finding = Finding(Severity.WARNING, what, f"{proxies.advice}{header}")
+                yield Located(target.name, finding)
+
+
+def _is_near(host: Host) -> bool:
+    """Whether a host comes from the LAN or a VPN alone: by an interface that may be open."""
+    return not host.hostnames and all(map(special_within, host.networks))
+
+
+def _not_believed(source: str, proxies: TrustedProxies, edge: PublishedEdge) -> str:
+    """That a server does not take the addresses of clients from a CDN, or from all of it."""
+    if not proxies.networks:
+        return f"takes the addresses of {source} for those of its clients"
+    held = Coverage(proxies.networks)
+    lacking = [one for one in edge.networks if without(one, held)]
+    if not lacking:
+        return ""
+    count = counted(len(lacking), "network")
+    return f"does not believe {count} of {source}, {short(lacking[0])} among them"
+
+
+def _gates_at(
+    config: Config, proxies: TrustedProxies
+) -> Iterator[tuple[Allowlist, Target, tuple[PortRange, ...]]]:
+    """The gates at the ports of a server, each with these; at any of TCP where not known."""
+    for allowlist, gate, guard in gates(config):
+        ports = tuple(
+            one
+            for one in guard.ports
+            if one.protocol == "tcp"
+            and (not proxies.ports or any(one.first <= at <= one.last for at in proxies.ports))
+        )
+        if ports:
+            yield allowlist, gate, ports
+
+
+def _meet(ports: Iterable[PortRange], others: Iterable[PortRange]) -> bool:
+    """Whether some TCP ports are among others."""
+    return any(a.first <= b.last and b.first <= a.last for a in ports for b in others)

@@ -1,0 +1,45 @@
+"""Where a server listens, and which proxies it believes there. Pure."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from allowsync.model.target import TrustedProxies
+
+_NEAR: Final = ("127.", "localhost", "[::1]", "unix:")
+_ADDRESS: Final = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?P<port>\d{1,5})")
+
+
+def listening_port(address: str, default: int | None = None) -> int | None:
+    """The port of an address to listen at: `443`, `*:443`, `[::]:443`, `192.0.2.1`.
+
+    None where packets from elsewhere do not come: a Unix socket, the loopback interface.
+    """
+    if address.startswith(_NEAR) or "/" in address:
+        return None
+    match = _ADDRESS.fullmatch(address)
+    return int(match["port"]) if match else default
+
+
+def together(found: Iterable[TrustedProxies | None], advice: str) -> TrustedProxies | None:
+    """What places of one server believe: where one believes nothing, that place alone.
+
+    None where nothing is known of any.
+    """
+    known = [one for one in found if one is not None]
+    if not known:
+        return None
+    shown = [one for one in known if not one.networks] or known
+    return replace(
+        shown[0],
+        networks=tuple(dict.fromkeys(network for one in shown for network in one.networks)),
+        headers=tuple(dict.fromkeys(header for one in shown for header in one.headers)),
+        ports=tuple(dict.fromkeys(port for one in shown for port in one.ports)),
+        advice=advice,
+    )

@@ -1,0 +1,57 @@
+"""Which proxies Traefik believes about the addresses of clients."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.target import TrustedProxies
+from allowsync.model.value import replace
+from allowsync_backends.common.server.listening import listening_port, together
+from allowsync_backends.traefik.api import Api, ApiError
+from allowsync_backends.traefik.check import guarded_routers, reached
+
+if TYPE_CHECKING:
+    from allowsync_backends.traefik.api import TraefikEntryPoint
+    from allowsync_backends.traefik.options import TraefikOptions
+    from allowsync_backends.traefik.syntax import TraefikSyntax
+
+ADVICE: Final = "depth or excluded_ips, and forwardedHeaders.trustedIPs in Traefik"
+HEADER: Final = "X-Forwarded-For"
+_EVERYBODY: Final = ("0.0.0.0/0", "::/0")
+
+
+def believed(options: TraefikOptions, syntax: TraefikSyntax) -> TrustedProxies | None:
+    """Which are believed where the middleware is used, as far as the API tells.
+
+    Without `depth` and `excluded_ips` it is none, whatever the entry points say. The ports of a
+    container are others.
+    """
+    points = () if options.api is None else _entry_points(Api(options.api), syntax)
+    if not points:
+        return None if options.believes_headers else TrustedProxies(advice=ADVICE)
+    found = together([_at(one, headers=options.believes_headers) for one in points], ADVICE)
+    return found if found is None or options.container is None else replace(found, ports=())
+
+
+def _at(point: TraefikEntryPoint, *, headers: bool) -> TrustedProxies | None:
+    port = listening_port(point.address.removesuffix("/tcp"))
+    if port is None or point.by_protocol:
+        return None
+    if not headers:
+        return TrustedProxies(ports=(port,))
+    try:
+        told = _EVERYBODY if point.from_anybody else point.trusted
+        networks = tuple(ip_network(text, strict=False) for text in told)
+    except ValueError:
+        return None
+    return TrustedProxies(networks, (HEADER,), (port,))
+
+
+def _entry_points(api: Api, syntax: TraefikSyntax) -> tuple[TraefikEntryPoint, ...]:
+    """Those of the routers that use the middleware; none where the API does not tell."""
+    try:
+        routers = [one for kind in syntax.kinds for one in guarded_routers(api, kind, syntax)]
+        return reached(api, routers)
+    except ApiError:
+        return ()

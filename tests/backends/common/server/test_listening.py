@@ -1,0 +1,50 @@
+"""Where a server listens, and what several places of it believe."""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+
+import pytest
+from allowsync_backends.common.server.listening import listening_port, together
+
+from allowsync.model.target import TrustedProxies
+
+NEAR, FAR = ip_network("10.0.0.0/8"), ip_network("192.0.2.0/24")
+
+
+@pytest.mark.parametrize(
+    ("address", "port"),
+    [
+        ("443", 443),
+        (":443", 443),
+        ("*:8080", 8080),
+        ("[::]:443", 443),
+        ("192.0.2.1:443", 443),
+        ("192.0.2.1", 80),
+        ("[2001:db8::1]", 80),
+        ("server.example.org", 80),
+        ("127.0.0.1:443", None),
+        ("localhost:443", None),
+        ("[::1]:443", None),
+        ("unix:/run/x", None),
+        ("unix//run/x", None),
+        ("/run/x", None),
+    ],
+)
+def test_the_port_counts_that_is_reached_from_elsewhere(address: str, port: int | None) -> None:
+    assert listening_port(address, 80) == port
+
+
+def test_of_several_places_the_one_counts_that_believes_nothing() -> None:
+    one = TrustedProxies((NEAR,), ("a",), (80,))
+    other = TrustedProxies((NEAR, FAR), ("a", "b"), (80, 81))
+    nothing = TrustedProxies((), ("c",), (82,))
+    assert together([one, None, other], "x") == TrustedProxies(
+        (NEAR, FAR), ("a", "b"), (80, 81), "x"
+    )
+    assert together([one, nothing, other], "x") == replace_advice(nothing)
+    assert together([None], "x") is None
+
+
+def replace_advice(one: TrustedProxies) -> TrustedProxies:
+    return TrustedProxies(one.networks, one.headers, one.ports, "x")
