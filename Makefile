@@ -8,6 +8,8 @@ VENV   ?= .venv
 BIN    := $(VENV)/bin
 # How many tests run at once: three on two cores, as many wait for servers and timers.
 JOBS   ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
+# A thousand processes of a test run would each compile what they import.
+unexport PYTHONDONTWRITEBYTECODE
 IMAGE_TOOL ?= podman build
 QUIET  := --quiet --disable-pip-version-check
 LOCKED := $(BIN)/pip install $(QUIET) --require-hashes --only-binary=:all: --requirement
@@ -32,6 +34,8 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
         allowsync/policy/screening.py,allowsync/policy/sightings.py,allowsync/policy/tracking.py,$\
         allowsync/text.py
 
+CODE := allowsync backends examples testkit tests tools
+
 .PHONY: demo test test-all test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 
 demo: $(BIN)/.run
@@ -39,6 +43,7 @@ demo: $(BIN)/.run
 
 # Of sweeps that take minutes, a sample. The machine that some tests boot is made beside the others.
 test: $(BIN)/.test system
+	@$(BIN)/python -m compileall -q $(CODE)
 	@if [ "$$(id -u)" = 0 ]; then $(BIN)/python -m tests.support.boot >/dev/null 2>&1 & fi; \
 	$(BIN)/pytest -n $(JOBS) --dist worksteal
 

@@ -46,14 +46,15 @@ def pytest_configure() -> None:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand.
 
     What boots a machine comes last: the root of all machines is made beside the other tests.
     """
     items.sort(key=lambda item: hasattr(getattr(item, "module", None), "Machine"))
+    asked = "io" in config.option.markexpr  # finding that out takes seconds
     for item in items:
-        if speeds.does_io(item):
+        if asked and speeds.does_io(item):
             item.add_marker("io")
         if "as_root" in getattr(item, "fixturenames", ()):
             item.add_marker("root")
