@@ -178,8 +178,9 @@ class Needs(Value):
             cannot be opened for writing alone.
         commands: Whether it runs commands that the configuration names.
         all_of_proc: Whether it reads more of /proc than what is about processes.
-        after: Units that must have started before it at boot.
-        before: Units that start after it at boot.
+        after: Units that must have started before it is restored at boot.
+        before: Units before which it must be there at boot, since they load what names it. It is
+            restored twice then, before these and after those.
         lasting: Whether what it holds outlives a restart, so that nothing is to be restored.
         online: Whether it is somewhere else. A run that is offline leaves it alone: at boot there
             is no network yet, and waiting for one would keep the gate of this machine waiting.

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
 
     from allowsync.schedule.requirements import Requirements
 
+# Restores as well, before other programs load rules that name what is restored.
+EARLY: Final = "allowsync-early.service"
+
 CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exec(5))
 ENVIRONMENT: Final = "/etc/allowsync/environment"
 
@@ -56,10 +59,28 @@ def service(shape: ServiceSpec) -> str:
 
 def restore(shape: ServiceSpec) -> str:
     """The drop-in of allowsync-restore.service."""
+    return _offline(
+        shape, _order(shape, EARLY) if shape.requirements.needs.before else _order(shape)
+    )
+
+
+def early(shape: ServiceSpec) -> str:
+    """The drop-in of allowsync-early.service."""
+    return _offline(
+        shape,
+        [
+            "# What loads rules that may name our sets.",
+            f"Before={' '.join(shape.requirements.needs.before)}",
+        ],
+    )
+
+
+def _offline(shape: ServiceSpec, order: list[str]) -> str:
+    """The drop-in of a service that restores, with its place in the order of the boot."""
     only = [] if shape.requirements.everything else list(shape.requirements.restored)
     chosen = ("--offline", *(word for name in only for word in ("--only", name)))
     sections = [
-        _section("Unit", _order(shape)),
+        _section("Unit", order),
         _section(
             "Service",
             [
@@ -84,13 +105,9 @@ def _section(name: str, lines: list[str]) -> str:
     return "\n".join([f"[{name}]", *lines, ""]) if lines else ""
 
 
-def _order(shape: ServiceSpec) -> list[str]:
-    needs = shape.requirements.needs
-    lines = [f"After={' '.join(needs.after)}"] if needs.after else []
-    before = [one for one in needs.before if one not in needs.after]
-    if before:
-        lines.append(f"Before={' '.join(before)}")
-    return ["# What loads rules of its own at boot.", *lines] if lines else []
+def _order(shape: ServiceSpec, *more: str) -> list[str]:
+    after = (*more, *shape.requirements.needs.after)
+    return ["# What loads rules of its own at boot.", f"After={' '.join(after)}"] if after else []
 
 
 def _user(shape: ServiceSpec) -> Iterator[str]:

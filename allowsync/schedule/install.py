@@ -6,8 +6,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
+from allowsync.schedule.dropin import EARLY
 from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, FileState
-from allowsync.schedule.units import PLACES, RESTORE, TIMER, UNITS, SchedulePlan, Scheduler
+from allowsync.schedule.units import (
+    PLACES,
+    RESTORE,
+    TIMER,
+    UNITS,
+    SchedulePlan,
+    Scheduler,
+)
 from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
@@ -21,6 +29,7 @@ TIMEOUT: Final = 60.0  # seconds
 _WANTED_BY: Final = {
     TIMER: UNITS / "timers.target.wants" / TIMER,
     RESTORE: UNITS / "sysinit.target.wants" / RESTORE,
+    EARLY: UNITS / "sysinit.target.wants" / EARLY,
 }
 
 
@@ -144,7 +153,7 @@ def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
 
 def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:
     """The commands that make systemd let go of units whose files are to be removed."""
-    units = [unit for unit in (TIMER, RESTORE) if UNITS / unit in gone]
+    units = [unit for unit in (TIMER, RESTORE, EARLY) if UNITS / unit in gone]
     if not units:
         return ()
     if disk.root == ROOT:

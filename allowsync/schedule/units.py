@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
 from allowsync.schedule import dropin
+from allowsync.schedule.dropin import EARLY
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,9 +69,15 @@ class SchedulePlan(Value):
         return bool(self.shape.requirements.restored)
 
     @property
+    def comes_early(self) -> bool:
+        """Whether something has to be there before others load their rules."""
+        return self.restores and bool(self.shape.requirements.needs.before)
+
+    @property
     def units(self) -> tuple[str, ...]:
         """The units to enable."""
-        return (TIMER, RESTORE) if self.restores else (TIMER,)
+        early = (EARLY,) if self.comes_early else ()
+        return (TIMER, RESTORE, *early) if self.restores else (TIMER,)
 
     def pieces(self) -> tuple[ScheduleFile, ...]:
         """Every file of it, in the order in which they are written."""
@@ -85,6 +92,11 @@ class SchedulePlan(Value):
             found += [
                 ScheduleFile(UNITS / RESTORE, self._unit(RESTORE)),
                 ScheduleFile(UNITS / f"{RESTORE}.d/needs.conf", dropin.restore(self.shape)),
+            ]
+        if self.comes_early:
+            found += [
+                ScheduleFile(UNITS / EARLY, _early(self._unit(RESTORE))),
+                ScheduleFile(UNITS / f"{EARLY}.d/needs.conf", dropin.early(self.shape)),
             ]
         if not self.shape.as_root:
             found += [
@@ -120,6 +132,25 @@ class SchedulePlan(Value):
         return lines.replace("2-59/5 *", self.interval.cron(self.offset))
 
 
+def _early(restore: str) -> str:
+    """The unit that restores, at another time and once in a boot."""
+    _, _, rest = restore.partition("DefaultDependencies=no\n")
+    when, _, rest = rest.partition("# Rules that are loaded later")
+    body = rest.partition("After=nftables.service\n")[2].partition("[Install]\n")[0]
+    return (
+        "# At boot: makes what saved rules of other programs name, before those are loaded.\n"
+        "[Unit]\n"
+        "Description=Restore the last known allowlists before saved rules are loaded\n"
+        "DefaultDependencies=no\n"
+        f"{when}"
+        "# Saved sets; where they hold ours as well, ours would be in the way.\n"
+        "After=ipset.service\n"
+        f"{body}"
+        "[Install]\n"
+        "WantedBy=sysinit.target\n"
+    )
+
+
 def _cron_word(word: str) -> str:
     """A word as cron and then a shell read it back: `%` would end the line (crontab(5))."""
     from shlex import quote
@@ -134,6 +165,8 @@ PLACES: Final = (
     UNITS / TIMER,
     UNITS / RESTORE,
     UNITS / f"{RESTORE}.d/needs.conf",
+    UNITS / EARLY,
+    UNITS / f"{EARLY}.d/needs.conf",
     SYSUSERS,
     TMPFILES,
     CRON,

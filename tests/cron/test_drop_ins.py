@@ -9,11 +9,18 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.schedule.dropin import ServiceSpec, restore, service
+from allowsync.schedule.dropin import EARLY, ServiceSpec, restore, service
 from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
-from allowsync.schedule.units import RESTORE, SERVICE, TIMER, UNITS, SchedulePlan, Scheduler
+from allowsync.schedule.units import (
+    RESTORE,
+    SERVICE,
+    TIMER,
+    UNITS,
+    SchedulePlan,
+    Scheduler,
+)
 from tests.support.configuring import HOME, HOSTS, loaded
 from tests.support.documents import ROOT
 
@@ -108,8 +115,9 @@ def exposure(root: Path, unit: str) -> float:
 
 def test_the_service_is_as_tight_as_its_targets_let_it_be(system: Path, name: str) -> None:
     assert exposure(system, SERVICE) <= EXAMPLES[name].exposure
-    if (system / str(UNITS / RESTORE).lstrip("/")).exists():
-        assert exposure(system, RESTORE) <= EXAMPLES[name].at_boot
+    for unit in (RESTORE, EARLY):
+        if Disk(system).at(UNITS / unit).exists():
+            assert exposure(system, unit) <= EXAMPLES[name].at_boot
 
 
 @pytest.mark.parametrize(("unit", "most"), [(SERVICE, 1.6), (RESTORE, 1.4)])
@@ -121,7 +129,9 @@ def test_the_units_are_tight_as_they_are_shipped(tmp_path: Path, unit: str, most
 
 
 def test_systemd_has_nothing_to_say_against_it(system: Path) -> None:
-    units = [one for one in (SERVICE, TIMER, RESTORE) if Disk(system).at(UNITS / one).exists()]
+    units = [
+        one for one in (SERVICE, TIMER, RESTORE, EARLY) if Disk(system).at(UNITS / one).exists()
+    ]
     assert analyzed("verify", system, *units) == ""
 
 

@@ -24,8 +24,8 @@ def running() -> Iterator[Finding]:
     if state.code == 0:
         yield Finding(
             Severity.WARNING,
-            "firewalld is running: its start and each 'firewall-cmd --reload' remove this gate, "
-            "and the ports stay open until the next run",
+            "firewalld is running: each 'firewall-cmd --reload' removes this gate (its start, too, "
+            "without allowsync-restore.service), and the ports stay open until the next run",
             "use the backend nftables, whose table firewalld leaves alone, or run 'allowsync "
             "apply --offline' after each",
         )

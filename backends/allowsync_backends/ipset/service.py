@@ -14,11 +14,21 @@ if TYPE_CHECKING:
 
 LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`
 # What loads rules of its own at boot, and takes the place of others' by doing so.
-LOADERS: Final = ("netfilter-persistent.service", "ufw.service")
+LOADERS: Final = (
+    "firewalld.service",
+    "ip6tables.service",
+    "iptables.service",
+    "netfilter-persistent.service",
+    "ufw.service",
+)
 
 
 def needs(options: IpsetOptions) -> Needs:
-    """What a target needs. A gate stands after whatever loads rules, bare sets come before.
+    """What a target needs.
+
+    The sets come before whatever loads rules, for saved rules that name a set are loaded with it
+    or not at all. They come again after: rules of others take the gate's place, and saved sets
+    bring back old addresses.
 
     iptables asks for a set's name by a raw socket (libxt_set), which takes CAP_NET_RAW.
     """
@@ -29,8 +39,8 @@ def needs(options: IpsetOptions) -> Needs:
         capabilities=("CAP_NET_RAW",),
         writes=locks,
         locks=locks,
-        after=LOADERS if options.ports else (),
-        before=() if options.ports else LOADERS,
+        after=LOADERS,
+        before=LOADERS,
     )
 
 

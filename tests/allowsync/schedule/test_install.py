@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allowsync.backend.api import Needs
-from allowsync.schedule.dropin import ServiceSpec
+from allowsync.schedule.dropin import EARLY, ServiceSpec
 from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import (
     ConflictingFiles,
@@ -62,6 +62,35 @@ def test_units_are_written_before_systemd_is_told(disk: Disk) -> None:
     assert written(work) == [SERVICE, TIMER, RESTORE, SYSUSERS.name, TMPFILES.name]
     assert work.before == ()
     assert work.after[-1] == ("systemctl", f"--root={disk.root}", "enable", TIMER, RESTORE)
+
+
+def test_what_must_be_there_before_rules_are_loaded_has_a_unit_of_its_own(disk: Disk) -> None:
+    needs = Needs(any_user=True, before=("ufw.service",), after=("ufw.service",))
+    shape = replace(SHAPE, requirements=replace(GATE, needs=needs))
+    plan = replace(PLAN, shape=shape)
+    put(disk, plan)
+    assert installation(plan, disk, force=False).after[-1][-3:] == (TIMER, RESTORE, EARLY)
+    link = disk.at(UNITS / "sysinit.target.wants" / EARLY)
+    link.symlink_to(UNITS / EARLY)
+    assert installation(plan, disk, force=False).idle
+    texts = {str(one.path.relative_to(UNITS)): one.text for one in plan.pieces()[:-2]}
+    unit = texts[EARLY].splitlines()
+    assert "nftables.service" not in texts[EARLY]
+    assert (
+        "ExecStart=/usr/local/bin/allowsync apply --offline --state /var/lib/allowsync/state.db"
+        in unit
+    )
+    assert {"DefaultDependencies=no", "WantedBy=sysinit.target", "User=allowsync"} < set(unit)
+    assert (
+        texts[EARLY].partition("[Service]")[2].partition("[Install]")[0]
+        == (texts[RESTORE].partition("[Service]")[2].partition("[Install]")[0])
+    )
+    assert "Before=ufw.service" in texts[f"{EARLY}.d/needs.conf"]
+    assert f"After={EARLY} ufw.service" in texts[f"{RESTORE}.d/needs.conf"]
+    # Without such a target it goes again.
+    work = installation(PLAN, disk, force=False)
+    assert UNITS / EARLY in work.remove
+    assert work.before[0][-2:] == ("disable", EARLY)
 
 
 def test_a_running_system_is_told_to_read_them_and_to_start_the_timer() -> None:

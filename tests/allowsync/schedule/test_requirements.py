@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.schedule.dropin import ServiceSpec, quoted, restore, service
+from allowsync.schedule.dropin import ServiceSpec, early, quoted, restore, service
 from allowsync.schedule.requirements import CONFIGURATION, Requirements, requirements
 from tests.support.configuring import HOME, HOSTS, loaded
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 PROGRAM = "/usr/local/bin/allowsync"
+LOADERS = "ip6tables.service iptables.service netfilter-persistent.service ufw.service"
 NFTABLES = "nftables: {ports: [443/tcp]}"
 STATE = "state: /var/lib/allowsync/state.db\n"
 
@@ -76,7 +77,7 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
     found = needed(tmp_path, "ipset: {ports: [443/tcp], iptables: nft}")
     assert lines(restore(ServiceSpec(found, PROGRAM))) == [
         "[Unit]",
-        "After=netfilter-persistent.service ufw.service",
+        f"After=allowsync-early.service firewalld.service {LOADERS}",
         "[Service]",
         *as_root("--offline"),
         "CapabilityBoundingSet=CAP_NET_RAW",
@@ -90,10 +91,15 @@ def test_iptables_takes_a_raw_socket_at_boot_too_and_comes_after_what_loads_rule
     ]
 
 
-def test_bare_sets_come_before_the_rules_that_use_them(tmp_path: Path) -> None:
-    found = needed(tmp_path, "ipset: {iptables: nft}")
-    drop_in = lines(restore(ServiceSpec(found, PROGRAM)))
-    assert "Before=netfilter-persistent.service ufw.service" in drop_in
+@pytest.mark.parametrize("options", ["iptables: nft", "ports: [443/tcp], iptables: nft"])
+def test_sets_come_before_the_rules_that_use_them_and_all_of_it_after(
+    tmp_path: Path, options: str
+) -> None:
+    shape = ServiceSpec(needed(tmp_path, f"ipset: {{{options}}}"), PROGRAM)
+    first, then = lines(early(shape)), lines(restore(shape))
+    assert f"Before=firewalld.service {LOADERS}" in first
+    assert f"After=allowsync-early.service firewalld.service {LOADERS}" in then
+    assert first[first.index("[Service]") :] == then[then.index("[Service]") :]
 
 
 def test_iptables_legacy_locks_a_file_that_is_roots(tmp_path: Path) -> None:
