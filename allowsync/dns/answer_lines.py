@@ -13,10 +13,10 @@ of the family asked for, numbers within bounds, and reasons that do nothing to a
 
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv6Address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.networks import parsed_address
 from allowsync.model.types import Family
 from allowsync.system.confinement import Confinement
 from allowsync.text import abridge
@@ -139,7 +139,10 @@ def _answer(kind: str, rest: str, family: Family) -> Answer:
 def _address(text: str, family: Family) -> Address:
     if "%" in text:
         raise Unbelievable("an address with a zone")
-    return IPv4Address(text) if family is Family.IPV4 else IPv6Address(text)
+    found = parsed_address(text)
+    if Family.of(found) is not family:
+        raise ValueError("an address of the other family")
+    return found
 
 
 def _number(text: str, most: int) -> int:

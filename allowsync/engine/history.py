@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import TargetMemory
-from allowsync.model.networks import parsed
+from allowsync.model.networks import cidr, parsed
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Entry
 from allowsync.state import EntryChange
@@ -81,7 +81,7 @@ def began(
     for name, decision in decisions.items():
         before = known.get(name, ())
         for grant in decision.grants:
-            if str(grant.network) not in before:
+            if cidr(grant.network) not in before:
                 yield AccessStart(name, grant.network, grant.hostname)
 
 
@@ -105,7 +105,7 @@ def ended(
         decision = decisions.get(name)
         if decision is None and name in configured:
             continue
-        now = set() if decision is None else {str(one.network) for one in decision.grants}
+        now = set() if decision is None else {cidr(one.network) for one in decision.grants}
         for text in sorted(set(before) - now):
             network = parsed(text)
             if (name, network) in kept:

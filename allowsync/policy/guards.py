@@ -50,6 +50,7 @@ class NewAddress(Value):
         host: Whose it is to be.
         query: What was asked.
         address: What came.
+        network: What would be granted.
         latched: Whether the name has to be approved first.
         granted: Whether it was granted already, within the window.
     """
@@ -57,13 +58,9 @@ class NewAddress(Value):
     host: Host
     query: Query
     address: Address
+    network: Network
     latched: bool = False
     granted: bool = False
-
-    @property
-    def network(self) -> Network:
-        """What would be granted."""
-        return network_of(self.address, self.host)
 
 
 class Evidence(Value):
@@ -139,7 +136,7 @@ def _new_to(
             continue
         if not any(covers(mine, given) for mine in host.networks):
             shut = not granted and latched(tracks, query.hostname)
-            yield NewAddress(host, query, address, shut, granted)
+            yield NewAddress(host, query, address, given, shut, granted)
 
 
 def _given_or_young(

@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from allowsync.model.networks import cidr
 from allowsync.state.codec import number
 
 if TYPE_CHECKING:
@@ -39,11 +40,11 @@ def write_stays(
     """Write down what began and what ended at an instant."""
     connection.executemany(
         "UPDATE stays SET ended = ?, why = ? WHERE host = ? AND network = ? AND ended IS NULL",
-        [(number(at), one.why, one.host, str(one.network)) for one in ended],
+        [(number(at), one.why, one.host, cidr(one.network)) for one in ended],
     )
     connection.executemany(
         "INSERT INTO stays (host, network, hostname, began) VALUES (?, ?, ?, ?)",
-        [(one.host, str(one.network), one.hostname, number(at)) for one in began],
+        [(one.host, cidr(one.network), one.hostname, number(at)) for one in began],
     )
 
 

@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.memory import Inherited, TargetMemory
-from allowsync.model.networks import parsed
+from allowsync.model.networks import cidr, parsed
 from allowsync.model.target import Place
 from allowsync.model.types import Entry
 from allowsync.model.value import replace
@@ -86,7 +86,7 @@ def write_entries(connection: sqlite3.Connection, target: str, memory: TargetMem
     connection.execute("DELETE FROM inherited WHERE target = ?", (target,))
     connection.executemany(
         "INSERT INTO inherited VALUES (?, ?, ?, ?)",
-        [(target, str(one.network), number(one.since), one.runs) for one in memory.inherited],
+        [(target, cidr(one.network), number(one.since), one.runs) for one in memory.inherited],
     )
 
 
@@ -96,11 +96,11 @@ def _entry_rows(memory: TargetMemory) -> dict[str, list[str | None]]:
     A claim that is no entry of its own, because a wider one covers it, lets in no host.
     """
     rows: dict[str, list[str | None]] = {
-        str(one.network): [" ".join(one.hosts), None] for one in memory.entries
+        cidr(one.network): [" ".join(one.hosts), None] for one in memory.entries
     }
     if memory.apart is None:
         return rows
-    claimed = {str(one.network): " ".join(one.hosts) for one in memory.apart}
+    claimed = {cidr(one.network): " ".join(one.hosts) for one in memory.apart}
     for network in rows.keys() | claimed.keys():
         row, hosts = rows.setdefault(network, ["", None]), claimed.get(network, "")
         if row[0] != hosts:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.clock import Chronology, Gap, Pulse
 from allowsync.model.memory import Sighting
-from allowsync.model.networks import parsed
+from allowsync.model.networks import cidr, parsed
 from allowsync.policy.sightings import Ledger
 from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or_none, truth
 
@@ -53,7 +53,7 @@ def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
         "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
-                one.name, str(one.network), one.decoy, number(one.first), number(one.last),
+                one.name, cidr(one.network), one.decoy, number(one.first), number(one.last),
                 one.runs, one.missed, one.refuted, one.approved,
             )
             for one in ledger.sightings

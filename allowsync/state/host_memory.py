@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from ipaddress import ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
-from allowsync.model.networks import parsed
+from allowsync.model.networks import cidr, parsed, parsed_address
 from allowsync.model.types import Family, Query
 from allowsync.state.codec import instant, maybe, number, number_or_none, truth
 
@@ -66,7 +65,7 @@ def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
         "FROM held"
     ):
         one = HeldAddress(
-            ip_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
+            parsed_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
         )
         (left if past else held).setdefault((host, name, family), []).append(one)
     return held, left
@@ -166,7 +165,7 @@ def _write_networks(
 ) -> None:
     """Replace the networks of hosts in one table, as far as they differ from what is there."""
     wanted = {
-        (host, str(network), number(at))
+        (host, cidr(network), number(at))
         for host, networks in values.items()
         for network, at in networks.items()
     }

@@ -12,7 +12,7 @@ import os
 from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.model.clock import Chronology
-from allowsync.model.networks import parsed
+from allowsync.model.networks import cidr, parsed
 from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
@@ -244,7 +244,7 @@ class Store:
             for target, memory in record.targets:
                 write_target(connection, target, memory)
                 if target.name in record.found:
-                    settle(connection, target.name, set(map(str, record.found[target.name])))
+                    settle(connection, target.name, set(map(cidr, record.found[target.name])))
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
             write_published(connection, record.published)

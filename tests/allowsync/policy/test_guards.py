@@ -27,6 +27,7 @@ from allowsync.policy.guards import (
     newcomers,
     siblings,
 )
+from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import Ledger
 from allowsync.policy.tracking import latched, recent, settled_tracks
 from tests.support.values import (
@@ -300,6 +301,11 @@ def test_what_was_said_of_a_sibling_is_the_same_in_every_run() -> None:
     assert len(said) == 1
 
 
+def arrival(who: Host, query: Query, address: str, *, latched: bool = False) -> NewAddress:
+    came = ip_address(address)
+    return NewAddress(who, query, came, network_of(came, who), latched)
+
+
 def siblings_of(*newcomers: NewAddress) -> dict[Query, list[str]]:
     numbers = count(1)
     made_up = siblings(newcomers, lambda: f"x{next(numbers)}")
@@ -308,8 +314,8 @@ def siblings_of(*newcomers: NewAddress) -> dict[Query, list[str]]:
 
 def test_each_new_name_and_family_gets_three_siblings_with_the_same_parent() -> None:
     who = host(families=(V4, V6))
-    new = [NewAddress(who, A, ip_address(one)) for one in (HOME, MOVED)]
-    assert siblings_of(*new, NewAddress(who, AAAA, ip_address(HOME6))) == {
+    new = [arrival(who, A, one) for one in (HOME, MOVED)]
+    assert siblings_of(*new, arrival(who, AAAA, HOME6)) == {
         A: ["x1.example.org", "x2.example.org", "x3.example.org"],
         AAAA: ["x4.example.org", "x5.example.org", "x6.example.org"],
     }
@@ -317,14 +323,13 @@ def test_each_new_name_and_family_gets_three_siblings_with_the_same_parent() -> 
 
 @pytest.mark.parametrize("hostname", ["example.org", "localhost"])
 def test_a_name_below_a_single_label_has_no_sibling(hostname: str) -> None:
-    assert siblings_of(NewAddress(host(), Query(hostname, V4), ip_address(HOME))) == {}
+    assert siblings_of(arrival(host(), Query(hostname, V4), HOME)) == {}
 
 
 def test_without_canary_and_while_latched_no_sibling_is_asked() -> None:
-    address = ip_address(HOME)
-    assert siblings_of(NewAddress(host(canary=False), A, address)) == {}
-    assert siblings_of(NewAddress(host(), A, address, latched=True)) == {}
-    assert disputed([NewAddress(host(), A, address, latched=True)]) == ()
+    assert siblings_of(arrival(host(canary=False), A, HOME)) == {}
+    assert siblings_of(arrival(host(), A, HOME, latched=True)) == {}
+    assert disputed([arrival(host(), A, HOME, latched=True)]) == ()
 
 
 # agreement
@@ -351,7 +356,7 @@ def test_as_many_nameservers_as_agreement_says_must_give_it(
 
 
 def test_every_disputed_question_is_asked_once() -> None:
-    new = [NewAddress(host(), A, ip_address(one)) for one in (HOME, MOVED)]
+    new = [arrival(host(), A, one) for one in (HOME, MOVED)]
     assert disputed(new) == (A,)
 
 
