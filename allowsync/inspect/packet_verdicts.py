@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
+from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
 from allowsync.inspect.reachability import (
     IN,
     OUT,
@@ -12,7 +13,6 @@ from allowsync.inspect.reachability import (
     address_in,
     by_rules,
     openings,
-    questions,
     unknowns,
 )
 from allowsync.model.value import replace
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from allowsync.inspect.explain import Explanation, TargetAnswer
-    from allowsync.inspect.reachability import PacketAnswers
+    from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.model.types import Network
     from allowsync.packetpath.question import Answer, Question
 
@@ -40,45 +40,49 @@ def about_asked(
     """Whether what is explained reaches what targets guard: each question with its target."""
     for target in targets:
         for network in networks_of(answer):
-            for port in target.guard.ports:
-                for one in questions(address_in(network), port):
-                    yield target.name, one
+            for one in questions(address_in(network), target.guard):
+                yield target.name, one
 
 
 def beside_packets(
     answer: Explanation, targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Explanation:
     """An explanation with what its packets meet; what was seen overrules what lists say."""
-    asked: dict[str, list[Question]] = {}
-    for name, question in about_asked(answer, targets):
-        asked.setdefault(name, []).append(question)
-    met = {name: answers.to(several) for name, several in asked.items()}
+    seen = {one.name: tuple(_met(answer, one, answers)) for one in targets}
     places = tuple(
-        _seen(place, met[place.target], unknowns(answers)) if place.target in met else place
+        _seen(place, seen[place.target], unknowns(answers)) if place.target in seen else place
         for place in answer.places
     )
     return replace(
         answer,
         places=places,
         open=tuple(f"{name}: {found.what}" for name, found in openings(targets, answers)),
-        packets=tuple(MetPacket(name, one) for name, several in met.items() for one in several),
+        packets=tuple(MetPacket(name, one) for name, several in seen.items() for one in several),
     )
 
 
-def _seen(place: TargetAnswer, met: Sequence[Answer], unknown: str) -> TargetAnswer:
+def _met(answer: Explanation, target: GuardedTarget, answers: PacketAnswers) -> Iterator[Answer]:
+    for network in networks_of(answer):
+        for port in target.guard.ports:
+            given = met(answers, address_in(network), target.guard, port)
+            for way in meant_for_friends(given, target.guard):
+                yield from way
+
+
+def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> TargetAnswer:
     if place.verdict in (AccessVerdict.UNKNOWN, AccessVerdict.PARTLY):
         return place
-    if not met or any(one.verdict is Verdict.UNKNOWN for one in met):
+    if not packets or any(one.verdict is Verdict.UNKNOWN for one in packets):
         return _unseen(place, unknown)
-    inside = [one for one in met if one.verdict in IN]
-    outside = [one for one in met if one.verdict in OUT]
+    inside = [one for one in packets if one.verdict in IN]
+    outside = [one for one in packets if one.verdict in OUT]
     if place.verdict is AccessVerdict.NO:
         if not inside:
             return place
         said = f"in no entry, and gets in{by_rules(inside)}"
         verdict = AccessVerdict.PARTLY if outside else AccessVerdict.YES
         return replace(place, verdict=verdict, said=_joined(said, place.said))
-    if _every_port(inside) == _every_port(met):
+    if _every_port(inside) == _every_port(packets):
         return place
     said = f"has an entry, and does not get in{by_rules(outside)}"
     verdict = AccessVerdict.PARTLY if inside else AccessVerdict.NO

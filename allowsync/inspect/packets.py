@@ -8,16 +8,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.inspect.guarded_packets import PacketAnswers
 from allowsync.inspect.reachability import (
     GuardedTarget,
-    PacketAnswers,
     about_strangers,
     openings,
 )
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.packetpath import ask
-from allowsync.packetpath.question import Question
+from allowsync.packetpath.question import Aim, Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -48,7 +48,7 @@ def _guarded(target: Target, entries: tuple[Entry, ...]) -> Iterator[GuardedTarg
         guard = target.guard
     except BackendError:
         return  # what else is asked of the target says so
-    if guard is not None and not guard.forwarded:
+    if guard is not None:
         yield GuardedTarget(target.name, guard, entries)
 
 
@@ -77,7 +77,7 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
 
 def _as_asked(one: Question, asked: dict[Question, list[Answer]]) -> Question:
     """A question as it was put, before interface and destination were filled in."""
-    source, protocol, port = one.source, one.protocol, one.port
-    bare = Question(source, protocol, port)
-    aimed = Question(source, protocol, port, destination=one.destination)
+    port = 0 if one.aim is Aim.TRANSLATED else one.port
+    bare = Question(one.source, one.protocol, port, aim=one.aim)
+    aimed = replace(bare, destination=one.destination)
     return next(form for form in (bare, aimed, one) if form in asked)

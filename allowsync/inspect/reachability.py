@@ -8,19 +8,21 @@ from __future__ import annotations
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
+from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
 from allowsync.model.networks import Coverage, short, without
 from allowsync.model.target import Finding, PortRange, Severity
-from allowsync.model.value import Value, field, replace
-from allowsync.packetpath.question import Question, Verdict
+from allowsync.model.value import Value, replace
+from allowsync.packetpath.question import Aim, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
     from ipaddress import IPv4Address, IPv6Address
     from typing import TypeAlias
 
+    from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.model.target import Guard
     from allowsync.model.types import Entry, Network
-    from allowsync.packetpath.question import Answer
+    from allowsync.packetpath.question import Answer, Question
 
     Address: TypeAlias = IPv4Address | IPv6Address
 
@@ -33,9 +35,13 @@ _ELSEWHERE: Final = tuple(
     )
 )
 MOST_FRIENDS: Final = 512  # of one target; of more, as many that are spread evenly
+MOST_FORWARDED: Final = 32  # the same, where each asks many ports
 MOST_NAMED: Final = 3
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
 OUT: Final = (Verdict.REFUSED, Verdict.DROPPED)
+
+
+_NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
 
 
 class GuardedTarget(Value):
@@ -58,28 +64,9 @@ class GuardedTarget(Value):
     @property
     def friends(self) -> tuple[Entry, ...]:
         """The entries that are asked about."""
-        step = -(-len(self.entries) // MOST_FRIENDS) or 1
+        most = MOST_FORWARDED if self.guard.forwarded else MOST_FRIENDS
+        step = -(-len(self.entries) // most) or 1
         return self.entries[::step]
-
-
-class PacketAnswers(Value):
-    """What was answered, by what was asked.
-
-    Attributes:
-        found: The answers to each question, one for each interface and destination.
-        uplinks: The interfaces with a default route.
-        caveats: What decides about packets and is not seen.
-        unknown: Why nothing could be asked; empty when it could.
-    """
-
-    found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
-    uplinks: tuple[str, ...] = ()
-    caveats: tuple[str, ...] = ()
-    unknown: str = ""
-
-    def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
-        """The answers to some questions."""
-        return tuple(answer for one in asked for answer in self.found.get(one, ()))
 
 
 def address_in(network: Network) -> Address:
@@ -95,12 +82,6 @@ def strangers(targets: Sequence[GuardedTarget]) -> tuple[Address, ...]:
         for network in (*(entry.network for entry in one.entries), *one.others)
     )
     return tuple(one for one in _ELSEWHERE if without(ip_network(one), held))
-
-
-def questions(source: Address, port: PortRange) -> tuple[Question, ...]:
-    """Whether an address reaches a port: of a range, its ends."""
-    ends = dict.fromkeys((port.first, port.last))
-    return tuple(Question(source, port.protocol, number) for number in ends)
 
 
 def at_port(targets: Iterable[GuardedTarget], port: PortRange) -> tuple[GuardedTarget, ...]:
@@ -123,16 +104,14 @@ def about_strangers(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
     """Whether strangers reach what is guarded."""
     for source in strangers(targets):
         for one in targets:
-            for port in one.guard.ports:
-                yield from questions(source, port)
+            yield from questions(source, one.guard)
 
 
 def about_friends(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
     """Whether those whom a target holds reach what it guards."""
     for one in targets:
         for entry in one.friends:
-            for port in one.guard.ports:
-                yield from questions(address_in(entry.network), port)
+            yield from questions(address_in(entry.network), one.guard)
 
 
 def openings(
@@ -142,7 +121,9 @@ def openings(
     sources = strangers(targets)
     for one in targets:
         for port in one.guard.ports:
-            given = answers.to(ask for source in sources for ask in questions(source, port))
+            given = [
+                answer for source in sources for answer in met(answers, source, one.guard, port)
+            ]
             found = [answer for answer in given if answer.verdict in IN]
             if found:
                 yield one.name, _open(one, port, found, given)
@@ -151,7 +132,7 @@ def openings(
 def _open(
     target: GuardedTarget, port: PortRange, found: Sequence[Answer], given: Sequence[Answer]
 ) -> Finding:
-    what = f"{port} is open to {_whom(found, given)}{_way(found)}{by_rules(found)}"
+    what = f"{port} is open to {_whom(found, given)}{_way(found, port)}{by_rules(found)}"
     return Finding(Severity.ERROR, what, _advice(target, found))
 
 
@@ -167,15 +148,31 @@ def _way_of(answer: Answer) -> tuple[str, object, int]:
     return answer.question.interface, answer.question.destination, answer.question.port
 
 
-def _way(found: Iterable[Answer]) -> str:
-    """How they come: over which family, by which interface, to where."""
-    found = tuple(found)
+def _way(found: Sequence[Answer], port: PortRange) -> str:
+    """How they come: over which family, by which interface, at which other port, to where."""
     versions = sorted({answer.question.source.version for answer in found})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some(dict.fromkeys(answer.question.interface for answer in found))
+    return f" over {over} by {interfaces}{_onward(found, port)}"
+
+
+def _onward(found: Iterable[Answer], port: PortRange) -> str:
+    """Which other ports and addresses they ask for, and where that leads."""
+    found = tuple(found)
+    others = {
+        f"{answer.question.port}/{port.protocol}": None
+        for answer in found
+        if not port.first <= answer.question.port <= port.last
+    }
+    behind = {
+        f"{answer.question.destination}": None
+        for answer in found
+        if answer.question.aim is Aim.BEHIND
+    }
     ends = {f"{answer.to[1]} port {answer.to[2]}": None for answer in found if answer.to}
-    onward = f", which lead to {some(ends)}" if ends else ""
-    return f" over {over} by {interfaces}{onward}"
+    at = f" at {some((*others, *behind))}" if others or behind else ""
+    leads = [one for one in ends if one.split()[0] not in behind]
+    return at + (f", which lead to {some(leads)}" if leads else "")
 
 
 def by_rules(found: Iterable[Answer]) -> str:
@@ -206,6 +203,11 @@ def _advice(target: GuardedTarget, found: Sequence[Answer]) -> str:
     wide = [one for one in interfaces if _is_open(one, target.guard)]
     if wide:
         return f"take {', '.join(wide)} out of open_interfaces: the default route is there"
+    if target.guard.forwarded:
+        return (
+            "delete that rule, or have packets meet the allowlist's rules before it, "
+            "as by Docker's chain DOCKER-USER"
+        )
     return "delete or narrow that rule; hosts of the allowlist have entries of their own"
 
 
@@ -241,18 +243,22 @@ def lockouts(
 
 def _locked(target: GuardedTarget, port: PortRange, answers: PacketAnswers) -> Iterator[LockedOut]:
     for entry in target.friends:
-        given = answers.to(questions(address_in(entry.network), port))
-        shut = {one.question.interface: None for one in given if one.verdict in OUT}
-        for one in given:
-            if one.verdict not in OUT:
-                shut.pop(one.question.interface, None)
-        if not shut:
-            continue
-        refused = tuple(one for one in given if one.question.interface in shut)
-        everywhere = len(refused) == len(given)
-        # A machine with two uplinks may well take packets of one source by one of them alone.
-        if everywhere or any(named_rules(one) for one in refused):
-            yield LockedOut(entry, tuple(shut), everywhere, refused)
+        source = address_in(entry.network)
+        given = met(answers, source, target.guard, port)
+        for way in meant_for_friends(given, target.guard):
+            yield from _shut_out(entry, way)
+
+
+def _shut_out(entry: Entry, given: Sequence[Answer]) -> Iterator[LockedOut]:
+    shut = {one.question.interface: None for one in given if one.verdict in OUT}
+    for one in given:
+        if one.verdict not in OUT:
+            shut.pop(one.question.interface, None)
+    refused = tuple(one for one in given if one.question.interface in shut)
+    everywhere = len(refused) == len(given)
+    # A machine with two uplinks may well take packets of one source by one of them alone.
+    if refused and (everywhere or any(named_rules(one) for one in refused)):
+        yield LockedOut(entry, tuple(shut), everywhere, refused)
 
 
 def _shut(
@@ -263,16 +269,24 @@ def _shut(
     versions = sorted({one.entry.network.version for one in several})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({name: None for one in several for name in one.interfaces})
-    known = any(named_rules(answer) for one in several for answer in one.answers)
+    stopped = [answer for one in several for answer in one.answers]
+    known = any(map(named_rules, stopped))
+    onward = _onward(stopped, port) if any(one.to for one in stopped) else ""
     rules = rules if known else ""
     severity = Severity.ERROR if everywhere else Severity.WARNING
     return Finding(
         severity if known else Severity.INFO,  # a copy has no neighbours, and no IPsec
-        f"{whose} {verb} locked out of {port} over {over} by {interfaces}{rules}",
-        f"let that rule accept {port}, or put one before it; others stay out all the same"
-        if rules
-        else "no rule is known to decide: see routes, rp_filter and `allowsync explain`",
+        f"{whose} {verb} locked out of {port} over {over} by {interfaces}{onward}{rules}",
+        _advice_to_let_in(port, stopped) if rules else _NO_RULE,
     )
+
+
+def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
+    ends = {one.to[2]: None for one in stopped if one.to}
+    if ends and not any(port.first <= one <= port.last for one in ends):
+        others = some(f"{one}/{port.protocol}" for one in ends)
+        return f"guard {others}: what is forwarded is guarded by the port it is forwarded to"
+    return f"let that rule accept {port}, or put one before it; others stay out all the same"
 
 
 def _named(entry: Entry) -> str:
@@ -287,12 +301,25 @@ def unknowns(answers: PacketAnswers) -> str:
     return some({one.reason: None for one in given if one.verdict is Verdict.UNKNOWN}, "; ")
 
 
+def _unasked(
+    targets: Iterable[GuardedTarget], answers: PacketAnswers
+) -> Iterator[tuple[str, Finding]]:
+    """Guarded ports to which, as far as is seen, nothing is forwarded."""
+    for one in targets:
+        sources = {ask.source: None for ask in answers.found} if one.guard.forwarded else {}
+        for port in one.guard.ports if sources else ():
+            if not any(met(answers, source, one.guard, port) for source in sources):
+                what = f"{port}: nothing is known to be forwarded there, so no packet was tried"
+                yield one.name, Finding(Severity.INFO, what)
+
+
 def judged(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
     """Everything that answers show."""
     yield from openings(targets, answers)
     yield from lockouts(targets, answers)
+    yield from _unasked(targets, answers)
     if why := unknowns(answers):
         what = f"whether hosts get in and others do not is unknown: {why}"
         yield "packets", Finding(Severity.INFO, what)

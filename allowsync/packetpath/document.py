@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import TYPE_CHECKING, Any
 
-from allowsync.packetpath.question import Answer, Answers, Machine, Question, Verdict
+from allowsync.packetpath.question import Aim, Answer, Answers, Machine, Question, Verdict
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -67,10 +67,11 @@ def to_answers(document: Any) -> Answers:
 
 def _from_question(one: Question) -> list[Any]:
     destination = "" if one.destination is None else str(one.destination)
-    return [str(one.source), one.protocol, one.port, one.interface, destination]
+    aim = one.aim.value
+    return [str(one.source), one.protocol, one.port, one.interface, destination, aim]
 
 
 def _to_question(document: Any) -> Question:
-    source, protocol, port, interface, destination = document
+    source, protocol, port, interface, destination, aim = document
     asked = ip_address(destination) if destination else None
-    return Question(ip_address(source), protocol, port, interface, asked)
+    return Question(ip_address(source), protocol, port, interface, asked, Aim(aim))

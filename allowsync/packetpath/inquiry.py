@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
 from allowsync.packetpath import original
+from allowsync.packetpath.behind import behind
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
@@ -13,6 +14,7 @@ from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.netlink import Interrupted
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
+    Aim,
     Answer,
     Answers,
     Machine,
@@ -20,12 +22,14 @@ from allowsync.packetpath.question import (
     Unavailable,
     Verdict,
 )
+from allowsync.packetpath.translation import MOST_PORTS, named_ports
 from allowsync.packetpath.words import Words
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from allowsync.packetpath.original import Original
+    from allowsync.packetpath.question import Address
 
 LOOPBACK_UNASKED = "packets that arrive over loopback are not asked about"
 NO_INTERFACE = "there is no such interface"
@@ -66,13 +70,19 @@ def describe(source: Original, beside: Mapping[str, str]) -> Machine:
         uplinks=tuple(source.all_links[one].name for one in source.uplinks),
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
-        caveats=tuple(beside.values()),
+        caveats=(*beside.values(), *_unasked_ports(source)),
     )
+
+
+def _unasked_ports(source: Original) -> tuple[str, ...]:
+    more = len(named_ports(source)) - MOST_PORTS
+    return (f"{more} more ports that address translation names",) if more > 0 else ()
 
 
 def expand(questions: Iterable[Question], source: Original) -> list[Question]:
     """The questions with interface and destination: one for each uplink and address."""
     uplinks = tuple(source.all_links[one].name for one in source.uplinks)
+    named = named_ports(source)[:MOST_PORTS]
     expanded = []
     for one in questions:
         for interface in (one.interface,) if one.interface else uplinks:
@@ -82,11 +92,18 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
                 expanded.append(placed)
                 continue
             expanded += [
-                replace(placed, destination=address)
-                for address in source.reaches(link.index)
+                replace(placed, destination=address, port=port)
+                for address in _destinations(one, source, link.index)
                 if address.version == one.source.version
+                for port in (named if one.aim is Aim.TRANSLATED else (one.port,))
             ]
     return expanded
+
+
+def _destinations(question: Question, source: Original, index: int) -> tuple[Address, ...]:
+    if question.aim is Aim.BEHIND:
+        return behind(source, index)
+    return source.reaches(index)
 
 
 def _answered(

@@ -8,12 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import first, number, text
-from allowsync.packetpath.question import Answer, Verdict
+from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
 
 if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.nftables import Expression
+    from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.probe import Probe, Prober
     from allowsync.packetpath.question import Address
     from allowsync.packetpath.tracing import Event
@@ -28,6 +29,7 @@ _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
+_NO_RULE: Final = "kernel: no rule decided"
 _SETTLED: Final = 0.005
 
 
@@ -44,7 +46,8 @@ class Judge:
         if probe.end is None:
             refused = any(one != "answer" for one in probe.replies)
             verdict = Verdict.REFUSED if refused else Verdict.DROPPED
-            return Answer(probe.question, verdict, self._stopped_by(probe))
+            rules = self._stopped_by(probe)
+            return Answer(probe.question, verdict, rules, self._was_going_to(probe))
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
         rules = self._passed_by(probe)
@@ -67,12 +70,28 @@ class Judge:
         asked = probe.question.destination, probe.question.port
         return (probe.question.interface, *where) if where != asked else None
 
+    def _was_going_to(self, probe: Probe) -> tuple[str, Address, int] | None:
+        """Where translation had sent a packet that was stopped after that."""
+        asked = probe.question.destination, probe.question.port
+        met: list[tuple[Packet | None, int]] = [(one.packet, one.out) for one in probe.events]
+        met += [(one.packet, 0) for one in probe.legacy]
+        for packet, out in reversed(met):
+            if packet is None:
+                continue
+            where = packet.destination, packet.destination_port
+            if packet.source == probe.question.source and where != asked:
+                link = self._copy.original.links.get(out)
+                return (link.name if link else "", *where)
+        return None
+
     def _stopped_by(self, probe: Probe) -> tuple[str, ...]:
         last = probe.events[-1] if probe.events else None
         if last is not None and last.is_final:
             return (self._words.of(last),)
         if probe.legacy:
             return (self._words.of_legacy(probe.legacy[-1]),)
+        if probe.question.aim is Aim.TRANSLATED:  # there may be many, each alone takes time
+            return (_NO_RULE,)
         return self._stopped_by_kernel(probe)
 
     def _stopped_by_kernel(self, probe: Probe) -> tuple[str, ...]:
@@ -85,7 +104,7 @@ class Judge:
             for key, count in _counters().items()
             if count > before.get(key, 0) and _COUNTED.search(key)
         ]
-        return (f"kernel: {', '.join(moved)}",) if moved else ("kernel: no rule decided",)
+        return (f"kernel: {', '.join(moved)}",) if moved else (_NO_RULE,)
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
         """The rules that accepted or translated; without any the policies that did."""

@@ -15,7 +15,7 @@ from allowsync.packetpath.copy import TABLE
 from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
 from allowsync.packetpath.original import leads_to
-from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.question import Aim, Unavailable
 from allowsync.packetpath.tracing import event, legacy_event
 
 if TYPE_CHECKING:
@@ -70,7 +70,8 @@ class Prober:
 
     def ask(self, questions: Sequence[Question]) -> list[Probe]:
         """Send a packet for each question; interface and destination are given in each."""
-        self._listen({(one.protocol, one.port) for one in questions})
+        served = (one for one in questions if one.aim is Aim.OWN)
+        self._listen({(one.protocol, one.port) for one in served})
         probes: list[Probe] = []
         for start in range(0, len(questions), _BATCH):
             probes += self._ask(questions[start : start + _BATCH])

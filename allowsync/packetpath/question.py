@@ -14,15 +14,24 @@ if TYPE_CHECKING:
     Address: TypeAlias = IPv4Address | IPv6Address
 
 
+class Aim(Enum):
+    """Which packets a question stands for, where it leaves destination or port open."""
+
+    OWN = "own"  # to each address of the interface
+    TRANSLATED = "translated"  # the same, to each port that rules of address translation name
+    BEHIND = "behind"  # to addresses that are routed through this machine
+
+
 class Question(Value):
-    """What becomes of a new connection from an address to a port of this machine?
+    """What becomes of a new connection from an address to a port, at this machine?
 
     Attributes:
         source: Where it comes from.
         protocol: `tcp` or `udp`.
-        port: The port it asks for.
+        port: The port it asks for; 0 for those that address translation names.
         interface: Where it arrives; "" asks for each uplink.
-        destination: The address it asks for; None asks for each of that interface.
+        destination: The address it asks for; None asks for each that `aim` stands for.
+        aim: Which packets it stands for; kept in what is asked for it.
     """
 
     source: Address
@@ -30,6 +39,7 @@ class Question(Value):
     port: int
     interface: str = ""
     destination: Address | None = None
+    aim: Aim = Aim.OWN
 
 
 class Verdict(Enum):
@@ -49,7 +59,8 @@ class Answer(Value):
         question: What was asked, with interface and destination.
         verdict: What became of it.
         rules: Those that decided, such as `inet filter input: tcp dport 22 accept`.
-        to: Interface, address and port it went to, where it was forwarded or redirected.
+        to: Interface, address and port it went to, where it was forwarded or redirected; where it
+            was stopped on the way, those that translation gave it before.
         reason: Why it is unknown, or the condition under which the verdict holds.
     """
 

@@ -1,0 +1,101 @@
+"""The packets that concern a guarded port: those to ask about, and what they met. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value, field
+from allowsync.packetpath.question import Aim, Question, Verdict
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from ipaddress import IPv4Address, IPv6Address
+    from typing import TypeAlias
+
+    from allowsync.model.target import Guard, PortRange
+    from allowsync.packetpath.question import Answer
+
+    Address: TypeAlias = IPv4Address | IPv6Address
+
+
+class PacketAnswers(Value):
+    """What was answered, by what was asked.
+
+    Attributes:
+        found: The answers to each question, one for each interface and destination.
+        uplinks: The interfaces with a default route.
+        caveats: What decides about packets and is not seen.
+        unknown: Why nothing could be asked; empty when it could.
+    """
+
+    found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
+    uplinks: tuple[str, ...] = ()
+    caveats: tuple[str, ...] = ()
+    unknown: str = ""
+
+    def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
+        """The answers to some questions."""
+        return tuple(answer for one in asked for answer in self.found.get(one, ()))
+
+
+def questions(source: Address, guard: Guard) -> Iterator[Question]:
+    """Whether an address reaches what is guarded.
+
+    What is forwarded is guarded by the port it is forwarded to, whatever port it asked for: so
+    each is asked that address translation names, and the same of addresses behind the machine.
+    """
+    for port in guard.ports:
+        yield from _at(source, port)
+        if guard.forwarded:
+            yield from _at(source, port, Aim.BEHIND)
+    for protocol in dict.fromkeys(port.protocol for port in guard.ports if guard.forwarded):
+        yield _translated(source, protocol)
+
+
+def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question, ...]:
+    """The questions at a port: of a range, at its ends."""
+    ends = dict.fromkeys((port.first, port.last))
+    return tuple(Question(source, port.protocol, number, aim=aim) for number in ends)
+
+
+def _translated(source: Address, protocol: str) -> Question:
+    return Question(source, protocol, 0, aim=Aim.TRANSLATED)
+
+
+def met(
+    answers: PacketAnswers, source: Address, guard: Guard, port: PortRange
+) -> tuple[Answer, ...]:
+    """What packets from an address met that concern a guarded port."""
+    given = answers.to(_at(source, port))
+    if not guard.forwarded:
+        return given
+    translated = answers.to([_translated(source, port.protocol)])
+    forwarded = {
+        (one.question.interface, one.question.destination, one.question.port): one
+        for one in (*given, *translated)
+        if _is_forwarded(one, port)
+    }
+    return (*forwarded.values(), *answers.to(_at(source, port, Aim.BEHIND)))
+
+
+def _is_forwarded(answer: Answer, port: PortRange) -> bool:
+    """Whether translation sends a packet on that asked for a port, or is sent to it."""
+    if answer.to is None or answer.verdict is Verdict.DELIVERED:
+        return False
+    numbers = (answer.question.port, answer.to[2])
+    return any(port.first <= one <= port.last for one in numbers)
+
+
+def meant_for_friends(given: Sequence[Answer], guard: Guard) -> Iterator[tuple[Answer, ...]]:
+    """Answers by the way they came; of each way a host of the allowlist is to get in.
+
+    An address behind the machine may be anything, so it counts only where no port is translated.
+    """
+    if not guard.forwarded:
+        yield tuple(given)
+        return
+    translated = [one for one in given if one.question.aim is not Aim.BEHIND]
+    ways: dict[int, list[Answer]] = {}
+    for one in translated or given:
+        ways.setdefault(one.question.port, []).append(one)
+    yield from map(tuple, ways.values())

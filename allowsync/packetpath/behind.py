@@ -1,0 +1,76 @@
+"""Addresses behind the machine: what it may forward packets to. Pure."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address, ip_network
+from itertools import islice
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import attributes, first, given, native
+from allowsync.packetpath.original import leads_to
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from ipaddress import IPv4Network, IPv6Network
+    from typing import TypeAlias
+
+    from allowsync.packetpath.original import Original
+    from allowsync.packetpath.question import Address
+
+    Network: TypeAlias = IPv4Network | IPv6Network
+
+MOST_NETWORKS, MOST_NEIGHBOURS = 32, 4  # the latter of each network
+_LOOPBACK, _UNICAST, _CLONED = 1, 1, 0x200
+# What the internet does not route: a router in front may have translated it, to private addresses.
+_PRIVATE: Final = tuple(
+    ip_network(one)
+    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
+
+
+def behind(original: Original, arriving: int) -> tuple[Address, ...]:
+    """Addresses that packets from an uplink may ask for, and that are not the machine's own.
+
+    Of each network of another interface those that the machine has seen, or one that could be. To
+    private ones packets come from afar only where the uplink has a private address itself.
+    """
+    own = {one for index in original.all_links for one in original.addresses(index)}
+    inside = {one.version for one in original.addresses(arriving) if _is_private(one)}
+    found: list[Address] = []
+    for index, network in islice(dict.fromkeys(_networks(original)), MOST_NETWORKS):
+        seen = [one for one in _neighbours(original, index) if one in network and one not in own]
+        chosen = seen[:MOST_NEIGHBOURS] or list(_possible(network, own))
+        found += [one for one in chosen if one.version in inside or not _is_private(one)]
+    return tuple(dict.fromkeys(found))
+
+
+def _networks(original: Original) -> Iterator[tuple[int, Network]]:
+    """The networks that are routed to interfaces that are no uplinks."""
+    outside = {_LOOPBACK, *original.uplinks}
+    for route in original.routing.routes:
+        to = first(attributes(route[12:]), 1)
+        if to is None or route[7] != _UNICAST or native(route[8:12]) & _CLONED:
+            continue
+        network = ip_network((to, route[1]))
+        inner = [one for one in leads_to(route) if one not in outside and one in original.links]
+        if inner and not network.is_link_local:
+            yield inner[0], network
+
+
+def _neighbours(original: Original, index: int) -> Iterator[Address]:
+    for where, held in original.routing.neighbours:
+        if where == index and given(held, 2) and given(held, 1):
+            yield ip_address(given(held, 1))
+
+
+def _possible(network: Network, own: set[Address]) -> Iterator[Address]:
+    """An address that a device of the network could have."""
+    if network.num_addresses == 1:
+        few = [network.network_address]
+    else:
+        few = [network.network_address + one for one in range(1, min(network.num_addresses, 8))]
+    yield from [one for one in few if one not in own][:1]
+
+
+def _is_private(address: Address) -> bool:
+    return any(address in one for one in _PRIVATE)

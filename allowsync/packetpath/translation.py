@@ -1,0 +1,95 @@
+"""The ports that rules of address translation name: those that may lead elsewhere. Pure.
+
+More than there are do no harm, as packets are sent to each: so any number that may be a port is
+taken, of whatever place in a rule or set.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from itertools import chain
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath import nftables
+from allowsync.packetpath.netlink import attributes, first, given, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.packetpath.netlink import Attributes
+    from allowsync.packetpath.nftables import Expression, Ruleset
+    from allowsync.packetpath.original import Original
+
+MOST_PORTS: Final = 512
+_ARRIVING: Final = 0  # NF_INET_PRE_ROUTING
+_LEGACY_PORTS: Final = re.compile(r" --(?:dports?|to-ports?) (\S+)")
+_PORT, _SLOT = 2, 4
+_MULTIPORT: Final = 15  # xt_multiport
+
+
+def named_ports(original: Original) -> tuple[int, ...]:
+    """The ports that rules of address translation name, in order."""
+    found = {*_in_nftables(original.ruleset)}
+    for saved in original.tables.values():
+        found.update(_in_legacy(saved))
+    return tuple(sorted(found - {0}))
+
+
+def _in_nftables(ruleset: Ruleset) -> Iterator[int]:
+    tables = {
+        (family, given(held, 1)) for family, held in ruleset.chains if _translates_arrivals(held)
+    }
+    for family, held in ruleset.rules:
+        if (family, given(held, 1)) in tables:
+            for step in nftables.expressions(held):
+                yield from _in_step(step)
+    for body in ruleset.elements:
+        held = attributes(body[4:])
+        if (body[0], given(held, 1)) in tables:
+            for _, element in attributes(given(held, 3)):
+                yield from _in_element(attributes(element))
+
+
+def _translates_arrivals(held: Attributes) -> bool:
+    hook = attributes(given(held, 4))
+    return text(first(held, 7)) == "nat" and number(first(hook, 1)) == _ARRIVING
+
+
+def _in_step(step: Expression) -> Iterator[int]:
+    if step.kind == "match":
+        yield from _in_match(text(first(step.held, 1)), given(step.held, 3))
+    elif step.kind in ("cmp", "range"):
+        for kind in (3, 4):
+            yield from _in_value(given(attributes(given(step.held, kind)), 1))
+
+
+def _in_match(name: str, info: bytes) -> tuple[int, ...]:
+    """The ports of a match of iptables: for those of destination and source there is one place."""
+    if name in ("tcp", "udp"):
+        return struct.unpack_from("=4H", info)[2:]
+    if name == "multiport":
+        return struct.unpack_from(f"=2x{_MULTIPORT}H", info)[: info[1]]
+    return ()
+
+
+def _in_element(held: Attributes) -> Iterator[int]:
+    for kind in (1, 10):  # the key, and the end of an interval
+        yield from _in_value(given(attributes(given(held, kind)), 1))
+
+
+def _in_value(value: bytes) -> Iterable[int]:
+    """A port by itself, or the parts of several values that may be one."""
+    if len(value) == _PORT:
+        return (number(value),)
+    if len(value) > _SLOT:
+        slots = (value[at : at + _SLOT] for at in range(0, len(value), _SLOT))
+        return (number(one[:_PORT]) for one in slots if not any(one[_PORT:]))
+    return ()
+
+
+def _in_legacy(saved: str) -> Iterator[int]:
+    _, _, after = saved.partition("*nat\n")
+    table, _, _ = after.partition("COMMIT")
+    for numbers in _LEGACY_PORTS.findall(table):
+        yield from map(int, chain.from_iterable(re.findall(r"\d+", one) for one in [numbers]))

@@ -1,0 +1,90 @@
+"""Which ports rules of address translation name, in whatever form they name them."""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.packetpath import Aim, Question, Verdict, ask, original
+from allowsync.packetpath.isolation import Tools
+from allowsync.packetpath.translation import MOST_PORTS, named_ports
+from tests.support.met_packets import with_uplink
+from tests.support.netns import Namespace
+from tests.support.published import publish, with_container
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.root
+
+ASKED = Question(ip_address("73.15.20.9"), "tcp", 0, aim=Aim.TRANSLATED)
+CHAIN = "type nat hook prerouting priority dstnat;"
+RULES = {
+    "tcp dport 8080 redirect to :80": {8080},
+    "tcp dport != 22 th dport 1000-2000 dnat to 10.0.0.5": {22, 1000, 2000},
+    "tcp dport { 81, 83-89 } dnat to 10.0.0.5:80": {81, 83},
+    "dnat to tcp dport map { 82 : 10.0.0.5, 443 : 10.0.0.6 }": {82, 443},
+    "ip daddr . tcp dport vmap { 193.99.1.80 . 84 : goto other }": {84},
+}
+SHAPES = {
+    "-p tcp --dport 85 -j DNAT --to-destination 10.0.0.5:80": {85},
+    "-p udp --dport 86:88 -j REDIRECT --to-ports 80": {86, 88},
+    "-p tcp -m multiport --dports 90,92:94 -j DNAT --to-destination 10.0.0.5": {90, 92, 94},
+}
+
+
+@pytest.fixture
+def inside(as_root: None) -> Iterator[Namespace]:
+    with Namespace() as namespace:
+        with_uplink(namespace)
+        yield namespace
+
+
+def named(inside: Namespace) -> set[int]:
+    return set(named_ports(inside.run(original.read, Tools())))
+
+
+def test_rules_maps_and_sets_of_nftables_name_ports(inside: Namespace) -> None:
+    for rule, ports in RULES.items():
+        inside.nft(
+            f"flush ruleset; table ip n {{ chain other {{ dnat to 10.0.0.5; }}\n"
+            f"chain p {{ {CHAIN} {rule};\n }}\n}}"
+        )
+        assert named(inside) >= ports, rule
+    inside.nft(
+        "flush ruleset; table ip f { chain c { type filter hook input priority 0;"
+        "tcp dport 95 drop;\n }\n}"
+    )
+    assert named(inside) == set()
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_rules_of_iptables_name_ports(inside: Namespace, tool: str) -> None:
+    for shape in SHAPES:
+        inside.command("sh", "-ec", f"{tool} -t nat -A PREROUTING {shape}")
+    answers = inside.run(ask, [ASKED]).answers  # a process of its own, as legacy tables need
+    assert {one.question.port for one in answers} >= set().union(*SHAPES.values())
+
+
+def test_more_ports_than_are_asked_are_told(inside: Namespace) -> None:
+    ports = ", ".join(str(2 * one) for one in range(1, MOST_PORTS + 3))
+    inside.nft(
+        f"table ip n {{ chain p {{ {CHAIN} tcp dport {{ {ports} }} dnat to 10.0.0.5;\n }}\n}}"
+    )
+    answers = inside.run(ask, [ASKED])
+    assert len(answers.answers) == MOST_PORTS
+    assert answers.machine.caveats == ("2 more ports that address translation names",)
+
+
+@pytest.mark.parametrize("variant", ["nft", "legacy"])
+def test_a_packet_that_is_stopped_tells_where_it_was_going(inside: Namespace, variant: str) -> None:
+    with_container(inside, variant)
+    publish(inside, 9000, 8096, variant)
+    inside.command("sh", "-ec", f"iptables-{variant} -I DOCKER-USER -j DROP")
+    answers = inside.run(ask, [ASKED]).answers
+    (one,) = (answer for answer in answers if answer.question.port == 9000)
+    assert one.verdict is Verdict.DROPPED
+    assert one.to is not None
+    assert one.to[1:] == (ip_address("172.17.0.2"), 8096)
