@@ -86,13 +86,16 @@ def _targets(config: Config) -> Iterator[Located]:
 def _packets(config: Config, now: datetime) -> Iterator[Located]:
     """Whether hosts get in and others do not, at targets that guard ports of this machine."""
     from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged
     from allowsync.inspect.status import look
 
     targets = guarded(config, look(config, now).targets)
-    answers = answered((*about_strangers(targets), *about_friends(targets)))
-    yield from (Located(name, found) for name, found in judged(targets, answers))
+    asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
+    answers = answered(asked)
+    seen = (*judged(targets, answers), *other_openings(targets, answers))
+    yield from (Located(name, found) for name, found in seen)
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:

@@ -106,6 +106,7 @@ def _with_packets(
     config: Config, standing: AccessStatus, answer: Explanation, port: PortRange | None
 ) -> Explanation:
     """The same with what its packets meet, where targets guard ports of this machine."""
+    from allowsync.inspect.other_ports import about_other_ports
     from allowsync.inspect.packet_verdicts import about_asked, beside_packets
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_strangers, at_port
@@ -116,7 +117,7 @@ def _with_packets(
     if not targets:
         return answer
     asked = (question for _, question in about_asked(answer, targets))
-    answers = answered((*asked, *about_strangers(targets)))
+    answers = answered((*asked, *about_strangers(targets), *about_other_ports(targets)))
     return beside_packets(answer, targets, answers)
 
 

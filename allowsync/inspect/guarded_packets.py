@@ -48,8 +48,8 @@ def questions(source: Address, guard: Guard) -> Iterator[Question]:
         yield from _at(source, port)
         if guard.forwarded:
             yield from _at(source, port, Aim.BEHIND)
-    for protocol in dict.fromkeys(port.protocol for port in guard.ports if guard.forwarded):
-        yield _translated(source, protocol)
+    if guard.forwarded:
+        yield from translated(source, guard)
 
 
 def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question, ...]:
@@ -58,8 +58,10 @@ def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question,
     return tuple(Question(source, port.protocol, number, aim=aim) for number in ends)
 
 
-def _translated(source: Address, protocol: str) -> Question:
-    return Question(source, protocol, 0, aim=Aim.TRANSLATED)
+def translated(source: Address, guard: Guard) -> Iterator[Question]:
+    """Where an address gets by each port that translation names."""
+    for protocol in dict.fromkeys(port.protocol for port in guard.ports):
+        yield Question(source, protocol, 0, aim=Aim.TRANSLATED)
 
 
 def met(
@@ -69,11 +71,11 @@ def met(
     given = answers.to(_at(source, port))
     if not guard.forwarded:
         return given
-    translated = answers.to([_translated(source, port.protocol)])
+    elsewhere = answers.to(translated(source, guard))
     forwarded = {
         (one.question.interface, one.question.destination, one.question.port): one
-        for one in (*given, *translated)
-        if _is_forwarded(one, port)
+        for one in (*given, *elsewhere)
+        if one.question.protocol == port.protocol and _is_forwarded(one, port)
     }
     return (*forwarded.values(), *answers.to(_at(source, port, Aim.BEHIND)))
 

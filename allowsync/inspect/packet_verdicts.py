@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
+from allowsync.inspect.other_ports import other_openings
 from allowsync.inspect.reachability import (
     IN,
     OUT,
@@ -53,10 +54,11 @@ def beside_packets(
         _seen(place, seen[place.target], unknowns(answers)) if place.target in seen else place
         for place in answer.places
     )
+    opened = (*openings(targets, answers), *other_openings(targets, answers))
     return replace(
         answer,
         places=places,
-        open=tuple(f"{name}: {found.what}" for name, found in openings(targets, answers)),
+        open=tuple(f"{name}: {found.what}" for name, found in opened),
         packets=tuple(MetPacket(name, one) for name, several in seen.items() for one in several),
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.inspect.guarded_packets import PacketAnswers
+from allowsync.inspect.other_ports import about_other_ports, other_openings
 from allowsync.inspect.reachability import (
     GuardedTarget,
     about_strangers,
@@ -54,8 +55,9 @@ def _guarded(target: Target, entries: tuple[Entry, ...]) -> Iterator[GuardedTarg
 
 def open_ports(targets: Sequence[GuardedTarget], code: ExitCode) -> Iterator[Notice]:
     """Ports that strangers reach though a target guards them: it is enforced in name only."""
-    answers = answered(about_strangers(targets))
-    yield from (Notice(name, found.what, code) for name, found in openings(targets, answers))
+    answers = answered((*about_strangers(targets), *about_other_ports(targets)))
+    seen = (*openings(targets, answers), *other_openings(targets, answers))
+    yield from (Notice(name, found.what, code) for name, found in seen)
 
 
 def answered(asked: Iterable[Question]) -> PacketAnswers:

@@ -25,6 +25,7 @@ MOST_PORTS: Final = 512
 _ARRIVING: Final = 0  # NF_INET_PRE_ROUTING
 _LEGACY_PORTS: Final = re.compile(r" --(?:dports?|to-ports?) (\S+)")
 _PORT, _SLOT = 2, 4
+_LONG, _PORTS_OF_IPV4, _PORTS_OF_BOTH = 40, 16, 36  # nf_nat_ipv4_multi_range_compat, nf_nat_range
 _MULTIPORT: Final = 15  # xt_multiport
 
 
@@ -59,6 +60,10 @@ def _translates_arrivals(held: Attributes) -> bool:
 def _in_step(step: Expression) -> Iterator[int]:
     if step.kind == "match":
         yield from _in_match(text(first(step.held, 1)), given(step.held, 3))
+    elif step.kind == "target":
+        yield from _in_target(text(first(step.held, 1)), given(step.held, 3))
+    elif step.kind == "immediate":  # the port it is sent to
+        yield from _in_value(given(attributes(given(step.held, 2)), 1))
     elif step.kind in ("cmp", "range"):
         for kind in (3, 4):
             yield from _in_value(given(attributes(given(step.held, kind)), 1))
@@ -71,6 +76,13 @@ def _in_match(name: str, info: bytes) -> tuple[int, ...]:
     if name == "multiport":
         return struct.unpack_from(f"=2x{_MULTIPORT}H", info)[: info[1]]
     return ()
+
+
+def _in_target(name: str, info: bytes) -> tuple[int, ...]:
+    """The ports that packets are sent to, behind one or two addresses of either size."""
+    if name not in ("DNAT", "REDIRECT"):
+        return ()
+    return struct.unpack_from(">2H", info, _PORTS_OF_IPV4 if len(info) < _LONG else _PORTS_OF_BOTH)
 
 
 def _in_element(held: Attributes) -> Iterator[int]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.inspect.other_ports import about_other_ports, other_openings
 from allowsync.inspect.packets import answered
 from allowsync.inspect.reachability import GuardedTarget, about_friends, about_strangers, judged
 from allowsync.model.target import Guard, PortRange
@@ -41,5 +42,6 @@ def seen(
 ) -> list[Finding]:
     """What is found of one target by packets."""
     targets = (GuardedTarget("x/gate", what, tuple(entries), flaws=flaws),)
-    asked = (*about_strangers(targets), *about_friends(targets))
-    return [found for _, found in judged(targets, inside.run(answered, asked))]
+    asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
+    answers = inside.run(answered, asked)
+    return [one for _, one in (*judged(targets, answers), *other_openings(targets, answers))]
