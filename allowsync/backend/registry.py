@@ -109,7 +109,7 @@ def load_entry_point(group: str, name: str) -> Any:
 def _entry_point(group: str, name: str) -> EntryPoint:
     """The one entry point of that name in the group. Raises as `load_entry_point` does."""
     found = [one for one in entry_points(group) if one.name == name]
-    found = found or [one for one in by_metadata(group) if one.name == name]
+    found = found or [one for one in _kept_metadata(group, tuple(sys.path)) if one.name == name]
     if not found:
         raise UnknownBackend(name, names(group))
     owners = sorted({one.distribution for one in found})
@@ -134,6 +134,12 @@ def by_metadata(group: str) -> tuple[EntryPoint, ...]:
         EntryPoint(one.name, one.value, _normal(one.dist.name) if one.dist else "")
         for one in metadata.entry_points(group=group)
     )
+
+
+@lru_cache(maxsize=8)
+def _kept_metadata(group: str, folders: tuple[str, ...]) -> tuple[EntryPoint, ...]:  # noqa: ARG001
+    """The same for as long as these folders are searched: reading it all takes long."""
+    return by_metadata(group)
 
 
 def parse(text: str, group: str) -> Iterator[tuple[str, str]]:

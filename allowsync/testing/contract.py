@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, ClassVar, Final
 
 import pytest
 
@@ -69,6 +69,8 @@ class BackendContract:
     """What `allowsync.backend.Backend` promises. Override `make`, and hooks where they apply."""
 
     # Not to be collected itself: its name does not begin with "Test", those of subclasses do.
+
+    faults: ClassVar[int] = 12  # how many of the steps of one call fail at most, one at a time
 
     def make(self) -> Backend:
         """A new backend on this test's target, the same for each call within one test."""
@@ -388,7 +390,7 @@ class BackendContract:
         with io_watch() as watch:
             call()
         again()
-        for number in _spread(len(watch.steps)):
+        for number in _spread(len(watch.steps), self.faults):
             with io_watch(fails=number):
                 yield
         if watch.programs:
@@ -396,7 +398,7 @@ class BackendContract:
                 yield
 
 
-def _spread(count: int, most: int = 12) -> list[int]:
+def _spread(count: int, most: int) -> list[int]:
     """Some of the numbers from 1 to `count`, the first and the last among them."""
     if count <= most:
         return list(range(1, count + 1))

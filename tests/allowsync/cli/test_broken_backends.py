@@ -17,6 +17,8 @@ from allowsync.cli import run_command_line
 from tests.support.broken_backends import BROKEN, source
 from tests.support.distributions import install
 
+pytestmark = [pytest.mark.io]  # whole commands, with a process that contains what they call
+
 ALICE = "203.0.113.7"
 
 

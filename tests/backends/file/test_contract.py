@@ -68,8 +68,9 @@ class TestJson(InAFolder):
     format = Format.JSON
 
 
+@pytest.mark.io
 class FromATemplate(InAFolder):
-    """The file is what a template makes of the networks."""
+    """The file is what a template makes of the networks, in a process of its own."""
 
     template: ClassVar[str]
     comment: ClassVar[str | None]
