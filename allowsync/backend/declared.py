@@ -54,6 +54,7 @@ def _checked_guard(given: object) -> Guard | None:
     demand_all(given.ports, tuple, PortRange, "guards().ports")
     demand_all(given.open_interfaces, tuple, str, "guards().open_interfaces")
     demand(given.forwarded, bool, "guards().forwarded")
+    demand(given.adds_up, bool, "guards().adds_up")
     return given
 
 

@@ -64,7 +64,7 @@ def _gates_behind_lists(config: Config) -> Iterator[Located]:
             ]
             if not ports or not set(allowlist.hosts) & set(other.hosts):
                 continue
-            if not _admits(config, front, gate):
+            if not _admits(config, front, gate, guard):
                 what = (
                     f"does not admit the networks of {front.source} at {', '.join(ports)}: hosts "
                     f"that {target.name} lets in arrive from there, and are dropped"
@@ -100,14 +100,11 @@ def gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
                 yield allowlist, target, guard
 
 
-def _admits(config: Config, front: Front, gate: Target) -> bool:
-    """Whether a gate, or another of its kind beside it, is for a front's networks as well.
-
-    Rules of one kind may add up at a port (UFW's do).
-    """
+def _admits(config: Config, front: Front, gate: Target, guard: Guard) -> bool:
+    """Whether a gate is for a front's networks as well, or another whose rules add up with it."""
     return any(
         front.source in sources_of(config.hosts[name])
         for other, one, _ in gates(config)
-        if one.backend.name == gate.backend.name
+        if one is gate or (guard.adds_up and one.backend.name == gate.backend.name)
         for name in other.hosts
     )

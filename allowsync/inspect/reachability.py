@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
 from allowsync.model.networks import Coverage, short, without
-from allowsync.model.target import Finding, PortRange, Severity
+from allowsync.model.target import Finding, Severity
 from allowsync.model.value import Value, replace
 from allowsync.packetpath.question import Aim, Verdict
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from allowsync.inspect.guarded_packets import PacketAnswers
-    from allowsync.model.target import Guard
+    from allowsync.model.target import Guard, PortRange
     from allowsync.model.types import Entry, Network
     from allowsync.packetpath.question import Answer, Question
 
@@ -89,15 +89,8 @@ def at_port(targets: Iterable[GuardedTarget], port: PortRange) -> tuple[GuardedT
     return tuple(
         replace(one, guard=replace(one.guard, ports=shared))
         for one in targets
-        if (shared := tuple(_shared(one.guard.ports, port)))
+        if (shared := tuple(filter(None, map(port.shared, one.guard.ports))))
     )
-
-
-def _shared(ports: Iterable[PortRange], port: PortRange) -> Iterator[PortRange]:
-    for one in ports:
-        first, last = max(one.first, port.first), min(one.last, port.last)
-        if one.protocol == port.protocol and first <= last:
-            yield PortRange(first, last, port.protocol)
 
 
 def about_strangers(targets: Sequence[GuardedTarget]) -> Iterator[Question]:

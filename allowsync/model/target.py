@@ -157,6 +157,13 @@ class PortRange(NamedTuple):
         numbers = f"{self.first}" if self.first == self.last else f"{self.first}-{self.last}"
         return f"{numbers}/{self.protocol}"
 
+    def shared(self, other: PortRange) -> PortRange | None:
+        """The ports that are of another range as well; None where there are none."""
+        first, last = max(self.first, other.first), min(self.last, other.last)
+        if self.protocol != other.protocol or first > last:
+            return None
+        return PortRange(first, last, self.protocol)
+
 
 class Guard(Value):
     """What a target guards in this machine's packet filter.
@@ -165,8 +172,11 @@ class Guard(Value):
         ports: The ports that hosts of the allowlist reach, and others do not.
         open_interfaces: Those that are not guarded; `docker*` stands for all that begin so.
         forwarded: Whether only what is forwarded is guarded, by the port it is forwarded to.
+        adds_up: Whether it only ever allows, so that what several such targets of one kind allow at
+            a port adds up. Otherwise a packet has to pass each.
     """
 
     ports: tuple[PortRange, ...]
     open_interfaces: tuple[str, ...] = ()
     forwarded: bool = False
+    adds_up: bool = False

@@ -35,7 +35,7 @@ def _needs(_: UfwOptions) -> Needs:
 
 
 def _guards(options: UfwOptions) -> Guard:
-    return Guard(ranges(options.ports), forwarded=options.route)
+    return Guard(ranges(options.ports), forwarded=options.route, adds_up=True)
 
 
 TYPE = BackendType(

@@ -130,3 +130,14 @@ def test_a_backend_that_breaks_when_asked_what_it_guards_ends_no_check(tmp_path:
     config = replace(config, allowlists={"web": replace(allowlist, targets=(broken,))})
     assert not list(layers.gates(config))
     assert asked
+
+
+@pytest.mark.parametrize(("kind", "shut"), [("nftables", True), ("ufw", False)])
+def test_a_gate_beside_one_that_admits_the_cdn_still_shuts_it_out(
+    tmp_path: Path, kind: str, *, shut: bool
+) -> None:
+    gate = f"targets: [{{{kind}: {{ports: [443/tcp]}}}}]"
+    lists = f"jellyfin: {{hosts: [alice], targets: [{{{LIST}}}]}}"
+    admits, friends = f"origin: {{hosts: [edge], {gate}}}", f"door: {{hosts: [alice], {gate}}}"
+    said = found(tmp_path, EDGE + f"allowlists: {{{lists}, {admits}, {friends}}}")
+    assert [one.partition(":")[0] for one in said] == (["door/nftables"] if shut else [])
