@@ -108,6 +108,32 @@ def test_friends_let_in_by_the_published_port_are_locked_out(inside: Namespace) 
     assert {one.advice.partition(":")[0] for one in locked} == {"guard 8096/tcp"}
 
 
+# What was done to UFW by hand, and what packets show of it.
+BY_HAND: Final = {
+    "ufw default allow routed": "8096/tcp is open to everyone over IPv4 and IPv6",
+    "ufw route allow 8096/tcp": "8096/tcp is open to everyone over IPv4 and IPv6",
+    "ufw route allow in on wg0 to any port 8096 proto tcp": "",
+    "ufw route insert 1 deny from 81.2.0.0/16": "alice (81.2.69.142) is locked out of 8096/tcp",
+}
+
+
+@pytest.mark.parametrize(("deed", "said"), BY_HAND.items(), ids=range(len(BY_HAND)))
+def test_rules_for_what_is_forwarded_are_judged_by_their_effect(
+    inside: Namespace, deed: str, said: str
+) -> None:
+    with_lan(inside, "10.10.0.1/24", "fd00:10::1/64")
+    for family, to in (("ip", "10.10.0.5:8096"), ("ip6", "[fd00:10::5]:8096")):
+        inside.nft(
+            f"table {family} n {{ chain p {{ type nat hook prerouting priority dstnat;"
+            f"iifname eth0 tcp dport 80 dnat to {to};\n }}\n}}"
+        )
+    route_for(inside, INNER)
+    inside.command("sh", "-ec", deed)
+    whats = [one.what for one in found(inside, INNER)]
+    assert all(one.startswith(said) for one in whats)
+    assert bool(whats) is bool(said)
+
+
 def test_the_port_of_the_machine_itself_is_another_matter(inside: Namespace) -> None:
     for tool, rules in (("iptables", IPV4), ("ip6tables", IPV6)):
         inside.command(f"{tool}-restore", "-n", stdin=rules)

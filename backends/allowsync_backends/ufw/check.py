@@ -48,8 +48,6 @@ def check(
         *_flaws(flaws),
         *_families(seen),
         *_malformed(seen),
-        # What packets to this machine meet is seen by packets.
-        *((*_policy(seen), *_strangers(seen, mine, options.ports)) if options.route else ()),
         *_by_hand(seen, mine, options.ports),
         *(() if flaws else _half_states(seen, route=options.route)),
         *_other_variant(),
@@ -66,16 +64,6 @@ def _flaws(flaws: Sequence[str]) -> Iterator[Finding]:
             yield Finding(Severity.WARNING, flaw, advice)
 
 
-def _policy(seen: UfwSnapshot) -> Iterator[Finding]:
-    """The default policy for what is forwarded must deny what is on no list."""
-    if seen.settings.routed not in ("drop", "reject"):
-        yield Finding(
-            Severity.ERROR,
-            "ufw lets in everybody: its default for routed packets is to allow them",
-            "'ufw default deny routed', once its rules let yourself in",
-        )
-
-
 def _families(seen: UfwSnapshot) -> Iterator[Finding]:
     if Family.IPV6 not in seen.settings.families and settings.KERNEL_IPV6.exists():
         yield Finding(
@@ -83,25 +71,6 @@ def _families(seen: UfwSnapshot) -> Iterator[Finding]:
             f"ufw does without IPv6: friends cannot come by it (IPV6 in {settings.DEFAULTS})",
             "set IPV6=yes there and run 'ufw reload', or give hosts 'families: [ipv4]'",
         )
-
-
-def _strangers(seen: UfwSnapshot, mine: RuleOwnership, ports: Sequence[Port]) -> Iterator[Finding]:
-    """Other people's rules that make ours pointless, one way or the other."""
-    for family, file in seen.files.items():
-        for port in ports:
-            for one in foreign_rules.open_to_all(file, mine, port):
-                yield Finding(
-                    Severity.ERROR,
-                    f"everybody may reach {port} by {family.value}: rule "
-                    f"'{foreign_rules.described(one)}' lets them",
-                    "delete it (see 'ufw status numbered'); friends have rules of their own",
-                )
-        for one, rule in foreign_rules.shadowing(file, mine):
-            yield Finding(
-                Severity.ERROR,
-                f"rule '{foreign_rules.described(one)}' comes first and shuts out {rule.source}",
-                "delete it, or add it again so that it comes after the allowlist's",
-            )
 
 
 def _malformed(seen: UfwSnapshot) -> Iterator[Finding]:

@@ -1,29 +1,15 @@
-"""What strangers' rules in UFW's files, and redirections, do to our ports. Pure."""
+"""What other rules in UFW's files do to ours. Pure."""
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from allowsync_backends.ufw.denials import denies, is_about, is_plain_denial, shuts_out_wholly
+from allowsync_backends.ufw.denials import is_plain_denial, shuts_out_wholly
 from allowsync_backends.ufw.tuples import ANYWHERE
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.rules_file import RuleOwnership, RulesFile
-    from allowsync_backends.ufw.tuples import Tuple, UfwRule
-
-
-def open_to_all(file: RulesFile, mine: RuleOwnership, port: Port) -> Iterator[Tuple]:
-    """Strangers' rules that let anybody at all reach a port, perhaps on one interface only."""
-    for block in file.blocks:
-        one = block.tuple
-        if one is None or mine.owns(block) or one.action not in ("allow", "limit"):
-            continue
-        if one.source in ANYWHERE and is_about(one, port, route=mine.route):
-            yield one
+    from allowsync_backends.ufw.tuples import Tuple
 
 
 def shut_out(file: RulesFile, mine: RuleOwnership) -> dict[str, str]:
@@ -41,20 +27,6 @@ def shut_out(file: RulesFile, mine: RuleOwnership) -> dict[str, str]:
             for denial in (d for d in earlier if shuts_out_wholly(d, rule, route=mine.route)):
                 found.setdefault(rule.source, described(denial))
     return found
-
-
-def shadowing(file: RulesFile, mine: RuleOwnership) -> Iterator[tuple[Tuple, UfwRule]]:
-    """Strangers' rules that deny what a later one of ours allows, with the first one of those."""
-    later: list[UfwRule] = []
-    found: list[tuple[Tuple, UfwRule]] = []
-    for block in reversed(file.blocks):
-        one = block.tuple
-        if one is not None and mine.owns(block):
-            later += () if block.rule is None else (block.rule,)
-        elif one is not None and one.action in ("deny", "reject"):
-            shut_out = (rule for rule in reversed(later) if denies(one, rule, route=mine.route))
-            found += ((one, rule) for rule in islice(shut_out, 1))
-    return reversed(found)
 
 
 def described(one: Tuple) -> str:

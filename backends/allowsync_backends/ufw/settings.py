@@ -29,13 +29,11 @@ class Settings(Value):
         families: The families it has rules for.
         incoming: What becomes of packets for this machine that no rule is about: accept, drop or
             reject.
-        routed: The same of packets that are forwarded.
     """
 
     enabled: bool
     families: tuple[Family, ...]
     incoming: str
-    routed: str
 
 
 def read() -> Settings:
@@ -66,5 +64,4 @@ def understood(found: Mapping[str, str], *, kernel_has_ipv6: bool) -> Settings:
         enabled=found.get("enabled") == "yes",
         families=(Family.IPV4, Family.IPV6) if ipv6 else (Family.IPV4,),
         incoming=found.get("default_input_policy", ""),
-        routed=found.get("default_forward_policy", ""),
     )
