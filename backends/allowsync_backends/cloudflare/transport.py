@@ -6,6 +6,7 @@ other certificates. Redirects are not followed, so the token goes nowhere but to
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 import httpx
@@ -25,6 +26,7 @@ from allowsync_backends.cloudflare.time_budget import PAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from ssl import SSLContext
     from types import TracebackType
 
     from tenacity import RetryCallState
@@ -39,6 +41,12 @@ REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its
 READ_ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
 _IMPOSSIBLE: Final = "its URL, or what is to be sent there, cannot be one"
+
+
+@cache
+def _authorities() -> SSLContext:
+    """Whose certificates count; read once, which takes as long as several requests."""
+    return httpx.create_ssl_context(trust_env=False)
 
 
 class ApiTransport:
@@ -58,7 +66,9 @@ class ApiTransport:
         self._token = token
         headers = {"User-Agent": f"allowsync/{__version__}", "Accept": "application/json"}
         try:
-            self._client = httpx.Client(base_url=url, trust_env=False, headers=headers)
+            self._client = httpx.Client(
+                base_url=url, verify=_authorities(), trust_env=False, headers=headers
+            )
         except httpx.InvalidURL:
             raise Unsent(ApiCall("GET", "/"), _IMPOSSIBLE) from None
 
