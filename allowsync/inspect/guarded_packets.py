@@ -26,12 +26,14 @@ class PacketAnswers(Value):
         uplinks: The interfaces with a default route.
         caveats: What decides about packets and is not seen.
         unknown: Why nothing could be asked; empty when it could.
+        neighbours: The hardware addresses of the neighbours that the machine knows.
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
     uplinks: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     unknown: str = ""
+    neighbours: Mapping[Address, str] = field(default_factory=dict)
 
     def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
         """The answers to some questions."""
@@ -46,9 +48,8 @@ def questions(source: Address, guard: Guard) -> Iterator[Question]:
     """
     for port in guard.ports:
         yield from _at(source, port)
-        if guard.forwarded:
-            yield from _at(source, port, Aim.BEHIND)
     if guard.forwarded:
+        yield from behind(source, guard)
         yield from translated(source, guard)
 
 
@@ -56,6 +57,12 @@ def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question,
     """The questions at a port: of a range, at its ends."""
     ends = dict.fromkeys((port.first, port.last))
     return tuple(Question(source, port.protocol, number, aim=aim) for number in ends)
+
+
+def behind(source: Address, guard: Guard) -> Iterator[Question]:
+    """Whether an address gets by the guarded ports to others behind the machine."""
+    for port in guard.ports:
+        yield from _at(source, port, Aim.BEHIND)
 
 
 def translated(source: Address, guard: Guard) -> Iterator[Question]:

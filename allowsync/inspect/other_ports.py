@@ -1,20 +1,21 @@
 """Ports that are not guarded and lead to what is behind a guarded one. Pure.
 
 A gate stands before address translation, so that it knows the port that a packet asks for. Another
-port that is translated to the same end passes by it.
+port that is translated to the same end passes by it, and so does an address that the machine behind
+has of its own, as over IPv6.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
-from allowsync.inspect.guarded_packets import met, questions, translated
+from allowsync.inspect.guarded_packets import behind, met, questions, translated
 from allowsync.inspect.reachability import IN, address_in, by_rules, some, strangers
 from allowsync.model.target import Finding, Severity
-from allowsync.packetpath.question import Verdict
+from allowsync.packetpath.question import Aim, Verdict, is_private
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
     from typing import TypeAlias
 
@@ -24,7 +25,10 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Answer, Question
 
     Address: TypeAlias = IPv4Address | IPv6Address
-    End: TypeAlias = tuple[Address | None, int]  # no address: this machine
+    End: TypeAlias = tuple[str, int]  # hardware address or address; "" for this machine
+
+
+_FORWARD: Final = "keep strangers out where packets are forwarded: a gate is for this machine's own"
 
 
 def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
@@ -34,6 +38,7 @@ def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
             yield from questions(friend, one.guard)
         for source in strangers(targets):
             yield from translated(source, one.guard)
+            yield from behind(source, one.guard)
 
 
 def other_openings(
@@ -42,11 +47,12 @@ def other_openings(
     """Ports by which strangers pass by a target, each guarded port for itself."""
     sources = strangers(targets)
     for one in _gates(targets):
-        asked = [question for source in sources for question in translated(source, one.guard)]
+        asked = [ask for source in sources for ask in translated(source, one.guard)]
+        asked += [ask for source in sources for ask in behind(source, one.guard)]
         found = [answer for answer in answers.to(asked) if _passes_by(answer, one)]
         for port in one.guard.ports:
             ends = set(_ends(one, port, answers))
-            if same := [answer for answer in found if _leads_to(answer, port, ends)]:
+            if same := [one for one in found if _leads_to(one, port, ends, answers.neighbours)]:
                 yield one.name, _opening(port, same)
 
 
@@ -64,6 +70,9 @@ def _friends(target: GuardedTarget) -> Iterator[Address]:
 
 def _passes_by(answer: Answer, target: GuardedTarget) -> bool:
     asked = answer.question
+    if asked.aim is Aim.BEHIND:
+        to = asked.destination
+        return answer.verdict in IN and to is not None and not is_private(to)
     return answer.verdict in IN and not any(
         asked.protocol == one.protocol and one.first <= asked.port <= one.last
         for one in target.guard.ports
@@ -74,30 +83,46 @@ def _ends(target: GuardedTarget, port: PortRange, answers: PacketAnswers) -> Ite
     """Where hosts of the allowlist get by a guarded port."""
     for source in _friends(target):
         given = met(answers, source, target.guard, port)
-        yield from (_end(one) for one in given if one.verdict in IN)
+        yield from (_end(one, answers.neighbours) for one in given if one.verdict in IN)
 
 
-def _end(answer: Answer) -> End:
-    _, address, port = answer.to or ("", None, answer.question.port)
-    return (address if answer.verdict is Verdict.FORWARDED else None), port
+def _end(answer: Answer, neighbours: Mapping[Address, str]) -> End:
+    """Where a packet went: one machine may have several addresses."""
+    if answer.to is None:
+        return "", answer.question.port
+    _, address, port = answer.to
+    if answer.verdict is not Verdict.FORWARDED:
+        return "", port
+    return neighbours.get(address, str(address)), port
 
 
-def _leads_to(answer: Answer, port: PortRange, ends: set[End]) -> bool:
+def _leads_to(
+    answer: Answer, port: PortRange, ends: set[End], neighbours: Mapping[Address, str]
+) -> bool:
     if answer.question.protocol != port.protocol:
         return False
-    address, number = _end(answer)
-    return (address, number) in ends or (address is None and port.first <= number <= port.last)
+    machine, number = _end(answer, neighbours)
+    return (machine, number) in ends or (not machine and port.first <= number <= port.last)
 
 
 def _opening(port: PortRange, found: Sequence[Answer]) -> Finding:
-    others = some({f"{one.question.port}/{port.protocol}": None for one in found})
+    others = some({_named(one.question): None for one in found})
     versions = sorted({one.question.source.version for one in found})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({one.question.interface: None for one in found})
+    direct = any(one.question.aim is Aim.BEHIND for one in found)
     ends = {f"{one.to[1]} port {one.to[2]}": None for one in found if one.to}
-    leads = f"which leads to {some(ends)}" if ends else f"to which {port} is redirected"
+    if direct:
+        leads = f"the machine that {port} leads to"
+    else:
+        leads = f"which leads to {some(ends)}" if ends else f"to which {port} is redirected"
     return Finding(
         Severity.ERROR,
         f"strangers reach {port} by {others} over {over} by {interfaces}, {leads}{by_rules(found)}",
-        f"guard {others} as well, or do not publish it",
+        _FORWARD if direct else f"guard {others} as well, or do not publish it",
     )
+
+
+def _named(asked: Question) -> str:
+    """The way strangers take: an address of its own, or another port."""
+    return str(asked.destination) if asked.aim is Aim.BEHIND else f"{asked.port}/{asked.protocol}"

@@ -74,6 +74,7 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
         given.machine.uplinks,
         given.machine.caveats,
         given.unknown,
+        given.machine.neighbours,
     )
 
 

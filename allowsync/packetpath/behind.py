@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
 from itertools import islice
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.packetpath.netlink import attributes, first, given, native
 from allowsync.packetpath.original import leads_to
+from allowsync.packetpath.question import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,11 +22,6 @@ if TYPE_CHECKING:
 
 MOST_NETWORKS, MOST_NEIGHBOURS = 32, 4  # the latter of each network
 _LOOPBACK, _UNICAST, _CLONED = 1, 1, 0x200
-# What the internet does not route: a router in front may have translated it, to private addresses.
-_PRIVATE: Final = tuple(
-    ip_network(one)
-    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
-)
 
 
 def behind(original: Original, arriving: int) -> tuple[Address, ...]:
@@ -35,13 +31,22 @@ def behind(original: Original, arriving: int) -> tuple[Address, ...]:
     private ones packets come from afar only where the uplink has a private address itself.
     """
     own = {one for index in original.all_links for one in original.addresses(index)}
-    inside = {one.version for one in original.addresses(arriving) if _is_private(one)}
+    inside = {one.version for one in original.addresses(arriving) if is_private(one)}
     found: list[Address] = []
     for index, network in islice(dict.fromkeys(_networks(original)), MOST_NETWORKS):
         seen = [one for one in _neighbours(original, index) if one in network and one not in own]
         chosen = seen[:MOST_NEIGHBOURS] or list(_possible(network, own))
-        found += [one for one in chosen if one.version in inside or not _is_private(one)]
+        found += [one for one in chosen if one.version in inside or not is_private(one)]
     return tuple(dict.fromkeys(found))
+
+
+def neighbours(original: Original) -> dict[Address, str]:
+    """The hardware address of each neighbour that the machine knows."""
+    return {
+        ip_address(given(held, 1)): given(held, 2).hex(":")
+        for _, held in original.routing.neighbours
+        if given(held, 1) and given(held, 2)
+    }
 
 
 def _networks(original: Original) -> Iterator[tuple[int, Network]]:
@@ -70,7 +75,3 @@ def _possible(network: Network, own: set[Address]) -> Iterator[Address]:
     else:
         few = [network.network_address + one for one in range(1, min(network.num_addresses, 8))]
     yield from [one for one in few if one not in own][:1]
-
-
-def _is_private(address: Address) -> bool:
-    return any(address in one for one in _PRIVATE)

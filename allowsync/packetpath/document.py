@@ -29,6 +29,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
         "interfaces": machine.interfaces,
         "addresses": {name: list(map(str, held)) for name, held in machine.addresses.items()},
         "caveats": machine.caveats,
+        "neighbours": {str(address): mac for address, mac in machine.neighbours.items()},
         "answers": [
             [
                 _from_question(one.question),
@@ -51,6 +52,7 @@ def to_answers(document: Any) -> Answers:
         interfaces=tuple(document["interfaces"]),
         addresses=addresses,
         caveats=tuple(document["caveats"]),
+        neighbours={ip_address(one): mac for one, mac in document["neighbours"].items()},
     )
     answers = tuple(
         Answer(

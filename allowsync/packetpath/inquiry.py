@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
 from allowsync.packetpath import original
-from allowsync.packetpath.behind import behind
+from allowsync.packetpath.behind import behind, neighbours
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
@@ -71,6 +71,7 @@ def describe(source: Original, beside: Mapping[str, str]) -> Machine:
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
         caveats=(*beside.values(), *_unasked_ports(source)),
+        neighbours=neighbours(source),
     )
 
 

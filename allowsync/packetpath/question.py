@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, TypeAlias
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.model.value import Value
 
@@ -12,6 +13,12 @@ if TYPE_CHECKING:
     from ipaddress import IPv4Address, IPv6Address
 
     Address: TypeAlias = IPv4Address | IPv6Address
+
+
+_PRIVATE: Final = tuple(
+    ip_network(one)
+    for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
+)
 
 
 class Aim(Enum):
@@ -79,12 +86,14 @@ class Machine(Value):
         interfaces: All of them.
         addresses: Those of each interface.
         caveats: What decides about packets there and is not seen.
+        neighbours: The hardware addresses of the neighbours that it knows.
     """
 
     uplinks: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     addresses: Mapping[str, tuple[Address, ...]] = {}
     caveats: tuple[str, ...] = ()
+    neighbours: Mapping[Address, str] = {}
 
 
 class Answers(Value):
@@ -93,6 +102,11 @@ class Answers(Value):
     machine: Machine
     answers: tuple[Answer, ...]
     unknown: str = ""
+
+
+def is_private(address: Address) -> bool:
+    """Whether the internet has no way to an address: one of RFC 1918, RFC 6598 or RFC 4193."""
+    return any(address in one for one in _PRIVATE)
 
 
 class Unavailable(Exception):

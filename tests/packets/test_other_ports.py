@@ -94,3 +94,36 @@ def test_each_port_that_translation_names_is_tried(inside: Namespace, rules: str
         assert what.startswith(f"strangers reach 8096/tcp by {by} over IPv4")
     else:
         assert whats == []
+
+
+SERVER4, SERVER6 = "192.168.2.10", "2a02:2e0:77::10"
+ROUTER: Final = """table ip nat { chain prerouting { type nat hook prerouting priority dstnat;
+  iifname "eth0" tcp dport 8096 dnat to 192.168.2.10
+}
+}"""
+
+
+@pytest.mark.parametrize("same", [True, False], ids=["the same machine", "another"])
+def test_an_address_of_the_machine_behind_is_named(inside: Namespace, *, same: bool) -> None:
+    inside.command("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan1")
+    inside.batch(
+        "address add 192.168.2.1/24 dev lan0",
+        "address add 2a02:2e0:77::1/64 dev lan0 nodad",
+        "link set lan0 up",
+        "link set lan1 up",
+        f"neighbour add {SERVER4} lladdr 02:00:00:00:00:10 dev lan0",
+        f"neighbour add {SERVER6} lladdr 02:00:00:00:00:{10 if same else 11} dev lan0",
+    )
+    inside.sysctl("net/ipv4/ip_forward", "1")
+    inside.sysctl("net/ipv6/conf/all/forwarding", "1")
+    inside.nft(ROUTER)
+    said = [(one.what, one.advice) for one in found(inside)]
+    if not same:
+        assert said == []
+        return
+    ((what, advice),) = said
+    assert what.startswith(
+        f"strangers reach 8096/tcp by {SERVER6} over IPv6 by eth0, "
+        "the machine that 8096/tcp leads to: "
+    )
+    assert advice.startswith("keep strangers out where packets are forwarded")
