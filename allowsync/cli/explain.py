@@ -68,6 +68,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None, port: PortRa
 def _now(invocation: Invocation, config: Config, what: str, port: PortRange | None) -> Explanation:
     from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
+    from allowsync.inspect.layers import by_layers
     from allowsync.inspect.status import doubts, look
     from allowsync.state import StateError, Store
     from allowsync.state.history import Past
@@ -98,7 +99,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
         found = about_network(answer.network, standing.decisions, past, config.policy)
     else:
         found = iter(())
-    answer = replace(answer, reasons=(*found, *_wrong(standing)))
+    answer = by_layers(config, replace(answer, reasons=(*found, *_wrong(standing))))
     return _with_packets(config, standing, answer, port)
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.networks import Coverage, covers, short, without
 from allowsync.model.special_purpose import acceptable, rejection
-from allowsync.model.value import Value
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -43,12 +43,15 @@ class TargetAnswer(Value):
         verdict: Whether it lets in what was asked about.
         entries: The entries that do.
         said: What is to be known about it; empty when nothing is.
+        through: The source of networks that what was asked about comes through there, of a gate
+            that admits those instead; empty where it has to pass by itself.
     """
 
     target: str
     verdict: AccessVerdict
     entries: tuple[Entry, ...] = ()
     said: str = ""
+    through: str = ""
 
 
 class MetPacket(Value):
@@ -232,7 +235,7 @@ def _explained(
         "it is out of sync: see allowsync status" if lacking else "",
     ]
     said = "; ".join(part for part in parts if part)
-    return TargetAnswer(place.target, place.verdict, place.entries, said)
+    return replace(place, said=said)
 
 
 def through(entry: Entry, asked: Network | None) -> str:

@@ -6,15 +6,20 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.inspect.diagnostics import Located
+from allowsync.inspect.explain import AccessVerdict
 from allowsync.model.special_purpose import CLOUDFLARE_SOURCE, proxied
 from allowsync.model.target import Finding, Severity
+from allowsync.model.value import replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.inspect.explain import Explanation, TargetAnswer
     from allowsync.model.target import Front, Guard
     from allowsync.model.types import Host
+
+_IN: Final = (AccessVerdict.YES, AccessVerdict.PARTLY)
 
 # The narrowest networks that Cloudflare publishes, by the version of IP.
 _NARROWEST: Final = {4: 22, 6: 32}
@@ -24,6 +29,31 @@ def about_layers(config: Config) -> Iterator[Located]:
     """What each layer is right about by itself, and wrong beside the others."""
     yield from _edges_among_friends(config)
     yield from _gates_behind_lists(config)
+
+
+def by_layers(config: Config, answer: Explanation) -> Explanation:
+    """An explanation in which a gate for a CDN is passed by hosts that a list beside it lets in.
+
+    The list is one at the CDN, or that of a server behind the gate.
+    """
+    asked = {answer.host} if answer.host else {one.host for one in answer.accesses}
+    let_in = {one.target for one in answer.places if one.verdict in _IN}
+    guarding = {gate.name: (allowlist, gate) for allowlist, gate, _ in gates(config)}
+    fronts = {target.name: front.source for _, target, front in _fronts(config)}
+    by_source = {fronts.get(name, "") for name in let_in if name not in guarding}
+
+    def passed(place: TargetAnswer) -> TargetAnswer:
+        if place.verdict is not AccessVerdict.NO or place.target not in guarding:
+            return place
+        hosts = set(guarding[place.target][0].hosts)
+        named = [one for name in sorted(hosts - asked) for one in sources_of(config.hosts[name])]
+        through = next((one for one in named if by_source & {one, ""}), "")
+        if not through or not asked or asked & hosts:
+            return place
+        said = f"it admits {through}, which {', '.join(sorted(asked))} can come through"
+        return replace(place, through=through, said=said)
+
+    return replace(answer, places=tuple(map(passed, answer.places)))
 
 
 def sources_of(host: Host) -> tuple[str, ...]:

@@ -39,7 +39,7 @@ def explain_lines(one: Explanation) -> Iterator[Line]:
     for place in one.places:
         first = f"  {place.target:<{width}}  "
         for text in filled(_place(place, one), first, " " * len(first)):
-            yield Line(text, _COLOURS[place.verdict])
+            yield Line(text, "green" if place.through else _COLOURS[place.verdict])
     for packet in _packets(one.packets):
         yield from map(Line, filled(packet, "  ", "    "))
     for access in one.accesses:
@@ -68,14 +68,20 @@ def _headline(one: Explanation) -> str:
     if one.verdict is AccessVerdict.UNKNOWN:
         words = "unknown whether it was allowed" if one.scene.past else "unknown"
         return f"{what}: {words}"
-    yes = sum(place.verdict in (AccessVerdict.YES, AccessVerdict.PARTLY) for place in one.places)
-    count = f" at {yes} of {len(one.places)} targets" if yes and len(one.places) > 1 else ""
+    asked = [place for place in one.places if not place.through]
+    yes = sum(place.verdict in (AccessVerdict.YES, AccessVerdict.PARTLY) for place in asked)
+    if len(asked) < len(one.places) and yes == len(asked):
+        count = " at each layer"
+    else:
+        count = f" at {yes} of {len(asked)} targets" if yes and len(asked) > 1 else ""
     when = f" on {one.scene.at:%Y-%m-%d %H:%M:%S} UTC" if one.scene.past else ""
     verb = words if one.scene.past else f"is {words}"
     return f"{what} {verb}{count}{when}"
 
 
 def _place(place: TargetAnswer, one: Explanation) -> str:
+    if place.through:
+        return f"through {place.through}: {place.said}"
     entries = ", ".join(through(entry, one.network) for entry in place.entries)
     by = (
         f" by {entries}"

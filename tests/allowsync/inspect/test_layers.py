@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from allowsync.config import load
 from allowsync.inspect import layers
-from allowsync.inspect.layers import about_layers
+from allowsync.inspect.access_at import AccessAt
+from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
+from allowsync.inspect.layers import about_layers, by_layers
 from allowsync.model.value import replace
+from tests.support.values import T0
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -141,3 +144,67 @@ def test_a_gate_beside_one_that_admits_the_cdn_still_shuts_it_out(
     admits, friends = f"origin: {{hosts: [edge], {gate}}}", f"door: {{hosts: [alice], {gate}}}"
     said = found(tmp_path, EDGE + f"allowlists: {{{lists}, {admits}, {friends}}}")
     assert [one.partition(":")[0] for one in said] == (["door/nftables"] if shut else [])
+
+
+LAYERS = (
+    (
+        f"film: {{hosts: [alice], targets: [{{{LIST}}}, "
+        "{nginx: {path: /etc/nginx/friends.conf}}]}"
+    ),
+    "origin: {hosts: [edge], targets: [{nftables: {ports: [443/tcp]}}]}",
+)
+YES, NO = AccessVerdict.YES, AccessVerdict.NO
+
+
+def explained(
+    tmp_path: Path,
+    verdicts: dict[str, AccessVerdict],
+    *,
+    host: str = "alice",
+    allowlists: tuple[str, ...] = LAYERS,
+) -> dict[str, str]:
+    """Through whose networks each target is passed by a host."""
+    (tmp_path / "token").write_text("a-token-of-some-length-0123456789abcdef")
+    (tmp_path / "token").chmod(0o600)
+    path = tmp_path / "config.yaml"
+    path.write_text(f"{EDGE}allowlists: {{{', '.join(allowlists)}}}\nstate: {tmp_path / 'db'}\n")
+    path.chmod(0o600)
+    config = load(path, environ={}, uid=os.geteuid(), keep=False)
+    scene = AccessAt(T0, T0, (), (), past=False)
+    places = tuple(TargetAnswer(name, one) for name, one in verdicts.items())
+    answer = by_layers(config, Explanation(host, host, None, scene, places, ()))
+    assert [one.verdict for one in answer.places] == list(verdicts.values())
+    return {one.target: one.through for one in answer.places}
+
+
+def test_a_gate_for_a_cdn_is_passed_by_hosts_on_a_list_at_it_or_behind_it(tmp_path: Path) -> None:
+    whole = {"film/cloudflare": YES, "film/nginx": YES, "origin/nftables": NO}
+    passed = {"film/cloudflare": "", "film/nginx": "", "origin/nftables": "cloudflare"}
+    assert explained(tmp_path, whole) == passed
+    assert explained(tmp_path, {**whole, "film/cloudflare": NO}) == passed
+    assert explained(tmp_path, {**whole, "film/nginx": NO}) == passed
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "more"),
+    [
+        pytest.param({"film/nginx": NO, "origin/nftables": NO}, {}, id="on no list"),
+        pytest.param({"origin/nftables": NO}, {}, id="no list at all"),
+        pytest.param({"film/nginx": YES, "origin/nftables": YES}, {}, id="let in by itself"),
+        pytest.param({"film/nginx": YES, "origin/nftables": NO}, {"host": "edge"}, id="the CDN"),
+        pytest.param(
+            {"film/nginx": YES, "origin/nftables": NO},
+            {"allowlists": (LAYERS[0], LAYERS[1].replace("[edge]", "[alice]"))},
+            id="a gate for hosts",
+        ),
+        pytest.param(
+            {"film/nginx": YES, "origin/nftables": NO},
+            {"allowlists": (LAYERS[0], LAYERS[1].replace("[edge]", "[alice, edge]"))},
+            id="a gate for both, out of sync",
+        ),
+    ],
+)
+def test_what_is_no_layer_is_passed_by_nobody_else(
+    tmp_path: Path, verdicts: dict[str, AccessVerdict], more: Any
+) -> None:
+    assert set(explained(tmp_path, verdicts, **more).values()) == {""}

@@ -52,6 +52,20 @@ def test_the_answer_comes_first_then_where_then_through_whom() -> None:
     assert [line.colour for line in explain_lines(whole)][:4] == ["green", "green", "green", "red"]
 
 
+def test_a_gate_that_is_passed_through_a_cdn_counts_as_no_target() -> None:
+    said = "it admits cloudflare, which alice can come through"
+    gate = TargetAnswer("origin/ufw", AccessVerdict.NO, (), said, "cloudflare")
+    assert text(answer(YES, gate)) == [
+        "81.2.69.1 is allowed at each layer",
+        "  web/file    allowed by 81.2.69.1 (alice), the wider entry 81.2.69.0/24",
+        "              (office)",
+        "  origin/ufw  through cloudflare: it admits cloudflare, which alice can come",
+        "              through",
+    ]
+    assert text(answer(YES, NO, gate))[0] == "81.2.69.1 is allowed at 1 of 2 targets"
+    assert [line.colour for line in explain_lines(answer(YES, gate))][3] == "green"
+
+
 @pytest.mark.parametrize(
     ("verdict", "now", "then"),
     [
