@@ -25,6 +25,23 @@ from allowsync.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+# Where rules are saved: netfilter-persistent (Debian), iptables.service (Arch, Red Hat), OpenRC,
+# and names that guides use.
+IPTABLES_FILES: Final = (
+    Path("/etc/iptables/rules.v4"),
+    Path("/etc/iptables/rules.v6"),
+    Path("/etc/iptables/iptables.rules"),
+    Path("/etc/iptables/ip6tables.rules"),
+    Path("/etc/sysconfig/iptables"),
+    Path("/etc/sysconfig/ip6tables"),
+    Path("/etc/iptables/rules-save"),
+    Path("/etc/iptables/rules6-save"),
+    Path("/var/lib/iptables/rules-save"),
+    Path("/var/lib/ip6tables/rules-save"),
+    Path("/etc/iptables.rules"),
+    Path("/etc/ip6tables.rules"),
+    Path("/etc/iptables.up.rules"),
+)
 # What nftables.service loads: Debian and Arch, Red Hat, Alpine.
 NFT_FILES: Final = (
     Path("/etc/nftables.conf"),

@@ -18,24 +18,8 @@ if TYPE_CHECKING:
 
     from allowsync_backends.common.saved_rules import SavedFile
 
-# Where rules are saved: netfilter-persistent (Debian), iptables.service (Arch, Red Hat), OpenRC,
-# and names that guides use.
-RULES: Final = (
-    Path("/etc/iptables/rules.v4"),
-    Path("/etc/iptables/rules.v6"),
-    Path("/etc/iptables/iptables.rules"),
-    Path("/etc/iptables/ip6tables.rules"),
-    Path("/etc/sysconfig/iptables"),
-    Path("/etc/sysconfig/ip6tables"),
-    Path("/etc/iptables/rules-save"),
-    Path("/etc/iptables/rules6-save"),
-    Path("/var/lib/iptables/rules-save"),
-    Path("/var/lib/ip6tables/rules-save"),
-    Path("/etc/iptables.rules"),
-    Path("/etc/ip6tables.rules"),
-    Path("/etc/iptables.up.rules"),
-    Path("/etc/firewalld/direct.xml"),
-)
+# Rules that firewalld passes on to iptables.
+DIRECT_RULES: Final = Path("/etc/firewalld/direct.xml")
 UFW_RULES: Final = tuple(
     Path(f"/etc/ufw/{name}.rules") for name in ("before", "before6", "after", "after6")
 )
@@ -68,7 +52,7 @@ def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
     Args:
         configured: What targets hold.
     """
-    sets, rules = list(saved_rules.files(SETS)), list(saved_rules.files((*RULES, *UFW_RULES)))
+    sets, rules = list(saved_rules.files(SETS)), list(saved_rules.files(_rules()))
     yield from saved_rules.unreadable((*sets, *rules))
     kept = {name for file in sets for name in _CREATED.findall(file.text)}
     ours = {place.name[0] for place in configured if place.kind == "ipset"}
@@ -85,6 +69,10 @@ def at_boot(configured: Collection[Place]) -> Iterator[Finding]:
         yield from _old_members(file)
     for file in saved_rules.nft_files():
         yield from _in_nft(file)
+
+
+def _rules() -> tuple[Path, ...]:
+    return (*saved_rules.IPTABLES_FILES, *UFW_RULES, DIRECT_RULES)
 
 
 def _would_fail(

@@ -10,8 +10,10 @@ from allowsync_backends.common.ports import ranges
 from allowsync_backends.ufw.options import UfwOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
     from allowsync.backend.api import Backend
-    from allowsync.model.target import Placement
+    from allowsync.model.target import Finding, Place, Placement
 
 __all__ = ["TYPE", "UfwOptions"]
 
@@ -34,6 +36,12 @@ def _needs(_: UfwOptions) -> Needs:
     return needs()
 
 
+def _at_boot(configured: Collection[Place]) -> Sequence[Finding]:
+    from allowsync_backends.ufw.saved import at_boot
+
+    return tuple(at_boot(configured))
+
+
 def _guards(options: UfwOptions) -> Guard:
     return Guard(ranges(options.ports), forwarded=options.route, adds_up=True)
 
@@ -47,4 +55,5 @@ TYPE = BackendType(
     _needs,
     api=API,
     guards=_guards,
+    at_boot=_at_boot,
 )

@@ -26,7 +26,8 @@ OURS = frozenset({Place("ipset", ("allowsync-x-4",)), Place("ipset", ("allowsync
 @pytest.fixture
 def etc(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder in which rules and sets are saved."""
-    monkeypatch.setattr(saved, "RULES", (tmp_path / "rules.v4", tmp_path / "direct.xml"))
+    monkeypatch.setattr(saved_rules, "IPTABLES_FILES", (tmp_path / "rules.v4",))
+    monkeypatch.setattr(saved, "DIRECT_RULES", tmp_path / "direct.xml")
     monkeypatch.setattr(saved, "UFW_RULES", (tmp_path / "before.rules",))
     monkeypatch.setattr(saved, "UFW_HOOK", tmp_path / "before.init")
     monkeypatch.setattr(saved, "SETS", (tmp_path / "ipsets",))
