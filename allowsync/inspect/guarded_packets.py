@@ -46,11 +46,14 @@ def questions(source: Address, guard: Guard) -> Iterator[Question]:
     What is forwarded is guarded by the port it is forwarded to, whatever port it asked for: so
     each is asked that address translation names, and the same of addresses behind the machine.
     """
-    for port in guard.ports:
-        yield from _at(source, port)
     if guard.forwarded:
         yield from behind(source, guard)
+        for port in guard.ports:
+            yield from _at(source, port, Aim.TRANSLATED)
         yield from translated(source, guard)
+        return
+    for port in guard.ports:
+        yield from _at(source, port)
 
 
 def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question, ...]:
@@ -75,13 +78,13 @@ def met(
     answers: PacketAnswers, source: Address, guard: Guard, port: PortRange
 ) -> tuple[Answer, ...]:
     """What packets from an address met that concern a guarded port."""
-    given = answers.to(_at(source, port))
     if not guard.forwarded:
-        return given
-    elsewhere = answers.to(translated(source, guard))
+        return answers.to(_at(source, port))
     forwarded = {
         (one.question.interface, one.question.destination, one.question.port): one
-        for one in (*given, *elsewhere)
+        for one in answers.to(
+            (*_at(source, port, Aim.TRANSLATED), *translated(source, guard)),
+        )
         if one.question.protocol == port.protocol and _is_forwarded(one, port)
     }
     return (*forwarded.values(), *answers.to(_at(source, port, Aim.BEHIND)))

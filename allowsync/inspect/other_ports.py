@@ -2,7 +2,7 @@
 
 A gate stands before address translation, so that it knows the port that a packet asks for. Another
 port that is translated to the same end passes by it, and so does an address that the machine behind
-has of its own, as over IPv6.
+has of its own, as over IPv6, or an address that is translated and is none of this machine's.
 """
 
 from __future__ import annotations
@@ -49,10 +49,16 @@ def other_openings(
     for one in _gates(targets):
         asked = [ask for source in sources for ask in translated(source, one.guard)]
         asked += [ask for source in sources for ask in behind(source, one.guard)]
-        found = [answer for answer in answers.to(asked) if _passes_by(answer, one)]
+        own = {
+            answer.question.destination
+            for source in sources
+            for answer in answers.to(questions(source, one.guard))
+        }
+        found = [answer for answer in answers.to(asked) if _passes_by(answer, one, own)]
         for port in one.guard.ports:
             ends = set(_ends(one, port, answers))
-            if same := [one for one in found if _leads_to(one, port, ends, answers.neighbours)]:
+            same = [way for way in found if _leads_to(way, port, ends, answers.neighbours)]
+            if same:
                 yield one.name, _opening(port, same)
 
 
@@ -68,15 +74,25 @@ def _friends(target: GuardedTarget) -> Iterator[Address]:
     }.values()
 
 
-def _passes_by(answer: Answer, target: GuardedTarget) -> bool:
+def _passes_by(answer: Answer, target: GuardedTarget, own: set[Address | None]) -> bool:
+    """Whether a packet gets in that is not for a guarded port of this machine's addresses."""
     asked = answer.question
     if asked.aim is Aim.BEHIND:
         to = asked.destination
         return answer.verdict in IN and to is not None and not is_private(to)
+    if asked.destination not in own and not _is_translated(answer):
+        return False
     return answer.verdict in IN and not any(
-        asked.protocol == one.protocol and one.first <= asked.port <= one.last
+        asked.destination in own
+        and asked.protocol == one.protocol
+        and one.first <= asked.port <= one.last
         for one in target.guard.ports
     )
+
+
+def _is_translated(answer: Answer) -> bool:
+    asked = answer.question.destination, answer.question.port
+    return answer.to is not None and answer.to[1:] != asked
 
 
 def _ends(target: GuardedTarget, port: PortRange, answers: PacketAnswers) -> Iterator[End]:
@@ -101,28 +117,33 @@ def _leads_to(
 ) -> bool:
     if answer.question.protocol != port.protocol:
         return False
+    asked = answer.question
+    if asked.aim is Aim.TRANSLATED and port.first <= asked.port <= port.last:
+        return True  # at an address that is translated, and is none of this machine's interfaces
     machine, number = _end(answer, neighbours)
     return (machine, number) in ends or (not machine and port.first <= number <= port.last)
 
 
 def _opening(port: PortRange, found: Sequence[Answer]) -> Finding:
-    others = some({_named(one.question): None for one in found})
+    others = some({_named(one.question, port): None for one in found})
     versions = sorted({one.question.source.version for one in found})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({one.question.interface: None for one in found})
-    direct = any(one.question.aim is Aim.BEHIND for one in found)
     ends = {f"{one.to[1]} port {one.to[2]}": None for one in found if one.to}
-    if direct:
+    if all(one.question.aim is Aim.BEHIND for one in found):
         leads = f"the machine that {port} leads to"
     else:
         leads = f"which leads to {some(ends)}" if ends else f"to which {port} is redirected"
     return Finding(
         Severity.ERROR,
         f"strangers reach {port} by {others} over {over} by {interfaces}, {leads}{by_rules(found)}",
-        _FORWARD if direct else f"guard {others} as well, or do not publish it",
+        f"guard {others} as well, or do not publish it"
+        if others.endswith(port.protocol)
+        else _FORWARD,
     )
 
 
-def _named(asked: Question) -> str:
-    """The way strangers take: an address of its own, or another port."""
-    return str(asked.destination) if asked.aim is Aim.BEHIND else f"{asked.port}/{asked.protocol}"
+def _named(asked: Question, port: PortRange) -> str:
+    """The way strangers take: another address, or another port."""
+    direct = asked.aim is Aim.BEHIND or port.first <= asked.port <= port.last
+    return str(asked.destination) if direct else f"{asked.port}/{asked.protocol}"

@@ -18,7 +18,7 @@ from allowsync.inspect.reachability import (
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.packetpath import ask
-from allowsync.packetpath.question import Aim, Question
+from allowsync.packetpath.question import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -68,7 +68,8 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
     given = ask(each)
     found: dict[Question, list[Answer]] = {one: [] for one in each}
     for answer in given.answers:
-        found[_as_asked(answer.question, found)].append(answer)
+        for question in _as_asked(answer.question, found):
+            found[question].append(answer)
     return PacketAnswers(
         {one: tuple(several) for one, several in found.items()},
         given.machine.uplinks,
@@ -78,9 +79,9 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
     )
 
 
-def _as_asked(one: Question, asked: dict[Question, list[Answer]]) -> Question:
-    """A question as it was put, before interface and destination were filled in."""
-    port = 0 if one.aim is Aim.TRANSLATED else one.port
-    bare = Question(one.source, one.protocol, port, aim=one.aim)
+def _as_asked(one: Question, asked: dict[Question, list[Answer]]) -> list[Question]:
+    """A question as it was put, before interface, destination and port were filled in."""
+    bare = Question(one.source, one.protocol, one.port, aim=one.aim)
     aimed = replace(bare, destination=one.destination)
-    return next(form for form in (bare, aimed, one) if form in asked)
+    forms = (bare, replace(bare, port=0), aimed, one)
+    return [form for form in dict.fromkeys(forms) if form in asked]

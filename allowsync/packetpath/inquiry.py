@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
@@ -21,8 +22,14 @@ from allowsync.packetpath.question import (
     Question,
     Unavailable,
     Verdict,
+    is_public,
 )
-from allowsync.packetpath.translation import MOST_PORTS, named_ports
+from allowsync.packetpath.translation import (
+    MOST_ADDRESSES,
+    MOST_PORTS,
+    named_addresses,
+    named_ports,
+)
 from allowsync.packetpath.words import Words
 
 if TYPE_CHECKING:
@@ -96,7 +103,7 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
                 replace(placed, destination=address, port=port)
                 for address in _destinations(one, source, link.index)
                 if address.version == one.source.version
-                for port in (named if one.aim is Aim.TRANSLATED else (one.port,))
+                for port in ((one.port,) if one.port else named)
             ]
     return expanded
 
@@ -104,7 +111,12 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
 def _destinations(question: Question, source: Original, index: int) -> tuple[Address, ...]:
     if question.aim is Aim.BEHIND:
         return behind(source, index)
-    return source.reaches(index)
+    reached = source.reaches(index)
+    if question.aim is Aim.OWN:
+        return reached
+    own = {address for link in source.all_links for address in source.addresses(link)}
+    named = (one for one in named_addresses(source) if one not in own and is_public(one))
+    return tuple(dict.fromkeys((*reached, *islice(named, MOST_ADDRESSES))))
 
 
 def _answered(

@@ -25,7 +25,7 @@ class Aim(Enum):
     """Which packets a question stands for, where it leaves destination or port open."""
 
     OWN = "own"  # to each address of the interface
-    TRANSLATED = "translated"  # the same, to each port that rules of address translation name
+    TRANSLATED = "translated"  # the same, and to addresses that rules of address translation name
     BEHIND = "behind"  # to addresses that are routed through this machine
 
 
@@ -35,7 +35,7 @@ class Question(Value):
     Attributes:
         source: Where it comes from.
         protocol: `tcp` or `udp`.
-        port: The port it asks for; 0 for those that address translation names.
+        port: The port it asks for; 0 for each that rules of address translation name.
         interface: Where it arrives; "" asks for each uplink.
         destination: The address it asks for; None asks for each that `aim` stands for.
         aim: Which packets it stands for; kept in what is asked for it.
@@ -107,6 +107,12 @@ class Answers(Value):
 def is_private(address: Address) -> bool:
     """Whether the internet has no way to an address: one of RFC 1918, RFC 6598 or RFC 4193."""
     return any(address in one for one in _PRIVATE)
+
+
+def is_public(address: Address) -> bool:
+    """Whether packets to an address may come from the internet."""
+    special = address.is_loopback or address.is_link_local or address.is_multicast
+    return not (special or address.is_unspecified or is_private(address))
 
 
 class Unavailable(Exception):

@@ -1,4 +1,4 @@
-"""The ports that rules of address translation name: those that may lead elsewhere. Pure.
+"""The ports and addresses that rules of address translation name: they may lead elsewhere. Pure.
 
 More than there are do no harm, as packets are sent to each: so any number that may be a port is
 taken, of whatever place in a rule or set.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 import struct
-from itertools import chain
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import nftables
@@ -20,10 +20,15 @@ if TYPE_CHECKING:
     from allowsync.packetpath.netlink import Attributes
     from allowsync.packetpath.nftables import Expression, Ruleset
     from allowsync.packetpath.original import Original
+    from allowsync.packetpath.question import Address
 
-MOST_PORTS: Final = 512
+MOST_PORTS, MOST_ADDRESSES = 512, 16
 _ARRIVING: Final = 0  # NF_INET_PRE_ROUTING
 _LEGACY_PORTS: Final = re.compile(r" --(?:dports?|to-ports?) (\S+)")
+_LEGACY_ADDRESSES: Final = re.compile(r"^-A \S+(?: -[sio] \S+)* -d ([^/\s]+)", re.MULTILINE)
+# Header of the network, offset, length: where the address stands that a packet is for.
+_DESTINATION: Final = {(1, 16, 4): 4, (1, 24, 16): 16}
+_EQUAL: Final = 0
 _PORT, _SLOT = 2, 4
 _LONG, _PORTS_OF_IPV4, _PORTS_OF_BOTH = 40, 16, 36  # nf_nat_ipv4_multi_range_compat, nf_nat_range
 _MULTIPORT: Final = 15  # xt_multiport
@@ -37,10 +42,59 @@ def named_ports(original: Original) -> tuple[int, ...]:
     return tuple(sorted(found - {0}))
 
 
-def _in_nftables(ruleset: Ruleset) -> Iterator[int]:
-    tables = {
+def named_addresses(original: Original) -> tuple[Address, ...]:
+    """The addresses that such rules expect packets for; of a network its first one."""
+    found = dict.fromkeys(_destinations(original.ruleset))
+    for saved in original.tables.values():
+        found.update(dict.fromkeys(map(ip_address, _LEGACY_ADDRESSES.findall(_nat(saved)))))
+    return tuple(found)
+
+
+def _destinations(ruleset: Ruleset) -> Iterator[Address]:
+    tables = _tables(ruleset)
+    for family, held in ruleset.rules:
+        length = 0  # of the address that the last step loaded
+        for step in nftables.expressions(held) if (family, given(held, 1)) in tables else ():
+            if step.kind == "payload":
+                length = length or _DESTINATION.get(_place(step), 0)
+            elif step.kind == "lookup":
+                key = family, given(held, 1), given(step.held, 1)
+                yield from _first(_keys(ruleset, key) if length else (), length)
+                length = 0
+            elif step.kind == "cmp":
+                if number(first(step.held, 2)) == _EQUAL:
+                    yield from _first([given(attributes(given(step.held, 3)), 1)], length)
+                length = 0
+
+
+def _place(step: Expression) -> tuple[int, int, int]:
+    """Which part of a packet a step loads: header, offset and length."""
+    header, offset, length = (number(first(step.held, kind)) for kind in (2, 3, 4))
+    return header, offset, length
+
+
+def _first(values: Iterable[bytes], length: int) -> Iterator[Address]:
+    """The addresses that values begin with."""
+    yield from (ip_address(one[:length]) for one in values if length and len(one) >= length)
+
+
+def _keys(ruleset: Ruleset, key: tuple[int, bytes, bytes]) -> Iterator[bytes]:
+    for body in ruleset.elements:
+        held = attributes(body[4:])
+        if (body[0], given(held, 1), given(held, 2)) == key:
+            for _, element in attributes(given(held, 3)):
+                yield given(attributes(given(attributes(element), 1)), 1)
+
+
+def _tables(ruleset: Ruleset) -> set[tuple[int, bytes]]:
+    """The tables that translate what arrives."""
+    return {
         (family, given(held, 1)) for family, held in ruleset.chains if _translates_arrivals(held)
     }
+
+
+def _in_nftables(ruleset: Ruleset) -> Iterator[int]:
+    tables = _tables(ruleset)
     for family, held in ruleset.rules:
         if (family, given(held, 1)) in tables:
             for step in nftables.expressions(held):
@@ -101,7 +155,10 @@ def _in_value(value: bytes) -> Iterable[int]:
 
 
 def _in_legacy(saved: str) -> Iterator[int]:
-    _, _, after = saved.partition("*nat\n")
-    table, _, _ = after.partition("COMMIT")
-    for numbers in _LEGACY_PORTS.findall(table):
-        yield from map(int, chain.from_iterable(re.findall(r"\d+", one) for one in [numbers]))
+    for numbers in _LEGACY_PORTS.findall(_nat(saved)):
+        yield from map(int, re.findall(r"\d+", numbers))
+
+
+def _nat(saved: str) -> str:
+    """The table that translates, of all that iptables-legacy saves."""
+    return saved.partition("*nat\n")[2].partition("COMMIT")[0]

@@ -78,6 +78,8 @@ TRANSLATIONS: Final = {
     "dnat ip to tcp dport map { 80 : 10.7.7.7 . 8096, 8096 : 10.7.7.7 . 8096 }": "80/tcp",
     "tcp dport { 81, 8096 } dnat to 10.7.7.7:8920": "81/tcp",
     "tcp dport { 81, 8096 } dnat to 10.7.7.7": "",  # another port of the same machine
+    "ip daddr 193.99.5.7 tcp dport 8096 dnat to 10.7.7.7:80": "193.99.5.7",
+    "ip daddr 193.99.5.7 dnat to 10.7.7.7": "",  # all of another machine
     "udp dport 81 dnat to 10.7.7.7:8096; tcp dport 8096 dnat to 10.7.7.7": "",
 }
 

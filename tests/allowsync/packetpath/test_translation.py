@@ -9,7 +9,7 @@ import pytest
 
 from allowsync.packetpath import Aim, Question, Verdict, ask, original
 from allowsync.packetpath.isolation import Tools
-from allowsync.packetpath.translation import MOST_PORTS, named_ports
+from allowsync.packetpath.translation import MOST_PORTS, named_addresses, named_ports
 from tests.support.met_packets import with_uplink
 from tests.support.netns import Namespace
 from tests.support.published import publish, with_container
@@ -66,6 +66,29 @@ def test_rules_of_iptables_name_ports(inside: Namespace, tool: str) -> None:
         inside.command("sh", "-ec", f"{tool} -t nat -A PREROUTING {shape}")
     answers = inside.run(ask, [ASKED]).answers  # a process of its own, as legacy tables need
     assert {one.question.port for one in answers} >= set().union(*SHAPES.values())
+
+
+ADDRESSES = {
+    "ip daddr 193.99.5.7 tcp dport 80 dnat to 10.0.0.5": {"193.99.5.7"},
+    "ip daddr { 193.99.5.8, 193.99.5.9 } dnat to 10.0.0.5": {"193.99.5.8", "193.99.5.9"},
+    "ip daddr . tcp dport { 193.99.5.10 . 80 } dnat to 10.0.0.5": {"193.99.5.10"},
+    "ip saddr 193.99.5.11 ip daddr != 193.99.5.12 dnat to 10.0.0.5": set(),
+}
+
+
+def test_rules_name_addresses_that_packets_are_for(inside: Namespace) -> None:
+    for rule, addresses in ADDRESSES.items():
+        inside.nft(f"flush ruleset; table ip n {{ chain p {{ {CHAIN} {rule};\n }}\n}}")
+        read = inside.run(original.read, Tools())
+        assert {str(one) for one in named_addresses(read)} == addresses, rule
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_rules_of_iptables_name_addresses(inside: Namespace, tool: str) -> None:
+    shape = "-i eth0 -d 193.99.5.7 -p tcp --dport 80 -j DNAT --to-destination 10.0.0.5"
+    inside.command("sh", "-ec", f"{tool} -t nat -A PREROUTING {shape}")
+    asked = {one.question.destination for one in inside.run(ask, [ASKED]).answers}
+    assert ip_address("193.99.5.7") in asked
 
 
 def test_more_ports_than_are_asked_are_told(inside: Namespace) -> None:
