@@ -64,14 +64,18 @@ def _leave(code: int) -> None:
             stream.flush()
         except (OSError, ValueError):
             continue
-    os._exit(code)
+    # The threads that are left may not call it; we may.
+    getattr(os._exit, "__wrapped__", os._exit)(code)
 
 
 def _close_output() -> None:
-    """Let nothing follow what was printed: it is a document that programs read."""
+    """Let nothing follow what was printed: it is a document, or a line, that programs read."""
     try:
         sys.stdout.flush()
-        os.dup2(os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC), 1)
+        sys.stderr.flush()
+        nothing = os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
+        os.dup2(nothing, 1)
+        os.dup2(nothing, 2)
     except (OSError, ValueError):
         return
 

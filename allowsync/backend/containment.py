@@ -13,7 +13,6 @@ with more, and its outcome is unknown.
 
 from __future__ import annotations
 
-import errno
 import os
 import signal
 import sys
@@ -21,12 +20,12 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
+from allowsync.backend.surroundings import Surroundings, end_process
 from allowsync.text import abridge
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable
     from types import FrameType
-    from typing import NoReturn, TextIO
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -38,9 +37,6 @@ LONGEST: Final = 300.0  # for a backend that asks for it (`patience`)
 # How long a call may take to clean up once its time is over, before the next exception.
 GRACE: Final = 5.0
 
-_STREAMS: Final = (0, 1, 2)
-_NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
-_HANDLERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1)
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 _PYTHON: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
 
@@ -81,7 +77,7 @@ def contained(
     process = os.getpid()
     clock = _Limit(LOOKING if limit is None else limit)
     try:
-        with _Surroundings(), clock:
+        with Surroundings(), clock:
             try:
                 value = check(step())
             except BaseException as error:
@@ -101,7 +97,7 @@ def contained(
         clock.stop()
         # A child that a backend forked, and that came back here, has nothing to do with the rest.
         if os.getpid() != process:
-            _end_process(1)
+            end_process(1)
 
 
 def _failure(error: BaseException, backend: str, at: object) -> BaseException:
@@ -225,116 +221,3 @@ def _insist(frame: FrameType | None) -> None:
         frame.f_trace = again
         frame = frame.f_back
     sys.settrace(again)
-
-
-class _Surroundings:
-    """What a call finds, and what is put back after it.
-
-    What it prints, and what its children write, goes to /dev/null: our output is a document that
-    programs read. Its standard input is empty.
-    """
-
-    def __enter__(self) -> None:
-        self._environment = dict(os.environb)
-        self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
-        self._umask = os.umask(0o077)
-        os.umask(self._umask)
-        self._depth, self._trace = sys.getrecursionlimit(), sys.gettrace()
-        self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
-        self._objects = {name: getattr(sys, name) for name in _NAMES}
-        sink, nothing = _sink(), _nothing()
-        self._kept = {one: _copy(one) for one in _STREAMS}
-        for one in _STREAMS:
-            os.dup2(nothing, one)
-        if nothing not in _STREAMS:
-            os.close(nothing)
-        for name in _NAMES:
-            setattr(sys, name, sink)
-        os._exit = _exit_of(os.getpid())  # type: ignore[assignment]
-
-    def __exit__(self, *_: object) -> None:
-        if sys.gettrace() is not self._trace:
-            sys.settrace(self._trace)
-        sys.setrecursionlimit(self._depth)
-        os._exit = _end_process
-        for name, stream in self._objects.items():
-            setattr(sys, name, stream)
-        for one, copy in self._kept.items():
-            _put_back(one, copy)
-        _restore_environment(self._environment)
-        os.umask(self._umask)
-        for number, handler in self._handlers.items():
-            if signal.getsignal(number) is not handler:
-                signal.signal(number, handler or signal.SIG_DFL)
-        if self._folder >= 0:
-            _quietly(os.fchdir, self._folder)
-            _quietly(os.close, self._folder)
-
-
-_end_process = os._exit
-_sinks: list[TextIO] = []
-
-
-def _exit_of(process: int) -> Callable[[int], NoReturn]:
-    """`os._exit` within a call of a process: it ends the children of a backend, not us."""
-
-    def leave(status: int) -> NoReturn:
-        if os.getpid() != process:
-            _end_process(status)
-        raise SystemExit(status)
-
-    return leave
-
-
-def _nothing() -> int:
-    """What gives nothing and takes all; in memory where /dev/null cannot be opened."""
-    try:
-        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
-    except OSError:
-        return os.memfd_create("nothing")
-
-
-def _sink() -> TextIO:
-    """What takes all that is printed. It stays open: a thread may go on printing."""
-    if not _sinks or _sinks[0].closed:
-        _sinks[:] = [open(_nothing(), "w", encoding="utf-8", errors="replace")]  # noqa: SIM115
-    return _sinks[0]
-
-
-def _open(path: str, flags: int) -> int:
-    try:
-        return os.open(path, flags | os.O_CLOEXEC)
-    except OSError:
-        return -1
-
-
-def _copy(descriptor: int) -> int:
-    """A copy of a stream; -1 where it is closed."""
-    try:
-        return os.dup(descriptor)
-    except OSError as error:
-        if error.errno != errno.EBADF:
-            raise  # too many open files: nothing is changed yet
-        return -1
-
-
-def _put_back(descriptor: int, copy: int) -> None:
-    if copy < 0:
-        _quietly(os.close, descriptor)
-        return
-    _quietly(os.dup2, copy, descriptor)
-    _quietly(os.close, copy)
-
-
-def _quietly(step: Callable[..., object], *arguments: object) -> None:
-    """Do what a backend may have made impossible; the rest is put back all the same."""
-    try:
-        step(*arguments)
-    except OSError:
-        return
-
-
-def _restore_environment(before: Mapping[bytes, bytes]) -> None:
-    if dict(os.environb) != before:
-        os.environb.clear()
-        os.environb.update(before)

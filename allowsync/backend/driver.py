@@ -267,7 +267,8 @@ def checked_current(given: object) -> Current:
     demand(reasons, dict, "read().ineffective")
     demand_all(tuple(reasons), tuple, NETWORKS, "read().ineffective")
     demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
-    return Current(entries, frozenset(given.others), given.flaws, reasons)
+    flaws = tuple(map(_plain, given.flaws))
+    return Current(entries, frozenset(given.others), flaws, reasons)
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
@@ -329,7 +330,7 @@ def _checked_marks(given: tuple[object, ...]) -> tuple[Marked, ...]:
 
 def _checked_text(given: object) -> str:
     demand(given, str, "usable()")
-    return str(given)
+    return _plain(given)
 
 
 def _checked_callable(given: object) -> Callable[[], bool]:
@@ -341,6 +342,11 @@ def _checked_callable(given: object) -> Callable[[], bool]:
 def _checked_truth(given: object) -> bool:
     demand(given, bool, "putting it back")
     return bool(given)
+
+
+def _plain(text: Any) -> str:
+    """A text without what a class of its own makes of it."""
+    return str.__str__(text)
 
 
 def _nothing(_: object) -> None:

@@ -140,7 +140,7 @@ def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
 def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     """Warn users before they lock themselves out. Said even with --quiet."""
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
-    if not any(getattr(one.target.options, "ports", ()) for one in at_work):
+    if all(one.target.backend.guards is no_guard for one in at_work):
         return
     from allowsync.engine.lockout import current, cut_off
 

@@ -74,14 +74,15 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     from allowsync.state.history import Past
 
     standing = look(config, instant())
-    past, on_record = Past(), set[str]()
+    known, on_record = None, set[str]()
     try:
         with Store.reading(config.state) as store:
-            past, on_record = store.past(EVER), store.hosts_on_record()
+            known, on_record = store.past(EVER), store.hosts_on_record()
     except StateError as error:
         notice = Notice(str(error.path), error.why, ExitCode.FAILED)
         if notice not in standing.notices:
             standing = replace(standing, notices=(*standing.notices, notice))
+    past = known or Past()
     scene = with_retained(present(standing), standing, past)
     if what not in config.hosts:
         scene = lingering(scene, past, what)
@@ -96,7 +97,7 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
         and answer.verdict is not AccessVerdict.YES
         and not answer.accesses
     ):
-        found = about_network(answer.network, standing.decisions, past, config.policy)
+        found = about_network(answer.network, standing.decisions, known, config.policy)
     else:
         found = iter(())
     answer = by_layers(config, replace(answer, reasons=(*found, *_wrong(standing))))

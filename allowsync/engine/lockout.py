@@ -6,6 +6,7 @@ import os
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
+from allowsync.backend.api import BackendError
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Target
     from allowsync.model.plan import Plan
+    from allowsync.model.target import Guard
     from allowsync.model.types import Address
 
 SSH = "SSH_CONNECTION"
@@ -67,21 +69,28 @@ def _values(variables: Mapping[bytes, bytes]) -> Iterator[str]:
         yield variables[SSH.encode()].decode(errors="replace")
 
 
-def guards(target: Target, port: int) -> bool:
-    """Whether a target guards a TCP port of this machine, by its option `ports`."""
-    return any(
-        one.first <= port <= one.last and one.protocol.value == "tcp"
-        for one in getattr(target.options, "ports", ())
-    )
+def guard_at(target: Target, port: int) -> Guard | None:
+    """What a target guards, where a TCP port of this machine is among it."""
+    try:
+        guard = target.guard
+    except BackendError:
+        return None  # it says nothing that could be said here
+    if guard is None or guard.forwarded:
+        return None
+    at = (one for one in guard.ports if one.protocol == "tcp")
+    return guard if any(one.first <= port <= one.last for one in at) else None
 
 
 def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
     """What a plan would do to a session, in words; empty when it leaves it alone."""
-    if plan is None or plan.idle or session.peer.is_loopback or not guards(target, session.port):
+    if plan is None or plan.idle or session.peer.is_loopback:
+        return ""
+    guard = guard_at(target, session.port)
+    if guard is None:
         return ""
     if any(session.peer in entry.network for entry in plan.final):
         return ""
-    interfaces = [one for one in getattr(target.options, "open_interfaces", ()) if one != "lo"]
+    interfaces = [one for one in guard.open_interfaces if one != "lo"]
     unless = f", unless it comes through {' or '.join(interfaces)}" if interfaces else ""
     return (
         f"your own session comes from {session.peer} to port {session.port}/tcp, which "

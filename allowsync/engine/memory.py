@@ -179,7 +179,9 @@ def _without_history(
         return store
     aside = store.set_aside(started)
     notices.append(Notice(str(path), f"{what}. The file was set aside as {aside}"))
-    return Store.writing(path)
+    anew = Store.writing(path)
+    anew.lost = True
+    return anew
 
 
 def _hosts_of(config: Config, request: Request) -> list[Host]:

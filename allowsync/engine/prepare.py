@@ -11,6 +11,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.backend.driver import marks_of
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
@@ -23,7 +24,7 @@ from allowsync.policy.decision import leaving, union
 from allowsync.policy.orphans import closed, inherited_after, still_protected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
@@ -78,6 +79,7 @@ def draft(
     allow_empty: bool,
     kept: LimitRefusal | None = None,
     beside: Sequence[Target] = (),
+    lost: bool = False,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -90,10 +92,11 @@ def draft(
         allow_empty: Whether an allowlist without any address may be enforced.
         kept: Why nothing may be removed; None where it may.
         beside: All targets of its allowlist.
+        lost: Whether more was remembered once than can be read now.
     """
 
     def once_more() -> Draft:
-        again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside)
+        again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
         return again(target, decisions, memory, limits, now)
 
     try:
@@ -120,14 +123,15 @@ def draft(
         ineffective(plan, current),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
-        if memory is None:
+        if memory is None and not lost and not _stands(target, places):
             report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
             return Draft(target, report)
         # A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is
         # not known of any does not open it to everyone.
         situation = replace(situation, held_back=believed(situation, situation.trusted))
         made = planned(situation)
-        report = replace(report, plan=made.plan, outcome=_expected(made.plan, None), refusal=None)
+        outcome, shut = _expected(made.plan, None), not made.plan.final
+        report = replace(report, plan=made.plan, outcome=outcome, refusal=None, closed=shut)
     if report.reason:
         return Draft(target, replace(report, outcome=Outcome.FAILED, plan=None))
     report = replace(report, claims=made.apart)
@@ -137,6 +141,13 @@ def draft(
 
 
 _NO_ADDRESS_YET = "skipped: no host has an address yet; applying it would lock everyone out"
+
+
+def _stands(target: Target, places: Collection[Place]) -> bool:
+    """Whether what carries allowsync's mark is left of a target, in the firewall itself."""
+    with suppress(BackendError):
+        return any(one.place in places for one in marks_of(target.backend, ()))
+    return False
 
 
 def _held_beside(

@@ -30,8 +30,8 @@ def enforce_on_record(
     """Remember what is meant, apply it, and remember what came of it.
 
     Where nothing is to be applied, it is remembered in one step with the end of the run (`finish`).
-    Where earlier runs can be read of, and this one cannot be recorded (a full or read-only disk),
-    it is enforced all the same: what keeps strangers out does not wait for a disk.
+    Where that cannot be recorded (a full or read-only disk, a state that cannot even be read), it
+    is enforced all the same: what keeps strangers out does not wait for a disk.
 
     Raises:
         StateDamaged: What is remembered makes no sense. Nothing was applied.
@@ -46,8 +46,6 @@ def enforce_on_record(
     except StateDamaged:
         raise
     except StateError as error:
-        if not store.knows:
-            return [_left_alone(one.report, error) for one in drafts]
         from allowsync.engine.apply import enforce
 
         return [_unrecorded(one.report, error) for one in enforce(drafts)]
@@ -165,11 +163,6 @@ def _target(one: Draft) -> TargetRecord:
     return TargetRecord(
         target.name, target.allowlist, target.backend.name, target.remembered, one.places
     )
-
-
-def _left_alone(report: TargetReport, error: StateError) -> TargetReport:
-    what = f"skipped: the state cannot be written: {error}"
-    return replace(report, outcome=Outcome.FAILED, reason=what)
 
 
 def _unrecorded(report: TargetReport, error: StateError) -> TargetReport:

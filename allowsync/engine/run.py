@@ -126,7 +126,16 @@ def _prepare(
     limits = memory.config.limits
     held, kept_to = memory.target(target.name), None if memory.request.force else limits
     empty = limits.allow_empty
-    one = draft(target, decisions, held, kept_to, memory.now, allow_empty=empty, beside=beside)
+    one = draft(
+        target,
+        decisions,
+        held,
+        kept_to,
+        memory.now,
+        allow_empty=empty,
+        beside=beside,
+        lost=memory.store.lost,
+    )
     if target.name not in memory.unconfirmed:
         return one
     from allowsync.engine.rollback.pending import held_back

@@ -7,7 +7,7 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import unusable
+from allowsync.backend.driver import marks_of, unusable
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
@@ -223,6 +223,13 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
         backend.look()
     except BackendError as error:
         yield Finding(Severity.ERROR, f"could not be read: {error}")
+        return
+    try:
+        target.guard  # noqa: B018 - what it gives is looked at elsewhere
+        marks_of(target.backend, ())
+    except BackendError as error:
+        what = f"it cannot be told what it guards, or left behind: {error}"
+        yield Finding(Severity.WARNING, what)
 
 
 def believed(judged: ScreenedAnswer) -> str:

@@ -250,7 +250,7 @@ MOST = 3  # earlier stays that are told
 
 
 def about_network(
-    asked: Network, decisions: Mapping[str, Decision], past: Past, policy: Policy
+    asked: Network, decisions: Mapping[str, Decision], past: Past | None, policy: Policy
 ) -> Iterator[str]:
     """Why no host may come from a network now, and what would be needed."""
     reason = rejection(asked, policy.accept)
@@ -262,9 +262,12 @@ def about_network(
             # A line about a refused address begins with that address.
             if what.partition(" ")[0] in map(str, _addresses(asked)):
                 yield f"{decision.host.name}: {hostname}: {what}"
-    earlier = [one for one in past.stays if touches(one.network, asked) and one.ended is not None]
+    stays = () if past is None else past.stays
+    earlier = [one for one in stays if touches(one.network, asked) and one.ended is not None]
     yield from map(told, reversed(earlier[-MOST:]))
-    if not earlier and not reason:
+    if past is None:
+        yield "unknown whether a host used this network: the state cannot be read"
+    elif not earlier and not reason:
         since = "" if past.first_run is None else f" since {past.first_run:%Y-%m-%d %H:%M} UTC"
         yield f"no host used this network{since}"
     if not reason:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import short
 from allowsync.model.outcome import WRONG, ExitCode, Notice, Outcome, worst
@@ -35,6 +35,7 @@ class TargetReport(Value):
         reason: Why it failed or is not known, or an empty string.
         ineffective: Entries it holds that let no packet in, each with the reason.
         claims: What each host is let in by, apart; None where every entry stands for its own.
+        closed: Whether it is put up again for no host: nothing is known of any.
     """
 
     target: str
@@ -48,11 +49,12 @@ class TargetReport(Value):
     reason: str = ""
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     claims: tuple[Entry, ...] | None = None
+    closed: bool = False
 
     @property
     def lacking(self) -> bool:
         """Whether not everybody who should is let in, though nothing failed."""
-        return bool(self.unfit or self.ineffective)
+        return bool(self.unfit or self.ineffective or self.closed)
 
     @property
     def said(self) -> str:
@@ -60,6 +62,7 @@ class TargetReport(Value):
         unfit = ", ".join(str(entry.network) for entry in self.unfit)
         parts = (
             self.reason,
+            _CLOSED if self.closed else "",
             "" if self.refusal is None else self.refusal.said,
             f"cannot hold {unfit}" if unfit else "",
             *(f"{short(one)} has no effect: {why}" for one, why in self.ineffective.items()),
@@ -107,6 +110,12 @@ class RunReport(Value):
             for one in self.decisions.values()
         )
         return ExitCode.OLD_KNOWLEDGE if any(lacking) else ExitCode.IN_STEP
+
+
+_CLOSED: Final = (
+    "put up again, and it lets no host in: no address of any is known; the next run that gets an "
+    "answer lets it in"
+)
 
 
 def _code(report: TargetReport) -> ExitCode:

@@ -7,9 +7,10 @@ next one that looks at the target sees what came of it, and writes the lines the
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
 
-from allowsync.state.codec import number
+from allowsync.state.codec import MICROSECOND, number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -18,6 +19,16 @@ if TYPE_CHECKING:
 
     from allowsync.state.records import EntryChange
 
+KEEP_HISTORY: Final = timedelta(days=400)
+PRUNED_EVERY: Final = timedelta(days=1)
+_HISTORY: Final = (
+    ("answers", "at"),
+    ("changes", "at"),
+    ("meant", "at"),
+    ("runs", "started"),
+    ("stays", "ended"),
+    ("turns", "at"),
+)
 _COLUMNS = "at, target, action, network, hosts, why"
 
 
@@ -104,3 +115,15 @@ def write_cleared(connection: sqlite3.Connection, target: str, at: datetime) -> 
 def _row(change: EntryChange, at: datetime) -> tuple[object, ...]:
     network, hosts = str(change.entry.network), " ".join(change.entry.hosts)
     return number(at), change.target, change.action, network, hosts, change.why
+
+
+def prune(connection: sqlite3.Connection, oldest: int) -> None:
+    """Forget history from before an instant, at most once a day: each time a day more than needed.
+
+    The earliest run on record tells when that was done last.
+    """
+    first = connection.execute("SELECT min(started) FROM runs").fetchone()[0]
+    if first is None or first > oldest - PRUNED_EVERY // MICROSECOND:
+        return
+    for table, column in _HISTORY:
+        connection.execute(f"DELETE FROM {table} WHERE {column} < ?", (oldest,))  # noqa: S608

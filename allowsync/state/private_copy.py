@@ -43,7 +43,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
             if judge(path).st_size == 0:
                 return None
             database, journal = _taken(path)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
         raise StateError(path, error.strerror) from error

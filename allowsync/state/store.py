@@ -1,7 +1,7 @@
 """Reading and writing what is remembered, in the nouns of the core. The one user of SQLite's SQL.
 
-A run writes twice: before anything is applied (`intend`), so that an unwritable state leaves the
-firewall alone and a crash in between is remembered as what was meant; and afterwards (`confirm`).
+A run writes twice: before anything is applied (`intend`), so that a crash in between is remembered
+as what was meant; and afterwards (`confirm`).
 One that applies nothing writes once, at its end.
 """
 
@@ -16,8 +16,10 @@ from allowsync.model.networks import cidr, parsed
 from allowsync.policy.sightings import Ledger
 from allowsync.state.access_log import open_stays, write_stays, write_turns
 from allowsync.state.changes import (
+    KEEP_HISTORY,
     forget_meant,
     give_up,
+    prune,
     settle,
     write_changes,
     write_cleared,
@@ -52,7 +54,6 @@ from allowsync.state.host_memory import (
 )
 from allowsync.state.published_networks import read_published, write_published
 from allowsync.state.records import EntryChange, RunRecord, TargetRecord
-from allowsync.state.retention import KEEP_HISTORY, prune
 from allowsync.state.schema import guarded, open_for_writing, transaction
 from allowsync.system.owner import acting_as
 
@@ -82,6 +83,7 @@ class Store:
         path: The file.
         user: Whom root acts as with it.
         unwritable: Why it was opened for reading, where it was to be written.
+        lost: Whether there was a state before that cannot be read any more.
     """
 
     def __init__(
@@ -92,6 +94,7 @@ class Store:
         self._connection = connection
         self._writes = user is not None
         self.unwritable = ""
+        self.lost = False
         self._run = 0
         self._started = 0
 
@@ -116,8 +119,10 @@ class Store:
 
     @classmethod
     def nothing(cls, path: Path) -> Self:
-        """A store that knows nothing and writes nothing."""
-        return cls(path, None)
+        """A store that knows nothing and writes nothing, of a state that cannot be read."""
+        store = cls(path, None)
+        store.lost = True
+        return store
 
     def __enter__(self) -> Self:
         return self
@@ -135,14 +140,6 @@ class Store:
         if self._connection is not None:
             with acting_as(self.user):
                 self._connection.close()
-
-    @property
-    def knows(self) -> bool:
-        """Whether an earlier run could be read of, whether or not this one can be recorded."""
-        try:
-            return self.last_run() is not None
-        except StateError:
-            return False
 
     def set_aside(self, now: datetime) -> Path:
         """Close and rename a damaged database. Returns its new name."""

@@ -406,11 +406,11 @@ def test_a_state_elsewhere_may_be_given(here: Installation, tmp_path: Path) -> N
     assert (elsewhere.exists(), here.state.exists()) == (True, False)
 
 
-def test_an_unwritable_state_leaves_the_file_alone(here: Installation) -> None:
+def test_an_unwritable_state_keeps_no_file_from_its_entries(here: Installation) -> None:
     here.state.parent.touch()
     done = here("apply")
-    assert (done.code, here.file.exists()) == (1, False)
-    assert "state cannot be written" in done.err
+    assert (done.code, here.allowed) == (1, FIRST)
+    assert "enforced, but not recorded: the state cannot be written" in done.err
 
 
 def test_a_garbage_state_is_set_aside_and_nothing_is_lost(here: Installation) -> None:

@@ -193,4 +193,60 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
         _read("\n    while True:\n        try:\n            time.sleep(9)\n        except: pass"),
         "did not finish within 0.2 s",
     ),
+    "entries that are a generator": (
+        _read("return Current(Entry(ip_network('203.0.113.7')) for _ in range(1 << 40))"),
+        "read().entries is a generator",
+    ),
+    "an endless loop": (_read("\n    while True: pass"), "did not finish within 0.2 s"),
+    "places without an end": (
+        {"options": "def places(self, _):\n    while True:\n        yield Place('x', ('y',))"},
+        "did not finish within 0.2 s",
+    ),
+    "places of lists": (
+        {"options": "def places(self, allowlist):\n    return [Place('x', ['y'])]"},
+        "the name of a Place is a list",
+    ),
+    "attributes that exit": (
+        {"methods": "def __getattribute__(self, name):\n    raise SystemExit(0)"},
+        "SystemExit: 0",
+    ),
+    "several errors at once": (
+        _read("raise BaseExceptionGroup('x', [KeyboardInterrupt()])"),
+        "BaseExceptionGroup",
+    ),
+    "a text that cannot be told": (
+        _read("return Current(flaws=(type('T', (str,), {'__str__': lambda _: 1 / 0})('told'),))"),
+        "told",
+    ),
+    "closed files": (_read("os.closerange(3, 200)"), "os.closerange() would end or change"),
+    "another user": (
+        _read("os.setgroups([]); os.setgid(65534); os.setuid(65534)"),
+        "os.setgroups() would end or change",
+    ),
+    "another effective user": (_read("os.seteuid(65534); return 1"), "read() is a int"),
+    "another root": (_read("os.chroot('/var')"), "os.chroot() would end or change"),
+    "another program": (_read("os.execv('/bin/true', ['true'])"), "os.execv() would end or change"),
+    "an abort": (_read("os.abort()"), "os.abort() would end or change"),
+    "a signal to all": (
+        _read("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)"),
+        "os.kill() would end or change",
+    ),
+    "a signal to the group": (
+        _read("os.killpg(0, signal.SIGKILL)"),
+        "os.killpg() would end or change",
+    ),
+    "no modules": (_read("sys.modules.clear(); return 1"), "read() is a int"),
+    "nowhere to import from": (
+        _read("sys.path.clear(); sys.path_hooks.clear(); sys.meta_path.clear(); return 1"),
+        "read() is a int",
+    ),
+    "no functions": (
+        _read("import builtins; builtins.open = builtins.__import__ = None; return 1"),
+        "read() is a int",
+    ),
+    "a profile that raises": (_read("sys.setprofile(lambda *_: 1 / 0); return 1"), "ZeroDivision"),
+    "a patience without an end": (
+        {"methods": "patience = float('inf')\n" + _method("read", "return 1")},
+        "read() is a int",
+    ),
 }  # fmt: skip

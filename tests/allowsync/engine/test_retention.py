@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
-from allowsync.state.retention import PRUNED_EVERY
+from allowsync.state.changes import PRUNED_EVERY
 from tests.support.world import Dns, World
 
 if TYPE_CHECKING:

@@ -245,13 +245,43 @@ class TestLostState:
         assert len(list(world.state.parent.glob("state.db.set-aside-*"))) == 1
         assert world.held == ALL
 
-    def test_an_unwritable_state_leaves_the_firewall_alone(self, world: World) -> None:
+    def test_a_state_that_is_no_file_keeps_no_gate_down(self, world: World) -> None:
         world.state.parent.mkdir()
         world.state.mkdir()
         report = world.run()
         target = only_target(report)
-        assert (target.outcome, report.exit_code, world.held) == (Outcome.FAILED, 1, set())
+        assert (target.outcome, report.exit_code, world.held) == (Outcome.UNRECORDED, 1, ALL)
         assert "state cannot be written" in target.said
+        world.everybody(SERVFAIL)
+        report = world.run()
+        assert (report.exit_code, world.held) == (1, ALL)
+
+    @pytest.mark.parametrize("lost", ["unreadable", "damaged"])
+    def test_a_gate_goes_up_empty_where_a_state_was_lost_and_no_name_answers(
+        self, world: World, lost: str
+    ) -> None:
+        world.run()
+        if lost == "unreadable":
+            world.state.unlink()
+            world.state.mkdir()
+        else:
+            world.state.write_bytes(b"no database" * 99)
+        world.store.networks.clear()
+        world.store.flaws = ["the gate is gone"]
+        report = world.run(offline=True)
+        target = only_target(report)
+        expected = Outcome.UNRECORDED if lost == "unreadable" else Outcome.APPLIED
+        assert (target.outcome, world.held, world.store.flaws) == (expected, set(), [])
+        assert report.exit_code == 1
+        assert "lets no host in" in target.said
+        report = world.run()
+        assert world.held == ALL
+
+    def test_a_first_run_without_an_answer_puts_up_no_gate(self, world: World) -> None:
+        world.store.flaws = ["the gate is gone"]
+        report = world.run(offline=True)
+        assert (only_target(report).outcome, report.exit_code) == (Outcome.FAILED, 1)
+        assert world.store.flaws == ["the gate is gone"]
 
     def test_a_lock_that_cannot_be_held_keeps_no_gate_down(self, world: World) -> None:
         world.run()
@@ -329,11 +359,13 @@ class TestLostState:
         assert only_target(report).outcome is Outcome.APPLIED
         assert world.held == held
 
-    def test_a_lock_that_cannot_be_made_leaves_the_firewall_alone(self, world: World) -> None:
+    def test_a_lock_that_cannot_be_made_is_said_and_waited_for_by_no_gate(
+        self, world: World
+    ) -> None:
         (world.folder / "lib").touch()
         report = world.run()
-        assert (only_target(report).outcome, report.exit_code) == (Outcome.FAILED, 1)
-        assert world.held == set()
+        assert (only_target(report).outcome, report.exit_code) == (Outcome.UNRECORDED, 1)
+        assert world.held == ALL
 
 
 class TestClock:

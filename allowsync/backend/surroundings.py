@@ -1,0 +1,179 @@
+"""What a backend's code finds around it, and what is put back after it.
+
+Much in Python belongs to the whole process: streams, signals, the environment, modules. What a call
+changes there is put back; what could not be put back (another user for good, another program in our
+place, the end of the process) is refused to it.
+"""
+
+from __future__ import annotations
+
+import builtins
+import errno
+import os
+import signal
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from typing import TextIO
+
+_STREAMS: Final = (0, 1, 2)
+_NAMES: Final = ("stdout", "stderr", "__stdout__", "__stderr__")
+_HANDLERS: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGPIPE, signal.SIGCHLD, signal.SIGUSR1)
+_IMPORTING: Final[tuple[list[Any], ...]] = (sys.path, sys.meta_path, sys.path_hooks)
+# Functions of `os` whose effect on a process cannot be undone. Its children may call them.
+_FOR_GOOD: Final = (
+    *("_exit", "abort", "chroot", "closerange", "execv", "execve", "initgroups", "kill", "killpg"),
+    *("setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid", "setsid", "setuid"),
+)
+
+end_process = os._exit
+
+
+class Surroundings:
+    """What a call finds, and what is put back after it.
+
+    What it prints, and what its children write, goes to /dev/null: our output is a document that
+    programs read. Its standard input is empty.
+    """
+
+    def __enter__(self) -> None:
+        self._environment = dict(os.environb)
+        self._folder = _open(".", os.O_PATH | os.O_DIRECTORY)
+        self._umask = os.umask(0o077)
+        os.umask(self._umask)
+        self._user = (os.geteuid(), os.getegid())
+        self._depth, self._hooks = sys.getrecursionlimit(), (sys.gettrace(), sys.getprofile())
+        self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
+        self._objects = {name: getattr(sys, name) for name in _NAMES}
+        self._builtins, self._modules = dict(vars(builtins)), dict(sys.modules)
+        self._importing = [list(one) for one in _IMPORTING]
+        sink, nothing = _sink(), _nothing()
+        self._kept = {one: _copy(one) for one in _STREAMS}
+        for one in _STREAMS:
+            os.dup2(nothing, one)
+        if nothing not in _STREAMS:
+            os.close(nothing)
+        for name in _NAMES:
+            setattr(sys, name, sink)
+        self._threads = _threads()
+        self._functions = {name: getattr(os, name) for name in _FOR_GOOD}
+        for name, function in self._functions.items():
+            real = getattr(function, "__wrapped__", function)
+            setattr(os, name, _refused(name, real, os.getpid()))
+
+    def __exit__(self, *_: object) -> None:
+        _BUILTINS.update(self._builtins)  # first of all: what follows needs them
+        if (sys.gettrace(), sys.getprofile()) != self._hooks:
+            sys.settrace(self._hooks[0])
+            sys.setprofile(self._hooks[1])
+        sys.setrecursionlimit(self._depth)
+        _restore_importing(self._modules, self._importing)
+        if _threads() <= self._threads:  # one that is left may do what is refused at any time
+            for name, function in self._functions.items():
+                setattr(os, name, function)
+        for name, stream in self._objects.items():
+            setattr(sys, name, stream)
+        for one, copy in self._kept.items():
+            _put_back(one, copy)
+        _restore_environment(self._environment)
+        os.umask(self._umask)
+        for number, handler in self._handlers.items():
+            if signal.getsignal(number) is not handler:
+                signal.signal(number, handler or signal.SIG_DFL)
+        if (os.geteuid(), os.getegid()) != self._user:
+            _quietly(os.seteuid, self._user[0])
+            _quietly(os.setegid, self._user[1])
+        if self._folder >= 0:
+            _quietly(os.fchdir, self._folder)
+            _quietly(os.close, self._folder)
+
+
+_BUILTINS: Final = vars(builtins)
+_sinks: list[TextIO] = []
+
+
+def _refused(name: str, function: Callable[..., Any], process: int) -> Callable[..., Any]:
+    """A function of `os` that acts in the children of a backend, and not on our process."""
+
+    def refuse(*arguments: Any) -> Any:
+        if os.getpid() != process:
+            return function(*arguments)
+        if name in ("kill", "killpg") and abs(arguments[0]) not in (0, 1, process, os.getpgrp()):
+            return function(*arguments)
+        if name == "_exit":
+            raise SystemExit(*arguments)
+        raise RuntimeError(f"os.{name}() would end or change all of allowsync")
+
+    refuse.__wrapped__ = function  # type: ignore[attr-defined]
+    return refuse
+
+
+def _threads() -> int:
+    """How many threads there are."""
+    threading = sys.modules.get("threading")
+    return 1 if threading is None else threading.active_count()
+
+
+def _restore_importing(modules: Mapping[str, Any], importing: list[list[Any]]) -> None:
+    """Put back what imports need, where some of it is gone; what was added stays."""
+    for name in modules.keys() - sys.modules.keys():
+        sys.modules[name] = modules[name]
+    for now, before in zip(_IMPORTING, importing, strict=True):
+        if any(one not in now for one in before):
+            now[:] = before
+
+
+def _nothing() -> int:
+    """What gives nothing and takes all; in memory where /dev/null cannot be opened."""
+    try:
+        return os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC)
+    except OSError:
+        return os.memfd_create("nothing")
+
+
+def _sink() -> TextIO:
+    """What takes all that is printed. It stays open: a thread may go on printing."""
+    if not _sinks or _sinks[0].closed:
+        _sinks[:] = [open(_nothing(), "w", encoding="utf-8", errors="replace")]  # noqa: SIM115
+    return _sinks[0]
+
+
+def _open(path: str, flags: int) -> int:
+    try:
+        return os.open(path, flags | os.O_CLOEXEC)
+    except OSError:
+        return -1
+
+
+def _copy(descriptor: int) -> int:
+    """A copy of a stream; -1 where it is closed."""
+    try:
+        return os.dup(descriptor)
+    except OSError as error:
+        if error.errno != errno.EBADF:
+            raise  # too many open files: nothing is changed yet
+        return -1
+
+
+def _put_back(descriptor: int, copy: int) -> None:
+    if copy < 0:
+        _quietly(os.close, descriptor)
+        return
+    _quietly(os.dup2, copy, descriptor)
+    _quietly(os.close, copy)
+
+
+def _quietly(step: Callable[..., object], *arguments: object) -> None:
+    """Do what a backend may have made impossible; the rest is put back all the same."""
+    try:
+        step(*arguments)
+    except OSError:
+        return
+
+
+def _restore_environment(before: Mapping[bytes, bytes]) -> None:
+    if dict(os.environb) != before:
+        os.environb.clear()
+        os.environb.update(before)
