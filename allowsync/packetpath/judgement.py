@@ -90,7 +90,7 @@ class Judge:
             return (self._words.of(last),)
         if probe.legacy:
             return (self._words.of_legacy(probe.legacy[-1]),)
-        if probe.question.aim is Aim.TRANSLATED:  # there may be many, each alone takes time
+        if probe.question.aim is not Aim.OWN:  # there may be many, each alone takes time
             return (_NO_RULE,)
         return self._stopped_by_kernel(probe)
 

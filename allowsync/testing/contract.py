@@ -21,8 +21,7 @@ a fixture with `autouse=True`.
 from __future__ import annotations
 
 from contextlib import suppress
-from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, ClassVar, Final
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -33,6 +32,7 @@ from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
 from allowsync.model.target import Placement
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network, by_network
+from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, nth, supernet
 from allowsync.testing.io_faults import failing_programs, io_pause, io_watch
 
 if TYPE_CHECKING:
@@ -40,29 +40,6 @@ if TYPE_CHECKING:
 
     from allowsync.backend.api import Backend
     from allowsync.model.target import Current
-
-# Global addresses that no backend has a reason to refuse, from widest to narrowest; each family's
-# `wide` covers its `narrow`.
-WIDE: Final[dict[Family, Network]] = {
-    Family.IPV4: IPv4Network("81.2.69.0/24"),
-    Family.IPV6: IPv6Network("2a02:8109:9a40::/48"),
-}
-NARROW: Final[dict[Family, Network]] = {
-    Family.IPV4: IPv4Network("81.2.69.0/25"),
-    Family.IPV6: IPv6Network("2a02:8109:9a40::/64"),
-}
-
-
-def nth(family: Family, number: int, prefix: int) -> Network:
-    """One of many networks of a width that do not overlap, in global address space."""
-    if family is Family.IPV4:
-        return IPv4Network(((90 << 24) + (number << (32 - prefix)), prefix))
-    return IPv6Network(((0x2A02 << 112) + (number << (128 - prefix)), prefix))
-
-
-def networks(current: Current) -> list[Network]:
-    """What a target holds, sorted."""
-    return sorted((entry.network for entry in current.entries), key=by_network)
 
 
 class BackendContract:
@@ -113,9 +90,9 @@ class BackendContract:
         held, target = {entry.network for entry in before.entries}, set(wanted)
         return Plan(
             "contract",
-            add=_entries(target - held),
-            remove=_entries(held - target),
-            keep=_entries(target & held),
+            add=entries(target - held),
+            remove=entries(held - target),
+            keep=entries(target & held),
             repair=before.flaws or repair,
         )
 
@@ -150,7 +127,7 @@ class BackendContract:
     def test_withheld_entries_stay(self) -> None:
         first, second = self.some(2)[:2]
         self.put([first])
-        plan = Plan("contract", add=_entries([second]), withheld=_entries([first]))
+        plan = Plan("contract", add=entries([second]), withheld=entries([first]))
         self.make().apply(plan)
         assert networks(self.make().read()) == sorted([first, second], key=by_network)
 
@@ -159,7 +136,7 @@ class BackendContract:
         wanted = self.some(3)[1:]
         gone = self.some(3)[:1]
         extra = nth(Family.of(gone[0]), 77, gone[0].prefixlen)
-        plan = Plan("contract", add=_entries([extra]), remove=_entries(gone), keep=_entries(wanted))
+        plan = Plan("contract", add=entries([extra]), remove=entries(gone), keep=entries(wanted))
         for _ in range(2):
             self.make().apply(plan)
             assert networks(self.make().read()) == sorted([*wanted, extra], key=by_network)
@@ -179,7 +156,7 @@ class BackendContract:
     def test_an_idle_plan_changes_nothing(self) -> None:
         self.put(self.some())
         before = self.fingerprint()
-        self.make().apply(Plan("contract", keep=_entries(self.some())))
+        self.make().apply(Plan("contract", keep=entries(self.some())))
         assert self.fingerprint() == before
 
     def test_reading_and_checking_change_nothing(self) -> None:
@@ -249,8 +226,8 @@ class BackendContract:
         self.put([first])
         plan = Plan(
             "contract",
-            add=_entries([third]),
-            keep=_entries([first, second]),
+            add=entries([third]),
+            keep=entries([first, second]),
             repair=("entries went missing",),
         )
         asked_for_a_fresh_look = False
@@ -269,7 +246,7 @@ class BackendContract:
             return
         shortest, longest = capabilities.prefixes[family]
         narrow = nth(family, 5, longest)
-        wide = _supernet(nth(family, 0, longest), shortest)
+        wide = supernet(nth(family, 0, longest), shortest)
         if wide != nth(family, 0, longest):
             assert networks(self.put([wide])) == [wide]
         assert networks(self.put([narrow])) == [narrow]
@@ -409,11 +386,3 @@ def _driver(backend: Backend) -> Driver:
     """A backend as the core uses it."""
     kind = BackendType("contract", "", object, lambda _placement, _options: backend, api=API)
     return Driver(kind, Placement("contract", "contract/tested"), None)
-
-
-def _entries(several: Iterable[Network]) -> tuple[Entry, ...]:
-    return tuple(Entry(network) for network in sorted(several, key=by_network))
-
-
-def _supernet(network: Network, prefix: int) -> Network:
-    return network.supernet(new_prefix=prefix)

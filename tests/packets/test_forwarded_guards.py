@@ -164,13 +164,18 @@ def test_an_address_behind_the_machine_is_asked_for(inside: Namespace) -> None:
     )
 
 
-def test_a_network_behind_another_router_is_asked_for(inside: Namespace) -> None:
+@pytest.mark.parametrize(
+    ("network", "asked"), [("193.99.78.0/24", "193.99.78.1"), ("193.99.78.7/32", "193.99.78.7")]
+)
+def test_what_is_behind_another_router_is_asked_for(
+    inside: Namespace, network: str, asked: str
+) -> None:
     with_lan(inside, "193.99.77.1/24")
-    inside.batch("route add 193.99.78.0/24 via 193.99.77.9 dev lan0")
+    inside.batch(f"route add {network} via 193.99.77.9 dev lan0")
     route_for(inside, INNER)
-    inside.command("sh", "-c", "iptables -I FORWARD -d 193.99.78.0/24 -j ACCEPT")
+    inside.command("sh", "-c", f"iptables -I FORWARD -d {network} -j ACCEPT")
     (one,) = found(inside, INNER)
-    assert one.what.startswith("8096/tcp is open to everyone over IPv4 by eth0 at 193.99.78.1: ")
+    assert one.what.startswith(f"8096/tcp is open to everyone over IPv4 by eth0 at {asked}: ")
 
 
 @pytest.mark.parametrize("uplink", [False, True], ids=["public", "private"])
