@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,24 +20,42 @@ if TYPE_CHECKING:
 MEMORY = Path("/dev/shm")
 
 
-@pytest.fixture
-def folder() -> Iterator[Path]:
+@contextmanager
+def staged() -> Iterator[Stage]:
+    """A stage without a firewall."""
+    with _folder() as folder, NameServer({}) as server, Warm() as warm:
+        yield Stage(folder, server, warm)
+
+
+@contextmanager
+def staged_inside() -> Iterator[Stage]:
+    """A stage in a network namespace of its own."""
+    with _folder() as folder, ExitStack() as stack:
+        inside = stack.enter_context(Namespace())
+        server = stack.enter_context(inside.run(NameServer, {}))
+        warm = stack.enter_context(Warm(inside))
+        yield Stage(folder, server, warm, inside)
+
+
+@contextmanager
+def _folder() -> Iterator[Path]:
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         yield Path(name)
 
 
 @pytest.fixture
-def stage(folder: Path) -> Iterator[Stage]:
-    """A stage without a firewall."""
-    with NameServer({}) as server, Warm() as warm:
-        yield Stage(folder, server, warm)
+def folder() -> Iterator[Path]:
+    with _folder() as place:
+        yield place
 
 
 @pytest.fixture
-def guarded(as_root: None, folder: Path) -> Iterator[Stage]:
-    """A stage in a network namespace of its own."""
-    with ExitStack() as stack:
-        inside = stack.enter_context(Namespace())
-        server = stack.enter_context(inside.run(NameServer, {}))
-        warm = stack.enter_context(Warm(inside))
-        yield Stage(folder, server, warm, inside)
+def stage() -> Iterator[Stage]:
+    with staged() as one:
+        yield one
+
+
+@pytest.fixture
+def guarded(as_root: None) -> Iterator[Stage]:
+    with staged_inside() as one:
+        yield one

@@ -8,7 +8,7 @@ import pytest
 
 from tests.faults.judging import places
 from tests.faults.scenes import both_targets, file_target
-from tests.support.sampling import sample
+from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-MOST = 28  # kills for each kind of target in a sample
+MOST = 12  # kills for each kind of target in a sample
 
 
 def idle(stage: Stage, targets: Callable[[Stage], Sequence[object]]) -> tuple[str, ...]:
@@ -75,7 +75,7 @@ def kill_everywhere(stage: Stage, targets: Callable[[Stage], Sequence[object]]) 
         assert stage.leftovers() == leftovers, place
         assert stage.history() == history, place
         assert not list(stage.here.folder.glob(".*.new")), place
-    assert kills > 20
+    assert kills > share(20, 10)
     record("crash_points", where="a run with nothing to do", kills=kills)
 
 

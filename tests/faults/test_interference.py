@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import pytest
 
+from tests.faults.conftest import staged, staged_inside
 from tests.faults.judging import converges, is_honest, is_polite, reference
 from tests.faults.scenes import Scene, friend_moved, gate_target
 from tests.faults.stage import TABLE
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.faults.harness import Place, Ran
+    from tests.faults.judging import Reference
     from tests.faults.stage import Stage
 
 GATE = Scene("a gate", friend_moved, gate_target)
@@ -47,6 +49,27 @@ CASES = {
 }
 
 
+class Known(NamedTuple):
+    """A stage that is put back again and again, and how a run on it comes out undisturbed."""
+
+    stage: Stage
+    reference: Reference
+
+
+@pytest.fixture(scope="module")
+def at_gate(as_root: None) -> Iterator[Known]:
+    with staged_inside() as stage:
+        GATE.set_up(stage)
+        yield Known(stage, reference(stage, stage.argv(), 0))
+
+
+@pytest.fixture(scope="module")
+def at_file() -> Iterator[Known]:
+    with staged() as stage:
+        FILE.set_up(stage)
+        yield Known(stage, reference(stage, stage.argv(), 0))
+
+
 def calls_of_nft(ran: Ran) -> list[Place]:
     return [one for one in ran.calls if one.name == "execve" and one.what.endswith("/nft")]
 
@@ -54,11 +77,10 @@ def calls_of_nft(ran: Ran) -> list[Place]:
 @pytest.mark.root
 @pytest.mark.parametrize(("script", "moment"), CASES.values(), ids=CASES)
 def test_whatever_others_do_to_a_gate_meanwhile_is_told_or_put_right(
-    guarded: Stage, script: str, moment: int
+    at_gate: Known, script: str, moment: int
 ) -> None:
+    guarded, known = at_gate
     argv = guarded.argv()
-    GATE.set_up(guarded)
-    known = reference(guarded, argv, 0)
     calls = calls_of_nft(known.ran)
     assert len(calls) == BEFORE_READING_BACK + 1  # nothing is looked at later
     place = calls[moment]
@@ -108,11 +130,10 @@ def permissions_changed(stage: Stage) -> None:
 )
 @pytest.mark.parametrize("name", ["fdatasync", "unlinkat", "create"])
 def test_whatever_others_do_to_a_file_meanwhile_is_told_or_put_right(
-    stage: Stage, deed: Callable[[Stage], None], name: str
+    at_file: Known, deed: Callable[[Stage], None], name: str
 ) -> None:
+    stage, known = at_file
     argv = stage.argv()
-    FILE.set_up(stage)
-    known = reference(stage, argv, 0)
     chosen = [one for one in known.ran.calls if one.name == name and _is_between(one)]
     stage.put_back()
     ran = stage.warm.interrupted(chosen[0], lambda: deed(stage), *argv)
@@ -128,10 +149,9 @@ def _is_between(place: Place) -> bool:
     return "allowsync-new" in place.what or place.what.endswith("state.db-journal")
 
 
-def test_a_strangers_file_that_came_meanwhile_is_left_alone(stage: Stage) -> None:
+def test_a_strangers_file_that_came_meanwhile_is_left_alone(at_file: Known) -> None:
+    stage, known = at_file
     argv = stage.argv()
-    FILE.set_up(stage)
-    known = reference(stage, argv, 0)
     place = next(one for one in known.ran.calls if one.name == "fdatasync")
     stage.put_back()
     ran = stage.warm.interrupted(place, lambda: stage.here.file.write_text("mine\n"), *argv)

@@ -32,7 +32,7 @@ STRANGERS = ("limit 22/tcp", "allow from 9.9.9.9 to any port 443 proto tcp", "de
 # Of these calls, one in so many; of all others, each. By `sendmsg` iptables changes the kernel.
 SHARES = {"state": 16, "write": 16, "execve": 10, "sendmsg": 3} | dict.fromkeys(READING, 24)
 
-MOST = 24  # kills for each scene in a sample
+MOST = 10  # kills for each scene in a sample
 
 Files = tuple[str, str]
 _SOURCE = re.compile(r"-A ufw6?-user-input -s (\S+) -p tcp -m tcp --dport 443 -j ACCEPT")
@@ -165,7 +165,7 @@ def test_a_run_that_was_killed_anywhere_is_healed_by_the_next(
         except AssertionError as error:
             error.add_note(f"killed {whom} at {place}")
             raise
-    assert kills > share(60, 20)
+    assert kills > share(60, 8)
     record("crash_points", kills=kills)
     record("lockouts", where="runs that were killed", count=0)
 
