@@ -13,7 +13,8 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
-from allowsync_backends.apache.remote_ip import believed
+from allowsync_backends.apache.remote_ip import MODULE, believed
+from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
@@ -70,7 +71,8 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
     for place in optional(texts, str(path)):
         what = f"{place}: with IncludeOptional, everybody gets in when {path} is missing"
         yield Finding(Severity.WARNING, what, "write Include")
-    if trusts_anybody(texts):
+    proxies = believed(frozenset({MODULE}), texts)
+    if trusts_anybody(texts) or (proxies is not None and everybody(proxies.networks)):
         yield Finding(
             Severity.ERROR,
             "apache trusts RemoteIPHeader from any client",

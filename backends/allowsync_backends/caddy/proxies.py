@@ -11,9 +11,10 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.networks import overlap
 from allowsync.model.target import Finding, Severity, TrustedProxies
 from allowsync_backends.caddy.options import Matcher
-from allowsync_backends.common.server.listening import listening_port, together
+from allowsync_backends.common.server.listening import everybody, listening_port, together
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -21,31 +22,45 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.snippet import Json, Snippet
 
 APPENDED: Final = "x-forwarded-for"
-_EVERYBODY: Final = ("0.0.0.0/0", "::/0")
+_FAMILIES: Final = (4, 6)
 
 
 def about_proxies(config: Json) -> Iterator[Finding]:
     """What lets a client say where it comes from, at each server of an adapted configuration."""
     for server in _servers(config):
         proxies = server.get("trusted_proxies")
-        if not isinstance(proxies, dict) or server.get("trusted_proxies_strict"):
-            continue  # read from the other end, what a client wrote is never come to
+        if not isinstance(proxies, dict):
+            continue
         where = f"the server at {', '.join(map(str, server.get('listen') or ('?',)))}"
-        ranges = [str(one) for one in proxies.get("ranges") or ()]
-        if everybody := [one for one in ranges if one in _EVERYBODY]:
+        strict = bool(server.get("trusted_proxies_strict"))
+        if wide := _wide(proxies, strict=strict):
             yield Finding(
                 Severity.ERROR,
-                f"{where} has trusted_proxies {' '.join(everybody)}: every client that sends a "
+                f"{where} has trusted_proxies {' '.join(wide)}: every client that sends a "
                 "header of its own gets in",
                 "name the networks of your proxy or CDN alone",
             )
-        elif APPENDED in _headers(server):
+        elif APPENDED in _headers(server) and not strict:
             yield Finding(
                 Severity.ERROR,
                 f"{where} takes the first address of X-Forwarded-For, which a client can write "
                 "itself, because trusted_proxies_strict is not set",
                 "add trusted_proxies_strict beside trusted_proxies (Caddy 2.8 or newer)",
             )
+
+
+def _wide(proxies: Json, *, strict: bool) -> list[str]:
+    """The ranges that strangers come from.
+
+    Read from the other end, what a client wrote is never come to, unless the client is a trusted
+    proxy itself: then the first address counts that is none. Of both families whole, none is left.
+    """
+    ranges = [str(one) for one in proxies.get("ranges") or ()]
+    networks = {ip_network(one, strict=False): one for one in ranges}
+    wide = everybody(networks)
+    if strict and all(not one.prefixlen for one in wide) and len(wide) == len(_FAMILIES):
+        return []
+    return [text for one, text in networks.items() if any(overlap(one, other) for other in wide)]
 
 
 def believed(config: Json, compiled: Snippet) -> TrustedProxies | None:

@@ -9,14 +9,23 @@ from __future__ import annotations
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.networks import overlap
+from allowsync_backends.common.server.listening import everybody
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from allowsync.model.types import Network
     from allowsync_backends.nginx.configuration import NginxDirective
 
 RULES: Final = ("allow", "deny")
 
 _CHALLENGE: Final = "/.well-known/acme-challenge"  # RFC 8555, 8.3: asked for from anywhere
+# The default address pools of Docker: 172.17.0.0/16 to 172.31.0.0/16 (those of 192.168 are homes).
+_CONTAINERS: Final = tuple(
+    ip_network(one) for one in ("172.17.0.0/16", "172.18.0.0/15", "172.20.0.0/14", "172.24.0.0/13")
+)
+_GATEWAY: Final = 1  # the last byte of the address that Docker's own proxy connects from
 _HALF: Final = 1  # bits of a rule that is for a half of all addresses
 _ANSWERS: Final = (
     "alias", "fastcgi_pass", "grpc_pass", "memcached_pass", "proxy_pass", "root", "scgi_pass",
@@ -37,8 +46,22 @@ def opened_by(block: Iterable[NginxDirective]) -> str:
 
 
 def is_for_anybody(rule: NginxDirective) -> bool:
-    """Whether a rule, or set_real_ip_from, is for every address of a family."""
+    """Whether a rule is for every address of a family."""
     return any(_width(rule, family) == 0 for family in (4, 6))
+
+
+def is_for_containers(rule: NginxDirective) -> bool:
+    """Whether a rule is for networks that Docker takes for containers, unless told otherwise."""
+    network = _network(rule)
+    if network is None or (network.num_addresses == 1 and int(network[0]) % 256 != _GATEWAY):
+        return False
+    return any(overlap(network, pool) for pool in _CONTAINERS)
+
+
+def trusts_strangers(rule: NginxDirective) -> bool:
+    """Whether set_real_ip_from names a network that strangers come from."""
+    network = _network(rule)
+    return rule.words[-1] == "all" or (network is not None and bool(everybody([network])))
 
 
 def _lets_in(block: Iterable[NginxDirective], family: int) -> bool:
@@ -61,14 +84,17 @@ def _lets_in(block: Iterable[NginxDirective], family: int) -> bool:
 
 def _width(rule: NginxDirective, family: int) -> int | None:
     """How many bits of an address a rule names; None where it is not for that family."""
-    text = rule.words[-1]
-    if text == "all":
+    if rule.words[-1] == "all":
         return 0
+    network = _network(rule)
+    return None if network is None or network.version != family else network.prefixlen
+
+
+def _network(rule: NginxDirective) -> Network | None:
     try:
-        network = ip_network(text, strict=False)
+        return ip_network(rule.words[-1], strict=False)
     except ValueError:  # `unix:`, or a variable
         return None
-    return network.prefixlen if network.version == family else None
 
 
 def has_rules(block: Iterable[NginxDirective]) -> bool:

@@ -17,8 +17,10 @@ from allowsync_backends.nginx.access import (
     has_rules,
     is_challenge,
     is_for_anybody,
+    is_for_containers,
     lets_strangers_in,
     opened_by,
+    trusts_strangers,
 )
 from allowsync_backends.nginx.configuration import DirectivePlace, NginxDirective, places, walk
 
@@ -79,6 +81,13 @@ def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
             who = "lets everybody in" if one.name == "allow" else "shuts friends out, too"
             what = f'in {_within(place)}, "{one.text}" before the include of {path} {who}'
             yield Finding(Severity.ERROR, what, "take it away")
+        elif one.name == "allow" and is_for_containers(one):
+            what = (
+                f'in {_within(place)}, "{one.text}" lets in whatever comes from a container or '
+                "through Docker's own proxy, and so the clients that these pass on"
+            )
+            advice = "take it away, or name the address of the container that is meant"
+            yield Finding(Severity.WARNING, what, advice)
     late = [one.text for one in after if one.name in RULES]
     if late:
         what = f'in {_within(place)}, "{late[0]}" after the include of {path} has no effect'
@@ -147,7 +156,7 @@ def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
     """Whether every sender of the header is trusted, or none."""
     trusted = [one for one in walk(whole) if one.name == "set_real_ip_from"]
     for one in trusted:
-        if is_for_anybody(one):
+        if trusts_strangers(one):
             what = f'"{one.text}" ({one.file}) lets every client say which address it comes from'
             yield Finding(Severity.WARNING, what, "name the networks of your proxy or CDN alone")
     proxied = [one for one in walk(whole) if one.name == "listen" and "proxy_protocol" in one.words]

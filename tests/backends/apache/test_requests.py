@@ -185,8 +185,10 @@ def test_a_proxy_that_is_trusted_may_tell_who_asks(start: Maker) -> None:
     assert findings(server) == []
 
 
-def test_a_header_that_anybody_may_send_is_an_error(start: Maker) -> None:
+@pytest.mark.parametrize("trusted", ["", "0.0.0.0/1 128.0.0.0/1 ::/1"])
+def test_a_header_that_anybody_may_send_is_an_error(start: Maker, trusted: str) -> None:
     more = "RemoteIPHeader X-Forwarded-For\n"
+    more += f"RemoteIPTrustedProxy {trusted}\n" if trusted else ""
     server = start(modules=(*MODULES, "remoteip"), more=more)
     assert answers(server, X_Forwarded_For=FRIEND) == OPEN
     (finding,) = findings(server)

@@ -229,6 +229,21 @@ TOLD = {
         [OK, NONE, OK],
         "trusted_proxies 0.0.0.0/0",
     ),
+    "half": (
+        "trusted_proxies static 128.0.0.0/1\n\t\ttrusted_proxies_strict",
+        [OK, NONE, OK],
+        "trusted_proxies 128.0.0.0/1",
+    ),
+    "halves": (
+        "trusted_proxies static 0.0.0.0/1 128.0.0.0/1",
+        [OK, NONE, OK],
+        "trusted_proxies 0.0.0.0/1 128.0.0.0/1",
+    ),
+    "strict": (
+        "trusted_proxies static 0.0.0.0/0 ::/0\n\t\ttrusted_proxies_strict",
+        [NONE, NONE, NONE],
+        None,
+    ),
     "own": (
         f"trusted_proxies static {PROXY}\n\t\tclient_ip_headers CF-Connecting-IP",
         [NONE, NONE, NONE],
@@ -253,3 +268,14 @@ def test_whom_it_believes_is_told(
     said = [one.what for one in caddy.inside.run(backend.check) if "X-Forwarded" in one.what
             or "trusted_proxies" in one.what]  # fmt: skip
     assert (not said) if what is None else what in "".join(said)
+
+
+@pytest.mark.parametrize("start", [NEWER], indirect=True)
+def test_strict_of_one_family_believes_addresses_of_the_other(start: Maker) -> None:
+    trusted = "trusted_proxies static 0.0.0.0/0"
+    caddy = start(options=f"servers {{\n\t\t{trusted}\n\t\ttrusted_proxies_strict\n\t}}")
+    backend = caddy.backend(matcher=Matcher.CLIENT_IP)
+    put(caddy, FRIEND6, backend=backend)
+    assert status(caddy.inside, STRANGER, PORT, headers={"X-Forwarded-For": FRIEND6}) == OK
+    said = [one.what for one in caddy.inside.run(backend.check)]
+    assert any("trusted_proxies 0.0.0.0/0: every client" in one for one in said)

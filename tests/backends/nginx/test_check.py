@@ -194,6 +194,23 @@ def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
             f'warning: "{TRUSTED}" ({MAIN}) lets every client say which address it comes from',
         ),
         (
+            "http { server { set_real_ip_from 128.0.0.0/1; include friends.conf; } }",
+            (
+                f'warning: "set_real_ip_from 128.0.0.0/1" ({MAIN}) lets every client say which '
+                "address it comes from"
+            ),
+        ),
+        *(
+            (
+                f"http {{ server {{ allow {docker}; include friends.conf; }} }}",
+                (
+                    f'warning: in {HERE}, "allow {docker}" lets in whatever comes from a container '
+                    "or through Docker's own proxy, and so the clients that these pass on"
+                ),
+            )
+            for docker in ("172.16.0.0/12", "172.17.0.0/16", "172.18.0.1", "172.0.0.0/8")
+        ),
+        (
             "http { server { listen 443 ssl proxy_protocol; include friends.conf; } }",
             f'warning: "listen 443 ssl proxy_protocol" ({MAIN}), but no set_real_ip_from',
         ),
@@ -201,6 +218,13 @@ def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
 )
 def test_what_stands_in_the_way_is_named(main: str, what: str) -> None:
     assert allows(main) == [what]
+
+
+@pytest.mark.parametrize(
+    "near", ["192.168.1.0/24", "10.0.0.0/8", "172.16.5.0/24", "172.18.0.9", "127.0.0.1", "fd00::/8"]
+)
+def test_networks_near_by_may_be_let_in_besides(near: str) -> None:
+    assert allows(f"http {{ server {{ allow {near}; include friends.conf; }} }}") == []
 
 
 def test_files_of_two_allowlists_in_one_block_do_not_add_up() -> None:

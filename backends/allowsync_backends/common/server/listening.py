@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import replace
@@ -11,7 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from allowsync.model.target import TrustedProxies
+    from allowsync.model.types import Network
 
+_WIDEST: Final = 4  # bits: 268 million addresses of IPv4, or half of all IPv6 there is
 _NEAR: Final = ("127.", "localhost", "[::1]", "unix:")
 _ADDRESS: Final = re.compile(r"(?:(?P<host>\[[^\]]*\]|[^:\[\]]*):)?(?P<port>\d{1,5})")
 
@@ -25,6 +28,20 @@ def listening_port(address: str, default: int | None = None) -> int | None:
         return None
     match = _ADDRESS.fullmatch(address)
     return int(match["port"]) if match else default
+
+
+def everybody(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """Those of some networks, joined, that are so wide that strangers come from them."""
+    return tuple(one for one in joined(networks) if one.prefixlen <= _WIDEST)
+
+
+def joined(networks: Iterable[Network]) -> tuple[Network, ...]:
+    """The same addresses in as few networks as possible."""
+    several = tuple(networks)
+    return (
+        *collapse_addresses(one for one in several if isinstance(one, IPv4Network)),
+        *collapse_addresses(one for one in several if isinstance(one, IPv6Network)),
+    )
 
 
 def together(found: Iterable[TrustedProxies | None], advice: str) -> TrustedProxies | None:

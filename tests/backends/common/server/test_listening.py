@@ -5,7 +5,7 @@ from __future__ import annotations
 from ipaddress import ip_network
 
 import pytest
-from allowsync_backends.common.server.listening import listening_port, together
+from allowsync_backends.common.server.listening import everybody, listening_port, together
 
 from allowsync.model.target import TrustedProxies
 
@@ -44,6 +44,18 @@ def test_of_several_places_the_one_counts_that_believes_nothing() -> None:
     )
     assert together([one, nothing, other], "x") == replace_advice(nothing)
     assert together([None], "x") is None
+
+
+@pytest.mark.parametrize(
+    ("networks", "wide"),
+    [
+        (["10.0.0.0/8", "2001:db8::/32", "172.16.0.0/12"], []),
+        (["0.0.0.0/0"], ["0.0.0.0/0"]),
+        (["0.0.0.0/1", "10.0.0.0/8", "128.0.0.0/1", "2000::/3"], ["0.0.0.0/0", "2000::/3"]),
+    ],
+)
+def test_networks_that_strangers_come_from_are_joined(networks: list[str], wide: list[str]) -> None:
+    assert list(map(str, everybody(map(ip_network, networks)))) == wide
 
 
 def replace_advice(one: TrustedProxies) -> TrustedProxies:
