@@ -29,6 +29,7 @@ _LEGACY_ADDRESSES: Final = re.compile(r"^-A \S+(?: -[sio] \S+)* -d ([^/\s]+)", r
 # Header of the network, offset, length: where the address stands that a packet is for.
 _DESTINATION: Final = {(1, 16, 4): 4, (1, 24, 16): 16}
 _EQUAL: Final = 0
+_PORT_TYPE: Final = 13  # inet_service
 _PORT, _SLOT = 2, 4
 _LONG, _PORTS_OF_IPV4, _PORTS_OF_BOTH = 40, 16, 36  # nf_nat_ipv4_multi_range_compat, nf_nat_range
 _MULTIPORT: Final = 15  # xt_multiport
@@ -99,11 +100,24 @@ def _in_nftables(ruleset: Ruleset) -> Iterator[int]:
         if (family, given(held, 1)) in tables:
             for step in nftables.expressions(held):
                 yield from _in_step(step)
-    for body in ruleset.elements:
+    sets = {
+        (family, given(held, 1), given(held, 2))
+        for family, held in ruleset.sets
+        if (family, given(held, 1)) in tables and _has_ports(held)
+    }
+    for body in ruleset.elements if sets else ():
         held = attributes(body[4:])
-        if (body[0], given(held, 1)) in tables:
+        if (body[0], given(held, 1), given(held, 2)) in sets:
             for _, element in attributes(given(held, 3)):
                 yield from _in_element(attributes(element))
+
+
+def _has_ports(held: Attributes) -> bool:
+    """Whether a set has ports, or a map leads from or to them; types stand in six bits each."""
+    if number(first(held, 5)) == _PORT:
+        return True
+    types = (number(first(held, kind)) for kind in (4, 6))
+    return any(one >> at & 63 == _PORT_TYPE for one in types for at in range(0, 30, 6))
 
 
 def _translates_arrivals(held: Attributes) -> bool:
@@ -116,11 +130,10 @@ def _in_step(step: Expression) -> Iterator[int]:
         yield from _in_match(text(first(step.held, 1)), given(step.held, 3))
     elif step.kind == "target":
         yield from _in_target(text(first(step.held, 1)), given(step.held, 3))
-    elif step.kind == "immediate":  # the port it is sent to
-        yield from _in_value(given(attributes(given(step.held, 2)), 1))
-    elif step.kind in ("cmp", "range"):
-        for kind in (3, 4):
-            yield from _in_value(given(attributes(given(step.held, kind)), 1))
+    elif step.kind in ("immediate", "cmp", "range"):
+        for kind in (2, 3, 4):
+            value = given(attributes(given(step.held, kind)), 1)
+            yield from _in_value(value) if len(value) == _PORT else ()
 
 
 def _in_match(name: str, info: bytes) -> tuple[int, ...]:
@@ -140,12 +153,12 @@ def _in_target(name: str, info: bytes) -> tuple[int, ...]:
 
 
 def _in_element(held: Attributes) -> Iterator[int]:
-    for kind in (1, 10):  # the key, and the end of an interval
+    for kind in (1, 2, 10):  # the key, what it leads to, and the end of an interval
         yield from _in_value(given(attributes(given(held, kind)), 1))
 
 
 def _in_value(value: bytes) -> Iterable[int]:
-    """A port by itself, or the parts of several values that may be one."""
+    """A port by itself, or the parts of an element that may be one."""
     if len(value) == _PORT:
         return (number(value),)
     if len(value) > _SLOT:

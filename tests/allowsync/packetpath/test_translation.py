@@ -26,6 +26,7 @@ RULES = {
     "tcp dport != 22 th dport 1000-2000 dnat to 10.0.0.5": {22, 1000, 2000},
     "tcp dport { 81, 83-89 } dnat to 10.0.0.5:80": {81, 83},
     "dnat to tcp dport map { 82 : 10.0.0.5, 443 : 10.0.0.6 }": {82, 443},
+    "meta l4proto tcp redirect to :tcp dport map { 96 : 8920 }": {96, 8920},
     "ip daddr . tcp dport vmap { 193.99.1.80 . 84 : goto other }": {84},
 }
 SHAPES = {
@@ -53,6 +54,11 @@ def test_rules_maps_and_sets_of_nftables_name_ports(inside: Namespace) -> None:
             f"chain p {{ {CHAIN} {rule};\n }}\n}}"
         )
         assert named(inside) >= ports, rule
+    inside.nft(
+        f"flush ruleset; table ip6 n {{ set s {{ type ipv6_addr; elements = {{ 2a02:: }}\n }}\n"
+        f"chain p {{ {CHAIN} ip6 daddr 2a03:: ip6 saddr @s dnat to fd00::5;\n }}\n}}"
+    )
+    assert named(inside) == set()  # addresses are no ports
     inside.nft(
         "flush ruleset; table ip f { chain c { type filter hook input priority 0;"
         "tcp dport 95 drop;\n }\n}"
