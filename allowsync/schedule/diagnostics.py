@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.diagnostics import Located
 from allowsync.model.target import Finding, Severity
-from allowsync.schedule.dropin import demands
+from allowsync.schedule.dropin import EARLY, demands
 from allowsync.schedule.files import OURS, Disk, FileState
 from allowsync.schedule.requirements import requirements
 from allowsync.schedule.units import SERVICE, UNITS
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
 
+_INSTALL: Final = "run 'allowsync schedule install'"
 _DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 
 
@@ -33,6 +34,7 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
             return
         there = disk.found(_DROP_IN) is not FileState.ABSENT
         installed = disk.at(_DROP_IN).read_text(errors="replace") if there else ""
+        early = disk.found(UNITS / EARLY) is not FileState.ABSENT
     except OSError:
         return  # who may not look is not told
     lines = installed.splitlines()
@@ -42,5 +44,7 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
         missing.append("User=root")
     if missing:
         what = f"the service lacks permissions for {', '.join(missing)}"
-        advice = "run 'allowsync schedule install'"
-        yield Located(SERVICE, Finding(Severity.WARNING, what, advice))
+        yield Located(SERVICE, Finding(Severity.WARNING, what, _INSTALL))
+    if needed.restored and needed.needs.before and not early:
+        what = "is not installed: saved rules that name our sets would not be loaded at boot"
+        yield Located(EARLY, Finding(Severity.WARNING, what, _INSTALL))

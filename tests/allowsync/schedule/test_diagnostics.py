@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.schedule.diagnostics import about_schedule
-from allowsync.schedule.dropin import ServiceSpec
+from allowsync.schedule.dropin import EARLY, ServiceSpec
 from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 NFTABLES = "nftables: {ports: [443/tcp]}"
 FILE = "file: {path: /srv/friends.txt}"
 UFW = "ufw: {ports: [443/tcp]}"
+IPSET = "ipset: {ports: [443/tcp], iptables: nft}"
 
 
 def configuration(folder: Path, *targets: str) -> Config:
@@ -45,7 +46,7 @@ def said(folder: Path, disk: Disk, *targets: str) -> list[str]:
     return [str(one) for one in about_schedule(config, CONFIGURATION, disk)]
 
 
-@pytest.mark.parametrize("targets", [(NFTABLES,), (UFW,), (NFTABLES, FILE, UFW)])
+@pytest.mark.parametrize("targets", [(NFTABLES,), (UFW,), (NFTABLES, FILE, UFW), (IPSET,)])
 def test_what_was_just_installed_fits(tmp_path: Path, targets: tuple[str, ...]) -> None:
     assert said(tmp_path, installed(tmp_path, *targets), *targets) == []
 
@@ -56,6 +57,17 @@ def test_a_target_that_was_added_is_told(tmp_path: Path) -> None:
         "allowsync.service: the service lacks permissions for ReadWritePaths=-/srv, User=root; "
         "run 'allowsync schedule install'"
     )
+
+
+def test_a_schedule_of_an_older_version_lacks_what_comes_early(tmp_path: Path) -> None:
+    disk = installed(tmp_path, IPSET)
+    disk.remove(UNITS / EARLY)
+    (only,) = said(tmp_path, disk, IPSET)
+    assert only == (
+        "allowsync-early.service: is not installed: saved rules that name our sets would not be "
+        "loaded at boot; run 'allowsync schedule install'"
+    )
+    assert said(tmp_path, disk, NFTABLES) == []
 
 
 def test_where_nothing_is_installed_nothing_is_told(tmp_path: Path) -> None:
