@@ -1,0 +1,181 @@
+"""What the pages of web servers advise is attacked: forged headers, directly and through a proxy.
+
+The proxy does what a CDN does, too: it appends to X-Forwarded-For, sets CF-Connecting-IP, and
+passes on every other header as the client wrote it.
+"""
+
+from __future__ import annotations
+
+import re
+from contextlib import contextmanager
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+from allowsync_backends.caddy.options import Matcher
+from allowsync_backends.nginx import Style
+
+from tests.backends.nginx.test_requests import GUARDED
+from tests.support import nginx as nginx_server
+from tests.support.apache import MODULES, apache
+from tests.support.caddy import NEWER, caddy
+from tests.support.documents import ROOT, blocks_of
+from tests.support.haproxy import DENY, haproxy
+from tests.support.internet import FRIEND, SERVER, STRANGER
+from tests.support.nginx import Nginx
+from tests.support.requests import OK, apply_one, neighbourhood, status
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from contextlib import AbstractContextManager
+    from pathlib import Path
+
+    from allowsync.backend.api import Backend
+    from tests.support.netns import Namespace
+
+    Start = Callable[[Namespace, Path], AbstractContextManager[tuple[Backend, int]]]
+
+pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+
+PROXY, ANOTHER = "198.51.100.10", "198.51.100.200"
+ADVISED = "192.0.2.10"  # the proxy in the documentation
+UP: Final = 10_000  # the port of the proxy is that much above the one that it passes on to
+FRONT: Final = "".join(
+    f"""
+server {{
+  listen {PROXY}:{UP + port};
+  location / {{
+    proxy_pass http://{SERVER}:{port}; proxy_bind {PROXY};
+    proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+    proxy_set_header CF-Connecting-IP $remote_addr;
+  }}
+}}
+"""
+    for port in (80, 8080, 8081)
+)
+OWN: Final = "X-Forwarded-For"
+HEADERS: Final = (
+    {},
+    *(
+        {OWN: one}
+        for one in ("{}", "{}, {}", f"{{}}, {ANOTHER}", f"{ANOTHER}, {{}}", "{}:80", ",{}")
+    ),
+    *({name: "{}"} for name in ("X-Real-IP", "CF-Connecting-IP", "True-Client-IP", "Client-IP")),
+    {"Forwarded": "for={}"},
+)
+
+
+def advised(page: str, word: str) -> str:
+    """The block of a page that has a word in it, for the proxy of the test."""
+    texts = [one.text for one in blocks_of(ROOT / "docs" / "backends" / page) if word in one.text]
+    assert len(texts) == 1
+    return texts[0].replace(ADVISED, PROXY)
+
+
+def by_cdn(recipe: str) -> str:
+    """A recipe as it is for Cloudflare."""
+    assert OWN in recipe
+    return recipe.replace(OWN, "CF-Connecting-IP")
+
+
+def on_nginx(style: Style, recipe: str) -> Start:
+    @contextmanager
+    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
+        server = Nginx(folder, inside)
+        server.configure(f"{recipe}\n{GUARDED[style]}")
+        server.path.write_text("" if style is Style.ALLOW else "geo $allowsync_x { default 0; }")
+        with nginx_server.serving(server):
+            server.path.unlink()
+            yield server.backend(style=style), nginx_server.PORT
+
+    return start
+
+
+def on_apache(recipe: str) -> Start:
+    @contextmanager
+    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
+        modules = (*MODULES, "remoteip")
+        with apache(inside, folder, modules=modules, more=recipe) as server:
+            yield server.backend(), 8080
+
+    return start
+
+
+def on_caddy(recipe: str) -> Start:
+    @contextmanager
+    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
+        options = "\n".join(recipe.splitlines()[1:-1])  # without its braces
+        with caddy(inside, folder, options=options, program=NEWER) as server:
+            matcher = Matcher.CLIENT_IP if recipe else Matcher.REMOTE_IP
+            yield server.backend(matcher=matcher), 8081
+
+    return start
+
+
+def on_haproxy(*, behind: bool) -> Start:
+    @contextmanager
+    def start(inside: Namespace, folder: Path) -> Iterator[tuple[Backend, int]]:
+        page = (ROOT / "docs" / "backends" / "haproxy.md").read_text()
+        recipe = re.search(r"`(http-request set-src [^`]*)`", page)
+        assert recipe is not None
+        cdn = folder / "cdn.lst"
+        cdn.write_text(f"{PROXY}\n")
+        line = recipe[1].replace("/etc/haproxy/cdn.lst", str(cdn))
+        line = line.replace("{", "{{").replace("}", "}}")
+        rule = f"{line}\n    {DENY}" if behind else DENY
+        with haproxy(inside, folder, rule=rule) as server:
+            yield server.backend(), 8080
+
+    return start
+
+
+NGINX, APACHE = advised("nginx.md", "set_real_ip_from"), advised("apache.md", "RemoteIPHeader")
+CADDY = advised("caddy.md", "trusted_proxies static")
+# How a server is started, and whether it knows who comes through the proxy.
+RECIPES: Final[dict[str, tuple[Start, bool]]] = {
+    "nginx": (on_nginx(Style.ALLOW, ""), False),
+    "nginx behind a proxy": (on_nginx(Style.ALLOW, NGINX), True),
+    "nginx behind a proxy, by a variable": (on_nginx(Style.GEO, NGINX), True),
+    "nginx behind a CDN": (on_nginx(Style.ALLOW, by_cdn(NGINX)), True),
+    "Apache": (on_apache(""), False),
+    "Apache behind a proxy": (on_apache(APACHE), True),
+    "Apache behind a CDN": (on_apache(by_cdn(APACHE)), True),
+    "Caddy": (on_caddy(""), False),
+    "Caddy behind a proxy": (on_caddy(CADDY), True),
+    "HAProxy": (on_haproxy(behind=False), False),
+    "HAProxy behind a CDN": (on_haproxy(behind=True), True),
+}
+
+
+@pytest.fixture(scope="module")
+def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
+    """A namespace with the proxy in it."""
+    with neighbourhood() as one:
+        one.batch(f"address add {PROXY}/32 dev lo")
+        front = Nginx(tmp_path_factory.mktemp("front"), one)
+        front.configure(FRONT)
+        with nginx_server.serving(front):
+            yield one
+
+
+def table(inside: Namespace, port: int, source: str, named: str, server: str = SERVER) -> list[str]:
+    """The headers with which a client gets in that names an address in each of them."""
+    sent: list[dict[str, Any]] = [
+        {name: value.replace("{}", named) for name, value in one.items()} for one in HEADERS
+    ]
+    return [
+        str(one) for one in sent if status(inside, source, port, server=server, headers=one) == OK
+    ]
+
+
+@pytest.mark.parametrize(("start", "behind"), RECIPES.values(), ids=RECIPES)
+def test_no_header_of_a_stranger_lets_it_in(
+    inside: Namespace, tmp_path: Path, start: Start, *, behind: bool
+) -> None:
+    with start(inside, tmp_path) as (backend, port):
+        inside.run(apply_one, backend, [ip_network(FRIEND)])
+        every = len(HEADERS)
+        assert table(inside, port, STRANGER, FRIEND) == []
+        assert table(inside, UP + port, STRANGER, FRIEND, PROXY) == []
+        assert len(table(inside, port, FRIEND, STRANGER)) == every
+        assert len(table(inside, UP + port, FRIEND, STRANGER, PROXY)) == (every if behind else 0)
