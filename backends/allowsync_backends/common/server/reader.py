@@ -20,7 +20,7 @@ from allowsync_backends.file.reader import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Sequence
     from pathlib import Path
 
     from allowsync.model.target import TrustedProxies
@@ -177,7 +177,14 @@ class ServerReader(Value):
             if objection:
                 what = f"{self.server.name} does not take its configuration: {objection}"
                 return (Finding(Severity.ERROR, what),)
-        return (*found, *self.server.inspect(path))
+        return (*found, *self.server.inspect(path), *self._about_gateways(path))
+
+    def _about_gateways(self, path: Path) -> Iterator[Finding]:
+        """Whether headers are believed of clients that Docker's own proxy passes on."""
+        if isinstance(self.running, Container):
+            from allowsync_backends.common.server.userland_proxy import about_gateways
+
+            yield from about_gateways(self.running.networking(), self.trusted_proxies(path))
 
     def trusted_proxies(self, path: Path) -> TrustedProxies | None:
         """Which proxies the server believes."""

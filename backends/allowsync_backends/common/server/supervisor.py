@@ -275,6 +275,15 @@ class Container(Value):
         if blindness:
             yield Finding(Severity.ERROR, blindness, f"mount the folder {path.parent} instead")
 
+    def networking(self) -> str:
+        """Its ports and networks as JSON, for `userland_proxy`; empty where they are not told."""
+        from allowsync_backends.common.server.userland_proxy import TEMPLATE
+
+        try:
+            return self._inspected(TEMPLATE)
+        except BackendError:
+            return ""
+
     def _inspected(self, template: str) -> str:
         asked = ("inspect", "--type", "container", "--format", template, self.name)
         return _said((self.runtime.value, *asked)).strip()
