@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.engine.orphan_targets import left_over
+from allowsync.engine.orphan_targets import orphans, told
 from allowsync.model.clock import Clock
 from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field, replace
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.engine.options import Request
+    from allowsync.engine.orphan_targets import OrphanTarget
     from allowsync.engine.published import Learnt
     from allowsync.model.clock import Chronology, Pulse
     from allowsync.model.memory import HostMemory, TargetMemory
@@ -48,6 +49,7 @@ class Memory(Value):
         unconfirmed: Targets whose last change waits for a confirmation, and since when.
         learnt: What sources of networks say; None where no host names any.
         renamed: The labels that hosts have now, by those that they had in the run before.
+        orphans: What is left of targets that are no longer configured.
     """
 
     config: Config
@@ -61,6 +63,7 @@ class Memory(Value):
     unconfirmed: Mapping[str, datetime]
     learnt: Learnt | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
+    orphans: tuple[OrphanTarget, ...] = ()
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
@@ -89,10 +92,7 @@ class Memory(Value):
     def notices(self) -> Iterator[Notice]:
         """What is worth saying of the clock, of orphaned targets, of sources, and of channels."""
         yield from _clock_notice(self.now, self.chronology)
-        # All kinds of firewall are searched where the state cannot know, and at boot, when others
-        # load what they had saved.
-        everywhere = self.request.offline or self.chronology.last is None
-        yield from left_over(self.config, self.store, self.request.only, everywhere=everywhere)
+        yield from map(told, self.orphans)
         yield from () if self.learnt is None else self.learnt.notices
         yield from self.config.broken_channels
 
@@ -104,6 +104,9 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
     remembered = store.hosts()
+    # All kinds of firewall are searched where the state cannot know, and at boot, when others load
+    # what they had saved.
+    everywhere = request.offline or chronology.last is None
     return Memory(
         filled,
         request,
@@ -116,6 +119,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         {} if request.insists else store.unconfirmed(),
         learnt,
         renamed(filled.hosts.values(), remembered),
+        tuple(orphans(filled, store, request.only, everywhere=everywhere)),
     )
 
 

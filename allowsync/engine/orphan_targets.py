@@ -45,6 +45,15 @@ class OrphanTarget(Value):
         """Whether it is known to drop every packet that comes from elsewhere."""
         return self.marked is not None and self.marked.drops
 
+    @property
+    def to_remember(self) -> TargetRecord:
+        """What the state is to know of it, where it knows nothing."""
+        from allowsync.state import TargetRecord
+
+        kind = "" if self.kind is None else self.kind.name
+        places = () if self.marked is None else (self.marked.place,)
+        return TargetRecord(self.name, self.allowlist, kind, {}, places)
+
     def driver(self) -> Driver | None:
         """What reads and clears it in the firewall; None where it was not found there.
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.engine.history import began, changes_of, ended, settled, turns
+from allowsync.model.memory import TargetMemory
 from allowsync.model.outcome import WRONG, Outcome
 from allowsync.model.value import replace
 from allowsync.plan.claims import retained
@@ -12,7 +13,7 @@ from allowsync.policy.clock import remembered
 from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.engine.judgement import Judgement
     from allowsync.engine.memory import Memory
@@ -120,7 +121,10 @@ def _record(
         memory.request.offline,
         {name: one.memory for name, one in decisions.items()},
         frozenset(hosts),
-        tuple((_target(one), one.intended) for one in drafts if one.intended is not None),
+        (
+            *((_target(one), one.intended) for one in drafts if one.intended is not None),
+            *_carried_on(drafts, memory),
+        ),
         {one.target.name: one.found for one in drafts if one.intended is not None},
         tuple(change for plan in plans for change in changes_of(plan, reasons)),
         tuple(began(decisions, stays)),
@@ -156,6 +160,26 @@ def _ended(
         return tuple(ended(decided.decisions, stays, hosts, reasons, _kept(drafts)))
     except (ValueError, TypeError) as error:
         raise StateDamaged(memory.store.path, f"it holds an impossible value ({error})") from error
+
+
+def _carried_on(
+    drafts: Sequence[Draft], memory: Memory
+) -> Iterator[tuple[TargetRecord, TargetMemory]]:
+    """What is to be remembered of targets that this run does nothing with.
+
+    A host's new label is known in this run alone, and so may be what was left behind: the next one
+    searches no kind of firewall for it that is neither configured nor on record.
+    """
+    if memory.renamed:
+        known = memory.store.targets()
+        for one in drafts:
+            held = memory.target(one.target.name) if one.intended is None else None
+            if held is not None:
+                yield known[one.target.name], held
+    kinds = {one.target.backend.name for one in drafts}
+    for left in memory.orphans:
+        if left.kind is not None and left.record is None and left.kind.name not in kinds:
+            yield left.to_remember, TargetMemory()
 
 
 def _target(one: Draft) -> TargetRecord:

@@ -96,6 +96,21 @@ def test_the_gate_of_a_renamed_allowlist_fails_runs_until_it_is_cleared_alone(
 
 
 @pytest.mark.parametrize(("before", "after"), [KINDS, KINDS[::-1]], ids=KINDS)
+def test_a_gate_of_another_kind_is_told_in_every_run_though_the_state_was_lost(
+    here: Inside, before: str, after: str
+) -> None:
+    assert here.guard("web", {before: PORTS}).code == 0
+    shutil.rmtree(here.state.parent)
+    for _ in range(3):
+        done = here.guard("web", {after: PORTS})
+        assert done.code == 1
+        assert f"web/{before}: is no longer configured, but " in done.err
+    assert here(" ".join(command_in(done)), "--yes").code == 0
+    done = here("apply")
+    assert (done.code, done.err) == (0, "")
+
+
+@pytest.mark.parametrize(("before", "after"), [KINDS, KINDS[::-1]], ids=KINDS)
 @pytest.mark.parametrize("named", [False, True], ids=["", "same-name"])
 def test_after_a_change_of_backend_the_command_leaves_the_new_target_alone(
     here: Inside, before: str, after: str, named: bool

@@ -15,7 +15,7 @@ from allowsync.backend.api import Needs
 from allowsync.model.outcome import Outcome
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Basis, Limits
-from allowsync.state import Busy, Lock
+from allowsync.state import Busy, Lock, Store
 from allowsync.testing.memory import MemoryBackend, MemoryStore, memory_type
 from tests.support.sampling import share
 from tests.support.values import FIVE_MINUTES, GONE, SERVFAIL, T0, V4, V6, found, host, net
@@ -276,6 +276,21 @@ class TestLostState:
         assert "lets no host in" in target.said
         report = world.run()
         assert world.held == ALL
+
+    def test_a_host_that_is_renamed_while_its_target_is_unreadable_goes_by_its_new_label(
+        self, world: World
+    ) -> None:
+        world.run()
+        was = world.hosts.pop("alice")
+        world.hosts["alicia"] = replace(was, name="alicia")
+        world.store.fail_read = "for now"
+        assert world.run().exit_code == 1
+        with Store.reading(world.state) as store:
+            (name,) = store.targets()
+            known = store.target(name)
+        assert known is not None
+        labels = {label for entry in known.entries for label in entry.hosts}
+        assert ("alicia" in labels, "alice" in labels) == (True, False)
 
     def test_a_first_run_without_an_answer_puts_up_no_gate(self, world: World) -> None:
         world.store.flaws = ["the gate is gone"]
