@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from allowsync.backend.api import BackendError
 from allowsync.config import load
 from allowsync.inspect import layers
 from allowsync.inspect.access_at import AccessAt
@@ -144,6 +145,27 @@ def test_a_gate_beside_one_that_admits_the_cdn_still_shuts_it_out(
     admits, friends = f"origin: {{hosts: [edge], {gate}}}", f"door: {{hosts: [alice], {gate}}}"
     said = found(tmp_path, EDGE + f"allowlists: {{{lists}, {admits}, {friends}}}")
     assert [one.partition(":")[0] for one in said] == (["door/nftables"] if shut else [])
+
+
+class Breaking:
+    """Options that cannot say which network is in front."""
+
+    def front(self) -> None:
+        raise SystemExit(0)
+
+
+def test_a_backend_that_breaks_when_asked_what_is_in_front_ends_no_check(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    gate = "targets: [{nftables: {ports: [443/tcp]}}]"
+    path.write_text(f"{FRIEND}allowlists: {{web: {{{gate}}}}}\nstate: {tmp_path / 'state.db'}\n")
+    path.chmod(0o600)
+    config = load(path, environ={}, uid=os.geteuid(), keep=False)
+    (target,) = config.targets
+    broken = replace(target, options=Breaking())
+    allowlists = {"web": replace(config.allowlists["web"], targets=(broken,))}
+    assert list(layers._fronts(replace(config, allowlists=allowlists))) == []
+    with pytest.raises(BackendError, match="unexpected SystemExit"):
+        _ = broken.front
 
 
 LAYERS = (

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allowsync.config import load
+from allowsync.inspect import trusted_proxies
 from allowsync.inspect.trusted_proxies import about_trusted_proxies, known_edges
 from allowsync.model.special_purpose import CLOUDFLARE
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import replace
+from allowsync.policy.published import SourceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -193,3 +195,19 @@ def test_of_every_source_that_is_installed_what_is_known_counts(tmp_path: Path) 
     edges = known_edges(configured(tmp_path, LIST, None))
     assert edges["cloudflare"].networks == EDGE
     assert edges["cloudflare"].headers == ("CF-Connecting-IP", "X-Forwarded-For")
+
+
+def test_of_a_source_that_cannot_be_loaded_no_header_is_known(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = configured(tmp_path, f"{LIST}, {GATE}", believing(*EDGE, headers=("X-Real-IP",)))
+    monkeypatch.setattr(trusted_proxies, "names", lambda _: ("cloudflare", "gone"))
+    monkeypatch.setattr(trusted_proxies, "load", broken)
+    edges = known_edges(config)
+    assert (edges["cloudflare"].networks, edges["cloudflare"].headers) == (EDGE, ())
+    assert (edges["gone"].networks, edges["gone"].headers) == ((), ())
+    assert list(about_trusted_proxies(config)) == []
+
+
+def broken(name: str) -> None:
+    raise SourceError(f"{name} cannot be loaded")
