@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import click
 
 from allowsync.model.target import PortRange
 
+if TYPE_CHECKING:
+    _Type = click.ParamType[PortRange]
+else:
+    _Type = click.ParamType  # generic since click 8.4
+
 _PORTS: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp))?")
 
 
-class PortArgument(click.ParamType[PortRange]):
+class PortArgument(_Type):
     """A port, or a range of them; of TCP, where no protocol is given."""
 
     name = "port"

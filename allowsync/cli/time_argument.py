@@ -14,10 +14,14 @@ from allowsync.config.schema.time_kinds import DURATION, UNITS
 if TYPE_CHECKING:
     from datetime import timedelta
 
+    _Type = click.ParamType[datetime]
+else:
+    _Type = click.ParamType  # generic since click 8.4
+
 _AGO: Final = re.compile(rf"\s*{DURATION.pattern}(?:\s+ago)?\s*")
 
 
-class When(click.ParamType[datetime]):
+class When(_Type):
     """An instant that is not in the future, in UTC.
 
     A duration counts back from now. A date is its first instant. What has no offset is in the
