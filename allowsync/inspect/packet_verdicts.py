@@ -83,7 +83,7 @@ def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> Targe
             return place
         said = f"in no entry, and gets in{by_rules(inside)}"
         verdict = AccessVerdict.PARTLY if outside else AccessVerdict.YES
-        return replace(place, verdict=verdict, said=_joined(said, place.said))
+        return replace(place, verdict=verdict, said=_joined(said, place.said), through="")
     if _every_port(inside) == _every_port(packets):
         return place
     said = f"has an entry, and does not get in{by_rules(outside)}"
@@ -95,6 +95,8 @@ def _unseen(place: TargetAnswer, unknown: str) -> TargetAnswer:
     """Without packets only an entry can be told, not that what has none stays out."""
     if place.verdict is not AccessVerdict.NO:
         return place
+    if place.through:
+        return replace(place, verdict=AccessVerdict.UNKNOWN)
     said = f"in no entry; whether its packets get in is unknown: {unknown or 'no way was found'}"
     return replace(place, verdict=AccessVerdict.UNKNOWN, said=_joined(said, place.said))
 
