@@ -53,16 +53,18 @@ NFT_FOLDER: Final = Path("/etc")  # where nft looks for a relative name (nft(8),
 
 LARGEST: Final = 16 * 1024 * 1024  # 100,000 elements take 3 MiB
 MOST_FILES: Final = 100
+MOST_TEXT: Final = 4 * LARGEST  # in all that nft loads
 
 # The name of an allowlist, as a pattern.
 ALLOWLIST: Final = "[a-z][a-z0-9_]{0,17}"
 
 _INCLUDE: Final = re.compile(r'^[ \t]*include[ \t]+"([^"\n]{1,4096})"', re.MULTILINE)
+_WORDS: Final = (b"allowsync", b"include", b"ipset", b"ufw")
 _REMARK: Final = re.compile(r"^[ \t]*#.*$", re.MULTILINE)
 
 
 class SavedFile(Value):
-    """A file that is there: what it says, without its remarks, or why that is unknown."""
+    """A file that is there: the lines of it that may matter, or why those are unknown."""
 
     path: Path
     text: str = ""
@@ -79,29 +81,40 @@ def files(paths: Iterable[Path]) -> Iterator[SavedFile]:
         try:
             # The owner does not matter: it is what root loads.
             demands = FileRequirements(0, LARGEST, vouched=True)
-            text = read_checked(path, demands).decode(errors="replace")
+            text = _relevant(read_checked(path, demands))
         except MissingError:
             continue
         except RefusedError as error:
             yield SavedFile(path, why=str(error))
         else:
-            yield SavedFile(path, _REMARK.sub("", text.replace("\\\n", " ")))
+            yield SavedFile(path, text)
+
+
+def _relevant(content: bytes) -> str:
+    """The lines with a word that is looked for; most files hold none, and some are large."""
+    if not any(word in content for word in _WORDS):
+        return ""
+    lines = content.replace(b"\\\n", b" ").split(b"\n")
+    kept = (line for line in lines if any(word in line for word in _WORDS))
+    return _REMARK.sub("", b"\n".join(kept).decode(errors="replace"))
 
 
 def nft_files() -> Iterator[SavedFile]:
     """The files that nft loads at boot, with those they include."""
     waiting = list(NFT_FILES)
     seen: set[Path] = set()
+    size = 0
     while waiting:
         path = waiting.pop(0)
         if path in seen or path.is_dir():
             continue
-        if len(seen) == MOST_FILES:
-            yield SavedFile(path, why=f"more than {MOST_FILES} files are included")
+        if len(seen) == MOST_FILES or size > MOST_TEXT:
+            yield SavedFile(path, why="more is included than can be read")
             return
         seen.add(path)
         for file in files((path,)):
             yield file
+            size += len(file.text)
             names = _INCLUDE.findall(file.text)
             waiting += (one for name in names for one in _included(path.parent, name))
 

@@ -53,16 +53,22 @@ def _tables(file: SavedFile) -> set[str]:
     """The tables of ours that a file makes."""
     return {
         table
-        for verb, kind, table in _NAMED.findall(file.text)
+        for verb, kind, table in _named(file)
         if kind == "table" and verb in ("", "add", "create")
     }
+
+
+def _named(file: SavedFile) -> list[tuple[str, str, str]]:
+    """Where tables of ours are named: the verb, the kind of thing, and the table."""
+    lines = (line for line in file.text.splitlines() if "allowsync_" in line)
+    return [found for line in lines for found in _NAMED.findall(line)]
 
 
 def _needed(file: SavedFile) -> set[str]:
     """The tables of ours without which a file cannot be loaded."""
     return {
         table
-        for verb, kind, table in _NAMED.findall(file.text)
+        for verb, kind, table in _named(file)
         if verb != "destroy" and (kind != "table" or verb in ("delete", "flush"))
     }
 

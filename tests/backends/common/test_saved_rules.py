@@ -40,10 +40,10 @@ def test_includes_are_followed_once_each(conf: Path) -> None:
     )
     (folder / "a.nft").write_text(f'a\ninclude "./b.nft"\ninclude "{folder}/[c-d].nft"\n')
     (folder / "b.nft").write_text("b")
-    (folder / "c.nft").write_text("one \\\ntwo")
+    (folder / "c.nft").write_text("add allowsync \\\ntwo\nthree # allowsync\n#allowsync\n")
     (conf.parent / "no.nft").write_text("no")
     assert texts().keys() == {"nftables.conf", "a.nft", "b.nft", "c.nft"}
-    assert texts()["c.nft"] == "one  two"
+    assert texts()["c.nft"] == "add allowsync  two\nthree # allowsync\n"
 
 
 def test_no_number_of_includes_holds_up_a_check(conf: Path) -> None:
@@ -52,7 +52,17 @@ def test_no_number_of_includes_holds_up_a_check(conf: Path) -> None:
     conf.write_text('include "*.nft"\ninclude "/*/*/*"\n')
     found = list(saved_rules.nft_files())
     assert len(found) == saved_rules.MOST_FILES + 1
-    assert "more than" in found[-1].why
+    assert "more is included" in found[-1].why
+
+
+def test_no_size_of_includes_fills_the_memory(conf: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(saved_rules, "MOST_TEXT", 1000)
+    for number in range(5):
+        (conf.parent / f"{number}.nft").write_text("allowsync " * 40)
+    conf.write_text('include "*.nft"\n')
+    found = list(saved_rules.nft_files())
+    assert [bool(one.text) for one in found] == [True] * 4 + [False]
+    assert "more is included" in found[-1].why
 
 
 def test_what_cannot_be_read_is_told_and_not_guessed(
