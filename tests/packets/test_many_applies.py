@@ -39,9 +39,9 @@ pytestmark = [pytest.mark.root, pytest.mark.slow]
 
 # How many applies, and how many datagrams.
 SCALES = {
-    "nftables": (share(500, 100), share(100_000, 20_000)),
-    "iptables-nft": (share(100, 30), share(20_000, 6_000)),
-    "iptables-legacy": (share(100, 30), share(20_000, 6_000)),
+    "nftables": (share(500, 50), share(100_000, 10_000)),
+    "iptables-nft": (share(100, 15), share(20_000, 3_000)),
+    "iptables-legacy": (share(100, 15), share(20_000, 3_000)),
 }
 
 _SUPERFLUOUS = """\

@@ -40,7 +40,7 @@ EVERY_WAY = [
     pytest.param(udp_answers, SERVER, id="udp-ipv4"),
     pytest.param(udp_answers, SERVER6, id="udp-ipv6"),
 ]
-SCALE = (share(40, 15), share(6_000, 2_500))  # applies and datagrams
+SCALE = (share(40, 10), share(6_000, 1_500))  # applies and datagrams
 
 
 @pytest.fixture

@@ -10,12 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from tests.support.warm_start import warm_program
+
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from testkit.fake_dns.nameserver import NameServer
 
 EXECUTABLE = Path(sys.executable).with_name("allowsync")
+TIMEOUT = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,19 +37,36 @@ class ProgramResult:
 
 
 def allowsync(
-    *arguments: str | Path, prefix: Sequence[str] = (), environ: Mapping[str, str] | None = None
+    *arguments: str | Path,
+    prefix: Sequence[str] = (),
+    environ: Mapping[str, str] | None = None,
+    cold: bool = False,
 ) -> ProgramResult:
-    """Run it with the fixed locale of cron and nothing else from our environment."""
+    """Run it with the fixed locale of cron and nothing else from our environment.
+
+    A process that has it imported becomes it, in our namespaces; where something is put before it,
+    or it is to be cold, it is started.
+    """
+    argv = [str(EXECUTABLE), *map(str, arguments)]
+    given = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environ or {})}
+    if not (cold or prefix) and (warm := warm_program()).serves(given):
+        done = ProgramResult(*warm.run(argv, given, TIMEOUT))
+    else:
+        done = _started([*prefix, *argv], given)
+    assert "Traceback" not in done.err, done.err
+    return done
+
+
+def _started(argv: Sequence[str], environ: Mapping[str, str]) -> ProgramResult:
     done = subprocess.run(
-        [*prefix, str(EXECUTABLE), *map(str, arguments)],
+        argv,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=TIMEOUT,
         stdin=subprocess.DEVNULL,
-        env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environ or {})},
+        env=environ,
         check=False,
     )
-    assert "Traceback" not in done.stderr, done.stderr
     return ProgramResult(done.returncode, done.stdout, done.stderr)
 
 

@@ -68,7 +68,7 @@ def test_headers_count_as_documented(inside: Namespace, folder: Path) -> None:
     assert list(wrong(inside, folder)) == []
 
 
-@pytest.mark.parametrize(("port", "applies"), [(HTTP, share(100, 40)), (TCP, share(50, 20))])
+@pytest.mark.parametrize(("port", "applies"), [(HTTP, share(100, 15)), (TCP, share(50, 8))])
 def test_no_change_of_the_list_is_felt(
     inside: Namespace, folder: Path, port: int, applies: int
 ) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 FRIENDS = (FRIEND, FRIEND6)
 STRANGERS = (STRANGER, STRANGER6)
-APPLIES = share(30, 12)
+APPLIES = share(30, 6)
 
 
 class Door(http.server.BaseHTTPRequestHandler):

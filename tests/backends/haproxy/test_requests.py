@@ -35,7 +35,7 @@ def test_no_change_at_its_socket_is_felt_by_a_friend_or_used_by_a_stranger(
 ) -> None:
     with neighbourhood() as inside, haproxy(inside, tmp_path, rule=rule) as server:
         worker, uptime = server.worker, server.uptime
-        found = is_felt_by_nobody("haproxy", inside, server.backend(), PORT, applies=share(100, 40))
+        found = is_felt_by_nobody("haproxy", inside, server.backend(), PORT, applies=share(100, 20))
         assert set(found.refusals) == {refusal}
         assert server.worker == worker
         assert server.uptime >= uptime
@@ -46,7 +46,7 @@ def test_no_reload_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_
     with neighbourhood() as inside, haproxy(inside, tmp_path, told=False) as server:
         worker = server.worker
         is_felt_by_nobody(
-            "haproxy, reloaded", inside, server.backend(), PORT, applies=share(20, 10)
+            "haproxy, reloaded", inside, server.backend(), PORT, applies=share(20, 6)
         )
         assert server.worker != worker
 

@@ -87,7 +87,7 @@ def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(
 ) -> None:
     backend = guarded(nginx, style, FRIEND)
     during = is_felt_by_nobody(
-        f"nginx ({style.value})", inside, backend, PORT, applies=share(100, 40)
+        f"nginx ({style.value})", inside, backend, PORT, applies=share(100, 20)
     )
     assert set(during.refusals) == {FORBIDDEN}
     assert during.least > 100
