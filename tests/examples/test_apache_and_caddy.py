@@ -18,7 +18,7 @@ from tests.support.apache import MODULES, PROGRAM, Apache
 from tests.support.caddy import PORT, Caddy
 from tests.support.documents import ROOT
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 from tests.support.requests import NONE, OK, neighbourhood, status
 
 if TYPE_CHECKING:
@@ -69,8 +69,8 @@ def apply(inside: Namespace, server: Apache | Caddy, names: NameServer, name: st
     own.touch(mode=0o600)
     own.write_text(f"{text}\nresolver: {{nameservers: ['{names}']}}\n")
     given = ("--config", str(own), "--state", str(server.folder / "state" / "state.db"))
-    inside.command(str(EXECUTABLE), "apply", *given)
-    shown = inside.command(str(EXECUTABLE), "status", "--output", "json", *given)
+    allowsync_in(inside, "apply", *given)
+    shown = allowsync_in(inside, "status", "--output", "json", *given)
     assert [one["in_step"] for one in json.loads(shown)["targets"]] == [True]
 
 

@@ -13,7 +13,7 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.support.cloudflare_api import hold_to_the_description
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,7 +64,7 @@ def test_an_example_fills_the_list_and_the_rule_it_names_uses_it(name: str, tmp_
         given = ("--config", str(on_the_fake(name, tmp_path, fake, server)))
 
         def allowsync(*words: str) -> str:
-            return inside.command(str(EXECUTABLE), *words, *given)
+            return allowsync_in(inside, *words, *given)
 
         allowsync("apply")
         rule = ("--list", "jellyfin", "--host", "jellyfin.example.org")

@@ -24,7 +24,7 @@ from tests.support.internet import (
     Internet,
 )
 from tests.support.probe import IN_VAIN, PATIENCE, tcp_answers, udp_answers
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ class Home:
 
     def apply(self) -> None:
         given = ("--config", str(self.config), "--state", str(self.config.with_name("state.db")))
-        self.internet.server.command(str(EXECUTABLE), "apply", *given)
+        allowsync_in(self.internet.server, "apply", *given)
 
     def reached(self, end: Namespace, *, source: str, wait: float) -> tuple[bool, bool]:
         """Whether somebody gets to Jellyfin, and whether to WireGuard."""

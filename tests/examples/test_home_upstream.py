@@ -16,7 +16,7 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace
 from tests.support.nginx import Nginx, program, serving
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,7 +59,7 @@ class Rented:
 
     def apply(self) -> str:
         given = ("--config", str(self.config), "--state", str(self.config.with_name("state.db")))
-        return self.inside.command(str(EXECUTABLE), "apply", "--force", *given)
+        return allowsync_in(self.inside, "apply", "--force", *given)
 
     def ask(self) -> str:
         """What somebody gets who asks nginx: an address of a home, or a status."""

@@ -15,7 +15,7 @@ from testkit.fake_dns.tls import Authority
 from tests.support.documents import ROOT
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
 from tests.support.nginx import Nginx, serving
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 from tests.support.requests import OK, neighbourhood
 
 if TYPE_CHECKING:
@@ -80,8 +80,8 @@ def apply(nginx: Nginx, folder: Path, name: str, server: NameServer) -> None:
     own.touch(mode=0o600)
     own.write_text(text.replace(option, how) + f"\nresolver: {{nameservers: ['{server}']}}\n")
     given = ("--config", str(own), "--state", str(folder / "state" / "state.db"))
-    nginx.inside.command(str(EXECUTABLE), "apply", *given)
-    status = json.loads(nginx.inside.command(str(EXECUTABLE), "status", "--output", "json", *given))
+    allowsync_in(nginx.inside, "apply", *given)
+    status = json.loads(allowsync_in(nginx.inside, "status", "--output", "json", *given))
     assert [one["in_step"] for one in status["targets"]] == [True]
 
 

@@ -11,7 +11,7 @@ from allowsync.config import load
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.netns import Namespace
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def test_an_example_is_in_step_after_one_run(example: Path, tmp_path: Path) -> N
         given = ("--config", str(own), "--state", str(tmp_path / "state.db"))
 
         def allowsync(*words: str) -> str:
-            return inside.command(str(EXECUTABLE), *words, *given)
+            return allowsync_in(inside, *words, *given)
 
         put_in = allowsync("apply")
         assert all(target.name in put_in for target in config.targets)

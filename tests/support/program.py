@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from testkit.fake_dns.nameserver import NameServer
+    from tests.support.netns import Namespace
 
 EXECUTABLE = Path(sys.executable).with_name("allowsync")
 TIMEOUT = 60.0
@@ -55,6 +56,13 @@ def allowsync(
         done = _started([*prefix, *argv], given)
     assert "Traceback" not in done.err, done.err
     return done
+
+
+def allowsync_in(inside: Namespace, *arguments: str | Path) -> str:
+    """Run it in a namespace, where it must succeed. Returns what it prints."""
+    done = inside.run(allowsync, *arguments)
+    assert done.code == 0, done.err
+    return done.out
 
 
 def _started(argv: Sequence[str], environ: Mapping[str, str]) -> ProgramResult:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.support.fail2ban import Fail2ban, fail2ban
-from tests.support.program import EXECUTABLE
+from tests.support.program import allowsync_in
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -41,7 +41,7 @@ class Installed:
         """What a run prints that must succeed."""
         where = ("--config", str(self.folder / "config.yaml"))
         state = ("--state", str(self.folder / "state.db"))
-        return self.server.inside.command(str(EXECUTABLE), "apply", *where, *state)
+        return allowsync_in(self.server.inside, "apply", *where, *state)
 
 
 @pytest.mark.root

@@ -45,9 +45,7 @@ def test_no_change_at_its_socket_is_felt_by_a_friend_or_used_by_a_stranger(
 def test_no_reload_is_felt_by_a_friend_or_used_by_a_stranger(as_root: None, tmp_path: Path) -> None:
     with neighbourhood() as inside, haproxy(inside, tmp_path, told=False) as server:
         worker = server.worker
-        is_felt_by_nobody(
-            "haproxy, reloaded", inside, server.backend(), PORT, applies=share(20, 6)
-        )
+        is_felt_by_nobody("haproxy, reloaded", inside, server.backend(), PORT, applies=share(20, 6))
         assert server.worker != worker
 
 

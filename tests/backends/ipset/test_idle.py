@@ -3,25 +3,23 @@
 from __future__ import annotations
 
 import json
-import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.program import allowsync_in
+
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root
 
-EXECUTABLE = str(Path(sys.executable).with_name("allowsync"))
-
 
 def apply(inside: Namespace, folder: Path) -> str:
-    return inside.command(
-        EXECUTABLE, "apply", "--config", str(folder / "config.yaml"), "--state",
-        str(folder / "state.db"),
-    )  # fmt: skip
+    config, state = folder / "config.yaml", folder / "state.db"
+    return allowsync_in(inside, "apply", "--config", config, "--state", state)
 
 
 def settle(inside: Namespace, folder: Path, *targets: object) -> None:
