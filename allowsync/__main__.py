@@ -1,6 +1,7 @@
 """The entry point of the program."""
 
 import atexit
+import errno
 import gc
 import os
 import sys
@@ -21,7 +22,7 @@ def main() -> None:
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - not even what says so could be carried out
-        code = _ended(f"could not go on: {type(error).__name__}", 1)
+        code = _ended(f"could not go on: {_told(error)}", 1)
     _leave(code)
 
 
@@ -41,6 +42,14 @@ def _open_streams() -> None:
         sys.stderr = sys.stderr or open(2, "w", closefd=False)  # noqa: SIM115
     if hasattr(sys.stdout, "reconfigure"):
         sys.stdout.reconfigure(errors="backslashreplace")  # in a locale that lacks a character
+
+
+def _told(error: BaseException) -> str:
+    """An error in words. Too many open files is one that may keep all else from being loaded."""
+    if isinstance(error, OSError) and error.strerror:
+        advice = "; see 'ulimit -n'" if error.errno in (errno.EMFILE, errno.ENFILE) else ""
+        return f"{error.strerror}{advice}"
+    return type(error).__name__
 
 
 def _ended(why: str, code: int) -> int:

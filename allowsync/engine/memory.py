@@ -168,7 +168,7 @@ def read_only(path: Path, error: StateError, notices: list[Notice]) -> Store:
     except StateDamaged:
         raise
     except StateError:
-        return Store.nothing(path)
+        store = Store.nothing(path)
     store.unwritable = error.why
     return store
 

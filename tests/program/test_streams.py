@@ -45,6 +45,7 @@ CASES: Final = {
     "a folder": ("$A apply --config .", 2, "this is a folder, not a file"),
     "a name that is no text": ("$A apply --config $'/\\xff'", 2, "/\\udcff: there is no such file"),
     "an ASCII terminal": ("LC_ALL=C PYTHONIOENCODING=ascii $A status $C >/dev/null", 0, ""),
+    "few files": ("ulimit -n 8; $A apply $C", 1, "Too many open files"),
     "little memory": ("ulimit -v 15000; $A apply $C", None, ""),
 }
 

@@ -252,6 +252,7 @@ class TestLostState:
         target = only_target(report)
         assert (target.outcome, report.exit_code, world.held) == (Outcome.UNRECORDED, 1, ALL)
         assert "state cannot be written" in target.said
+        assert "Is a directory" in target.said
         world.everybody(SERVFAIL)
         report = world.run()
         assert (report.exit_code, world.held) == (1, ALL)
