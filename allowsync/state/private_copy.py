@@ -15,10 +15,9 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from allowsync.state import schema
 from allowsync.state.errors import StateDamaged, StateError
 from allowsync.state.files import NAMES_ANOTHER, as_owner, judge
-from allowsync.state.schema import translated, version_of
+from allowsync.state.schema import migrate, translated, version_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -53,19 +52,19 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     try:
         connection.deserialize(database)
         connection.execute("PRAGMA trusted_schema = OFF")
-        version = version_of(connection, path)
+        known = version_of(connection, path) > 0
+        if known:
+            migrate(connection, path)  # the copy alone: after an update, too, all can be read
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise translated(path, error) from error
     except StateError:
         connection.close()
         raise
-    if version == schema.VERSION:
+    if known:
         return connection
     connection.close()
-    if version == 0:
-        return None
-    raise StateError(path, f"its schema is version {version}; the next apply brings it up to date")
+    return None
 
 
 def is_whole(path: Path) -> bool:

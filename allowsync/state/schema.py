@@ -156,7 +156,7 @@ def open_for_writing(path: Path) -> sqlite3.Connection:
     try:
         connection.execute("PRAGMA synchronous = FULL")
         connection.execute("PRAGMA trusted_schema = OFF")
-        _migrate(connection, path)
+        migrate(connection, path)
     except (sqlite3.Error, UnicodeDecodeError) as error:
         connection.close()
         raise translated(path, error) from error
@@ -252,7 +252,8 @@ def _has_tables(connection: sqlite3.Connection) -> bool:
     return bool(connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0])
 
 
-def _migrate(connection: sqlite3.Connection, path: Path) -> None:
+def migrate(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring a database up to date. Raises StateDamaged, and what SQLite does."""
     for number in range(version_of(connection, path), VERSION):
         drops = "".join(_drops(connection)) if number == 1 else ""
         connection.executescript(
