@@ -22,6 +22,8 @@ from tests.support.values import net
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+
 EACH = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
 BRIEFLY = settings(
     max_examples=12,

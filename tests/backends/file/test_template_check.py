@@ -13,6 +13,8 @@ from tests.support.templates import Templated, entries
 if TYPE_CHECKING:
     from pathlib import Path
 
+pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+
 LISTED = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
 UPSTREAM = "{% if 'home' in hosts %}{{ hosts.home.ipv4 | first }}{% else %}none{% endif %}\n"
 NEXT = "the next 'allowsync apply' repairs it"

@@ -12,6 +12,8 @@ from allowsync_backends.file.template import Source, TemplateError, View, render
 
 from tests.support.templates import entries
 
+pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+
 HERE = Path("/etc/allowsync/friends.j2")
 FRIENDS = entries(
     alice="81.2.69.1 81.2.69.2 2a02::/64", bob="81.2.69.2", replaced="alice 81.2.69.1"
