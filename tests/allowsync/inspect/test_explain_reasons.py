@@ -64,6 +64,13 @@ def test_where_nobody_ever_came_from_is_said_since_when() -> None:
     ]
 
 
+def test_of_a_past_that_cannot_be_read_nothing_is_claimed() -> None:
+    assert list(about_network(net(HOME), {}, None, Policy())) == [
+        "unknown whether a host used this network: the state cannot be read",
+        NEEDED,
+    ]
+
+
 def test_who_came_from_there_is_told_the_latest_first_and_not_all() -> None:
     stays = tuple(
         replace(LEFT, began=T0 + day * 24 * HOUR, ended=T0 + (day * 24 + 1) * HOUR, why="")
