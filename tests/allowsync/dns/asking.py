@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from datetime import timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.dns.client import Resolver
@@ -40,3 +42,11 @@ def ask(using: ResolverSettings, hostname: str = ALICE, family: Family = Family.
     """The answer to one query."""
     query = Query(hostname, family)
     return Resolver(using).resolve([query])[query]
+
+
+def children() -> list[str]:
+    """The copies of this process that were not waited for, by number, the oldest first."""
+    mine = Path("/proc/self/cmdline").read_bytes()
+    made = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
+    alike = (pid for pid in made if Path(f"/proc/{pid}/cmdline").read_bytes() in (mine, b""))
+    return sorted(alike, key=int)

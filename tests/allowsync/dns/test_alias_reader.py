@@ -17,15 +17,11 @@ from allowsync.model.types import Family, Query
 from allowsync.system.fork import Fork
 from allowsync.system.sandbox import NUMBER
 from testkit.fake_dns.nameserver import CNAME, NameServer
-from tests.allowsync.dns.asking import ALICE, IPV4, settings
+from tests.allowsync.dns.asking import ALICE, IPV4, children, settings
 from tests.allowsync.dns.test_aliases import ALIASED, NAME, message
 
 QUERY = Query(ALICE, Family.IPV4)
 ALIAS = {ALICE: CNAME("carol.example.net"), "carol.example.net": [IPV4]}
-
-
-def children() -> list[str]:
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 
 
 def status_of(pid: str) -> dict[str, str]:
@@ -49,7 +45,7 @@ def test_it_gives_up_its_rights_before_it_reads() -> None:
     with NameServer(ALIAS) as server, ResolverProcess() as resolver:
         resolver.use(settings(server))
         assert resolver([QUERY]) == {QUERY: Found((ip_address(IPV4),), 60)}
-        reading, _ = sorted(children(), key=int)
+        reading, _ = children()
         status = status_of(reading)
         assert status["Uid"].split() == [str(NUMBER)] * 4
         assert int(status["CapBnd"], 16) == int(status["CapEff"], 16) == 0
@@ -62,7 +58,7 @@ def test_without_it_an_alias_leads_nowhere_and_other_answers_count() -> None:
     with NameServer({**ALIAS, "bob.example.org": [IPV4]}) as server, ResolverProcess() as resolver:
         resolver.use(settings(server))
         assert isinstance(resolver([bob])[bob], Found)
-        reading, _ = sorted(children(), key=int)
+        reading, _ = children()
         os.kill(int(reading), signal.SIGKILL)
         answers = resolver([QUERY, bob])
         assert isinstance(answers[bob], Found)

@@ -28,7 +28,7 @@ from testkit.fake_dns.behaviours import Silent
 from testkit.fake_dns.exchanges import DnsReply, DnsRequest
 from testkit.fake_dns.forgeries import Drip, Garbage, HangUp, Truncated
 from testkit.fake_dns.nameserver import NameServer
-from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, settings
+from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, children, settings
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -38,11 +38,6 @@ if TYPE_CHECKING:
 QUERIES = [Query(ALICE, family) for family in BOTH_FAMILIES]
 FOUND = [Found((ip_address(text),), 60) for text in BOTH]
 CONFINED = confined(Confinement(is_sound=True, lacking=""))
-
-
-def children() -> list[str]:
-    """The processes that this one has made and not waited for."""
-    return Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
 
 
 @contextmanager
@@ -91,7 +86,7 @@ def test_it_asks_nothing_where_nothing_is_asked() -> None:
 
 def facts(resolver: ResolverProcess) -> tuple[Path, dict[str, str]]:
     """Where `/proc` tells of it, and what its status says."""
-    _, pid = sorted(children(), key=int)  # the first reads aliases
+    _, pid = children()  # the first reads aliases
     place = Path("/proc") / pid
     lines = (place / "status").read_text().splitlines()
     return place, {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
