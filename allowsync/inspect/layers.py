@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from allowsync.backend.api import BackendError
 from allowsync.inspect.diagnostics import Located
@@ -12,12 +12,14 @@ from allowsync.model.target import Finding, Severity
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.inspect.explain import Explanation, TargetAnswer
     from allowsync.model.target import Front, Guard
     from allowsync.model.types import Host
+
+T = TypeVar("T")
 
 _IN: Final = (AccessVerdict.YES, AccessVerdict.PARTLY)
 
@@ -106,28 +108,28 @@ def _gates_behind_lists(config: Config) -> Iterator[Located]:
                 yield Located(gate.name, Finding(Severity.WARNING, what, advice))
 
 
-def _fronts(config: Config) -> Iterator[tuple[Allowlist, Target, Front]]:
-    """The targets that enforce an allowlist at a network in front of machines."""
+def declared(
+    config: Config, ask: Callable[[Target], T | None]
+) -> Iterator[tuple[Allowlist, Target, T]]:
+    """The targets that declare something about themselves, each with what it declares."""
     for allowlist in config.allowlists.values():
         for target in allowlist.targets:
             try:
-                front = target.front
+                given = ask(target)
             except BackendError:
                 continue  # what else is asked of the target says so
-            if front is not None:
-                yield allowlist, target, front
+            if given is not None:
+                yield allowlist, target, given
+
+
+def _fronts(config: Config) -> Iterator[tuple[Allowlist, Target, Front]]:
+    """The targets that enforce an allowlist at a network in front of machines."""
+    return declared(config, lambda target: target.front)
 
 
 def gates(config: Config) -> Iterator[tuple[Allowlist, Target, Guard]]:
     """The targets that guard ports of this machine."""
-    for allowlist in config.allowlists.values():
-        for target in allowlist.targets:
-            try:
-                guard = target.guard
-            except BackendError:
-                continue  # what else is asked of the target says so
-            if guard is not None:
-                yield allowlist, target, guard
+    return declared(config, lambda target: target.guard)
 
 
 def _admits(config: Config, front: Front, gate: Target, guard: Guard) -> bool:

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import BackendError
 from allowsync.backend.registry import NETWORKS, names
 from allowsync.engine.published import known, load
 from allowsync.inspect.diagnostics import Located
-from allowsync.inspect.layers import gates, sources_of
+from allowsync.inspect.layers import declared, gates, sources_of
 from allowsync.model.networks import Coverage, overlap, parsed, short, without
 from allowsync.model.special_purpose import CLOUDFLARE, CLOUDFLARE_SOURCE, special_within
 from allowsync.model.target import Finding, Severity
@@ -43,7 +42,7 @@ class PublishedEdge(Value):
 def about_trusted_proxies(config: Config) -> Iterator[Located]:
     """Servers that shut out whom a CDN passes on, or let in who writes a header."""
     edges = known_edges(config)
-    for allowlist, target, proxies in _servers(config):
+    for allowlist, target, proxies in declared(config, lambda one: one.trusted_proxies):
         yield from about_forgeable(target, proxies, edges)
         yield from about_shut_out(config, allowlist, target, proxies, edges)
 
@@ -62,18 +61,6 @@ def known_edges(config: Config) -> dict[str, PublishedEdge]:
         except SourceError:
             edges[name] = PublishedEdge(networks, ())
     return edges
-
-
-def _servers(config: Config) -> Iterator[tuple[Allowlist, Target, TrustedProxies]]:
-    """The targets that tell which proxies they believe."""
-    for allowlist in config.allowlists.values():
-        for target in allowlist.targets:
-            try:
-                proxies = target.trusted_proxies
-            except BackendError:
-                continue  # what else is asked of the target says so
-            if proxies is not None:
-                yield allowlist, target, proxies
 
 
 def about_forgeable(

@@ -78,7 +78,7 @@ def _gate(file: SavedFile, table: str, *, known: bool) -> Finding:
     if known:
         what += "at boot it stands with the addresses of that day, until allowsync restores it"
     else:
-        what += "at boot it stands again, though no target has it, and shuts out whoever has moved"
+        what += "at boot it stands again, though no target has it, and shuts out hosts that moved"
     command = "take it out of the file"
     if re.search(_BLOCK.format(table), file.text, re.MULTILINE):
         place = shlex.quote(str(file.path))
