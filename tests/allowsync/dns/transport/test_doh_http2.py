@@ -359,7 +359,8 @@ def test_a_question_that_hangs_keeps_no_other_waiting(authority: Authority) -> N
     with front(zones, authority) as (shown, server):
         answers = Resolver(settings(shown.nameserver, attempts=1, timeout=1.0)).resolve(MANY)
         assert sum(isinstance(one, Found) for one in answers.values()) == 98
-        assert len(shown.connections) <= CONNECTIONS
+        given_up = len(answers) - 98  # each makes room for one new connection
+        assert len(shown.connections) <= CONNECTIONS + given_up
         server.zones.clear()
 
 
