@@ -49,13 +49,13 @@ def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: boo
             with Store.reading(config.state) as store:
                 found = adoptable(config, store, instant(), only)
             return _tell(invocation, found, done=False)
-        with Lock(config.state), Store.reading(config.state) as store:
+        with Lock(config.state, config.path), Store.reading(config.state) as store:
             found = adoptable(config, store, instant(), only)
             if not yes and any(one.entries for one in found):
                 _ask(invocation, found)
             return _tell(invocation, make_ours(found), done=True)
     except Busy as error:
-        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+        invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
 

@@ -73,7 +73,7 @@ def _apply_with(dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta
             return apply_and_ask(invocation, config, only, confirm, carried_out, _tell)
         report = carried_out()
     except Busy as error:
-        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+        invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     if dns.lacking and invocation.verbosity > 1:
         what = f"resolver: its process could not give up all rights: {dns.lacking}"
         invocation.echo([Line(what)], err=True)

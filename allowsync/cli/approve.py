@@ -34,10 +34,10 @@ def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     config = invocation.load(SCHEMA)
     choose(invocation, SCHEMA, hosts, config.hosts, "host")
     try:
-        with Lock(config.state), Store.writing(config.state) as store:
+        with Lock(config.state, config.path), Store.writing(config.state) as store:
             approved = _approve(config, store, tuple(dict.fromkeys(hosts)), instant())
     except Busy as error:
-        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+        invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
     _tell(invocation, approved)

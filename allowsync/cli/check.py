@@ -167,7 +167,7 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
 
 
 def _state(config: Config, now: datetime) -> Iterator[Located]:
-    from allowsync.engine.orphan_targets import left_over
+    from allowsync.engine.orphan_targets import left_over, orphans
     from allowsync.inspect.diagnostics import Located, about_memory
     from allowsync.model.target import Finding, Severity
     from allowsync.policy.clock import at_rest
@@ -180,7 +180,7 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
         with Store.reading(config.state) as store:
             still = at_rest(store.chronology(), now)
             yield from about_memory(config, store.hosts(), still)
-            for notice in left_over(config, store):
+            for notice in left_over(config, orphans(config, store)):
                 severity = Severity.ERROR if notice.code else Severity.WARNING
                 yield Located(notice.where, Finding(severity, notice.what))
     except StateError as error:

@@ -40,13 +40,13 @@ def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
 
     config = invocation.load(SCHEMA)
     try:
-        with Lock(config.state), Store.writing(config.state) as store:
+        with Lock(config.state, config.path), Store.writing(config.state) as store:
             owned = _choose(invocation, config, store, only)
             if not yes:
                 _ask(invocation, owned)
             cleared = clear_all(owned, store, instant())
     except Busy as error:
-        invocation.stop(SCHEMA, ExitCode.BUSY, [Notice(str(error.path), str(error))])
+        invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
     return _tell(invocation, cleared)

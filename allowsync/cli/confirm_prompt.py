@@ -85,7 +85,7 @@ def apply_and_ask(
         if asked.covers(one.allowlist, one.name) and not one.broken
     )
     try:
-        with Lock(config.state) as lock:
+        with Lock(config.state, config.path) as lock:
             before = look(config, chosen, instant())
             try:
                 watch = start(before, wait, lock)

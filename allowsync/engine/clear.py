@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.config.errors import ConfigError
-from allowsync.engine.orphan_targets import OrphanTarget, orphans
+from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Placement
 from allowsync.model.value import Value
 from allowsync.state.files import owner
@@ -46,7 +46,7 @@ class Cleared(Value):
 def everything(config: Config, store: Store) -> list[Owned]:
     """Every target that is configured, and every one that was and may still be enforced."""
     return [
-        *(_configured(target) for target in config.targets),
+        *(_configured(target, store) for target in config.targets),
         *(_orphaned(one, config) for one in orphans(config, store)),
     ]
 
@@ -76,8 +76,13 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
             yield Cleared(one.name)
 
 
-def _configured(target: Target) -> Owned:
-    return Owned(target.name, target.allowlist, lambda: target.driver().clear())
+def _configured(target: Target, store: Store) -> Owned:
+    def clear() -> None:
+        if store.target(target.name) is None and (why := of_another(target)):
+            raise BackendError(why)
+        target.driver().clear()
+
+    return Owned(target.name, target.allowlist, clear)
 
 
 def _orphaned(one: OrphanTarget, config: Config) -> Owned:

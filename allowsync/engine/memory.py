@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.engine.orphan_targets import orphans, told
+from allowsync.engine.orphan_targets import left_over, orphans
 from allowsync.model.clock import Clock
 from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field, replace
@@ -92,7 +92,7 @@ class Memory(Value):
     def notices(self) -> Iterator[Notice]:
         """What is worth saying of the clock, of orphaned targets, of sources, and of channels."""
         yield from _clock_notice(self.now, self.chronology)
-        yield from map(told, self.orphans)
+        yield from left_over(self.config, self.orphans)
         yield from () if self.learnt is None else self.learnt.notices
         yield from self.config.broken_channels
 

@@ -6,15 +6,18 @@ outlive a lost state. What carries the mark of another configuration on this mac
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import driver_of, marks_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
+from allowsync.state.lock import other_configuration, whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType, Marked
     from allowsync.backend.driver import Driver
@@ -78,7 +81,7 @@ def orphans(
             configured or remembered.
     """
     names = {target.name for target in config.targets}
-    known = store.targets()
+    known = {} if _others_state(config) else store.targets()
     records = [one for name, one in known.items() if name not in names]
     kinds = kinds_of(config, None if everywhere else [one.backend for one in known.values()])
     found: list[OrphanTarget] = []
@@ -138,6 +141,22 @@ def _name(
     return usual if usual not in taken else f"{marked.allowlist}/{marked.place.name[-1]}"
 
 
+def of_another(target: Target) -> str:
+    """Why a target that nothing is remembered of is left alone; empty where it may be ours.
+
+    Another configuration on this machine put it there: it has the same name.
+    """
+    with suppress(BackendError):
+        for one in marks_of(target.backend, ()):
+            if one.place in target.places and one.installation not in ("", target.installation):
+                return (
+                    f"{one.place} is that of another configuration; nothing was changed; give the "
+                    f"allowlist another name, or take the gate over: allowsync apply --force "
+                    f"--only {target.name}"
+                )
+    return ""
+
+
 def _installation(config: Config) -> str:
     return next((one.installation for one in config.targets), "")
 
@@ -157,11 +176,16 @@ def _loaded(name: str) -> AnyBackendType | None:
         return None
 
 
-def left_over(
-    config: Config, store: Store, only: Iterable[str] = (), *, everywhere: bool = True
-) -> Iterator[Notice]:
-    """The same, as notices that say what to do."""
-    return map(told, orphans(config, store, only, everywhere=everywhere))
+def left_over(config: Config, found: Iterable[OrphanTarget]) -> Iterator[Notice]:
+    """What there is to say of them, and of a state that another configuration left them in."""
+    if other := _others_state(config):
+        yield Notice(str(config.state), whose(other))
+    yield from map(told, found)
+
+
+def _others_state(config: Config) -> Path | None:
+    """The configuration beside this one whose state it reads."""
+    return other_configuration(config.state, config.path)
 
 
 def told(one: OrphanTarget) -> Notice:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import marks_of
+from allowsync.engine.orphan_targets import of_another
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
@@ -105,6 +106,8 @@ def draft(
         places = target.places
     except BackendError as error:
         why = target.broken or f"could not be read: {error}"
+        return Draft(target, _failed(target, why))
+    if memory is None and limits is not None and (why := of_another(target)):
         return Draft(target, _failed(target, why))
     situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))

@@ -79,7 +79,7 @@ def run(
 
     writes = not (request.dry_run or request.confirming)
     try:
-        with Lock(config.state) if writes else nullcontext():
+        with Lock(config.state, config.path) if writes else nullcontext():
             if writes and (kept := _recover(config.state)) is not None:
                 store, notices = kept
                 with store:

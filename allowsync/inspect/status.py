@@ -9,7 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.engine.orphan_targets import OrphanTarget, orphans, told
+from allowsync.engine.orphan_targets import OrphanTarget, left_over, orphans
 from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
@@ -154,13 +154,13 @@ def look(config: Config, now: datetime) -> AccessStatus:
             stays = store.open_networks()
             learnt = recalled(config, store)
             left = orphans(config, store)
-            notices += [*waiting(store), *map(told, left), *learnt.troubles(now)]
+            notices += [*waiting(store), *left_over(config, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
             store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
             known, learnt = Chronology(), Learnt(config)
             left = orphans(config, store)
-            notices += map(told, left)
+            notices += left_over(config, left)
         still = at_rest(known, now)
         memory = inherit(learnt.config.hosts.values(), remembered, still)
         decisions = {

@@ -3,6 +3,9 @@
 An advisory lock (flock(2)) on a file beside the state database. The kernel lets go of it when the
 process ends, however it ends, so a crash never leaves it behind. The file itself stays: removing a
 locked file would let two runs hold locks on two files of one name.
+
+It names the configuration whose state it is. Another one beside it is refused: it would take the
+first one's targets for its own that are configured no more.
 """
 
 from __future__ import annotations
@@ -11,13 +14,14 @@ import errno
 import fcntl
 import os
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.outcome import ExitCode
 from allowsync.state.errors import StateUnwritable
 from allowsync.state.files import as_owner, prepare_folder
 
 if TYPE_CHECKING:
-    from pathlib import Path
     from types import TracebackType
 
 
@@ -25,18 +29,74 @@ _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NOT_NOW: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 
+_LONGEST: Final = 4096  # bytes of a path, limits.h
+# Names of whatever a process has open there: no path of a configuration.
+_PASSING: Final = ("/dev/", "/proc/")
+
+
 class Busy(Exception):
     """Another run holds the lock."""
 
-    def __init__(self, path: Path) -> None:
-        super().__init__(f"another run holds {path}")
+    code = ExitCode.BUSY
+
+    def __init__(self, path: Path, what: str = "") -> None:
+        super().__init__(what or f"another run holds {path}")
         self.path = path
+
+
+class OthersState(Busy):
+    """The state is that of another configuration on this machine."""
+
+    code = ExitCode.USAGE
+
+    def __init__(self, state: Path, other: Path) -> None:
+        super().__init__(state, whose(other) + "; nothing was changed")
+
+
+def whose(other: Path) -> str:
+    """What there is to say where a state is that of another configuration."""
+    return (
+        f"is the state of the configuration {other}; give this one a `state:` of its own, or put "
+        "it in the place of that one"
+    )
+
+
+def other_configuration(state: Path, configuration: Path) -> Path | None:
+    """The configuration whose state it is, where that is another; None where it cannot be told."""
+    with suppress(OSError, StateUnwritable), as_owner(state):
+        descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
+        try:
+            return _other(descriptor, configuration)
+        finally:
+            os.close(descriptor)
+    return None
+
+
+def _of(state: Path) -> Path:
+    return state.with_name(state.name + ".lock")
+
+
+def _other(descriptor: int, configuration: Path) -> Path | None:
+    """Which configuration a lock names, where it is there beside ours: else ours was moved."""
+    written = os.pread(descriptor, _LONGEST, 0)
+    if not written or written == _named(configuration):
+        return None
+    with suppress(OSError, ValueError):
+        other = Path(os.fsdecode(written))
+        if other.is_absolute() and other.is_file() and not other.samefile(configuration):
+            return other
+    return None
+
+
+def _named(configuration: Path) -> bytes:
+    path = os.path.abspath(configuration)  # noqa: PTH100 - `..` must not follow links
+    return b"" if path.startswith(_PASSING) else os.fsencode(path)
 
 
 def obstacle(state: Path) -> str:
     """What keeps runs from holding the lock and writing the state; empty where nothing is seen."""
     with suppress(OSError):
-        path = state.with_name(state.name + ".lock")
+        path = _of(state)
         if path.is_symlink() or path.is_dir():
             return f"its lock {path.name} is not a regular file"
         if os.statvfs(state.parent).f_flag & os.ST_RDONLY:
@@ -47,14 +107,21 @@ def obstacle(state: Path) -> str:
 class Lock:
     """A context manager that holds the lock of one state database.
 
+    Args:
+        state: The database.
+        configuration: Whose state it is from now on; None leaves that as it is.
+
     Raises:
-        Busy: Another run holds it. Nothing was touched.
+        Busy: Another run holds it, or it is the state of another configuration (`OthersState`).
+            Nothing was touched.
         StateUnwritable: The lock file cannot be made, or is a link.
     """
 
-    def __init__(self, state: Path) -> None:
+    def __init__(self, state: Path, configuration: Path | None = None) -> None:
         self._state = state
-        self._path = state.with_name(state.name + ".lock")
+        self._configuration = configuration
+        self._path = _of(state)
+        self._apart = True  # from the state: a file that says nothing but whose it is
         self._descriptor = -1
 
     def __enter__(self) -> Lock:
@@ -68,6 +135,8 @@ class Lock:
             if isinstance(error, BlockingIOError):
                 raise Busy(self._path) from None
             raise StateUnwritable(self._path, error.strerror) from error
+        if self._configuration is not None:
+            self._claim(self._configuration)
         return self
 
     def __exit__(
@@ -88,8 +157,24 @@ class Lock:
         except OSError as error:
             for path in (self._path, self._state) if error.errno in _NOT_NOW else ():
                 with suppress(OSError):
-                    return os.open(path, os.O_RDONLY | _FLAGS)
+                    descriptor = os.open(path, os.O_RDONLY | _FLAGS)
+                    self._apart = path == self._path
+                    return descriptor
             raise StateUnwritable(self._path, error.strerror) from error
+
+    def _claim(self, configuration: Path) -> None:
+        """Name a configuration in the lock, unless it names another one that is there."""
+        if not self._apart:
+            return
+        other = _other(self._descriptor, configuration)
+        if other is not None:
+            self._release()
+            raise OthersState(self._state, other)
+        named = _named(configuration)
+        with suppress(OSError):  # a read-only disk: then it names none, or the one before
+            if named and os.pread(self._descriptor, _LONGEST, 0) != named:
+                os.ftruncate(self._descriptor, 0)
+                os.pwrite(self._descriptor, named, 0)
 
     def _release(self) -> None:
         os.close(self._descriptor)

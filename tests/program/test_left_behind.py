@@ -9,7 +9,7 @@ import pytest
 
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.netns import Namespace
-from tests.support.program import Installation
+from tests.support.program import Installation, allowsync
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -137,12 +137,58 @@ def test_the_live_gate_of_another_configuration_is_neither_told_nor_cleared(
         for command in ("apply", "status"):
             done = one(command)
             assert (done.code, "no longer" in done.err + done.out) == (0, False)
-    # An allowlist that moved to the other configuration is that one's from then on.
+    # An allowlist that moved to the other configuration is that one's from when that is said.
     here.guard("jellyfin", {kind: PORTS})
     other.guard("jellyfin", {kind: PORTS})
+    other("apply --force")
     assert here.guard("ssh", {kind: PORTS}).code == 0
     assert here("clear", "--yes").code == 0
     assert here.gates() == {"jellyfin", "media"}
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_of_the_same_name_is_left_to_the_configuration_that_put_it_up(
+    here: Inside, tmp_path: Path, kind: str
+) -> None:
+    other = installed(tmp_path / "two", here.inside, here.server)
+    assert here.guard("web", {kind: PORTS}).code == 0
+    for _ in range(2):
+        done = other.guard("web", {kind: PORTS}, address=MOVED)
+        assert (done.code, done.out) == (1, "")
+        assert "is that of another configuration; nothing was changed" in done.err
+    assert other("clear", "--yes").code == 1
+    done = here.guard("web", {kind: PORTS})
+    assert (done.code, done.out, done.err) == (0, "", "")
+    # Its file was renamed: it is no other for that, its state knows what it put up.
+    here.path.rename(tmp_path / "one" / "renamed.yaml")
+    renamed = tmp_path / "one" / "renamed.yaml"
+    done = here.inside.run(allowsync, "apply", "--config", renamed)
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_second_configuration_is_refused_the_state_of_the_first(
+    here: Inside, tmp_path: Path
+) -> None:
+    other = installed(tmp_path / "two", here.inside, here.server)
+    assert here.guard("web", {"nftables": PORTS}).code == 0
+    other.hosts = {"bob": {"networks": [MOVED]}}
+    ssh = {"ssh": {"targets": [{"nftables": {"ports": ["22/tcp"]}}]}}
+    other.more = {"allowlists": ssh, "state": str(here.state)}
+    for command in ("apply", "apply --offline", "clear --yes", "approve bob", "adopt --yes"):
+        done = other(command)
+        assert done.code == 2, command
+        assert f"is the state of the configuration {here.path}" in done.err, command
+    for command in ("status", "check", "apply --dry-run"):
+        done = other(command)
+        said = done.out + done.err
+        assert f"is the state of the configuration {here.path}" in said, command
+        assert "no longer configured" not in said, command
+    done = here("apply")
+    assert (done.code, done.out, done.err, here.gates()) == (0, "", "", {"web"})
+    # Where the first is gone, its state goes to what came in its place.
+    here.path.unlink()
+    done = other("apply")
+    assert (done.code, done.err, other.gates()) == (0, "", {"ssh", "web"})
 
 
 def test_a_gate_that_was_saved_and_loaded_again_is_told_and_cleared(here: Inside) -> None:
