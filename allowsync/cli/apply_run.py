@@ -16,7 +16,7 @@ from allowsync.system.clock import pulse
 from allowsync.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Callable, Iterator, Sequence
     from datetime import timedelta
 
     from allowsync.cli.apply_arguments import ApplyArguments
@@ -26,15 +26,20 @@ if TYPE_CHECKING:
     from allowsync.engine.prepare import Draft
     from allowsync.plan.result import RunReport
 
+    Tell = Callable[[Invocation, RunReport, ExitCode], None]
+
 SCHEMA = "allowsync.run/1"
 
 
-def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
+def apply_once(
+    wanted: ApplyArguments, confirm: timedelta | None = None, tell: Tell | None = None
+) -> int:
     """Carry out one run, and say what came of it.
 
     Args:
         wanted: The arguments. None of them conflict.
         confirm: Within which time the run is to be confirmed, where it is.
+        tell: What says it, instead of what `allowsync apply` prints.
 
     Raises:
         Stop: The configuration is not valid, a name is unknown, or another run is at work.
@@ -44,10 +49,12 @@ def apply_once(wanted: ApplyArguments, confirm: timedelta | None = None) -> int:
     with ResolverProcess(progress) as dns:
         if not wanted.offline:
             dns.start()
-        return _apply_with(dns, wanted, confirm)
+        return _apply_with(dns, wanted, confirm, tell or _tell)
 
 
-def _apply_with(dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta | None) -> int:
+def _apply_with(
+    dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta | None, tell: Tell
+) -> int:
     """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
     config = invocation.load(SCHEMA, keep=not wanted.dry_run)
@@ -70,7 +77,7 @@ def _apply_with(dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta
         if confirm is not None:
             from allowsync.cli.confirm_prompt import apply_and_ask
 
-            return apply_and_ask(invocation, config, only, confirm, carried_out, _tell)
+            return apply_and_ask(invocation, config, only, confirm, carried_out, tell)
         report = carried_out()
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
@@ -83,7 +90,7 @@ def _apply_with(dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta
     if wanted.log == "json":
         _log(invocation, report, code)
     else:
-        _tell(invocation, report, code)
+        tell(invocation, report, code)
     return int(code)
 
 

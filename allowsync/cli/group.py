@@ -23,6 +23,7 @@ COMMANDS: Final = {
     "config": "Show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
     "history": "What changed, when, and why.",
+    "host": "List, add and remove hosts: the configuration is edited in place.",
     "init": "Write a first configuration, after a few questions.",
     "resolve": "What each nameserver answers now, and what would come of it.",
     "schedule": "Manage the schedule: a systemd timer or a cron entry.",

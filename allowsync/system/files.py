@@ -3,6 +3,7 @@
 import os
 
 READABLE = 0o644
+ACCESS_LIST = "system.posix_acl_access"
 
 
 def replace_file(
@@ -12,6 +13,7 @@ def replace_file(
     owner: "tuple[int, int] | None" = None,
     *,
     durable: bool = False,
+    access: bytes = b"",
 ) -> None:
     """Put a file in the place of another in one step. A link there is replaced, never followed.
 
@@ -24,6 +26,7 @@ def replace_file(
         mode: Its permissions.
         owner: Its user and group, by number; without them those of the process.
         durable: Whether it is on the disk, under its name, when this returns.
+        access: Its access control list, as the file system keeps it (acl(5)).
 
     Raises:
         OSError: It could not be written; whatever was there still is.
@@ -39,6 +42,8 @@ def replace_file(
             if owner is not None:
                 os.fchown(file.fileno(), *owner)
             os.fchmod(file.fileno(), mode)
+            if access:
+                os.setxattr(file.fileno(), ACCESS_LIST, access)
             if durable:
                 file.flush()
                 os.fsync(file.fileno())

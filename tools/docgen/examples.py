@@ -38,6 +38,11 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync explain alice --at 2h", "Whether Alice was allowed two hours ago."),
     ),
     "history": (("allowsync history alice --since 7d", "What happened to Alice's access."),),
+    "host": (
+        ("allowsync host add carol carol.ddns.example", "A friend more, and no editor."),
+        ("allowsync host add dave 203.0.113.7 --on ssh --until 2027-01-31", "For a while."),
+        ("allowsync host remove carol --apply", "Take the friend out, at once."),
+    ),
     "init": (("allowsync init", "Answer some questions, and get a configuration."),),
     "resolve": (("allowsync resolve alice", "What each name server says about her names."),),
     "schedule": (

@@ -104,12 +104,14 @@ def test_fish_completes_with_what_it_is_about(
     assert offers.get("jellyfin", "jellyfin/file") == "jellyfin/file"
 
 
-@pytest.mark.parametrize("words", ["apply --only ", "adopt --only ", "clear --only "])
+@pytest.mark.parametrize(
+    "words", ["apply --only ", "adopt --only ", "clear --only ", "host add carol --on "]
+)
 def test_allowlists_are_offered_where_one_is_expected(words: str, environ: dict[str, str]) -> None:
     assert offered(f"allowsync {words}", environ) == ["jellyfin", "ssh"]
 
 
-@pytest.mark.parametrize("command", ["approve", "explain", "history", "resolve"])
+@pytest.mark.parametrize("command", ["approve", "explain", "history", "host remove", "resolve"])
 def test_hosts_are_offered_where_one_is_expected(command: str, environ: dict[str, str]) -> None:
     assert offered(f"allowsync {command} ", environ) == ["alice", "bob"]
 

@@ -1,0 +1,294 @@
+"""`allowsync host`: friends added and removed without an editor."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.cli.completion_values import allowlists as complete_allowlists
+from allowsync.cli.completion_values import hosts as complete_hosts
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from typing import Any
+
+    from allowsync.config.settings import Config
+    from allowsync.plan.result import RunReport
+    from allowsync.setup.host_edit import ConfigurationText
+    from allowsync.setup.replacement import ConfigFile
+    from allowsync.text import Line
+
+SCHEMA = "allowsync.host/1"
+
+_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show the change; write nothing.")
+_APPLY = click.option("--apply", "at_once", is_flag=True, help="Apply the configuration at once.")
+
+
+class HostChange(Value):
+    """What was done to the configuration.
+
+    Attributes:
+        action: `add` or `remove`.
+        host: The host.
+        allowlists: Where it is allowed then; for one that is removed, where it was.
+        diff: The change, as a unified diff.
+        dry_run: Whether nothing was written.
+    """
+
+    action: str
+    host: str
+    path: str
+    allowlists: tuple[str, ...]
+    diff: str
+    dry_run: bool
+
+
+@click.group()
+def host() -> None:
+    """List, add and remove hosts: the configuration is edited in place."""
+
+
+@host.command("list")
+@common
+def list_(invocation: Invocation) -> int:
+    """List the hosts of the configuration, and where each is allowed."""
+    config = invocation.load(SCHEMA)
+    if invocation.json:
+        echo_json({"schema": SCHEMA, "exit_code": 0, "hosts": _documents(config), "problems": []})
+        return 0
+    invocation.echo(_lines(config))
+    return 0
+
+
+@host.command()
+@click.argument("name")
+@click.argument("places", nargs=-1, required=True, metavar="HOSTNAME|NETWORK...")
+@click.option(
+    "--on",
+    "--allowlist",
+    "on",
+    multiple=True,
+    metavar="ALLOWLIST",
+    shell_complete=complete_allowlists,
+    help="Where to allow it. Repeatable; needed where several allowlists name their hosts.",
+)
+@click.option("--until", default="", metavar="TIME", help="When access ends: 2027-01-31.")
+@_DRY_RUN
+@_APPLY
+@common
+def add(
+    invocation: Invocation,
+    name: str,
+    places: tuple[str, ...],
+    on: tuple[str, ...],
+    until: str,
+    dry_run: bool,
+    at_once: bool,
+) -> int:
+    """Add a host: a NAME, and the hostnames or networks it is allowed by.
+
+    The file is edited in place: what is not the new host stays as it is written. It is replaced
+    only by a configuration that is valid as a whole.
+    """
+    from allowsync.setup.host_edit import NewHost
+
+    networks = tuple(one for one in places if _is_network(one))
+    hostnames = tuple(one for one in places if one not in networks)
+    new = NewHost(name, hostnames, networks, until)
+
+    def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
+        if name in text.hosts:
+            _refuse(invocation, f"there is a host {name!r} already")
+        where = _chosen(invocation, text, on)
+        every = tuple(one for one, named in text.lists.items() if named is None or one in where)
+        return text.added(new, where), every
+
+    return _edit(invocation, "add", name, change, dry_run=dry_run, at_once=at_once)
+
+
+@host.command()
+@click.argument("name", shell_complete=complete_hosts)
+@_DRY_RUN
+@_APPLY
+@common
+def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool) -> int:
+    """Remove a host from the configuration, and from every allowlist that names it.
+
+    Its access ends with the next run, or at once with --apply.
+    """
+
+    def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
+        _known(invocation, (name,), text.hosts, "host")
+        every = tuple(
+            one
+            for one, named in text.lists.items()
+            if named is None or any(each.text == name for each in named.children)
+        )
+        return text.removed(name), every
+
+    return _edit(invocation, "remove", name, change, dry_run=dry_run, at_once=at_once)
+
+
+def _edit(
+    invocation: Invocation, action: str, name: str, change: Any, *, dry_run: bool, at_once: bool
+) -> int:
+    """Change the text of the configuration, and tell what came of it."""
+    from allowsync.config import ConfigError
+    from allowsync.setup.host_edit import ConfigurationText
+    from allowsync.setup.replacement import ConfigBusy, NotReplaced, editing, put, validated
+    from allowsync.setup.text_edit import UneditableError
+
+    if dry_run and at_once:
+        raise click.UsageError("--dry-run and --apply exclude each other")
+    path = invocation.place
+    try:
+        with editing(path, write=not dry_run) as found:
+            text, allowlists = change(ConfigurationText(found.text))
+            validated(found, text, invocation.state)
+            if not dry_run:
+                put(found, text)
+    except UneditableError as error:
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(str(path), str(error))])
+    except ConfigError as error:
+        notices = [Notice(one.where, one.what) for one in error.problems]
+        what = "not changed: the result would not be valid"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [*notices, Notice(str(path), what)])
+    except NotReplaced as error:
+        code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE
+        invocation.stop(SCHEMA, code, [Notice(str(path), str(error))])
+    done = HostChange(action, name, str(path), allowlists, _diff(found, text), dry_run)
+    return _told(invocation, done, at_once=at_once)
+
+
+def _told(invocation: Invocation, done: HostChange, *, at_once: bool) -> int:
+    if not invocation.json and not invocation.quiet:
+        invocation.echo(_change_lines(done, at_once=at_once))
+    if not at_once:
+        if invocation.json:
+            echo_json(_document(done, ExitCode.IN_STEP))
+        return int(ExitCode.IN_STEP)
+    from allowsync.cli.apply_arguments import ApplyArguments
+    from allowsync.cli.apply_run import apply_once
+
+    def tell(_: Invocation, report: RunReport, code: ExitCode) -> None:
+        from allowsync.report.json import run_document
+
+        echo_json({**_document(done, code), "run": run_document(report, code)})
+
+    wanted = ApplyArguments(invocation)
+    return apply_once(wanted, tell=tell if invocation.json else None)
+
+
+def _document(done: HostChange, code: ExitCode) -> dict[str, Any]:
+    return {
+        "schema": SCHEMA,
+        "exit_code": int(code),
+        "action": done.action,
+        "host": done.host,
+        "path": done.path,
+        "dry_run": done.dry_run,
+        "allowlists": list(done.allowlists),
+        "diff": done.diff,
+        "problems": [],
+    }
+
+
+def _change_lines(done: HostChange, *, at_once: bool) -> Iterator[Line]:
+    from allowsync.text import Line
+
+    colours = {"+": "green", "-": "red", "@": "bold"}
+    for line in done.diff.splitlines():
+        yield Line(line, colours.get(line[:1], ""))
+    if done.action == "add":
+        what = f"{done.host} is allowed on {', '.join(done.allowlists) or 'no allowlist'}"
+    else:
+        what = f"{done.host} is removed"
+    if done.dry_run:
+        yield Line(f"a dry run: {what} once this is written")
+    elif not at_once:
+        yield Line(f"{what} with the next run; now: allowsync apply")
+
+
+def _diff(found: ConfigFile, text: str) -> str:
+    from difflib import unified_diff
+
+    before, after = (one.splitlines(keepends=True) for one in (found.text, text))
+    lines = unified_diff(before, after, str(found.path), str(found.path))
+    return "".join(line if line.endswith("\n") else line + "\n" for line in lines)
+
+
+def _chosen(
+    invocation: Invocation, text: ConfigurationText, on: tuple[str, ...]
+) -> tuple[str, ...]:
+    """The allowlists that a new host is to be on, among those that name their hosts."""
+    _known(invocation, on, text.lists, "allowlist")
+    named = [one for one, hosts in text.lists.items() if hosts is not None]
+    if on or not named:
+        return on
+    if len(named) > 1:
+        _refuse(invocation, f"several allowlists name their hosts: choose {_options(named)}")
+    return tuple(named)
+
+
+def _options(named: list[str]) -> str:
+    return " or ".join(f"--on {one}" for one in named)
+
+
+def _known(invocation: Invocation, given: tuple[str, ...], known: Any, what: str) -> None:
+    from allowsync.cli.common import choose
+
+    choose(invocation, SCHEMA, given, known, what)
+
+
+def _refuse(invocation: Invocation, what: str) -> None:
+    invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
+
+
+def _is_network(text: str) -> bool:
+    from ipaddress import ip_interface
+
+    try:
+        ip_interface(text)
+    except ValueError:
+        return "/" in text  # then the configuration says what is wrong with it
+    return True
+
+
+def _documents(config: Config) -> list[dict[str, Any]]:
+    return [
+        {
+            "host": one.name,
+            "hostnames": list(one.hostnames),
+            "networks": [*map(str, one.networks), *one.sources],
+            "until": None if one.until is None else one.until.isoformat(),
+            "allowlists": _on(config, one.name),
+        }
+        for one in config.hosts.values()
+    ]
+
+
+def _lines(config: Config) -> Iterator[Line]:
+    from allowsync.model.networks import short
+    from allowsync.text import Line
+
+    rows = [
+        (
+            one.name,
+            ", ".join((*one.hostnames, *map(short, one.networks), *one.sources)),
+            ", ".join(_on(config, one.name)) or "no allowlist",
+            "" if one.until is None else f"until {one.until:%Y-%m-%d %H:%M} UTC",
+        )
+        for one in config.hosts.values()
+    ]
+    widths = [max(len(row[column]) for row in rows) for column in range(3)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True))
+        yield Line("  ".join(cells).rstrip())
+
+
+def _on(config: Config, name: str) -> list[str]:
+    return [one.name for one in config.allowlists.values() if name in one.hosts]

@@ -1,0 +1,103 @@
+"""YAML text → where each value of it stands, for edits that leave every other byte as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum
+from typing import TYPE_CHECKING, Any
+
+import yaml
+
+from allowsync.config.schema.yaml_loader import LOADER
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+class Form(Enum):
+    """How a value is written."""
+
+    SCALAR = "scalar"
+    ALIAS = "alias"
+    BLOCK_MAPPING = "block mapping"
+    FLOW_MAPPING = "flow mapping"
+    BLOCK_LIST = "block list"
+    FLOW_LIST = "flow list"
+
+
+@dataclass(slots=True)
+class Span:
+    """Where a value stands, in characters from the start of the text.
+
+    Attributes:
+        form: How it is written.
+        start: Its first character; an anchor before it belongs to it.
+        end: Behind its last character. What follows in the line is a comment, or no part of it.
+        text: A scalar as it is read, or the name of an alias.
+        anchor: Its anchor, if any.
+        children: The items of a list; the keys and values of a mapping, in turn.
+    """
+
+    form: Form
+    start: int
+    end: int
+    text: str = ""
+    anchor: str | None = None
+    children: list[Span] = field(default_factory=list)
+
+    @property
+    def pairs(self) -> list[tuple[Span, Span]]:
+        """The keys and values of a mapping."""
+        return list(zip(self.children[::2], self.children[1::2], strict=True))
+
+    def at(self, key: str) -> Span | None:
+        """What a mapping has under a key."""
+        if self.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
+            return None
+        return next((value for name, value in self.pairs if name.text == key), None)
+
+
+def spans(text: str) -> tuple[Span | None, dict[str, Span]]:
+    """The one document of a text that `read_yaml` takes, and its anchored values by anchor."""
+    root: Span | None = None
+    open_: list[Span] = []
+    anchors: dict[str, Span] = {}
+    for one, closes in _marked(text):
+        if closes:
+            ended = open_.pop()
+            block = ended.form in (Form.BLOCK_MAPPING, Form.BLOCK_LIST)
+            # The parser ends a block where the next token begins, behind comments.
+            ended.end = ended.children[-1].end if block and ended.children else one.end
+            continue
+        if open_:
+            open_[-1].children.append(one)
+        else:
+            root = one
+        if one.anchor is not None:
+            anchors[one.anchor] = one
+        if one.form not in (Form.SCALAR, Form.ALIAS):
+            open_.append(one)
+    return root, anchors
+
+
+def _marked(text: str) -> Iterator[tuple[Span, bool]]:
+    """What begins, and what ends, in the order of the text."""
+    event: Any  # every mark is set, of which its types are not sure
+    for event in yaml.parse(text, Loader=LOADER):
+        start, end = event.start_mark.index, event.end_mark.index
+        if isinstance(event, yaml.ScalarEvent):
+            # That of a block scalar ends with its line breaks.
+            end = max(start, len(text[:end].rstrip()))
+            yield Span(Form.SCALAR, start, end, event.value, event.anchor), False
+        elif isinstance(event, yaml.AliasEvent):
+            yield Span(Form.ALIAS, start, end, str(event.anchor)), False
+        elif isinstance(event, yaml.CollectionStartEvent):
+            yield Span(_form(event), start, end, anchor=event.anchor), False
+        elif isinstance(event, yaml.CollectionEndEvent):
+            yield Span(Form.SCALAR, start, end), True
+
+
+def _form(event: Any) -> Form:
+    if isinstance(event, yaml.MappingStartEvent):
+        return Form.FLOW_MAPPING if event.flow_style else Form.BLOCK_MAPPING
+    return Form.FLOW_LIST if event.flow_style else Form.BLOCK_LIST

@@ -1,0 +1,266 @@
+"""Adding a host to the text of a configuration, and taking one out. Pure.
+
+What is not edited stays as it is written, to the byte. The result is held against what it has to
+say: an edit that would change anything else, through an anchor for instance, is not made.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.schema.nodes import Mapping, Scalar, ScalarType, Sequence
+from allowsync.config.schema.yaml_loader import YamlError, read_yaml
+from allowsync.config.schema.yaml_scalars import plain_type
+from allowsync.config.schema.yaml_spans import Form, Span, spans
+from allowsync.model.value import Value
+from allowsync.setup.text_edit import (
+    Edit,
+    UneditableError,
+    edited,
+    insertion,
+    items,
+    newline,
+    removal,
+)
+from allowsync.text import quote
+
+if TYPE_CHECKING:
+    from allowsync.config.schema.nodes import Node
+
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._/+-]*")
+_SHARED: Final = "it is written so that the edit would change other values too, such as {}"
+_BY_HAND: Final = "; change it with an editor"
+
+
+class NewHost(Value):
+    """A host to be added: its names, its fixed networks, and when its access ends, as written."""
+
+    name: str
+    hostnames: tuple[str, ...] = ()
+    networks: tuple[str, ...] = ()
+    until: str = ""
+
+    @property
+    def values(self) -> dict[str, str | list[str]]:
+        """What its long form says."""
+        hostnames: str | list[str] = list(self.hostnames)
+        if len(self.hostnames) == 1:
+            hostnames = self.hostnames[0]
+        every = {"hostname": hostnames, "networks": list(self.networks), "until": self.until}
+        return {key: value for key, value in every.items() if value}
+
+
+class ConfigurationText:
+    """The text of a configuration, and where its values stand.
+
+    Raises:
+        UneditableError: It is no YAML mapping.
+    """
+
+    def __init__(self, text: str) -> None:
+        self.text = text
+        try:
+            read = read_yaml(text.encode())
+        except YamlError as error:
+            raise UneditableError(f"line {error.line}: {error.what}") from None
+        root, self._anchors = spans(text)
+        if root is None or not isinstance(read, Mapping):
+            raise UneditableError("expected a mapping with hosts and allowlists")
+        self.root = root
+        self.plain = _plain(read)
+
+    @property
+    def hosts(self) -> dict[str, int]:
+        """Every host that is written, and its place among them."""
+        section = self._resolved(self.root.at("hosts"))
+        if section is None or section.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
+            return {}
+        return {key.text: number for number, (key, _) in enumerate(section.pairs)}
+
+    @property
+    def lists(self) -> dict[str, Span | None]:
+        """Where each allowlist names its hosts; None for one that has every host."""
+        section = self._resolved(self.root.at("allowlists"))
+        if section is None or section.form not in (Form.BLOCK_MAPPING, Form.FLOW_MAPPING):
+            return {}
+        bodies = {key.text: self._resolved(value) for key, value in section.pairs}
+        return {
+            name: None if body is None else self._resolved(body.at("hosts"))
+            for name, body in bodies.items()
+        }
+
+    def added(self, host: NewHost, on: tuple[str, ...]) -> str:
+        """The text with one host more, on those allowlists that name their hosts.
+
+        Raises:
+            UneditableError: It cannot be added without changing something else.
+        """
+        named = {name: span for name, span in self.lists.items() if name in on and span}
+        edits = self._host_added(host)
+        for span in named.values():
+            edits += insertion(self.text, span, [_scalar(host.name)])
+        hosts = self.plain.get("hosts")
+        known = hosts if isinstance(hosts, dict) else {}
+        wanted = {**self.plain, "hosts": {**known, host.name: _wanted(host)}}
+        return self._checked(edits, _listed(wanted, named, host.name))
+
+    def removed(self, name: str) -> str:
+        """The text without a host, on no allowlist any more.
+
+        Raises:
+            UneditableError: It is the only one somewhere, or something else would change.
+        """
+        section = self._resolved(self.root.at("hosts"))
+        edits = [] if section is None else [self._out(section, self.hosts[name], "hosts")]
+        wanted = {**self.plain, "hosts": dict(self.plain["hosts"])}
+        del wanted["hosts"][name]
+        named = {key: span for key, span in self.lists.items() if span and _holds(span, name)}
+        for key, span in named.items():
+            number = next(i for i, one in enumerate(span.children) if one.text == name)
+            edits.append(self._out(span, number, f"allowlists.{key}.hosts"))
+        return self._checked(edits, _listed(wanted, named, name, out=True))
+
+    def _out(self, span: Span, number: int, where: str) -> Edit:
+        try:
+            return removal(self.text, span, number)
+        except UneditableError as error:
+            raise UneditableError(f"{where}: {error}{_BY_HAND}") from None
+
+    def _host_added(self, host: NewHost) -> list[Edit]:
+        where = next((pair for pair in self.root.pairs if pair[0].text == "hosts"), None)
+        if where is None:
+            block = self.root.form is Form.BLOCK_MAPPING
+            lines = ["hosts:", *_block(host, 2)] if block else [f"hosts: {{{_flow(host)}}}"]
+            return insertion(self.text, self.root, lines)
+        section = self._resolved(where[1])
+        if section is None or section.form is Form.SCALAR:
+            return self._first(host, where[0], section)
+        if section.form is Form.FLOW_MAPPING or not items(section):
+            return insertion(self.text, section, [_flow(host)])
+        first = items(section)[0].start
+        column = first - self.text.rfind("\n", 0, first) - 1
+        outer = where[0].start - self.text.rfind("\n", 0, where[0].start) - 1
+        step = max(column - outer, 2) if section is where[1] else 2
+        return insertion(self.text, section, [one[step:] for one in _block(host, step)])
+
+    def _first(self, host: NewHost, key: Span, section: Span | None) -> list[Edit]:
+        """The edit that puts a host where nothing, or `null`, is written."""
+        colon = self.text.index(":", key.end) + 1
+        end = max(colon, section.end if section is not None else colon)
+        if section is not None and section.anchor is not None:
+            raise UneditableError(f"hosts: its anchor is on nothing{_BY_HAND}")
+        if self.root.form is Form.FLOW_MAPPING:
+            return [Edit(colon, end, f" {{{_flow(host)}}}")]
+        rest = self.text.find("\n", end)
+        rest = len(self.text) if rest < 0 else rest - (self.text[rest - 1] == "\r")
+        lines = "".join(newline(self.text) + one for one in _block(host, 2))
+        return [Edit(colon, end, ""), Edit(rest, rest, lines)]
+
+    def _resolved(self, span: Span | None) -> Span | None:
+        if span is not None and span.form is Form.ALIAS:
+            return self._anchors.get(span.text)
+        return span
+
+    def _checked(self, edits: list[Edit], wanted: Any) -> str:
+        """The text after edits, once it was seen to say what it has to."""
+        text = edited(self.text, edits)
+        try:
+            read = read_yaml(text.encode())
+        except YamlError as error:
+            raise UneditableError(f"line {error.line}: {error.what}{_BY_HAND}") from None
+        found = None if read is None else _plain(read)
+        if found != wanted or _order(found) != _order(wanted):
+            raise UneditableError(_SHARED.format(_difference(found, wanted)) + _BY_HAND)
+        return text
+
+
+def _holds(span: Span, name: str) -> bool:
+    return any(one.text == name and one.form is Form.SCALAR for one in span.children)
+
+
+def _listed(document: Any, lists: Any, name: str, *, out: bool = False) -> Any:
+    """What a document has to say once a host is on allowlists, or off them."""
+    if not lists:
+        return document
+    every = dict(document["allowlists"])
+    for key in lists:
+        hosts = [one for one in every[key]["hosts"] if one[1:] != (name,)]
+        more = [] if out else [(ScalarType.TEXT, name)]
+        every[key] = {**every[key], "hosts": [*hosts, *more]}
+    return {**document, "allowlists": every}
+
+
+def _wanted(host: NewHost) -> Any:
+    if list(host.values) == ["hostname"] and len(host.hostnames) == 1:
+        return (ScalarType.TEXT, host.hostnames[0])
+    return {
+        key: (ScalarType.TEXT, one)
+        if isinstance(one, str)
+        else [(ScalarType.TEXT, each) for each in one]
+        for key, one in host.values.items()
+    }
+
+
+def _block(host: NewHost, step: int) -> list[str]:
+    """A host in lines, indented by a step."""
+    key, values = _scalar(host.name), host.values
+    if list(values) == ["hostname"] and len(host.hostnames) == 1:
+        return [" " * step + f"{key}: {_scalar(host.hostnames[0])}"]
+    inner = [" " * 2 * step + f"{name}: {_value(one)}" for name, one in values.items()]
+    return [" " * step + f"{key}:", *inner]
+
+
+def _flow(host: NewHost) -> str:
+    key, values = _scalar(host.name), host.values
+    if list(values) == ["hostname"] and len(host.hostnames) == 1:
+        return f"{key}: {_scalar(host.hostnames[0])}"
+    return f"{key}: {{{', '.join(f'{name}: {_value(one)}' for name, one in values.items())}}}"
+
+
+def _value(value: str | list[str]) -> str:
+    if isinstance(value, str):
+        return _scalar(value)
+    return f"[{', '.join(map(_scalar, value))}]"
+
+
+def _scalar(text: str) -> str:
+    """A text as YAML, in quotes where it could be read as something else."""
+    if _PLAIN.fullmatch(text) and plain_type(text) is ScalarType.TEXT:
+        return text
+    if not text.isprintable():
+        raise UneditableError(f"{quote(text)} holds a control or invisible character")
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escaped}"'
+
+
+def _plain(node: Node) -> Any:
+    """A document as values that compare; a key that stands there twice counts once."""
+    match node:
+        case Scalar(text, type_):
+            return (type_, text)
+        case Sequence(found):
+            return [_plain(one) for one in found]
+        case Mapping(entries):
+            return {_key(key): _plain(value) for key, value in entries}
+
+
+def _key(node: Node) -> Any:
+    return node.text if isinstance(node, Scalar) else repr(node)
+
+
+def _order(value: Any) -> Any:
+    """The keys of mappings, in order."""
+    if isinstance(value, dict):
+        return [(key, _order(one)) for key, one in value.items()]
+    return [_order(one) for one in value] if isinstance(value, list) else None
+
+
+def _difference(found: Any, wanted: Any, at: str = "") -> str:
+    """The first place where documents differ."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in [*wanted, *found]:
+            if found.get(key) != wanted.get(key):
+                below = f"{at}.{key}" if at else str(key)
+                return _difference(found.get(key), wanted.get(key), below)
+    return at or "the whole file"
