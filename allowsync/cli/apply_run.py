@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import no_guard
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
 from allowsync.dns.process import ResolverProcess
 from allowsync.engine.options import Request
-from allowsync.engine.run import run
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import replace
-from allowsync.state import Busy
-from allowsync.system.clock import pulse
 from allowsync.text import Line
 
 if TYPE_CHECKING:
@@ -58,8 +54,6 @@ def _apply_with(
     """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
     config = invocation.load(SCHEMA, keep=not wanted.dry_run)
-    if not wanted.offline:
-        dns.use(config.resolver)
     known = [*config.allowlists, *(one.name for one in config.targets)]
     choose(invocation, SCHEMA, only, known, "allowlist or target")
     request = Request(
@@ -69,6 +63,10 @@ def _apply_with(
         dry_run=wanted.dry_run,
         confirming=confirm is not None,
     )
+    if not wanted.offline:
+        dns.use(config.resolver).ahead(request.foreseen(config))
+    # The answers arrive while all that is needed to judge them is loaded.
+    from allowsync.state import Busy
 
     def carried_out() -> RunReport:
         return _carried_out(invocation, config, request, dns)
@@ -101,6 +99,9 @@ def _carried_out(
     resolve: Resolve,
 ) -> RunReport:
     """The run, with what it leaves for those who watch."""
+    from allowsync.engine.run import run
+    from allowsync.state import Busy
+    from allowsync.system.clock import pulse
 
     def foresee(drafts: Sequence[Draft]) -> None:
         _warn_of_cut_off(invocation, drafts)
@@ -134,6 +135,8 @@ def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
     """Ports of this machine that strangers reach though a target that was changed guards them."""
     held = {one.target: one.plan.final for one in report.targets if one.plan is not None}
     changed = {one.target for one in report.targets if one.plan is not None and not one.plan.idle}
+    from allowsync.backend.api import no_guard
+
     guards = (one.backend.guards for one in config.targets if one.name in changed)
     if all(one is no_guard for one in guards):
         return
@@ -146,6 +149,8 @@ def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
 
 def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     """Warn users before they lock themselves out. Said even with --quiet."""
+    from allowsync.backend.api import no_guard
+
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if all(one.target.backend.guards is no_guard for one in at_work):
         return

@@ -39,7 +39,7 @@ class ResolverProcess:
     """Asks nameservers what addresses names have, by a process without rights.
 
     Whatever becomes of that process: each query gets an answer, and nothing is raised. All that is
-    asked together has the time of one deadline, which starts with the first question.
+    waited for together has the time of one deadline.
 
     Args:
         progress: Called now and then, and at the end of each round, with (settled, total).
@@ -57,6 +57,8 @@ class ResolverProcess:
         self._unsent = b""
         self._heard = False
         self._ends = 0.0
+        self._ahead: list[Query] = []
+        self._early: dict[Query, Answer] = {}
         self._trouble = ""
 
     def __enter__(self) -> ResolverProcess:
@@ -94,13 +96,28 @@ class ResolverProcess:
             self._hand_over(self._process)
         return self
 
+    def ahead(self, queries: Iterable[Query]) -> None:
+        """Put queries that will be asked: their answers arrive while something else is done.
+
+        To be told once, before anything is asked.
+        """
+        self._ahead = list(dict.fromkeys(queries))
+        if self._ahead and self._process is not None:
+            self._put(self._ahead, time.monotonic() + self._span, everyone=False)
+            self._hand_over(self._process)
+
     def __call__(self, queries: Iterable[Query]) -> dict[Query, Answer]:
         """Ask all queries at once; the first conclusive answer of any nameserver wins."""
-        asked = list(dict.fromkeys(queries))
-        return dict(zip(asked, self._answers(asked, asked, everyone=False), strict=True))
+        self._take_early()
+        asked = dict.fromkeys(queries)
+        early = {query: self._early.pop(query) for query in asked if query in self._early}
+        rest = [query for query in asked if query not in early]
+        late = dict(zip(rest, self._answers(rest, rest, everyone=False), strict=True))
+        return {query: early[query] if query in early else late[query] for query in asked}
 
     def survey(self, queries: Iterable[Query]) -> dict[Query, dict[str, Answer]]:
         """What each nameserver answers, by the nameserver as it is written in a configuration."""
+        self._take_early()
         asked = list(dict.fromkeys(queries))
         names = [str(one) for one in self.nameservers]
         expected = [query for query in asked for _ in names]
@@ -114,14 +131,36 @@ class ResolverProcess:
                 process.end()
         self._process = self._aliases = None
 
+    @property
+    def _span(self) -> float:
+        return self._settings.deadline.total_seconds()
+
+    def _take_early(self) -> None:
+        """Wait for the answers to what was put ahead."""
+        ahead, self._ahead = self._ahead, []
+        if ahead:
+            self._early = dict(zip(ahead, self._awaited(ahead), strict=True))
+
     def _answers(
         self, asked: Sequence[Query], expected: Sequence[Query], *, everyone: bool
     ) -> list[Answer]:
         """Ask, and wait; an answer for each that is expected."""
-        reader = AnswerReader(expected, first=not self._heard)
         if asked and self._process is not None:
-            self._ends = self._ends or time.monotonic() + self._settings.deadline.total_seconds()
-            self._send((everyone, self._ends, [(one.hostname, one.family.value) for one in asked]))
+            self._ends = self._ends or time.monotonic() + self._span
+            self._put(asked, self._ends, everyone=everyone)
+        return self._awaited(expected)
+
+    def _put(self, asked: Sequence[Query], ends: float, *, everyone: bool) -> None:
+        self._send((everyone, ends, [(one.hostname, one.family.value) for one in asked]))
+
+    def _awaited(self, expected: Sequence[Query]) -> list[Answer]:
+        """Wait; an answer for each that is expected.
+
+        The deadline counts from here: an answer that came in time may wait until it is read.
+        """
+        reader = AnswerReader(expected, first=not self._heard)
+        if expected and self._process is not None:
+            self._ends = self._ends or time.monotonic() + self._span
             self._exchange(self._process, reader)
         self._progress(len(expected), len(expected))
         lost = Unavailable(self._trouble or "not asked")
@@ -138,8 +177,7 @@ class ResolverProcess:
             while not reader.is_over:
                 left = self._ends + GRACE - time.monotonic()
                 if left <= 0:
-                    span = f"{self._settings.deadline.total_seconds():g} s"
-                    self._give_up(f"no answer before the deadline of {span}")
+                    self._give_up(f"no answer before the deadline of {self._span:g} s")
                     return
                 self._wait(process, left)
                 if not self._take(process, reader):
@@ -203,7 +241,12 @@ def _serve(requests: int, lines: int, source: int, sink: int) -> None:
 
 
 def _serve_aliases(requests: int, replies: int) -> None:
-    """In the process that reads aliases."""
+    """In the process that reads aliases. Most runs have none, so it loads nothing before one."""
+    os.setsid()  # what is typed at the terminal ends the run, and the run this process
+    os.environ.clear()
+    waiting = select.poll()
+    waiting.register(requests, select.POLLIN)
+    waiting.poll()
     from allowsync.dns.alias_reader import serve
 
     serve(requests, replies)

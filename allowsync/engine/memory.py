@@ -76,7 +76,7 @@ class Memory(Value):
     @property
     def hosts_of_run(self) -> list[Host]:
         """The hosts of these allowlists, in configured order."""
-        return _hosts_of(self.config, self.request)
+        return self.request.hosts(self.config)
 
     @property
     def edge(self) -> tuple[Network, ...]:
@@ -188,12 +188,6 @@ def _without_history(
     return anew
 
 
-def _hosts_of(config: Config, request: Request) -> list[Host]:
-    lists = (one for one in config.allowlists.values() if request.covers(one.name))
-    names = {name for allowlist in lists for name in allowlist.hosts}
-    return [host for name, host in config.hosts.items() if name in names]
-
-
 def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt | None:
     if not any(host.sources for host in config.hosts.values()):
         return None
@@ -201,7 +195,7 @@ def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt |
 
     if request.offline:
         return recalled(config, store)
-    names = [host.name for host in _hosts_of(config, request) if not has_ended(host, now)]
+    names = [host.name for host in request.hosts(config) if not has_ended(host, now)]
     return learn(config, store, names, now.instant, force=request.force)
 
 

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from allowsync.config.settings import Target
+    from allowsync.config.settings import Config, Target
+    from allowsync.model.types import Host, Query
 
 
 class Request(Value):
@@ -41,6 +42,22 @@ class Request(Value):
         return self.covers(target.allowlist, target.name) and not (
             self.offline and target.elsewhere
         )
+
+    def hosts(self, config: Config) -> list[Host]:
+        """The hosts of the allowlists in the run, in configured order."""
+        lists = (one for one in config.allowlists.values() if self.covers(one.name))
+        names = {name for allowlist in lists for name in allowlist.hosts}
+        return [host for name, host in config.hosts.items() if name in names]
+
+    def foreseen(self, config: Config) -> list[Query]:
+        """What the run asks the DNS in any case, whatever is remembered and the clock says.
+
+        Nothing where networks are to be fetched first, which may take longer than the DNS has.
+        """
+        hosts = [] if self.offline else self.hosts(config)
+        if any(host.sources for host in hosts):
+            return []
+        return [query for host in hosts if host.until is None for query in host.queries]
 
     @property
     def watched(self) -> bool:

@@ -81,6 +81,36 @@ def test_it_asks_nothing_where_nothing_is_asked() -> None:
         assert resolver.survey([]) == {}
 
 
+def test_what_is_put_ahead_is_asked_once_and_asked_anew_the_next_time() -> None:
+    bob = Query("bob.example.org", Family.IPV4)
+    zones = {ALICE: BOTH, "bob.example.org": [IPV4]}
+    with NameServer(zones) as server, asking(20.0, server) as resolver:
+        resolver.ahead([*QUERIES, *QUERIES])
+        assert resolver([bob, *QUERIES]) == {
+            bob: FOUND[0],
+            **dict(zip(QUERIES, FOUND, strict=True)),
+        }
+        assert len(server.asked) == 3
+        server.zones[ALICE] = [IPV4]
+        assert list(resolver(QUERIES).values()) == [FOUND[0], Absent("NODATA")]
+
+
+def test_a_survey_does_not_take_the_answers_to_what_was_put_ahead() -> None:
+    with NameServer({ALICE: BOTH}) as server, asking(20.0, server) as resolver:
+        resolver.ahead(QUERIES)
+        said = resolver.survey(QUERIES[:1])
+        assert said == {QUERIES[0]: {str(server.nameserver): FOUND[0]}}
+        assert list(resolver(QUERIES).values()) == FOUND
+        assert len(server.asked) == 3
+
+
+def test_an_answer_put_ahead_counts_however_late_it_is_read() -> None:
+    with NameServer({ALICE: BOTH}) as server, asking(0.5, server) as resolver:
+        resolver.ahead(QUERIES)
+        time.sleep(0.5 + GRACE + 0.1)
+        assert list(resolver(QUERIES).values()) == FOUND
+
+
 # ---- What it may not do.
 
 

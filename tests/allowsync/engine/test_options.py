@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from pathlib import Path
+
 import pytest
 
+from allowsync.config.settings import Allowlist, Config
 from allowsync.engine.options import Request
+from allowsync.model.types import Family, Host
 
 
 @pytest.mark.parametrize(
@@ -42,3 +47,38 @@ def test_who_forces_or_is_there_to_confirm_insists() -> None:
     assert Request(force=True).insists
     assert Request(confirming=True).insists
     assert not Request(offline=True).insists
+
+
+HOSTS = {
+    "alice": Host("alice", ("alice.example.org",), families=(Family.IPV4,)),
+    "bob": Host("bob", ("bob.example.org",), until=datetime(2020, 1, 1, tzinfo=UTC)),
+    "carol": Host("carol", ("carol.example.org",), families=(Family.IPV6,)),
+    "edge": Host("edge", ("edge.example.org",), sources=("cloudflare",)),
+}
+
+
+def config(*lists: tuple[str, ...]) -> Config:
+    allowlists = {f"list{n}": Allowlist(f"list{n}", hosts, ()) for n, hosts in enumerate(lists)}
+    return Config(Path("config.yaml"), HOSTS, allowlists, Path("state.db"))
+
+
+@pytest.mark.parametrize(
+    ("request_", "hosts"),
+    [
+        (Request(), ["alice", "carol"]),
+        (Request(("list1",)), ["carol"]),
+        (Request(dry_run=True), ["alice", "carol"]),
+        (Request(offline=True), []),
+    ],
+)
+def test_a_host_whose_access_may_have_ended_is_not_sure_to_be_asked_for(
+    request_: Request, hosts: list[str]
+) -> None:
+    foreseen = request_.foreseen(config(("alice", "bob"), ("carol",)))
+    assert [one.hostname for one in foreseen] == [f"{name}.example.org" for name in hosts]
+
+
+def test_nothing_is_sure_to_be_asked_before_networks_are_fetched() -> None:
+    lists = config(("alice", "edge"), ("carol",))
+    assert Request().foreseen(lists) == []
+    assert len(Request(("list1",)).foreseen(lists)) == 1
