@@ -35,21 +35,31 @@ def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
     That includes targets that are configured no more. What others put beside it stays. With a gate
     gone, its ports are as open as the rest of your firewall leaves them.
     """
-    from allowsync.engine.clear import clear_all
-    from allowsync.state import Busy, Lock, StateError, Store
+    from allowsync.state import Busy, Lock, StateUnwritable
 
     config = invocation.load(SCHEMA)
     try:
-        with Lock(config.state, config.path), Store.writing(config.state) as store:
-            owned = _choose(invocation, config, store, only)
-            if not yes:
-                _ask(invocation, owned)
-            cleared = clear_all(owned, store, instant())
+        try:
+            with Lock(config.state, config.path):
+                cleared = _cleared(invocation, config, only, yes=yes)
+        except StateUnwritable:
+            # Who is locked out waits for no disk; where no lock can be made, no run has one.
+            cleared = _cleared(invocation, config, only, yes=yes)
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
-    except StateError as error:
-        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
     return _tell(invocation, cleared)
+
+
+def _cleared(
+    invocation: Invocation, config: Config, only: tuple[str, ...], *, yes: bool
+) -> list[Cleared]:
+    from allowsync.engine.clear import clear_all, opened
+
+    with opened(config.state) as store:
+        owned = _choose(invocation, config, store, only)
+        if not yes:
+            _ask(invocation, owned)
+        return clear_all(owned, store, instant())
 
 
 def _choose(
@@ -75,13 +85,14 @@ def _ask(invocation: Invocation, owned: list[Owned]) -> None:
 def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
     from allowsync.text import Line
 
-    code = ExitCode.FAILED if any(one.reason for one in cleared) else ExitCode.IN_STEP
+    wrong = any(one.reason or one.unrecorded for one in cleared)
+    code = ExitCode.FAILED if wrong else ExitCode.IN_STEP
     if invocation.json:
         targets = [
             {
                 "target": one.name,
                 "outcome": "failed" if one.reason else "cleared",
-                "reason": one.reason or None,
+                "reason": one.reason or one.unrecorded or None,
             }
             for one in cleared
         ]
@@ -90,6 +101,9 @@ def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
     for one in cleared:
         if one.reason:
             invocation.echo([Line(f"{one.name}: could not be cleared: {one.reason}")], err=True)
+        elif one.unrecorded:
+            what = f"{one.name}: cleared, but {one.unrecorded}"
+            invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
         elif not invocation.quiet:
             invocation.echo([Line(f"{one.name}: cleared")])
     return int(code)

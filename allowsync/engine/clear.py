@@ -3,24 +3,28 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.config.errors import ConfigError
+from allowsync.engine.memory import read_only
 from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Placement
 from allowsync.model.value import Value
+from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import owner
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
     from datetime import datetime
+    from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Config, Target
     from allowsync.model.target import Place
-    from allowsync.state import Store, TargetRecord
+    from allowsync.state import TargetRecord
 
 
 class Owned(Value):
@@ -37,10 +41,46 @@ class Owned(Value):
 
 
 class Cleared(Value):
-    """What came of clearing a target; `reason` is empty when nothing of ours is left there."""
+    """What came of clearing a target.
+
+    Attributes:
+        name: The target.
+        reason: Why something of ours may be left there; empty where nothing is.
+        unrecorded: Why the state does not know that it was cleared; empty where it does.
+    """
 
     name: str
     reason: str = ""
+    unrecorded: str = ""
+
+
+def opened(state: Path) -> Store:
+    """The state to clear by: as it can be read where it cannot be written, or none at all.
+
+    An administrator who is locked out opens a gate by this command. It waits for no disk, and a
+    state that is damaged is left for the next run to set aside.
+    """
+    try:
+        store = Store.writing(state)
+    except StateDamaged as error:
+        return _unwritable(state, error)
+    except StateError as error:
+        try:
+            store = read_only(state, error, [])
+        except StateDamaged:
+            return _unwritable(state, error)
+    try:
+        store.targets()
+    except StateError as error:
+        store.close()
+        return _unwritable(state, error)
+    return store
+
+
+def _unwritable(state: Path, error: StateError) -> Store:
+    store = Store.nothing(state)
+    store.unwritable = error.why
+    return store
 
 
 def everything(config: Config, store: Store) -> list[Owned]:
@@ -58,9 +98,6 @@ def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleare
         owned: The targets.
         store: What is remembered of them.
         at: The instant at which the history tells of it.
-
-    Raises:
-        StateError: A target was cleared but could not be forgotten.
     """
     return list(_clear_each(owned, store, at))
 
@@ -69,16 +106,27 @@ def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[
     for one in owned:
         try:
             one.clear()
-        except BackendError as error:
+        except (BackendError, StateError) as error:
             yield Cleared(one.name, str(error))
         else:
-            store.forget_target(one.remembered or one.name, at)
-            yield Cleared(one.name)
+            yield Cleared(one.name, unrecorded=_forgotten(one, store, at))
+
+
+def _forgotten(one: Owned, store: Store, at: datetime) -> str:
+    """Forget a target that was cleared. Why that cannot be written; empty where it is."""
+    try:
+        store.forget_target(one.remembered or one.name, at)
+    except StateError as error:
+        return f"not recorded: the state cannot be written: {error}"
+    return ""
 
 
 def _configured(target: Target, store: Store) -> Owned:
     def clear() -> None:
-        if store.target(target.name) is None and (why := of_another(target)):
+        known = None
+        with suppress(StateDamaged):
+            known = store.target(target.name)
+        if known is None and (why := of_another(target)):
             raise BackendError(why)
         target.driver().clear()
 

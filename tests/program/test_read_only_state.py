@@ -117,3 +117,41 @@ def test_a_gate_is_put_up_again_though_nothing_can_be_written(
         )
         assert done.code == 1
         assert inside.command("nft", "-s", "list", "ruleset") == gate
+
+
+@pytest.mark.parametrize("lost", ["nothing", "its disk can be written", "it is damaged, too"])
+def test_who_is_locked_out_opens_the_gate_by_clear_whatever_the_state_is(
+    as_root: None, tmp_path: Path, lost: str
+) -> None:
+    config, state = tmp_path / "config.yaml", tmp_path / "state" / "state.db"
+
+    def configure(port: str, allowlist: str) -> None:
+        document = {
+            "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
+            "allowlists": {allowlist: {"targets": [{"nftables": {"ports": [port]}}]}},
+            "state": str(state),
+        }
+        config.write_text(json.dumps(document))
+        config.chmod(0o600)
+
+    def run(*arguments: str, prefix: tuple[str, ...] = ()) -> ProgramResult:
+        return inside.run(allowsync, *arguments, "--config", config, prefix=prefix)
+
+    with Namespace() as inside:
+        configure("22/tcp", "left")
+        assert run("apply").code == 0
+        configure("8096/tcp", "x")
+        run("apply")
+        if lost != "nothing":
+            state.write_bytes(b"damaged")
+        writable = lost == "its disk can be written"
+        done = run("clear", "--yes", prefix=() if writable else frozen(state.parent))
+        assert done.code == 1
+        for name in ("x", "left"):
+            assert f"{name}/nftables: cleared, but not recorded: the state" in done.err
+        assert inside.command("nft", "list", "ruleset") == ""
+        # Closed stays closed for everybody else: the next run puts the gate up again.
+        assert run("apply", "--offline").code in (0, 1)
+        assert "table inet allowsync_x" in inside.command("nft", "list", "ruleset")
+        assert run("clear", "--yes").code == 0
+        assert inside.command("nft", "list", "ruleset") == ""
