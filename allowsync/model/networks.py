@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from allowsync.model.types import Address, Network, by_network
 
@@ -24,6 +24,28 @@ def short(network: Network) -> str:
     return str(network.network_address) if single else str(network)
 
 
+class HashedIPv4Network(IPv4Network):
+    """A network that keeps its hash: it is a key, some fifty times in a run."""
+
+    def __init__(self, address: Any, strict: bool = True) -> None:  # noqa: FBT001, FBT002
+        super().__init__(address, strict)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
+class HashedIPv6Network(IPv6Network):
+    """The same of the other family."""
+
+    def __init__(self, address: Any, strict: bool = True) -> None:  # noqa: FBT001, FBT002
+        super().__init__(address, strict)
+        self._hash = super().__hash__()
+
+    def __hash__(self) -> int:
+        return self._hash
+
+
 @lru_cache(maxsize=1 << 17)
 def network(version: int, number: int, width: int) -> Network:
     """A network by the number of its first address. Made once: many are asked for many times.
@@ -31,7 +53,8 @@ def network(version: int, number: int, width: int) -> Network:
     Raises:
         ValueError: Bits beyond the width are set, or there is no such width.
     """
-    return IPv4Network((number, width)) if version == 4 else IPv6Network((number, width))
+    kind = HashedIPv4Network if version == 4 else HashedIPv6Network
+    return kind((number, width))
 
 
 @lru_cache(maxsize=1 << 17)
@@ -62,6 +85,12 @@ def parsed(text: str) -> Network:
     return network(first.version, int(first), int(width))
 
 
+def span(network: Network) -> tuple[int, int]:
+    """The numbers of the first and the last address of a network."""
+    first = int(network.network_address)
+    return first, first | ((1 << network.max_prefixlen - network.prefixlen) - 1)
+
+
 class NetworkIndex(Generic[T]):
     """What belongs to networks that overlap a given one, found without going through all of them.
 
@@ -71,25 +100,25 @@ class NetworkIndex(Generic[T]):
 
     def __init__(self, pairs: Iterable[tuple[Network, T]]) -> None:
         """Take networks, each with what belongs to it."""
-        self._held: dict[Network, list[T]] = {}
+        # By numbers: a network as a key has its hash computed, and its ends are made as addresses.
+        self._held: dict[tuple[int, int, int], list[T]] = {}
         for one, what in pairs:
-            self._held.setdefault(one, []).append(what)
-        self._widths = {(one.version, one.prefixlen) for one in self._held}
-        self._ordered = sorted(self._held, key=by_network)
-        self._keys = [by_network(one) for one in self._ordered]
+            self._held.setdefault(by_network(one), []).append(what)
+        self._widths = {(version, width) for version, _, width in self._held}
+        self._keys = sorted(self._held)
 
     def overlapping(self, given: Network) -> Iterator[T]:
         """What belongs to each network that has an address in common with one."""
-        number = int(given.network_address)
-        for version, width in self._widths:
-            if version == given.version and width <= given.prefixlen:
+        version, number, narrow = by_network(given)
+        for other, width in self._widths:
+            if other == version and width <= narrow:
                 beyond = given.max_prefixlen - width
-                yield from self._held.get(network(version, number >> beyond << beyond, width), ())
-        last = int(given.broadcast_address)
-        place = bisect_left(self._keys, (given.version, number, 0))
-        while place < len(self._keys) and self._keys[place][:2] <= (given.version, last):
-            if self._keys[place][2] > given.prefixlen:
-                yield from self._held[self._ordered[place]]
+                yield from self._held.get((version, number >> beyond << beyond, width), ())
+        end = (version, span(given)[1], given.max_prefixlen)
+        place = bisect_left(self._keys, (version, number, 0))
+        while place < len(self._keys) and self._keys[place] <= end:
+            if self._keys[place][2] > narrow:
+                yield from self._held[self._keys[place]]
             place += 1
 
 
@@ -123,7 +152,7 @@ class Coverage:
     def inside(self, network: Network) -> list[Network]:
         """The networks of this set that lie within another one, sorted."""
         place = bisect_left(self._keys, by_network(network))
-        last = int(network.broadcast_address)
+        last = span(network)[1]
         found = []
         while place < len(self._widest) and self._keys[place][:2] <= (network.version, last):
             found.append(self._widest[place])

@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.networks import overlap
+from allowsync.model.networks import overlap, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -117,7 +117,7 @@ def rejection(
 
 def special_within(network: Network) -> str:
     """Which kind of special address a network holds, however few; empty when it holds none."""
-    first, last = int(network.network_address), int(network.broadcast_address)
+    first, last = span(network)
     if network.version == 6 and (network.prefixlen < 3 or first >> 125 != 1):
         outside = (reason for block, reason in _outside() if network.network_address in block)
         return next(outside, IPV6_ELSEWHERE)
@@ -138,8 +138,7 @@ def proxied(given: Network, edge: tuple[Network, ...] = ()) -> bool:
     """
     if edge:
         return any(overlap(given, network) for network in edge)
-    first, last = int(given.network_address), int(given.broadcast_address)
-    return bool(_cloudflare(given.version).within(first, last))
+    return bool(_cloudflare(given.version).within(*span(given)))
 
 
 class _Ranges:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from enum import Enum
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
@@ -74,6 +75,12 @@ class Query(NamedTuple):
     family: Family
 
 
+@lru_cache(maxsize=1 << 17)
+def _queries(hostnames: tuple[str, ...], families: tuple[Family, ...]) -> tuple[Query, ...]:
+    """Made once: every step of a run goes by them."""
+    return tuple(Query(name, family) for name in hostnames for family in families)
+
+
 class Host(Value):
     """A trusted host: a label with hostnames, or with fixed networks, or with both.
 
@@ -95,11 +102,7 @@ class Host(Value):
     @property
     def queries(self) -> tuple[Query, ...]:
         """What has to be asked to know where this host is, in a fixed order."""
-        return tuple(Query(name, family) for name in self.hostnames for family in self.families)
-
-    def prefix(self, family: Family) -> int:
-        """The width, in bits, of a network granted for one address of that family."""
-        return self.ipv4_prefix if family is Family.IPV4 else self.ipv6_prefix
+        return _queries(self.hostnames, self.families)
 
 
 class Basis(Enum):

@@ -44,6 +44,8 @@ class Now(NamedTuple):
     def passed(self, since: datetime) -> timedelta:
         """The time that passed since an instant, as far as it is certain."""
         claimed = self.instant - since
+        if not self.gaps:
+            return claimed
         return claimed - sum((gap.by for gap in self.gaps if gap.at > since), timedelta(0))
 
     def reaches(self, until: datetime) -> bool:

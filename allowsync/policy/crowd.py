@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cached_property
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HostMemory, RetentionState
@@ -24,22 +25,33 @@ class Crowd:
     def __init__(self, holders: Holders, seen: SightingIndex, now: Now) -> None:
         self._seen = seen
         self._hosts = [host for host, _ in holders.values()]
+        self._holders, self._now = holders, now
         self._labels = {name: host.name for host in self._hosts for name in host.hostnames}
-        self._held = NetworkIndex(
-            (network, host.name)
-            for host, memory in holders.values()
-            for network in _lasting(host, memory, now, past=False)
-        )
-        self._homes = {
-            host.name: list(_lasting(host, memory, now, past=True))
-            for host, memory in holders.values()
-        }
-        self._at_home = NetworkIndex(
-            (network, label) for label, homes in self._homes.items() for network in homes
-        )
         # Of one network: where thousands of hosts have it, each of them asks.
         self._givers: dict[Network, list[str]] = {}
         self._strangers: dict[Network, list[str]] = {}
+
+    # Nearly always each network is given by a single host: then none of these is needed.
+    @cached_property
+    def _held(self) -> NetworkIndex[str]:
+        return NetworkIndex(
+            (network, host.name)
+            for host, memory in self._holders.values()
+            for network in _lasting(host, memory, self._now, past=False)
+        )
+
+    @cached_property
+    def _homes(self) -> dict[str, list[Network]]:
+        return {
+            host.name: list(_lasting(host, memory, self._now, past=True))
+            for host, memory in self._holders.values()
+        }
+
+    @cached_property
+    def _at_home(self) -> NetworkIndex[str]:
+        return NetworkIndex(
+            (network, label) for label, homes in self._homes.items() for network in homes
+        )
 
     def vouched(self, given: Network, host: Host) -> bool:
         """Whether another host has held a network for longer than the window."""

@@ -25,7 +25,7 @@ from allowsync.model.value import Value, field
 from allowsync.policy.crowd import Crowd
 from allowsync.policy.dns64 import PROBE, translation_prefixes
 from allowsync.policy.screening import GuardRefusal, ScreenedAnswer, network_of, without
-from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, record
+from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_host, record
 from allowsync.policy.tracking import latched, recent, settled_tracks
 from allowsync.text import said
 
@@ -219,15 +219,11 @@ def guard(
         refused.setdefault((name, one.query), {})[one.address] = refusal
         if one.granted:
             refuted.add(key)
-    believed = {
-        name: tuple(without(one, refused.get((name, one.query), {})) for one in answers)
-        for name, answers in judged.items()
-    }
-    taken_back = {
-        host.name: frozenset(network for name, network in refuted if name in host.hostnames)
-        for host in hosts
-    }
-    return Verdict(believed, after.marked(refuted), taken_back)
+    believed = dict(judged)
+    for name in judged.keys() & {name for name, _ in refused}:
+        answers = judged[name]
+        believed[name] = tuple(without(one, refused.get((name, one.query), {})) for one in answers)
+    return Verdict(believed, after.marked(refuted), by_host(refuted, hosts))
 
 
 def _held_on_record(
@@ -255,6 +251,7 @@ def _heard(
     arrivals = {one.network for one in new}
     arrivals |= {one.network for one in ledger.sightings if not one.decoy}
     widths = {(one.query, one.address): one.network for one in new}
+    kinds = sorted({(one.version, one.prefixlen) for one in arrivals})
     names: dict[Query, set[Network]] = {}
     for answers in judged.values():
         for one in answers:
@@ -262,7 +259,7 @@ def _heard(
             if isinstance(one.answer, Unavailable) and not addresses:
                 continue
             given = {
-                widths.get((one.query, address)) or _overlapping(address, arrivals)
+                widths.get((one.query, address)) or _overlapping(address, arrivals, kinds)
                 for address in addresses
             }
             names.setdefault(one.query, set()).update(net for net in given if net is not None)
@@ -297,10 +294,18 @@ def _alone(address: Address) -> Network:
     return network(address.version, int(address), address.max_prefixlen)
 
 
-def _overlapping(address: Address, networks: Iterable[Network]) -> Network | None:
-    return next(
-        (one for one in networks if one.version == address.version and address in one), None
-    )
+def _overlapping(
+    address: Address, networks: Collection[Network], kinds: Iterable[tuple[int, int]]
+) -> Network | None:
+    """One of some networks that holds an address; `kinds` are their versions and widths."""
+    number = int(address)
+    for version, width in kinds:
+        if version == address.version:
+            beyond = address.max_prefixlen - width
+            found = network(version, number >> beyond << beyond, width)
+            if found in networks:
+                return found
+    return None
 
 
 def _doubt(
@@ -337,6 +342,8 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
 
 def _shared(one: NewAddress, crowd: Crowd) -> GuardRefusal | None:
     most, every = one.host.policy.max_sharing, crowd.givers(one.network)
+    if len(every) <= most:
+        return None
     names = crowd.strangers(one.network)
     if len(names) <= most or crowd.vouched(one.network, one.host):
         return None
@@ -357,10 +364,12 @@ def _made_up_too(
         return None
     parent = one.query.hostname.partition(".")[2]
     decoys = ledger.decoys(Query(parent, one.query.family))
+    if not decoys:
+        return None
     advice = f"if that is meant to be, set canary: false for {one.host.name}"
     if any(overlap(decoy.network, one.network) for decoy in decoys):
         return GuardRefusal(f"the domain {parent} answers for any name (wildcard, canary)", advice)
-    if one.granted or not decoys or (seen is not None and seen.runs >= ROW):
+    if one.granted or (seen is not None and seen.runs >= ROW):
         return None
     what = (
         f"the domain {parent} answers for any name: it has to come in {ROW} runs in a row (canary)"

@@ -8,12 +8,12 @@ address known from before.
 
 from __future__ import annotations
 
+from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
 from allowsync.model.networks import network
 from allowsync.model.special_purpose import rejection
-from allowsync.model.types import Family
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -62,9 +62,12 @@ class ScreenedAnswer(Value):
 
 def network_of(address: Address, host: Host) -> Network:
     """The network granted for an address, as wide as the host's prefix for that family."""
-    width = host.prefix(Family.of(address))
-    beyond = address.max_prefixlen - width
-    return network(address.version, int(address) >> beyond << beyond, width)
+    number = int(address)
+    if isinstance(address, IPv4Address):
+        beyond = 32 - host.ipv4_prefix
+        return network(4, number >> beyond << beyond, host.ipv4_prefix)
+    beyond = 128 - host.ipv6_prefix
+    return network(6, number >> beyond << beyond, host.ipv6_prefix)
 
 
 def judge(
@@ -89,6 +92,8 @@ def judge(
     ]
     rejected = tuple(RejectedAddress(address, reason) for address, reason in reasons if reason)
     believed = tuple(address for address, reason in reasons if not reason)
+    if not rejected:
+        return ScreenedAnswer(query, answer)
     if not believed:
         first = rejected[0]
         what = f"{REJECTED}{first.address} is {first.reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.memory import Inherited, TargetMemory
@@ -163,6 +164,7 @@ def truth(kept: object) -> bool:
     return bool(kept)
 
 
+@lru_cache(maxsize=1 << 12)  # most of thousands of rows have the instant of one run
 def number(instant: datetime) -> int:
     """An instant as it is kept."""
     return (instant - EPOCH) // MICROSECOND
@@ -180,6 +182,7 @@ def text(kept: object) -> str:
     return kept
 
 
+@lru_cache(maxsize=1 << 12)
 def instant(number: int) -> datetime:
     """An instant from what is kept."""
     return EPOCH + timedelta(microseconds=number)

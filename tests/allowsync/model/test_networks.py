@@ -9,7 +9,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from allowsync.model.networks import Coverage, NetworkIndex, covers, overlap, parsed, without
+from allowsync.model.networks import (
+    Coverage,
+    NetworkIndex,
+    covers,
+    overlap,
+    parsed,
+    span,
+    without,
+)
 from tests.support.values import net
 
 if TYPE_CHECKING:
@@ -125,3 +133,16 @@ def test_an_index_finds_what_overlaps_and_nothing_else(
     index = NetworkIndex((held, number) for number, held in enumerate(networks))
     found = sorted(index.overlapping(one))
     assert found == [n for n, held in enumerate(networks) if overlap(held, one)]
+
+
+@pytest.mark.parametrize("text", ["81.2.69.0/24", "81.2.69.1/32", "2a02:8108:1::/64", "::/0"])
+def test_a_network_made_once_is_as_good_as_any_other(text: str) -> None:
+    made, plain = parsed(text), ip_network(text)
+    assert {made} == {plain}
+    assert hash(made) == hash(plain)
+    assert len({made, *made.subnets(), plain}) == len({plain, *plain.subnets()})
+
+
+@given(small())
+def test_a_span_goes_from_the_first_to_the_last_address(one: IPv4Network) -> None:
+    assert span(one) == (int(one.network_address), int(one.broadcast_address))
