@@ -23,7 +23,7 @@ _RCVBUF, _RCVBUFFORCE = 8, 33
 _FORCED, _ASKED = 32 << 20, 4 << 20
 
 # The first chain a packet meets turns tracing on; one that reaches a last chain has passed.
-TRACED: Final = """table netdev {table} {{
+_TRACED: Final = """table netdev {table} {{
  chain begin {{
   type filter hook ingress devices = {{ {devices} }} priority -2147483648; meta nftrace set 1
  }}
@@ -73,23 +73,15 @@ class Copy:
             raise Unavailable(f"a part could not be copied: {refused[0]}{more}")
         self.traces = Netlink(NETFILTER, _TRACE_GROUP, blocking=False)
         self.legacy_traces = legacy_traces() if original.tables else None
-        self._hooked = False
-        self.watch(TRACED)
+        self._watch()
 
-    def watch(self, hooks: str) -> None:
-        """Put our own chains in place, instead of those before."""
+    def _watch(self) -> None:
+        """Put our own chains in place."""
         devices = ", ".join(f'"{one.name}"' for one in self.cables.ends.values())
-        tables = self.tools.run("nft", "list", "tables") if self._hooked else ""
-        script = "".join(
-            f"delete table {family} {TABLE}\n"
-            for family in ("netdev", "inet")
-            if f"table {family} {TABLE}" in tables
-        )
-        if not devices and "netdev" in hooks:
+        if not devices:
             raise Unavailable("there is no interface that packets could arrive at")
-        legacy.trace(self.original.tables, self.tools, on=hooks == TRACED)
-        self.tools.run("nft", "-f", "-", feed=script + hooks.format(devices=devices, table=TABLE))
-        self._hooked = True
+        legacy.trace(self.original.tables, self.tools)
+        self.tools.run("nft", "-f", "-", feed=_TRACED.format(devices=devices, table=TABLE))
 
     def light(self, index: int) -> None:
         """Give an interface its carrier, if it has none."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache, partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
@@ -91,6 +92,7 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
     """The questions with interface and destination: one for each uplink and address."""
     uplinks = tuple(source.all_links[one].name for one in source.uplinks)
     named = named_ports(source)[:MOST_PORTS]
+    reached = cache(partial(_destinations, source))
     expanded = []
     for one in questions:
         for interface in (one.interface,) if one.interface else uplinks:
@@ -101,18 +103,18 @@ def expand(questions: Iterable[Question], source: Original) -> list[Question]:
                 continue
             expanded += [
                 replace(placed, destination=address, port=port)
-                for address in _destinations(one, source, link.index)
+                for address in reached(one.aim, link.index)
                 if address.version == one.source.version
                 for port in ((one.port,) if one.port else named)
             ]
     return expanded
 
 
-def _destinations(question: Question, source: Original, index: int) -> tuple[Address, ...]:
-    if question.aim is Aim.BEHIND:
+def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]:
+    if aim is Aim.BEHIND:
         return behind(source, index)
     reached = source.reaches(index)
-    if question.aim is Aim.OWN:
+    if aim is Aim.OWN:
         return reached
     own = {address for link in source.all_links for address in source.addresses(link)}
     named = (one for one in named_addresses(source) if one not in own and is_public(one))

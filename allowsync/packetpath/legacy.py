@@ -66,11 +66,10 @@ def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
     return refused
 
 
-def trace(tables: Mapping[int, str], tools: Tools, *, on: bool) -> None:
-    """Let the kernel tell which rules of these tables a packet meets, or no more."""
-    how = ("-I", "PREROUTING") if on else ("-D", "PREROUTING")
+def trace(tables: Mapping[int, str], tools: Tools) -> None:
+    """Let the kernel tell which rules of these tables a packet meets."""
     for version in tables:
-        tools.run(TOOLS[version], "-t", "raw", *how, "-j", "TRACE")
+        tools.run(TOOLS[version], "-t", "raw", "-I", "PREROUTING", "-j", "TRACE")
 
 
 def saved_sets(tools: Tools) -> Sets:

@@ -52,7 +52,10 @@ def packed(items: Attributes) -> bytes:
 
 def first(items: Attributes, kind: int) -> bytes | None:
     """The value of the first attribute of a kind."""
-    return next((value for one, value in items if one & _TYPE == kind), None)
+    for one, value in items:  # asked ten thousand times: a generator costs twice that
+        if one & _TYPE == kind:
+            return value
+    return None
 
 
 def given(items: Attributes, kind: int, default: bytes = b"") -> bytes:

@@ -259,11 +259,10 @@ def _settings(interfaces: set[str]) -> dict[str, str]:
         keep = interfaces if top.endswith("/conf") else set(folders) - set(_ELSEWHERE)
         folders[:] = [one for one in folders if one in keep]
         for file in files:
-            path = Path(top, file)
-            key = str(path.relative_to(_SETTINGS))
+            key = f"{top}/{file}".removeprefix(f"{_SETTINGS}/")
             if _SETTING.match(key):
                 try:
-                    found[key] = path.read_text().strip()
+                    found[key] = Path(top, file).read_text().strip()
                 except PermissionError:  # one that may only be written
                     continue
     return found

@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from contextlib import suppress
+from functools import cache
 from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
@@ -67,6 +68,7 @@ class Prober:
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
         self._all_seen = False
+        self._gateway = cache(self._find_gateway)
 
     def ask(self, questions: Sequence[Question]) -> list[Probe]:
         """Send a packet for each question; interface and destination are given in each."""
@@ -139,7 +141,7 @@ class Prober:
     def _mac(self, index: int) -> bytes:
         return self._copy.cables.macs[index]
 
-    def _gateway(self, index: int, version: int) -> bytes:
+    def _find_gateway(self, index: int, version: int) -> bytes:
         """The hardware address that packets from afar come from, where the machine knows it."""
         routing = self._copy.original.routing
         length = 4 if version == 4 else 16

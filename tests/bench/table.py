@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from tests.bench import idle, ipsets, packets, resolving, sets, ufw, whole
+from tests.bench import copies, idle, ipsets, packets, resolving, sets, ufw, whole
 
 if TYPE_CHECKING:
     from tests.bench.scenario import Scenario
@@ -16,5 +16,6 @@ ALL: Final[tuple[Scenario, ...]] = (
     *ipsets.SCENARIOS,
     *ufw.SCENARIOS,
     *packets.SCENARIOS,
+    *copies.SCENARIOS,
     *whole.SCENARIOS,
 )

@@ -65,7 +65,9 @@ def tables() -> frozenset[str]:
     Raises:
         BackendError: They could not be listed.
     """
-    listed = ask("list", "tables")
+    # `list tables` reads every element of every set (nft 1.0.6): seconds beside a large one.
+    listed = ask("list", "flowtables")
     if listed.code != 0:
         raise BackendError(f"nft cannot list its tables: {complaint(listed)}")
-    return frozenset(line.removeprefix("table ").strip() for line in listed.stdout.splitlines())
+    heads = (line.split() for line in listed.stdout.splitlines() if line.startswith("table "))
+    return frozenset(f"{head[1]} {head[2]}" for head in heads)

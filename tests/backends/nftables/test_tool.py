@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import resource
-from typing import TYPE_CHECKING
+import sys
+from typing import TYPE_CHECKING, Final
 
 import pytest
 from allowsync_backends.nftables import tool
@@ -15,6 +16,8 @@ from allowsync.system import process as programs
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from tests.support.netns import Namespace
 
 SAID = "nft could not be started: Too many open files"
 
@@ -64,3 +67,23 @@ def test_a_change_that_took_too_long_may_have_been_made(monkeypatch: pytest.Monk
     monkeypatch.setattr(tool, "TIMEOUT", 0.0)
     with pytest.raises(OutcomeUnknown, match="did not finish within 0 s"):
         tool.load("")
+
+
+TABLES: Final = """add table ip empty
+table inet off { flags dormant; chain other { }; }
+table ip6 named { comment "table ip other"; }
+table inet lists { set banned { type ipv4_addr; elements = { %s }; }; }
+"""
+
+
+def test_tables_are_named_without_reading_what_sets_hold(inside: Namespace, tmp_path: Path) -> None:
+    inside.nft(TABLES % ", ".join(f"81.2.{one // 250}.{one % 250}" for one in range(10_000)))
+    inside.command("iptables-nft", "-N", "table")
+    assert inside.run(tool.tables) == {
+        *("ip empty", "inet off", "ip6 named", "inet lists", "ip filter"),
+    }
+    program = "from allowsync_backends.nftables import tool; tool.tables()"
+    trace = tmp_path / "trace"
+    strace = ("strace", "-f", "-qq", "-e", "trace=recvmsg", "-o", str(trace))
+    inside.command(*strace, sys.executable, "-c", program)
+    assert 0 < len(trace.read_text().splitlines()) < 20
