@@ -73,9 +73,12 @@ def pytest_runtest_makereport(
 ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
     """Attach the figures of a test to its report, and turn a skip into a failure in CI.
 
-    In CI everything that a test may need is there.
+    In CI everything that a test may need is there. The keywords of a test are most of what a
+    report of pytest-xdist carries, and read where one is skipped.
     """
     report = yield
+    if report.passed:
+        report.keywords = {}
     if report.when == "call":
         figures = scoreboard.taken()
         report.user_properties += [(scoreboard.PROPERTY, one) for one in figures]

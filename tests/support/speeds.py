@@ -36,23 +36,29 @@ def does_io(item: pytest.Item) -> bool:
     return any(_reaches(one) for one in _begins(item))
 
 
-@cache
+_REACHED: Final[dict[Name, bool]] = {}
+
+
 def _reaches(begin: Name) -> bool:
+    """Whether a definition leads to a name from outside; what else it led to does not, if not."""
     seen: set[Name] = set()
     waiting = [begin]
-    while waiting:
+    while waiting and begin not in _REACHED:
         here = waiting.pop()
-        if here in seen:
+        if here in seen or not _REACHED.get(here, True):
             continue
         seen.add(here)
         path, name = here
         module = _names(path)
-        if name in module.outside:
-            return True
+        if here in _REACHED or name in module.outside:
+            _REACHED[begin] = True
+            break
         waiting += [(path, used) for used in module.uses.get(name, ())]
         if name in module.ours:
             waiting.append(module.ours[name])
-    return False
+    if begin not in _REACHED:
+        _REACHED.update(dict.fromkeys(seen, False))
+    return _REACHED[begin]
 
 
 def _begins(item: pytest.Item) -> Iterator[Name]:
@@ -61,11 +67,17 @@ def _begins(item: pytest.Item) -> Iterator[Name]:
     for fixtures in item._fixtureinfo.name2fixturedefs.values():  # type: ignore[attr-defined]
         functions += [one.func for one in fixtures]
     for function in filter(None, functions):
-        path = Path(function.__code__.co_filename)
-        if path.is_relative_to(ROOT) and path.name != "<string>":
+        if path := _place(function.__code__.co_filename):
             yield path, function.__qualname__.partition(".")[0]
     if cls := getattr(item, "cls", None):
         yield item.path, cls.__qualname__.partition(".")[0]
+
+
+@cache
+def _place(filename: str) -> Path | None:
+    """Where a function is written down, if that is here."""
+    path = Path(filename)
+    return path if path.is_relative_to(ROOT) and path.name != "<string>" else None
 
 
 @cache
