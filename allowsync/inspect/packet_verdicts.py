@@ -59,8 +59,15 @@ def beside_packets(
         answer,
         places=places,
         open=tuple(f"{name}: {found.what}" for name, found in opened),
+        reasons=(*answer.reasons, *_unseen_beside(answers)),
         packets=tuple(MetPacket(name, one) for name, several in seen.items() for one in several),
     )
+
+
+def _unseen_beside(answers: PacketAnswers) -> Iterator[str]:
+    """What may decide about packets beside what they met."""
+    if answers.caveats:
+        yield f"not seen or not asked, and may decide as well: {'; '.join(answers.caveats)}"
 
 
 def _met(answer: Explanation, target: GuardedTarget, answers: PacketAnswers) -> Iterator[Answer]:

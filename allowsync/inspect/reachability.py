@@ -34,7 +34,7 @@ _ELSEWHERE: Final = tuple(
         *("2601:100:10::9", "2a02:8100:10::9", "2001:b000:10::9", "2804:14c:10::9", "2c0f:f8::9"),
     )
 )
-MOST_FRIENDS: Final = 512  # of one target; of more, as many that are spread evenly
+MOST_FRIENDS: Final = 1024  # of one target; of more, as many that are spread evenly
 MOST_FORWARDED: Final = 32  # the same, where each asks many ports
 MOST_NAMED: Final = 3
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
@@ -297,13 +297,16 @@ def unknowns(answers: PacketAnswers) -> str:
 def _unasked(
     targets: Iterable[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
-    """Guarded ports to which, as far as is seen, nothing is forwarded."""
+    """Ports to which, as far as is seen, nothing is forwarded; entries that were not tried."""
     for one in targets:
         sources = {ask.source: None for ask in answers.found} if one.guard.forwarded else {}
         for port in one.guard.ports if sources else ():
             if not any(met(answers, source, one.guard, port) for source in sources):
                 what = f"{port}: nothing is known to be forwarded there, so no packet was tried"
                 yield one.name, Finding(Severity.INFO, what)
+        if (more := len(one.entries) - len(one.friends)) > 0:
+            what = f"packets of {len(one.friends)} entries were tried, of {more} others not"
+            yield one.name, Finding(Severity.INFO, what)
 
 
 def judged(
@@ -317,5 +320,5 @@ def judged(
         what = f"whether hosts get in and others do not is unknown: {why}"
         yield "packets", Finding(Severity.INFO, what)
     if answers.caveats and not answers.unknown:
-        what = f"not seen, and may decide as well: {some(answers.caveats, '; ')}"
+        what = f"not seen or not asked, and may decide as well: {'; '.join(answers.caveats)}"
         yield "packets", Finding(Severity.INFO, what)

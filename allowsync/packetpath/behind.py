@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     Network: TypeAlias = IPv4Network | IPv6Network
 
-MOST_NETWORKS, MOST_NEIGHBOURS = 32, 4  # the latter of each network
+MOST_NETWORKS, MOST_NEIGHBOURS = 64, 16  # the latter of each network
 _LOOPBACK, _UNICAST, _CLONED = 1, 1, 0x200
 
 
@@ -33,11 +33,19 @@ def behind(original: Original, arriving: int) -> tuple[Address, ...]:
     own = {one for index in original.all_links for one in original.addresses(index)}
     inside = {one.version for one in original.addresses(arriving) if is_private(one)}
     found: list[Address] = []
-    for index, network in islice(dict.fromkeys(_networks(original)), MOST_NETWORKS):
-        seen = [one for one in _neighbours(original, index) if one in network and one not in own]
+    for network, seen in islice(networks_behind(original).items(), MOST_NETWORKS):
         chosen = seen[:MOST_NEIGHBOURS] or list(_possible(network, own))
         found += [one for one in chosen if one.version in inside or not is_private(one)]
     return tuple(dict.fromkeys(found))
+
+
+def networks_behind(original: Original) -> dict[Network, list[Address]]:
+    """The networks of interfaces that are no uplinks, each with the neighbours seen there."""
+    own = {one for index in original.all_links for one in original.addresses(index)}
+    return {
+        network: [one for one in _neighbours(original, index) if one in network and one not in own]
+        for index, network in dict.fromkeys(_networks(original))
+    }
 
 
 def neighbours(original: Original) -> dict[Address, str]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import cache, partial
-from itertools import islice
 from typing import TYPE_CHECKING
 
 from allowsync.model.value import replace
@@ -13,6 +12,7 @@ from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
+from allowsync.packetpath.limits import unasked
 from allowsync.packetpath.netlink import Interrupted
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
@@ -23,13 +23,12 @@ from allowsync.packetpath.question import (
     Question,
     Unavailable,
     Verdict,
-    is_public,
 )
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
     MOST_PORTS,
-    named_addresses,
     named_ports,
+    public_addresses,
 )
 from allowsync.packetpath.words import Words
 
@@ -51,7 +50,7 @@ def inquire(questions: Sequence[Question]) -> Answers:
     try:
         source = original.read(tools)
         beside = _caveats(source)
-        machine = describe(source, beside)
+        machine = describe(source, (*beside.values(), *unasked(questions, source)))
         asked = expand(questions, source)
         return Answers(machine, tuple(_answered(source, beside, tools, asked)))
     except Unavailable as error:
@@ -71,21 +70,16 @@ def _caveats(source: Original) -> dict[str, str]:
         raise Unavailable(f"what decides beside the packet filter is unknown: {error}") from error
 
 
-def describe(source: Original, beside: Mapping[str, str]) -> Machine:
+def describe(source: Original, beside: tuple[str, ...]) -> Machine:
     """The machine, for those who ask."""
     links = source.all_links.values()
     return Machine(
         uplinks=tuple(source.all_links[one].name for one in source.uplinks),
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
-        caveats=(*beside.values(), *_unasked_ports(source)),
+        caveats=beside,
         neighbours=neighbours(source),
     )
-
-
-def _unasked_ports(source: Original) -> tuple[str, ...]:
-    more = len(named_ports(source)) - MOST_PORTS
-    return (f"{more} more ports that address translation names",) if more > 0 else ()
 
 
 def expand(questions: Iterable[Question], source: Original) -> list[Question]:
@@ -116,9 +110,7 @@ def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]
     reached = source.reaches(index)
     if aim is Aim.OWN:
         return reached
-    own = {address for link in source.all_links for address in source.addresses(link)}
-    named = (one for one in named_addresses(source) if one not in own and is_public(one))
-    return tuple(dict.fromkeys((*reached, *islice(named, MOST_ADDRESSES))))
+    return tuple(dict.fromkeys((*reached, *public_addresses(source)[:MOST_ADDRESSES])))
 
 
 def _answered(

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import nftables
 from allowsync.packetpath.netlink import attributes, first, given, number, text
+from allowsync.packetpath.question import is_public
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -49,6 +50,12 @@ def named_addresses(original: Original) -> tuple[Address, ...]:
     for saved in original.tables.values():
         found.update(dict.fromkeys(map(ip_address, _LEGACY_ADDRESSES.findall(_nat(saved)))))
     return tuple(found)
+
+
+def public_addresses(original: Original) -> tuple[Address, ...]:
+    """Those of them that no interface has, and that packets from the internet may ask for."""
+    own = {address for link in original.all_links for address in original.addresses(link)}
+    return tuple(one for one in named_addresses(original) if one not in own and is_public(one))
 
 
 def _destinations(ruleset: Ruleset) -> Iterator[Address]:

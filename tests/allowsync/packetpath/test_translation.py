@@ -7,9 +7,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.model.value import replace
 from allowsync.packetpath import Aim, Question, Verdict, ask, original
+from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS
 from allowsync.packetpath.isolation import Tools
-from allowsync.packetpath.translation import MOST_PORTS, named_addresses, named_ports
+from allowsync.packetpath.translation import (
+    MOST_ADDRESSES,
+    MOST_PORTS,
+    named_addresses,
+    named_ports,
+)
 from tests.support.met_packets import with_uplink
 from tests.support.netns import Namespace
 from tests.support.published import publish, with_container
@@ -105,6 +112,42 @@ def test_more_ports_than_are_asked_are_told(inside: Namespace) -> None:
     answers = inside.run(ask, [ASKED])
     assert len(answers.answers) == MOST_PORTS
     assert answers.machine.caveats == ("2 more ports that address translation names",)
+    own = replace(ASKED, port=443, aim=Aim.OWN)
+    assert inside.run(ask, [own]).machine.caveats == ()
+
+
+def test_addresses_that_are_not_asked_for_are_counted(inside: Namespace) -> None:
+    rules = "\n".join(
+        f"ip daddr 193.99.77.{one} tcp dport 443 dnat to 10.0.0.5"
+        for one in range(1, MOST_ADDRESSES + 4)
+    )
+    inside.nft(f"table ip n {{ chain p {{ {CHAIN}\n{rules}\n}}\n}}")
+    answers = inside.run(ask, [ASKED])
+    asked = {one.question.destination for one in answers.answers}
+    assert len(asked) == MOST_ADDRESSES + 1
+    assert answers.machine.caveats == ("3 more addresses that address translation names",)
+
+
+def test_networks_and_neighbours_behind_that_are_not_asked_for_are_counted(
+    inside: Namespace,
+) -> None:
+    inside.batch(
+        "link add lan0 type veth peer name lan0p",
+        "link set lan0 up",
+        "link set lan0p up",
+        "address add 193.99.2.1/24 dev lan0",
+        *(
+            f"neighbour add 193.99.2.{one} lladdr 02:00:00:00:00:01 dev lan0"
+            for one in range(2, MOST_NEIGHBOURS + 4)
+        ),
+        *(f"route add 193.100.{one}.0/24 dev lan0" for one in range(MOST_NETWORKS + 2)),
+    )
+    answers = inside.run(ask, [replace(ASKED, port=443, aim=Aim.BEHIND)])
+    assert len(answers.answers) == MOST_NEIGHBOURS + MOST_NETWORKS - 1
+    assert answers.machine.caveats == (
+        "3 more networks behind this machine",
+        "2 more neighbours",
+    )
 
 
 @pytest.mark.parametrize("variant", ["nft", "legacy"])

@@ -1,0 +1,44 @@
+"""What is not asked of all that a question may stand for: named, never left out in silence."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS, networks_behind
+from allowsync.packetpath.question import Aim
+from allowsync.packetpath.translation import (
+    MOST_ADDRESSES,
+    MOST_PORTS,
+    named_ports,
+    public_addresses,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.packetpath.original import Original
+    from allowsync.packetpath.question import Question
+
+
+def unasked(questions: Iterable[Question], source: Original) -> tuple[str, ...]:
+    """What is left out of some questions, as far as they stand for it."""
+    aims = {one.aim for one in questions}
+    found: list[str] = []
+    if Aim.TRANSLATED in aims:
+        ports, addresses = named_ports(source), public_addresses(source)
+        found += _more(
+            ("ports that address translation names", len(ports) - MOST_PORTS),
+            ("addresses that address translation names", len(addresses) - MOST_ADDRESSES),
+        )
+    if Aim.BEHIND in aims:
+        behind = networks_behind(source)
+        asked = list(behind.values())[:MOST_NETWORKS]
+        found += _more(
+            ("networks behind this machine", len(behind) - MOST_NETWORKS),
+            ("neighbours", sum(max(0, len(seen) - MOST_NEIGHBOURS) for seen in asked)),
+        )
+    return tuple(found)
+
+
+def _more(*counted: tuple[str, int]) -> Iterator[str]:
+    yield from (f"{number} more {what}" for what, number in counted if number > 0)

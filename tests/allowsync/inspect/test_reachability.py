@@ -1,0 +1,51 @@
+"""What was not tried by packets is named."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from ipaddress import ip_address, ip_network
+from typing import Final
+
+from allowsync.inspect.access_at import AccessAt
+from allowsync.inspect.explain import Explanation
+from allowsync.inspect.guarded_packets import PacketAnswers
+from allowsync.inspect.packet_verdicts import beside_packets
+from allowsync.inspect.reachability import (
+    MOST_FORWARDED,
+    MOST_FRIENDS,
+    GuardedTarget,
+    about_friends,
+    judged,
+)
+from allowsync.model.target import Guard, PortRange
+from allowsync.model.types import Entry
+
+NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
+PORTS: Final = (PortRange(443, 443, "tcp"),)
+FIRST: Final = int(ip_address("81.0.0.0"))
+ENTRIES: Final = tuple(Entry(ip_network(FIRST + one)) for one in range(MOST_FRIENDS + 76))
+
+
+def said(target: GuardedTarget) -> list[str]:
+    return [found.what for _, found in judged([target], PacketAnswers())]
+
+
+def test_of_many_entries_those_that_were_not_tried_are_counted() -> None:
+    asked = len({one.source for one in about_friends([GuardedTarget("x", Guard(PORTS), ENTRIES)])})
+    assert MOST_FRIENDS / 2 <= asked <= MOST_FRIENDS
+    assert said(GuardedTarget("x", Guard(PORTS), ENTRIES)) == [
+        f"packets of {asked} entries were tried, of {len(ENTRIES) - asked} others not"
+    ]
+    assert said(GuardedTarget("x", Guard(PORTS), ENTRIES[:MOST_FRIENDS])) == []
+    forwarded = GuardedTarget("x", Guard(PORTS, forwarded=True), ENTRIES[: MOST_FORWARDED * 2])
+    assert said(forwarded) == [f"packets of {MOST_FORWARDED} entries were tried, of 32 others not"]
+
+
+def test_an_explanation_says_what_was_not_seen() -> None:
+    scene = AccessAt(NOW, NOW, (), (), past=False)
+    answer = Explanation("1.2.3.4", None, ip_network("1.2.3.4"), scene, (), ())
+    told = beside_packets(answer, (), PacketAnswers(caveats=("an XDP program", "3 neighbours")))
+    assert told.reasons == (
+        "not seen or not asked, and may decide as well: an XDP program; 3 neighbours",
+    )
+    assert beside_packets(answer, (), PacketAnswers()).reasons == ()
