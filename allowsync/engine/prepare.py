@@ -81,6 +81,7 @@ def draft(
     kept: LimitRefusal | None = None,
     beside: Sequence[Target] = (),
     lost: bool = False,
+    unknown: tuple[Inherited, ...] = (),
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -94,11 +95,15 @@ def draft(
         kept: Why nothing may be removed; None where it may.
         beside: All targets of its allowlist.
         lost: Whether more was remembered once than can be read now.
+        unknown: The entries of unknown origin that an earlier look of this run found, where
+            nothing is remembered of the target: a wider one may have taken them over since.
     """
 
     def once_more() -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
-        return again(target, decisions, memory, limits, now)
+        # This run is counted once, however often it looks.
+        seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
+        return again(target, decisions, memory, limits, now, unknown=seen)
 
     try:
         backend = target.driver()
@@ -109,7 +114,8 @@ def draft(
         return Draft(target, _failed(target, why))
     if memory is None and limits is not None and (why := of_another(target)):
         return Draft(target, _failed(target, why))
-    situation, inherited = _situation(target, current, capabilities, decisions, memory, now)
+    known = TargetMemory((), unknown) if memory is None and unknown else memory
+    situation, inherited = _situation(target, current, capabilities, decisions, known, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
     situation, made, refusal = _within_limits(situation, decisions, limits, kept)
     plan = made.plan

@@ -18,7 +18,7 @@ from tests.model.installation import NAMESERVERS, Dns, Installation, reply
 from tests.support.values import net
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from allowsync.model.answer import Answer
     from allowsync.model.types import Address
@@ -70,6 +70,8 @@ class Account:
         unknown: What firewalls held when the state was lost: whose it is cannot be told.
         latest: The latest instant that the wall clock ever showed.
         filled: By list, the hostnames for which it held something after its last good run.
+        ever: All that hostnames were granted since the state was lost: what they may get back.
+        last: By list, what it held after the last run: what a flush takes is put back.
     """
 
     held: dict[tuple[str, Network], Holding] = field(default_factory=dict)
@@ -80,6 +82,8 @@ class Account:
     unknown: set[Network] = field(default_factory=set)
     latest: datetime | None = None
     filled: dict[str, set[str]] = field(default_factory=dict)
+    ever: set[tuple[str, Network]] = field(default_factory=set)
+    last: dict[str, frozenset[Network]] = field(default_factory=dict)
 
     before_run: dict[str, frozenset[Network]] = field(default_factory=dict)
 
@@ -97,6 +101,8 @@ class Account:
         self.givers.clear()
         self.first.clear()
         self.filled.clear()
+        self.ever.clear()
+        self.last.clear()
         self.latest = None
 
     def left(self, hostname: str) -> None:
@@ -117,10 +123,13 @@ class Account:
 
     # A run, and what has to hold after it.
 
-    def before(self, at: Installation) -> None:
-        """Note what the DNS says, as a run is about to ask."""
-        self.before_run = {name: frozenset(one.networks) for name, one in at.stores.items()}
-        for host in at.hosts.values():
+    def before(self, at: Installation, lists: Iterable[str]) -> None:
+        """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
+        self.before_run = {
+            name: self.last.get(name, frozenset()) | one.networks for name, one in at.stores.items()
+        }
+        asked = {label for name in lists for label in at.members[name]}
+        for host in (at.hosts[label] for label in sorted(asked)):
             for query in host.queries:
                 self.given |= {network_of(one, host) for one in _quorum(at, query)}
                 for address in _addresses(Dns(at.zones).first(query)):
@@ -138,6 +147,7 @@ class Account:
         for target in report.targets:
             if target.outcome in IN_STEP:
                 self._check(at, target.allowlist)
+        self.last = {name: frozenset(store.networks) for name, store in at.stores.items()}
         present = set().union(*(store.networks for store in at.stores.values()))
         over = {
             key for key, one in self.held.items()
@@ -196,6 +206,7 @@ class Account:
                     if key not in self.held:
                         self.held[key] = Holding(at.truth)
                     self.held[key].only = None
+                    self.ever.add(key)
             assert not (decision.ended and decision.grants), label
 
     def parked(self, at: Installation, network: Network) -> bool:
@@ -248,7 +259,8 @@ class Account:
             came = page in now - self.before_run[name] and not elsewhere
             assert not came, f"a made-up name gives {page} as well"
         wanted = {network for host in hosts for network in host.networks}
-        wanted |= {key[1] for key in self.held if any(key[0] in one.hostnames for one in hosts)}
+        known = {*self.held, *self.ever}
+        wanted |= {key[1] for key in known if any(key[0] in one.hostnames for one in hosts)}
         wanted |= self.unknown
         over = [one for one in at.hosts.values() if self.ended(at, one)]
         for ended in over:
@@ -259,12 +271,12 @@ class Account:
         names = {hostname for host in hosts for hostname in host.hostnames}
         if names & self.filled.get(name, set()):
             assert now, f"{name} was left empty"
-        known = {
+        filled = {
             hostname
             for (hostname, network), one in self.held.items()
             if network in now and one.only is None
         }
-        self.filled[name] = names & known
+        self.filled[name] = names & filled
 
 
 def _names(at: Installation) -> set[str]:
