@@ -31,6 +31,14 @@ _COUNTED: Final = re.compile(
 )
 _NO_RULE: Final = "kernel: no rule decided"
 _SETTLED: Final = 0.005
+_QUEUED: Final = "the program that reads queue {} decides"
+_DECIDED_ELSEWHERE: Final = {
+    "tproxy": "the program that TPROXY hands the packet to decides",
+    "synproxy": "SYNPROXY answers first in the place of the server",
+}
+_LEGACY_QUEUE: Final = re.compile(r" -j NFQUEUE\b(?:.* --queue-(?:num|balance) (\d+))?")
+_RANDOM: Final = 24  # NFT_META_PRANDOM
+_OFTEN: Final = 24
 
 
 class Judge:
@@ -41,23 +49,59 @@ class Judge:
 
     def judge(self, probe: Probe) -> Answer:
         """What became of a packet."""
-        if reason := self._unknown(probe):
+        chance = self._chance(probe)
+        if reason := self._unknown(probe) or (self._varies(probe) if chance else ""):
             return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
         if probe.end is None:
             refused = any(one != "answer" for one in probe.replies)
             verdict = Verdict.REFUSED if refused else Verdict.DROPPED
             rules = self._stopped_by(probe)
-            return Answer(probe.question, verdict, rules, self._was_going_to(probe))
+            return Answer(probe.question, verdict, rules, self._was_going_to(probe), chance)
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
         rules = self._passed_by(probe)
-        return Answer(probe.question, verdict, rules, self._to(probe), self._condition(probe))
+        condition = self._condition(probe) or chance
+        if not (condition or probe.replies):
+            condition = "its answers do not come back"
+        return Answer(probe.question, verdict, rules, self._to(probe), condition)
 
     def _unknown(self, probe: Probe) -> str:
         for one in probe.events:
             if one.verdict == QUEUE and one.queue in self._copy.original.queues:
-                return f"the program that reads queue {one.queue} decides"
+                return _QUEUED.format(one.queue)
+            for step in self._words.steps(one) if one.kind == RULE else ():
+                kind = text(first(step.held, 1)) if step.kind == "target" else step.kind
+                if reason := _DECIDED_ELSEWHERE.get(kind.lower()):
+                    return reason
+        return self._unknown_to_legacy(probe)
+
+    def _unknown_to_legacy(self, probe: Probe) -> str:
+        """The same of the rule of iptables-legacy that a packet ended at."""
+        said = self._words.of_legacy(probe.legacy[-1]) if probe.legacy else ""
+        for kind, reason in _DECIDED_ELSEWHERE.items():
+            if f" -j {kind.upper()}" in said:
+                return reason
+        queue = _LEGACY_QUEUE.search(said)
+        number = int(queue[1] or 0) if queue else -1
+        return _QUEUED.format(number) if number in self._copy.original.queues else ""
+
+    def _chance(self, probe: Probe) -> str:
+        """Where chance decides, in any of the chains that a packet met."""
+        for one in probe.events:
+            if any(_is_chance(step) for rule in self._words.chain(one) for step in rule):
+                return f"a rule of chain {one.chain} decides by chance"
+        for legacy in probe.legacy:
+            if any(" --mode random " in rule for rule in self._words.legacy_chain(legacy)):
+                return f"a rule of chain {legacy.chain} decides by chance"
         return ""
+
+    def _varies(self, probe: Probe) -> str:
+        """Whether the same packet, sent again and again, does not always meet the same."""
+        if probe.question.aim is not Aim.OWN:
+            return ""  # there may be many; the answer says that chance decides
+        again = self._prober.ask([probe.question] * _OFTEN)
+        several = {_outcome(one) for one in (probe, *again)}
+        return "chance decides: some get in and others do not" if len(several) > 1 else ""
 
     def _to(self, probe: Probe) -> tuple[str, Address, int] | None:
         end = probe.end
@@ -129,17 +173,14 @@ class Judge:
         )
 
     def _condition(self, probe: Probe) -> str:
-        """What else has to be so: a limit that is not used up, chance, a way for the answers."""
+        """What else has to be so: a limit that is not used up."""
         for one in probe.events:
             if one.kind == RULE and any(map(_is_limit, self._words.steps(one))):
                 return f"as long as the limit of {self._words.of(one)!r} lasts"
         for legacy in probe.legacy:
             if _LEGACY_LIMIT.search(said := self._words.of_legacy(legacy)):
                 return f"as long as the limit of {said!r} lasts"
-        for one in probe.events:
-            if any(_is_chance(step) for rule in self._words.chain(one) for step in rule):
-                return f"a rule of chain {one.chain} decides by chance"
-        return "" if probe.replies else "its answers do not come back"
+        return ""
 
 
 def _is_limit(step: Expression) -> bool:
@@ -149,7 +190,14 @@ def _is_limit(step: Expression) -> bool:
 def _is_chance(step: Expression) -> bool:
     if step.kind == "match":
         return text(first(step.held, 1)) == "statistic"
+    if step.kind == "meta":
+        return number(first(step.held, 2)) == _RANDOM
     return step.kind == "numgen" and number(first(step.held, 3)) == 1
+
+
+def _outcome(probe: Probe) -> tuple[str, bool]:
+    """Where a packet ended, and whether its sender was told."""
+    return probe.end.chain if probe.end else "", bool(probe.replies)
 
 
 def _counters() -> dict[str, int]:

@@ -18,6 +18,7 @@ from allowsync.packetpath.netlink import (
     Attributes,
     Interrupted,
     Netlink,
+    attribute,
     attributes,
     first,
     given,
@@ -58,6 +59,12 @@ class Expression(NamedTuple):
 
     kind: str
     held: Attributes
+
+
+# No program listens in the copy: TPROXY would do nothing, and nothing would tell of it.
+_DROP: Final = Expression(
+    "immediate", [(1, struct.pack(">I", 0)), (0x8002, packed([(0x8002, attribute(1, bytes(4)))]))]
+)
 
 
 class Ruleset(NamedTuple):
@@ -204,10 +211,10 @@ def _rule(rule: Object) -> Request:
 
 
 def _effective(rule: Attributes) -> Attributes:
-    """A rule without what would act outside of the copy."""
+    """A rule without what would act outside of the copy; it stops what goes to a program."""
     steps = expressions(rule)
-    kept = [one for one in steps if not _acts_outside(one)]
-    return rule if len(kept) == len(steps) else _with_steps(rule, kept)
+    kept = [_DROP if one.kind == "tproxy" else one for one in steps if not _acts_outside(one)]
+    return rule if kept == steps else _with_steps(rule, kept)
 
 
 def _acts_outside(step: Expression) -> bool:

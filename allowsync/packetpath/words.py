@@ -79,14 +79,19 @@ class Words:
         known = position is not None and position <= len(lines)
         return f"{place}: {lines[position - 1] if known and position else _UNKNOWN}"
 
+    def legacy_chain(self, told: LegacyEvent) -> list[str]:
+        """All of the chain of iptables-legacy that a packet met, in words."""
+        key = told.packet.version, told.table, told.chain
+        if key not in self._legacy:
+            tool = legacy.TOOLS[told.packet.version]
+            listed = self._copy.tools.run(tool, "-t", told.table, "-S", told.chain)
+            self._legacy[key] = listed.splitlines()
+        return self._legacy[key]
+
     def of_legacy(self, told: LegacyEvent) -> str:
         """A rule or policy of iptables-legacy, with its place before it."""
         tool = legacy.TOOLS[told.packet.version]
-        key = told.packet.version, told.table, told.chain
-        if key not in self._legacy:
-            listed = self._copy.tools.run(tool, "-t", told.table, "-S", told.chain)
-            self._legacy[key] = listed.splitlines()
-        lines = self._legacy[key]
+        lines = self.legacy_chain(told)
         rules = [one for one in lines if one.startswith("-A")]
         place = f"{tool} {told.table} {told.chain}"
         if told.kind == "policy":

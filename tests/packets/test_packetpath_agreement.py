@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import re
+import struct
+from contextlib import closing
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
 from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath.netlink import NETFILTER, Netlink, attribute
 from tests.support.arrivals import Named, each, outcomes
 from tests.support.internet import (
     FRIEND,
@@ -34,6 +37,7 @@ SERVED, CONTAINED = (22, 443, 8096), (80, 443)
 SERVICES: Final = tuple(
     (protocol, port) for protocol in ("tcp", "udp") for port in (22, 443, 8080, 8096, 8443, 9000)
 )
+Services: TypeAlias = "frozenset[tuple[str, int]]"
 SOURCES: Final = (FRIEND, STRANGER, FRIEND6, STRANGER6)
 TOOLS: Final = {
     "nft": ("iptables-nft", "ip6tables-nft"),
@@ -108,8 +112,11 @@ def told(answer: Answer) -> str:
             return str(other.value)
 
 
-def compared(world: Internet) -> tuple[Answer, ...]:
-    """What the copy answers to all, which is what their packets find; nothing else changes."""
+def compared(world: Internet, unknown: Services = frozenset()) -> tuple[Answer, ...]:
+    """What the copy answers to all, which is what their packets find; nothing else changes.
+
+    Of some services it is to say that it does not know.
+    """
     server = world.server
     arrivals = list(each(SOURCES, {4: SERVER, 6: SERVER6}, SERVICES))
     before = listed(server)
@@ -124,12 +131,15 @@ def compared(world: Internet) -> tuple[Answer, ...]:
     )
     assert listed(server) == before
     assert answers.unknown == ""
+    copied = {one: told(answer) for one, answer in zip(arrivals, answers.answers, strict=True)}
+    unseen = [one for one in arrivals if copied[one] == "unknown"]
+    assert {(one.protocol, one.port) for one in unseen} == unknown
+    arrivals = [one for one in arrivals if one not in unseen]
     places = dict.fromkeys((FRIEND, FRIEND6), world.friend) | dict.fromkeys(
         (STRANGER, STRANGER6), world.stranger
     )
     real = dict(zip(arrivals, outcomes(places, arrivals), strict=True))
-    copied = {one: told(answer) for one, answer in zip(arrivals, answers.answers, strict=True)}
-    assert copied == real
+    assert {one: copied[one] for one in arrivals} == real
     return answers.answers
 
 
@@ -167,3 +177,62 @@ def test_the_copy_agrees_on_a_list_of_a_hundred_thousand(world: Internet) -> Non
     assert met[STRANGER, 8096] is Verdict.DROPPED
     assert met[FRIEND, 8096] is Verdict.DELIVERED
     assert met[FRIEND, 22] is Verdict.DROPPED
+
+
+CHAIN: Final = "type filter hook"
+TCP_443: Final[Services] = frozenset({("tcp", 443)})
+EVERYTHING: Final[Services] = frozenset(SERVICES)
+# What decides is no rule, and of which services that is so.
+DECIDED_ELSEWHERE: Final = {
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 numgen random mod 2 0 drop; }}": TCP_443,
+    f"chain p {{ {CHAIN} prerouting priority mangle; tcp dport 443 tproxy to :9999 accept; }}": (
+        TCP_443
+    ),
+    f"chain p {{ {CHAIN} prerouting priority raw; tcp dport 443 notrack; }}; chain i {{ {CHAIN} "
+    "input priority 0; tcp dport 443 ct state invalid,untracked synproxy; }": TCP_443,
+    'ct helper ftp { type "ftp" protocol tcp; }; '
+    f'chain p {{ {CHAIN} prerouting priority 0; tcp dport 443 ct helper set "ftp"; }}': frozenset(),
+}
+# The same by iptables; a program reads queue 3, and none reads queue 4.
+BY_IPTABLES: Final = {
+    "-A INPUT -p tcp --dport 443 -m statistic --mode random --probability 0.5 -j DROP": TCP_443,
+    "-t mangle -A PREROUTING -p tcp --dport 443 -j TPROXY --on-port 9999": TCP_443,
+    "-A INPUT -p tcp --dport 443 -j SYNPROXY": TCP_443,
+    "-A INPUT -j NFQUEUE --queue-num 3": EVERYTHING,
+    "-A INPUT -p tcp --dport 443 -j NFQUEUE --queue-num 4": frozenset(),
+    "-A INPUT -p tcp --dport 443 -j NFQUEUE --queue-num 4 --queue-bypass": frozenset(),
+    "-t raw -A PREROUTING -p tcp --dport 443 -j CT --helper ftp": frozenset(),
+}
+
+
+@pytest.mark.parametrize(("rules", "unknown"), DECIDED_ELSEWHERE.items(), ids=range(4))
+def test_what_no_rule_decides_is_unknown(world: Internet, rules: str, unknown: Services) -> None:
+    lines = rules.replace("; ", "\n")
+    world.server.nft(f"table inet t {{ {lines}\n}}")
+    compared(world, unknown)
+
+
+@pytest.mark.parametrize("variant", TOOLS)
+@pytest.mark.parametrize(("rule", "unknown"), BY_IPTABLES.items(), ids=range(len(BY_IPTABLES)))
+def test_what_no_rule_of_iptables_decides_is_unknown(
+    world: Internet, rule: str, unknown: Services, variant: str
+) -> None:
+    for tool in TOOLS[variant]:
+        world.server.command(tool, *rule.split())
+    with world.server.run(reader, 3):
+        compared(world, unknown)
+
+
+def reader(queue: int) -> closing[Netlink]:
+    """What a program holds that decides about a queue."""
+    netlink = Netlink(NETFILTER)
+    bind = attribute(1, struct.pack(">BxH", 1, 0))
+    assert netlink.request(0x302, 0, struct.pack(">BBH", 0, 0, queue) + bind) == 0
+    return closing(netlink)
+
+
+@pytest.mark.parametrize("setting", ["ipv4/ip_forward", "ipv6/conf/all/forwarding"])
+def test_what_is_translated_and_not_forwarded_is_dropped(world: Internet, setting: str) -> None:
+    world.server.sysctl(f"net/{setting}", "0")
+    load(world.server, RULESETS / "docker.rules", "nft")
+    compared(world)
