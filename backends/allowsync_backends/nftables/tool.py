@@ -7,6 +7,7 @@ from typing import Final
 from allowsync.backend.api import BackendError
 from allowsync.system.process import Command, CommandError, Completed, run
 from allowsync_backends.common import command as tools
+from allowsync_backends.nftables.table_dump import listed_tables
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
@@ -65,9 +66,9 @@ def tables() -> frozenset[str]:
     Raises:
         BackendError: They could not be listed.
     """
-    # `list tables` reads every element of every set (nft 1.0.6): seconds beside a large one.
-    listed = ask("list", "flowtables")
-    if listed.code != 0:
-        raise BackendError(f"nft cannot list its tables: {complaint(listed)}")
-    heads = (line.split() for line in listed.stdout.splitlines() if line.startswith("table "))
-    return frozenset(f"{head[1]} {head[2]}" for head in heads)
+    try:
+        return listed_tables(TIMEOUT)
+    except OSError as error:
+        why = error.strerror or str(error)
+        why = why if tools.may(tools.CAP_NET_ADMIN) else f"{why} ({NOT_ROOT})"
+        raise BackendError(f"the kernel does not list its nftables: {why}") from error

@@ -84,6 +84,6 @@ def test_tables_are_named_without_reading_what_sets_hold(inside: Namespace, tmp_
     }
     program = "from allowsync_backends.nftables import tool; tool.tables()"
     trace = tmp_path / "trace"
-    strace = ("strace", "-f", "-qq", "-e", "trace=recvmsg", "-o", str(trace))
+    strace = ("strace", "-f", "-qq", "-e", "trace=recvmsg,recvfrom", "-o", str(trace))
     inside.command(*strace, sys.executable, "-c", program)
     assert 0 < len(trace.read_text().splitlines()) < 20
