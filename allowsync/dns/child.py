@@ -10,7 +10,6 @@ import _thread
 import codecs
 import marshal
 import os
-import socket
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
@@ -111,6 +110,8 @@ def _load(settings: ResolverSettings) -> None:
 
 def _load_host_modules() -> None:
     """Load what looks up a DoH server's name, by one that is there and one none can ask for."""
+    import socket
+
     for name in (b"localhost", b"x" * 64 + b".invalid"):
         with suppress(OSError):
             socket.getaddrinfo(name, _DNS_PORT)

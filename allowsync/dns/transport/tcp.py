@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
@@ -12,8 +12,6 @@ from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.wire_query import Likeness, likeness, message
 
 if TYPE_CHECKING:
-    from io import BufferedReader
-
     from allowsync.dns.query_state import Ask, Listener
     from allowsync.dns.transport.workers import Workers
 
@@ -46,15 +44,14 @@ class Stream:
         self._timeout = timeout
         self._section = ask.inquiry.question.section
         self._query = message(os.urandom(2), self._section, validate=validate)
-        self._socket: socket.socket | None = None
+        self._socket: _socket.socket | None = None
         self._over = False
 
     def start(self) -> None:
         """Begin to ask."""
         try:
-            self._socket = socket.socket(
-                family_of(self._ask.server.nameserver.address), socket.SOCK_STREAM
-            )
+            family = family_of(self._ask.server.nameserver.address)
+            self._socket = _socket.socket(family, _socket.SOCK_STREAM)
             self._workers.run(self._exchange, self._done)
         except OSError as error:
             self._done(self._unreachable(error))
@@ -67,7 +64,7 @@ class Stream:
         sock, self._socket = self._socket, None
         if sock is not None:
             with suppress(OSError):
-                sock.shutdown(socket.SHUT_RDWR)  # wakes the thread
+                sock.shutdown(_socket.SHUT_RDWR)  # wakes the thread
             sock.close()
 
     def _exchange(self) -> bytes | str:
@@ -79,16 +76,15 @@ class Stream:
             sock.settimeout(self._timeout)
             sock.connect(socket_address(self._ask.server.nameserver))
             sock.sendall(framed(self._query))
-            with sock.makefile("rb") as stream:
-                return self._answer(stream)
+            return self._answer(sock)
         except OSError as error:
             return self._unreachable(error)
 
-    def _answer(self, stream: BufferedReader) -> bytes | str:
+    def _answer(self, sock: _socket.socket) -> bytes | str:
         """The first message that answers the question."""
-        while len(head := stream.read(LENGTH)) == LENGTH:
+        while len(head := _read(sock, LENGTH)) == LENGTH:
             size = int.from_bytes(head, "big")
-            wire = stream.read(size)
+            wire = _read(sock, size)
             if len(wire) < size:
                 break
             # Who completed a handshake is no blind guesser: the case of letters proves nothing.
@@ -108,3 +104,11 @@ class Stream:
 
     def _unreachable(self, error: OSError) -> str:
         return unreachable(self._ask.server.nameserver, error).reason + " over TCP"
+
+
+def _read(sock: _socket.socket, size: int) -> bytes:
+    """That many octets; fewer where the connection ends before."""
+    text = b""
+    while len(text) < size and (more := sock.recv(size - len(text))):
+        text += more
+    return text

@@ -8,8 +8,8 @@ carries a limited number of questions, so that there is never one port to guess 
 
 from __future__ import annotations
 
+import _socket
 import os
-import socket
 from selectors import EVENT_READ
 from typing import TYPE_CHECKING, Final
 
@@ -145,9 +145,8 @@ class _Socket:
         self.asks: dict[bytes, Ask] = {}
         self.carried = 0
         self._channel = channel
-        self.socket = socket.socket(
-            family_of(nameserver.address), socket.SOCK_DGRAM | socket.SOCK_NONBLOCK
-        )
+        kind = _socket.SOCK_DGRAM | _socket.SOCK_NONBLOCK
+        self.socket = _socket.socket(family_of(nameserver.address), kind)
         try:
             self.socket.connect(socket_address(nameserver))
         except OSError:

@@ -8,8 +8,8 @@ either. By `_thread`, because importing `threading` takes a tenth of an idle run
 
 from __future__ import annotations
 
+import _socket
 import _thread
-import socket
 from collections import deque
 from contextlib import suppress
 from selectors import EVENT_READ
@@ -33,7 +33,7 @@ class Workers:
         self._busy = 0
         self._closed = False
         self._lock = _thread.allocate_lock()  # held to wake the loop, and to stop doing so
-        self._pair: tuple[socket.socket, socket.socket] | None = None
+        self._pair: tuple[_socket.socket, _socket.socket] | None = None
 
     def run(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
         """Call in a thread, which must not raise, and tell the loop what was returned.
@@ -62,9 +62,8 @@ class Workers:
 
     def _listen(self) -> None:
         if self._pair is None:
-            self._pair = socket.socketpair()
-            for one in self._pair:
-                one.settimeout(0)
+            kind = _socket.SOCK_STREAM | _socket.SOCK_NONBLOCK
+            self._pair = _socket.socketpair(_socket.AF_UNIX, kind)
             self._selector.register(self._pair[0], EVENT_READ, self._on_ready)
 
     def _work(self, call: Callable[[], T], done: Callable[[T], None]) -> None:
