@@ -35,9 +35,11 @@ def locate(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
         environ: The environment; `ALLOWSYNC_CONFIG` comes next.
         uid: Who asks. Without root, a file of one's own is looked for where the system has none.
     """
+    if given is not None:
+        return given
     from allowsync.config.paths import configuration
 
-    return configuration(given, environ, uid)
+    return configuration(environ, uid)
 
 
 def load(

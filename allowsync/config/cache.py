@@ -22,7 +22,6 @@ from allowsync import __version__
 from allowsync.backend.api import BackendError
 from allowsync.backend.containment import contained
 from allowsync.backend.registry import load_type
-from allowsync.config import paths
 from allowsync.config.codec import Decoder, Encoder, NoPlainForm
 from allowsync.system.files import replace_file
 
@@ -114,8 +113,11 @@ def _contained(step: Callable[[], T]) -> T:
 def _state(source: Source) -> Path | None:
     if source.state is not None:
         return source.state
-    found = _STATE.search(source.content.decode())
-    return source.folder / found[1] if found else paths.state(source.environ, source.uid)
+    if found := _STATE.search(source.content.decode()):
+        return source.folder / found[1]
+    from allowsync.config import paths
+
+    return paths.state(source.environ, source.uid)
 
 
 def _place(source: Source, state: Path) -> Path:

@@ -15,13 +15,11 @@ SYSTEM_STATE: Final = Path("/var/lib/allowsync/state.db")
 _ROOT: Final = 0
 
 
-def configuration(given: Path | None, environ: Mapping[str, str], uid: int) -> Path:
-    """The configuration file: as given, as `ALLOWSYNC_CONFIG` says, the system's, or one's own.
+def configuration(environ: Mapping[str, str], uid: int) -> Path:
+    """The configuration where none is given: `ALLOWSYNC_CONFIG`, the system's, or one's own.
 
     One's own is only looked for where the system has none, and never by root.
     """
-    if given is not None:
-        return given
     if named := environ.get("ALLOWSYNC_CONFIG"):
         return Path(named)
     if uid == _ROOT or os.path.lexists(SYSTEM_CONFIGURATION):
