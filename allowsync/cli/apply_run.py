@@ -45,7 +45,7 @@ def apply_once(
     with ResolverProcess(progress) as dns:
         if not wanted.offline:
             dns.start()
-        return _apply_with(dns, wanted, confirm, tell or _tell)
+        return _apply_with(dns, wanted, confirm, tell or tell_run)
 
 
 def _apply_with(
@@ -68,15 +68,15 @@ def _apply_with(
     # The answers arrive while all that is needed to judge them is loaded.
     from allowsync.state import Busy
 
-    def carried_out() -> RunReport:
-        return _carried_out(invocation, config, request, dns)
+    def at_work() -> RunReport:
+        return carried_out(invocation, config, request, dns)
 
     try:
         if confirm is not None:
             from allowsync.cli.confirm_prompt import apply_and_ask
 
-            return apply_and_ask(invocation, config, only, confirm, carried_out, tell)
-        report = carried_out()
+            return apply_and_ask(invocation, config, only, confirm, at_work, tell)
+        report = at_work()
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     if dns.lacking and invocation.verbosity > 1:
@@ -92,7 +92,7 @@ def _apply_with(
     return int(code)
 
 
-def _carried_out(
+def carried_out(
     invocation: Invocation,
     config: Config,
     request: Request,
@@ -164,7 +164,7 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
             invocation.echo([Line(f"{one.target.name}: warning: {what}", "yellow")], err=True)
 
 
-def _tell(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
+def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
     """Print what changed and what is wrong, or the JSON document. Nothing where all is in sync."""
     if invocation.json:
         from allowsync.report.json import run_document

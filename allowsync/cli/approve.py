@@ -1,4 +1,4 @@
-"""`allowsync approve`: believe a name again that was absent for long."""
+"""`allowsync approve`: believe a name again that was absent for long, or was revoked."""
 
 from __future__ import annotations
 
@@ -11,37 +11,76 @@ from allowsync.cli.completion_values import hosts as complete
 from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Config
+    from allowsync.model.access_order import Revocation
     from allowsync.state import Store
 
 SCHEMA = "allowsync.approve/1"
 
 
 @click.command()
-@click.argument("hosts", nargs=-1, required=True, metavar="HOST...", shell_complete=complete)
+@click.argument(
+    "hosts", nargs=-1, required=True, metavar="HOST|NETWORK...", shell_complete=complete
+)
 @common
 def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
-    """Trust a name again that was absent for long.
+    """Trust a name again that was absent for long, or let in again what was revoked.
 
     A name that was gone for longer than policy.latch_absent may have been registered by a stranger,
     so its addresses are rejected. Ask your friend, then approve HOST, a label of the
-    configuration. The next run believes what the name says by then.
+    configuration. The next run believes what the name says by then. A HOST or NETWORK that was
+    revoked is let in again by the next run as well.
     """
+    from allowsync.engine.access_orders import standing
     from allowsync.state import Busy, Lock, StateError, Store
 
     config = invocation.load(SCHEMA)
-    choose(invocation, SCHEMA, hosts, config.hosts, "host")
+    given = tuple(dict.fromkeys(map(_subject, hosts)))
     try:
         with Lock(config.state, config.path), Store.writing(config.state) as store:
-            approved = _approve(config, store, tuple(dict.fromkeys(hosts)), instant())
+            revoked = {one.subject: one for one in standing(config.state, store)[0].revocations}
+            choose(invocation, SCHEMA, given, (*config.hosts, *revoked), "host or revocation")
+            back = _let_in(config, store, revoked, given, instant())
+            labels = tuple(one for one in given if one in config.hosts)
+            approved = dict.fromkeys(back, ()) | _approve(config, store, labels, instant())
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [Notice(str(error.path), error.why)])
-    _tell(invocation, approved)
+    _tell(invocation, approved, back)
     return int(ExitCode.IN_STEP)
+
+
+def _subject(text: str) -> str:
+    """A label as it is, a network in CIDR form."""
+    from ipaddress import ip_network
+
+    try:
+        return str(ip_network(text))
+    except ValueError:
+        return text
+
+
+def _let_in(
+    config: Config,
+    store: Store,
+    revoked: Mapping[str, Revocation],
+    given: tuple[str, ...],
+    now: datetime,
+) -> frozenset[str]:
+    """Lift what is revoked among some labels and networks; which those were."""
+    from allowsync.model.access_order import LiftedOrder
+    from allowsync.state.revocations import write_revoked
+
+    back = frozenset(given) & revoked.keys()
+    if back:
+        write_revoked(config.state, (one for one in revoked.values() if one.subject not in back))
+        for subject in sorted(back):
+            store.give(LiftedOrder(subject, now, "approve"))
+    return back
 
 
 def _approve(
@@ -64,12 +103,14 @@ def _approve(
     return approved
 
 
-def _tell(invocation: Invocation, approved: dict[str, tuple[str, ...]]) -> None:
+def _tell(
+    invocation: Invocation, approved: dict[str, tuple[str, ...]], back: frozenset[str]
+) -> None:
     if invocation.json:
         hosts = [
             {
                 "host": label,
-                "outcome": "approved" if names else "unchanged",
+                "outcome": "approved" if names or label in back else "unchanged",
                 "hostnames": list(names),
             }
             for label, names in approved.items()
@@ -82,5 +123,6 @@ def _tell(invocation: Invocation, approved: dict[str, tuple[str, ...]]) -> None:
     from allowsync.text import Line
 
     for label, names in approved.items():
-        said = f"{', '.join(names)} is trusted again" if names else "nothing to approve"
-        invocation.echo([Line(f"{label}: {said}")])
+        parts = ["no longer revoked"] if label in back else []
+        parts += [f"{', '.join(names)} is trusted again"] if names else []
+        invocation.echo([Line(f"{label}: {'; '.join(parts) or 'nothing to approve'}")])

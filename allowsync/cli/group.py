@@ -22,10 +22,12 @@ COMMANDS: Final = {
     "completion": "Print the completion for bash, zsh or fish.",
     "config": "Show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
+    "grant": "Allow a network for a while.",
     "history": "What changed, when, and why.",
     "host": "List, add and remove hosts: the configuration is edited in place.",
     "init": "Write a first configuration, after a few questions.",
     "resolve": "What each nameserver answers now, and what would come of it.",
+    "revoke": "End access now, whatever the DNS says.",
     "schedule": "Manage the schedule: a systemd timer or a cron entry.",
     "status": "Who is allowed where, since when, until when, how fresh.",
 }

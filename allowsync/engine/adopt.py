@@ -8,7 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.engine.access_orders import ordered
 from allowsync.engine.published import recalled
+from allowsync.model.clock import Pulse
 from allowsync.model.types import Entry
 from allowsync.model.value import Value
 from allowsync.policy.clock import at_rest
@@ -49,6 +51,7 @@ def adoptable(
     Raises:
         StateError: What is remembered cannot be read.
     """
+    config = ordered(config, store, Pulse(now)).config
     known = recalled(config, store).config.hosts
     still = at_rest(store.chronology(), now)
     memory = inherit(known.values(), store.hosts(), still)

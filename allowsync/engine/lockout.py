@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -17,15 +18,20 @@ if TYPE_CHECKING:
     from allowsync.model.target import Guard
     from allowsync.model.types import Address
 
+_ESTABLISHED = "01"
 SSH = "SSH_CONNECTION"
 _LONGEST_LINE = 32  # processes between us and the session; more is no terminal
 
 
 class Session(Value):
-    """An SSH session: where it comes from, and the port of this machine it came to."""
+    """An SSH session: where it comes from, and the port of this machine it came to.
+
+    `source` is the port it comes from.
+    """
 
     peer: Address
     port: int
+    source: int = field(default=0, compare=False)
 
 
 def current() -> Session | None:
@@ -48,7 +54,41 @@ def parse(text: str) -> Session | None:
         return None
     # A socket for both families tells of IPv4 in IPv6's words; the packets are IPv4.
     mapped = peer.ipv4_mapped if isinstance(peer, IPv6Address) else None
-    return Session(mapped or peer, int(words[3]))
+    source = int(words[1]) if words[1].isdecimal() and len(words[1]) <= 5 else 0
+    return Session(mapped or peer, int(words[3]), source)
+
+
+def is_open(session: Session) -> bool:
+    """Whether the connection of a session still stands, by the kernel's table (proc_pid_net(5)).
+
+    What a terminal multiplexer or mosh was started from may be over for long.
+    """
+    ends = (session.peer, session.source, session.port)
+    return any(ends in _connections(f"/proc/self/net/{name}") for name in ("tcp", "tcp6"))
+
+
+def _connections(table: str) -> set[tuple[Address, int, int]]:
+    """Each established connection: the other end's address and port, and the port here."""
+    found: set[tuple[Address, int, int]] = set()
+    try:
+        with open(table, encoding="ascii") as file:  # noqa: PTH123 - no Path here
+            rows = [line.split() for line in file][1:]
+    except OSError:
+        return found
+    for _, here, there, state, *_ in rows:
+        if state == _ESTABLISHED:
+            address, port = there.split(":")
+            found.add((_kernels(address), int(port, 16), int(here.split(":")[1], 16)))
+    return found
+
+
+def _kernels(digits: str) -> Address:
+    """An address as the kernel prints it: words of 32 bits, each in the machine's byte order."""
+    words = [int(digits[at : at + 8], 16) for at in range(0, len(digits), 8)]
+    packed = b"".join(word.to_bytes(4, sys.byteorder) for word in words)
+    address = ip_address(packed)
+    mapped = address.ipv4_mapped if isinstance(address, IPv6Address) else None
+    return mapped or address
 
 
 def _above(process: int) -> Iterator[str]:

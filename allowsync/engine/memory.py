@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 from allowsync.engine.orphan_targets import left_over, orphans
@@ -50,6 +51,7 @@ class Memory(Value):
         learnt: What sources of networks say; None where no host names any.
         renamed: The labels that hosts have now, by those that they had in the run before.
         orphans: What is left of targets that are no longer configured.
+        disorder: What cannot be read of the orders given by command.
     """
 
     config: Config
@@ -64,6 +66,7 @@ class Memory(Value):
     learnt: Learnt | None = None
     renamed: Mapping[str, str] = field(default_factory=dict)
     orphans: tuple[OrphanTarget, ...] = ()
+    disorder: tuple[Notice, ...] = ()
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
@@ -92,6 +95,7 @@ class Memory(Value):
     def notices(self) -> Iterator[Notice]:
         """What is worth saying of the clock, of orphaned targets, of sources, and of channels."""
         yield from _clock_notice(self.now, self.chronology)
+        yield from self.disorder
         yield from left_over(self.config, self.orphans)
         yield from () if self.learnt is None else self.learnt.notices
         yield from self.config.broken_channels
@@ -101,6 +105,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     """Read what a run goes by. Raises StateError."""
     chronology = store.chronology()
     now = read(chronology, pulse)
+    config, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
     remembered = store.hosts()
@@ -120,7 +125,18 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         learnt,
         renamed(filled.hosts.values(), remembered),
         tuple(orphans(filled, store, request.only, everywhere=everywhere)),
+        disorder,
     )
+
+
+def _with_orders(config: Config, store: Store, pulse: Pulse) -> tuple[Config, tuple[Notice, ...]]:
+    """The configuration with what was ordered by command; mostly that is nothing."""
+    if store.orders() is None and not os.path.lexists(f"{config.state}.revoked"):
+        return config, ()
+    from allowsync.engine.access_orders import ordered
+
+    found = ordered(config, store, pulse)
+    return found.config, found.notices
 
 
 def _relabelled(entries: Iterable[Entry], labels: Mapping[str, str]) -> tuple[Entry, ...]:

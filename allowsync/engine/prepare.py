@@ -14,6 +14,7 @@ from allowsync.backend.api import BackendError
 from allowsync.backend.driver import marks_of
 from allowsync.engine.orphan_targets import of_another
 from allowsync.model.memory import Inherited, TargetMemory
+from allowsync.model.networks import touching
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
@@ -188,12 +189,16 @@ def _situation(
     inherited = inherited_after(
         memory, (entry.network for entry in current.entries), wanted.keys(), now
     )
-    over = closed(decisions) if inherited else frozenset()
+    networks = {one for decision in decisions for one in decision.host.revoked_networks}
+    known = {} if memory is None else {one.network: one.hosts for one in memory.claimed}
+    held = (entry.network for entry in current.entries)
+    revoked = touching((*known, *held), networks)
+    over = closed(decisions) | revoked if inherited else frozenset()
     situation = Situation(
         target.name,
         current,
         wanted,
-        claims={} if memory is None else {one.network: one.hosts for one in memory.claimed},
+        claims=known,
         trusted=frozenset(one.host.name for one in decisions if not one.ended),
         undecided=frozenset(one.host.name for one in decisions if one.undecided),
         inherited=frozenset(one.network for one in inherited) - over,
@@ -201,6 +206,7 @@ def _situation(
         capabilities=capabilities,
         replaced=leaving(decisions) if capabilities.replaced else {},
         refuted={one.host.name: one.refuted for one in decisions if one.refuted},
+        revoked=revoked,
     )
     return situation, inherited
 

@@ -64,7 +64,7 @@ def run(
         decided = decide_hosts(memory, resolve)
         drafts = [
             _prepare(target, allowlist, decided.decisions, memory)
-            for allowlist in config.allowlists.values()
+            for allowlist in memory.config.allowlists.values()
             for target in allowlist.targets
             if request.takes(target)
         ]

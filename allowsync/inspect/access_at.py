@@ -126,7 +126,7 @@ def present(standing: AccessStatus) -> AccessAt:
 
 def _access(grant: Grant, now: datetime) -> HostAccess:
     fresh = f"{grant.basis.value}, confirmed {said(now - grant.confirmed)} ago"
-    parts = ["" if grant.basis is Basis.FIXED else fresh, grant.why]
+    parts = ["" if grant.basis in (Basis.FIXED, Basis.GRANTED) else fresh, grant.why]
     return HostAccess(
         grant.host,
         grant.network,

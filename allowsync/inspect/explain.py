@@ -281,8 +281,10 @@ def _addresses(asked: Network) -> tuple[object, ...]:
 def about_host(decision: Decision, past: Past, doubts: Iterator[str]) -> Iterator[str]:
     """Why a host may come from nowhere now, and what is held back of its names."""
     host = decision.host
-    if decision.ended and host.until is not None:
-        yield f"access ended on {host.until:%Y-%m-%d %H:%M} UTC (`until`)"
+    if decision.ended and host.revoked is None:
+        yield f"{decision.ending} (`until`)"
+    elif decision.ended:
+        yield f"{decision.ending}; to let it in again: allowsync approve {host.name}"
     elif decision.undecided:
         yield f"no answer yet for {host.name}: {_unheard(decision)}"
     elif not decision.grants:

@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.engine.access_orders import ordered
 from allowsync.engine.orphan_targets import OrphanTarget, left_over, orphans
 from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
@@ -21,6 +22,7 @@ from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
 from allowsync.policy.tracking import inherit
 from allowsync.state import StateError, Store
+from allowsync.system.clock import pulse
 from allowsync.text import said
 
 if TYPE_CHECKING:
@@ -28,6 +30,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.model.access_order import Revocation
     from allowsync.model.types import Family, Network
     from allowsync.plan.result import TargetReport
     from allowsync.policy.clock import Now
@@ -72,6 +75,7 @@ class AccessStatus(Value):
         gates: Gates that were left behind, and drop what comes from elsewhere.
         unclear: Hosts of which nothing is known, while a target of theirs holds entries of hosts
             that are not known: they may have access.
+        revocations: Hosts and networks that were revoked by command.
     """
 
     now: datetime
@@ -82,6 +86,7 @@ class AccessStatus(Value):
     retained: Mapping[str, tuple[Network, ...]] = field(default_factory=dict)
     gates: tuple[TargetStatus, ...] = ()
     unclear: frozenset[str] = frozenset()
+    revocations: tuple[Revocation, ...] = ()
 
     @property
     def exit_code(self) -> ExitCode:
@@ -152,12 +157,16 @@ def look(config: Config, now: datetime) -> AccessStatus:
         try:
             remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
             stays = store.open_networks()
+            config, orders, disorder = ordered(config, store, pulse()._replace(wall=now))
+            notices += disorder
             learnt = recalled(config, store)
             left = orphans(config, store)
             notices += [*waiting(store), *left_over(config, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
             store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
+            config, orders, disorder = ordered(config, store, pulse()._replace(wall=now))
+            notices += disorder
             known, learnt = Chronology(), Learnt(config)
             left = orphans(config, store)
             notices += left_over(config, left)
@@ -175,7 +184,9 @@ def look(config: Config, now: datetime) -> AccessStatus:
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unclear = frozenset(_unclear(config, decisions, targets))
     told_of = tuple(notices)
-    return AccessStatus(now, last_run, decisions, targets, told_of, retained, gates, unclear)
+    return AccessStatus(
+        now, last_run, decisions, targets, told_of, retained, gates, unclear, orders.revocations
+    )
 
 
 def _unclear(

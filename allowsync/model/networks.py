@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from allowsync.model.types import Address, Network, by_network
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
 
 T = TypeVar("T")
 
@@ -172,6 +172,13 @@ def covers(wide: Network, narrow: Network) -> bool:
 def overlap(one: Network, other: Network) -> bool:
     """Whether two networks, of one family, have an address in common."""
     return one.version == other.version and one.overlaps(other)
+
+
+def touching(networks: Iterable[Network], others: Collection[Network]) -> frozenset[Network]:
+    """Those of some networks that have a part in one of others."""
+    if not others:
+        return frozenset()
+    return frozenset(one for one in networks if any(overlap(one, other) for other in others))
 
 
 def without(network: Network, taken: Coverage) -> list[Network]:

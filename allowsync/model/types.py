@@ -86,6 +86,8 @@ class Host(Value):
 
     `sources` are names of those who publish further networks of it and of whom nothing is known
     yet; `published` is what the others publish, by name (see `allowsync.policy.published`).
+    `granted`, `revoked` and `revoked_networks`, which no host is let in by, were ordered by command
+    (see `allowsync.policy.orders`).
     """
 
     name: str
@@ -98,6 +100,9 @@ class Host(Value):
     policy: Policy = field(default_factory=Policy)
     sources: tuple[str, ...] = ()
     published: tuple[tuple[str, tuple[Network, ...]], ...] = ()
+    granted: bool = False
+    revoked: datetime | None = None
+    revoked_networks: tuple[Network, ...] = ()
 
     @property
     def queries(self) -> tuple[Query, ...]:
@@ -113,6 +118,7 @@ class Basis(Enum):
     REPLACED = "replaced"  # the DNS gives another address now; this one stays for a moment
     FORMER = "former"  # given by a hostname that was edited away; its successor is not known yet
     FIXED = "fixed"  # written in the configuration, or published by a source named there
+    GRANTED = "granted"  # by command, for a while
 
 
 class Grant(Value):

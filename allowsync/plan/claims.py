@@ -42,6 +42,7 @@ class Situation(Value):
         replaced: Who has a network no longer than for a moment, having been given another.
         refuted: By host, networks that were granted and are believed no longer.
         beside: The families that a target beside it holds in its stead: `table ip6` for `table ip`.
+        revoked: Networks that were revoked by command: no claim of them stays.
     """
 
     target: str
@@ -57,6 +58,7 @@ class Situation(Value):
     replaced: Mapping[Network, tuple[str, ...]] = field(default_factory=dict)
     refuted: Mapping[str, frozenset[Network]] = field(default_factory=dict)
     beside: frozenset[Family] = frozenset()
+    revoked: frozenset[Network] = frozenset()
 
     @property
     def wanted_beside(self) -> Claims:
@@ -99,6 +101,7 @@ def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
             if host in hosts and network not in situation.refuted.get(host, nothing)
         )
         for network, claimed in situation.claims.items()
+        if network not in situation.revoked
     }
     return {network: claimed for network, claimed in found.items() if claimed}
 

@@ -81,10 +81,13 @@ def limit(situation: Situation, claims: Claims, limits: Limits, hosts: int) -> L
 def keep_all(
     situation: Situation, claims: Claims, why: LimitRefusal, ended: frozenset[str]
 ) -> LimitRefusal:
-    """The refusal of every removal but those of hosts that ended: nothing extends `until`."""
+    """The refusal of every removal but what ended or was revoked: nothing extends `until`."""
     before = owners(situation.held, situation.claims)
     back: dict[Network, tuple[str, ...]] = {one: () for one, hosts in before.items() if not hosts}
+    back = {one: () for one in back if one not in situation.revoked}
     for network, hosts in situation.claims.items():
+        if network in situation.revoked:
+            continue
         if left := tuple(host for host in hosts if host not in ended):
             back[network] = left
     return replace(why, entries=as_entries(without_claims(back, claims)))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.networks import covers, short
+from allowsync.model.networks import covers, overlap, short
 from allowsync.model.types import Basis, Entry, Family, Grant
 from allowsync.model.value import Value
 from allowsync.policy.decision import network_of
@@ -92,8 +92,11 @@ class Reasons(Value):
         decision = self.decisions.get(label)
         if decision is None:
             return f"{label} is no longer allowed here"
-        if decision.ended and decision.host.until is not None:
-            return f"access ended on {decision.host.until:%Y-%m-%d %H:%M} UTC"
+        if decision.ended:
+            return decision.ending
+        for revoked in decision.host.revoked_networks:
+            if overlap(revoked, entry.network):
+                return f"{short(revoked)} is revoked"
         family = Family.of(entry.network)
         tracks = {
             query: track

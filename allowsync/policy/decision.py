@@ -16,6 +16,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
+from allowsync.model.networks import touching
 from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge, network_of
@@ -69,7 +70,7 @@ class Decision(Value):
         undecided: It has no grant, and of some question nothing was ever known: it may well have
             access now, which is unknown.
         unheard: Of some question, or some source of networks, nothing was ever known.
-        ended: Its `until` has passed.
+        ended: Its `until` has passed, or it was revoked.
         moves: New networks that took the place of others in this run.
         refuted: Networks it was granted that are believed no longer.
     """
@@ -92,6 +93,16 @@ class Decision(Value):
         if any(grant.basis in (Basis.STALE, Basis.FORMER) for grant in self.grants):
             return True
         return not self.grants and bool(self.held_back)
+
+    @property
+    def ending(self) -> str:
+        """Why its access ended, in words; empty where it did not."""
+        if not self.ended:
+            return ""
+        if self.host.revoked is not None:
+            return f"revoked on {self.host.revoked:%Y-%m-%d %H:%M} UTC"
+        until = self.host.until
+        return "access ended" if until is None else f"access ended on {until:%Y-%m-%d %H:%M} UTC"
 
     @property
     def held_back(self) -> tuple[tuple[str, str], ...]:
@@ -162,6 +173,7 @@ def conclude(
     asked = {one.query for one in judged}
     decision = _decision(host, memory, after, now, asked=asked)
     moves = tuple(_moves(host, before, after, now.instant))
+    refuted |= decision.refuted
     return replace(decision, judged=judged, moves=moves, refuted=refuted)
 
 
@@ -174,7 +186,9 @@ def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
 
 
 def has_ended(host: Host, now: Now) -> bool:
-    """Whether the host's `until` has come."""
+    """Whether the host's `until` has come, or it was revoked."""
+    if host.revoked is not None:
+        return True
     return host.until is not None and now.reaches(host.until)
 
 
@@ -187,11 +201,10 @@ def _decision(
 ) -> Decision:
     instant = now.instant
     whose = _fixed(host)
+    basis = Basis.GRANTED if host.granted else Basis.FIXED
     fixed = {network: memory.fixed.get(network, instant) for network in whose}
     by_net = {
-        network: Grant(
-            host.name, network, Basis.FIXED, since, instant, host.until, why=whose[network]
-        )
+        network: Grant(host.name, network, basis, since, instant, host.until, why=whose[network])
         for network, since in fixed.items()
     }
     former = former_tracks(host, replace(memory, tracks={**memory.tracks, **tracks}), now)
@@ -208,6 +221,8 @@ def _decision(
     for grant in grants:
         known = by_net.get(grant.network)
         by_net[grant.network] = grant if known is None else _better(known, grant)
+    taken = touching(by_net, host.revoked_networks)
+    by_net = {network: grant for network, grant in by_net.items() if network not in taken}
     sorted_grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
     unheard = bool(host.sources) or any(not track.known for track in tracks.values())
     return Decision(
@@ -218,6 +233,7 @@ def _decision(
         ),
         undecided=unheard and not sorted_grants,
         unheard=unheard,
+        refuted=taken,
     )
 
 
@@ -270,7 +286,7 @@ def _basis(
     return Basis.STALE, host.policy.keep_unavailable - now.passed(confirmed)
 
 
-_STRENGTH = (Basis.FIXED, Basis.FRESH, Basis.STALE, Basis.FORMER, Basis.REPLACED)
+_STRENGTH = (Basis.FIXED, Basis.GRANTED, Basis.FRESH, Basis.STALE, Basis.FORMER, Basis.REPLACED)
 
 
 def _better(one: Grant, other: Grant) -> Grant:

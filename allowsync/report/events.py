@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
+from allowsync.model.access_order import LiftedOrder, Revocation, TemporaryGrant
 from allowsync.model.networks import short
 from allowsync.state.access_log import RECOVERED, REPAIRED
 
@@ -11,8 +12,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime
 
+    from allowsync.model.access_order import Order
     from allowsync.model.types import Network
-    from allowsync.state.history import AccessPeriod, Past, PastAnswer, PastChange
+    from allowsync.state.history import Past, PastAnswer, PastChange
     from allowsync.state.records import TargetTransition
 
 
@@ -21,8 +23,8 @@ class HistoryEvent(NamedTuple):
 
     Attributes:
         at: The run in which it happened.
-        what: Which kind: `answer`, `granted`, `ended`, `added`, `removed`, or the outcome of a
-            target.
+        what: Which kind: `grant`, `revoke` and `approve` by command; `answer`, `granted`,
+            `ended`, `added`, `removed`, or the outcome of a target.
         who: The host or the target it happened to.
         text: What happened, in words.
         hosts: The hosts it is about.
@@ -39,7 +41,7 @@ class HistoryEvent(NamedTuple):
     confirmed: bool = True
 
 
-_ORDER = ("answer", "granted", "ended", "added", "removed")
+_ORDER = ("grant", "revoke", "approve", "answer", "granted", "ended", "added", "removed")
 
 
 def events(past: Past, since: datetime, host: str | None = None) -> list[HistoryEvent]:
@@ -49,9 +51,10 @@ def events(past: Past, since: datetime, host: str | None = None) -> list[History
     """
     found = [
         *map(_answer, past.answers),
-        *_stays(past.stays, since),
+        *_stays(past, since),
         *map(_change, past.changes),
         *map(_turn, past.turns),
+        *map(_order, past.orders),
     ]
     mine = (one for one in found if one.at >= since and (host is None or host in one.hosts))
     return sorted(mine, key=lambda one: (one.at, _place(one)))
@@ -59,6 +62,26 @@ def events(past: Past, since: datetime, host: str | None = None) -> list[History
 
 def _place(event: HistoryEvent) -> int:
     return _ORDER.index(event.what) if event.what in _ORDER else len(_ORDER)
+
+
+def _order(one: Order) -> HistoryEvent:
+    match one:
+        case TemporaryGrant():
+            text = (
+                f"{short(one.network)} granted on {', '.join(one.allowlists)} until "
+                f"{one.ends:%Y-%m-%d %H:%M} UTC"
+            )
+            return HistoryEvent(one.at, "grant", one.name, text, (one.name,), one.network)
+        case Revocation():
+            hosts = () if one.network is not None else (one.subject,)
+            text = "revoked, until it is approved"
+            return HistoryEvent(one.at, "revoke", one.subject, text, hosts, one.network)
+        case LiftedOrder():
+            over = one.action == "revoke"
+            text = "the temporary grant was revoked" if over else "approved: no longer revoked"
+            return HistoryEvent(one.at, one.action, one.subject, text, (one.subject,))
+        case _:
+            assert_never(one)
 
 
 def _answer(one: PastAnswer) -> HistoryEvent:
@@ -79,11 +102,13 @@ def _said(summary: str) -> str:
     return "approved" if kind == "approved" else summary
 
 
-def _stays(stays: tuple[AccessPeriod, ...], since: datetime) -> Iterator[HistoryEvent]:
-    for one in stays:
+def _stays(past: Past, since: datetime) -> Iterator[HistoryEvent]:
+    granted = {one.name for one in past.orders if isinstance(one, TemporaryGrant)}
+    for one in past.stays:
         where = (one.host,)
         if one.began >= since:
-            through = f"through {one.hostname}" if one.hostname else "by the configuration"
+            fixed = "by command" if one.host in granted else "by the configuration"
+            through = f"through {one.hostname}" if one.hostname else fixed
             text = f"may come from {short(one.network)} {through}"
             yield HistoryEvent(one.began, "granted", one.host, text, where, one.network)
         if one.ended is not None:

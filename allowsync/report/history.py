@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 WIDEST_NAME = 26  # a longer one has a line for itself
 
 _SIGNS = {
+    "grant": "+",
+    "revoke": "-",
+    "approve": "=",
     "answer": "?",
     "granted": "+",
     "ended": "-",

@@ -143,6 +143,7 @@ def _host(decision: Decision, unclear: bool) -> Iterator[Html]:  # noqa: FBT001 
     if not cells:
         access = "access unknown" if unclear else "no access"
         why = "access has ended" if decision.ended else f"{access}: no address is known"
+        why = decision.ending if host.revoked is not None else why
         cells = [joined(_cell("none"), _cell(why, style="warn"))]
     held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
     head = _head(name, held_back, span=len(cells) if len(cells) > 1 else None)
@@ -170,7 +171,9 @@ _BASES = {
     Basis.FRESH: ("good", "fresh"),
     Basis.STALE: ("warn", "stale"),
     Basis.REPLACED: ("soft", "replaced by another"),
+    Basis.FORMER: ("warn", "given by a former name"),
     Basis.FIXED: ("good", "fixed"),
+    Basis.GRANTED: ("good", "granted by command"),
 }
 
 

@@ -49,6 +49,9 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
             {**_known_host(one), "retained": list(map(str, standing.retained.get(name, ())))}
             for name, one in standing.decisions.items()
         ],
+        "revoked": [
+            {"subject": one.subject, "since": instant(one.at)} for one in standing.revocations
+        ],
         "targets": [_standing_target(one) for one in standing.targets],
         "problems": problems(standing.notices),
     }
@@ -121,6 +124,8 @@ def _known_host(decision: Decision) -> Json:
         "undecided": decision.undecided,
         "ended": decision.ended,
         "until": None if decision.host.until is None else instant(decision.host.until),
+        "granted": decision.host.granted,
+        "revoked": None if decision.host.revoked is None else instant(decision.host.revoked),
         "grants": [_grant(one) for one in decision.grants],
         "latched": list(decision.latched),
         "held_back": [

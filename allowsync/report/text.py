@@ -149,6 +149,9 @@ def status_lines(standing: AccessStatus) -> Iterator[Line]:
     for name, decision in standing.decisions.items():
         retained, unclear = standing.retained.get(name, ()), name in standing.unclear
         yield from _host_lines(decision, standing.now, retained, unclear=unclear)
+    for one in standing.revocations:
+        what = f"{one.subject}  revoked on {one.at:%Y-%m-%d %H:%M} UTC"
+        yield Line(f"{what}; to let it in again: allowsync approve {one.subject}", "yellow")
     if standing.decisions:
         yield Line("")
     for target in standing.targets:
@@ -178,7 +181,8 @@ def _host_lines(
     until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
     yield from map(Line, filled(f"{names}{until}", f"{host.name}  ", "    "))
     if decision.ended:
-        yield Line("    access has ended", "yellow")
+        ending = "access has ended" if host.revoked is None else decision.ending
+        yield Line(f"    {ending}", "yellow")
     elif not decision.grants and not retained:
         why = "nothing is known yet" if decision.undecided else "no address"
         yield Line(f"    {why}: {'access unknown' if unclear else 'no access'}", "yellow")
@@ -212,8 +216,9 @@ def is_published(grant: Grant) -> bool:
 
 
 def _freshness(grant: Grant, now: datetime) -> str:
+    by_command = grant.basis is Basis.GRANTED
     parts = [f"{grant.basis.value:<8}  since {grant.since:%Y-%m-%d %H:%M} UTC"]
-    if grant.basis is not Basis.FIXED:
+    if grant.basis is not Basis.FIXED and not by_command:
         parts.append(f"confirmed {said(now - grant.confirmed)} ago")
     if grant.why:
         parts.append(grant.why)

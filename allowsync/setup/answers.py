@@ -15,11 +15,14 @@ from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import FixedNetwork
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.time_kinds import Duration
 from allowsync.config.targets import options_kind
 from allowsync.model.types import Host, Query
 from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
+    from datetime import timedelta
+
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.kinds import Kind
     from allowsync.model.nameserver import Nameserver
@@ -107,6 +110,21 @@ def _placed(name: str, word: str) -> HostAnswer:
     except ValueError:
         return HostAnswer(name, hostnames=(_fitting(Hostname(), word),))
     return HostAnswer(name, networks=(_fitting(FixedNetwork(), word),))
+
+
+def label(text: str) -> str:
+    """The label of a host. Raises InvalidAnswer."""
+    return _fitting(LABEL, text)
+
+
+def network(text: str) -> Network:
+    """A network that a host may always come from. Raises InvalidAnswer."""
+    return _fitting(FixedNetwork(), text)
+
+
+def duration(text: str) -> timedelta:
+    """How long something lasts. Raises InvalidAnswer."""
+    return _fitting(Duration(zero=False), text)
 
 
 def nameserver(text: str) -> Nameserver:

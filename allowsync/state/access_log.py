@@ -6,10 +6,11 @@ Both say only what differs from the last time. A friend who stays at home for a 
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import cidr
-from allowsync.state.codec import number
+from allowsync.state.codec import MICROSECOND, number
 
 if TYPE_CHECKING:
     import sqlite3
@@ -38,6 +39,7 @@ def write_stays(
     at: datetime,
 ) -> None:
     """Write down what began and what ended at an instant."""
+    _expire_grants(connection, number(at))
     connection.executemany(
         "UPDATE stays SET ended = ?, why = ? WHERE host = ? AND network = ? AND ended IS NULL",
         [(number(at), one.why, one.host, cidr(one.network)) for one in ended],
@@ -45,6 +47,16 @@ def write_stays(
     connection.executemany(
         "INSERT INTO stays (host, network, hostname, began) VALUES (?, ?, ?, ?)",
         [(one.host, cidr(one.network), one.hostname, number(at)) for one in began],
+    )
+
+
+def _expire_grants(connection: sqlite3.Connection, now: int) -> None:
+    """End grants by command for good: those over for a day, and those that a later clock gave."""
+    day = timedelta(days=1) // MICROSECOND
+    connection.execute(
+        "UPDATE orders SET over = ends WHERE action = 'grant' AND over IS NULL "
+        "AND (ends < ? OR at > ?)",
+        (now - day, now + day),
     )
 
 

@@ -25,6 +25,7 @@ _HISTORY: Final = (
     ("answers", "at"),
     ("changes", "at"),
     ("meant", "at"),
+    ("orders", "over"),
     ("runs", "started"),
     ("stays", "ended"),
     ("turns", "at"),

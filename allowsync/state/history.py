@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import sqlite3
     from datetime import datetime
 
+    from allowsync.model.access_order import Order
     from allowsync.model.types import Network
 
 
@@ -77,6 +78,7 @@ class Past(Value):
     answers: tuple[PastAnswer, ...] = ()
     turns: tuple[TargetTransition, ...] = ()
     first_run: datetime | None = None
+    orders: tuple[Order, ...] = ()
 
 
 def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
@@ -89,6 +91,7 @@ def read_past(connection: sqlite3.Connection, since: datetime) -> Past:
         _answers(connection, start),
         _turns(connection, start),
         maybe(first),
+        _orders(connection, start),
     )
 
 
@@ -152,6 +155,13 @@ def _answers(connection: sqlite3.Connection, start: int) -> tuple[PastAnswer, ..
         PastAnswer(instant(at), text(host), Query(hostname, Family(family)), summary)
         for at, host, hostname, family, summary in rows
     )
+
+
+def _orders(connection: sqlite3.Connection, start: int) -> tuple[Order, ...]:
+    from allowsync.state.access_orders import order_of
+
+    rows = connection.execute("SELECT * FROM orders WHERE at >= ? ORDER BY at, id", (start,))
+    return tuple(map(order_of, rows))
 
 
 def _turns(connection: sqlite3.Connection, start: int) -> tuple[TargetTransition, ...]:

@@ -65,6 +65,15 @@ _CLAIMS: Final = """
     DROP TABLE apart;
 """
 
+# What was ordered by command. `over` is NULL while it stands; `words` are the allowlists of a grant
+# and the hostnames of what was revoked.
+_ORDERS: Final = """
+    CREATE TABLE orders (
+        id INTEGER PRIMARY KEY, at INTEGER NOT NULL, action TEXT NOT NULL, subject TEXT NOT NULL,
+        network TEXT, words TEXT NOT NULL, ends INTEGER, boot TEXT NOT NULL,
+        uptime INTEGER NOT NULL, over INTEGER);
+"""
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -138,6 +147,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     """,  # noqa: S608 - every word is ours
     EVIDENCE,
     _CLAIMS,
+    _ORDERS,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -64,6 +64,7 @@ if TYPE_CHECKING:
     from pathlib import Path
     from types import TracebackType
 
+    from allowsync.model.access_order import Order, StandingOrders
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.model.types import Network
@@ -95,8 +96,7 @@ class Store:
         self._writes = user is not None
         self.unwritable = ""
         self.lost = False
-        self._run = 0
-        self._started = 0
+        self._run = self._started = 0
 
     @classmethod
     def writing(cls, path: Path) -> Self:
@@ -107,7 +107,7 @@ class Store:
             # What methods import late: an installation below /root is closed to other users.
             import hashlib  # noqa: F401
 
-            from allowsync.state import history, notifications  # noqa: F401
+            from allowsync.state import access_orders, history, notifications  # noqa: F401
         return store
 
     @classmethod
@@ -224,8 +224,7 @@ class Store:
 
         With `hold` it is durable only once `finish` returns: for a run that applies nothing.
         """
-        connection = self._writable()
-        with transaction(connection, hold=hold):
+        with transaction(connection := self._writable(), hold=hold):
             self._started = number(record.started)
             self._run = int(
                 connection.execute(
@@ -268,8 +267,7 @@ class Store:
         Of a target that is not among those `told` about, the next run that looks at it finds out
         what came of what was meant for it.
         """
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             for name, memory in targets:
                 write_entries(connection, name, memory)
             write_changes(connection, changes, at)
@@ -293,8 +291,7 @@ class Store:
             turns: How its targets came out.
             keep: How long history is kept.
         """
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             connection.execute(
                 "UPDATE runs SET seconds = ?, exit_code = ?, problems = ? WHERE id = ?",
                 (seconds, exit_code, json.dumps(list(problems)), self._run),
@@ -305,39 +302,52 @@ class Store:
     @guarded
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
         """Let names be believed again that were absent for long; their absence begins anew."""
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             for hostname in hostnames:
                 approve_name(connection, host, hostname, at)
                 approve_networks(connection, hostname)
 
     @guarded
+    def orders(self) -> StandingOrders | None:
+        """What was ordered by command and is not over; None where nothing was."""
+        rows = self._rows("SELECT * FROM orders WHERE over IS NULL ORDER BY id")
+        if rows:
+            from allowsync.state.access_orders import orders_of
+        return orders_of(rows) if rows else None
+
+    @guarded
+    def give(self, order: Order) -> None:
+        """Remember an order. Durable."""
+        from allowsync.state.access_orders import write_order
+
+        with transaction(connection := self._writable()):
+            write_order(connection, order)
+
+    @guarded
     def unconfirmed(self) -> dict[str, datetime]:
         """Targets whose last change was not confirmed, and when that was."""
         rows = self._rows("SELECT target, at FROM unconfirmed")
-        return {target: instant(at) for target, at in rows}
+        return {one: instant(at) for one, at in rows}
 
     @guarded
     def set_unconfirmed(self, targets: Iterable[str], at: datetime) -> None:
         """Remember of targets that their change waits for a confirmation. Durable."""
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             rows = [(target, number(at)) for target in targets]
             connection.executemany("INSERT OR REPLACE INTO unconfirmed VALUES (?, ?)", rows)
 
     @guarded
     def set_confirmed(self, targets: Iterable[str]) -> None:
         """Forget that the change of targets was not confirmed."""
-        connection = self._writable()
-        with transaction(connection):
-            rows = [(target,) for target in targets]
-            connection.executemany("DELETE FROM unconfirmed WHERE target = ?", rows)
+        with transaction(connection := self._writable()):
+            connection.executemany(
+                "DELETE FROM unconfirmed WHERE target = ?", [(one,) for one in targets]
+            )
 
     @guarded
     def forget_target(self, name: str, at: datetime) -> None:
         """Forget a target that was cleared at an instant; the history tells what it held."""
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             give_up(connection, name)
             write_cleared(connection, name, at)
             for table, column in TARGET_TABLES:
@@ -368,8 +378,7 @@ class Store:
         """Remember what was told (None: what is remembered stays) and what is still to be told."""
         from allowsync.state.notifications import write_outbox, write_told
 
-        connection = self._writable()
-        with transaction(connection):
+        with transaction(connection := self._writable()):
             if all_told is not None:
                 write_told(connection, all_told)
             write_outbox(connection, letters)

@@ -37,6 +37,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync explain 203.0.113.7", "Who comes from there, and where to."),
         ("allowsync explain alice --at 2h", "Whether Alice was allowed two hours ago."),
     ),
+    "grant": (
+        ("allowsync grant 203.0.113.9 --for 4h --as carol", "A guest for an evening."),
+        ("allowsync grant me", "Where this SSH session comes from, for four hours."),
+    ),
     "history": (("allowsync history alice --since 7d", "What happened to Alice's access."),),
     "host": (
         ("allowsync host add carol carol.ddns.example", "A friend more, and no editor."),
@@ -45,6 +49,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     ),
     "init": (("allowsync init", "Answer some questions, and get a configuration."),),
     "resolve": (("allowsync resolve alice", "What each name server says about her names."),),
+    "revoke": (
+        ("allowsync revoke bob", "Bob is out now, whatever his name says."),
+        ("allowsync revoke 198.51.100.0/24", "Who is allowed from there is out."),
+    ),
     "schedule": (
         ("allowsync schedule install --dry-run", "Show the units or the cron entry."),
         ("allowsync schedule install", "Run every five minutes from now on, and at boot."),

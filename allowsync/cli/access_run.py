@@ -1,0 +1,82 @@
+"""What `grant` and `revoke` have in common: they wait for a run at work, and enforce at once."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+from allowsync.cli.common import echo_json
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from allowsync.cli.common import Invocation
+    from allowsync.config.settings import Config
+    from allowsync.plan.result import RunReport
+
+T = TypeVar("T")
+
+WAIT: Final = 60.0  # longer than a run whose nameservers are silent
+
+
+def patiently(invocation: Invocation, schema: str, work: Callable[[], T]) -> T:
+    """Do what needs the run lock, once the run that holds it has ended.
+
+    Raises:
+        Stop: It did not end, or the state is that of another configuration; nothing was done.
+    """
+    from allowsync.state import Busy
+
+    until, told = time.monotonic() + WAIT, False
+    while True:
+        try:
+            return work()
+        except Busy as error:
+            if error.code is not ExitCode.BUSY or time.monotonic() > until:
+                invocation.stop(schema, error.code, [Notice(str(error.path), str(error))])
+        if not (told or invocation.quiet):
+            invocation.echo([Line("waiting for another run to end")], err=True)
+            told = True
+        time.sleep(0.2)
+
+
+def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
+    """Enforce what is known, without a question to the DNS: that must not delay it.
+
+    Raises:
+        Stop: Another run does not end. It enforces the order, too, if it began after it.
+    """
+    from allowsync.cli.apply_run import carried_out
+    from allowsync.dns.process import ResolverProcess
+    from allowsync.engine.options import Request
+
+    with ResolverProcess() as dns:  # never started: nothing is asked
+        return patiently(
+            invocation, schema, lambda: carried_out(invocation, config, Request(offline=True), dns)
+        )
+
+
+def told(
+    invocation: Invocation,
+    report: RunReport,
+    document: dict[str, Any],
+    lines: Sequence[Line],
+    notices: Sequence[Notice] = (),
+) -> int:
+    """Tell what came of an order. Returns the exit code."""
+    from allowsync.cli.apply_run import tell_run
+    from allowsync.model.outcome import worst
+    from allowsync.report.json import problems, run_document
+
+    code = worst((report.exit_code, *(one.code for one in notices)))
+    if invocation.json:
+        run, wrong = run_document(report, report.exit_code), problems(notices)
+        echo_json({**document, "exit_code": int(code), "run": run, "problems": wrong})
+        return int(code)
+    tell_run(invocation, report, code)
+    invocation.echo([Line(f"{one.where}: {one.what}", "yellow") for one in notices], err=True)
+    if not invocation.quiet:
+        invocation.echo(lines)
+    return int(code)

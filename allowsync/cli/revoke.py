@@ -1,0 +1,161 @@
+"""`allowsync revoke`: access ended now, whatever the DNS says."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.cli.common import Invocation, choose, common, instant
+from allowsync.cli.completion_values import hosts as complete
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.text import Line
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.model.access_order import LiftedOrder, Revocation, StandingOrders
+    from allowsync.model.types import Network
+    from allowsync.plan.result import RunReport
+
+SCHEMA = "allowsync.revoke/1"
+
+
+@click.command()
+@click.argument("what", metavar="HOST|NETWORK", shell_complete=complete)
+@common
+def revoke(invocation: Invocation, what: str) -> int:
+    """End the access of a host or a network now, until 'allowsync approve' lets it in again.
+
+    It takes effect at once, asks no DNS, and holds whatever the DNS says later. With a NETWORK,
+    no network that has a part of it is allowed, whoever it belongs to. Of a temporary grant
+    there is nothing to approve: it is over.
+    """
+    from allowsync.cli.access_run import enforced, patiently, told
+    from allowsync.model.access_order import Revocation
+    from allowsync.report.json import instant as written
+
+    config = invocation.load(SCHEMA)
+    network = _network(invocation, what)
+    now = instant()
+    order, notices = patiently(
+        invocation, SCHEMA, lambda: _remembered(invocation, config, what, network, now)
+    )
+    report = enforced(invocation, SCHEMA, config)
+    stands, subject = isinstance(order, Revocation), order.subject
+    document = {
+        "schema": SCHEMA,
+        "subject": subject,
+        "since": written(order.at),
+        "until_approved": stands,
+    }
+    until = f"revoked, until 'allowsync approve {subject}'" if stands else "the grant is over"
+    lines = [Line(f"{subject}: {until}"), *map(Line, _left(subject, report))]
+    return told(invocation, report, document, lines, notices)
+
+
+def _network(invocation: Invocation, text: str) -> Network | None:
+    """The network that is meant; None for the label of a host."""
+    from ipaddress import ip_interface, ip_network
+
+    try:
+        ip_interface(text)
+    except ValueError:
+        return None
+    try:
+        return ip_network(text)
+    except ValueError as error:
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", str(error))])
+
+
+def _remembered(
+    invocation: Invocation, config: Config, what: str, network: Network | None, now: datetime
+) -> tuple[Revocation | LiftedOrder, list[Notice]]:
+    """Remember the order, in the state and beside it: one of them is enough."""
+    from allowsync.state import Lock, StateError, Store
+    from allowsync.state.revocations import write_revoked
+
+    notices: list[Notice] = []
+    try:
+        with Lock(config.state, config.path):
+            orders = _standing(config)
+            order = _order(invocation, config, orders, what, network, now)
+            try:
+                write_revoked(config.state, _with(orders, order))
+            except StateError as error:
+                notices.append(_unwritten(error))
+            try:
+                with Store.writing(config.state) as store:
+                    store.give(order)
+            except StateError as error:
+                notices.append(_unwritten(error))
+    except StateError as error:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [_unwritten(error)])
+    if len(notices) > 1:
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("revoke", "not revoked"), *notices])
+    return order, notices
+
+
+def _unwritten(error: StateError) -> Notice:
+    return Notice(str(error.path), f"the order cannot be remembered: {error.why}", ExitCode.FAILED)
+
+
+def _standing(config: Config) -> StandingOrders:
+    """The orders that stand, as far as they can be read."""
+    from allowsync.engine.access_orders import standing
+    from allowsync.state import StateError, Store
+
+    try:
+        with Store.reading(config.state) as store:
+            return standing(config.state, store)[0]
+    except StateError:
+        return standing(config.state, Store.nothing(config.state))[0]
+
+
+def _order(
+    invocation: Invocation,
+    config: Config,
+    orders: StandingOrders,
+    what: str,
+    network: Network | None,
+    now: datetime,
+) -> Revocation | LiftedOrder:
+    from allowsync.model.access_order import LiftedOrder, Revocation
+    from allowsync.model.networks import cidr
+
+    if network is not None:
+        return Revocation(cidr(network), now, network)
+    granted = {one.name for one in orders.grants}
+    choose(invocation, SCHEMA, (what,), (*config.hosts, *granted), "host")
+    if what in config.hosts:
+        return Revocation(what, now, None, config.hosts[what].hostnames)
+    return LiftedOrder(what, now, "revoke")
+
+
+def _with(orders: StandingOrders, order: Revocation | LiftedOrder) -> list[Revocation]:
+    from allowsync.model.access_order import Revocation
+
+    others = [one for one in orders.revocations if one.subject != order.subject]
+    return [*others, order] if isinstance(order, Revocation) else others
+
+
+def _left(subject: str, report: RunReport) -> Iterator[str]:
+    """Who else is allowed from where a host was: through them it may get in still."""
+    from allowsync.model.networks import overlap, short
+    from allowsync.policy.orphans import closed
+
+    decision = report.decisions.get(subject)
+    for network in sorted(closed([decision]) if decision is not None else (), key=str):
+        for other in report.decisions.values():
+            for one in other.grants:
+                if overlap(one.network, network):
+                    yield (
+                        f"{short(network)}, where {subject} was, is allowed still as {one.host}; "
+                        f"to close it: allowsync revoke {short(network)}"
+                    )
+
+
+if TYPE_CHECKING:
+    from allowsync.state import StateError

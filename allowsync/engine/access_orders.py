@@ -1,0 +1,60 @@
+"""The configuration with what was ordered by command."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, NamedTuple
+
+from allowsync.model.access_order import StandingOrders
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import replace
+from allowsync.policy.orders import with_grants, with_revocations
+from allowsync.state import StateError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.config.settings import Config
+    from allowsync.model.clock import Pulse
+    from allowsync.state import Store
+
+
+class OrderedConfig(NamedTuple):
+    """A configuration with the orders that stand, and what could not be read of them."""
+
+    config: Config
+    orders: StandingOrders
+    notices: tuple[Notice, ...] = ()
+
+
+def ordered(config: Config, store: Store, pulse: Pulse) -> OrderedConfig:
+    """The configuration with what was granted and revoked by command. Raises StateError."""
+    orders, notices = standing(config.state, store)
+    if not (orders.grants or orders.revocations):
+        return OrderedConfig(config, orders, notices)
+    granted = with_grants(config.hosts, orders.grants, pulse)
+    hosts = {**config.hosts, **{name: host for name, (host, _) in granted.items()}}
+    allowlists = {
+        name: replace(
+            one,
+            hosts=(*one.hosts, *(label for label, (_, on) in granted.items() if name in on)),
+        )
+        for name, one in config.allowlists.items()
+    }
+    revoked = with_revocations(hosts, orders)
+    return OrderedConfig(replace(config, hosts=revoked, allowlists=allowlists), orders, notices)
+
+
+def standing(state: Path, store: Store) -> tuple[StandingOrders, tuple[Notice, ...]]:
+    """The orders that are not over, by the state and by the file beside it. Raises StateError."""
+    orders = store.orders() or StandingOrders()
+    if not os.path.lexists(f"{state}.revoked"):
+        return orders, ()
+    from allowsync.state.revocations import read_revoked
+
+    try:
+        kept = read_revoked(state)
+    except StateError as error:
+        return orders, (Notice(str(error.path), error.why, ExitCode.FAILED),)
+    both = {one.subject: one for one in (*kept, *orders.revocations)}
+    return replace(orders, revocations=tuple(both.values())), ()

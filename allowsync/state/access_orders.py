@@ -1,0 +1,62 @@
+"""Orders given by command, as rows of the database and back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, assert_never
+
+from allowsync.model.access_order import (
+    LiftedOrder,
+    Revocation,
+    StandingOrders,
+    TemporaryGrant,
+)
+from allowsync.model.networks import cidr, parsed
+from allowsync.state.codec import MICROSECOND, instant, number
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable
+
+    from allowsync.model.access_order import Order
+
+
+def orders_of(rows: Iterable[tuple[Any, ...]]) -> StandingOrders:
+    """The orders that rows say."""
+    found = [order_of(row) for row in rows]
+    return StandingOrders(
+        tuple(one for one in found if isinstance(one, TemporaryGrant)),
+        tuple(one for one in found if isinstance(one, Revocation)),
+    )
+
+
+def order_of(row: tuple[Any, ...]) -> Order:
+    """The order that a row says. Raises ValueError for what no version of ours wrote."""
+    _, at, action, subject, written, words, ends, boot, uptime, _ = row
+    given, network = instant(at), None if written is None else parsed(written)
+    if action == "grant" and network is not None:
+        return TemporaryGrant(
+            subject, network, tuple(words.split()), given, instant(ends), boot, uptime * MICROSECOND
+        )
+    if action == "revoke" and ends is None:
+        return Revocation(subject, given, network, tuple(words.split()))
+    return LiftedOrder(subject, given, action)
+
+
+def write_order(connection: sqlite3.Connection, order: Order) -> None:
+    """Remember an order. One about the same subject is over with it."""
+    at, row = number(order.at), tuple[Any, ...]()
+    match order:
+        case TemporaryGrant():
+            row = ("grant", order.name, cidr(order.network), " ".join(order.allowlists),
+                   number(order.ends), order.boot, order.uptime // MICROSECOND, None)  # fmt: skip
+        case Revocation():
+            network = None if order.network is None else cidr(order.network)
+            row = ("revoke", order.subject, network, " ".join(order.hostnames), None, "", 0, None)
+        case LiftedOrder():
+            row = (order.action, order.subject, None, "", at, "", 0, at)
+        case _:
+            assert_never(order)
+    connection.execute(
+        "UPDATE orders SET over = ? WHERE subject = ? AND over IS NULL", (at, row[1])
+    )
+    connection.execute("INSERT INTO orders VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?)", (at, *row))
