@@ -27,6 +27,12 @@ _FOR_GOOD: Final = (
     *("_exit", "abort", "chroot", "closerange", "execv", "execve", "initgroups", "kill", "killpg"),
     *("setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid", "setsid", "setuid"),
 )
+_NAMESPACES: Final = ("setns", "unshare")  # of `os` since Python 3.12
+# The same in C, and what no module of Python's offers.
+_SYMBOLS: Final = frozenset((
+    *_FOR_GOOD, *_NAMESPACES, "_Exit", "clone", "exit", "prctl", "prlimit", "prlimit64", "raise",
+    "setrlimit", "setrlimit64", "syscall", "vfork",
+))  # fmt: skip
 
 end_process = os._exit
 
@@ -58,10 +64,12 @@ class Surroundings:
         for name in _NAMES:
             setattr(sys, name, sink)
         self._threads = _threads()
-        self._functions = {name: getattr(os, name) for name in _FOR_GOOD}
+        names = (*_FOR_GOOD, *(one for one in _NAMESPACES if hasattr(os, one)))
+        self._functions = {name: getattr(os, name) for name in names}
         for name, function in self._functions.items():
             real = getattr(function, "__wrapped__", function)
             setattr(os, name, _refused(name, real, os.getpid()))
+        _watch(os.getpid())
 
     def __exit__(self, *_: object) -> None:
         _BUILTINS.update(self._builtins)  # first of all: what follows needs them
@@ -73,6 +81,7 @@ class Surroundings:
         if _threads() <= self._threads:  # one that is left may do what is refused at any time
             for name, function in self._functions.items():
                 setattr(os, name, function)
+            _watched.clear()
         for name, stream in self._objects.items():
             setattr(sys, name, stream)
         for one, copy in self._kept.items():
@@ -108,6 +117,36 @@ def _refused(name: str, function: Callable[..., Any], process: int) -> Callable[
 
     refuse.__wrapped__ = function  # type: ignore[attr-defined]
     return refuse
+
+
+# The processes whose limits and namespaces are watched: ours, while a backend's code runs.
+_watched: Final[set[int]] = set()
+_hooked: Final[list[bool]] = []
+
+
+def _watch(process: int) -> None:
+    """Refuse limits of the process, and functions of C that change it for good (PEP 578)."""
+    _watched.add(process)
+    if not _hooked:
+        _hooked.append(True)
+        sys.addaudithook(_judge)
+
+
+def _judge(event: str, arguments: tuple[Any, ...]) -> None:
+    if not _watched or not event.startswith(("resource.", "ctypes.dlsym")):
+        return
+    if os.getpid() not in _watched:
+        return
+    match event, arguments:
+        case "resource.setrlimit", _:
+            name = "resource.setrlimit"
+        case "resource.prlimit", (process, _, limits) if limits and process in (0, os.getpid()):
+            name = "resource.prlimit"
+        case (("ctypes.dlsym" | "ctypes.dlsym/handle"), (_, str(symbol))) if symbol in _SYMBOLS:
+            name = symbol
+        case _:
+            return
+    raise RuntimeError(f"{name}() would end or change all of allowsync")
 
 
 def _threads() -> int:

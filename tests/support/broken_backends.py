@@ -226,6 +226,40 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
     "another effective user": (_read("os.seteuid(65534); return 1"), "read() is a int"),
     "another root": (_read("os.chroot('/var')"), "os.chroot() would end or change"),
     "another program": (_read("os.execv('/bin/true', ['true'])"), "os.execv() would end or change"),
+    "no room for files": (
+        _read("import resource; resource.setrlimit(resource.RLIMIT_NOFILE, (0, 0)); return 1"),
+        "resource.setrlimit() would end or change",
+    ),
+    "no processor time": (
+        _read("import resource; resource.prlimit(0, resource.RLIMIT_CPU, (0, 0)); return 1"),
+        "resource.prlimit() would end or change",
+    ),
+    "no processor time, by the C library": (
+        _read("import ctypes; ctypes.CDLL(None).setrlimit(0, b'\\0' * 16); return 1"),
+        "setrlimit() would end or change",
+    ),
+    "another network": (
+        _read("import ctypes; ctypes.CDLL(None).unshare(0x40000000); return 1"),
+        "unshare() would end or change",
+    ),
+    "another network, by its file": (
+        _read(
+            "import ctypes; fd = os.open('/proc/self/ns/net', 0); "
+            "ctypes.CDLL('libc.so.6')['setns'](fd, 0); return 1"
+        ),
+        "setns() would end or change",
+    ),
+    "another network, by the number of a system call": (
+        _read("import ctypes; ctypes.CDLL(None).syscall(272, 0x40000000); return 1"),
+        "syscall() would end or change",
+    ),
+    "limits of a child": (
+        _read(
+            "import resource; cut = lambda: resource.setrlimit(resource.RLIMIT_NOFILE, (9, 9)); "
+            "subprocess.run(['true'], preexec_fn=cut, check=True); return 1"
+        ),
+        "read() is a int",
+    ),
     "an abort": (_read("os.abort()"), "os.abort() would end or change"),
     "a signal to all": (
         _read("os.kill(os.getpid(), signal.SIGTERM); time.sleep(9)"),
