@@ -27,6 +27,7 @@ class PacketAnswers(Value):
         caveats: What decides about packets and is not seen.
         unknown: Why nothing could be asked; empty when it could.
         neighbours: The hardware addresses of the neighbours that the machine knows.
+        served_twice: Ports that one program serves by TCP and by UDP.
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
@@ -34,6 +35,7 @@ class PacketAnswers(Value):
     caveats: tuple[str, ...] = ()
     unknown: str = ""
     neighbours: Mapping[Address, str] = field(default_factory=dict)
+    served_twice: tuple[int, ...] = ()
 
     def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
         """The answers to some questions."""

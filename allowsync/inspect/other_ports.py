@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.inspect.guarded_packets import behind, met, questions, translated
 from allowsync.inspect.reachability import IN, address_in, by_rules, some, strangers
 from allowsync.model.target import Finding, Severity
-from allowsync.packetpath.question import Aim, Verdict, is_private
+from allowsync.packetpath.question import Aim, Question, Verdict, is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.inspect.guarded_packets import PacketAnswers
     from allowsync.inspect.reachability import GuardedTarget
     from allowsync.model.target import PortRange
-    from allowsync.packetpath.question import Answer, Question
+    from allowsync.packetpath.question import Answer
 
     Address: TypeAlias = IPv4Address | IPv6Address
     End: TypeAlias = tuple[str, int]  # hardware address or address; "" for this machine
@@ -39,6 +39,8 @@ def about_other_ports(targets: Sequence[GuardedTarget]) -> Iterator[Question]:
         for source in strangers(targets):
             yield from translated(source, one.guard)
             yield from behind(source, one.guard)
+            for port in _unguarded_by_udp(one, targets):
+                yield Question(source, "udp", port.first)
 
 
 def other_openings(
@@ -60,6 +62,43 @@ def other_openings(
             same = [way for way in found if _leads_to(way, port, ends, answers.neighbours)]
             if same:
                 yield one.name, _opening(port, same)
+        for port in _unguarded_by_udp(one, targets):
+            asked = [Question(source, "udp", port.first) for source in sources]
+            ends = set(_ends(one, port, answers))
+            given = [way for way in answers.to(asked) if way.verdict in IN]
+            served = [way for way in given if _serves_the_same(way, ends, answers)]
+            if served:
+                yield one.name, _by_udp(port, served)
+
+
+def _unguarded_by_udp(
+    target: GuardedTarget, targets: Sequence[GuardedTarget]
+) -> Iterator[PortRange]:
+    """Ports that are guarded for TCP alone: HTTP/3 and DNS are served by UDP as well."""
+    for port in target.guard.ports:
+        same = port._replace(protocol="udp")
+        guarded = (other for one in targets for other in one.guard.ports)
+        is_one = port.protocol == "tcp" and port.first == port.last
+        if is_one and not any(same.shared(other) for other in guarded):
+            yield port
+
+
+def _serves_the_same(answer: Answer, ends: set[End], answers: PacketAnswers) -> bool:
+    machine, number = _end(answer, answers.neighbours)
+    return (machine, number) in ends and (bool(machine) or number in answers.served_twice)
+
+
+def _by_udp(port: PortRange, found: Sequence[Answer]) -> Finding:
+    versions = sorted({one.question.source.version for one in found})
+    over = " and ".join(f"IPv{version}" for version in versions)
+    interfaces = some({one.question.interface: None for one in found})
+    other = f"{port.first}/udp"
+    return Finding(
+        Severity.WARNING,
+        f"strangers reach {other} over {over} by {interfaces}, where the program behind {port} "
+        f"answers as well, as with HTTP/3{by_rules(found)}",
+        f"guard {other} as well, or have the program not listen there",
+    )
 
 
 def _gates(targets: Sequence[GuardedTarget]) -> Iterator[GuardedTarget]:

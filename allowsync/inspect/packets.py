@@ -76,6 +76,7 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
         given.machine.caveats,
         given.unknown,
         given.machine.neighbours,
+        given.machine.served_twice,
     )
 
 

@@ -30,6 +30,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
         "addresses": {name: list(map(str, held)) for name, held in machine.addresses.items()},
         "caveats": machine.caveats,
         "neighbours": {str(address): mac for address, mac in machine.neighbours.items()},
+        "served_twice": machine.served_twice,
         "answers": [
             [
                 _from_question(one.question),
@@ -53,6 +54,7 @@ def to_answers(document: Any) -> Answers:
         addresses=addresses,
         caveats=tuple(document["caveats"]),
         neighbours={ip_address(one): mac for one, mac in document["neighbours"].items()},
+        served_twice=tuple(document["served_twice"]),
     )
     answers = tuple(
         Answer(

@@ -13,6 +13,7 @@ from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.limits import unasked
+from allowsync.packetpath.listeners import served_twice
 from allowsync.packetpath.netlink import Interrupted
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
@@ -79,6 +80,7 @@ def describe(source: Original, beside: tuple[str, ...]) -> Machine:
         addresses={one.name: source.addresses(one.index) for one in links},
         caveats=beside,
         neighbours=neighbours(source),
+        served_twice=served_twice(),
     )
 
 

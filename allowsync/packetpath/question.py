@@ -87,6 +87,7 @@ class Machine(Value):
         addresses: Those of each interface.
         caveats: What decides about packets there and is not seen.
         neighbours: The hardware addresses of the neighbours that it knows.
+        served_twice: Ports that one program serves by TCP and by UDP.
     """
 
     uplinks: tuple[str, ...] = ()
@@ -94,6 +95,7 @@ class Machine(Value):
     addresses: Mapping[str, tuple[Address, ...]] = {}
     caveats: tuple[str, ...] = ()
     neighbours: Mapping[Address, str] = {}
+    served_twice: tuple[int, ...] = ()
 
 
 class Answers(Value):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -129,3 +130,50 @@ def test_an_address_of_the_machine_behind_is_named(inside: Namespace, *, same: b
         "the machine that 8096/tcp leads to: "
     )
     assert advice.startswith("keep strangers out where packets are forwarded")
+
+
+SERVER: Final = """import socket, sys
+tcp, udp = (socket.socket(socket.AF_INET6, kind) for kind in (1, 2))
+for one in (tcp, udp): one.bind((sys.argv[1], 8096))
+tcp.listen()
+print("listens", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize(("address", "open_to"), [("::", 1), ("::1", 0)])
+def test_the_same_program_by_udp_is_named(inside: Namespace, address: str, open_to: int) -> None:
+    assert found(inside) == []
+    with inside.start(sys.executable, "-c", SERVER, address) as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "listens\n"
+        several = found(inside)
+        assert server.stdin is not None
+        server.stdin.close()
+    assert len(several) == open_to
+    for one in several:
+        assert one.severity is Severity.WARNING
+        assert one.what.startswith("strangers reach 8096/udp over IPv4 and IPv6 by eth0, where the")
+        assert one.advice == "guard 8096/udp as well, or have the program not listen there"
+
+
+def test_the_same_program_by_udp_is_no_concern_where_it_is_guarded(inside: Namespace) -> None:
+    both = (port(8096, Protocol.TCP), port(8096, Protocol.UDP))
+    with inside.start(sys.executable, "-c", SERVER, "::") as server:
+        assert server.stdout is not None
+        assert server.stdout.readline() == "listens\n"
+        allow(inside, gate(ports=both), FRIEND, FRIEND6)
+        assert found(inside) == []
+        server.kill()
+
+
+def test_a_container_that_is_published_by_udp_as_well_is_named(inside: Namespace) -> None:
+    with_container(inside)
+    publish(inside, 8096, 8096)
+    assert found(inside) == []
+    for tool, end in (("iptables", "172.17.0.2"), ("ip6tables", "[fd00:d::2]")):
+        rule = f"-t nat -A PREROUTING -p udp --dport 8096 -j DNAT --to-destination {end}:8096"
+        inside.command(tool, *rule.split())
+        inside.command(tool, *["-I", "FORWARD", "-p", "udp", "--dport", "8096", "-j", "ACCEPT"])
+    (one,) = found(inside)
+    assert one.what.startswith("strangers reach 8096/udp over IPv4 and IPv6 by eth0")
