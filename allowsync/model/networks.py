@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from functools import lru_cache
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from allowsync.model.types import Address, Network, by_network
@@ -22,6 +22,44 @@ def short(network: Network) -> str:
     """A network as people write it: a single address without its prefix length."""
     single = network.prefixlen == network.max_prefixlen
     return str(network.network_address) if single else str(network)
+
+
+class SpeltIPv4Address(IPv4Address):
+    """An address that keeps its text and its hash: summaries, rows and keys are made of them."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, address: object) -> None:
+        super().__init__(address)
+        self._hash = super().__hash__()
+        self._text = ""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        if not self._text:
+            self._text = super().__str__()
+        return self._text
+
+
+class SpeltIPv6Address(IPv6Address):
+    """The same of the other family."""
+
+    __slots__ = ("_hash", "_text")
+
+    def __init__(self, address: object) -> None:
+        super().__init__(address)
+        self._hash = super().__hash__()
+        self._text = ""
+
+    def __hash__(self) -> int:
+        return self._hash
+
+    def __str__(self) -> str:
+        if not self._text:
+            self._text = super().__str__()
+        return self._text
 
 
 class HashedIPv4Network(IPv4Network):
@@ -64,7 +102,10 @@ def parsed_address(text: str) -> Address:
     Raises:
         ValueError: It is none.
     """
-    return ip_address(text)
+    try:
+        return SpeltIPv6Address(text) if ":" in text else SpeltIPv4Address(text)
+    except ValueError:
+        return ip_address(text)  # which says what is wrong
 
 
 @lru_cache(maxsize=1 << 17)
@@ -81,7 +122,7 @@ def parsed(text: str) -> Network:
         ValueError: It is none.
     """
     start, _, width = text.partition("/")
-    first = ip_address(start)
+    first = IPv6Address(start) if ":" in start else ip_address(start)
     return network(first.version, int(first), int(width))
 
 

@@ -207,7 +207,8 @@ def _decision(
         network: Grant(host.name, network, basis, since, instant, host.until, why=whose[network])
         for network, since in fixed.items()
     }
-    former = former_tracks(host, replace(memory, tracks={**memory.tracks, **tracks}), now)
+    known = HostMemory({**memory.tracks, **tracks}, former=memory.former)
+    former = former_tracks(host, known, now)
     grants = [
         _grant(host, query, track, held, now, asked=query in asked)
         for query, track in tracks.items()
@@ -219,8 +220,8 @@ def _decision(
         for held in track.held
     ]
     for grant in grants:
-        known = by_net.get(grant.network)
-        by_net[grant.network] = grant if known is None else _better(known, grant)
+        other = by_net.get(grant.network)
+        by_net[grant.network] = grant if other is None else _better(other, grant)
     taken = touching(by_net, host.revoked_networks)
     by_net = {network: grant for network, grant in by_net.items() if network not in taken}
     sorted_grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))

@@ -246,7 +246,7 @@ def fold(
 def _after_found(
     track: RetentionState, found: Found, host: Host, now: Now, contested: Collection[Network]
 ) -> RetentionState:
-    summary = "found " + " ".join(str(address) for address in found.addresses)
+    summary = "found " + " ".join(map(str, found.addresses))
     if len(track.held) == 1 and found.addresses == (track.held[0].address,):
         same = HeldAddress(track.held[0].address, track.held[0].since, now.instant)
         return RetentionState((same,), last_found=now.instant, summary=summary, past=track.past)

@@ -10,14 +10,13 @@ import json
 from collections.abc import Mapping
 from ipaddress import (
     IPv4Address,
-    IPv4Network,
     IPv6Address,
-    IPv6Network,
     ip_address,
     summarize_address_range,
 )
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from allowsync.model.networks import parsed
 from allowsync.model.types import Family, Network
 from allowsync.model.value import Value
 
@@ -114,9 +113,10 @@ def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
 
 
 def _network(address: str, length: int, family: Family) -> Network:
-    if family is Family.IPV4:
-        return IPv4Network((address, length))
-    return IPv6Network((address, length))
+    found = parsed(f"{address}/{length}")  # as it stands in the state: made already
+    if Family.of(found) is not family:
+        raise ValueError(address)
+    return found
 
 
 def _range(first: str, last: str, family: Family) -> Sequence[Network]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ipaddress import IPv4Network, ip_network
+from ipaddress import IPv4Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +15,7 @@ from allowsync.model.networks import (
     covers,
     overlap,
     parsed,
+    parsed_address,
     span,
     without,
 )
@@ -146,3 +147,20 @@ def test_a_network_made_once_is_as_good_as_any_other(text: str) -> None:
 @given(small())
 def test_a_span_goes_from_the_first_to_the_last_address(one: IPv4Network) -> None:
     assert span(one) == (int(one.network_address), int(one.broadcast_address))
+
+
+@pytest.mark.parametrize(
+    "text", ["81.2.69.1", "2a02:8108:1:0:0:0:0:7", "::ffff:1.2.3.4", "fe80::1%2"]
+)
+def test_an_address_made_once_is_as_good_as_any_other(text: str) -> None:
+    made, plain = parsed_address(text), ip_address(text)
+    assert {made} == {plain}
+    assert hash(made) == hash(plain)
+    assert [str(made), str(made), f"{made}"] == [str(plain)] * 3
+    assert made + 1 == plain + 1
+
+
+@pytest.mark.parametrize("text", ["", "81.2.69", "81.2.69.1/32", "1:2", "::g"])
+def test_what_is_no_address_is_said_in_the_words_of_python(text: str) -> None:
+    with pytest.raises(ValueError, match="does not appear to be an IPv4 or IPv6 address"):
+        parsed_address(text)
