@@ -13,6 +13,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from tests.bench import nameserver, starter
+from tests.bench.installed import installed
 from tests.bench.mounts import bind
 from tests.bench.scenario import Figure
 from tests.support.netns import Namespace
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.bench.scenario import Sample
-
-EXECUTABLE = str(Path(sys.executable).with_name("allowsync"))
 
 # Bound over this one file in a mount namespace, so that programs ask the name server of the place
 # as they would ask the system's.
@@ -66,7 +65,8 @@ class Place:
 
     def command(self, *arguments: str) -> tuple[str, ...]:
         """The command line of the installed program, on the place's configuration."""
-        return (EXECUTABLE, *arguments, "--config", str(self.config))
+        program = self.folder / "installed" / "bin" / "allowsync"
+        return (str(program), *arguments, "--config", str(self.config))
 
     def configure(self, hosts: int, target: object, *, office: str = "", **more: object) -> None:
         """Write a configuration with that many hosts, and one with a fixed network if asked."""
@@ -102,8 +102,9 @@ def place(latency: float) -> Iterator[Place]:
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="allowsync-bench-")))
         namespace = stack.enter_context(Namespace())
-        # Ours may import at its start what others have installed into it.
+        # Ours holds much that runs at the start of each interpreter.
         venv.create(folder / "bare", symlinks=True)
+        installed(folder / "installed")
         (folder / "resolv.conf").write_text("nameserver 127.0.0.1\n")
         namespace.run(bind, folder / "resolv.conf", RESOLV_CONF)
         stack.enter_context(nameserver.serving(namespace.run(nameserver.bound, 53), latency))
