@@ -57,10 +57,16 @@ def known_edges(config: Config) -> dict[str, PublishedEdge]:
         if not networks and name == CLOUDFLARE_SOURCE:
             networks = tuple(map(parsed, CLOUDFLARE))
         try:
-            edges[name] = PublishedEdge(networks, load(name).headers)
+            edges[name] = PublishedEdge(networks, _names(load(name).headers))
         except SourceError:
             edges[name] = PublishedEdge(networks, ())
     return edges
+
+
+def _names(headers: object) -> tuple[str, ...]:
+    """The headers that a source names; none where what it gives is odd."""
+    given = headers if isinstance(headers, tuple) else ()
+    return given if all(isinstance(one, str) and one for one in given) else ()
 
 
 def about_forgeable(

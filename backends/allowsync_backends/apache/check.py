@@ -13,12 +13,12 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
-from allowsync_backends.apache.remote_ip import MODULE, believed
+from allowsync_backends.apache.remote_ip import MODULE, believed, proxy_lists
 from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from allowsync.model.target import TrustedProxies
     from allowsync_backends.apache.options import ApacheOptions
@@ -48,7 +48,7 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         what = "a removed network gets one more answer on a connection that is kept alive"
         yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
     if options.container is None:
-        yield from _others(_texts(shown), path)
+        yield from _others(_texts(shown.files), path)
 
 
 def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
@@ -56,7 +56,8 @@ def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
     shown = _dumped(options)
     if shown is None:
         return None
-    return believed(shown.modules, {} if options.container is not None else _texts(shown))
+    texts = {} if options.container is not None else _texts(shown.files)
+    return believed(shown.modules, texts, _texts(proxy_lists(texts)))
 
 
 def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
@@ -71,7 +72,11 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
     for place in optional(texts, str(path)):
         what = f"{place}: with IncludeOptional, everybody gets in when {path} is missing"
         yield Finding(Severity.WARNING, what, "write Include")
-    proxies = believed(frozenset({MODULE}), texts)
+    listed = _texts(lists := proxy_lists(texts))
+    for file in sorted(set(lists) - listed.keys()):
+        what = f"{file} cannot be read: which proxies apache believes is unknown"
+        yield Finding(Severity.INFO, what, "name the list by its whole path, or have it readable")
+    proxies = believed(frozenset({MODULE}), texts, listed)
     if trusts_anybody(texts) or (proxies is not None and everybody(proxies.networks)):
         yield Finding(
             Severity.ERROR,
@@ -86,10 +91,10 @@ def _dumped(options: ApacheOptions) -> Dump | None:
     return None if text is None else dump(text)
 
 
-def _texts(shown: Dump) -> dict[str, str]:
+def _texts(files: Iterable[str]) -> dict[str, str]:
     """The files of a configuration, as far as they can be read, by their paths and in order."""
     texts = {}
-    for file in shown.files:
+    for file in files:
         try:
             with open(file, errors="replace") as opened:  # noqa: PTH123 - text, as it is named
                 texts[file] = opened.read()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
@@ -20,33 +21,57 @@ _EVERYBODY: Final = (ip_network("0.0.0.0/0"), ip_network("::/0"))
 _PROXIES: Final = ("remoteipinternalproxy", "remoteiptrustedproxy")
 
 
-def believed(modules: frozenset[str], texts: Mapping[str, str]) -> TrustedProxies | None:
+def believed(
+    modules: frozenset[str], texts: Mapping[str, str], listed: Mapping[str, str]
+) -> TrustedProxies | None:
     """Which are believed anywhere; None where that cannot be told.
 
     Args:
         modules: The modules that are loaded.
         texts: The files of the configuration, as far as they can be read; empty where none can.
+        listed: The files of `proxy_lists`, as far as they can be read.
     """
-    said: dict[str, list[str]] = {}
-    for file, text in texts.items():
-        for one in directives(file, text):
-            said.setdefault(one.name, []).extend(one.words[1:])
+    said = _said(texts)
     ports = tuple(port for one in said.get("listen", ()) if (port := listening_port(one)))
     if "listen" in said and not ports:
         return None
     headers = said.get("remoteipheader", [])
     if MODULE not in modules or (texts and not headers):
         return TrustedProxies((), (), ports, ADVICE)
-    networks = _networks(said)
+    networks = _networks(said, listed)
     return None if networks is None else TrustedProxies(networks, tuple(headers), ports, ADVICE)
 
 
-def _networks(said: Mapping[str, list[str]]) -> tuple[Network, ...] | None:
+def proxy_lists(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The files that networks of proxies stand in, by their whole paths where these are known."""
+    return _lists(_said(texts))
+
+
+def _lists(said: Mapping[str, list[str]]) -> tuple[str, ...]:
+    root = PurePosixPath(*said.get("serverroot", ())[-1:])
+    files = [one for name in _PROXIES for one in said.get(f"{name}list", ())]
+    return tuple(str(root / one.strip('"')) for one in files)
+
+
+def _said(texts: Mapping[str, str]) -> dict[str, list[str]]:
+    """What is said by directives of each name."""
+    said: dict[str, list[str]] = {}
+    for file, text in texts.items():
+        for one in directives(file, text):
+            said.setdefault(one.name, []).extend(one.words[1:])
+    return said
+
+
+def _networks(
+    said: Mapping[str, list[str]], listed: Mapping[str, str]
+) -> tuple[Network, ...] | None:
     """The networks of the proxies; None where names, a file or the PROXY protocol tell them."""
     named = [one for name in _PROXIES for one in said.get(name, ())]
-    lists = [name for name in said if name.removesuffix("list") in _PROXIES and name[-4:] == "list"]
-    if not said or lists or "remoteipproxyprotocol" in said:
+    lists = _lists(said)
+    if not said or not listed.keys() >= set(lists) or "remoteipproxyprotocol" in said:
         return None
+    for file in lists:
+        named += [one for line in listed[file].splitlines() for one in line.split("#")[0].split()]
     try:
         return tuple(ip_network(one, strict=False) for one in named) or _EVERYBODY
     except ValueError:

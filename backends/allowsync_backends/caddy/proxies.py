@@ -32,6 +32,12 @@ def about_proxies(config: Json) -> Iterator[Finding]:
         if not isinstance(proxies, dict):
             continue
         where = f"the server at {', '.join(map(str, server.get('listen') or ('?',)))}"
+        if proxies.get("source") != "static":
+            yield Finding(
+                Severity.INFO,
+                f"{where} has trusted_proxies {proxies.get('source')}, which a plugin knows: whom "
+                "it believes is unknown",
+            )
         strict = bool(server.get("trusted_proxies_strict"))
         if wide := _wide(proxies, strict=strict):
             yield Finding(

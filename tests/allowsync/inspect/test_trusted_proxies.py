@@ -14,7 +14,7 @@ from allowsync.inspect.trusted_proxies import about_trusted_proxies, known_edges
 from allowsync.model.special_purpose import CLOUDFLARE
 from allowsync.model.target import TrustedProxies
 from allowsync.model.value import replace
-from allowsync.policy.published import SourceError
+from allowsync.policy.published import NetworkSource, SourceError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -211,3 +211,12 @@ def test_of_a_source_that_cannot_be_loaded_no_header_is_known(
 
 def broken(name: str) -> None:
     raise SourceError(f"{name} cannot be loaded")
+
+
+@pytest.mark.parametrize("headers", [None, "X-Forwarded-For", (b"X",), ("X", 1), 7, ("",)])
+def test_odd_headers_of_a_source_count_as_none(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, headers: Any
+) -> None:
+    odd = NetworkSource("cloudflare", "odd", "https://example.org", lambda _: (), headers)
+    monkeypatch.setattr(trusted_proxies, "load", lambda _: odd)
+    assert found(tmp_path, LIST, believing(*EDGE, headers=("X-Real-IP",))) == []

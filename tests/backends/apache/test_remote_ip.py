@@ -10,11 +10,14 @@ HEADER = "RemoteIPHeader CF-Connecting-IP\n"
 PROXIES = "RemoteIPTrustedProxy 192.0.2.0/24 10.0.0.1\nRemoteIPInternalProxy 10.1.0.0/16\n"
 LOADED, BARE = frozenset({MODULE}), frozenset({"mpm_event_module"})
 PORTS = (80, 443)
+LISTED = {"/etc/apache2/conf/cdn.lst": "# the CDN\n192.0.2.0/24 # here\n\n2001:db8::/32\n"}
+LIST = "RemoteIPTrustedProxyList /etc/apache2/conf/cdn.lst\n"
+ROOT = 'ServerRoot "/etc/apache2"\n'
 
 
 def seen(modules: frozenset[str], text: str) -> object:
     """The networks, headers and ports of a file."""
-    found = believed(modules, {"/etc/apache2/apache2.conf": text} if text else {})
+    found = believed(modules, {"/etc/apache2/apache2.conf": text} if text else {}, LISTED)
     return None if found is None else (list(map(str, found.networks)), found.headers, found.ports)
 
 
@@ -32,6 +35,16 @@ def seen(modules: frozenset[str], text: str) -> object:
         (LOADED, LISTEN + HEADER, (["0.0.0.0/0", "::/0"], ("CF-Connecting-IP",), PORTS)),
         (LOADED, f"{LISTEN}{HEADER}RemoteIPTrustedProxy proxy.example.org\n", None),
         (LOADED, f"{LISTEN}{HEADER}RemoteIPTrustedProxyList conf/edge.lst\n", None),
+        (
+            LOADED,
+            f"{LISTEN}{HEADER}{ROOT}RemoteIPInternalProxyList conf/cdn.lst\n",
+            (["192.0.2.0/24", "2001:db8::/32"], ("CF-Connecting-IP",), PORTS),
+        ),
+        (
+            LOADED,
+            f"{LISTEN}{HEADER}{LIST}RemoteIPTrustedProxy 10.0.0.1\n",
+            (["10.0.0.1/32", "192.0.2.0/24", "2001:db8::/32"], ("CF-Connecting-IP",), PORTS),
+        ),
         (LOADED, f"{LISTEN}{HEADER}RemoteIPProxyProtocol On\n", None),
         (BARE, "Listen 127.0.0.1:80\n", None),
         (BARE, "", ([], (), ())),

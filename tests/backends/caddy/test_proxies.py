@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.caddy.options import Matcher, Refusal
-from allowsync_backends.caddy.proxies import believed
+from allowsync_backends.caddy.proxies import about_proxies, believed
 from allowsync_backends.caddy.snippet import Snippet
 from allowsync_backends.caddy.syntax import CaddySyntax
 
+from allowsync.model.target import Severity
 from tests.backends.caddy.test_values import adapted
 from tests.support.caddy import NEWER
 
@@ -82,3 +83,14 @@ def test_of_networks_that_a_plugin_knows_nothing_is_known() -> None:
     }
     config = {"apps": {"http": {"servers": {"srv0": server}}}}
     assert believed(config, Snippet(Matcher.CLIENT_IP, Refusal.ABORT, frozenset())) is None
+
+
+def test_a_source_that_a_plugin_knows_is_said_to_be_unknown() -> None:
+    server = {"listen": [":443"], "trusted_proxies": {"source": "cloudflare"}}
+    document = {"apps": {"http": {"servers": {"a": {**server, "trusted_proxies_strict": 1}}}}}
+    (one,) = about_proxies(document)
+    assert one.severity is Severity.INFO
+    assert one.what == (
+        "the server at :443 has trusted_proxies cloudflare, which a plugin knows: whom it believes "
+        "is unknown"
+    )
