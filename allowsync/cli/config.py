@@ -1,4 +1,4 @@
-"""`allowsync config`: the configuration as it is understood, and its JSON Schema."""
+"""`allowsync config`: the configuration, edited, as it is understood, and its JSON Schema."""
 
 from __future__ import annotations
 
@@ -9,7 +9,23 @@ from allowsync.cli.common import Invocation, common, echo_json
 
 @click.group()
 def config() -> None:
-    """Show the configuration, or its JSON Schema."""
+    """Edit the configuration, or show it, or its JSON Schema."""
+
+
+@config.command()
+@common
+def edit(invocation: Invocation) -> int:
+    """Edit the configuration with $VISUAL or $EDITOR.
+
+    The editor gets a copy. What is not valid does not take the file's place: it is edited again, or
+    thrown away. Then what changed is shown, a dry run says what would be done, and a schedule
+    that is installed may do what the targets need now.
+    """
+    from allowsync.cli.config_edit import edit_configuration
+
+    if invocation.json:
+        raise click.UsageError("config edit is for a terminal: it has no JSON output")
+    return edit_configuration(invocation)
 
 
 @config.command()

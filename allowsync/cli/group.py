@@ -20,7 +20,7 @@ COMMANDS: Final = {
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
     "completion": "Print the completion for bash, zsh or fish.",
-    "config": "Show the configuration, or its JSON Schema.",
+    "config": "Edit or show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
     "grant": "Allow a network for a while.",
     "history": "What changed, when, and why.",

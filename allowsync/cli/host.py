@@ -160,7 +160,7 @@ def _edit(
     except NotReplaced as error:
         code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE
         invocation.stop(SCHEMA, code, [Notice(str(path), str(error))])
-    done = HostChange(action, name, str(path), allowlists, _diff(found, text), dry_run)
+    done = HostChange(action, name, str(path), allowlists, diff_of(found, text), dry_run)
     return _told(invocation, done, at_once=at_once)
 
 
@@ -200,9 +200,7 @@ def _document(done: HostChange, code: ExitCode) -> dict[str, Any]:
 def _change_lines(done: HostChange, *, at_once: bool) -> Iterator[Line]:
     from allowsync.text import Line
 
-    colours = {"+": "green", "-": "red", "@": "bold"}
-    for line in done.diff.splitlines():
-        yield Line(line, colours.get(line[:1], ""))
+    yield from diff_lines(done.diff)
     if done.action == "add":
         what = f"{done.host} is allowed on {', '.join(done.allowlists) or 'no allowlist'}"
     else:
@@ -213,7 +211,17 @@ def _change_lines(done: HostChange, *, at_once: bool) -> Iterator[Line]:
         yield Line(f"{what} with the next run; now: allowsync apply")
 
 
-def _diff(found: ConfigFile, text: str) -> str:
+def diff_lines(diff: str) -> Iterator[Line]:
+    """A unified diff for people."""
+    from allowsync.text import Line
+
+    colours = {"+": "green", "-": "red", "@": "bold"}
+    for line in diff.splitlines():
+        yield Line(line, colours.get(line[:1], ""))
+
+
+def diff_of(found: ConfigFile, text: str) -> str:
+    """What a new text changes of the configuration, as a unified diff."""
     from difflib import unified_diff
 
     before, after = (one.splitlines(keepends=True) for one in (found.text, text))

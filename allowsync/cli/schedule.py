@@ -147,6 +147,43 @@ def _broken(invocation: Invocation, disk: Disk) -> list[Notice]:
     return [*broken_targets(config, disk), *channels]
 
 
+def renew(invocation: Invocation, before: Config | None, root: Path) -> None:
+    """Write the schedule of the configuration anew, where there is one and that changes it.
+
+    Args:
+        invocation: Which configuration.
+        before: How it was; None where it was not valid.
+        root: The root of the system.
+    """
+    from allowsync.schedule import detect as machine
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.install import installation
+    from allowsync.schedule.renewal import installed
+    from allowsync.schedule.requirements import requirements
+    from allowsync.schedule.status import notes
+    from allowsync.schedule.units import Scheduler
+
+    disk, place = Disk(root), _service_place(invocation, root)
+    known = installed(disk, place, machine.offset(root))
+    if known is None:
+        return
+    needed = before is not None and bool(requirements(before, place).root_because)
+    by_systemd = known.scheduler is Scheduler.SYSTEMD
+    plan = _plan(invocation, Wish(root, by_systemd, known.interval, known.as_root and not needed))
+    work = _work(invocation, lambda: installation(plan, disk, force=False))
+    if not work.idle:
+        unknown = [Notice(*one) for one in plan.shape.requirements.unknown]
+        _end(invocation, work, "install", notes(plan), unknown, dry_run=False)
+
+
+def _service_place(invocation: Invocation, root: Path) -> Path:
+    """Where the service finds the configuration."""
+    from allowsync.schedule.requirements import CONFIGURATION
+
+    place = invocation.place.absolute()
+    return CONFIGURATION if root != Path("/") and invocation.config is None else place
+
+
 class Wish(Value):
     """What was asked for: where, what starts the runs (None: whatever is there), how often."""
 
@@ -179,11 +216,8 @@ def _configuration(
 ) -> tuple[Config, Path]:
     """The configuration, and where the service finds it. Stops when it is not valid."""
     from allowsync.config import ConfigError, load
-    from allowsync.schedule.requirements import CONFIGURATION
 
-    place = invocation.place.absolute()
-    if root != Path("/") and invocation.config is None:
-        place = CONFIGURATION
+    place = _service_place(invocation, root)
     file = root / place.relative_to("/")
     try:
         found = load(file, environ=environ, uid=os.geteuid(), state=invocation.state, root=root)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.config.document import read_content
 from allowsync.config.schema.context import Reading
 from allowsync.config.secure_file import LARGEST_FILE, FileRequirements, RefusedError, read_checked
-from allowsync.model.value import Value
+from allowsync.model.value import Value, replace
 from allowsync.system.files import ACCESS_LIST, replace_file
 
 if TYPE_CHECKING:
@@ -55,6 +55,10 @@ class ConfigFile(Value):
             return self.content.removeprefix(_BOM).decode()
         except UnicodeDecodeError as error:
             raise NotReplaced(f"not UTF-8 text (byte {error.start + 1})") from None
+
+    def reread(self, copy: Path) -> str:
+        """The text of a copy that was edited. Raises OSError, and NotReplaced where it is none."""
+        return replace(self, content=copy.read_bytes()).text
 
     def with_text(self, text: str) -> bytes:
         """The bytes of another text in its place."""

@@ -42,7 +42,7 @@ def test_help_names_every_command(flag: str) -> None:
     "command",
     [
         *COMMANDS,
-        *("config schema", "config show"),
+        *("config edit", "config schema", "config show"),
         *("host add", "host list", "host remove"),
         *("schedule install", "schedule remove", "schedule show"),
     ],

@@ -30,6 +30,7 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ),
     ),
     "config": (
+        ("allowsync config edit", "What is not valid does not take effect."),
         ("allowsync config show", "The configuration as it is understood."),
         ("allowsync config schema > allowsync.schema.json", "A schema for the editor."),
     ),

@@ -1,0 +1,146 @@
+"""`allowsync config edit`: an editor on a copy, and only what is valid takes the file's place."""
+
+from __future__ import annotations
+
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.text import Line
+
+if TYPE_CHECKING:
+    from allowsync.cli.common import Invocation
+    from allowsync.config.settings import Config
+    from allowsync.setup.replacement import ConfigFile
+
+SCHEMA = "allowsync.config/1"
+
+
+def edit_configuration(invocation: Invocation) -> int:
+    """Edit, validate, replace, show what changed, try it, and renew the schedule's rights."""
+    from tempfile import mkdtemp
+
+    from allowsync.setup.replacement import NotReplaced, editing
+
+    path = invocation.place
+    try:
+        with editing(path, write=True) as found:  # whether it is ours to write is seen first
+            before = found.text
+    except NotReplaced as error:
+        _stop(invocation, ExitCode.USAGE, str(error))
+    copy = Path(mkdtemp(prefix="allowsync-")) / path.name  # for its owner only
+    copy.write_bytes(found.content)
+    text, config = _edited(invocation, found, copy)
+    if text == before:
+        _forget(copy)
+        invocation.echo([Line(f"{path}: unchanged")])
+        return int(ExitCode.IN_STEP)
+    _put(invocation, found, text, copy)
+    _forget(copy)
+    return _after(invocation, found, text, config)
+
+
+def _edited(invocation: Invocation, found: ConfigFile, copy: Path) -> tuple[str, Config | None]:
+    """The text once it is valid, or unchanged. Ends the command where it is thrown away."""
+    from allowsync.config import ConfigError
+    from allowsync.setup.replacement import NotReplaced, validated
+    from allowsync.system.editor import NoEditor, edit
+
+    while True:
+        try:
+            edit(copy, os.environ)
+            text = found.reread(copy)
+            if text == found.text:
+                return text, None
+            return text, validated(found, text, invocation.state)
+        except NoEditor as error:
+            _forget(copy)
+            _stop(invocation, ExitCode.FAILED, f"{error}; nothing was changed")
+        except ConfigError as error:
+            wrong = [Line(str(one), "red") for one in error.problems]
+        except (NotReplaced, OSError) as error:
+            wrong = [Line(f"{found.path}: {error}", "red")]
+        invocation.echo(wrong, err=True)
+        if not _again():
+            _forget(copy)
+            _stop(invocation, ExitCode.USAGE, "thrown away; the file is as it was")
+
+
+def _again() -> bool:
+    """Whether to edit once more; without a terminal to ask at, no."""
+    if not sys.stdin.isatty():
+        return False
+    try:
+        answer = click.prompt(
+            "Not valid. (e)dit again, or (t)hrow it away?",
+            type=click.Choice(["e", "t"], case_sensitive=False),
+            default="e",
+            show_choices=False,
+            err=True,
+        )
+    except click.Abort:
+        return False
+    return str(answer) == "e"
+
+
+def _put(invocation: Invocation, found: ConfigFile, text: str, copy: Path) -> None:
+    """Replace the file, unless it was changed meanwhile: then the edit is kept, and said where."""
+    from allowsync.setup.replacement import NotReplaced, editing, put
+
+    try:
+        with editing(found.path, write=True):
+            put(found, text)
+    except NotReplaced as error:
+        _stop(invocation, ExitCode.FAILED, f"{error}; your text is in {copy}")
+
+
+def _after(invocation: Invocation, found: ConfigFile, text: str, config: Config | None) -> int:
+    from allowsync.cli.apply_arguments import ApplyArguments
+    from allowsync.cli.apply_run import apply_once
+    from allowsync.cli.host import diff_lines, diff_of
+
+    if not invocation.quiet:
+        invocation.echo(diff_lines(diff_of(found, text)))
+        invocation.echo([Line("\nA dry run, which changes nothing:\n")])
+    code = apply_once(ApplyArguments(invocation, dry_run=True))
+    _renew(invocation, found, config)
+    if not invocation.quiet:
+        invocation.echo([Line("\nThe next run applies it; now: allowsync apply")])
+    return code
+
+
+def _renew(invocation: Invocation, found: ConfigFile, config: Config | None) -> None:
+    """Write the schedule anew, where there is one: it may do what the targets need, and no more."""
+    from allowsync.cli.schedule import renew
+
+    if config is not None and os.geteuid() == 0:
+        renew(invocation, _former(found, invocation), Path("/"))
+
+
+def _former(found: ConfigFile, invocation: Invocation) -> Config | None:
+    """The configuration as it was; None where it was not valid."""
+    from allowsync.config import ConfigError
+    from allowsync.setup.replacement import validated
+
+    try:
+        return validated(found, found.text, invocation.state)
+    except ConfigError:
+        return None
+
+
+def _forget(copy: Path) -> None:
+    import shutil
+
+    shutil.rmtree(copy.parent, ignore_errors=True)
+
+
+def _stop(invocation: Invocation, code: ExitCode, what: str) -> NoReturn:
+    invocation.stop(SCHEMA, code, [Notice(str(invocation.place), what)])
+
+
+if TYPE_CHECKING:
+    from typing import NoReturn

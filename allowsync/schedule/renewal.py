@@ -1,0 +1,66 @@
+"""The schedule that is installed, as it was asked for."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value
+from allowsync.schedule.interval import CHOICES, Interval
+from allowsync.schedule.requirements import CONFIGURATION
+from allowsync.schedule.status import standing
+from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, Scheduler
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.schedule.files import Disk
+
+
+class InstalledSchedule(Value):
+    """What starts the runs, how often, and whether the service is root."""
+
+    scheduler: Scheduler
+    interval: Interval
+    as_root: bool
+
+
+def installed(disk: Disk, configuration: Path, offset: int) -> InstalledSchedule | None:
+    """The schedule of a configuration; None where there is none, or it is not as we write it.
+
+    Args:
+        disk: Where it is looked for.
+        configuration: The file that its runs read: another one's schedule is none of ours.
+        offset: What tells machines apart, for cron.
+    """
+    scheduler = standing(disk).scheduler
+    if scheduler is None:
+        return None
+    by_timer = scheduler is Scheduler.SYSTEMD
+    when = _text(disk, UNITS / TIMER if by_timer else CRON)
+    command = "".join(_text(disk, one) for one in PLACES if f"{SERVICE}.d" in one.parts)
+    if not by_timer:
+        command = when
+    other = str(configuration) not in command
+    if other if configuration != CONFIGURATION else "--config" in command:
+        return None
+    for one in map(Interval.parse, CHOICES):
+        said = f"OnCalendar={one.calendar}" if by_timer else f"{one.cron(offset)} "
+        if any(line.startswith(said) and _ends(line, said) for line in when.splitlines()):
+            return InstalledSchedule(scheduler, one, "User=root" in command)
+    return None
+
+
+def _ends(line: str, said: str) -> bool:
+    """Whether a line says no more than that: `*:0/1` is not `*:0/15`."""
+    return line[len(said) :][:1] in ("", " ", "*") if said.endswith(" ") else line == said
+
+
+def _text(disk: Disk, path: PurePosixPath) -> str:
+    try:
+        return disk.at(path).read_text(errors="replace")
+    except OSError:
+        return ""
+
+
+if TYPE_CHECKING:
+    from pathlib import PurePosixPath
