@@ -22,6 +22,8 @@ from allowsync.model.types import Family, Query
 from allowsync.system.confinement import Bounds, Confinement, held
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from allowsync.dns.alias_reader import AliasReader
     from allowsync.model.answer import Answer
 
@@ -138,12 +140,12 @@ def _bounds(settings: ResolverSettings) -> Bounds:
 
 
 def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines: int) -> None:
-    """Put questions, and hand each answer over as soon as it is known."""
+    """Put questions, and hand answers over as they become known."""
     everyone, ends, questions = asked
     queries = [Query(name, Family(family)) for name, family in questions]
 
-    def told(place: int, answer: Answer) -> None:
-        _write(lines, written(place, answer))
+    def told(settled: Sequence[tuple[int, Answer]]) -> None:
+        _write(lines, b"".join(written(place, answer) for place, answer in settled))
 
     resolver = Resolver(settings, chain_end=aliases.chain_end)
     put = resolver.survey if everyone else resolver.resolve

@@ -52,7 +52,7 @@ class Resolver:
         Args:
             queries: What to ask. Repetitions are asked once.
             ends: When the deadline is, by `time.monotonic`, where it does not count from now.
-            told: Called with the place of a query and its answer, as soon as that is known.
+            told: Called with places of queries and their answers, soon after these are known.
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
         inquiries = ask_all(jobs, self._settings, ends=ends, told=told, chain_end=self._chain_end)

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
 
-    Told = Callable[[int, Answer], None]
+    Told = Callable[[Sequence[tuple[int, Answer]]], None]
 
 MAX_MESSAGES: Final = 8  # read for one ask; more are a flood
 SLICE: Final = 50  # questions made ready before some are sent
 LAST_READING: Final = 0.5  # seconds after the deadline for what has come by then
+SOON: Final = 0.01  # seconds that an answer waits to be told together with others
 GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before
 
 
@@ -55,10 +56,11 @@ def ask_all(
         settings: Attempts, timeout, deadline.
         ends: When the deadline is, by `time.monotonic`, where it does not count from now. What has
             come by then is read for half a second more.
-        told: Called with the place of a job and its answer, as soon as that is settled.
+        told: Called with places of jobs and their answers, soon after these are settled: before
+            the loop waits, or reads what may take long.
         chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
-    run = _Run(jobs, settings, ends, told or (lambda _place, _answer: None), chain_end)
+    run = _Run(jobs, settings, ends, told or (lambda _settled: None), chain_end)
     try:
         return run.settled()
     finally:
@@ -91,7 +93,9 @@ class _Run:
         self._unread: dict[Server, deque[tuple[Ask, bytes, bool]]] = {}
         self._open = 0
         self._told = told
-        self._chain_end = chain_end
+        self._untold: list[tuple[int, Answer]] = []
+        self._untold_since = 0.0
+        self._chain_end = self._telling_first(chain_end)
 
     def settled(self) -> list[Inquiry]:
         """Settle everything."""
@@ -101,6 +105,7 @@ class _Run:
             self._begin(self._jobs[first : first + SLICE])
         if self._open:
             self._loop()
+        self._tell()
         return self._inquiries
 
     def _begin(self, jobs: Sequence[Job]) -> None:
@@ -112,7 +117,7 @@ class _Run:
                 self._dispatch.begin(inquiry)
             else:
                 self._open -= 1
-                self._told(inquiry.place, inquiry.answer)
+                self._untold.append((inquiry.place, inquiry.answer))
         self._dispatch.fill()
 
     def close(self) -> None:
@@ -154,6 +159,8 @@ class _Run:
             now = time.monotonic()
             if now >= self._deadline:
                 break
+            if not self._unread or now >= self._untold_since + SOON:
+                self._tell()
             events = self._selector.select(self._idle_time(now))
             for key, mask in events:
                 key.data(mask)
@@ -162,6 +169,7 @@ class _Run:
                 self._read_one()
             self._dispatch.wake()
             self._dispatch.fill()
+        self._tell()
         while self._unread and time.monotonic() < self._deadline + LAST_READING:
             self._read_one()
         self._end()
@@ -184,6 +192,17 @@ class _Run:
             if plain is not None:
                 return plain
         return read(wire, inquiry.query, validated=self._validate, chain_end=self._chain_end)
+
+    def _telling_first(self, chain_end: ChainEnd | None) -> ChainEnd | None:
+        """The same; what is settled does not wait for aliases, which may take long to follow."""
+        if chain_end is None:
+            return None
+
+        def follow(wire: bytes) -> bytes | Failure:
+            self._tell()
+            return chain_end(wire)
+
+        return follow
 
     def _read_one(self) -> None:
         """Read the message that came first from the nameserver that took the least time so far."""
@@ -228,10 +247,17 @@ class _Run:
     def _settle(self, inquiry: Inquiry, answer: Answer) -> None:
         inquiry.answer = answer
         self._open -= 1
-        self._told(inquiry.place, answer)
+        if not self._untold:
+            self._untold_since = time.monotonic()
+        self._untold.append((inquiry.place, answer))
         for ask in inquiry.asks.values():
             self._dispatch.end(ask)
             ask.server.channel.forget(ask)
+
+    def _tell(self) -> None:
+        if self._untold:
+            settled, self._untold = self._untold, []
+            self._told(settled)
 
     def _give_up(self, inquiry: Inquiry) -> None:
         self._settle(inquiry, Unavailable(most_telling(inquiry.failures).reason))
