@@ -73,14 +73,16 @@ def _let_in(
 ) -> frozenset[str]:
     """Lift what is revoked among some labels and networks; which those were."""
     from allowsync.model.access_order import LiftedOrder
+    from allowsync.policy.orders import meant
     from allowsync.state.revocations import write_revoked
 
-    back = frozenset(given) & revoked.keys()
-    if back:
-        write_revoked(config.state, (one for one in revoked.values() if one.subject not in back))
-        for subject in sorted(back):
-            store.give(LiftedOrder(subject, now, "approve"))
-    return back
+    about = {one: {one.subject, *meant(one, config.hosts)} for one in revoked.values()}
+    over = [one for one, names in about.items() if not names.isdisjoint(given)]
+    if over:
+        write_revoked(config.state, (one for one in revoked.values() if one not in over))
+        for one in over:
+            store.give(LiftedOrder(one.subject, now, "approve"))
+    return frozenset(name for one in over for name in about[one] if name in given)
 
 
 def _approve(

@@ -74,6 +74,7 @@ def _remembered(
     invocation: Invocation, config: Config, what: str, network: Network | None, now: datetime
 ) -> tuple[Revocation | LiftedOrder, list[Notice]]:
     """Remember the order, in the state and beside it: one of them is enough."""
+    from allowsync.model.access_order import LiftedOrder
     from allowsync.state import Lock, StateError, Store
     from allowsync.state.revocations import write_revoked
 
@@ -91,6 +92,8 @@ def _remembered(
                     store.give(order)
             except StateError as error:
                 notices.append(_unwritten(error))
+                if isinstance(order, LiftedOrder):  # grants are kept nowhere else
+                    invocation.stop(SCHEMA, ExitCode.FAILED, [_unwritten(error)])
     except StateError as error:
         invocation.stop(SCHEMA, ExitCode.FAILED, [_unwritten(error)])
     if len(notices) > 1:

@@ -49,7 +49,7 @@ def with_revocations(hosts: Mapping[str, Host], orders: StandingOrders) -> dict[
     networks = tuple(one.network for one in orders.revocations if one.network is not None)
     revoked = {}
     for one in orders.revocations:
-        for name in _meant(one, hosts):
+        for name in meant(one, hosts):
             revoked[name] = one.at
     return {
         name: replace(host, revoked=revoked.get(name), revoked_networks=networks)
@@ -59,7 +59,7 @@ def with_revocations(hosts: Mapping[str, Host], orders: StandingOrders) -> dict[
     }
 
 
-def _meant(one: Revocation, hosts: Mapping[str, Host]) -> Iterable[str]:
+def meant(one: Revocation, hosts: Mapping[str, Host]) -> Iterable[str]:
     """The hosts a revocation is about: that of its label, or those with its names under another."""
     if one.network is not None:
         return ()

@@ -150,6 +150,8 @@ def status_lines(standing: AccessStatus) -> Iterator[Line]:
         retained, unclear = standing.retained.get(name, ()), name in standing.unclear
         yield from _host_lines(decision, standing.now, retained, unclear=unclear)
     for one in standing.revocations:
+        if one.subject in standing.decisions:
+            continue
         what = f"{one.subject}  revoked on {one.at:%Y-%m-%d %H:%M} UTC"
         yield Line(f"{what}; to let it in again: allowsync approve {one.subject}", "yellow")
     if standing.decisions:
@@ -181,7 +183,8 @@ def _host_lines(
     until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
     yield from map(Line, filled(f"{names}{until}", f"{host.name}  ", "    "))
     if decision.ended:
-        ending = "access has ended" if host.revoked is None else decision.ending
+        how = f"{decision.ending}; to let it in again: allowsync approve {host.name}"
+        ending = "access has ended" if host.revoked is None else how
         yield Line(f"    {ending}", "yellow")
     elif not decision.grants and not retained:
         why = "nothing is known yet" if decision.undecided else "no address"

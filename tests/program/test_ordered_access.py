@@ -172,3 +172,16 @@ def test_what_the_state_holds_of_orders_can_be_damaged(granted: Days) -> None:
     done = granted("apply")
     assert "was set aside as" in done.err
     assert HOME not in let_in(granted)
+
+
+def test_an_order_that_the_state_does_not_take_is_told(granted: Days) -> None:
+    with sqlite3.connect(granted.here.state) as connection:
+        full = "CREATE TRIGGER full BEFORE INSERT ON orders BEGIN SELECT RAISE(ABORT, 'full'); END"
+        connection.execute(full)
+    connection.close()
+    done = granted("revoke alice")  # the file beside the state took it
+    assert (done.code, "the order cannot be remembered" in done.err) == (1, True)
+    assert HOME not in let_in(granted)
+    done = granted("revoke guest-81.2.70.7")  # grants are kept in the state alone
+    assert (done.code, done.out) == (1, "")
+    assert GUEST in let_in(granted)

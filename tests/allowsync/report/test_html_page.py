@@ -13,6 +13,7 @@ import html5lib
 import pytest
 
 from allowsync.model.outcome import Notice
+from allowsync.model.types import Basis
 from allowsync.report.html_page import page
 from allowsync.report.html_style import CSS
 from allowsync.state.history import Past
@@ -190,3 +191,12 @@ def test_a_bar_stands_out_in_either_scheme(scheme: str) -> None:
     colours = palettes()[scheme]
     for bar in ("bar", "soft"):
         assert contrast(colours[bar], colours["card"]) >= 3.0  # WCAG 2.1, 1.4.11
+
+
+@pytest.mark.parametrize("basis", Basis)
+def test_whatever_a_grant_rests_on_has_words(basis: Basis) -> None:
+    decision = Life(host(hostnames=(), networks=(net(HOME),))).run()
+    (grant,) = decision.grants
+    decision = replace(decision, grants=(replace(grant, basis=basis),))
+    shown = page(replace(well(), decisions={"alice": decision}), Past())
+    assert "Who may come from where" in shown
