@@ -16,13 +16,14 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 from allowsync import __version__
 from allowsync.backend.api import BackendError
 from allowsync.backend.containment import contained
 from allowsync.backend.registry import load_type
 from allowsync.config.codec import Decoder, Encoder, NoPlainForm
+from allowsync.model.value import Value
 from allowsync.system.files import replace_file
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ _STATE: Final = re.compile(
 _VALIDATING: Final = ("allowsync.backend", "allowsync.config", "allowsync.model", "allowsync.text")
 
 
-class Source(NamedTuple):
+class Source(Value):
     """What a configuration is read from.
 
     Attributes:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from allowsync.model.memory import RetentionState
 from allowsync.model.types import Family, Query
+from allowsync.model.value import Value
 from allowsync.policy.absence import agreed, contested, left_out, unproven
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.dns64 import PROBE
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from allowsync.policy.sightings import Ledger
 
 
-class Judgement(NamedTuple):
+class Judgement(Value):
     """What was decided about the hosts of a run, and the evidence to remember."""
 
     decisions: dict[str, Decision]

@@ -17,7 +17,7 @@ from allowsync.engine.rollback.pending import waiting
 from allowsync.model.clock import Chronology
 from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis, Entry, by_network
-from allowsync.model.value import Value, field
+from allowsync.model.value import Value, field, replace
 from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
 from allowsync.policy.tracking import inherit
@@ -157,7 +157,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         try:
             remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
             stays = store.open_networks()
-            config, orders, disorder = ordered(config, store, pulse()._replace(wall=now))
+            config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
             learnt = recalled(config, store)
             left = orphans(config, store)
@@ -165,7 +165,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
             store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
-            config, orders, disorder = ordered(config, store, pulse()._replace(wall=now))
+            config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
             known, learnt = Chronology(), Learnt(config)
             left = orphans(config, store)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from enum import Enum
-from typing import NamedTuple
+
+from allowsync.model.value import Value
 
 
 class Clock(Enum):
@@ -15,14 +16,14 @@ class Clock(Enum):
     JUMPED = "jumped"
 
 
-class Gap(NamedTuple):
+class Gap(Value):
     """At `at` the wall clock had moved ahead by `by` more than time passed."""
 
     at: datetime
     by: timedelta
 
 
-class Pulse(NamedTuple):
+class Pulse(Value):
     """The clocks of a machine at one instant.
 
     Attributes:
@@ -36,7 +37,7 @@ class Pulse(NamedTuple):
     uptime: timedelta = timedelta(0)
 
 
-class Chronology(NamedTuple):
+class Chronology(Value):
     """What is remembered of the clocks.
 
     Attributes:

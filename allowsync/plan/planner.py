@@ -13,10 +13,11 @@ each host apart (see `allowsync.plan.claims`); how the target has to hold them c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.value import Value
 from allowsync.plan.claims import (
     Claims,
     Situation,
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Planned", "Situation", "apart", "make_plan", "planned", "unfit"]
 
 
-class Planned(NamedTuple):
+class Planned(Value):
     """A plan, and the claims its entries stand for once it is carried out.
 
     `apart` are those of hosts where they are not just the entries, else None.

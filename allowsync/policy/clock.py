@@ -10,9 +10,9 @@ that is remembered as a gap and taken off every span that reaches across it.
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import NamedTuple
 
 from allowsync.model.clock import Chronology, Clock, Gap, Pulse
+from allowsync.model.value import Value
 
 LONGEST_GAP = timedelta(days=1)
 
@@ -21,7 +21,7 @@ LONGEST_GAP = timedelta(days=1)
 TOLERANCE = timedelta(minutes=2)
 
 
-class Now(NamedTuple):
+class Now(Value):
     """The instant of a run, and how far its clock can be trusted.
 
     Attributes:

@@ -87,10 +87,10 @@ def write_chronology(connection: sqlite3.Connection, known: Chronology) -> None:
     """Replace what is remembered of the clocks."""
     connection.execute("DELETE FROM clock")
     if known.last is not None:
-        wall, boot, uptime = known.last
+        last, span = known.last, known.last.uptime // MICROSECOND
         connection.execute(
             "INSERT INTO clock VALUES (?, ?, ?, ?)",
-            (number(wall), boot, uptime // MICROSECOND, number_or_none(known.latest)),
+            (number(last.wall), last.boot, span, number_or_none(known.latest)),
         )
     connection.execute("DELETE FROM gaps")
     connection.executemany(

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from allowsync.config import ConfigError, cache, load
 from allowsync.config.cache import Source, cached
+from allowsync.model.value import replace
 from tests.support.configuring import MINIMAL
 from tests.support.distributions import backend_module, install
 
@@ -57,7 +58,7 @@ class Kept:
         source = Source(
             self.config, self.config.read_bytes(), self.state, self.environ, os.geteuid()
         )
-        return cached(source._replace(**changes))
+        return cached(replace(source, **changes))
 
 
 @pytest.fixture
