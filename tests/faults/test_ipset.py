@@ -18,6 +18,7 @@ from tests.faults.ipset_stage import (
     ipset_target,
 )
 from tests.faults.judging import READING, converges, is_honest, is_polite, reference
+from tests.faults.random_kills import EVERYONE, kill_at_random
 from tests.faults.scenes import Scene, friend_moved
 from tests.support.netns import Namespace
 from tests.support.sampling import sample, share
@@ -222,3 +223,17 @@ def remove_what_was_swapped(stage: IpsetStage) -> None:
     assert stage.inside is not None
     if "other" in stage.inside.command("ipset", "-n", "list").split():
         stage.inside.command("ipset", "destroy", "other")
+
+
+def test_kills_at_random_neither_open_a_gate_nor_lock_anyone_out(stage: IpsetStage) -> None:
+    Scene("a friend moved and one left", friend_moved, ipset_target).set_up(stage)
+    gate = stage.look().gate
+    assert gate is not None
+    rules = gate[1]
+
+    def let_in() -> set[str]:
+        seen = stage.look()
+        assert seen.gate is not None
+        return elements(seen) if seen.gate[1] == rules else {EVERYONE}
+
+    kill_at_random(stage, "ipset", let_in)

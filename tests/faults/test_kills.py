@@ -19,7 +19,8 @@ from tests.faults.judging import (
     places,
     reference,
 )
-from tests.faults.scenes import CLEARS, FILES, GATES, Scene
+from tests.faults.random_kills import EVERYONE, kill_at_random
+from tests.faults.scenes import CLEARS, FILES, GATES, Scene, friend_moved, gate_target
 from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 
@@ -114,3 +115,17 @@ def test_a_clear_that_was_killed_can_be_done_again(guarded: Stage, scene: Scene)
         assert guarded.leftovers() == frozenset(), place
         assert guarded.memory() == known.memory, place
     record("crash_points", kills=kills)
+
+
+@pytest.mark.root
+def test_kills_at_random_neither_open_a_gate_nor_lock_anyone_out(guarded: Stage) -> None:
+    Scene("a friend moved and one left", friend_moved, gate_target).set_up(guarded)
+    gate = guarded.look().gate
+    assert gate is not None
+    rules = gate[1]
+
+    def let_in() -> set[str]:
+        found = guarded.look().gate
+        return set(found[0]) if found is not None and found[1] == rules else {EVERYONE}
+
+    kill_at_random(guarded, "nftables", let_in)

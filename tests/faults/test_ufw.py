@@ -13,6 +13,7 @@ import pytest
 from testkit.fake_dns.nameserver import NameServer
 from tests.faults.harness import Warm
 from tests.faults.judging import READING, is_polite
+from tests.faults.random_kills import EVERYONE, kill_at_random
 from tests.faults.stage import ALICE, Stage
 from tests.support.netns import Namespace
 from tests.support.sampling import sample, share
@@ -226,3 +227,14 @@ def test_whatever_others_do_meanwhile_is_put_right_by_the_next_run(
     assert stage.let_in() == wanted - {"9.9.9.9/32"} | strangers
     assert stage.promised() == stage.let_in()
     record("interference_cases", cases=1)
+
+
+def test_kills_at_random_neither_open_a_port_nor_lock_anyone_out(stage: UfwStage) -> None:
+    friend_moved(stage)
+
+    def let_in() -> set[str]:
+        rules = [stage.server_side.command(one, "-S", "INPUT") for one in ("iptables", "ip6tables")]
+        shut = all("-P INPUT DROP" in one for one in rules)
+        return stage.let_in() if shut else {EVERYONE}
+
+    kill_at_random(stage, "ufw", let_in)
