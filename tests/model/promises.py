@@ -274,7 +274,7 @@ class Account:
         filled = {
             hostname
             for (hostname, network), one in self.held.items()
-            if network in now and one.only is None
+            if network in now and one.only is None and network not in at.pages
         }
         self.filled[name] = names & filled
 
