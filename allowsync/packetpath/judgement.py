@@ -29,6 +29,7 @@ _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
+_NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
 _NO_RULE: Final = "kernel: no rule decided"
 _SETTLED: Final = 0.005
 _QUEUED: Final = "the program that reads queue {} decides"
@@ -57,6 +58,10 @@ class Judge:
             verdict = Verdict.REFUSED if refused else Verdict.DROPPED
             rules = self._stopped_by(probe)
             return Answer(probe.question, verdict, rules, self._was_going_to(probe), chance)
+        after = probe.following
+        if after is not None and _is_stopped_by_a_rule(after):
+            rules = self._stopped_by(after)
+            return Answer(probe.question, Verdict.DROPPED, rules, self._to(probe), _NO_MORE)
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
         rules = self._passed_by(probe)
@@ -193,6 +198,11 @@ def _is_chance(step: Expression) -> bool:
     if step.kind == "meta":
         return number(first(step.held, 2)) == _RANDOM
     return step.kind == "numgen" and number(first(step.held, 3)) == 1
+
+
+def _is_stopped_by_a_rule(probe: Probe) -> bool:
+    last = probe.events[-1] if probe.events else None
+    return probe.end is None and (bool(probe.legacy) or (last is not None and last.is_final))
 
 
 def _outcome(probe: Probe) -> tuple[str, bool]:

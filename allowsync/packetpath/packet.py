@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 TCP, UDP, ICMP, ICMP6 = 6, 17, 1, 58
 PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
-SYN, SYN_ACK = 0x02, 0x12
+SYN, SYN_ACK, _ACK = 0x02, 0x12, 0x10
 RESETS: Final = frozenset({0x04, 0x14})
 _ANSWERS: Final = 0x3F
 _HOPS: Final = 61
@@ -77,6 +77,21 @@ def new(source: Address, destination: Address, protocol: int, ports: tuple[int, 
     else:
         payload = struct.pack(">HHHH", *ports, 12, 0) + b"ask\n"
     return _network(source.packed, destination.packed, protocol, payload)
+
+
+def sequence(data: bytes) -> int:
+    """The sequence number of a packet of TCP."""
+    start = (data[0] & 15) * 4 if data[0] >> 4 == 4 else 40
+    return int.from_bytes(data[start + 4 : start + 8], "big")
+
+
+def acknowledgement(
+    source: Address, destination: Address, ports: tuple[int, int], answered: int
+) -> bytes:
+    """The packet that follows where a connection was answered, with the type of its frame."""
+    numbers = struct.pack(">II", 2, (answered + 1) & 0xFFFFFFFF)
+    payload = struct.pack(">HH", *ports) + numbers + struct.pack(">BBHHH", 0x50, _ACK, 64240, 0, 0)
+    return _network(source.packed, destination.packed, TCP, payload)
 
 
 def answer(data: bytes) -> bytes | None:

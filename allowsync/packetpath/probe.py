@@ -45,9 +45,13 @@ class Probe:
         legacy: Those in iptables-legacy.
         replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
         end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
+        answered: The sequence number of the answer of TCP, if any came.
+        following: The probe of the packet that follows the answer, if one was sent.
     """
 
-    __slots__ = ("end", "events", "index", "legacy", "question", "replies")
+    __slots__ = (
+        "answered", "end", "events", "following", "index", "legacy", "question", "replies"
+    )  # fmt: skip
 
     def __init__(self, question: Question, index: int) -> None:
         self.question, self.index = question, index
@@ -55,6 +59,8 @@ class Probe:
         self.legacy: list[LegacyEvent] = []
         self.replies: list[str] = []
         self.end: Event | None = None
+        self.answered: int | None = None
+        self.following: Probe | None = None
 
 
 class Prober:
@@ -90,7 +96,25 @@ class Prober:
             if (answer := packet.answer(frame)) is not None:
                 self._copy.send(index, self._mac(index) + OUTER_MAC + answer)
         self._until_seen(indexes | {index for index, _ in self._forwarded})
+        self._follow()
         return probes
+
+    def _follow(self) -> None:
+        """Send what follows the answers of this machine: a rule may let in the first alone."""
+        asked, self._by_port, self._by_trace = self._by_port, {}, {}
+        for port, probe in asked.items():
+            question = probe.question
+            to = question.destination
+            if probe.answered is None or probe.end is None or probe.end.chain != "input":
+                continue
+            if to is not None:
+                probe.following = self._by_port[port] = Probe(question, probe.index)
+                ports = port, question.port
+                frame = packet.acknowledgement(question.source, to, ports, probe.answered)
+                self._copy.send(probe.index, self._head(probe.index, to.version) + frame)
+                if len(self._by_port) % 8 == 0:
+                    self._collect()
+        self._until_seen({one.index for one in self._by_port.values()})
 
     def ask_again(self, probe: Probe) -> None:
         """Send the packet of a probe once more, alone."""
@@ -133,10 +157,13 @@ class Prober:
         self, index: int, ends: tuple[Address, Address], protocol: int, ports: tuple[int, int]
     ) -> bytes:
         """A packet that asks, as it arrives at an interface."""
+        return self._head(index, ends[0].version) + packet.new(*ends, protocol, ports)
+
+    def _head(self, index: int, version: int) -> bytes:
+        """The hardware addresses of what arrives at an interface."""
         master = self._copy.cables.ends[index].master
         behind = master if master in self._copy.cables.bridges else index
-        addresses = self._mac(behind) + self._gateway(behind, ends[0].version)
-        return addresses + packet.new(*ends, protocol, ports)
+        return self._mac(behind) + self._gateway(behind, version)
 
     def _mac(self, index: int) -> bytes:
         return self._copy.cables.macs[index]
@@ -221,6 +248,8 @@ class Prober:
             return
         if (probe := self._by_port.get(port)) is not None:
             probe.replies.append(reply)
+            if reply == "answer" and probe.question.protocol == "tcp":
+                probe.answered = packet.sequence(data)
 
     def _listen(self, services: Iterable[tuple[str, int]]) -> None:
         for protocol, port in services:
