@@ -14,12 +14,15 @@ T = TypeVar("T")
 WHOLE: Final = bool(os.environ.get("TEST_ALL"))
 
 
-def sample(cases: Iterable[T], most: int) -> list[T]:
-    """All cases, or as many as that, evenly spread and always the same."""
+def sample(cases: Iterable[T], most: int, turn: int = 0) -> list[T]:
+    """All cases, or as many as that, evenly spread and always the same.
+
+    What is much alike takes turns: each turn has other cases, between those of the turns before.
+    """
     found = list(cases)
     if WHOLE or len(found) <= most:
         return found
-    return [found[number * len(found) // most] for number in range(most)]
+    return [found[(number * len(found) // most + turn) % len(found)] for number in range(most)]
 
 
 def share(whole: int, part: int) -> int:

@@ -5,14 +5,15 @@ from __future__ import annotations
 import subprocess
 import sys
 from ipaddress import ip_network
-from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 
 from allowsync.model.target import Placement
+from tests.support.crash_points import killed, points
 from tests.support.gates import planned
+from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 from tests.support.traefik import Standin
 
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.backend.api import Backend
+    from tests.support.crash_points import Point
 
 CALLS = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "connect", "sendto")
 OLD, NEW = "81.2.69.1/32", "81.2.69.2/32"
 NAME = "allowsync-x"
-SIGKILL = 9
+MOST = 8  # kills in a sample
 
 APPLY = """
 import sys
@@ -46,25 +48,14 @@ def change(path: Path, api: str, wanted: str) -> None:
     backend.apply(planned(backend.read(), [ip_network(wanted)]))
 
 
-def killed(path: Path, api: str, call: str, number: int) -> bool:
-    """Change it in a process that is killed right after its nth call; whether it came that far."""
-    injection = f"inject={call}:signal=KILL:when={number}"
-    argv = ("strace", "-qq", "-e", f"trace={call}", "-e", injection, "-o", "/dev/null")
-    done = subprocess.run(
-        (*argv, sys.executable, "-c", APPLY, str(path), api, NEW), capture_output=True, check=False
-    )
-    assert done.returncode in (0, -SIGKILL, 128 + SIGKILL), done.stderr.decode()
-    return done.returncode != 0
-
-
-def kills(path: Path, traefik: Standin) -> Iterator[str]:
+def kills(path: Path, traefik: Standin) -> Iterator[Point]:
     """After each place to be killed at, with the old file in force before."""
-    for call in CALLS:
-        for number in count(1):
-            change(path, traefik.url, OLD)
-            if not killed(path, traefik.url, call, number):
-                break
-            yield f"{call} {number}"
+    program = APPLY, path, traefik.url, NEW
+    change(path, traefik.url, OLD)
+    for point in sample(points(CALLS, *program), MOST):
+        change(path, traefik.url, OLD)
+        assert killed(point, *program), point
+        yield point
 
 
 @pytest.mark.root
@@ -105,5 +96,5 @@ def test_a_change_killed_anywhere_is_the_old_one_or_the_new_and_made_up_for(tmp_
             assert [one.name for one in tmp_path.iterdir()] == ["friends.yml"], place
             assert traefik.ranges(NAME) == [NEW], place
     assert {OLD, NEW} == set(found)
-    assert len(found) >= 12
+    assert len(found) >= share(12, MOST)
     record("proxies: traefik (killed)", kill_points=len(found), mixed=0)

@@ -14,6 +14,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
 from tests.support.gates import allow, planned
+from tests.support.netns import Namespace
 from tests.support.ufw import (
     DEFAULTS,
     LOCK,
@@ -22,11 +23,12 @@ from tests.support.ufw import (
     backend,
     kernel,
     text,
+    with_ufw,
     write,
 )
 
 if TYPE_CHECKING:
-    from tests.support.netns import Namespace
+    from collections.abc import Iterator
 
 pytestmark = pytest.mark.root
 
@@ -75,13 +77,19 @@ def lets_in(inside: Namespace) -> set[object]:
     return {entry.network for entry in inside.run(backend().read).entries}
 
 
-@pytest.fixture
-def whole(inside: Namespace) -> Namespace:
-    """A UFW with rules of ours between other people's."""
+def between_strangers(inside: Namespace) -> None:
+    """Put rules of ours between other people's."""
     inside.command("sh", "-ec", "; ".join(f"ufw {line}" for line in STRANGERS[:2]))
     allow(inside, backend(), HOME, HOME6)
     inside.command("ufw", *STRANGERS[2].split())
-    return inside
+
+
+@pytest.fixture
+def whole(as_root: None) -> Iterator[Namespace]:
+    """A UFW with rules of ours between other people's."""
+    with Namespace() as inside:
+        with_ufw(inside, between_strangers)
+        yield inside
 
 
 def others(inside: Namespace) -> list[str]:
