@@ -5,4 +5,4 @@ from __future__ import annotations
 from allowsync.testing.contract import BackendContract
 from tests.support.sampling import share
 
-BackendContract.faults = share(BackendContract.faults, 4)
+BackendContract.faults = share(BackendContract.faults, 3)
