@@ -33,6 +33,7 @@ if TYPE_CHECKING:
 GRACE: Final = 1.0  # seconds after the deadline, for what is on its way from process to process
 _ENDING: Final = 0.25  # seconds from the end of its output to the end of the process
 _CHUNK: Final = 65536
+_AHEAD: Final = 200  # queries; a pipe of 64 KiB holds them, and most answers, while none reads
 
 
 class ResolverProcess:
@@ -99,9 +100,11 @@ class ResolverProcess:
     def ahead(self, queries: Iterable[Query]) -> None:
         """Put queries that will be asked: their answers arrive while something else is done.
 
-        To be told once, before anything is asked.
+        To be told once, before anything is asked. More than the pipes hold are not put: they would
+        wait for the run, and their time would pass.
         """
-        self._ahead = list(dict.fromkeys(queries))
+        distinct = list(dict.fromkeys(queries))
+        self._ahead = distinct if len(distinct) <= _AHEAD else []
         if self._ahead and self._process is not None:
             self._put(self._ahead, time.monotonic() + self._span, everyone=False)
             self._hand_over(self._process)

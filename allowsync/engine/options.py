@@ -50,14 +50,16 @@ class Request(Value):
         return [host for name, host in config.hosts.items() if name in names]
 
     def foreseen(self, config: Config) -> list[Query]:
-        """What the run asks the DNS in any case, whatever is remembered and the clock says.
+        """What the run asks the DNS about its hosts; nothing where that is not sure yet.
 
-        Nothing where networks are to be fetched first, which may take longer than the DNS has.
+        All or nothing, since whatever is asked later has only the time that is left. It is not sure
+        where access ends, which is for memory and clock to say, and where networks are to be
+        fetched first, which may take longer than the DNS has.
         """
         hosts = [] if self.offline else self.hosts(config)
-        if any(host.sources for host in hosts):
+        if any(host.sources or host.until for host in hosts):
             return []
-        return [query for host in hosts if host.until is None for query in host.queries]
+        return [query for host in hosts for query in host.queries]
 
     @property
     def watched(self) -> bool:

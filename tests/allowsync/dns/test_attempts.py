@@ -14,7 +14,7 @@ import pytest
 
 from allowsync.dns.aliases import chain_end
 from allowsync.dns.client import Resolver
-from allowsync.dns.query_state import WINDOW
+from allowsync.dns.query_state import LAPSES, WINDOW
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.nameserver import Nameserver
 from allowsync.model.types import BOTH_FAMILIES, Family, Query
@@ -219,7 +219,9 @@ def test_a_dead_first_nameserver_is_put_last_for_the_rest_of_the_run() -> None:
         using = settings(dead, server, attempts=2, timeout=30.0, deadline=60.0)
         answers = Resolver(using).resolve(queries)
         assert set(answers.values()) == {HERE}
-        assert len(dead.asked) == WINDOW  # what was in flight before anybody could know
+        # What was in flight before it was known; a question that is answered by the other one
+        # before enough had to be asked again leaves its room to the next.
+        assert WINDOW <= len(dead.asked) < WINDOW + LAPSES
         assert {one.hostname for one in server.asked} == {query.hostname for query in queries}
 
 

@@ -111,6 +111,16 @@ def test_an_answer_put_ahead_counts_however_late_it_is_read() -> None:
         assert list(resolver(QUERIES).values()) == FOUND
 
 
+def test_more_than_the_pipes_hold_is_not_put_ahead() -> None:
+    many = [Query(f"host{n}.{'x' * 60}.example.org", Family.IPV4) for n in range(3000)]
+    with NameServer({"*": BOTH}) as server, asking(20.0, server) as resolver:
+        resolver.ahead(many)
+        time.sleep(0.3)
+        assert server.asked == []
+        assert set(resolver(many).values()) == {FOUND[0]}
+        assert len({one.hostname for one in server.asked}) == len(many)
+
+
 # ---- What it may not do.
 
 

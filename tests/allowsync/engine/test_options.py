@@ -71,14 +71,15 @@ def config(*lists: tuple[str, ...]) -> Config:
         (Request(offline=True), []),
     ],
 )
-def test_a_host_whose_access_may_have_ended_is_not_sure_to_be_asked_for(
+def test_hosts_that_have_no_end_are_sure_to_be_asked_for(
     request_: Request, hosts: list[str]
 ) -> None:
-    foreseen = request_.foreseen(config(("alice", "bob"), ("carol",)))
+    foreseen = request_.foreseen(config(("alice",), ("carol",)))
     assert [one.hostname for one in foreseen] == [f"{name}.example.org" for name in hosts]
 
 
-def test_nothing_is_sure_to_be_asked_before_networks_are_fetched() -> None:
-    lists = config(("alice", "edge"), ("carol",))
+@pytest.mark.parametrize("unsure", ["bob", "edge"])
+def test_nothing_is_asked_ahead_where_an_end_or_networks_come_first(unsure: str) -> None:
+    lists = config(("alice", unsure), ("carol",))
     assert Request().foreseen(lists) == []
     assert len(Request(("list1",)).foreseen(lists)) == 1
