@@ -401,7 +401,7 @@ def test_plain_and_encrypted_nameservers_may_be_mixed(authority: Authority) -> N
 def one_run(front: TlsFront) -> _Run:
     """A run that is about to ask one question over TLS."""
     job = Job(Query(ALICE, Family.IPV4), (front.nameserver,))
-    return _Run([job], settings(front.nameserver), None, lambda _place, _answer: None)
+    return _Run([job], settings(front.nameserver), None, lambda _settled: None)
 
 
 def test_a_nameserver_that_was_heard_over_tls_is_not_put_last_for_a_few_slow_answers(
