@@ -47,7 +47,7 @@ OUTCOMES = ["unchanged", "planned", "applied", "refused", "failed", "unknown"]
     ("names", "values"),
     [
         (Family, ["ipv4", "ipv6"]),
-        (Basis, ["fresh", "stale", "replaced", "former", "fixed"]),
+        (Basis, ["fresh", "stale", "replaced", "former", "fixed", "granted"]),
         (Clock, ["steady", "backwards", "jumped"]),
         (Outcome, [*OUTCOMES, "unrecorded"]),
     ],
