@@ -28,7 +28,6 @@ if TYPE_CHECKING:
 _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NOT_NOW: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
-
 _LONGEST: Final = 4096  # bytes of a path, limits.h
 # Names of whatever a process has open there: no path of a configuration.
 _PASSING: Final = ("/dev/", "/proc/")
@@ -78,7 +77,7 @@ def _of(state: Path) -> Path:
 
 def _other(descriptor: int, configuration: Path) -> Path | None:
     """Which configuration a lock names, where it is there beside ours: else ours was moved."""
-    written = os.pread(descriptor, _LONGEST, 0)
+    written = _written(descriptor)
     if not written or written == _named(configuration):
         return None
     with suppress(OSError, ValueError):
@@ -86,6 +85,13 @@ def _other(descriptor: int, configuration: Path) -> Path | None:
         if other.is_absolute() and other.is_file() and not other.samefile(configuration):
             return other
     return None
+
+
+def _written(descriptor: int) -> bytes:
+    try:
+        return os.pread(descriptor, _LONGEST, 0)
+    except OSError:  # a pipe
+        return b""
 
 
 def _named(configuration: Path) -> bytes:
@@ -172,7 +178,7 @@ class Lock:
             raise OthersState(self._state, other)
         named = _named(configuration)
         with suppress(OSError):  # a read-only disk: then it names none, or the one before
-            if named and os.pread(self._descriptor, _LONGEST, 0) != named:
+            if named and _written(self._descriptor) != named:
                 os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, named, 0)
 

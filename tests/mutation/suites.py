@@ -24,6 +24,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "inspect/explain": ("inspect/explain", "inspect/explain_reasons"),
     "policy/guards": ("policy/guards", "engine/guarded_runs"),
+    "policy/orders": ("policy/orders",),
     "policy/orphans": ("policy/orphans", "model/types"),
     "engine/rollout": ("engine/rollout",),
     "plan/claims": ("plan/claims", "plan/planner", "plan/limits"),
