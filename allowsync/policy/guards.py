@@ -299,12 +299,11 @@ def _overlapping(
 ) -> Network | None:
     """One of some networks that holds an address; `kinds` are their versions and widths."""
     number = int(address)
-    for version, width in kinds:
-        if version == address.version:
-            beyond = address.max_prefixlen - width
-            found = network(version, number >> beyond << beyond, width)
-            if found in networks:
-                return found
+    for width in [width for version, width in kinds if version == address.version]:
+        beyond = address.max_prefixlen - width
+        found = network(address.version, number >> beyond << beyond, width)
+        if found in networks:
+            return found
     return None
 
 

@@ -133,6 +133,12 @@ def test_a_host_whose_access_ended_is_told_when() -> None:
     assert about(ended) == ["access ended on 2026-11-20 14:00 UTC (`until`)"]
 
 
+def test_a_host_that_is_revoked_is_told_how_to_let_it_in_again() -> None:
+    (said,) = about(lived(host(revoked=T0 - HOUR), found(HOME)))
+    assert said.startswith("revoked on 2026-11-20 14:00 UTC")
+    assert said.endswith("; to let it in again: allowsync approve alice")
+
+
 def test_an_end_that_lies_ahead_is_no_reason() -> None:
     later = lived(host(until=T0 + 9 * HOUR), SERVFAIL)
     assert about(later) == [f"no answer yet for alice: {NAME} (SERVFAIL)"]
