@@ -23,6 +23,7 @@ from tests.support.internet import (
     STRANGER6,
     Internet,
 )
+from tests.support.terminal import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,8 +64,14 @@ def world(as_root: None) -> Iterator[Internet]:
         for setting in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):
             net.server.sysctl(f"net/{setting}", "0")
             net.container.sysctl(f"net/{setting}", "0")
+        assert eventually(lambda: "local 2a02:2e0:3fe:2::1 " in _routes(net.server))
         with Named(net.server, "server", SERVED), Named(net.container, "container", CONTAINED):
             yield net
+
+
+def _routes(server: Namespace) -> str:
+    """Those of IPv6: some come only once the kernel has seen that a link is up."""
+    return server.command("ip", "-6", "route", "show", "table", "all")
 
 
 def load(server: Namespace, ruleset: Path, variant: str) -> None:
@@ -133,7 +140,7 @@ def compared(world: Internet, unknown: Services = frozenset()) -> tuple[Answer, 
     assert answers.unknown == ""
     copied = {one: told(answer) for one, answer in zip(arrivals, answers.answers, strict=True)}
     unseen = [one for one in arrivals if copied[one] == "unknown"]
-    assert {(one.protocol, one.port) for one in unseen} == unknown
+    assert {(one.protocol, one.port) for one in unseen} == unknown, copied
     arrivals = [one for one in arrivals if one not in unseen]
     places = dict.fromkeys((FRIEND, FRIEND6), world.friend) | dict.fromkeys(
         (STRANGER, STRANGER6), world.stranger
