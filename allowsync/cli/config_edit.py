@@ -13,6 +13,8 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.text import Line
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
     from allowsync.setup.replacement import ConfigFile
@@ -140,7 +142,3 @@ def _forget(copy: Path) -> None:
 
 def _stop(invocation: Invocation, code: ExitCode, what: str) -> NoReturn:
     invocation.stop(SCHEMA, code, [Notice(str(invocation.place), what)])
-
-
-if TYPE_CHECKING:
-    from typing import NoReturn

@@ -14,6 +14,8 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.text import Line, said
 
 if TYPE_CHECKING:
+    from typing import NoReturn
+
     from allowsync.config.settings import Config
     from allowsync.model.access_order import TemporaryGrant
     from allowsync.model.types import Network
@@ -147,7 +149,3 @@ def _check(invocation: Invocation, config: Config, store: Store, wanted: Tempora
 
 def _refuse(invocation: Invocation, what: str) -> NoReturn:
     invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
-
-
-if TYPE_CHECKING:
-    from typing import NoReturn

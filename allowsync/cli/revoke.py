@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allowsync.model.access_order import LiftedOrder, Revocation, StandingOrders
     from allowsync.model.types import Network
     from allowsync.plan.result import RunReport
+    from allowsync.state import StateError
 
 SCHEMA = "allowsync.revoke/1"
 
@@ -30,8 +31,8 @@ def revoke(invocation: Invocation, what: str) -> int:
     """End the access of a host or a network now, until 'allowsync approve' lets it in again.
 
     It takes effect at once, asks no DNS, and holds whatever the DNS says later. With a NETWORK,
-    no network that has a part of it is allowed, whoever it belongs to. Of a temporary grant
-    there is nothing to approve: it is over.
+    no host is allowed a network that has a part of it. Of a temporary grant there is nothing to
+    approve: it is over.
     """
     from allowsync.cli.access_run import enforced, patiently, told
     from allowsync.model.access_order import Revocation
@@ -158,7 +159,3 @@ def _left(subject: str, report: RunReport) -> Iterator[str]:
                         f"{short(network)}, where {subject} was, is allowed still as {one.host}; "
                         f"to close it: allowsync revoke {short(network)}"
                     )
-
-
-if TYPE_CHECKING:
-    from allowsync.state import StateError

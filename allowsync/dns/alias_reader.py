@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.system.confinement import Bounds, held
+from allowsync.system.fork import write_all
 
 HEAD: Final = 4  # octets that tell how long what follows is
 MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython
@@ -74,9 +75,7 @@ class AliasReader:
 
 
 def _send(sink: int, text: bytes) -> None:
-    text = len(text).to_bytes(HEAD, "big") + text
-    while text:
-        text = text[os.write(sink, text) :]
+    write_all(sink, len(text).to_bytes(HEAD, "big") + text)
 
 
 def _exactly(source: int, size: int) -> bytes:

@@ -20,6 +20,7 @@ from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.model.types import Family, Query
 from allowsync.system.confinement import Bounds, Confinement, held
+from allowsync.system.fork import write_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -61,7 +62,7 @@ def serve(requests: int, lines: int, aliases: AliasReader) -> None:
             del os.environ[name]
         _thread.stack_size(STACK)
         result = _confine(settings)
-        os.write(lines, confined(result))
+        write_all(lines, confined(result))
         while result.is_sound:
             _answer(settings, aliases, _next(source), lines)
 
@@ -145,14 +146,9 @@ def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines:
     queries = [Query(name, Family(family)) for name, family in questions]
 
     def told(settled: Sequence[tuple[int, Answer]]) -> None:
-        _write(lines, b"".join(written(place, answer) for place, answer in settled))
+        write_all(lines, b"".join(written(place, answer) for place, answer in settled))
 
     resolver = Resolver(settings, chain_end=aliases.chain_end)
     put = resolver.survey if everyone else resolver.resolve
     put(queries, ends=ends, told=told)
-    _write(lines, END)
-
-
-def _write(lines: int, text: bytes) -> None:
-    while text:
-        text = text[os.write(lines, text) :]
+    write_all(lines, END)

@@ -8,7 +8,7 @@ from __future__ import annotations
 from bisect import bisect_left
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from allowsync.model.types import Address, Network, by_network
 
@@ -24,64 +24,57 @@ def short(network: Network) -> str:
     return str(network.network_address) if single else str(network)
 
 
-class SpeltIPv4Address(IPv4Address):
-    """An address that keeps its text and its hash: summaries, rows and keys are made of them."""
+class KeptHash:
+    """Keeps its hash: it is a key, some fifty times in a run.
+
+    Classes with slots name `_hash` among theirs: one that is mixed in can have none.
+    """
+
+    __slots__ = ()
+
+    _hash: int
+
+    def __hash__(self) -> int:
+        try:
+            return self._hash
+        except AttributeError:
+            self._hash = super().__hash__()  # type: ignore[misc]
+            return self._hash
+
+
+class KeptText(KeptHash):
+    """Keeps its text as well, in `_text`: summaries and rows are made of it."""
+
+    __slots__ = ()
+
+    _text: str
+
+    def __str__(self) -> str:
+        try:
+            return self._text
+        except AttributeError:
+            self._text = super().__str__()  # type: ignore[misc]
+            return self._text
+
+
+class SpeltIPv4Address(KeptText, IPv4Address):
+    """An address that keeps its text and its hash."""
 
     __slots__ = ("_hash", "_text")
 
-    def __init__(self, address: object) -> None:
-        super().__init__(address)
-        self._hash = super().__hash__()
-        self._text = ""
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __str__(self) -> str:
-        if not self._text:
-            self._text = super().__str__()
-        return self._text
-
-
-class SpeltIPv6Address(IPv6Address):
+class SpeltIPv6Address(KeptText, IPv6Address):
     """The same of the other family."""
 
     __slots__ = ("_hash", "_text")
 
-    def __init__(self, address: object) -> None:
-        super().__init__(address)
-        self._hash = super().__hash__()
-        self._text = ""
 
-    def __hash__(self) -> int:
-        return self._hash
-
-    def __str__(self) -> str:
-        if not self._text:
-            self._text = super().__str__()
-        return self._text
+class HashedIPv4Network(KeptHash, IPv4Network):
+    """A network that keeps its hash."""
 
 
-class HashedIPv4Network(IPv4Network):
-    """A network that keeps its hash: it is a key, some fifty times in a run."""
-
-    def __init__(self, address: Any, strict: bool = True) -> None:  # noqa: FBT001, FBT002
-        super().__init__(address, strict)
-        self._hash = super().__hash__()
-
-    def __hash__(self) -> int:
-        return self._hash
-
-
-class HashedIPv6Network(IPv6Network):
+class HashedIPv6Network(KeptHash, IPv6Network):
     """The same of the other family."""
-
-    def __init__(self, address: Any, strict: bool = True) -> None:  # noqa: FBT001, FBT002
-        super().__init__(address, strict)
-        self._hash = super().__hash__()
-
-    def __hash__(self) -> int:
-        return self._hash
 
 
 @lru_cache(maxsize=1 << 17)

@@ -50,6 +50,12 @@ class NewHost(Value):
         every = {"hostname": hostnames, "networks": list(self.networks), "until": self.until}
         return {key: value for key, value in every.items() if value}
 
+    @property
+    def single(self) -> str:
+        """The hostname, where that is all there is to say; else empty."""
+        only = len(self.hostnames) == 1 and not self.networks and not self.until
+        return self.hostnames[0] if only else ""
+
 
 class ConfigurationText:
     """The text of a configuration, and where its values stand.
@@ -192,8 +198,8 @@ def _listed(document: Any, lists: Any, name: str, *, out: bool = False) -> Any:
 
 
 def _wanted(host: NewHost) -> Any:
-    if list(host.values) == ["hostname"] and len(host.hostnames) == 1:
-        return (ScalarType.TEXT, host.hostnames[0])
+    if host.single:
+        return (ScalarType.TEXT, host.single)
     return {
         key: (ScalarType.TEXT, one)
         if isinstance(one, str)
@@ -204,18 +210,19 @@ def _wanted(host: NewHost) -> Any:
 
 def _block(host: NewHost, step: int) -> list[str]:
     """A host in lines, indented by a step."""
-    key, values = _scalar(host.name), host.values
-    if list(values) == ["hostname"] and len(host.hostnames) == 1:
-        return [" " * step + f"{key}: {_scalar(host.hostnames[0])}"]
-    inner = [" " * 2 * step + f"{name}: {_value(one)}" for name, one in values.items()]
+    key = _scalar(host.name)
+    if host.single:
+        return [" " * step + f"{key}: {_scalar(host.single)}"]
+    inner = [" " * 2 * step + f"{name}: {_value(one)}" for name, one in host.values.items()]
     return [" " * step + f"{key}:", *inner]
 
 
 def _flow(host: NewHost) -> str:
-    key, values = _scalar(host.name), host.values
-    if list(values) == ["hostname"] and len(host.hostnames) == 1:
-        return f"{key}: {_scalar(host.hostnames[0])}"
-    return f"{key}: {{{', '.join(f'{name}: {_value(one)}' for name, one in values.items())}}}"
+    key = _scalar(host.name)
+    if host.single:
+        return f"{key}: {_scalar(host.single)}"
+    inner = ", ".join(f"{name}: {_value(one)}" for name, one in host.values.items())
+    return f"{key}: {{{inner}}}"
 
 
 def _value(value: str | list[str]) -> str:

@@ -89,6 +89,12 @@ class Fork:
         return f"signal {-code}" if code < 0 else f"exit code {code}"
 
 
+def write_all(sink: int, data: bytes) -> None:
+    """Write to a pipe that may block, however little it takes at once. Raises OSError."""
+    while data:
+        data = data[os.write(sink, data) :]
+
+
 def _forked() -> int:
     if sys.version_info >= (3, 12):
         import warnings
