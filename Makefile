@@ -75,7 +75,7 @@ check: $(BIN)/.lint
 	$(BIN)/mypy
 
 coverage: $(BIN)/.test
-	$(BIN)/pytest -q $(addprefix tests/allowsync/,model policy plan engine inspect notify test_text.py) --cov --cov-report= \
+	$(BIN)/pytest -q -n $(CORES) $(addprefix tests/allowsync/,model policy plan engine inspect notify test_text.py) --cov --cov-report= \
 	  && $(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
 # Takes about ten minutes; `make mutation MODULES="decide plan"` less.
