@@ -12,10 +12,14 @@ from typing import Final
 import dns.exception
 import dns.message
 import dns.name
+import dns.rdata
 from dns.rdataclass import IN
 from dns.rdatatype import AAAA, CNAME, A
 
 from allowsync.dns.failure import Failure, Kind
+
+# Else each type is loaded when a message first holds one, and then no file can be opened any more.
+dns.rdata.load_all_types()  # type: ignore[no-untyped-call]
 
 MAX_CHAIN: Final = 8
 # dnspython promises DNSException for bad input; the rest is what its parsing could run into should

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.system.sandbox import NUMBER
-from testkit.fake_dns.behaviours import Silent
+from testkit.fake_dns.behaviours import Records, Silent
 from testkit.fake_dns.https import HttpsFront
 from testkit.fake_dns.tls import Authority, TlsFront
 from tests.support.program import EXECUTABLE
@@ -53,15 +53,41 @@ def test_it_opens_nothing_once_it_is_another_user(
             here.resolver = {"nameservers": [str(front)]}
             run()
     assert len(here.allowed) == 4
+    assert opened_without_rights(trace) == {1: []}
+
+
+@pytest.mark.usefixtures("as_root")
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_the_process_that_reads_aliases_has_loaded_what_it_needs_for_them(
+    here: Installation, zones: dict[str, object], tmp_path: Path
+) -> None:
+    """Whatever else their message holds: it can open no file by then."""
+    zones["bob.example.org"] = Records(
+        ("@ 60 IN CNAME home.example.net.", "home.example.net. 60 IN A 81.2.69.2"),
+        ("example.net. 60 IN NS ns.example.net.", "example.net. 60 IN CAA 0 issue x.example"),
+    )
+    here.write()
+    trace = tmp_path / "trace"
+    command = ["strace", "-f", "-qq", "-e", "trace=file,setresuid", "-o", str(trace)]
+    subprocess.run(
+        [*command, str(EXECUTABLE), "apply", "--config", str(here.path)], check=True, timeout=60
+    )
+    assert "81.2.69.2/32" in here.allowed
+    assert opened_without_rights(trace) == {1: [], 2: []}
+
+
+def opened_without_rights(trace: Path) -> dict[int, list[str]]:
+    """What each process opened after it became another user, by its turn."""
     lines = trace.read_text().splitlines()
     changed = [(at, found[1]) for at, line in enumerate(lines) if (found := CHANGED.match(line))]
-    ((at, first),) = changed
-    opened = [
-        line
-        for line in lines[at + 1 :]
-        if (found := OPENED.match(line)) and found[1] == first and "O_PATH" not in line
-    ]
-    assert opened == []
+    return {
+        turn: [
+            line
+            for line in lines[at + 1 :]
+            if (found := OPENED.match(line)) and found[1] == process and "O_PATH" not in line
+        ]
+        for turn, (at, process) in enumerate(changed, start=1)
+    }
 
 
 def test_a_process_that_is_killed_costs_no_friend_access(
