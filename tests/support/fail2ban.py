@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 SERVER: Final = "/usr/bin/fail2ban-server"
-CLIENT: Final = "/usr/bin/fail2ban-client"
+CLIENT: Final = "fail2ban-client"  # where it is found first: see `tests.support.warm_tools`
 ACTIONS: Final = Path("/etc/fail2ban/action.d")  # as the package brings them along
 PORT: Final = 8080
 FAILURES: Final = 3  # as many are banned for

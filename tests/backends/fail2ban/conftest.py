@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def inside(as_root: None) -> Iterator[Namespace]:
+def inside(as_root: None, warm: None) -> Iterator[Namespace]:
     """The namespace; what runs in it sees no other firewall."""
     with Namespace() as namespace:
         yield namespace

@@ -46,7 +46,7 @@ class DualStack(http.server.ThreadingHTTPServer):
 
 
 @pytest.fixture
-def inside(as_root: None) -> Iterator[Namespace]:
+def inside(as_root: None, warm: None) -> Iterator[Namespace]:
     """A namespace with a friend, a stranger, and a service that answers everybody."""
     with neighbourhood() as namespace:
         server = namespace.run(DualStack, ("::", PORT), Door)

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 @pytest.fixture
-def inside(as_root: None) -> Iterator[Namespace]:
+def inside(as_root: None, warm: None) -> Iterator[Namespace]:
     """The namespace; UFW is enabled in it, and has no rules."""
     with Namespace() as namespace:
         with_ufw(namespace)

@@ -85,7 +85,7 @@ def between_strangers(inside: Namespace) -> None:
 
 
 @pytest.fixture
-def whole(as_root: None) -> Iterator[Namespace]:
+def whole(as_root: None, warm: None) -> Iterator[Namespace]:
     """A UFW with rules of ours between other people's."""
     with Namespace() as inside:
         with_ufw(inside, between_strangers)

@@ -46,7 +46,7 @@ def said(network: Network, port: Port, allowlist: str, *, route: bool, delete: b
 
 
 @pytest.fixture
-def both(as_root: None) -> Iterator[tuple[Namespace, Namespace]]:
+def both(as_root: None, warm: None) -> Iterator[tuple[Namespace, Namespace]]:
     """Two with the same strangers' rules."""
     with Namespace() as theirs, Namespace() as ours:
         for one in (theirs, ours):

@@ -1,0 +1,70 @@
+"""The system's tools that are written in Python, warm: started without their imports.
+
+What is found by their names hands itself over to a process that has all imported, and that becomes
+the tool in the same namespaces, with the same streams (see `tests.support.warm_script`).
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import subprocess
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PYTHON: Final = "/usr/bin/python3"
+SERVER: Final = Path(__file__).with_name("warm_script.py")
+# Which script it is, and what is imported before.
+TOOLS: Final = {
+    "fail2ban-client": ("/usr/bin/fail2ban-client", ("fail2ban.client.fail2banclient",)),
+    "ufw": ("/usr/sbin/ufw", ("ufw.frontend", "ufw.parser", "ufw.util", "gettext")),
+}
+# Nothing is imported but what is built into Python: it takes a few milliseconds.
+STARTED: Final = """\
+#!/usr/bin/python3 -SI
+import _socket, posix, sys
+door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
+door.connect({path!r})
+here = [posix.open(one, posix.O_RDONLY) for one in (".", "/proc/self/ns/mnt", "/proc/self/ns/net")]
+handles = b"".join(one.to_bytes(4, sys.byteorder) for one in (0, 1, 2, *here))
+order = repr((sys.argv[1:], posix.environ)).encode()
+door.sendmsg([order], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, handles)])
+posix._exit(int(door.recv(16) or b"120"))
+"""
+
+
+@contextmanager
+def warm_tools() -> Iterator[Path]:
+    """A folder with the tools in it, for `fake_programs`, which serves as long as it lasts."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(TemporaryDirectory(prefix="warm-")))
+        folder.chmod(0o755)
+        for name, (script, modules) in TOOLS.items():
+            life = _serve(folder / f"{name}.socket", script, *modules)
+            stack.callback(os.close, life)
+            program = folder / name
+            program.write_text(STARTED.format(path=f"{program}.socket"))
+            program.chmod(0o755)
+        yield folder
+
+
+def _serve(path: Path, *arguments: str) -> int:
+    """Start what becomes a tool. It ends once what is returned is closed, with us at the latest."""
+    end, life = os.pipe()
+    with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
+        door.bind(str(path))
+        door.listen()
+        subprocess.Popen(
+            (PYTHON, SERVER, str(door.fileno()), str(end), *arguments),
+            pass_fds=(door.fileno(), end),
+            env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+        ).returncode = 0  # it is not waited for
+    os.close(end)
+    return life
