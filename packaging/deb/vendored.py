@@ -31,7 +31,8 @@ def fetch(folder: Path) -> list[Path]:
     """Wheels of allowsync and of all that is locked, those downloaded held to their hashes."""
     where = ("--quiet", "--dest", str(folder))
     run(*_PIP, "download", *where, *_PURE, "--require-hashes", "--requirement", str(LOCK))
-    run(*_PIP, "wheel", "--quiet", "--no-deps", "--wheel-dir", str(folder), str(PROJECT))
+    made = ("--quiet", "--no-deps", "--no-build-isolation", "--wheel-dir", str(folder))
+    run(*_PIP, "wheel", *made, str(PROJECT))
     return sorted(folder.glob("*.whl"))
 
 

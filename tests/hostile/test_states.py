@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
+from itertools import product
 from typing import TYPE_CHECKING
 
 import pytest
 
 from allowsync.model.outcome import Outcome
+from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 from tests.support.values import SERVFAIL
 from tests.support.world import World, only_target
@@ -43,10 +45,23 @@ def run_with(folder: Path, state: bytes, *, silent: bool) -> tuple[World, RunRep
 
 
 PIECES = 24
+SILENT = {"heard": False, "silent": True}
+FILLERS = {"zeros": b"\0", "ones": b"\xff", "escapes": b"\x1b[2J"}
+ENDS = [
+    pytest.param(piece, silent, id=f"{piece}-{name}")
+    for turn, (name, silent) in enumerate(SILENT.items())
+    for piece in sample(range(PIECES), 8, turn)
+]
+HOLES = [
+    pytest.param(piece, filler, silent, id=f"{piece}-{what}-{name}")
+    for turn, ((what, filler), (name, silent)) in enumerate(
+        product(FILLERS.items(), SILENT.items())
+    )
+    for piece in sample(range(PIECES), 8, turn)
+]
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["heard", "silent"])
-@pytest.mark.parametrize("piece", range(PIECES))
+@pytest.mark.parametrize(("piece", "silent"), ENDS)
 def test_a_state_that_ends_early_removes_nobody(
     tmp_path: Path, good: bytes, piece: int, silent: bool
 ) -> None:
@@ -55,9 +70,7 @@ def test_a_state_that_ends_early_removes_nobody(
     assert world.held == ALL
 
 
-@pytest.mark.parametrize("silent", [False, True], ids=["heard", "silent"])
-@pytest.mark.parametrize("filler", [b"\0", b"\xff", b"\x1b[2J"], ids=["zeros", "ones", "escapes"])
-@pytest.mark.parametrize("piece", range(PIECES))
+@pytest.mark.parametrize(("piece", "filler", "silent"), HOLES)
 def test_a_state_with_a_hole_removes_nobody(
     tmp_path: Path, good: bytes, piece: int, filler: bytes, silent: bool
 ) -> None:
@@ -74,7 +87,7 @@ def test_a_state_with_any_byte_turned_over_removes_nobody_who_is_heard(
 ) -> None:
     world = World(tmp_path)
     world.runs(3)
-    places = range(0, len(good), max(1, len(good) // 150))
+    places = range(0, len(good), max(1, len(good) // share(150, 50)))
     for place in places:
         world.state.write_bytes(good[:place] + bytes((good[place] ^ 0xFF,)) + good[place + 1 :])
         report = world.run()
@@ -105,8 +118,14 @@ POISON = {
 }
 
 
-@pytest.mark.parametrize("poison", POISON.values(), ids=POISON)
-@pytest.mark.parametrize(("table", "column"), [(t, c) for t, cs in COLUMNS.items() for c in cs])
+POISONED = [
+    pytest.param(table, column, POISON[kind], id=f"{table}-{column}-{kind}")
+    for turn, (table, column) in enumerate((t, c) for t, cs in COLUMNS.items() for c in cs)
+    for kind in sample(POISON, 3, turn)
+]
+
+
+@pytest.mark.parametrize(("table", "column", "poison"), POISONED)
 def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
     tmp_path: Path, table: str, column: str, poison: object
 ) -> None:
