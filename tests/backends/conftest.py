@@ -21,7 +21,7 @@ BackendContract.faults = share(BackendContract.faults, 3)
 @pytest.fixture(scope="session")
 def warm_folder(as_root: None) -> Iterator[Path]:
     """Where tools in Python are found warm: some are started for each step."""
-    with warm_tools() as folder:
+    with warm_tools("fail2ban-client", "ufw") as folder:
         yield folder
 
 

@@ -1,10 +1,10 @@
-"""A process of the system's Python that becomes a script of it again and again, by forking.
+"""A process of some Python that becomes a script of it again and again, by forking.
 
-Administrators' tools in Python take longer to import than to do what they are for. It is run by its
-path: the arguments are a socket that listens, a descriptor that ends it when its other end is
-closed, the script, and the modules to import before. An order comes from what was started in the
-script's place (see `tests.support.warm_tools`): arguments, environment, and the descriptors of its
-standard streams, of its folder, and of its namespaces.
+Tools in Python take longer to import than to do what they are for. It is run by its path: the
+arguments are a socket that listens, a descriptor that ends it when its other end is closed, the
+script (`-c` for one that is an argument), and the modules to import before. An order comes from
+what was started in the script's place (see `tests.support.warm_tools`): arguments, environment, and
+the descriptors of its standard streams, of its folder, and of its namespaces.
 """
 
 import ast
@@ -33,7 +33,7 @@ def become(script: str, order: bytes, descriptors: list[int]) -> int:
     """Be the script; returns how it ended."""
     arguments, environ = ast.literal_eval(order.decode())
     *streams, folder, mounts, net = descriptors
-    for namespace in (mounts, net):
+    for namespace in (mounts, net) if os.geteuid() == 0 else ():
         if _libc.setns(namespace, 0) != 0:
             raise OSError(ctypes.get_errno(), "setns")
     os.fchdir(folder)
@@ -45,7 +45,10 @@ def become(script: str, order: bytes, descriptors: list[int]) -> int:
     time.tzset()
     sys.argv = [script, *arguments]
     try:
-        runpy.run_path(script, run_name="__main__")
+        if script == "-c":
+            exec(arguments[-1], {"__name__": "__main__"})
+        else:
+            runpy.run_path(script, run_name="__main__")
     except SystemExit as ended:
         if ended.code is None or isinstance(ended.code, int):
             return ended.code or 0
@@ -120,7 +123,6 @@ def answer(asked: socket.socket, code: int) -> None:
 
 def _begin() -> None:
     door, life, script, *modules = sys.argv[1:]
-    sys.path.pop(0)
     for module in modules:
         importlib.import_module(module)
     gc.collect()

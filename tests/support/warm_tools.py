@@ -1,4 +1,4 @@
-"""The system's tools that are written in Python, warm: started without their imports.
+"""Tools that are written in Python, warm: started without their imports.
 
 What is found by their names hands itself over to a process that has all imported, and that becomes
 the tool in the same namespaces, with the same streams (see `tests.support.warm_script`).
@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import socket
 import subprocess
+import sys
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -19,10 +20,11 @@ if TYPE_CHECKING:
 
 PYTHON: Final = "/usr/bin/python3"
 SERVER: Final = Path(__file__).with_name("warm_script.py")
-# Which script it is, and what is imported before.
+# Python, a script of it or `-c`, and what is imported before.
 TOOLS: Final = {
-    "fail2ban-client": ("/usr/bin/fail2ban-client", ("fail2ban.client.fail2banclient",)),
-    "ufw": ("/usr/sbin/ufw", ("ufw.frontend", "ufw.parser", "ufw.util", "gettext")),
+    "fail2ban-client": (PYTHON, "/usr/bin/fail2ban-client", "fail2ban.client.fail2banclient"),
+    "ufw": (PYTHON, "/usr/sbin/ufw", "ufw.frontend", "ufw.parser", "ufw.util", "gettext"),
+    "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
 }
 # Nothing is imported but what is built into Python: it takes a few milliseconds.
 STARTED: Final = """\
@@ -39,28 +41,27 @@ posix._exit(int(door.recv(16) or b"120"))
 
 
 @contextmanager
-def warm_tools() -> Iterator[Path]:
-    """A folder with the tools in it, for `fake_programs`, which serves as long as it lasts."""
+def warm_tools(*names: str) -> Iterator[Path]:
+    """A folder with some tools in it, for `fake_programs`, which serves as long as it lasts."""
     with ExitStack() as stack:
         folder = Path(stack.enter_context(TemporaryDirectory(prefix="warm-")))
         folder.chmod(0o755)
-        for name, (script, modules) in TOOLS.items():
-            life = _serve(folder / f"{name}.socket", script, *modules)
-            stack.callback(os.close, life)
+        for name in names:
             program = folder / name
+            stack.callback(os.close, _serve(folder / f"{name}.socket", *TOOLS[name]))
             program.write_text(STARTED.format(path=f"{program}.socket"))
             program.chmod(0o755)
         yield folder
 
 
-def _serve(path: Path, *arguments: str) -> int:
+def _serve(path: Path, python: str, *arguments: str) -> int:
     """Start what becomes a tool. It ends once what is returned is closed, with us at the latest."""
     end, life = os.pipe()
     with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as door:
         door.bind(str(path))
         door.listen()
         subprocess.Popen(
-            (PYTHON, SERVER, str(door.fileno()), str(end), *arguments),
+            (python, "-I", SERVER, str(door.fileno()), str(end), *arguments),
             pass_fds=(door.fileno(), end),
             env={"PATH": os.environ["PATH"], "LC_ALL": "C"},
             stdin=subprocess.DEVNULL,

@@ -69,6 +69,7 @@ class TestJson(InAFolder):
 
 
 @pytest.mark.io
+@pytest.mark.usefixtures("warm_templates")
 class FromATemplate(InAFolder):
     """The file is what a template makes of the networks, in a process of its own."""
 
