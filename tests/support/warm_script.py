@@ -116,9 +116,9 @@ def serve(door: socket.socket, life: int, script: str) -> None:
 
 
 def answer(asked: socket.socket, code: int) -> None:
-    """Tell who waits how it ended, as a shell would say it."""
+    """Tell who waits how it ended; a negative number for a signal."""
     with asked, suppress(OSError):  # it was killed meanwhile
-        asked.send(str(code if code >= 0 else 128 - code).encode())
+        asked.send(str(code).encode())
 
 
 def _begin() -> None:

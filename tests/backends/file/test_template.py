@@ -22,7 +22,8 @@ from tests.support.values import net
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+# A template is rendered in a process of its own.
+pytestmark = [pytest.mark.io, pytest.mark.usefixtures("warm_templates")]
 
 EACH = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
 BRIEFLY = settings(

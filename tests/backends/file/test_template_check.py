@@ -13,7 +13,8 @@ from tests.support.templates import Templated, entries
 if TYPE_CHECKING:
     from pathlib import Path
 
-pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+# A template is rendered in a process of its own.
+pytestmark = [pytest.mark.io, pytest.mark.usefixtures("warm_templates")]
 
 LISTED = "{% for network in networks %}\nallow {{ network }};\n{% endfor %}\ndeny all;\n"
 UPSTREAM = "{% if 'home' in hosts %}{{ hosts.home.ipv4 | first }}{% else %}none{% endif %}\n"

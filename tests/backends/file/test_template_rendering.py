@@ -12,7 +12,9 @@ from allowsync_backends.file.template import Source, TemplateError, View, render
 
 from tests.support.templates import entries
 
-pytestmark = pytest.mark.io  # a template is rendered in a process of its own
+# A template is rendered in a process of its own.
+pytestmark = [pytest.mark.io, pytest.mark.usefixtures("warm_templates")]
+COLD = sys.executable
 
 HERE = Path("/etc/allowsync/friends.j2")
 FRIENDS = entries(
@@ -196,6 +198,7 @@ def test_a_process_that_cannot_work_is_told_of(
 ) -> None:
     (tmp_path / "jinja2.py").touch()
     monkeypatch.setattr(sys, "path", [str(tmp_path)])
+    monkeypatch.setattr(sys, "executable", COLD)
     assert refused("x").startswith(": could not be rendered: ModuleNotFoundError")
     monkeypatch.setattr(sys, "executable", "/nonexistent/python")
     assert "could not be rendered: /nonexistent/python" in refused("x")
@@ -210,7 +213,7 @@ def test_no_part_of_jinja_is_imported_by_who_asks_for_a_text() -> None:
     )
     from allowsync.system.process import Command, run
 
-    done = run(Command((sys.executable, "-c", code)))
+    done = run(Command((COLD, "-c", code)))
     assert json.loads(done.stdout) == ["x", []], done.stderr
 
 
