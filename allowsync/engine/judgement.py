@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from allowsync.model.memory import RetentionState
 from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
 from allowsync.policy.absence import agreed, contested, left_out, unproven
@@ -13,6 +12,7 @@ from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.dns64 import PROBE
 from allowsync.policy.guards import Evidence, disputed, guard, newcomers, siblings
 from allowsync.policy.sightings import taken_back
+from allowsync.policy.tracking import NOTHING_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allowsync.dns.interface import Resolve
     from allowsync.engine.memory import Memory
     from allowsync.model.answer import Answer
+    from allowsync.model.memory import RetentionState
     from allowsync.model.types import Host, Network
     from allowsync.policy.guards import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
@@ -92,7 +93,7 @@ def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Qu
 
 
 def _track(memory: Memory, host: Host, query: Query) -> RetentionState:
-    return memory.hosts[host.name].tracks.get(query, RetentionState())
+    return memory.hosts[host.name].tracks.get(query, NOTHING_KNOWN)
 
 
 def _contested(

@@ -5,6 +5,7 @@ Both families may be mixed; a network is only ever compared with its own.
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6, inet_pton
 from bisect import bisect_left
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
@@ -58,22 +59,36 @@ class KeptText(KeptHash):
 
 
 class SpeltIPv4Address(KeptText, IPv4Address):
-    """An address that keeps its text and its hash."""
+    """An address that keeps its text, its hash and the network that was last asked for."""
 
-    __slots__ = ("_hash", "_text")
+    __slots__ = ("_hash", "_text", "holder")
+
+    holder: Network
 
 
 class SpeltIPv6Address(KeptText, IPv6Address):
     """The same of the other family."""
 
-    __slots__ = ("_hash", "_text")
+    __slots__ = ("_hash", "_text", "holder")
+
+    holder: Network
 
 
-class HashedIPv4Network(KeptHash, IPv4Network):
-    """A network that keeps its hash."""
+class KeptNetwork(KeptText):
+    """A network that keeps its hash, its text, and the numbers that tell where it is.
+
+    Attributes:
+        key: Its place in order (`allowsync.model.types.by_network`).
+    """
+
+    key: tuple[int, int, int]
 
 
-class HashedIPv6Network(KeptHash, IPv6Network):
+class KeptIPv4Network(KeptNetwork, IPv4Network):
+    """A network of IPv4."""
+
+
+class KeptIPv6Network(KeptNetwork, IPv6Network):
     """The same of the other family."""
 
 
@@ -84,8 +99,21 @@ def network(version: int, number: int, width: int) -> Network:
     Raises:
         ValueError: Bits beyond the width are set, or there is no such width.
     """
-    kind = HashedIPv4Network if version == 4 else HashedIPv6Network
-    return kind((number, width))
+    made = (KeptIPv4Network if version == 4 else KeptIPv6Network)((number, width))
+    made.key = (version, number, width)
+    return made
+
+
+def around(address: Address, width: int) -> Network:
+    """The network of a width that holds an address; one of ours keeps it, others are the same."""
+    kept = getattr(address, "holder", None)
+    if kept is not None and kept.key[2] == width:
+        return kept  # type: ignore[no-any-return]
+    beyond = address.max_prefixlen - width
+    found = network(address.version, int(address) >> beyond << beyond, width)
+    if isinstance(address, (SpeltIPv4Address, SpeltIPv6Address)):
+        address.holder = found
+    return found
 
 
 @lru_cache(maxsize=1 << 17)
@@ -96,14 +124,15 @@ def parsed_address(text: str) -> Address:
         ValueError: It is none.
     """
     try:
-        return SpeltIPv6Address(text) if ":" in text else SpeltIPv4Address(text)
-    except ValueError:
+        if ":" in text:
+            return SpeltIPv6Address(int.from_bytes(inet_pton(AF_INET6, text), "big"))
+        return SpeltIPv4Address(int.from_bytes(inet_pton(AF_INET, text), "big"))
+    except (OSError, ValueError):
         return ip_address(text)  # which says what is wrong
 
 
-@lru_cache(maxsize=1 << 17)
 def cidr(network: Network) -> str:
-    """A network in CIDR form. Made once, for the same reason."""
+    """A network in CIDR form. One of ours is spelt once: rows of the state are made of it."""
     return str(network)
 
 
@@ -115,14 +144,14 @@ def parsed(text: str) -> Network:
         ValueError: It is none.
     """
     start, _, width = text.partition("/")
-    first = IPv6Address(start) if ":" in start else ip_address(start)
+    first = parsed_address.__wrapped__(start)
     return network(first.version, int(first), int(width))
 
 
 def span(network: Network) -> tuple[int, int]:
     """The numbers of the first and the last address of a network."""
-    first = int(network.network_address)
-    return first, first | ((1 << network.max_prefixlen - network.prefixlen) - 1)
+    version, first, width = by_network(network)
+    return first, first | ((1 << (32 if version == 4 else 128) - width) - 1)
 
 
 class NetworkIndex(Generic[T]):

@@ -154,4 +154,5 @@ class Entry(Value):
 
 def by_network(network: Network) -> tuple[int, int, int]:
     """Sort key that puts IPv4 before IPv6 and then orders by address and width."""
-    return (network.version, int(network.network_address), network.prefixlen)
+    kept: tuple[int, int, int] | None = getattr(network, "key", None)
+    return kept or (network.version, int(network.network_address), network.prefixlen)

@@ -5,13 +5,14 @@ from __future__ import annotations
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.networks import NetworkIndex
 from allowsync.policy.screening import network_of
+from allowsync.policy.tracking import NOTHING_KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
 
+    from allowsync.model.memory import HostMemory
     from allowsync.model.types import Host, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.sightings import SightingIndex
@@ -98,7 +99,7 @@ def _lasting(host: Host, memory: HostMemory, now: Now, *, past: bool) -> Iterato
     """The networks that a host has had for longer than the window."""
     yield from host.networks
     for query in host.queries:
-        track = memory.tracks.get(query, RetentionState())
+        track = memory.tracks.get(query, NOTHING_KNOWN)
         for one in (*track.held, *track.past) if past else track.held:
             if now.passed(one.since) >= host.policy.guard_window:
                 yield network_of(one.address, host)

@@ -22,6 +22,7 @@ from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge, network_of
 from allowsync.policy.tracking import (
     arrivals,
+    came,
     dormant_tracks,
     fold,
     former_tracks,
@@ -31,7 +32,7 @@ from allowsync.policy.tracking import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Iterable, Mapping
     from datetime import datetime
 
     from allowsync.model.answer import Answer
@@ -167,22 +168,18 @@ def conclude(
     after = dict(before)
     for one in judged:
         after[one.query] = fold(before[one.query], one, host, now, unclear.get(one.query, ()))
-    came = arrivals(host, memory, before, after, now)
-    if came is not memory.arrivals:
-        memory = replace(memory, arrivals=came)
-    asked = {one.query for one in judged}
-    decision = _decision(host, memory, after, now, asked=asked)
+    lately = arrivals(host, memory, before, after, now)
+    if lately is not memory.arrivals:
+        memory = replace(memory, arrivals=lately)
     moves = tuple(_moves(host, before, after, now.instant))
-    refuted |= decision.refuted
-    return replace(decision, judged=judged, moves=moves, refuted=refuted)
+    return _decision(host, memory, after, now, judged=judged, moves=moves, refuted=refuted)
 
 
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
     """Where a host may come from as far as is known, with each basis as the last run left it."""
     if has_ended(host, now):
         return Decision(host, memory=memory, ended=True)
-    tracks = settled_tracks(host, memory, now)
-    return _decision(host, memory, tracks, now, asked=tracks.keys())
+    return _decision(host, memory, settled_tracks(host, memory, now), now)
 
 
 def has_ended(host: Host, now: Now) -> bool:
@@ -197,18 +194,16 @@ def _decision(
     memory: HostMemory,
     tracks: Mapping[Query, RetentionState],
     now: Now,
-    asked: Collection[Query],
+    *,
+    judged: tuple[ScreenedAnswer, ...] | None = None,
+    moves: tuple[Move, ...] = (),
+    refuted: frozenset[Network] = frozenset(),
 ) -> Decision:
-    instant = now.instant
-    whose = _fixed(host)
-    basis = Basis.GRANTED if host.granted else Basis.FIXED
-    fixed = {network: memory.fixed.get(network, instant) for network in whose}
-    by_net = {
-        network: Grant(host.name, network, basis, since, instant, host.until, why=whose[network])
-        for network, since in fixed.items()
-    }
-    known = HostMemory({**memory.tracks, **tracks}, former=memory.former)
-    former = former_tracks(host, known, now)
+    """What follows from tracks. Without answers, each basis is as the last run left it."""
+    fixed = _fixed(host, memory, now)
+    by_net = {grant.network: grant for grant in fixed}
+    former = former_tracks(host, memory, tracks, now)
+    asked = tracks.keys() if judged is None else {one.query for one in judged}
     grants = [
         _grant(host, query, track, held, now, asked=query in asked)
         for query, track in tracks.items()
@@ -222,28 +217,45 @@ def _decision(
     for grant in grants:
         other = by_net.get(grant.network)
         by_net[grant.network] = grant if other is None else _better(other, grant)
-    taken = touching(by_net, host.revoked_networks)
-    by_net = {network: grant for network, grant in by_net.items() if network not in taken}
-    sorted_grants = tuple(sorted(by_net.values(), key=lambda grant: by_network(grant.network)))
+    if taken := touching(by_net, host.revoked_networks):
+        by_net = {network: grant for network, grant in by_net.items() if network not in taken}
+    sorted_grants = tuple(sorted(by_net.values(), key=_place))
     unheard = bool(host.sources) or any(not track.known for track in tracks.values())
+    after = dormant_tracks(host, memory, now)
+    after.update(tracks)
+    since = {grant.network: grant.since for grant in fixed}
     return Decision(
         host,
-        grants=sorted_grants,
-        memory=HostMemory(
-            {**dormant_tracks(host, memory, now), **tracks}, fixed, memory.arrivals, former
-        ),
+        judged or (),
+        sorted_grants,
+        HostMemory(after, since, memory.arrivals, former),
         undecided=unheard and not sorted_grants,
         unheard=unheard,
-        refuted=taken,
+        moves=moves,
+        refuted=refuted | taken,
     )
 
 
-def _fixed(host: Host) -> dict[Network, str]:
-    """Every fixed network, and who publishes it; empty where the configuration has it."""
-    published = {
+def _place(grant: Grant) -> tuple[int, int, int]:
+    return by_network(grant.network)
+
+
+def _fixed(host: Host, memory: HostMemory, now: Now) -> list[Grant]:
+    """Every fixed network; who publishes it is told where the configuration does not have it."""
+    if not (host.networks or host.published):
+        return []
+    whose = {
         network: f"published by {name}" for name, networks in host.published for network in networks
     }
-    return {**published, **dict.fromkeys(host.networks, "")}
+    whose.update(dict.fromkeys(host.networks, ""))
+    basis, instant = Basis.GRANTED if host.granted else Basis.FIXED, now.instant
+    return [
+        Grant(
+            host.name, network, basis, memory.fixed.get(network, instant), instant, host.until,
+            why=why,
+        )
+        for network, why in whose.items()
+    ]  # fmt: skip
 
 
 def _grant(
@@ -268,7 +280,8 @@ def _former_grant(
 def _granted(
     host: Host, query: Query, held: HeldAddress, basis: Basis, ends: datetime | None, why: str
 ) -> Grant:
-    first = min((end for end in (ends, host.until) if end is not None), default=None)
+    until = host.until
+    first = until if ends is None else ends if until is None else min(ends, until)
     network = network_of(held.address, host)
     return Grant(host.name, network, basis, held.since, held.confirmed, first, query.hostname, why)
 
@@ -303,8 +316,8 @@ def _moves(
     instant: datetime,
 ) -> Iterable[Move]:
     for query, track in after.items():
-        if all(one.since != instant for one in track.held):
-            continue  # nothing came
+        if not came(track, instant):
+            continue
         held = {network_of(one.address, host) for one in before[query].held}
         given = {network_of(one.address, host) for one in track.held if one.replaced is None}
         left = tuple(

@@ -12,7 +12,7 @@ from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
-from allowsync.model.networks import network
+from allowsync.model.networks import around
 from allowsync.model.special_purpose import rejection
 from allowsync.model.value import Value
 
@@ -62,12 +62,8 @@ class ScreenedAnswer(Value):
 
 def network_of(address: Address, host: Host) -> Network:
     """The network granted for an address, as wide as the host's prefix for that family."""
-    number = int(address)
-    if isinstance(address, IPv4Address):
-        beyond = 32 - host.ipv4_prefix
-        return network(4, number >> beyond << beyond, host.ipv4_prefix)
-    beyond = 128 - host.ipv6_prefix
-    return network(6, number >> beyond << beyond, host.ipv6_prefix)
+    width = host.ipv4_prefix if isinstance(address, IPv4Address) else host.ipv6_prefix
+    return around(address, width)
 
 
 def judge(

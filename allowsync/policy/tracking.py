@@ -26,30 +26,39 @@ if TYPE_CHECKING:
 # answer is: the machine may just have woken up before its network.
 UNAVAILABLE_RUNS = 2
 
+NOTHING_KNOWN = RetentionState()  # one for all: values are frozen
 ONE_DAY = timedelta(days=1)
 NEVER = datetime.min.replace(tzinfo=UTC)
 
 
 def settled_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
     """What is remembered of a host's queries, in the light of today's configuration and clock."""
-    return {
-        query: _settle(memory.tracks.get(query, RetentionState()), host, now)
-        for query in host.queries
-    }
+    known = memory.tracks
+    return {query: _settle(known.get(query, NOTHING_KNOWN), host, now) for query in host.queries}
 
 
-def former_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
+def former_tracks(
+    host: Host, memory: HostMemory, tracks: Mapping[Query, RetentionState], now: Now
+) -> dict[Query, RetentionState]:
     """What is remembered of hostnames that were edited away, while it still counts.
 
     It counts until a name of today's gives its first believed answer, or `keep_unavailable` is
     over. A family that is asked no more ends with the configuration.
+
+    Args:
+        host: The host as it is configured now.
+        memory: What was known before the run.
+        tracks: What is known of its queries now.
+        now: The instant of the run.
     """
-    known = {query.hostname for query in host.queries if _was_found(memory.tracks.get(query))}
+    if not memory.former and memory.tracks.keys() <= tracks.keys():
+        return {}  # nothing was edited
+    known = {query.hostname for query in host.queries if _was_found(tracks.get(query))}
     if known.issuperset(host.hostnames):
         return {}
     candidates = {
         query: track
-        for query, track in {**memory.former, **memory.tracks}.items()
+        for query, track in {**memory.former, **memory.tracks, **tracks}.items()
         if query.hostname not in host.hostnames and query.family in host.families and track.held
     }
     return {
@@ -61,6 +70,8 @@ def former_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, Reten
 
 def dormant_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, RetentionState]:
     """What is remembered of a family that is not asked for now; it grants nothing meanwhile."""
+    if all(query.family in host.families for query in memory.tracks):
+        return {}
     return {
         query: _only_lasting(track, host, now)
         for query, track in memory.tracks.items()
@@ -76,12 +87,22 @@ def inherit(
     A host that has a new label, or a hostname that another one had, goes on with what is known of
     that name. Memories of labels that are configured no more are looked at, too.
     """
+    hosts = list(hosts)
+    lacking = [host for host in hosts if _lacks_known(host, memories.get(host.name))]
+    if not lacking:
+        return {host.name: memories.get(host.name) or HostMemory() for host in hosts}
     known: dict[Query, tuple[str, RetentionState]] = {}
     for label, memory in memories.items():
         for query, track in {**memory.former, **memory.tracks}.items():
-            if track.known and _later(track, known.get(query, ("", RetentionState()))[1]):
+            if track.known and _later(track, known.get(query, ("", NOTHING_KNOWN))[1]):
                 known[query] = (label, track)
     return {host.name: _inherited(host, memories, known, now) for host in hosts}
+
+
+def _lacks_known(host: Host, memory: HostMemory | None) -> bool:
+    """Whether nothing is known yet of some query of a host."""
+    tracks = {} if memory is None else memory.tracks
+    return any(not tracks.get(query, NOTHING_KNOWN).known for query in host.queries)
 
 
 def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[str, str]:
@@ -107,7 +128,7 @@ def _inherited(
     missing = [
         query
         for query in host.queries
-        if query in known and not own.tracks.get(query, RetentionState()).known
+        if query in known and not own.tracks.get(query, NOTHING_KNOWN).known
     ]
     if not missing:
         return own
@@ -173,8 +194,9 @@ def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:
     if track.absent_since is not None or track.last_found is None:
         return False
     (held,) = track.held
-    latest = max(track.last_found, held.since, held.confirmed, held.replaced or held.since)
-    return latest <= instant and not _rejected(held, host)
+    if held.since > instant or held.confirmed > instant or track.last_found > instant:
+        return False
+    return (held.replaced or instant) <= instant and not _rejected(held, host)
 
 
 def _rejected(held: HeldAddress, host: Host) -> bool:
@@ -237,6 +259,8 @@ def fold(
             after = _after_unavailable(track, reason, host, now)
         case _:
             assert_never(judged.answer)
+    if not judged.rejected:
+        return after if not after.held_back else replace(after, held_back=())
     held_back = tuple(
         f"{one.address} rejected: {one.reason}" for one in judged.rejected if one.guarded
     )
@@ -348,6 +372,11 @@ def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, date
     }
 
 
+def came(track: RetentionState, instant: datetime) -> bool:
+    """Whether a network that is held came at an instant."""
+    return instant in [one.since for one in track.held]
+
+
 def arrivals(
     host: Host,
     memory: HostMemory,
@@ -356,7 +385,7 @@ def arrivals(
     now: Now,
 ) -> Mapping[Network, datetime]:
     """The networks of a host that came within the last day, this run's included."""
-    if all(one.since != now.instant for track in after.values() for one in track.held):
+    if not any(came(track, now.instant) for track in after.values()):
         return memory.arrivals
     known = recent(memory.arrivals, now)
     held = {network_of(one.address, host) for track in before.values() for one in track.held}
