@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from allowsync.model.networks import (
     Coverage,
     NetworkIndex,
+    around,
     covers,
     overlap,
     parsed,
@@ -22,7 +23,9 @@ from allowsync.model.networks import (
 from tests.support.values import net
 
 if TYPE_CHECKING:
-    from allowsync.model.types import Network
+    from collections.abc import Callable
+
+    from allowsync.model.types import Address, Network
 
 BASE = int(net("81.2.69.0").network_address)
 
@@ -158,6 +161,34 @@ def test_an_address_made_once_is_as_good_as_any_other(text: str) -> None:
     assert hash(made) == hash(plain)
     assert [str(made), str(made), f"{made}"] == [str(plain)] * 3
     assert made + 1 == plain + 1
+
+
+@given(
+    st.from_regex(r"[0-9a-fA-F:.%/ x]{0,24}", fullmatch=True)
+    | st.lists(st.integers(0, 300), min_size=3, max_size=5).map(lambda n: ".".join(map(str, n)))
+    | st.lists(st.sampled_from(["", "0", "00a1", "12345", "g"]), max_size=9).map(":".join)
+)
+def test_what_is_an_address_is_what_python_takes_for_one(text: str) -> None:
+    def tried(parse: Callable[[str], Address]) -> Address | None:
+        try:
+            return parse(text)
+        except ValueError:
+            return None
+
+    assert tried(parsed_address) == tried(ip_address)
+
+
+@given(st.integers(0, 2**128 - 1) | st.integers(0, 2**32 - 1), st.integers(1, 128), st.booleans())
+def test_the_network_around_an_address_is_the_same_of_any_address(
+    number: int, width: int, again: bool
+) -> None:
+    plain = ip_address(number)
+    width = min(width, plain.max_prefixlen)
+    made = parsed_address(str(plain))
+    if again:
+        around(made, made.max_prefixlen)
+    expected = ip_network((number, width), strict=False)
+    assert around(made, width) == around(made, width) == around(plain, width) == expected
 
 
 @pytest.mark.parametrize("text", ["", "81.2.69", "81.2.69.1/32", "1:2", "::g"])

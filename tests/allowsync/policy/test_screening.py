@@ -5,6 +5,8 @@ from __future__ import annotations
 from ipaddress import IPv6Address, ip_address, ip_network
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allowsync.model.answer import Found, Unavailable
 from allowsync.model.special_purpose import (
@@ -53,6 +55,29 @@ def test_the_first_and_the_last_address_of_each_block_are_rejected(block: str, r
     network = ip_network(block)
     assert rejection(ip_network(network.network_address)) == reason
     assert rejection(ip_network(network.broadcast_address)) == reason
+
+
+EDGES = sorted(
+    {
+        (int(edge) + beside) % (1 << block.max_prefixlen)
+        for block in map(ip_network, (*CLOUDFLARE, *dict((*IPV4_BLOCKS, *IPV6_BLOCKS))))
+        for edge in (block.network_address, block.broadcast_address)
+        for beside in (-1, 0, 1)
+    }
+)
+
+
+@given(
+    st.sampled_from(EDGES) | st.integers(0, 2**32 - 1) | st.integers(0, 2**128 - 1),
+    st.integers(0, 128),
+    st.booleans(),
+)
+def test_what_is_rejected_is_what_one_of_the_lists_holds(
+    number: int, width: int, six: bool
+) -> None:
+    address = IPv6Address(number) if six or number >= 2**32 else ip_address(number)
+    network = ip_network((address, min(width, address.max_prefixlen)), strict=False)
+    assert bool(rejection(network)) == bool(special_within(network) or proxied(network))
 
 
 def test_a_carrier_grade_nat_address_is_named_as_such() -> None:
