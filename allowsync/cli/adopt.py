@@ -28,7 +28,7 @@ SCHEMA = "allowsync.adopt/1"
     shell_complete=allowlists,
     help="Only this allowlist. May be repeated.",
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be made allowsync's own.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be made allowsync's own.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @common
 def adopt(invocation: Invocation, only: tuple[str, ...], dry_run: bool, yes: bool) -> int:

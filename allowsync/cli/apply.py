@@ -9,7 +9,7 @@ import click
 from allowsync.cli.apply_arguments import ApplyArguments
 from allowsync.cli.apply_run import apply_once
 from allowsync.cli.common import common
-from allowsync.cli.completion_values import allowlists
+from allowsync.cli.completion_values import targets
 from allowsync.cli.confirm_prompt import may_confirm, span
 
 if TYPE_CHECKING:
@@ -19,12 +19,14 @@ if TYPE_CHECKING:
 
 
 @click.command()
-@click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing at all.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Show what would be done; write nothing at all."
+)
 @click.option(
     "--only",
     multiple=True,
     metavar="ALLOWLIST|TARGET",
-    shell_complete=allowlists,
+    shell_complete=targets,
     help="Only this allowlist, or this one target, such as web/file. May be repeated.",
 )
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")

@@ -10,6 +10,7 @@ from allowsync.cli.common import Invocation, invocation_of
 from allowsync.model.value import Value
 
 _FLAGS: Final = {
+    "-n": "dry_run",
     "--dry-run": "dry_run",
     "--force": "force",
     "--offline": "offline",
@@ -17,9 +18,11 @@ _FLAGS: Final = {
     "--quiet": "quiet",
     "-q": "quiet",
     "--no-color": "no_color",
+    "--json": "json",
 }
 _VERBOSE: Final = ("-v", "--verbose")
 _VALUES: Final = ("--config", "--state", "--only", "--output", "--log")
+_ONCE: Final = ("--config", "--state", "--output")
 _FORMATS: Final = ("text", "json")
 
 
@@ -74,6 +77,10 @@ def read_apply(arguments: list[str]) -> ApplyArguments | None:
 def _arguments(
     flags: set[str], values: dict[str, list[str]], verbosity: int
 ) -> ApplyArguments | None:
+    if "json" in flags:
+        values.setdefault("--output", []).append("json")
+    if any(len(set(given)) > 1 for name, given in values.items() if name in _ONCE):
+        return None
     last = {name: given[-1] for name, given in values.items()}
     output, log = last.get("--output", "text"), last.get("--log", "text")
     paths = [last.get("--config"), last.get("--state")]

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.completion_values import allowlists
+from allowsync.cli.completion_values import targets
 from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ SCHEMA = "allowsync.clear/1"
     "--only",
     multiple=True,
     metavar="ALLOWLIST|TARGET",
-    shell_complete=allowlists,
+    shell_complete=targets,
     help="Only this allowlist, or this target. May be repeated.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")

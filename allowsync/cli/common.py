@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from allowsync.config import ConfigError, load, locate
@@ -13,7 +12,8 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from allowsync.config.settings import Config
     from allowsync.text import Line
@@ -130,44 +130,9 @@ def _styled(text: str, colour: str) -> str:
 
 def common(command: F) -> F:
     """Give a command the options every command takes, as its first argument `invocation`."""
-    import functools
+    from allowsync.cli.options import with_common_options
 
-    import click
-
-    @click.option(
-        "--config",
-        type=click.Path(path_type=Path),
-        help="The configuration file. Default: $ALLOWSYNC_CONFIG, /etc/allowsync/config.yaml.",
-    )
-    @click.option(
-        "--state",
-        type=click.Path(path_type=Path),
-        help="The state database, instead of the one the configuration names.",
-    )
-    @click.option(
-        "--output",
-        type=click.Choice(["text", "json"]),
-        default="text",
-        show_default=True,
-        help="Text for people, or one JSON document for programs.",
-    )
-    @click.option("-v", "--verbose", count=True, help="Say more.")
-    @click.option("-q", "--quiet", is_flag=True, help="Say only what went wrong.")
-    @click.option("--no-color", is_flag=True, help="No colors. So does NO_COLOR.")
-    @functools.wraps(command)
-    def with_options(
-        config: Path | None,
-        state: Path | None,
-        output: str,
-        verbose: int,
-        quiet: bool,
-        no_color: bool,
-        **options: Any,
-    ) -> Any:
-        invocation = invocation_of(config, state, output, verbose, quiet, no_color)
-        return command(invocation, **options)
-
-    return with_options  # type: ignore[return-value]
+    return with_common_options(command)
 
 
 def invocation_of(
@@ -181,6 +146,14 @@ def invocation_of(
         verbosity=-1 if quiet else verbose,
         colour=not (no_color or os.environ.get("NO_COLOR")),
     )
+
+
+def wants_json(arguments: Sequence[str]) -> bool:
+    """Whether a JSON document was asked for, on a command line that could not be read."""
+    from itertools import pairwise
+
+    asked = "--json" in arguments or "--output=json" in arguments
+    return asked or ("--output", "json") in pairwise(arguments)
 
 
 def echo_json(document: Mapping[str, Any]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from allowsync.cli.options import config_in
 from allowsync.config import ConfigError, load, locate
 
 if TYPE_CHECKING:
@@ -26,6 +27,17 @@ def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[C
     ]
 
 
+def targets(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
+    """The allowlists that begin so, and the targets of one that is named in full."""
+    named = begun.partition("/")[0]
+    return allowlists(ctx, param, begun) + [
+        _item(target.name, f"of {target.allowlist}")
+        for config in _configuration(ctx)
+        for target in config.targets
+        if target.allowlist == named and target.name.startswith(begun)
+    ]
+
+
 def hosts(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
     """The hosts that begin so, each with its names or networks."""
     return [
@@ -44,7 +56,7 @@ def _item(name: str, about: str) -> CompletionItem:
 
 def _configuration(ctx: click.Context) -> Iterator[Config]:
     """The configuration, or nothing: completion reports no problem."""
-    place = locate(ctx.params.get("config"), os.environ, os.geteuid())
+    place = locate(config_in(ctx), os.environ, os.geteuid())
     try:
         yield load(place, environ=os.environ, uid=os.geteuid())
     except ConfigError:

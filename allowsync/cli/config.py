@@ -5,9 +5,10 @@ from __future__ import annotations
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.cli.options import CommonGroup
 
 
-@click.group()
+@click.group(cls=CommonGroup)
 def config() -> None:
     """Edit the configuration, or show it, or its JSON Schema."""
 

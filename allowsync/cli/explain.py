@@ -31,7 +31,7 @@ EVER = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 @click.command()
-@click.argument("what", metavar="ADDRESS|HOST", shell_complete=complete)
+@click.argument("what", metavar="ADDRESS|HOST|HOSTNAME", shell_complete=complete)
 @click.option(
     "--at",
     type=When(),

@@ -5,10 +5,9 @@ from __future__ import annotations
 import errno
 import os
 import sys
-from itertools import pairwise
 from typing import TYPE_CHECKING, Final, TextIO
 
-from allowsync.cli.common import echo_json, printed, say
+from allowsync.cli.common import echo_json, printed, say, wants_json
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.report.json import stopped_document
 from allowsync.system.journald import ERROR, marked
@@ -38,7 +37,7 @@ def failed(error: BaseException, arguments: Sequence[str]) -> int:
 
         for line in "".join(format_exception(error)).splitlines():
             say(printable(line), err=True)
-    if not printed and _wants_json(arguments):
+    if not printed and wants_json(arguments):
         echo_json(stopped_document(_schema(arguments), code, [Notice("allowsync", what)]))
     return code
 
@@ -97,11 +96,9 @@ def _verbosity(arguments: Sequence[str]) -> int:
     return sum(short) + arguments.count("--verbose")
 
 
-def _wants_json(arguments: Sequence[str]) -> bool:
-    pairs = pairwise(arguments)
-    return "--output=json" in arguments or ("--output", "json") in pairs
-
-
 def _schema(arguments: Sequence[str]) -> str:
-    command = next((one for one in arguments if not one.startswith("-")), "apply")
+    from allowsync.cli.group import COMMANDS
+
+    words = [one for one in arguments if not one.startswith("-")]
+    command = next((one for one in words if one in COMMANDS), words[0] if words else "apply")
     return "allowsync.run/1" if command == "apply" else f"allowsync.{command}/1"

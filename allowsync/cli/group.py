@@ -4,25 +4,27 @@ from __future__ import annotations
 
 import contextlib
 from importlib import import_module
-from itertools import pairwise
 from typing import Any, Final
 
 import click
 
 from allowsync import __version__
+from allowsync.cli.common import echo_json, wants_json
+from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
 
 COMMANDS: Final = {
     "adopt": "Take over entries that were added by hand.",
     "apply": "Sync every target with the DNS once.",
     "approve": "Trust a name again that was absent for long.",
-    "backends": "The backends found, their options, whether they can be used here.",
+    "backends": "List the backends and whether each can be used here, or one's options.",
     "check": "Check configuration, names, nameservers, backends, and their effect.",
     "clear": "Remove everything allowsync owns, after a question.",
     "completion": "Print the completion for bash, zsh or fish.",
     "config": "Edit or show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
     "grant": "Allow a network for a while.",
+    "help": "Show how a command is used.",
     "history": "What changed, when, and why.",
     "host": "List, add and remove hosts: the configuration is edited in place.",
     "init": "Write a first configuration, after a few questions.",
@@ -33,7 +35,7 @@ COMMANDS: Final = {
 }
 
 
-class LazyGroup(click.Group):
+class LazyGroup(CommonGroup):
     """A group whose commands are imported when they are called; their summaries are known here."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
@@ -58,20 +60,6 @@ class LazyGroup(click.Group):
         others = {name: contributed.summary(name) for name in contributed.names(COMMANDS)}
         with formatter.section("Commands"):
             formatter.write_dl(sorted((COMMANDS | others).items()))
-
-    def resolve_command(
-        self, ctx: click.Context, args: list[str]
-    ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Find a command, with a suggestion for a name that is nearly one."""
-        if args and args[0] not in COMMANDS and not args[0].startswith("-"):
-            known = self.list_commands(ctx)
-            if args[0] not in known:
-                from difflib import get_close_matches
-
-                near = get_close_matches(args[0], known, 1)
-                hint = f" (did you mean '{near[0]}'?)" if near else ""
-                ctx.fail(f"no such command '{args[0]}'{hint}")
-        return super().resolve_command(ctx, args)
 
 
 @click.group(
@@ -103,15 +91,21 @@ def run_group(arguments: list[str]) -> int:
 
 
 def _usage(error: click.ClickException, arguments: list[str]) -> int:
+    if isinstance(error, click.NoSuchOption) and isinstance(_command_of(error), click.Group):
+        what = "An option that only one command has stands behind that command."
+        error = click.UsageError(f"{error.format_message()} {what}", error.ctx)
     with contextlib.suppress(OSError):
         error.show()
-    if _wants_json(arguments):
-        from allowsync.cli.common import echo_json
+    if wants_json(arguments):
         from allowsync.report.json import stopped_document
 
         notice = Notice("command line", error.format_message())
         echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
     return ExitCode.USAGE
+
+
+def _command_of(error: click.UsageError) -> click.Command | None:
+    return error.ctx.command if error.ctx is not None else None
 
 
 def _schema(error: click.ClickException, arguments: list[str]) -> str:
@@ -121,7 +115,3 @@ def _schema(error: click.ClickException, arguments: list[str]) -> str:
     if not command and context is not None and context.parent is not None:
         command = ".".join(context.command_path.split()[1:])
     return "allowsync.run/1" if command in ("apply", "") else f"allowsync.{command}/1"
-
-
-def _wants_json(arguments: list[str]) -> bool:
-    return "--output=json" in arguments or ("--output", "json") in pairwise(arguments)

@@ -9,6 +9,7 @@ import click
 from allowsync.cli.common import Invocation, common, echo_json
 from allowsync.cli.completion_values import allowlists as complete_allowlists
 from allowsync.cli.completion_values import hosts as complete_hosts
+from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 
 SCHEMA = "allowsync.host/1"
 
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show the change; write nothing.")
+_DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Show the change; write nothing.")
 _APPLY = click.option("--apply", "at_once", is_flag=True, help="Apply the configuration at once.")
 
 
@@ -47,7 +48,7 @@ class HostChange(Value):
     dry_run: bool
 
 
-@click.group()
+@click.group(cls=CommonGroup)
 def host() -> None:
     """List, add and remove hosts: the configuration is edited in place."""
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.backend import registry as discovery
+from allowsync.cli.options import add_common_options
 
 if TYPE_CHECKING:
     from collections.abc import Container
@@ -36,6 +37,8 @@ def load(name: str) -> click.Command:
     if not isinstance(loaded, click.Command):
         kind = type(loaded).__name__
         raise click.UsageError(f"the command {name!r} cannot be loaded: it is a {kind}")
+    if isinstance(loaded, click.Group):
+        add_common_options(loaded)
     return loaded
 
 

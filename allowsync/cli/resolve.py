@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.dns.process import ResolverProcess
     from allowsync.inspect.diagnostics import Located, NameserverAnswers
+    from allowsync.model.types import Host
     from allowsync.policy.published import SourceRecord
     from allowsync.text import Line
 
@@ -24,13 +25,14 @@ SCHEMA = "allowsync.resolve/1"
 
 
 @click.command()
-@click.argument("hosts", nargs=-1, metavar="[HOST]...", shell_complete=complete)
+@click.argument("hosts", nargs=-1, metavar="[HOST|HOSTNAME]...", shell_complete=complete)
 @common
 def resolve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     """What each nameserver answers now, and what allowsync would make of it.
 
-    HOST is a label of the configuration; without any, all are asked. Changes nothing. Exit code 3
-    if some host got no usable answer from any nameserver.
+    HOST is a label of the configuration; without any, all are asked. HOSTNAME is any name, such as
+    alice.duckdns.org, whether the configuration has it or not. Changes nothing. Exit code 3 if some
+    host got no usable answer from any nameserver.
     """
     from allowsync.dns.process import ResolverProcess
 
@@ -45,8 +47,7 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
     from allowsync.text import Line
 
     config = invocation.load(SCHEMA)
-    choose(invocation, SCHEMA, hosts, config.hosts, "host")
-    asked = [host for name, host in config.hosts.items() if not hosts or name in hosts]
+    asked = _asked(invocation, config, hosts)
     queries = dict.fromkeys(query for host in asked for query in host.queries)
     answers = dns.use(config.resolver).survey(queries) if queries else {}
     found = list(heard(asked, answers, known(config).proxies))
@@ -61,6 +62,36 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
             [*_lines(found), *sources.lines(), *(Line(str(one), "yellow") for one in doubts)]
         )
     return int(code)
+
+
+def _asked(invocation: Invocation, config: Config, given: tuple[str, ...]) -> list[Host]:
+    """The hosts that are meant, by their labels or hostnames; without any, all.
+
+    Raises:
+        Stop: Something given is neither; said with a suggestion, exit code 2.
+    """
+    named = {one: _by_hostname(config, one) for one in given if one not in config.hosts}
+    unknown = tuple(one for one, found in named.items() if not found)
+    choose(invocation, SCHEMA, unknown, config.hosts, "host")
+    labelled = [host for name, host in config.hosts.items() if not given or name in given]
+    return [*labelled, *(host for found in named.values() for host in found)]
+
+
+def _by_hostname(config: Config, written: str) -> list[Host]:
+    """Each host that has this hostname, with it alone; one of its own where none has it."""
+    from allowsync.config.hostnames import Hostname
+    from allowsync.config.schema.kind import UnfitError
+    from allowsync.config.schema.nodes import Scalar, ScalarType
+    from allowsync.model.types import Host
+
+    try:
+        name = Hostname().read(Scalar(written, ScalarType.TEXT, 0))
+    except UnfitError:
+        return []
+    having = [one for one in config.hosts.values() if name in one.hostnames]
+    if not having:
+        return [Host(name, (name,), policy=config.policy)]
+    return [replace(one, hostnames=(name,), networks=(), sources=()) for one in having]
 
 
 class _Sources(Value):

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
@@ -35,10 +36,12 @@ _ROOT = click.option(
 _FORCE = click.option(
     "--force", is_flag=True, help="Also replace or remove files that were changed by hand."
 )
-_DRY_RUN = click.option("--dry-run", is_flag=True, help="Show what would be done; write nothing.")
+_DRY_RUN = click.option(
+    "-n", "--dry-run", is_flag=True, help="Show what would be done; write nothing."
+)
 
 
-@click.group()
+@click.group(cls=CommonGroup)
 def schedule() -> None:
     """Manage the schedule: a systemd timer or a cron entry."""
 

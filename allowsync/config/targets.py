@@ -39,6 +39,25 @@ NAME_KEY: Final = "name"
 _EXPECTED: Final = "a backend with its options, such as `nftables: {ports: [443/tcp]}`"
 
 
+# What administrators call what a backend is for.
+_OTHER_NAMES: Final = {
+    **dict.fromkeys(("iptables", "ip6tables", "netfilter", "xtables"), "ipset"),
+    **dict.fromkeys(("nft", "nftable", "nf_tables"), "nftables"),
+    **dict.fromkeys(("apache2", "httpd"), "apache"),
+    **dict.fromkeys(("cf", "waf"), "cloudflare"),
+}
+
+
+def unknown_backend(unknown: UnknownBackend) -> str:
+    """Why a backend cannot be used that is not there, with the nearest one there is."""
+    meant = _OTHER_NAMES.get(unknown.name.lower(), unknown.name)
+    if meant in unknown.known:
+        hint = f" (did you mean {meant!r}?)"
+    else:
+        hint = suggestion(meant.lower(), unknown.known) or f"; found: {', '.join(unknown.known)}"
+    return f"there is no backend {quote(unknown.name)}{hint}"
+
+
 class PlacesInUse:
     """The places of all targets: two that write to one place would undo each other's work."""
 
@@ -98,8 +117,7 @@ class Targets(Kind[tuple[Target, ...]]):
             if target is not INVALID:
                 self.places.add(target, node, here, reading)
         except UnknownBackend as unknown:
-            hint = suggestion(key.text, unknown.known) or f"; found: {', '.join(unknown.known)}"
-            return reading.problem(key, at, f"there is no backend {quote(key.text)}{hint}")
+            return reading.problem(key, at, unknown_backend(unknown))
         except BrokenBackend as broken:
             return _broken(self.allowlist, name, key.text, str(broken))
         return target

@@ -289,7 +289,11 @@ def test_backends_and_their_options_are_listed() -> None:
     told = allowsync("backends", "--output", "json").document
     names = {one["name"] for one in told["backends"]}
     assert {"file", "nftables"} <= names
-    assert "path (required)" in allowsync("backends").out
+    lines = allowsync("backends").out.splitlines()
+    assert [line.split()[0] for line in lines] == sorted(names)
+    assert "path (required)" in allowsync("backends", "file").out
+    only = allowsync("backends", "file", "--json").document["backends"]
+    assert [one["name"] for one in only] == ["file"]
 
 
 def test_config_show_gives_a_configuration_back(here: Installation) -> None:

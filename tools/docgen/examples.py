@@ -13,7 +13,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync apply --only jellyfin --force", "Apply what a limit refused."),
     ),
     "approve": (("allowsync approve alice", "Alice said that the name is still hers."),),
-    "backends": (("allowsync backends", "What can be used on this machine."),),
+    "backends": (
+        ("allowsync backends", "What can be used on this machine."),
+        ("allowsync backends nginx", "The options of a backend."),
+    ),
     "check": (("allowsync check", "Before the first run, and whenever in doubt."),),
     "clear": (
         ("allowsync clear", "Take everything back, after a question."),
@@ -48,8 +51,12 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync host add dave 203.0.113.7 --on ssh --until 2027-01-31", "For a while."),
         ("allowsync host remove carol --apply", "Take the friend out, at once."),
     ),
+    "help": (("allowsync help host add", "How a sub-command is used."),),
     "init": (("allowsync init", "Answer some questions, and get a configuration."),),
-    "resolve": (("allowsync resolve alice", "What each name server says about her names."),),
+    "resolve": (
+        ("allowsync resolve alice", "What each name server says about her names."),
+        ("allowsync resolve carol.ddns.example", "A name that is in no configuration."),
+    ),
     "revoke": (
         ("allowsync revoke bob", "Bob is out now, whatever his name says."),
         ("allowsync revoke 198.51.100.0/24", "Who is allowed from there is out."),

@@ -11,18 +11,18 @@ from allowsync_backends.common.ports import Port, Protocol
 if TYPE_CHECKING:
     from allowsync.config.schema.nodes import Scalar
 
-_PORT: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?/(tcp|udp)")
+_PORT: Final = re.compile(r"([0-9]{1,5})(?:-([0-9]{1,5}))?(?:/(tcp|udp))?")
 
 
 class PortKind(Leaf[Port]):
-    """A port with its protocol: `443/tcp`, `8000-8010/udp`."""
+    """A port: `443/tcp`, `8000-8010/udp`; without a protocol (`8096`) it is one of TCP."""
 
     pure = True
 
     @property
     def expected(self) -> str:
-        """Two examples say it best."""
-        return "a port such as 443/tcp or 8000-8010/udp"
+        """Three examples say it best."""
+        return "a port such as 443, 443/udp or 8000-8010/tcp"
 
     def read(self, scalar: Scalar) -> Port:
         """The port. Numbers go from 1 to 65535, and a range from low to high."""
@@ -32,11 +32,12 @@ class PortKind(Leaf[Port]):
         first, last = int(match[1]), int(match[2] or match[1])
         if not 1 <= first <= last <= 65535:
             raise UnfitError
-        return Port(first, last, Protocol(match[3]))
+        return Port(first, last, Protocol(match[3] or Protocol.TCP))
 
     def schema(self) -> dict[str, Any]:
-        """Text of that form."""
-        return {"type": "string", "pattern": f"^(?:{_PORT.pattern})$"}
+        """Text of that form, or a number."""
+        text = {"type": "string", "pattern": f"^(?:{_PORT.pattern})$"}
+        return {"anyOf": [text, {"type": "integer", "minimum": 1, "maximum": 65535}]}
 
     def show(self, value: Port) -> str:
         """As it is written."""

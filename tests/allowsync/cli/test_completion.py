@@ -65,7 +65,8 @@ def offered(words: str, environ: dict[str, str]) -> list[str]:
     [
         ("allowsync sta\t", "allowsync status"),
         ("allowsync apply --only jel\t", "allowsync apply --only jellyfin"),
-        ("allowsync resolve bo\t", "allowsync resolve bob"),
+        ("allowsync apply --only jellyfin/\t", "allowsync apply --only jellyfin/file"),
+        ("allowsync --no-color resolve bo\t", "allowsync --no-color resolve bob"),
         ("allowsync apply --detailed\t", "allowsync apply --detailed-exitcode"),
     ],
 )
@@ -111,6 +112,37 @@ def test_allowlists_are_offered_where_one_is_expected(words: str, environ: dict[
     assert offered(f"allowsync {words}", environ) == ["jellyfin", "ssh"]
 
 
+@pytest.mark.parametrize("command", ["apply", "clear"])
+@pytest.mark.parametrize(
+    ("begun", "offers"),
+    [
+        ("jellyfin", ["jellyfin", "jellyfin/file"]),
+        ("ssh/", ["ssh/file"]),
+        ("ssh/n", []),
+    ],
+)
+def test_targets_are_offered_below_their_allowlist(
+    command: str, begun: str, offers: list[str], environ: dict[str, str]
+) -> None:
+    assert offered(f"allowsync {command} --only {begun}", environ) == offers
+
+
+@pytest.mark.parametrize(
+    ("begun", "offers"),
+    [
+        ("help con", ["config"]),
+        ("help host a", ["add"]),
+        ("help apply x", []),
+        ("backends nf", ["nftables"]),
+        ("host --no-color rem", ["remove"]),
+    ],
+)
+def test_commands_and_backends_are_offered(
+    begun: str, offers: list[str], environ: dict[str, str]
+) -> None:
+    assert offered(f"allowsync {begun}", environ) == offers
+
+
 @pytest.mark.parametrize("command", ["approve", "explain", "history", "host remove", "resolve"])
 def test_hosts_are_offered_where_one_is_expected(command: str, environ: dict[str, str]) -> None:
     assert offered(f"allowsync {command} ", environ) == ["alice", "bob"]
@@ -122,8 +154,8 @@ def test_names_come_from_the_configuration_that_is_named(
     other = tmp_path / "other.yaml"
     other.write_text(CONFIGURATION.replace("jellyfin", "movies"))
     other.chmod(0o600)
-    words = f"allowsync apply --config {other} --only "
-    assert offered(words, environ) == ["movies", "ssh"]
+    for words in (f"apply --config {other}", f"--config {other} apply"):
+        assert offered(f"allowsync {words} --only ", environ) == ["movies", "ssh"]
 
 
 @pytest.mark.parametrize("text", ["", "hosts: [", "hosts: {alice: 7}"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import click
 
+from allowsync.cli.options import CommonGroup
 from allowsync_backends.cloudflare.commands.csv_commands import export, import_
 from allowsync_backends.cloudflare.commands.item_commands import add, remove
 from allowsync_backends.cloudflare.commands.list_commands import create, delete
@@ -11,7 +12,7 @@ from allowsync_backends.cloudflare.commands.rule_commands import rule
 from allowsync_backends.cloudflare.commands.show_commands import lists, show
 
 
-@click.group(context_settings={"max_content_width": 100})
+@click.group(cls=CommonGroup, context_settings={"max_content_width": 100})
 def cloudflare() -> None:
     """Look after the lists of a Cloudflare account.
 

@@ -27,7 +27,7 @@ STANDARD: Final = "-"
 @click.argument("name", metavar="LIST")
 @click.argument("file", metavar="FILE.csv")
 @click.option("--force", is_flag=True, help="Even if it takes something from an allowlist.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask before comments are replaced.")
 @on_account("allowsync.cloudflare.import/1")
 def import_(work: Work, name: str, file: str, force: bool, dry_run: bool, yes: bool) -> int:

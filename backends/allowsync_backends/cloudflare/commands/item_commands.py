@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 @click.argument("addresses", nargs=-1, required=True, metavar="ADDRESS...")
 @click.option("--comment", default="", metavar="TEXT", help="Why, for people.")
 @click.option("--force", is_flag=True, help="Even if it takes something from an allowlist.")
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask before a comment is replaced.")
 @on_account("allowsync.cloudflare.add/1")
 def add(
@@ -58,7 +58,7 @@ def add(
 @click.option(
     "--force", is_flag=True, help="Even if an allowlist keeps it, or the list gets empty."
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_account("allowsync.cloudflare.remove/1")
 def remove(

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 @click.option(
     "--force", is_flag=True, help="Even if the list is empty: the rule then blocks everyone."
 )
-@click.option("--dry-run", is_flag=True, help="Only show what would be done.")
+@click.option("-n", "--dry-run", is_flag=True, help="Only show what would be done.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @on_account("allowsync.cloudflare.rule/1")
 def rule(

@@ -1,0 +1,142 @@
+"""The options every command takes, before the command or behind it, and the groups that read them.
+
+What is given is collected in the context that a command shares with the groups above it.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import click
+
+from allowsync.cli.common import Invocation, invocation_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+F = TypeVar("F", bound="Callable[..., Any]")
+
+_COLLECTED: Final = "allowsync.options"
+
+
+def with_common_options(command: F) -> F:
+    """Give a command the options every command takes, as its first argument `invocation`."""
+
+    @functools.wraps(command)
+    def with_options(**options: Any) -> Any:
+        return command(invocation_in(click.get_current_context()), **options)
+
+    for one in reversed(_OPTIONS):
+        one(with_options)
+    return with_options  # type: ignore[return-value]
+
+
+def invocation_in(context: click.Context) -> Invocation:
+    """What was given so far, on every level of the command.
+
+    Raises:
+        click.UsageError: An option was given twice, with different values.
+    """
+    given: dict[str, list[Any]] = context.meta.get(_COLLECTED, {})
+    return invocation_of(
+        _single(context, "config", given),
+        _single(context, "state", given),
+        _single(context, "output", given) or "text",
+        sum(given.get("verbose", ())),
+        bool(given.get("quiet")),
+        bool(given.get("no_color")),
+    )
+
+
+def config_in(context: click.Context) -> Path | None:
+    """The configuration that was named so far; of several, the last."""
+    named: list[Path] = context.meta.get(_COLLECTED, {}).get("config", [])
+    return named[-1] if named else None
+
+
+class CommonGroup(click.Group):
+    """A group that takes the options of every command, and knows commands that were mistyped."""
+
+    group_class = type
+
+    def __init__(self, *arguments: Any, **settings: Any) -> None:
+        super().__init__(*arguments, **settings)
+        add_common_options(self)
+
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Find a command, with a suggestion for a name that is nearly one."""
+        if args and not args[0].startswith("-") and self.get_command(ctx, args[0]) is None:
+            ctx.fail(unknown_command(args[0], self.list_commands(ctx)))
+        return super().resolve_command(ctx, args)
+
+
+def unknown_command(name: str, known: list[str]) -> str:
+    """Why a command cannot be called, with the nearest one there is."""
+    from allowsync.config.errors import suggestion
+
+    hint = suggestion(name, known) or f"; there are {', '.join(known)}"
+    return f"no such command {name!r}{hint}"
+
+
+def add_common_options(group: click.Group) -> None:
+    """Let a group take the options of every command, as far as it has none of these names."""
+    taken = {name for one in group.params for name in one.opts}
+    group.params += [one for one in _parameters() if taken.isdisjoint(one.opts)]
+
+
+def _parameters() -> Iterator[click.Parameter]:
+    def bare() -> None: ...
+
+    for one in reversed(_OPTIONS):
+        one(bare)
+    yield from click.command()(bare).params
+
+
+def _single(context: click.Context, name: str, given: dict[str, list[Any]]) -> Any:
+    """The value of an option that has one."""
+    values = list(dict.fromkeys(given.get(name, ())))
+    if len(values) > 1:
+        both = " and ".join(repr(str(one)) for one in values[:2])
+        raise click.UsageError(f"--{name} was given twice, as {both}: give it once", context)
+    return values[0] if values else None
+
+
+def _collect(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    """Take note of what was given on this level of the command."""
+    kept = context.meta.setdefault(_COLLECTED, {})
+    name = str(parameter.name)
+    if name == "as_json":
+        name, value = "output", ("json",) if value else ()
+    if value:
+        kept.setdefault(name, []).extend(value if isinstance(value, tuple) else (value,))
+
+
+_option = functools.partial(click.option, expose_value=False, callback=_collect)
+_OPTIONS: Final = (
+    _option(
+        "--config",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="The configuration file. Default: $ALLOWSYNC_CONFIG, /etc/allowsync/config.yaml.",
+    ),
+    _option(
+        "--state",
+        type=click.Path(path_type=Path),
+        multiple=True,
+        help="The state database, instead of the one the configuration names.",
+    ),
+    _option(
+        "--output",
+        type=click.Choice(["text", "json"]),
+        multiple=True,
+        help="Text for people (the default), or one JSON document for programs.",
+    ),
+    _option("--json", "as_json", is_flag=True, help="The same as --output json."),
+    _option("-v", "--verbose", count=True, help="Say more."),
+    _option("-q", "--quiet", is_flag=True, help="Say only what went wrong."),
+    _option("--no-color", is_flag=True, help="No colors. So does NO_COLOR."),
+)
