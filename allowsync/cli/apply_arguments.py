@@ -83,10 +83,9 @@ def _arguments(
         return None
     last = {name: given[-1] for name, given in values.items()}
     output, log = last.get("--output", "text"), last.get("--log", "text")
-    paths = [last.get("--config"), last.get("--state")]
-    if output not in _FORMATS or log not in _FORMATS or not all(map(_is_fit, paths)):
+    if output not in _FORMATS or log not in _FORMATS:
         return None
-    config, state = (None if one is None else Path(one) for one in paths)
+    config, state = (Path(last[one]) if one in last else None for one in ("--config", "--state"))
     read = ApplyArguments(
         invocation_of(config, state, output, verbosity, "quiet" in flags, "no_color" in flags),
         tuple(values.get("--only", ())),
@@ -97,8 +96,3 @@ def _arguments(
         log=log,
     )
     return None if read.conflict else read
-
-
-def _is_fit(path: str | None) -> bool:
-    """Whether click would take a path: it refuses a file that is there and must not be read."""
-    return path is None or os.access(path, os.R_OK) or not Path(path).exists()

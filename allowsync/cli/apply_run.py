@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING
 
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
@@ -165,7 +166,10 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
 
 
 def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
-    """Print what changed and what is wrong, or the JSON document. Nothing where all is in sync."""
+    """Print what changed and what is wrong, or the JSON document.
+
+    Where all is in sync, a terminal is told, and a pipe, a log or cron's mail nothing.
+    """
     if invocation.json:
         from allowsync.report.json import run_document
 
@@ -175,7 +179,10 @@ def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
     if not invocation.quiet:
         every = report.dry_run or invocation.verbosity > 0
-        invocation.echo(run_lines(report, every_target=every))
+        said = list(run_lines(report, every_target=every))
+        if not said and code is ExitCode.IN_STEP and sys.stdout.isatty():
+            said = [Line("in sync: nothing to do", "green")]
+        invocation.echo(said)
     invocation.echo(_wrong(invocation, report, code), err=True)
 
 

@@ -101,10 +101,9 @@ def _table(found: list[dict[str, Any]]) -> Iterator[Line]:
     """A line for each backend."""
     from allowsync.text import Line
 
-    width = max((len(one["name"]) for one in found), default=0)
     for one in found:
         about = "; ".join(filter(None, (one["summary"], _usable(one))))
-        text = f"{one['name']:<{width}}  {about}"
+        text = f"{one['name']}: {about}"
         yield Line(text, "" if one["usable"] else "yellow")
 
 

@@ -68,8 +68,20 @@ class Invocation(Value):
             uid = os.geteuid()
             return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
         except ConfigError as error:
-            notices = [Notice(one.where, one.what) for one in error.problems]
-            self.stop(schema, ExitCode.USAGE, notices)
+            self.stop(schema, ExitCode.USAGE, self.refused(error))
+
+    def refused(self, error: ConfigError) -> list[Notice]:
+        """What is wrong with the configuration; where it cannot be read, what helps."""
+        if why := self.why_unread:
+            return [Notice(str(self.place), why)]
+        return [Notice(one.where, one.what) for one in error.problems]
+
+    @property
+    def why_unread(self) -> str:
+        """Why the configuration cannot be read, with what helps; empty where it can be."""
+        from allowsync.cli.configuration_lookup import why_unread
+
+        return why_unread(self.config, self.place, os.environ, os.geteuid())
 
     def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
         """Say why nothing was done, and end with that exit code."""
@@ -132,7 +144,7 @@ def common(command: F) -> F:
     """Give a command the options every command takes, as its first argument `invocation`."""
     from allowsync.cli.options import with_common_options
 
-    return with_common_options(command)
+    return with_common_options(command, invocation_of)  # type: ignore[return-value]
 
 
 def invocation_of(

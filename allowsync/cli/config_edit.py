@@ -33,7 +33,7 @@ def edit_configuration(invocation: Invocation) -> int:
         with editing(path, write=True) as found:  # whether it is ours to write is seen first
             before = found.text
     except NotReplaced as error:
-        _stop(invocation, ExitCode.USAGE, str(error))
+        _stop(invocation, ExitCode.USAGE, invocation.why_unread or str(error))
     copy = Path(mkdtemp(prefix="allowsync-")) / path.name  # for its owner only
     copy.write_bytes(found.content)
     text, config = _edited(invocation, found, copy)

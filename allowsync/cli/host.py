@@ -160,7 +160,7 @@ def _edit(
         invocation.stop(SCHEMA, ExitCode.USAGE, [*notices, Notice(str(path), what)])
     except NotReplaced as error:
         code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE
-        invocation.stop(SCHEMA, code, [Notice(str(path), str(error))])
+        invocation.stop(SCHEMA, code, [Notice(str(path), invocation.why_unread or str(error))])
     done = HostChange(action, name, str(path), allowlists, diff_of(found, text), dry_run)
     return _told(invocation, done, at_once=at_once)
 

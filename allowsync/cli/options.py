@@ -7,40 +7,46 @@ from __future__ import annotations
 
 import functools
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 import click
-
-from allowsync.cli.common import Invocation, invocation_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-F = TypeVar("F", bound="Callable[..., Any]")
+    # Configuration, state, output, verbosity, quiet, no colour.
+    CommonValues: TypeAlias = tuple[Path | None, Path | None, str, int, bool, bool]
 
 _COLLECTED: Final = "allowsync.options"
 
 
-def with_common_options(command: F) -> F:
-    """Give a command the options every command takes, as its first argument `invocation`."""
+def with_common_options(
+    command: Callable[..., Any], made: Callable[..., Any]
+) -> Callable[..., Any]:
+    """Give a command the options every command takes, as its first argument.
+
+    Args:
+        command: The command.
+        made: What makes that argument of the values.
+    """
 
     @functools.wraps(command)
     def with_options(**options: Any) -> Any:
-        return command(invocation_in(click.get_current_context()), **options)
+        return command(made(*values_in(click.get_current_context())), **options)
 
     for one in reversed(_OPTIONS):
         one(with_options)
-    return with_options  # type: ignore[return-value]
+    return with_options
 
 
-def invocation_in(context: click.Context) -> Invocation:
+def values_in(context: click.Context) -> CommonValues:
     """What was given so far, on every level of the command.
 
     Raises:
         click.UsageError: An option was given twice, with different values.
     """
     given: dict[str, list[Any]] = context.meta.get(_COLLECTED, {})
-    return invocation_of(
+    return (
         _single(context, "config", given),
         _single(context, "state", given),
         _single(context, "output", given) or "text",
@@ -119,13 +125,13 @@ _option = functools.partial(click.option, expose_value=False, callback=_collect)
 _OPTIONS: Final = (
     _option(
         "--config",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         multiple=True,
         help="The configuration file. Default: $ALLOWSYNC_CONFIG, /etc/allowsync/config.yaml.",
     ),
     _option(
         "--state",
-        type=click.Path(path_type=Path),
+        type=click.Path(path_type=Path, readable=False),
         multiple=True,
         help="The state database, instead of the one the configuration names.",
     ),

@@ -225,8 +225,9 @@ def _configuration(
     try:
         found = load(file, environ=environ, uid=os.geteuid(), state=invocation.state, root=root)
     except ConfigError as error:
-        notices = [Notice(one.where, one.what) for one in error.problems]
-        invocation.stop(SCHEMA, ExitCode.USAGE, notices)
+        here = file == invocation.place.absolute()
+        problems = [Notice(one.where, one.what) for one in error.problems]
+        invocation.stop(SCHEMA, ExitCode.USAGE, invocation.refused(error) if here else problems)
     _warn(invocation, "", list(found.broken_channels))
     return found, place
 

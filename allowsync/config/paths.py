@@ -24,8 +24,13 @@ def configuration(environ: Mapping[str, str], uid: int) -> Path:
         return Path(named)
     if uid == _ROOT or os.path.lexists(SYSTEM_CONFIGURATION):
         return SYSTEM_CONFIGURATION
+    return own_configuration(environ) or SYSTEM_CONFIGURATION
+
+
+def own_configuration(environ: Mapping[str, str]) -> Path | None:
+    """The configuration of a user other than root. None without a home folder."""
     own = _own("XDG_CONFIG_HOME", ".config", environ)
-    return own / "allowsync" / "config.yaml" if own else SYSTEM_CONFIGURATION
+    return own / "allowsync" / "config.yaml" if own else None
 
 
 def state(environ: Mapping[str, str], uid: int) -> Path | None:

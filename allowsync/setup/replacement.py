@@ -163,7 +163,8 @@ def _check_ours(place: Path) -> None:
         names = status.st_nlink
         raise NotReplaced(f"it has {names} names (hard links), and replacing it would part them")
     if os.geteuid() not in (0, status.st_uid):
-        raise NotReplaced(f"it belongs to user {status.st_uid}: only they, or root, may change it")
+        what = f"it belongs to user {status.st_uid}: only they, or root, may change it"
+        raise NotReplaced(f"{what}; run the command with sudo")
     if not os.access(place, os.W_OK, effective_ids=True):
         raise NotReplaced("it cannot be written: it is read-only, or on a read-only disk")
     if not os.access(place.parent, os.W_OK | os.X_OK, effective_ids=True):

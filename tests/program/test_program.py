@@ -290,7 +290,7 @@ def test_backends_and_their_options_are_listed() -> None:
     names = {one["name"] for one in told["backends"]}
     assert {"file", "nftables"} <= names
     lines = allowsync("backends").out.splitlines()
-    assert [line.split()[0] for line in lines] == sorted(names)
+    assert [line.partition(":")[0] for line in lines] == sorted(names)
     assert "path (required)" in allowsync("backends", "file").out
     only = allowsync("backends", "file", "--json").document["backends"]
     assert [one["name"] for one in only] == ["file"]

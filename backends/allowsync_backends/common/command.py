@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.system.process import Command, CommandError, CommandMissing, Completed, run
+from allowsync.system.process import PATH, Command, CommandError, CommandMissing, Completed, run
 
 # Capabilities as the kernel counts them (capabilities(7), linux/capability.h).
 CAP_NET_ADMIN: Final = 1 << 12
 CAP_NET_RAW: Final = 1 << 13
+LOOKED_IN: Final = f"looked in {PATH.replace(':', ', ')}"
 STATUS: Final = Path("/proc/self/status")
 
 

@@ -23,7 +23,10 @@ T = TypeVar("T")
 PROGRAM: Final = "fail2ban-client"
 PROMPT: Final = "fail2ban> "
 TIMEOUT: Final = 60.0  # seconds; the client itself waits for a server for ever
-MISSING: Final = "fail2ban-client cannot be used; install the package fail2ban"
+MISSING: Final = (
+    "fail2ban-client cannot be used; install the package fail2ban: apt install fail2ban "
+    f"({tools.LOOKED_IN})"
+)
 
 
 def usable() -> str:

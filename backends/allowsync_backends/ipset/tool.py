@@ -16,9 +16,12 @@ TIMEOUT: Final = 60.0
 # iptables-legacy serves one at a time; the others wait this many seconds.
 PATIENCE: Final = "10"
 
-MISSING: Final = "ipset cannot be run; install the package ipset"
+MISSING: Final = (
+    f"ipset cannot be run; install the package ipset: apt install ipset ({tools.LOOKED_IN})"
+)
 NOT_ROOT: Final = (
-    "only root can see and change ipset and iptables (CAP_NET_ADMIN or CAP_NET_RAW is missing)"
+    "only root can see and change ipset and iptables (CAP_NET_ADMIN or CAP_NET_RAW is missing): "
+    "run it with sudo"
 )
 
 IPV6_ADDRESSES: Final = Path("/proc/thread-self/net/if_inet6")
@@ -169,4 +172,6 @@ def _missing(command: Command) -> str:
     name = command.argv[0]
     if name == "ipset":
         return MISSING
-    return f"{name.removesuffix('-restore')} cannot be run; install the package iptables"
+    program = name.removesuffix("-restore")
+    what = f"{program} cannot be run; install the package iptables: apt install iptables"
+    return f"{what} ({tools.LOOKED_IN})"

@@ -12,8 +12,12 @@ from allowsync_backends.nftables.table_dump import listed_tables
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
 
-MISSING: Final = "nft cannot be run; install the package nftables"
-NOT_ROOT: Final = "only root can see and change nftables (CAP_NET_ADMIN is missing)"
+MISSING: Final = (
+    f"nft cannot be run; install the package nftables: apt install nftables ({tools.LOOKED_IN})"
+)
+NOT_ROOT: Final = (
+    "only root can see and change nftables (CAP_NET_ADMIN is missing): run it with sudo"
+)
 
 
 def usable() -> str:

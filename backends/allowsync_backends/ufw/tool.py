@@ -12,8 +12,10 @@ TIMEOUT: Final = 60.0  # seconds
 # iptables-legacy serves one at a time; the others wait this many seconds.
 PATIENCE: Final = "10"
 
-MISSING: Final = "ufw cannot be used; install the package ufw"
-NOT_ROOT: Final = "only root can see and change the firewall (CAP_NET_ADMIN is missing)"
+MISSING: Final = f"ufw cannot be used; install the package ufw: apt install ufw ({tools.LOOKED_IN})"
+NOT_ROOT: Final = (
+    "only root can see and change the firewall (CAP_NET_ADMIN is missing): run it with sudo"
+)
 
 _PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 

@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from allowsync.cli.apply import apply
 from allowsync.cli.apply_arguments import ApplyArguments, read_apply
-from allowsync.cli.options import invocation_in
+from allowsync.cli.common import invocation_of
+from allowsync.cli.options import values_in
 
 WORDS = (
     *("--dry-run", "--force", "--offline", "--detailed-exitcode", "--quiet", "-q", "--no-color"),
@@ -85,7 +86,7 @@ def by_click(words: list[str]) -> ApplyArguments:
     context = apply.make_context("apply", list(words))
     said = dict(context.params)
     assert said.pop("confirm") is None
-    return ApplyArguments(invocation_in(context), **said)
+    return ApplyArguments(invocation_of(*values_in(context)), **said)
 
 
 def test_a_click_error_is_no_reading() -> None:

@@ -152,7 +152,8 @@ def test_rules_that_cannot_be_listed_are_said_to_be_so(
 ) -> None:
     monkeypatch.setattr("allowsync.system.process.PATH", "/nonexistent")
     (finding,) = inside.run(ipset_gate().check)
-    assert finding.what == "ipset cannot be run; install the package ipset"
+    missing = "ipset cannot be run; install the package ipset: apt install ipset (looked in /usr"
+    assert finding.what.startswith(missing)
 
 
 def test_root_can_use_ipset(as_root: None) -> None:

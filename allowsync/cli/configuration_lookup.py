@@ -1,0 +1,59 @@
+"""Where the configuration was looked for, once it cannot be read: the places, and what helps."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING
+
+from allowsync.config.paths import SYSTEM_CONFIGURATION, own_configuration
+from allowsync.text import abridge
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from pathlib import Path
+
+
+def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: int) -> str:
+    """Why a configuration cannot be read, and the command that helps; empty where it can be.
+
+    Args:
+        given: What `--config` says.
+        path: The file that was chosen.
+        environ: The environment.
+        uid: Who reads.
+    """
+    try:
+        os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
+    except FileNotFoundError:
+        if given is None and not environ.get("ALLOWSYNC_CONFIG"):
+            return f"there is no such file; {_places(environ, uid)}"
+        by = "--config" if given is not None else "$ALLOWSYNC_CONFIG"
+        return f"there is no such file, which {by} names; {_create(uid, given)}"
+    except PermissionError as error:
+        advice = f"; run it as root: {as_root()}" if uid else ""
+        return f"cannot be opened: {error.strerror}{advice}"
+    except (OSError, ValueError):
+        return ""
+    return ""
+
+
+def as_root() -> str:
+    """This command line, as root."""
+    return abridge(f"sudo allowsync {shlex.join(sys.argv[1:])}")
+
+
+def _places(environ: Mapping[str, str], uid: int) -> str:
+    """Every place that was looked at, and what to do."""
+    system, folder = str(SYSTEM_CONFIGURATION), SYSTEM_CONFIGURATION.parent
+    if uid and folder.exists() and not os.access(folder, os.X_OK):
+        system += f" (only root can look: {as_root()})"
+    own = own_configuration(environ) if uid else None
+    places = ["--config (not given)", "$ALLOWSYNC_CONFIG (not set)", system]
+    return f"looked at {', '.join([*places, *([str(own)] if own else [])])}; {_create(uid)}"
+
+
+def _create(uid: int, given: Path | None = None) -> str:
+    command = "allowsync init" if given is None else f"allowsync init {shlex.quote(str(given))}"
+    return f"'{'sudo ' if uid and given is None else ''}{command}' writes one"
