@@ -55,5 +55,6 @@ def _places(environ: Mapping[str, str], uid: int) -> str:
 
 
 def _create(uid: int, given: Path | None = None) -> str:
-    command = "allowsync init" if given is None else f"allowsync init {shlex.quote(str(given))}"
-    return f"'{'sudo ' if uid and given is None else ''}{command}' writes one"
+    if given is not None:
+        return f"to write one: allowsync init {shlex.quote(str(given))}"
+    return f"to write one: {'sudo ' if uid else ''}allowsync init"

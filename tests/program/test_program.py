@@ -61,6 +61,8 @@ def test_an_apply_puts_friends_in_and_then_has_nothing_to_say(here: Installation
     second = here("apply")
     assert (second.code, second.out, second.err) == (0, "", "")
     assert "in sync (4 entries)" in here("apply -v").out
+    assert on_a_terminal(here, "apply", "--no-color") == "in sync: nothing to do\r\n"
+    assert on_a_terminal(here, "apply", "-q") == ""
 
 
 def test_a_dry_run_writes_nothing(here: Installation) -> None:
