@@ -100,7 +100,12 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
         from allowsync.report.json import stopped_document
 
         notice = Notice("command line", error.format_message())
-        echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
+        try:
+            echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
+        except OSError as lost:
+            from allowsync.cli.failure import unwritten
+
+            return unwritten(ExitCode.USAGE, lost)
     return ExitCode.USAGE
 
 

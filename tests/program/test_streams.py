@@ -28,7 +28,7 @@ CASES: Final = {
     "a document on a full disk": ("$A apply --output json $C >/dev/full", 1, "could not be"),
     "help on a full disk": ("$A --help >/dev/full", 1, "could not be written"),
     "no standard output": ("$A status $C >&-", 1, "could not be written: Bad file descriptor"),
-    "a document, no standard output": ("$A status --json $C >&-", 2, "--json"),
+    "a document, no standard output": ("$A status --jsn --json $C >&-", 2, "--jsn"),
     "nothing to say, no standard output": ("$A apply $C >&-", 0, ""),
     "no stream at all": ("$A apply $C <&- >&- 2>&-", 0, ""),
     "a question, no standard input": ("$A clear $C <&-", 2, "without a terminal to ask at"),
