@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
     from allowsync.dns.process import ResolverProcess
     from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.status import AccessStatus
     from allowsync.text import Line
 
 SCHEMA = "allowsync.check/1"
@@ -46,10 +47,15 @@ def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
 def _checked(
     invocation: Invocation, resolver: ResolverProcess, *, notify: bool, packets: bool
 ) -> int:
+    from allowsync.inspect.diagnostics import about_entries
+    from allowsync.inspect.status import look
+
     config = invocation.load(SCHEMA)
     now = instant()
     dns = list(_dns(config, resolver))
-    targets = [*_targets(config), *(_packets(config, now) if packets else ())]
+    standing = look(config, now)
+    targets = [*_targets(config), *about_entries(standing)]
+    targets += _packets(config, standing) if packets else ()
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += [*_schedule(config, invocation.place), *_boot(config)]
     found = [*others, *dns, *targets]
@@ -83,15 +89,14 @@ def _targets(config: Config) -> Iterator[Located]:
         yield from about_target(target)
 
 
-def _packets(config: Config, now: datetime) -> Iterator[Located]:
+def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     """Whether hosts get in and others do not, at targets that guard ports of this machine."""
     from allowsync.inspect.diagnostics import Located
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged
-    from allowsync.inspect.status import look
 
-    targets = guarded(config, look(config, now).targets)
+    targets = guarded(config, standing.targets)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     answers = answered(asked)
     seen = (*judged(targets, answers), *other_openings(targets, answers))

@@ -11,6 +11,7 @@ from allowsync.backend.driver import marks_of, unusable
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
+from allowsync.model.networks import short
 from allowsync.model.target import Finding, Severity
 from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
@@ -37,8 +38,9 @@ if TYPE_CHECKING:
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
+    from allowsync.inspect.status import AccessStatus
     from allowsync.model.nameserver import Nameserver, ResolverSettings
-    from allowsync.model.types import Host, Network, Query
+    from allowsync.model.types import Entry, Host, Network, Query
     from allowsync.policy.published import SourceRecord
 
 
@@ -230,6 +232,29 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
     except BackendError as error:
         what = f"it cannot be told what it guards, or left behind: {error}"
         yield Finding(Severity.WARNING, what)
+
+
+def about_entries(standing: AccessStatus) -> Iterator[Located]:
+    """Entries that a target lacks or should not hold, once something was applied.
+
+    Packets do not show them: those meet what the target holds, and hosts are tried by that.
+    """
+    if standing.last_run is None:
+        return
+    advice = "'allowsync apply' puts that right; see allowsync status"
+    for one in standing.targets:
+        if one.lacking:
+            what = f"hosts are locked out, whose entries it lacks: {_entries(one.lacking)}"
+            yield Located(one.target, Finding(Severity.ERROR, what, advice))
+        if one.unwanted:
+            what = f"it holds what no host may come from: {_entries(one.unwanted)}"
+            yield Located(one.target, Finding(Severity.ERROR, what, advice))
+
+
+def _entries(entries: Sequence[Entry]) -> str:
+    """The first of them with their hosts, and how many there are beside."""
+    named = [short(one.network) + f" ({', '.join(one.hosts)})" * bool(one.hosts) for one in entries]
+    return ", ".join(named[:3]) + f" and {len(named) - 3} more" * (len(named) > 3)
 
 
 def believed(judged: ScreenedAnswer) -> str:

@@ -49,6 +49,8 @@ class TargetStatus(Value):
         beside: The families that a target beside it holds in its stead.
         ineffective: Entries that let no packet in, each with the reason.
         flaws: What is wrong around the entries.
+        lacking: The entries that it should hold and does not.
+        unwanted: The entries that it should not hold.
     """
 
     target: str
@@ -60,6 +62,8 @@ class TargetStatus(Value):
     beside: frozenset[Family] = frozenset()
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     flaws: tuple[str, ...] = ()
+    lacking: tuple[Entry, ...] = ()
+    unwanted: tuple[Entry, ...] = ()
 
 
 class AccessStatus(Value):
@@ -260,6 +264,8 @@ def _target(
         frozenset() if meant.situation is None else meant.situation.beside,
         report.ineffective,
         () if report.current is None else report.current.flaws,
+        () if report.plan is None else report.plan.add,
+        () if report.plan is None else report.plan.remove,
     )
 
 

@@ -8,11 +8,12 @@ from pathlib import Path
 import pytest
 
 from allowsync.config.settings import Config
-from allowsync.inspect.diagnostics import about_memory, about_resolver
+from allowsync.inspect.diagnostics import about_entries, about_memory, about_resolver
+from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.policy.clock import Now
-from tests.support.values import T0, A, host
+from tests.support.values import T0, A, entry, host
 
 LOCAL = Nameserver("127.0.0.53")
 LOCAL6 = Nameserver("::1", 5353)
@@ -54,3 +55,11 @@ def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> No
         ),
         "bob: bob.example.org: 81.2.69.9 rejected: too new",
     ]
+
+
+def test_what_a_target_holds_is_compared_once_something_was_applied() -> None:
+    lacking = tuple(entry(f"81.2.69.{number}") for number in range(5))
+    one = TargetStatus("x/y", in_step=False, entries=(), lacking=lacking)
+    assert not list(about_entries(AccessStatus(T0, None, {}, (one,), ())))
+    (found,) = about_entries(AccessStatus(T0, T0, {}, (one,), ()))
+    assert "81.2.69.0, 81.2.69.1, 81.2.69.2 and 2 more" in str(found)

@@ -1,0 +1,45 @@
+"""`check` is not content with a gate that stands: it looks at whom the gate lets in."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.netns import Namespace
+from tests.support.program import ProgramResult, allowsync
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.root
+
+
+def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    document = {
+        "hosts": {"office": {"networks": ["81.2.69.0/24"]}, "home": {"networks": ["81.2.70.1"]}},
+        "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
+        "state": str(tmp_path / "state" / "state.db"),
+    }
+    config.write_text(json.dumps(document))
+    config.chmod(0o600)
+
+    def run(*arguments: str) -> ProgramResult:
+        return inside.run(allowsync, *arguments, "--config", config)
+
+    with Namespace() as inside:
+        assert run("apply").code == 0
+        assert run("check").code == 0
+        inside.nft("delete element inet allowsync_x ipv4 { 81.2.70.1 }")
+        inside.nft("add element inet allowsync_x ipv4 { 0.0.0.0/2 }")
+        done = run("check", "--output", "json", "--no-packets")
+        assert done.code == 1
+        found = [one["what"] for one in done.document["findings"] if one["severity"] == "error"]
+        assert found == [
+            "hosts are locked out, whose entries it lacks: 81.2.70.1 (home)",
+            "it holds what no host may come from: 0.0.0.0/2",
+        ]
+        assert run("apply").code == 0
+        assert run("check").code == 0
