@@ -18,7 +18,7 @@ from allowsync.model.networks import touching
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
-from allowsync.plan.claims import Situation, believed, merged
+from allowsync.plan.claims import Situation, believed, merged, unexplained
 from allowsync.plan.limits import LimitRefusal, blocks, keep_all, limit, limited
 from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
@@ -44,7 +44,8 @@ class Draft(Value):
         target: The target.
         report: What is known so far; `report.plan` is None when it could not be read.
         intended: What to remember of it before anything is applied; None: nothing.
-        again: Makes a new draft from a fresh look, when something changed in between.
+        again: Makes a new draft from a fresh look, when something changed in between; of one that
+            cannot be recorded, with `unrecorded=True`.
         backend: What carries it out; None when it could not be made.
         unconfirmed: Whether some of it waits for a confirmation.
         situation: What the plan was made from.
@@ -53,7 +54,7 @@ class Draft(Value):
     target: Target
     report: TargetReport
     intended: TargetMemory | None = None
-    again: Callable[[], Draft] | None = None
+    again: Callable[..., Draft] | None = None
     backend: Driver | None = None
     unconfirmed: bool = False
     situation: Situation | None = None
@@ -83,6 +84,7 @@ def draft(
     beside: Sequence[Target] = (),
     lost: bool = False,
     unknown: tuple[Inherited, ...] = (),
+    unrecorded: bool = False,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -98,10 +100,13 @@ def draft(
         lost: Whether more was remembered once than can be read now.
         unknown: The entries of unknown origin that an earlier look of this run found, where
             nothing is remembered of the target: a wider one may have taken them over since.
+        unrecorded: Whether nothing can be recorded. What the run before put there may not be on
+            record either, so an entry that is not remembered stays.
     """
 
-    def once_more() -> Draft:
+    def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
+        again = partial(again, unrecorded=unrecorded)
         # This run is counted once, however often it looks.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
@@ -118,6 +123,9 @@ def draft(
     known = TargetMemory((), unknown) if memory is None and unknown else memory
     situation, inherited = _situation(target, current, capabilities, decisions, known, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
+    if unrecorded:
+        stays = situation.protected | unexplained(situation) - closed(decisions)
+        situation = replace(situation, protected=stays)
     situation, made, refusal = _within_limits(situation, decisions, limits, kept)
     plan = made.plan
     report = TargetReport(

@@ -49,7 +49,7 @@ def enforce_on_record(
     except StateError as error:
         from allowsync.engine.apply import enforce
 
-        return [_unrecorded(one.report, error) for one in enforce(drafts)]
+        return [_unrecorded(one.report, error) for one in enforce(list(map(_unsure, drafts)))]
     if idle:
         return [one.report for one in drafts]
     from allowsync.engine.apply import enforce
@@ -187,6 +187,11 @@ def _target(one: Draft) -> TargetRecord:
     return TargetRecord(
         target.name, target.allowlist, target.backend.name, target.remembered, one.places
     )
+
+
+def _unsure(one: Draft) -> Draft:
+    """The same where the state may be older than what the target holds."""
+    return one.again(unrecorded=True) if one.goes_on and one.again is not None else one
 
 
 def _unrecorded(report: TargetReport, error: StateError) -> TargetReport:

@@ -106,6 +106,12 @@ def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
     return {network: claimed for network, claimed in found.items() if claimed}
 
 
+def unexplained(situation: Situation) -> frozenset[Network]:
+    """The entries that neither stand for a claim that is remembered nor were revoked."""
+    known = Coverage((*situation.claims, *situation.revoked))
+    return frozenset(one for one in situation.held if known.covering(one) is None)
+
+
 def merged(some: Claims, others: Claims) -> Claims:
     """Both, labels sorted."""
     if not (some and others):

@@ -75,6 +75,24 @@ def test_a_friend_who_moves_gets_in_and_it_is_remembered_once_that_can_be_done(
     assert here("status").code == 0
 
 
+def test_a_friend_who_moved_stays_in_when_the_dns_is_silent_before_that_is_remembered(
+    as_root: None, here: Installation, zones: dict[str, object]
+) -> None:
+    """The state knows the former address alone, so the new one looks like another's addition."""
+    here.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    here("apply")
+    zones["bob.example.org"] = ["81.2.69.9"]
+    assert applied(here).code == 1
+    assert "81.2.69.2/32" not in here.allowed
+    zones["bob.example.org"] = SERVFAIL
+    assert applied(here).code == 1
+    assert {"81.2.69.2/32", "81.2.69.9/32"} <= set(here.allowed)
+    zones["bob.example.org"] = ["81.2.69.9"]
+    assert here("apply").code == 0
+    assert "81.2.69.2/32" not in here.allowed
+    assert "81.2.69.9/32" in here.allowed
+
+
 def test_a_guard_over_runs_lets_nobody_in_that_it_cannot_count(
     as_root: None, here: Installation, zones: dict[str, object]
 ) -> None:

@@ -13,7 +13,7 @@ from allowsync.engine.rollout import additive, ending
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Limits, Network
 from allowsync.model.value import replace
-from allowsync.plan.claims import Situation, as_entries, merged, owners
+from allowsync.plan.claims import Situation, as_entries, merged, owners, unexplained
 from allowsync.plan.limits import blocks, keep_all, limit, limited
 from allowsync.plan.planner import make_plan, planned
 from tests.support.values import T0, entry, net
@@ -236,3 +236,15 @@ def test_merging_names_each_host_once() -> None:
     assert merged(one, {}) == one
     assert merged({}, one) == one
     assert merged(one, {BOBS: ("alice", "bob")}) == {**one, BOBS: ("alice", "bob")}
+
+
+def test_what_stands_for_no_claim_and_was_not_revoked_is_unexplained() -> None:
+    found = (entry("81.2.69.7"), entry("81.2.70.1"), entry("81.2.71.0/25"), entry("81.2.72.1"))
+    here = Situation(
+        "x/y",
+        Current(frozenset(found)),
+        {net("81.2.73.1"): ("bob",)},
+        claims={net("81.2.69.7"): ("bob",), net("81.2.71.0/24"): ("guests",)},
+        revoked=frozenset({net("81.2.72.1")}),
+    )
+    assert unexplained(here) == {net("81.2.70.1")}
