@@ -27,7 +27,14 @@ class Crowd:
         self._seen = seen
         self._hosts = [host for host, _ in holders.values()]
         self._holders, self._now = holders, now
-        self._labels = {name: host.name for host in self._hosts for name in host.hostnames}
+        # A name that was edited away was this host's: the one that replaces it may well give the
+        # same, as at another provider.
+        self._labels = {
+            query.hostname: host.name
+            for host, memory in holders.values()
+            for query in (*memory.former, *memory.tracks)
+        }
+        self._labels |= {name: host.name for host in self._hosts for name in host.hostnames}
         # Of one network: where thousands of hosts have it, each of them asks.
         self._givers: dict[Network, list[str]] = {}
         self._strangers: dict[Network, list[str]] = {}

@@ -168,3 +168,13 @@ def test_what_moves_too_often_is_let_in_when_its_day_is_over(world: World) -> No
     assert "max_moves" in refused[1]
     world.run(after=DAY)
     assert "81.2.70.3" in world.held
+
+
+def test_a_host_shares_nothing_with_the_name_that_it_had_before(world: World) -> None:
+    """Within a day of her first run, Alice goes to another provider of dynamic DNS."""
+    world.run()
+    world.hosts["alice"] = host("alice", hostnames=("alice.example.net",))
+    world.says["alice.example.net"] = found("81.2.69.1")
+    report = world.runs(3)
+    assert (report.exit_code, world.held) == (0, {f"81.2.69.{number}" for number in range(1, 5)})
+    assert not report.decisions["alice"].held_back
