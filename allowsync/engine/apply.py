@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, assert_never
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.engine.prepare import Draft, ineffective
 from allowsync.engine.rollout import Part, ending, first_part, joined, steps, uncovered
+from allowsync.model.networks import Coverage, without
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value, replace
 from allowsync.text import counted
@@ -192,8 +193,10 @@ def _difference(plan: Plan, after: Current) -> str:
     """What differs between a plan and what is there afterwards; empty when nothing does."""
     meant = {entry.network for entry in plan.final}
     there = {entry.network for entry in after.entries}
+    others = Coverage(after.others)  # as another allowlist's, which came first in this run
+    missing = [one for one in meant - there if without(one, others)]
     parts = [
-        f"missing: {counted(len(meant - there), 'entry', 'entries')}" if meant - there else "",
+        f"missing: {counted(len(missing), 'entry', 'entries')}" if missing else "",
         f"not meant: {counted(len(there - meant), 'entry', 'entries')}" if there - meant else "",
         *after.flaws,
     ]

@@ -15,6 +15,7 @@ from tests.support.world import World, allowlist
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from allowsync.model.plan import Plan
     from allowsync.model.target import Current
 
 WIDE, BOB = "93.184.215.0/24", "93.184.215.7"
@@ -50,3 +51,23 @@ def test_a_friend_is_in_at_once_when_the_network_of_another_list_goes(tmp_path: 
     assert [one.hosts for one in plan.add] == [("bob",)]
     assert report.exit_code is ExitCode.IN_STEP
     assert not any(one.plan is not None and one.plan.add for one in world.run().targets)
+
+
+class OneOfEach(Beside):
+    """The same where an entry is put in once, as UFW does with a rule."""
+
+    def apply(self, plan: Plan) -> None:
+        super().apply(plan)
+        self.store.networks -= self.neighbour.networks
+
+
+def test_what_another_list_put_in_a_moment_ago_is_there(tmp_path: Path) -> None:
+    world, mine = World(tmp_path), MemoryStore()
+    kind = BackendType(
+        "beside", "Rules", MemoryOptions, lambda _p, _o: OneOfEach(mine, world.store), api=API
+    )
+    world.says["bob.example.org"] = found(BOB)
+    world.extra = (allowlist("ssh", ("bob",), kind),)
+    assert world.run().exit_code is ExitCode.IN_STEP
+    assert (net(BOB) in world.store.networks, mine.networks) == (True, set())
+    assert world.run().exit_code is ExitCode.IN_STEP
