@@ -114,8 +114,12 @@ def _with_packets(
     from allowsync.inspect.reachability import about_strangers, at_port
 
     targets = guarded(config, standing.targets)
-    if port is not None:
-        targets = at_port(targets, port)
+    if port is not None and targets:
+        at, none = at_port(targets, port), f"{port} is guarded by no target"
+        if not at:  # packets alone tell what becomes of it
+            at = tuple(replace(one, guard=replace(one.guard, ports=(port,))) for one in targets)
+            answer = replace(answer, reasons=(*answer.reasons, none))
+        targets = at
     if not targets:
         return answer
     asked = (question for _, question in about_asked(answer, targets))
