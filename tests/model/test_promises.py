@@ -286,3 +286,12 @@ def test_what_a_guest_takes_over_after_a_lost_state_is_there_when_the_guest_is_g
     life.changes_lists(label="alice", name="web", then=1)
     assert not any(str(one) == GUESTS for one in life.at.stores["web"].networks)
     life.teardown()
+
+
+def test_a_page_that_three_friends_give_is_held_for_none_of_them() -> None:
+    """Whatever guards the program has: who gives it within a day is all that is counted here."""
+    life = Life()
+    life.begin(agreement=1)
+    life.are_parked(labels=set(FRIENDS[:3]), page=PARKING[0], then=4)
+    life.runs(minutes=23 * 60)
+    life.teardown()
