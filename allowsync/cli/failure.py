@@ -97,7 +97,7 @@ def _verbosity(arguments: Sequence[str]) -> int:
 
 
 def _schema(arguments: Sequence[str]) -> str:
-    from allowsync.cli.group import COMMANDS
+    from allowsync.cli.summaries import COMMANDS
 
     words = [one for one in arguments if not one.startswith("-")]
     command = next((one for one in words if one in COMMANDS), words[0] if words else "apply")

@@ -15,7 +15,7 @@ import pytest
 import yaml
 
 from allowsync import __version__
-from allowsync.cli.group import COMMANDS
+from allowsync.cli.summaries import COMMANDS
 from allowsync.state import Lock
 from testkit.fake_dns.behaviours import REFUSED, SERVFAIL, Delay, Silent
 from tests.support.program import EXECUTABLE, Installation, allowsync

@@ -1,0 +1,24 @@
+"""The commands of the program, each with its summary: help lists them without their import."""
+
+from typing import Final
+
+COMMANDS: Final = {
+    "adopt": "Take over entries that were added by hand.",
+    "apply": "Sync every target with the DNS once.",
+    "approve": "Trust a name again that was absent for long.",
+    "backends": "List the backends and whether each can be used here, or one's options.",
+    "check": "Check configuration, names, nameservers, backends, and their effect.",
+    "clear": "Remove everything allowsync owns, after a question.",
+    "completion": "Print the completion for bash, zsh or fish.",
+    "config": "Edit or show the configuration, or its JSON Schema.",
+    "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
+    "grant": "Allow a network for a while.",
+    "help": "Show how a command is used.",
+    "history": "What changed, when, and why.",
+    "host": "List, add and remove hosts: the configuration is edited in place.",
+    "init": "Write a first configuration, after a few questions.",
+    "resolve": "What each nameserver answers now, and what would come of it.",
+    "revoke": "End access now, whatever the DNS says.",
+    "schedule": "Manage the schedule: a systemd timer or a cron entry.",
+    "status": "Who is allowed where, since when, until when, how fresh.",
+}
