@@ -9,7 +9,7 @@ import click
 import pytest
 
 from allowsync import cli
-from allowsync.cli import group
+from allowsync.cli import summaries
 
 
 @pytest.fixture
@@ -23,7 +23,7 @@ def broken(monkeypatch: pytest.MonkeyPatch) -> None:
     module = ModuleType("allowsync.cli.break")
     setattr(module, "break", command)
     monkeypatch.setitem(sys.modules, module.__name__, module)
-    monkeypatch.setitem(group.COMMANDS, "break", "Break.")
+    monkeypatch.setitem(summaries.COMMANDS, "break", "Break.")
 
 
 def test_an_internal_error_is_one_line_without_terminal_control(
