@@ -18,6 +18,7 @@ from allowsync.cli import run_command_line
 from allowsync.testing.namespace import namespace as namespace
 from tests.support.broken_backends import BROKEN, source
 from tests.support.distributions import install
+from tests.support.sampling import share
 
 pytestmark = [pytest.mark.io]  # whole commands, with a process that contains what they call
 
@@ -123,19 +124,24 @@ def surroundings() -> tuple[object, ...]:
 LATE = "did not finish within 0.2 s"
 ENDLESS = {name: one for name, one in BROKEN.items() if one[1] == LATE}
 PROMPT = {name: one for name, one in BROKEN.items() if name not in ENDLESS}
+# In how many runs they are tried: each in its own, or several unlike each other in one.
+RUNS = share(len(PROMPT), 10)
+TOGETHER = [list(PROMPT)[first::RUNS] for first in range(RUNS)]
 
 
-@pytest.mark.parametrize(("parts", "what"), PROMPT.values(), ids=PROMPT)
+@pytest.mark.parametrize("names", TOGETHER, ids=", ".join)
 def test_a_broken_backend_fails_alone(
-    gated: Place, monkeypatch: pytest.MonkeyPatch, parts: dict[str, str], what: str
+    gated: Place, monkeypatch: pytest.MonkeyPatch, names: list[str]
 ) -> None:
-    plug(gated.folder, monkeypatch, "broken", **parts)
+    whats = {f"broken{number}": PROMPT[name][1] for number, name in enumerate(names)}
+    for plugged, name in zip(whats, names, strict=True):
+        plug(gated.folder, monkeypatch, plugged, **PROMPT[name][0])
     before = surroundings()
-    fails_alone(gated, what)
+    fail_alone(gated, whats)
     assert ALICE in _nft("list", "ruleset")
     _nft("flush", "ruleset")
     gated.good.unlink()
-    starts_without_it(gated)
+    starts_without(gated, *whats)
     assert ALICE in _nft("list", "ruleset")
     assert gated.run("apply", "--offline", "--only", "web/file").code == 0
     assert surroundings() == before
@@ -148,29 +154,31 @@ def test_a_backend_without_an_end_fails_alone(
     hurried: Place, monkeypatch: pytest.MonkeyPatch, parts: dict[str, str], what: str
 ) -> None:
     plug(hurried.folder, monkeypatch, "broken", **parts)
-    fails_alone(hurried, what)
+    fail_alone(hurried, {"broken": what})
     hurried.good.unlink()
-    starts_without_it(hurried)
+    starts_without(hurried, "broken")
 
 
-def fails_alone(here: Place, what: str) -> None:
-    """A run beside a broken target serves all others, and says what is wrong."""
-    here.write("broken")
+def fail_alone(here: Place, whats: dict[str, str]) -> None:
+    """A run beside broken targets serves all others, and says what is wrong with each."""
+    here.write(*whats)
     said = here.run("apply", "--output", "json")
     assert (said.code, here.enforced, said.err) == (1, True, "")
     outcomes = {one["target"]: one for one in said.document["targets"]}  # type: ignore[attr-defined]
-    broken = outcomes.pop("web/broken")
+    for name, what in whats.items():
+        broken = outcomes.pop(f"web/{name}")
+        assert broken["outcome"] in ("failed", "unknown")
+        assert what in broken["reason"]
     assert {one["outcome"] for one in outcomes.values()} == {"applied"}
-    assert broken["outcome"] in ("failed", "unknown")
-    assert what in broken["reason"]
 
 
-def starts_without_it(here: Place) -> None:
-    """A run at boot serves all others as well, and names the broken one in a line."""
+def starts_without(here: Place, *names: str) -> None:
+    """A run at boot serves all others as well, and names each broken one in a line."""
     said = here.run("apply", "--offline")
     assert (said.code, here.enforced) == (1, True)
-    (line,) = said.err.splitlines()
-    assert line.startswith("web/broken: ")
+    assert [one.partition(": ")[0] for one in said.err.splitlines()] == [
+        f"web/{name}" for name in names
+    ]
 
 
 RAISES = "def read(self):\n    raise RuntimeError('told to')\n"
