@@ -25,23 +25,33 @@ IN_STEP = (Outcome.APPLIED, Outcome.UNCHANGED)
 
 
 @pytest.fixture(scope="module")
-def good(tmp_path_factory: pytest.TempPathFactory) -> bytes:
-    """A state after a few runs."""
+def before(tmp_path_factory: pytest.TempPathFactory) -> World:
+    """What there is after a few runs."""
     world = World(tmp_path_factory.mktemp("good"))
     world.runs(3)
+    return world
+
+
+@pytest.fixture
+def world(before: World, tmp_path: Path) -> World:
+    """The same for each test anew."""
+    return before.copy(tmp_path)
+
+
+@pytest.fixture
+def good(world: World) -> bytes:
+    """The state as it is."""
     return world.state.read_bytes()
 
 
-def run_with(folder: Path, state: bytes, *, silent: bool) -> tuple[World, RunReport]:
+def run_with(world: World, state: bytes, *, silent: bool) -> RunReport:
     """One run over a firewall in sync, with this state."""
-    world = World(folder)
-    world.runs(3)
     world.state.write_bytes(state)
     if silent:
         world.everybody(SERVFAIL)
     report = world.run()
     record("hostile_inputs", where="damaged states", count=1, tracebacks=0)
-    return world, report
+    return report
 
 
 PIECES = 24
@@ -63,30 +73,28 @@ HOLES = [
 
 @pytest.mark.parametrize(("piece", "silent"), ENDS)
 def test_a_state_that_ends_early_removes_nobody(
-    tmp_path: Path, good: bytes, piece: int, silent: bool
+    world: World, good: bytes, piece: int, silent: bool
 ) -> None:
-    world, report = run_with(tmp_path, good[: len(good) * piece // PIECES], silent=silent)
+    report = run_with(world, good[: len(good) * piece // PIECES], silent=silent)
     assert only_target(report).outcome in IN_STEP
     assert world.held == ALL
 
 
 @pytest.mark.parametrize(("piece", "filler", "silent"), HOLES)
 def test_a_state_with_a_hole_removes_nobody(
-    tmp_path: Path, good: bytes, piece: int, filler: bytes, silent: bool
+    world: World, good: bytes, piece: int, filler: bytes, silent: bool
 ) -> None:
     size = len(good) // PIECES
     hole = (filler * size)[:size]
     holed = good[: piece * size] + hole + good[(piece + 1) * size :]
-    world, report = run_with(tmp_path, holed, silent=silent)
+    report = run_with(world, holed, silent=silent)
     assert only_target(report).outcome in IN_STEP
     assert world.held == ALL
 
 
 def test_a_state_with_any_byte_turned_over_removes_nobody_who_is_heard(
-    tmp_path: Path, good: bytes
+    world: World, good: bytes
 ) -> None:
-    world = World(tmp_path)
-    world.runs(3)
     places = range(0, len(good), max(1, len(good) // share(150, 50)))
     for place in places:
         world.state.write_bytes(good[:place] + bytes((good[place] ^ 0xFF,)) + good[place + 1 :])
@@ -127,10 +135,8 @@ POISONED = [
 
 @pytest.mark.parametrize(("table", "column", "poison"), POISONED)
 def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
-    tmp_path: Path, table: str, column: str, poison: object
+    world: World, table: str, column: str, poison: object
 ) -> None:
-    world = World(tmp_path)
-    world.runs(2)
     with closing(sqlite3.connect(world.state)) as connection, suppress(sqlite3.IntegrityError):
         connection.execute(f"UPDATE {table} SET {column} = ?", (poison,))
         connection.commit()
@@ -143,9 +149,7 @@ def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
 
 @pytest.mark.parametrize("version", [0, 2, 99, -1])
 @pytest.mark.parametrize("owner", [0, 1, 0x616C6C77])
-def test_a_state_of_another_kind_removes_nobody(tmp_path: Path, version: int, owner: int) -> None:
-    world = World(tmp_path)
-    world.runs(2)
+def test_a_state_of_another_kind_removes_nobody(world: World, version: int, owner: int) -> None:
     with closing(sqlite3.connect(world.state)) as connection:
         connection.execute(f"PRAGMA user_version = {version}")
         connection.execute(f"PRAGMA application_id = {owner}")
@@ -169,9 +173,7 @@ TRIGGERS = {
 
 
 @pytest.mark.parametrize("script", TRIGGERS.values(), ids=TRIGGERS)
-def test_a_state_with_another_schema_removes_nobody(tmp_path: Path, script: str) -> None:
-    world = World(tmp_path)
-    world.runs(2)
+def test_a_state_with_another_schema_removes_nobody(world: World, script: str) -> None:
     with closing(sqlite3.connect(world.state)) as connection:
         connection.executescript(script)
     world.everybody(SERVFAIL)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -63,6 +65,11 @@ class World:
     @property
     def state(self) -> Path:
         return self.folder / "lib" / "state.db"
+
+    def copy(self, folder: Path) -> World:
+        """The same in another folder, where neither has a part in what the other does."""
+        shutil.copytree(self.state.parent, folder / "lib")
+        return deepcopy(replace(self, folder=folder))
 
     @property
     def config(self) -> Config:
