@@ -7,8 +7,11 @@ import os
 import select
 import socket
 import sys
+import time
 from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
+
+from tests.support.sampling import WHOLE
 
 if TYPE_CHECKING:
     from tests.support.netns import Namespace
@@ -17,6 +20,8 @@ if TYPE_CHECKING:
 # on a busy machine, what is to fail is waited for in vain.
 PATIENCE = 10.0
 IN_VAIN = 0.25
+# Between two datagrams; a sample leaves the machine to the other tests meanwhile.
+PAUSE: Final = 0.0005
 
 
 def family_of(address: str) -> socket.AddressFamily:
@@ -70,8 +75,9 @@ def main() -> None:
     Arguments: `friend` or `stranger`, the server's address and port, one's own address, and how
     many datagrams are enough; that these were sent is said when it is so.
 
-    A friend waits for each answer before asking again, so that no buffer ever overflows; a stranger
-    has no answer to wait for, and looks for one after each datagram.
+    A friend waits for each answer before asking again, so that no buffer ever overflows, and in a
+    sample for a moment more; a stranger has no answer to wait for, and looks for one after each
+    datagram.
     """
     role, address, port, source, goal = sys.argv[1:]
     tally = Tally()
@@ -83,7 +89,9 @@ def main() -> None:
         while not select.select([sys.stdin], [], [], 0)[0]:
             before = tally.sent
             for _ in range(50):
-                _ask(udp, tally, PATIENCE if role == "friend" else 0.0005)
+                _ask(udp, tally, PATIENCE if role == "friend" else PAUSE)
+                if role == "friend" and not WHOLE:
+                    time.sleep(PAUSE)
             _connect(address, int(port), source, tally, PATIENCE if role == "friend" else 0.02)
             if before < int(goal) <= tally.sent:
                 print("enough", flush=True)
