@@ -1,8 +1,8 @@
 """A minimal Debian that really boots: systemd as process 1, in namespaces of its own.
 
-Its root is made once, by mmdebstrap, and kept in `.cache/boot`. A machine is a layer over it, or a
-copy where there can be no layer, so many can boot from one root at once. There is no network but
-what is inside; the host's firewall, network and services are not touched.
+Its root is made once, by mmdebstrap, and kept in `.cache/boot`, and so is a layer with allowsync. A
+machine is a layer over both, or a copy where there can be no layer, so many can boot at once. There
+is no network but what is inside; the host's firewall, network and services are not touched.
 """
 
 from __future__ import annotations
@@ -77,6 +77,7 @@ class Machine:
 
     def __init__(self, folder: Path) -> None:
         self._base = base()
+        self._lower = [self._base]
         self._top, self._work, self._all = (folder / one for one in ("top", "work", "all"))
         for one in (self._top, self._work, self._all):
             one.mkdir()
@@ -101,8 +102,15 @@ class Machine:
         return (self._top / path.lstrip("/")).read_text()
 
     def install(self) -> None:
-        """Build allowsync as it is in the checkout, and install it; the test servers beside it."""
+        """Install allowsync as it is in the checkout; the test servers beside it."""
         shutil.copytree(ROOT / "testkit", self._top / "test" / "testkit")
+        if self._layered:
+            self._lower.insert(0, installed())
+        else:
+            self.install_here()
+
+    def install_here(self) -> None:
+        """Build allowsync, and install it in this machine alone."""
         wheels = self._folder / "wheels"
         _run(
             *(sys.executable, "-m", "pip", "wheel", "--quiet", "--no-deps"),
@@ -143,7 +151,8 @@ class Machine:
 
     @property
     def _mount(self) -> str:
-        layers = f"lowerdir={self._base},upperdir={self._top},workdir={self._work}"
+        lower = ":".join(map(str, self._lower))
+        layers = f"lowerdir={lower},upperdir={self._top},workdir={self._work}"
         return f'mount -t overlay -o {_quoted(layers)} overlay "$1"'
 
     def _can_layer(self) -> bool:
@@ -166,13 +175,40 @@ def base() -> Path:
     recipe = repr((SUITE, PACKAGES, IDLE, SLEEPING, _dependencies()))
     root = CACHE / sha256(recipe.encode()).hexdigest()[:16]
     CACHE.mkdir(parents=True, exist_ok=True)
-    with _alone():
+    with _alone("lock"):
         if not root.exists():
             half = CACHE / "half"
-            _run("rm", "-rf", "--one-file-system", str(half))
+            _remove(half)
             _make(half)
             half.rename(root)
     return root
+
+
+def installed() -> Path:
+    """The layer with allowsync as it is in the checkout, made if need be; those before it go."""
+    layer = CACHE / f"installed-{_checkout()}"
+    with _alone("lock of the layer"):
+        if not layer.exists():
+            half = CACHE / "half-installed"
+            _remove(half, *CACHE.glob("installed-*"))
+            half.mkdir()
+            Machine(half).install_here()
+            (half / "top").rename(layer)
+    return layer
+
+
+def _checkout() -> str:
+    """What an installation comes from, and what it is put on, as a digest."""
+    digest = sha256(base().name.encode())
+    files = [ROOT / "pyproject.toml", *ROOT.glob("allowsync/**/*"), *ROOT.glob("backends/**/*")]
+    for file in sorted(files):
+        if file.is_file() and file.suffix != ".pyc":
+            digest.update(f"{file}\0".encode() + file.read_bytes())
+    return digest.hexdigest()[:16]
+
+
+def _remove(*several: Path) -> None:
+    _run("rm", "-rf", "--one-file-system", *map(str, several))
 
 
 def _make(root: Path) -> None:
@@ -207,8 +243,8 @@ def _dependencies() -> tuple[str, ...]:
 
 
 @contextmanager
-def _alone() -> Iterator[None]:
-    with (CACHE / "lock").open("w") as file:
+def _alone(name: str) -> Iterator[None]:
+    with (CACHE / name).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
