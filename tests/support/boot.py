@@ -194,6 +194,7 @@ def installed() -> Path:
             half.mkdir()
             Machine(half).install_here()
             (half / "top").rename(layer)
+            _remove(half)
     return layer
 
 
