@@ -104,21 +104,9 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
 
 
 def _configuration(config: Config, now: datetime) -> Iterator[Located]:
-    from allowsync.inspect.diagnostics import about_hosts
-    from allowsync.inspect.layers import about_layers
-    from allowsync.inspect.shared_ports import about_shared_ports
-    from allowsync.inspect.trusted_proxies import about_trusted_proxies
+    from allowsync.inspect.local_findings import about_configuration
 
-    yield from about_hosts(config, now)
-    yield from about_layers(config)
-    yield from about_shared_ports(config)
-    yield from about_trusted_proxies(config)
-    files = {"metrics": config.metrics, "report": config.report}
-    for key, path in files.items():
-        if path is not None:
-            from allowsync.inspect.diagnostics import about_file
-
-            yield from about_file(key, path)
+    yield from about_configuration(config, now)
 
 
 def _schedule(config: Config, place: Path) -> Iterator[Located]:
@@ -172,19 +160,20 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
 
 
 def _state(config: Config, now: datetime) -> Iterator[Located]:
+    from allowsync.engine.access_orders import standing
     from allowsync.engine.orphan_targets import left_over, orphans
-    from allowsync.inspect.diagnostics import Located, about_memory
+    from allowsync.inspect.diagnostics import Located, about_memory, about_revocations
+    from allowsync.inspect.local_findings import about_state_folder
     from allowsync.model.target import Finding, Severity
     from allowsync.policy.clock import at_rest
     from allowsync.state import StateError, Store
-    from allowsync.state.lock import obstacle
 
-    if why := obstacle(config.state):
-        yield Located(str(config.state), Finding(Severity.ERROR, f"no run can be recorded: {why}"))
+    yield from about_state_folder(config.state)
     try:
         with Store.reading(config.state) as store:
             still = at_rest(store.chronology(), now)
             yield from about_memory(config, store.hosts(), still)
+            yield from about_revocations(standing(config.state, store)[0].revocations)
             for notice in left_over(config, orphans(config, store)):
                 severity = Severity.ERROR if notice.code else Severity.WARNING
                 yield Located(notice.where, Finding(severity, notice.what))

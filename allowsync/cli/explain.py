@@ -69,7 +69,8 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
     from allowsync.inspect.access_at import lingering, present, with_retained
     from allowsync.inspect.explain import AccessVerdict, about_former, about_host, about_network
     from allowsync.inspect.layers import by_layers
-    from allowsync.inspect.status import doubts, look
+    from allowsync.inspect.status import look
+    from allowsync.inspect.status_problems import doubts
     from allowsync.state import StateError, Store
     from allowsync.state.history import Past
 

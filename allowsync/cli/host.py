@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
-    from allowsync.config.settings import Config
     from allowsync.plan.result import RunReport
     from allowsync.setup.host_edit import ConfigurationText
     from allowsync.setup.replacement import ConfigFile
@@ -56,12 +55,20 @@ def host() -> None:
 @host.command("list")
 @common
 def list_(invocation: Invocation) -> int:
-    """List the hosts of the configuration, and where each is allowed."""
+    """List the hosts of the configuration, where each is allowed, and which are revoked."""
+    from allowsync.cli.host_list import documents, lines, revocations
+    from allowsync.report.json import problems
+    from allowsync.text import Line
+
     config = invocation.load(SCHEMA)
+    revoked, notices = revocations(config)
     if invocation.json:
-        echo_json({"schema": SCHEMA, "exit_code": 0, "hosts": _documents(config), "problems": []})
+        hosts = documents(config, revoked)
+        told = problems(notices)
+        echo_json({"schema": SCHEMA, "exit_code": 0, "hosts": hosts, "problems": told})
         return 0
-    invocation.echo(_lines(config))
+    invocation.echo([Line(f"{one.where}: {one.what}", "yellow") for one in notices], err=True)
+    invocation.echo(lines(config, revoked))
     return 0
 
 
@@ -265,39 +272,3 @@ def _is_network(text: str) -> bool:
     except ValueError:
         return "/" in text  # then the configuration says what is wrong with it
     return True
-
-
-def _documents(config: Config) -> list[dict[str, Any]]:
-    return [
-        {
-            "host": one.name,
-            "hostnames": list(one.hostnames),
-            "networks": [*map(str, one.networks), *one.sources],
-            "until": None if one.until is None else one.until.isoformat(),
-            "allowlists": _on(config, one.name),
-        }
-        for one in config.hosts.values()
-    ]
-
-
-def _lines(config: Config) -> Iterator[Line]:
-    from allowsync.model.networks import short
-    from allowsync.text import Line
-
-    rows = [
-        (
-            one.name,
-            ", ".join((*one.hostnames, *map(short, one.networks), *one.sources)),
-            ", ".join(_on(config, one.name)) or "no allowlist",
-            "" if one.until is None else f"until {one.until:%Y-%m-%d %H:%M} UTC",
-        )
-        for one in config.hosts.values()
-    ]
-    widths = [max(len(row[column]) for row in rows) for column in range(3)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, (*widths, 0), strict=True))
-        yield Line("  ".join(cells).rstrip())
-
-
-def _on(config: Config, name: str) -> list[str]:
-    return [one.name for one in config.allowlists.values() if name in one.hosts]

@@ -12,8 +12,11 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from allowsync.config.settings import Config
-    from allowsync.inspect.status import AccessStatus
+    from allowsync.inspect.status import AccessStatus, TargetStatus
+    from allowsync.schedule.files import Disk
 
 SCHEMA = "allowsync.status/1"
 
@@ -29,17 +32,19 @@ SCHEMA = "allowsync.status/1"
 def status(invocation: Invocation, html: Path | None) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
-    What is wrong comes first, on standard error. Asks no DNS and writes nothing but the page that
-    --html names. Exit code 1 if a target cannot be read, is out of sync, or guards a port that is
-    open to strangers all the same, 3 if a host uses its last known address.
+    What is wrong comes first, on standard error: targets that cannot be read, are out of sync, or
+    guard a port that is open to strangers all the same; a schedule that starts no run, a last run
+    that failed, and what 'allowsync check' finds on this machine alone: no name, nameserver,
+    service in the network or friend's packet is tried. Exit code 1 if anything of that is wrong, 3
+    if a host uses its last known address.
+
+    Asks no DNS and writes nothing but the page that --html names.
     """
-    from allowsync.inspect.status import look
+    from allowsync.inspect.status_problems import exit_code
 
     config = invocation.load(SCHEMA)
-    standing = look(config, instant())
-    more = (*_open_ports(config, standing), *_unserved(config))
-    standing = replace(standing, notices=(*more, *standing.notices))
-    code = standing.exit_code
+    standing = _looked(invocation, config)
+    code = exit_code(standing)
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
     if invocation.json:
@@ -55,21 +60,40 @@ def status(invocation: Invocation, html: Path | None) -> int:
     return int(code)
 
 
-def _open_ports(config: Config, standing: AccessStatus) -> list[Notice]:
-    """Ports of this machine that strangers reach though a target guards them."""
+def _looked(invocation: Invocation, config: Config) -> AccessStatus:
+    """Who is allowed where, and all that is wrong as far as no packet and no question tells it."""
+    from allowsync.inspect.local_findings import errors
+    from allowsync.inspect.status import look
+    from allowsync.schedule.files import Disk
+    from allowsync.schedule.upcoming import schedule_facts
+
+    found, disk = look(config, instant()), Disk(Path("/"))
+    return replace(
+        found,
+        targets=tuple(_opened(config, found)),
+        notices=(*_unserved(config, disk), *found.notices),
+        findings=errors(config, found),
+        schedule=schedule_facts(invocation.place.absolute(), disk, found.now),
+    )
+
+
+def _opened(config: Config, standing: AccessStatus) -> Iterator[TargetStatus]:
+    """The targets, with how strangers reach the ports of this machine that they guard."""
     from allowsync.inspect.packets import guarded, open_ports
 
-    return list(open_ports(guarded(config, standing.targets), ExitCode.FAILED))
+    seen = list(open_ports(guarded(config, standing.targets), ExitCode.FAILED))
+    for one in standing.targets:
+        openings = tuple(each.what for each in seen if each.where == one.target)
+        yield replace(one, openings=openings)
 
 
-def _unserved(config: Config) -> list[Notice]:
+def _unserved(config: Config, disk: Disk) -> Iterator[Notice]:
     """Targets and channels that scheduled runs cannot serve, though we can."""
-    from allowsync.schedule.files import Disk
     from allowsync.schedule.service_user import broken_targets, closed_channels
 
-    disk = Disk(Path("/"))
-    found = [one for one in broken_targets(config, disk) if not config.is_broken(one.where)]
-    return [*found, *closed_channels(config, disk)]
+    found = broken_targets(config, disk)
+    yield from (one for one in found if not config.is_broken(one.where))
+    yield from closed_channels(config, disk)
 
 
 def _publish(invocation: Invocation, config: Config, standing: AccessStatus, path: Path) -> None:

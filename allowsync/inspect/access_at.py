@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.inspect.status import not_withdrawn
+from allowsync.inspect.status_problems import not_withdrawn
 from allowsync.model.types import Basis, Entry, Family, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.text import said

@@ -22,23 +22,14 @@ from allowsync.policy.published import said_of
 from allowsync.policy.screening import ScreenedAnswer, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime
-    from pathlib import Path
-
-    from allowsync.config.settings import Config
-if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from allowsync.config.settings import Config
-
-if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
+    from pathlib import Path
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
     from allowsync.inspect.status import AccessStatus
+    from allowsync.model.access_order import Revocation
     from allowsync.model.nameserver import Nameserver, ResolverSettings
     from allowsync.model.types import Entry, Host, Network, Query
     from allowsync.policy.published import SourceRecord
@@ -118,6 +109,14 @@ def about_memory(config: Config, memory: Mapping[str, HostMemory], now: Now) -> 
             what = f"{hostname} was gone from DNS for longer than latch_absent"
             advice = f"when it comes back and is still theirs: allowsync approve {name}"
             yield Located(name, Finding(Severity.WARNING, what, advice))
+
+
+def about_revocations(revocations: Iterable[Revocation]) -> Iterator[Located]:
+    """Hosts and networks that have no access by command."""
+    for one in revocations:
+        what = f"revoked on {one.at:%Y-%m-%d %H:%M} UTC: it has no access, whatever the DNS says"
+        advice = f"to let it in again: allowsync approve {one.subject}"
+        yield Located(one.subject, Finding(Severity.INFO, what, advice))
 
 
 def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:

@@ -6,7 +6,7 @@ Asks no DNS and writes nothing.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.access_orders import ordered
@@ -15,15 +15,15 @@ from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
 from allowsync.model.clock import Chronology
-from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
-from allowsync.model.types import Basis, Entry, by_network
+from allowsync.model.outcome import ExitCode, Notice, Outcome
+from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
 from allowsync.policy.tracking import inherit
 from allowsync.state import StateError, Store
+from allowsync.state.access_log import RECOVERED, REPAIRED
 from allowsync.system.clock import pulse
-from allowsync.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -34,6 +34,10 @@ if TYPE_CHECKING:
     from allowsync.model.types import Family, Network
     from allowsync.plan.result import TargetReport
     from allowsync.policy.clock import Now
+    from allowsync.state.records import RecordedRun
+
+
+FAILURES_LOOKED_AT: Final = timedelta(days=28)
 
 
 class TargetStatus(Value):
@@ -51,6 +55,8 @@ class TargetStatus(Value):
         flaws: What is wrong around the entries.
         lacking: The entries that it should hold and does not.
         unwanted: The entries that it should not hold.
+        openings: How strangers reach what it guards all the same.
+        failing: Since which run it fails; None where it is in sync, or was when last recorded.
     """
 
     target: str
@@ -64,6 +70,44 @@ class TargetStatus(Value):
     flaws: tuple[str, ...] = ()
     lacking: tuple[Entry, ...] = ()
     unwanted: tuple[Entry, ...] = ()
+    openings: tuple[str, ...] = ()
+    failing: datetime | None = None
+
+    @property
+    def state(self) -> str:
+        """How it stands, in a word or three."""
+        if not self.readable:
+            return "failed"
+        if self.openings:
+            return "open"
+        return "in sync" if self.in_step else "out of sync"
+
+    @property
+    def well(self) -> bool:
+        """Whether it holds just what it should, and lets in nobody else."""
+        return self.in_step and not self.openings
+
+    @property
+    def trouble(self) -> str:
+        """What is wrong with it, in words; empty when nothing is."""
+        own = () if self.in_step else (self.reason,)
+        return "; ".join((*own, *self.openings))
+
+
+class ScheduleFacts(Value):
+    """What starts the runs of a configuration.
+
+    Attributes:
+        scheduler: `systemd` or `cron`; empty where neither does.
+        next_run: When it starts the next run; None where that is not known.
+        interval: How often it does; likewise.
+        trouble: Why it starts none, and what to do; empty where it does.
+    """
+
+    scheduler: str = ""
+    next_run: datetime | None = None
+    interval: timedelta | None = None
+    trouble: str = ""
 
 
 class AccessStatus(Value):
@@ -80,6 +124,10 @@ class AccessStatus(Value):
         unclear: Hosts of which nothing is known, while a target of theirs holds entries of hosts
             that are not known: they may have access.
         revocations: Hosts and networks that were revoked by command.
+        latest: The last run as it is on record.
+        leftovers: Targets that are no longer configured, and what is left of them.
+        schedule: What starts the runs; None where that was not looked at.
+        findings: What `check` calls an error, as far as it was looked at: where, and what.
     """
 
     now: datetime
@@ -91,66 +139,10 @@ class AccessStatus(Value):
     gates: tuple[TargetStatus, ...] = ()
     unclear: frozenset[str] = frozenset()
     revocations: tuple[Revocation, ...] = ()
-
-    @property
-    def exit_code(self) -> ExitCode:
-        """1 for a target that cannot be read or is out of sync, 3 for last known addresses."""
-        out = any(not one.in_step for one in self.targets)
-        old = any(one.rests_on_old_knowledge for one in self.decisions.values())
-        return worst(
-            (
-                ExitCode.FAILED if out else ExitCode.IN_STEP,
-                ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
-                *(one.code for one in self.notices),
-            )
-        )
-
-
-LONGEST_SILENCE = timedelta(hours=3)
-
-
-def wrongs(standing: AccessStatus) -> Iterator[Notice]:
-    """What is wrong, the worst first: targets, the installation, then hosts."""
-    for target in standing.targets:
-        if not target.in_step:
-            yield Notice(target.target, f"out of sync: {target.reason}")
-    yield from standing.notices
-    last = standing.last_run
-    if last is not None and standing.now - last > LONGEST_SILENCE:
-        what = f"the last one was {said(standing.now - last)} ago: see allowsync schedule show"
-        yield Notice("runs", what)
-    for name, decision in standing.decisions.items():
-        stale = [one for one in decision.grants if one.basis is Basis.STALE]
-        if stale:
-            why = next((one.why for one in stale if one.why), "not asked")
-            ends = min((one.ends for one in stale if one.ends is not None), default=None)
-            left = "" if ends is None else f"; ends in {said(ends - standing.now)}"
-            yield Notice(name, f"using the last known address ({why}){left}")
-        elif decision.undecided and name not in standing.retained:
-            access = "its access is unknown" if name in standing.unclear else "no access"
-            yield Notice(name, f"no answer yet: {access}")
-        if name in standing.retained:
-            yield Notice(name, f"{not_withdrawn(decision)}, not withdrawn yet")
-        yield from (Notice(name, what) for what in doubts(decision))
-
-
-def not_withdrawn(decision: Decision) -> str:
-    """Why a network that a host still has is not granted to it."""
-    if decision.ended:
-        return "access ended"
-    return "no answer yet" if decision.undecided else "no longer granted"
-
-
-def doubts(decision: Decision) -> Iterator[str]:
-    """What guards hold back of a host's names, and what to do about it."""
-    spoken_of = {hostname for hostname, _ in decision.held_back}
-    for hostname in decision.latched:
-        if hostname not in spoken_of:
-            yield (
-                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
-                f"allowsync approve {decision.host.name}"
-            )
-    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
+    latest: RecordedRun | None = None
+    leftovers: tuple[OrphanTarget, ...] = ()
+    schedule: ScheduleFacts | None = None
+    findings: tuple[Notice, ...] = ()
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
@@ -159,7 +151,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
     store = _open(config, notices)
     with store:
         try:
-            remembered, last_run, known = store.hosts(), store.last_run(), store.chronology()
+            remembered, latest, known = store.hosts(), store.last_run(), store.chronology()
             stays = store.open_networks()
             config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
@@ -168,7 +160,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             notices += [*waiting(store), *left_over(config, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
-            store, remembered, last_run, stays = Store.nothing(config.state), {}, None, {}
+            store, remembered, latest, stays = Store.nothing(config.state), {}, None, {}
             config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
             known, learnt = Chronology(), Learnt(config)
@@ -184,13 +176,41 @@ def look(config: Config, now: datetime) -> AccessStatus:
             for allowlist in config.allowlists.values()
             for target in allowlist.targets
         )
+        if any(not one.in_step for one in targets):
+            failing = _failing(store, now, notices)
+            targets = tuple(replace(one, failing=failing.get(one.target)) for one in targets)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unclear = frozenset(_unclear(config, decisions, targets))
-    told_of = tuple(notices)
     return AccessStatus(
-        now, last_run, decisions, targets, told_of, retained, gates, unclear, orders.revocations
+        now,
+        None if latest is None else latest.started,
+        decisions,
+        targets,
+        tuple(notices),
+        retained,
+        gates,
+        unclear,
+        orders.revocations,
+        latest,
+        tuple(left),
     )
+
+
+def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, datetime]:
+    """Since which run targets fail, as far as that is on record."""
+    found: dict[str, datetime] = {}
+    try:
+        turns = store.past(now - FAILURES_LOOKED_AT).turns
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
+        return found
+    for one in turns:
+        if one.outcome == RECOVERED:
+            found.pop(one.target, None)
+        elif one.outcome != REPAIRED:
+            found.setdefault(one.target, one.at)
+    return found
 
 
 def _unclear(

@@ -9,6 +9,7 @@ from allowsync.report.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from datetime import datetime
 
 # https://html.spec.whatwg.org/multipage/syntax.html#void-elements, those that are used
 _VOID: Final = frozenset({"meta", "link"})
@@ -59,3 +60,36 @@ def _piece(content: str | Iterable[str]) -> str:
 
 def _text(text: str) -> str:
     return escape(printable(text), quote=True)
+
+
+def time(at: datetime) -> Html:
+    """An instant, for people and for programs."""
+    return tag("time", f"{at:%Y-%m-%d %H:%M} UTC", datetime=at.isoformat(timespec="seconds"))
+
+
+def table(caption: str, columns: tuple[str, ...], rows: Iterable[Html]) -> Html:
+    """A table that stays one for screen readers where its cells stand below each other."""
+    heads = [tag("th", one, scope="col", role="columnheader") for one in columns]
+    return tag(
+        "table",
+        tag("caption", caption),
+        tag("thead", row(heads), role="rowgroup"),
+        tag("tbody", list(rows), role="rowgroup"),
+        role="table",
+    )
+
+
+def row(*cells: Html | list[Html]) -> Html:
+    """A row of a table."""
+    return tag("tr", *cells, role="row")
+
+
+def head(*content: str | Iterable[str], span: int | None = None) -> Html:
+    """The cell that names a row, or several rows."""
+    rows = None if span is None else str(span)
+    return tag("th", *content, scope="row", role="rowheader", rowspan=rows)
+
+
+def cell(*content: str | Iterable[str], style: str | None = None) -> Html:
+    """Another cell."""
+    return tag("td", *content, role="cell", class_=style)

@@ -10,23 +10,23 @@ import hashlib
 from typing import TYPE_CHECKING
 
 from allowsync import __version__
-from allowsync.inspect.status import doubts, wrongs
+from allowsync.inspect.status_problems import doubts, locked_out, problems
 from allowsync.model.networks import short
 from allowsync.model.types import Basis
 from allowsync.report.events import events
 from allowsync.report.history import sign
-from allowsync.report.html_markup import Html, joined, tag, trusted
+from allowsync.report.html_markup import Html, cell, head, joined, row, table, tag, time, trusted
 from allowsync.report.html_style import CSS
+from allowsync.report.html_targets import left_over, targets
 from allowsync.report.html_timeline import SPAN, timeline
-from allowsync.report.text import is_published
+from allowsync.report.text import is_published, run_result
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-    from datetime import datetime
+    from collections.abc import Iterator
 
-    from allowsync.inspect.status import AccessStatus, TargetStatus
-    from allowsync.model.types import Entry, Grant
+    from allowsync.inspect.status import AccessStatus, ScheduleFacts
+    from allowsync.model.types import Grant
     from allowsync.policy.decision import Decision
     from allowsync.report.events import HistoryEvent
     from allowsync.state.history import Past
@@ -45,7 +45,9 @@ def page(standing: AccessStatus, past: Past) -> str:
         _top(standing),
         _wrong(standing),
         _hosts(standing),
-        _targets(standing.targets),
+        _revoked(standing),
+        targets(standing),
+        left_over(standing),
         _timelines(standing, past),
         _events(events(past, standing.now - SPAN)),
     )
@@ -75,53 +77,66 @@ def _style() -> Html:
     return tag("style", trusted(CSS))
 
 
-def _time(at: datetime) -> Html:
-    return tag("time", f"{at:%Y-%m-%d %H:%M} UTC", datetime=at.isoformat(timespec="seconds"))
-
-
 def _top(standing: AccessStatus) -> Html:
     last = standing.last_run
-    run = joined("no run is on record") if last is None else joined("Last run ", _time(last))
-    written = joined(run, ". Written ", _time(standing.now), ".")
-    fine = not any(wrongs(standing))
-    said = "Everything is in sync." if fine else "Something is wrong."
+    run = joined("No run is on record")
+    if last is not None:
+        result = "" if standing.latest is None else f": {run_result(standing.latest)}"
+        run = joined("Last run ", time(last), result)
+    written = joined(run, ". Written ", time(standing.now), ".")
+    style, said = _verdict(standing)
     return joined(
         tag("h1", "Who has access"),
-        tag("p", said, class_=f"verdict {'good' if fine else 'bad'}"),
+        tag("p", said, class_=f"verdict {style}"),
         tag("p", written, class_="soft"),
+        _schedule(standing.schedule),
+    )
+
+
+def _verdict(standing: AccessStatus) -> tuple[str, str]:
+    """How it stands as a whole: red for what is broken or locks a host out, amber otherwise."""
+    found = problems(standing)
+    if any(one.broken for one in found) or locked_out(standing):
+        return "bad", "Something is wrong."
+    if any(one.basis is Basis.STALE for each in standing.decisions.values() for one in each.grants):
+        return "warn", "In sync, using last known addresses."
+    if found:
+        return "warn", "In sync, with warnings."
+    return "good", "Everything is in sync."
+
+
+def _schedule(schedule: ScheduleFacts | None) -> Html:
+    if schedule is None:
+        return joined()
+    if schedule.trouble:
+        return tag("p", f"{schedule.trouble[0].upper()}{schedule.trouble[1:]}.", class_="warn")
+    if schedule.next_run is None:
+        return tag("p", f"Runs are started by {schedule.scheduler}.", class_="soft")
+    return tag(
+        "p", "Next run ", time(schedule.next_run), f", by {schedule.scheduler}.", class_="soft"
     )
 
 
 def _wrong(standing: AccessStatus) -> Html:
-    found = list(wrongs(standing))
+    found = problems(standing)
     if not found:
         return joined()
-    items = [tag("li", tag("strong", f"{one.where}:"), f" {one.what}") for one in found]
-    return tag("section", tag("h2", "What is wrong"), tag("ul", items), class_="wrong")
-
-
-def _table(caption: str, columns: tuple[str, ...], rows: Iterable[Html]) -> Html:
-    heads = [tag("th", one, scope="col", role="columnheader") for one in columns]
-    return tag(
-        "table",
-        tag("caption", caption),
-        tag("thead", _row(heads), role="rowgroup"),
-        tag("tbody", list(rows), role="rowgroup"),
-        role="table",
-    )
-
-
-def _row(*cells: Html | list[Html]) -> Html:
-    return tag("tr", *cells, role="row")
-
-
-def _head(*content: str | Iterable[str], span: int | None = None) -> Html:
-    rows = None if span is None else str(span)
-    return tag("th", *content, scope="row", role="rowheader", rowspan=rows)
-
-
-def _cell(*content: str | Iterable[str], style: str | None = None) -> Html:
-    return tag("td", *content, role="cell", class_=style)
+    bad = _verdict(standing)[0] == "bad"
+    out = locked_out(standing)
+    items = [
+        tag(
+            "li",
+            tag(
+                "strong",
+                f"{one.where}:",
+                class_="bad" if one.broken or one.where in out else "warn",
+            ),
+            f" {one.what}",
+        )
+        for one in found
+    ]
+    heading = "What is wrong" if bad else "What to know"
+    return tag("section", tag("h2", heading), tag("ul", items), class_="wrong" if bad else "known")
 
 
 def _hosts(standing: AccessStatus) -> Html:
@@ -130,7 +145,7 @@ def _hosts(standing: AccessStatus) -> Html:
     return tag(
         "section",
         tag("h2", "Hosts"),
-        _table("Who may come from where", ("Host", "Network", "State"), rows),
+        table("Who may come from where", ("Host", "Network", "State"), rows),
     )
 
 
@@ -144,17 +159,17 @@ def _host(decision: Decision, unclear: bool) -> Iterator[Html]:  # noqa: FBT001 
         access = "access unknown" if unclear else "no access"
         why = "access has ended" if decision.ended else f"{access}: no address is known"
         why = decision.ending if host.revoked is not None else why
-        cells = [joined(_cell("none"), _cell(why, style="warn"))]
+        cells = [joined(cell("none"), cell(why, style="warn"))]
     held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
-    head = _head(name, held_back, span=len(cells) if len(cells) > 1 else None)
+    named = head(name, held_back, span=len(cells) if len(cells) > 1 else None)
     for place, pair in enumerate(cells):
-        yield _row([] if place else [head], pair)
+        yield row([] if place else [named], pair)
 
 
 def _granted(decision: Decision) -> Iterator[Html]:
     for grant in decision.grants:
         if not is_published(grant):
-            yield joined(_cell(short(grant.network), style="net"), _cell(_state(grant)))
+            yield joined(cell(short(grant.network), style="net"), cell(_state(grant)))
 
 
 def _published(decision: Decision) -> Iterator[Html]:
@@ -164,7 +179,7 @@ def _published(decision: Decision) -> Iterator[Html]:
         count = len(given.intersection(networks))
         if count:
             what = f"{counted(count, 'network')} published by {name}"
-            yield joined(_cell(what), _cell("fixed", style="good"))
+            yield joined(cell(what), cell("fixed", style="good"))
 
 
 _BASES = {
@@ -180,37 +195,22 @@ _BASES = {
 def _state(grant: Grant) -> Html:
     style, word = _BASES[grant.basis]
     why = f" ({grant.why})" if grant.why else ""
-    lines = [tag("div", word + why, class_=style), tag("div", "since ", _time(grant.since))]
+    lines = [tag("div", word + why, class_=style), tag("div", "since ", time(grant.since))]
     if grant.basis is Basis.STALE:
-        lines.append(tag("div", "confirmed ", _time(grant.confirmed)))
+        lines.append(tag("div", "confirmed ", time(grant.confirmed)))
     if grant.ends is not None:
-        lines.append(tag("div", "ends ", _time(grant.ends)))
+        lines.append(tag("div", "ends ", time(grant.ends)))
     return joined(lines)
 
 
-def _targets(targets: tuple[TargetStatus, ...]) -> Html:
-    rows = [_row(_head(one.target), _step(one), _cell(_entries(one))) for one in targets]
-    return tag(
-        "section",
-        tag("h2", "Targets"),
-        _table("What each target holds", ("Target", "State", "Entries"), rows),
-    )
-
-
-def _entries(target: TargetStatus) -> Html:
-    lines = [tag("div", _entry(entry), class_="net") for entry in target.entries]
-    return joined(lines or "none")
-
-
-def _entry(entry: Entry) -> str:
-    return short(entry.network) + (f" {', '.join(entry.hosts)}" if entry.hosts else "")
-
-
-def _step(target: TargetStatus) -> Html:
-    count = counted(len(target.entries), "entry", "entries")
-    if target.in_step:
-        return _cell(f"in sync ({count})", style="good")
-    return _cell(f"out of sync ({count}): {target.reason}", style="bad")
+def _revoked(standing: AccessStatus) -> Html:
+    """Networks, and hosts under another label, that were revoked; the others are among hosts."""
+    others = [one for one in standing.revocations if one.subject not in standing.decisions]
+    if not others:
+        return joined()
+    rows = [row(head(one.subject), cell(time(one.at))) for one in others]
+    what = "No access whatever the DNS says, until approved"
+    return tag("section", tag("h2", "Revoked"), table(what, ("What", "Since"), rows))
 
 
 def _timelines(standing: AccessStatus, past: Past) -> Html:
@@ -226,11 +226,11 @@ def _events(happened: list[HistoryEvent]) -> Html:
     if not worth:
         return joined()
     rows = [
-        _row(_cell(_time(one.at)), _head(one.who), _cell(f"{sign(one)} {one.text}"))
+        row(cell(time(one.at)), head(one.who), cell(f"{sign(one)} {one.text}"))
         for one in reversed(worth)
     ]
     return tag(
         "section",
         tag("h2", "What changed"),
-        _table("The latest first", ("When", "Who", "What"), rows),
+        table("The latest first", ("When", "Who", "What"), rows),
     )

@@ -30,7 +30,9 @@ p { margin: .25rem 0; }
 .verdict { font-weight: 600; }
 .wrong { border: 1px solid var(--line); border-left: .3rem solid var(--bad);
   background: var(--card); padding: .5rem 1rem; margin: 1rem 0; }
-.wrong h2 { margin: 0; }
+.known { border: 1px solid var(--line); border-left: .3rem solid var(--old);
+  background: var(--card); padding: .5rem 1rem; margin: 1rem 0; }
+.wrong h2, .known h2 { margin: 0; }
 ul { margin: .25rem 0; padding-left: 1.25rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .95rem; }
 caption { text-align: left; color: var(--soft); }

@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from datetime import datetime
 
-    from allowsync.inspect.status import AccessStatus, TargetStatus
+    from allowsync.engine.orphan_targets import OrphanTarget
+    from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
     from allowsync.plan.result import RunReport, TargetReport
@@ -39,12 +40,20 @@ def run_document(report: RunReport, exit_code: ExitCode) -> Json:
 
 
 def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
-    """Who has access where, as far as is known (`allowsync.status/1`)."""
+    """Who has access where, as far as is known (`allowsync.status/1`).
+
+    `findings` is all that is wrong, as `status` says it; `problems` what is wrong beside hosts and
+    targets.
+    """
+    from allowsync.inspect.status_problems import problems as found
+
     last = standing.last_run
     return {
         "schema": "allowsync.status/1",
         "exit_code": int(exit_code),
         "last_run": None if last is None else instant(last),
+        "last_exit_code": None if standing.latest is None else standing.latest.exit_code,
+        "schedule": None if standing.schedule is None else _schedule(standing.schedule),
         "hosts": [
             {**_known_host(one), "retained": list(map(str, standing.retained.get(name, ())))}
             for name, one in standing.decisions.items()
@@ -52,8 +61,32 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
         "revoked": [
             {"subject": one.subject, "since": instant(one.at)} for one in standing.revocations
         ],
-        "targets": [_standing_target(one) for one in standing.targets],
+        "targets": [_standing_target(one, standing.now) for one in standing.targets],
+        "leftovers": [_leftover(one) for one in standing.leftovers],
+        "findings": [
+            {"severity": one.severity.value, "where": one.where, "what": one.what}
+            for one in found(standing)
+        ],
         "problems": problems(standing.notices),
+    }
+
+
+def _schedule(schedule: ScheduleFacts) -> Json:
+    return {
+        "scheduler": schedule.scheduler or None,
+        "next_run": None if schedule.next_run is None else instant(schedule.next_run),
+        "interval": None if schedule.interval is None else int(schedule.interval.total_seconds()),
+        "trouble": schedule.trouble or None,
+    }
+
+
+def _leftover(one: OrphanTarget) -> Json:
+    """What is left of a target that is no longer configured."""
+    return {
+        "target": one.name,
+        "allowlist": one.allowlist,
+        "place": None if one.marked is None else str(one.marked.place),
+        "drops": one.drops,
     }
 
 
@@ -171,10 +204,14 @@ def _target(report: TargetReport) -> Json:
     }
 
 
-def _standing_target(target: TargetStatus) -> Json:
+def _standing_target(target: TargetStatus, now: datetime) -> Json:
     return {
         "target": target.target,
         "in_step": target.in_step,
+        "state": target.state.replace(" ", "_"),
+        "open": list(target.openings),
+        "verified": instant(now) if target.readable else None,
+        "failing": None if target.failing is None else instant(target.failing),
         "entries": [entry_document(one) for one in target.entries],
         "reason": target.reason or None,
     }

@@ -5,10 +5,10 @@ Lines come as (text, colour) pairs; whether there are colours is for the command
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.networks import short
-from allowsync.model.outcome import DONE, WRONG
+from allowsync.model.outcome import DONE, WRONG, ExitCode
 from allowsync.model.types import Basis, Entry
 from allowsync.plan.reasons import Reasons
 from allowsync.text import Line, counted, said
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Grant, Network
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
+    from allowsync.state.records import RecordedRun
 
 
 class _Row(NamedTuple):
@@ -158,25 +159,53 @@ def status_lines(standing: AccessStatus) -> Iterator[Line]:
         yield Line("")
     for target in standing.targets:
         yield from _standing_lines(target)
-    if standing.last_run is None:
-        yield Line("no run is on record")
-    else:
-        yield Line(f"last run {said(standing.now - standing.last_run)} ago")
+    yield from _run_lines(standing)
 
 
 def status_warnings(standing: AccessStatus) -> Iterator[Line]:
     """What is wrong, the worst first, a line each, for standard error."""
-    from allowsync.inspect.status import wrongs
+    from allowsync.inspect.status_problems import problems
 
-    broken = {one.target for one in standing.targets}
-    for notice in wrongs(standing):
-        yield Line(f"{notice.where}: {notice.what}", "red" if notice.where in broken else "yellow")
+    for one in problems(standing):
+        yield Line(f"{one.where}: {one.what}", "red" if one.broken else "yellow")
+
+
+RESULTS: Final = {
+    None: "not finished",
+    ExitCode.IN_STEP: "in sync",
+    ExitCode.FAILED: "failed",
+    ExitCode.OLD_KNOWLEDGE: "in sync, using last known addresses",
+    ExitCode.REFUSED: "removal blocked by limits",
+}
+
+
+def _run_lines(standing: AccessStatus) -> Iterator[Line]:
+    if standing.last_run is None:
+        yield Line("no run is on record")
+    else:
+        result = "" if standing.latest is None else f": {run_result(standing.latest)}"
+        yield Line(f"last run {said(standing.now - standing.last_run)} ago{result}")
+    schedule = standing.schedule
+    if schedule is None:
+        return
+    if schedule.trouble:
+        yield Line(schedule.trouble, "yellow")
+    elif schedule.next_run is None:
+        yield Line(f"next run: by {schedule.scheduler}; when is unknown")
+    else:
+        yield Line(f"next run in {said(schedule.next_run - standing.now)}, by {schedule.scheduler}")
+
+
+def run_result(run: RecordedRun) -> str:
+    """How a run ended, in words."""
+    code = None if run.exit_code is None else ExitCode(run.exit_code)
+    return RESULTS.get(code, f"exit code {run.exit_code}")
 
 
 def _host_lines(
     decision: Decision, now: datetime, retained: Sequence[Network], *, unclear: bool
 ) -> Iterator[Line]:
-    from allowsync.inspect.status import doubts, not_withdrawn
+    from allowsync.inspect.status_problems import doubts, not_withdrawn
 
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
@@ -231,13 +260,15 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 
 def _standing_lines(target: TargetStatus) -> Iterator[Line]:
-
-    count = len(target.entries)
-    entries = counted(count, "entry", "entries")
-    if target.in_step:
-        yield Line(f"{target.target} is in sync ({entries})")
-        return
-    what = f"{target.target} is out of sync ({entries}): {target.reason}"
+    if not target.readable:
+        what = f"{target.target} failed: {target.trouble}"
+    else:
+        entries = counted(len(target.entries), "entry", "entries")
+        what = f"{target.target} is {target.state} ({entries})"
+        if target.well:
+            yield Line(what)
+            return
+        what += f": {target.trouble}"
     yield from (Line(text, "red") for text in filled(what, "", "  "))
 
 

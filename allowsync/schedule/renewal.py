@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
 from allowsync.schedule.interval import CHOICES, Interval
 from allowsync.schedule.requirements import CONFIGURATION
 from allowsync.schedule.status import standing
-from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, Scheduler
+from allowsync.schedule.units import CRON, SERVICE, TIMER, UNITS, Scheduler
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.schedule.files import Disk
+
+
+DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 
 
 class InstalledSchedule(Value):
@@ -37,17 +40,27 @@ def installed(disk: Disk, configuration: Path, offset: int) -> InstalledSchedule
         return None
     by_timer = scheduler is Scheduler.SYSTEMD
     when = _text(disk, UNITS / TIMER if by_timer else CRON)
-    command = "".join(_text(disk, one) for one in PLACES if f"{SERVICE}.d" in one.parts)
-    if not by_timer:
-        command = when
-    other = str(configuration) not in command
-    if other if configuration != CONFIGURATION else "--config" in command:
+    command = command_text(disk, scheduler)
+    if not runs(command, configuration):
         return None
     for one in map(Interval.parse, CHOICES):
         said = f"OnCalendar={one.calendar}" if by_timer else f"{one.cron(offset)} "
         if any(line.startswith(said) and _ends(line, said) for line in when.splitlines()):
             return InstalledSchedule(scheduler, one, "User=root" in command)
     return None
+
+
+def command_text(disk: Disk, scheduler: Scheduler) -> str:
+    """The text of the files that say how a run is started."""
+    files = (CRON,) if scheduler is Scheduler.CRON else (UNITS / SERVICE, DROP_IN)
+    return "".join(_text(disk, one) for one in files)
+
+
+def runs(command: str, configuration: Path) -> bool:
+    """Whether a command names a configuration, or none where that is the usual one."""
+    if configuration == CONFIGURATION:
+        return "--config" not in command
+    return str(configuration) in command.replace("\\%", "%")
 
 
 def _ends(line: str, said: str) -> bool:

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry, Family, Query
 from allowsync.model.value import Value
-from allowsync.state.codec import instant, maybe, number, text
-from allowsync.state.records import TargetTransition
+from allowsync.state.codec import instant, maybe, number, text, truth
+from allowsync.state.records import RecordedRun, TargetTransition
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,6 +99,17 @@ def hosts_on_record(connection: sqlite3.Connection) -> set[str]:
     """Every host that anything is on record of."""
     rows = connection.execute("SELECT host FROM stays UNION SELECT host FROM answers")
     return {text(host) for (host,) in rows}
+
+
+def latest_run(connection: sqlite3.Connection) -> RecordedRun | None:
+    """The latest run on record."""
+    row = connection.execute(
+        "SELECT started, exit_code, seconds, offline FROM runs ORDER BY id DESC LIMIT 1"
+    ).fetchone()
+    if row is None:
+        return None
+    started, code, seconds, offline = row
+    return RecordedRun(instant(started), code, seconds, truth(offline))
 
 
 def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:

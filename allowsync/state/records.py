@@ -45,6 +45,22 @@ class TargetTransition(Value):
     what: str = ""
 
 
+class RecordedRun(Value):
+    """A run that is on record.
+
+    Attributes:
+        started: When it started.
+        exit_code: How it ended; None for one that is not over, or did not come to its end.
+        seconds: How long it took; likewise.
+        offline: Whether it asked no DNS.
+    """
+
+    started: datetime
+    exit_code: int | None = None
+    seconds: float | None = None
+    offline: bool = False
+
+
 class AccessStart(Value):
     """A host may come from a network from now on. `hostname` is empty for a fixed one."""
 

@@ -70,7 +70,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.policy.published import SourceRecord
     from allowsync.state.history import Past
-    from allowsync.state.records import TargetTransition
+    from allowsync.state.records import RecordedRun, TargetTransition
 
 
 class Store:
@@ -147,10 +147,11 @@ class Store:
         return set_aside(self.path, now)
 
     @guarded
-    def last_run(self) -> datetime | None:
-        """When the latest recorded run started."""
-        rows = self._rows("SELECT started FROM runs ORDER BY id DESC LIMIT 1")
-        return instant(rows[0][0]) if rows else None
+    def last_run(self) -> RecordedRun | None:
+        """The latest recorded run."""
+        from allowsync.state.history import latest_run
+
+        return None if self._connection is None else latest_run(self._connection)
 
     @guarded
     def hosts(self) -> dict[str, HostMemory]:

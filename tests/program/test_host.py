@@ -69,7 +69,7 @@ def test_hosts_are_listed_with_what_they_are_allowed_by(path: Path) -> None:
     )
     assert listed["hosts"][1] == {
         "host": "office", "hostnames": [], "networks": ["81.2.70.0/24"], "until": None,
-        "allowlists": ["web", "ssh"],
+        "allowlists": ["web", "ssh"], "revoked": None,
     }  # fmt: skip
 
 

@@ -187,7 +187,8 @@ def _waiting(state: Path, copy: Path) -> dict[str, datetime]:
             return store.unconfirmed()
     except StateError:
         with Store.reading(copy) as store:
-            return dict.fromkeys(store.targets(), store.last_run() or EPOCH)
+            last = store.last_run()
+            return dict.fromkeys(store.targets(), EPOCH if last is None else last.started)
 
 
 def put_state_back(state: Path, waiting: Mapping[str, datetime]) -> None:

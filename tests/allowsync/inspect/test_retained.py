@@ -9,7 +9,7 @@ import pytest
 
 from allowsync.inspect.access_at import AccessAt, present, with_retained
 from allowsync.inspect.explain import AccessVerdict, of_host, of_network
-from allowsync.inspect.status import wrongs
+from allowsync.inspect.status_problems import exit_code, problems
 from allowsync.report.json import status_document
 from allowsync.report.text import status_lines
 from allowsync.state import Store
@@ -55,7 +55,7 @@ def test_who_is_kept_by_a_limit_is_allowed_with_what_is_his(world: World) -> Non
     lines = [one.text for one in status_lines(world.look())]
     assert f"    {BOB}  retained: no longer granted" in lines
     assert not any("no access" in one for one in lines)
-    document = status_document(world.look(), world.look().exit_code)
+    document = status_document(world.look(), exit_code(world.look()))
     assert [one["retained"] for one in document["hosts"]] == [[f"{BOB}/32"], []]
 
 
@@ -71,7 +71,7 @@ def test_until_a_run_withdraws_it_an_ended_access_is_told_as_it_is(world: World)
     world.instant = END
     standing = world.look()
     assert standing.retained["guests"] == (net(WIDE),)
-    told = {one.where: one.what for one in wrongs(standing) if one.where == "guests"}
+    told = {one.where: one.what for one in problems(standing) if one.where == "guests"}
     assert told == {"guests": "access ended, not withdrawn yet"}
     answer = of_host("guests", "guests", scene(world), {})
     assert (answer.verdict, answer.accesses[0].said) == (
@@ -86,5 +86,5 @@ def test_a_host_with_nothing_retained_is_told_as_before(world: World) -> None:
     standing = world.look()
     assert "new" not in standing.retained
     assert ("new", "no answer yet: no access") in [
-        (one.where, one.what) for one in wrongs(standing)
+        (one.where, one.what) for one in problems(standing)
     ]

@@ -12,12 +12,17 @@ from xml.etree.ElementTree import Element
 import html5lib
 import pytest
 
+from allowsync.engine.orphan_targets import OrphanTarget
+from allowsync.inspect.status import ScheduleFacts
+from allowsync.model.access_order import Revocation
 from allowsync.model.outcome import Notice
 from allowsync.model.types import Basis
+from allowsync.model.value import replace as replace_value
 from allowsync.report.html_page import page
 from allowsync.report.html_style import CSS
 from allowsync.state.history import Past
-from tests.support.page import HOSTILE, LONG6, past, standing, well
+from allowsync.state.records import RecordedRun
+from tests.support.page import DAY, HOSTILE, LONG6, NOW, past, standing, well
 from tests.support.values import HOME, Life, host, net
 
 if TYPE_CHECKING:
@@ -128,7 +133,8 @@ def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
     assert any(LONG6 in row and "stale (SERVFAIL)" in row for row in rows)
     assert "carolcarol.example.orgnoneno access: no address is known" in rows
     assert "officefixed networks203.0.113.0/24fixedsince 2026-11-20 15:00 UTC" in rows
-    assert f"jellyfin/nftablesin sync (2 entries){HOME} alice{LONG6} bob" in rows
+    verified = "verified 2026-11-20 15:10 UTC"
+    assert f"jellyfin/nftablesin sync (2 entries){verified}{HOME} alice{LONG6} bob" in rows
 
 
 def test_what_a_source_publishes_is_one_row() -> None:
@@ -200,3 +206,57 @@ def test_whatever_a_grant_rests_on_has_words(basis: Basis) -> None:
     decision = replace(decision, grants=(replace(grant, basis=basis),))
     shown = page(replace(well(), decisions={"alice": decision}), Past())
     assert "Who may come from where" in shown
+
+
+def shown(*hosts: str, **changed: object) -> str:
+    """A page of some of the hosts, nothing being broken unless it is said."""
+    known = standing()
+    decisions = {name: known.decisions[name] for name in hosts}
+    return page(replace_value(well(), decisions=decisions, **changed), Past())
+
+
+def verdict(text: str) -> tuple[str, str]:
+    (found,) = [one for one in only(text, "p") if "verdict" in one.attrib.get("class", "")]
+    return found.attrib["class"].removeprefix("verdict "), "".join(found.itertext())
+
+
+BOB = "bob-with-a-label-of-all-forty-characters"
+
+
+def test_last_known_addresses_are_amber_and_a_host_that_is_locked_out_is_red() -> None:
+    amber = shown("alice", BOB)
+    assert verdict(amber) == ("warn", "In sync, using last known addresses.")
+    assert "What to know" in words(amber)
+    assert not [one for one in elements(amber) if one.attrib.get("class") in ("bad", "wrong")]
+    assert verdict(shown("alice", BOB, "carol")) == ("bad", "Something is wrong.")
+    assert verdict(shown("alice")) == ("good", "Everything is in sync.")
+    assert verdict(shown("alice", notices=(Notice("old/z", "is left"),)))[0] == "warn"
+
+
+def test_a_target_that_cannot_be_read_says_since_when() -> None:
+    (target,) = well().targets
+    broken = replace_value(
+        target, in_step=False, readable=False, reason="no answer", failing=NOW - DAY
+    )
+    text = words(page(replace_value(well(), targets=(broken,)), Past()))
+    assert "failed: no answer failing since 2026-11-19 15:10 UTC" in text
+    assert "verified" not in text
+
+
+def test_the_schedule_what_was_revoked_and_what_is_left_are_told() -> None:
+    leftover = OrphanTarget("old/nftables", "old")
+    text = words(
+        shown(
+            "alice",
+            schedule=ScheduleFacts("cron", NOW),
+            latest=RecordedRun(NOW, 3),
+            leftovers=(leftover,),
+            revocations=(Revocation("81.2.69.9/32", NOW - DAY),),
+        )
+    )
+    assert "Next run 2026-11-20 15:10 UTC , by cron." in text
+    assert "in sync, using last known addresses" in text
+    assert "old/nftables still enforced" in text
+    assert "81.2.69.9/32 2026-11-19 15:10 UTC" in text
+    none = words(shown("alice", schedule=ScheduleFacts(trouble="no schedule is installed")))
+    assert "No schedule is installed." in none

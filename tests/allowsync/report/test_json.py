@@ -160,7 +160,19 @@ def test_a_status_tells_grants_and_entries() -> None:
         {
             "target": "web/x",
             "in_step": False,
+            "state": "out_of_sync",
+            "open": [],
+            "verified": "2026-11-20T15:05:00+00:00",
+            "failing": None,
             "entries": [{"network": f"{HOME}/32", "hosts": ["alice"]}],
             "reason": "1 to add",
         }
+    ]
+    assert document["findings"] == [
+        {"severity": "error", "where": "web/x", "what": "out of sync: 1 to add"},
+        {
+            "severity": "warning",
+            "where": "alice",
+            "what": "using the last known address (SERVFAIL); ends in 3 d",
+        },
     ]

@@ -7,6 +7,7 @@ from datetime import timedelta
 from textwrap import dedent
 
 from allowsync.inspect.status import AccessStatus, TargetStatus
+from allowsync.inspect.status_problems import exit_code
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.target import Current
@@ -182,7 +183,7 @@ def test_status_tells_who_is_allowed_where() -> None:
         Line("alice: using the last known address (SERVFAIL); ends in 3 d", "yellow"),
         Line("carol: no answer yet: no access", "yellow"),
     ]
-    assert standing.exit_code == 1
+    assert exit_code(standing) == 1
 
 
 def test_control_characters_never_reach_a_terminal() -> None:

@@ -1,0 +1,131 @@
+"""What is wrong by a status, how bad that is, and the exit code it makes. Pure."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.outcome import ExitCode, worst
+from allowsync.model.target import Severity
+from allowsync.model.types import Basis
+from allowsync.model.value import Value
+from allowsync.text import said
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.inspect.status import AccessStatus
+    from allowsync.policy.decision import Decision
+
+# No schedule that keeps friends in is slower, unless it was installed so.
+LONGEST_SILENCE: Final = timedelta(hours=3)
+
+
+class StatusProblem(Value):
+    """Something that is wrong: an error where it is broken, a warning where access still stands."""
+
+    where: str
+    what: str
+    severity: Severity = Severity.WARNING
+
+    @property
+    def broken(self) -> bool:
+        """Whether something has to be repaired."""
+        return self.severity is Severity.ERROR
+
+
+def problems(status: AccessStatus) -> list[StatusProblem]:
+    """What is wrong, the worst first: targets, the installation, then hosts."""
+    found = [*_of_targets(status), *_of_installation(status), *_of_runs(status), *_of_hosts(status)]
+    return sorted(dict.fromkeys(found), key=lambda one: not one.broken)
+
+
+def exit_code(status: AccessStatus) -> ExitCode:
+    """1 where something is broken, 3 where a host uses its last known address."""
+    broken = any(one.broken for one in problems(status))
+    old = any(one.rests_on_old_knowledge for one in status.decisions.values())
+    return worst(
+        (
+            ExitCode.FAILED if broken else ExitCode.IN_STEP,
+            ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP,
+            *(one.code for one in status.notices),
+        )
+    )
+
+
+def locked_out(status: AccessStatus) -> tuple[str, ...]:
+    """Hosts that are to have access and have none, as far as is known."""
+    return tuple(
+        name
+        for name, decision in status.decisions.items()
+        if not (decision.grants or decision.ended)
+        and name not in status.retained
+        and name not in status.unclear
+    )
+
+
+def _of_targets(status: AccessStatus) -> Iterator[StatusProblem]:
+    for target in status.targets:
+        if not target.in_step:
+            how = "out of sync" if target.readable else "failed"
+            yield StatusProblem(target.target, f"{how}: {target.reason}", Severity.ERROR)
+        for one in target.openings:
+            yield StatusProblem(target.target, one, Severity.ERROR)
+
+
+def _of_installation(status: AccessStatus) -> Iterator[StatusProblem]:
+    for one in status.notices:
+        broken = one.code is ExitCode.FAILED
+        yield StatusProblem(one.where, one.what, Severity.ERROR if broken else Severity.WARNING)
+    for one in status.findings:
+        yield StatusProblem(one.where, one.what, Severity.ERROR)
+
+
+def _of_runs(status: AccessStatus) -> Iterator[StatusProblem]:
+    schedule, latest = status.schedule, status.latest
+    if schedule is not None and schedule.trouble and schedule.scheduler:
+        yield StatusProblem("schedule", schedule.trouble, Severity.ERROR)
+    if latest is not None and latest.exit_code in (ExitCode.FAILED, ExitCode.USAGE):
+        what = f"the last one failed (exit code {latest.exit_code}): see allowsync history"
+        yield StatusProblem("runs", what, Severity.ERROR)
+    interval = None if schedule is None else schedule.interval
+    longest = max(LONGEST_SILENCE, 2 * (interval or timedelta()))
+    if status.last_run is not None and status.now - status.last_run > longest:
+        ago = said(status.now - status.last_run)
+        what = f"the last one was {ago} ago: see allowsync schedule show"
+        yield StatusProblem("runs", what, Severity.ERROR)
+
+
+def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
+    for name, decision in status.decisions.items():
+        stale = [one for one in decision.grants if one.basis is Basis.STALE]
+        if stale:
+            why = next((one.why for one in stale if one.why), "not asked")
+            ends = min((one.ends for one in stale if one.ends is not None), default=None)
+            left = "" if ends is None else f"; ends in {said(ends - status.now)}"
+            yield StatusProblem(name, f"using the last known address ({why}){left}")
+        elif decision.undecided and name not in status.retained:
+            access = "its access is unknown" if name in status.unclear else "no access"
+            yield StatusProblem(name, f"no answer yet: {access}")
+        if name in status.retained:
+            yield StatusProblem(name, f"{not_withdrawn(decision)}, not withdrawn yet")
+        yield from (StatusProblem(name, what) for what in doubts(decision))
+
+
+def not_withdrawn(decision: Decision) -> str:
+    """Why a network that a host still has is not granted to it."""
+    if decision.ended:
+        return "access ended"
+    return "no answer yet" if decision.undecided else "no longer granted"
+
+
+def doubts(decision: Decision) -> Iterator[str]:
+    """What guards hold back of a host's names, and what to do about it."""
+    spoken_of = {hostname for hostname, _ in decision.held_back}
+    for hostname in decision.latched:
+        if hostname not in spoken_of:
+            yield (
+                f"{hostname}: gone from DNS for longer than latch_absent; when it comes back: "
+                f"allowsync approve {decision.host.name}"
+            )
+    yield from (f"{hostname}: {what}" for hostname, what in decision.held_back)
