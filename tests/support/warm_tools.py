@@ -11,19 +11,37 @@ import socket
 import subprocess
 import sys
 from contextlib import ExitStack, contextmanager
+from importlib.util import find_spec
 from pathlib import Path
+from pkgutil import iter_modules
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+
+def _plugins(package: str) -> tuple[str, ...]:
+    """The names of all modules in a folder of a package that is not imported here."""
+    top, _, folder = package.partition(".")
+    spec = find_spec(top)
+    places = (spec.submodule_search_locations or ()) if spec else ()
+    found = iter_modules(str(Path(one, folder)) for one in places)
+    return tuple(f"{package}.{one.name}" for one in found)
+
+
 PYTHON: Final = "/usr/bin/python3"
 SERVER: Final = Path(__file__).with_name("warm_script.py")
+ROOT: Final = Path(__file__).parent.parent.parent
 # Python, a script of it or `-c`, and what is imported before.
 TOOLS: Final = {
     "fail2ban-client": (PYTHON, "/usr/bin/fail2ban-client", "fail2ban.client.fail2banclient"),
     "ufw": (PYTHON, "/usr/sbin/ufw", "ufw.frontend", "ufw.parser", "ufw.util", "gettext"),
+    "apprise-python": (
+        sys.executable,
+        str(ROOT / "allowsync/notify/apprise_worker.py"),
+        *_plugins("apprise.plugins"),
+    ),
     "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
 }
 # Nothing is imported but what is built into Python: it takes a few milliseconds.

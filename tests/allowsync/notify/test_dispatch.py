@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
     from allowsync.plan.result import RunReport
 
+pytestmark = pytest.mark.usefixtures("warm_apprise")
+
 HOUR = timedelta(hours=1)
 ALICE = "alice.example.org"
 
