@@ -144,11 +144,17 @@ def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines:
     """Put questions, and hand answers over as they become known."""
     everyone, ends, questions = asked
     queries = [Query(name, Family(family)) for name, family in questions]
+    unread = bytearray()
 
     def told(settled: Sequence[tuple[int, Answer]]) -> None:
-        write_all(lines, b"".join(written(place, answer) for place, answer in settled))
+        unread.extend(b"".join(written(place, answer) for place, answer in settled))
+        with suppress(BlockingIOError):  # the run does something else; the questions go on
+            while unread:
+                del unread[: os.write(lines, unread)]
 
     resolver = Resolver(settings, chain_end=aliases.chain_end)
     put = resolver.survey if everyone else resolver.resolve
+    os.set_blocking(lines, False)
     put(queries, ends=ends, told=told)
-    write_all(lines, END)
+    os.set_blocking(lines, True)
+    write_all(lines, bytes(unread) + END)

@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 GRACE: Final = 1.0  # seconds after the deadline, for what is on its way from process to process
 _ENDING: Final = 0.25  # seconds from the end of its output to the end of the process
 _CHUNK: Final = 65536
-_AHEAD: Final = 200  # queries; a pipe of 64 KiB holds them, and most answers, while none reads
+PIPE: Final = 65536  # bytes that a pipe holds, as it is made
+LARGEST: Final = 2**20  # bytes that any user may have one hold (pipe(7))
 
 
 class ResolverProcess:
@@ -100,14 +101,19 @@ class ResolverProcess:
     def ahead(self, queries: Iterable[Query]) -> None:
         """Put queries that will be asked: their answers arrive while something else is done.
 
-        To be told once, before anything is asked. More than the pipes hold are not put: they would
+        To be told once, before anything is asked. More than the pipe holds are not put: they would
         wait for the run, and their time would pass.
         """
         distinct = list(dict.fromkeys(queries))
-        self._ahead = distinct if len(distinct) <= _AHEAD else []
-        if self._ahead and self._process is not None:
-            self._put(self._ahead, time.monotonic() + self._span, everyone=False)
+        if not distinct or self._process is None:
+            return
+        kept = self._unsent
+        self._put(distinct, time.monotonic() + self._span, everyone=False)
+        if _holds(self._process.sink, len(self._unsent)):
+            self._ahead = distinct
             self._hand_over(self._process)
+        else:
+            self._unsent = kept
 
     def __call__(self, queries: Iterable[Query]) -> dict[Query, Answer]:
         """Ask all queries at once; the first conclusive answer of any nameserver wins."""
@@ -233,6 +239,19 @@ class ResolverProcess:
         process, self._process = self._process, None
         how = process.end(patience) if process is not None else ""
         self._trouble = f"{trouble} ({how})" if how else trouble
+
+
+def _holds(pipe: int, size: int) -> bool:
+    """Whether a pipe takes so many bytes at once, beside the settings that may be in it."""
+    size += PIPE // 2
+    if size <= PIPE:
+        return True
+    from fcntl import F_SETPIPE_SZ, fcntl
+
+    try:
+        return size <= LARGEST and fcntl(pipe, F_SETPIPE_SZ, size) >= size
+    except OSError:  # this user's pipes hold too much already
+        return False
 
 
 def _serve(requests: int, lines: int, source: int, sink: int) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
+from fcntl import F_SETPIPE_SZ, fcntl
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -111,8 +112,24 @@ def test_an_answer_put_ahead_counts_however_late_it_is_read() -> None:
         assert list(resolver(QUERIES).values()) == FOUND
 
 
-def test_more_than_the_pipes_hold_is_not_put_ahead() -> None:
-    many = [Query(f"host{n}.{'x' * 60}.example.org", Family.IPV4) for n in range(1000)]
+def test_what_is_put_ahead_goes_on_while_no_answer_is_read() -> None:
+    many = [Query(f"host{n}.example.org", Family.IPV6) for n in range(400)]
+    names = {query.hostname for query in many}
+    homes = [ip_address(f"2a01:4f8:{n}:1234:5678:9abc:def0:1") for n in range(1, 7)]
+    with NameServer({"*": homes}) as server, asking(20.0, server) as resolver:
+        fcntl(resolver._process.source, F_SETPIPE_SZ, 4096)  # type: ignore[union-attr]
+        resolver.ahead(many)
+        before = time.monotonic() + 15
+        while (asked := {one.hostname for one in server.asked}) != names:
+            assert time.monotonic() < before, len(asked)
+            time.sleep(0.05)
+        assert set(resolver(many).values()) == {Found(tuple(homes), 60)}
+
+
+def test_more_than_the_pipe_holds_is_not_put_ahead(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(process, "LARGEST", process.PIPE)
+    far = ".".join(["x" * 60] * 3)
+    many = [Query(f"host{n}.{far}.example.org", Family.IPV4) for n in range(200)]
     with NameServer({"*": BOTH}) as server, asking(20.0, server) as resolver:
         resolver.ahead(many)
         time.sleep(0.3)
