@@ -13,6 +13,7 @@ of the family asked for, numbers within bounds, and reasons that do nothing to a
 
 from __future__ import annotations
 
+from _socket import AF_INET, AF_INET6, inet_ntop
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Absent, Found, Unavailable
@@ -31,6 +32,7 @@ MAX_LINE: Final = 24 * 1024  # as many addresses as the largest answer that is r
 MAX_REASON: Final = 300
 MAX_LACKING: Final = 600
 MAX_TTL: Final = 2**31 - 1
+MOST_DIGITS: Final = len(str(MAX_TTL))
 
 _ABSENCES: Final = ("NXDOMAIN", "NODATA")
 
@@ -49,12 +51,17 @@ def written(place: int, answer: Answer) -> bytes:
     """An answer as a line."""
     match answer:
         case Found(addresses, ttl):
-            line = f"F {place} {ttl} {','.join(map(str, addresses))}\n"
+            line = f"F {place} {ttl} {','.join(map(_spelt, addresses))}\n"
         case Absent(reason):
             line = f"A {place} {reason}\n"
         case Unavailable(reason):
             line = f"U {place} {abridge(reason, MAX_REASON)}\n"
     return line.encode("ascii", "backslashreplace")
+
+
+def _spelt(address: Address) -> str:
+    """In any form that is read as this address, which takes the C library a fifth of the time."""
+    return inet_ntop(AF_INET if address.version == 4 else AF_INET6, address.packed)
 
 
 END: Final = b"E\n"
@@ -128,7 +135,8 @@ def _answer(kind: str, rest: str, family: Family) -> Answer:
             found = {_address(one, family) for one in addresses.split(",")}
         except ValueError as error:
             raise Unbelievable("an address that is none") from error
-        return Found(tuple(sorted(found, key=int)), _number(ttl, MAX_TTL))
+        ordered = found if len(found) == 1 else sorted(found, key=int)
+        return Found(tuple(ordered), _number(ttl, MAX_TTL))
     if kind == "A" and rest in _ABSENCES:
         return Absent(rest)
     if kind == "U":
@@ -146,6 +154,6 @@ def _address(text: str, family: Family) -> Address:
 
 
 def _number(text: str, most: int) -> int:
-    if not text.isdecimal() or len(text) > len(str(MAX_TTL)) or int(text) > most:
+    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) > most:
         raise Unbelievable("a number out of bounds")
     return int(text)

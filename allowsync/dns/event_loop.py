@@ -1,9 +1,9 @@
 """The loop that asks everything at once and listens until each query is settled.
 
-What has arrived is taken in first, then the windows are refilled, then one answer is read: reading
-costs far more than sending, and a nameserver must not stand idle meanwhile. Of several nameservers
-the one is read whose answers took the least time so far, so that one whose answers are slow to read
-delays its own.
+What has arrived is taken in first, then the windows are refilled, then answers are read, for half a
+millisecond: reading costs far more than sending, and a nameserver must not stand idle meanwhile. Of
+several nameservers the one is read whose answers took the least time so far, so that one whose
+answers are slow to read delays its own.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
 MAX_MESSAGES: Final = 8  # read for one ask; more are a flood
 SLICE: Final = 50  # questions made ready before some are sent
 LAST_READING: Final = 0.5  # seconds after the deadline for what has come by then
+TURN: Final = 0.0005  # seconds of reading before the network is looked at again
 SOON: Final = 0.01  # seconds that an answer waits to be told together with others
 GRACE: Final = 1.0  # seconds, after which threads give up what the loop has given up before
 
@@ -165,13 +166,11 @@ class _Run:
             for key, mask in events:
                 key.data(mask)
             self._dispatch.fill()
-            if self._unread:
-                self._read_one()
+            self._read_for(TURN)
             self._dispatch.wake()
             self._dispatch.fill()
         self._tell()
-        while self._unread and time.monotonic() < self._deadline + LAST_READING:
-            self._read_one()
+        self._read_for(self._deadline + LAST_READING - time.monotonic())
         self._end()
 
     def _idle_time(self, now: float) -> float:
@@ -204,16 +203,27 @@ class _Run:
 
         return follow
 
-    def _read_one(self) -> None:
-        """Read the message that came first from the nameserver that took the least time so far."""
+    def _read_for(self, seconds: float) -> None:
+        """Read what has come, for that long; each message as a whole."""
+        began = now = time.monotonic()
+        while self._unread and now < began + seconds:
+            now = self._read_one(now)
+
+    def _read_one(self, began: float) -> float:
+        """Read the message that came first from the nameserver that took the least time so far.
+
+        Returns:
+            The present, by `time.monotonic`, once it is read.
+        """
         server = min(self._unread, key=_reading_time)
         waiting = self._unread[server]
         ask, wire, streamed = waiting.popleft()
         if not waiting:
             del self._unread[server]
-        began = time.monotonic()
         self._settle_by(ask, wire, streamed=streamed)
-        server.reading_time += time.monotonic() - began
+        now = time.monotonic()
+        server.reading_time += now - began
+        return now
 
     def _settle_by(self, ask: Ask, wire: bytes, *, streamed: bool) -> None:
         """Settle an ask's query if the message is conclusive."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 from bisect import bisect_left
-from functools import lru_cache
+from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -44,24 +44,24 @@ class KeptHash:
 
 
 class KeptText(KeptHash):
-    """Keeps its text as well, in `_text`: summaries and rows are made of it."""
+    """Keeps its text as well, in `text`: summaries and rows are made of it."""
 
     __slots__ = ()
 
-    _text: str
+    text: str
 
     def __str__(self) -> str:
         try:
-            return self._text
+            return self.text
         except AttributeError:
-            self._text = super().__str__()  # type: ignore[misc]
-            return self._text
+            self.text = super().__str__()  # type: ignore[misc]
+            return self.text
 
 
 class SpeltIPv4Address(KeptText, IPv4Address):
     """An address that keeps its text, its hash and the network that was last asked for."""
 
-    __slots__ = ("_hash", "_text", "holder")
+    __slots__ = ("_hash", "holder", "text")
 
     holder: Network
 
@@ -69,7 +69,7 @@ class SpeltIPv4Address(KeptText, IPv4Address):
 class SpeltIPv6Address(KeptText, IPv6Address):
     """The same of the other family."""
 
-    __slots__ = ("_hash", "_text", "holder")
+    __slots__ = ("_hash", "holder", "text")
 
     holder: Network
 
@@ -79,9 +79,11 @@ class KeptNetwork(KeptText):
 
     Attributes:
         key: Its place in order (`allowsync.model.types.by_network`).
+        listed: Whether a list of special addresses holds some of it; None before that was asked.
     """
 
     key: tuple[int, int, int]
+    listed: bool | None
 
 
 class KeptIPv4Network(KeptNetwork, IPv4Network):
@@ -93,7 +95,7 @@ class KeptIPv6Network(KeptNetwork, IPv6Network):
 
 
 @lru_cache(maxsize=1 << 17)
-def network(version: int, number: int, width: int) -> Network:
+def network(version: int, number: int, width: int) -> KeptIPv4Network | KeptIPv6Network:
     """A network by the number of its first address. Made once: many are asked for many times.
 
     Raises:
@@ -101,6 +103,7 @@ def network(version: int, number: int, width: int) -> Network:
     """
     made = (KeptIPv4Network if version == 4 else KeptIPv6Network)((number, width))
     made.key = (version, number, width)
+    made.listed = None
     return made
 
 
@@ -137,7 +140,7 @@ def cidr(network: Network) -> str:
 
 
 @lru_cache(maxsize=1 << 17)
-def parsed(text: str) -> Network:
+def parsed(text: str) -> KeptIPv4Network | KeptIPv6Network:
     """A network from its CIDR form.
 
     Raises:
@@ -146,6 +149,21 @@ def parsed(text: str) -> Network:
     start, _, width = text.partition("/")
     first = parsed_address.__wrapped__(start)
     return network(first.version, int(first), int(width))
+
+
+def recalled(text: str) -> Network:
+    """A network from what `cidr` gave, which is not made anew. Raises ValueError: it is none."""
+    found = parsed(text)
+    found.text = text
+    return found
+
+
+def recalled_address(text: str) -> Address:
+    """An address from what `str` gave, which is not made anew. Raises ValueError: it is none."""
+    found = parsed_address(text)
+    if isinstance(found, (SpeltIPv4Address, SpeltIPv6Address)):
+        found.text = text
+    return found
 
 
 def span(network: Network) -> tuple[int, int]:
@@ -168,15 +186,21 @@ class NetworkIndex(Generic[T]):
         for one, what in pairs:
             self._held.setdefault(by_network(one), []).append(what)
         self._widths = {(version, width) for version, _, width in self._held}
-        self._keys = sorted(self._held)
+
+    @cached_property
+    def _keys(self) -> list[tuple[int, int, int]]:
+        return sorted(self._held)
 
     def overlapping(self, given: Network) -> Iterator[T]:
         """What belongs to each network that has an address in common with one."""
         version, number, narrow = by_network(given)
-        for other, width in self._widths:
-            if other == version and width <= narrow:
+        widths = [width for other, width in self._widths if other == version]
+        for width in widths:
+            if width <= narrow:
                 beyond = given.max_prefixlen - width
                 yield from self._held.get((version, number >> beyond << beyond, width), ())
+        if all(width <= narrow for width in widths):
+            return  # none can be inside it, and nothing has to be sorted
         end = (version, span(given)[1], given.max_prefixlen)
         place = bisect_left(self._keys, (version, number, 0))
         while place < len(self._keys) and self._keys[place] <= end:

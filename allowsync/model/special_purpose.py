@@ -12,7 +12,7 @@ from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.networks import overlap, span
+from allowsync.model.networks import KeptNetwork, overlap, span
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -109,12 +109,21 @@ def rejection(
         accept: Networks allowed all the same (`policy.accept`).
         edge: What Cloudflare is known to publish; the list above where that is nothing.
     """
-    if not edge and not _listed(given.version).within(*span(given)):
-        return ""  # nearly always, found by one search instead of three
+    if not edge and not listed(given):
+        return ""  # nearly always, and known of a network that was asked about before
     reason = special_within(given) or (PROXIED if proxied(given, edge) else "")
     if not reason or not any(overlap(given, network) for network in accept):
         return reason
     return reason if any(overlap(given, block) for block in NEVER_ACCEPTABLE) else ""
+
+
+def listed(network: Network) -> bool:
+    """Whether a network holds a special address, or one of Cloudflare's by the list above."""
+    if not isinstance(network, KeptNetwork):
+        return bool(_listed(network.version).within(*span(network)))
+    if network.listed is None:
+        network.listed = bool(_listed(network.version).within(*span(network)))
+    return network.listed
 
 
 def special_within(network: Network) -> str:

@@ -58,6 +58,10 @@ class Reasons(Value):
 
     def kept(self, entry: Entry) -> str:
         """Why an entry stays although the DNS does not confirm it now; empty when it does not."""
+        if not any(
+            grant.basis is Basis.STALE for one in self._known(entry.hosts) for grant in one.grants
+        ):
+            return ""
         grants = self._granted(entry)
         if not grants or any(grant.basis is not Basis.STALE for grant in grants):
             return ""

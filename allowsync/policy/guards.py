@@ -201,24 +201,26 @@ def guard(
     hosts = [host for host, _ in holders.values()]
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     heard = _heard(new, judged, evidence, ledger)
-    after = record(ledger, heard, window, now, _held_on_record(holders, ledger))
+    after = record(ledger, heard, window, now, lambda: _held_on_record(holders, ledger))
     seen = SightingIndex(after)
     crowd = Crowd(holders, seen, now)
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
     refuted = {(one.name, one.network) for one in after.sightings if one.refuted}
-    moves: dict[str, dict[Network, None]] = {}
+    arriving = {one.host.name for one in new if not one.granted}
+    moves = {name: dict.fromkeys(recent(_memory(holders, name).arrivals, now)) for name in arriving}
     for one in new:
-        name, key = one.host.name, (one.query.hostname, one.network)
-        if name not in moves:
-            moves[name] = dict.fromkeys(recent(_memory(holders, name).arrivals, now))
-        refusal = _doubt(one, evidence, seen, crowd, moves[name])
+        name = one.host.name
+        mine = moves.get(name, {})  # of hosts at which nothing arrives none are counted
+        refusal = _doubt(one, evidence, seen, crowd, mine)
         if refusal is None:
-            moves[name][one.network] = None
-            refuted.discard(key)
+            if name in arriving:
+                mine[one.network] = None
+            if refuted:
+                refuted.discard((one.query.hostname, one.network))
             continue
         refused.setdefault((name, one.query), {})[one.address] = refusal
         if one.granted:
-            refuted.add(key)
+            refuted.add((one.query.hostname, one.network))
     believed = dict(judged)
     for name in judged.keys() & {name for name, _ in refused}:
         answers = judged[name]
@@ -258,14 +260,12 @@ def _heard(
             addresses = _addresses(one)
             if isinstance(one.answer, Unavailable) and not addresses:
                 continue
-            given = {
-                widths.get((one.query, address)) or _overlapping(address, arrivals, kinds)
-                for address in addresses
-            }
-            names.setdefault(one.query, set()).update(net for net in given if net is not None)
-    return Heard(
-        {query: frozenset(networks) for query, networks in names.items()}, _decoys(evidence)
-    )
+            heard = names.setdefault(one.query, set())
+            for address in addresses:
+                given = widths.get((one.query, address)) or _overlapping(address, arrivals, kinds)
+                if given is not None:
+                    heard.add(given)
+    return Heard(names, _decoys(evidence))
 
 
 def _decoys(evidence: Evidence) -> dict[Query, frozenset[Network]]:
@@ -333,7 +333,8 @@ def _latched(one: NewAddress) -> GuardRefusal | None:
 
 
 def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
-    if not any(overlap(prefix.network, one.network) for prefix in ledger.decoys(PROBE)):
+    prefixes = ledger.decoys(PROBE)
+    if not prefixes or not any(overlap(prefix.network, one.network) for prefix in prefixes):
         return None
     seen = "the resolver makes up IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
     return GuardRefusal(seen, "name a resolver without DNS64 in resolver.nameservers")

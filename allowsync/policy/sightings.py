@@ -14,7 +14,8 @@ from allowsync.model.networks import NetworkIndex
 from allowsync.model.types import Family, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
     from allowsync.model.types import Host, Network
@@ -66,6 +67,8 @@ class SightingIndex:
 
     def decoys(self, parent: Query) -> list[Sighting]:
         """What made-up names below a parent gave, of one family."""
+        if not self._decoys:
+            return []
         return self._decoys.get((parent.hostname, parent.family), [])
 
 
@@ -99,8 +102,8 @@ class Heard(NamedTuple):
         decoys: For each parent (and family) of which made-up names were asked, what they gave.
     """
 
-    names: Mapping[Query, frozenset[Network]]
-    decoys: Mapping[Query, frozenset[Network]]
+    names: Mapping[Query, AbstractSet[Network]]
+    decoys: Mapping[Query, AbstractSet[Network]]
 
 
 def record(
@@ -108,7 +111,7 @@ def record(
     heard: Heard,
     window: timedelta,
     now: Now,
-    held: Collection[tuple[str, Network]] = (),
+    held: Callable[[], Collection[tuple[str, Network]]] = tuple,
 ) -> Ledger:
     """The ledger after one more run.
 
@@ -117,7 +120,7 @@ def record(
         heard: What was answered in this run.
         window: How long a sighting is evidence.
         now: The instant of the run.
-        held: By name, the networks that are held because of it, given now or not.
+        held: Tells, by name, the networks that are held because of it, given now or not.
     """
     given = {
         (query.hostname, decoy, network)
@@ -126,26 +129,33 @@ def record(
         for network in networks
     }
     known = {(one.name, one.decoy, one.network): one for one in ledger.sightings}
+    new = given.difference(known)
+    missing = len(known) + len(new) > len(given)  # mostly each is given again
+    holding = held() if missing else ()
     kept = (
-        _after(one, heard, window, now, given=key in given, held=(one.name, one.network) in held)
+        _given_again(one, now)
+        if not missing or key in given
+        else _after(one, heard, window, now, held=(one.name, one.network) in holding)
         for key, one in known.items()
     )
-    new = (
+    arrived = (
         Sighting(name, network, decoy, now.instant, now.instant)
-        for name, decoy, network in sorted(given - known.keys(), key=str)
+        for name, decoy, network in sorted(new, key=str)
     )
-    return Ledger((*(one for one in kept if one is not None), *new))
+    return Ledger((*(one for one in kept if one is not None), *arrived))
+
+
+def _given_again(one: Sighting, now: Now) -> Sighting:
+    # Not by `_replace`, which takes five times as long.
+    return Sighting(
+        one.name, one.network, one.decoy, one.first, now.instant, one.runs + 1, 0,
+        one.refuted, one.approved,
+    )  # fmt: skip
 
 
 def _after(
-    one: Sighting, heard: Heard, window: timedelta, now: Now, *, given: bool, held: bool
+    one: Sighting, heard: Heard, window: timedelta, now: Now, *, held: bool
 ) -> Sighting | None:
-    if given:
-        # Not by `_replace`, which takes five times as long: most sightings are given again.
-        return Sighting(
-            one.name, one.network, one.decoy, one.first, now.instant, one.runs + 1, 0,
-            one.refuted, one.approved,
-        )  # fmt: skip
     if now.passed(min(one.last, now.instant)) >= window:
         return None
     asked = heard.decoys if one.decoy else heard.names

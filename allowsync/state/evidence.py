@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.clock import Chronology, Gap, Pulse
 from allowsync.model.memory import Sighting
-from allowsync.model.networks import cidr, parsed
+from allowsync.model.networks import cidr, recalled
 from allowsync.policy.sightings import Ledger
 from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or_none, truth
 
@@ -36,7 +36,7 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
     return Ledger(
         tuple(
             Sighting(
-                name, parsed(network), truth(decoy), instant(first), instant(last), int(runs),
+                name, recalled(network), truth(decoy), instant(first), instant(last), int(runs),
                 int(missed), truth(refuted), truth(approved),
             )
             for name, network, decoy, first, last, runs, missed, refuted, approved in rows

@@ -6,7 +6,7 @@ from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
-from allowsync.model.networks import cidr, parsed, parsed_address
+from allowsync.model.networks import cidr, recalled, recalled_address
 from allowsync.model.types import Family, Query
 from allowsync.state.codec import instant, maybe, number, number_or_none, truth
 
@@ -36,15 +36,15 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
     held, past = _held(connection)
     families = {one.value: one for one in Family}
     tracks: dict[str, dict[Query, RetentionState]] = {}
-    for host, name, family, found, absent, absents, unavailables, *texts in connection.execute(
+    rows = connection.execute(
         "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
         "unavailable_runs, summary, reason, latched, held_back FROM tracks"
-    ):
-        summary, why, latched, held_back = texts
-        addresses = tuple(held.get((host, name, family), ()))
+    )
+    for host, name, family, found, absent, absents, unavailables, summary, why, shut, back in rows:
+        key = (host, name, family)
         tracks.setdefault(host, {})[Query(name, families[family])] = RetentionState(
-            addresses, maybe(found), maybe(absent), absents, unavailables, summary, why,
-            truth(latched), _lines(held_back), tuple(past.get((host, name, family), ())),
+            tuple(held.get(key, ())), maybe(found), maybe(absent), absents, unavailables, summary,
+            why, truth(shut), _lines(back), tuple(past.get(key, ())),
         )  # fmt: skip
     return tracks
 
@@ -52,7 +52,7 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
 def _lines(text: object) -> tuple[str, ...]:
     if not isinstance(text, str):
         raise TypeError(f"text expected, got {text!r}")
-    return tuple(text.splitlines())
+    return tuple(text.splitlines()) if text else ()
 
 
 Addresses = dict[tuple[str, str, str], list[HeldAddress]]
@@ -67,7 +67,11 @@ def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
         "FROM held"
     ):
         one = HeldAddress(
-            parsed_address(address), instant(since), instant(confirmed), maybe(replaced), int(runs)
+            recalled_address(address),
+            instant(since),
+            instant(confirmed),
+            maybe(replaced),
+            int(runs),
         )
         (left if past else held).setdefault((host, name, family), []).append(one)
     return held, left
@@ -76,7 +80,7 @@ def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
 def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[Network, datetime]]:
     found: dict[str, dict[Network, datetime]] = {}
     for host, network, at in connection.execute(statement):
-        found.setdefault(host, {})[parsed(network)] = instant(at)
+        found.setdefault(host, {})[recalled(network)] = instant(at)
     return found
 
 
