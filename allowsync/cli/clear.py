@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.completion_values import targets
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value, replace
+from allowsync.text import Line
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from allowsync.config.settings import Config
     from allowsync.engine.clear import Cleared, Owned
+    from allowsync.schedule.active import ActiveSchedule
     from allowsync.state import Store
 
 SCHEMA = "allowsync.clear/1"
@@ -28,38 +34,91 @@ SCHEMA = "allowsync.clear/1"
     help="Only this allowlist, or this target. May be repeated.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask.")
+@click.option(
+    "--stop-schedule/--keep-schedule",
+    default=None,
+    help="Stop a schedule that is active, or keep it. Default: asked; with --yes, it is kept.",
+)
 @common
-def clear(invocation: Invocation, only: tuple[str, ...], yes: bool) -> int:
+def clear(
+    invocation: Invocation, only: tuple[str, ...], yes: bool, stop_schedule: bool | None
+) -> int:
     """Remove everything allowsync owns, after a question.
 
     That includes targets that are configured no more. What others put beside it stays. With a gate
-    gone, its ports are as open as the rest of your firewall leaves them.
+    gone, its ports are as open as the rest of your firewall leaves them. A schedule that is active
+    puts back what is configured: stop it, too, to stay without.
     """
     from allowsync.state import Busy, Lock, StateUnwritable
 
     config = invocation.load(SCHEMA)
+    wish = ClearRequest(only, yes, stop_schedule)
     try:
         try:
             with Lock(config.state, config.path):
-                cleared = _cleared(invocation, config, only, yes=yes)
+                done = _cleared(invocation, config, wish)
         except StateUnwritable:
             # Who is locked out waits for no disk; where no lock can be made, no run has one.
-            cleared = _cleared(invocation, config, only, yes=yes)
+            done = _cleared(invocation, config, wish)
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
-    return _tell(invocation, cleared)
+    return _tell(invocation, done)
 
 
-def _cleared(
-    invocation: Invocation, config: Config, only: tuple[str, ...], *, yes: bool
-) -> list[Cleared]:
+class ClearRequest(Value):
+    """What was asked for. `stop_schedule` is None where that is to be asked."""
+
+    only: tuple[str, ...]
+    yes: bool
+    stop_schedule: bool | None
+
+
+class ClearOutcome(Value):
+    """What was done: what came of each target, and of the schedule.
+
+    `unstopped` says why the schedule was to be stopped and was not.
+    """
+
+    owned: list[Owned]
+    cleared: list[Cleared]
+    schedule: ActiveSchedule | None
+    stopped: bool = False
+    unstopped: str = ""
+
+    @property
+    def coming_back(self) -> list[str]:
+        """The targets that the next scheduled run puts back."""
+        if self.schedule is None or self.stopped:
+            return []
+        return [one.name for one in self.owned if one.configured]
+
+
+def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> ClearOutcome:
     from allowsync.engine.clear import clear_all, opened
+    from allowsync.schedule.active import active_schedule
+    from allowsync.schedule.files import Disk
 
     with opened(config.state) as store:
-        owned = _choose(invocation, config, store, only)
-        if not yes:
-            _ask(invocation, owned)
-        return clear_all(owned, store, instant())
+        owned = _choose(invocation, config, store, wish.only)
+        schedule = active_schedule(config.path.absolute(), Disk(Path("/")))
+        stop = wish.stop_schedule
+        if not wish.yes:
+            stop = _ask(invocation, owned, schedule, wish)
+        done = ClearOutcome(owned, [], schedule)
+        if schedule is not None and stop:
+            done = _stopped(done, schedule)
+        return replace(done, cleared=clear_all(owned, store, instant()))
+
+
+def _stopped(done: ClearOutcome, schedule: ActiveSchedule) -> ClearOutcome:
+    """The schedule is stopped first: no run is to begin in between."""
+    from allowsync.schedule.install import InstallFailed
+
+    try:
+        schedule.stop()
+    except InstallFailed as error:
+        return replace(done, unstopped=str(error))
+    return replace(done, stopped=True)
 
 
 def _choose(
@@ -74,31 +133,47 @@ def _choose(
     return [one for one in owned if not only or not {one.allowlist, one.name}.isdisjoint(only)]
 
 
-def _ask(invocation: Invocation, owned: list[Owned]) -> None:
+def _ask(
+    invocation: Invocation, owned: list[Owned], schedule: ActiveSchedule | None, wish: ClearRequest
+) -> bool | None:
+    """Name what will be done, and ask. Returns whether to stop the schedule, too."""
     names = ", ".join(one.name for one in owned)
     if not sys.stdin.isatty():
+        told = [Notice(one.name, _outlook(one)) for one in owned]
         what = f"would clear {names}; without a terminal to ask at, say --yes"
-        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
+        told += [] if schedule is None else [Notice("schedule", _about(schedule))]
+        invocation.stop(SCHEMA, ExitCode.USAGE, [*told, Notice("command line", what)])
+    invocation.echo([Line(f"{one.name}: {_outlook(one)}") for one in owned], err=True)
+    if schedule is not None:
+        invocation.echo([Line(f"schedule: {_about(schedule)}", "yellow")], err=True)
     click.confirm(f"Remove everything allowsync put into {names}?", abort=True, err=True)
+    if schedule is None or wish.stop_schedule is not None:
+        return wish.stop_schedule
+    return click.confirm("Stop the schedule, too?", default=not wish.only, err=True)
 
 
-def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
-    from allowsync.text import Line
+def _outlook(one: Owned) -> str:
+    """What follows once a target is cleared."""
+    if one.opened:
+        ports = ", ".join(map(str, one.opened))
+        them = "it" if len(one.opened) == 1 else "them"
+        return f"{ports} will be open to everyone, unless another rule closes {them}"
+    if one.guard is not None:
+        return f"hosts lose the access to {', '.join(map(str, one.guard.ports))} that it gives"
+    return "its entries will be removed"
 
-    wrong = any(one.reason or one.unrecorded for one in cleared)
+
+def _about(schedule: ActiveSchedule) -> str:
+    return f"active ({schedule}): it puts back what is cleared"
+
+
+def _tell(invocation: Invocation, done: ClearOutcome) -> int:
+    wrong = done.unstopped or any(one.reason or one.unrecorded for one in done.cleared)
     code = ExitCode.FAILED if wrong else ExitCode.IN_STEP
     if invocation.json:
-        targets = [
-            {
-                "target": one.name,
-                "outcome": "failed" if one.reason else "cleared",
-                "reason": one.reason or one.unrecorded or None,
-            }
-            for one in cleared
-        ]
-        echo_json({"schema": SCHEMA, "exit_code": int(code), "targets": targets, "problems": []})
+        echo_json(_document(done, code))
         return int(code)
-    for one in cleared:
+    for one in done.cleared:
         if one.reason:
             invocation.echo([Line(f"{one.name}: could not be cleared: {one.reason}")], err=True)
         elif one.unrecorded:
@@ -106,4 +181,43 @@ def _tell(invocation: Invocation, cleared: list[Cleared]) -> int:
             invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
         elif not invocation.quiet:
             invocation.echo([Line(f"{one.name}: cleared")])
+    invocation.echo(_about_schedule(done, quiet=invocation.quiet), err=True)
     return int(code)
+
+
+def _about_schedule(done: ClearOutcome, *, quiet: bool) -> Iterator[Line]:
+    if done.unstopped:
+        yield Line(f"schedule: could not be stopped: {done.unstopped}", "red")
+    elif done.stopped and not quiet:
+        yield Line("schedule: stopped; 'allowsync schedule install' starts it again")
+    if done.coming_back:
+        names = ", ".join(done.coming_back)
+        what = f"still active ({done.schedule}): its next run puts back {names}"
+        yield Line(f"schedule: {what}; to stop it: allowsync schedule remove", "yellow")
+
+
+def _document(done: ClearOutcome, code: ExitCode) -> dict[str, Any]:
+    opened = {one.name: [str(port) for port in one.opened] for one in done.owned}
+    schedule = done.schedule and {
+        "scheduler": done.schedule.scheduler.value,
+        "next_run": done.schedule.next_run or None,
+        "stopped": done.stopped,
+        "reason": done.unstopped or None,
+        "puts_back": done.coming_back,
+    }
+    targets = [
+        {
+            "target": one.name,
+            "outcome": "failed" if one.reason else "cleared",
+            "reason": one.reason or one.unrecorded or None,
+            "opened_ports": [] if one.reason else opened[one.name],
+        }
+        for one in done.cleared
+    ]
+    return {
+        "schema": SCHEMA,
+        "exit_code": int(code),
+        "targets": targets,
+        "schedule": schedule,
+        "problems": [],
+    }

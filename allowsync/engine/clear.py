@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
@@ -23,21 +23,33 @@ if TYPE_CHECKING:
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Config, Target
-    from allowsync.model.target import Place
+    from allowsync.model.target import Guard, Place, PortRange
     from allowsync.state import TargetRecord
 
 
 class Owned(Value):
     """A target something may be in, and how to remove that.
 
-    `clear` raises `BackendError` when it cannot. `remembered` is what the state calls the target,
-    where that is another name.
+    Attributes:
+        name: The target.
+        allowlist: Its allowlist.
+        clear: Removes what is in it. Raises `BackendError` when it cannot.
+        remembered: What the state calls the target, where that is another name.
+        guard: What it guards in this machine's packet filter, as far as that is known.
+        configured: Whether a run would put it back.
     """
 
     name: str
     allowlist: str
     clear: Callable[[], None]
     remembered: str = ""
+    guard: Guard | None = None
+    configured: bool = False
+
+    @property
+    def opened(self) -> tuple[PortRange, ...]:
+        """Ports that are open to everyone without it, unless another rule closes them."""
+        return () if self.guard is None or self.guard.adds_up else self.guard.ports
 
 
 class Cleared(Value):
@@ -130,7 +142,17 @@ def _configured(target: Target, store: Store) -> Owned:
             raise BackendError(why)
         target.driver().clear()
 
-    return Owned(target.name, target.allowlist, clear)
+    guard = None if target.broken else _guard(target.backend, target.options)
+    return Owned(target.name, target.allowlist, clear, guard=guard, configured=True)
+
+
+def _guard(kind: AnyBackendType, options: object) -> Guard | None:
+    """What a target guards, as far as that can be found out."""
+    from allowsync.backend.declared import guard_of
+
+    with suppress(BackendError):
+        return guard_of(kind, options)
+    return None
 
 
 def _orphaned(one: OrphanTarget, config: Config) -> Owned:
@@ -146,7 +168,16 @@ def _orphaned(one: OrphanTarget, config: Config) -> Owned:
         else:
             _clear_recorded(record, config)
 
-    return Owned(one.name, one.allowlist, clear, "" if record is None else record.name)
+    if record is None:
+        return Owned(one.name, one.allowlist, clear)
+    return Owned(one.name, one.allowlist, clear, record.name, _guarded_once(record))
+
+
+def _guarded_once(record: TargetRecord) -> Guard | None:
+    """What a target guarded when it was configured, as far as the state knows it."""
+    with suppress(BackendError, ConfigError):
+        return _guard(*_rebuilt(record))
+    return None
 
 
 def _clear_recorded(record: TargetRecord, config: Config) -> None:
@@ -169,15 +200,10 @@ def _clear_recorded(record: TargetRecord, config: Config) -> None:
 
 def _leftover(record: TargetRecord, config: Config) -> Driver:
     """The backend of a target that is no longer configured. Raises BackendError."""
-    from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
-    from allowsync.config import rebuild_options
     from allowsync.config.allowlists import is_name
 
     try:
-        kind: AnyBackendType = load_type(record.backend)
-        options = rebuild_options(kind, record.written)
-    except (BrokenBackend, UnknownBackend) as error:
-        raise BackendError(str(error)) from error
+        kind, options = _rebuilt(record)
     except ConfigError as error:
         raise BackendError(_back("the state does not keep what it takes to clear it")) from error
     other = owner(config.state)
@@ -193,6 +219,23 @@ def _leftover(record: TargetRecord, config: Config) -> Driver:
         if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
             raise BackendError(_back(f"{place} is reached by a link"))
     return Driver(kind, Placement(record.allowlist, record.name), options)
+
+
+def _rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
+    """The backend of a target as the state remembers it, and its options.
+
+    Raises:
+        BackendError: There is no such backend any more.
+        ConfigError: The state does not hold all of its options.
+    """
+    from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
+    from allowsync.config import rebuild_options
+
+    try:
+        kind: AnyBackendType = load_type(record.backend)
+    except (BrokenBackend, UnknownBackend) as error:
+        raise BackendError(str(error)) from error
+    return kind, rebuild_options(kind, record.written)
 
 
 def _key(place: Place) -> tuple[str, tuple[str, ...]]:

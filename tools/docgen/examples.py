@@ -21,6 +21,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "clear": (
         ("allowsync clear", "Take everything back, after a question."),
         ("allowsync clear --only jellyfin --yes", "One allowlist, without a question."),
+        (
+            "allowsync clear --yes --stop-schedule",
+            "Everything, for good: at a console, locked out.",
+        ),
     ),
     "cloudflare": (
         ("allowsync cloudflare lists", "The lists of the account, and how full they are."),

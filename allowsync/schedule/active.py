@@ -1,0 +1,92 @@
+"""A schedule that would put back what is cleared, and how it is stopped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.value import Value
+from allowsync.schedule.dropin import EARLY
+from allowsync.schedule.files import OURS
+from allowsync.schedule.install import InstallFailed, InstallSteps
+from allowsync.schedule.requirements import CONFIGURATION
+from allowsync.schedule.status import standing
+from allowsync.schedule.units import CRON, RESTORE, SERVICE, TIMER, UNITS, Scheduler
+
+if TYPE_CHECKING:
+    from pathlib import Path, PurePosixPath
+
+    from allowsync.schedule.files import Disk
+
+
+class ActiveSchedule(Value):
+    """What starts runs of a configuration.
+
+    Attributes:
+        disk: Where it is installed.
+        scheduler: systemd or cron.
+        units: The units that start something, where it is systemd.
+        next_run: When the next run starts, as systemd says it; empty where that is not known.
+    """
+
+    disk: Disk
+    scheduler: Scheduler
+    units: tuple[str, ...] = ()
+    next_run: str = ""
+
+    def __str__(self) -> str:
+        """What it is, for people."""
+        what = TIMER if self.scheduler is Scheduler.SYSTEMD else str(CRON)
+        return f"{what}, next run {self.next_run}" if self.next_run else what
+
+    def stop(self) -> None:
+        """Let it start no run any more, nor restore at boot. 'schedule install' starts it again.
+
+        Raises:
+            InstallFailed: It goes on; the text says why.
+        """
+        if self.scheduler is Scheduler.SYSTEMD:
+            argv = ("systemctl", "disable", "--now", *self.units)
+            InstallSteps(self.disk, before=(argv,)).carry_out()
+        elif self.disk.found(CRON) in OURS:
+            InstallSteps(self.disk, remove=(CRON,)).carry_out()
+        else:
+            raise InstallFailed(f"{CRON} was written by hand: remove it, or its line, yourself")
+
+
+def active_schedule(place: Path, disk: Disk) -> ActiveSchedule | None:
+    """The schedule that runs a configuration; None where no run would start.
+
+    Args:
+        place: Where the configuration is.
+        disk: Where units and cron's files are.
+    """
+    try:
+        found = standing(disk)
+        if found.scheduler is None or not _runs(disk, found.scheduler, place):
+            return None
+    except OSError:
+        return None
+    if found.scheduler is Scheduler.CRON:
+        return ActiveSchedule(disk, found.scheduler)
+    if found.timer.get("ActiveState") != "active":
+        return None
+    units = tuple(one for one in (TIMER, RESTORE, EARLY) if UNITS / one in found.found)
+    upcoming = found.timer.get("NextElapseUSecRealtime", "")
+    return ActiveSchedule(disk, found.scheduler, units, upcoming)
+
+
+def _runs(disk: Disk, scheduler: Scheduler, place: Path) -> bool:
+    """Whether its runs read that configuration."""
+    drop_in = UNITS / f"{SERVICE}.d" / "needs.conf"
+    files = (CRON,) if scheduler is Scheduler.CRON else (UNITS / SERVICE, drop_in)
+    text = "".join(_text(disk, one) for one in files)
+    if place == CONFIGURATION:
+        return "--config" not in text
+    return str(place) in text.replace("\\%", "%")  # crontab(5)
+
+
+def _text(disk: Disk, path: PurePosixPath) -> str:
+    try:
+        return disk.at(path).read_text(errors="replace")
+    except FileNotFoundError:
+        return ""
