@@ -11,9 +11,10 @@ from allowsync.cli.apply_run import apply_once
 from allowsync.cli.common import common
 from allowsync.cli.completion_values import targets
 from allowsync.cli.confirm_prompt import may_confirm, span
+from allowsync.cli.time_argument import Later
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from allowsync.cli.common import Invocation
 
@@ -41,6 +42,19 @@ if TYPE_CHECKING:
     "--detailed-exitcode", is_flag=True, help="With --dry-run: exit 10 if there are changes."
 )
 @click.option(
+    "--assume",
+    multiple=True,
+    metavar="HOST=ANSWER",
+    help="With --dry-run: what if the DNS said that? SERVFAIL, TIMEOUT, NXDOMAIN, NODATA, or "
+    "addresses, separated by commas. May be repeated.",
+)
+@click.option(
+    "--at",
+    type=Later(),
+    metavar="TIME",
+    help="With --dry-run: by then, if every run until then had the same answers: +3d, or a date.",
+)
+@click.option(
     "--log",
     type=click.Choice(["text", "json"]),
     default="text",
@@ -56,16 +70,27 @@ def apply(
     offline: bool,
     confirm: timedelta | None,
     detailed_exitcode: bool,
+    assume: tuple[str, ...],
+    at: datetime | None,
     log: str,
 ) -> int:
     """Sync every target with the DNS once.
 
     Resolves all hostnames, compares with what the targets really hold, applies the difference and
     reads it back. Prints nothing when nothing changed and nothing is wrong.
+
+    With --dry-run, --assume and --at rehearse an outage or a move by what is known today: who would
+    be in and out, and when each would lose access.
     """
-    wanted = ApplyArguments(invocation, only, dry_run, force, offline, detailed_exitcode, log=log)
+    wanted = ApplyArguments(
+        invocation, only, dry_run, force, offline, detailed_exitcode, log, assume, at
+    )
     if wanted.conflict:
         raise click.UsageError(wanted.conflict)
     if confirm is not None:
         may_confirm(dry_run=dry_run, machine=invocation.json or log == "json")
+    if wanted.rehearses:
+        from allowsync.cli.rehearse import rehearse_once
+
+        return rehearse_once(wanted)
     return apply_once(wanted, confirm)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from allowsync.cli.common import Invocation, invocation_of
 from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 _FLAGS: Final = {
     "-n": "dry_run",
@@ -36,6 +39,13 @@ class ApplyArguments(Value):
     offline: bool = False
     detailed_exitcode: bool = False
     log: str = "text"
+    assume: tuple[str, ...] = ()
+    at: datetime | None = None
+
+    @property
+    def rehearses(self) -> bool:
+        """Whether it asks what would be."""
+        return bool(self.assume) or self.at is not None
 
     @property
     def conflict(self) -> str:
@@ -44,6 +54,10 @@ class ApplyArguments(Value):
             return "--detailed-exitcode goes with --dry-run"
         if self.log == "json" and self.invocation.json:
             return "--log json and --output json exclude each other"
+        if self.rehearses and not self.dry_run:
+            return "--assume and --at go with --dry-run"
+        if self.rehearses and (self.offline or self.log == "json"):
+            return "--assume and --at go without --offline and --log json"
         return ""
 
 

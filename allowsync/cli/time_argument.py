@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 else:
     _Type = click.ParamType  # generic since click 8.4
 
+_SPAN: Final = re.compile(rf"\s*\+?{DURATION.pattern}\s*")
 _AGO: Final = re.compile(rf"\s*{DURATION.pattern}(?:\s+ago)?\s*")
 
 
@@ -45,6 +46,38 @@ class When(_Type):
         if when > now:
             self.fail(f"{value!r} lies in the future", param, ctx)
         return when
+
+
+class Later(_Type):
+    """An instant in the future, in UTC: a span from now, a date, or a date and time.
+
+    A date is its first instant. What has no offset is in the machine's time zone.
+    """
+
+    name = "time"
+
+    def convert(
+        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
+    ) -> datetime:
+        """The instant. Fails with what was expected."""
+        if isinstance(value, datetime):
+            return value
+        now = instant()
+        try:
+            when = _ahead(str(value), now)
+        except (ValueError, OverflowError, OSError):
+            expected = "a time such as +3d, 2026-11-20 or 2026-11-20T18:30+01:00"
+            self.fail(f"expected {expected}, got {value!r}", param, ctx)
+        if when <= now:
+            self.fail(f"{value!r} lies in the past", param, ctx)
+        return when
+
+
+def _ahead(text: str, now: datetime) -> datetime:
+    match = _SPAN.fullmatch(text)
+    if match is not None:
+        return now + int(match[1]) * UNITS[match[2]]
+    return datetime.fromisoformat(text.strip()).astimezone(UTC)
 
 
 def _read(text: str, now: datetime) -> datetime:

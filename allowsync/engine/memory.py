@@ -111,7 +111,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     remembered = store.hosts()
     # All kinds of firewall are searched where the state cannot know, and at boot, when others load
     # what they had saved.
-    everywhere = request.offline or chronology.last is None
+    everywhere = request.offline or (chronology.last is None and not request.rehearsed)
     return Memory(
         filled,
         request,
@@ -209,7 +209,7 @@ def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt |
         return None
     from allowsync.engine.published import learn, recalled
 
-    if request.offline:
+    if request.offline or request.rehearsed:
         return recalled(config, store)
     names = [host.name for host in request.hosts(config) if not has_ended(host, now)]
     return learn(config, store, names, now.instant, force=request.force)

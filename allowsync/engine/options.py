@@ -20,6 +20,7 @@ class Request(Value):
         offline: Do not ask the DNS; restore what was known last.
         dry_run: Find out what would be done, and write nothing at all.
         confirming: The user is asked afterwards whether to keep it. The caller holds the lock.
+        rehearsed: It is one of a rehearsal: sources are not asked, no firewall is searched.
     """
 
     only: tuple[str, ...] = ()
@@ -27,6 +28,7 @@ class Request(Value):
     offline: bool = False
     dry_run: bool = False
     confirming: bool = False
+    rehearsed: bool = False
 
     def covers(self, allowlist: str, target: str = "") -> bool:
         """Whether a target is looked at; without one, whether anything of an allowlist is."""

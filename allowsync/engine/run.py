@@ -57,6 +57,28 @@ def run(
         Busy: Another run holds the lock; nothing was touched.
     """
     pulse = started if isinstance(started, Pulse) else Pulse(started)
+    steps = steps_of(config, request, resolve, pulse, foresee)
+    writes = not (request.dry_run or request.confirming)
+    try:
+        with Lock(config.state, config.path) if writes else nullcontext():
+            if writes and (kept := _recover(config.state)) is not None:
+                store, notices = kept
+                with store:
+                    return steps(store, notices)
+            return with_history(config, request, pulse.wall, steps)
+    except StateError as error:
+        # Nothing was applied: only what is read before that, or meant, is not caught below.
+        return _unlocked(config.state, error, steps)
+
+
+def steps_of(
+    config: Config,
+    request: Request,
+    resolve: Resolve,
+    pulse: Pulse,
+    foresee: Callable[[Sequence[Draft]], None] = lambda _: None,
+) -> Steps:
+    """The steps of one run, which take the state to go by and what there is to say of it."""
 
     def steps(store: Store, notices: Sequence[Notice]) -> RunReport:
         began = time.monotonic()
@@ -77,17 +99,7 @@ def run(
         report = _report(memory, decided.decisions, reports, told)
         return finish(memory, replace(report, seconds=time.monotonic() - began))
 
-    writes = not (request.dry_run or request.confirming)
-    try:
-        with Lock(config.state, config.path) if writes else nullcontext():
-            if writes and (kept := _recover(config.state)) is not None:
-                store, notices = kept
-                with store:
-                    return steps(store, notices)
-            return with_history(config, request, pulse.wall, steps)
-    except StateError as error:
-        # Nothing was applied: only what is read before that, or meant, is not caught below.
-        return _unlocked(config.state, error, steps)
+    return steps
 
 
 def _unlocked(state: Path, error: StateError, steps: Steps) -> RunReport:

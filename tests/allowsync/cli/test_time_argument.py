@@ -9,7 +9,7 @@ import click
 import pytest
 from freezegun import freeze_time
 
-from allowsync.cli.time_argument import When
+from allowsync.cli.time_argument import Later, When
 from tests.support.values import T0
 
 if TYPE_CHECKING:
@@ -72,3 +72,21 @@ def test_what_is_no_time_is_refused_with_what_was_expected(text: str) -> None:
 def test_the_future_is_not_on_record(text: str) -> None:
     with pytest.raises(click.BadParameter, match="lies in the future"):
         when(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "instant"),
+    [
+        ("+3d", T0 + timedelta(days=3)),
+        ("90m", T0 + timedelta(minutes=90)),
+        ("2026-12-01T10:00+01:00", datetime(2026, 12, 1, 9, tzinfo=UTC)),
+    ],
+)
+def test_what_is_to_come_counts_from_now(text: str, instant: datetime) -> None:
+    assert Later().convert(text, None, None) == instant
+
+
+@pytest.mark.parametrize("text", ["2020-01-01", "+0s", "-3d", "soon", "+99999999999d"])
+def test_what_is_past_or_unclear_is_refused(text: str) -> None:
+    with pytest.raises(click.BadParameter, match=r"lies in the past|expected a time such as \+3d"):
+        Later().convert(text, None, None)
