@@ -65,8 +65,7 @@ class Invocation(Value):
             Stop: It is not valid; every problem was said, exit code 2.
         """
         try:
-            uid = os.geteuid()
-            return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
+            return self.read(keep=keep)
         except ConfigError as error:
             self.stop(schema, ExitCode.USAGE, self.refused(error))
 
@@ -82,6 +81,11 @@ class Invocation(Value):
         from allowsync.cli.configuration_lookup import why_unread
 
         return why_unread(self.config, self.place, os.environ, os.geteuid())
+
+    def read(self, *, keep: bool = False) -> Config:
+        """The configuration. Raises ConfigError."""
+        uid = os.geteuid()
+        return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
 
     def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
         """Say why nothing was done, and end with that exit code."""
@@ -106,7 +110,7 @@ class Invocation(Value):
                 from allowsync.system.journald import INFO, PRIORITY_OF, marked
 
                 text = marked(text, PRIORITY_OF.get(line.colour, INFO), 2)
-            say(_styled(text, line.colour), err=err, color=None if self.colour else False)
+            say(styled(text, line.colour), err=err, color=None if self.colour else False)
 
 
 if TYPE_CHECKING:
@@ -130,7 +134,8 @@ def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = T
             raise
 
 
-def _styled(text: str, colour: str) -> str:
+def styled(text: str, colour: str) -> str:
+    """A text in a colour of `Line`, for a terminal."""
     if not colour:
         return text
     import click

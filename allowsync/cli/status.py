@@ -28,8 +28,11 @@ SCHEMA = "allowsync.status/1"
     metavar="FILE",
     help="Write a page that needs nothing else, instead of printing.",
 )
+@click.option(
+    "--watch", "watched", is_flag=True, help="Show it on the terminal, kept current, until q."
+)
 @common
-def status(invocation: Invocation, html: Path | None) -> int:
+def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
     What is wrong comes first, on standard error: targets that cannot be read, are out of sync, or
@@ -43,6 +46,8 @@ def status(invocation: Invocation, html: Path | None) -> int:
     from allowsync.inspect.status_problems import exit_code
 
     config = invocation.load(SCHEMA)
+    if watched:
+        return _watch(invocation, html)
     standing = _looked(invocation, config)
     code = exit_code(standing)
     if html is not None:
@@ -58,6 +63,36 @@ def status(invocation: Invocation, html: Path | None) -> int:
     if not invocation.quiet and html is None:
         invocation.echo(status_lines(standing))
     return int(code)
+
+
+def _watch(invocation: Invocation, html: Path | None) -> int:
+    """Show the status until the user has seen enough. Returns the exit code of the last one."""
+    from allowsync.cli.watch import EVERY, obstacle, watch
+    from allowsync.config import ConfigError
+    from allowsync.inspect.status_problems import exit_code
+    from allowsync.report.text import status_lines, status_warnings
+    from allowsync.text import Line
+
+    if html is not None or invocation.json:
+        raise click.UsageError("--watch goes without --html and --output json")
+    if why := obstacle():
+        raise click.UsageError(why)
+    codes = [ExitCode.IN_STEP]
+
+    def lines() -> list[Line]:
+        now = instant()
+        head = f"{now:%Y-%m-%d %H:%M:%S} UTC, every {EVERY:g} s; r: now, q: end"
+        try:
+            standing = _looked(invocation, invocation.read())
+        except ConfigError as error:
+            codes.append(ExitCode.USAGE)
+            told = [Line(f"{one.where}: {one.what}", "red") for one in error.problems]
+            return [Line(head), Line(""), *told]
+        codes.append(exit_code(standing))
+        return [Line(head), Line(""), *status_warnings(standing), *status_lines(standing)]
+
+    watch(lines, colour=invocation.colour)
+    return int(codes[-1])
 
 
 def _looked(invocation: Invocation, config: Config) -> AccessStatus:

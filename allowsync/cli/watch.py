@@ -1,0 +1,133 @@
+"""A screen of a terminal that is drawn anew until its user has seen enough."""
+
+from __future__ import annotations
+
+import os
+import select
+import signal
+import sys
+import termios
+import time
+import tty
+from typing import TYPE_CHECKING, Final, Self
+
+from allowsync.cli.common import styled
+from allowsync.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from types import FrameType, TracebackType
+
+    from allowsync.text import Line
+
+EVERY: Final = 10.0  # seconds: what is asked of firewalls takes part of one
+_SLICE: Final = 0.5  # how late a change of the size is seen
+_INPUT: Final = 0
+_ENDS: Final = (b"q", b"Q", b"\x03", b"\x04", b"")
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
+# The alternate screen and the cursor (xterm's control sequences, ECMA-48).
+_ENTER: Final = "\x1b[?1049h\x1b[?25l"
+_LEAVE: Final = "\x1b[?25h\x1b[?1049l"
+
+
+def obstacle() -> str:
+    """Why there is nothing to draw on; empty where there is."""
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        return "--watch needs a terminal; without one: allowsync status"
+    if os.environ.get("TERM", "dumb") == "dumb":
+        return "--watch needs a terminal that can be drawn on (TERM); without: allowsync status"
+    return ""
+
+
+def watch(lines: Callable[[], Sequence[Line]], *, colour: bool) -> None:
+    """Show lines, and what they are every few seconds, until `q` or Ctrl-C.
+
+    The terminal is as it was afterwards, however this ends.
+    """
+    with Screen(colour=colour) as screen:
+        try:
+            while True:
+                shown = lines()
+                screen.draw(shown)
+                if not screen.waits(shown):
+                    return
+        except KeyboardInterrupt:
+            return
+
+
+class Screen:
+    """The terminal while it is drawn on."""
+
+    def __init__(self, *, colour: bool) -> None:
+        self._colour = colour
+        self._signal = 0
+
+    def __enter__(self) -> Self:
+        self._before = termios.tcgetattr(_INPUT)
+        self._handlers = {one: signal.signal(one, self._ended) for one in _SIGNALS}
+        tty.setcbreak(_INPUT)
+        modes = termios.tcgetattr(_INPUT)
+        modes[6][termios.VSUSP] = b"\x00"  # stopped, it would leave the terminal as it is
+        termios.tcsetattr(_INPUT, termios.TCSANOW, modes)
+        self._write(_ENTER)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            termios.tcflush(_INPUT, termios.TCIFLUSH)
+            termios.tcsetattr(_INPUT, termios.TCSANOW, self._before)
+            self._write(_LEAVE)
+        except (OSError, termios.error):
+            pass  # the terminal is gone
+        for one, handler in self._handlers.items():
+            signal.signal(one, handler)
+
+    def draw(self, lines: Sequence[Line]) -> None:
+        """Show lines from the top, as many and as much of each as there is room for."""
+        self._judge()
+        self._size = width, height = os.get_terminal_size()
+        shown = list(lines)
+        left = len(shown) - height
+        if left > 0:
+            shown = shown[: height - 1]
+        rows = [self._row(printable(one.text)[:width], one.colour) for one in shown]
+        if left > 0:
+            rows.append(f"... {left + 1} more lines"[:width])
+        self._write("\x1b[H" + "\r\n".join(f"{row}\x1b[K" for row in rows) + "\x1b[J")
+
+    def waits(self, lines: Sequence[Line]) -> bool:
+        """Wait until it is time to draw anew. Returns whether to go on."""
+        ends = time.monotonic() + EVERY
+        while (left := ends - time.monotonic()) > 0:
+            if select.select([_INPUT], [], [], min(left, _SLICE))[0]:
+                key = os.read(_INPUT, 1)
+                if key in _ENDS:
+                    return False
+                if key in (b"r", b" "):
+                    return True
+            self._judge()
+            if os.get_terminal_size() != self._size:
+                self.draw(lines)
+        return True
+
+    def _row(self, text: str, colour: str) -> str:
+        return styled(text, colour) if self._colour else text
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text)
+        sys.stdout.flush()
+
+    def _ended(self, number: int, _frame: FrameType | None) -> None:
+        """End by a signal, by way of what restores the terminal."""
+        self._signal = number
+        raise SystemExit(128 + number)
+
+    def _judge(self) -> None:
+        """End by a signal that came while a backend was at work, which is kept from ending us."""
+        if self._signal:
+            raise SystemExit(128 + self._signal)
