@@ -174,7 +174,7 @@ RESULTS: Final = {
     None: "not finished",
     ExitCode.IN_STEP: "in sync",
     ExitCode.FAILED: "failed",
-    ExitCode.OLD_KNOWLEDGE: "in sync, using last known addresses",
+    ExitCode.OLD_KNOWLEDGE: "in sync, DNS unconfirmed",
     ExitCode.REFUSED: "removal blocked by limits",
 }
 

@@ -42,13 +42,14 @@ def schedule_facts(place: Path, disk: Disk, now: datetime) -> ScheduleFacts | No
         if not runs(command_text(disk, found.scheduler), place):
             return ANOTHER
         if found.scheduler is Scheduler.SYSTEMD:
-            return _by_systemd(found, disk.at(UNITS / TIMER).read_text(errors="replace"))
+            return by_systemd(found, disk.at(UNITS / TIMER).read_text(errors="replace"))
         return _by_cron(disk.at(CRON).read_text(errors="replace"), now)
     except OSError:
         return None
 
 
-def _by_systemd(found: ScheduleStatus, timer: str) -> ScheduleFacts:
+def by_systemd(found: ScheduleStatus, timer: str) -> ScheduleFacts:
+    """What a timer's file says, and what systemd knows of it (systemctl(1), `show`)."""
     often = _CALENDAR.search(timer)
     minutes = 0 if often is None else int(often[1] or 0) + 60 * int(often[2] or 0)
     states = [found.timer.get(one, "") for one in ("UnitFileState", "ActiveState")]

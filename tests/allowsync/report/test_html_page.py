@@ -255,7 +255,7 @@ def test_the_schedule_what_was_revoked_and_what_is_left_are_told() -> None:
         )
     )
     assert "Next run 2026-11-20 15:10 UTC , by cron." in text
-    assert "in sync, using last known addresses" in text
+    assert ": in sync, DNS unconfirmed" in text
     assert "old/nftables still enforced" in text
     assert "81.2.69.9/32 2026-11-19 15:10 UTC" in text
     none = words(shown("alice", schedule=ScheduleFacts(trouble="no schedule is installed")))

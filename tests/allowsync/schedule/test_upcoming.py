@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.schedule.files import Disk, marked
-from allowsync.schedule.upcoming import ANOTHER, NONE, schedule_facts
+from allowsync.schedule.status import ScheduleStatus
+from allowsync.schedule.upcoming import ANOTHER, NONE, by_systemd, schedule_facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -106,3 +107,20 @@ def test_the_schedule_of_another_configuration_is_none_of_this_one(disk: Disk) -
     assert schedule_facts(OTHER, disk, NOW) == ANOTHER
     timer(disk, "*:0/5", " --config /srv/other.yaml")
     assert schedule_facts(OTHER, disk, NOW) != ANOTHER
+
+
+def test_systemd_tells_the_next_run_and_a_timer_that_is_off() -> None:
+    asked = {
+        "UnitFileState": "enabled",
+        "ActiveState": "active",
+        "NextElapseUSecRealtime": "Fri 2026-11-20 15:05:12 UTC",
+    }
+    found = by_systemd(ScheduleStatus({}, asked, {}), "OnCalendar=*:0/5\n")
+    assert (found.next_run, found.trouble) == (NOW.replace(minute=5, second=12), "")
+    off = {**asked, "UnitFileState": "disabled", "ActiveState": "inactive"}
+    off["NextElapseUSecRealtime"] = ""
+    found = by_systemd(ScheduleStatus({}, off, {}), "OnCalendar=*:0/5\n")
+    assert found.next_run is None
+    assert found.trouble.startswith("allowsync.timer is disabled, inactive: no run starts; run ")
+    unknown = by_systemd(ScheduleStatus({}, {}, {}), "OnCalendar=weekly\n")
+    assert (unknown.trouble, unknown.next_run, unknown.interval) == ("", None, None)
