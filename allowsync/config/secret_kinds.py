@@ -5,6 +5,9 @@ A backend that needs a secret offers up to three options, of which one is to be 
     api_token_file: KeptSecret | None = option(SecretFile(), help="…", default=None)
     api_token_env: KeptSecret | None = option(SecretEnv(), help="…", default=None)
     api_token_credential: KeptSecret | None = option(SecretCredential(), help="…", default=None)
+
+Each takes a function that says what is wrong with the form of what is kept there, so that a secret
+that cannot be one is refused before it is sent anywhere.
 """
 
 from __future__ import annotations
@@ -27,17 +30,29 @@ from allowsync.config.secure_file import RefusedError
 from allowsync.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from allowsync.config.schema.context import Invalid, Reading
+
+
+def _any_form(secret: str) -> str:  # noqa: ARG001 - whatever it is
+    return ""
 
 
 class _Kept(Kind[KeptSecret]):
     """A secret that is named by text.
 
     What does not look like a name is never shown: it may be the secret itself.
+
+    Args:
+        flaw: What is wrong with the form of a secret, without quoting it; empty where nothing is.
     """
 
     name: Text
     store: ClassVar[SecretStore]
+
+    def __init__(self, flaw: Callable[[str], str] = _any_form) -> None:
+        self.flaw = flaw
 
     @property
     def expected(self) -> str:
@@ -54,6 +69,8 @@ class _Kept(Kind[KeptSecret]):
             return reading.problem(node, at, f"expected {self.expected}, not the secret itself")
         try:
             found = fetched(self.store, self.here(origin, reading), reading.environ, reading.uid)
+            if flaw := self.flaw(found.value):
+                raise RefusedError(flaw)
             return KeptSecret(origin, found, self.store)
         except RefusedError as refused:
             what = f"{quote(node.text)}: {refused}"

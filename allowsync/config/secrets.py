@@ -129,6 +129,8 @@ def _secret(content: bytes) -> Secret:
     text = text.removesuffix("\n").removesuffix("\r")
     if not text.strip():
         raise RefusedError("it is empty")
+    if "\n" in text or "\r" in text:
+        raise RefusedError("it holds more than one line: a secret is one line")
     if not text.isprintable():
-        raise RefusedError("it holds a control character or more than one line")
+        raise RefusedError("it holds a control character")
     return Secret(text)

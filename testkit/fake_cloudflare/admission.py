@@ -1,7 +1,9 @@
 """Who may ask for what, and how often: tokens, their permissions, the accounts they may see.
 
-Codes as clients report them: 9106 for no credentials, 6003 for a header that cannot be one, 10000
-for a token that is unknown or lacks a permission.
+Codes as clients report them: 9106 for no credentials, 6003 caused by 6111 for a header that cannot
+be one, 9109 for a token from an address that its IP filtering shuts out. An unknown token is
+answered 9109 by the routes of zones and 10000 by the others, which with HTTP 403 is a lacking
+permission.
 """
 
 from __future__ import annotations
@@ -17,6 +19,7 @@ if TYPE_CHECKING:
     from testkit.fake_cloudflare.state import CloudState
 
 AUTHENTICATION: Final = 10000
+ACCESS_TOKEN: Final = 9109
 
 _BEARER: Final = re.compile(r"Bearer ([\x21-\x7e]+)")
 
@@ -36,12 +39,22 @@ def admit(
         raise CallRefused(400, 9106, missing)
     bearer = _BEARER.fullmatch(authorization)
     if bearer is None:
-        raise CallRefused(400, 6003, "Invalid request headers")
+        cause = (6111, "Invalid format for Authorization header")
+        raise CallRefused(400, 6003, "Invalid request headers", cause=cause)
     permissions = cloud.tokens.get(bearer[1])
     if permissions is None:
-        raise CallRefused(401, AUTHENTICATION, "Authentication error")
+        raise _unknown(route)
+    if address := cloud.filtered.get(bearer[1]):
+        what = f"Cannot use the access token from location: {address}"
+        raise CallRefused(403, ACCESS_TOKEN, what)
     cloud.requests.setdefault(bearer[1], Requests()).one_more(cloud.clock())
     if permissions.isdisjoint(route.needs):
         raise CallRefused(403, AUTHENTICATION, "Authentication error")
     if "account" in params and params["account"] not in cloud.accounts:
         raise CallRefused(403, AUTHENTICATION, "Authentication error")
+
+
+def _unknown(route: Route) -> CallRefused:
+    if route.template.startswith("/zones"):
+        return CallRefused(403, ACCESS_TOKEN, "Invalid access token")
+    return CallRefused(401, AUTHENTICATION, "Authentication error")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
 from secrets import token_urlsafe
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -26,21 +27,32 @@ def index(call: RoutedCall) -> FakeReply:
     """A page of items. A cursor leads on in the list it was given for, and in no other."""
     found = call.list
     size = _page_size(call.query.get("per_page"))
-    after, search = 0, call.query.get("search", "")
+    after, search = None, call.query.get("search", "")
     if "cursor" in call.query:
         stands_for = call.cloud.cursors.get(call.query["cursor"])
         if stands_for is None or stands_for[0] != found.id:
             raise invalid("the cursor is not one of this list")
         _, after, search = stands_for
+    places = {_place(found, item): item for item in found.items.values()}
     rest = [
-        item for key, item in found.items.items() if item.number > after and key.startswith(search)
+        places[place]
+        for place in sorted(places)
+        if (after is None or place > after) and str(places[place].value).startswith(search)
     ]
     page = rest[:size]
     cursors = {}
     if len(rest) > size:
         cursors["after"] = token_urlsafe(24)
-        call.cloud.cursors[cursors["after"]] = (found.id, page[-1].number, search)
+        call.cloud.cursors[cursors["after"]] = (found.id, _place(found, page[-1]), search)
     return success([shown(found, item) for item in page], {"cursors": cursors})
+
+
+def _place(found: ItemList, item: Item) -> tuple[int, ...]:
+    """Where an item stands: addresses by their numbers, IPv4 first; others as they came."""
+    if found.kind != "ip":
+        return (item.number,)
+    network = ip_network(item.value)
+    return (network.version, int(network.network_address), network.prefixlen)
 
 
 def _page_size(text: str | None) -> int:
@@ -69,9 +81,9 @@ def create(call: RoutedCall) -> FakeReply:
 
 
 def replace(call: RoutedCall) -> FakeReply:
-    """Remove all items and store these, each with a new identifier."""
+    """Remove all items and store these, each with a new identifier. It may be none."""
     found = call.list
-    given = validation.items(call.body, found.kind)
+    given = validation.items(call.body, found.kind) if call.body != [] else {}
 
     def change() -> None:
         found.items.clear()

@@ -27,7 +27,7 @@ def create(call: RoutedCall) -> FakeReply:
     """A new, empty list, when the plan has room for one."""
     body = validation.fields(call.body, ("name", "kind"), ("description",))
     name, kind = validation.name(body["name"]), validation.kind(body["kind"])
-    description = validation.note(body.get("description"), "description")
+    description = validation.description(body.get("description"))
     none_pending(call.account)
     if any(each.name == name for each in call.account.lists.values()):
         raise invalid(f"there is a list of the name {name} already", 19409)
@@ -54,7 +54,7 @@ def describe(call: RoutedCall) -> FakeReply:
     """Another description: the one thing of a list that can be changed."""
     found = call.list
     body = validation.fields(call.body, (), ("description",))
-    description = validation.note(body.get("description"), "description")
+    description = validation.description(body.get("description"))
     none_pending(call.account)
     found.description = description
     found.modified = timestamp()

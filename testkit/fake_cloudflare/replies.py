@@ -31,23 +31,34 @@ class CallRefused(Exception):
         code: The code of the error in the envelope.
         message: Its text.
         headers: More headers of the answer.
+        cause: Code and text of what caused it (`error_chain`).
     """
 
     def __init__(
-        self, status: int, code: int, message: str, headers: dict[str, str] | None = None
+        self,
+        status: int,
+        code: int,
+        message: str,
+        headers: dict[str, str] | None = None,
+        *,
+        cause: tuple[int, str] | None = None,
     ) -> None:
         super().__init__(f"{status}: {message} ({code})")
         self.status = status
         self.code = code
         self.message = message
         self.headers = headers or {}
+        self.cause = cause
 
     @property
     def reply(self) -> FakeReply:
         """The answer that says it."""
+        error: dict[str, Any] = {"code": self.code, "message": self.message}
+        if self.cause is not None:
+            error["error_chain"] = [{"code": self.cause[0], "message": self.cause[1]}]
         body = {
             "success": False,
-            "errors": [{"code": self.code, "message": self.message}],
+            "errors": [error],
             "messages": [],
             "result": None,
         }

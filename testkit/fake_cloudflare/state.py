@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 class Permission(Enum):
-    """What a token may be allowed, by the names the vendor gives them."""
+    """What a token may be allowed, by the names the vendor's dashboard gives them."""
 
     LISTS_READ = "Account Filter Lists Read"
     LISTS_EDIT = "Account Filter Lists Edit"
@@ -166,8 +166,9 @@ class CloudState:
     accounts: dict[str, Account] = field(default_factory=dict)
     zones: dict[str, StoredZone] = field(default_factory=dict)
     tokens: dict[str, frozenset[Permission]] = field(default_factory=dict)
+    filtered: dict[str, str] = field(default_factory=dict)
     requests: dict[str, Requests] = field(default_factory=dict)
-    cursors: dict[str, tuple[str, int, str]] = field(default_factory=dict)
+    cursors: dict[str, tuple[str, tuple[int, ...], str]] = field(default_factory=dict)
     delay: OperationDelay = field(default_factory=OperationDelay)
     ranges: tuple[tuple[str, ...], tuple[str, ...]] = ((), ())
     clock: Callable[[], float] = time.monotonic

@@ -25,7 +25,7 @@ _NEARLY: Final = 0.9  # of what the plan allows
 
 _ACCESS: Final = (
     "account_id is shown beside the domain in the dashboard; the token needs the permission "
-    "Account > Account Filter Lists: Edit on that account"
+    "Account > Account Filter Lists: Edit on that account (also called Account Rule Lists Write)"
 )
 
 

@@ -16,11 +16,18 @@ from allowsync_backends.cloudflare.errors import (
 )
 
 _IN_USE: Final = 10031
+# "Invalid access token", and a valid one from an address that its IP filtering shuts out.
+_TOKEN_OR_PLACE: Final = 9109
 
 
 def what_happened(error: CloudflareError) -> str:
     """An error, and what to do about it."""
     match error:
+        case TokenRefused() if _TOKEN_OR_PLACE in error.codes:
+            return (
+                f"the API token is refused: {error}; is it the right one, not expired, and does "
+                "its Client IP Address Filtering allow this machine's address?"
+            )
         case TokenRefused():
             return f"the API token is not a valid one: {error}"
         case NotPermitted():
@@ -47,7 +54,11 @@ def permission(error: CloudflareError) -> str:
         return f"Zone > Zone WAF: {'Edit' if writes else 'Read'}, on the zone"
     if path.startswith("/zones"):
         return "Zone > Zone: Read, on the zone"
-    return f"Account > Account Filter Lists: {'Edit' if writes else 'Read'}, on the account"
+    edit, write = ("Edit", "Write") if writes else ("Read", "Read")
+    return (
+        f"Account > Account Filter Lists: {edit}, on the account "
+        f"(also called Account Rule Lists {write})"
+    )
 
 
 def unconfirmed(error: CloudflareError) -> bool:

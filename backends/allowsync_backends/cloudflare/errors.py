@@ -95,7 +95,7 @@ class RequestRefused(CloudflareError):
 
 @dataclass
 class TokenRefused(RequestRefused):
-    """HTTP 401, or 400 with the code of an unusable header: the token is not a valid one."""
+    """HTTP 401, or 400 and 403 with the code of unusable credentials: the token is not taken."""
 
 
 @dataclass

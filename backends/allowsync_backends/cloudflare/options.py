@@ -9,6 +9,7 @@ from allowsync.config import kinds
 from allowsync.config.schema.option import option
 from allowsync.model.target import Front, Place
 from allowsync.model.value import Value
+from allowsync_backends.cloudflare.token_form import flaw
 
 if TYPE_CHECKING:
     from allowsync.config.secrets import KeptSecret, Secret
@@ -44,18 +45,18 @@ class CloudflareOptions(Value):
         help="The list's name. Rules refer to it as `$name`.",
     )
     api_token_file: KeptSecret | None = option(
-        lambda: kinds.SecretFile(),
+        lambda: kinds.SecretFile(flaw),
         help="A file that holds the API token. It needs the permission *Account Filter Lists: "
-        "Edit* on the account.",
+        "Edit* on the account, which the API calls *Account Rule Lists Write*.",
         default=None,
     )
     api_token_env: KeptSecret | None = option(
-        lambda: kinds.SecretEnv(),
+        lambda: kinds.SecretEnv(flaw),
         help="Instead: an environment variable that holds it.",
         default=None,
     )
     api_token_credential: KeptSecret | None = option(
-        lambda: kinds.SecretCredential(),
+        lambda: kinds.SecretCredential(flaw),
         help="Instead: a systemd credential that holds it.",
         default=None,
     )
@@ -96,6 +97,9 @@ class CloudflareOptions(Value):
                 "needs one of api_token_file, api_token_env and api_token_credential: "
                 + ("none is given" if not given else f"{given} are given")
             )
+        # Read anew for a configuration that was validated before, where no kind looks at it.
+        if wrong := flaw(self.token.value):
+            raise ValueError(f"the API token: {wrong}")
 
     @property
     def token(self) -> Secret:

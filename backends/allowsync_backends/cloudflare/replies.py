@@ -22,8 +22,9 @@ from allowsync_backends.cloudflare.errors import (
 if TYPE_CHECKING:
     from allowsync_backends.cloudflare.errors import ApiCall
 
-# Unusable or missing credentials, as the API's gateway numbers them.
-_BAD_HEADERS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
+# Unusable or missing credentials, as the API's gateway numbers them, with HTTP 400 or 403; 10000 is
+# a lacking permission with 403.
+_BAD_CREDENTIALS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
 _LONGEST_WAIT: Final = 3600.0  # seconds; more than that means "not today"
 
 
@@ -74,7 +75,8 @@ def _refusal(
     status = response.status
     if status == 429:
         return TooMany(call, status, faults, seconds(response.retry_after))
-    if status == 401 or (status == 400 and _BAD_HEADERS & {one.code for one in faults}):
+    unusable = bool(_BAD_CREDENTIALS & {one.code for one in faults})
+    if status == 401 or (status in (400, 403) and unusable):
         return TokenRefused(call, status, faults)
     if status == 403:
         return NotPermitted(call, status, faults)
@@ -86,12 +88,17 @@ def _refusal(
 
 
 def _faults(document: Mapping[str, Any] | None) -> tuple[ApiFault, ...]:
-    listed = document.get("errors") if document is not None else None
+    """The errors, each before those it was caused by (`error_chain`)."""
+    listed = _errors(document, "errors") if document is not None else []
+    chained = [each for one in listed for each in (one, *_errors(one, "error_chain"))]
     return tuple(
-        ApiFault(_code(one.get("code")), printable(str(one.get("message", ""))))
-        for one in (listed if isinstance(listed, list) else ())
-        if isinstance(one, Mapping)
+        ApiFault(_code(one.get("code")), printable(str(one.get("message", "")))) for one in chained
     )
+
+
+def _errors(document: Mapping[str, Any], key: str) -> list[Mapping[str, Any]]:
+    listed = document.get(key)
+    return [one for one in (listed if isinstance(listed, list) else ()) if isinstance(one, Mapping)]
 
 
 def _code(value: Any) -> int:

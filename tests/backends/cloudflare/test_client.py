@@ -114,13 +114,13 @@ def test_items_are_added_commented_and_removed(
     }
     found = client.items(friends)
     assert [str(one.network) for one in found] == [
+        "198.51.100.0/24",
         "203.0.113.7/32",
         "2001:db8:7::/64",
-        "198.51.100.0/24",
     ]
     assert client.item(friends, found[0].id) == found[0]
     assert found[0].modified is not None
-    client.remove(friends, [found[0].id, found[2].id])
+    client.remove(friends, [found[0].id, found[1].id])
     assert list(fake.items("friends")) == ["2001:db8:7::/64"]
 
 

@@ -28,7 +28,12 @@ from allowsync_backends.cloudflare.replies import Response, understood
 ASKED = ApiCall("GET", "/accounts/0/rules/lists")
 CHANGED = ApiCall("POST", "/accounts/0/rules/lists/0/items")
 LOOKED = ApiCall("GET", "/accounts/0/rules/lists/bulk_operations/0")
-LISTS_READ = "Account > Account Filter Lists: Read, on the account"
+LISTS_READ = (
+    "Account > Account Filter Lists: Read, on the account (also called Account Rule Lists Read)"
+)
+LISTS_EDIT = (
+    "Account > Account Filter Lists: Edit, on the account (also called Account Rule Lists Write)"
+)
 FAULTS = (ApiFault(1003, "no"), ApiFault(10031, "in use"))
 
 
@@ -62,6 +67,13 @@ def test_an_error_says_what_is_known(error: CloudflareError, text: str) -> None:
     [
         (TokenRefused(ASKED, 401), "the API token is not a valid one: HTTP 401"),
         (
+            TokenRefused(ASKED, 403, (ApiFault(9109, "Invalid access token"),)),
+            (
+                "the API token is refused: Invalid access token (9109); is it the right one, not "
+                "expired, and does its Client IP Address Filtering allow this machine's address?"
+            ),
+        ),
+        (
             NotPermitted(ASKED, 403),
             f"the API token lacks a permission: {LISTS_READ} (HTTP 403)",
         ),
@@ -84,7 +96,7 @@ def test_an_error_is_told_with_what_to_do(error: CloudflareError, text: str) -> 
     ("call", "needed"),
     [
         (ASKED, LISTS_READ),
-        (CHANGED, "Account > Account Filter Lists: Edit, on the account"),
+        (CHANGED, LISTS_EDIT),
         (ApiCall("GET", "/zones"), "Zone > Zone: Read, on the zone"),
         (ApiCall("GET", "/zones/0/rulesets/1"), "Zone > Zone WAF: Read, on the zone"),
         (ApiCall("PATCH", "/zones/0/rulesets/1/rules/2"), "Zone > Zone WAF: Edit, on the zone"),
@@ -145,3 +157,12 @@ def test_the_messages_of_a_reply_are_made_harmless_and_short() -> None:
     with pytest.raises(RequestRefused) as caught:
         understood(ASKED, Response(400, "", body))
     assert caught.value.faults == (ApiFault(0, "?[2J"), ApiFault(5, ""))
+
+
+def test_what_caused_an_error_is_told_with_it() -> None:
+    body = (
+        b'{"success": false, "errors": [{"code": 6003, "message": "Invalid request headers", '
+        b'"error_chain": [{"code": 6111, "message": "Invalid format for Authorization header"}]}]}'
+    )
+    with pytest.raises(TokenRefused, match=r"headers \(6003\); Invalid format .* \(6111\)"):
+        understood(ASKED, Response(400, "", body))

@@ -79,6 +79,8 @@ BROKEN: list[tuple[OrderedFault, type[CloudflareError], bool]] = [
     (Unsuccessful(), RequestRefused, False),
     (Unsuccessful(status=400), RequestRefused, False),
     (Unsuccessful(9109, status=400), TokenRefused, False),
+    (Unsuccessful(9109, status=403), TokenRefused, False),
+    (Unsuccessful(10000, status=403), NotPermitted, False),
     (Unsuccessful(status=401), TokenRefused, False),
     (Unsuccessful(status=403), NotPermitted, False),
     (Unsuccessful(status=404), NotFound, False),

@@ -14,11 +14,27 @@ def test_without_credentials_nothing_is_told(ask: FakeRequests) -> None:
 
 @pytest.mark.parametrize("value", ["Basic YTpi", "Bearer", "Bearer ", "Bearer a b", "token"])
 def test_a_header_that_can_be_none_is_refused(ask: FakeRequests, value: str) -> None:
-    assert ask("GET", ask.lists, Authorization=value).error == (400, 6003)
+    refused = ask("GET", ask.lists, Authorization=value)
+    assert refused.error == (400, 6003)
+    (error,) = refused.json["errors"]
+    assert [one["code"] for one in error["error_chain"]] == [6111]
 
 
 def test_an_unknown_token_is_refused(ask: FakeRequests) -> None:
     assert ask("GET", ask.lists, Authorization="Bearer somebody-elses").error == (401, 10000)
+
+
+def test_the_routes_of_zones_call_an_unknown_token_invalid(ask: FakeRequests) -> None:
+    assert ask("GET", "/zones", Authorization="Bearer somebody-elses").error == (403, 9109)
+
+
+def test_a_token_is_refused_from_an_address_it_is_not_for(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
+    fake.cloud.filtered[fake.token] = "81.2.69.160"
+    refused = ask("GET", ask.lists)
+    assert refused.error == (403, 9109)
+    assert refused.json["errors"][0]["message"].endswith("from location: 81.2.69.160")
 
 
 def test_a_token_that_may_only_read_may_not_write(fake: FakeCloudflare, ask: FakeRequests) -> None:

@@ -61,7 +61,8 @@ def test_an_address_is_stored_in_its_shortest_form(
 def test_what_is_no_address_spoils_the_request(
     fake: FakeCloudflare, ask: FakeRequests, given: object
 ) -> None:
-    assert ask("POST", ask.items("friends"), [{"ip": "192.0.2.1"}, {"ip": given}]).status == 400
+    refused = ask("POST", ask.items("friends"), [{"ip": "192.0.2.1"}, {"ip": given}])
+    assert refused.error == (400, 10035)
     assert fake.pending == 0
 
 
@@ -70,7 +71,6 @@ def test_what_is_no_address_spoils_the_request(
     [
         None,
         {"ip": "203.0.113.7"},
-        [],
         ["203.0.113.7"],
         [{"comment": "alice"}],
         [{"ip": "203.0.113.7", "id": "1"}],
@@ -83,6 +83,28 @@ def test_items_are_an_array_of_addresses_and_comments(
     ask: FakeRequests, method: str, body: Any
 ) -> None:
     assert ask(method, ask.items("friends"), body).status == 400
+
+
+def test_no_item_can_replace_all_of_them_but_be_added_to_none(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
+    fake.plant("friends", "203.0.113.7")
+    assert ask("POST", ask.items("friends"), []).error == (400, 10035)
+    assert ask.write("PUT", "friends", [])["status"] == "completed"
+    assert fake.items("friends") == {}
+
+
+def test_items_come_in_the_order_of_their_addresses(
+    fake: FakeCloudflare, ask: FakeRequests
+) -> None:
+    for address in ("2001:db8::7", "203.0.113.10", "198.51.100.0/24", "203.0.113.9"):
+        fake.plant("friends", address)
+    assert sum(_pages(ask, "per_page=3"), []) == [  # noqa: RUF017 - two pages
+        "198.51.100.0/24",
+        "203.0.113.9",
+        "203.0.113.10",
+        "2001:db8::7",
+    ]
 
 
 def test_a_comment_of_500_characters_is_kept(fake: FakeCloudflare, ask: FakeRequests) -> None:

@@ -28,7 +28,7 @@ def test_names_of_the_right_form_are_taken(ask: FakeRequests, name: str) -> None
     "name", ["", "Friends", "my-friends", "my friends", "x" * 51, "ä", "a\n", 7]
 )
 def test_names_of_another_form_are_not(ask: FakeRequests, name: object) -> None:
-    assert ask("POST", ask.lists, {"name": name, "kind": "ip"}).status == 400
+    assert ask("POST", ask.lists, {"name": name, "kind": "ip"}).error == (400, 10027)
     assert ask("GET", ask.lists).result == []
 
 
