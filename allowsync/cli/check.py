@@ -83,10 +83,16 @@ def _checked(
 
 
 def _targets(config: Config) -> Iterator[Located]:
-    from allowsync.inspect.diagnostics import about_target
+    from allowsync.engine.orphan_targets import others_targets
+    from allowsync.inspect.diagnostics import Located, about_target
+    from allowsync.model.target import Finding, Severity
 
+    others = others_targets(config)
     for target in config.targets:
-        yield from about_target(target)
+        if target.name in others:
+            yield Located(target.name, Finding(Severity.ERROR, others[target.name]))
+        else:
+            yield from about_target(target)
 
 
 def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:

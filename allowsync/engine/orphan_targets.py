@@ -157,6 +157,18 @@ def of_another(target: Target) -> str:
     return ""
 
 
+def others_targets(config: Config) -> dict[str, str]:
+    """The targets that another configuration put up, which a run leaves alone, and why."""
+    from allowsync.state import StateError, Store
+
+    try:
+        with Store.reading(config.state) as store:
+            unknown = [one for one in config.targets if store.target(one.name) is None]
+    except StateError:
+        return {}
+    return {one.name: why for one in unknown if (why := of_another(one))}
+
+
 def _installation(config: Config) -> str:
     return next((one.installation for one in config.targets), "")
 

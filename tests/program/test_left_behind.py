@@ -156,6 +156,11 @@ def test_a_gate_of_the_same_name_is_left_to_the_configuration_that_put_it_up(
         done = other.guard("web", {kind: PORTS}, address=MOVED)
         assert (done.code, done.out) == (1, "")
         assert "is that of another configuration; nothing was changed" in done.err
+    said = other("check", "--no-packets")
+    assert said.code == 1
+    assert "error: web/" in said.out
+    assert "another configuration; nothing was changed; give the allowlist another" in said.out
+    assert "repairs it" not in said.out
     assert other("clear", "--yes").code == 1
     done = here.guard("web", {kind: PORTS})
     assert (done.code, done.out, done.err) == (0, "", "")
