@@ -37,11 +37,16 @@ def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
     code 1 if a target cannot work or has no effect, 2 if the configuration is not valid, 3 if a
     name or a nameserver gives no usable answer.
     """
+    return check_once(invocation, notify=notify, packets=not no_packets)
+
+
+def check_once(invocation: Invocation, *, notify: bool = False, packets: bool = True) -> int:
+    """Check it, say what was found, and return the exit code."""
     from allowsync.dns.process import ResolverProcess
 
     with ResolverProcess() as resolver:
         resolver.start()
-        return _checked(invocation, resolver, notify=notify, packets=not no_packets)
+        return _checked(invocation, resolver, notify=notify, packets=packets)
 
 
 def _checked(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
@@ -25,7 +25,17 @@ SCHEMA = "allowsync.init/1"
     "--network", multiple=True, metavar="NAME=NETWORK", help="A trusted host at a fixed address."
 )
 @click.option("--port", multiple=True, metavar="PORT/PROTO", help="What is guarded: 8096/tcp.")
-@click.option("--backend", metavar="NAME", help="The firewall. Default: what is found here.")
+@click.option(
+    "--backend",
+    metavar="NAME",
+    help="The firewall, or cloudflare or a web server. Default: the firewall that is found here.",
+)
+@click.option(
+    "--option",
+    multiple=True,
+    metavar="OPTION=VALUE",
+    help="An option of the backend: path=/etc/nginx/friends.conf. Repeatable.",
+)
 @click.option("--allowlist", metavar="NAME", help="What the list is called. Default: by its port.")
 @click.option("--nameserver", multiple=True, help="Who to ask, instead of the system's.")
 @click.option("--yes", is_flag=True, help="Ask nothing.")
@@ -39,6 +49,7 @@ def init(
     network: tuple[str, ...],
     port: tuple[str, ...],
     backend: str | None,
+    option: tuple[str, ...],
     allowlist: str | None,
     nameserver: tuple[str, ...],
     yes: bool,
@@ -48,14 +59,15 @@ def init(
     """Write a first configuration, after a few questions.
 
     What flags say is not asked. Writes nothing but that file, readable by its owner only, and never
-    over another one unless told so. A dry run at the end shows what it would do.
+    over another one unless told so. A check and a dry run at the end show what it would do.
     """
     from allowsync.cli.wizard import advise, converse
 
     place = (path or invocation.place).absolute()
     if not force and os.path.lexists(place):
         invocation.stop(SCHEMA, ExitCode.USAGE, [_exists(place)])
-    wishes = _wished((*host, *network), port, backend, allowlist, nameserver, invocation.state)
+    chosen = _chosen(backend, option)
+    wishes = _wished((*host, *network), port, chosen, allowlist, nameserver, invocation.state)
     may_ask = os.isatty(0) and not yes
     if may_ask:
         wishes = converse(invocation, wishes, place, ask_dns=not no_dry_run)
@@ -75,10 +87,30 @@ def _exists(place: Path) -> Notice:
     return Notice(str(place), "it exists already; --force replaces it")
 
 
+def _chosen(backend: str | None, options: tuple[str, ...]) -> SetupAnswers:
+    """What flags say of the target.
+
+    Raises:
+        UsageError: A flag cannot be used.
+    """
+    from allowsync.setup import answers as read
+
+    try:
+        if backend is None:
+            if options:
+                raise click.UsageError("--option needs --backend NAME: whose option is it?")
+            return read.SetupAnswers()
+        chosen = read.backend(backend)
+        said = dict(read.option(one, chosen) for one in options)
+        return read.SetupAnswers(backend=backend, options=tuple(said.items()))
+    except read.InvalidAnswer as error:
+        raise click.UsageError(str(error)) from error
+
+
 def _wished(
     friends: tuple[str, ...],
     ports: tuple[str, ...],
-    backend: str | None,
+    wishes: SetupAnswers,
     allowlist: str | None,
     nameservers: tuple[str, ...],
     state: Path | None,
@@ -91,17 +123,16 @@ def _wished(
     from allowsync.setup import answers as read
 
     try:
-        wishes = read.SetupAnswers(state=state)
         for text in friends:
             wishes = wishes.befriend(read.friend(text))
-        chosen = read.backend(backend) if backend else None
+        chosen = read.backend(wishes.backend) if wishes.backend else None
         named = tuple(
             word for one in ports for word in read.ports(one, chosen or read.guarding()[0])
         )
         return replace(
             wishes,
             ports=tuple(dict.fromkeys(named)),
-            backend=backend or "",
+            state=state,
             allowlist=read.allowlist(allowlist) if allowlist else "",
             nameservers=tuple(map(read.nameserver, nameservers)),
         )
@@ -116,16 +147,21 @@ def _completed(wishes: SetupAnswers) -> SetupAnswers:
         UsageError: An answer is missing, and there is no terminal to ask at.
     """
     from allowsync.cli.wizard import called, found_here, suggestion
+    from allowsync.setup.fronts import FRONTS, open_questions
 
     backend = wishes.backend or suggestion(found_here())
+    asked = open_questions(backend, dict(wishes.options))
     missing = [
         *([] if wishes.friends else ["--host NAME=HOSTNAME (or --network NAME=NETWORK)"]),
-        *([] if wishes.ports else ["--port PORT/PROTO"]),
+        *([] if wishes.ports or backend in FRONTS else ["--port PORT/PROTO"]),
         *([] if backend else ["--backend NAME"]),
+        *(f"--option {one.key}=VALUE" for one in asked if not one.usual),
     ]
     if missing:
         raise click.UsageError(f"without a terminal to ask at, say {' and '.join(missing)}")
-    return replace(wishes, backend=backend, allowlist=wishes.allowlist or called(wishes.ports))
+    name = wishes.allowlist or called(wishes.ports)
+    usual = tuple((one.key, one.usual.format(allowlist=name)) for one in asked)
+    return replace(wishes, backend=backend, allowlist=name, options=(*wishes.options, *usual))
 
 
 def _written(invocation: Invocation, wishes: SetupAnswers, place: Path, *, force: bool) -> ExitCode:
@@ -146,14 +182,19 @@ def _written(invocation: Invocation, wishes: SetupAnswers, place: Path, *, force
 
 
 def _tried(invocation: Invocation, place: Path) -> int:
-    """A dry run of what was written, and what comes next."""
-    from allowsync.cli.apply import apply
+    """A check and a dry run of what was written, and what comes next."""
+    from allowsync.cli.apply_arguments import ApplyArguments
+    from allowsync.cli.apply_run import apply_once
+    from allowsync.cli.check import check_once
     from allowsync.config.paths import SYSTEM_CONFIGURATION
 
-    if not invocation.quiet:
-        click.echo("\nA dry run, which changes nothing:\n")
-    code = click.get_current_context().invoke(apply, config=place, dry_run=True)
-    if not invocation.quiet:
-        where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
-        click.echo(f"\nWhen that is what you want:\n  allowsync apply --confirm 60s{where}")
-    return int(code)
+    tell = (lambda _: None) if invocation.quiet else click.echo
+    here = replace(invocation, config=place)
+    tell("\nA check:\n")
+    checked = check_once(here)
+    tell("\nA dry run, which changes nothing:\n")
+    tried = apply_once(ApplyArguments(here, dry_run=True), None)
+    where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
+    tell(f"\nWhen that is what you want:\n  allowsync apply --confirm 60s{where}")
+    tell(f"  allowsync schedule install{where}")
+    return int(worst((ExitCode(checked), ExitCode(tried))))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from textwrap import wrap
 from typing import TYPE_CHECKING, Final, TypeVar
 
@@ -11,7 +12,9 @@ import click
 from allowsync.model.value import replace
 from allowsync.setup import answers as read
 from allowsync.setup import detect as machine
-from allowsync.setup.preview import HostPreview, cut_off, whereabouts
+from allowsync.setup.answers import HostAnswer
+from allowsync.setup.fronts import FRONTS, open_questions, watched
+from allowsync.setup.preview import HostPreview, cut_off, offered, whereabouts
 from allowsync.text import Line
 
 if TYPE_CHECKING:
@@ -21,11 +24,12 @@ if TYPE_CHECKING:
     from allowsync.cli.common import Invocation
     from allowsync.model.answer import Answer
     from allowsync.model.types import Network, Query
-    from allowsync.setup.answers import HostAnswer, SetupAnswers
+    from allowsync.setup.answers import SetupAnswers
 
     T = TypeVar("T")
 
 WIDTH: Final = 79
+MOST_OFFERED: Final = 10  # clients
 
 # What is usually behind a port, for the name of its list.
 _CALLED: Final = {
@@ -78,14 +82,14 @@ def converse(
         talk.friends()
     if not talk.wishes.backend:
         talk.firewall()
-    if not wishes.ports:
+    if talk.wishes.backend in FRONTS:
+        talk.front()
+    elif not wishes.ports:
         talk.ports()
     talk.myself()
+    talk.connected()
     talk.consequences()
-    if not wishes.allowlist:
-        name = called(talk.wishes.ports)
-        found = talk.ask("What shall the list be called?", read.allowlist, name)
-        talk.wishes = replace(talk.wishes, allowlist=found)
+    talk.name()
     talk.show()
     click.confirm(f"Write it to {path}?", default=True, abort=True, err=True)
     return talk.wishes
@@ -140,6 +144,9 @@ class _Talk:
         for one in found:
             told = f"  {one.name:<10} {one.unusable or one.summary}"
             self.say(*wrap(told, WIDTH, subsequent_indent=" " * 13))
+        self.say("Or what decides in front of the service, without ports of its own:")
+        for kind in read.fronts():
+            self.say(*wrap(f"  {kind.name:<10} {kind.summary}", WIDTH, subsequent_indent=" " * 13))
         if machine.ufw_active():
             self.say("UFW is switched on: it lets in whom it has a rule for.")
         if machine.docker_runs():
@@ -154,6 +161,42 @@ class _Talk:
         self.say("Everyone else is blocked there.")
         found = self.ask("Ports", lambda typed: read.ports(typed, chosen))
         self.wishes = replace(self.wishes, ports=found)
+
+    def name(self) -> None:
+        """Ask what the list is called, unless that is known."""
+        if not self.wishes.allowlist:
+            usual = called(self.wishes.ports)
+            found = self.ask("What shall the list be called?", read.allowlist, usual)
+            self.wishes = replace(self.wishes, allowlist=found)
+
+    def front(self) -> None:
+        """Ask what a target has to be told that guards no ports."""
+        chosen = read.backend(self.wishes.backend)
+        self.name()
+        for one in open_questions(chosen.name, dict(self.wishes.options)):
+            usual = one.usual.format(allowlist=self.wishes.allowlist)
+            value = partial(read.option_value, one.key, chosen=chosen)
+            answer = self.ask(one.text, value, usual or None)
+            self.wishes = replace(self.wishes, options=(*self.wishes.options, (one.key, answer)))
+
+    def connected(self) -> None:
+        """Offer clients that are connected now as hosts, by the addresses they come from."""
+        ports = watched(self.wishes.backend, self.wishes.ports)
+        found = cut_off(machine.connections(), ports, self._allowed())
+        clients = {network: one for one in found if (network := offered(one)) is not None}
+        if clients:
+            self.say("", "Connected now. Of a friend whose address changes, a hostname is better:")
+        for network, one in list(clients.items())[:MOST_OFFERED]:
+            what = "add" if network.prefixlen == network.max_prefixlen else f"add {network}"
+            question = f"{one.peer} is connected to {one.port}/tcp: {what} as a host?"
+            if click.confirm(question, default=False, err=True):
+                label = self.ask("Its name", read.label, self._unused("guest"))
+                self.wishes = self.wishes.befriend(HostAnswer(label, networks=(network,)))
+
+    def _unused(self, name: str) -> str:
+        taken = {one.name for one in self.wishes.friends}
+        numbered = (f"{name}{number}" for number in range(2, len(taken) + 3))
+        return next(one for one in (name, *numbered) if one not in taken)
 
     def myself(self) -> None:
         """Offer to let in the user, where they would lock themselves out."""

@@ -19,6 +19,7 @@ from allowsync.config.schema.time_kinds import Duration
 from allowsync.config.targets import options_kind
 from allowsync.model.types import Host, Query
 from allowsync.model.value import Value, replace
+from allowsync.setup.fronts import FRONTS
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -66,6 +67,7 @@ class SetupAnswers(Value):
         allowlist: What the allowlist is called.
         nameservers: Who is asked; the system's where there are none.
         state: Where the state is to be; None for the usual place.
+        options: Other options of the target, each with its value.
     """
 
     friends: tuple[HostAnswer, ...] = ()
@@ -74,6 +76,7 @@ class SetupAnswers(Value):
     allowlist: str = ""
     nameservers: tuple[Nameserver, ...] = ()
     state: Path | None = None
+    options: tuple[tuple[str, str], ...] = ()
 
     def befriend(self, friend: HostAnswer) -> SetupAnswers:
         """The same with one more host. One who is there already gets the other names as well."""
@@ -152,13 +155,20 @@ def guarding() -> tuple[AnyBackendType, ...]:
     return tuple(one for one in loadable() if PORTS in options_kind(one).options)
 
 
+def fronts() -> tuple[AnyBackendType, ...]:
+    """The backends of web servers and lists, sorted by name."""
+    from allowsync.config.targets import loadable
+
+    return tuple(one for one in loadable() if one.name in FRONTS)
+
+
 def backend(text: str) -> AnyBackendType:
     """The backend of that name.
 
     Raises:
-        InvalidAnswer: There is none, or it guards no ports.
+        InvalidAnswer: There is none, or it neither guards ports nor is one of the others known.
     """
-    known = guarding()
+    known = (*guarding(), *fronts())
     found = next((one for one in known if one.name == text), None)
     if found is not None:
         return found
@@ -171,17 +181,38 @@ def backend(text: str) -> AnyBackendType:
 
 
 def ports(text: str, chosen: AnyBackendType) -> tuple[str, ...]:
-    """Ports as typed, apart by spaces or commas, as they are written in a configuration.
+    """Ports as typed, apart by spaces or commas, each with its protocol: TCP where none is said.
 
     Raises:
         InvalidAnswer: Something among them is no port.
     """
-    words = text.replace(",", " ").split()
+    typed = text.replace(",", " ").split()
+    words = [f"{one}/tcp" if one.replace("-", "").isdecimal() else one for one in typed]
     if not words:
         raise InvalidAnswer("expected a port such as 8096/tcp")
+    if chosen.name in FRONTS:
+        raise InvalidAnswer(f"{chosen.name} guards no ports: leave out --port")
     kind = options_kind(chosen).options[PORTS].kind
     _fitting(kind, [*dict.fromkeys(words)])
     return tuple(dict.fromkeys(words))
+
+
+def option(text: str, chosen: AnyBackendType) -> tuple[str, str]:
+    """An option as typed: `path=/etc/nginx/friends.conf`. Raises InvalidAnswer."""
+    key, sign, value = text.partition("=")
+    if not sign:
+        raise InvalidAnswer(f"expected OPTION=VALUE, got {text!r}")
+    return key.strip(), option_value(key.strip(), value.strip(), chosen)
+
+
+def option_value(key: str, text: str, chosen: AnyBackendType) -> str:
+    """The value of an option. A secret may be put where it says later. Raises InvalidAnswer."""
+    known = options_kind(chosen).options
+    if key not in known or key == PORTS:
+        names = ", ".join(one for one in known if one != PORTS)
+        raise InvalidAnswer(f"{chosen.name} has no option {key!r}; it has {names}")
+    _fitting(known[key].kind, text)
+    return text
 
 
 def _fitting(kind: Kind[T], value: Any) -> T:
@@ -191,7 +222,8 @@ def _fitting(kind: Kind[T], value: Any) -> T:
         InvalidAnswer: It will not.
     """
     reading = Reading(Path("answer"))
-    found = kind.parse(from_plain(value), "", reading)
+    with reading.missing_secrets():
+        found = kind.parse(from_plain(value), "", reading)
     if found is INVALID:
         raise InvalidAnswer("; ".join(one.what for one in reading.problems))
     return found

@@ -6,9 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.special_purpose import rejection
 from allowsync.model.types import Host
 from allowsync.model.value import Value
-from allowsync.policy.screening import judge
+from allowsync.policy.screening import judge, network_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -80,6 +81,15 @@ def cut_off(
         and not any(one.peer in network for network in inside)
     ]
     return sorted(found, key=lambda one: (one.port, one.peer.version, one.peer.packed))
+
+
+def offered(connection: Connection) -> Network | None:
+    """What to let in of a client that is connected; None where that may not be granted.
+
+    Of IPv6 that is the network of one home, as the addresses in it change by the hour.
+    """
+    network = network_of(connection.peer, Host("guest"))
+    return None if rejection(network) else network
 
 
 def _range(port: str) -> range:

@@ -35,6 +35,11 @@ _ALLOWLISTS = """\
 # Without `hosts:` an allowlist has every host above.
 """
 
+_FRONT = """\
+# Where the addresses are kept, for what decides there by them.
+# Without `hosts:` an allowlist has every host above.
+"""
+
 _RESOLVER = """\
 # Who is asked for addresses, instead of the system's name servers.
 """
@@ -49,13 +54,14 @@ def render(wishes: SetupAnswers) -> str:
     parts = [
         _HEAD,
         _HOSTS + _lines("hosts:", *_hosts(wishes.friends)),
-        _ALLOWLISTS
+        (_ALLOWLISTS if wishes.ports else _FRONT)
         + _lines(
             "allowlists:",
             f"  {wishes.allowlist}:",
             "    targets:",
             f"      - {wishes.backend}:",
-            f"          ports: {_sequence(wishes.ports)}",
+            *([f"          ports: {_sequence(wishes.ports)}"] if wishes.ports else []),
+            *(f"          {key}: {_scalar(value)}" for key, value in wishes.options),
         ),
     ]
     if wishes.nameservers:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import ExitStack
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
@@ -63,9 +66,9 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
         screen.until("Firewall [")
         screen.type("nftables")
         screen.until("Ports:")
-        screen.type("8096")
+        screen.type("http")
         screen.until("expected a port such as")
-        screen.type("8096/tcp 22/tcp")
+        screen.type("8096 22/tcp")
         screen.until("Let 81.2.69.200 in always")
         screen.type("y")
         screen.until("What shall the list be called? [jellyfin]")
@@ -77,7 +80,9 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
     assert "jellyfin/nftables" in last
     assert "+ 81.2.69.1 " in last
     assert "+ 81.2.69.200 " in last
+    assert "A check:" in last
     assert "allowsync apply --confirm 60s" in last
+    assert "allowsync schedule install" in last
     assert path.stat().st_mode & 0o777 == 0o600
     config = shown(path)
     assert set(config["hosts"]) == {"alice", "bob", "me"}  # type: ignore[call-overload]
@@ -96,6 +101,119 @@ def test_ending_it_early_leaves_nothing_behind(inside: Namespace, tmp_path: Path
         screen.type(key)
         screen.until("ended with 130")
     assert not path.parent.exists()
+
+
+@pytest.fixture
+def clients(inside: Namespace) -> Iterator[None]:
+    """Two clients at 8096/tcp, one with an address that is never granted."""
+    here, friend, private = "81.2.70.1", "81.2.69.160", "192.168.7.7"
+    inside.batch(*(f"addr add {one}/32 dev lo" for one in (here, friend, private)))
+    with ExitStack() as stack:
+        server = stack.enter_context(inside.run(socket.create_server, (here, 8096)))
+        for one in (friend, private):
+            connect = partial(socket.create_connection, (here, 8096), 5, (one, 0))
+            stack.enter_context(inside.run(connect))
+            stack.enter_context(server.accept()[0])
+        yield
+
+
+@pytest.mark.root
+def test_clients_that_are_connected_are_offered_as_hosts(
+    inside: Namespace, clients: None, tmp_path: Path
+) -> None:
+    path, state = tmp_path / "config.yaml", tmp_path / "state.db"
+    question = "81.2.69.160 is connected to 8096/tcp: add as a host? [y/N]"
+    flags = (*FLAGS, "--no-dry-run", "--state", str(state))
+    with Tmux(inside, tmp_path, "init", path, *flags) as screen:
+        screen.until(question)
+        screen.type("")
+        screen.until("81.2.69.160 is connected to 8096/tcp now, and would be cut off")
+        screen.type("C-c")
+        shown_so_far = screen.until("ended with 130")
+    assert "192.168.7.7 is connected to 8096/tcp: add" not in shown_so_far
+    assert not path.exists()
+    with Tmux(inside, tmp_path, "init", path, *flags) as screen:
+        screen.until(question)
+        screen.type("y")
+        screen.until("Its name [guest]")
+        screen.type("Carol!")
+        screen.until("a name of 1 to 40")
+        screen.type("carol")
+        screen.until("What shall the list be called?")
+        screen.type("")
+        screen.until("Write it to")
+        screen.type("y")
+        screen.until("ended with 0")
+    assert shown(path)["hosts"]["carol"]["networks"] == ["81.2.69.160/32"]  # type: ignore[index]
+
+
+@pytest.mark.root
+def test_a_list_at_cloudflare_is_asked_about(inside: Namespace, tmp_path: Path) -> None:
+    path, token = tmp_path / "new" / "config.yaml", tmp_path / "token"
+    flags = ("--network", "office=81.2.70.0/24", "--no-dry-run")
+    answers = (
+        ("Firewall [", "cloudflare"),
+        ("What shall the list be called?", "films"),
+        ("Account id", "12"),
+        ("expected an account id", "0123456789abcdef0123456789abcdef"),
+        ("List [films]", ""),
+        ("File that holds the API token", str(token)),
+    )
+    for key, last in (("C-c", ()), ("y", answers[-1:])):
+        with Tmux(inside, tmp_path, "init", path, *flags) as screen:
+            for question, answer in (*answers[:-1], *last):
+                screen.until(question)
+                screen.type(answer)
+            screen.until("Write it to" if last else answers[-1][0])
+            screen.type(key)
+            screen.until(f"ended with {0 if last else 130}")
+        assert path.parent.exists() == bool(last)
+    assert 'api_token_file: "' + str(token) in path.read_text()
+
+
+PLACES = {
+    "apache": "/etc/apache2/allowsync/films.conf",
+    "caddy": "/etc/caddy/allowsync/films.caddy",
+    "haproxy": "/etc/haproxy/films.lst",
+    "nginx": "/etc/nginx/allowsync/films.conf",
+    "traefik": "/etc/traefik/dynamic/allowsync-films.yml",
+}
+OFFICE = ("--network", "office=81.2.70.0/24")
+
+
+@pytest.mark.parametrize(("backend", "place"), PLACES.items(), ids=PLACES)
+def test_flags_write_a_target_of_a_web_server(tmp_path: Path, backend: str, place: str) -> None:
+    path = tmp_path / "config.yaml"
+    flags = (*OFFICE, "--allowlist", "films", "--state", str(tmp_path / "state.db"))
+    done = allowsync("init", path, *flags, "--backend", backend, "--no-dry-run")
+    assert done.code == 0, done.err
+    ((_, options),) = (one.popitem() for one in targets(path))
+    assert options["path"] == place
+    unit = ("--option", f"path={tmp_path}/x.yml", "--option", "unit=web.service")
+    done = allowsync("init", path, *flags, "--backend", backend, *unit, "--force", "--no-dry-run")
+    assert done.code == 0, done.err
+    ((_, options),) = (one.popitem() for one in targets(path))
+    assert (options["path"], options["unit"]) == (f"{tmp_path}/x.yml", "web.service")
+
+
+def targets(path: Path) -> list[dict[str, dict[str, object]]]:
+    found = shown(path)["allowlists"]["films"]["targets"]  # type: ignore[index]
+    assert isinstance(found, list)
+    return found
+
+
+def test_a_target_is_checked_and_tried_and_what_comes_next_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    account = ("--option", "account_id=0123456789abcdef0123456789abcdef")
+    token = ("--option", f"api_token_file={tmp_path}/token")
+    flags = (*OFFICE, "--backend", "cloudflare", *account, *token)
+    done = allowsync("init", path, *flags, "--state", tmp_path / "state.db")
+    assert done.code == 1
+    checked, _, rest = done.out.partition("A dry run, which changes nothing:")
+    assert "error: friends/cloudflare: " in checked
+    assert "there is no such file" in checked
+    assert f"allowsync apply --confirm 60s --config {path}" in rest
+    assert f"allowsync schedule install --config {path}" in rest
 
 
 @pytest.mark.root
@@ -170,9 +288,15 @@ def test_what_is_missing_without_a_terminal_is_named(
     [
         (("--host", "alice=localhost"), "not a whole hostname"),
         (("--host", "alice"), "expected a name and a hostname"),
-        (("--port", "8096"), "expected a port such as"),
+        (("--port", "http"), "expected a port such as"),
         (("--backend", "iptables"), "expected one of"),
         (("--backend", "file"), "guards no ports"),
+        ((*OFFICE, "--backend", "nginx", "--port", "80/tcp"), "guards no ports: leave out --port"),
+        ((*OFFICE, "--backend", "nginx", "--option", "pth=/x"), "nginx has no option 'pth'"),
+        ((*OFFICE, "--backend", "nginx", "--option", "path"), "expected OPTION=VALUE"),
+        ((*OFFICE, "--option", "path=/x"), "--option needs --backend"),
+        ((*OFFICE, "--backend", "cloudflare"), "say --option account_id=VALUE"),
+        ((*OFFICE, "--backend", "cloudflare", "--option", "account_id=1"), "32 hexadecimal digits"),
         (("--allowlist", "Films!"), "expected"),
         (("--nameserver", "dns.example"), "dns.example"),
     ],
@@ -183,6 +307,7 @@ def test_a_flag_that_cannot_be_used_is_refused(
     done = allowsync("init", tmp_path / "config.yaml", *flags)
     assert done.code == 2
     assert why in " ".join(done.err.split())
+    assert not (tmp_path / "config.yaml").exists()
 
 
 def test_a_configuration_is_never_overwritten_unasked(tmp_path: Path) -> None:

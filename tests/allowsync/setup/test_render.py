@@ -140,7 +140,7 @@ def test_a_friend_may_have_several_names_and_networks() -> None:
     assert same.networks == (ip_network("81.2.69.7"), ip_network("81.2.69.8"))
 
 
-@pytest.mark.parametrize("typed", ["", "8096", "0/tcp", "70000/tcp", "9-8/udp", "8096/tcp x"])
+@pytest.mark.parametrize("typed", ["", "http", "0/tcp", "70000/tcp", "9-8/udp", "8096/tcp x"])
 def test_a_port_that_cannot_be_is_refused(typed: str) -> None:
     with pytest.raises(InvalidAnswer):
         ports(typed, guarding()[0])
@@ -161,3 +161,7 @@ def test_nothing_is_written_over_and_nothing_is_left_of_what_is_wrong(tmp_path: 
         write(fresh, "hosts: {}\n", force=False)
     assert not fresh.parent.exists()
     assert [one.name for one in path.parent.iterdir()] == ["config.yaml"]
+
+
+def test_a_port_without_a_protocol_is_one_of_tcp() -> None:
+    assert ports("8096, 443/udp 8096/tcp", guarding()[0]) == ("8096/tcp", "443/udp")
