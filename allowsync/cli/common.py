@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 F = TypeVar("F", bound="Callable[..., Any]")
 
+_SHOWN = 12  # names
+
 # The schemas of the documents that were printed: there is to be one.
 printed: list[str] = []
 
@@ -203,10 +205,16 @@ def choose(
         notices = []
         for name in unknown:
             near = get_close_matches(name, names, 1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
+            hint = f" (did you mean '{near[0]}'?)" if near else _known(names)
             notices.append(Notice("command line", f"there is no {what} {name!r}{hint}"))
         invocation.stop(schema, ExitCode.USAGE, notices)
     return given
+
+
+def _known(names: list[str]) -> str:
+    """The names there are, as far as they fit a line."""
+    shown = ", ".join(names[:_SHOWN])
+    return f"; known: {shown}{', …' if len(names) > _SHOWN else ''}" if names else ""
 
 
 class Progress:

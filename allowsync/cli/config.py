@@ -42,7 +42,10 @@ def schema(invocation: Invocation) -> int:
 @config.command()
 @common
 def show(invocation: Invocation) -> int:
-    """Print the configuration with defaults filled in and secrets masked."""
+    """Print the configuration with all defaults.
+
+    Secrets are masked.
+    """
     from allowsync.config import show as shown
 
     document = shown(invocation.load("allowsync.config/1"))

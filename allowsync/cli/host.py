@@ -110,7 +110,9 @@ def add(
 
     def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
         if name in text.hosts:
-            _refuse(invocation, f"there is a host {name!r} already")
+            _refuse(
+                invocation, f"there is a host {name!r} already; to change it: allowsync config edit"
+            )
         where = _chosen(invocation, text, on)
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
         return text.added(new, where), every

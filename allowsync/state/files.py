@@ -121,7 +121,8 @@ def prepare_folder(folder: Path) -> None:
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
-        raise StateUnwritable(folder, error.strerror) from error
+        what = f"this folder of the state cannot be created: {error.strerror}"
+        raise StateUnwritable(folder, what) from error
 
 
 def create(path: Path) -> None:

@@ -3,30 +3,69 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
+
+import yaml
 
 from allowsync.text import abridge
 
 if TYPE_CHECKING:
-    import yaml
+    from collections.abc import Iterator
 
+_QUOTED: Final = "while scanning a quoted scalar"
+_OPENS: Final = {yaml.FlowSequenceStartToken: "[", yaml.FlowMappingStartToken: "{"}
+_CLOSES: Final = {yaml.FlowSequenceEndToken: "[", yaml.FlowMappingEndToken: "{"}
 _NESTED = re.compile(r"[^#'\"]*[\w-]:\s+[^#'\"\[{]*:(\s|$)")
 _ODD_START = re.compile(r"(?:[^#'\"]*:\s+|\s*-\s+)([@`%*&!|>,])")
 
 
-def syntax_problem(error: yaml.MarkedYAMLError, text: str) -> tuple[int, str]:
+def syntax_problem(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str]:
     """Line (from 1) and text for what the parser could not read.
 
-    The parser's own words follow ours: they are all there is when the cause is a rare one.
+    What is opened and never closed is reported where it opens. The parser's own words follow ours:
+    they are all there is when the cause is a rare one.
     """
     mark = error.problem_mark or error.context_mark
     line = mark.line + 1 if mark else 0
+    if opened := _unclosed(error, text, loader):
+        where, what = opened
+        noticed = f", noticed in line {line}" if line != where else ""
+        return where, f"not valid YAML: {what} is never closed {_said(error)}{noticed}"
     lines = text.splitlines()
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     began = ""
     if error.context_mark is not None and error.context_mark.line + 1 < line:
         began = f"; what it belongs to begins in line {error.context_mark.line + 1}"
     return line, f"not valid YAML: {_cause(source)}{_said(error)}{began}"
+
+
+def _unclosed(error: yaml.MarkedYAMLError, text: str, loader: Any) -> tuple[int, str] | None:
+    """The line and the name of a quote or a bracket that is opened and never closed."""
+    if error.context == _QUOTED and error.context_mark is not None:
+        mark = error.context_mark
+        return mark.line + 1, f"the quote in column {mark.column + 1}"
+    if "flow" not in (error.context or ""):
+        return None
+    open_ones: list[tuple[str, Any]] = []
+    for token in _tokens(text, loader):
+        if bracket := _OPENS.get(type(token)):
+            open_ones.append((bracket, token.start_mark))
+        elif closed := _CLOSES.get(type(token)):
+            if not open_ones or open_ones[-1][0] != closed:
+                break
+            open_ones.pop()
+    if not open_ones:
+        return None
+    bracket, mark = open_ones[-1]
+    return mark.line + 1, f"the '{bracket}' in column {mark.column + 1}"
+
+
+def _tokens(text: str, loader: Any) -> Iterator[Any]:
+    """The tokens of a text, up to the first that is none."""
+    try:
+        yield from yaml.scan(text, Loader=loader)
+    except yaml.YAMLError:
+        return
 
 
 def _cause(source: str) -> str:

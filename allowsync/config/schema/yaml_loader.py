@@ -115,7 +115,7 @@ def _events(text: str) -> Iterator[Any]:
     except yaml.MarkedYAMLError as error:
         from allowsync.config.schema.yaml_errors import syntax_problem
 
-        raise YamlError(*syntax_problem(error, text)) from None
+        raise YamlError(*syntax_problem(error, text, LOADER)) from None
     except (yaml.YAMLError, ValueError, ArithmeticError) as error:
         # The last two: escapes such as "\U99999999" that no character has.
         raise YamlError(0, f"not valid YAML: {abridge(str(error), 120)}") from None

@@ -289,7 +289,7 @@ def test_every_problem_is_said_in_one_go_and_in_order(tmp_path: Path) -> None:
       web:
         hosts: [alice, carol]
         targets:
-          - nftables: {ports: [443], interfaces: []}
+          - nftables: {ports: [443/sctp], interfaces: []}
           - nftable
       1web: {}
     resolver: {timeout: 3}
