@@ -8,12 +8,12 @@ from allowsync.model.value import Value
 from allowsync.schedule.dropin import EARLY
 from allowsync.schedule.files import OURS
 from allowsync.schedule.install import InstallFailed, InstallSteps
-from allowsync.schedule.requirements import CONFIGURATION
+from allowsync.schedule.renewal import command_text, runs
 from allowsync.schedule.status import standing
-from allowsync.schedule.units import CRON, RESTORE, SERVICE, TIMER, UNITS, Scheduler
+from allowsync.schedule.units import CRON, RESTORE, TIMER, UNITS, Scheduler
 
 if TYPE_CHECKING:
-    from pathlib import Path, PurePosixPath
+    from pathlib import Path
 
     from allowsync.schedule.files import Disk
 
@@ -62,7 +62,7 @@ def active_schedule(place: Path, disk: Disk) -> ActiveSchedule | None:
     """
     try:
         found = standing(disk)
-        if found.scheduler is None or not _runs(disk, found.scheduler, place):
+        if found.scheduler is None or not runs(command_text(disk, found.scheduler), place):
             return None
     except OSError:
         return None
@@ -73,20 +73,3 @@ def active_schedule(place: Path, disk: Disk) -> ActiveSchedule | None:
     units = tuple(one for one in (TIMER, RESTORE, EARLY) if UNITS / one in found.found)
     upcoming = found.timer.get("NextElapseUSecRealtime", "")
     return ActiveSchedule(disk, found.scheduler, units, upcoming)
-
-
-def _runs(disk: Disk, scheduler: Scheduler, place: Path) -> bool:
-    """Whether its runs read that configuration."""
-    drop_in = UNITS / f"{SERVICE}.d" / "needs.conf"
-    files = (CRON,) if scheduler is Scheduler.CRON else (UNITS / SERVICE, drop_in)
-    text = "".join(_text(disk, one) for one in files)
-    if place == CONFIGURATION:
-        return "--config" not in text
-    return str(place) in text.replace("\\%", "%")  # crontab(5)
-
-
-def _text(disk: Disk, path: PurePosixPath) -> str:
-    try:
-        return disk.at(path).read_text(errors="replace")
-    except FileNotFoundError:
-        return ""
