@@ -145,6 +145,24 @@ def test_before_the_first_run_nothing_is_written_either(over_days: Days) -> None
     assert not over_days.here.state.parent.exists()
 
 
+def test_guards_look_at_what_is_assumed(over_days: Days, zones: dict[str, object]) -> None:
+    over_days("apply")
+    zones["*"] = ["81.2.70.7"]  # every name of the zone has the address that Bob is to have
+    document = rehearsed(over_days.at(5), "+5m", {"bob": "81.2.70.7"})
+    assert [one["networks"] for one in document["rehearsal"]["hosts"]] == [[ALICE], [BOB]]
+    assert document["hosts"][1]["queries"][0]["rejected"]
+
+
+def test_without_a_state_that_can_be_read_it_goes_without_history(over_days: Days) -> None:
+    over_days("apply")
+    over_days.here.state.write_bytes(b"garbage" * 4096)
+    before = everything(over_days.here)
+    done = over_days("apply --dry-run --at +10m", "--assume", "bob=SERVFAIL")
+    assert "rehearsed without history" in done.err
+    assert "web/file would hold 2 entries (0 removed, 0 added)" in done.out
+    assert everything(over_days.here) == before
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
