@@ -31,6 +31,7 @@ from allowsync.text import said
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
 
     from allowsync.model.memory import RetentionState
     from allowsync.policy.clock import Now
@@ -120,7 +121,7 @@ def _new_to(
     host: Host,
     judged: Iterable[ScreenedAnswer],
     memory: HostMemory | None,
-    young: Collection[tuple[str, Network]],
+    young: AbstractSet[tuple[str, Network]],
     now: Now,
 ) -> Iterator[NewAddress]:
     tracks = settled_tracks(host, memory or HostMemory(), now)
@@ -132,7 +133,8 @@ def _new_to(
             lastingly[held] = lastingly.get(held, False) or lasting
     for query, address, given in _given_or_young(host, judged, tracks, young):
         granted = given in lastingly
-        if granted and (lastingly[given] or (query.hostname, given) not in young):
+        names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
+        if granted and (lastingly[given] or young.isdisjoint((name, given) for name in names)):
             continue
         if not any(covers(mine, given) for mine in host.networks):
             shut = not granted and latched(tracks, query.hostname)

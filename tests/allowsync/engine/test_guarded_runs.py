@@ -178,3 +178,20 @@ def test_a_host_shares_nothing_with_the_name_that_it_had_before(world: World) ->
     report = world.runs(3)
     assert (report.exit_code, world.held) == (0, {f"81.2.69.{number}" for number in range(1, 5)})
     assert not report.decisions["alice"].held_back
+
+
+def test_a_parked_name_is_not_let_in_by_another_name_of_its_host(world: World) -> None:
+    """One of Alice's two names is parked first, and is alone with that; then all of them are."""
+    names = ("alice.example.org", "alice.example.net")
+    world.hosts["alice"] = host("alice", hostnames=names)
+    world.says["alice.example.net"] = found("81.2.69.1")
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    assert STRANGER in world.held
+    for name in ("alice.example.net", "bob.example.org", "carol.example.org"):
+        world.says[name] = found(STRANGER)
+    world.run()
+    assert STRANGER not in world.held
+    world.runs(5)
+    assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}
