@@ -171,8 +171,10 @@ class Account:
                 if name != query.hostname or Family.of(network) is not query.family:
                     continue
                 if network in heard:
-                    one.given, one.without, one.absent = at.truth, [], []
-                    one.boots = 0
+                    # What had its time does not have it again because a guard refuses it now.
+                    if not one.may_end(at.truth):
+                        one.given, one.without, one.absent = at.truth, [], []
+                        one.boots = 0
                 elif agreed:
                     one.absent.append(at.truth)
                 elif believed - {network} and not self._contested(at, query, host, network):
@@ -203,7 +205,7 @@ class Account:
             for grant in decision.grants:
                 if grant.basis is Basis.FRESH:
                     key = (grant.hostname, grant.network)
-                    if key not in self.held:
+                    if key not in self.held or self.held[key].may_end(at.truth):
                         self.held[key] = Holding(at.truth)
                     self.held[key].only = None
                     self.ever.add(key)
@@ -211,15 +213,16 @@ class Account:
 
     def parked(self, at: Installation, network: Network) -> bool:
         """Whether so many hosts gave a network within a day that it is nobody's home."""
+        whose = _labels(at)
         recent = {
             name
             for name, when in self.givers.get(network, {}).items()
-            if at.truth - when < DAY and name in _names(at)
+            if at.truth - when < DAY and name in whose
         }
         vouched = any(
             at.truth - self.first.get((name, network), at.truth) >= DAY - QUARTER for name in recent
         )
-        return len(recent) > 2 and not vouched
+        return len({whose[name] for name in recent}) > 2 and not vouched
 
     def ended(self, at: Installation, host: Host) -> bool:
         return host.until is not None and (self.latest or at.wall) >= host.until
@@ -279,8 +282,9 @@ class Account:
         self.filled[name] = names & filled
 
 
-def _names(at: Installation) -> set[str]:
-    return {name for host in at.hosts.values() for name in host.hostnames}
+def _labels(at: Installation) -> dict[str, str]:
+    """Each configured hostname with the label of its host."""
+    return {name: label for label, host in at.hosts.items() for name in host.hostnames}
 
 
 def _covered(network: Network, held: set[Network]) -> bool:

@@ -158,9 +158,9 @@ class Life(RuleBasedStateMachine):
     def leaves(self, label: str, then: int) -> None:
         old = self.label(label)
         if old is not None and len(self.at.hosts) > 2:
-            del self.at.hosts[old]
+            for hostname in self.at.hosts.pop(old).hostnames:
+                self.account.left(hostname)
             self._members({old: ""})
-            self.account.left(self.name(label))
         self._runs(then)
 
     @rule(label=LABELS, then=THEN)
@@ -168,6 +168,44 @@ class Life(RuleBasedStateMachine):
         if self.label(label) is None and label not in self.at.hosts:
             self.at.hosts[label] = Host(label, (self.name(label),))
             self.at.members["web"] = (*self.at.members["web"], label)
+        self._runs(then)
+
+    @rule(label=LABELS, other=LABELS, then=THEN)
+    def shares_a_host(self, label: str, other: str, then: int) -> None:
+        """The names of two friends are one host's from now on."""
+        mine, theirs = self.label(label), self.label(other)
+        if mine is not None and theirs is not None and mine != theirs:
+            one, two = self.at.hosts[mine], self.at.hosts.pop(theirs)
+            names = one.hostnames + two.hostnames
+            families = max(one.families, two.families, key=len)
+            self.at.hosts[mine] = replace(one, hostnames=names, families=families)
+            self._members({theirs: ""})
+        self._runs(then)
+
+    @rule(label=LABELS, then=THEN)
+    def has_a_host_alone(self, label: str, then: int) -> None:
+        """A name that was one of several of a host gets a host of its own, on the same lists."""
+        mine, name = self.label(label), self.name(label)
+        if mine is not None and len(self.at.hosts[mine].hostnames) > 1:
+            rest = tuple(one for one in self.at.hosts[mine].hostnames if one != name)
+            new = next(f"{label}-{n}" for n in range(9) if f"{label}-{n}" not in self.at.hosts)
+            self.at.hosts[new] = replace(self.at.hosts[mine], name=new, hostnames=(name,))
+            self.at.hosts[mine] = replace(self.at.hosts[mine], hostnames=rest)
+            for one, labels in self.at.members.items():
+                if mine in labels:
+                    self.at.members[one] = (*labels, new)
+        self._runs(then)
+
+    @rule(label=LABELS, other=LABELS, then=THEN)
+    def swaps_names(self, label: str, other: str, then: int) -> None:
+        """An administrator had mixed up two friends."""
+        mine, theirs = self.label(label), self.label(other)
+        if mine is not None and theirs is not None and mine != theirs:
+            one, two = self.at.hosts[mine], self.at.hosts[theirs]
+            self.at.hosts[mine], self.at.hosts[theirs] = (
+                replace(two, name=mine),
+                replace(one, name=theirs),
+            )
         self._runs(then)
 
     @rule(label=LABELS, name=ANY_LIST, then=THEN)
@@ -185,7 +223,8 @@ class Life(RuleBasedStateMachine):
         if mine is not None:
             self.at.hosts[mine] = replace(self.at.hosts[mine], families=families)
             dropped = {6} if families == (Family.IPV4,) else set()
-            for key in [k for k in self.account.held if k[0] == self.name(label)]:
+            names = self.at.hosts[mine].hostnames
+            for key in [k for k in self.account.held if k[0] in names]:
                 if key[1].version in dropped:
                     del self.account.held[key]
         self._runs(then)
