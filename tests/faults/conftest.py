@@ -13,11 +13,20 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.faults.harness import Warm
 from tests.faults.stage import Stage
 from tests.support.netns import Namespace
+from tests.support.warm_tools import warm_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 MEMORY = Path("/dev/shm")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def warm_python() -> Iterator[None]:
+    """Each stage starts an interpreter that has imported most of what a run needs."""
+    with warm_tools("allowsync-python") as folder, pytest.MonkeyPatch.context() as patched:
+        patched.setattr(Warm, "python", folder / "allowsync-python")
+        yield
 
 
 @contextmanager

@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 ROOT = Path(__file__).resolve().parents[2]
+_SERVING = "from tests.faults.warm import serve\nserve()"
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +72,13 @@ class Warm:
 
     inside: Namespace | None = None
     environ: Mapping[str, str] = field(default_factory=dict)
+    python: ClassVar[str | Path] = sys.executable  # which one it is
     _process: subprocess.Popen[str] = field(init=False, repr=False)
 
     def __enter__(self) -> Self:
         begin = partial(
             subprocess.Popen,
-            [sys.executable, "-m", "tests.faults.warm"],
+            [self.python, "-c", f"import sys\nsys.path.insert(0, {str(ROOT)!r})\n{_SERVING}"],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             text=True,

@@ -43,6 +43,12 @@ TOOLS: Final = {
         *_plugins("apprise.plugins"),
     ),
     "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
+    "allowsync-python": (
+        *(sys.executable, "-c", "ctypes", "click", "sqlite3", "yaml", "allowsync.cli.apply_run"),
+        *("allowsync.config.loading", "allowsync.engine.run", "allowsync.dns.process"),
+        *("allowsync.report.json", "allowsync_backends.file.backend"),
+        *("allowsync_backends.ipset.gate_backend", "allowsync_backends.nftables.gate_backend"),
+    ),
 }
 # Nothing is imported but what is built into Python: it takes a few milliseconds.
 STARTED: Final = """\
