@@ -74,7 +74,7 @@ def findings(server: Apache) -> list[Finding]:
 def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker, mpm: str) -> None:
     server = start(mpm=mpm)
     during = is_felt_by_nobody(
-        "apache", server.inside, server.backend(), PORT, applies=share(100, 20)
+        "apache", server.inside, server.backend(), PORT, applies=share(100, 10)
     )
     assert set(during.refusals) <= {FORBIDDEN, 0}
 

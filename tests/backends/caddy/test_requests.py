@@ -82,7 +82,7 @@ def findings(caddy: Caddy) -> list[Finding]:
 @pytest.mark.slow
 def test_no_apply_is_felt_by_a_friend_or_used_by_a_stranger(start: Maker) -> None:
     caddy = start()
-    during = is_felt_by_nobody("caddy", caddy.inside, caddy.backend(), PORT, applies=share(200, 30))
+    during = is_felt_by_nobody("caddy", caddy.inside, caddy.backend(), PORT, applies=share(200, 15))
     assert during.refusals.keys() == {NONE}
 
 

@@ -35,7 +35,7 @@ def test_no_change_at_its_socket_is_felt_by_a_friend_or_used_by_a_stranger(
 ) -> None:
     with neighbourhood() as inside, haproxy(inside, tmp_path, rule=rule) as server:
         worker, uptime = server.worker, server.uptime
-        found = is_felt_by_nobody("haproxy", inside, server.backend(), PORT, applies=share(100, 20))
+        found = is_felt_by_nobody("haproxy", inside, server.backend(), PORT, applies=share(100, 10))
         assert set(found.refusals) == {refusal}
         assert server.worker == worker
         assert server.uptime >= uptime

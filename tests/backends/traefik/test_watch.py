@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from tests.backends.traefik.conftest import Place
 
-APPLIES = share(200, 80)
+APPLIES = share(200, 40)
 BOTH = (MiddlewareKind.HTTP, MiddlewareKind.TCP)
 SYNTAX = TraefikSyntax(NAME, BOTH)
 
