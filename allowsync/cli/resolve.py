@@ -145,11 +145,11 @@ def _doubts(config: Config, names: Collection[str]) -> list[Located]:
 
 def _code(found: list[NameserverAnswers]) -> ExitCode:
     """Whether some host is nowhere found, and not because the DNS proved that it is nowhere."""
-    from allowsync.model.answer import Found, Unavailable
+    from allowsync.model.answer import Absent, Found
 
     said = [(one.host, judged.answer) for one in found for judged in one.answers.values()]
     seen = {host for host, answer in said if isinstance(answer, Found)}
-    silent = {host for host, answer in said if isinstance(answer, Unavailable)} - seen
+    silent = {host for host, answer in said if not isinstance(answer, Found | Absent)} - seen
     return ExitCode.OLD_KNOWLEDGE if silent else ExitCode.IN_STEP
 
 

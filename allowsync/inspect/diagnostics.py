@@ -185,7 +185,7 @@ def about_nameservers(all_heard: Iterable[NameserverAnswers]) -> Iterator[Locate
         for name, judged in one.answers.items():
             by_server.setdefault(name, []).append(judged.answer)
     for name, answers in by_server.items():
-        usable = [one for one in answers if not isinstance(one, Unavailable)]
+        usable = [one for one in answers if isinstance(one, Found | Absent)]
         reasons = sorted({one.reason for one in answers if isinstance(one, Unavailable)})
         if not usable:
             what = f"gave no usable answer: {', '.join(reasons)}"

@@ -1,4 +1,4 @@
-"""Which new addresses are believed: five guards over all hosts and over runs. Pure.
+"""Which new addresses are believed: six guards over all hosts and over runs. Pure.
 
     guard          an arrival, a network that its host does not hold, is refused when
     latch_absent   its name was absent for longer than that, and was not approved since
@@ -6,6 +6,7 @@
     canary         a name made up at random beside its own gives it, now or within the window
     agreement      fewer nameservers than that give it in this run
     max_moves      its host had that many new networks within a day
+    (DNS64)        its resolver makes IPv6 addresses of all of IPv4 out of that prefix
 
 An address whose network its host has held for longer than the window is never touched. One that
 came within it and was believed is looked at again in each run: `max_sharing` and `canary` take it
@@ -15,9 +16,9 @@ back when more becomes known (see `allowsync.policy.sightings`).
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, assert_never
 
-from allowsync.model.answer import Answer, Found, Unavailable
+from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import covers, network, overlap
 from allowsync.model.types import Address, Host, Network, Query
@@ -260,7 +261,7 @@ def _heard(
     for answers in judged.values():
         for one in answers:
             addresses = _addresses(one)
-            if isinstance(one.answer, Unavailable) and not addresses:
+            if not (addresses or isinstance(one.answer, Found | Absent)):
                 continue
             heard = names.setdefault(one.query, set())
             for address in addresses:
@@ -277,12 +278,17 @@ def _decoys(evidence: Evidence) -> dict[Query, frozenset[Network]]:
         parent = Query(query.hostname.partition(".")[2], query.family)
         for sibling in beside:
             for answer in evidence.answers.get(sibling, {}).values():
-                if not isinstance(answer, Unavailable):
-                    given.setdefault(parent, set())
-                if isinstance(answer, Found):
-                    given[parent].update(map(_alone, answer.addresses))
+                match answer:
+                    case Found(addresses):
+                        given.setdefault(parent, set()).update(map(_alone, addresses))
+                    case Absent():
+                        given.setdefault(parent, set())
+                    case Unavailable():
+                        pass
+                    case _:
+                        assert_never(answer)
     probed = evidence.answers.get(PROBE, {}).values()
-    if any(not isinstance(one, Unavailable) for one in probed):
+    if any(isinstance(one, Found | Absent) for one in probed):
         given[PROBE] = set(translation_prefixes(probed))
     return {query: frozenset(networks) for query, networks in given.items()}
 
