@@ -1,4 +1,7 @@
-"""Reading and writing what is remembered, in the nouns of the core. The one user of SQLite's SQL.
+"""Reading and writing what is remembered, in the nouns of the core: the transactions of a run.
+
+The SQL of a table is in the module of what the table holds (`host_memory`, `changes`, `history`…);
+what belongs to the run itself is here. No other package sees SQLite.
 
 A run writes twice: before anything is applied (`intend`), so that a crash in between is remembered
 as what was meant; and afterwards (`confirm`).
