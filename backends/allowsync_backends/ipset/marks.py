@@ -31,7 +31,7 @@ def marked(known: Collection[Place]) -> tuple[Marked, ...]:
     """
     if not tools.may(tools.CAP_NET_ADMIN | tools.CAP_NET_RAW):
         return ()
-    names = (_SET.fullmatch(name) for name in tool.set_names().stdout.split())
+    names = (_SET.fullmatch(name) for name in tool.set_names())
     allowlists = sorted({found[1] for found in names if found})
     return tuple(
         one

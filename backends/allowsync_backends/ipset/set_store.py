@@ -58,7 +58,7 @@ def look(ours: Mapping[str, Family]) -> Look:
     Raises:
         BackendError: They could not be listed, or not understood.
     """
-    names = frozenset(tool.set_names().stdout.split())
+    names = tool.set_names()
     found: dict[str, SetContent] = {}
     flaws: list[str] = []
     for name, family in ours.items():
@@ -152,7 +152,7 @@ def destroy(ours: Mapping[str, Family]) -> None:
     Raises:
         BackendError: A set is still there.
     """
-    names = frozenset(tool.set_names().stdout.split())
+    names = tool.set_names()
     drafts = [draft_name(name) for name in ours]
     there = [name for name in (*drafts, *ours) if name in names]
     if not there:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
@@ -26,6 +27,8 @@ _SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
 
 # What a set has that is like ours. All else changes what its elements mean, or for how long.
 _HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
+
+_SET_LINE: Final = re.compile('<ipset name="(.+)"/>')
 
 
 class IpsetListingError(ValueError):
@@ -63,6 +66,19 @@ def set_name(allowlist: str, family: Family) -> str:
 def draft_name(name: str) -> str:
     """The name of the set that is filled before it takes the place of another."""
     return f"{name}t"
+
+
+def names_in(listing: str) -> frozenset[str]:
+    """The names in what `ipset -n -o xml list` prints, where they are not escaped.
+
+    Raises:
+        IpsetListingError: It cannot be understood, or is not whole.
+    """
+    first, *lines = listing.split("\n")
+    found = [_SET_LINE.fullmatch(line) for line in lines[:-2]]
+    if (first, *lines[-2:]) != ("<ipsets>", "</ipsets>", "") or None in found:
+        raise IpsetListingError("ipset printed something that is not a listing of its sets")
+    return frozenset(one[1] for one in found if one)
 
 
 def held(listing: str, name: str, family: Family) -> SetContent:

@@ -10,6 +10,7 @@ from allowsync.model.types import Family
 from allowsync.system.process import Command, Completed, installed
 from allowsync_backends.common import command as tools
 from allowsync_backends.ipset.options import Variant
+from allowsync_backends.ipset.sets import IpsetListingError, names_in
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
@@ -122,16 +123,20 @@ def hook_refusal(family: Family) -> str:
     return complaint(tried) if tried.code else ""
 
 
-def set_names() -> Completed:
-    """The names of all sets there are, one a line.
+def set_names() -> frozenset[str]:
+    """The names of all sets there are.
 
     Raises:
-        BackendError: They could not be listed.
+        BackendError: They could not be listed, or not understood.
     """
-    listed = ask(Command(("ipset", "-n", "list"), timeout=TIMEOUT))
+    # As XML, a listing without a set differs from no listing, and from one that is cut off.
+    listed = ask(Command(("ipset", "-n", "-o", "xml", "list"), timeout=TIMEOUT))
     if listed.code != 0:
         raise BackendError(f"ipset cannot list its sets: {complaint(listed)}")
-    return listed
+    try:
+        return names_in(listed.stdout)
+    except IpsetListingError as error:
+        raise BackendError(str(error)) from error
 
 
 def version() -> str:

@@ -17,6 +17,7 @@ from allowsync_backends.ipset.sets import (
     capacity_for,
     held,
     in_place,
+    names_in,
     replacing,
     swapping,
 )
@@ -44,6 +45,18 @@ Members:
 
 def test_a_listing_is_read() -> None:
     assert held(LISTING, NAME, V4) == SetContent(Shape.SOUND, (HOME, OFFICE), 2)
+
+
+def test_the_names_of_sets_are_read_and_nothing_else() -> None:
+    assert names_in("<ipsets>\n</ipsets>\n") == frozenset()
+    whole = '<ipsets>\n<ipset name="mine"/>\n<ipset name="a <&b"/>\n</ipsets>\n'
+    assert names_in(whole) == {"mine", "a <&b"}
+    for length in range(len(whole)):
+        with pytest.raises(IpsetListingError):
+            names_in(whole[:length])
+    for other in ("garbage\n", "mine\n", whole.replace("/>", ">")):
+        with pytest.raises(IpsetListingError):
+            names_in(other)
 
 
 def test_an_old_ipset_that_does_not_count_is_read_too() -> None:
