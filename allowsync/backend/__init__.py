@@ -18,6 +18,7 @@ from allowsync.backend.api import (
     OutcomeUnknown,
     Proxied,
     Restorable,
+    hosts_of,
     is_marked,
     mark,
 )
@@ -57,6 +58,7 @@ __all__ = [
     "Restorable",
     "Severity",
     "TrustedProxies",
+    "hosts_of",
     "is_marked",
     "mark",
 ]

@@ -35,17 +35,32 @@ API: Final = 2
 MARK: Final = "allowsync:"
 
 
-def mark(allowlist: str, *hosts: str) -> str:
+def mark(allowlist: str, *hosts: str, longest: int | None = None) -> str:
     """The comment of an entry: `allowsync:web`, or with its hosts `allowsync:web:alice:bob`.
 
-    Names of allowlists and hosts have no colon, so no two allowlists share a mark.
+    Names of allowlists and hosts have no colon, so no two allowlists share a mark. Hosts that do
+    not fit into `longest` characters are counted at the end, as in `allowsync:web:alice:-2`; no
+    host's name begins with a dash. Where not even that fits, the allowlist stands alone.
     """
-    return MARK + ":".join((allowlist, *hosts))
+    for fit in range(len(hosts), -1, -1):
+        left_out = (f"-{len(hosts) - fit}",) if fit < len(hosts) else ()
+        comment = MARK + ":".join((allowlist, *hosts[:fit], *left_out))
+        if longest is None or len(comment) <= longest:
+            return comment
+    return MARK + allowlist
 
 
 def is_marked(comment: str, allowlist: str) -> bool:
     """Whether a comment is the mark of this allowlist, with hosts or without."""
     return comment == mark(allowlist) or comment.startswith(mark(allowlist) + ":")
+
+
+def hosts_of(comment: str, allowlist: str) -> tuple[str, ...]:
+    """The hosts that the mark of an allowlist names; none unless it names all of them."""
+    if not is_marked(comment, allowlist):
+        return ()
+    hosts = tuple(filter(None, comment.removeprefix(mark(allowlist)).split(":")))
+    return () if any(host.startswith("-") for host in hosts) else hosts
 
 
 class BackendError(Exception):

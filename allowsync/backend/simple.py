@@ -28,6 +28,7 @@ class EntryStore(Protocol):
             BackendError: They could not be found out. A store that does not exist yet is empty;
                 one that could not be asked is not.
             OSError: The same; `SimpleBackend` makes a BackendError of it.
+            ValueError: What it holds is not understood; a BackendError as well.
         """
         ...
 
@@ -76,6 +77,8 @@ class SimpleBackend:
             return Current(frozenset(self._store.read()))
         except OSError as error:
             raise BackendError(f"it could not be read: {_reason(error)}") from error
+        except ValueError as error:
+            raise BackendError(f"what it holds is not understood: {error}") from error
 
     def apply(self, plan: Plan) -> None:
         """Write the final entries.

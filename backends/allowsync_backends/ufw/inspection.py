@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.backend.api import hosts_of
 from allowsync.model.networks import parsed
 from allowsync.model.target import Current
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
@@ -11,7 +12,7 @@ from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
 from allowsync_backends.ufw.foreign_rules import shut_out
 from allowsync_backends.ufw.kernel import written
-from allowsync_backends.ufw.tuples import UfwRule, chain, hosts_of, ports_text, rule_of
+from allowsync_backends.ufw.tuples import UfwRule, chain, ports_text, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

@@ -10,6 +10,7 @@ import re
 import socket
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from allowsync.backend.api import mark
 from allowsync.model.types import Family
 from allowsync.model.value import Value
 
@@ -185,25 +186,12 @@ def _source(rule: UfwRule) -> str:
 def comment_of(allowlist: str, hosts: Iterable[str]) -> str:
     """The comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>`.
 
-    Hosts that do not fit are counted at the end, as in `allowsync:web:alice:-2`; no host's name
-    begins with a dash. There are at most 64 characters, of `[a-z0-9._:-]`.
+    There are at most 64 characters, of `[a-z0-9._:-]`; without a host the last one is a colon.
     """
-    labels = tuple(hosts)
-    for fit in range(len(labels), -1, -1):
-        left_out = (f"-{len(labels) - fit}",) if fit < len(labels) else ()
-        comment = prefix_of(allowlist) + ":".join((*labels[:fit], *left_out))
-        if len(comment) <= LONGEST_COMMENT:
-            return comment
-    return prefix_of(allowlist)
+    comment = mark(allowlist, *hosts, longest=LONGEST_COMMENT)
+    return prefix_of(allowlist) if comment == mark(allowlist) else comment
 
 
 def prefix_of(allowlist: str) -> str:
     """How the comments of all rules of an allowlist begin, and no others."""
-    return f"allowsync:{allowlist}:"
-
-
-def hosts_of(comment: str, allowlist: str) -> tuple[str, ...]:
-    """The hosts a comment of ours names; none unless it names all of them."""
-    labels = comment.removeprefix(prefix_of(allowlist))
-    hosts = tuple(label for label in labels.split(":") if label)
-    return () if any(host.startswith("-") for host in hosts) else hosts
+    return f"{mark(allowlist)}:"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.backend import registry as discovery
-from allowsync.backend.api import API, BackendType, is_marked, mark
+from allowsync.backend.api import API, BackendType, hosts_of, is_marked, mark
 from allowsync.backend.registry import BACKENDS, BrokenBackend, EntryPoint, UnknownBackend
 from tests.support.distributions import backend_module, install
 
@@ -170,3 +170,15 @@ def test_a_mark_is_of_one_allowlist() -> None:
     assert is_marked(mark("web", "alice"), "web")
     for comment in ("", "web", "allowsync:", mark("web2"), mark("we"), f"my {mark('web')}"):
         assert not is_marked(comment, "web")
+
+
+def test_a_mark_tells_the_hosts_or_that_it_does_not() -> None:
+    for hosts in ((), ("alice",), ("alice", "bob")):
+        assert hosts_of(mark("web", *hosts), "web") == hosts
+    for stranger in ("by hand", mark("web2", "alice"), ""):
+        assert hosts_of(stranger, "web") == ()
+    short = mark("web", "alice", "bob", "carol", longest=23)
+    assert short == "allowsync:web:alice:-2"
+    assert (is_marked(short, "web"), hosts_of(short, "web")) == (True, ())
+    assert mark("web", "alice", longest=16) == "allowsync:web:-1"
+    assert mark("web", "alice", longest=15) == "allowsync:web"

@@ -16,7 +16,6 @@ from allowsync_backends.ufw.tuples import (
     UfwRule,
     chain,
     comment_of,
-    hosts_of,
     parse,
     plain,
     prefix_of,
@@ -26,6 +25,7 @@ from allowsync_backends.ufw.tuples import (
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allowsync.backend.api import hosts_of
 from allowsync.model.types import Family
 
 if TYPE_CHECKING:
