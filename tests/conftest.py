@@ -18,9 +18,6 @@ if TYPE_CHECKING:
     from _pytest.terminal import TerminalReporter
 
 
-# Its assertions are written for whoever makes a backend: let them tell what differs.
-pytest.register_assert_rewrite("allowsync.testing.contract")
-
 # The same examples every time in CI, new ones everywhere else. Mutation has a way of its own.
 settings.register_profile("here", deadline=None, max_examples=sampling.share(100, 40))
 settings.register_profile(

@@ -1,11 +1,13 @@
 """The promises every backend keeps, as tests.
 
-Subclass `BackendContract` in a test module of your backend and say how to make one, and what
-strangers have around it:
+Subclass `BackendContract` in a test module of your backend and say which type it is, the options
+of a target, and what strangers have around it:
 
     class TestMyBackend(BackendContract):
-        def make(self) -> Backend:
-            return MyBackend(self.target)
+        type = TYPE
+
+        def options(self) -> MyOptions:
+            return MyOptions(self.target.name)
 
         def plant(self) -> Iterable[Network]:
             self.target.add("203.0.113.9", comment="by hand")
@@ -21,7 +23,7 @@ a fixture with `autouse=True`.
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -31,79 +33,19 @@ from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
 from allowsync.model.target import Placement
-from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network, by_network
+from allowsync.model.types import BOTH_FAMILIES, Entry, Family, by_network
+from allowsync.testing.contract_target import ContractTarget
 from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, nth, supernet
-from allowsync.testing.io_faults import failing_programs, io_pause, io_watch
+from allowsync.testing.io_faults import io_pause, io_watch, unreadable_programs
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
-
     from allowsync.backend.api import Backend
-    from allowsync.model.target import Current
 
 
-class BackendContract:
-    """What `allowsync.backend.Backend` promises. Override `make`, and hooks where they apply."""
+class BackendContract(ContractTarget):
+    """What `allowsync.backend.Backend` promises. Set `type`; override the hooks that apply."""
 
     # Not to be collected itself: its name does not begin with "Test", those of subclasses do.
-
-    faults: ClassVar[int] = 12  # how many of the steps of one call fail at most, one at a time
-
-    def make(self) -> Backend:
-        """A new backend on this test's target, the same for each call within one test."""
-        raise NotImplementedError
-
-    def plant(self) -> Iterable[Network]:
-        """Put something of strangers at the target or next to it.
-
-        Returns:
-            The networks among it that stand at the very same place as ours will. `Current.others`
-            has to name them. None where the place is all ours.
-        """
-        raise NotImplementedError
-
-    def foreign(self) -> object:
-        """What is foreign at and around the target, as any value that can be compared."""
-        raise NotImplementedError
-
-    def damage(self) -> bool:
-        """Damage what is ours around the entries; False where there is nothing to damage."""
-        return False
-
-    def fingerprint(self) -> object:
-        """Everything that a write would change, as any value that can be compared."""
-        return networks(self.make().read())
-
-    def put(self, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()) -> Current:
-        """Let a new backend make the target hold exactly some networks; how it is after that.
-
-        The way the core does it: look, take the difference, apply.
-        """
-        backend = self.make()
-        backend.apply(self.plan(backend.read(), wanted, repair=repair))
-        return self.make().read()
-
-    def plan(
-        self, before: Current, wanted: Iterable[Network], *, repair: tuple[str, ...] = ()
-    ) -> Plan:
-        """What makes a target that was read hold exactly some networks."""
-        held, target = {entry.network for entry in before.entries}, set(wanted)
-        return Plan(
-            "contract",
-            add=entries(target - held),
-            remove=entries(held - target),
-            keep=entries(target & held),
-            repair=before.flaws or repair,
-        )
-
-    def some(self, count: int = 2) -> list[Network]:
-        """Networks of every family the target takes, as narrow as it takes them."""
-        capabilities = self.make().capabilities
-        return [
-            nth(family, number, capabilities.prefixes[family][1])
-            for family in capabilities.families
-            for number in range(1, count + 1)
-        ]
 
     def test_what_was_applied_is_read_and_has_no_flaw(self) -> None:
         after = self.put(self.some())
@@ -216,6 +158,20 @@ class BackendContract:
         self.plant()
         assert self.foreign() != before, "foreign() does not see what plant() put there"
 
+    def test_an_allowlist_whose_name_begins_alike_is_another_one(self) -> None:
+        ours, *theirs = self.some(3)
+        other = self.neighbour()
+        if other is None:
+            return
+        other.apply(self.plan(other.read(), theirs))
+        assert self.make().read().entries == frozenset()
+        assert networks(self.put([ours])) == [ours]
+        self.make().clear()
+        assert networks(other.read()) == theirs
+        self.put([ours])
+        other.clear()
+        assert networks(self.make().read()) == [ours]
+
     def test_what_went_missing_of_the_final_entries_is_put_back(self) -> None:
         """Half of an earlier attempt, or a change since the target was read.
 
@@ -240,7 +196,7 @@ class BackendContract:
 
     @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
     def test_the_widest_and_the_narrowest_networks_it_names_are_held(self, family: Family) -> None:
-        capabilities = self.make().capabilities
+        capabilities = self.capabilities
         if family not in capabilities.families:
             assert not capabilities.holds(NARROW[family])
             return
@@ -253,7 +209,7 @@ class BackendContract:
 
     @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
     def test_a_wide_network_and_a_narrow_one_replace_each_other(self, family: Family) -> None:
-        capabilities = self.make().capabilities
+        capabilities = self.capabilities
         if not (capabilities.holds(WIDE[family]) and capabilities.holds(NARROW[family])):
             assert family not in capabilities.families or (
                 capabilities.prefixes[family][0] > WIDE[family].prefixlen
@@ -266,14 +222,14 @@ class BackendContract:
             assert after.flaws == ()
 
     def test_neighbours_stay_apart(self) -> None:
-        capabilities = self.make().capabilities
+        capabilities = self.capabilities
         family = capabilities.families[0]
         row = [nth(family, number, capabilities.prefixes[family][1]) for number in range(8)]
         assert networks(self.put(row)) == row
         assert networks(self.put(row[::2])) == row[::2]
 
     def test_a_thousand_entries_are_held(self) -> None:
-        capabilities = self.make().capabilities
+        capabilities = self.capabilities
         many = self.some(1000 // len(capabilities.families))
         if capabilities.max_entries is not None:
             many = many[: capabilities.max_entries]
@@ -283,13 +239,13 @@ class BackendContract:
     def test_whose_an_entry_is_is_read_where_it_is_written(self) -> None:
         network, other = self.some()[:2]
         for hosts, replaced in ((("alice",), ()), (("alice", "bob"), ("bob",)), (("bob",), ())):
-            told = replaced if self.make().capabilities.replaced else ()
+            told = replaced if self.capabilities.replaced else ()
             mine = Entry(network, hosts, told)
             plan = Plan("contract", add=(mine, Entry(other, ("carol",))), repair=("whose it is",))
             self.make().apply(plan)
             after = self.make().read()
             assert networks(after) == sorted([network, other], key=by_network)
-            assert mine in after.entries or not self.make().capabilities.labels
+            assert mine in after.entries or not self.capabilities.labels
 
     def test_damage_is_noticed_and_repaired(self) -> None:
         self.put(self.some())
@@ -311,6 +267,14 @@ class BackendContract:
         for _ in self._faults(lambda: self.make().read()):
             with suppress(BackendError):
                 assert networks(self.make().read()) == self.some()
+
+    def test_output_that_is_not_understood_is_an_error_and_not_empty(self) -> None:
+        self.put(self.some())
+        with io_watch() as watch:
+            self.make().read()
+        for name in sorted(watch.programs):
+            with unreadable_programs([name]), suppress(BackendError):
+                assert networks(self.make().read()) == self.some(), f"of {name}"
 
     def test_a_check_that_fails_raises_nothing(self) -> None:
         self.put(self.some())
@@ -349,37 +313,6 @@ class BackendContract:
                 self.make().clear()
                 assert self.make().read().entries == frozenset(), "it does not heal"
                 assert self.foreign() == before
-
-    def _faults(
-        self, call: Callable[[], object], *, again: Callable[[], object] = lambda: None
-    ) -> Iterator[None]:
-        """One fault after the other while the loop's body runs.
-
-        Each of the steps of input and output that a call takes fails, some of many; then each
-        program that it starts fails, having done nothing.
-
-        Args:
-            call: What takes the steps. It is called without faults, for them to be known.
-            again: What makes everything as it was before the call.
-        """
-        call()
-        again()
-        with io_watch() as watch:
-            call()
-        again()
-        for number in _spread(len(watch.steps), self.faults):
-            with io_watch(fails=number):
-                yield
-        if watch.programs:
-            with failing_programs(watch.programs):
-                yield
-
-
-def _spread(count: int, most: int) -> list[int]:
-    """Some of the numbers from 1 to `count`, the first and the last among them."""
-    if count <= most:
-        return list(range(1, count + 1))
-    return sorted({1 + number * (count - 1) // (most - 1) for number in range(most)})
 
 
 def _driver(backend: Backend) -> Driver:

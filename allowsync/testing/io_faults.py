@@ -20,6 +20,7 @@ from allowsync.system import process
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
+    from contextlib import AbstractContextManager
 
 _LOOKS: Final = frozenset({"os.listdir", "os.scandir"})
 _STARTS: Final = frozenset({"subprocess.Popen", "os.posix_spawn", "os.exec"})
@@ -34,6 +35,7 @@ _FILES: Final = frozenset(
 )
 _WRITING: Final = os.O_WRONLY | os.O_RDWR | os.O_CREAT | os.O_TRUNC | os.O_APPEND
 _CODE: Final = (".py", ".pyc", ".so")
+_BYTECODE: Final = "__pycache__"
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,14 +112,23 @@ def io_unwatched() -> Iterator[None]:
         _unwatched.discard(get_ident())
 
 
-@contextmanager
-def failing_programs(names: Iterable[str]) -> Iterator[None]:
+def failing_programs(names: Iterable[str]) -> AbstractContextManager[None]:
     """Put programs of these names in front of all others that end with 1 and do nothing."""
+    return _replaced(names, "exit 1")
+
+
+def unreadable_programs(names: Iterable[str]) -> AbstractContextManager[None]:
+    """Put programs of these names in front of all others that print nonsense and end with 0."""
+    return _replaced(names, "echo '?! <nonsense'")
+
+
+@contextmanager
+def _replaced(names: Iterable[str], script: str) -> Iterator[None]:
     with TemporaryDirectory() as folder:
         Path(folder).chmod(0o755)
         for name in names:
             program = Path(folder, name)
-            program.write_text("#!/bin/sh\nexit 1\n")
+            program.write_text(f"#!/bin/sh\n{script}\n")
             program.chmod(0o755)
         _failing.append(folder)
         try:
@@ -168,6 +179,8 @@ def _step(event: str, arguments: tuple[Any, ...]) -> IoStep | None:
             return None
         writes = event == "open" and bool(int(arguments[2] or 0) & _WRITING)
         return IoStep(event, subject, not writes)
+    if event in _FILES and _BYTECODE in subject.split("/"):
+        return None  # an import for the first time keeps its bytecode
     if event in _STARTS or event in _CONNECTIONS or event in _FILES:
         return IoStep(event, subject, reads=False)
     return None

@@ -146,6 +146,9 @@ class OneOfSeveral(BackendContract):
 
     server: Served
 
+    def neighbour(self) -> None:
+        """A file is one allowlist's."""
+
     def plant(self) -> Iterable[Network]:
         self._beside(f"others{self.server.path.suffix}").write_text("# mine\n")
         self._beside("friends").write_text("mine too\n")

@@ -51,6 +51,9 @@ class TestSimpleBackend(BackendContract):
     def fingerprint(self) -> object:
         return self.path.stat().st_ino, self.path.read_text()
 
+    def neighbour(self) -> None:
+        """Its place is one allowlist's."""
+
     def plant(self) -> Iterable[Network]:
         self.path.with_name("enemies").write_text("203.0.113.9\n")
         return []

@@ -3,23 +3,35 @@
 from __future__ import annotations
 
 import itertools
+import sys
 from contextlib import suppress
 from dataclasses import dataclass
+from importlib import import_module
 from inspect import signature
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend import BackendError, Capabilities, Current, Finding, Severity
+from allowsync.backend import (
+    API,
+    BackendError,
+    BackendType,
+    Capabilities,
+    Current,
+    Finding,
+    Placement,
+    Severity,
+)
+from allowsync.backend.containment import UnfitValue
 from allowsync.backend.tool import run_tool
 from allowsync.model import BOTH_FAMILIES, Entry
 from allowsync.testing.contract import BackendContract
 from allowsync.testing.io_faults import failing_programs, fake_programs, io_pause, io_watch
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-    from pathlib import Path
+    from collections.abc import Callable, Iterable
 
     from allowsync.backend import Backend
     from allowsync.model import Network
@@ -36,6 +48,7 @@ class Shelf:
     """
 
     folder: Path
+    allowlist: str = "jellyfin"
 
     def __post_init__(self) -> None:
         pass
@@ -55,10 +68,16 @@ class Shelf:
         return run_tool("ls", "-A", str(self.folder)).split()
 
     def read(self) -> Current:
-        found = [name.rpartition(".") for name in self.names()]
-        ours = (network_of(stem) for stem, _, owner in found if owner == "web")
-        others = (network_of(stem) for stem, _, owner in found if owner != "web")
+        names = self.names()
+        try:
+            ours = [network_of(name) for name in names if self.is_ours(name)]
+            others = [network_of(name) for name in names if not self.is_ours(name)]
+        except ValueError as error:
+            raise BackendError(str(error)) from error
         return Current(frozenset(map(Entry, ours)), frozenset(others))
+
+    def is_ours(self, name: str) -> bool:
+        return name.rpartition(".")[2] == self.allowlist
 
     def apply(self, plan: Plan) -> None:
         if plan.idle:
@@ -79,20 +98,25 @@ class Shelf:
             raise BackendError("something may be left") from error
 
     def file(self, entry: Entry) -> Path:
-        return self.folder / f"{str(entry.network).replace('/', '_')}.web"
+        return self.folder / f"{str(entry.network).replace('/', '_')}.{self.allowlist}"
 
 
-def network_of(stem: str) -> Network:
-    return ip_network(stem.replace("_", "/"))
+def network_of(name: str) -> Network:
+    return ip_network(name.rpartition(".")[0].replace("_", "/"))
 
 
 class ShelfContract(BackendContract):
-    def __init__(self, kind: type[Shelf], folder: Path) -> None:
-        self.kind, self.folder = kind, folder
+    def __init__(self, kind: Callable[[Path, str], Backend], folder: Path) -> None:
+        self.folder = folder
         folder.mkdir(parents=True)
 
-    def make(self) -> Backend:
-        return self.kind(self.folder)
+        def make(placement: Placement, options: Path) -> Backend:
+            return kind(options, placement.allowlist)
+
+        self.type = BackendType("shelf", "A folder", Path, make, api=API)  # type: ignore[misc]
+
+    def options(self) -> Path:
+        return self.folder
 
     def plant(self) -> Iterable[Network]:
         for network in STRANGERS:
@@ -120,6 +144,24 @@ class ReadsFailedFilesAsEmpty(Shelf):
             return [path.name for path in self.folder.iterdir()]
         except OSError:
             return []
+
+
+class ReadsWhatItDoesNotUnderstandAsEmpty(Shelf):
+    def read(self) -> Current:
+        self.names()  # a tool that fails is an error
+        with suppress(BackendError):
+            return super().read()
+        return Current()
+
+
+class TakesAnAllowlistThatBeginsAlikeForOurs(Shelf):
+    def is_ours(self, name: str) -> bool:
+        return name.rpartition(".")[2].startswith(self.allowlist)
+
+
+class MarksAllWithOneAllowlist(Shelf):
+    def file(self, entry: Entry) -> Path:
+        return super().file(entry).with_suffix(".jellyfin")
 
 
 class TellsNoOthers(Shelf):
@@ -217,6 +259,13 @@ class SaysThatAFailedClearWasDone(Shelf):
 MUTANTS = {
     ReadsFailedProgramsAsEmpty: "test_a_reading_that_fails_is_an_error_and_not_empty",
     ReadsFailedFilesAsEmpty: "test_a_reading_that_fails_is_an_error_and_not_empty",
+    ReadsWhatItDoesNotUnderstandAsEmpty: (
+        "test_output_that_is_not_understood_is_an_error_and_not_empty"
+    ),
+    TakesAnAllowlistThatBeginsAlikeForOurs: (
+        "test_an_allowlist_whose_name_begins_alike_is_another_one"
+    ),
+    MarksAllWithOneAllowlist: "test_an_allowlist_whose_name_begins_alike_is_another_one",
     TellsNoOthers: "test_the_networks_of_strangers_at_the_same_place_are_named",
     LeaksErrorsOfReading: "test_a_reading_that_fails_is_an_error_and_not_empty",
     LeaksErrorsOfApplying: "test_an_apply_that_fails_says_so_and_never_leaves_less",
@@ -259,10 +308,41 @@ def test_a_backend_that_breaks_one_fails(tmp_path: Path, mutant: type[Shelf], na
         run(name, ShelfContract(mutant, tmp_path / "shelf"))
 
 
-@pytest.mark.parametrize("hook", ["plant", "foreign"])
-def test_what_strangers_have_must_be_said(hook: str) -> None:
-    with pytest.raises(NotImplementedError):
+def test_a_broken_promise_tells_what_differs(tmp_path: Path) -> None:
+    with pytest.raises(AssertionError, match=r"90\.0\.0\.1"):
+        run("test_withheld_entries_stay", ShelfContract(ForgetsWhatIsWithheld, tmp_path / "shelf"))
+
+
+def test_what_the_type_makes_is_what_is_tested(tmp_path: Path) -> None:
+    class OfOneFamily(Shelf):
+        def apply(self, plan: Plan) -> None:
+            if any(entry.network.version == 6 for entry in plan.final):
+                raise BackendError("the set is of IPv4")
+            super().apply(plan)
+
+    def make(folder: Path, allowlist: str) -> Backend:
+        return OfOneFamily(folder, allowlist)
+
+    with pytest.raises(BackendError, match="of IPv4"):
+        run(
+            "test_what_was_applied_is_read_and_has_no_flaw", ShelfContract(make, tmp_path / "shelf")
+        )
+
+
+@pytest.mark.parametrize("hook", ["plant", "foreign", "options", "make"])
+def test_what_must_be_said_is_named(hook: str) -> None:
+    with pytest.raises(NotImplementedError, match=hook if hook != "make" else "type"):
         getattr(BackendContract(), hook)()
+
+
+def test_capabilities_that_the_core_refuses_are_refused_first(tmp_path: Path) -> None:
+    class WithASetOfFamilies(Shelf):
+        @property
+        def capabilities(self) -> Capabilities:
+            return Capabilities(frozenset(BOTH_FAMILIES))  # type: ignore[arg-type]
+
+    with pytest.raises(UnfitValue, match="families is a frozenset, not a tuple"):
+        ShelfContract(WithASetOfFamilies, tmp_path / "shelf").some()
 
 
 def test_every_step_of_input_and_output_is_seen(tmp_path: Path) -> None:
@@ -274,6 +354,22 @@ def test_every_step_of_input_and_output_is_seen(tmp_path: Path) -> None:
         run_tool("true")
     assert [one.event for one in watch.touched] == ["os.mkdir", "open", "subprocess.Popen"]
     assert watch.programs == {"true"}
+
+
+def test_keeping_the_bytecode_of_an_import_is_no_step(
+    tmp_path: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (tmp_path / "imported_late.py").write_text("")
+    monkeypatch.syspath_prepend(tmp_path)
+    monkeypatch.setattr(sys, "dont_write_bytecode", False)
+    with io_watch() as watch:
+        import_module("imported_late")
+    assert list(tmp_path.glob("__pycache__/*.pyc"))
+    assert watch.touched == []
+    with io_watch() as watch:
+        (elsewhere / "sub").mkdir()
+    assert [one.event for one in watch.touched] == ["os.mkdir"]
 
 
 def test_the_one_step_that_is_to_fail_fails(tmp_path: Path) -> None:

@@ -34,6 +34,9 @@ class TestMemory(BackendContract):
     def make(self) -> Backend:
         return made(self.store)
 
+    def neighbour(self) -> None:
+        """Its place is one allowlist's."""
+
     def plant(self) -> Iterable[Network]:
         self.store.others.add(ip_network("8.8.8.0/24"))
         return self.store.others

@@ -41,6 +41,12 @@ class AtCloudflare(BackendContract):
         self.fake = fake
 
     def make(self) -> Backend:
+        return self.backend("jellyfin")
+
+    def neighbour(self) -> Backend | None:
+        return None if self.exclusive else self.backend("jellyfin2")
+
+    def backend(self, allowlist: str) -> Backend:
         options = CloudflareOptions(
             self.fake.account,
             "friends",
@@ -49,7 +55,7 @@ class AtCloudflare(BackendContract):
             api_url=self.fake.url,
         )
         # Pauses between attempts take no time.
-        return CloudflareBackend("jellyfin", options, Hours().clock)
+        return CloudflareBackend(allowlist, options, Hours().clock)
 
     def plant(self) -> Iterable[Network]:
         self.fake.add_list("others", STRANGERS)

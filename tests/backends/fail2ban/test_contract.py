@@ -39,6 +39,9 @@ class TestJail(BackendContract):
     def make(self) -> Backend:
         return self.server.target()
 
+    def neighbour(self) -> Backend:
+        return self.server.target("x2")
+
     def fingerprint(self) -> object:
         """The file, and all that the jail ignores and has banned."""
         file = self.server.file

@@ -7,20 +7,19 @@ from typing import TYPE_CHECKING, ClassVar
 import pytest
 from allowsync_backends.file import TYPE, FileOptions, Format
 
-from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
     from allowsync.model.types import Network
 
 
 class InAFolder(BackendContract):
     """The target is a file in a folder where somebody else has files too."""
 
+    type = TYPE
     format: ClassVar[Format]
     ours: ClassVar = {"friends"}
     folder: Path
@@ -29,12 +28,8 @@ class InAFolder(BackendContract):
     def target(self, tmp_path: Path) -> None:
         self.folder = tmp_path
 
-    @property
     def options(self) -> FileOptions:
         return FileOptions(self.folder / "friends", self.format)
-
-    def make(self) -> Backend:
-        return TYPE.make(Placement("x", "x/file"), self.options)
 
     def plant(self) -> Iterable[Network]:
         (self.folder / "friends.conf").write_text("mine\n")
@@ -81,7 +76,6 @@ class FromATemplate(InAFolder):
         self.source_file = tmp_path_factory.mktemp("templates") / "friends.j2"
         self.source_file.write_text(self.template)
 
-    @property
     def options(self) -> FileOptions:
         place = self.folder / "friends"
         return FileOptions(place, template=self.source_file, comment=self.comment)

@@ -68,6 +68,9 @@ class GateContract(InIptables):
     def make(self) -> Backend:
         return Within(self.inside, ipset_gate(variant=self.variant))
 
+    def neighbour(self) -> Backend:
+        return Within(self.inside, ipset_gate(variant=self.variant, allowlist="x2"))
+
     def damage(self) -> bool:
         for program in ("iptables", "ip6tables"):
             self.inside.command(f"{program}-{self.variant.value}", "-w", "-t", "mangle", "-F")
@@ -91,6 +94,9 @@ class TestBareSets(InIptables):
 
     def make(self) -> Backend:
         return Within(self.inside, bare_sets(variant=self.variant))
+
+    def neighbour(self) -> Backend:
+        return Within(self.inside, bare_sets(variant=self.variant, allowlist="x2"))
 
     def damage(self) -> bool:
         self.inside.command("ipset", "destroy", "allowsync-x-4")

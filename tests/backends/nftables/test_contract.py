@@ -73,6 +73,9 @@ class TestGate(InNftables):
     def make(self) -> Backend:
         return Within(self.inside, gate())
 
+    def neighbour(self) -> Backend:
+        return Within(self.inside, gate(allowlist="x2"))
+
     def plant(self) -> Iterable[Network]:
         self.inside.nft(FOREIGN)
         return ()
@@ -94,8 +97,15 @@ class SharedSetsContract(InNftables):
         self.inside.nft(SETS % (self.flags, self.flags))
 
     def make(self) -> Backend:
+        return self.backend("x")
+
+    def neighbour(self) -> Backend:
+        return self.backend("x2")
+
+    def backend(self, allowlist: str) -> Backend:
         sets = SharedSets(table="inet filter", ipv4="trusted4", ipv6="trusted6")
-        made = TYPE.make(Placement("x", "x/nftables"), NftablesOptions(set=sets))
+        placement = Placement(allowlist, f"{allowlist}/nftables")
+        made = TYPE.make(placement, NftablesOptions(set=sets))
         return Within(self.inside, made)
 
     def plant(self) -> Iterable[Network]:

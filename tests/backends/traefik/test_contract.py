@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import pytest
 from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 
-from allowsync.model.target import Placement
 from allowsync.testing.contract import BackendContract
 from tests.support.traefik import Standin
 
@@ -15,23 +14,22 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
     from allowsync.model.types import Network
 
 
 class InAFolder(BackendContract):
     """The target is a file in a folder with the files of somebody's routers."""
 
-    options: ClassVar[dict[str, Any]] = {}
+    type = TYPE
+    given: ClassVar[dict[str, Any]] = {}
     folder: Path
 
     @pytest.fixture(autouse=True)
     def target(self, tmp_path: Path) -> None:
         self.folder = tmp_path
 
-    def make(self) -> Backend:
-        options = TraefikOptions(path=self.folder / "friends.yml", **self.options)
-        return TYPE.make(Placement("x", "x/traefik"), options)
+    def options(self) -> TraefikOptions:
+        return TraefikOptions(path=self.folder / "friends.yml", **self.given)
 
     def plant(self) -> Iterable[Network]:
         (self.folder / "app.yml").write_text("http: {routers: {app: {rule: PathPrefix(`/`)}}}\n")
@@ -62,7 +60,7 @@ class TestHttp(InAFolder):
 
 
 class TestBothKindsOfVersion2(InAFolder):
-    options: ClassVar[dict[str, Any]] = {
+    given: ClassVar[dict[str, Any]] = {
         "kinds": (MiddlewareKind.TCP, MiddlewareKind.HTTP),
         "version": 2,
         "depth": 1,
@@ -75,5 +73,5 @@ class TestConfirmed(InAFolder):
     @pytest.fixture(autouse=True)
     def traefik(self, target: None) -> Iterator[None]:
         with Standin(self.folder) as standin:
-            self.options = {"api": standin.url, "kinds": (MiddlewareKind.HTTP, MiddlewareKind.TCP)}  # type: ignore[misc]
+            self.given = {"api": standin.url, "kinds": (MiddlewareKind.HTTP, MiddlewareKind.TCP)}  # type: ignore[misc]
             yield

@@ -44,6 +44,9 @@ class TestUfw(BackendContract):
     def make(self) -> Backend:
         return Within(self.inside, backend(route=self.route))
 
+    def neighbour(self) -> Backend:
+        return Within(self.inside, backend(route=self.route, allowlist="x2"))
+
     def fingerprint(self) -> object:
         inodes = [self.inside.run(path.stat).st_ctime_ns for path in (RULES, RULES6)]
         return inodes, text(self.inside), text(self.inside, RULES6), kernel(self.inside)
