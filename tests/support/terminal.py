@@ -92,11 +92,11 @@ class Terminal:
         return piece
 
 
-def eventually(claim: Callable[[], bool]) -> bool:
-    """Whether something becomes true before patience runs out."""
+def eventually(claim: Callable[[], bool], every: float = 0.02) -> bool:
+    """Whether something becomes true before patience runs out; looked at every so many seconds."""
     ends = time.monotonic() + PATIENCE
     while not claim():
         if time.monotonic() > ends:
             return False
-        time.sleep(0.02)
+        time.sleep(every)
     return True

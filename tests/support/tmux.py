@@ -52,7 +52,8 @@ class Tmux:
 
     def until(self, text: str) -> str:
         """Wait until something is shown. Returns the screen."""
-        assert eventually(lambda: text in self.screen), f"{text!r} never came:\n{self.screen}"
+        shown = eventually(lambda: text in self.screen, every=0.15)  # each look starts a program
+        assert shown, f"{text!r} never came:\n{self.screen}"
         return self.screen
 
     def type(self, text: str) -> None:
