@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.model.outcome import Outcome
+from tests.support.memory import tmp_path as tmp_path
 from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 from tests.support.values import SERVFAIL

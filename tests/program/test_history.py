@@ -34,16 +34,6 @@ MOVE = """\
 """
 
 
-@pytest.fixture
-def moved(over_days: Days, zones: dict[str, object]) -> Days:
-    """Alice moved an hour after the first run; her former address has been let go since."""
-    assert over_days("apply").code == 0
-    zones["alice.example.org"] = [MOVED]
-    for minutes in (60, 70, 80, 90):
-        assert over_days.at(minutes)("apply").code == 0
-    return over_days
-
-
 def told(days: Days, *arguments: str) -> str:
     done = days("history", *arguments)
     assert (done.code, done.err) == (0, "")

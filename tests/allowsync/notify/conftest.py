@@ -1,4 +1,4 @@
-"""A Python for notices that has imported Apprise and all its plug-ins."""
+"""A Python for notices that has imported Apprise and all its plug-ins, and folders in memory."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.support.memory import tmp_path as tmp_path
 from tests.support.warm_tools import warm_tools
 
 if TYPE_CHECKING:
