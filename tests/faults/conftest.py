@@ -32,14 +32,14 @@ def warm_python() -> Iterator[None]:
 @contextmanager
 def staged() -> Iterator[Stage]:
     """A stage without a firewall."""
-    with _folder() as folder, NameServer({}) as server, Warm() as warm:
+    with memory_folder() as folder, NameServer({}) as server, Warm() as warm:
         yield Stage(folder, server, warm)
 
 
 @contextmanager
 def staged_inside() -> Iterator[Stage]:
     """A stage in a network namespace of its own."""
-    with _folder() as folder, ExitStack() as stack:
+    with memory_folder() as folder, ExitStack() as stack:
         inside = stack.enter_context(Namespace())
         server = stack.enter_context(inside.run(NameServer, {}))
         warm = stack.enter_context(Warm(inside))
@@ -47,15 +47,10 @@ def staged_inside() -> Iterator[Stage]:
 
 
 @contextmanager
-def _folder() -> Iterator[Path]:
+def memory_folder() -> Iterator[Path]:
+    """A folder for a stage."""
     with tempfile.TemporaryDirectory(dir=MEMORY if MEMORY.is_dir() else None) as name:
         yield Path(name)
-
-
-@pytest.fixture
-def folder() -> Iterator[Path]:
-    with _folder() as place:
-        yield place
 
 
 @pytest.fixture

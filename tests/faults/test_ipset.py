@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import errno
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from typing import TYPE_CHECKING
 
 import pytest
 
 from testkit.fake_dns.nameserver import NameServer
+from tests.faults.conftest import memory_folder
 from tests.faults.harness import Warm
 from tests.faults.ipset_stage import (
     IpsetStage,
@@ -26,7 +27,6 @@ from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.faults.harness import Place, Ran
     from tests.faults.judging import Reference
@@ -56,14 +56,29 @@ SCENES = (
 )
 
 
-@pytest.fixture
-def stage(as_root: None, folder: Path) -> Iterator[IpsetStage]:
+@contextmanager
+def staged() -> Iterator[IpsetStage]:
     """A stage in a network namespace of its own."""
-    with ExitStack() as stack:
+    with memory_folder() as folder, ExitStack() as stack:
         inside = stack.enter_context(Namespace())
         server = stack.enter_context(inside.run(NameServer, {}))
         warm = stack.enter_context(Warm(inside))
         yield IpsetStage(folder, server, warm, inside)
+
+
+@pytest.fixture
+def stage(as_root: None) -> Iterator[IpsetStage]:
+    """A stage for one test."""
+    with staged() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def at_move(as_root: None) -> Iterator[tuple[IpsetStage, Reference]]:
+    """One that is put back again and again, and how a run on it comes out undisturbed."""
+    with staged() as one:
+        SCENES[1].set_up(one)
+        yield one, reference(one, one.argv(), 0)
 
 
 def places(known: Reference) -> list[Place]:
@@ -191,11 +206,10 @@ def starts(ran: Ran) -> list[Place]:
 
 @pytest.mark.parametrize("commands", DEEDS.values(), ids=DEEDS)
 def test_whatever_others_do_between_any_two_steps_is_told_or_put_right(
-    stage: IpsetStage, commands: tuple[str, ...]
+    at_move: tuple[IpsetStage, Reference], commands: tuple[str, ...]
 ) -> None:
+    stage, known = at_move
     argv = stage.argv()
-    SCENES[1].set_up(stage)
-    known = reference(stage, argv, 0)
     cases = 0
     moments, turn = starts(known.ran), list(DEEDS.values()).index(commands)
     # Every other one; the deeds take turns.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from itertools import product
 from typing import TYPE_CHECKING
@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.fake_dns.nameserver import NameServer
+from tests.faults.conftest import memory_folder
 from tests.faults.harness import Warm
 from tests.faults.judging import READING, is_polite
 from tests.faults.random_kills import EVERYONE, kill_at_random
@@ -23,7 +24,6 @@ from tests.support.ufw import RULES, RULES6, kernel, text, with_ufw, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from subprocess import Popen
 
     from tests.faults.harness import Place, Ran
@@ -95,9 +95,10 @@ def strangers(inside: Namespace) -> None:
     inside.command("sh", "-ec", "; ".join(f"ufw {line}" for line in STRANGERS))
 
 
-@pytest.fixture
-def stage(as_root: None, folder: Path) -> Iterator[UfwStage]:
-    with ExitStack() as stack:
+@contextmanager
+def staged() -> Iterator[UfwStage]:
+    """A stage in a network namespace of its own."""
+    with memory_folder() as folder, ExitStack() as stack:
         inside = stack.enter_context(Namespace())
         with_ufw(inside, strangers)
         server = stack.enter_context(inside.run(NameServer, {}))
@@ -107,6 +108,23 @@ def stage(as_root: None, folder: Path) -> Iterator[UfwStage]:
         stage.here.policy = {"keep_replaced": "0s", "replaced_runs": 1}
         stage.here.write()
         yield stage
+
+
+@pytest.fixture
+def stage(as_root: None) -> Iterator[UfwStage]:
+    """A stage for one test."""
+    with staged() as one:
+        yield one
+
+
+@pytest.fixture(scope="module")
+def at_move(as_root: None) -> Iterator[tuple[UfwStage, Ran, set[str]]]:
+    """One that is put back again and again, a run on it undisturbed, and whom that lets in."""
+    with staged() as one:
+        friend_moved(one)
+        one.keep()
+        ran = one.warm.listed(*one.argv())
+        yield one, ran, one.let_in()
 
 
 def nothing_before(stage: UfwStage) -> None:
@@ -203,20 +221,18 @@ WITHOUT_UFW = ("iptables -F ufw-user-input", "ip6tables -F ufw6-user-input")
 
 
 # Every deed is done at one moment at least, and at every moment several are.
-MEANWHILE = sample(product(BY_UFW + WITHOUT_UFW, MOMENTS), 11)
+MEANWHILE = sample(product(BY_UFW + WITHOUT_UFW, MOMENTS), 8)
 
 
 @pytest.mark.parametrize(
     ("deed", "moment"), MEANWHILE, ids=lambda one: getattr(one, "__name__", one)
 )
 def test_whatever_others_do_meanwhile_is_put_right_by_the_next_run(
-    stage: UfwStage, deed: str, moment: Callable[[Ran], Place]
+    at_move: tuple[UfwStage, Ran, set[str]], deed: str, moment: Callable[[Ran], Place]
 ) -> None:
+    stage, undisturbed, wanted = at_move
     argv = stage.argv()
-    friend_moved(stage)
-    stage.keep()
-    place = moment(stage.warm.listed(*argv))
-    wanted = stage.let_in()
+    place = moment(undisturbed)
     stage.put_back()
     others: list[Popen[str]] = []
 
