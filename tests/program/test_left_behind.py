@@ -10,6 +10,7 @@ import pytest
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.netns import Namespace
 from tests.support.program import Installation, allowsync
+from tests.support.sampling import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +23,21 @@ pytestmark = pytest.mark.root
 ALICE, MOVED = "81.2.69.1", "81.2.69.2"
 PORTS = {"ports": ["443/tcp"]}
 KINDS = ["nftables", "ipset"]
+# In a sample each kind with the one, and the other with the other.
+CROSSED = sample(((0, False), (0, True), (1, True), (1, False)), 2)
+RENAMED = [
+    pytest.param(KINDS[first], lost, id=f"{KINDS[first]}-{'lost' if lost else 'kept'}")
+    for first, lost in CROSSED
+]
+EXCHANGED = [
+    pytest.param(
+        KINDS[first],
+        KINDS[1 - first],
+        named,
+        id=f"{KINDS[first]}-{'named' if named else 'unnamed'}",
+    )
+    for first, named in CROSSED
+]
 
 
 class Inside(Installation):
@@ -71,8 +87,7 @@ def command_in(done: ProgramResult) -> list[str]:
     return text.partition("'allowsync ")[2].partition("'")[0].split()
 
 
-@pytest.mark.parametrize("lost", [False, True], ids=["", "state-lost"])
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "lost"), RENAMED)
 def test_the_gate_of_a_renamed_allowlist_fails_runs_until_it_is_cleared_alone(
     here: Inside, kind: str, lost: bool
 ) -> None:
@@ -110,8 +125,7 @@ def test_a_gate_of_another_kind_is_told_in_every_run_though_the_state_was_lost(
     assert (done.code, done.err) == (0, "")
 
 
-@pytest.mark.parametrize(("before", "after"), [KINDS, KINDS[::-1]], ids=KINDS)
-@pytest.mark.parametrize("named", [False, True], ids=["", "same-name"])
+@pytest.mark.parametrize(("before", "after", "named"), EXCHANGED)
 def test_after_a_change_of_backend_the_command_leaves_the_new_target_alone(
     here: Inside, before: str, after: str, named: bool
 ) -> None:
