@@ -88,6 +88,7 @@ class _Run:
         self._dispatch = Dispatch(
             settings, tuple(self._servers.values()), time.monotonic, self._give_up
         )
+        self._asked: tuple[Sequence[Nameserver], tuple[Server, ...]] = ((), ())
         self._workers: Workers | None = None
         self._jobs = jobs
         self._inquiries: list[Inquiry] = []
@@ -282,7 +283,8 @@ class _Run:
                 self._give_up(inquiry)
 
     def _all_servers(self, jobs: Sequence[Job]) -> dict[Nameserver, Server]:
-        distinct = dict.fromkeys(one for job in jobs for one in job.nameservers)
+        several = {id(job.nameservers): job.nameservers for job in jobs}  # mostly one for all
+        distinct = dict.fromkeys(one for some in several.values() for one in some)
         return {one: self._server(one, order) for order, one in enumerate(distinct)}
 
     def _server(self, nameserver: Nameserver, order: int) -> Server:
@@ -308,7 +310,10 @@ class _Run:
         return Server(nameserver, order, channel, window)
 
     def _inquiry(self, job: Job, place: int) -> Inquiry:
-        servers = tuple(self._servers[nameserver] for nameserver in job.nameservers)
+        if job.nameservers is not self._asked[0]:
+            servers = tuple(self._servers[nameserver] for nameserver in job.nameservers)
+            self._asked = (job.nameservers, servers)
+        servers = self._asked[1]
         try:
             return Inquiry(job.query, question(job.query), servers, place=place)
         except Unaskable:

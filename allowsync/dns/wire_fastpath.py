@@ -21,10 +21,12 @@ HEADER: Final = 12
 MOST: Final = 16  # addresses in one answer; more are not plain
 MAX_TTL: Final = 2**31 - 1  # RFC 2181 section 8
 
-# A pointer to the question's name, the type asked for, class IN: how each record begins.
-_STARTS: Final = {
-    Family.IPV4: b"\xc0\x0c\x00\x01\x00\x01",
-    Family.IPV6: b"\xc0\x0c\x00\x1c\x00\x01",
+_NOTHING: Final = bytes(4)
+# A pointer to the question's name, the type asked for, class IN: how each record begins. Then,
+# behind its time to live, how long the address is.
+_SHAPES: Final[dict[Family, tuple[bytes, bytes, int, type[IPv4Address] | type[IPv6Address]]]] = {
+    Family.IPV4: (b"\xc0\x0c\x00\x01\x00\x01", b"\x00\x04", 4, IPv4Address),
+    Family.IPV6: (b"\xc0\x0c\x00\x1c\x00\x01", b"\x00\x10", 16, IPv6Address),
 }
 
 
@@ -38,26 +40,20 @@ def read_plain(wire: bytes, query: Query, question: int) -> Found | None:
     """
     # QR set, opcode QUERY, not truncated, rcode NOERROR, one question and answers alone. The
     # reserved bit must be zero; AA, RD, RA, AD and CD may be anything.
-    if wire[2] & 0xFA != 0x80 or wire[3] & 0x4F or wire[4:6] != b"\x00\x01" or any(wire[8:12]):
+    if wire[2] & 0xFA != 0x80 or wire[3] & 0x4F or wire[4:6] != b"\x00\x01":
         return None
-    count, start = int.from_bytes(wire[6:8], "big"), _STARTS[query.family]
-    size = query.family.bits // 8
-    length = len(start) + 6 + size
-    if not 0 < count <= MOST or len(wire) != HEADER + question + count * length:
+    start, size, octets, kind = _SHAPES[query.family]
+    count, length = wire[6] << 8 | wire[7], HEADER + octets
+    first = HEADER + question
+    if not 0 < count <= MOST or len(wire) != first + count * length or wire[8:12] != _NOTHING:
         return None
+    lasts = wire[first + 6 : first + 10]
     addresses: set[Address] = set()
-    times: set[bytes] = set()
-    for place in range(HEADER + question, len(wire), length):
-        record = wire[place : place + length]
-        if record[:6] != start or record[10:12] != size.to_bytes(2, "big"):
+    for place in range(first, len(wire), length):
+        if wire[place : place + 12] != start + lasts + size:
             return None
-        times.add(record[6:10])
-        addresses.add(_address(record[12:]))
-    ttl = int.from_bytes(times.pop(), "big")
-    if times or ttl > MAX_TTL:
+        addresses.add(kind(int.from_bytes(wire[place + 12 : place + length], "big")))
+    ttl = int.from_bytes(lasts, "big")
+    if ttl > MAX_TTL:
         return None
-    return Found(tuple(sorted(addresses, key=int)), ttl)
-
-
-def _address(packed: bytes) -> Address:
-    return IPv4Address(packed) if len(packed) == 4 else IPv6Address(packed)
+    return Found(tuple(addresses if count == 1 else sorted(addresses, key=int)), ttl)
