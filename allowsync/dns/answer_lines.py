@@ -132,11 +132,12 @@ def _answer(kind: str, rest: str, family: Family) -> Answer:
     if kind == "F":
         ttl, _, addresses = rest.partition(" ")
         try:
-            found = {_address(one, family) for one in addresses.split(",")}
+            found = [_address(one, family) for one in addresses.split(",")]
         except ValueError as error:
             raise Unbelievable("an address that is none") from error
-        ordered = found if len(found) == 1 else sorted(found, key=int)
-        return Found(tuple(ordered), _number(ttl, MAX_TTL))
+        if len(found) > 1:
+            found = sorted(set(found), key=int)
+        return Found(tuple(found), _number(ttl, MAX_TTL))
     if kind == "A" and rest in _ABSENCES:
         return Absent(rest)
     if kind == "U":

@@ -60,18 +60,22 @@ def planned(situation: Situation) -> Planned:
     claims = merged(wanted, stays)
     in_step = held == claims.keys() and not situation.current.others
     final = claims if in_step else arrange(claims, situation)
-    withheld = held & stays.keys() - wanted.keys()
+    withheld = held & (stays.keys() - wanted.keys()) if stays else frozenset()
     replaced = _replaced(wanted, stays, situation)
     entries = {
-        network: Entry(network, labels, replaced.get(network, ()))
+        network: Entry(network, labels, replaced.get(network, ()) if replaced else ())
         for network, labels in final.items()
     }
-    gone = owners(held - final.keys(), situation.claims)
+    same = final.keys() == held
+    stay = entries if same else {one: entries[one] for one in final.keys() & held}
+    gone = {} if same else owners(held - final.keys(), situation.claims)
     plan = Plan(
         situation.target,
-        add=sorted_entries(entries[network] for network in final.keys() - held),
+        add=() if same else sorted_entries(entries[one] for one in final.keys() - held),
         remove=sorted_entries(Entry(network, hosts) for network, hosts in gone.items()),
-        keep=sorted_entries(entries[network] for network in final.keys() & held - withheld),
+        keep=sorted_entries(
+            one for network, one in stay.items() if not withheld or network not in withheld
+        ),
         withheld=sorted_entries(entries[network] for network in final.keys() & withheld),
         repair=(*situation.current.flaws, *_relabelled(entries, situation)),
     )

@@ -67,10 +67,11 @@ class Crowd:
 
     def givers(self, given: Network) -> list[str]:
         """The hosts that gave a network within the window, sorted."""
-        if given not in self._givers:
+        found = self._givers.get(given)
+        if found is None:
             names = {self._labels.get(name, name) for name in self._seen.givers(given)}
-            self._givers[given] = sorted(names)
-        return self._givers[given]
+            found = self._givers[given] = sorted(names)
+        return found
 
     def strangers(self, given: Network) -> list[str]:
         """The same, of those that lived together one each."""

@@ -215,8 +215,9 @@ def _decision(
         for held in track.held
     ]
     for grant in grants:
-        other = by_net.get(grant.network)
-        by_net[grant.network] = grant if other is None else _better(other, grant)
+        other = by_net.setdefault(grant.network, grant)
+        if other is not grant:
+            by_net[grant.network] = _better(other, grant)
     if taken := touching(by_net, host.revoked_networks):
         by_net = {network: grant for network, grant in by_net.items() if network not in taken}
     sorted_grants = tuple(sorted(by_net.values(), key=_place))
@@ -333,11 +334,14 @@ def _moves(
 
 def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
     """Who wants which network, over several hosts, labels sorted."""
-    wanted: dict[Network, set[str]] = {}
+    wanted: dict[Network, tuple[str, ...]] = {}
     for decision in decisions:
         for grant in decision.grants:
-            wanted.setdefault(grant.network, set()).add(grant.host)
-    return {network: tuple(sorted(labels)) for network, labels in wanted.items()}
+            mine = (grant.host,)
+            others = wanted.setdefault(grant.network, mine)
+            if others is not mine:
+                wanted[grant.network] = tuple(sorted({*others, *mine}))
+    return wanted
 
 
 def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:

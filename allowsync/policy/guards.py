@@ -129,13 +129,14 @@ def _new_to(
     lastingly: dict[Network, bool] = {}
     for track in tracks.values():
         for old in track.held:
-            held = network_of(old.address, host)
             lasting = now.passed(old.since) >= host.policy.guard_window
-            lastingly[held] = lastingly.get(held, False) or lasting
+            held = network_of(old.address, host)
+            lastingly[held] = lasting or lastingly.get(held, False)
     for query, address, given in _given_or_young(host, judged, tracks, young):
-        granted = given in lastingly
+        lasts = lastingly.get(given)
+        granted = lasts is not None
         names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
-        if granted and (lastingly[given] or young.isdisjoint((name, given) for name in names)):
+        if lasts or (granted and young.isdisjoint((name, given) for name in names)):
             continue
         if not any(covers(mine, given) for mine in host.networks):
             shut = not granted and latched(tracks, query.hostname)
@@ -253,10 +254,8 @@ def _heard(
     new: Iterable[NewAddress], judged: Judgements, evidence: Evidence, ledger: Ledger
 ) -> Heard:
     """What was answered about networks that are new or on record."""
-    arrivals = {one.network for one in new}
-    arrivals |= {one.network for one in ledger.sightings if not one.decoy}
     widths = {(one.query, one.address): one.network for one in new}
-    kinds = sorted({(one.version, one.prefixlen) for one in arrivals})
+    others: list[tuple[set[Network], Address]] = []
     names: dict[Query, set[Network]] = {}
     for answers in judged.values():
         for one in answers:
@@ -265,10 +264,26 @@ def _heard(
                 continue
             heard = names.setdefault(one.query, set())
             for address in addresses:
-                given = widths.get((one.query, address)) or _overlapping(address, arrivals, kinds)
-                if given is not None:
+                if (given := widths.get((one.query, address))) is None:
+                    others.append((heard, address))
+                else:
                     heard.add(given)
+    if others:
+        _add_overlapping(others, new, ledger)
     return Heard(names, _decoys(evidence))
+
+
+def _add_overlapping(
+    others: Iterable[tuple[set[Network], Address]], new: Iterable[NewAddress], ledger: Ledger
+) -> None:
+    """Add, for addresses that are not new to their hosts, what they have in common with others."""
+    arrivals = {one.network for one in new}
+    arrivals |= {one.network for one in ledger.sightings if not one.decoy}
+    kinds = sorted({(one.version, one.prefixlen) for one in arrivals})
+    for heard, address in others:
+        given = _overlapping(address, arrivals, kinds)
+        if given is not None:
+            heard.add(given)
 
 
 def _decoys(evidence: Evidence) -> dict[Query, frozenset[Network]]:

@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.state.records import RunRecord
 
+# `value` of an enumeration is looked up by Python code, and there are four for each host.
+_WORDS = {one: one.value for one in Family}
+_FAMILIES = {word: one for one, word in _WORDS.items()}
 HOST_TABLES = ("tracks", "held", "fixed", "arrivals")
 
 
@@ -34,7 +37,6 @@ def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
 
 def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionState]]:
     held, past = _held(connection)
-    families = {one.value: one for one in Family}
     tracks: dict[str, dict[Query, RetentionState]] = {}
     rows = connection.execute(
         "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
@@ -42,7 +44,7 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
     )
     for host, name, family, found, absent, absents, unavailables, summary, why, shut, back in rows:
         key = (host, name, family)
-        tracks.setdefault(host, {})[Query(name, families[family])] = RetentionState(
+        tracks.setdefault(host, {})[Query(name, _FAMILIES[family])] = RetentionState(
             tuple(held.get(key, ())), maybe(found), maybe(absent), absents, unavailables, summary,
             why, truth(shut), _lines(back), tuple(past.get(key, ())),
         )  # fmt: skip
@@ -97,7 +99,7 @@ def write_answers(connection: sqlite3.Connection, record: RunRecord) -> None:
         (at, host, query.hostname, query.family.value, track.summary)
         for host, memory in record.hosts.items()
         for query, track in memory.tracks.items()
-        if track.summary != known.get((host, query.hostname, query.family.value), "")
+        if track.summary != known.get((host, query.hostname, _WORDS[query.family]), "")
     ]
     connection.executemany(
         "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
@@ -122,7 +124,7 @@ def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory])
             (
                 host,
                 query.hostname,
-                query.family.value,
+                _WORDS[query.family],
                 number_or_none(track.last_found),
                 number_or_none(track.absent_since),
                 track.absent_runs,
@@ -144,7 +146,7 @@ def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory])
             (
                 host,
                 query.hostname,
-                query.family.value,
+                _WORDS[query.family],
                 str(one.address),
                 number(one.since),
                 number(one.confirmed),
