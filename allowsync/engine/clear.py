@@ -15,6 +15,7 @@ from allowsync.model.target import Placement
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import owner
+from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -98,7 +99,7 @@ def _unwritable(state: Path, error: StateError) -> Store:
 def everything(config: Config, store: Store) -> list[Owned]:
     """Every target that is configured, and every one that was and may still be enforced."""
     return [
-        *(_configured(target, store) for target in config.targets),
+        *(_configured(target, config) for target in config.targets),
         *(_orphaned(one, config) for one in orphans(config, store)),
     ]
 
@@ -133,12 +134,9 @@ def _forgotten(one: Owned, store: Store, at: datetime) -> str:
     return ""
 
 
-def _configured(target: Target, store: Store) -> Owned:
+def _configured(target: Target, config: Config) -> Owned:
     def clear() -> None:
-        known = None
-        with suppress(StateDamaged):
-            known = store.target(target.name)
-        if known is None and (why := of_another(target)):
+        if why := of_another(target, installations(config.state)):
             raise BackendError(why)
         target.driver().clear()
 

@@ -13,7 +13,7 @@ from allowsync.backend.api import BackendError
 from allowsync.backend.driver import driver_of, marks_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
-from allowsync.state.lock import other_configuration, whose
+from allowsync.state.lock import installations, other_configuration, whose
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -141,14 +141,19 @@ def _name(
     return usual if usual not in taken else f"{marked.allowlist}/{marked.place.name[-1]}"
 
 
-def of_another(target: Target) -> str:
-    """Why a target that nothing is remembered of is left alone; empty where it may be ours.
+def of_another(target: Target, names: Iterable[str] = ()) -> str:
+    """Why a target is left alone that may not be ours; empty where it is.
 
-    Another configuration on this machine put it there: it has the same name.
+    Another configuration on this machine put it there, or took it over: it has the same name.
+
+    Args:
+        target: The target.
+        names: What marks of this configuration say that was called otherwise before.
     """
+    ours = {"", target.installation, *names}
     with suppress(BackendError):
         for one in marks_of(target.backend, ()):
-            if one.place in target.places and one.installation not in ("", target.installation):
+            if one.place in target.places and one.installation not in ours:
                 return (
                     f"{one.place} is that of another configuration; nothing was changed; give the "
                     f"allowlist another name, or take the gate over: allowsync apply --force "
@@ -159,14 +164,8 @@ def of_another(target: Target) -> str:
 
 def others_targets(config: Config) -> dict[str, str]:
     """The targets that another configuration put up, which a run leaves alone, and why."""
-    from allowsync.state import StateError, Store
-
-    try:
-        with Store.reading(config.state) as store:
-            unknown = [one for one in config.targets if store.target(one.name) is None]
-    except StateError:
-        return {}
-    return {one.name: why for one in unknown if (why := of_another(one))}
+    names = installations(config.state)
+    return {one.name: why for one in config.targets if (why := of_another(one, names))}
 
 
 def _installation(config: Config) -> str:

@@ -26,7 +26,7 @@ from allowsync.policy.decision import leaving, union
 from allowsync.policy.orphans import closed, inherited_after, still_protected
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Sequence
+    from collections.abc import Callable, Collection, Iterable, Sequence
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
@@ -85,6 +85,7 @@ def draft(
     lost: bool = False,
     unknown: tuple[Inherited, ...] = (),
     unrecorded: bool = False,
+    names: Callable[[], Iterable[str]] = tuple,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -102,11 +103,12 @@ def draft(
             nothing is remembered of the target: a wider one may have taken them over since.
         unrecorded: Whether nothing can be recorded. What the run before put there may not be on
             record either, so an entry that is not remembered stays.
+        names: What marks of this configuration say, under each name it has had.
     """
 
     def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
-        again = partial(again, unrecorded=unrecorded)
+        again = partial(again, unrecorded=unrecorded, names=names)
         # This run is counted once, however often it looks.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
@@ -118,7 +120,8 @@ def draft(
     except BackendError as error:
         why = target.broken or f"could not be read: {error}"
         return Draft(target, _failed(target, why))
-    if memory is None and limits is not None and (why := of_another(target)):
+    foreign = limits is not None and (memory is None or current.flaws)
+    if foreign and (why := of_another(target, names())):
         return Draft(target, _failed(target, why))
     known = TargetMemory((), unknown) if memory is None and unknown else memory
     situation, inherited = _situation(target, current, capabilities, decisions, known, now)

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import time
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.engine.judgement import decide_hosts
@@ -22,6 +23,7 @@ from allowsync.model.value import replace
 from allowsync.plan.reasons import Reasons
 from allowsync.plan.result import RunReport
 from allowsync.state import Lock, StateError, Store
+from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -147,6 +149,7 @@ def _prepare(
         allow_empty=empty,
         beside=beside,
         lost=memory.store.lost,
+        names=partial(installations, memory.config.state),
     )
     if target.name not in memory.unconfirmed:
         return one

@@ -12,6 +12,13 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 
+def installation_of(configuration: bytes) -> str:
+    """What marks say of a configuration, by its absolute path."""
+    from zlib import crc32
+
+    return f"{crc32(configuration):08x}"
+
+
 class Capabilities(Value):
     """What one target can hold.
 

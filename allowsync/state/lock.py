@@ -5,7 +5,8 @@ process ends, however it ends, so a crash never leaves it behind. The file itsel
 locked file would let two runs hold locks on two files of one name.
 
 It names the configuration whose state it is. Another one beside it is refused: it would take the
-first one's targets for its own that are configured no more.
+first one's targets for its own that are configured no more. Names it had before follow: gates carry
+a mark that is made of them.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.outcome import ExitCode
+from allowsync.model.target import installation_of
 from allowsync.state.errors import StateUnwritable
 from allowsync.state.files import as_owner, prepare_folder
 
@@ -29,6 +31,7 @@ _FLAGS: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 _NOT_NOW: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EDQUOT)
 
 _LONGEST: Final = 4096  # bytes of a path, limits.h
+_MOST_NAMES: Final = 8
 # Names of whatever a process has open there: no path of a configuration.
 _PASSING: Final = ("/dev/", "/proc/")
 
@@ -71,13 +74,24 @@ def other_configuration(state: Path, configuration: Path) -> Path | None:
     return None
 
 
+def installations(state: Path) -> frozenset[str]:
+    """What the marks say of the configuration whose state it is, under each name it has had."""
+    with suppress(OSError, StateUnwritable), as_owner(state):
+        descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
+        try:
+            return frozenset(map(installation_of, _names(descriptor)))
+        finally:
+            os.close(descriptor)
+    return frozenset()
+
+
 def _of(state: Path) -> Path:
     return state.with_name(state.name + ".lock")
 
 
 def _other(descriptor: int, configuration: Path) -> Path | None:
     """Which configuration a lock names, where it is there beside ours: else ours was moved."""
-    written = _written(descriptor)
+    written = next(iter(_names(descriptor)), b"")
     if not written or written == _named(configuration):
         return None
     with suppress(OSError, ValueError):
@@ -87,11 +101,13 @@ def _other(descriptor: int, configuration: Path) -> Path | None:
     return None
 
 
-def _written(descriptor: int) -> bytes:
+def _names(descriptor: int) -> list[bytes]:
+    """What a lock names: the configuration as it is called now, and as it was before."""
     try:
-        return os.pread(descriptor, _LONGEST, 0)
+        written = os.pread(descriptor, (_LONGEST + 1) * _MOST_NAMES, 0)
     except OSError:  # a pipe
-        return b""
+        return []
+    return [one for one in written.split(b"\0") if one]
 
 
 def _named(configuration: Path) -> bytes:
@@ -176,11 +192,12 @@ class Lock:
         if other is not None:
             self._release()
             raise OthersState(self._state, other)
-        named = _named(configuration)
+        named, before = _named(configuration), _names(self._descriptor)
         with suppress(OSError):  # a read-only disk: then it names none, or the one before
-            if named and _written(self._descriptor) != named:
+            if named and before[:1] != [named]:
+                names = [named, *(one for one in before if one != named)][:_MOST_NAMES]
                 os.ftruncate(self._descriptor, 0)
-                os.pwrite(self._descriptor, named, 0)
+                os.pwrite(self._descriptor, b"\0".join(names), 0)
 
     def _release(self) -> None:
         os.close(self._descriptor)

@@ -183,6 +183,16 @@ def test_a_gate_of_the_same_name_is_left_to_the_configuration_that_put_it_up(
     renamed = tmp_path / "one" / "renamed.yaml"
     done = here.inside.run(allowsync, "apply", "--config", renamed)
     assert (done.code, done.err) == (0, "")
+    # It is taken over for good: the first one does not take it back, and does not open it.
+    taken = other.inside.run(allowsync, "apply", "--force", "--config", other.path)
+    assert taken.code == 0, taken.err
+    for command in (("apply",), ("apply", "--dry-run"), ("clear", "--yes"), ("check",)):
+        done = here.inside.run(allowsync, *command, "--config", renamed)
+        assert done.code == 1, command
+        assert "is that of another configuration" in done.out + done.err, command
+    assert other.inside.run(allowsync, "apply", "--config", other.path).code == 0
+    done = here.inside.run(allowsync, "apply", "--force", "--config", renamed)
+    assert done.code == 0, done.err
 
 
 def test_a_second_configuration_is_refused_the_state_of_the_first(

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.config.errors import ConfigError, Problem
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, got
+from allowsync.model.target import installation_of
 from allowsync.text import abridge, printable, quote
 
 if TYPE_CHECKING:
@@ -65,9 +66,7 @@ class Reading:
     @property
     def installation(self) -> str:
         """What tells this configuration from others on the machine."""
-        from zlib import crc32
-
-        return f"{crc32(os.fsencode(self.folder / self.source.name)):08x}"
+        return installation_of(os.fsencode(self.folder / self.source.name))
 
     def problem(self, place: Node | int, at: str, what: str) -> Invalid:
         """Note a problem at a node's line (0: of the file as a whole). Returns INVALID."""

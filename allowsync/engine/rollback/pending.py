@@ -6,6 +6,7 @@ people off waits. A target that was not there before is left alone.
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
@@ -16,6 +17,7 @@ from allowsync.plan.claims import hosts_of, without_claims
 from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.planner import planned
 from allowsync.plan.result import TargetReport
+from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -84,6 +86,7 @@ def held_back(
         allow_empty=limits.allow_empty,
         kept=unconfirmed(since),
         beside=beside,
+        names=partial(installations, memory.config.state),
     )
 
 

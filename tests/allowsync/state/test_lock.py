@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.model.target import installation_of
 from allowsync.state import Busy, Lock, StateUnwritable
+from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -52,3 +55,16 @@ def test_a_link_in_the_way_of_the_lock_is_not_followed(tmp_path: Path) -> None:
     with pytest.raises(StateUnwritable), Lock(tmp_path / "state.db"):
         pass
     assert not victim.exists()
+
+
+def test_a_lock_names_the_configuration_under_each_name_it_has_had(tmp_path: Path) -> None:
+    state, names = tmp_path / "state.db", [tmp_path / f"{number}.yaml" for number in range(12)]
+    for name in names:
+        with Lock(state, name):
+            pass
+    marks = {installation_of(os.fsencode(name)) for name in names}
+    known = installations(state)
+    assert known < marks
+    assert installation_of(os.fsencode(names[-1])) in known
+    assert len(known) == 8
+    assert installations(tmp_path / "none.db") == frozenset()
