@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 TOKEN = "abcdefghijklmnopqrstuvwxyz0123456789ABCD"
+COMMANDS = ("apply", "check", "status", "schedule show")
 
 
 @pytest.fixture
@@ -45,7 +46,12 @@ def put(path: Path, text: str, mode: int = 0o600) -> None:
     path.write_text(text)
 
 
-def fails_alone(here: Installation, what: str, environ: dict[str, str] | None = None) -> None:
+def fails_alone(
+    here: Installation,
+    what: str,
+    environ: dict[str, str] | None = None,
+    commands: tuple[str, ...] = ("status",),
+) -> None:
     """Each command names the target and the reason, with exit code 1; the file is kept."""
     done = here("apply", "--output", "json", environ=environ)
     assert done.code == 1
@@ -53,7 +59,7 @@ def fails_alone(here: Installation, what: str, environ: dict[str, str] | None = 
     assert (listed["outcome"], filed["outcome"]) == ("failed", "applied")
     assert what in listed["reason"]
     assert here.allowed == ["203.0.113.0/24"]
-    for command in ("apply", "check", "status", "schedule show"):
+    for command in commands:
         done = here(command, environ=environ)
         assert done.code == 1, command
         said = " ".join((done.out + done.err).split())
@@ -89,13 +95,13 @@ def test_a_token_that_is_spoilt_after_a_good_run_is_named_too(
     fake.forget()
     here.file.unlink()
     put(here.folder / "token", f"Bearer {TOKEN}")
-    fails_alone(here, "write the token alone")
+    fails_alone(here, "write the token alone", commands=COMMANDS)
     assert fake.requests == []
 
 
 def test_a_file_that_cannot_be_read_fails_alone(here: Installation) -> None:
     path = here.folder / "token"
-    fails_alone(here, "there is no such file")
+    fails_alone(here, "there is no such file", commands=COMMANDS)
     here.file.unlink()
     os.mkfifo(path)
     fails_alone(here, "this is a pipe, not a file")
@@ -121,7 +127,7 @@ def test_a_secret_of_the_environment_or_of_systemd_fails_alone(
     here: Installation, fake: FakeCloudflare
 ) -> None:
     secret(here, {"api_token_env": "CF_TOKEN"}, fake)
-    fails_alone(here, "this environment variable is not set")
+    fails_alone(here, "this environment variable is not set", commands=COMMANDS)
     here.file.unlink()
     fails_alone(here, "there are quotes around it", {"CF_TOKEN": f"'{TOKEN}'"})
     here.file.unlink()
