@@ -56,6 +56,15 @@ def with_ufw(
     """
     image = _image(prepare)
     with_disabled_ufw(inside, size=size)
+    _load(inside, image)
+
+
+def prepared(inside: Namespace, prepare: Callable[[Namespace], None]) -> None:
+    """Let an enabled UFW without rules be as if its rules had just been made."""
+    _load(inside, _image(prepare))
+
+
+def _load(inside: Namespace, image: Image) -> None:
     inside.run(_unpack, image.files)
     inside.command("iptables-restore", stdin=image.rules)
     inside.command("ip6tables-restore", stdin=image.rules6)

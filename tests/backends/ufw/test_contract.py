@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.testing.contract import BackendContract
-from tests.support.ufw import RULES, RULES6, backend, kernel, text
+from tests.support.ufw import RULES, RULES6, backend, kernel, prepared, text
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -32,6 +32,16 @@ STRANGERS = (
 AT_OUR_PORTS = ("90.0.0.77", "2a02::77")
 
 
+def strangers(inside: Namespace) -> None:
+    for line in STRANGERS:
+        inside.command("ufw", *line.split())
+
+
+def strangers_of_routes(inside: Namespace) -> None:
+    for line in (*STRANGERS[:-1], STRANGERS[-1].removeprefix("route ")):
+        inside.command("ufw", *line.split())
+
+
 @pytest.mark.root
 class TestUfw(BackendContract):
     inside: Namespace
@@ -52,8 +62,7 @@ class TestUfw(BackendContract):
         return inodes, text(self.inside), text(self.inside, RULES6), kernel(self.inside)
 
     def plant(self) -> Iterable[Network]:
-        for line in STRANGERS:
-            self.inside.command("ufw", *line.split())
+        prepared(self.inside, strangers)
         return map(ip_network, AT_OUR_PORTS)
 
     def foreign(self) -> object:
@@ -86,6 +95,5 @@ class TestRoutedUfw(TestUfw):
     route = True
 
     def plant(self) -> Iterable[Network]:
-        for line in (*STRANGERS[:-1], STRANGERS[-1].removeprefix("route ")):
-            self.inside.command("ufw", *line.split())
+        prepared(self.inside, strangers_of_routes)
         return ()
