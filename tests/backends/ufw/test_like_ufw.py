@@ -45,13 +45,16 @@ def said(network: Network, port: Port, allowlist: str, *, route: bool, delete: b
     )
 
 
+def strangers(inside: Namespace) -> None:
+    inside.command("sh", "-ec", "; ".join(f"ufw {line}" for line in STRANGERS))
+
+
 @pytest.fixture
 def both(as_root: None, warm: None) -> Iterator[tuple[Namespace, Namespace]]:
     """Two with the same strangers' rules."""
     with Namespace() as theirs, Namespace() as ours:
         for one in (theirs, ours):
-            with_ufw(one)
-            one.command("sh", "-ec", "; ".join(f"ufw {line}" for line in STRANGERS))
+            with_ufw(one, strangers)
         yield theirs, ours
 
 
