@@ -73,6 +73,19 @@ def is_whole(seen: Seen, known: Reference) -> None:
     assert seen.gate in (known.before.gate, known.after.gate)
 
 
+def is_in_unrecorded(seen: Seen, known: Reference) -> None:
+    """What should be there is; what nothing tells the origin of may have stayed.
+
+    A run that cannot be recorded removes nothing that is not remembered.
+    """
+    for before, after, now in (
+        (known.before.file, known.after.file, seen.file),
+        (known.before.in_force, known.after.in_force, seen.in_force),
+    ):
+        old, new, there = (set((one or "").splitlines()) for one in (before, after, now))
+        assert new <= there <= old | new
+
+
 def nobody_is_between(seen: Seen, known: Reference) -> None:
     """What is old has left neither layer unless what is new is in both."""
     if known.halfway is None:

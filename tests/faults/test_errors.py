@@ -11,6 +11,7 @@ from tests.faults.judging import (
     converges,
     failed_means_untouched,
     is_honest,
+    is_in_unrecorded,
     is_no_less,
     is_polite,
     is_whole,
@@ -56,6 +57,8 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
             seen = stage.look()
             if stage.inside is not None:
                 is_no_less(seen, known)
+            elif "unrecorded" in {outcome for outcome, _ in ran.targets.values()}:
+                is_in_unrecorded(seen, known)
             else:
                 is_whole(seen, known)
             is_honest(ran, seen, known)
