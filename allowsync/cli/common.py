@@ -97,22 +97,30 @@ class Invocation(Value):
 
         said = list(notices)
         for one in said:
-            say(marked(printable(f"{one.where}: {one.what}"), ERROR, 2), err=True)
+            for line in _fitted(printable(f"{one.where}: {one.what}"), err=True):
+                say(marked(line, ERROR, 2), err=True)
         if self.json:
             echo_json(stopped_document(schema, code, said))
         raise Stop(int(code))
 
-    def echo(self, lines: Iterable[Line], *, err: bool = False) -> None:
-        """Print lines, coloured where that was not switched off and a terminal reads them."""
+    def echo(self, lines: Iterable[Line], *, err: bool = False, verbatim: bool = False) -> None:
+        """Print lines, coloured where that was not switched off and a terminal reads them.
+
+        A terminal gets them wrapped at its width, unless they are verbatim: the text of a file.
+        """
         from allowsync.report.text import printable
 
         for line in lines:
-            text = printable(line.text)
-            if err:
-                from allowsync.system.journald import INFO, PRIORITY_OF, marked
+            whole = printable(line.text)
+            for text in [whole] if verbatim else _fitted(whole, err=err):
+                self._say(text, line.colour, err=err)
 
-                text = marked(text, PRIORITY_OF.get(line.colour, INFO), 2)
-            say(styled(text, line.colour), err=err, color=None if self.colour else False)
+    def _say(self, text: str, colour: str, *, err: bool) -> None:
+        if err:
+            from allowsync.system.journald import INFO, PRIORITY_OF, marked
+
+            text = marked(text, PRIORITY_OF.get(colour, INFO), 2)
+        say(styled(text, colour), err=err, color=None if self.colour else False)
 
 
 if TYPE_CHECKING:
@@ -134,6 +142,19 @@ def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = T
     except (OSError, ValueError):
         if not err:
             raise
+
+
+def _fitted(text: str, *, err: bool) -> list[str]:
+    """A line as the terminal takes it that reads the stream; in a pipe it stays one."""
+    from allowsync.system.terminal import columns
+
+    width = columns(sys.stderr if err else sys.stdout)
+    if not width or len(text) <= width:
+        return [text]
+    from allowsync.report.text import filled
+
+    indentation = text[: len(text) - len(text.lstrip())]
+    return filled(text.lstrip(), indentation, indentation + "    ", width)
 
 
 def styled(text: str, colour: str) -> str:

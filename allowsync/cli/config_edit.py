@@ -106,7 +106,7 @@ def _after(invocation: Invocation, found: ConfigFile, text: str, config: Config 
     from allowsync.cli.host import diff_lines, diff_of
 
     if not invocation.quiet:
-        invocation.echo(diff_lines(diff_of(found, text)))
+        invocation.echo(diff_lines(diff_of(found, text)), verbatim=True)
         invocation.echo([Line("\nA dry run, which changes nothing:\n")])
     code = apply_once(ApplyArguments(invocation, dry_run=True))
     _renew(invocation, found, config)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -13,6 +14,9 @@ from allowsync.cli.common import echo_json, wants_json
 from allowsync.cli.options import CommonGroup
 from allowsync.cli.summaries import COMMANDS
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.system.terminal import columns
+
+_WIDEST: Final = 100  # columns of a help text; longer lines are hard to read
 
 
 class LazyGroup(CommonGroup):
@@ -44,7 +48,7 @@ class LazyGroup(CommonGroup):
 
 @click.group(
     cls=LazyGroup,
-    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": _WIDEST},
 )
 @click.version_option(__version__, message="allowsync %(version)s")
 def cli() -> None:
@@ -61,7 +65,12 @@ def cli() -> None:
 def run_group(arguments: list[str]) -> int:
     """Run a command through click, and tell its exit code."""
     try:
-        result: Any = cli.main(arguments, prog_name="allowsync", standalone_mode=False)
+        result: Any = cli.main(
+            arguments,
+            prog_name="allowsync",
+            standalone_mode=False,
+            terminal_width=min(columns(sys.stdout), _WIDEST) or None,
+        )
     except click.ClickException as error:
         return _usage(error, arguments)
     except click.Abort:

@@ -176,6 +176,7 @@ def _edit(
 
 def _told(invocation: Invocation, done: HostChange, *, at_once: bool) -> int:
     if not invocation.json and not invocation.quiet:
+        invocation.echo(diff_lines(done.diff), verbatim=True)
         invocation.echo(_change_lines(done, at_once=at_once))
     if not at_once:
         if invocation.json:
@@ -210,7 +211,6 @@ def _document(done: HostChange, code: ExitCode) -> dict[str, Any]:
 def _change_lines(done: HostChange, *, at_once: bool) -> Iterator[Line]:
     from allowsync.text import Line
 
-    yield from diff_lines(done.diff)
     if done.action == "add":
         what = f"{done.host} is allowed on {', '.join(done.allowlists) or 'no allowlist'}"
     else:

@@ -303,7 +303,7 @@ def _end(
         told = problems(unknown)
         echo_json({"schema": SCHEMA, "exit_code": int(code), **said, "problems": told})
     elif not invocation.quiet:
-        invocation.echo(work_lines(work, notes, dry_run=dry_run))
+        invocation.echo(work_lines(work, notes, dry_run=dry_run), verbatim=dry_run)
     _warn(invocation, "what it needs is unknown: ", unknown)
     return code
 

@@ -5,6 +5,7 @@ Lines come as (text, colour) pairs; whether there are colours is for the command
 
 from __future__ import annotations
 
+import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.networks import short
@@ -277,14 +278,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() or char == " " else repr(char)[1:-1] for char in text)
 
 
-WIDTH = 80
-
-
-def filled(text: str, first: str, rest: str, width: int = WIDTH) -> list[str]:
+def filled(text: str, first: str, rest: str, width: int | None = None) -> list[str]:
     """Text in lines of a width, the first after one thing and the others after another.
 
-    A word that is longer than a line stays whole: an address that is cut cannot be copied.
+    Without a width, that of the terminal that reads standard output; a pipe gets one line. A word
+    that is longer than a line stays whole: an address that is cut cannot be copied.
     """
+    from allowsync.system.terminal import columns
+
+    if not (width := columns(sys.stdout) if width is None else width):
+        return [f"{first}{printable(text)}".rstrip()]
     from textwrap import wrap
 
     return wrap(

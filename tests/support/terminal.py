@@ -7,13 +7,13 @@ import select
 import subprocess
 import termios
 import time
-from contextlib import suppress
+from contextlib import contextmanager, redirect_stdout, suppress
 from typing import TYPE_CHECKING
 
 from tests.support.program import EXECUTABLE
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterator, Mapping
     from pathlib import Path
 
     from tests.support.netns import Namespace
@@ -100,3 +100,12 @@ def eventually(claim: Callable[[], bool], every: float = 0.02) -> bool:
             return False
         time.sleep(every)
     return True
+
+
+@contextmanager
+def output_on_terminal(columns: int) -> Iterator[None]:
+    """Let the standard output of this process be a terminal of that width."""
+    ours, theirs = os.openpty()
+    termios.tcsetwinsize(theirs, (24, columns))
+    with os.fdopen(ours, "rb"), os.fdopen(theirs, "w") as terminal, redirect_stdout(terminal):
+        yield

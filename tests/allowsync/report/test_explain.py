@@ -12,6 +12,7 @@ from allowsync.inspect.access_at import AccessAt, HostAccess
 from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
 from allowsync.model.types import Basis
 from allowsync.report.explain import explain_document, explain_lines
+from tests.support.terminal import output_on_terminal
 from tests.support.values import HOME, NAME, T0, entry, net
 
 HOUR = timedelta(hours=1)
@@ -36,6 +37,7 @@ def text(one: Explanation) -> list[str]:
     return [line.text for line in explain_lines(one)]
 
 
+@output_on_terminal(80)
 def test_the_answer_comes_first_then_where_then_through_whom() -> None:
     ending = replace(FRESH, until=T0 + 2 * HOUR)
     whole = replace(answer(YES, NO, accesses=(ending,)), reasons=("and " * 25 + "so on",))
@@ -52,6 +54,7 @@ def test_the_answer_comes_first_then_where_then_through_whom() -> None:
     assert [line.colour for line in explain_lines(whole)][:4] == ["green", "green", "green", "red"]
 
 
+@output_on_terminal(80)
 def test_a_gate_that_is_passed_through_a_cdn_counts_as_no_target() -> None:
     said = "it admits cloudflare, which alice can come through"
     gate = TargetAnswer("origin/ufw", AccessVerdict.NO, (), said, "cloudflare")
@@ -103,6 +106,7 @@ def test_an_entry_that_does_not_let_it_in_is_not_named() -> None:
     assert text(answer(partly))[1] == "  web/file  not allowed"
 
 
+@output_on_terminal(80)
 def test_an_access_of_the_past_is_told_until_when_and_why_it_ended() -> None:
     over = replace(FRESH, basis=None, until=T0 + HOUR, said="moved")
     lines = [text(answer(YES, scene=THEN, accesses=(one,)))[2:] for one in (

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import pytest
+
 from allowsync.report.events import HistoryEvent
 from allowsync.report.history import history_document, history_lines, sign
 from allowsync.report.text import filled
 from allowsync.text import Line
+from tests.support.terminal import output_on_terminal
 from tests.support.values import HOME, T0, net
 
 HOUR = timedelta(hours=1)
@@ -34,6 +37,7 @@ def test_what_happened_is_told_run_by_run() -> None:
     assert text() == []
 
 
+@output_on_terminal(80)
 def test_what_is_long_goes_on_below_within_80_columns() -> None:
     lines = text(HistoryEvent(T0, "removed", "web/file", "word " * 30))
     assert len(lines) == 4
@@ -57,6 +61,7 @@ def test_every_kind_has_its_sign_and_trouble_has_one_for_all() -> None:
     assert "".join(sign(HistoryEvent(T0, kind, "x", "")) for kind in kinds) == "?+-+-~=!"
 
 
+@output_on_terminal(80)
 def test_an_address_is_never_cut_and_nothing_acts_on_a_terminal() -> None:
     address = "x" * 90
     assert filled(f"from {address}", "a ", "b ") == ["a from", f"b {address}"]
@@ -97,3 +102,14 @@ def test_the_document_is_as_promised() -> None:
         "problems": [],
     }
     assert history_document([], T0, T0, [], 0)["first_run"] == "2026-11-20T15:00:00+00:00"
+
+
+def test_a_pipe_gets_one_line_however_long() -> None:
+    assert filled("word " * 40, "a ", "b ") == ["a " + ("word " * 40).rstrip()]
+
+
+@pytest.mark.parametrize("columns", [40, 120])
+def test_a_terminal_gets_lines_of_its_width(columns: int) -> None:
+    with output_on_terminal(columns):
+        lines = filled("word " * 40, "a ", "b ")
+    assert columns - 5 < max(map(len, lines)) <= columns

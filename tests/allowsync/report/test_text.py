@@ -18,6 +18,7 @@ from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import union
 from allowsync.report.text import printable, run_lines, status_lines, status_warnings, warnings
 from allowsync.text import Line
+from tests.support.terminal import output_on_terminal
 from tests.support.values import (
     GONE,
     HOME,
@@ -142,6 +143,7 @@ def test_a_host_of_which_nothing_is_known_is_named() -> None:
     ]
 
 
+@output_on_terminal(80)
 def test_status_tells_who_is_allowed_where() -> None:
     alice, bob = Life(host("alice")), Life(host("bob", until=T0))
     alice.run(found(HOME))

@@ -1,12 +1,12 @@
-"""Results of the commands: lines of 80 columns for people, documents for programs. Pure."""
+"""Results of the commands: lines for people, documents for programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from allowsync.report.text import filled
 from allowsync.text import Line
 from allowsync_backends.cloudflare.commands.addresses import short
-from allowsync_backends.cloudflare.commands.line_wrap import folded
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -24,7 +24,7 @@ def table(rows: Sequence[Sequence[str]], indent: int = 0) -> Iterator[str]:
     for row in rows:
         cells = [cell.ljust(width) for cell, width in zip(row, widths, strict=False)]
         first = " " * indent + "".join(f"{cell}  " for cell in cells)
-        yield from (line.rstrip() for line in folded(row[-1], first, " " * min(len(first), 40)))
+        yield from (line.rstrip() for line in filled(row[-1], first, " " * min(len(first), 40)))
 
 
 def list_document(one: AccountList, owners: Owners) -> dict[str, Any]:
@@ -65,7 +65,7 @@ def change_lines(changes: Changes, *, done: bool) -> Iterator[Line]:
     width = max([22, *(len(address) for _, address, _ in rows)])
     for sign, address, comment in rows:
         first = f"  {sign} {address:<{width}}  "
-        for text in folded(comment, first, " " * min(len(first), 40)):
+        for text in filled(comment, first, " " * min(len(first), 40)):
             yield Line(text.rstrip(), colours[sign])
     yield Line("  " + _summary(changes, done=done))
 

@@ -1,12 +1,12 @@
-"""Rules as lines for people and as documents for programs. Pure."""
+"""Rules as lines for people and as documents for programs."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, assert_never
 
+from allowsync.report.text import filled
 from allowsync.text import Line
 from allowsync_backends.cloudflare.commands.expression import lists_in
-from allowsync_backends.cloudflare.commands.line_wrap import folded
 from allowsync_backends.cloudflare.commands.rule_plan import (
     AddRule,
     CreateRuleset,
@@ -102,9 +102,9 @@ def _counted(step: Step, *, done: bool) -> str:
 def _rule(sign: str, one: ZoneRule | NewRule, colour: str = "") -> Iterator[Line]:
     state = "" if one.enabled else ", switched off"
     head = f"{one.description or '(no description)'}: {one.action}{state}"
-    for text in folded(head, f"{sign} ", "    "):
+    for text in filled(head, f"{sign} ", "    "):
         yield Line(text, colour)
-    for text in folded(one.expression, "      ", "      "):
+    for text in filled(one.expression, "      ", "      "):
         yield Line(text, colour)
 
 
@@ -114,7 +114,7 @@ def _warnings(ruleset: Ruleset | None, list_name: str | None = None) -> Iterator
         for one in skipped_by(ruleset, name) if name else ():
             named = one.description or one.expression
             what = f"an earlier rule lets requests skip the rule of {name}: {named}"
-            yield from (Line(text, "yellow") for text in folded(what, "  ! ", "    "))
+            yield from (Line(text, "yellow") for text in filled(what, "  ! ", "    "))
 
 
 def _ours(ruleset: Ruleset | None) -> list[str]:
