@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -104,7 +105,7 @@ def test_a_schedule_that_stays_is_said_to_undo_it(machine: Machine) -> None:
         terminal.until(STOP)
         terminal.type("n\n")
         assert terminal.end() == 0
-        shown = terminal.shown.replace("\n    ", " ")
+        shown = " ".join(re.sub(r"\x1b\[\d+m", "", terminal.shown).split())
     assert "its next run puts back web/nftables, web/file" in shown
     assert (machine.gate, machine.cron.exists()) == (False, True)
 

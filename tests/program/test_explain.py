@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
@@ -20,11 +21,11 @@ HOME, MOVED, BOB = "81.2.69.1", "81.2.69.7", "81.2.69.2"
 
 def test_a_host_that_is_let_in_is_told_where_and_since_when(moved: Days) -> None:
     done = moved("explain alice")
-    first, place, access, freshness = done.out.splitlines()
+    first, place, access = done.out.splitlines()
     assert (done.code, done.err, first) == (0, "", "alice is allowed")
     assert place == f"  web/file  allowed by {MOVED} (alice)"
     assert access.startswith(f"alice: {MOVED} through alice.example.org, since 2026-11-20 16:00")
-    assert freshness.startswith("    confirmed 0 s ago")
+    assert re.search(r", confirmed \d s ago", access)
 
 
 def test_an_address_somebody_left_is_told_whose_it_was(moved: Days) -> None:
@@ -33,10 +34,9 @@ def test_an_address_somebody_left_is_told_whose_it_was(moved: Days) -> None:
     assert done.out == (
         "81.2.69.1 is not allowed\n"
         "  web/file  not allowed\n"
-        "- alice could come from 81.2.69.1 from 2026-11-20 15:00 to 2026-11-20 16:20 UTC:\n"
-        "  alice.example.org moved to 81.2.69.7\n"
-        "- to allow it: a name of a trusted host that points there, or `networks` at a\n"
-        "  host\n"
+        "- alice could come from 81.2.69.1 from 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
+        "alice.example.org moved to 81.2.69.7\n"
+        "- to allow it: a name of a trusted host that points there, or `networks` at a host\n"
     )
 
 
@@ -55,8 +55,8 @@ def test_an_answer_about_the_past_is_told_whole(moved: Days) -> None:
     assert done.out == (
         "81.2.69.1 was allowed on 2026-11-20 15:30:00 UTC\n"
         "  web/file  allowed by 81.2.69.1 (alice)\n"
-        "alice: 81.2.69.1 through alice.example.org, since 2026-11-20 15:00 UTC, until\n"
-        "    2026-11-20 16:20 UTC (alice.example.org moved to 81.2.69.7)\n"
+        "alice: 81.2.69.1 through alice.example.org, since 2026-11-20 15:00 UTC, until "
+        "2026-11-20 16:20 UTC (alice.example.org moved to 81.2.69.7)\n"
         "- by the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
     )
 
@@ -78,7 +78,10 @@ def test_before_the_first_run_it_cannot_be_told(moved: Days) -> None:
         [
             f"{HOME}: unknown whether it was allowed",
             "- the history does not go back that far: it begins 2026-11-20 15:00 UTC",
-            f"- alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:20 UTC:",
+            (
+                f"- alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
+                f"alice.example.org moved to {MOVED}"
+            ),
         ],
     )
 
@@ -131,8 +134,8 @@ def test_who_left_the_configuration_is_still_on_record(moved: Days) -> None:
         "bob is not allowed\n"
         "  web/file  not allowed\n"
         "- bob is not in the configuration any more\n"
-        f"- bob could come from {BOB} from 2026-11-20 15:00 to 2026-11-20 16:40 UTC:\n"
-        "  bob is no longer in the configuration\n"
+        f"- bob could come from {BOB} from 2026-11-20 15:00 to 2026-11-20 16:40 UTC: "
+        "bob is no longer in the configuration\n"
     )
     assert moved("explain bob --output json").document["access"] == []
     assert moved("explain bobby").code == 2

@@ -67,14 +67,13 @@ def test_a_list_is_shown_sorted_and_says_whose_each_item_is(
     ]
 
 
-def test_a_long_comment_stays_within_eighty_columns(fake: FakeCloudflare, run: Commands) -> None:
+def test_a_long_comment_is_one_line_in_a_pipe(fake: FakeCloudflare, run: Commands) -> None:
     fake.add_list(
         "jellyfin", {"2001:db8:1234:5678::/64": "a word or two " * 30}, description="y " * 200
     )
     for command in (("show", "jellyfin"), ("lists",)):
         lines = run(*command).out.splitlines()
-        assert len(lines) > 5
-        assert max(map(len, lines)) <= 80
+        assert any("a word or two " * 29 in line or "y " * 190 in line for line in lines)
 
 
 def test_nothing_that_is_stored_acts_on_a_terminal(fake: FakeCloudflare, run: Commands) -> None:

@@ -101,8 +101,8 @@ def test_the_rules_of_a_domain_are_shown(fake: FakeCloudflare, run: Commands, zo
         "  1 the office passes: skip\n"
         "      ip.src eq 192.0.2.1\n"
         "  2 allowsync:jellyfin: block\n"
-        '      starts_with(lower(http.host), "jellyfin.example.org") and not ip.src in\n'
-        "      $jellyfin\n"
+        '      starts_with(lower(http.host), "jellyfin.example.org") and not ip.src in '
+        "$jellyfin\n"
         "  ! an earlier rule lets requests skip the rule of jellyfin: the office passes\n"
     )
     document = run.json("rule", "--zone", "example.org").document
