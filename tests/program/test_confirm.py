@@ -247,7 +247,7 @@ def test_when_nothing_changes_nothing_is_asked(machine: Machine) -> None:
     assert machine.run("apply").code == 0
     with machine.confirm() as terminal:
         assert terminal.end() == 0
-        assert terminal.shown == ""
+        assert "in sync: nothing to do" in terminal.shown
     assert machine.run("apply").code == 0
 
 
