@@ -171,7 +171,7 @@ def _end(invocation: Invocation, verdict: ConfirmResult, *, quiet: bool = False)
             _say("Kept.")
         return ExitCode.FAILED if verdict.problem else ExitCode.IN_STEP
     if any(one.differed and not one.reason for one in verdict.targets):
-        _say("Not confirmed: until it is, scheduled runs change nothing there and report it.")
+        _say("Not confirmed: until it is, scheduled runs remove nothing there and report it.")
     return ExitCode.FAILED
 
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule, run_state_machine_as_test
 
+from allowsync.inspect.status import look
 from allowsync.model.answer import Absent, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Host
 from allowsync.model.value import replace
@@ -283,9 +284,17 @@ class Life(RuleBasedStateMachine):
 
     @rule()
     def runs_dry(self) -> None:
+        """What a dry run says is what the run does, and what is looked at is what is held."""
         before = self._everything()
-        self.at.run(0, dry_run=True)
+        self.account.before(self.at, LISTS)
+        meant = self.at.run(0, dry_run=True)
         assert self._everything() == before
+        done = self.at.run(0)
+        self.account.after(self.at, done)
+        assert [one.plan for one in meant.targets] == [one.plan for one in done.targets]
+        seen = {one.target: one.entries for one in look(self.at.config, self.at.wall).targets}
+        for name, store in self.at.stores.items():
+            assert {entry.network for entry in seen[f"{name}/memory"]} == store.networks
 
     def _everything(self) -> tuple[Sequence[object], bytes]:
         state = self.at.state
