@@ -160,7 +160,7 @@ def conclude(
         contested: By question, networks it holds that too few nameservers left out of the answer.
     """
     if has_ended(host, now):
-        return Decision(host, memory=memory, ended=True)
+        return _over(host, memory)
     unclear = contested or {}
     before = settled_tracks(host, memory, now)
     if refuted:
@@ -178,8 +178,18 @@ def conclude(
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
     """Where a host may come from as far as is known, with each basis as the last run left it."""
     if has_ended(host, now):
-        return Decision(host, memory=memory, ended=True)
+        return _over(host, memory)
     return _decision(host, memory, settled_tracks(host, memory, now), now)
+
+
+def _over(host: Host, memory: HostMemory) -> Decision:
+    """Nothing is kept of names that were edited away for a host whose access ended."""
+    own = {
+        query: track for query, track in memory.tracks.items() if query.hostname in host.hostnames
+    }
+    if memory.former or len(own) < len(memory.tracks):
+        memory = replace(memory, tracks=own, former={})
+    return Decision(host, memory=memory, ended=True)
 
 
 def has_ended(host: Host, now: Now) -> bool:

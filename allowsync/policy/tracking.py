@@ -96,7 +96,13 @@ def inherit(
         for query, track in {**memory.former, **memory.tracks}.items():
             if track.known and _later(track, known.get(query, ("", NOTHING_KNOWN))[1]):
                 known[query] = (label, track)
-    return {host.name: _inherited(host, memories, known, now) for host in hosts}
+    before: dict[str, list[HostMemory]] = {}
+    for label, new in renamed(hosts, memories).items():
+        before.setdefault(new, []).append(memories[label])
+    return {
+        host.name: _inherited(host, memories, known, before.get(host.name, ()), now)
+        for host in hosts
+    }
 
 
 def _lacks_known(host: Host, memory: HostMemory | None) -> bool:
@@ -122,20 +128,33 @@ def _inherited(
     host: Host,
     memories: Mapping[str, HostMemory],
     known: Mapping[Query, tuple[str, RetentionState]],
+    before: Iterable[HostMemory],
     now: Now,
 ) -> HostMemory:
+    """What is remembered of a host; `before` is that of labels that it had."""
     own = memories.get(host.name, HostMemory())
+    former = {
+        query: track
+        for memory in before
+        for query, track in {**memory.former, **memory.tracks}.items()
+        if query.hostname not in host.hostnames
+    }
     missing = [
         query
         for query in host.queries
         if query in known and not own.tracks.get(query, NOTHING_KNOWN).known
     ]
-    if not missing:
+    if not missing and not former:
         return own
     tracks = {query: _only_lasting(known[query][1], host, now) for query in missing}
     donors = dict.fromkeys(known[query][0] for query in missing)
     came = {k: v for label in donors for k, v in memories[label].arrivals.items()}
-    return replace(own, tracks={**own.tracks, **tracks}, arrivals={**came, **own.arrivals})
+    return replace(
+        own,
+        tracks={**own.tracks, **tracks},
+        arrivals={**came, **own.arrivals},
+        former={**former, **own.former},
+    )
 
 
 def _later(track: RetentionState, other: RetentionState) -> bool:

@@ -176,6 +176,42 @@ def test_a_host_whose_name_was_changed_keeps_access_until_the_new_name_answers(
     assert world.held == (ALL - {"81.2.69.1"}) | {"81.2.69.99"}
 
 
+@pytest.mark.parametrize("answer", [SERVFAIL, GONE])
+def test_who_gets_a_new_name_and_then_a_new_label_stays_in(world: World, answer: Answer) -> None:
+    """And then another name: what the first one gave is known until one of today's is found."""
+    world.run()
+    world.says["new.example.org"] = world.says["newer.example.org"] = answer
+    world.change("alice", hostnames=("new.example.org",))
+    world.run()
+    world.hosts["alice-home"] = replace(world.hosts.pop("alice"), name="alice-home")
+    world.run()
+    assert "81.2.69.1" in world.held
+    world.change("alice-home", hostnames=("newer.example.org",))
+    report = world.runs(30)
+    assert "81.2.69.1" in world.held
+    assert [one.basis for one in report.decisions["alice-home"].grants] == [Basis.FORMER]
+    world.says["newer.example.org"] = found("81.2.70.1")
+    world.runs(5)
+    assert "81.2.69.1" not in world.held
+    assert "81.2.70.1" in world.held
+
+
+def test_who_is_revoked_does_not_come_back_by_a_former_name(world: World) -> None:
+    world.run()
+    world.says["new.example.org"] = world.says["newer.example.org"] = SERVFAIL
+    world.change("alice", hostnames=("new.example.org",))
+    world.run()
+    world.change("alice", revoked=world.instant)
+    world.run()
+    assert world.held == ALL - {"81.2.69.1"}
+    former = replace(world.hosts.pop("alice"), name="alice-home", revoked=None)
+    world.hosts["alice-home"] = former
+    world.run()
+    world.change("alice-home", hostnames=("newer.example.org",))
+    world.runs(3)
+    assert world.held == ALL - {"81.2.69.1"}
+
+
 class TestLostState:
     """Without history nothing is removed; later the clocks decide."""
 
