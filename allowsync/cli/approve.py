@@ -1,4 +1,4 @@
-"""`allowsync approve`: believe a name again that was absent for long, or was revoked."""
+"""`allowsync approve`: trust a name again that was absent for long, or was revoked."""
 
 from __future__ import annotations
 

@@ -28,9 +28,9 @@ def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: 
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
     except FileNotFoundError:
         if given is None and not environ.get("ALLOWSYNC_CONFIG"):
-            return f"there is no such file; {_places(environ, uid)}"
+            return f"file not found; {_places(environ, uid)}"
         by = "--config" if given is not None else "$ALLOWSYNC_CONFIG"
-        return f"there is no such file, which {by} names; {_create(uid, given)}"
+        return f"file not found (given by {by}); {_create(uid, given)}"
     except PermissionError as error:
         advice = f"; run it as root: {as_root()}" if uid else ""
         return f"cannot be opened: {error.strerror}{advice}"

@@ -45,7 +45,7 @@ def explain(invocation: Invocation, what: str, at: datetime | None, port: PortRa
     Asks no DNS and writes nothing. Without --at it looks at the targets themselves and, with the
     rights for it, tries what packets meet in a copy of this machine's packet filter. A host that is
     not configured any more is answered for from the history. Exit code 0 whatever the answer is, 1
-    if it cannot be told.
+    if that is unknown.
     """
     from allowsync.inspect.explain import AccessVerdict
 

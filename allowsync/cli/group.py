@@ -81,7 +81,7 @@ def run_group(arguments: list[str]) -> int:
 
 def _usage(error: click.ClickException, arguments: list[str]) -> int:
     if isinstance(error, click.NoSuchOption) and isinstance(_command_of(error), click.Group):
-        what = "An option that only one command has stands behind that command."
+        what = "Options of a command go after its name."
         error = click.UsageError(f"{error.format_message()} {what}", error.ctx)
     with contextlib.suppress(OSError):
         error.show()

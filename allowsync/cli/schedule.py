@@ -1,4 +1,4 @@
-"""`allowsync schedule`: run by itself, by a timer of systemd or an entry of cron."""
+"""`allowsync schedule`: run on a schedule, by a timer of systemd or an entry of cron."""
 
 from __future__ import annotations
 
@@ -116,7 +116,7 @@ def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: 
 def show(invocation: Invocation, root: Path) -> int:
     """Show what is installed, when it runs next, and how the last run ended.
 
-    Exit code 1 if a scheduled run cannot serve a target, as far as that can be told.
+    Exit code 1 if a scheduled run is known to be unable to serve a target.
     """
     from allowsync.report.json import problems
     from allowsync.schedule.files import Disk

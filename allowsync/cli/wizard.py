@@ -120,7 +120,7 @@ class _Talk:
 
     def friends(self) -> None:
         self.say(
-            "Who may come in? A name and a dynamic-DNS hostname (or a fixed address),",
+            "Which hosts are trusted? A name and a dynamic-DNS hostname (or an address),",
             "such as: alice alice.duckdns.org. An empty line ends the list.",
         )
         while True:

@@ -77,8 +77,8 @@ class Heartbeat(Value):
     )
     kind: HeartbeatKind = option(
         lambda: kinds.Choice(HeartbeatKind),
-        help="Whose conventions are followed. `auto` goes by the URL; `plain` is pinged after good "
-        "runs only, and without saying anything.",
+        help="Whose conventions are followed. `auto` decides by the URL; `plain` is pinged after "
+        "good runs only, and without saying anything.",
         default=HeartbeatKind.AUTO,
     )
 

@@ -82,7 +82,7 @@ def _fault(name: str, written: str) -> str:
         return f"{written} is not a hostname: a part begins or ends with a hyphen"
     if len(labels) == 1:
         return (
-            f"{written} is not a whole hostname: names are asked as they stand, without a search "
+            f"{written} is not a whole hostname: names are resolved as written, without a search "
             "list, so write the domain too, such as nas.home.arpa"
         )
     return f"{written} ends in a number like an address, which no hostname does"

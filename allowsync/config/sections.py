@@ -53,7 +53,7 @@ POLICY_OPTIONS: Final[Options] = plain_options(
         ),
         "latch_absent": Option(
             Duration(longest=_TEN_YEARS),
-            "Absent longer than this: `allowsync approve HOST` before the name is believed again.",
+            "Absent longer than this: `allowsync approve HOST` before the name is trusted again.",
         ),
         "max_addresses": Option(
             Integer(1, 1000),
@@ -170,7 +170,7 @@ SINGLE_OPTIONS: Final[Options] = {
     ),
     "report": Option(
         Optional(AbsolutePath("the path of a file", suffix=".html")),
-        "A page that says who has access where, written anew after every run (see "
+        "A page that says who has access where, rewritten after every run (see "
         "`allowsync status --html`).",
         None,
     ),

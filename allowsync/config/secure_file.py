@@ -59,7 +59,7 @@ def read_checked(path: Path, demands: FileRequirements) -> bytes:
     try:
         descriptor = os.open(path, _FLAGS)
     except FileNotFoundError:
-        raise MissingError("there is no such file") from None
+        raise MissingError("file not found") from None
     except (OSError, ValueError) as error:
         raise RefusedError(_cannot_open(error)) from None
     try:

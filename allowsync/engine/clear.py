@@ -207,7 +207,7 @@ def _leftover(record: TargetRecord, config: Config) -> Driver:
     other = owner(config.state)
     if other != os.geteuid() and not needs_of(kind, options).any_user:
         raise BackendError(
-            _back(f"the state belongs to user {other}, who must not have it cleared by root")
+            _back(f"the state is owned by user {other}: root does not trust its records")
         )
     if not is_name(record.allowlist) or (
         record.places and places_of(kind, options, record.allowlist) != record.places

@@ -229,7 +229,7 @@ def _would_fail(target: Target, backend: Driver) -> Iterator[Finding]:
         target.guard  # noqa: B018 - what it gives is looked at elsewhere
         marks_of(target.backend, ())
     except BackendError as error:
-        what = f"it cannot be told what it guards, or left behind: {error}"
+        what = f"what it guards, or left behind, is unknown: {error}"
         yield Finding(Severity.WARNING, what)
 
 
@@ -240,13 +240,13 @@ def about_entries(standing: AccessStatus) -> Iterator[Located]:
     """
     if standing.last_run is None:
         return
-    advice = "'allowsync apply' puts that right; see allowsync status"
+    advice = "the next 'allowsync apply' repairs it; see allowsync status"
     for one in standing.targets:
         if one.lacking:
-            what = f"hosts are locked out, whose entries it lacks: {_entries(one.lacking)}"
+            what = f"hosts are locked out, missing entries: {_entries(one.lacking)}"
             yield Located(one.target, Finding(Severity.ERROR, what, advice))
         if one.unwanted:
-            what = f"it holds what no host may come from: {_entries(one.unwanted)}"
+            what = f"unexpected entries: {_entries(one.unwanted)}"
             yield Located(one.target, Finding(Severity.ERROR, what, advice))
 
 

@@ -191,7 +191,7 @@ def some(names: Iterable[str], between: str = ", ") -> str:
 
 def _advice(target: GuardedTarget, found: Sequence[Answer]) -> str:
     if target.flaws:
-        return f"{'; '.join(target.flaws)}: 'allowsync apply' puts that right"
+        return f"{'; '.join(target.flaws)}: the next 'allowsync apply' repairs it"
     interfaces = dict.fromkeys(answer.question.interface for answer in found)
     wide = [one for one in interfaces if _is_open(one, target.guard)]
     if wide:

@@ -102,7 +102,7 @@ def _of_hosts(status: AccessStatus) -> Iterator[StatusProblem]:
         if stale:
             why = next((one.why for one in stale if one.why), "not asked")
             ends = min((one.ends for one in stale if one.ends is not None), default=None)
-            left = "" if ends is None else f"; ends in {said(ends - status.now)}"
+            left = "" if ends is None else f"; expires in {said(ends - status.now)}"
             yield StatusProblem(name, f"using the last known address ({why}){left}")
         elif decision.undecided and name not in status.retained:
             access = "its access is unknown" if name in status.unclear else "no access"

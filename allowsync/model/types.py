@@ -61,7 +61,7 @@ class Policy(Value):
 
 
 class Limits(Value):
-    """How much access one run may take away unasked."""
+    """How much access one run may take away without --force."""
 
     max_remove_hosts: float = 0.5
     always_allow_hosts: int = 1

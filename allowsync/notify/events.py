@@ -188,7 +188,7 @@ def _level(silent: timedelta, limit: timedelta) -> int:
 def _silence(decision: Decision, hostname: str, track: RetentionState, now: datetime) -> str:
     silent = said(now - _last_good(track))
     ends = [one.ends for one in decision.grants if one.ends and one.hostname == hostname]
-    left = f"; access ends in {said(min(ends) - now)}" if ends else ""
+    left = f"; access expires in {said(min(ends) - now)}" if ends else ""
     return f"{hostname} has given no usable answer for {silent} ({track.reason}){left}"
 
 

@@ -83,7 +83,7 @@ def _about_hosts(decisions: tuple[Decision, ...]) -> Iterator[Gauge]:
     )
     yield Gauge(
         "host_grants",
-        "Networks the host may come from, by what they rest on.",
+        "Networks of the host with access, by the basis of each.",
         tuple(
             ((("host", one.host.name), ("basis", basis.value)), float(_count(one, basis)))
             for one in decisions
@@ -92,7 +92,7 @@ def _about_hosts(decisions: tuple[Decision, ...]) -> Iterator[Gauge]:
     )
     yield Gauge(
         "host_undecided",
-        "1 while nothing is known of where the host is.",
+        "1 while no address of the host is known.",
         tuple(_host(one, float(one.undecided)) for one in decisions),
     )
     yield Gauge(

@@ -119,7 +119,7 @@ class Reasons(Value):
         if silent is not None:
             return self._silence(silent)
         published = decision.host.published
-        return "no longer among its networks" if published else "no longer asked for"
+        return "no longer among its networks" if published else "no longer configured"
 
     def _silence(self, track: RetentionState) -> str:
         times = track.absent_runs or track.unavailable_runs
@@ -130,7 +130,7 @@ class Reasons(Value):
         return f"{what}{span} ({track.reason}, {count})"
 
     def _stale(self, grant: Grant) -> str:
-        ends = "" if grant.ends is None else f"; ends in {said(grant.ends - self.now)}"
+        ends = "" if grant.ends is None else f"; expires in {said(grant.ends - self.now)}"
         if not grant.why:
             return f"kept: last confirmed {said(self.now - grant.confirmed)} ago, not asked now"
         track = self._tracks_of(grant).get(Family.of(grant.network))

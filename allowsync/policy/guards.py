@@ -359,7 +359,7 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
     prefixes = ledger.decoys(PROBE)
     if not prefixes or not any(overlap(prefix.network, one.network) for prefix in prefixes):
         return None
-    seen = "the resolver makes up IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
+    seen = "the resolver synthesizes IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
     return GuardRefusal(seen, "name a resolver without DNS64 in resolver.nameservers")
 
 

@@ -106,7 +106,7 @@ def _access(access: HostAccess, scene: AccessAt) -> str:
     else:
         parts += [access.said] if access.said else []
         if access.until is not None:
-            parts.append(f"ends in {said(access.until - scene.at)}")
+            parts.append(f"expires in {said(access.until - scene.at)}")
     return ", ".join(parts)
 
 

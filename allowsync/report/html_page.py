@@ -145,7 +145,7 @@ def _hosts(standing: AccessStatus) -> Html:
     return tag(
         "section",
         tag("h2", "Hosts"),
-        table("Who may come from where", ("Host", "Network", "State"), rows),
+        table("Networks with access", ("Host", "Network", "State"), rows),
     )
 
 

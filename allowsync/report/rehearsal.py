@@ -71,7 +71,7 @@ def _verdict(decision: Decision, one: Rehearsal) -> str:
     lost = max((each.ended for each in _lost(decision, one) if each.ended), default=None)
     if lost is not None:
         return f"out since {lost:%Y-%m-%d %H:%M} UTC"
-    return "out: nothing is known yet" if decision.undecided else "out: no address"
+    return "out: no answer yet" if decision.undecided else "out: no address"
 
 
 def _is_in(decision: Decision, one: Rehearsal) -> bool:

@@ -217,7 +217,7 @@ def _host_lines(
         ending = "access has ended" if host.revoked is None else how
         yield Line(f"    {ending}", "yellow")
     elif not decision.grants and not retained:
-        why = "nothing is known yet" if decision.undecided else "no address"
+        why = "no answer yet" if decision.undecided else "no address"
         yield Line(f"    {why}: {'access unknown' if unclear else 'no access'}", "yellow")
     yield from _published_lines(decision)
     others = [one for one in decision.grants if not is_published(one)]
@@ -256,7 +256,7 @@ def _freshness(grant: Grant, now: datetime) -> str:
     if grant.why:
         parts.append(grant.why)
     if grant.ends is not None:
-        parts.append(f"ends in {said(grant.ends - now)}")
+        parts.append(f"expires in {said(grant.ends - now)}")
     return ", ".join(parts)
 
 

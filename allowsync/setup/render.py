@@ -19,14 +19,14 @@ _PLAIN = re.compile(
 )
 
 _HEAD = """\
-# Who may come to what, kept true by allowsync. Every key, and what it does:
-# docs/reference.md; editors understand `allowsync config schema`.
+# Configuration of allowsync: trusted hosts, and the services they may reach.
+# All keys: docs/reference.md; for editors: allowsync config schema.
 # After a change: allowsync check; allowsync apply --confirm 60s
 """
 
 _HOSTS = """\
 # The trusted hosts. Hostnames are resolved in every run; networks
-# always have access. Access that ends by itself:
+# always have access. Access with an expiry date:
 #   guest: {hostname: guest.example.net, until: 2027-01-31}
 """
 

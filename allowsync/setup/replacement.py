@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Config
 
 WAIT: Final = 10.0
-_MISSING: Final = "there is no such file: 'allowsync init' writes one"
+_MISSING: Final = "file not found; to write one: allowsync init"
 _BOM: Final = b"\xef\xbb\xbf"
 
 

@@ -33,7 +33,7 @@ DEEDS = {
     "a friend is deleted": f"delete element {TABLE} ipv4 {{ 81.2.69.1 }}\n",
     "a set is flushed": f"flush set {TABLE} ipv4\n",
     "the chain is flushed": f"flush chain {TABLE} gate\n",
-    "a rule lets everybody in": f"insert rule {TABLE} gate accept\n",
+    "a rule lets everyone in": f"insert rule {TABLE} gate accept\n",
     "another table comes": OTHERS,
 }
 EARLY = {

@@ -38,8 +38,8 @@ def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> Non
         assert done.code == 1
         found = [one["what"] for one in done.document["findings"] if one["severity"] == "error"]
         assert found == [
-            "hosts are locked out, whose entries it lacks: 81.2.70.1 (home)",
-            "it holds what no host may come from: 0.0.0.0/2",
+            "hosts are locked out, missing entries: 81.2.70.1 (home)",
+            "unexpected entries: 0.0.0.0/2",
         ]
         assert run("apply").code == 0
         assert run("check").code == 0

@@ -170,7 +170,7 @@ def test_old_knowledge_is_told_as_such(moved: Days, zones: dict[str, object]) ->
     zones["alice.example.org"] = SERVFAIL
     moved.at(150)("apply")
     done = " ".join(moved("explain alice").out.split())
-    assert "stale, confirmed 1 h ago, SERVFAIL, ends in 2 d 23 h" in done
+    assert "stale, confirmed 1 h ago, SERVFAIL, expires in 2 d 23 h" in done
 
 
 def test_the_document_says_the_same(moved: Days) -> None:

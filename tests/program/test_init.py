@@ -211,7 +211,7 @@ def test_a_target_is_checked_and_tried_and_what_comes_next_is_said(tmp_path: Pat
     assert done.code == 1
     checked, _, rest = done.out.partition("A dry run, which changes nothing:")
     assert "error: friends/cloudflare: " in checked
-    assert "there is no such file" in checked
+    assert "file not found" in checked
     assert f"allowsync apply --confirm 60s --config {path}" in rest
     assert f"allowsync schedule install --config {path}" in rest
 

@@ -132,7 +132,7 @@ def test_without_an_instant_it_is_one_run(over_days: Days) -> None:
     assert (grant["basis"], grant["reason"]) == ("stale", "SERVFAIL")
     text = over_days("apply --dry-run", "--assume", "alice=SERVFAIL").out
     assert text.startswith("assumed: alice=SERVFAIL\n")
-    assert "(SERVFAIL); ends in 3 d" in text
+    assert "(SERVFAIL); expires in 3 d" in text
     code = over_days("apply --dry-run --detailed-exitcode", "--assume", "bob=81.2.70.7").code
     assert code == 10
 

@@ -101,7 +101,7 @@ def test_a_token_that_is_spoilt_after_a_good_run_is_named_too(
 
 def test_a_file_that_cannot_be_read_fails_alone(here: Installation) -> None:
     path = here.folder / "token"
-    fails_alone(here, "there is no such file", commands=COMMANDS)
+    fails_alone(here, "file not found", commands=COMMANDS)
     here.file.unlink()
     os.mkfifo(path)
     fails_alone(here, "this is a pipe, not a file")
@@ -135,7 +135,7 @@ def test_a_secret_of_the_environment_or_of_systemd_fails_alone(
     fails_alone(here, "systemd passes no credentials")
     here.file.unlink()
     credentials = {"CREDENTIALS_DIRECTORY": str(here.folder)}
-    fails_alone(here, "there is no such file", credentials)
+    fails_alone(here, "file not found", credentials)
     here.file.unlink()
     put(here.folder / "cf", f"{TOKEN}\n{TOKEN}\n")
     fails_alone(here, "more than one line", credentials)

@@ -62,7 +62,7 @@ def test_what_takes_root_is_not_cleared_as_such_a_state_says(here: Installation)
     give(here.state, SOMEBODY)
     cleared = here("clear", "--yes")
     assert cleared.code == 1
-    assert f"the state belongs to user {SOMEBODY}, who must not have it cleared" in cleared.err
+    assert f"the state is owned by user {SOMEBODY}: root does not trust its records" in cleared.err
     assert former.exists()
     assert not reloaded.exists()
 

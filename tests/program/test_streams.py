@@ -43,7 +43,7 @@ CASES: Final = {
     "a pipe": ("mkfifo pipe; $A apply --config pipe", 2, "this is a pipe, not a file"),
     "a device": ("$A check --config /dev/zero", 2, "this is a device, not a file"),
     "a folder": ("$A apply --config .", 2, "this is a folder, not a file"),
-    "a name that is no text": ("$A apply --config $'/\\xff'", 2, "/\\udcff: there is no such file"),
+    "a name that is no text": ("$A apply --config $'/\\xff'", 2, "/\\udcff: file not found"),
     "an ASCII terminal": ("LC_ALL=C PYTHONIOENCODING=ascii $A status $C >/dev/null", 0, ""),
     "few files": ("ulimit -n 8; $A apply $C", 1, "Too many open files"),
     "little memory": ("ulimit -v 15000; $A apply $C", None, ""),

@@ -131,7 +131,7 @@ def test_a_url_that_cannot_be_read_is_said_by_all_and_stops_no_run(
     for command, code in (("apply", 1), ("status", 1), ("check", 1)):
         done = told(command)
         assert done.code == code
-        for one in (f"'{kept}': there is no such file", "'NOT_SET': this environment variable"):
+        for one in (f"'{kept}': file not found", "'NOT_SET': this environment variable"):
             assert one in done.out + done.err
     assert "81.2.69.77/32" in told.allowed
     (body,) = bodies(listener)  # and the other channel is told of both

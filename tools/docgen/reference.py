@@ -81,7 +81,7 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
             above = ""
     yield "## `resolver`\n\nHow the DNS is asked.\n", "resolver.", RESOLVER.options
     yield "## `policy`\n\nWhen to believe the DNS.\n", "policy.", POLICY.options
-    text = "How much access one run may take away unasked."
+    text = "How much access one run may take away without --force."
     yield f"## `limits`\n\n{text}\n", "limits.", LIMITS.options
     yield "## Other keys\n\nSingle keys at the top.\n", "", SINGLE_OPTIONS
     text = "Keys of an item of `notify`, where it is a mapping:"

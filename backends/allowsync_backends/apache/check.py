@@ -66,11 +66,11 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
         open_to_all = one.words[1:] == ("all", "granted")
         yield Finding(
             Severity.ERROR if open_to_all else Severity.WARNING,
-            f"{one.place}: {one.text!r} stands beside the Include of {path}, and either is enough",
+            f"{one.place}: {one.text!r} is beside the Include of {path}, and either is enough",
             "put both into <RequireAll> if both are meant, or take it away",
         )
     for place in optional(texts, str(path)):
-        what = f"{place}: with IncludeOptional, everybody gets in when {path} is missing"
+        what = f"{place}: with IncludeOptional, everyone gets in when {path} is missing"
         yield Finding(Severity.WARNING, what, "write Include")
     listed = _texts(lists := proxy_lists(texts))
     for file in sorted(set(lists) - listed.keys()):

@@ -32,7 +32,7 @@ class ApacheOptions(ServerOptions, kw_only=True):
     )
     config: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="Apache's main configuration, where that is not what the program goes by itself.",
+        help="Apache's main configuration, where that is not the program's default.",
         default=None,
     )
 

@@ -35,7 +35,7 @@ def findings(
     if config is None:
         return  # a configuration that is not valid is told as such
     if admin_is_off(config) and not options.reload:
-        what = "caddy cannot be told of changes: its admin API is off"
+        what = "caddy cannot be reloaded: its admin API is off"
         yield Finding(Severity.ERROR, what, "switch it on, or set `reload` to a restart")
     if options.container is None and _resets():
         yield Finding(
@@ -98,7 +98,7 @@ def _in_force(
     if missing:
         yield Finding(
             Severity.ERROR,
-            f"the caddy that runs does not go by {options.config}: it lets others than those in "
+            f"the running caddy does not use {options.config}: it lets others than those in "
             f"the file into {', '.join(missing)}",
             "reload it, or name the Caddyfile that it runs by with `config`",
         )

@@ -51,7 +51,7 @@ class CaddyOptions(ServerOptions, kw_only=True):
     )
     refusal: Refusal = option(
         lambda: kinds.Choice(Refusal),
-        help="What everybody else gets: `abort` closes the connection, `forbidden` answers with "
+        help="What everyone else gets: `abort` closes the connection, `forbidden` answers with "
         "status 403.",
         default=Refusal.ABORT,
     )

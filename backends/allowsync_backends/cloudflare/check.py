@@ -65,7 +65,7 @@ def _used(found: AccountList) -> Iterator[Finding]:
         advice = f"allowsync cloudflare rule --list {found.name} --host NAME"
         yield Finding(Severity.WARNING, what, advice)
     elif not found.num_items:
-        what = f"the list {found.name} is empty, and a rule uses it: it may shut out everybody"
+        what = f"the list {found.name} is empty, and a rule uses it: it may shut out everyone"
         yield Finding(Severity.WARNING, what, "see 'allowsync status'")
 
 

@@ -170,7 +170,7 @@ class Fail2banBackend(Value):
             seen = look(self.client, goals, todo)
         left = list(self._todo(goals, seen))
         if left:
-            raise BackendError(f"Fail2ban did not do what it was told: {left[0][:100]}")
+            raise BackendError(f"Fail2ban did not apply a change: {left[0][:100]}")
         return seen
 
     def _todo(self, goals: Mapping[str, Goal], seen: JailSnapshot) -> Iterator[str]:

@@ -30,7 +30,7 @@ class ModeKind(Leaf[int]):
             raise UnfitError
         mode = int(scalar.text, 8)
         if mode & _WRITABLE_BY_ALL:
-            raise UnfitError(f"{scalar.text} would let everybody change the file")
+            raise UnfitError(f"{scalar.text} would let everyone change the file")
         return mode
 
     def schema(self) -> dict[str, Any]:

@@ -106,7 +106,7 @@ def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
             what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
             yield Finding(Severity.WARNING, what, _TRUST)
     for line in believers(written):
-        what = f"{line.place}: anybody is believed to come from where a header says"
+        what = f"{line.place}: a header that any client can send sets the source address"
         yield Finding(Severity.WARNING, what, _TRUST)
     for line in open_sockets(written):
         what = f"{line.place}: any client of this socket can add itself to the list"

@@ -50,7 +50,7 @@ def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Findi
     if not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
-            "the gate is shut for everybody: it holds no entry",
+            "the gate is shut for everyone: it holds no entry",
             "see 'allowsync status' for what the hosts' names resolve to",
         )
 

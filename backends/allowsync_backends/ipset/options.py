@@ -48,7 +48,7 @@ class IpsetOptions(Value):
     end_streams: bool = option(
         lambda: kinds.Boolean(),
         help="Without `ports`: end what still runs of those who were taken out. "
-        "A gate does so by itself.",
+        "A gate always does so.",
         default=True,
         remembered=True,
     )

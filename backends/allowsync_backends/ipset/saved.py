@@ -103,7 +103,7 @@ def _old_gate(file: SavedFile, gates: list[str]) -> Finding:
     return Finding(
         Severity.WARNING,
         f"{file} holds the gate of {', '.join(gates)} as it was when it was saved: at boot it "
-        "stands again, until allowsync restores its own",
+        "is active again, until allowsync restores its own",
         f"take out its lines{_without_gates(file, gates)}",
     )
 

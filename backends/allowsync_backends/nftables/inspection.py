@@ -100,7 +100,7 @@ def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -
         elif not _is_sound(sets[name], family):
             yield f"set {name} is of another type, or has other flags"
         elif not all(element.plain for element in held[family]):
-            yield f"set {name} holds ranges, or elements that go by themselves"
+            yield f"set {name} holds ranges, or elements that expire"
 
 
 def _is_sound(listed: Json | None, family: Family) -> bool:

@@ -76,9 +76,9 @@ def _needed(file: SavedFile) -> set[str]:
 def _gate(file: SavedFile, table: str, *, known: bool) -> Finding:
     what = f"{file} holds the gate inet {table} as it was when it was saved: "
     if known:
-        what += "at boot it stands with the addresses of that day, until allowsync restores it"
+        what += "at boot it is active with the addresses of that day, until allowsync restores it"
     else:
-        what += "at boot it stands again, though no target has it, and shuts out hosts that moved"
+        what += "at boot it is active again, though no target has it, and blocks hosts that moved"
     command = "take it out of the file"
     if re.search(_BLOCK.format(table), file.text, re.MULTILINE):
         place = shlex.quote(str(file.path))

@@ -85,7 +85,7 @@ class NftSetsBackend:
                 for network in element.networks
             ),
             tuple(
-                f"set {one.place} holds ranges of ours, or elements of ours that go by themselves"
+                f"set {one.place} holds ranges of ours, or elements of ours that expire"
                 for one in found.values()
                 if shared_set.odd(one)
             ),

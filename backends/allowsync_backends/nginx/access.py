@@ -40,7 +40,7 @@ def lets_strangers_in(block: Iterable[NginxDirective]) -> bool:
 
 
 def opened_by(block: Iterable[NginxDirective]) -> str:
-    """The rule that lets everybody in, if there is one."""
+    """The rule that lets everyone in, if there is one."""
     rules = (one for one in block if one.name == "allow" and is_for_anybody(one))
     return next((one.text for one in rules), "")
 

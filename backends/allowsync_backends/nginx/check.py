@@ -78,7 +78,7 @@ def _beside(place: DirectivePlace, path: str) -> Iterator[Finding]:
     before, after = place.siblings[: place.at], place.siblings[place.at + 1 :]
     for one in before:
         if one.name in RULES and is_for_anybody(one):
-            who = "lets everybody in" if one.name == "allow" else "shuts friends out, too"
+            who = "lets everyone in" if one.name == "allow" else "shuts friends out, too"
             what = f'in {_within(place)}, "{one.text}" before the include of {path} {who}'
             yield Finding(Severity.ERROR, what, "take it away")
         elif one.name == "allow" and is_for_containers(one):
@@ -136,7 +136,7 @@ def _by_pattern(place: DirectivePlace, path: str) -> Iterator[Finding]:
     if pattern:
         what = (
             f'"include {pattern}" in {_within(place)} is a pattern: if {path} is missing, nginx '
-            "starts without it and lets everybody in"
+            "starts without it and lets everyone in"
         )
         yield Finding(Severity.WARNING, what, f'name the file itself: "include {path};"')
 

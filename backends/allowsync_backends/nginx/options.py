@@ -33,7 +33,7 @@ class NginxOptions(ServerOptions, kw_only=True):
         lambda: kinds.Choice(Style),
         help="`allow`: a line for each network and `deny all`, to be included in the `server` or "
         "`location` that only friends may reach. `geo`: a variable that is 1 for friends and 0 for "
-        "everybody else, to be included in `http` or `stream`.",
+        "everyone else, to be included in `http` or `stream`.",
         default=Style.ALLOW,
     )
     variable: str | None = option(
@@ -45,7 +45,7 @@ class NginxOptions(ServerOptions, kw_only=True):
     source: str | None = option(
         lambda: kinds.Pattern(rf"\${_NAME}", "a variable of nginx such as $realip_remote_addr"),
         help="What `style: geo` takes for the address of a client. Without it, the address nginx "
-        "goes by itself, `$remote_addr`.",
+        "itself uses, `$remote_addr`.",
         default=None,
     )
     program: str = option(
@@ -55,7 +55,7 @@ class NginxOptions(ServerOptions, kw_only=True):
     )
     config: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),
-        help="nginx's main configuration, where that is not what the program goes by itself.",
+        help="nginx's main configuration, where that is not the program's default.",
         default=None,
     )
 

@@ -46,7 +46,7 @@ def _in_the_way(around: tuple[WatchedFile, ...], syntax: TraefikSyntax) -> Itera
             yield Finding(Severity.ERROR, what, "put that file right, or move it away")
     for kind in syntax.kinds:
         for other in defining(around, kind, syntax.name):
-            what = f"{other} has a middleware {syntax.name}, too: Traefik goes by one of both alone"
+            what = f"{other} has a middleware {syntax.name}, too: Traefik uses only one of them"
             yield Finding(Severity.ERROR, what, "let `middleware` say another name")
 
 
@@ -92,7 +92,7 @@ def _as_known(
         what = (
             f"Traefik does not know the {kind.value} middleware {name}"
             if found is None
-            else f"Traefik goes by something else in the {kind.value} middleware {name} than {path}"
+            else f"Traefik uses other settings in the {kind.value} middleware {name} than {path}"
         )
         advice = f"its file provider must watch {path.parent}; its log says what it cannot read"
         yield Finding(Severity.ERROR, what, advice)
@@ -135,14 +135,14 @@ def _by_entry_points(
     for one in points:
         if one.from_anybody:
             what = (
-                f"entry point {one.name} believes X-Forwarded-For of anybody "
+                f"entry point {one.name} believes X-Forwarded-For of anyone "
                 "(forwardedHeaders.insecure): any client can pretend to be a friend"
             )
             advice = "name your proxies in forwardedHeaders.trustedIPs instead"
             yield Finding(Severity.ERROR, what, advice)
     if not any(one.from_some or one.from_anybody for one in points):
         names = ", ".join(one.name for one in points)
-        what = f"no X-Forwarded-For is trusted at {names}: everybody is refused"
+        what = f"no X-Forwarded-For is trusted at {names}: everyone is refused"
         advice = "name your proxies in forwardedHeaders.trustedIPs"
         yield Finding(Severity.ERROR, what, advice)
 

@@ -38,8 +38,8 @@ class TraefikOptions(ServerOptions, kw_only=True):
 
     unit: str | None = option(
         lambda: kinds.Text("the name of a systemd unit"),
-        help="The systemd unit Traefik runs as, if it does. Nothing has to be told to it; it is "
-        "looked at by `check`, and when `api` does not answer.",
+        help="The systemd unit Traefik runs as, if it does. It is never reloaded: "
+        "`check` looks at it, and a run when `api` does not answer.",
         default=None,
     )
     check: tuple[str, ...] = option(
@@ -89,7 +89,7 @@ class TraefikOptions(ServerOptions, kw_only=True):
     api: str | None = option(
         lambda: kinds.Pattern(_URL, "a URL such as http://127.0.0.1:8080"),
         help="Where Traefik's API is. With it, a change is confirmed: Traefik itself says that "
-        "it goes by the file, within 30 seconds, or the old one is put back.",
+        "it uses the file, within 30 seconds, or the old one is put back.",
         default=None,
     )
 

@@ -116,7 +116,7 @@ class TraefikReader(Value):
         if expected is None:
             return f"Traefik still has the middleware {name}"
         if found.definition != expected:
-            return f"Traefik goes by {_other(found.definition, expected)} in the middleware {name}"
+            return f"Traefik uses {_other(found.definition, expected)} in the middleware {name}"
         if found.errors:
             raise BackendError(f"Traefik refuses the middleware {name}: {found.errors[0][:200]}")
         return ""

@@ -69,7 +69,7 @@ def read(family: Family) -> RulesFile:
 def _damaged(family: Family, why: str) -> str:
     what = (
         f"{path(family)} is damaged: {why}. It is left alone; the kernel still has the rules, but "
-        "the next start of ufw would not load them. Put it right before anything reloads ufw"
+        "the next start of ufw would not load them. Repair it before anything reloads ufw"
     )
     return f"{what}; {backup(family)} is older but whole" if backup(family).exists() else what
 

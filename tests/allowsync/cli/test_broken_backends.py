@@ -201,7 +201,7 @@ def test_two_at_once_are_told_each_in_its_line(
         "web/second",
         "web/cloudflare",
     ]
-    assert "there is no such file" in lines[2]
+    assert "file not found" in lines[2]
 
 
 @pytest.mark.parametrize(

@@ -49,9 +49,9 @@ def test_a_file_that_was_named_is_the_only_place(tmp_path: Path) -> None:
     missing = tmp_path / "my config.yaml"
     said = why_unread(missing, missing, {}, 0)
     create = f"to write one: allowsync init '{missing}'"
-    assert said == f"there is no such file, which --config names; {create}"
+    assert said == f"file not found (given by --config); {create}"
     by_variable = why_unread(None, missing, {"ALLOWSYNC_CONFIG": str(missing)}, 0)
-    assert "which $ALLOWSYNC_CONFIG names" in by_variable
+    assert "(given by $ALLOWSYNC_CONFIG)" in by_variable
 
 
 def test_a_file_that_can_be_read_is_no_matter_of_places(tmp_path: Path) -> None:
@@ -82,5 +82,5 @@ def test_every_command_says_it_once(tmp_path: Path, words: str) -> None:
     missing = tmp_path / "none.yaml"
     done = allowsync(*words.split(), environ={"ALLOWSYNC_CONFIG": str(missing)})
     assert (done.code, done.out) == (2, "")
-    said = "there is no such file, which $ALLOWSYNC_CONFIG names; to write one: allowsync init"
+    said = "file not found (given by $ALLOWSYNC_CONFIG); to write one: allowsync init"
     assert done.err == f"{missing}: {said}\n"

@@ -77,7 +77,7 @@ def test_what_is_wrong_is_said_without_the_url(tmp_path: Path, line: str, said: 
 UNREADABLE = {
     "no URL in the variable": ("notify: [{url_env: X}]", "what is kept there is not an Apprise"),
     "a missing variable": ("notify: [{url_env: Y}]", "is not set"),
-    "a missing file": ("heartbeat: {url_file: ./gone}", "there is no such file"),
+    "a missing file": ("heartbeat: {url_file: ./gone}", "file not found"),
     "another scheme": ("heartbeat: {url_env: F}", "what is kept there is not a URL such as"),
 }
 

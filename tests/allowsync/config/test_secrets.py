@@ -65,7 +65,7 @@ def test_a_file_that_holds_no_secret(tmp_path: Path, content: bytes, what: str) 
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    assert parsed(SecretFile(), "/no/token", tmp_path) == "'/no/token': there is no such file"
+    assert parsed(SecretFile(), "/no/token", tmp_path) == "'/no/token': file not found"
 
 
 @pytest.mark.root
@@ -104,7 +104,7 @@ def test_systemd_passes_a_secret_as_a_credential(tmp_path: Path) -> None:
     for uid in (ROOT, SOMEBODY):
         kept = parsed(SecretCredential(), "cloud", Path("/"), environ, uid)
         assert kept == KeptSecret("cloud", Secret("hunter2"))
-    assert "there is no such file" in parsed(SecretCredential(), "gone", Path("/"), environ)
+    assert "file not found" in parsed(SecretCredential(), "gone", Path("/"), environ)
     assert "passes no credentials" in parsed(SecretCredential(), "cloud", Path("/"), {})
 
 

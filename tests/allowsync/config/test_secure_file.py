@@ -113,7 +113,7 @@ def test_root_refuses_a_secret_that_others_may_read(folder: Path) -> None:
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     (problem,) = refusal(tmp_path / "gone.yaml")
-    assert str(problem) == (f"{tmp_path}/gone.yaml: there is no such file")
+    assert str(problem) == (f"{tmp_path}/gone.yaml: file not found")
 
 
 def test_a_folder_is_no_file(tmp_path: Path) -> None:

@@ -60,8 +60,8 @@ def test_a_silent_name_is_told_at_a_quarter_and_at_three_quarters_and_when_acces
     silent = "alice: alice.example.org has given no usable answer for"
     gone = "alice: access from 81.2.69.1 is withdrawn: no answer from DNS for 3 d"
     assert at == {
-        18: [f"{silent} 18 h (SERVFAIL); access ends in 2 d 6 h"],
-        54: [f"{silent} 2 d 6 h (SERVFAIL); access ends in 18 h"],
+        18: [f"{silent} 18 h (SERVFAIL); access expires in 2 d 6 h"],
+        54: [f"{silent} 2 d 6 h (SERVFAIL); access expires in 18 h"],
         72: [f"{gone} (SERVFAIL, 24 times)"],
     }
     reader.world.says[ALICE] = found("81.2.69.1")

@@ -110,7 +110,7 @@ def test_a_host_that_is_allowed_here_no_longer_is_named() -> None:
 def test_a_family_no_longer_asked_for_says_so() -> None:
     life = Life(host(families=(V4,)))
     life.run(found(HOME))
-    assert removed(life, HOME6) == "no longer asked for"
+    assert removed(life, HOME6) == "no longer configured"
 
 
 def test_several_hosts_give_their_reasons_once_each() -> None:
@@ -135,11 +135,11 @@ def test_a_kept_address_says_for_how_long_and_until_when() -> None:
     life.run(found(HOME))
     life.run(SERVFAIL, after=timedelta(hours=2))
     assert reasons(life).kept(entry(HOME, "alice")) == (
-        "kept: no answer from DNS for 2 h (SERVFAIL); ends in 2 d 22 h"
+        "kept: no answer from DNS for 2 h (SERVFAIL); expires in 2 d 22 h"
     )
     life.run(GONE)
     assert reasons(life).kept(entry(HOME, "alice")) == (
-        "kept: gone from DNS for 0 s (NXDOMAIN); ends in 1 h"
+        "kept: gone from DNS for 0 s (NXDOMAIN); expires in 1 h"
     )
 
 
@@ -149,7 +149,7 @@ def test_an_address_whose_answers_are_rejected_says_why_and_until_when() -> None
     life.run(found("127.0.0.1"), after=timedelta(hours=2))
     kept = reasons(life).kept(entry(HOME, "alice"))
     assert kept.startswith("kept: answer rejected (127.0.0.1 is a loopback address")
-    assert kept.endswith("; ends in 2 d 22 h")
+    assert kept.endswith("; expires in 2 d 22 h")
 
 
 def test_an_address_restored_without_asking_says_how_old_it_is() -> None:
@@ -272,7 +272,7 @@ def test_a_name_that_is_silent_now_is_not_said_to_have_moved() -> None:
 def test_a_name_nobody_asked_for_yet_did_not_move() -> None:
     life = Life(host())
     life.run()
-    assert removed(life) == "no longer asked for"
+    assert removed(life) == "no longer configured"
 
 
 def test_of_several_names_the_silent_one_is_the_reason() -> None:
@@ -288,7 +288,7 @@ def test_a_silence_after_an_absence_is_told_as_a_silence() -> None:
     for answer in (found(HOME), GONE, SERVFAIL):
         life.run(answer)
     said = reasons(life).kept(entry(HOME, "alice"))
-    assert said == "kept: no answer from DNS for 10 min (SERVFAIL); ends in 3 d"
+    assert said == "kept: no answer from DNS for 10 min (SERVFAIL); expires in 3 d"
 
 
 def test_what_is_put_in_for_a_host_that_is_kept_says_why() -> None:

@@ -47,7 +47,7 @@ def test_the_answer_comes_first_then_where_then_through_whom() -> None:
         "                (office)",
         "  ssh/nftables  not allowed: alice is not among the hosts of ssh",
         "alice: 81.2.69.1 through alice.example.org, since 2026-11-20 14:00 UTC, fresh,",
-        "    confirmed 0 s ago, ends in 2 h",
+        "    confirmed 0 s ago, expires in 2 h",
         "- and and and and and and and and and and and and and and and and and and and",
         "  and and and and and and so on",
     ]

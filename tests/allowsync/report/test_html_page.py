@@ -205,7 +205,7 @@ def test_whatever_a_grant_rests_on_has_words(basis: Basis) -> None:
     (grant,) = decision.grants
     decision = replace(decision, grants=(replace(grant, basis=basis),))
     shown = page(replace(well(), decisions={"alice": decision}), Past())
-    assert "Who may come from where" in shown
+    assert "Networks with access" in shown
 
 
 def shown(*hosts: str, **changed: object) -> str:

@@ -173,6 +173,6 @@ def test_a_status_tells_grants_and_entries() -> None:
         {
             "severity": "warning",
             "where": "alice",
-            "what": "using the last known address (SERVFAIL); ends in 3 d",
+            "what": "using the last known address (SERVFAIL); expires in 3 d",
         },
     ]

@@ -78,7 +78,7 @@ def test_a_dry_run_reads_as_promised() -> None:
           + 2a01:4f8:1:2::/64      alice
           - 81.2.69.1              alice    alice.example.org moved to 81.2.69.2
           - 192.0.1.44             bob      gone from DNS for 1 h 5 min (NXDOMAIN, 14 times)
-          ! 198.51.99.9            parents  kept: no answer from DNS for 1 h 10 min (SERVFAIL); ends in 2 d 23 h
+          ! 198.51.99.9            parents  kept: no answer from DNS for 1 h 10 min (SERVFAIL); expires in 2 d 23 h
           2 to remove, 2 to add, 5 unchanged, 1 kept (DNS unconfirmed)
         ssh/ufw is in sync (1 entry)""")  # noqa: E501
 
@@ -167,13 +167,13 @@ def test_status_tells_who_is_allowed_where() -> None:
     assert [line.text for line in status_lines(standing)] == [
         "alice  alice.example.org",
         f"    {HOME}  stale     since 2026-11-20 15:00 UTC, confirmed 6 min ago,",
-        "               SERVFAIL, ends in 3 d",
+        "               SERVFAIL, expires in 3 d",
         "bob  bob.example.org  until 2026-11-20 15:00 UTC",
         "    access has ended",
         "office",
         "    203.0.113.0/24  fixed     since 2026-11-20 15:00 UTC",
         "carol  carol.example.org",
-        "    nothing is known yet: no access",
+        "    no answer yet: no access",
         "",
         "web/x is in sync (1 entry)",
         "web/y is out of sync (0 entries): table is missing; 1 to add",
@@ -182,7 +182,7 @@ def test_status_tells_who_is_allowed_where() -> None:
     assert list(status_warnings(standing)) == [
         Line("web/y: out of sync: table is missing; 1 to add", "red"),
         Line("old/z: is no longer configured", "yellow"),
-        Line("alice: using the last known address (SERVFAIL); ends in 3 d", "yellow"),
+        Line("alice: using the last known address (SERVFAIL); expires in 3 d", "yellow"),
         Line("carol: no answer yet: no access", "yellow"),
     ]
     assert exit_code(standing) == 1

@@ -78,7 +78,7 @@ def test_a_secret_that_cannot_be_read_here_is_told_as_it_is(tmp_path: Path, toke
     cloud = f"cloudflare: {{account_id: {ACCOUNT}, list: web, api_token_file: {gone}}}"
     config = configuration(tmp_path, NFTABLES, cloud)
     (only,) = broken_targets(config, Disk(tmp_path / "none"))
-    assert (only.where, f"'{gone}': there is no such file" in only.what) == ("web/cloudflare", True)
+    assert (only.where, f"'{gone}': file not found" in only.what) == ("web/cloudflare", True)
 
 
 def test_a_heartbeat_that_only_root_can_read_is_told(tmp_path: Path, token: Path) -> None:

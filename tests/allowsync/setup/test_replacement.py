@@ -109,8 +109,8 @@ def _in_no_folder(path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "what"),
     [
-        (_missing, "there is no such file: 'allowsync init' writes one"),
-        (_in_no_folder, "there is no such file"),
+        (_missing, "file not found; to write one: allowsync init"),
+        (_in_no_folder, "file not found"),
         (_folder, "this is a folder, not a file"),
         (_binary, "not UTF-8 text"),
     ],

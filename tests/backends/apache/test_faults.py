@@ -60,7 +60,7 @@ class TestApache(faults.Faults):
         self.server.write()
         with self.server.inside.run(socket.create_server, (SERVER, 99)):
             error = self.fails(LAN)
-        assert "apache ended when it was to read its configuration again" in str(error)
+        assert "apache exited during the reload" in str(error)
         assert not isinstance(error, OutcomeUnknown)
         self.server.stop()
         self.server.start()

@@ -76,6 +76,6 @@ def test_a_process_it_started_unasked_goes_with_the_former_ones() -> None:
 
 
 def test_a_server_that_ends_is_told() -> None:
-    ended = "apache ended when it was to read its configuration again"
+    ended = "apache exited during the reload"
     assert said({MAIN, OLD, ALSO_OLD}, {MAIN}, set()) == ended
     assert said({MAIN, OLD, ALSO_OLD, SPAWNED}, {MAIN}, {MAIN}, set()) == ended

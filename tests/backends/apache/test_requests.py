@@ -150,7 +150,7 @@ def test_a_condition_beside_ours_is_enough_by_itself_which_is_told(start: Maker)
     (finding,) = findings(server)
     assert finding.severity is Severity.ERROR
     assert f"{server.config}:" in finding.what
-    assert "'Require all granted' stands beside the Include" in finding.what
+    assert "'Require all granted' is beside the Include" in finding.what
 
 
 def test_in_require_all_both_count(start: Maker) -> None:
@@ -213,7 +213,7 @@ def test_a_file_that_may_be_missing_is_told(start: Maker) -> None:
     )
     (finding,) = findings(server)
     assert finding.severity is Severity.WARNING
-    assert "with IncludeOptional, everybody gets in when" in finding.what
+    assert "with IncludeOptional, everyone gets in when" in finding.what
 
 
 def test_a_missing_module_is_told(start: Maker) -> None:

@@ -90,6 +90,6 @@ class TestCaddy(faults.Faults):
         (finding,) = (
             one
             for one in self.server.inside.run(self.server.backend().check)
-            if "cannot be told" in one.what
+            if "cannot be reloaded" in one.what
         )
-        assert finding.what == "caddy cannot be told of changes: its admin API is off"
+        assert finding.what == "caddy cannot be reloaded: its admin API is off"

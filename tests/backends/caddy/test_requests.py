@@ -191,7 +191,7 @@ def test_a_caddy_that_goes_by_something_else_is_told(
     caddy.path.write_text(text.replace(FRIEND, STRANGER))
     (finding,) = findings(caddy)
     assert finding.severity is Severity.ERROR
-    assert f"the caddy that runs does not go by {caddy.config}" in finding.what
+    assert f"the running caddy does not use {caddy.config}" in finding.what
     assert "into :8081" in finding.what
     caddy.stop()
     (finding,) = findings(caddy)

@@ -122,7 +122,7 @@ def test_a_rule_is_kept_with_all_it_has() -> None:
 @pytest.mark.parametrize("key", ["ipv4_cidrs", "ipv6_cidrs"])
 @pytest.mark.parametrize("value", [None, {}, "203.0.113.0/24", [3], ["x"]], ids=repr)
 def test_ranges_that_are_missing_are_not_taken_for_none(key: str, value: object) -> None:
-    # A server that takes connections from these alone would shut out everybody.
+    # A server that takes connections from these alone would shut out everyone.
     with pytest.raises(ParseError):
         api_parser.published(RANGES | {key: value})
 

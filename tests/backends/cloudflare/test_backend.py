@@ -195,7 +195,7 @@ def test_check_says_what_is_wrong(fake: FakeCloudflare, backend: CloudflareBacke
     assert said(backend) == [
         (
             Severity.WARNING,
-            "the list friends is empty, and a rule uses it: it may shut out everybody",
+            "the list friends is empty, and a rule uses it: it may shut out everyone",
         )
     ]
     fake.plant("friends", "81.2.69.1", MINE["81.2.69.1"])

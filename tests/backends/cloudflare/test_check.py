@@ -93,7 +93,7 @@ def test_an_empty_list_behind_a_rule_is_a_warning(fake: FakeCloudflare) -> None:
     fake.add_list("friends")
     fake.refer_to("friends")
     assert said(target(fake), Severity.WARNING) == [
-        "the list friends is empty, and a rule uses it: it may shut out everybody"
+        "the list friends is empty, and a rule uses it: it may shut out everyone"
     ]
 
 

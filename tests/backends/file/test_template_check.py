@@ -130,6 +130,6 @@ def test_a_strangers_file_and_missing_programs_are_found_beside(here: Templated)
     assert "was not written by allowsync" in found[0][1]
     here.template.unlink()
     assert [what for _, what in findings(here, reload=("no-such-program",))] == [
-        f"{here.template}: there is no such file",
+        f"{here.template}: file not found",
         "no-such-program is not installed",
     ]

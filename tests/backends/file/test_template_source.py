@@ -46,8 +46,8 @@ def test_a_template_that_is_gone_is_a_flaw_and_what_the_file_holds_stays_known(
     here.template.unlink()
     current = here.read()
     assert current.entries == frozenset(ALICE)
-    assert current.flaws == (f"{here.template}: there is no such file",)
-    with pytest.raises(BackendError, match="no such file"):
+    assert current.flaws == (f"{here.template}: file not found",)
+    with pytest.raises(BackendError, match="file not found"):
         here.put(ALICE)
     here.target().clear()
     assert here.names == set()

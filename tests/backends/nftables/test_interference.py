@@ -74,7 +74,7 @@ DEEDS = {
     f"add set {TABLE} other {{{{ type ipv4_addr; }}}}": [STRANGE],
     f"add counter {TABLE} visits": [STRANGE],
     f"add element {TABLE} ipv4 {{{{ 7.7.7.1-7.7.7.9 }}}}": [
-        "set ipv4 holds ranges, or elements that go by themselves"
+        "set ipv4 holds ranges, or elements that expire"
     ],
 }
 

@@ -105,7 +105,7 @@ def test_elements_we_never_put_there_are_read_and_called_a_flaw(element: Any) ->
     assert Entry(ip_network("1.2.3.4/31")) in read.entries or read.entries == {
         Entry(ip_network("1.2.3.4"))
     }
-    assert read.flaws == ("set ipv4 holds ranges, or elements that go by themselves",)
+    assert read.flaws == ("set ipv4 holds ranges, or elements that expire",)
 
 
 def test_a_network_with_a_comment_is_as_good_as_one_without() -> None:

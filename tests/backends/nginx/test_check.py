@@ -128,7 +128,7 @@ def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
     [
         (
             "http { server { allow all; include friends.conf; } }",
-            f'error: in {HERE}, "allow all" before the include of {OURS} lets everybody in',
+            f'error: in {HERE}, "allow all" before the include of {OURS} lets everyone in',
         ),
         (
             "http { server { deny all; include friends.conf; } }",
@@ -182,7 +182,7 @@ def test_a_file_in_its_place_is_nothing_to_speak_of(main: str) -> None:
             "http { server { include friend[s].conf; } }",
             (
                 f'warning: "include friend[s].conf" in {HERE} is a pattern: if {OURS} is missing, '
-                "nginx starts without it and lets everybody in"
+                "nginx starts without it and lets everyone in"
             ),
         ),
         (
@@ -314,7 +314,7 @@ def test_a_server_that_does_not_run_is_told_and_looked_into_all_the_same(nginx: 
     stopped, open_to_all = nginx.backend().check()
     assert (stopped.severity, open_to_all.severity) == (Severity.WARNING, Severity.ERROR)
     assert stopped.what == f"the server of {nginx.pid_file} does not run"
-    assert "lets everybody in" in open_to_all.what
+    assert "lets everyone in" in open_to_all.what
 
 
 def test_a_missing_program_is_told(nginx: Nginx) -> None:

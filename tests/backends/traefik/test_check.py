@@ -98,7 +98,7 @@ def test_two_files_with_one_middleware_are_found(
     other.parent.mkdir()
     other.write_text(f'[http.middlewares.{NAME}.ipAllowList]\nsourceRange = ["0.0.0.0/0"]\n')
     assert place.findings(**({} if api else {"api": None})) == [
-        f"error: {other} has a middleware {NAME}, too: Traefik goes by one of both alone"
+        f"error: {other} has a middleware {NAME}, too: Traefik uses only one of them"
     ]
 
 
@@ -172,7 +172,7 @@ def test_a_folder_that_traefik_does_not_watch_is_found(place: Place, standin: St
     standin.deaf = True
     place.put("81.2.69.2", api=None)
     (found,) = place.findings()
-    assert found.startswith("error: Traefik goes by something else in the http middleware")
+    assert found.startswith("error: Traefik uses other settings in the http middleware")
     assert found.endswith(f"{NAME}@file than {place.path}")
 
 
@@ -230,9 +230,9 @@ TRUSTED = {"trustedIPs": ["10.0.0.0/8"]}
         ({}, {}, ""),
         ({}, TRUSTED, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
         ({}, INSECURE, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
-        (BELIEVED, {}, "error: no X-Forwarded-For is trusted at web: everybody is refused"),
+        (BELIEVED, {}, "error: no X-Forwarded-For is trusted at web: everyone is refused"),
         (BELIEVED, TRUSTED, ""),
-        (BELIEVED, INSECURE, "error: entry point web believes X-Forwarded-For of anybody"),
+        (BELIEVED, INSECURE, "error: entry point web believes X-Forwarded-For of anyone"),
     ],
     ids=str,
 )

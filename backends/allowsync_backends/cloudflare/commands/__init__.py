@@ -1,4 +1,4 @@
-"""`allowsync cloudflare …`: look after the lists of an account, and the rule that uses one."""
+"""`allowsync cloudflare …`: manage the lists of an account, and the rule that uses one."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from allowsync_backends.cloudflare.commands.show_commands import lists, show
 
 @click.group(cls=CommonGroup, context_settings={"max_content_width": 100})
 def cloudflare() -> None:
-    """Look after the lists of a Cloudflare account.
+    """Manage the lists of a Cloudflare account.
 
     The account and its token are those of the configuration's Cloudflare targets; with several
     accounts, --target names one. Without a configuration: --account-id, and --token-file or

@@ -66,7 +66,7 @@ def _let_pass(work: Work, one: AccountList, changes: Changes, number: int) -> No
     left = number + len(changes.add) - len(changes.remove)
     if changes.remove and not left and one.num_referencing_filters:
         rules = counted(one.num_referencing_filters, "rule")
-        against.append(f"the list would be empty, and {rules} may shut out everybody not in it")
+        against.append(f"the list would be empty, and {rules} may shut out everyone not in it")
     if against:
         what = "nothing was done; --force does it all the same"
         work.stop(ExitCode.FAILED, one.name, *against, what)

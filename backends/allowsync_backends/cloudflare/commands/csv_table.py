@@ -56,7 +56,7 @@ def parsed(text: str) -> tuple[list[NewItem], list[Flaw]]:
             flaws.append(Flaw(line, str(error)))
             continue
         if new.network in found:
-            what = f"{addresses.short(new.network)} stands in line {found[new.network]} already"
+            what = f"{addresses.short(new.network)} is already in line {found[new.network]}"
             flaws.append(Flaw(line, what))
             continue
         found[new.network] = line

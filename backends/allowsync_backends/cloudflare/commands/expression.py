@@ -1,4 +1,4 @@
-"""The expression of a rule that blocks everybody who is not in a list. Pure.
+"""The expression of a rule that blocks everyone who is not in a list. Pure.
 
 Cloudflare's rules language: developers.cloudflare.com/ruleset-engine/rules-language/. It compares
 bytes, and its fields hold what the client sent. So everything is compared in lower case, paths with

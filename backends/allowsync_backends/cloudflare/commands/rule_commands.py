@@ -1,4 +1,4 @@
-"""`allowsync cloudflare rule`: the rule that blocks everybody who is not in a list."""
+"""`allowsync cloudflare rule`: the rule that blocks everyone who is not in a list."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def rule(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """Show, make or remove the rule that blocks everybody who is not in a list.
+    """Show, make or remove the rule that blocks everyone who is not in a list.
 
     With --zone alone: show the custom rules of a domain. With --list and --host or --path: make the
     rule, behind those that are there, or change it. With --list and --remove: remove it. There is
@@ -144,7 +144,7 @@ def _fit(work: Work, client: CloudflareClient, list_name: str, *, force: bool) -
     """End the command where the list is empty."""
     one = work.found(client, list_name)
     if not one.num_items and not force:
-        what = "the list is empty, so the rule would shut out everybody; --force does it anyway"
+        what = "the list is empty, so the rule would shut out everyone; --force does it anyway"
         work.stop(ExitCode.FAILED, list_name, what)
 
 

@@ -65,7 +65,7 @@ class ServerOptions(Value, kw_only=True):
     reload: tuple[str, ...] = option(
         command,
         help="A command to use in place of the server's own reload. It must not return before the "
-        "server goes by the new file.",
+        "server uses the new file.",
         default=(),
     )
 

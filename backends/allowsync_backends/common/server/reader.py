@@ -135,11 +135,11 @@ class ServerReader(Value):
         deadline = time.monotonic() + PATIENCE
         while not self._is_renewed(before):
             if self.running.state() is State.STOPPED:
-                return f"{self.server.name} ended when it was to read its configuration again"
+                return f"{self.server.name} exited during the reload"
             if time.monotonic() > deadline:
                 return (
-                    f"{self.server.name} was told to read its configuration again, but has started "
-                    f"no new process within {PATIENCE:g} s"
+                    f"{self.server.name} was asked to reload, but has started no new process "
+                    f"within {PATIENCE:g} s"
                 )
             time.sleep(STEP)
         return ""

@@ -165,7 +165,7 @@ class Process(Value):
         except BackendError as error:
             return str(error)
         except OSError as error:
-            return f"process {main} could not be told: {error.strerror}"
+            return f"process {main} could not be signalled: {error.strerror}"
         return ""
 
     def findings(self, path: Path) -> Iterator[Finding]:  # noqa: ARG002 - it sees what we see

@@ -78,7 +78,7 @@ def test_everything_that_is_wrong_is_named_with_its_line() -> None:
     assert flaws == [
         Flaw(3, "'nobody' is not an address or a network such as 203.0.113.0/24"),
         Flaw(4, "'0.0.0.0/0' is too wide: a list takes /8 and narrower"),
-        Flaw(5, "203.0.113.9 stands in line 2 already"),
+        Flaw(5, "203.0.113.9 is already in line 2"),
         Flaw(6, "3 columns where there are 2"),
     ]
 

@@ -158,7 +158,7 @@ def test_a_list_that_rules_use_is_only_emptied_by_force(
     fake.pull("friends", "2001:db8:7::/64")
     done = run("remove", "friends", "203.0.113.9", "--yes")
     assert done.code == 1
-    assert "the list would be empty, and 1 rule may shut out everybody" in done.err
+    assert "the list would be empty, and 1 rule may shut out everyone" in done.err
     assert fake.writes == []
     assert run("remove", "friends", "203.0.113.9", "--yes", "--force").code == 0
     assert fake.items("friends") == {}

@@ -103,7 +103,7 @@ def test_the_help_of_the_group_names_every_command() -> None:
     done = allowsync("cloudflare", "--help")
     assert done.code == 0
     assert all(f"\n  {name} " in done.out for name in NAMES)
-    assert "cloudflare  Look after the lists of a Cloudflare account." in allowsync("--help").out
+    assert "cloudflare  Manage the lists of a Cloudflare account." in allowsync("--help").out
 
 
 def completed(*words: str) -> list[str]:

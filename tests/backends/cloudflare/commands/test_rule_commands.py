@@ -145,7 +145,7 @@ def test_an_empty_list_shuts_out_everybody_only_by_force(
     fake.pull("jellyfin", "203.0.113.9")
     done = run(*MAKE, "--yes")
     assert done.code == 1
-    assert "the list is empty, so the rule would shut out everybody" in done.err
+    assert "the list is empty, so the rule would shut out everyone" in done.err
     assert fake.rules(zone) == []
     assert run(*MAKE, "--yes", "--force").code == 0
 

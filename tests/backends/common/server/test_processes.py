@@ -164,8 +164,7 @@ def test_one_that_does_not_follow_is_told_of(
     monkeypatch.setattr(reader, "PATIENCE", 0.5)
     start(then)
     assert notice(process) == (
-        f"{NAME} was told to read its configuration again, but has started no new process "
-        "within 0.5 s"
+        f"{NAME} was asked to reload, but has started no new process within 0.5 s"
     )
 
 
@@ -173,7 +172,7 @@ def test_one_that_dies_of_it_is_told_of(
     start: Callable[[str], subprocess.Popen[bytes]], process: Process
 ) -> None:
     start(DEAD)
-    assert notice(process) == f"{NAME} ended when it was to read its configuration again"
+    assert notice(process) == f"{NAME} exited during the reload"
     assert process.state() is State.STOPPED
 
 
