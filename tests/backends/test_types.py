@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     Written = Mapping[str, object]
 
 PORTS = {"ports": ["443/tcp", "8000-8010/udp"]}
-IN_PORTS = {"a port such as 443/tcp": {"ports": ["443"]}}
+IN_PORTS = {"a port such as 443, 443/udp": {"ports": ["443/sctp"]}}
 
 
 class TestNftables(BackendTypeContract):
@@ -102,7 +102,7 @@ class FileType(BackendTypeContract):
     def rejected(self) -> Mapping[str, Written]:
         return {
             "'path' is missing": {},
-            "would let everybody change": {**self.least, "mode": "0666"},
+            "would let everyone change": {**self.least, "mode": "0666"},
             "must start with": {**self.least, "reload": ["bin/reload"]},
         }
 

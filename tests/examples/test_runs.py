@@ -36,6 +36,17 @@ def packet_filters() -> Iterator[Path]:
 
 
 EXAMPLES = tuple(packet_filters())
+# The rules that use an example's sets, and what those need: without them the sets have no effect.
+RULES = {
+    "ipset-docker": (
+        ("iptables", "-N", "DOCKER-USER"),
+        ("ip6tables", "-N", "DOCKER-USER"),
+        ("iptables", "-A", "FORWARD", "-j", "DOCKER-USER"),
+        ("ip6tables", "-A", "FORWARD", "-j", "DOCKER-USER"),
+        ("sh", str(ROOT / "examples/ipset-docker.sh")),
+    ),
+    "ipset-ufw": (("sh", str(ROOT / "examples/ipset-ufw.before.init"), "start"),),
+}
 
 
 def zones(config: Config) -> dict[str, object]:
@@ -56,6 +67,8 @@ def test_an_example_is_in_step_after_one_run(example: Path, tmp_path: Path) -> N
     with Namespace() as inside, inside.run(lambda: NameServer(zones(config))) as server:
         if ruleset.exists():
             inside.nft(ruleset.read_text())
+        for command in RULES.get(example.stem, ()):
+            inside.command(*command)
         own = tmp_path / example.name
         own.write_text(f"{example.read_text()}\nresolver: {{nameservers: ['{server}']}}\n")
         own.chmod(0o600)

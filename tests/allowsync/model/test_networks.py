@@ -17,6 +17,7 @@ from allowsync.model.networks import (
     overlap,
     parsed,
     parsed_address,
+    recalled_address,
     span,
     without,
 )
@@ -161,6 +162,12 @@ def test_an_address_made_once_is_as_good_as_any_other(text: str) -> None:
     assert hash(made) == hash(plain)
     assert [str(made), str(made), f"{made}"] == [str(plain)] * 3
     assert made + 1 == plain + 1
+
+
+@pytest.mark.parametrize("text", ["81.2.69.1", "2a02:8108:1::7", "fe80::1%2"])
+def test_an_address_from_a_row_is_the_one_that_was_written(text: str) -> None:
+    assert recalled_address(text) == ip_address(text)
+    assert str(recalled_address(text)) == text
 
 
 @given(

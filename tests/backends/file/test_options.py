@@ -62,7 +62,7 @@ def test_a_template_and_what_begins_a_comment_can_be_written(comment: str | None
         ({"mode": "0888"}, "permissions such as 0644"),
         ({"mode": "4755"}, "permissions such as 0644"),
         ({"mode": "rw-r--r--"}, "permissions such as 0644"),
-        ({"mode": "0666"}, "let everybody change"),
+        ({"mode": "0666"}, "let everyone change"),
         ({"format": "xml"}, "text"),
         ({"reload": "nginx -s reload"}, "a list"),
         ({"reload": ["bin/reload"]}, "absolute path"),
