@@ -52,14 +52,13 @@ def check_once(invocation: Invocation, *, notify: bool = False, packets: bool = 
 def _checked(
     invocation: Invocation, resolver: ResolverProcess, *, notify: bool, packets: bool
 ) -> int:
-    from allowsync.inspect.diagnostics import about_entries
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     now = instant()
     dns = list(_dns(config, resolver))
     standing = look(config, now)
-    targets = [*_targets(config), *about_entries(standing)]
+    targets = list(_targets(config, standing))
     targets += _packets(config, standing) if packets else ()
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += [*_schedule(config, invocation.place), *_boot(config)]
@@ -87,9 +86,9 @@ def _checked(
     return int(code)
 
 
-def _targets(config: Config) -> Iterator[Located]:
+def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     from allowsync.engine.orphan_targets import others_targets
-    from allowsync.inspect.diagnostics import Located, about_target
+    from allowsync.inspect.diagnostics import Located, about_entries, about_target
     from allowsync.model.target import Finding, Severity
 
     others = others_targets(config)
@@ -98,6 +97,8 @@ def _targets(config: Config) -> Iterator[Located]:
             yield Located(target.name, Finding(Severity.ERROR, others[target.name]))
         else:
             yield from about_target(target)
+    # What another configuration's target holds is not this one's to repair.
+    yield from (one for one in about_entries(standing) if one.where not in others)
 
 
 def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:

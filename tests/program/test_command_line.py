@@ -90,7 +90,7 @@ def test_help_shows_what_the_option_shows(command: str) -> None:
         ("help apply now", "'allowsync apply' has no sub-commands"),
         ("backends iptables", "there is no backend 'iptables' (did you mean 'ipset'?)"),
         ("backends nftable", "there is no backend 'nftable' (did you mean 'nftables'?)"),
-        ("--dry-run apply", "only one command has stands behind that command"),
+        ("--dry-run apply", "Options of a command go after its name"),
         ("status --jsn", "--json"),
     ],
 )

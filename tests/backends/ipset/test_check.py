@@ -93,7 +93,7 @@ def test_a_missing_gate_draws_warnings_with_advice(inside: Namespace) -> None:
 def test_an_empty_gate_draws_a_warning(inside: Namespace) -> None:
     allow(inside, ipset_gate())
     (finding,) = inside.run(ipset_gate().check)
-    assert "shut for everybody" in finding.what
+    assert "shut for everyone" in finding.what
 
 
 def test_rules_of_ours_in_the_other_variant_draw_a_warning(inside: Namespace) -> None:

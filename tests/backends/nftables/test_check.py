@@ -99,7 +99,7 @@ def test_an_empty_gate_draws_a_warning(inside: Namespace) -> None:
     allow(inside, gate())
     (finding,) = inside.run(gate().check)
     assert finding.severity is Severity.WARNING
-    assert "shut for everybody" in finding.what
+    assert "shut for everyone" in finding.what
 
 
 def test_a_missing_gate_draws_a_warning_with_advice(inside: Namespace) -> None:

@@ -62,7 +62,7 @@ def test_nothing_is_asked_where_nothing_changes(place: Place, standin: Standin) 
 def test_what_traefik_does_not_take_up_is_taken_back(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     standin.deaf = True
-    with impatient(), pytest.raises(BackendError, match="goes by other networks") as raised:
+    with impatient(), pytest.raises(BackendError, match="uses other networks") as raised:
         place.put("81.2.69.2")
     assert "the old file is back in force" in str(raised.value)
     assert not isinstance(raised.value, OutcomeUnknown)
@@ -75,7 +75,7 @@ def test_a_change_of_settings_alone_is_confirmed_or_taken_back(
 ) -> None:
     place.put("81.2.69.1", depth=1)
     standin.deaf = True
-    with impatient(), pytest.raises(BackendError, match="goes by other settings in the middleware"):
+    with impatient(), pytest.raises(BackendError, match="uses other settings in the middleware"):
         place.put("81.2.69.1", depth=2)
     assert "depth: 1" in place.path.read_text()
     standin.wake()
