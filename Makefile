@@ -6,8 +6,8 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-# How many tests run at once: three on two cores, as many wait for servers and timers.
-JOBS   ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 3 // 2)')
+# How many tests run at once: two for each core, as many wait for servers, timers and the disk.
+JOBS   ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) * 2)')
 CORES  := $(shell $(PYTHON) -c 'import os; print(os.cpu_count() or 1)')
 # A thousand processes of a test run would each compile what they import.
 unexport PYTHONDONTWRITEBYTECODE

@@ -88,16 +88,17 @@ class Screen:
             signal.signal(one, handler)
 
     def draw(self, lines: Sequence[Line]) -> None:
-        """Show lines from the top, as many and as much of each as there is room for."""
+        """Show lines from the top, as many as there is room for; a long one takes several rows."""
         self._judge()
         self._size = width, height = os.get_terminal_size()
-        shown = list(lines)
-        left = len(shown) - height
+        rows = [
+            self._row(part, one.colour)
+            for one in lines
+            for part in _folded(printable(one.text), width)
+        ]
+        left = len(rows) - height
         if left > 0:
-            shown = shown[: height - 1]
-        rows = [self._row(printable(one.text)[:width], one.colour) for one in shown]
-        if left > 0:
-            rows.append(f"... {left + 1} more lines"[:width])
+            rows[height - 1 :] = [f"... {left + 1} more lines"[:width]]
         self._write("\x1b[H" + "\r\n".join(f"{row}\x1b[K" for row in rows) + "\x1b[J")
 
     def waits(self, lines: Sequence[Line]) -> bool:
@@ -131,3 +132,8 @@ class Screen:
         """End by a signal that came while a backend was at work, which is kept from ending us."""
         if self._signal:
             raise SystemExit(128 + self._signal)
+
+
+def _folded(text: str, width: int) -> list[str]:
+    """A text in rows: what is cut off at the edge cannot be read."""
+    return [text[at : at + width] for at in range(0, len(text), max(width, 1))] or [""]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import signal
 import termios
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
     from tests.support.program import Installation
 
 DRAWN = {"TERM": "xterm"}
+ROW_ENDS = re.compile(r"\x1b\[\d*[mK]|\r\n")
 ENTERED, LEFT = "\x1b[?1049h", "\x1b[?1049l"
 
 
@@ -66,9 +68,12 @@ def test_what_does_not_fit_is_counted(ready: Installation) -> None:
 def test_a_configuration_that_is_broken_meanwhile_is_told(ready: Installation) -> None:
     with Terminal("status", "--watch", "--config", ready.path, environ=DRAWN) as terminal:
         terminal.until("last run ")
+        termios.tcsetwinsize(terminal._ours, (24, 40))  # narrower than the path and the message
         ready.path.write_text("hosts: [")
         terminal.type("r")
-        terminal.until("config.yaml")
+        drawn = ""
+        while f"{ready.path}:1: not valid YAML" not in ROW_ENDS.sub("", drawn):
+            drawn += terminal.until("\x1b[J")
         terminal.type("q")
         assert terminal.end() == 2
 
