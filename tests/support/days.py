@@ -34,15 +34,20 @@ class Days:
     here: Installation
     clock: TickingDateTimeFactory
     capture: pytest.CaptureFixture[str]
+    instant: datetime | None = START
 
     def at(self, minutes: float) -> Days:
         """Move the clock to so many minutes after the start."""
-        self.clock.move_to(START + timedelta(minutes=minutes))
+        self.instant = START + timedelta(minutes=minutes)
+        self.clock.move_to(self.instant)
         return self
 
     def __call__(self, command: str, *arguments: str) -> ProgramResult:
         self.here.write()
         self.capture.readouterr()
+        if self.instant is not None:  # what was made ready since then took its time
+            self.clock.move_to(self.instant)
+            self.instant = None
         words = [*command.split(), *arguments, "--config", str(self.here.path)]
         code = run_command_line(words)
         said = self.capture.readouterr()
