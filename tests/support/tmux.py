@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import shlex
+from itertools import count
 from typing import TYPE_CHECKING
 
 from tests.support.program import EXECUTABLE
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 COLUMNS, ROWS = 80, 50
+_NUMBERS = count()
 
 
 class Tmux:
@@ -29,7 +31,8 @@ class Tmux:
         environ: Mapping[str, str] | None = None,
     ) -> None:
         self._inside = inside
-        self._socket = str(folder / "tmux")
+        # One for each: a server that is asked to end takes its time, and refuses another session.
+        self._socket = str(folder / f"tmux{next(_NUMBERS)}")
         words = shlex.join([str(EXECUTABLE), *map(str, arguments)])
         settings = {"PATH": os.environ["PATH"], "HOME": str(folder), **(environ or {})}
         start = ["env", "-i", *(f"{key}={value}" for key, value in settings.items())]
