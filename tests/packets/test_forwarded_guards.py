@@ -14,6 +14,7 @@ from tests.support.gates import allow, port
 from tests.support.met_packets import seen, with_uplink
 from tests.support.netns import Namespace
 from tests.support.published import publish, with_container
+from tests.support.terminal import eventually
 from tests.support.values import net
 
 if TYPE_CHECKING:
@@ -146,10 +147,19 @@ def test_the_port_of_the_machine_itself_is_another_matter(inside: Namespace) -> 
 def with_lan(inside: Namespace, *addresses: str) -> None:
     """Give it a network behind it, to which it forwards."""
     inside.command("ip", "link", "add", "lan0", "type", "veth", "peer", "name", "lan0peer")
-    inside.batch(*(f"address add {one} dev lan0" for one in addresses), "link set lan0 up")
+    inside.batch(*(f"address add {one} dev lan0 nodad" for one in addresses), "link set lan0 up")
     inside.batch("link set lan0peer up")
     inside.sysctl("net/ipv4/ip_forward", "1")
     inside.sysctl("net/ipv6/conf/all/forwarding", "1")
+    own = [one.partition("/")[0] for one in addresses]
+    assert eventually(lambda: all(f"local {one} " in _routes(inside) for one in own))
+
+
+def _routes(inside: Namespace) -> str:
+    """Those of both families: some come only once the kernel has seen that a link is up."""
+    return "".join(
+        inside.command("ip", family, "route", "show", "table", "all") for family in ("-4", "-6")
+    )
 
 
 def test_an_address_behind_the_machine_is_asked_for(inside: Namespace) -> None:
