@@ -12,49 +12,24 @@ from allowsync.cli.common import instant
 from allowsync.config.schema.time_kinds import DURATION, UNITS
 
 if TYPE_CHECKING:
-    from datetime import timedelta
-
     _Type = click.ParamType[datetime]
 else:
     _Type = click.ParamType  # generic since click 8.4
 
-_SPAN: Final = re.compile(rf"\s*\+?{DURATION.pattern}\s*")
-_AGO: Final = re.compile(rf"\s*{DURATION.pattern}(?:\s+ago)?\s*")
+# Nothing is on record from before.
+_FIRST: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-class When(_Type):
-    """An instant that is not in the future, in UTC.
-
-    A duration counts back from now. A date is its first instant. What has no offset is in the
-    machine's time zone.
-    """
-
-    name = "time"
-
-    def convert(
-        self, value: Any, param: click.Parameter | None, ctx: click.Context | None
-    ) -> datetime:
-        """The instant. Fails with what was expected."""
-        if isinstance(value, datetime):
-            return value
-        now = instant()
-        try:
-            when = _read(str(value), now)
-        except (ValueError, OverflowError, OSError):
-            expected = "a time such as 2h, 7d, 2026-11-20 or 2026-11-20T18:30+01:00"
-            self.fail(f"expected {expected}, got {value!r}", param, ctx)
-        if when > now:
-            self.fail(f"{value!r} lies in the future", param, ctx)
-        return when
-
-
-class Later(_Type):
-    """An instant in the future, in UTC: a span from now, a date, or a date and time.
+class _Instant(_Type):
+    """An instant, in UTC: a span from now, a date, or a date and time.
 
     A date is its first instant. What has no offset is in the machine's time zone.
     """
 
     name = "time"
+    _ahead: bool  # whether it lies in the future
+    _spans: re.Pattern[str]
+    _expected: str
 
     def convert(
         self, value: Any, param: click.Parameter | None, ctx: click.Context | None
@@ -64,29 +39,32 @@ class Later(_Type):
             return value
         now = instant()
         try:
-            when = _ahead(str(value), now)
+            when = self._read(str(value), now)
         except (ValueError, OverflowError, OSError):
-            expected = "a time such as +3d, 2026-11-20 or 2026-11-20T18:30+01:00"
-            self.fail(f"expected {expected}, got {value!r}", param, ctx)
-        if when <= now:
-            self.fail(f"{value!r} lies in the past", param, ctx)
+            self.fail(f"expected {self._expected}, got {value!r}", param, ctx)
+        if (when > now) is not self._ahead:
+            self.fail(f"{value!r} lies in the {'past' if self._ahead else 'future'}", param, ctx)
         return when
 
-
-def _ahead(text: str, now: datetime) -> datetime:
-    match = _SPAN.fullmatch(text)
-    if match is not None:
-        return now + int(match[1]) * UNITS[match[2]]
-    return datetime.fromisoformat(text.strip()).astimezone(UTC)
-
-
-def _read(text: str, now: datetime) -> datetime:
-    match = _AGO.fullmatch(text)
-    if match is not None:
-        return _back(now, int(match[1]) * UNITS[match[2]])
-    return datetime.fromisoformat(text.strip()).astimezone(UTC)
+    def _read(self, text: str, now: datetime) -> datetime:
+        match = self._spans.fullmatch(text)
+        if match is None:
+            return datetime.fromisoformat(text.strip()).astimezone(UTC)
+        span = int(match[1]) * UNITS[match[2]]
+        return now + span if self._ahead else max(now - span, _FIRST)
 
 
-def _back(now: datetime, span: timedelta) -> datetime:
-    """An instant before now; nothing is on record from before 1970."""
-    return max(now - span, datetime(1970, 1, 1, tzinfo=UTC))
+class When(_Instant):
+    """An instant that is not in the future; a span counts back from now."""
+
+    _ahead = False
+    _spans = re.compile(rf"\s*{DURATION.pattern}(?:\s+ago)?\s*")
+    _expected = "a time such as 2h, 7d, 2026-11-20 or 2026-11-20T18:30+01:00"
+
+
+class Later(_Instant):
+    """An instant in the future; a span counts on from now."""
+
+    _ahead = True
+    _spans = re.compile(rf"\s*\+?{DURATION.pattern}\s*")
+    _expected = "a time such as +3d, 2026-11-20 or 2026-11-20T18:30+01:00"
