@@ -9,8 +9,8 @@ import click
 from allowsync.cli.apply_arguments import ApplyArguments
 from allowsync.cli.apply_run import apply_once
 from allowsync.cli.common import common
-from allowsync.cli.completion_values import targets
 from allowsync.cli.confirm_prompt import may_confirm, span
+from allowsync.cli.scope import only_targets
 from allowsync.cli.time_argument import Later
 
 if TYPE_CHECKING:
@@ -23,13 +23,7 @@ if TYPE_CHECKING:
 @click.option(
     "-n", "--dry-run", is_flag=True, help="Show what would be done; write nothing at all."
 )
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="ALLOWLIST|TARGET",
-    shell_complete=targets,
-    help="Only this allowlist, or this one target, such as web/file. May be repeated.",
-)
+@only_targets(help="Only this allowlist, or this one target, such as web/file. May be repeated.")
 @click.option("--force", is_flag=True, help="Apply what limits refuse.")
 @click.option("--offline", is_flag=True, help="Ask no DNS; restore what was known last (at boot).")
 @click.option(

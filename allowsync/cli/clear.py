@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
-from allowsync.cli.completion_values import targets
+from allowsync.cli.scope import only_targets
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, replace
 from allowsync.text import Line
@@ -26,13 +26,7 @@ SCHEMA = "allowsync.clear/1"
 
 
 @click.command()
-@click.option(
-    "--only",
-    multiple=True,
-    metavar="ALLOWLIST|TARGET",
-    shell_complete=targets,
-    help="Only this allowlist, or this target. May be repeated.",
-)
+@only_targets(help="Only this allowlist, or this target. May be repeated.")
 @click.option("--yes", is_flag=True, help="Do not ask.")
 @click.option(
     "--stop-schedule/--keep-schedule",

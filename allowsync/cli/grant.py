@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, choose, common
-from allowsync.cli.completion_values import allowlists as complete
+from allowsync.cli.scope import on_allowlists
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.text import Line, said
 
@@ -31,15 +31,7 @@ _SHARED_PREFIX = 64  # devices at home share it, not the address
 @click.option(
     "--for", "span", default="4h", show_default=True, metavar="DURATION", help="How long."
 )
-@click.option(
-    "--on",
-    "--allowlist",
-    "on",
-    multiple=True,
-    metavar="ALLOWLIST",
-    shell_complete=complete,
-    help="Where to allow it. Repeatable; needed where there are several.",
-)
+@on_allowlists(help="Where to allow it. Repeatable; needed where there are several.")
 @click.option("--as", "name", metavar="NAME", help="What to call it. Default: guest-NETWORK.")
 @common
 def grant(

@@ -7,9 +7,9 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.cli.completion_values import allowlists as complete_allowlists
 from allowsync.cli.completion_values import hosts as complete_hosts
 from allowsync.cli.options import CommonGroup
+from allowsync.cli.scope import on_allowlists
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
@@ -75,14 +75,8 @@ def list_(invocation: Invocation) -> int:
 @host.command()
 @click.argument("name")
 @click.argument("places", nargs=-1, required=True, metavar="HOSTNAME|NETWORK...")
-@click.option(
-    "--on",
-    "--allowlist",
-    "on",
-    multiple=True,
-    metavar="ALLOWLIST",
-    shell_complete=complete_allowlists,
-    help="Where to allow it. Repeatable; needed where several allowlists name their hosts.",
+@on_allowlists(
+    help="Where to allow it. Repeatable; needed where several allowlists name their hosts."
 )
 @click.option("--until", default="", metavar="TIME", help="When access ends: 2027-01-31.")
 @_DRY_RUN

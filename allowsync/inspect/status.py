@@ -84,7 +84,7 @@ class TargetStatus(Value):
 
     @property
     def well(self) -> bool:
-        """Whether it holds just what it should, and lets in nobody else."""
+        """Whether it holds just what it should, and lets in no stranger."""
         return self.in_step and not self.openings
 
     @property

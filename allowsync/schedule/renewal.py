@@ -11,7 +11,7 @@ from allowsync.schedule.status import standing
 from allowsync.schedule.units import CRON, SERVICE, TIMER, UNITS, Scheduler
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path, PurePosixPath
 
     from allowsync.schedule.files import Disk
 
@@ -73,7 +73,3 @@ def _text(disk: Disk, path: PurePosixPath) -> str:
         return disk.at(path).read_text(errors="replace")
     except OSError:
         return ""
-
-
-if TYPE_CHECKING:
-    from pathlib import PurePosixPath
