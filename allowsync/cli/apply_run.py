@@ -175,12 +175,15 @@ def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
 
         echo_json(run_document(report, code))
         return
+    every = report.dry_run or invocation.verbosity > 0
+    greets = code is ExitCode.IN_STEP and sys.stdout.isatty()
+    if report.uneventful and (invocation.quiet or not (every or greets)):
+        return  # what says it is not loaded
     from allowsync.report.text import run_lines
 
     if not invocation.quiet:
-        every = report.dry_run or invocation.verbosity > 0
         said = list(run_lines(report, every_target=every))
-        if not said and code is ExitCode.IN_STEP and sys.stdout.isatty():
+        if not said and greets:
             said = [Line("in sync: nothing to do", "green")]
         invocation.echo(said)
     invocation.echo(_wrong(invocation, report, code), err=True)

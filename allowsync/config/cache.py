@@ -24,7 +24,6 @@ from allowsync.backend.containment import contained
 from allowsync.backend.registry import load_type
 from allowsync.config.codec import Decoder, Encoder, NoPlainForm
 from allowsync.model.value import Value
-from allowsync.system.files import replace_file
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -92,6 +91,8 @@ def keep_valid(config: Config, source: Source) -> None:
     """
     if any(target.broken for target in config.targets):
         return
+    from allowsync.system.files import replace_file
+
     try:
         document = _contained(lambda: _encoded(config))
         if not _contained(lambda: _decoded(document, source) == config):

@@ -13,7 +13,7 @@ from allowsync.state.access_log import RECOVERED, REPAIRED
 from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from allowsync.model.plan import Plan
@@ -89,7 +89,7 @@ def ended(
     decisions: Mapping[str, Decision],
     known: Mapping[str, Collection[str]],
     configured: Collection[str],
-    reasons: Reasons,
+    lost: Callable[[Entry, str], str],
     kept: Collection[tuple[str, Network]] = (),
 ) -> Iterator[AccessEnd]:
     """Which access ends, and why. A host that the run was not about keeps what it has.
@@ -98,7 +98,7 @@ def ended(
         decisions: What was decided about each host of the run.
         known: Which networks each host could come from by what is written down, in CIDR form.
         configured: Every host there is.
-        reasons: Explains the run.
+        lost: Tells why a host of the run lost an entry.
         kept: Hosts with networks that are not granted any more, but do not go from a target yet.
     """
     for name, before in known.items():
@@ -111,7 +111,7 @@ def ended(
             if (name, network) in kept:
                 continue
             gone = f"{name} is no longer in the configuration"
-            why = gone if decision is None else reasons.lost(Entry(network, (name,)), name)
+            why = gone if decision is None else lost(Entry(network, (name,)), name)
             yield AccessEnd(name, network, why)
 
 

@@ -5,13 +5,11 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
+from allowsync.model.answer import Absent
 from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
-from allowsync.policy.absence import agreed, contested, left_out, unproven
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
-from allowsync.policy.dns64 import PROBE
-from allowsync.policy.guards import Evidence, disputed, guard, newcomers, siblings
-from allowsync.policy.sightings import taken_back
+from allowsync.policy.sightings import newcomers, taken_back
 from allowsync.policy.tracking import NOTHING_KNOWN
 
 if TYPE_CHECKING:
@@ -22,9 +20,9 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
     from allowsync.model.memory import RetentionState
     from allowsync.model.types import Host, Network
-    from allowsync.policy.guards import NewAddress
+    from allowsync.policy.guards import Evidence
     from allowsync.policy.screening import ScreenedAnswer
-    from allowsync.policy.sightings import Ledger
+    from allowsync.policy.sightings import Ledger, NewAddress
 
 
 class Judgement(Value):
@@ -46,8 +44,10 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
     new = newcomers(hosts, judged, memory.hosts, ledger, now)
     refuted: Mapping[str, frozenset[Network]] = taken_back(ledger, hosts)
-    evidence = Evidence()
+    heard: Mapping[Query, Mapping[str, Answer]] = {}
     if answers and (new or ledger.sightings):
+        from allowsync.policy.guards import guard
+
         holders = {
             name: (host, memory.hosts[name])
             for name, host in memory.config.hosts.items()
@@ -55,7 +55,8 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         }
         evidence = _evidence(new, memory.config.resolver.agreement, resolve)
         judged, ledger, refuted = guard(new, judged, evidence, holders, ledger, now)
-    unclear = _contested(memory, hosts, judged, evidence, resolve)
+        heard = evidence.answers
+    unclear = _contested(memory, hosts, judged, heard, resolve)
     nothing: frozenset[Network] = frozenset()
     decisions = {
         host.name: conclude(
@@ -79,13 +80,18 @@ def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Qu
     if not queries:
         return {}
     answers = dict(resolve(queries))
+    absent = {query for query, answer in answers.items() if isinstance(answer, Absent)}
+    if not absent or len(settings.nameservers) == 1:
+        return answers
+    from allowsync.policy.absence import agreed, unproven
+
     doubtful = {
         query: answers[query]
         for host in asking
         for query in host.queries
-        if query in answers and unproven(answers[query], _track(memory, host, query))
+        if query in absent and unproven(answers[query], _track(memory, host, query))
     }
-    if doubtful and len(settings.nameservers) != 1:
+    if doubtful:
         everyone = resolve.survey(doubtful)
         for query, answer in doubtful.items():
             answers[query] = agreed(answer, everyone.get(query, {}), settings.agreement)
@@ -100,32 +106,37 @@ def _contested(
     memory: Memory,
     hosts: Sequence[Host],
     judged: Mapping[str, Sequence[ScreenedAnswer]],
-    evidence: Evidence,
+    heard: Mapping[Query, Mapping[str, Answer]],
     resolve: Resolve,
 ) -> dict[str, dict[Query, frozenset[Network]]]:
     """What hosts hold and too few nameservers left out; nothing where one is enough."""
     agreement = memory.config.resolver.agreement
     if agreement <= 1:
         return {}
+    from allowsync.policy.absence import contested, left_out
+
     missing = {
         (host, one.query): left_out(one.answer, _track(memory, host, one.query), host)
         for host in hosts
         for one in judged[host.name]
     }
     missing = {key: networks for key, networks in missing.items() if networks}
-    heard = dict(evidence.answers)
-    unheard = dict.fromkeys(query for _, query in missing if query not in heard)
+    said = dict(heard)
+    unheard = dict.fromkeys(query for _, query in missing if query not in said)
     if unheard:
-        heard.update(resolve.survey(unheard))
+        said.update(resolve.survey(unheard))
     found: dict[str, dict[Query, frozenset[Network]]] = {}
     for (host, query), networks in missing.items():
-        unclear = contested(networks, heard[query], host, agreement)
+        unclear = contested(networks, said[query], host, agreement)
         found.setdefault(host.name, {})[query] = unclear
     return found
 
 
 def _evidence(new: Collection[NewAddress], agreement: int, resolve: Resolve) -> Evidence:
     """Put the further questions that new addresses raise; none where nothing is new."""
+    from allowsync.policy.dns64 import PROBE
+    from allowsync.policy.guards import Evidence, disputed, siblings
+
     beside = siblings(new, _label)
     asked = [query for made_up in beside.values() for query in made_up]
     if any(one.query.family is Family.IPV6 and not one.granted for one in new):

@@ -18,12 +18,10 @@ from allowsync.model.networks import touching
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
-from allowsync.plan.claims import Situation, believed, merged, unexplained
-from allowsync.plan.limits import LimitRefusal, blocks, keep_all, limit, limited
+from allowsync.plan.claims import Situation, believed, merged, unexplained, without_claims
 from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
 from allowsync.policy.decision import leaving, union
-from allowsync.policy.orphans import closed, inherited_after, still_protected
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence
@@ -33,6 +31,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Capabilities, Current, Place
     from allowsync.model.types import Family, Limits, Network
+    from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
 
@@ -127,6 +126,8 @@ def draft(
     situation, inherited = _situation(target, current, capabilities, decisions, known, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
     if unrecorded:
+        from allowsync.policy.orphans import closed
+
         stays = situation.protected | unexplained(situation) - closed(decisions)
         situation = replace(situation, protected=stays)
     situation, made, refusal = _within_limits(situation, decisions, limits, kept)
@@ -197,14 +198,12 @@ def _situation(
     now: Now,
 ) -> tuple[Situation, tuple[Inherited, ...]]:
     wanted = union(decisions)
-    inherited = inherited_after(
-        memory, (entry.network for entry in current.entries), wanted.keys(), now
-    )
+    inherited, protected, over = _unknown_origin(current, wanted.keys(), decisions, memory, now)
     networks = {one for decision in decisions for one in decision.host.revoked_networks}
     known = {} if memory is None else {one.network: one.hosts for one in memory.claimed}
     held = (entry.network for entry in current.entries)
     revoked = touching((*known, *held), networks)
-    over = closed(decisions) | revoked if inherited else frozenset()
+    over |= revoked
     situation = Situation(
         target.name,
         current,
@@ -213,13 +212,31 @@ def _situation(
         trusted=frozenset(one.host.name for one in decisions if not one.ended),
         undecided=frozenset(one.host.name for one in decisions if one.undecided),
         inherited=frozenset(one.network for one in inherited) - over,
-        protected=still_protected(inherited, decisions, now) - over,
+        protected=protected - over,
         capabilities=capabilities,
         replaced=leaving(decisions) if capabilities.replaced else {},
         refuted={one.host.name: one.refuted for one in decisions if one.refuted},
         revoked=revoked,
     )
     return situation, inherited
+
+
+def _unknown_origin(
+    current: Current,
+    wanted: Collection[Network],
+    decisions: Sequence[Decision],
+    memory: TargetMemory | None,
+    now: Now,
+) -> tuple[tuple[Inherited, ...], frozenset[Network], frozenset[Network]]:
+    """Entries of unknown origin, those whose time is not over, and what explains them after all."""
+    if memory is not None and not memory.inherited:
+        return (), frozenset(), frozenset()
+    from allowsync.policy.orphans import closed, inherited_after, still_protected
+
+    held = (entry.network for entry in current.entries)
+    inherited = inherited_after(memory, held, wanted, now)
+    over = closed(decisions) if inherited else frozenset()
+    return inherited, still_protected(inherited, decisions, now), over
 
 
 def _within_limits(
@@ -230,6 +247,10 @@ def _within_limits(
 ) -> tuple[Situation, Planned, LimitRefusal | None]:
     """What is planned as far as limits allow it, what it is made from, and what they refused."""
     made, refusal = planned(situation), None
+    if kept is None and (limits is None or not _takes(situation, made)):
+        return situation, made, None
+    from allowsync.plan.limits import blocks, keep_all, limit, limited
+
     if kept is not None:
         ended = frozenset(one.host.name for one in decisions if one.ended)
         refusal = keep_all(situation, made.claims, kept, ended)
@@ -240,6 +261,11 @@ def _within_limits(
     refused = kept is not None or blocks(refusal, made.plan, situation)
     situation = limited(situation, refusal)
     return situation, planned(situation), refusal if refused else None
+
+
+def _takes(situation: Situation, made: Planned) -> bool:
+    """Whether a plan leaves anyone less than before, or the target empty; mostly it does not."""
+    return not made.claims or bool(without_claims(situation.claims, made.claims))
 
 
 def _expected(plan: Plan, refusal: LimitRefusal | None) -> Outcome:

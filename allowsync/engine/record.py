@@ -10,7 +10,7 @@ from allowsync.model.outcome import WRONG, Outcome
 from allowsync.model.value import replace
 from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
-from allowsync.state import RunRecord, StateDamaged, StateError, TargetRecord
+from allowsync.state import EntryChange, RunRecord, StateDamaged, StateError, TargetRecord
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from allowsync.engine.judgement import Judgement
     from allowsync.engine.memory import Memory
     from allowsync.engine.prepare import Draft
-    from allowsync.model.types import Network
+    from allowsync.model.plan import Plan
+    from allowsync.model.types import Entry, Network
     from allowsync.notify.dispatch import Post
     from allowsync.plan.reasons import Reasons
     from allowsync.plan.result import RunReport, TargetReport
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def enforce_on_record(
-    drafts: Sequence[Draft], decided: Judgement, memory: Memory, reasons: Reasons
+    drafts: Sequence[Draft], decided: Judgement, memory: Memory
 ) -> list[TargetReport]:
     """Remember what is meant, apply it, and remember what came of it.
 
@@ -40,9 +41,7 @@ def enforce_on_record(
     store = memory.store
     idle = all(one.report.plan is None or one.report.plan.idle for one in drafts)
     try:
-        store.intend(
-            _record(drafts, decided, memory, reasons), hold=idle and not memory.config.notify
-        )
+        store.intend(_record(drafts, decided, memory), hold=idle and not memory.config.notify)
         _confirm(drafts, memory)
     except StateDamaged:
         raise
@@ -56,7 +55,7 @@ def enforce_on_record(
 
     done = enforce(drafts)
     try:
-        contents, changes, told = settled((one.report for one in done), reasons)
+        contents, changes, told = settled((one.report for one in done), _reasons(decided, memory))
         store.confirm(contents, changes, memory.now.instant, told)
     except StateError as error:
         # What was meant is on record already; only the history lacks the last step.
@@ -110,11 +109,17 @@ def _confirm(drafts: Sequence[Draft], memory: Memory) -> None:
         memory.store.set_confirmed(over)
 
 
-def _record(
-    drafts: Sequence[Draft], decided: Judgement, memory: Memory, reasons: Reasons
-) -> RunRecord:
+def _reasons(decided: Judgement, memory: Memory) -> Reasons:
+    """What explains the run. Loaded where there is something to explain."""
+    from allowsync.plan.reasons import Reasons
+
+    return Reasons(decided.decisions, memory.now.instant)
+
+
+def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunRecord:
     decisions, stays = decided.decisions, memory.store.open_stays()
     plans = [one.report.plan for one in drafts if one.report.plan is not None]
+    busy = [one for one in plans if not one.idle]
     hosts = memory.config.hosts
     return RunRecord(
         memory.now.instant,
@@ -126,14 +131,19 @@ def _record(
             *_carried_on(drafts, memory),
         ),
         {one.target.name: one.found for one in drafts if one.intended is not None},
-        tuple(change for plan in plans for change in changes_of(plan, reasons)),
+        _changes(busy, decided, memory) if busy else (),
         tuple(began(decisions, stays)),
-        _ended(drafts, decided, stays, memory, reasons),
+        _ended(drafts, decided, stays, memory),
         memory.published,
         decided.ledger,
         remembered(memory.now, memory.pulse),
         whole=not memory.request.only,
     )
+
+
+def _changes(plans: Sequence[Plan], decided: Judgement, memory: Memory) -> tuple[EntryChange, ...]:
+    reasons = _reasons(decided, memory)
+    return tuple(change for plan in plans for change in changes_of(plan, reasons))
 
 
 def _kept(drafts: Sequence[Draft]) -> set[tuple[str, Network]]:
@@ -152,12 +162,15 @@ def _ended(
     decided: Judgement,
     stays: Mapping[str, set[str]],
     memory: Memory,
-    reasons: Reasons,
 ) -> tuple[AccessEnd, ...]:
     """Which access ends. Raises StateDamaged where what is on record is no network."""
     hosts = memory.config.hosts.keys()
+
+    def lost(entry: Entry, label: str) -> str:
+        return _reasons(decided, memory).lost(entry, label)
+
     try:
-        return tuple(ended(decided.decisions, stays, hosts, reasons, _kept(drafts)))
+        return tuple(ended(decided.decisions, stays, hosts, lost, _kept(drafts)))
     except (ValueError, TypeError) as error:
         raise StateDamaged(memory.store.path, f"it holds an impossible value ({error})") from error
 

@@ -20,7 +20,6 @@ from allowsync.engine.record import enforce_on_record, finish
 from allowsync.model.clock import Pulse
 from allowsync.model.outcome import Notice
 from allowsync.model.value import replace
-from allowsync.plan.reasons import Reasons
 from allowsync.plan.result import RunReport
 from allowsync.state import Lock, StateError, Store
 from allowsync.state.lock import installations
@@ -94,10 +93,9 @@ def steps_of(
         ]
         foresee(drafts)
         told = (*notices, *memory.notices)
-        reasons = Reasons(decided.decisions, pulse.wall)
         reports = [one.report for one in drafts]
         if not request.dry_run:
-            reports = enforce_on_record(drafts, decided, memory, reasons)
+            reports = enforce_on_record(drafts, decided, memory)
         report = _report(memory, decided.decisions, reports, told)
         return finish(memory, replace(report, seconds=time.monotonic() - began))
 

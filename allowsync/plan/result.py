@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import short
 from allowsync.model.outcome import WRONG, ExitCode, Notice, Outcome, worst
+from allowsync.model.types import Basis
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
@@ -103,6 +104,13 @@ class RunReport(Value):
         return any(one.plan is not None and not one.plan.idle for one in self.targets)
 
     @property
+    def uneventful(self) -> bool:
+        """Whether there is surely nothing to say of it but its numbers."""
+        return not self.notices and all(
+            (*map(_is_confirmed, self.decisions.values()), *map(_is_in_sync, self.targets))
+        )
+
+    @property
     def _knowledge(self) -> ExitCode:
         """Asking for no DNS and having none is no lack of answers; knowing nothing at all is."""
         lacking = (
@@ -116,6 +124,22 @@ _CLOSED: Final = (
     "put up again, and it lets no host in: no address of any is known; the next run that gets an "
     "answer lets it in"
 )
+
+
+def _is_confirmed(decision: Decision) -> bool:
+    """Whether all access of a host rests on answers of this run, and none was rejected."""
+    return not (
+        decision.undecided
+        or decision.host.sources
+        or any(one.rejected for one in decision.judged)
+        or any(grant.basis is Basis.STALE for grant in decision.grants)
+    )
+
+
+def _is_in_sync(report: TargetReport) -> bool:
+    """Whether a target holds just what it should, and nothing is wrong with it."""
+    plan = report.plan
+    return not report.said and (plan is None or (plan.idle and not plan.withheld))
 
 
 def _code(report: TargetReport) -> ExitCode:

@@ -9,17 +9,25 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from allowsync.model.memory import Sighting
-from allowsync.model.networks import NetworkIndex
-from allowsync.model.types import Family, Query
+from allowsync.model.answer import Found
+from allowsync.model.memory import HostMemory, Sighting
+from allowsync.model.networks import NetworkIndex, covers
+from allowsync.model.types import Address, Family, Host, Network, Query
+from allowsync.model.value import Value
+from allowsync.policy.screening import network_of
+from allowsync.policy.tracking import latched, settled_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
-    from allowsync.model.types import Host, Network
+    from allowsync.model.memory import RetentionState
     from allowsync.policy.clock import Now
+    from allowsync.policy.screening import ScreenedAnswer
+
+    Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
+    Memories = Mapping[str, HostMemory]
 
 # A network that did not come in so many answers in a row, and is not held, is no evidence any more;
 # and where a parent answers for every name, one that came in so many is believed if no made-up name
@@ -42,6 +50,96 @@ class Ledger(NamedTuple):
                 for one in self.sightings
             )
         )
+
+
+class NewAddress(Value):
+    """An address that is believed so far, of a network that is new to its host.
+
+    Attributes:
+        host: Whose it is to be.
+        query: What was asked.
+        address: What came.
+        network: What would be granted.
+        latched: Whether the name has to be approved first.
+        granted: Whether it was granted already, within the window.
+    """
+
+    host: Host
+    query: Query
+    address: Address
+    network: Network
+    latched: bool = False
+    granted: bool = False
+
+
+def newcomers(
+    hosts: Iterable[Host], judged: Judgements, memories: Memories, ledger: Ledger, now: Now
+) -> tuple[NewAddress, ...]:
+    """The addresses of a run that are new to their hosts, in the order of hosts and answers."""
+    young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
+    return tuple(
+        newcomer
+        for host in hosts
+        if young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name))
+        for newcomer in _new_to(host, judged[host.name], memories.get(host.name), young, now)
+    )
+
+
+def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
+    """Whether every address is held for its very question; nearly always so, and quickly seen."""
+    tracks = {} if memory is None else memory.tracks
+    for one in judged:
+        if isinstance(one.answer, Found):
+            track = tracks.get(one.query)
+            held = () if track is None else [held.address for held in track.held]
+            if any(address not in held for address in one.answer.addresses):
+                return False
+    return True
+
+
+def _new_to(
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    memory: HostMemory | None,
+    young: AbstractSet[tuple[str, Network]],
+    now: Now,
+) -> Iterator[NewAddress]:
+    tracks = settled_tracks(host, memory or HostMemory(), now)
+    lastingly: dict[Network, bool] = {}
+    for track in tracks.values():
+        for old in track.held:
+            lasting = now.passed(old.since) >= host.policy.guard_window
+            held = network_of(old.address, host)
+            lastingly[held] = lasting or lastingly.get(held, False)
+    for query, address, given in _given_or_young(host, judged, tracks, young):
+        lasts = lastingly.get(given)
+        granted = lasts is not None
+        names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
+        if lasts or (granted and young.isdisjoint((name, given) for name in names)):
+            continue
+        if not any(covers(mine, given) for mine in host.networks):
+            shut = not granted and latched(tracks, query.hostname)
+            yield NewAddress(host, query, address, given, shut, granted)
+
+
+def _given_or_young(
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    tracks: Mapping[Query, RetentionState],
+    young: Collection[tuple[str, Network]],
+) -> Iterator[tuple[Query, Address, Network]]:
+    """What the answers give, and what came within the window, is held, and is given no more."""
+    seen: set[tuple[Query, Network]] = set()
+    for one in judged:
+        for address in one.answer.addresses if isinstance(one.answer, Found) else ():
+            given = network_of(address, host)
+            seen.add((one.query, given))
+            yield one.query, address, given
+    for query, track in tracks.items():
+        for held in track.held:
+            given = network_of(held.address, host)
+            if (query.hostname, given) in young and (query, given) not in seen:
+                yield query, held.address, given
 
 
 class SightingIndex:

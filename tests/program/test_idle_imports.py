@@ -16,10 +16,13 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
-MOST_OF_OURS: Final = 99  # as reached; the goal is 70
+MOST_OF_OURS: Final = 88  # as reached; the goal is 70
 DEAR: Final = (
     *("asyncio", "click", "dataclasses", "dns", "hashlib", "httpx", "importlib.metadata"),
     *("allowsync.packetpath", "inspect", "logging", "tempfile", "yaml"),
+    # Of a run with something new, or less than before, or anything to say.
+    *("allowsync.plan.limits", "allowsync.plan.reasons", "allowsync.policy.absence"),
+    *("allowsync.policy.orphans", "allowsync.report", "allowsync.system.files"),
 )
 PROGRAM: Final = """
 import json, sys

@@ -31,7 +31,7 @@ def test_what_is_written_down_begins_once() -> None:
     decisions = {"alice": at_home().decision}
     known = {"alice": {f"{HOME}/32"}}
     assert list(began(decisions, known)) == []
-    assert list(ended(decisions, known, {"alice"}, Reasons(decisions, T0))) == []
+    assert list(ended(decisions, known, {"alice"}, Reasons(decisions, T0).lost)) == []
 
 
 def test_access_ends_for_the_reason_its_entry_goes() -> None:
@@ -40,7 +40,7 @@ def test_access_ends_for_the_reason_its_entry_goes() -> None:
         life.run(found(MOVED))
     decisions = {"alice": life.decision}
     known = {"alice": {f"{HOME}/32", f"{MOVED}/32"}}
-    assert list(ended(decisions, known, {"alice"}, Reasons(decisions, life.instant))) == [
+    assert list(ended(decisions, known, {"alice"}, Reasons(decisions, life.instant).lost)) == [
         AccessEnd("alice", net(HOME), f"{NAME} moved to {MOVED}")
     ]
 
@@ -48,7 +48,7 @@ def test_access_ends_for_the_reason_its_entry_goes() -> None:
 def test_who_left_the_configuration_comes_from_nowhere() -> None:
     known = {"alice": {f"{MOVED}/32", f"{HOME}/32"}}
     why = "alice is no longer in the configuration"
-    assert list(ended({}, known, set(), Reasons({}, T0))) == [
+    assert list(ended({}, known, set(), Reasons({}, T0).lost)) == [
         AccessEnd("alice", net(HOME), why),
         AccessEnd("alice", net(MOVED), why),
     ]
@@ -57,7 +57,7 @@ def test_who_left_the_configuration_comes_from_nowhere() -> None:
 def test_what_ends_is_told_in_order() -> None:
     texts = sorted(f"81.2.69.{number}/32" for number in range(10, 20))
     known = {"alice": set(texts)}
-    gone = [str(one.network) for one in ended({}, known, set(), Reasons({}, T0))]
+    gone = [str(one.network) for one in ended({}, known, set(), Reasons({}, T0).lost)]
     assert gone == texts
 
 
@@ -68,7 +68,7 @@ def test_a_target_that_is_well_again_has_nothing_to_say() -> None:
 
 def test_who_the_run_was_not_about_keeps_what_is_written_down() -> None:
     known = {"alice": {f"{HOME}/32"}}
-    assert list(ended({}, known, {"alice"}, Reasons({}, T0))) == []
+    assert list(ended({}, known, {"alice"}, Reasons({}, T0).lost)) == []
 
 
 WELL = TargetReport("web/file", "web", Outcome.UNCHANGED)

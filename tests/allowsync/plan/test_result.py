@@ -2,13 +2,21 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
 import pytest
 
-from allowsync.model.outcome import ExitCode, Outcome, worst
+from allowsync.model.outcome import ExitCode, Notice, Outcome, worst
 from allowsync.model.plan import Plan
 from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.result import RunReport, TargetReport
-from tests.support.values import HOME, SERVFAIL, T0, Life, entry, found, host
+from allowsync.report.text import run_lines, warnings
+from tests.support.values import HOME, MOVED, SERVFAIL, T0, Life, entry, found, host
+
+if TYPE_CHECKING:
+    from allowsync.model.answer import Answer
+    from allowsync.model.types import Host
 
 
 def target(outcome: Outcome = Outcome.UNCHANGED, **fields: object) -> TargetReport:
@@ -94,3 +102,51 @@ def test_everything_that_does_not_fit_is_listed() -> None:
     assert (
         target(unfit=(entry("2a01::/64"), entry(HOME))).said == f"cannot hold 2a01::/64, {HOME}/32"
     )
+
+
+def told_of(*answers: Answer, who: Host | None = None, **fields: object) -> RunReport:
+    """A run over one host that got these answers, one a run, and one target in sync."""
+    life = Life(who or host())
+    for answer in answers:
+        life.run(answer)
+    target_report = target(plan=Plan("web/memory", keep=(entry(HOME, "alice"),), **fields))  # type: ignore[arg-type]
+    return RunReport(life.instant, 0.1, False, False, {"alice": life.decision}, (target_report,))
+
+
+HELD = (entry(HOME, "alice"),)
+NOTHING_TO_SAY = (
+    told_of(found(HOME)),
+    told_of(found(HOME), found(HOME)),
+    report(target(), target(plan=Plan("web/memory"))),
+)
+SOMETHING_TO_SAY = (
+    told_of(SERVFAIL),
+    told_of(found(HOME), SERVFAIL),
+    told_of(found(HOME, "10.0.0.1")),
+    told_of(found(HOME), who=host(sources=("cloudflare",))),
+    told_of(found(HOME), add=(entry(MOVED, "alice"),)),
+    told_of(found(HOME), remove=(entry(MOVED, "alice"),)),
+    told_of(found(HOME), withheld=(entry(MOVED),)),
+    told_of(found(HOME), repair=("a rule of the gate is missing",)),
+    report(target(Outcome.FAILED, reason="left alone")),
+    report(target(Outcome.REFUSED, refusal=REFUSAL)),
+    report(target(unfit=HELD)),
+    report(target(closed=True)),
+    replace(told_of(found(HOME)), notices=(Notice("clock", "went backwards"),)),
+)
+
+
+def lines(run: RunReport) -> list[str]:
+    return [one.text for one in (*run_lines(run, every_target=False), *warnings(run))]
+
+
+@pytest.mark.parametrize("run", NOTHING_TO_SAY)
+def test_a_run_of_which_nothing_is_said_is_known_as_one(run: RunReport) -> None:
+    assert run.uneventful
+    assert lines(run) == []
+
+
+@pytest.mark.parametrize("run", SOMETHING_TO_SAY)
+def test_whatever_there_is_to_say_of_a_run_is_an_event(run: RunReport) -> None:
+    assert lines(run)
+    assert not run.uneventful

@@ -18,17 +18,9 @@ from allowsync.model.types import Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import conclude, judgements
 from allowsync.policy.dns64 import PROBE
-from allowsync.policy.guards import (
-    Evidence,
-    NewAddress,
-    Verdict,
-    disputed,
-    guard,
-    newcomers,
-    siblings,
-)
+from allowsync.policy.guards import Evidence, Verdict, disputed, guard, siblings
 from allowsync.policy.screening import network_of
-from allowsync.policy.sightings import Ledger
+from allowsync.policy.sightings import Ledger, NewAddress, newcomers
 from allowsync.policy.tracking import latched, recent, settled_tracks
 from tests.support.values import (
     AAAA,
