@@ -245,7 +245,7 @@ class BackendType(Value, Generic[OptionsT]):
     Attributes:
         name: As written in a configuration's `targets`.
         summary: One line for `allowsync backends` and the reference.
-        options: A frozen dataclass whose fields are made by `allowsync.config.schema.option`. A
+        options: A frozen dataclass whose fields are made by `allowsync.config.schema`. A
             method `places(allowlist: str) -> tuple[Place, ...]` names what a target puts its
             entries into, so that no two targets write to one place. A method `front() -> Front`
             says that it enforces the allowlist at a network in front of machines.

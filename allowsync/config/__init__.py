@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType
+    from allowsync.config.cache import Source
     from allowsync.config.settings import Config
 
 __all__ = [
@@ -64,9 +65,33 @@ def load(
     Raises:
         ConfigError: Something is wrong. Holds every problem there is, not the first alone.
     """
-    from allowsync.config.loading import load_file
+    from allowsync.config import secure_file
+    from allowsync.config.cache import Source, cached
 
-    return load_file(path, environ=environ, uid=uid, state=state, root=root, keep=keep)
+    try:
+        demands = secure_file.FileRequirements(uid, secure_file.LARGEST_FILE)
+        content = secure_file.read_checked(path, demands)
+    except secure_file.RefusedError as refused:  # then it is not read at all
+        from allowsync.text import abridge, printable
+
+        raise ConfigError([Problem(printable(str(path)), abridge(str(refused)))]) from None
+    source = Source(path, content, state, environ, uid)
+    if root is None and (config := cached(source)) is not None:
+        return config
+    return _validated(source, root, keep=keep)
+
+
+def _validated(source: Source, root: Path | None, *, keep: bool) -> Config:
+    from allowsync.config.document import read_content
+    from allowsync.config.schema.context import SYSTEM, Reading
+
+    reading = Reading(source.path, environ=source.environ, uid=source.uid, root=root or SYSTEM)
+    config = read_content(source.content, reading, source.state)
+    if keep and root is None:
+        from allowsync.config.cache import keep_valid
+
+        keep_valid(config, source)
+    return config
 
 
 def json_schema() -> dict[str, Any]:

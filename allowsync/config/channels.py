@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.config.secrets import KeptSecret, UrlForm
 from allowsync.model.notification import TOLD_UNASKED, Event, HeartbeatKind
 from allowsync.model.value import Value, replace

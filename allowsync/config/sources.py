@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.value import Value
 
 # What comes from there lets people in: in the clear only from this machine itself.

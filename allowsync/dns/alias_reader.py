@@ -13,8 +13,7 @@ import os
 from typing import Any, Final
 
 from allowsync.dns.failure import Failure, Kind
-from allowsync.system.confinement import Bounds, held
-from allowsync.system.fork import write_all
+from allowsync.system.fork import Bounds, held, write_all
 
 HEAD: Final = 4  # octets that tell how long what follows is
 MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.networks import parsed_address
 from allowsync.model.types import Family
-from allowsync.system.confinement import Confinement
+from allowsync.system.fork import Confinement
 from allowsync.text import abridge
 
 if TYPE_CHECKING:

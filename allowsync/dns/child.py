@@ -19,8 +19,7 @@ from allowsync.dns.answer_lines import END, confined, written
 from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.model.types import Family, Query
-from allowsync.system.confinement import Bounds, Confinement, held
-from allowsync.system.fork import write_all
+from allowsync.system.fork import Bounds, Confinement, held, write_all
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

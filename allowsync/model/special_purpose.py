@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.model.networks import KeptNetwork, overlap, span
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
     from allowsync.model.types import Network
 
@@ -177,8 +177,13 @@ def _listed(version: int) -> _Ranges:
     """All that a list above holds, of Cloudflare too, and what is outside 2000::/3."""
     outside = ("::/3", "4000::/2", "8000::/1")
     special = [block for block, _ in (*IPV4_BLOCKS, *IPV6_BLOCKS)]
-    networks = map(ip_network, (*special, *outside, *CLOUDFLARE))
-    return _Ranges((network, "listed") for network in networks if network.version == version)
+    return _Ranges((one, "listed") for one in _of(version, (*special, *outside, *CLOUDFLARE)))
+
+
+def _of(version: int, blocks: Iterable[str]) -> Iterator[Network]:
+    """Those of some blocks that are of one version; of the other ones none is even parsed."""
+    kind = IPv4Network if version == 4 else IPv6Network
+    return (kind(block) for block in blocks if (":" in block) is (version == 6))
 
 
 @lru_cache(maxsize=2)
@@ -195,5 +200,4 @@ def _outside() -> tuple[tuple[IPv6Network, str], ...]:
 
 @lru_cache(maxsize=2)
 def _cloudflare(version: int) -> _Ranges:
-    networks = map(ip_network, CLOUDFLARE)
-    return _Ranges((network, "proxied") for network in networks if network.version == version)
+    return _Ranges((network, "proxied") for network in _of(version, CLOUDFLARE))

@@ -22,7 +22,7 @@ def uptime() -> timedelta:
 
 def _boot() -> str:
     try:
-        with open(BOOT_ID, encoding="ascii") as file:  # noqa: PTH123 - pathlib is dear to a run
+        with open(BOOT_ID, encoding="utf-8") as file:  # noqa: PTH123 - pathlib is dear to a run
             return file.read().strip()
     except OSError:
         return ""

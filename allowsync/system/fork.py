@@ -1,4 +1,7 @@
-"""A copy of this process that inherits nothing but its pipes."""
+"""A copy of this process that inherits nothing but its pipes, and what it may use.
+
+What takes its rights away is `allowsync.system.sandbox`.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,8 @@ import time
 from contextlib import suppress
 from typing import TYPE_CHECKING, Final, NoReturn
 
+from allowsync.model.value import Value
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -15,6 +20,35 @@ if TYPE_CHECKING:
 
 _REAPED_WITHIN: Final = 1.0  # seconds; a process that was killed is gone long before
 _FIRST: Final = 3  # of the files that the copy keeps
+
+
+class Confinement(Value):
+    """What rights a process gave up.
+
+    Attributes:
+        is_sound: It is not root any more, or has no access to files, or was kept by others from
+            what makes root powerful.
+        lacking: What could not be given up, and why; empty where there is nothing.
+    """
+
+    is_sound: bool
+    lacking: str
+
+
+class Bounds(Value):
+    """What the process may use from now on.
+
+    Attributes:
+        memory: Bytes of its own, without what is mapped from files.
+        processor: Seconds of processor time.
+        ports: TCP ports that may be connected to.
+        readable: Files that must be found later, by their path; folders with all that is in them.
+    """
+
+    memory: int
+    processor: int
+    ports: tuple[int, ...] = ()
+    readable: tuple[str, ...] = ()
 
 
 class Fork:
@@ -127,3 +161,9 @@ def _keep_only(files: Sequence[int]) -> range:
         os.dup2(file, number, inheritable=False)
     os.closerange(numbers.stop, os.sysconf("SC_OPEN_MAX"))
     return numbers
+
+
+def held() -> int:
+    """Octets of data that this process has now, which count for `Bounds.memory`."""
+    with open("/proc/self/statm", "rb") as file:  # noqa: PTH123
+        return int(file.read().split()[5]) * os.sysconf("SC_PAGE_SIZE")

@@ -12,7 +12,7 @@ import resource
 from struct import pack, unpack
 from typing import TYPE_CHECKING, Final
 
-from allowsync.system.confinement import Bounds, Confinement
+from allowsync.system.fork import Bounds, Confinement
 from allowsync.system.landlock import restrict_files
 
 if TYPE_CHECKING:

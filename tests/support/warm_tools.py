@@ -45,7 +45,7 @@ TOOLS: Final = {
     "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
     "allowsync-python": (
         *(sys.executable, "-c", "ctypes", "click", "sqlite3", "yaml", "allowsync.cli.apply_run"),
-        *("allowsync.config.loading", "allowsync.engine.run", "allowsync.dns.process"),
+        *("allowsync.config.cache", "allowsync.engine.run", "allowsync.dns.process"),
         *("allowsync.dns.child", "allowsync.dns.aliases", "allowsync.dns.transport.tcp"),
         *("allowsync.dns.transport.workers", "allowsync.system.sandbox", "socket"),
         *("allowsync.report.json", "allowsync_backends.file.backend"),

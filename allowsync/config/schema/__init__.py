@@ -1,10 +1,75 @@
 """How a configuration is read: YAML, nodes that know their line, and the kinds of values.
 
-`option` is what a backend declares its options with.
+`option` is what a backend declares its options with: the fields that a configuration can set, of a
+value or a frozen dataclass. What reads and describes them is made when a configuration is
+validated, which most runs need not do. So this imports none of it, and a kind may be given as a
+function that makes it.
 """
 
 from __future__ import annotations
 
-from allowsync.config.schema.option import option
+from typing import TYPE_CHECKING, Any, TypeVar, overload
 
-__all__ = ["option"]
+from allowsync.model.value import NO_DEFAULT, Field
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from allowsync.config.schema.kind import Kind
+
+T = TypeVar("T")
+
+KEY = "__allowsync_options__"
+
+
+class OptionField(Field):
+    """The field of a value, or of a dataclass, that a configuration can set."""
+
+    __slots__ = ("help", "kind", "remembered")
+
+    def __init__(self, kind: Any, text: str, default: Any, *, remembered: bool) -> None:
+        super().__init__(default)
+        self.kind = kind
+        self.help = text
+        self.remembered = remembered
+
+    def __set_name__(self, owner: type[Any], name: str) -> None:
+        """Leave a class that is no value its plain default, for the decorator to find."""
+        setattr(owner, KEY, {**vars(owner).get(KEY, {}), name: self})
+        if self.default is NO_DEFAULT:
+            delattr(owner, name)
+        else:
+            setattr(owner, name, self.default)
+
+
+@overload
+def option(kind: Kind[T] | Callable[[], Kind[T]], *, help: str, remembered: bool = False) -> T: ...
+@overload
+def option(kind: Kind[T], *, help: str, default: T, remembered: bool = False) -> T: ...
+@overload
+def option(
+    kind: Callable[[], Kind[T]], *, help: str, default: T, remembered: bool = False
+) -> T: ...
+@overload
+def option(
+    kind: Kind[T] | Callable[[], Kind[T]], *, help: str, default: None, remembered: bool = False
+) -> T | None: ...
+def option(
+    kind: Any,
+    *,
+    help: str,  # noqa: A002
+    default: Any = NO_DEFAULT,
+    remembered: bool = False,
+) -> Any:
+    """A field that a configuration can set, of a value or a frozen dataclass.
+
+    Args:
+        kind: What its values are, or a function that makes that: then what it needs is imported
+            only when a configuration is validated, and not in every run.
+        help: What it is for, in a sentence or two of Markdown.
+        default: Its value when it is not written; without one it must be. None allows `null`.
+        remembered: Whether the state keeps it, to find what a target left that is no longer
+            configured. Anyone who may write the state chooses its value then: a port or the name
+            of a set may be remembered; a command, an address to connect to or a secret may not.
+    """
+    return OptionField(kind, help, default, remembered=remembered)

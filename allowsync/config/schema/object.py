@@ -16,11 +16,11 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from allowsync.config.errors import suggestion
+from allowsync.config.schema import KEY, OptionField
 from allowsync.config.schema.collection_kinds import Optional
 from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
 from allowsync.config.schema.kind import Kind
 from allowsync.config.schema.nodes import Mapping, Node, is_null
-from allowsync.config.schema.option import KEY, OptionField
 from allowsync.model.value import NO_DEFAULT, Value, replace
 from allowsync.text import quote
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.common.server.processes import called
 from allowsync_backends.file.options import refuse_relative

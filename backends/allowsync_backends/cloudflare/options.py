@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import mark
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.target import Front, Place
 from allowsync.model.value import Value
 from allowsync_backends.cloudflare.token_form import flaw

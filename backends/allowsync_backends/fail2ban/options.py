@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 from allowsync_backends.common.server.supervisor import Container, Runtime

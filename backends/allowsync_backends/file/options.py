@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final, cast
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 

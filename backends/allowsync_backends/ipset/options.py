@@ -5,7 +5,7 @@ from __future__ import annotations
 from enum import Enum
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.target import Place
 from allowsync.model.value import Value
 from allowsync_backends.common import interface_list, port_list

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.system.process import Completed
 
 _TABLE: Final = re.compile(r"inet (allowsync_([a-z][a-z0-9_]{0,17}))")
-_COMMENT: Final = re.compile(r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"')
+_COMMENT: Final = r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"'
 
 
 class NftGateBackend(Value):
@@ -183,7 +183,7 @@ def marked(known: Collection[Place]) -> tuple[Marked, ...]:
 def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
     """A gate, as text: as JSON, a table that is switched off cannot be listed."""
     text = tool.ask("-s", "list", "table", *place.name).stdout
-    comments = _COMMENT.findall(text)
+    comments = re.findall(_COMMENT, text)
     if comments:
         off = any("dormant" in line for line in text.splitlines()[:2])
         backend = NftGateBackend(NftGate(allowlist, ()))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync.model.target import Place
 from allowsync.model.types import Family
 from allowsync.model.value import Value

@@ -1,13 +1,24 @@
-"""Runs nft and interprets its exit codes. Its messages are not parsed, only shown."""
+"""Runs nft and interprets its exit codes. Its messages are not parsed, only shown.
+
+Which tables there are, every run asks, and the kernel itself: by netlink (`nfnetlink`,
+NFT_MSG_GETTABLE), whose layout is fixed. Starting nft for it took a twentieth of a run with nothing
+to do. So would the module `socket`, which makes enumerations of all constants there are; it is made
+of `_socket`.
+"""
 
 from __future__ import annotations
 
-from typing import Final
+import _socket
+from os import strerror
+from sys import byteorder
+from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.system.process import Command, CommandError, Completed, run
 from allowsync_backends.common import command as tools
-from allowsync_backends.nftables.table_dump import listed_tables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 # A set of 100,000 networks takes less than a second; a small machine under load may take longer.
 TIMEOUT: Final = 60.0
@@ -18,6 +29,18 @@ MISSING: Final = (
 NOT_ROOT: Final = (
     "only root can see and change nftables (CAP_NET_ADMIN is missing): run it with sudo"
 )
+
+_NETFILTER: Final = 12
+_GET_TABLE: Final = 10 << 8 | 1  # the subsystem of nftables, and what is asked of it
+_NEW_TABLE: Final = 10 << 8
+_ERROR, _DONE = 2, 3
+_REQUEST_DUMP: Final = 0x301
+_CHANGED: Final = 0x10  # while it was listed: what was said may be neither before nor after
+_HEAD, _FAMILY, _SHORTEST = 16, 16, 20
+_NAME: Final = 1
+_FAMILIES: Final = {1: "inet", 2: "ip", 3: "arp", 5: "netdev", 7: "bridge", 10: "ip6"}
+_TRIES: Final = 20
+_LARGEST: Final = 1 << 17
 
 
 def usable() -> str:
@@ -76,3 +99,72 @@ def tables() -> frozenset[str]:
         why = error.strerror or str(error)
         why = why if tools.may(tools.CAP_NET_ADMIN) else f"{why} ({NOT_ROOT})"
         raise BackendError(f"the kernel does not list its nftables: {why}") from error
+
+
+def listed_tables(seconds: float) -> frozenset[str]:
+    """The tables there are, each as `inet filter`.
+
+    Args:
+        seconds: How long the kernel may take for each part.
+
+    Raises:
+        OSError: They could not be listed.
+    """
+    kernel = _socket.socket(_socket.AF_NETLINK, _socket.SOCK_RAW, _NETFILTER)
+    try:
+        kernel.settimeout(seconds)
+        for _ in range(_TRIES):
+            found, settled = _listed(kernel)
+            if settled:
+                return found
+    finally:
+        kernel.close()
+    raise OSError("the tables change all the time")
+
+
+def _listed(kernel: _socket.socket) -> tuple[frozenset[str], bool]:
+    """What was listed, and whether nothing changed meanwhile."""
+    head = (_SHORTEST, 4), (_GET_TABLE, 2), (_REQUEST_DUMP, 2), (0, 4), (0, 4), (0, 4)
+    kernel.sendto(b"".join(value.to_bytes(size, byteorder) for value, size in head), (0, 0))
+    found: set[str] = set()
+    settled = True
+    while True:
+        data, sender = kernel.recvfrom(_LARGEST)
+        if sender[0] != 0:
+            continue  # not from the kernel
+        for kind, flags, message in _messages(data):
+            settled = settled and not flags & _CHANGED
+            if kind in (_ERROR, _DONE):
+                if code := -int.from_bytes(message[_HEAD : _HEAD + 4], byteorder, signed=True):
+                    raise OSError(code, strerror(code))
+                return frozenset(found), settled
+            if kind == _NEW_TABLE:
+                found.update(_name(message))
+
+
+def _messages(data: bytes) -> Iterator[tuple[int, int, bytes]]:
+    """Each message in a datagram: its kind, its flags, and all of it."""
+    while len(data) >= _HEAD:
+        size = _number(data, 0, 4)
+        if not _HEAD <= size <= len(data):
+            raise OSError("a listing that cannot be understood")
+        yield _number(data, 4, 2), _number(data, 6, 2), data[:size]
+        data = data[_aligned(size) :]
+
+
+def _name(message: bytes) -> Iterator[str]:
+    """What a table is called; nothing where its family is unknown."""
+    family = _FAMILIES.get(message[_FAMILY]) if len(message) > _SHORTEST else None
+    rest = message[_SHORTEST:]
+    while family is not None and len(rest) >= 4 <= (size := _number(rest, 0, 2)):
+        if _number(rest, 2, 2) == _NAME:
+            yield f"{family} {rest[4:size].rstrip(bytes(1)).decode(errors='replace')}"
+        rest = rest[_aligned(size) :]
+
+
+def _number(data: bytes, start: int, size: int) -> int:
+    return int.from_bytes(data[start : start + size], byteorder)
+
+
+def _aligned(size: int) -> int:
+    return (size + 3) & ~3

@@ -6,7 +6,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config import kinds
-from allowsync.config.schema.option import option
+from allowsync.config.schema import option
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import CHECK_HELP, command
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from allowsync.dns.answer_lines import END, MAX_LINE, AnswerReader, Unbelievable, confined, written
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.types import Family, Query
-from allowsync.system.confinement import Confinement
+from allowsync.system.fork import Confinement
 
 QUERIES = [Query("alice.example.org", family) for family in (Family.IPV4, Family.IPV6)]
 

@@ -23,7 +23,7 @@ from allowsync.dns.answer_lines import END, confined, written
 from allowsync.dns.process import GRACE, ResolverProcess
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Query
-from allowsync.system.confinement import Confinement
+from allowsync.system.fork import Confinement
 from allowsync.system.sandbox import NUMBER
 from testkit.fake_dns.behaviours import Silent
 from testkit.fake_dns.exchanges import DnsReply, DnsRequest
@@ -197,7 +197,7 @@ tried("program", lambda: os.execv("/bin/true", ["true"]))
 """
 CONFINE = """
 import encodings.idna, socket
-from allowsync.system.confinement import Bounds
+from allowsync.system.fork import Bounds
 from allowsync.system.sandbox import confine
 assert confine(Bounds(100 * 2**20, 5, (1,))).is_sound
 """
@@ -225,7 +225,7 @@ def test_what_it_tries_does_not_work() -> None:
 WITHOUT_LANDLOCK = """
 import os
 from allowsync.system import sandbox
-from allowsync.system.confinement import Bounds
+from allowsync.system.fork import Bounds
 def refused(*_):
     raise PermissionError(1, "Operation not permitted")
 sandbox.restrict_files = refused

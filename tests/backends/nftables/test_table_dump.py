@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.nftables import table_dump, tool
+from allowsync_backends.nftables import tool
 
 from allowsync.backend.api import BackendError
 
@@ -41,7 +41,7 @@ def test_more_tables_than_one_datagram_holds(inside: Namespace) -> None:
 def test_tables_that_never_stay_as_they_are_are_not_told(
     inside: Namespace, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(table_dump, "_TRIES", 0)
+    monkeypatch.setattr(tool, "_TRIES", 0)
     with pytest.raises(BackendError, match="does not list its nftables: the tables change"):
         inside.run(tool.tables)
 
@@ -49,4 +49,4 @@ def test_tables_that_never_stay_as_they_are_are_not_told(
 def test_a_listing_that_is_none_is_not_believed() -> None:
     for data in (b"\0" * 16, b"\xff" * 32, bytes([15]) + b"\0" * 40):
         with pytest.raises(OSError, match="cannot be understood"):
-            list(table_dump._messages(data))
+            list(tool._messages(data))
