@@ -259,6 +259,7 @@ def checked_current(given: object) -> Current:
     assert isinstance(given, Current)  # noqa: S101 - demanded above
     demand(given.entries, (frozenset, set), "read().entries")
     demand_all(given.others, (frozenset, set), NETWORKS, "read().others")
+    demand_all(given.temporary, (frozenset, set), NETWORKS, "read().temporary")
     demand_all(given.flaws, tuple, str, "read().flaws")
     entries = frozenset(_checked_entries(given.entries))
     if len({entry.network for entry in entries}) < len(entries):
@@ -268,7 +269,8 @@ def checked_current(given: object) -> Current:
     demand_all(tuple(reasons), tuple, NETWORKS, "read().ineffective")
     demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
     flaws = tuple(map(_plain, given.flaws))
-    return Current(entries, frozenset(given.others), flaws, reasons)
+    temporary = frozenset(given.temporary)
+    return Current(entries, frozenset(given.others), flaws, reasons, temporary)
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:

@@ -280,7 +280,9 @@ def _target(
         ),
         _reason(report),
         report.current is not None,
-        frozenset() if report.current is None else frozenset(report.current.others),
+        frozenset()
+        if report.current is None
+        else frozenset(report.current.others | report.current.temporary),
         frozenset() if meant.situation is None else meant.situation.beside,
         report.ineffective,
         () if report.current is None else report.current.flaws,

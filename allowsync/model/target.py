@@ -64,12 +64,15 @@ class Current(Value):
             was deleted, a reload that is outstanding), in words. `apply` puts them right.
         ineffective: Those of our entries that let no packet in, each with the reason and what to
             do: what others put in front of them, so that `apply` cannot put it right.
+        temporary: Strangers' networks at the same place that go by themselves, not among `others`.
+            They let in for now; ours have to be there all the same.
     """
 
     entries: frozenset[Entry] = frozenset()
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
     ineffective: Mapping[Network, str] = field(default_factory=dict)
+    temporary: frozenset[Network] = frozenset()
 
 
 class Severity(Enum):

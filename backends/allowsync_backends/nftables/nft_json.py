@@ -37,18 +37,19 @@ class Element(Value):
         networks: What it covers; more than one for a range that is no network.
         text: As it is written in a script.
         comment: Its comment; empty when there is none.
-        expires: Whether it goes by itself.
+        lifetime: How long it is to stay, and how long it still is, as it is written in a script
+            (`timeout 3600s expires 12s`); empty where it stays until it is deleted.
     """
 
     networks: tuple[Network, ...]
     text: str
     comment: str = ""
-    expires: bool = False
+    lifetime: str = ""
 
     @property
     def plain(self) -> bool:
         """Whether it is one network without a timeout."""
-        return len(self.networks) == 1 and not self.expires
+        return len(self.networks) == 1 and not self.lifetime
 
 
 def objects(text: str) -> tuple[tuple[str, Json], ...]:
@@ -94,8 +95,10 @@ def _element(one: Any, family: Family) -> Element:
     if isinstance(one, Mapping) and "elem" in one:
         inner = one["elem"]
         networks, text = _covered(inner["val"], family)
-        expires = any(key in inner for key in ("timeout", "expires"))
-        return Element(networks, text, str(inner.get("comment", "")), expires)
+        lifetime = " ".join(
+            f"{key} {int(inner[key])}s" for key in ("timeout", "expires") if key in inner
+        )
+        return Element(networks, text, str(inner.get("comment", "")), lifetime)
     return Element(*_covered(one, family))
 
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding, Placement
+    from allowsync.model.types import Network
     from allowsync.system.process import Completed
     from allowsync_backends.nftables.options import SharedSets
     from allowsync_backends.nftables.shared_set import SharedSet
@@ -78,17 +79,13 @@ class NftSetsBackend:
                 for element in one.ours
                 for network in element.networks
             ),
-            frozenset(
-                network
-                for one in found.values()
-                for element in one.others
-                for network in element.networks
-            ),
+            _others(found, temporary=False),
             tuple(
                 f"set {one.place} holds ranges of ours, or elements of ours that expire"
                 for one in found.values()
                 if shared_set.odd(one)
             ),
+            temporary=_others(found, temporary=True),
         )
 
     def look(self) -> Mapping[Family, SharedSet]:
@@ -181,13 +178,16 @@ class NftSetsBackend:
     def _moved(self, plan: Plan) -> bool:
         """Whether the sets are other than the plan took them to be."""
         before = {entry.network for entry in plan.keep + plan.withheld + plan.remove}
-        others = {one.place: one.others for one in self._found.values()}
+        others = self._networks_of_others()
         try:
             now = self.read()
         except BackendError:
             return False
         ours = {entry.network for entry in now.entries}
-        return ours != before or others != {one.place: one.others for one in self._found.values()}
+        return ours != before or others != self._networks_of_others()
+
+    def _networks_of_others(self) -> list[frozenset[Network]]:
+        return [_others(self._found, temporary=temporary) for temporary in (False, True)]
 
     def clear(self) -> None:
         """Delete our elements.
@@ -207,3 +207,9 @@ class NftSetsBackend:
         done = tool.load(script)
         if done.code != 0:
             raise BackendError(f"our elements could not be deleted: {tool.complaint(done)}")
+
+
+def _others(found: Mapping[Family, SharedSet], *, temporary: bool) -> frozenset[Network]:
+    """What others put into the sets, to go by itself or to stay."""
+    each = (one.networks_of_others(temporary=temporary) for one in found.values())
+    return frozenset(network for networks in each for network in networks)

@@ -1,14 +1,16 @@
 """A set of the user's own ruleset, as values: whose elements are whose. Pure.
 
-Ours carry the comment `allowsync:<allowlist>`. Everything else is foreign and is never
-touched.
+Ours carry the comment `allowsync:<allowlist>`. Everything else is foreign and is not touched, but
+for elements that go by themselves: a host must not be shut out with them, so ours take their place.
 """
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
+from allowsync.model.networks import Coverage, without
 from allowsync.model.types import Family
 from allowsync.model.value import Value
 from allowsync_backends.nftables.gate import SET_TYPES, as_element
@@ -16,7 +18,7 @@ from allowsync_backends.nftables.nft_json import Element, Json, elements, object
 from allowsync_backends.nftables.scripts import overlapping
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from allowsync.model.types import Network
 
@@ -25,6 +27,8 @@ _TYPEOF: Final = {
     Family.IPV4: {("ip", "saddr"), ("ip", "daddr"), ("arp", "saddr ip"), ("arp", "daddr ip")},
     Family.IPV6: {("ip6", "saddr"), ("ip6", "daddr"), ("icmpv6", "taddr")},
 }
+# A comment that a script can say.
+_QUOTABLE: Final = re.compile(r'[^"\x00-\x1f\x7f]+')
 _CONNECTION: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
 
 
@@ -37,7 +41,7 @@ class SharedSet(Value):
         interval: Whether it takes networks, or single addresses only.
         size: How many elements it takes; None for no bound.
         ours: Elements with our comment.
-        others: All other elements.
+        others: All other elements, also those that go by themselves.
     """
 
     place: str
@@ -46,6 +50,12 @@ class SharedSet(Value):
     size: int | None
     ours: tuple[Element, ...]
     others: tuple[Element, ...]
+
+    def networks_of_others(self, *, temporary: bool) -> Iterator[Network]:
+        """What others put there, to go by itself or to stay."""
+        for element in self.others:
+            if bool(element.lifetime) is temporary:
+                yield from element.networks
 
 
 def shared_set(place: str, family: Family, mark: str, listing: str) -> SharedSet:
@@ -147,11 +157,38 @@ def scripts(one: SharedSet, change: SetChange, mark: str) -> tuple[str, ...]:
     filled anew, or, where a stranger's elements would be flushed with ours, a second transaction.
     """
     strange = odd(one)
+    add = change.final if strange else change.add
+    displaced = _displaced(one, add)
     gone = [as_element(network) for network in change.remove]
-    gone += [element.text for element in strange]
-    clashing = bool(strange) or overlapping(change.add, change.remove)
+    gone += [element.text for element in (*strange, *displaced)]
+    cut = [element for element in displaced if not set(element.networks) <= set(add)]
+    clashing = bool(strange or cut) or overlapping(change.add, change.remove)
     if not (one.interval and clashing):
-        return (removal(one, gone) + addition(one, change.final if strange else change.add, mark),)
+        return (removal(one, gone) + addition(one, add, mark),)
     if not one.others:
         return (f"flush set {one.place}\n" + addition(one, change.final, mark),)
-    return (removal(one, gone), addition(one, change.final, mark))
+    rest = "".join(_rest(one, element, add) for element in cut)
+    return (removal(one, gone), addition(one, change.final, mark) + rest)
+
+
+def _displaced(one: SharedSet, networks: Iterable[Network]) -> list[Element]:
+    """Strangers' elements that go by themselves, where ours are to be."""
+    passing = [element for element in one.others if element.lifetime]
+    if not passing:
+        return []
+    coming = list(networks)
+    return [element for element in passing if overlapping(element.networks, coming)]
+
+
+def _rest(one: SharedSet, element: Element, networks: Iterable[Network]) -> str:
+    """The command that leaves a stranger what ours do not take the place of, for as long as it was.
+
+    Nothing where its last second has begun.
+    """
+    taken = Coverage(networks)
+    left = [piece for network in element.networks for piece in without(network, taken)]
+    if not left or element.lifetime.endswith(" 0s"):
+        return ""
+    said = f' comment "{element.comment}"' if _QUOTABLE.fullmatch(element.comment) else ""
+    members = ", ".join(f"{as_element(piece)} {element.lifetime}{said}" for piece in left)
+    return f"add element {one.place} {{ {members} }}\n"

@@ -201,7 +201,7 @@ def test_a_set_with_strangers_is_never_flushed() -> None:
 
 
 def test_our_elements_that_would_expire_are_made_anew() -> None:
-    expiring = Element(nets("1.1.1.1"), "1.1.1.1", MARK, expires=True)
+    expiring = Element(nets("1.1.1.1"), "1.1.1.1", MARK, "timeout 60s expires 9s")
     change = SetChange((), (), nets("1.1.1.1"))
     assert scripts(shared(interval=False, ours=(expiring,)), change, MARK) == (
         (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -136,3 +137,59 @@ def test_both_families_are_cleared_and_strangers_stay(inside: Namespace) -> None
     assert inside.command("nft", "list", "ruleset") != before
     inside.run(both.clear)
     assert inside.command("nft", "list", "ruleset") == before
+
+
+def lasting(inside: Namespace) -> set[str]:
+    """The elements that stay until they are deleted."""
+    listed = json.loads(inside.command("nft", "-j", "list", "set", "inet", "filter", "trusted"))
+    found = listed["nftables"][-1]["set"]["elem"]
+    texts = (
+        one.get("elem", {"val": one}) if isinstance(one, dict) else {"val": one} for one in found
+    )
+    return {str(one["val"]) for one in texts if "timeout" not in one}
+
+
+@pytest.mark.parametrize("flags", ["timeout", "interval,timeout"])
+def test_an_element_that_expires_is_replaced_by_one_of_ours_that_does_not(
+    inside: Namespace, flags: str
+) -> None:
+    inside.nft(
+        f"table inet filter {{ set trusted {{ type ipv4_addr; flags {flags}; "
+        'elements = { 81.2.69.1 timeout 1h comment "knock", 8.8.8.8 timeout 1h, 9.9.9.9 }; }; }\n'
+    )
+    current = inside.run(shared().read)
+    assert not current.entries
+    assert current.others == {ip_network("9.9.9.9")}
+    assert {str(one) for one in current.temporary} == {"81.2.69.1/32", "8.8.8.8/32"}
+    allow(inside, shared(), "81.2.69.1")
+    assert held(inside) == {"81.2.69.1/32"}
+    assert lasting(inside) == {"81.2.69.1", "9.9.9.9"}
+    assert "8.8.8.8 timeout 1h" in inside.command("nft", "list", "ruleset")
+    allow(inside, shared())
+    assert lasting(inside) == {"9.9.9.9"}
+
+
+def test_a_network_that_expires_keeps_what_is_left_of_it_for_its_time(inside: Namespace) -> None:
+    inside.nft(
+        "table inet filter { set trusted { type ipv4_addr; flags interval,timeout; "
+        'elements = { 81.2.69.0/30 timeout 1h expires 30m comment "a b", 9.9.9.9 }; }; }\n'
+    )
+    allow(inside, shared(), "81.2.69.1")
+    assert lasting(inside) == {"81.2.69.1", "9.9.9.9"}
+    current = inside.run(shared().read)
+    assert {str(one) for one in current.temporary} == {"81.2.69.0/32", "81.2.69.2/31"}
+    text = inside.command("nft", "list", "ruleset")
+    assert text.count('comment "a b"') == 2
+    assert text.count("timeout 1h expires 29m") == 2
+
+
+def test_a_network_of_ours_takes_the_place_of_narrower_ones_that_expire(
+    inside: Namespace,
+) -> None:
+    inside.nft(
+        "table inet filter { set trusted { type ipv4_addr; flags interval,timeout; "
+        "elements = { 81.2.69.1 timeout 1h, 81.2.69.7 timeout 1h, 9.9.9.9 }; }; }\n"
+    )
+    allow(inside, shared(), "81.2.69.0/24")
+    assert held(inside) == {"81.2.69.0/24"}
+    assert inside.run(shared().read).temporary == frozenset()
