@@ -11,11 +11,10 @@ from allowsync.cli.completion_values import hosts as complete
 from allowsync.model.outcome import ExitCode, Notice
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Config
-    from allowsync.model.access_order import Revocation
+    from allowsync.model.access_order import StandingOrders
     from allowsync.state import Store
 
 SCHEMA = "allowsync.approve/1"
@@ -41,9 +40,10 @@ def approve(invocation: Invocation, hosts: tuple[str, ...]) -> int:
     given = tuple(dict.fromkeys(map(_subject, hosts)))
     try:
         with Lock(config.state, config.path), Store.writing(config.state) as store:
-            revoked = {one.subject: one for one in standing(config.state, store)[0].revocations}
+            orders = standing(config.state, store)[0]
+            revoked = {one.subject: one for one in orders.revocations}
             choose(invocation, SCHEMA, given, (*config.hosts, *revoked), "host or revocation")
-            back = _let_in(config, store, revoked, given, instant())
+            back = _let_in(config, store, orders, given, instant())
             labels = tuple(one for one in given if one in config.hosts)
             approved = dict.fromkeys(back, ()) | _approve(config, store, labels, instant())
     except Busy as error:
@@ -67,7 +67,7 @@ def _subject(text: str) -> str:
 def _let_in(
     config: Config,
     store: Store,
-    revoked: Mapping[str, Revocation],
+    orders: StandingOrders,
     given: tuple[str, ...],
     now: datetime,
 ) -> frozenset[str]:
@@ -76,10 +76,11 @@ def _let_in(
     from allowsync.policy.orders import meant
     from allowsync.state.revocations import write_revoked
 
-    about = {one: {one.subject, *meant(one, config.hosts)} for one in revoked.values()}
+    about = {one: {one.subject, *meant(one, config.hosts)} for one in orders.revocations}
     over = [one for one, names in about.items() if not names.isdisjoint(given)]
     if over:
-        write_revoked(config.state, (one for one in revoked.values() if one not in over))
+        left = (one for one in orders.revocations if one not in over)
+        write_revoked(config.state, left, whole=not orders.lacking)
         for one in over:
             store.give(LiftedOrder(one.subject, now, "approve"))
     return frozenset(name for one in over for name in about[one] if name in given)

@@ -85,7 +85,7 @@ def _remembered(
             orders = _standing(config)
             order = _order(invocation, config, orders, what, network, now)
             try:
-                write_revoked(config.state, _with(orders, order))
+                write_revoked(config.state, _with(orders, order), whole=not orders.lacking)
             except StateError as error:
                 notices.append(_unwritten(error))
             try:

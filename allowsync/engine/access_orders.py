@@ -9,7 +9,6 @@ from allowsync.model.access_order import StandingOrders
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.policy.orders import with_grants, with_revocations
-from allowsync.state import StateError
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,7 +29,7 @@ class OrderedConfig(NamedTuple):
 def ordered(config: Config, store: Store, pulse: Pulse) -> OrderedConfig:
     """The configuration with what was granted and revoked by command. Raises StateError."""
     orders, notices = standing(config.state, store)
-    if not (orders.grants or orders.revocations):
+    if not (orders.grants or orders.revocations or orders.lacking):
         return OrderedConfig(config, orders, notices)
     granted = with_grants(config.hosts, orders.grants, pulse)
     hosts = {**config.hosts, **{name: host for name, (host, _) in granted.items()}}
@@ -52,9 +51,25 @@ def standing(state: Path, store: Store) -> tuple[StandingOrders, tuple[Notice, .
         return orders, ()
     from allowsync.state.revocations import read_revoked
 
-    try:
-        kept = read_revoked(state)
-    except StateError as error:
-        return orders, (Notice(str(error.path), error.why, ExitCode.FAILED),)
-    both = {one.subject: one for one in (*kept, *orders.revocations)}
-    return replace(orders, revocations=tuple(both.values())), ()
+    kept = read_revoked(state)
+    both = {one.subject: one for one in (*kept.revocations, *orders.revocations)}
+    remembered = bool(orders.revocations)
+    every = replace(
+        orders,
+        revocations=tuple(both.values()),
+        lacking=kept.lacking,
+        remembered=remembered,
+    )
+    return every, (_lacking(state, kept.lacking),) if kept.lacking else ()
+
+
+def _lacking(state: Path, why: str) -> Notice:
+    from allowsync.state.revocations import path_of
+
+    path = path_of(state)
+    what = (
+        f"revocations cannot be read from it: {why}; who else is revoked is unknown, so no host is "
+        "let in from where it is not let in already. Revoke again each host that is to have no "
+        f"access, then delete the file: rm {path}"
+    )
+    return Notice(str(path), what, ExitCode.FAILED)

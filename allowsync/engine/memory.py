@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allowsync.engine.options import Request
     from allowsync.engine.orphan_targets import OrphanTarget
     from allowsync.engine.published import Learnt
+    from allowsync.model.access_order import StandingOrders
     from allowsync.model.clock import Chronology, Pulse
     from allowsync.model.memory import HostMemory, TargetMemory
     from allowsync.model.types import Entry, Host, Network
@@ -52,6 +53,7 @@ class Memory(Value):
         renamed: The labels that hosts have now, by those that they had in the run before.
         orphans: What is left of targets that are no longer configured.
         disorder: What cannot be read of the orders given by command.
+        orders: Those orders, as far as they can be read; None where there are none.
     """
 
     config: Config
@@ -67,6 +69,7 @@ class Memory(Value):
     renamed: Mapping[str, str] = field(default_factory=dict)
     orphans: tuple[OrphanTarget, ...] = ()
     disorder: tuple[Notice, ...] = ()
+    orders: StandingOrders | None = None
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
@@ -105,7 +108,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     """Read what a run goes by. Raises StateError."""
     chronology = store.chronology()
     now = read(chronology, pulse)
-    config, disorder = _with_orders(config, store, pulse)
+    config, orders, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
     remembered = store.hosts()
@@ -126,17 +129,19 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         renamed(filled.hosts.values(), remembered),
         tuple(orphans(filled, store, request.only, everywhere=everywhere)),
         disorder,
+        orders,
     )
 
 
-def _with_orders(config: Config, store: Store, pulse: Pulse) -> tuple[Config, tuple[Notice, ...]]:
+def _with_orders(
+    config: Config, store: Store, pulse: Pulse
+) -> tuple[Config, StandingOrders | None, tuple[Notice, ...]]:
     """The configuration with what was ordered by command; mostly that is nothing."""
     if store.orders() is None and not os.path.lexists(f"{config.state}.revoked"):
-        return config, ()
+        return config, None, ()
     from allowsync.engine.access_orders import ordered
 
-    found = ordered(config, store, pulse)
-    return found.config, found.notices
+    return ordered(config, store, pulse)
 
 
 def _relabelled(entries: Iterable[Entry], labels: Mapping[str, str]) -> tuple[Entry, ...]:

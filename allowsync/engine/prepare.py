@@ -18,7 +18,14 @@ from allowsync.model.networks import touching
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value, replace
-from allowsync.plan.claims import Situation, believed, merged, unexplained, without_claims
+from allowsync.plan.claims import (
+    Situation,
+    as_it_stands,
+    believed,
+    merged,
+    unexplained,
+    without_claims,
+)
 from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
 from allowsync.policy.decision import leaving, union
@@ -28,6 +35,7 @@ if TYPE_CHECKING:
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Target
+    from allowsync.model.access_order import StandingOrders
     from allowsync.model.plan import Plan
     from allowsync.model.target import Capabilities, Current, Place
     from allowsync.model.types import Family, Limits, Network
@@ -85,6 +93,7 @@ def draft(
     unknown: tuple[Inherited, ...] = (),
     unrecorded: bool = False,
     names: Callable[[], Iterable[str]] = tuple,
+    orders: StandingOrders | None = None,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -103,11 +112,12 @@ def draft(
         unrecorded: Whether nothing can be recorded. What the run before put there may not be on
             record either, so an entry that is not remembered stays.
         names: What marks of this configuration say, under each name it has had.
+        orders: What was ordered by command.
     """
 
     def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
-        again = partial(again, unrecorded=unrecorded, names=names)
+        again = partial(again, unrecorded=unrecorded, names=names, orders=orders)
         # This run is counted once, however often it looks.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
@@ -125,6 +135,8 @@ def draft(
     known = TargetMemory((), unknown) if memory is None and unknown else memory
     situation, inherited = _situation(target, current, capabilities, decisions, known, now)
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
+    if orders is not None and orders.lacking:
+        situation, lost = as_it_stands(situation, remembered=orders.remembered), True
     if unrecorded:
         from allowsync.policy.orphans import closed
 

@@ -147,6 +147,7 @@ def _prepare(
         allow_empty=empty,
         beside=beside,
         lost=memory.store.lost,
+        orders=memory.orders,
         names=partial(installations, memory.config.state),
     )
     if target.name not in memory.unconfirmed:

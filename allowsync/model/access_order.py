@@ -69,7 +69,16 @@ Order: TypeAlias = TemporaryGrant | Revocation | LiftedOrder
 
 
 class StandingOrders(Value):
-    """The orders that are not over."""
+    """The orders that are not over.
+
+    Attributes:
+        grants: Who has access for a while.
+        revocations: Who has none.
+        lacking: Why there may be revocations beside these; empty where these are all.
+        remembered: Whether the state, too, knows of a revocation.
+    """
 
     grants: tuple[TemporaryGrant, ...] = ()
     revocations: tuple[Revocation, ...] = ()
+    lacking: str = ""
+    remembered: bool = False

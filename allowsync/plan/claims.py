@@ -14,7 +14,7 @@ from allowsync.model.networks import Coverage, without
 from allowsync.model.plan import sorted_entries
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family
-from allowsync.model.value import Value, field
+from allowsync.model.value import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
@@ -104,6 +104,28 @@ def believed(situation: Situation, hosts: frozenset[str]) -> Claims:
         if network not in situation.revoked
     }
     return {network: claimed for network, claimed in found.items() if claimed}
+
+
+def as_it_stands(situation: Situation, *, remembered: bool) -> Situation:
+    """The situation where it is not known who is revoked: no host gains access, and none loses it.
+
+    Args:
+        situation: The situation.
+        remembered: Whether what was claimed before is believed where the target lost all it held.
+    """
+    before = believed(situation, situation.trusted)
+    stands = Coverage(situation.held or (before if remembered else ()))
+
+    def within(claims: Claims) -> Claims:
+        found = claims.items()
+        return {one: hosts for one, hosts in found if stands.covering(one) is not None}
+
+    return replace(
+        situation,
+        wanted=within(situation.wanted),
+        claims=within(situation.claims),
+        held_back=merged(situation.held_back, within(before)),
+    )
 
 
 def unexplained(situation: Situation) -> frozenset[Network]:

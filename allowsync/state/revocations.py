@@ -2,6 +2,7 @@
 
 A state that is damaged or deleted knows of no revocation any more, and the DNS still gives the
 addresses of those who were revoked. So both places hold them, and what either holds is in force.
+The last line counts the others: a file that was cut short is no shorter list.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.access_order import Revocation
 from allowsync.model.networks import cidr, parsed
+from allowsync.model.value import Value
 from allowsync.state.errors import StateUnwritable
 from allowsync.state.files import as_owner, prepare_folder
 from allowsync.system.files import replace_file
@@ -23,38 +25,55 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SUFFIX: Final = ".revoked"
+_COUNT: Final = "revocations"
 _LARGEST: Final = 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
 
 
-def read_revoked(state: Path) -> tuple[Revocation, ...]:
-    """Everything in the file; nothing where there is none.
+class KeptRevocations(Value):
+    """What a file holds, and why that may not be all; empty where it is."""
 
-    Raises:
-        StateUnwritable: It cannot be read, or makes no sense.
-    """
-    path = _path(state)
+    revocations: tuple[Revocation, ...] = ()
+    lacking: str = ""
+
+
+def read_revoked(state: Path) -> KeptRevocations:
+    """What is in the file, line by line as far as it makes sense. Raises nothing."""
     try:
-        with as_owner(state), os.fdopen(os.open(path, _FLAGS), "rb") as file:
-            lines = file.read(_LARGEST).decode().splitlines()
-        return tuple(_revocation(json.loads(line)) for line in lines)
+        with as_owner(state), os.fdopen(os.open(path_of(state), _FLAGS), "rb") as file:
+            lines = file.read(_LARGEST).decode(errors="replace").splitlines()
     except FileNotFoundError:
-        return ()
-    except (OSError, ValueError, TypeError, KeyError) as error:
-        raise StateUnwritable(path, f"revocations cannot be read from it: {error}") from error
+        return KeptRevocations()
+    except StateUnwritable as error:
+        return KeptRevocations(lacking=error.why)
+    except OSError as error:
+        return KeptRevocations(lacking=error.strerror or str(error))
+    found: list[Revocation] = []
+    with suppress(ValueError, TypeError, KeyError):
+        for line in lines:
+            found.append(_revocation(json.loads(line)))  # noqa: PERF401 - up to the first that is none
+    whole = bool(found) and lines[len(found) :] == [json.dumps({_COUNT: len(found)})]
+    return KeptRevocations(tuple(found), "" if whole else "it is not whole")
 
 
-def write_revoked(state: Path, revocations: Iterable[Revocation]) -> None:
+def write_revoked(state: Path, revocations: Iterable[Revocation], *, whole: bool = True) -> None:
     """Replace what is in the file. On the disk when this returns.
+
+    Args:
+        state: The state it is beside.
+        revocations: What it is to hold.
+        whole: Whether that is known to be all there is.
 
     Raises:
         StateUnwritable: It could not be written; what was there still is.
     """
-    path, lines = _path(state), [json.dumps(_document(one)) + "\n" for one in revocations]
+    path, lines = path_of(state), [json.dumps(_document(one)) + "\n" for one in revocations]
+    if lines and whole:
+        lines.append(json.dumps({_COUNT: len(lines)}) + "\n")
     try:
         with as_owner(state):
             prepare_folder(state.parent)
-            if lines:
+            if lines or not whole:
                 replace_file(path, "".join(lines).encode(), 0o600, durable=True)
             else:
                 with suppress(FileNotFoundError):
@@ -63,7 +82,8 @@ def write_revoked(state: Path, revocations: Iterable[Revocation]) -> None:
         raise StateUnwritable(path, error.strerror) from error
 
 
-def _path(state: Path) -> Path:
+def path_of(state: Path) -> Path:
+    """The file beside a state."""
     return state.with_name(state.name + SUFFIX)
 
 

@@ -148,6 +148,38 @@ def test_a_lost_file_beside_the_state_lets_in_no_host_that_was_revoked(gate: Gat
     assert not gate.passes(FRIEND)
 
 
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_file_that_was_cut_short_beside_an_older_state_lets_in_no_host(
+    gate: Gate, kept: int
+) -> None:
+    beside = gate.state.with_name("state.db.revoked")
+    if kept:
+        gate("revoke 192.0.2.7")
+    older = gate.state.read_bytes()
+    gate("revoke alice")
+    gate.state.write_bytes(older)
+    beside.write_text("".join(beside.read_text().splitlines(keepends=True)[:kept]))
+    gate.server.zones["bob.example.org"] = ["81.2.69.144"]
+    for command in ("apply --force", "apply"):
+        done = gate(command)
+        assert done.code == 1
+        assert f"rm {beside}" in done.err
+        assert not gate.passes(FRIEND)
+        assert gate.passes(FRIEND_TOO)  # who was in stays, wherever his name leads by now
+        assert "81.2.69.144" not in gate.entries
+    gate.internet.server.command("nft", "flush", "ruleset")
+    assert gate("apply").code == 1
+    assert not gate.passes(FRIEND)
+    # The state is believed about who was in, where it knows of a revocation itself.
+    assert gate.passes(FRIEND_TOO) == bool(kept)
+    assert gate("revoke alice").code == 1  # still not known whether she is the only one
+    beside.unlink()
+    gate.server.zones["bob.example.org"] = [FRIEND_TOO]
+    assert gate("apply --force").code == 0
+    assert not gate.passes(FRIEND)
+    assert gate.passes(FRIEND_TOO)
+
+
 def test_a_new_label_lets_in_no_host_that_was_revoked(gate: Gate) -> None:
     gate("revoke alice")
     gate.path.write_text(gate.path.read_text().replace('"alice":', '"alicia":'))

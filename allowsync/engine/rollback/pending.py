@@ -86,6 +86,7 @@ def held_back(
         allow_empty=limits.allow_empty,
         kept=unconfirmed(since),
         beside=beside,
+        orders=memory.orders,
         names=partial(installations, memory.config.state),
     )
 

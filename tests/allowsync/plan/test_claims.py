@@ -13,7 +13,14 @@ from allowsync.engine.rollout import additive, ending
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Limits, Network
 from allowsync.model.value import replace
-from allowsync.plan.claims import Situation, as_entries, merged, owners, unexplained
+from allowsync.plan.claims import (
+    Situation,
+    as_entries,
+    as_it_stands,
+    merged,
+    owners,
+    unexplained,
+)
 from allowsync.plan.limits import blocks, keep_all, limit, limited
 from allowsync.plan.planner import make_plan, planned
 from tests.support.values import T0, entry, net
@@ -248,3 +255,24 @@ def test_what_stands_for_no_claim_and_was_not_revoked_is_unexplained() -> None:
         revoked=frozenset({net("81.2.72.1")}),
     )
     assert unexplained(here) == {net("81.2.70.1")}
+
+
+@given(situations(), st.booleans())
+def test_as_it_stands_no_host_gains_access_and_no_trusted_one_loses_it(
+    here: Situation, remembered: bool
+) -> None:
+    stands = as_it_stands(here, remembered=remembered)
+    before = addresses(here.held) | (addresses(here.claims) if remembered else set())
+    after = addresses(one.network for one in make_plan(stands).final)
+    assert after <= before | addresses(here.held_back)
+    others, held = addresses(here.current.others), addresses(here.held)
+    nothing: frozenset[Network] = frozenset()
+    mine = {
+        str(address)
+        for one, hosts in here.claims.items()
+        for host in hosts
+        if host in here.trusted and one not in here.refuted.get(host, nothing) | here.revoked
+        for address in one
+        if addresses([one]) <= held
+    }
+    assert mine - others <= after
