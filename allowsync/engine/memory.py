@@ -13,6 +13,7 @@ from allowsync.policy.clock import read
 from allowsync.policy.decision import has_ended
 from allowsync.policy.tracking import inherit, renamed
 from allowsync.state import StateDamaged, StateError, Store
+from allowsync.state.files import unrecorded_mark
 from allowsync.text import said
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ class Memory(Value):
         orphans: What is left of targets that are no longer configured.
         disorder: What cannot be read of the orders given by command.
         orders: Those orders, as far as they can be read; None where there are none.
+        unsure: Whether targets may hold what a run put there that could not be recorded.
     """
 
     config: Config
@@ -70,6 +72,7 @@ class Memory(Value):
     orphans: tuple[OrphanTarget, ...] = ()
     disorder: tuple[Notice, ...] = ()
     orders: StandingOrders | None = None
+    unsure: bool = False
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
@@ -130,6 +133,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         tuple(orphans(filled, store, request.only, everywhere=everywhere)),
         disorder,
         orders,
+        os.path.lexists(unrecorded_mark(config.state)),
     )
 
 

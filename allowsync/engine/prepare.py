@@ -94,6 +94,7 @@ def draft(
     unrecorded: bool = False,
     names: Callable[[], Iterable[str]] = tuple,
     orders: StandingOrders | None = None,
+    unsure: bool = False,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -113,11 +114,12 @@ def draft(
             record either, so an entry that is not remembered stays.
         names: What marks of this configuration say, under each name it has had.
         orders: What was ordered by command.
+        unsure: Whether it may hold what a run put there that could not be recorded.
     """
 
     def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
-        again = partial(again, unrecorded=unrecorded, names=names, orders=orders)
+        again = partial(again, unrecorded=unrecorded, names=names, orders=orders, unsure=unsure)
         # This run is counted once, however often it looks.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
@@ -133,7 +135,9 @@ def draft(
     if foreign and (why := of_another(target, names())):
         return Draft(target, _failed(target, why))
     known = TargetMemory((), unknown) if memory is None and unknown else memory
-    situation, inherited = _situation(target, current, capabilities, decisions, known, now)
+    situation, inherited = _situation(
+        target, current, capabilities, decisions, known, now, unsure=unsure
+    )
     situation = replace(situation, beside=_held_beside(target, capabilities, beside))
     if orders is not None and orders.lacking:
         situation, lost = as_it_stands(situation, remembered=orders.remembered), True
@@ -208,9 +212,13 @@ def _situation(
     decisions: Sequence[Decision],
     memory: TargetMemory | None,
     now: Now,
+    *,
+    unsure: bool,
 ) -> tuple[Situation, tuple[Inherited, ...]]:
     wanted = union(decisions)
-    inherited, protected, over = _unknown_origin(current, wanted.keys(), decisions, memory, now)
+    inherited, protected, over = _unknown_origin(
+        current, wanted.keys(), decisions, memory, now, unsure=unsure
+    )
     networks = {one for decision in decisions for one in decision.host.revoked_networks}
     known = {} if memory is None else {one.network: one.hosts for one in memory.claimed}
     held = (entry.network for entry in current.entries)
@@ -239,14 +247,16 @@ def _unknown_origin(
     decisions: Sequence[Decision],
     memory: TargetMemory | None,
     now: Now,
+    *,
+    unsure: bool,
 ) -> tuple[tuple[Inherited, ...], frozenset[Network], frozenset[Network]]:
     """Entries of unknown origin, those whose time is not over, and what explains them after all."""
-    if memory is not None and not memory.inherited:
+    if memory is not None and not memory.inherited and not unsure:
         return (), frozenset(), frozenset()
     from allowsync.policy.orphans import closed, inherited_after, still_protected
 
     held = (entry.network for entry in current.entries)
-    inherited = inherited_after(memory, held, wanted, now)
+    inherited = inherited_after(memory, held, wanted, now, unsure=unsure)
     over = closed(decisions) if inherited else frozenset()
     return inherited, still_protected(inherited, decisions, now), over
 

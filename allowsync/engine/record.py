@@ -11,6 +11,7 @@ from allowsync.model.value import replace
 from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
 from allowsync.state import EntryChange, RunRecord, StateDamaged, StateError, TargetRecord
+from allowsync.state.files import leave_mark, take_mark, unrecorded_mark
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -48,6 +49,7 @@ def enforce_on_record(
     except StateError as error:
         from allowsync.engine.apply import enforce
 
+        leave_mark(unrecorded_mark(memory.config.state))
         return [_unrecorded(one.report, error) for one in enforce(list(map(_unsure, drafts)))]
     if idle:
         return [one.report for one in drafts]
@@ -86,6 +88,9 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
         if held:
             targets = tuple(_unrecorded(one, error) for one in report.targets)
             report = replace(report, targets=targets)
+    else:
+        if memory.unsure and not memory.request.only:
+            take_mark(unrecorded_mark(memory.config.state))
     # Last of all: every target is done, and on record.
     undelivered = () if post is None else post.deliver(report.started)
     return replace(report, notices=(*report.notices, *undelivered))

@@ -148,6 +148,7 @@ def _prepare(
         beside=beside,
         lost=memory.store.lost,
         orders=memory.orders,
+        unsure=memory.unsure,
         names=partial(installations, memory.config.state),
     )
     if target.name not in memory.unconfirmed:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.networks import Coverage
+from allowsync.model.types import Basis
 from allowsync.model.value import replace
 from allowsync.policy.screening import network_of
 
@@ -28,6 +29,8 @@ def inherited_after(
     held: Iterable[Network],
     wanted: Collection[Network],
     now: Now,
+    *,
+    unsure: bool = False,
 ) -> tuple[Inherited, ...]:
     """The entries of unknown origin after this run.
 
@@ -38,16 +41,21 @@ def inherited_after(
         held: What the target holds.
         wanted: What it should hold: that is explained, and inherited no longer.
         now: The instant of the run.
+        unsure: Whether it may hold what a run put there that could not be recorded.
     """
-    if memory is None:
-        unexplained = set(held).difference(wanted)
-        return tuple(Inherited(network, now.instant) for network in sorted(unexplained, key=str))
-    if not memory.inherited:
-        return ()
+    known, found = memory or TargetMemory(), tuple[Inherited, ...]()
+    if memory is None or unsure:
+        held = list(held)
+        claimed = (one.network for one in known.claimed)
+        remembered = Coverage((*claimed, *(one.network for one in known.inherited)))
+        new = [one for one in held if one not in wanted and remembered.covering(one) is None]
+        found = tuple(Inherited(network, now.instant) for network in sorted(new, key=str))
+    if not known.inherited:
+        return found
     present = Coverage(held)
-    return tuple(
+    return found + tuple(
         replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
-        for one in memory.inherited
+        for one in known.inherited
         if one.network not in wanted and present.covering(one.network) is not None
     )
 
@@ -85,14 +93,14 @@ def still_protected(
 def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
     """How long, and for how many runs, an entry that may be any of these hosts' is kept.
 
-    A question that was never answered is waited for as long as an outage is bridged; a host without
+    A question that is not answered is waited for as long as an outage is bridged; a host without
     any address as long as an absence; and where every host is found, as long as a replaced address.
     """
     keeps = [(timedelta(0), 0)]
     for one in decisions:
         policy = one.host.policy
         keeps.append((policy.keep_replaced, policy.replaced_runs))
-        if one.unheard:
+        if one.unheard or any(grant.basis is Basis.STALE for grant in one.grants):
             keeps.append((policy.keep_unavailable, 1))
         elif not one.grants:
             keeps.append((policy.keep_absent, policy.absent_runs))

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import os
 import stat
+from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from allowsync.state.errors import StateDamaged, StateUnwritable
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_LONGEST_NAME: Final = 200
 COMPANIONS: Final = ("-journal", "-wal", "-shm")
 # How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
 # SQLite writes one where several databases change at once, which is never the case here.
@@ -110,6 +112,34 @@ def names_another(journal: str) -> bool:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - len(NAMES_ANOTHER)))
         return file.read() == NAMES_ANOTHER
+
+
+def unrecorded_mark(state: Path) -> str:
+    """What is there, until the next restart, where a run could not be recorded in a state.
+
+    What such a run put into a target is not remembered. It is not beside the state: there, nothing
+    could be written.
+    """
+    by_systemd = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    folder = by_systemd or f"{os.environ.get('XDG_RUNTIME_DIR') or '/run'}/allowsync"
+    if os.geteuid() == ROOT:
+        folder = by_systemd or "/run/allowsync"
+    name = os.path.abspath(state).replace("/", "-")  # noqa: PTH100 - `..` must not follow links
+    return f"{folder}/{name[-_LONGEST_NAME:]}.unrecorded"
+
+
+def leave_mark(mark: str) -> None:
+    """Leave a mark, where that can be done."""
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
+        os.close(os.open(mark, flags, 0o644))
+
+
+def take_mark(mark: str) -> None:
+    """Take a mark away."""
+    with suppress(OSError):
+        os.unlink(mark)  # noqa: PTH108 - no Path here
 
 
 def prepare_folder(folder: Path) -> None:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import os
 from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.state.files import unrecorded_mark
 from tests.support.journals import killed_while_writing
 from tests.support.netns import Namespace
 from tests.support.program import ProgramResult, allowsync
@@ -91,6 +93,28 @@ def test_a_friend_who_moved_stays_in_when_the_dns_is_silent_before_that_is_remem
     assert here("apply").code == 0
     assert "81.2.69.2/32" not in here.allowed
     assert "81.2.69.9/32" in here.allowed
+
+
+@pytest.mark.parametrize("asked", [("--force",), ("--only", "web/file"), ("--offline",)])
+def test_who_moved_meanwhile_stays_in_when_the_dns_is_silent_once_the_disk_is_whole(
+    as_root: None, here: Installation, zones: dict[str, object], asked: tuple[str, ...]
+) -> None:
+    here.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    here("apply")
+    here.file.write_text(here.file.read_text() + "6.6.6.6/32\n")
+    assert here("apply").code == 0
+    assert "6.6.6.6/32" not in here.allowed  # as long as everything is on record
+    zones["bob.example.org"] = ["81.2.69.9"]
+    assert applied(here).code == 1
+    zones["bob.example.org"] = SERVFAIL
+    for arguments in (asked, (), ()):
+        here("apply", *arguments)
+        assert "81.2.69.9/32" in here.allowed
+    assert not os.path.lexists(unrecorded_mark(here.state))
+    zones["bob.example.org"] = ["81.2.69.10"]
+    for _ in range(3):
+        assert here("apply").code == 0
+    assert "81.2.69.10/32" in here.allowed
 
 
 def test_a_guard_over_runs_lets_nobody_in_that_it_cannot_count(

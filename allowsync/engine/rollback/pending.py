@@ -87,6 +87,7 @@ def held_back(
         kept=unconfirmed(since),
         beside=beside,
         orders=memory.orders,
+        unsure=memory.unsure,
         names=partial(installations, memory.config.state),
     )
 

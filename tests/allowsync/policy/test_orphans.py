@@ -15,6 +15,7 @@ from tests.support.values import (
     SERVFAIL,
     T0,
     Life,
+    entry,
     found,
     host,
     net,
@@ -45,6 +46,13 @@ def test_everything_unexplained_is_inherited_where_nothing_is_remembered() -> No
 
 def test_nothing_new_is_inherited_once_a_target_is_known() -> None:
     assert inherited_after(TargetMemory(), nets("6.6.6.6"), (), Now(T0)) == ()
+
+
+def test_after_a_run_that_was_not_recorded_all_that_is_not_remembered_is_inherited() -> None:
+    known = TargetMemory((entry("6.6.6.0/24", "bob"),), (Inherited(net("7.7.7.7"), T0, 2),))
+    held = nets("81.2.69.200", HOME, "6.6.6.6", "7.7.7.7")
+    found_there = inherited_after(known, held, nets(HOME), Now(T0), unsure=True)
+    assert found_there == (Inherited(OLD, T0, 1), Inherited(net("7.7.7.7"), T0, 3))
 
 
 def test_inherited_entries_grow_older_and_go_when_they_are_gone_or_explained() -> None:
@@ -84,6 +92,14 @@ def test_where_somebody_is_absent_they_stay_as_long_as_an_absence() -> None:
 def test_where_somebody_was_never_heard_they_stay_as_long_as_an_outage() -> None:
     assert protected(SERVFAIL, 900, timedelta(days=3) - MINUTES)
     assert not protected(SERVFAIL, 900, timedelta(days=3))
+
+
+def test_where_an_answer_is_waited_for_they_stay_as_long_as_an_outage() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    silent = life.run(SERVFAIL)
+    old = [Inherited(OLD, T0 - timedelta(days=2), 900)]
+    assert still_protected(old, [silent], Now(T0)) == {OLD}
 
 
 def test_the_first_run_removes_nothing_even_with_every_clock_at_zero() -> None:
