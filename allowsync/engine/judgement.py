@@ -10,7 +10,7 @@ from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.sightings import newcomers, taken_back
-from allowsync.policy.tracking import NOTHING_KNOWN
+from allowsync.policy.tracking import NOTHING_KNOWN, unmoved
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -42,7 +42,10 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     hosts, now, ledger = memory.hosts_of_run, memory.now, memory.ledger
     answers = {} if memory.request.offline else _answers(memory, hosts, resolve)
     judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
-    new = newcomers(hosts, judged, memory.hosts, ledger, now)
+    known = memory.hosts
+    same = {one.name: unmoved(one, judged[one.name], known[one.name], now) for one in hosts}
+    new = newcomers(hosts, judged, known, ledger, now, same)
+    screened = judged
     refuted: Mapping[str, frozenset[Network]] = taken_back(ledger, hosts)
     heard: Mapping[Query, Mapping[str, Answer]] = {}
     if answers and (new or ledger.sightings):
@@ -66,6 +69,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
             now,
             refuted.get(host.name, nothing),
             unclear.get(host.name),
+            same[host.name] if judged[host.name] is screened[host.name] else None,
         )
         for host in hosts
     }

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from allowsync.model.answer import Found
 from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import NetworkIndex, covers
-from allowsync.model.types import Address, Family, Host, Network, Query
+from allowsync.model.types import Address, Family, Host, Network, Query, by_network
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import latched, settled_tracks
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
-    from allowsync.model.memory import RetentionState
+    from allowsync.model.memory import HeldAddress, RetentionState
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
 
@@ -39,6 +39,20 @@ class Ledger(NamedTuple):
     """All sightings of the last `guard_window`."""
 
     sightings: tuple[Sighting, ...] = ()
+
+    @property
+    def is_undisputed(self) -> bool:
+        """Whether nothing on record speaks against anything else.
+
+        No made-up name gave a network, no two names gave networks with an address in common, and
+        none was taken back.
+        """
+        if any(one.decoy or one.refuted for one in self.sightings):
+            return False
+        keys = {by_network(one.network) for one in self.sightings}
+        versions = {version for version, _, _ in keys}
+        kinds = {(version, width) for version, _, width in keys}
+        return len(keys) == len(self.sightings) and len(kinds) == len(versions)
 
     def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
         """The ledger with what was granted and taken back marked as such, and nothing else."""
@@ -73,16 +87,46 @@ class NewAddress(Value):
 
 
 def newcomers(
-    hosts: Iterable[Host], judged: Judgements, memories: Memories, ledger: Ledger, now: Now
+    hosts: Iterable[Host],
+    judged: Judgements,
+    memories: Memories,
+    ledger: Ledger,
+    now: Now,
+    same: Mapping[str, Mapping[Query, HeldAddress] | None] | None = None,
 ) -> tuple[NewAddress, ...]:
-    """The addresses of a run that are new to their hosts, in the order of hosts and answers."""
+    """The addresses of a run that are new to their hosts, in the order of hosts and answers.
+
+    Args:
+        hosts: The hosts of the run.
+        judged: What is believed of the answers so far.
+        memories: What is remembered of hosts.
+        ledger: What is on record of the runs before.
+        now: The instant of the run.
+        same: What hosts are held by, where their answers give just that (see `unmoved`).
+    """
     young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
-    return tuple(
-        newcomer
-        for host in hosts
-        if young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name))
-        for newcomer in _new_to(host, judged[host.name], memories.get(host.name), young, now)
-    )
+    found: list[NewAddress] = []
+    for host in hosts:
+        held = None if same is None else same[host.name]
+        if held is not None:
+            found += _still_young(host, held, young, now) if young else ()
+        elif young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name)):
+            found += _new_to(host, judged[host.name], memories.get(host.name), young, now)
+    return tuple(found)
+
+
+def _still_young(
+    host: Host,
+    same: Mapping[Query, HeldAddress],
+    young: AbstractSet[tuple[str, Network]],
+    now: Now,
+) -> Iterator[NewAddress]:
+    """What came within the window, of a host whose answers give just what it is held by."""
+    for query, held in same.items():
+        given = network_of(held.address, host)
+        on_record = any((name, given) in young for name in host.hostnames)
+        if on_record and now.passed(held.since) < host.policy.guard_window:
+            yield NewAddress(host, query, held.address, given, latched=False, granted=True)
 
 
 def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:

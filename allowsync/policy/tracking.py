@@ -206,6 +206,45 @@ def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
     )
 
 
+def unmoved(
+    host: Host, judged: Collection[ScreenedAnswer], memory: HostMemory, now: Now
+) -> dict[Query, HeldAddress] | None:
+    """What a host is held by, where its answers give just that once more, and nothing else counts.
+
+    So it is with nearly every host in nearly every run: only the time of its last answer moves on.
+
+    Returns:
+        The address of each query, each in a network of its own; None where there is more to it.
+    """
+    tracks, instant = memory.tracks, now.instant
+    if host.networks or host.published or host.sources or host.revoked_networks or memory.former:
+        return None
+    if not len(judged) == len(tracks) == len(host.queries):
+        return None
+    found: dict[Query, HeldAddress] = {}
+    for one in judged:
+        track = tracks.get(one.query)
+        if track is None or one.rejected or not _stands(track, host, instant):
+            return None
+        (held,) = track.held
+        if not isinstance(one.answer, Found) or one.answer.addresses != (held.address,):
+            return None
+        if held.since >= instant:
+            return None
+        found[one.query] = held
+    apart = {network_of(one.address, host) for one in found.values()}
+    return found if len(apart) == len(found) else None
+
+
+def given_again(
+    held: HeldAddress, instant: datetime, past: tuple[HeldAddress, ...] = ()
+) -> RetentionState:
+    """What is known of a question whose answer was the one address that is held."""
+    same = HeldAddress(held.address, held.since, instant)
+    summary = f"found {held.address}"
+    return RetentionState((same,), last_found=instant, summary=summary, past=past)
+
+
 def _stands(track: RetentionState, host: Host, instant: datetime) -> bool:
     """Whether a track needs no settling: the usual case of one good address, found cheaply."""
     if len(track.held) != 1 or track.past:
@@ -289,10 +328,9 @@ def fold(
 def _after_found(
     track: RetentionState, found: Found, host: Host, now: Now, contested: Collection[Network]
 ) -> RetentionState:
-    summary = "found " + " ".join(map(str, found.addresses))
     if len(track.held) == 1 and found.addresses == (track.held[0].address,):
-        same = HeldAddress(track.held[0].address, track.held[0].since, now.instant)
-        return RetentionState((same,), last_found=now.instant, summary=summary, past=track.past)
+        return given_again(track.held[0], now.instant, track.past)
+    summary = "found " + " ".join(map(str, found.addresses))
     held = {network_of(one.address, host): one for one in track.held}
     given = {network_of(address, host): address for address in found.addresses}
     fresh = [

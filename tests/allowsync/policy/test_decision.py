@@ -4,15 +4,28 @@ from __future__ import annotations
 
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allowsync.model.clock import Clock
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
-from allowsync.model.types import Basis
+from allowsync.model.types import Basis, Query
+from allowsync.model.value import replace
 from allowsync.policy.clock import Now
-from allowsync.policy.decision import Decision, Move, leaving, network_of, recall, union
+from allowsync.policy.decision import (
+    Decision,
+    Move,
+    conclude,
+    judgements,
+    leaving,
+    network_of,
+    recall,
+    union,
+)
+from allowsync.policy.tracking import unmoved
 from tests.support.values import (
     AAAA,
     ELSEWHERE,
@@ -21,6 +34,7 @@ from tests.support.values import (
     HOME,
     HOME6,
     MOVED,
+    NAME,
     SERVFAIL,
     T0,
     V4,
@@ -445,3 +459,104 @@ def test_a_second_move_is_told_with_the_first_as_where_from() -> None:
     life.run(found(MOVED))
     (move,) = life.run(found(ELSEWHERE)).moves
     assert move.away_from == (net(MOVED),)
+
+
+INSTANTS = st.sampled_from([T0 - DAY, T0 - FIVE_MINUTES, T0, T0 + FIVE_MINUTES])
+HELD = st.builds(
+    HeldAddress,
+    st.sampled_from([HOME, MOVED, "10.0.0.7"]).map(ip_address),
+    INSTANTS,
+    INSTANTS,
+    st.sampled_from([None, None, T0 - FIVE_MINUTES]),
+)
+TRACKS = st.builds(
+    RetentionState,
+    st.lists(HELD, min_size=1, max_size=2, unique_by=lambda one: one.address).map(tuple),
+    last_found=st.sampled_from([T0 - FIVE_MINUTES, T0 - FIVE_MINUTES, None]),
+    absent_since=st.sampled_from([None, None, T0 - HOUR]),
+    reason=st.sampled_from(["", "SERVFAIL"]),
+    held_back=st.sampled_from([(), ("81.2.69.9 rejected: it is shared",)]),
+    past=st.sampled_from([(), (), (HeldAddress(ip_address(ELSEWHERE), T0 - HOUR, T0 - HOUR),)]),
+)
+OLD = Query("old.example.org", V4)
+OTHER = Query("other.example.org", V4)
+
+
+@given(
+    tracks=st.dictionaries(st.sampled_from([A, OTHER, OLD]), TRACKS, max_size=3),
+    former=st.sampled_from([{}, {}, {OLD: RetentionState(last_found=T0)}]),
+    said=st.tuples(
+        st.sampled_from([found(HOME), found(MOVED), found(HOME, MOVED), SERVFAIL]),
+        st.sampled_from([found(MOVED), found("10.0.0.7"), GONE]),
+    ),
+    fields=st.sampled_from(
+        [{}, {}, {"until": T0 + DAY}, {"ipv4_prefix": 24}, {"networks": (net(ELSEWHERE),)}]
+    ),
+    two=st.booleans(),
+)
+def test_a_host_given_what_it_holds_is_decided_about_like_any_other(
+    tracks: dict[Query, RetentionState],
+    former: dict[Query, RetentionState],
+    said: tuple[Answer, Answer],
+    fields: dict[str, Any],
+    two: bool,
+) -> None:
+    who = host(hostnames=(NAME, OTHER.hostname) if two else (NAME,), **fields)
+    memory = HostMemory(tracks, arrivals={net(HOME): T0 - HOUR}, former=former)
+    judged = judgements(who, dict(zip((A, OTHER), said, strict=True)))
+    same = unmoved(who, judged, memory, Now(T0))
+    assert conclude(who, judged, memory, Now(T0), same=same) == conclude(
+        who, judged, memory, Now(T0)
+    )
+
+
+PLAIN = RetentionState(
+    (HeldAddress(ip_address(HOME), T0 - DAY, T0 - FIVE_MINUTES),), T0 - FIVE_MINUTES
+)
+
+
+AT_HOME = found(HOME)
+
+
+def moved_on(track: RetentionState = PLAIN, *, given: Answer = AT_HOME, **who: Any) -> bool:
+    """Whether there is more to a host with one track and one answer than the time that passed."""
+    judged = judgements(one := host(**who), {A: given})
+    return unmoved(one, judged, HostMemory({A: track}), Now(T0)) is None
+
+
+def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
+    assert not moved_on()
+    assert moved_on(given=found(MOVED))
+    assert moved_on(given=found(HOME, MOVED))
+    assert moved_on(given=found(HOME, "10.0.0.7"))
+    assert moved_on(given=SERVFAIL)
+    assert moved_on(replace(PLAIN, absent_since=T0 - HOUR))
+    assert moved_on(replace(PLAIN, held=(replace(PLAIN.held[0], since=T0),)))
+    assert moved_on(networks=(net(ELSEWHERE),))
+    assert moved_on(sources=("cloudflare",))
+    assert moved_on(published=(("cloudflare", (net(ELSEWHERE),)),))
+    assert moved_on(revoked_networks=(net(HOME),))
+    assert moved_on(hostnames=(NAME, "new.example.org"))
+
+
+def test_what_is_remembered_of_other_names_is_not_passed_over() -> None:
+    judged = judgements(who := host(), {A: found(HOME)})
+    assert unmoved(who, judged, HostMemory({A: PLAIN, OLD: PLAIN}), Now(T0)) is None
+    assert unmoved(who, judged, HostMemory({OLD: PLAIN}), Now(T0)) is None
+    assert unmoved(who, judged, HostMemory({A: PLAIN}, former={OLD: PLAIN}), Now(T0)) is None
+
+
+def test_two_names_in_one_network_are_one_grant_of_the_older() -> None:
+    who = host(hostnames=(NAME, OTHER.hostname))
+    judged = judgements(who, {A: found(HOME), OTHER: found(HOME)})
+    assert unmoved(who, judged, HostMemory({A: PLAIN, OTHER: PLAIN}), Now(T0)) is None
+
+
+def test_what_is_believed_no_longer_goes_though_it_is_given_again() -> None:
+    judged = judgements(who := host(), {A: found(HOME)})
+    memory, now = HostMemory({A: PLAIN}), Now(T0)
+    same = unmoved(who, judged, memory, now)
+    assert same is not None
+    silent = judgements(who, {A: SERVFAIL})  # what guards made of it
+    decision = conclude(who, silent, memory, now, frozenset([net(HOME)]), same=same)
+    assert decision.grants == ()

@@ -21,7 +21,7 @@ from allowsync.policy.dns64 import PROBE
 from allowsync.policy.guards import Evidence, Verdict, disputed, guard, siblings
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import Ledger, NewAddress, newcomers
-from allowsync.policy.tracking import latched, recent, settled_tracks
+from allowsync.policy.tracking import latched, recent, settled_tracks, unmoved
 from tests.support.values import (
     AAAA,
     ELSEWHERE,
@@ -43,12 +43,14 @@ from tests.support.values import (
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from datetime import datetime
 
     from allowsync.model.types import Host
     from allowsync.policy.screening import ScreenedAnswer
 
 NOW = Now(T0)
 DAY = timedelta(days=1)
+HALF_A_DAY = DAY / 2
 EMPTY = Ledger()
 SIBLING = Query("made-up.example.org", V4)
 
@@ -668,3 +670,49 @@ def test_without_canary_no_made_up_name_speaks_against_an_address() -> None:
     who = host(canary=False)
     believed = guarded({A: found(HOME)}, who, evidence=canary(found(HOME)))
     assert told(only(believed)) == (found(HOME), [])
+
+
+ON_RECORD = st.builds(
+    Sighting,
+    st.sampled_from([NAME, "bob.example.org", "old.example.org"]),
+    st.sampled_from([net(HOME), net(MOVED), net("81.2.69.0/24")]),
+    decoy=st.just(False),
+    first=st.just(T0 - HALF_A_DAY),
+    last=st.just(T0 - FIVE_MINUTES),
+    refuted=st.booleans(),
+)
+
+
+@given(
+    sightings=st.lists(ON_RECORD, max_size=4, unique_by=lambda one: one[:3]),
+    since=st.sampled_from([T0 - DAY, T0 - HALF_A_DAY]),
+    both=st.sampled_from([HOME, MOVED]),
+    decoy=st.sampled_from([None, "81.2.69.0/24"]),
+)
+def test_what_only_moves_on_in_time_is_guarded_like_anything_else(
+    sightings: list[Sighting], since: datetime, both: str, decoy: str | None
+) -> None:
+    """Beside a made-up name elsewhere, which tells nothing, every guard looks at each address."""
+    hosts = (host(), host("bob"))
+    held = {"alice": HOME, "bob": both}
+    tracks = {
+        name: RetentionState((HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),), T0 - DAY)
+        for name, one in held.items()
+    }
+    memories = {one.name: HostMemory({one.queries[0]: tracks[one.name]}) for one in hosts}
+    answers = {one.queries[0]: found(held[one.name]) for one in hosts}
+    judged = {one.name: judgements(one, answers) for one in hosts}
+    same = {one.name: unmoved(one, judged[one.name], memories[one.name], NOW) for one in hosts}
+    if decoy is not None:
+        sightings = [*sightings, Sighting("example.org", net(decoy), True, T0, T0)]
+    ledger = Ledger(tuple(sightings))
+    new = newcomers(hosts, judged, memories, ledger, NOW)
+    assert newcomers(hosts, judged, memories, ledger, NOW, same) == new
+    holders = {one.name: (one, memories[one.name]) for one in hosts}
+    elsewhere = Sighting("example.net", net("192.0.2.0/24"), True, T0 - FIVE_MINUTES, T0)
+    beside = Ledger((*sightings, elsewhere))
+    quickly = guard(new, judged, Evidence(), holders, ledger, NOW)
+    slowly = guard(new, judged, Evidence(), holders, beside, NOW)
+    assert quickly.judged == slowly.judged
+    assert quickly.refuted == slowly.refuted
+    assert {*slowly.ledger.sightings} - {*quickly.ledger.sightings} == {elsewhere}
