@@ -1,19 +1,22 @@
-"""What targets say of themselves for `check` and `explain`: what they guard, and what is in front.
+"""What targets say of themselves: what they guard, what is in front, which sources they name.
 
-No run asks for it. Every question is contained, and what comes back is checked.
+A run asks only for the last. Every question is contained, and what comes back is checked.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.containment import contained
 from allowsync.backend.driver import NETWORKS, demand, demand_all
 from allowsync.model.target import Front, Guard, PortRange, TrustedProxies
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from allowsync.backend.api import AnyBackendType
     from allowsync.backend.driver import Driver
+    from allowsync.model.types import Network
 
 
 def guard_of(kind: AnyBackendType, options: object) -> Guard | None:
@@ -44,6 +47,41 @@ def proxies_of(driver: Driver) -> TrustedProxies | None:
         BackendError: That could not be found out.
     """
     return driver.offered("trusted_proxies", _checked_proxies)
+
+
+def sources_of(kind: AnyBackendType, options: object) -> tuple[str, ...]:
+    """The sources of networks that options name, by a property `sources`; none without one.
+
+    Raises:
+        BackendError: That could not be found out.
+    """
+    named = getattr(type(options), "sources", None)
+    if named is None:
+        return ()
+    return contained(kind.name, lambda: getattr(options, "sources"), _checked_sources, at=named)  # noqa: B009
+
+
+def with_networks_of(
+    kind: AnyBackendType, options: Any, published: Mapping[str, tuple[Network, ...]]
+) -> Any:
+    """Options with networks in the place of the sources they name, by `with_networks`.
+
+    Raises:
+        BackendError: They could not be made.
+    """
+    method = type(options).with_networks
+
+    def checked(given: object) -> object:
+        demand(given, kind.options, "with_networks()")
+        return given
+
+    return contained(kind.name, lambda: method(options, published), checked, at=method)
+
+
+def _checked_sources(given: object) -> tuple[str, ...]:
+    demand_all(given, tuple, str, "sources")
+    assert isinstance(given, tuple)  # noqa: S101 - demanded above
+    return given
 
 
 def _checked_guard(given: object) -> Guard | None:

@@ -52,13 +52,16 @@ def check_once(invocation: Invocation, *, notify: bool = False, packets: bool = 
 def _checked(
     invocation: Invocation, resolver: ResolverProcess, *, notify: bool, packets: bool
 ) -> int:
+    from allowsync.engine.published import ask_all, with_known
+    from allowsync.inspect.diagnostics import about_sources
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     now = instant()
-    dns = list(_dns(config, resolver))
+    asked = ask_all(config, now)
+    dns = [*about_sources(asked), *_dns(config, resolver)]
     standing = look(config, now)
-    targets = list(_targets(config, standing))
+    targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing) if packets else ()
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += [*_schedule(config, invocation.place), *_boot(config)]
@@ -150,16 +153,14 @@ def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
 
 
 def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
-    from allowsync.engine.published import ask_all, known
+    from allowsync.engine.published import known
     from allowsync.inspect.diagnostics import (
         about_names,
         about_nameservers,
         about_resolver,
-        about_sources,
         heard,
     )
 
-    yield from about_sources(ask_all(config, instant()))
     queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
     if not queries:
         return

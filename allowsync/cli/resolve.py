@@ -51,7 +51,7 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
     queries = dict.fromkeys(query for host in asked for query in host.queries)
     answers = dns.use(config.resolver).survey(queries) if queries else {}
     found = list(heard(asked, answers, known(config).proxies))
-    mine = replace(config, hosts={host.name: host for host in asked})
+    mine = replace(config, hosts={host.name: host for host in asked}, allowlists={})
     sources = _Sources(mine, ask_all(mine, instant()))
     doubts = _doubts(config, [host.name for host in asked])
     code = worst((_code(found), sources.code))

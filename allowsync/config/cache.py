@@ -201,7 +201,7 @@ def _decoded(document: bytes, source: Source) -> Config:
         return KeptSecret(origin, fetched(kept_in, origin, source.environ, source.uid), kept_in)
 
     config: Config = Decoder({one: load_type(one) for one in backends}, shared, fetch).value(plain)
-    named = {*config.sources, *(name for one in config.hosts.values() for name in one.sources)}
+    named = {*config.sources, *config.sources_in_use}
     if named or config.resolver.nameservers:
         _check_installed(config, named)
     return config

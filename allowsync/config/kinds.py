@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     )
     from allowsync.config.schema.time_kinds import Duration, Moment
     from allowsync.config.secret_kinds import SecretCredential, SecretEnv, SecretFile, SecretUrl
+    from allowsync.config.source_kinds import ProxyOrSource
 
 __all__ = [
     "INVALID",
@@ -46,6 +47,7 @@ __all__ = [
     "OneOrMany",
     "Optional",
     "Pattern",
+    "ProxyOrSource",
     "Reading",
     "SecretCredential",
     "SecretEnv",
@@ -64,6 +66,7 @@ _MODULES: Final = (
     ("schema.time_kinds", "Duration Moment"),
     ("secret_kinds", "SecretCredential SecretEnv SecretFile SecretUrl"),
     ("networks", "AnyNetwork"),
+    ("source_kinds", "ProxyOrSource"),
 )
 
 

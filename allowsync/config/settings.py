@@ -11,7 +11,7 @@ from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.target import Placement
 from allowsync.model.types import Host, Limits, Policy
-from allowsync.model.value import Value, field
+from allowsync.model.value import Value, field, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
     from allowsync.model.target import Front, Guard, Place, TrustedProxies
+    from allowsync.model.types import Network
 
 
 class Target(Value):
@@ -104,6 +105,35 @@ class Target(Value):
         return None if self.options is None else front_of(self.backend, self.options)
 
     @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of networks that its options name; none where that cannot be told."""
+        if not hasattr(type(self.options), "sources"):
+            return ()  # nearly always: then nothing is imported for it
+        from allowsync.backend.declared import sources_of
+
+        try:
+            return sources_of(self.backend, self.options)
+        except BackendError:
+            return ()
+
+    def with_networks(self, published: Mapping[str, tuple[Network, ...]]) -> Target:
+        """The target with networks in the place of the sources that its options name.
+
+        Where those of one are not known it cannot be served: what it holds stays as it is.
+        """
+        from allowsync.backend.declared import with_networks_of
+
+        unknown = [name for name in self.sources if not published.get(name)]
+        if unknown:
+            what = f"the networks of {', '.join(unknown)} are not known yet"
+            return replace(self, broken=self.broken or what)
+        try:
+            options = with_networks_of(self.backend, self.options, published)
+        except BackendError as error:
+            return replace(self, broken=str(error))
+        return replace(self, options=options)
+
+    @property
     def trusted_proxies(self) -> TrustedProxies | None:
         """Which proxies the server believes that asks the allowlist; None where not known.
 
@@ -174,6 +204,13 @@ class Config(Value):
         for where, channel in self.channels:
             if why := channel.kept.unreadable:
                 yield Notice(where, f"nothing is sent there: {why}", ExitCode.FAILED)
+
+    @property
+    def sources_in_use(self) -> tuple[str, ...]:
+        """Every source of networks that some host or target names, in configured order."""
+        by_hosts = [name for host in self.hosts.values() for name in host.sources]
+        by_targets = [name for target in self.targets for name in target.sources]
+        return tuple(dict.fromkeys((*by_hosts, *by_targets)))
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.errors import suggestion
 from allowsync.config.installed import sources
-from allowsync.config.networks import FixedNetwork
+from allowsync.config.networks import AnyNetwork, FixedNetwork
 from allowsync.config.schema.collection_kinds import MapOf
 from allowsync.config.schema.context import INVALID, Invalid, below
 from allowsync.config.schema.kind import Leaf, UnfitError
@@ -44,7 +44,7 @@ class SourceName(Pattern):
 class NetworkOrSource(Leaf[Network | str]):
     """A fixed network, or the name of a source. No network looks like a name: it has `.` or `:`."""
 
-    _network = FixedNetwork()
+    _network: Leaf[Network] = FixedNetwork()
     _source = SourceName()
 
     @property
@@ -65,6 +65,12 @@ class NetworkOrSource(Leaf[Network | str]):
     def show(self, value: Network | str) -> Any:
         """CIDR form, or the name."""
         return str(value)
+
+
+class ProxyOrSource(NetworkOrSource):
+    """A network that grants no access, such as that of a proxy, or the name of a source."""
+
+    _network = AnyNetwork()
 
 
 class Sources(MapOf[SourceOptions]):

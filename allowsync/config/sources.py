@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from allowsync.config import kinds
 from allowsync.config.schema import option
 from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from allowsync.config.schema.kind import Kind
 
 # What comes from there lets people in: in the clear only from this machine itself.
 _URL: Final = (
@@ -15,11 +17,18 @@ _URL: Final = (
 )
 
 
+def _url() -> Kind[str]:
+    """The kind of an address to ask at."""
+    from allowsync.config.schema.scalar_kinds import Pattern
+
+    return Pattern(_URL, "an https:// URL (http:// only to this machine)")
+
+
 class SourceOptions(Value):
     """How one source is asked."""
 
     url: str | None = option(
-        lambda: kinds.Pattern(_URL, "an https:// URL (http:// only to this machine)"),
+        _url,
         help="Where it is asked. Default: where it is published.",
         default=None,
     )

@@ -214,14 +214,17 @@ def _without_history(
 
 
 def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt | None:
-    if not any(host.sources for host in config.hosts.values()):
+    if not config.sources_in_use:
         return None
     from allowsync.engine.published import learn, recalled
 
     if request.offline or request.rehearsed:
         return recalled(config, store)
-    names = [host.name for host in request.hosts(config) if not has_ended(host, now)]
-    return learn(config, store, names, now.instant, force=request.force)
+    hosts = [host for host in request.hosts(config) if not has_ended(host, now)]
+    targets = [target for target in config.targets if request.takes(target)]
+    names = [name for host in hosts for name in host.sources]
+    names += [name for target in targets for name in target.sources]
+    return learn(config, store, dict.fromkeys(names), now.instant, force=request.force)
 
 
 def _clock_notice(now: Now, known: Chronology) -> Iterator[Notice]:

@@ -41,9 +41,10 @@ class Request(Value):
 
     def takes(self, target: Target) -> bool:
         """Whether a target is in the run: one outside this machine is not restored offline."""
-        return self.covers(target.allowlist, target.name) and not (
-            self.offline and target.elsewhere
-        )
+        return self._covers(target) and not (self.offline and target.elsewhere)
+
+    def _covers(self, target: Target) -> bool:
+        return self.covers(target.allowlist, target.name)
 
     def hosts(self, config: Config) -> list[Host]:
         """The hosts of the allowlists in the run, in configured order."""
@@ -59,7 +60,8 @@ class Request(Value):
         fetched first, which may take longer than the DNS has.
         """
         hosts = [] if self.offline else self.hosts(config)
-        if any(host.sources or host.until for host in hosts):
+        unsure = any(host.sources or host.until for host in hosts)
+        if unsure or any(one.sources for one in config.targets if self._covers(one)):
             return []
         return [query for host in hosts for query in host.queries]
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime
 
-    from allowsync.config.settings import Config
+    from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.model.types import Network
     from allowsync.state import Store
 
@@ -34,7 +34,7 @@ class Learnt(Value):
     """What a run goes by.
 
     Attributes:
-        config: The configuration, its hosts filled in with what their sources publish.
+        config: The configuration, hosts and targets filled in with what their sources publish.
         published: Everything to remember of sources.
         notices: Warnings about those that were asked.
     """
@@ -55,15 +55,9 @@ class Learnt(Value):
         return [about(name, one) for name, one in kept if worth_saying(one, now)]
 
 
-def named(config: Config) -> tuple[str, ...]:
-    """Every source that some host names, in configured order."""
-    hosts = config.hosts.values()
-    return tuple(dict.fromkeys(name for host in hosts for name in host.sources))
-
-
 def recalled(config: Config, store: Store) -> Learnt:
     """What is known of sources, without asking any. Raises StateError."""
-    names = named(config)
+    names = config.sources_in_use
     if not names:
         return Learnt(config)
     kept = store.published()
@@ -71,20 +65,20 @@ def recalled(config: Config, store: Store) -> Learnt:
 
 
 def learn(
-    config: Config, store: Store, hosts: Iterable[str], now: datetime, *, force: bool
+    config: Config, store: Store, names: Iterable[str], now: datetime, *, force: bool
 ) -> Learnt:
     """Ask the sources whose time has come. Raises StateError.
 
     Args:
         config: The configuration.
         store: What was known so far.
-        hosts: The hosts of the run: only their sources are asked.
+        names: The sources that hosts and targets of the run name: only these are asked.
         now: The instant of the run.
         force: Whether to ask those again that gave something odd, and to believe it.
     """
     remembered = recalled(config, store).published
     kept, notices = dict(remembered), []
-    for name in dict.fromkeys(one for label in hosts for one in config.hosts[label].sources):
+    for name in names:
         before = remembered.get(name)
         insist = force and before is not None and before.trouble.startswith(ODD)
         if insist or is_due(before, url_of(config, name), now):
@@ -127,7 +121,7 @@ def known(config: Config) -> Learnt:
     """What the state knows of sources, without asking any; nothing where it cannot be read."""
     from allowsync.state import StateError, Store
 
-    if not named(config):
+    if not config.sources_in_use:
         return Learnt(config)
     try:
         with Store.reading(config.state) as store:
@@ -137,9 +131,24 @@ def known(config: Config) -> Learnt:
 
 
 def ask_all(config: Config, now: datetime) -> dict[str, SourceRecord]:
-    """What every source that a host names says now. Remembers nothing, raises nothing."""
+    """What every source that is named says now. Remembers nothing, raises nothing."""
     before = known(config).published
-    return {name: asked(config, name, before.get(name), now) for name in named(config)}
+    return {name: asked(config, name, before.get(name), now) for name in config.sources_in_use}
+
+
+def with_known(config: Config, asked: Mapping[str, SourceRecord] | None = None) -> Config:
+    """The configuration, its targets filled in with what the state knows of their sources.
+
+    Hosts stay as they are. Raises nothing.
+
+    Args:
+        config: The configuration.
+        asked: What sources say now; counts for those of which the state knows nothing.
+    """
+    if not any(one.sources for one in config.targets):
+        return config
+    remembered = {name: one for name, one in known(config).published.items() if one.networks}
+    return replace(config, allowlists=_allowlists(config, {**(asked or {}), **remembered}))
 
 
 def url_of(config: Config, name: str) -> str:
@@ -182,4 +191,19 @@ def _networks(source: NetworkSource, url: str) -> tuple[Network, ...]:
 
 def _with(config: Config, kept: Mapping[str, SourceRecord]) -> Learnt:
     hosts = {name: filled(host, kept) for name, host in config.hosts.items()}
-    return Learnt(replace(config, hosts=hosts), kept)
+    return Learnt(replace(config, hosts=hosts, allowlists=_allowlists(config, kept)), kept)
+
+
+def _allowlists(config: Config, kept: Mapping[str, SourceRecord]) -> Mapping[str, Allowlist]:
+    """The allowlists, the networks of sources in the place of the names that targets have."""
+    if not any(one.sources for one in config.targets):
+        return config.allowlists
+    published = {name: one.networks for name, one in kept.items()}
+
+    def filled_in(one: Target) -> Target:
+        return one.with_networks(published) if one.sources else one
+
+    return {
+        name: replace(one, targets=tuple(map(filled_in, one.targets)))
+        for name, one in config.allowlists.items()
+    }

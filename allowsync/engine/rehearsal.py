@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.orphan_targets import of_another
+from allowsync.engine.published import with_known
 from allowsync.engine.run import steps_of
 from allowsync.model.clock import Pulse
 from allowsync.model.outcome import WRONG, Notice, Outcome
@@ -130,7 +131,7 @@ def rehearse(
     request = replace(request, dry_run=False, rehearsed=True)
     notices: list[Notice] = []
     with _state(config, notices) as store:
-        copies, played = _with_copies(config, store, pulse.wall)
+        copies, played = _with_copies(with_known(config), store, pulse.wall)
         steps = list(instants(pulse.wall, ends, interval))
         for number, instant in enumerate(steps, start=1):
             passed = instant - pulse.wall

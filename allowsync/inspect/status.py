@@ -173,7 +173,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         }
         targets = tuple(
             _target(target, allowlist, decisions, store, still, notices)
-            for allowlist in config.allowlists.values()
+            for allowlist in learnt.config.allowlists.values()
             for target in allowlist.targets
         )
         if any(not one.in_step for one in targets):

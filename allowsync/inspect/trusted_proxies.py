@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.registry import NETWORKS, names
-from allowsync.engine.published import known, load
+from allowsync.engine.published import known, load, with_known
 from allowsync.inspect.diagnostics import Located
 from allowsync.inspect.layers import declared, gates, sources_of
 from allowsync.model.networks import Coverage, overlap, parsed, short, without
@@ -42,13 +42,14 @@ class PublishedEdge(Value):
 def about_trusted_proxies(config: Config) -> Iterator[Located]:
     """Servers that shut out whom a CDN passes on, or let in who writes a header."""
     edges = known_edges(config)
-    for allowlist, target, proxies in declared(config, lambda one: one.trusted_proxies):
+    known_config = with_known(config)
+    for allowlist, target, proxies in declared(known_config, lambda one: one.trusted_proxies):
         yield from about_forgeable(target, proxies, edges)
         yield from about_shut_out(config, allowlist, target, proxies, edges)
 
 
 def known_edges(config: Config) -> dict[str, PublishedEdge]:
-    """What is known of every source that is installed, or that a host names."""
+    """What is known of every source that is installed, or that is named."""
     published = known(config).published
     edges = {}
     for name in names(NETWORKS):

@@ -18,6 +18,7 @@ from select import select
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from allowsync.backend.api import BackendError
+from allowsync.engine.published import with_known
 from allowsync.engine.rollback.snapshot import (
     RollbackResult,
     TargetSnapshot,
@@ -31,6 +32,7 @@ from allowsync.model.value import Value
 from allowsync.state import Lock, StateError, Store
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
     from datetime import datetime, timedelta
     from pathlib import Path
 
@@ -131,12 +133,18 @@ def look(config: Config, targets: tuple[Target, ...], at: datetime) -> RunSnapsh
     try:
         with Store.writing(config.state) as store:
             records = store.targets()
-            kept = tuple(_kept(one, records.get(one.name)) for one in targets)
+            kept = tuple(_kept(one, records.get(one.name)) for one in _known(config, targets))
             store.set_unconfirmed([one.target for one in kept], at)
     except BaseException:
         drop_copy(config.state)
         raise
     return RunSnapshot(config.state, kept, at)
+
+
+def _known(config: Config, targets: Iterable[Target]) -> Iterator[Target]:
+    """Targets with the networks of their sources, where these are known."""
+    filled = {one.name: one for one in with_known(config).targets}
+    return (one if filled[one.name].broken else filled[one.name] for one in targets)
 
 
 def _kept(target: Target, record: TargetRecord | None) -> TargetSnapshot:

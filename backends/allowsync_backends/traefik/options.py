@@ -7,10 +7,13 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config import kinds
 from allowsync.config.schema import option
+from allowsync.model.value import replace
 from allowsync_backends.common.server.options import ServerOptions
 from allowsync_backends.file.options import CHECK_HELP, command
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from allowsync.model.types import Network
     from allowsync_backends.common.server.supervisor import Supervisor
 
@@ -75,10 +78,12 @@ class TraefikOptions(ServerOptions, kw_only=True):
         "`forwardedHeaders.trustedIPs`.",
         default=None,
     )
-    excluded_ips: tuple[Network, ...] = option(
-        lambda: kinds.ListOf(kinds.AnyNetwork(), unique=True),
+    excluded_ips: tuple[Network | str, ...] = option(
+        lambda: kinds.ListOf(kinds.ProxyOrSource(), unique=True),
         help="Instead of `depth`: the networks of your proxies. The address in `X-Forwarded-For` "
-        "that counts is the first from the right that is in none of them. HTTP only.",
+        "that counts is the first from the right that is in none of them. A name such as "
+        "`cloudflare` stands for all that this source publishes as its own, kept current. "
+        "HTTP only.",
         default=(),
     )
     reject_status: int | None = option(
@@ -108,6 +113,23 @@ class TraefikOptions(ServerOptions, kw_only=True):
             self.version < 3 or self.kinds == (MiddlewareKind.TCP,)
         ):
             raise ValueError("reject_status is for http, and takes version 3 of Traefik")
+
+    @property
+    def sources(self) -> tuple[str, ...]:
+        """The sources of networks that it names."""
+        return tuple(one for one in self.excluded_ips if isinstance(one, str))
+
+    @property
+    def proxies(self) -> tuple[Network, ...]:
+        """The networks of proxies, as far as they are known."""
+        return tuple(one for one in self.excluded_ips if not isinstance(one, str))
+
+    def with_networks(self, published: Mapping[str, tuple[Network, ...]]) -> TraefikOptions:
+        """The same with the networks of its sources."""
+        listed = dict.fromkeys(self.proxies)
+        for name in self.sources:
+            listed |= dict.fromkeys(published[name])
+        return replace(self, excluded_ips=tuple(listed))
 
     @property
     def believes_headers(self) -> bool:

@@ -45,7 +45,7 @@ class TraefikSyntax(Value):
             tuple(kind for kind in MiddlewareKind if kind in options.kinds),
             options.version,
             options.depth,
-            options.excluded_ips,
+            options.proxies,
             options.reject_status,
         )
 

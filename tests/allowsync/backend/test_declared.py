@@ -16,9 +16,11 @@ from allowsync.backend import (
     PortRange,
     TrustedProxies,
 )
-from allowsync.backend.declared import front_of, guard_of, proxies_of
+from allowsync.backend.declared import front_of, guard_of, proxies_of, sources_of, with_networks_of
 from allowsync.backend.driver import Driver
+from allowsync.config.settings import Target
 from allowsync.model.target import Placement
+from allowsync.model.value import replace
 
 RIGHT = Front("cdn", (443,))
 PROXIES = TrustedProxies((ip_network("192.0.2.0/24"),), ("X-Real-IP",), (443,), "believe it")
@@ -32,6 +34,21 @@ class Fronting:
 
     def front(self) -> object:
         return told(self.given)
+
+
+class Naming:
+    """Options of a target that goes by networks of a source."""
+
+    def __init__(self, named: object, networks: object = None) -> None:
+        self.named = named
+        self.networks = networks
+
+    @property
+    def sources(self) -> object:
+        return told(self.named)
+
+    def with_networks(self, published: object) -> object:
+        return Naming((), published) if self.networks is None else told(self.networks)
 
 
 class Silent:
@@ -79,6 +96,31 @@ def test_what_says_nothing_is_nothing() -> None:
     assert front_of(kind(), object()) is None
     assert proxies_of(driver(Silent())) is None
     assert proxies_of(driver(Telling(None))) is None
+    assert sources_of(kind(), object()) == ()
+
+
+def test_sources_are_named_and_their_networks_taken() -> None:
+    naming = replace(kind(), options=Naming)
+    published = {"cdn": (ip_network("192.0.2.0/24"),)}
+    assert sources_of(naming, Naming(("cdn",))) == ("cdn",)
+    assert with_networks_of(naming, Naming(("cdn",)), published).networks == published
+
+
+@pytest.mark.parametrize("given", [None, ["cdn"], (7,), SystemExit(0), RuntimeError("no")])
+def test_odd_sources_are_an_error_of_the_backend(given: object) -> None:
+    with pytest.raises(BackendError, match="backend x"):
+        sources_of(kind(), Naming(given))
+    assert Target("web/x", "web", kind(), Naming(given)).sources == ()
+
+
+@pytest.mark.parametrize("given", [7, Silent(), SystemExit(0), RuntimeError("no")])
+def test_where_networks_cannot_be_taken_the_target_alone_is_broken(given: object) -> None:
+    naming = replace(kind(), options=Naming)
+    target = Target("web/x", "web", naming, Naming(("cdn",), given))
+    assert not target.broken
+    found = target.with_networks({"cdn": (ip_network("192.0.2.0/24"),)})
+    assert "backend x" in found.broken
+    assert "not known yet" in target.with_networks({"cdn": ()}).broken
 
 
 ODD = [None, 7, Front(7, ()), Front("cdn", ("443",)), Front("cdn", [443])]  # type: ignore[arg-type]

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from allowsync.config.settings import Allowlist, Config
+from allowsync.backend.api import API, BackendType
+from allowsync.config.settings import Allowlist, Config, Target
 from allowsync.engine.options import Request
 from allowsync.model.types import Family, Host
+from allowsync.model.value import replace
 
 
 @pytest.mark.parametrize(
@@ -81,5 +84,26 @@ def test_hosts_that_have_no_end_are_sure_to_be_asked_for(
 @pytest.mark.parametrize("unsure", ["bob", "edge"])
 def test_nothing_is_asked_ahead_where_an_end_or_networks_come_first(unsure: str) -> None:
     lists = config(("alice", unsure), ("carol",))
+    assert Request().foreseen(lists) == []
+    assert len(Request(("list1",)).foreseen(lists)) == 1
+
+
+class Naming:
+    """Options of a target that goes by networks of a source."""
+
+    sources = ("cloudflare",)
+
+
+def test_nothing_is_asked_ahead_where_networks_of_a_target_come_first() -> None:
+    kind: BackendType[Any] = BackendType("x", "X", Naming, lambda _, options: options, api=API)
+    lists = config(("alice",), ("carol",))
+    target = Target("list0/x", "list0", kind, Naming())
+    lists = replace(
+        lists,
+        allowlists={
+            **lists.allowlists,
+            "list0": Allowlist("list0", ("alice",), (target,)),
+        },
+    )
     assert Request().foreseen(lists) == []
     assert len(Request(("list1",)).foreseen(lists)) == 1

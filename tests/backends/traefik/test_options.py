@@ -49,7 +49,7 @@ def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
     assert problems == []
     assert options is not None
     assert KIND.show_some(options, written) == written
-    kinds, excluded = (MiddlewareKind.HTTP, MiddlewareKind.TCP), options.excluded_ips
+    kinds, excluded = (MiddlewareKind.HTTP, MiddlewareKind.TCP), options.proxies
     expected = TraefikSyntax("friends", kinds, excluded=excluded, reject_status=404)
     assert TraefikSyntax.of(options, "web") == expected
 
