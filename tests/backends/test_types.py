@@ -122,16 +122,27 @@ class Served(FileType):
         return [*super().accepted(), *({**self.least, **way} for way in ways)]
 
 
-class TestNginx(Served):
+class Believing(Served):
+    """A type that also writes a file of the proxies that its server believes."""
+
+    def accepted(self) -> Sequence[Written]:
+        return [*super().accepted(), {**self.least, "style": "realip"}]
+
+
+class TestNginx(Believing):
     type = NGINX
 
 
-class TestApache(Served):
+class TestApache(Believing):
     type = APACHE
 
 
-class TestCaddy(Served):
+class TestCaddy(Believing):
     type = CADDY
+
+    def rejected(self) -> Mapping[str, Written]:
+        gate = {**self.least, "style": "realip", "matcher": "client_ip"}
+        return {**super().rejected(), "are for style: gate": gate}
 
 
 class TestHaproxy(Served):

@@ -7,8 +7,8 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.apache.syntax import ApacheSyntax
-from allowsync_backends.caddy.syntax import CaddySyntax
+from allowsync_backends.apache.syntax import ApacheSyntax, RemoteIpSyntax
+from allowsync_backends.caddy.syntax import CaddySyntax, ProxiesSyntax
 
 from tests.support import apache, caddy
 from tests.support.documents import ROOT, blocks_of
@@ -33,12 +33,12 @@ def test_the_files_shown_are_those_written() -> None:
 
 @pytest.mark.parametrize("block", APACHE[1:], ids=range(1, len(APACHE)))
 def test_apache_takes_what_its_page_says(block: str, tmp_path: Path) -> None:
-    ours = tmp_path / "jellyfin.conf"
-    ours.write_text(APACHE[0])
+    (tmp_path / "jellyfin.conf").write_text(APACHE[0])
+    (tmp_path / "proxies.conf").write_text(RemoteIpSyntax().render("proxies", FRIENDS))
     loading = [f"LoadModule {name}_module modules/mod_{name}.so" for name in MODULES]
     lines = ["ServerRoot /usr/lib/apache2", "ServerName a.example", "Listen 127.0.0.1:8080"]
     lines += [f"ErrorLog {tmp_path}/error.log", f"DefaultRuntimeDir {tmp_path}"]
-    text = block.replace("/etc/apache2/allowsync/jellyfin.conf", str(ours))
+    text = block.replace("/etc/apache2/allowsync/", f"{tmp_path}/")
     config = tmp_path / "apache.conf"
     config.write_text("\n".join([*lines, *loading, text]))
     argv = (apache.PROGRAM, "-t", "-f", config)
@@ -57,5 +57,14 @@ def test_caddy_takes_what_its_page_says(tmp_path: Path) -> None:
     assert "203.0.113.7/32" in done.stdout
 
 
+def test_caddy_takes_proxies_from_a_file(tmp_path: Path) -> None:
+    (tmp_path / "proxies.caddy").write_text(ProxiesSyntax().render("proxies", FRIENDS))
+    config = tmp_path / "Caddyfile"
+    config.write_text(CADDY[3].replace("/etc/caddy/allowsync/", f"{tmp_path}/"))
+    argv = (caddy.NEWER, "adapt", "--config", config, "--adapter", "caddyfile")
+    done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
 def test_there_are_blocks_to_look_at() -> None:
-    assert (len(APACHE), len(CADDY)) == (4, 3)
+    assert (len(APACHE), len(CADDY)) == (5, 4)

@@ -1,29 +1,29 @@
-"""Apache: a file of `Require ip` lines, included where only friends may go."""
+"""Apache: a file of `Require ip` lines for friends, or of the proxies it believes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.apache.options import ApacheOptions
+from allowsync_backends.apache.options import ApacheOptions, ApacheStyle
 
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "ApacheOptions"]
+__all__ = ["TYPE", "ApacheOptions", "ApacheStyle"]
 
 
 def _make(placement: Placement, options: ApacheOptions) -> Backend:
     from allowsync_backends.apache.server import apache
-    from allowsync_backends.apache.syntax import ApacheSyntax
+    from allowsync_backends.apache.syntax import ApacheSyntax, RemoteIpSyntax
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
 
     return FileBackend(
         placement.allowlist,
         options.path,
-        ApacheSyntax(),
+        RemoteIpSyntax() if options.style is ApacheStyle.REALIP else ApacheSyntax(),
         options.mode,
         ServerReader(apache(options), options.running, options.check, options.reload),
     )
@@ -37,7 +37,7 @@ def _needs(options: ApacheOptions) -> Needs:
 
 TYPE = BackendType(
     "apache",
-    "A file of `Require ip` for Apache's httpd",
+    "A file of `Require ip` or trusted proxies for Apache's httpd",
     ApacheOptions,
     _make,
     needs=_needs,

@@ -13,7 +13,8 @@ from allowsync_backends.apache.configuration import (
     optional,
     trusts_anybody,
 )
-from allowsync_backends.apache.remote_ip import MODULE, believed, proxy_lists
+from allowsync_backends.apache.options import ApacheStyle
+from allowsync_backends.apache.remote_ip import MODULE, believed, headers, proxy_lists
 from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.common.server.reader import printed
 
@@ -33,7 +34,8 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
     shown = _dumped(options)
     if shown is None:
         return  # a configuration that is not valid is told as such
-    for name in MODULES:
+    proxies = options.style is ApacheStyle.REALIP
+    for name in ("remoteip",) if proxies else MODULES:
         if f"{name}_module" not in shown.modules:
             advice = f"'a2enmod {name}', or LoadModule {name}_module"
             yield Finding(Severity.ERROR, f"apache has no module mod_{name}", advice)
@@ -41,23 +43,35 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         yield Finding(
             Severity.ERROR,
             f"no configuration of apache includes {path}: it has no effect",
-            f'put "Include {path}" into the <Location> where only friends may go',
+            f'put "Include {path}" '
+            + ("beside RemoteIPHeader" if proxies else "into the <Location> for friends alone"),
         )
     lingering = shown.modules & LINGERING
-    if lingering:
+    if lingering and not proxies:
         what = "a removed network gets one more answer on a connection that is kept alive"
         yield Finding(Severity.INFO, what, f"mpm_event does not wait, {min(lingering)} does")
-    if options.container is None:
-        yield from _others(_texts(shown.files), path)
+    if options.container is not None:
+        return
+    texts = _texts(shown.files)
+    yield from _headless(texts) if proxies else ()
+    yield from _others(texts, path)
 
 
 def trusted_proxies(options: ApacheOptions, _: Path) -> TrustedProxies | None:
     """Which proxies Apache believes. Of a container its modules alone are seen."""
-    shown = _dumped(options)
+    shown = None if options.style is ApacheStyle.REALIP else _dumped(options)
     if shown is None:
         return None
     texts = {} if options.container is not None else _texts(shown.files)
     return believed(shown.modules, texts, _texts(proxy_lists(texts)))
+
+
+def _headless(texts: dict[str, str]) -> Iterator[Finding]:
+    """Proxies of which no header is read."""
+    if texts and not headers(texts):
+        what = "no RemoteIPHeader: apache takes the address of the proxy for that of every client"
+        advice = "name the header that the proxy sets: RemoteIPHeader CF-Connecting-IP (Cloudflare)"
+        yield Finding(Severity.ERROR, what, advice)
 
 
 def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from enum import Enum
 from typing import TYPE_CHECKING, ClassVar, Final
 
 from allowsync.config import kinds
@@ -18,12 +19,26 @@ _DEBIANS: Final = "apache2ctl"
 _EVERYBODYS: Final = "httpd"
 
 
+class ApacheStyle(Enum):
+    """What the file is made of."""
+
+    REQUIRE = "require"
+    REALIP = "realip"
+
+
 class ApacheOptions(ServerOptions, kw_only=True):
     """A file that Apache includes."""
 
     UNIT: ClassVar[str] = "apache2.service"
     NAMES: ClassVar[tuple[str, ...]] = ("apache2", "httpd")
 
+    style: ApacheStyle = option(
+        lambda: kinds.Choice(ApacheStyle),
+        help="`require`: `Require ip` for each network, to be included where only friends may go. "
+        "`realip`: `RemoteIPTrustedProxy` for each, for an allowlist of proxies: whom Apache "
+        "believes about the addresses of clients.",
+        default=ApacheStyle.REQUIRE,
+    )
     program: str | None = option(
         lambda: kinds.Text("a program"),
         help="Apache's own program, which checks its configuration. Without it `apache2ctl`, and "

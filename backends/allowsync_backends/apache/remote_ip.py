@@ -42,6 +42,11 @@ def believed(
     return None if networks is None else TrustedProxies(networks, tuple(headers), ports, ADVICE)
 
 
+def headers(texts: Mapping[str, str]) -> tuple[str, ...]:
+    """The headers that addresses are taken from."""
+    return tuple(_said(texts).get("remoteipheader", ()))
+
+
 def proxy_lists(texts: Mapping[str, str]) -> tuple[str, ...]:
     """The files that networks of proxies stand in, by their whole paths where these are known."""
     return _lists(_said(texts))

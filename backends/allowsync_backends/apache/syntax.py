@@ -1,7 +1,8 @@
 """How an allowlist is written for Apache, and read from there again. Pure.
 
 `Require ip` is of mod_authz_host, the containers are of mod_authz_core. What stands in
-`<RequireAny>` is one condition, whatever the section around it says besides.
+`<RequireAny>` is one condition, whatever the section around it says besides. `RemoteIPTrustedProxy`
+is of mod_remoteip.
 """
 
 from __future__ import annotations
@@ -19,8 +20,12 @@ if TYPE_CHECKING:
 _OPENING: Final = "<RequireAny>"
 _CLOSING: Final = "</RequireAny>"
 _REQUIRE: Final = "    Require ip "
+_PROXY: Final = "RemoteIPTrustedProxy "
 # Apache takes a container without any condition for an error (mod_authz_core).
 _NOBODY: Final = "    Require all denied"
+# Without any proxy, mod_remoteip believes everybody. Of all addresses this one is never a source
+# (RFC 1122, 3.2.1.3), and without a width it is no entry of ours.
+_NO_PROXY: Final = "255.255.255.255"
 
 
 class ApacheSyntax:
@@ -34,13 +39,28 @@ class ApacheSyntax:
 
     def parse(self, text: str) -> FileContent | None:
         """The networks of its lines; lines that name none are passed over."""
-        allowlist = owner(text)
-        if allowlist is None:
-            return None
-        found = (_read(line) for line in text.splitlines())
-        return FileContent(
-            allowlist, frozenset(network for network in found if network is not None)
-        )
+        return _held(text, _REQUIRE)
+
+
+class RemoteIpSyntax:
+    """A `RemoteIPTrustedProxy` for each network, IPv4 first, sorted; empty, it names no source."""
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        lines = [_PROXY + _written(network) for network in sorted(networks, key=by_network)]
+        return "\n".join((f"# {header(allowlist)}", *(lines or [_PROXY + _NO_PROXY]), ""))
+
+    def parse(self, text: str) -> FileContent | None:
+        """The networks of its lines; lines that name none are passed over."""
+        return _held(text, _PROXY)
+
+
+def _held(text: str, directive: str) -> FileContent | None:
+    allowlist = owner(text)
+    if allowlist is None:
+        return None
+    found = (_read(line, directive.split()) for line in text.splitlines())
+    return FileContent(allowlist, frozenset(network for network in found if network is not None))
 
 
 def _written(network: Network) -> str:
@@ -50,14 +70,16 @@ def _written(network: Network) -> str:
     return str(network)
 
 
-def _read(line: str) -> Network | None:
+def _read(line: str, directive: list[str]) -> Network | None:
     words = line.split()
-    match words:
-        case ["Require", "ip", text]:
-            return network_or_none(text)
-        case ["Require", "ip", text, _]:
+    if words[: len(directive)] != directive:
+        return None
+    match words[len(directive) :]:
+        case [text]:
+            return None if text == _NO_PROXY else network_or_none(text)
+        case [text, _] as halves:
             half = network_or_none(text)
             whole = None if half is None or half.prefixlen != 1 else half.supernet()
-            return whole if whole is not None and _written(whole).split() == words[2:] else None
+            return whole if whole is not None and _written(whole).split() == halves else None
         case _:
             return None

@@ -1,22 +1,22 @@
-"""Caddy: a snippet that refuses everybody but friends, to be imported into sites."""
+"""Caddy: a snippet that refuses everybody but friends, or the proxies that Caddy believes."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.caddy.options import CaddyOptions, Matcher, Refusal
+from allowsync_backends.caddy.options import CaddyOptions, CaddyStyle, Matcher, Refusal
 
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "CaddyOptions", "Matcher", "Refusal"]
+__all__ = ["TYPE", "CaddyOptions", "CaddyStyle", "Matcher", "Refusal"]
 
 
 def _make(placement: Placement, options: CaddyOptions) -> Backend:
     from allowsync_backends.caddy.server import caddy
-    from allowsync_backends.caddy.syntax import CaddySyntax
+    from allowsync_backends.caddy.syntax import CaddySyntax, ProxiesSyntax
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
 
@@ -24,7 +24,7 @@ def _make(placement: Placement, options: CaddyOptions) -> Backend:
     return FileBackend(
         placement.allowlist,
         options.path,
-        syntax,
+        ProxiesSyntax() if options.style is CaddyStyle.REALIP else syntax,
         options.mode,
         ServerReader(
             caddy(options, syntax, placement.allowlist),
@@ -42,5 +42,10 @@ def _needs(options: CaddyOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "caddy", "A snippet for sites of a Caddyfile", CaddyOptions, _make, needs=_needs, api=API
+    "caddy",
+    "A snippet for sites of a Caddyfile, or its trusted proxies",
+    CaddyOptions,
+    _make,
+    needs=_needs,
+    api=API,
 )

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 from allowsync.model.target import Finding, Severity
 from allowsync.model.value import replace
 from allowsync_backends.caddy.admin_api import loaded
-from allowsync_backends.caddy.options import Matcher
-from allowsync_backends.caddy.proxies import about_proxies, believed
+from allowsync_backends.caddy.options import CaddyStyle, Matcher
+from allowsync_backends.caddy.proxies import about_proxies, believed, static
 from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
-from allowsync_backends.caddy.syntax import snippet
+from allowsync_backends.caddy.syntax import ProxiesSyntax, snippet
 from allowsync_backends.common.server.reader import printed
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.options import CaddyOptions
     from allowsync_backends.caddy.snippet import Json, SnippetGate
     from allowsync_backends.caddy.syntax import CaddySyntax
+    from allowsync_backends.file.syntax import Syntax
 
 MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
@@ -43,6 +44,9 @@ def findings(
             "connections that arrive in the moment of a reload of caddy are reset",
             "'sysctl net.ipv4.tcp_migrate_req=1' hands them on (Linux 5.14)",
         )
+    if options.style is CaddyStyle.REALIP:
+        yield from _of_proxies(config, path)
+        return
     if options.matcher is Matcher.CLIENT_IP:
         yield from about_proxies(config)
     networks = _networks(syntax, path)
@@ -59,11 +63,22 @@ def trusted_proxies(
     options: CaddyOptions, syntax: CaddySyntax, path: Path
 ) -> TrustedProxies | None:
     """Which proxies Caddy believes where the snippet is. The ports of a container are others."""
+    if options.style is CaddyStyle.REALIP:
+        return None  # no client is judged by proxies
     config, networks = _adapted(options), _networks(syntax, path)
     if config is None or networks is None:
         return None
     found = believed(config, Snippet(options.matcher, options.refusal, networks))
     return found if found is None or options.container is None else replace(found, ports=())
+
+
+def _of_proxies(config: Json, path: Path) -> Iterator[Finding]:
+    """Whether some server believes the proxies in the file, and what lets clients in besides."""
+    held = _networks(ProxiesSyntax(), path)
+    if held is not None and not any(held <= one for one in static(config)):
+        what = f"no server of the Caddyfile trusts the proxies in {path}: it has no effect"
+        yield Finding(Severity.ERROR, what, f'put "import {path}" into "servers" of its options')
+    yield from about_proxies(config)
 
 
 def _effect(
@@ -116,7 +131,7 @@ def _resets() -> bool:
         return False
 
 
-def _networks(syntax: CaddySyntax, path: Path) -> frozenset[Network] | None:
+def _networks(syntax: Syntax, path: Path) -> frozenset[Network] | None:
     """What is in our file; None when it cannot be read, which is told elsewhere."""
     try:
         held = syntax.parse(path.read_text())

@@ -32,12 +32,26 @@ class Refusal(Enum):
     FORBIDDEN = "forbidden"
 
 
+class CaddyStyle(Enum):
+    """What the file is."""
+
+    GATE = "gate"
+    REALIP = "realip"
+
+
 class CaddyOptions(ServerOptions, kw_only=True):
     """A file with a snippet that sites of a Caddyfile import."""
 
     UNIT: ClassVar[str] = "caddy.service"
     NAMES: ClassVar[tuple[str, ...]] = ("caddy",)
 
+    style: CaddyStyle = option(
+        lambda: kinds.Choice(CaddyStyle),
+        help="`gate`: a snippet for sites that only friends may reach. `realip`: `trusted_proxies` "
+        "for an allowlist of proxies, to be imported into `servers` of the global options: whom "
+        "Caddy believes about the addresses of clients; needs Caddy 2.8.",
+        default=CaddyStyle.GATE,
+    )
     config: Path = option(
         lambda: kinds.AbsolutePath("the path of a Caddyfile"),
         help="The Caddyfile that Caddy runs by.",
@@ -68,6 +82,9 @@ class CaddyOptions(ServerOptions, kw_only=True):
         # Without arguments, super() does not work in a class with slots.
         ServerOptions.__post_init__(self)
         refuse_relative(program=(self.program,))
+        gate = (Matcher.REMOTE_IP, Refusal.ABORT)
+        if self.style is CaddyStyle.REALIP and (self.matcher, self.refusal) != gate:
+            raise ValueError("matcher and refusal are for style: gate")
 
     @property
     def names(self) -> tuple[str, ...]:

@@ -19,6 +19,7 @@ from allowsync_backends.common.server.listening import everybody, listening_port
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.model.types import Network
     from allowsync_backends.caddy.snippet import Json, Snippet
 
 APPENDED: Final = "x-forwarded-for"
@@ -53,6 +54,15 @@ def about_proxies(config: Json) -> Iterator[Finding]:
                 "itself, because trusted_proxies_strict is not set",
                 "add trusted_proxies_strict beside trusted_proxies (Caddy 2.8 or newer)",
             )
+
+
+def static(config: Json) -> Iterator[frozenset[Network]]:
+    """The proxies of each server that names them itself."""
+    for server in _servers(config):
+        proxies = server.get("trusted_proxies")
+        if isinstance(proxies, dict) and proxies.get("source") == "static":
+            ranges = proxies.get("ranges") or ()
+            yield frozenset(ip_network(str(one), strict=False) for one in ranges)
 
 
 def _wide(proxies: Json, *, strict: bool) -> list[str]:

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
+_PROXIES: Final = "trusted_proxies static"
+_STRICT: Final = "trusted_proxies_strict"
 _MATCHERS: Final = tuple(matcher.value for matcher in Matcher)
 
 
@@ -63,6 +65,28 @@ class CaddySyntax(Value):
         if allowlist is None:
             return None
         found = map(_network, text.splitlines())
+        return FileContent(
+            allowlist, frozenset(network for network in found if network is not None)
+        )
+
+
+class ProxiesSyntax:
+    """`trusted_proxies` with a line for each network, IPv4 first, sorted; empty, it names none.
+
+    Strict, for otherwise the first address of X-Forwarded-For counts, which a client can write.
+    """
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        words = (_PROXIES, *map(str, sorted(networks, key=by_network)))
+        return "\n".join((f"# {header(allowlist)}", " \\\n\t".join(words), _STRICT, ""))
+
+    def parse(self, text: str) -> FileContent | None:
+        """The networks of its lines; lines that name none are passed over."""
+        allowlist = owner(text)
+        if allowlist is None:
+            return None
+        found = (network_or_none(line.strip(" \t\\")) for line in text.splitlines())
         return FileContent(
             allowlist, frozenset(network for network in found if network is not None)
         )

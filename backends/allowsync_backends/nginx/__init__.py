@@ -1,4 +1,4 @@
-"""nginx: a file of `allow` lines or a `geo` block, included where only friends may go."""
+"""nginx: a file of `allow` lines or a `geo` block for friends, or of the proxies it believes."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from allowsync_backends.nginx.options import NginxOptions, Style
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
+    from allowsync_backends.file.syntax import Syntax
 
 __all__ = ["TYPE", "NginxOptions", "Style"]
 
@@ -18,17 +19,24 @@ def _make(placement: Placement, options: NginxOptions) -> Backend:
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
     from allowsync_backends.nginx.server import nginx
-    from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax
+    from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax, RealIpSyntax
 
     variable = options.variable or f"allowsync_{placement.allowlist}"
-    allows = options.style is Style.ALLOW
+    syntax: Syntax
+    match options.style:
+        case Style.ALLOW:
+            syntax = AllowSyntax()
+        case Style.REALIP:
+            syntax = RealIpSyntax()
+        case Style.GEO:
+            syntax = GeoSyntax(variable, options.source or "")
     return FileBackend(
         placement.allowlist,
         options.path,
-        AllowSyntax() if allows else GeoSyntax(variable, options.source or ""),
+        syntax,
         options.mode,
         ServerReader(
-            nginx(options, "" if allows else variable),
+            nginx(options, variable),
             options.running,
             options.check,
             options.reload,
@@ -44,7 +52,7 @@ def _needs(options: NginxOptions) -> Needs:
 
 TYPE = BackendType(
     "nginx",
-    "A file of `allow` lines or a `geo` block for nginx",
+    "A file of `allow` lines, a `geo` block or trusted proxies for nginx",
     NginxOptions,
     _make,
     needs=_needs,

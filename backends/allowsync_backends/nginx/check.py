@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
 _FOR_ALL: Final = ("location", "/"), ("location", "^~", "/")
+_HEADER: Final = "real_ip_header"
+_PROXIES: Final = "set_real_ip_from"
 _FORGED: Final = ("$http_", "$arg_", "$cookie_")
 
 
@@ -57,6 +59,29 @@ def of_variable(
     if source.startswith(_FORGED):
         what = f"{source} is what a client says of itself: any client that knows of it gets in"
         yield Finding(Severity.WARNING, what, "use set_real_ip_from and real_ip_header instead")
+    yield from _real_addresses(whole)
+
+
+def of_proxies(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:
+    """What there is to say about a file of proxies that are believed."""
+    found = list(places(whole, path))
+    if not found:
+        yield _unused(path, "http, or the server or location behind the proxies")
+    for place in found:
+        inside = [*place.siblings, *(one for around in place.around for one in around.block)]
+        if not any(one.name == _HEADER for one in inside):
+            what = (
+                f"no {_HEADER} in {_within(place)}: nginx takes the address of a client from "
+                "X-Real-IP, which a client can write where the proxy does not set it"
+            )
+            advice = f"name the header that the proxy sets: {_HEADER} CF-Connecting-IP (Cloudflare)"
+            yield Finding(Severity.WARNING, what, advice)
+        for block in walk(place.siblings):
+            own = any(one.name == _PROXIES for one in block.block)
+            if own and not _includes(block.block, path):
+                what = f'"{block.text}" in {_within(place)} has proxies of its own'
+                advice = "include the file there, too, if these come through the same proxies"
+                yield Finding(Severity.INFO, f"{what}: {path} is not for it", advice)
     yield from _real_addresses(whole)
 
 
@@ -154,7 +179,7 @@ def _satisfied(place: DirectivePlace) -> Iterator[Finding]:
 
 def _real_addresses(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
     """Whether every sender of the header is trusted, or none."""
-    trusted = [one for one in walk(whole) if one.name == "set_real_ip_from"]
+    trusted = [one for one in walk(whole) if one.name == _PROXIES]
     for one in trusted:
         if trusts_strangers(one):
             what = f'"{one.text}" ({one.file}) lets every client say which address it comes from'

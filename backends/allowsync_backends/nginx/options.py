@@ -21,6 +21,7 @@ class Style(Enum):
 
     ALLOW = "allow"
     GEO = "geo"
+    REALIP = "realip"
 
 
 class NginxOptions(ServerOptions, kw_only=True):
@@ -33,7 +34,9 @@ class NginxOptions(ServerOptions, kw_only=True):
         lambda: kinds.Choice(Style),
         help="`allow`: a line for each network and `deny all`, to be included in the `server` or "
         "`location` that only friends may reach. `geo`: a variable that is 1 for friends and 0 for "
-        "everyone else, to be included in `http` or `stream`.",
+        "everyone else, to be included in `http` or `stream`. `realip`: `set_real_ip_from` for "
+        "each network, for an allowlist of proxies: whom nginx believes about the addresses of "
+        "clients.",
         default=Style.ALLOW,
     )
     variable: str | None = option(
@@ -63,7 +66,7 @@ class NginxOptions(ServerOptions, kw_only=True):
         # Without arguments, super() does not work in a class with slots.
         ServerOptions.__post_init__(self)
         refuse_relative(program=(self.program,))
-        if self.style is Style.ALLOW and (self.variable or self.source):
+        if self.style is not Style.GEO and (self.variable or self.source):
             raise ValueError("variable and source are for style: geo")
 
     @property

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.value import replace
 from allowsync_backends.common.server.reader import ServerProgram, printed
 from allowsync_backends.common.server.supervisor import ReloadMethod
+from allowsync_backends.nginx.options import Style
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -29,7 +30,7 @@ def nginx(options: NginxOptions, variable: str) -> ServerProgram:
 
     Args:
         options: How it is called.
-        variable: The variable of our file, without `$`; empty where it is made of `allow` lines.
+        variable: The variable of a file with a `geo` block, without `$`.
     """
     return ServerProgram(
         "nginx",
@@ -44,23 +45,26 @@ def nginx(options: NginxOptions, variable: str) -> ServerProgram:
 
 def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Finding]:
     """What keeps the file from having an effect, or lets others in beside it."""
-    from allowsync_backends.nginx.check import of_allows, of_variable
+    from allowsync_backends.nginx.check import of_allows, of_proxies, of_variable
 
     whole, ours = _configuration(options, path)
     if not whole:
         return  # a configuration that is not valid is told as such
-    if variable:
-        yield from of_variable(whole, ours, variable, options.source or "")
-    else:
-        yield from of_allows(whole, ours)
+    match options.style:
+        case Style.ALLOW:
+            yield from of_allows(whole, ours)
+        case Style.GEO:
+            yield from of_variable(whole, ours, variable, options.source or "")
+        case Style.REALIP:
+            yield from of_proxies(whole, ours)
 
 
 def _proxies(options: NginxOptions, path: Path) -> TrustedProxies | None:
     """Which proxies are believed where the file counts. The ports of a container are others."""
     from allowsync_backends.nginx.real_ip import believed
 
-    if options.source not in (None, "$remote_addr"):
-        return None  # what a variable of another name holds is not followed
+    if options.source not in (None, "$remote_addr") or options.style is Style.REALIP:
+        return None  # what another variable holds is not followed; no client is judged by proxies
     found = believed(*_configuration(options, path))
     return found if found is None or options.container is None else replace(found, ports=())
 

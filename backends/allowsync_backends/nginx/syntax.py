@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
 
 _ALLOW: Final = re.compile(r"allow (\S+);")
+_PROXY: Final = re.compile(r"set_real_ip_from (\S+);")
 _ONE: Final = re.compile(r" {4}(\S+) 1;")
 
 
@@ -37,6 +38,22 @@ class AllowSyntax:
     def parse(self, text: str) -> FileContent | None:
         """The networks of its `allow` lines."""
         return _held(text, _ALLOW)
+
+
+class RealIpSyntax:
+    """A `set_real_ip_from` for each network, IPv4 first, sorted; of an empty allowlist, none.
+
+    Without any, nginx believes no proxy (ngx_http_realip_module).
+    """
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        lines = (f"set_real_ip_from {network};" for network in sorted(networks, key=by_network))
+        return "\n".join((f"# {header(allowlist)}", *lines, ""))
+
+    def parse(self, text: str) -> FileContent | None:
+        """The networks of its lines."""
+        return _held(text, _PROXY)
 
 
 class GeoSyntax(Value):

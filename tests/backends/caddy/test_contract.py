@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.caddy import CaddyStyle
 
-from tests.support.caddy import Caddy
+from tests.support.caddy import NEWER, Caddy
 from tests.support.internet import SERVER
 from tests.support.netns import Namespace
 from tests.support.servers import OneOfSeveral
@@ -38,3 +39,24 @@ class TestCaddy(OneOfSeveral):
 
     def make(self) -> Backend:
         return Within(self.server.inside, self.server.backend())
+
+
+@pytest.mark.root
+class TestRealIp(OneOfSeveral):
+    """The same for a file of the proxies it believes."""
+
+    server: Caddy
+
+    @pytest.fixture(autouse=True)
+    def target(self, as_root: None, tmp_path: Path) -> Iterator[None]:
+        with Namespace() as inside:
+            inside.batch(f"address add {SERVER}/32 dev lo")
+            self.server = Caddy(inside, tmp_path, site="respond hello", program=NEWER, imports="")
+            self.server.options = f"servers {{\n import {self.server.path.parent}/*.caddy\n }}"
+            self.server.write()
+            self.server.start()
+            yield
+            self.server.stop()
+
+    def make(self) -> Backend:
+        return Within(self.server.inside, self.server.backend(style=CaddyStyle.REALIP))

@@ -51,3 +51,11 @@ class TestGeo(WithNginx):
         include {folder}/ours/f*.conf;
         server {{ listen unix:{folder}/socket; }}
         """
+
+
+class TestRealIp(WithNginx):
+    style = Style.REALIP
+    configuration = """
+        include {folder}/ours/f*.conf;
+        server {{ listen unix:{folder}/socket; }}
+        """

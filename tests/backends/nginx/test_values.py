@@ -104,6 +104,7 @@ def test_a_path_is_enough() -> None:
         ({"style": "map"}, "geo"),
         ({"variable": "friends"}, "for style: geo"),
         ({"source": "$realip_remote_addr"}, "for style: geo"),
+        ({"style": "realip", "variable": "friends"}, "for style: geo"),
         ({"style": "geo", "variable": "$friends"}, "without $"),
         ({"style": "geo", "variable": "a b"}, "without $"),
         ({"style": "geo", "source": "$a$b"}, "a variable of nginx"),
