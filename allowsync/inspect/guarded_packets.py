@@ -28,6 +28,7 @@ class PacketAnswers(Value):
         unknown: Why nothing could be asked; empty when it could.
         neighbours: The hardware addresses of the neighbours that the machine knows.
         served_twice: Ports that one program serves by TCP and by UDP.
+        named: The networks that rules name, by the address that was asked from.
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class PacketAnswers(Value):
     unknown: str = ""
     neighbours: Mapping[Address, str] = field(default_factory=dict)
     served_twice: tuple[int, ...] = ()
+    named: Mapping[Address, str] = field(default_factory=dict)
 
     def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
         """The answers to some questions."""
@@ -59,9 +61,9 @@ def questions(source: Address, guard: Guard) -> Iterator[Question]:
 
 
 def _at(source: Address, port: PortRange, aim: Aim = Aim.OWN) -> tuple[Question, ...]:
-    """The questions at a port: of a range, at its ends."""
-    ends = dict.fromkeys((port.first, port.last))
-    return tuple(Question(source, port.protocol, number, aim=aim) for number in ends)
+    """The question at a port: of a range, at its ends and wherever rules may tell it apart."""
+    last = port.last if port.last != port.first else 0
+    return (Question(source, port.protocol, port.first, aim=aim, last=last),)
 
 
 def behind(source: Address, guard: Guard) -> Iterator[Question]:
@@ -100,14 +102,11 @@ def _is_forwarded(answer: Answer, port: PortRange) -> bool:
     return any(port.first <= one <= port.last for one in numbers)
 
 
-def meant_for_friends(given: Sequence[Answer], guard: Guard) -> Iterator[tuple[Answer, ...]]:
-    """Answers by the way they came; of each way a host of the allowlist is to get in.
+def meant_for_friends(given: Sequence[Answer]) -> Iterator[tuple[Answer, ...]]:
+    """Answers by the port they asked for; at each a host of the allowlist is to get in.
 
     An address behind the machine may be anything, so it counts only where no port is translated.
     """
-    if not guard.forwarded:
-        yield tuple(given)
-        return
     translated = [one for one in given if one.question.aim is not Aim.BEHIND]
     ways: dict[int, list[Answer]] = {}
     for one in translated or given:

@@ -74,7 +74,7 @@ def _met(answer: Explanation, target: GuardedTarget, answers: PacketAnswers) -> 
     for network in networks_of(answer):
         for port in target.guard.ports:
             given = met(answers, address_in(network), target.guard, port)
-            for way in meant_for_friends(given, target.guard):
+            for way in meant_for_friends(given):
                 yield from way
 
 

@@ -18,15 +18,14 @@ from allowsync.inspect.reachability import (
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.packetpath import ask
-from allowsync.packetpath.question import Question
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
 
     from allowsync.config.settings import Config, Target
     from allowsync.inspect.status import TargetStatus
-    from allowsync.model.types import Entry
-    from allowsync.packetpath.question import Answer
+    from allowsync.model.types import Entry, Network
+    from allowsync.packetpath.question import Answer, Question
 
 
 def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
@@ -60,16 +59,21 @@ def open_ports(targets: Sequence[GuardedTarget], code: ExitCode) -> Iterator[Not
     yield from (Notice(name, found.what, code) for name, found in seen)
 
 
-def answered(asked: Iterable[Question]) -> PacketAnswers:
-    """What the packets that are asked about meet."""
+def answered(asked: Iterable[Question], known: Iterable[Network] = ()) -> PacketAnswers:
+    """What the packets that are asked about meet.
+
+    Args:
+        asked: The questions.
+        known: Networks that targets hold: they are no strangers, though a rule may name them.
+    """
     each = tuple(dict.fromkeys(asked))
     if not each:
         return PacketAnswers()
-    given = ask(each)
+    given = ask(each, known=known)
     found: dict[Question, list[Answer]] = {one: [] for one in each}
     for answer in given.answers:
-        for question in _as_asked(answer.question, found):
-            found[question].append(answer)
+        for position in answer.asked:
+            found[each[position]].append(answer)
     return PacketAnswers(
         {one: tuple(several) for one, several in found.items()},
         given.machine.uplinks,
@@ -77,12 +81,5 @@ def answered(asked: Iterable[Question]) -> PacketAnswers:
         given.unknown,
         given.machine.neighbours,
         given.machine.served_twice,
+        given.machine.named,
     )
-
-
-def _as_asked(one: Question, asked: dict[Question, list[Answer]]) -> list[Question]:
-    """A question as it was put, before interface, destination and port were filled in."""
-    bare = Question(one.source, one.protocol, one.port, aim=one.aim)
-    aimed = replace(bare, destination=one.destination)
-    forms = (bare, replace(bare, port=0), aimed, one)
-    return [form for form in dict.fromkeys(forms) if form in asked]

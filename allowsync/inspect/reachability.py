@@ -6,6 +6,7 @@ Pure: what packets meet is asked elsewhere.
 from __future__ import annotations
 
 from ipaddress import ip_address, ip_network
+from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
@@ -15,7 +16,7 @@ from allowsync.model.value import Value, replace
 from allowsync.packetpath.question import Aim, Verdict
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
     from ipaddress import IPv4Address, IPv6Address
     from typing import TypeAlias
 
@@ -74,13 +75,18 @@ def address_in(network: Network) -> Address:
     return network.network_address + (1 if network.num_addresses > 2 else 0)
 
 
-def strangers(targets: Sequence[GuardedTarget]) -> tuple[Address, ...]:
-    """Addresses of both families that no target is to let in."""
-    held = Coverage(
+def known(targets: Iterable[GuardedTarget]) -> Coverage:
+    """The networks of those that are no strangers to any target."""
+    return Coverage(
         network
         for one in targets
         for network in (*(entry.network for entry in one.entries), *one.others)
     )
+
+
+def strangers(targets: Sequence[GuardedTarget]) -> tuple[Address, ...]:
+    """Addresses of both families that no target is to let in."""
+    held = known(targets)
     return tuple(one for one in _ELSEWHERE if without(ip_network(one), held))
 
 
@@ -125,23 +131,40 @@ def openings(
 def _open(
     target: GuardedTarget, port: PortRange, found: Sequence[Answer], given: Sequence[Answer]
 ) -> Finding:
-    what = f"{port} is open to {_whom(found, given)}{_way(found, port)}{by_rules(found)}"
+    where = asked_of(port, found, given)
+    what = f"{where} is open to {_whom(found, given)}{way(found, port)}{by_rules(found)}"
     return Finding(Severity.ERROR, what, _advice(target, found))
+
+
+def asked_of(port: PortRange, found: Iterable[Answer], given: Iterable[Answer]) -> str:
+    """A guarded port; of a range the ports that are meant, where others were asked as well."""
+    inside = {one.question.port for one in found}
+    asked = sorted({one.question.port for one in given})
+    asked = [one for one in asked if port.first <= one <= port.last]
+    if inside.isdisjoint(asked) or inside.issuperset(asked):
+        return str(port)
+    parts = [
+        str(port._replace(first=several[0], last=several[-1]))
+        for meant, run in groupby(asked, inside.__contains__)
+        if meant and (several := list(run))
+    ]
+    return f"{some(parts)} of {port}"
 
 
 def _whom(found: Sequence[Answer], given: Sequence[Answer]) -> str:
     """Everyone, where every stranger gets in who asked the same way; else those who do."""
-    ways = {_way_of(answer) for answer in found}
-    alike = {answer.question.source for answer in given if _way_of(answer) in ways}
+    ways = {way_of(answer) for answer in found}
+    alike = {answer.question.source for answer in given if way_of(answer) in ways}
     sources = dict.fromkeys(answer.question.source for answer in found)
     return "everyone" if set(sources) == alike else f"strangers ({some(map(str, sources))})"
 
 
-def _way_of(answer: Answer) -> tuple[str, object, int]:
+def way_of(answer: Answer) -> tuple[str, object, int]:
+    """How a packet came: by which interface, and for which address and port."""
     return answer.question.interface, answer.question.destination, answer.question.port
 
 
-def _way(found: Sequence[Answer], port: PortRange) -> str:
+def way(found: Sequence[Answer], port: PortRange) -> str:
     """How they come: over which family, by which interface, at which other port, to where."""
     versions = sorted({answer.question.source.version for answer in found})
     over = " and ".join(f"IPv{version}" for version in versions)
@@ -226,20 +249,25 @@ def lockouts(
     """Hosts of the allowlist that do not reach what is guarded; one finding for each rule."""
     for one in targets:
         for port in one.guard.ports:
+            given = {
+                entry: met(answers, address_in(entry.network), one.guard, port)
+                for entry in one.friends
+            }
             grouped: dict[tuple[str, bool], list[LockedOut]] = {}
-            for locked in _locked(one, port, answers):
+            for locked in _locked(given):
                 key = (by_rules(locked.answers), locked.everywhere)
                 grouped.setdefault(key, []).append(locked)
+            every = [answer for several in given.values() for answer in several]
             for (rules, everywhere), several in grouped.items():
-                yield one.name, _shut(port, rules, several, everywhere=everywhere)
+                stopped = (answer for locked in several for answer in locked.answers)
+                where = asked_of(port, stopped, every)
+                yield one.name, _shut(port, where, rules, several, everywhere=everywhere)
 
 
-def _locked(target: GuardedTarget, port: PortRange, answers: PacketAnswers) -> Iterator[LockedOut]:
-    for entry in target.friends:
-        source = address_in(entry.network)
-        given = met(answers, source, target.guard, port)
-        for way in meant_for_friends(given, target.guard):
-            yield from _shut_out(entry, way)
+def _locked(given: Mapping[Entry, Sequence[Answer]]) -> Iterator[LockedOut]:
+    for entry, several in given.items():
+        for at_a_port in meant_for_friends(several):
+            yield from _shut_out(entry, at_a_port)
 
 
 def _shut_out(entry: Entry, given: Sequence[Answer]) -> Iterator[LockedOut]:
@@ -255,10 +283,10 @@ def _shut_out(entry: Entry, given: Sequence[Answer]) -> Iterator[LockedOut]:
 
 
 def _shut(
-    port: PortRange, rules: str, several: Sequence[LockedOut], *, everywhere: bool
+    port: PortRange, where: str, rules: str, several: Sequence[LockedOut], *, everywhere: bool
 ) -> Finding:
-    whose = some(_named(one.entry) for one in several)
-    verb = "is" if len(several) == 1 else "are"
+    whose = dict.fromkeys(_named(one.entry) for one in several)
+    verb = "is" if len(whose) == 1 else "are"
     versions = sorted({one.entry.network.version for one in several})
     over = " and ".join(f"IPv{version}" for version in versions)
     interfaces = some({name: None for one in several for name in one.interfaces})
@@ -269,7 +297,7 @@ def _shut(
     severity = Severity.ERROR if everywhere else Severity.WARNING
     return Finding(
         severity if known else Severity.INFO,  # a copy has no neighbours, and no IPsec
-        f"{whose} {verb} locked out of {port} over {over} by {interfaces}{onward}{rules}",
+        f"{some(whose)} {verb} locked out of {where} over {over} by {interfaces}{onward}{rules}",
         _advice_to_let_in(port, stopped) if rules else _NO_RULE,
     )
 

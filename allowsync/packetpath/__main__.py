@@ -17,7 +17,9 @@ def main() -> None:
     asked = json.load(sys.stdin)
     if os.getppid() != asked["parent"]:  # it ended before the kernel was told
         sys.exit(1)
-    json.dump(from_answers(inquire(to_questions(asked["questions"]))), sys.stdout)
+    json.dump(
+        from_answers(inquire(to_questions(asked["questions"]), asked.get("known", ()))), sys.stdout
+    )
 
 
 if __name__ == "__main__":

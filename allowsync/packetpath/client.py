@@ -8,18 +8,21 @@ import sys
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.document import from_questions, to_answers
-from allowsync.packetpath.question import Answer, Answers, Machine, Verdict
+from allowsync.packetpath.question import Answers, Machine, all_unknown
 from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from allowsync.model.types import Network
     from allowsync.packetpath.question import Question
 
 TIMEOUT: Final = 60.0
 
 
-def ask(questions: Iterable[Question], *, timeout: float = TIMEOUT) -> Answers:
+def ask(
+    questions: Iterable[Question], *, known: Iterable[Network] = (), timeout: float = TIMEOUT
+) -> Answers:
     """Ask a copy of this machine's packet filter what becomes of packets.
 
     Nothing of the machine changes, and nothing of the copy is left, whatever ends this process.
@@ -27,13 +30,20 @@ def ask(questions: Iterable[Question], *, timeout: float = TIMEOUT) -> Answers:
     Args:
         questions: What is asked; each becomes one question an uplink and address, unless it
             names them.
+        known: Networks that are let in, so that they are no example of those that rules name.
         timeout: After how many seconds the answers are unknown.
 
     Returns:
         The answers; unknown, with the reason, where the machine cannot be read or copied whole.
     """
     several = tuple(questions)
-    asked = json.dumps({"parent": os.getpid(), "questions": from_questions(several)})
+    asked = json.dumps(
+        {
+            "parent": os.getpid(),
+            "questions": from_questions(several),
+            "known": list(map(str, known)),
+        }
+    )
     argv = (sys.executable, "-I", "-m", "allowsync.packetpath")
     try:
         done = run(Command(argv, stdin=asked, timeout=timeout))
@@ -46,5 +56,4 @@ def ask(questions: Iterable[Question], *, timeout: float = TIMEOUT) -> Answers:
 
 
 def _unknown(questions: tuple[Question, ...], reason: str) -> Answers:
-    answers = tuple(Answer(one, Verdict.UNKNOWN, reason=reason) for one in questions)
-    return Answers(Machine(), answers, reason)
+    return all_unknown(questions, reason, Machine())

@@ -31,6 +31,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
         "caveats": machine.caveats,
         "neighbours": {str(address): mac for address, mac in machine.neighbours.items()},
         "served_twice": machine.served_twice,
+        "named": {str(address): network for address, network in machine.named.items()},
         "answers": [
             [
                 _from_question(one.question),
@@ -38,6 +39,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
                 one.rules,
                 one.to and [one.to[0], str(one.to[1]), one.to[2]],
                 one.reason,
+                one.asked,
             ]
             for one in answers.answers
         ],
@@ -55,6 +57,7 @@ def to_answers(document: Any) -> Answers:
         caveats=tuple(document["caveats"]),
         neighbours={ip_address(one): mac for one, mac in document["neighbours"].items()},
         served_twice=tuple(document["served_twice"]),
+        named={ip_address(one): network for one, network in document["named"].items()},
     )
     answers = tuple(
         Answer(
@@ -63,8 +66,9 @@ def to_answers(document: Any) -> Answers:
             rules=tuple(rules),
             to=to and (to[0], ip_address(to[1]), to[2]),
             reason=reason,
+            asked=tuple(positions),
         )
-        for question, verdict, rules, to, reason in document["answers"]
+        for question, verdict, rules, to, reason, positions in document["answers"]
     )
     return Answers(machine, answers, document["unknown"])
 
@@ -72,10 +76,10 @@ def to_answers(document: Any) -> Answers:
 def _from_question(one: Question) -> list[Any]:
     destination = "" if one.destination is None else str(one.destination)
     aim = one.aim.value
-    return [str(one.source), one.protocol, one.port, one.interface, destination, aim]
+    return [str(one.source), one.protocol, one.port, one.interface, destination, aim, one.last]
 
 
 def _to_question(document: Any) -> Question:
-    source, protocol, port, interface, destination, aim = document
+    source, protocol, port, interface, destination, aim, last = document
     asked = ip_address(destination) if destination else None
-    return Question(ip_address(source), protocol, port, interface, asked, Aim(aim))
+    return Question(ip_address(source), protocol, port, interface, asked, Aim(aim), last)

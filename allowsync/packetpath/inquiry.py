@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
+from allowsync.model.networks import Coverage, parsed
 from allowsync.model.value import replace
 from allowsync.packetpath import original
 from allowsync.packetpath.behind import behind, neighbours
@@ -24,17 +25,20 @@ from allowsync.packetpath.question import (
     Question,
     Unavailable,
     Verdict,
+    all_unknown,
 )
+from allowsync.packetpath.sources import MOST_ONWARD, NamedSources, named_sources
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
     MOST_PORTS,
     named_ports,
+    ports_within,
     public_addresses,
 )
 from allowsync.packetpath.words import Words
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
     from allowsync.packetpath.original import Original
     from allowsync.packetpath.question import Address
@@ -44,24 +48,33 @@ NO_INTERFACE = "there is no such interface"
 BRIDGED = "it is a port of a bridge, which is not copied"
 
 
-def inquire(questions: Sequence[Question]) -> Answers:
+def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers:
     """Ask a copy of the machine in whose network namespace this process is."""
     tools = Tools()
     machine = Machine()
     try:
         source = original.read(tools)
         beside = _caveats(source)
-        machine = describe(source, (*beside.values(), *unasked(questions, source)))
-        asked = expand(questions, source)
-        return Answers(machine, tuple(_answered(source, beside, tools, asked)))
+        named = _named(questions, source, known)
+        left_out = unasked(questions, source, named)
+        machine = describe(source, (*beside.values(), *left_out), named)
+        asked = expand(questions, source, machine.named)
+        judged = _answered(source, beside, tools, list(asked))
+        answers = map(_in_answer, judged, asked.values())
+        return Answers(machine, tuple(answers))
     except Unavailable as error:
         return all_unknown(questions, str(error), machine)
 
 
-def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) -> Answers:
-    """The answers where nothing could be asked."""
-    answers = tuple(Answer(one, Verdict.UNKNOWN, reason=reason) for one in questions)
-    return Answers(machine, answers, reason)
+def _in_answer(answer: Answer, positions: Sequence[int]) -> Answer:
+    return replace(answer, asked=tuple(positions))
+
+
+def _named(questions: Iterable[Question], source: Original, known: Iterable[str]) -> NamedSources:
+    """The sources that rules name, where any question is about them."""
+    if any(one.source.is_unspecified for one in questions):
+        return named_sources(source, Coverage(map(parsed, known)))
+    return NamedSources({}, 0)
 
 
 def _caveats(source: Original) -> dict[str, str]:
@@ -71,7 +84,7 @@ def _caveats(source: Original) -> dict[str, str]:
         raise Unavailable(f"what decides beside the packet filter is unknown: {error}") from error
 
 
-def describe(source: Original, beside: tuple[str, ...]) -> Machine:
+def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> Machine:
     """The machine, for those who ask."""
     links = source.all_links.values()
     return Machine(
@@ -81,29 +94,59 @@ def describe(source: Original, beside: tuple[str, ...]) -> Machine:
         caveats=beside,
         neighbours=neighbours(source),
         served_twice=served_twice(),
+        named=named.asked,
     )
 
 
-def expand(questions: Iterable[Question], source: Original) -> list[Question]:
-    """The questions with interface and destination: one for each uplink and address."""
-    uplinks = tuple(source.all_links[one].name for one in source.uplinks)
-    named = named_ports(source)[:MOST_PORTS]
-    reached = cache(partial(_destinations, source))
-    expanded = []
-    for one in questions:
-        for interface in (one.interface,) if one.interface else uplinks:
-            placed = replace(one, interface=interface)
-            link = source.named(interface)
-            if one.destination is not None or link is None:
-                expanded.append(placed)
-                continue
-            expanded += [
-                replace(placed, destination=address, port=port)
-                for address in reached(one.aim, link.index)
-                if address.version == one.source.version
-                for port in ((one.port,) if one.port else named)
-            ]
+def expand(
+    questions: Iterable[Question], source: Original, sources: Iterable[Address]
+) -> dict[Question, list[int]]:
+    """The questions with all that they leave open, each with the positions of those it answers.
+
+    One for each uplink and address, and for each source and port that rules name.
+    """
+    named = tuple(sources)
+    expanded: dict[Question, list[int]] = {}
+    within, reached = cache(partial(ports_within, source)), cache(partial(_destinations, source))
+    translated = named_ports(source)[:MOST_PORTS]
+    for position, one in enumerate(questions):
+        ports: Sequence[int] = (one.port,) if one.port else translated
+        if one.last:
+            ports = within(one.port, one.last)
+        for asked in _from_each(one, named):
+            for placed in _placed(asked, source, reached, ports):
+                expanded.setdefault(placed, []).append(position)
     return expanded
+
+
+def _from_each(question: Question, named: Sequence[Address]) -> Iterator[Question]:
+    """A question by each source that it stands for."""
+    if not question.source.is_unspecified:
+        yield question
+        return
+    version = question.source.version
+    several = [one for one in named if one.version == version]
+    most = len(several) if question.aim is Aim.OWN else MOST_ONWARD
+    yield from (replace(question, source=one) for one in several[:most])
+
+
+def _placed(
+    question: Question,
+    source: Original,
+    reached: Callable[[Aim, int], Sequence[Address]],
+    ports: Sequence[int],
+) -> Iterator[Question]:
+    """A question at each interface, address and port that it stands for."""
+    uplinks = tuple(source.all_links[one].name for one in source.uplinks)
+    for interface in (question.interface,) if question.interface else uplinks:
+        placed = replace(question, interface=interface, last=0)
+        link = source.named(interface)
+        if question.destination is not None or link is None:
+            yield from (replace(placed, port=port) for port in ports)
+            continue
+        for address in reached(question.aim, link.index):
+            if address.version == question.source.version:
+                yield from (replace(placed, destination=address, port=port) for port in ports)
 
 
 def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]:

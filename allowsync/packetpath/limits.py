@@ -18,12 +18,15 @@ if TYPE_CHECKING:
 
     from allowsync.packetpath.original import Original
     from allowsync.packetpath.question import Question
+    from allowsync.packetpath.sources import NamedSources
 
 
-def unasked(questions: Iterable[Question], source: Original) -> tuple[str, ...]:
+def unasked(
+    questions: Iterable[Question], source: Original, named: NamedSources
+) -> tuple[str, ...]:
     """What is left out of some questions, as far as they stand for it."""
     aims = {one.aim for one in questions}
-    found: list[str] = []
+    found = list(_more(("networks that rules name", named.left_out)))
     if Aim.TRANSLATED in aims:
         ports, addresses = named_ports(source), public_addresses(source)
         found += _more(

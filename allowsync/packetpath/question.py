@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from enum import Enum
-from ipaddress import ip_network
+from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
     from ipaddress import IPv4Address, IPv6Address
 
     Address: TypeAlias = IPv4Address | IPv6Address
@@ -19,6 +19,10 @@ _PRIVATE: Final = tuple(
     ip_network(one)
     for one in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "100.64.0.0/10", "fc00::/7")
 )
+
+
+# As a source: each of a family that rules name.
+NAMED: Final = (ip_address("0.0.0.0"), ip_address("::"))  # noqa: S104
 
 
 class Aim(Enum):
@@ -33,12 +37,13 @@ class Question(Value):
     """What becomes of a new connection from an address to a port, at this machine?
 
     Attributes:
-        source: Where it comes from.
+        source: Where it comes from; one of `NAMED` for each that rules name.
         protocol: `tcp` or `udp`.
         port: The port it asks for; 0 for each that rules of address translation name.
         interface: Where it arrives; "" asks for each uplink.
         destination: The address it asks for; None asks for each that `aim` stands for.
         aim: Which packets it stands for; kept in what is asked for it.
+        last: The last port of a range, of which ends and the ports that rules name are asked.
     """
 
     source: Address
@@ -47,6 +52,7 @@ class Question(Value):
     interface: str = ""
     destination: Address | None = None
     aim: Aim = Aim.OWN
+    last: int = 0
 
 
 class Verdict(Enum):
@@ -69,6 +75,7 @@ class Answer(Value):
         to: Interface, address and port it went to, where it was forwarded or redirected; where it
             was stopped on the way, those that translation gave it before.
         reason: Why it is unknown, or the condition under which the verdict holds.
+        asked: The positions of the questions that it answers.
     """
 
     question: Question
@@ -76,6 +83,7 @@ class Answer(Value):
     rules: tuple[str, ...] = ()
     to: tuple[str, Address, int] | None = None
     reason: str = ""
+    asked: tuple[int, ...] = ()
 
 
 class Machine(Value):
@@ -88,6 +96,7 @@ class Machine(Value):
         caveats: What decides about packets there and is not seen.
         neighbours: The hardware addresses of the neighbours that it knows.
         served_twice: Ports that one program serves by TCP and by UDP.
+        named: The networks that rules name, by the address that was asked from.
     """
 
     uplinks: tuple[str, ...] = ()
@@ -96,6 +105,7 @@ class Machine(Value):
     caveats: tuple[str, ...] = ()
     neighbours: Mapping[Address, str] = {}
     served_twice: tuple[int, ...] = ()
+    named: Mapping[Address, str] = {}
 
 
 class Answers(Value):
@@ -104,6 +114,15 @@ class Answers(Value):
     machine: Machine
     answers: tuple[Answer, ...]
     unknown: str = ""
+
+
+def all_unknown(questions: Iterable[Question], reason: str, machine: Machine) -> Answers:
+    """The answers where nothing could be asked."""
+    answers = tuple(
+        Answer(one, Verdict.UNKNOWN, reason=reason, asked=(position,))
+        for position, one in enumerate(questions)
+    )
+    return Answers(machine, answers, reason)
 
 
 def is_private(address: Address) -> bool:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Address
 
 MOST_PORTS, MOST_ADDRESSES = 512, 16
+MOST_WITHIN: Final = 48  # ports of a range
 _ARRIVING: Final = 0  # NF_INET_PRE_ROUTING
 _LEGACY_PORTS: Final = re.compile(r" --(?:dports?|to-ports?) (\S+)")
 _LEGACY_ADDRESSES: Final = re.compile(r"^-A \S+(?: -[sio] \S+)* -d ([^/\s]+)", re.MULTILINE)
@@ -38,10 +39,22 @@ _MULTIPORT: Final = 15  # xt_multiport
 
 def named_ports(original: Original) -> tuple[int, ...]:
     """The ports that rules of address translation name, in order."""
-    found = {*_in_nftables(original.ruleset)}
+    found = {*_in_nftables(original.ruleset, _tables(original.ruleset))}
+    for saved in original.tables.values():
+        found.update(_in_legacy(_nat(saved)))
+    return tuple(sorted(found - {0}))
+
+
+def ports_within(original: Original, first_port: int, last_port: int) -> tuple[int, ...]:
+    """The ends of a range of ports, and what any rule names within it, with those beside."""
+    ruleset = original.ruleset
+    every = {(family, given(held, 1)) for family, held in ruleset.tables}
+    found = {*_in_nftables(ruleset, every)}
     for saved in original.tables.values():
         found.update(_in_legacy(saved))
-    return tuple(sorted(found - {0}))
+    beside = {one + step for one in found for step in (-1, 0, 1)}
+    inside = sorted(one for one in beside if first_port < one < last_port)
+    return (first_port, last_port, *inside[:: -(-len(inside) // MOST_WITHIN) or 1])
 
 
 def named_addresses(original: Original) -> tuple[Address, ...]:
@@ -101,8 +114,7 @@ def _tables(ruleset: Ruleset) -> set[tuple[int, bytes]]:
     }
 
 
-def _in_nftables(ruleset: Ruleset) -> Iterator[int]:
-    tables = _tables(ruleset)
+def _in_nftables(ruleset: Ruleset, tables: set[tuple[int, bytes]]) -> Iterator[int]:
     for family, held in ruleset.rules:
         if (family, given(held, 1)) in tables:
             for step in nftables.expressions(held):
@@ -175,7 +187,7 @@ def _in_value(value: bytes) -> Iterable[int]:
 
 
 def _in_legacy(saved: str) -> Iterator[int]:
-    for numbers in _LEGACY_PORTS.findall(_nat(saved)):
+    for numbers in _LEGACY_PORTS.findall(saved):
         yield from map(int, re.findall(r"\d+", numbers))
 
 

@@ -4,9 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.inspect.admitted_networks import about_named, admitted
 from allowsync.inspect.other_ports import about_other_ports, other_openings
 from allowsync.inspect.packets import answered
-from allowsync.inspect.reachability import GuardedTarget, about_friends, about_strangers, judged
+from allowsync.inspect.reachability import (
+    GuardedTarget,
+    about_friends,
+    about_strangers,
+    judged,
+    known,
+)
 from allowsync.model.target import Guard, PortRange
 
 if TYPE_CHECKING:
@@ -43,5 +50,7 @@ def seen(
     """What is found of one target by packets."""
     targets = (GuardedTarget("x/gate", what, tuple(entries), flaws=flaws),)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
-    answers = inside.run(answered, asked)
-    return [one for _, one in (*judged(targets, answers), *other_openings(targets, answers))]
+    held = tuple(known(targets))
+    answers = inside.run(answered, (*asked, *about_named(targets)), held)
+    found = (*judged(targets, answers), *admitted(targets, answers))
+    return [one for _, one in (*found, *other_openings(targets, answers))]

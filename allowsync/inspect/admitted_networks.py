@@ -1,0 +1,66 @@
+"""Networks that rules name, of no host of an allowlist, and that reach a guarded port. Pure.
+
+Such a rule may well be meant: it lets in an office or a monitor, and no stranger from elsewhere.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.inspect.guarded_packets import met, questions
+from allowsync.inspect.reachability import IN, asked_of, by_rules, some, strangers, way, way_of
+from allowsync.model.target import Finding, Severity
+from allowsync.packetpath.question import NAMED
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.inspect.guarded_packets import PacketAnswers
+    from allowsync.inspect.reachability import GuardedTarget
+    from allowsync.model.target import PortRange
+    from allowsync.packetpath.question import Answer, Question
+
+_ADVICE: Final = (
+    "delete or narrow that rule; or, where they are to get in, make them a host of the allowlist"
+)
+
+
+def about_named(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
+    """Whether networks that rules name reach what is guarded."""
+    for one in targets:
+        for source in NAMED:
+            yield from questions(source, one.guard)
+
+
+def admitted(
+    targets: Sequence[GuardedTarget], answers: PacketAnswers
+) -> Iterator[tuple[str, Finding]]:
+    """Networks that get in where strangers do not, one finding for each rule."""
+    for one in targets:
+        for port in one.guard.ports:
+            given = [answer for source in NAMED for answer in met(answers, source, one.guard, port)]
+            everyone = {
+                way_of(answer)
+                for source in strangers(targets)
+                for answer in met(answers, source, one.guard, port)
+                if answer.verdict in IN
+            }
+            grouped: dict[str, list[Answer]] = {}
+            for answer in given:
+                if answer.verdict in IN and way_of(answer) not in everyone:
+                    grouped.setdefault(by_rules([answer]), []).append(answer)
+            for rule, found in grouped.items():
+                networks = {answers.named[answer.question.source]: None for answer in found}
+                yield one.name, _finding(port, rule, tuple(networks), found, given)
+
+
+def _finding(
+    port: PortRange,
+    rule: str,
+    networks: Sequence[str],
+    found: Sequence[Answer],
+    given: Sequence[Answer],
+) -> Finding:
+    where, verb = asked_of(port, found, given), "reaches" if len(networks) == 1 else "reach"
+    reached = f"{some(networks)} {verb} {where}{way(found, port)}{rule}"
+    return Finding(Severity.WARNING, f"{reached}; not on an allowlist", _ADVICE)
