@@ -1,4 +1,4 @@
-"""When and whether a question is asked again.
+"""When and whether a question is asked again, and when each one under way is looked at.
 
 Plain arithmetic: the loop that waits for the network is the one that waits here, and a question is
 asked again while answers to the earlier attempts still count. There is nothing that a library which
@@ -8,9 +8,17 @@ calls a function again and again could drive.
 from __future__ import annotations
 
 import os
-from typing import Final
+from heapq import heappop, heappush
+from itertools import count
+from math import inf
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.dns.query_state import Inquiry
 
 BASE: Final = 0.1  # seconds; doubled with each attempt
 JITTER: Final = 0.1  # seconds; so that many questions lost at once do not come back at once
@@ -41,3 +49,29 @@ class Retry(Value):
         """How long to wait after that many attempts before the next one; never over `timeout`."""
         grown = BASE * 2.0 ** min(attempts - 1, _DOUBLINGS)
         return min(grown + JITTER * os.urandom(1)[0] / 255, self.timeout)
+
+
+class Timers:
+    """One timer per query; setting it again replaces it. Instants are `time.monotonic`'s."""
+
+    def __init__(self) -> None:
+        self._heap: list[tuple[float, int, Inquiry]] = []
+        self._ties = count()
+
+    def set(self, inquiry: Inquiry, when: float) -> None:
+        """Look at a query at that instant instead of the one set before."""
+        inquiry.wakes_at = when
+        heappush(self._heap, (when, next(self._ties), inquiry))
+
+    def due(self, now: float) -> Iterator[Inquiry]:
+        """Take out the queries whose time has come, in order."""
+        while self._heap and self._heap[0][0] <= now:
+            when, _, inquiry = heappop(self._heap)
+            if inquiry.wakes_at == when:
+                inquiry.wakes_at = inf
+                yield inquiry
+
+    @property
+    def next(self) -> float:
+        """An instant not later than that of the next timer; infinite without any."""
+        return self._heap[0][0] if self._heap else inf

@@ -13,8 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.query_state import LAPSES, Ask, Inquiry, Server
-from allowsync.dns.retry import Retry
-from allowsync.dns.timers import Timers
+from allowsync.dns.retry import Retry, Timers
 from allowsync.model.nameserver import Transport
 
 if TYPE_CHECKING:

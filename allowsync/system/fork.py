@@ -9,6 +9,7 @@ import os
 import sys
 import time
 from contextlib import suppress
+from fcntl import F_DUPFD, fcntl
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from allowsync.model.value import Value
@@ -152,8 +153,6 @@ def _be_the_copy(entry: Entry, files: Sequence[int]) -> NoReturn:
 
 def _keep_only(files: Sequence[int]) -> range:
     """Close everything but these; nothing is read from or said to the terminal any more."""
-    from fcntl import F_DUPFD, fcntl
-
     numbers = range(_FIRST, _FIRST + len(files))
     kept = [fcntl(one, F_DUPFD, numbers.stop) for one in files]
     nothing = os.open(os.devnull, os.O_RDWR)

@@ -8,17 +8,27 @@ longer than its timeout.
 from __future__ import annotations
 
 import os
+import select
 import signal
-import subprocess
-from contextlib import suppress
-from typing import Final
+import time
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 # `LANGUAGE` must be absent, not empty: gettext prefers it over LC_ALL.
 ENVIRONMENT: Final = {"PATH": PATH, "LC_ALL": "C"}
+
+
+_STDIN, _STDOUT, _STDERR = range(3)
+_CHUNK: Final = 65536
+_MANY: Final = 1024  # files that a process has open at most, where /proc does not tell
+_IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # and by what it starts, if left so
 
 
 class Command(Value):
@@ -87,38 +97,177 @@ def run(command: Command) -> Completed:
         CommandBroken: It and its children were killed because its pipes failed.
     """
     try:
-        process = subprocess.Popen(
-            command.argv,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            env=ENVIRONMENT,
-            cwd="/",
-            start_new_session=True,
-            executable=find(command.argv[0]),
-        )
+        program = _Program(command.argv)
     except (FileNotFoundError, PermissionError) as error:
         raise CommandMissing(command) from error
     except OSError as error:
         raise CommandMissing(command, error.strerror or "") from error
-    with process:
-        try:
-            stdout, stderr = process.communicate(command.stdin.encode(), timeout=command.timeout)
-        except BaseException as error:
-            # A child that has ended and been waited for has no group any more.
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-            if isinstance(error, subprocess.TimeoutExpired):
-                raise CommandTimedOut(command) from None
-            if isinstance(error, OSError):
-                raise CommandBroken(command, error.strerror or str(error)) from error
-            raise
+    until = time.monotonic() + command.timeout
+    try:
+        stdout, stderr = program.exchange(command.stdin.encode(), until)
+        code = program.wait(until)
+    except TimeoutError:
+        raise CommandTimedOut(command) from None
+    except OSError as error:
+        raise CommandBroken(command, error.strerror or str(error)) from error
+    finally:
+        program.end()
     return Completed(
-        command,
-        process.returncode,
-        stdout.decode(errors="replace"),
-        stderr.decode(errors="replace"),
+        command, code, stdout.decode(errors="replace"), stderr.decode(errors="replace")
     )
+
+
+class _Program:
+    """A program at work, and our ends of its pipes.
+
+    Made without `subprocess`, which takes longer to load than nft to list a gate: nearly every run
+    starts just that one program.
+
+    Raises:
+        OSError: It could not be started.
+    """
+
+    def __init__(self, argv: tuple[str, ...]) -> None:
+        theirs: list[int] = []
+        self._ours: list[int] = []
+        try:
+            for one in (_STDIN, _STDOUT, _STDERR):
+                reads, writes = os.pipe()
+                theirs.append(writes if one else reads)
+                self._ours.append(reads if one else writes)
+            self._pid = _spawned(argv, theirs)
+        except BaseException:
+            _close(self._ours)
+            raise
+        finally:
+            _close(theirs)
+        self._code: int | None = None
+
+    def exchange(self, stdin: bytes, until: float) -> tuple[bytearray, bytearray]:
+        """Give it what it reads, and take what it writes, until it closes its pipes.
+
+        Raises:
+            TimeoutError: It is late.
+            OSError: A pipe failed.
+        """
+        sink, source, errors = self._ours
+        unsent, read = memoryview(stdin), {source: bytearray(), errors: bytearray()}
+        waiting = select.poll()
+        waiting.register(sink, select.POLLOUT)
+        for end in read:
+            waiting.register(end, select.POLLIN)
+        while self._ours:
+            for end, _ in waiting.poll(_left(until) * 1000):
+                if end == sink:
+                    unsent = unsent[_written(sink, unsent[: select.PIPE_BUF]) :]
+                    over = not unsent
+                else:
+                    over = not (data := os.read(end, _CHUNK))
+                    read[end] += data
+                if over:
+                    waiting.unregister(end)
+                    self._ours.remove(end)
+                    os.close(end)
+        return read[source], read[errors]
+
+    def wait(self, until: float) -> int:
+        """How it ended: its exit code, or the signal that killed it as a negative number.
+
+        Where something else has waited for it (SIGCHLD is ignored), it is taken to have ended well,
+        as by `subprocess`.
+
+        Raises:
+            TimeoutError: It is late.
+        """
+        pid, status, pause = 0, 0, 0.0005
+        try:
+            while not pid:
+                pid, status = os.waitpid(self._pid, os.WNOHANG)
+                if not pid:
+                    time.sleep(min(pause, _left(until)))
+                    pause = min(2 * pause, 0.05)
+        except ChildProcessError:
+            status = 0
+        self._code = os.waitstatus_to_exitcode(status)
+        return self._code
+
+    def end(self) -> None:
+        """Close its pipes; kill it and its children, unless it has ended."""
+        _close(self._ours)
+        if self._code is None:
+            with suppress(ProcessLookupError, PermissionError):
+                os.killpg(self._pid, signal.SIGKILL)
+            with suppress(ChildProcessError):
+                os.waitpid(self._pid, 0)
+
+
+def _spawned(argv: tuple[str, ...], streams: Sequence[int]) -> int:
+    """Start a program in the root folder, with three streams, and nothing else that is open."""
+    program = find(argv[0])
+    actions = [
+        *((os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(streams)),
+        *((os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()),
+    ]
+    with _in_root_folder():
+        return os.posix_spawn(
+            program,
+            argv,
+            ENVIRONMENT,
+            file_actions=actions,
+            setsid=True,
+            setsigdef=_IGNORED_BY_PYTHON,
+        )
+
+
+@contextmanager
+def _in_root_folder() -> Iterator[None]:
+    """Be there for as long as a program is started, which begins where we are.
+
+    Where others alone may search our folder, there is no way back to it: then we stay.
+    """
+    here = -1
+    with suppress(OSError):
+        here = os.open(".", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        if here >= 0:
+            os.chdir("/")
+        yield
+    finally:
+        if here >= 0:
+            os.fchdir(here)
+            os.close(here)
+
+
+def _inheritable() -> Iterator[int]:
+    """What is open beside the standard streams and would stay open in a program."""
+    numbers: Iterable[int] = range(_MANY)
+    with suppress(OSError):
+        numbers = [int(name) for name in os.listdir("/proc/self/fd")]  # noqa: PTH208 - no Path here
+    for one in numbers:
+        with suppress(OSError):  # it is closed by now
+            if one > _STDERR and os.get_inheritable(one):
+                yield one
+
+
+def _written(sink: int, data: memoryview) -> int:
+    """How much of some data a program took; all of it where it reads no more."""
+    try:
+        return os.write(sink, data)
+    except BrokenPipeError:
+        return len(data)
+
+
+def _left(until: float) -> float:
+    """How many seconds are left. Raises TimeoutError."""
+    left = until - time.monotonic()
+    if left <= 0:
+        raise TimeoutError
+    return left
+
+
+def _close(ends: list[int]) -> None:
+    while ends:
+        os.close(ends.pop())
 
 
 def find(program: str) -> str:

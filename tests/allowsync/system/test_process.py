@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import sys
 import threading
 import time
@@ -210,3 +211,49 @@ def test_programs_inherit_nothing_but_their_pipes() -> None:
         os.set_inheritable(null.fileno(), True)
         listed = run(Command(("ls", "/proc/self/fd"))).stdout.split()
     assert set(listed) <= {"0", "1", "2", "3"}
+
+
+def test_what_goes_in_and_out_at_once_does_not_wait_for_each_other() -> None:
+    much = "x" * 1_000_000
+    assert run(Command(("cat",), much)).stdout == much
+
+
+def test_our_own_folder_stays_where_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    run(Command(("true",)))
+    assert Path.cwd() == tmp_path
+    with pytest.raises(CommandMissing):
+        run(Command(("no-such-program",)))
+    assert Path.cwd() == tmp_path
+
+
+def test_a_program_ignores_no_signals_that_python_does() -> None:
+    listed = run(Command(("grep", "^SigIgn", "/proc/self/status"))).stdout
+    ignored = int(listed.split()[1], 16)
+    assert not any(ignored >> one - 1 & 1 for one in (signal.SIGPIPE, signal.SIGXFSZ))
+
+
+UNUSUAL = """
+import os, signal, sys
+from allowsync.system.process import Command, run
+{}
+print(run(Command(("true",))).code)
+"""
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "signal.signal(signal.SIGCHLD, signal.SIG_IGN)",
+        pytest.param(
+            "os.chdir(sys.argv[1]); os.setresuid(65534, 65534, 65534)", marks=pytest.mark.root
+        ),
+    ],
+    ids=["its end is not told", "our folder may not be searched"],
+)
+def test_programs_are_started_in_unusual_surroundings_too(tmp_path: Path, before: str) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    code = UNUSUAL.format(before)
+    done = run(Command((sys.executable, "-I", "-c", code, str(closed))))
+    assert (done.stdout, done.stderr) == ("0\n", "")

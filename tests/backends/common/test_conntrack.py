@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
+import os
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
@@ -203,5 +203,5 @@ def test_nobody_taken_out_is_nothing_to_do(monkeypatch: pytest.MonkeyPatch) -> N
     def forbidden(*_: object) -> None:
         raise AssertionError
 
-    monkeypatch.setattr(subprocess, "Popen", forbidden)
+    monkeypatch.setattr(os, "posix_spawn", forbidden)
     assert end_streams([], (WEB,)) == ()
