@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 import struct
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.packetpath import nftables
 from allowsync.packetpath.netlink import attributes, first, given, number, text
@@ -35,6 +35,9 @@ _PORT_TYPE: Final = 13  # inet_service
 _PORT, _SLOT = 2, 4
 _LONG, _PORTS_OF_IPV4, _PORTS_OF_BOTH = 40, 16, 36  # nf_nat_ipv4_multi_range_compat, nf_nat_range
 _MULTIPORT: Final = 15  # xt_multiport
+_VERDICTS: Final = 0xFFFFFF00  # NFT_DATA_VERDICT
+
+Named: TypeAlias = tuple[int, bytes, bytes]  # family, table, and a chain or set of it
 
 
 def named_ports(original: Original) -> tuple[int, ...]:
@@ -72,10 +75,11 @@ def public_addresses(original: Original) -> tuple[Address, ...]:
 
 
 def _destinations(ruleset: Ruleset) -> Iterator[Address]:
-    tables = _tables(ruleset)
+    chains = _chains(ruleset)
     for family, held in ruleset.rules:
         length = 0  # of the address that the last step loaded
-        for step in nftables.expressions(held) if (family, given(held, 1)) in tables else ():
+        inside = (family, given(held, 1), given(held, 2)) in chains
+        for step in nftables.expressions(held) if inside else ():
             if step.kind == "payload":
                 length = length or _DESTINATION.get(_place(step), 0)
             elif step.kind == "lookup":
@@ -105,6 +109,52 @@ def _keys(ruleset: Ruleset, key: tuple[int, bytes, bytes]) -> Iterator[bytes]:
         if (body[0], given(held, 1), given(held, 2)) == key:
             for _, element in attributes(given(held, 3)):
                 yield given(attributes(given(attributes(element), 1)), 1)
+
+
+def _chains(ruleset: Ruleset) -> set[Named]:
+    """The chains that translate what arrives, and those they lead to: others share the table."""
+    onward: dict[Named, set[bytes]] = {}
+    maps = _led_by_maps(ruleset)
+    for family, held in ruleset.rules:
+        table, chain = given(held, 1), given(held, 2)
+        names = onward.setdefault((family, table, chain), set())
+        for step in nftables.expressions(held):
+            if step.kind == "immediate":
+                names.add(_led_to(given(step.held, 2)))
+            elif step.kind == "lookup":
+                names.update(maps.get((family, table, given(step.held, 1)), ()))
+    coming = [
+        (family, given(held, 1), given(held, 3))
+        for family, held in ruleset.chains
+        if _translates_arrivals(held)
+    ]
+    found: set[Named] = set()
+    while coming:
+        if (chain_of := coming.pop()) not in found:
+            found.add(chain_of)
+            coming += ((*chain_of[:2], name) for name in onward.get(chain_of, ()))
+    return found
+
+
+def _led_by_maps(ruleset: Ruleset) -> dict[Named, set[bytes]]:
+    """The chains that the elements of each map of verdicts lead to."""
+    found: dict[Named, set[bytes]] = {
+        (family, given(held, 1), given(held, 2)): set()
+        for family, held in ruleset.sets
+        if number(first(held, 6)) == _VERDICTS
+    }
+    for body in ruleset.elements if found else ():
+        held = attributes(body[4:])
+        names = found.get((body[0], given(held, 1), given(held, 2)), set())
+        names.update(
+            _led_to(given(attributes(element), 2)) for _, element in attributes(given(held, 3))
+        )
+    return found
+
+
+def _led_to(data: bytes) -> bytes:
+    """The name of the chain in a verdict; empty where there is none."""
+    return given(attributes(given(attributes(data), 2)), 2)
 
 
 def _tables(ruleset: Ruleset) -> set[tuple[int, bytes]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -64,6 +65,8 @@ BANNED: Final = """table inet bans {
   set banned { type ipv4_addr; flags interval; elements = { %s } }
   chain input { type filter hook input priority -10; ip saddr @banned drop; }
 }"""
+# One friend is in a zone that trusts it, whatever the others may reach.
+FIREWALLD: Final = (Path(__file__).parent / "rulesets" / "firewalld-zones.nft").read_text()
 
 # Rules beside a gate, and which of the friends they lock out.
 BESIDE: Final = {
@@ -79,6 +82,8 @@ BESIDE: Final = {
     RAW % "udp dport 53": set(),
     BANNED % "81.2.69.0/24": {"alice"},
     BANNED % "185.199.108.0/24": set(),
+    FIREWALLD: set(),
+    FIREWALLD.replace("\t\ttcp dport 8096 accept\n", ""): {"bob"},
 }
 
 

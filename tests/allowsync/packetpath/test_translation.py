@@ -96,6 +96,24 @@ def test_rules_name_addresses_that_packets_are_for(inside: Namespace) -> None:
         assert {str(one) for one in named_addresses(read)} == addresses, rule
 
 
+def test_only_chains_that_translate_name_addresses_in_a_table_that_filters_too(
+    inside: Namespace,
+) -> None:
+    onward = ("jump one", "tcp dport vmap { 80 : goto two, 81 : accept }", "tcp dport vmap @by")
+    inside.nft(
+        "table inet n {"
+        + "".join(
+            f"chain {name} {{ ip daddr 193.99.5.{number} dnat ip to 10.0.0.5; }}\n"
+            for number, name in enumerate(("one", "two", "three", "alone"), 1)
+        )
+        + "map by { type inet_service : verdict; elements = { 82 : jump three } }\n"
+        + f"chain p {{ {CHAIN} {'; '.join(onward)};\n }}\n"
+        + "chain f { type filter hook forward priority 0; ip6 daddr 2002::/24 reject;\n }\n}"
+    )
+    read = inside.run(original.read, Tools())
+    assert {str(one) for one in named_addresses(read)} == {f"193.99.5.{n}" for n in (1, 2, 3)}
+
+
 @pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
 def test_rules_of_iptables_name_addresses(inside: Namespace, tool: str) -> None:
     shape = "-i eth0 -d 193.99.5.7 -p tcp --dport 80 -j DNAT --to-destination 10.0.0.5"
