@@ -24,8 +24,19 @@ if TYPE_CHECKING:
 
     Fates = frozenset[RequestFate]
 
-# Documentation addresses (RFC 5737, RFC 3849) stand for everybody who is in no rule.
-_OUTSIDE: Final = ("192.0.2.77", "198.51.100.77", "203.0.113.77", "2001:db8:77::77")
+# Documentation addresses (RFC 5737, RFC 3849) stand for everybody who is in no rule, and homes all
+# over the world for those who are in a wide range.
+_OUTSIDE: Final = tuple(
+    map(
+        ip_address,
+        (
+            *("192.0.2.77", "198.51.100.77", "203.0.113.77", "2001:db8:77::77"),
+            *("24.5.20.9", "41.32.10.9", "73.15.20.9", "91.64.10.9", "114.32.10.9", "177.32.10.9"),
+            *("2601:100:10::9", "2a02:8100:10::9", "2804:14c:10::9"),
+        ),
+    )
+)
+_MOST_NAMED: Final = 3  # addresses
 _MOST: Final = 20  # host names and paths each, and friends
 _MOST_SAID: Final = 10  # findings
 _HOST: Final = re.compile(r"(?:[\w*-]+\.)+[\w-]+", re.ASCII)
@@ -108,8 +119,7 @@ def _pages(known: RulesOfZones, list_name: str) -> Iterator[GuardedPage]:
 
 
 def _matters(rule: ZoneRule, host: str, path: str, list_name: str) -> bool:
-    outside = ip_address(_OUTSIDE[0])
-    requests = (WebRequest(outside, listed, host, path) for listed in (True, False))
+    requests = (WebRequest(_OUTSIDE[0], listed, host, path) for listed in (True, False))
     results = {evaluate(rule.expression, one, list_name) for one in requests}
     return results not in ({True}, {False})
 
@@ -131,25 +141,33 @@ def _verdict(
         return [fates(known.zones[page.zone], one, list_name) for one in asked]
 
     friends = [one.network_address for one in sorted(networks, key=str)[:_MOST]]
-    outside = [one for one in map(ip_address, _OUTSIDE) if not any(one in n for n in networks)]
-    return _strangers(page, each(outside, listed=False), list_name) or _friends(
-        page, each(friends, listed=True), list_name
-    )
+    outside = [one for one in _OUTSIDE if not any(one in n for n in networks)]
+    seen = dict(zip(outside, each(outside, listed=False), strict=True))
+    others = _strangers(page, seen, list_name)
+    theirs = _friends(page, each(friends, listed=True), list_name)
+    if others is None or theirs is None or Severity.ERROR in (others.severity, theirs.severity):
+        return min(filter(None, (others, theirs)), key=_lenient, default=None)
+    return Finding(theirs.severity, f"{theirs.what}; {others.what}", theirs.advice)
 
 
-def _strangers(page: GuardedPage, seen: list[Fates], list_name: str) -> Finding | None:
+def _lenient(finding: Finding) -> bool:
+    return finding.severity is not Severity.ERROR
+
+
+def _strangers(page: GuardedPage, by_source: Mapping[Address, Fates], name: str) -> Finding | None:
+    seen = list(by_source.values())
     if all(one <= {RequestFate.BLOCKED} for one in seen):
         return None
-    if {RequestFate.PASSED} in seen:
-        what = f"{page} is open to everyone: no rule of {page.zone} stops who is not in {list_name}"
+    if passed := [source for source, one in by_source.items() if one == {RequestFate.PASSED}]:
+        some = ", ".join(map(str, passed[:_MOST_NAMED]))
+        whom = "everyone" if len(passed) == len(seen) else f"others ({some}, say)"
+        what = f"{page} is open to {whom}: no rule of {page.zone} stops who is not in {name}"
         advice = "is the rule enabled, right way round, and before any that skips the rest?"
         return Finding(Severity.ERROR, what, f"{advice} {_ADVICE}")
     if not any(RequestFate.PASSED in one for one in seen):
-        what = (
-            f"{page}: addresses outside {list_name} are challenged only, and get in by solving it"
-        )
+        what = f"{page}: addresses outside {name} are challenged only, and get in by solving it"
         return Finding(Severity.WARNING, what, "let the rule block")
-    what = f"whether {page} is closed to addresses outside {list_name} is unknown"
+    what = f"whether {page} is closed to addresses outside {name} is unknown"
     reason = "a rule depends on what is not known here, or skips the rest for some requests"
     return Finding(Severity.WARNING, what, f"{reason}; {_ADVICE}")
 

@@ -1,7 +1,7 @@
 """What a zone's custom rules make of one request, rule by rule. Pure.
 
-Actions: developers.cloudflare.com/ruleset-engine/rules-language/actions/. A request that passes a
-challenge goes on to the rules behind it, as one that is only logged does.
+Actions: developers.cloudflare.com/ruleset-engine/rules-language/actions/. A challenge that is
+solved accepts the request, which meets no rule behind it; who solved it before may meet those.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync_backends.cloudflare.rules_language import evaluate
+from allowsync_backends.cloudflare.values import PHASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -52,21 +53,39 @@ def _met(rule: ZoneRule, coming: set[RequestFate], ends: set[RequestFate]) -> se
         ends.add(RequestFate.BLOCKED)
         return set()
     if rule.action in STOPPING:
+        ends.add(RequestFate.CHALLENGED)
         return {RequestFate.CHALLENGED}
     if rule.action in _PASSING_ON:
-        if not skips_the_rest(rule):
-            return coming
-        ends.update(coming)
-        return set()
+        if skips_the_rest(rule):
+            ends.update(coming)
+            return set()
+        if _may_skip_some(rule):
+            ends.update(coming)
+        return coming
     ends.update(RequestFate)  # a set of rules of its own, or an action that came later than this
     return coming
 
 
 def skips_the_rest(rule: ZoneRule) -> bool:
     """Whether what meets a rule meets none of those behind it."""
-    given: Any = rule.raw.get("action_parameters")
-    parameters: Mapping[str, Any] = given if isinstance(given, dict) else {}
+    parameters = _parameters(rule)
     return rule.action == "skip" and "current" in (
         parameters.get("ruleset"),
         parameters.get("phase"),
     )
+
+
+def _may_skip_some(rule: ZoneRule) -> bool:
+    """Whether what meets a rule may miss one behind it: other phases and products are none."""
+    parameters = _parameters(rule)
+    phases = parameters.get("phases") or []
+    return rule.action == "skip" and (
+        bool(parameters.keys() - {"phases", "products"})
+        or not isinstance(phases, list)
+        or PHASE in phases
+    )
+
+
+def _parameters(rule: ZoneRule) -> Mapping[str, Any]:
+    given: Any = rule.raw.get("action_parameters")
+    return given if isinstance(given, dict) else {}

@@ -28,6 +28,7 @@ _TOKEN: Final = re.compile(
 )
 _SIGNS: Final = {"&&": "and", "||": "or", "^^": "xor", "!": "not", "==": "eq", "!=": "ne"}
 _ORDERED: Final = frozenset(("lt", "le", "gt", "ge", "<", "<=", ">", ">=", "matches", "~"))
+_ESCAPED: Final = re.compile(r"\\(.)", re.DOTALL)
 _DEEPEST: Final = 50  # parentheses within each other
 
 
@@ -59,7 +60,7 @@ class WebRequest(Value):
 
 
 class _Token(Value):
-    kind: str  # text, word or sign
+    kind: str  # text, word, sign, or a text with escapes that are not read
     text: str
 
 
@@ -98,7 +99,8 @@ def _tokens(expression: str) -> list[_Token]:
             raise ValueError("not of the language")
         at = match.end()
         if (quoted := match["text"]) is not None:
-            found.append(_Token("text", re.sub(r"\\(.)", r"\1", quoted, flags=re.DOTALL)))
+            known = set(_ESCAPED.findall(quoted)) <= {'"', "\\"}
+            found.append(_Token("text" if known else "escaped", _ESCAPED.sub(r"\1", quoted)))
         elif (raw := match["raw"]) is not None:
             found.append(_Token("text", raw))
         elif (sign := match["sign"]) is not None:
@@ -129,7 +131,7 @@ class _Evaluation:
         if self._at == len(self._tokens):
             return ""
         token = self._tokens[self._at]
-        return "" if token.kind == "text" else token.text
+        return token.text if token.kind in ("word", "sign") else ""
 
     def _next(self) -> _Token:
         if self._at == len(self._tokens):
@@ -196,8 +198,8 @@ class _Evaluation:
             self._expect(")")
             return value
         token = self._next()
-        if token.kind == "text":
-            return token.text
+        if token.kind in ("text", "escaped"):
+            return token.text if token.kind == "text" else None
         if token.kind == "sign":
             raise ValueError("no value")
         value = self._call(token.text) if self._took("(") else self._request.field(token.text)
@@ -216,11 +218,11 @@ class _Evaluation:
         texts = [one for one in given if isinstance(one, str)]
         return _called(name, texts) if len(texts) == len(given) else None
 
-    def _literal(self) -> str:
+    def _literal(self) -> str | None:
         token = self._next()
         if token.kind == "sign":
             raise ValueError("no value")
-        return token.text
+        return None if token.kind == "escaped" else token.text
 
     def _within(self, left: Known) -> Truth:
         if not self._took("{"):
@@ -232,7 +234,9 @@ class _Evaluation:
         return True if True in found else None if None in found else False
 
 
-def _contains(literal: str, value: Known) -> Truth:
+def _contains(literal: str | None, value: Known) -> Truth:
+    if literal is None:
+        return None
     if isinstance(value, str):
         return literal == value
     if not isinstance(value, Address):
@@ -244,7 +248,9 @@ def _contains(literal: str, value: Known) -> Truth:
     return low.version == value.version and int(low) <= int(value) <= int(high)
 
 
-def _compared(operator: str, left: Known, right: str, *, strict: bool) -> Truth:
+def _compared(operator: str, left: Known, right: str | None, *, strict: bool) -> Truth:
+    if right is None:
+        return None
     if operator in ("eq", "ne"):
         same = left == (right == "true") if isinstance(left, bool) else _contains(right, left)
         return same if operator == "eq" else _not(same)

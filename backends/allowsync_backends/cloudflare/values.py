@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.value import Value
 
@@ -12,6 +12,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.types import Network
+
+PHASE: Final = "http_request_firewall_custom"  # of the custom rules
 
 
 class ListKind(Enum):

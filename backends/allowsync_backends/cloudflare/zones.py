@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.client import each, parsed
 from allowsync_backends.cloudflare.errors import NotFound
+from allowsync_backends.cloudflare.values import PHASE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -18,8 +19,6 @@ if TYPE_CHECKING:
     from allowsync_backends.cloudflare.client import CloudflareClient
     from allowsync_backends.cloudflare.transport import ApiTransport
     from allowsync_backends.cloudflare.values import NewRule, Ruleset, Zone
-
-PHASE: Final = "http_request_firewall_custom"
 
 _PAGE: Final = 50  # zones; the API's most
 _MOST_PAGES: Final = 200

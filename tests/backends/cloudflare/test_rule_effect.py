@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 import pytest
 from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate
+from allowsync_backends.cloudflare.values import PHASE
 
 from allowsync.model.target import Severity
 from testkit.fake_cloudflare import Permission
@@ -22,6 +23,8 @@ FILMS: Final = 'http.host eq "films.example.org"'
 GUARD: Final = f"({FILMS} and not ip.src in $friends)"
 PUBLIC: Final = 'starts_with(http.request.uri.path, "/public")'
 SKIP: Final = {"action_parameters": {"ruleset": "current"}}
+PRODUCTS: Final = {"action_parameters": {"products": ["bic", "hot"]}}
+SOME: Final = {"action_parameters": {"rules": {"r": ["x"]}}}
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
 
 Rule = tuple[str, str, dict[str, object]]
@@ -77,6 +80,18 @@ def found(fake: FakeCloudflare, *rules: Rule, zone: str = "example.org") -> list
             )
         ],
         [('(http.host wildcard "*.example.org" and not ip.src in $friends)', "block", {})],
+        [
+            ("true", "skip", {"action_parameters": {"products": ["bic", "hot"]}}),
+            (GUARD, "block", {}),
+        ],
+        [(GUARD, "block", {}), ("true", "skip", SKIP)],
+        [(GUARD, "block", {}), (FILMS, "block", {"enabled": False})],
+        [("ip.src eq 198.51.101.9", "skip", SKIP), (GUARD, "block", {})],
+        [(f"{FILMS} xor ({FILMS} and ip.src in $friends)", "block", {})],
+        [(f"{FILMS} and (ip.src in $friends) eq false", "block", {})],
+        [(f"{FILMS} and not (ip.src in $friends or ip.src.asnum eq 64500 and false)", "block", {})],
+        [('http.host ne "www.example.org" and not ip.src in $friends', "block", {})],
+        [(f"not (not {FILMS} or ip.src in $friends)", "block", {})],
     ],
 )
 def test_rules_that_shut_out_strangers_alone_have_nothing_said_of_them(
@@ -94,6 +109,8 @@ def test_rules_that_shut_out_strangers_alone_have_nothing_said_of_them(
         [(f"({FILMS} and ip.src in $friends)", "block", {})],
         [("true", "skip", SKIP), (GUARD, "block", {})],
         [(FILMS, "skip", {"action_parameters": {"phase": "current"}}), (GUARD, "block", {})],
+        [(f"{FILMS} and not (not ip.src in $friends)", "block", {})],
+        [(f"{FILMS} xor not ip.src in $friends", "block", {})],
     ],
 )
 def test_a_page_that_no_rule_closes_is_an_error(fake: FakeCloudflare, rules: list[Rule]) -> None:
@@ -110,6 +127,49 @@ def test_a_page_that_no_rule_closes_is_an_error(fake: FakeCloudflare, rules: lis
         ([(FILMS, "challenge", {}), (GUARD, "block", {})], "warning", "apps cannot solve it"),
         (
             [('ip.src.country eq "DE"', "skip", SKIP), (GUARD, "block", {})],
+            "warning",
+            "closed to addresses outside friends is unknown",
+        ),
+        (
+            [(FILMS, "managed_challenge", {}), (GUARD, "block", {})],
+            "warning",
+            "outside friends are challenged only, and get in by solving it",
+        ),
+        (
+            [
+                ("true", "skip", {"action_parameters": {"rules": {"r": ["x"]}}}),
+                (GUARD, "block", {}),
+            ],
+            "warning",
+            "closed to addresses outside friends is unknown",
+        ),
+        (
+            [("true", "skip", {"action_parameters": {"phases": [PHASE]}}), (GUARD, "block", {})],
+            "warning",
+            "closed to addresses outside friends is unknown",
+        ),
+        (
+            [(f"{GUARD} and not ip.src.asnum in {{64500 64501}}", "block", {})],
+            "warning",
+            "closed to addresses outside friends is unknown",
+        ),
+        (
+            [("ip.src in {80.0.0.0/4}", "skip", SKIP), (GUARD, "block", {})],
+            "error",
+            "films.example.org is open to others (91.64.10.9, say)",
+        ),
+        (
+            [(f"{GUARD} and ip.src in {{0.0.0.0/0}}", "block", {})],
+            "error",
+            "is open to others (2001:db8:77::77, 2601:100:10::9, 2a02:8100:10::9, say)",
+        ),
+        (
+            [(f"{FILMS} and not ip.src in $friends or {FILMS}", "block", {})],
+            "warning",
+            "is unknown",
+        ),
+        (
+            [(f'{GUARD} and http.request.uri.path eq "/\\x61"', "block", {})],
             "warning",
             "closed to addresses outside friends is unknown",
         ),
@@ -185,6 +245,27 @@ def test_a_token_that_sees_no_rules_says_unknown(fake: FakeCloudflare) -> None:
         ("§", True, None),
         ("(" * 60 + "true" + ")" * 60, True, None),
         ('http.host eq "x\\"$friends"', True, False),
+        ("ip.src in $friends_2", True, None),
+        ("ip.src in $friend", True, None),
+        ("not ip.src in $friends xor ip.src in $friends", False, True),
+        ("not not ip.src in $friends", True, True),
+        ("not (ip.src in $friends and true) or false", False, True),
+        ("ip.src.asnum eq 64500", True, None),
+        ("not ip.src in $friends and ip.src.asnum ne 64500", True, False),
+        ("not ip.src in $friends or ip.src.asnum ne 64500", False, True),
+        ("ip.src ne 192.0.2.9 xor not ip.src in $friends", False, True),
+        ("ip.src in {2001:db8::/32 10.0.0.0/8} or ip.src eq 192.0.2.8", True, False),
+        ("ip.src in $friends eq true", True, None),
+        ("!(ip.src in $friends) && !ssl", True, False),
+        ('http.host eq "\\x61.example.org"', True, None),
+        ('http.request.uri.path matches "\\.jpg$" and not ip.src in $friends', True, False),
+        ('http.request.full_uri wildcard "https://a.example.org/*"', True, None),
+        ('http.host in {"b.example.org" r"a.example.org"}', True, True),
+        ('http.host contains "EXAMPLE"', True, False),
+        ('not http.host in {"b.example.org"} and true', True, True),
+        ("http.host eq a.example.org", True, True),
+        ("len(http.host) gt 3 or ip.src in $friends", True, True),
+        ("any(ip.src in $friends)", True, None),
     ],
 )
 def test_an_expression_is_true_false_or_unknown(

@@ -11,8 +11,8 @@ from allowsync_backends.cloudflare.errors import (
     RequestRefused,
     UnreadableReply,
 )
-from allowsync_backends.cloudflare.values import NewRule
-from allowsync_backends.cloudflare.zones import PHASE, Zones
+from allowsync_backends.cloudflare.values import PHASE, NewRule
+from allowsync_backends.cloudflare.zones import Zones
 
 from testkit.fake_cloudflare import FailedCall, Permission, Unsuccessful, Wrong
 
