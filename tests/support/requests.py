@@ -13,6 +13,7 @@ from __future__ import annotations
 import http.client
 import json
 import random
+import socket
 import sys
 import threading
 import time
@@ -164,6 +165,30 @@ def status(
     server = server or (SERVER6 if ":" in source else SERVER)
     flow = ServedFlow("friend", server, source, port, path=path, headers=headers or {})
     return inside.run(RequestSender(flow).ask)
+
+
+def claimed_status(inside: Namespace, source: str, port: int, claimed: str) -> int:
+    """The status of the answer to a request that begins with a PROXY header, or `NONE`.
+
+    Args:
+        inside: Where the server is.
+        source: The address that it is sent from, of IPv4.
+        port: The port that is asked.
+        claimed: The address that the header says it is sent from.
+    """
+    head = f"PROXY TCP4 {claimed} {SERVER} 40000 {port}\r\nGET / HTTP/1.0\r\nHost: x\r\n\r\n"
+
+    def ask() -> int:
+        with (
+            suppress(OSError),
+            socket.create_connection((SERVER, port), PATIENCE, (source, 0)) as to,
+        ):
+            to.sendall(head.encode())
+            words = to.recv(4096).split()
+            return int(words[1]) if len(words) > 1 else NONE
+        return NONE
+
+    return inside.run(ask)
 
 
 def wait_for(inside: Namespace, source: str, port: int, code: int = OK) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
 # Sample fetches that give what the client says, not where it is ("Fetching HTTP samples").
-_SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
+SAID: Final = re.compile(r"(?:(?:req\.)?(?:f?hdr|hdr_ip|cook|url_param|urlp)|req\.hdr_ip)\(.*")
 _CONDITIONS: Final = ("if", "unless")
 _OURS: Final = ("/", "unix@", "fd@", "sockpair@")  # abns@ is open to all of this machine
 # What makes `src` another address than that of the connection.
@@ -56,7 +56,12 @@ class Use(Value):
     @property
     def is_said(self) -> bool:
         """Whether it looks up what a client says of itself."""
-        return _SAID.match(self.fetch) is not None
+        return SAID.match(self.fetch) is not None
+
+    @property
+    def is_changed(self) -> bool:
+        """Whether it looks up something else that is made of the address."""
+        return self.fetch.startswith("src,")
 
 
 def lines(texts: Mapping[str, str]) -> tuple[ConfigurationLine, ...]:
@@ -87,15 +92,6 @@ def is_in_a_condition(all_lines: Iterable[ConfigurationLine], name: str) -> bool
     )
 
 
-def believers(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:
-    """The lines that take anybody's word for where it comes from."""
-    for line in all_lines:
-        match line.words:
-            case ("http-request", "set-src", source, *_) if _SAID.match(source):
-                if not line.conditional:
-                    yield line
-
-
 def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProxies | None:
     """No proxies, where the list is asked about the address of the connection; else not known.
 
@@ -103,12 +99,18 @@ def believed(all_lines: tuple[ConfigurationLine, ...], path: str) -> TrustedProx
     """
     fetches = [one.fetch for one in uses(all_lines, path)]
     words = {word for line in all_lines for word in line.words}
-    binds = [line.words[1] for line in all_lines if line.words[0] == "bind" and line.words[1:]]
-    addresses = [_FORM.sub("", one) for bind in binds for one in bind.split(",")]
-    ports = tuple(port for one in addresses if (port := listening_port(one)))
+    listens = [one for line in all_lines for one in addresses(line)]
+    ports = tuple(port for one in listens if (port := listening_port(one)))
     if not ports or set(fetches) != {"src"} or words & _OTHERWISE:
         return None
     return TrustedProxies((), (), ports, ADVICE)
+
+
+def addresses(line: ConfigurationLine) -> tuple[str, ...]:
+    """Where a line listens: none where it is no `bind`."""
+    if line.words[0] != "bind" or not line.words[1:]:
+        return ()
+    return tuple(_FORM.sub("", one) for one in line.words[1].split(","))
 
 
 def open_sockets(all_lines: Iterable[ConfigurationLine]) -> Iterator[ConfigurationLine]:

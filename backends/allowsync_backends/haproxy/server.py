@@ -14,12 +14,12 @@ from allowsync_backends.common.server.reader import PATIENCE, STEP, ServerProgra
 from allowsync_backends.common.server.supervisor import ReloadMethod, Unit
 from allowsync_backends.haproxy.configuration import (
     believed,
-    believers,
     is_in_a_condition,
     lines,
     open_sockets,
     uses,
 )
+from allowsync_backends.haproxy.trust import believers, open_protocols
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _RELOAD: Final = signal.SIGUSR2
+_PROTOCOL: Final = "in its section: tcp-request connection reject unless { src PROXIES }"
 _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
@@ -105,9 +106,15 @@ def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
         if use.is_said:
             what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
             yield Finding(Severity.WARNING, what, _TRUST)
-    for line in believers(written):
+        if use.is_changed:
+            what = f"{use.line.place}: {use.fetch} is looked up, not the address of a client"
+            yield Finding(Severity.WARNING, what, "use src: a list has the addresses of hosts")
+    for line in believers(written, str(path)):
         what = f"{line.place}: a header that any client can send sets the source address"
         yield Finding(Severity.WARNING, what, _TRUST)
+    for line in open_protocols(written):
+        what = f"{line.place}: any client can write a PROXY header, and say where it comes from"
+        yield Finding(Severity.WARNING, what, _PROTOCOL)
     for line in open_sockets(written):
         what = f"{line.place}: any client of this socket can add itself to the list"
         yield Finding(Severity.WARNING, what, "a path and 'mode 660', or take it away")

@@ -10,8 +10,8 @@ import pytest
 
 from allowsync.model.target import Finding, Severity
 from tests.support.haproxy import DENY, PORT, haproxy
-from tests.support.internet import FRIEND, STRANGER
-from tests.support.requests import OK, apply_one, neighbourhood, status
+from tests.support.internet import FRIEND, SERVER, STRANGER
+from tests.support.requests import NONE, OK, apply_one, claimed_status, neighbourhood, status
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
 
+BAD_REQUEST = 400
 HEADER = "http-request deny unless {{ req.hdr_ip(X-Forwarded-For) -f {path} }}"
 
 
@@ -114,3 +115,53 @@ def test_a_file_of_somebody_elses_is_the_first_thing_to_say(tmp_path: Path) -> N
         (finding,) = inside.run(server.backend().check)
     assert finding.severity is Severity.ERROR
     assert "was not written by allowsync" in finding.what
+
+
+ACCEPTING = f"bind {SERVER}:{PORT + 1} accept-proxy\n    "
+EXPECTING = "tcp-request connection expect-proxy layer4 if {{ src 10.0.0.1 }}\n    "
+REJECTING = "tcp-request connection reject unless {{ src 10.0.0.1 }}\n    "
+
+
+def test_who_writes_a_proxy_header_gets_in_unless_a_rule_asks_who_is_connected(
+    tmp_path: Path,
+) -> None:
+    with neighbourhood() as inside:
+        for number, (rule, port, code, said) in enumerate(
+            (
+                (ACCEPTING + DENY, PORT + 1, OK, "any client can write a PROXY header"),
+                (ACCEPTING + REJECTING + DENY, PORT + 1, NONE, ""),
+                (EXPECTING + DENY, PORT, BAD_REQUEST, ""),
+            )
+        ):
+            (folder := tmp_path / str(number)).mkdir()
+            with haproxy(inside, folder, rule=rule, told=False) as server:
+                inside.run(apply_one, server.backend(), [ip_network(FRIEND)])
+                assert claimed_status(inside, STRANGER, port, FRIEND) == code
+                found = [one.what for one in inside.run(server.backend().check)]
+                assert bool(found) == bool(said)
+                assert all(said in one for one in found)
+
+
+def test_whoever_sends_a_header_gets_in_where_a_condition_asks_for_that_header_alone(
+    tmp_path: Path,
+) -> None:
+    given = "hdr(x-real-ip) if {{ hdr(x-real-ip) -m found }}"
+    with (
+        neighbourhood() as inside,
+        haproxy(inside, tmp_path, rule=f"http-request set-src {given}\n    {DENY}") as server,
+    ):
+        inside.run(apply_one, server.backend(), [ip_network(FRIEND)])
+        assert status(inside, STRANGER, PORT, headers={"X-Real-IP": FRIEND}) == OK
+        (finding,) = inside.run(server.backend().check)
+    assert "a header that any client can send sets the source address" in finding.what
+
+
+def test_a_list_that_is_asked_about_a_changed_address_does_not_find_a_friend(
+    tmp_path: Path,
+) -> None:
+    rule = "http-request deny unless {{ src,ipmask(24) -f {path} }}"
+    with neighbourhood() as inside, haproxy(inside, tmp_path, rule=rule) as server:
+        inside.run(apply_one, server.backend(), [ip_network(FRIEND)])
+        assert status(inside, FRIEND, PORT) != OK
+        (finding,) = inside.run(server.backend().check)
+    assert "src,ipmask(24) is looked up, not the address of a client" in finding.what

@@ -10,7 +10,6 @@ import pytest
 from allowsync_backends.common.server.supervisor import Container, Process, Unit
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 from allowsync_backends.haproxy.configuration import (
-    believers,
     is_in_a_condition,
     lines,
     open_sockets,
@@ -30,6 +29,7 @@ from allowsync_backends.haproxy.runtime_api import (
     processes,
     version_in,
 )
+from allowsync_backends.haproxy.trust import believers, open_protocols
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -222,10 +222,57 @@ def test_an_acl_has_an_effect_where_it_is_in_a_condition(text: str, *, asked: bo
         ("http-request set-src hdr(x-forwarded-for) if { src 10.0.0.1 }", False),
         ("http-request set-src src,ipmask(24)", False),
         ("http-request set-header X-Forwarded-For %[src]", False),
+        ("http-request set-src hdr(x-forwarded-for) if { hdr(x-forwarded-for) -m found }", True),
+        ("http-request set-src hdr(x-forwarded-for) if { src -f /x } { hdr(y) -m found }", False),
+        ("http-request set-src hdr(x-forwarded-for) if { src -f /x } or { hdr(y) -m found }", True),
+        ("http-request set-src hdr(x-forwarded-for) if { src -f /x } || near", True),
+        ("http-request set-src hdr(x-forwarded-for) if !{ src -f /x }", True),
+        ("http-request set-src hdr(x-forwarded-for) unless { src -f /x }", True),
+        ("http-request set-src hdr(x-forwarded-for) unless !{ src -f /x }", False),
+        ("http-request set-src hdr(x-forwarded-for) unless !cdn or !near", True),
+        ("acl cdn src /x\nhttp-request set-src hdr(x-real-ip) if cdn", False),
+        ("acl cdn src /x\nhttp-request set-src hdr(x-real-ip) if !cdn", True),
+        ("acl cdn hdr(host) x\nhttp-request set-src hdr(x-real-ip) if cdn", True),
+        ("http-request set-src hdr(x-real-ip) if unheard-of", True),
+        ("http-request set-src hdr_ip(X-Forwarded-For,1) if { src 10.0.0.1 }", True),
+        ("http-request set-src hdr_ip(X-Forwarded-For,-1) if { src 10.0.0.1 }", False),
+        ("http-request set-src hdr_ip(CF-Connecting-IP,1) if { src 10.0.0.1 }", False),
+        ("tcp-request content set-src hdr(x-forwarded-for)", True),
+        (
+            "http-request set-var(txn.ip) hdr(x-ip)\nhttp-request deny if { var(txn.ip) -f /f }",
+            True,
+        ),
+        ("http-request set-var(txn.ip) src\nhttp-request deny if { var(txn.ip) -f /f }", False),
+        ("http-request set-var(txn.b) hdr(x-real-ip)\nhttp-request deny if { src -f /f }", False),
     ],
 )
 def test_whoever_is_believed_without_a_condition_is_anybody(text: str, *, believes: bool) -> None:
-    assert bool(list(believers(lines({"/c": text})))) == believes
+    assert bool(list(believers(lines({"/c": text}), "/f"))) == believes
+
+
+@pytest.mark.parametrize(
+    ("text", "is_open"),
+    [
+        ("bind :443 accept-proxy", True),
+        ("bind [::]:443 accept-proxy", True),
+        ("bind 127.0.0.1:81,193.99.144.80:443 ssl crt x accept-proxy", True),
+        ("bind 127.0.0.1:81,unix@/run/x accept-proxy", False),
+        ("bind 10.8.0.2:443,[fd00::2]:443 accept-proxy", False),
+        ("bind :443", False),
+        ("bind :443 accept-netscaler-cip 1", True),
+        ("bind :443 accept-proxy\ntcp-request connection reject unless { src 10.0.0.1 }", False),
+        ("bind :443 accept-proxy\ntcp-request connection reject", True),
+        ("bind :443 accept-proxy\ntcp-request content reject unless { src 10.0.0.1 }", True),
+        ("bind :443 accept-proxy\nlisten b\ntcp-request connection reject if !near", True),
+        ("bind :443\ntcp-request connection expect-proxy layer4", True),
+        ("bind :443\ntcp-request connection expect-proxy layer4 if { src 10.0.0.1 }", False),
+        ("bind :443\ntcp-request connection expect-proxy layer4 if { dst_port 443 }", True),
+    ],
+)
+def test_a_proxy_header_is_believed_of_anybody_unless_a_rule_asks_who_is_connected(
+    text: str, *, is_open: bool
+) -> None:
+    assert bool(list(open_protocols(lines({"/c": f"frontend a\n{text}"})))) == is_open
 
 
 @pytest.mark.parametrize(
@@ -351,6 +398,7 @@ def test_what_was_added_is_what_is_shown(addresses: list[IPv4Address | IPv6Addre
 def test_any_configuration_can_be_read(text: str) -> None:
     found = lines({"/c": text})
     list(uses(found, "/x"))
-    list(believers(found))
+    list(believers(found, "/x"))
+    list(open_protocols(found))
     list(open_sockets(found))
     is_in_a_condition(found, "x")
