@@ -13,7 +13,7 @@ from tests.support import ufw
 from tests.support.gates import allow, port
 from tests.support.met_packets import seen, with_uplink
 from tests.support.netns import Namespace
-from tests.support.published import publish, with_container
+from tests.support.published import publish, with_container, with_published
 from tests.support.terminal import eventually
 from tests.support.values import net
 
@@ -93,6 +93,23 @@ def test_a_family_that_ufw_docker_does_not_know_is_open(inside: Namespace) -> No
     assert one.what.startswith("8096/tcp is open to everyone over IPv6 by eth0 at 9000/tcp")
     inside.command("ip6tables-restore", "-n", stdin=IPV6)
     assert found(inside, INNER) == []
+
+
+def test_the_chains_of_newer_dockers_are_met_in_their_order(inside: Namespace) -> None:
+    with_published(inside, PUBLISHED, INNER)
+    route_for(inside, INNER)
+    (one,) = found(inside, INNER)
+    assert one.what.startswith(
+        "8096/tcp is open to everyone over IPv4 and IPv6 by eth0 at 9000/tcp, which lead to"
+    )
+    inside.command("iptables-restore", "-n", stdin=IPV4)
+    (one,) = found(inside, INNER)
+    assert one.what.startswith("8096/tcp is open to everyone over IPv6 by eth0 at 9000/tcp")
+    inside.command("ip6tables-restore", "-n", stdin=IPV6)
+    assert found(inside, INNER) == []
+    inside.command("sh", "-c", "iptables -I DOCKER-USER -s 81.2.0.0/16 -j DROP")
+    (one,) = found(inside, INNER)
+    assert one.what.startswith("alice (81.2.69.142) is locked out of 8096/tcp over IPv4")
 
 
 def test_friends_let_in_by_the_published_port_are_locked_out(inside: Namespace) -> None:
