@@ -7,14 +7,20 @@ passes on every other header as the client wrote it.
 from __future__ import annotations
 
 import re
+import sys
 from contextlib import contextmanager
 from ipaddress import ip_network
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 from allowsync_backends.caddy.options import Matcher
 from allowsync_backends.nginx import Style
+from allowsync_backends.traefik import TYPE as TRAEFIK_TYPE
+from allowsync_backends.traefik import TraefikOptions
 
+from allowsync.model.target import Placement
 from tests.backends.nginx.test_requests import GUARDED
 from tests.support import nginx as nginx_server
 from tests.support.apache import MODULES, apache
@@ -24,11 +30,11 @@ from tests.support.haproxy import DENY, haproxy
 from tests.support.internet import FRIEND, SERVER, STRANGER
 from tests.support.nginx import Nginx
 from tests.support.requests import OK, apply_one, neighbourhood, status
+from tests.traefik.real import HTTP, URL, traefik
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
@@ -51,9 +57,12 @@ server {{
   }}
 }}
 """
-    for port in (80, 8080, 8081)
+    for port in (80, 8000, 8080, 8081)
 )
 OWN: Final = "X-Forwarded-For"
+# Where no header is believed, it knows no client: friends come through the proxy alone.
+BY_PROXY_ALONE: Final = "Traefik behind a proxy"
+TRAEFIK: Final = Path(sys.executable).with_name("traefik")
 HEADERS: Final = (
     {},
     *(
@@ -129,10 +138,27 @@ def on_haproxy(*, behind: bool) -> Start:
     return start
 
 
+def on_traefik(**options: Any) -> Start:
+    @contextmanager
+    def start(inside: Namespace, _: Path) -> Iterator[tuple[Backend, int]]:
+        recipe = (ROOT / "docs" / "backends" / "traefik.md").read_text()
+        assert "    forwardedHeaders:\n      trustedIPs: [10.0.0.0/8]\n" in recipe
+        assert "    depth: 1 " in recipe
+        with TemporaryDirectory() as made:
+            (base := Path(made)).chmod(0o755)
+            with traefik(str(TRAEFIK), inside, base / "real", f"{PROXY}/32") as folder:
+                given = TraefikOptions(path=folder / "friends.yml", api=URL, **options)
+                yield TRAEFIK_TYPE.make(Placement("x", "x/traefik"), given), HTTP
+
+    return start
+
+
 NGINX, APACHE = advised("nginx.md", "set_real_ip_from"), advised("apache.md", "RemoteIPHeader")
 CADDY = advised("caddy.md", "trusted_proxies static")
 # How a server is started, and whether it knows who comes through the proxy.
 RECIPES: Final[dict[str, tuple[Start, bool]]] = {
+    "Traefik": (on_traefik(), False),
+    BY_PROXY_ALONE: (on_traefik(depth=1), True),
     "nginx": (on_nginx(Style.ALLOW, ""), False),
     "nginx behind a proxy": (on_nginx(Style.ALLOW, NGINX), True),
     "nginx behind a proxy, by a variable": (on_nginx(Style.GEO, NGINX), True),
@@ -168,14 +194,14 @@ def table(inside: Namespace, port: int, source: str, named: str, server: str = S
     ]
 
 
-@pytest.mark.parametrize(("start", "behind"), RECIPES.values(), ids=RECIPES)
-def test_no_header_of_a_stranger_lets_it_in(
-    inside: Namespace, tmp_path: Path, start: Start, *, behind: bool
-) -> None:
+@pytest.mark.parametrize("name", RECIPES)
+def test_no_header_of_a_stranger_lets_it_in(inside: Namespace, tmp_path: Path, name: str) -> None:
+    start, behind = RECIPES[name]
     with start(inside, tmp_path) as (backend, port):
         inside.run(apply_one, backend, [ip_network(FRIEND)])
         every = len(HEADERS)
         assert table(inside, port, STRANGER, FRIEND) == []
         assert table(inside, UP + port, STRANGER, FRIEND, PROXY) == []
-        assert len(table(inside, port, FRIEND, STRANGER)) == every
+        directly = 0 if name == BY_PROXY_ALONE else every
+        assert len(table(inside, port, FRIEND, STRANGER)) == directly
         assert len(table(inside, UP + port, FRIEND, STRANGER, PROXY)) == (every if behind else 0)

@@ -9,8 +9,8 @@ from allowsync_backends.traefik import TYPE, TraefikOptions
 from allowsync.model.target import Placement
 from tests.support.gates import allow
 from tests.support.internet import FRIEND, FRIEND6, STRANGER, STRANGER6
-from tests.support.requests import status
-from tests.traefik.real import BELIEVING, HTTP, TRUSTING, URL
+from tests.support.requests import claimed_status, status
+from tests.traefik.real import BELIEVING, CLAIMED, HTTP, TRUSTING, URL
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ http:
   routers:
     told:
       rule: PathPrefix(`/`)
-      entryPoints: [web, trusting, believing]
+      entryPoints: [web, trusting, believing, claimed]
       service: app
       middlewares: [allowsync-x]
 """
@@ -84,5 +84,7 @@ def wrong(inside: Namespace, folder: Path) -> Iterator[str]:
             answer = status(inside, source, port, headers=headers)
             if answer != expected:
                 yield f"{written}, port {port}: {source} saying {said!r} got {answer}"
+        if not written and claimed_status(inside, STRANGER, CLAIMED, FRIEND) != GOES:
+            yield "a PROXY header of anybody is believed where proxyProtocol is insecure"
     for name in ("told.yml", "friends.yml"):
         (folder / name).unlink()

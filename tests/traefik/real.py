@@ -22,6 +22,7 @@ HTTP: Final = 8000
 TCP: Final = 8001
 TRUSTING: Final = 8002  # believes the stranger's address about X-Forwarded-For, as that of a proxy
 BELIEVING: Final = 8003  # believes anybody
+CLAIMED: Final = 8004  # believes the PROXY header of anybody
 BEHIND: Final = 9000
 URL: Final = "http://127.0.0.1:8080"
 NO_CLIENT: Final = 65534
@@ -31,10 +32,11 @@ global: {{checkNewVersion: false, sendAnonymousUsage: false}}
 api: {{insecure: true}}
 log: {{level: ERROR}}
 entryPoints:
-  web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: [10.0.0.0/8]}}}}
+  web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: ["{trusted}"]}}}}
   tcp: {{address: ":{tcp}"}}
   trusting: {{address: ":{trusting}", forwardedHeaders: {{trustedIPs: ["{proxy}", "{proxy6}"]}}}}
   believing: {{address: ":{believing}", forwardedHeaders: {{insecure: true}}}}
+  claimed: {{address: ":{claimed}", proxyProtocol: {{insecure: true}}}}
   traefik: {{address: "127.0.0.1:8080"}}
 providers:
   providersThrottleDuration: 20ms
@@ -68,8 +70,17 @@ http.server.ThreadingHTTPServer(("127.0.0.1", {BEHIND}), Answer).serve_forever()
 
 
 @contextmanager
-def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
-    """The folder that a running Traefik watches, with a router of each kind in it."""
+def traefik(
+    program: str, inside: Namespace, base: Path, trusted: str = "10.0.0.0/8"
+) -> Iterator[Path]:
+    """The folder that a running Traefik watches, with a router of each kind in it.
+
+    Args:
+        program: Which Traefik.
+        inside: Where it runs.
+        base: Where its files are.
+        trusted: The proxies of its entry point for the web.
+    """
     folder = base / "dynamic"
     folder.mkdir(parents=True)
     base.chmod(0o755)
@@ -81,6 +92,8 @@ def traefik(program: str, inside: Namespace, base: Path) -> Iterator[Path]:
             tcp=TCP,
             trusting=TRUSTING,
             believing=BELIEVING,
+            claimed=CLAIMED,
+            trusted=trusted,
             proxy=STRANGER,
             proxy6=STRANGER6,
             folder=folder,

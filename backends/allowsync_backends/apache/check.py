@@ -14,7 +14,13 @@ from allowsync_backends.apache.configuration import (
     trusts_anybody,
 )
 from allowsync_backends.apache.options import ApacheStyle
-from allowsync_backends.apache.remote_ip import MODULE, believed, headers, proxy_lists
+from allowsync_backends.apache.remote_ip import (
+    MODULE,
+    believed,
+    headers,
+    open_protocols,
+    proxy_lists,
+)
 from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.common.server.reader import printed
 
@@ -91,6 +97,13 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
         what = f"{file} cannot be read: which proxies apache believes is unknown"
         yield Finding(Severity.INFO, what, "name the list by its whole path, or have it readable")
     proxies = believed(frozenset({MODULE}), texts, listed)
+    for place in open_protocols(texts):
+        yield Finding(
+            Severity.WARNING,
+            f"{place}: with RemoteIPProxyProtocol, any client can write a PROXY header, and say "
+            "where it comes from",
+            "let your proxy alone connect: listen at an address of its network, or by a firewall",
+        )
     if trusts_anybody(texts) or (proxies is not None and everybody(proxies.networks)):
         yield Finding(
             Severity.ERROR,

@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import TrustedProxies
 from allowsync_backends.apache.configuration import directives
-from allowsync_backends.common.server.listening import listening_port
+from allowsync_backends.common.server.listening import is_open, listening_port
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from allowsync.model.types import Network
 
@@ -50,6 +50,16 @@ def headers(texts: Mapping[str, str]) -> tuple[str, ...]:
 def proxy_lists(texts: Mapping[str, str]) -> tuple[str, ...]:
     """The files that networks of proxies stand in, by their whole paths where these are known."""
     return _lists(_said(texts))
+
+
+def open_protocols(texts: Mapping[str, str]) -> Iterator[str]:
+    """Where the PROXY protocol is switched on, if strangers may connect to some port."""
+    every = [one for file, text in texts.items() for one in directives(file, text)]
+    listens = [one.words[1] for one in every if one.name == "listen" and one.words[1:]]
+    if not listens or any(map(is_open, listens)):
+        for one in every:
+            if one.name == "remoteipproxyprotocol" and one.words[-1].lower() == "on":
+                yield one.place
 
 
 def _lists(said: Mapping[str, list[str]]) -> tuple[str, ...]:

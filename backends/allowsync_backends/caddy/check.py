@@ -10,7 +10,7 @@ from allowsync.model.target import Finding, Severity
 from allowsync.model.value import replace
 from allowsync_backends.caddy.admin_api import loaded
 from allowsync_backends.caddy.options import CaddyStyle, Matcher
-from allowsync_backends.caddy.proxies import about_proxies, believed, static
+from allowsync_backends.caddy.proxies import about_protocol, about_proxies, believed, static
 from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import ProxiesSyntax, snippet
 from allowsync_backends.common.server.reader import printed
@@ -44,6 +44,7 @@ def findings(
             "connections that arrive in the moment of a reload of caddy are reset",
             "'sysctl net.ipv4.tcp_migrate_req=1' hands them on (Linux 5.14)",
         )
+    yield from about_protocol(config)
     if options.style is CaddyStyle.REALIP:
         yield from _of_proxies(config, path)
         return

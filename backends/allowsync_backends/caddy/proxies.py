@@ -14,7 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.model.networks import overlap
 from allowsync.model.target import Finding, Severity, TrustedProxies
 from allowsync_backends.caddy.options import Matcher
-from allowsync_backends.common.server.listening import everybody, listening_port, together
+from allowsync_backends.common.server.listening import (
+    everybody,
+    is_open,
+    listening_port,
+    together,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +29,7 @@ if TYPE_CHECKING:
 
 APPENDED: Final = "x-forwarded-for"
 _FAMILIES: Final = (4, 6)
+_BELIEVING: Final = ("USE", "REQUIRE")
 
 
 def about_proxies(config: Json) -> Iterator[Finding]:
@@ -63,6 +69,29 @@ def static(config: Json) -> Iterator[frozenset[Network]]:
         if isinstance(proxies, dict) and proxies.get("source") == "static":
             ranges = proxies.get("ranges") or ()
             yield frozenset(ip_network(str(one), strict=False) for one in ranges)
+
+
+def about_protocol(config: Json) -> Iterator[Finding]:
+    """What lets a client say where it comes from in a PROXY header, before any request.
+
+    One is believed of `allow`, and of all others where the policy for the rest is to use or to
+    require it; by default it is ignored.
+    """
+    for server in _servers(config):
+        listens = [str(one) for one in server.get("listen") or ()]
+        wrappers = [one for one in server.get("listener_wrappers") or () if isinstance(one, dict)]
+        for one in (one for one in wrappers if one.get("wrapper") == "proxy_protocol"):
+            policy = str(one.get("fallback_policy", "")).upper()
+            allowed = everybody(ip_network(text, strict=False) for text in one.get("allow") or ())
+            if (policy in _BELIEVING or allowed) and any(map(is_open, listens)):
+                how = f"fallback_policy {policy.lower()}" if policy in _BELIEVING else "allow"
+                yield Finding(
+                    Severity.ERROR,
+                    f"the server at {', '.join(listens)} has proxy_protocol with "
+                    f"{how}{'' if policy in _BELIEVING else f' {allowed[0]}'}: every client that "
+                    "writes a PROXY header of its own gets in",
+                    "`allow` the networks of your proxy alone, without fallback_policy",
+                )
 
 
 def _wide(proxies: Json, *, strict: bool) -> list[str]:

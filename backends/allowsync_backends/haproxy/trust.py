@@ -9,10 +9,9 @@ are a client's own words unless a condition asks who is connected: of `accept-pr
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
-from allowsync_backends.common.server.listening import listening_port
+from allowsync_backends.common.server.listening import is_open
 from allowsync_backends.haproxy.configuration import SAID, addresses, uses
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ def open_protocols(all_lines: Sequence[ConfigurationLine]) -> Iterator[Configura
         if any("reject" in one.words and one.conditional for one in rules):
             continue
         for one in section:
-            if one.words[0] == "bind" and _ACCEPTING & set(one.words) and _is_open(one):
+            if _ACCEPTING & set(one.words) and any(map(is_open, addresses(one))):
                 yield one
 
 
@@ -111,19 +110,3 @@ def _sections(all_lines: Sequence[ConfigurationLine]) -> Iterator[list[Configura
             section = []
         section.append(line)
     yield section
-
-
-def _is_open(bind: ConfigurationLine) -> bool:
-    """Whether strangers may connect: not where it listens at private addresses alone."""
-    return any(
-        listening_port(one) and not _is_private(one.rpartition(":")[0].strip("[]"))
-        for one in addresses(bind)
-    )
-
-
-def _is_private(host: str) -> bool:
-    try:
-        address = ip_address(host)
-    except ValueError:
-        return False
-    return address.is_private and not address.is_unspecified

@@ -11,6 +11,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
+from allowsync_backends.common.server.listening import is_open
 from allowsync_backends.nginx.access import (
     RULES,
     answers_anyone,
@@ -30,7 +31,8 @@ if TYPE_CHECKING:
 _FOR_ALL: Final = ("location", "/"), ("location", "^~", "/")
 _HEADER: Final = "real_ip_header"
 _PROXIES: Final = "set_real_ip_from"
-_FORGED: Final = ("$http_", "$arg_", "$cookie_")
+_FORGED: Final = ("$http_", "$arg_", "$cookie_", "$proxy_add_x_forwarded_for")
+_BY_PROTOCOL: Final = "$proxy_protocol_addr"
 
 
 def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]:
@@ -59,6 +61,8 @@ def of_variable(
     if source.startswith(_FORGED):
         what = f"{source} is what a client says of itself: any client that knows of it gets in"
         yield Finding(Severity.WARNING, what, "use set_real_ip_from and real_ip_header instead")
+    if source == _BY_PROTOCOL:
+        yield from _of_protocol(whole)
     yield from _real_addresses(whole)
 
 
@@ -83,6 +87,18 @@ def of_proxies(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding
                 advice = "include the file there, too, if these come through the same proxies"
                 yield Finding(Severity.INFO, f"{what}: {path} is not for it", advice)
     yield from _real_addresses(whole)
+
+
+def _of_protocol(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
+    """Whether strangers connect where the PROXY protocol is spoken: its address is not checked."""
+    for one in walk(whole):
+        if one.name == "listen" and "proxy_protocol" in one.words and is_open(one.words[1]):
+            what = (
+                f'"{one.text}" ({one.file}): {_BY_PROTOCOL} is what the PROXY header says, '
+                "whoever writes it: any client that knows of it gets in"
+            )
+            advice = "ask $remote_addr, with set_real_ip_from and real_ip_header proxy_protocol"
+            yield Finding(Severity.WARNING, what, advice)
 
 
 def _unused(path: str, where: str) -> Finding:

@@ -6,10 +6,13 @@ Paths and keys are those of Traefik's reference ("API & Dashboard", Endpoints).
 from __future__ import annotations
 
 import json
+from contextlib import suppress
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.value import Value
+from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.traefik.document import definition
 
 if TYPE_CHECKING:
@@ -74,6 +77,7 @@ class TraefikEntryPoint(Value):
         trusted: Networks from which it believes it.
         address: Where it listens, as `:443` or `192.0.2.1:8080/tcp`.
         by_protocol: Whether the PROXY protocol tells it where connections are from.
+        protocol_from_anybody: Whether it does of everybody's.
     """
 
     name: str
@@ -81,11 +85,17 @@ class TraefikEntryPoint(Value):
     trusted: tuple[str, ...] = ()
     address: str = ""
     by_protocol: bool = False
+    protocol_from_anybody: bool = False
 
     @property
     def from_some(self) -> bool:
         """Whether it believes it of named networks."""
         return bool(self.trusted)
+
+    @property
+    def reason(self) -> str:
+        """The setting by which it believes everybody."""
+        return "trustedIPs" if self.trusted else "insecure"
 
 
 class Api(Value):
@@ -199,15 +209,26 @@ def _connection(scheme: str, host: str, port: int | None) -> HTTPConnection:
 
 
 def _entry_point(told: dict[str, Any]) -> TraefikEntryPoint:
-    believed = told.get("forwardedHeaders")
-    believed = believed if isinstance(believed, dict) else {}
+    from_anybody, trusted = _whom(told.get("forwardedHeaders"))
     return TraefikEntryPoint(
         told["name"],
-        bool(believed.get("insecure")),
-        _texts(believed.get("trustedIPs")),
+        from_anybody,
+        trusted,
         str(told.get("address", "")),
         bool(told.get("proxyProtocol")),
+        _whom(told.get("proxyProtocol"))[0],
     )
+
+
+def _whom(believed: Any) -> tuple[bool, tuple[str, ...]]:
+    """Whether everybody is believed, and which networks are."""
+    said = believed if isinstance(believed, dict) else {}
+    trusted = _texts(said.get("trustedIPs"))
+    networks = []
+    for text in trusted:
+        with suppress(ValueError):
+            networks.append(ip_network(text, strict=False))
+    return bool(said.get("insecure") or everybody(networks)), trusted
 
 
 def _texts(listed: Any) -> tuple[str, ...]:

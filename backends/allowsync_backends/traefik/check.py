@@ -123,6 +123,14 @@ def _by_entry_points(
     points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
 ) -> Iterator[Finding]:
     """Whether the client address that counts can be trusted."""
+    for one in points:
+        if one.protocol_from_anybody:
+            what = (
+                f"entry point {one.name} believes the PROXY protocol of anyone "
+                "(proxyProtocol): any client can pretend to be a friend"
+            )
+            advice = "name your proxies in proxyProtocol.trustedIPs, without insecure"
+            yield Finding(Severity.ERROR, what, advice)
     if not options.believes_headers:
         for one in points:
             if one.from_some or one.from_anybody:
@@ -136,7 +144,7 @@ def _by_entry_points(
         if one.from_anybody:
             what = (
                 f"entry point {one.name} believes X-Forwarded-For of anyone "
-                "(forwardedHeaders.insecure): any client can pretend to be a friend"
+                f"(forwardedHeaders.{one.reason}): any client can pretend to be a friend"
             )
             advice = "name your proxies in forwardedHeaders.trustedIPs instead"
             yield Finding(Severity.ERROR, what, advice)

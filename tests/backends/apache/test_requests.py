@@ -11,7 +11,7 @@ from allowsync.model.target import Severity
 from tests.support.apache import MODULES, PORT, Apache
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
-from tests.support.requests import OK, is_felt_by_nobody, neighbourhood, status
+from tests.support.requests import OK, claimed_status, is_felt_by_nobody, neighbourhood, status
 from tests.support.sampling import share
 
 if TYPE_CHECKING:
@@ -194,6 +194,18 @@ def test_a_header_that_anybody_may_send_is_an_error(start: Maker, trusted: str) 
     (finding,) = findings(server)
     assert finding.severity is Severity.ERROR
     assert "trusts RemoteIPHeader from any client" in finding.what
+
+
+def test_a_proxy_header_that_anybody_may_write_is_told(start: Maker) -> None:
+    more = (
+        f"Listen {PORT + 1}\n<VirtualHost *:{PORT + 1}>\nRemoteIPProxyProtocol On\n</VirtualHost>"
+    )
+    server = start(FRIEND, modules=(*MODULES, "remoteip"), more=more)
+    assert claimed_status(server.inside, STRANGER, PORT + 1, FRIEND) == OK
+    assert claimed_status(server.inside, FRIEND, PORT + 1, STRANGER) == FORBIDDEN
+    (finding,) = findings(server)
+    assert finding.severity is Severity.WARNING
+    assert "RemoteIPProxyProtocol, any client can write a PROXY header" in finding.what
 
 
 def test_a_file_that_is_not_included_has_no_effect_which_is_told(start: Maker) -> None:

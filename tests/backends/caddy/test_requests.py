@@ -17,7 +17,14 @@ from allowsync.model.target import Severity
 from tests.support.caddy import NEWER, PORT, PROGRAM, Caddy
 from tests.support.faults import put
 from tests.support.internet import FRIEND, FRIEND6, SERVER, STRANGER, STRANGER6
-from tests.support.requests import NONE, OK, is_felt_by_nobody, neighbourhood, status
+from tests.support.requests import (
+    NONE,
+    OK,
+    claimed_status,
+    is_felt_by_nobody,
+    neighbourhood,
+    status,
+)
 from tests.support.sampling import share
 
 if TYPE_CHECKING:
@@ -268,6 +275,33 @@ def test_whom_it_believes_is_told(
     said = [one.what for one in caddy.inside.run(backend.check) if "X-Forwarded" in one.what
             or "trusted_proxies" in one.what]  # fmt: skip
     assert (not said) if what is None else what in "".join(said)
+
+
+PROTOCOL = {
+    "default": ("", NONE, ""),
+    "proxy": ("allow 198.51.100.10/32", NONE, ""),
+    "use": ("fallback_policy use", OK, "proxy_protocol with fallback_policy use: every client"),
+    "require": (
+        "allow 198.51.100.10/32\n\t\tfallback_policy require",
+        OK,
+        "proxy_protocol with fallback_policy require: every client",
+    ),
+    "wide": ("allow 0.0.0.0/0", OK, "proxy_protocol with allow 0.0.0.0/0: every client"),
+}
+
+
+@pytest.mark.parametrize(("options", "answer", "what"), PROTOCOL.values(), ids=PROTOCOL)
+@pytest.mark.parametrize("start", [NEWER], indirect=True)
+def test_whose_proxy_header_it_believes_is_told(
+    start: Maker, options: str, answer: int, what: str
+) -> None:
+    wrapper = f"listener_wrappers {{\n\t\tproxy_protocol {{\n\t\t{options}\n\t\t}}\n\t\t}}"
+    caddy = start(options=f"servers {{\n\t\t{wrapper}\n\t}}")
+    put(caddy, FRIEND)
+    assert claimed_status(caddy.inside, STRANGER, PORT, FRIEND) == answer
+    said = [one.what for one in findings(caddy) if "proxy_protocol" in one.what]
+    assert bool(said) == bool(what)
+    assert all(what in one for one in said)
 
 
 @pytest.mark.parametrize("start", [NEWER], indirect=True)

@@ -259,6 +259,29 @@ def test_a_header_is_no_source_of_addresses() -> None:
     (what,) = variable(main, "$http_x_real_ip")
     assert what.startswith("warning: $http_x_real_ip is what a client says of itself")
     assert variable(main, "$realip_remote_addr") == []
+    (what,) = variable(main, "$proxy_add_x_forwarded_for")
+    assert "any client that knows of it gets in" in what
+
+
+@pytest.mark.parametrize(
+    ("listen", "told"),
+    [
+        ("443 ssl proxy_protocol", True),
+        ("[::]:443 proxy_protocol", True),
+        ("443", False),
+        ("127.0.0.1:443 proxy_protocol", False),
+        ("100.64.0.2:443 proxy_protocol", False),
+        ("unix:/run/s proxy_protocol", False),
+    ],
+)
+def test_the_address_of_a_proxy_header_is_whoever_writes_it_says(
+    listen: str, *, told: bool
+) -> None:
+    server = f"server {{ listen {listen}; set $x $friends; }}"
+    main = f"http {{ include friends.conf; {server} }}"
+    found = [one for one in variable(main, "$proxy_protocol_addr") if "set_real" not in one]
+    assert bool(found) == told
+    assert all("is what the PROXY header says, whoever writes it" in one for one in found)
 
 
 @pytest.fixture

@@ -144,6 +144,7 @@ def test_of_entry_points_what_is_believed_is_told() -> None:
                 trusted=("10.0.0.0/8",),
                 address=":443/tcp",
                 by_protocol=True,
+                protocol_from_anybody=True,
             ),
             TraefikEntryPoint("b", from_anybody=True),
             TraefikEntryPoint("c", from_anybody=False),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -222,6 +223,7 @@ def test_of_a_container_the_program_on_this_machine_tells_nothing(
 BELIEVED = {"depth": 1}
 INSECURE = {"insecure": True}
 TRUSTED = {"trustedIPs": ["10.0.0.0/8"]}
+WIDE = {"trustedIPs": ["0.0.0.0/1", "128.0.0.0/1"]}
 
 
 @pytest.mark.parametrize(
@@ -232,7 +234,16 @@ TRUSTED = {"trustedIPs": ["10.0.0.0/8"]}
         ({}, INSECURE, "warning: entry point web is behind proxies (forwardedHeaders), but for"),
         (BELIEVED, {}, "error: no X-Forwarded-For is trusted at web: everyone is refused"),
         (BELIEVED, TRUSTED, ""),
-        (BELIEVED, INSECURE, "error: entry point web believes X-Forwarded-For of anyone"),
+        (
+            BELIEVED,
+            INSECURE,
+            "error: entry point web believes X-Forwarded-For of anyone (forwardedHeaders.insecure)",
+        ),
+        (
+            BELIEVED,
+            WIDE,
+            "error: entry point web believes X-Forwarded-For of anyone (forwardedHeaders.trusted",
+        ),
     ],
     ids=str,
 )
@@ -246,6 +257,29 @@ def test_whose_word_counts_for_an_address_is_looked_into(
     standin.entry_points = [entry_point("web", **forwarded), entry_point("other", insecure=True)]
     place.put("81.2.69.1", **options)
     found = place.findings(**options)
+    assert [one[: len(told)] for one in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
+    ("protocol", "told"),
+    [
+        ({"insecure": True}, "error: entry point web believes the PROXY protocol of anyone"),
+        ({"trustedIPs": ["::/0"]}, "error: entry point web believes the PROXY protocol of anyone"),
+        ({"trustedIPs": ["10.0.0.1"]}, ""),
+    ],
+)
+@pytest.mark.parametrize("options", [{}, {"excluded_ips": ("10.0.0.1/32",)}], ids=str)
+def test_whose_proxy_header_counts_is_looked_into(
+    place: Place, standin: Standin, options: dict[str, Any], protocol: dict[str, Any], told: str
+) -> None:
+    given = {name: tuple(map(ip_network, value)) for name, value in options.items()}
+    (place.folder / "app.yml").write_text(
+        APP.replace("service:", "entryPoints: [web], service:", 1)
+    )
+    forwarded = TRUSTED if options else {}
+    standin.entry_points = [{**entry_point("web", **forwarded), "proxyProtocol": protocol}]
+    place.put("81.2.69.1", **given)
+    found = place.findings(**given)
     assert [one[: len(told)] for one in found] == ([told] if told else [])
 
 

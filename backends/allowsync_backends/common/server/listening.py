@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, collapse_addresses
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import replace
@@ -28,6 +28,18 @@ def listening_port(address: str, default: int | None = None) -> int | None:
         return None
     match = _ADDRESS.fullmatch(address)
     return int(match["port"]) if match else default
+
+
+def is_open(address: str) -> bool:
+    """Whether strangers may connect where a server listens: not at a private address alone."""
+    address = address.removeprefix("tcp/")
+    if address.startswith(_NEAR) or "/" in address:
+        return False
+    try:
+        host = ip_address(address.rpartition(":")[0].strip("[]") or address)
+    except ValueError:
+        return True
+    return host.is_unspecified or host.is_global
 
 
 def everybody(networks: Iterable[Network]) -> tuple[Network, ...]:
