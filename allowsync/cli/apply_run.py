@@ -126,9 +126,10 @@ def carried_out(
 
         undone += leave(config, report, report.exit_code)
     if config.report is not None and not request.dry_run:
+        from allowsync.cli.full_status import full_status
         from allowsync.report.html_publish import keep_current
 
-        undone += keep_current(config, instant())
+        undone += keep_current(config, full_status(config, instant()))
     return replace(report, notices=(*report.notices, *undone))
 
 

@@ -78,7 +78,7 @@ def install(
     from allowsync.schedule.files import Disk
     from allowsync.schedule.install import installation
     from allowsync.schedule.interval import Interval
-    from allowsync.schedule.status import notes
+    from allowsync.schedule.status import notes, stopped
 
     try:
         chosen = Interval.parse(interval)
@@ -86,7 +86,9 @@ def install(
         raise click.BadParameter(str(error), param_hint="--interval") from error
     disk = Disk(root.absolute())
     plan = _plan(invocation, Wish(disk.root, by_systemd, chosen, as_root))
-    work = _work(invocation, lambda: installation(plan, disk, force=force))
+    still = stopped(disk)
+    work = _work(invocation, lambda: installation(plan, disk, force=force, stopped=still))
+    _as_root(invocation, work, "installed", dry_run=dry_run)
     unknown = [Notice(*one) for one in plan.shape.requirements.unknown]
     return _end(invocation, work, "install", notes(plan), unknown, dry_run=dry_run)
 
@@ -104,6 +106,7 @@ def remove(invocation: Invocation, dry_run: bool, yes: bool, force: bool, root: 
 
     disk = Disk(root.absolute())
     work = _work(invocation, lambda: removal(disk, force=force))
+    _as_root(invocation, work, "removed", dry_run=dry_run)
     if not (work.idle or dry_run or yes):
         _ask(invocation, work)
     note = "what is in the targets stays; 'allowsync clear' removes it"
@@ -197,16 +200,21 @@ class Wish(Value):
 
 
 def _plan(invocation: Invocation, wish: Wish) -> SchedulePlan:
+    from allowsync.cli.configuration_lookup import as_root
     from allowsync.config.secure_file import RefusedError
     from allowsync.schedule import detect as machine
+    from allowsync.schedule.dropin import ENVIRONMENT
     from allowsync.schedule.units import SchedulePlan, Scheduler
 
     try:
         program = machine.program(wish.root)
         scheduler = machine.scheduler(wish.root) if wish.by_systemd is None else None
         environ = machine.environment(os.environ, os.geteuid(), wish.root)
-    except (machine.Unsuitable, RefusedError) as error:
+    except machine.Unsuitable as error:
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("schedule", str(error))])
+    except RefusedError as error:
+        advice = f"; run it as root: {as_root()}" if os.geteuid() else ""
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(ENVIRONMENT, f"{error}{advice}")])
     if scheduler is None:
         scheduler = Scheduler.SYSTEMD if wish.by_systemd else Scheduler.CRON
     config, place = _configuration(invocation, wish.root, environ)
@@ -264,6 +272,15 @@ def _work(invocation: Invocation, make: Callable[[], InstallSteps]) -> InstallSt
     except OSError as error:
         notice = Notice(str(error.filename), f"cannot be read: {error.strerror}")
         invocation.stop(SCHEMA, ExitCode.FAILED, [notice])
+
+
+def _as_root(invocation: Invocation, work: InstallSteps, done: str, *, dry_run: bool) -> None:
+    """Stop before anything is tried that this system allows root alone."""
+    from allowsync.cli.configuration_lookup import as_root
+
+    if os.geteuid() and work.disk.root == Path("/") and not (dry_run or work.idle):
+        what = f"not {done}: only root may do that; nothing was changed; run: {as_root()}"
+        invocation.stop(SCHEMA, ExitCode.FAILED, [Notice("schedule", what)])
 
 
 def _ask(invocation: Invocation, work: InstallSteps) -> None:

@@ -9,14 +9,10 @@ import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from allowsync.config.settings import Config
-    from allowsync.inspect.status import AccessStatus, TargetStatus
-    from allowsync.schedule.files import Disk
+    from allowsync.inspect.status import AccessStatus
 
 SCHEMA = "allowsync.status/1"
 
@@ -43,12 +39,13 @@ def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
 
     Asks no DNS and writes nothing but the page that --html names.
     """
+    from allowsync.cli.full_status import full_status
     from allowsync.inspect.status_problems import exit_code
 
     config = invocation.load(SCHEMA)
     if watched:
         return _watch(invocation, html)
-    standing = _looked(invocation, config)
+    standing = full_status(config, instant())
     code = exit_code(standing)
     if html is not None:
         _publish(invocation, config, standing, html.absolute())
@@ -67,6 +64,7 @@ def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
 
 def _watch(invocation: Invocation, html: Path | None) -> int:
     """Show the status until the user has seen enough. Returns the exit code of the last one."""
+    from allowsync.cli.full_status import full_status
     from allowsync.cli.watch import EVERY, obstacle, watch
     from allowsync.config import ConfigError
     from allowsync.inspect.status_problems import exit_code
@@ -83,7 +81,7 @@ def _watch(invocation: Invocation, html: Path | None) -> int:
         now = instant()
         head = f"{now:%Y-%m-%d %H:%M:%S} UTC, every {EVERY:g} s; r: now, q: end"
         try:
-            standing = _looked(invocation, invocation.read())
+            standing = full_status(invocation.read(), instant())
         except ConfigError as error:
             codes.append(ExitCode.USAGE)
             told = [Line(f"{one.where}: {one.what}", "red") for one in error.problems]
@@ -93,42 +91,6 @@ def _watch(invocation: Invocation, html: Path | None) -> int:
 
     watch(lines, colour=invocation.colour)
     return int(codes[-1])
-
-
-def _looked(invocation: Invocation, config: Config) -> AccessStatus:
-    """Who is allowed where, and all that is wrong as far as no packet and no question tells it."""
-    from allowsync.inspect.local_findings import errors
-    from allowsync.inspect.status import look
-    from allowsync.schedule.files import Disk
-    from allowsync.schedule.upcoming import schedule_facts
-
-    found, disk = look(config, instant()), Disk(Path("/"))
-    return replace(
-        found,
-        targets=tuple(_opened(config, found)),
-        notices=(*_unserved(config, disk), *found.notices),
-        findings=errors(config, found),
-        schedule=schedule_facts(invocation.place.absolute(), disk, found.now),
-    )
-
-
-def _opened(config: Config, standing: AccessStatus) -> Iterator[TargetStatus]:
-    """The targets, with how strangers reach the ports of this machine that they guard."""
-    from allowsync.inspect.packets import guarded, open_ports
-
-    seen = list(open_ports(guarded(config, standing.targets), ExitCode.FAILED))
-    for one in standing.targets:
-        openings = tuple(each.what for each in seen if each.where == one.target)
-        yield replace(one, openings=openings)
-
-
-def _unserved(config: Config, disk: Disk) -> Iterator[Notice]:
-    """Targets and channels that scheduled runs cannot serve, though we can."""
-    from allowsync.schedule.service_user import broken_targets, closed_channels
-
-    found = broken_targets(config, disk)
-    yield from (one for one in found if not config.is_broken(one.where))
-    yield from closed_channels(config, disk)
 
 
 def _publish(invocation: Invocation, config: Config, standing: AccessStatus, path: Path) -> None:

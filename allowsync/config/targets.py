@@ -50,12 +50,16 @@ _OTHER_NAMES: Final = {
 
 def unknown_backend(unknown: UnknownBackend) -> str:
     """Why a backend cannot be used that is not there, with the nearest one there is."""
-    meant = _OTHER_NAMES.get(unknown.name.lower(), unknown.name)
-    if meant in unknown.known:
-        hint = f" (did you mean {meant!r}?)"
-    else:
-        hint = suggestion(meant.lower(), unknown.known) or f"; found: {', '.join(unknown.known)}"
+    hint = nearest_backend(unknown.name, unknown.known)
     return f"there is no backend {quote(unknown.name)}{hint}"
+
+
+def nearest_backend(name: str, known: collections.abc.Collection[str]) -> str:
+    """The backend that a name may mean, as a hint; else those that there are."""
+    meant = _OTHER_NAMES.get(name.lower(), name)
+    if meant in known:
+        return f" (did you mean {meant!r}?)"
+    return suggestion(meant.lower(), known) or f"; found: {', '.join(known)}"
 
 
 class PlacesInUse:

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
+from allowsync.system.interpreter import python_module
 from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
@@ -65,8 +65,7 @@ def _send(messages: Sequence[tuple[NotifyChannel, Message]], seconds: float) -> 
             for channel, message in messages
         ],
     }
-    # Isolated: neither the folder it starts in nor the environment may bring modules along.
-    argv = (sys.executable, "-I", "-m", "allowsync.notify.apprise_worker")
+    argv = python_module("allowsync.notify.apprise_worker")
     command = Command(argv, stdin=json.dumps(wanted), timeout=seconds + STARTING)
     try:
         outcomes = json.loads(run(command).stdout)

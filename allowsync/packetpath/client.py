@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.document import from_questions, to_answers
 from allowsync.packetpath.question import Answers, Machine, all_unknown
+from allowsync.system.interpreter import python_module
 from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def ask(
             "known": list(map(str, known)),
         }
     )
-    argv = (sys.executable, "-I", "-m", "allowsync.packetpath")
     try:
-        done = run(Command(argv, stdin=asked, timeout=timeout))
+        done = run(Command(python_module("allowsync.packetpath"), stdin=asked, timeout=timeout))
     except CommandError as error:
         return _unknown(several, str(error))
     if done.code != 0:

@@ -9,7 +9,6 @@ from __future__ import annotations
 import stat
 from typing import TYPE_CHECKING, Final
 
-from allowsync.inspect.status import look
 from allowsync.model.outcome import Notice
 from allowsync.report.html_page import page
 from allowsync.report.html_timeline import SPAN
@@ -28,14 +27,18 @@ if TYPE_CHECKING:
 PRIVATE: Final = 0o600
 
 
-def keep_current(config: Config, now: datetime) -> Iterator[Notice]:
+def keep_current(config: Config, standing: AccessStatus) -> Iterator[Notice]:
     """Write the page the configuration names, after a run.
+
+    Args:
+        config: The configuration.
+        standing: Who is allowed where.
 
     Yields:
         What could not be done.
     """
     if config.report is not None:
-        why = publish(config.report, config, look(config, now))
+        why = publish(config.report, config, standing)
         if why:
             yield Notice(str(config.report), f"the page could not be written: {why}")
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 ROOT: Final = Path("/")
 TIMEOUT: Final = 60.0  # seconds
+_RESTART: Final = ("systemctl", "restart", TIMER)
 _WANTED_BY: Final = {
     TIMER: UNITS / "timers.target.wants" / TIMER,
     RESTORE: UNITS / "sysinit.target.wants" / RESTORE,
@@ -85,13 +86,16 @@ class InstallSteps(Value):
             _run(argv)
 
 
-def installation(plan: SchedulePlan, disk: Disk, *, force: bool) -> InstallSteps:
+def installation(
+    plan: SchedulePlan, disk: Disk, *, force: bool, stopped: bool = False
+) -> InstallSteps:
     """What it takes to have a schedule as planned; nothing when it is there already.
 
     Args:
         plan: The schedule.
         disk: Where it is to be.
         force: Whether files that are not ours, or were changed, are replaced.
+        stopped: Whether its timer is known to be stopped.
 
     Raises:
         ConflictingFiles: There are such files.
@@ -110,7 +114,8 @@ def installation(plan: SchedulePlan, disk: Disk, *, force: bool) -> InstallSteps
         return InstallSteps(disk, stale, write, before, reload)
     enabled = all(disk.at(_WANTED_BY[unit]).is_symlink() for unit in plan.units)
     changed = bool(write or stale or not enabled)
-    return InstallSteps(disk, stale, write, before, _started(plan, disk) if changed else ())
+    after = _started(plan, disk) if changed else (_RESTART,) if stopped else ()
+    return InstallSteps(disk, stale, write, before, after)
 
 
 def removal(disk: Disk, *, force: bool) -> InstallSteps:
@@ -147,8 +152,7 @@ def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
     enable = (("systemctl", *root, "enable", *plan.units),)
     if root:
         return (*user, *enable)
-    reload, start = ("systemctl", "daemon-reload"), ("systemctl", "restart", TIMER)
-    return (*user, reload, *enable, start)
+    return (*user, ("systemctl", "daemon-reload"), *enable, _RESTART)
 
 
 def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:

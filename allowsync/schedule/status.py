@@ -54,6 +54,11 @@ def standing(disk: Disk) -> ScheduleStatus:
     return ScheduleStatus(there, *(_asked(unit) if asks else {} for unit in (TIMER, SERVICE)))
 
 
+def stopped(disk: Disk) -> bool:
+    """Whether there is a timer that starts no run, as far as systemd can be asked."""
+    return standing(disk).timer.get("ActiveState", "active") != "active"
+
+
 def document(standing: ScheduleStatus) -> Json:
     """What is installed, as JSON values."""
     scheduler = standing.scheduler

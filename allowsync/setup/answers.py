@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from allowsync.backend import registry as discovery
 from allowsync.config.allowlists import NAME
+from allowsync.config.errors import suggestion
 from allowsync.config.hostnames import Hostname
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID
@@ -16,10 +17,11 @@ from allowsync.config.networks import FixedNetwork
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
 from allowsync.config.schema.time_kinds import Duration
-from allowsync.config.targets import options_kind
+from allowsync.config.targets import nearest_backend, options_kind
 from allowsync.model.types import Host, Query
 from allowsync.model.value import Value, replace
 from allowsync.setup.fronts import FRONTS
+from allowsync.text import quote
 
 if TYPE_CHECKING:
     from datetime import timedelta
@@ -172,12 +174,12 @@ def backend(text: str) -> AnyBackendType:
     found = next((one for one in known if one.name == text), None)
     if found is not None:
         return found
-    names = ", ".join(one.name for one in known)
+    names = [one.name for one in known]
     if text in discovery.names():
         raise InvalidAnswer(
-            f"{text} guards no ports: write its configuration by hand, or use {names}"
+            f"{text} guards no ports: write its configuration by hand, or use {', '.join(names)}"
         )
-    raise InvalidAnswer(f"expected one of {names}, got {text!r}")
+    raise InvalidAnswer(f"there is no backend {quote(text)}{nearest_backend(text, names)}")
 
 
 def ports(text: str, chosen: AnyBackendType) -> tuple[str, ...]:
@@ -209,8 +211,11 @@ def option_value(key: str, text: str, chosen: AnyBackendType) -> str:
     """The value of an option. A secret may be put where it says later. Raises InvalidAnswer."""
     known = options_kind(chosen).options
     if key not in known or key == PORTS:
-        names = ", ".join(one for one in known if one != PORTS)
-        raise InvalidAnswer(f"{chosen.name} has no option {key!r}; it has {names}")
+        if key == PORTS and key in known:
+            raise InvalidAnswer(f"ports are no --option of {chosen.name}: say --port PORT/PROTO")
+        names = [one for one in known if one != PORTS]
+        hint = suggestion(key, names) or f"; it has {', '.join(names)}"
+        raise InvalidAnswer(f"{chosen.name} has no option {quote(key)}{hint}")
     _fitting(known[key].kind, text)
     return text
 

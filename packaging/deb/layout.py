@@ -13,7 +13,7 @@ from papers import PACKAGE, changelog, copyright_notice
 from process import PROJECT, run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Iterator
 
 HERE: Final = Path(__file__).parent
 UNITS: Final = ("allowsync.service", "allowsync.timer", "allowsync-restore.service")
@@ -22,6 +22,7 @@ UNITS: Final = ("allowsync.service", "allowsync.timer", "allowsync-restore.servi
 SYSUSERS: Final = "lib/sysusers.d/allowsync.conf"
 TMPFILES: Final = "share/allowsync/tmpfiles.conf"
 _PYTHON: Final = (sys.executable,)
+_PAGES: Final = (".md", ".svg")
 COMPLETIONS: Final = {
     "bash": "share/bash-completion/completions/allowsync",
     "zsh": "share/zsh/vendor-completions/_allowsync",
@@ -71,13 +72,23 @@ def _documents(folder: Path, library: Path) -> None:
     _write(folder / "copyright", copyright_notice(library))
     _copy(PROJECT / "README.md", folder / "README.md")
     _copy(PROJECT / "CHANGELOG.md", folder / "NEWS.md")
+    for one in sorted((PROJECT / "docs").rglob("*")):
+        if one.suffix in _PAGES:  # README.md leads to them
+            _copy(one, folder / one.relative_to(PROJECT))
     examples = folder / "examples"
-    for one in sorted((PROJECT / "examples").glob("*.*")):
-        _copy(one, examples / one.name)
+    for one in _examples(PROJECT / "examples"):
+        _copy(one, folder / one.relative_to(PROJECT))
     # For systems without systemd; `allowsync schedule` writes it.
     _write(examples / "allowsync.cron", _for_package(PROJECT / "cron/allowsync.cron"))
     for one in sorted((PROJECT / "cron/drop-ins").iterdir()):
         _write(examples / "drop-ins" / one.name, _for_package(one))
+
+
+def _examples(folder: Path) -> Iterator[Path]:
+    """The files of examples; the demonstration is run in the source."""
+    for one in sorted(folder.rglob("*")):
+        if one.is_file() and not {"demo", "__pycache__"}.intersection(one.parts):
+            yield one
 
 
 def _for_package(path: Path) -> str:

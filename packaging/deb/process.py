@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Final
 
 PROJECT: Final = Path(__file__).resolve().parents[2]
+_EARLIEST: Final = 315_532_800  # 1980-01-01
 
 
 def run(*argv: str) -> str:
@@ -38,5 +39,8 @@ def epoch() -> int:
     if given := os.environ.get("SOURCE_DATE_EPOCH"):
         return int(given)
     git = ("git", "-C", str(PROJECT), "log", "-1", "--format=%ct")
-    done = subprocess.run(git, capture_output=True, text=True, check=False)
-    return int(done.stdout) if done.returncode == 0 and done.stdout.strip() else 315_532_800
+    try:
+        done = subprocess.run(git, capture_output=True, text=True, check=False)
+    except FileNotFoundError:  # an unpacked archive needs no git
+        return _EARLIEST
+    return int(done.stdout) if done.returncode == 0 and done.stdout.strip() else _EARLIEST

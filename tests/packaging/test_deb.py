@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import re
 import subprocess
+import sys
 from email import message_from_string
 from hashlib import sha256
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -21,13 +23,13 @@ from tests.support.documents import ROOT
 
 if TYPE_CHECKING:
     from email.message import Message
-    from pathlib import Path
 
 FROM_DEBIAN = {"pyyaml": "6.0"}
 EXTRAS = ("", "doh", "cloudflare", "notify")
 CONFIGURATION = """\
 hosts: {office: {networks: [203.0.113.0/24]}}
 allowlists: {web: {targets: [nftables: {ports: [443/tcp]}]}}
+notify: [{url: "json://localhost:9/"}]
 """
 LIFE = """
 say() { printf '\\n== %s\\n' "$*"; }
@@ -39,6 +41,12 @@ nft list table inet allowsync_web; systemctl show -p User -p Result allowsync.se
 stat -c '%U %a' /var/lib/allowsync/state.db /etc/allowsync/config.yaml
 say scheduled; allowsync schedule install && enabled && systemctl is-active allowsync.timer
 systemctl cat allowsync.service | grep ^ExecStart
+say checked; allowsync check
+say started again; systemctl stop allowsync.timer; allowsync status
+allowsync schedule install; systemctl is-active allowsync.timer
+say cleared; printf 'y\\ny\\n' | script -qec 'allowsync clear' /dev/null
+systemctl is-active allowsync.timer; enabled; nft list tables
+say back; allowsync apply --quiet; allowsync schedule install; systemctl is-active allowsync.timer
 say removed; dpkg --remove allowsync
 say left; find /etc/systemd /etc/sysusers.d /etc/tmpfiles.d /usr /etc/cron.d -name '*allowsync*'
 nft list table inet allowsync_web; ls /var/lib/allowsync
@@ -97,6 +105,17 @@ def file_digest(path: Path) -> str:
     return sha256(path.read_bytes()).hexdigest()
 
 
+def test_an_unpacked_archive_is_built_without_git() -> None:
+    script = (
+        "import sys; sys.path.insert(0, 'packaging/deb'); import process; print(process.epoch())"
+    )
+    argv = [sys.executable, "-c", script]
+    done = subprocess.run(
+        argv, capture_output=True, text=True, check=True, env={"PATH": "/none"}, cwd=ROOT
+    )
+    assert int(done.stdout) == 315_532_800
+
+
 def test_the_package_is_named_after_the_version(package: Path) -> None:
     assert package.name == f"allowsync_{__version__}_all.deb"
 
@@ -138,6 +157,31 @@ def test_units_start_the_program_where_the_package_puts_it(unpacked: Path) -> No
 def test_the_user_of_the_units_comes_along(unpacked: Path) -> None:
     assert "u allowsync " in (unpacked / "usr/lib/sysusers.d/allowsync.conf").read_text()
     assert "allowsync allowsync" in (unpacked / "usr/share/allowsync/tmpfiles.conf").read_text()
+
+
+def test_what_the_documents_name_and_link_is_installed(unpacked: Path) -> None:
+    share = unpacked / "usr/share/doc/allowsync"
+    pages = [share / "README.md", *share.glob("docs/**/*.md")]
+    named = {
+        path
+        for page in pages
+        for path in re.findall(r"/usr/share/doc/allowsync[\w./-]*[\w]", page.read_text())
+    }
+    linked = {
+        (page.parent / link).resolve()
+        for page in pages
+        for link in re.findall(r"\]\(([\w./-]+?)(?:#[\w-]+)?\)", page.read_text())
+    }
+    linked = {
+        one for one in linked if one.parts[len(share.parts) :][:1] in {("docs",), ("examples",)}
+    }
+    assert len(named) > 10
+    assert len(linked) > 30
+    assert [one for one in named if not (unpacked / one.lstrip("/")).exists()] == []
+    assert [str(one) for one in linked if not one.exists()] == []
+    there = {one.relative_to(share) for one in (share / "examples").rglob("*")}
+    assert {Path("examples/Caddyfile"), Path("examples/monitoring/alerts.yaml")} <= there
+    assert not share.joinpath("examples/demo").exists()
 
 
 def test_only_root_may_look_at_the_configuration(unpacked: Path) -> None:
@@ -212,6 +256,21 @@ def test_a_debian_gets_it_runs_it_and_is_rid_of_it_again(machine: Machine) -> No
     scheduled = said(told, "scheduled")
     assert "\nenabled\nenabled\nactive\n" in scheduled
     assert "\nExecStart=/usr/bin/allowsync apply" in scheduled
+    # Processes of its own find the modules, too: that of packets and that of notifications.
+    checked = said(told, "checked")
+    assert "1 host, 1 target: " in checked
+    assert "the copy failed" not in checked
+    assert "notify" not in checked
+    again = said(told, "started again")
+    assert "inactive: no run starts; run 'allowsync schedule install'" in again
+    assert "\nran systemctl restart allowsync.timer\n" in again
+    assert again.endswith("\nactive\n")
+    cleared = said(told, "cleared").replace("\r", "")
+    assert re.search(r"schedule: active \(allowsync.timer, next run .*\): it puts back", cleared)
+    assert "Stop the schedule, too? [Y/n]: " in cleared
+    assert "schedule: stopped; 'allowsync schedule install' starts it again" in cleared
+    assert cleared.endswith("\ninactive\ndisabled\ndisabled\n")
+    assert said(told, "back").endswith("\nactive\n")
     assert "stays as it is" in said(told, "removed")
     left = said(told, "left")
     assert not re.search(r"^/", left, re.MULTILINE)

@@ -45,6 +45,20 @@ def test_every_run_writes_the_page_anew_even_one_with_nothing_to_do(
     assert "81.2.69.1" in report.with_suffix(".old").read_text()
 
 
+def test_the_page_of_a_run_holds_the_facts_that_status_has(
+    here: Installation, report: Path
+) -> None:
+    here.more["metrics"] = str(here.folder / "missing" / "allowsync.prom")
+    assert here("apply").code == 0
+    by_run = report.read_text()
+    here("status --html", str(report))
+    by_status = report.read_text()
+    for fact in ('<strong class="bad">metrics:</strong>', "schedule"):
+        assert fact in by_run
+        assert fact in by_status
+    assert "In sync" not in by_run
+
+
 def test_a_dry_run_writes_no_page(here: Installation, report: Path) -> None:
     here("apply --dry-run")
     assert not report.exists()

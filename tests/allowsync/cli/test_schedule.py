@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import os
+import re
+from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
 from tests.support.program import ProgramResult, allowsync
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 CONFIGURATION = """\
 hosts:
@@ -20,6 +20,13 @@ allowlists:
 state: /var/lib/allowsync/state.db
 """
 TIMER = "etc/systemd/system/allowsync.timer"
+NOBODY = 65534
+AS_NOBODY = f'exec setpriv --reuid={NOBODY} --regid={NOBODY} --clear-groups "$@"'
+# A folder that holds an entry of ours, in the place of the system's.
+ITS_CRON = (
+    "mount -t tmpfs none /etc/cron.d; "
+    "cp cron/allowsync.cron /etc/cron.d/allowsync; chmod 644 /etc/cron.d/allowsync"
+)
 
 
 @pytest.fixture
@@ -214,3 +221,24 @@ def test_where_nothing_is_installed_show_says_what_would_change_that(root: Path)
     )
     document = schedule(root, "show", "--output", "json").document
     assert (document["scheduler"], document["files"]) == (None, [])
+
+
+@pytest.mark.root
+@pytest.mark.parametrize("words", [["install", "--cron"], ["remove", "--yes"]])
+def test_without_root_it_says_what_helps_before_anything_is_tried(
+    as_root: None, words: list[str]
+) -> None:
+    with TemporaryDirectory() as folder:  # not below a folder that root alone may enter
+        config = Path(folder, "config.yaml")
+        config.write_text(CONFIGURATION)
+        for one in (folder, config):
+            os.chown(one, NOBODY, NOBODY)
+        namespace = ["unshare", "--mount", "sh", "-c", f"{ITS_CRON}; {AS_NOBODY}", "sh"]
+        done = allowsync("schedule", *words, "--config", config, prefix=namespace)
+    assert (done.code, done.out) == (1, "")
+    (said,) = done.err.splitlines()
+    assert re.fullmatch(
+        rf"schedule: not {words[0].removesuffix('e')}ed: only root may do that; nothing was "
+        rf"changed; run: sudo allowsync schedule {' '.join(words)} --config {config}",
+        said,
+    )

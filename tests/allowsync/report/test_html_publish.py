@@ -66,11 +66,11 @@ def test_the_page_tells_of_moves_that_are_on_record(world: World, tmp_path: Path
 
 def test_a_page_that_cannot_be_written_is_said_once(world: World, tmp_path: Path) -> None:
     config = replace(world.config, report=tmp_path / "missing" / "who.html")
-    (notice,) = keep_current(config, world.instant)
+    (notice,) = keep_current(config, look(config, world.instant))
     assert str(notice.where) == str(config.report)
     assert notice.what == "the page could not be written: No such file or directory"
 
 
 def test_where_no_page_is_configured_none_is_written(world: World, tmp_path: Path) -> None:
-    assert list(keep_current(world.config, world.instant)) == []
+    assert list(keep_current(world.config, look(world.config, world.instant))) == []
     assert list(tmp_path.rglob("*.html")) == []

@@ -131,6 +131,12 @@ def test_a_timer_that_somebody_disabled_is_enabled_again(disk: Disk) -> None:
     assert (work.write, work.after[-1][-2]) == ((), TIMER)
 
 
+def test_a_timer_that_was_stopped_is_started_again(disk: Disk) -> None:
+    put(disk)
+    work = installation(PLAN, disk, force=False, stopped=True)
+    assert (work.write, work.after) == ((), (("systemctl", "restart", TIMER),))
+
+
 def test_another_interval_replaces_the_timer_alone(disk: Disk) -> None:
     put(disk)
     work = installation(replace(PLAN, interval=Interval(15)), disk, force=False)
