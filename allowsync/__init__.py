@@ -1,3 +1,3 @@
-"""allowsync keeps firewall allowlists true for friends behind dynamic DNS."""
+"""allowsync keeps firewall allowlists in sync with dynamic DNS."""
 
 __version__ = "0.1.0"

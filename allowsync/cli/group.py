@@ -52,7 +52,7 @@ class LazyGroup(CommonGroup):
 )
 @click.version_option(__version__, message="allowsync %(version)s")
 def cli() -> None:
-    """Keep firewall allowlists true for friends behind dynamic DNS.
+    """Keep firewall allowlists in sync with dynamic DNS.
 
     What is unknown never removes access; what is implausible never grants it.
 

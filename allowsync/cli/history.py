@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from allowsync.state.history import Past
 
 SCHEMA = "allowsync.history/1"
-UNASKED = timedelta(days=7)
+DEFAULT_SPAN = timedelta(days=7)
 
 
 @click.command()
@@ -40,7 +40,7 @@ def history(invocation: Invocation, host: str | None, since: datetime | None) ->
     from allowsync.state import StateError, Store
 
     config = invocation.load(SCHEMA)
-    start = instant() - UNASKED if since is None else since
+    start = instant() - DEFAULT_SPAN if since is None else since
     try:
         with Store.reading(config.state) as store:
             past = store.past(start)

@@ -1,7 +1,7 @@
 """Carrying out what is meant to happen to targets: apply, and look again.
 
 Targets are independent: whatever happens to one is an outcome of that one, never an exception that
-would keep another from being put right.
+would keep another from being repaired.
 """
 
 from __future__ import annotations

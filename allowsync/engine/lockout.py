@@ -35,7 +35,7 @@ class Session(Value):
 
 
 def current() -> Session | None:
-    """The session we run in; None when there is none, or it cannot be told.
+    """The session we run in; None when there is none, or it is unknown.
 
     `sudo` takes the variable away, so the processes above us are asked for it (ssh(1), proc(5)).
     """

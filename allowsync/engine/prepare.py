@@ -1,7 +1,7 @@
 """What is meant to happen to one target: look at it, plan, hold the plan against the limits.
 
 Whatever goes wrong with one target is an outcome of that one, never an exception that would keep
-another from being put right.
+another from being repaired.
 """
 
 from __future__ import annotations

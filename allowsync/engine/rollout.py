@@ -104,7 +104,7 @@ def uncovered(done: Sequence[Draft]) -> list[int]:
 def first_part(one: Draft) -> Plan | None:
     """What to carry out of a draft's plan before the rest of it; None where there is no plan.
 
-    That is what it puts in and puts right. Where the target is too full for that, it is what makes
+    That is what it adds and repairs. Where the target is too full for that, it is what makes
     room.
     """
     plan, situation = one.report.plan, one.situation

@@ -1,7 +1,7 @@
 """Who could come from where at some instant, and what each target held: now, or by the history.
 
 The past is found by going back from what targets are remembered to hold, change by change. What
-cannot be told is said to be unknown, never guessed.
+is not known is said to be unknown, never guessed.
 """
 
 from __future__ import annotations

@@ -122,7 +122,7 @@ class Basis(Enum):
 
 
 class Grant(Value):
-    """A network a host may come from now.
+    """A network a host is allowed from now.
 
     `hostname` is empty for fixed networks. `ends` is when access ends if nothing changes: the clock
     of a stale or replaced address, or the host's own `until`, whichever comes first.

@@ -77,7 +77,7 @@ def retained(situation: Situation) -> Claims:
     """The claims that stay although they are not known to be wanted.
 
     Those of undecided hosts, unless the policy took them back; entries of unknown origin whose time
-    is not over; and what a limit does not let go.
+    is not over; and what a limit retains.
     """
     if not (situation.undecided or situation.protected or situation.held_back):
         return {}

@@ -1,4 +1,4 @@
-"""Is this plan too drastic to be applied unasked? Pure.
+"""Is this plan too drastic to be applied without --force? Pure.
 
 A host that only moved keeps other claims, so it does not count; nor does one whose `until` passed
 or that was taken out of the configuration: it is not among the trusted hosts any more. What the
@@ -108,7 +108,7 @@ def blocks(refusal: LimitRefusal, plan: Plan, situation: Situation) -> bool:
 
 
 def limited(situation: Situation, refusal: LimitRefusal) -> Situation:
-    """The situation in which what a limit refused is no longer asked for."""
+    """The situation in which what a limit refused no longer applies."""
     back: dict[Network, tuple[str, ...]] = {one.network: one.hosts for one in refusal.entries}
     return replace(situation, held_back=merged(situation.held_back, back))
 

@@ -3,7 +3,7 @@
     guard          an arrival, a network that its host does not hold, is refused when
     latch_absent   its name was absent for longer than that, and was not approved since
     max_sharing    more hosts than that gave it within `guard_window`, and none vouches for it
-    canary         a name made up at random beside its own gives it, now or within the window
+    canary         a random name beside its own gives it, now or within the window
     agreement      fewer nameservers than that give it in this run
     max_moves      its host had that many new networks within a day
     (DNS64)        its resolver makes IPv6 addresses of all of IPv4 out of that prefix

@@ -109,10 +109,12 @@ def _stays(past: Past, since: datetime) -> Iterator[HistoryEvent]:
         if one.began >= since:
             fixed = "by command" if one.host in granted else "by the configuration"
             through = f"through {one.hostname}" if one.hostname else fixed
-            text = f"may come from {short(one.network)} {through}"
+            text = f"allowed from {short(one.network)} {through}"
             yield HistoryEvent(one.began, "granted", one.host, text, where, one.network)
         if one.ended is not None:
-            text = f"no longer from {short(one.network)}" + (f": {one.why}" if one.why else "")
+            text = f"no longer allowed from {short(one.network)}" + (
+                f": {one.why}" if one.why else ""
+            )
             yield HistoryEvent(one.ended, "ended", one.host, text, where, one.network)
 
 

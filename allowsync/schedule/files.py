@@ -1,7 +1,7 @@
 """What is installed, compared with what should be. Files of ours say so in their first line.
 
 That line has a checksum of the rest, so that what was changed by hand is known from what an
-older version wrote. Only the latter is replaced unasked.
+older version wrote. Only the latter is replaced without --force.
 """
 
 from __future__ import annotations

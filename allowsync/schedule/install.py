@@ -156,7 +156,7 @@ def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
 
 
 def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:
-    """The commands that make systemd let go of units whose files are to be removed."""
+    """The commands that make systemd release units whose files are to be removed."""
     units = [unit for unit in (TIMER, RESTORE, EARLY) if UNITS / unit in gone]
     if not units:
         return ()

@@ -63,7 +63,7 @@ class SetupAnswers(Value):
     """All that goes into a first configuration.
 
     Attributes:
-        friends: Who may come in; no name twice.
+        friends: The trusted hosts; no name twice.
         ports: What is guarded, as it is written: `8096/tcp`.
         backend: The name of the firewall's backend.
         allowlist: What the allowlist is called.

@@ -132,7 +132,7 @@ def put(found: ConfigFile, text: str) -> None:
 
 
 def _lock(folder: int) -> None:
-    """Hold the folder's lock (flock(2)); no file is made for it, and the kernel lets go of it."""
+    """Hold the folder's lock (flock(2)); no file is made for it, and the kernel releases it."""
     until = time.monotonic() + WAIT
     while True:
         try:

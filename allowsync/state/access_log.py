@@ -1,4 +1,4 @@
-"""Writing down who may come from where, from when until when, and how targets came out of runs.
+"""Records who is allowed from where, from when until when, and how targets came out of runs.
 
 Both say only what differs from the last time. A friend who stays at home for a year is one row.
 """
@@ -25,7 +25,7 @@ _NUMBERS = re.compile(r"[0-9]+")
 
 
 def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:
-    """Which networks each host may come from by what is written down, in CIDR form."""
+    """Which networks each host is allowed from by the record, in CIDR form."""
     found: dict[str, set[str]] = {}
     for host, network in connection.execute("SELECT host, network FROM stays WHERE ended IS NULL"):
         found.setdefault(host, set()).add(network)

@@ -1,6 +1,6 @@
 """The run lock: two runs never overlap.
 
-An advisory lock (flock(2)) on a file beside the state database. The kernel lets go of it when the
+An advisory lock (flock(2)) on a file beside the state database. The kernel releases it when the
 process ends, however it ends, so a crash never leaves it behind. The file itself stays: removing a
 locked file would let two runs hold locks on two files of one name.
 
@@ -64,7 +64,7 @@ def whose(other: Path) -> str:
 
 
 def other_configuration(state: Path, configuration: Path) -> Path | None:
-    """The configuration whose state it is, where that is another; None where it cannot be told."""
+    """The configuration whose state it is, where that is another; None where it is unknown."""
     with suppress(OSError, StateUnwritable), as_owner(state):
         descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
         try:

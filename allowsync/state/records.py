@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
 
 class TargetTransition(Value):
-    """A target that came out of a run in another way than before, or was put right around entries.
+    """A target that came out of a run in another way than before, or was repaired around entries.
 
     `outcome` is `refused`, `failed`, `unknown`, `repaired`, or `recovered` for one that is well
     again.
@@ -62,7 +62,7 @@ class RecordedRun(Value):
 
 
 class AccessStart(Value):
-    """A host may come from a network from now on. `hostname` is empty for a fixed one."""
+    """A host is allowed from a network from now on. `hostname` is empty for a fixed one."""
 
     host: str
     network: Network
@@ -70,7 +70,7 @@ class AccessStart(Value):
 
 
 class AccessEnd(Value):
-    """A host may come from a network no more, and why."""
+    """A host is no longer allowed from a network, and why."""
 
     host: str
     network: Network

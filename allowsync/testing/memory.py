@@ -23,7 +23,7 @@ class MemoryStore:
     Attributes:
         networks: The entries, ours alone.
         others: Strangers' networks at the same place.
-        flaws: What is wrong; an apply puts it right.
+        flaws: What is wrong; an apply repairs it.
         capabilities: What it can hold. An apply of anything else is refused.
         findings: What `check` finds.
         fail_read: Why reading fails; empty when it does not.

@@ -22,7 +22,7 @@ UNITS: Final = ("allowsync.service", "allowsync.timer", "allowsync-restore.servi
 SYSUSERS: Final = "lib/sysusers.d/allowsync.conf"
 TMPFILES: Final = "share/allowsync/tmpfiles.conf"
 _PYTHON: Final = (sys.executable,)
-_PAGES: Final = (".md", ".svg")
+_PAGES: Final = (".json", ".md", ".svg")
 COMPLETIONS: Final = {
     "bash": "share/bash-completion/completions/allowsync",
     "zsh": "share/zsh/vendor-completions/_allowsync",

@@ -31,7 +31,7 @@ Recommends: nftables | ipset | ufw, ca-certificates, conntrack
 Suggests: ipset, iptables, nftables, python3-jinja2, ufw
 Section: net
 Priority: optional
-Description: keeps firewall allowlists true for friends behind dynamic DNS
+Description: keeps firewall allowlists in sync with dynamic DNS
  Friends have home connections whose addresses change, and a dynamic-DNS
  hostname each. allowsync resolves those names and keeps an allowlist in sync
  with them: a gate by nftables or iptables, rules of UFW, a file of another

@@ -18,18 +18,18 @@ FIRST = """\
 2026-11-20 15:00:00 UTC
   ? alice     alice.example.org (IPv4): 81.2.69.1
   ? bob       bob.example.org (IPv4): 81.2.69.2
-  + alice     may come from 81.2.69.1 through alice.example.org
-  + bob       may come from 81.2.69.2 through bob.example.org
+  + alice     allowed from 81.2.69.1 through alice.example.org
+  + bob       allowed from 81.2.69.2 through bob.example.org
   + web/file  81.2.69.1 for alice
   + web/file  81.2.69.2 for bob
 """
 MOVE = """\
 2026-11-20 16:00:00 UTC
   ? alice     alice.example.org (IPv4): 81.2.69.7
-  + alice     may come from 81.2.69.7 through alice.example.org
+  + alice     allowed from 81.2.69.7 through alice.example.org
   + web/file  81.2.69.7 for alice: alice.example.org moved from 81.2.69.1
 2026-11-20 16:20:00 UTC
-  - alice     no longer from 81.2.69.1: alice.example.org moved to 81.2.69.7
+  - alice     no longer allowed from 81.2.69.1: alice.example.org moved to 81.2.69.7
   - web/file  81.2.69.1 for alice: alice.example.org moved to 81.2.69.7
 """
 
@@ -54,7 +54,7 @@ def test_one_host_is_told_of_what_it_had_part_in(moved: Days) -> None:
     assert told(moved, "bob") == (
         "2026-11-20 15:00:00 UTC\n"
         "  ? bob       bob.example.org (IPv4): 81.2.69.2\n"
-        "  + bob       may come from 81.2.69.2 through bob.example.org\n"
+        "  + bob       allowed from 81.2.69.2 through bob.example.org\n"
         "  + web/file  81.2.69.2 for bob\n"
     )
 

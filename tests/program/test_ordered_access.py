@@ -38,7 +38,7 @@ def test_a_grant_is_ended_by_the_clock(granted: Days) -> None:
     assert let_in(granted) == [HOME, BOB]
     told = granted("history").out
     assert "+ guest-81.2.70.7  81.2.70.7 granted on web until 2026-11-20 19:00 UTC" in told
-    assert "may come from 81.2.70.7 by command" in told
+    assert "allowed from 81.2.70.7 by command" in told
     assert "guest-81.2.70.7" in granted("status").out
     granted.at(60 * 30)("apply")
     assert "guest-81.2.70.7" not in granted("status").out

@@ -128,7 +128,7 @@ class Machine:
 
     def chroot(self, line: str) -> str:
         """Carry out a line of shell in the machine's files, without booting."""
-        return self._inside(f'exec chroot "$1" sh -euc {_quoted(line)}', 60)
+        return self._inside(f'exec chroot "$1" sh -euc {_quoted(line)}', 150)
 
     def boot(self, script: str, *, seconds: float = 90) -> str:
         """Boot, carry out a script as root, shut down. What the script printed."""

@@ -1,7 +1,7 @@
 """One writer per account: Cloudflare takes one write to the lists of an account at a time.
 
 An advisory lock (flock(2)) on a file of the account's name, in the folder where the state is unless
-the configuration says otherwise; under systemd, its `STATE_DIRECTORY`. The kernel lets go of it
+the configuration says otherwise; under systemd, its `STATE_DIRECTORY`. The kernel releases it
 when the process ends, however it ends. Writers elsewhere meet the API's own refusal, HTTP 429.
 """
 

@@ -1,4 +1,4 @@
-"""The backend of Fail2ban: its jails ignore friends, and let go of those they have banned."""
+"""The backend of Fail2ban: its jails ignore friends, and release those they have banned."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ class Fail2banBackend(Value):
                 yield f"jail {name} has banned {jail.banned[banned]}, which is on the allowlist"
 
     def apply(self, plan: Plan) -> None:
-        """Have the jails ignore what is new, let go of friends, and forget what is old.
+        """Have the jails ignore what is new, release friends, and forget what is old.
 
         Raises:
             BackendError: Not all of it was done; what is in force of ours stands in the file.

@@ -23,7 +23,7 @@ class Guest(Value):
 
     Attributes:
         name: Its name in the configuration.
-        networks: Where it may come from, in CIDR form: first IPv4, then IPv6, each sorted, and
+        networks: Where it is allowed from, in CIDR form: first IPv4, then IPv6, each sorted, and
             those that were replaced by others last.
         replaced: Those of them that were replaced.
     """

@@ -110,7 +110,7 @@ class IpsetGateBackend(Value):
             self._mend(family)
 
     def _mend(self, family: Family) -> None:
-        """Put up the chain, or put right what is wrong with it, whatever it looks like by now."""
+        """Put up the chain, or repair it, whatever it looks like now."""
         found = self.table(family)
         if not any(self._flaws(family, found)):
             return

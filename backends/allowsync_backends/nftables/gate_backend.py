@@ -128,7 +128,7 @@ class NftGateBackend(Value):
         return put_back
 
     def _held(self) -> list[Network] | None:
-        """What the gate holds; None where that cannot be told."""
+        """What the gate holds; None where that is unknown."""
         try:
             return [entry.network for entry in self.read().entries]
         except BackendError:

@@ -27,7 +27,7 @@ _PROTOCOL: Final = "proxy_protocol"
 def believed(whole: tuple[NginxDirective, ...], path: str) -> TrustedProxies | None:
     """What counts where our file is included: of several places, the one that believes least.
 
-    None where it is not included, or in no server of HTTP, or where that cannot be told.
+    None where it is not included, or in no server of HTTP, or where that is unknown.
     """
     return together([_at(place) for place in places(whole, path)], ADVICE)
 

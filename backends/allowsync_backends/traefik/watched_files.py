@@ -24,7 +24,7 @@ class WatchedFile(Value):
 
     Attributes:
         path: Where it is.
-        document: What is in it; None where that cannot be told.
+        document: What is in it; None where that is unknown.
         flaw: Why Traefik cannot read it, and so takes no change of any file there.
     """
 

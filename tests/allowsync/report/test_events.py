@@ -43,7 +43,10 @@ def test_a_name_is_told_by_the_family_that_was_asked_for() -> None:
 
 def test_a_stay_begins_and_ends() -> None:
     who, where = ("alice",), net(HOME)
-    come, gone = f"may come from {HOME} through {NAME}", f"no longer from {HOME}: gone from DNS"
+    come, gone = (
+        f"allowed from {HOME} through {NAME}",
+        f"no longer allowed from {HOME}: gone from DNS",
+    )
     assert events(Past(stays=(STAY,)), T0) == [
         HistoryEvent(T0, "granted", "alice", come, who, where),
         HistoryEvent(T0 + HOUR, "ended", "alice", gone, who, where),
@@ -57,8 +60,8 @@ def test_a_stay_from_before_is_told_only_by_its_end() -> None:
 
 def test_a_fixed_network_comes_by_the_configuration() -> None:
     fixed = replace(STAY, hostname="", ended=None)
-    assert said(Past(stays=(fixed,))) == [f"may come from {HOME} by the configuration"]
-    assert said(Past(stays=(replace(STAY, why=""),)))[1] == f"no longer from {HOME}"
+    assert said(Past(stays=(fixed,))) == [f"allowed from {HOME} by the configuration"]
+    assert said(Past(stays=(replace(STAY, why=""),)))[1] == f"no longer allowed from {HOME}"
 
 
 @pytest.mark.parametrize(

@@ -23,13 +23,13 @@ def text(*happened: HistoryEvent) -> list[str]:
 
 def test_what_happened_is_told_run_by_run() -> None:
     happened = [
-        HistoryEvent(T0, "granted", "alice", f"may come from {HOME}"),
+        HistoryEvent(T0, "granted", "alice", f"allowed from {HOME}"),
         HistoryEvent(T0, "added", "web/file", f"{HOME} for alice"),
         HistoryEvent(T0 + HOUR, "failed", "web/file", "failed: no"),
     ]
     assert list(history_lines(happened)) == [
         Line("2026-11-20 15:00:00 UTC", "bold"),
-        Line(f"  + alice     may come from {HOME}", "green"),
+        Line(f"  + alice     allowed from {HOME}", "green"),
         Line(f"  + web/file  {HOME} for alice", "green"),
         Line("2026-11-20 16:00:00 UTC", "bold"),
         Line("  ! web/file  failed: no", "yellow"),

@@ -61,7 +61,7 @@ def test_the_page_tells_of_moves_that_are_on_record(world: World, tmp_path: Path
     world.says["alice.example.org"] = found("81.2.69.77")
     world.run()
     published(world, tmp_path / "who.html")
-    assert "+ may come from 81.2.69.77" in (tmp_path / "who.html").read_text()
+    assert "+ allowed from 81.2.69.77" in (tmp_path / "who.html").read_text()
 
 
 def test_a_page_that_cannot_be_written_is_said_once(world: World, tmp_path: Path) -> None:
