@@ -121,6 +121,8 @@ def carried_out(
     undone: list[Notice] = []
     if report.has_changes and not request.dry_run:
         undone += _open_ports(config, report)
+        if request.only and not request.confirming:
+            undone += _put_back(config, report, resolve)
     if watched:
         from allowsync.engine.after_run import leave
 
@@ -131,6 +133,18 @@ def carried_out(
 
         undone += keep_current(config, full_status(config, instant()))
     return replace(report, notices=(*report.notices, *undone))
+
+
+def _put_back(config: Config, report: RunReport, resolve: Resolve) -> Iterator[Notice]:
+    """Let targets beside those of the run hold what these took out, where they relied on it."""
+    from allowsync.engine.shared_rules import put_back
+
+    gone = {
+        one.target: [entry.network for entry in one.plan.remove]
+        for one in report.targets
+        if one.plan is not None
+    }
+    yield from put_back(config, gone, resolve)
 
 
 def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:

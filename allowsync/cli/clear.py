@@ -11,14 +11,15 @@ import click
 from allowsync.cli.common import Invocation, choose, common, echo_json, instant
 from allowsync.cli.scope import only_targets
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.model.value import Value, replace
+from allowsync.model.value import Value, field, replace
 from allowsync.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator, Mapping
 
     from allowsync.config.settings import Config
     from allowsync.engine.clear import Cleared, Owned
+    from allowsync.model.types import Network
     from allowsync.schedule.active import ActiveSchedule
     from allowsync.state import Store
 
@@ -56,7 +57,7 @@ def clear(
             done = _cleared(invocation, config, wish)
     except Busy as error:
         invocation.stop(SCHEMA, error.code, [Notice(str(error.path), str(error))])
-    return _tell(invocation, done)
+    return _tell(invocation, _put_back(config, done))
 
 
 class ClearRequest(Value):
@@ -70,7 +71,8 @@ class ClearRequest(Value):
 class ClearOutcome(Value):
     """What was done: what came of each target, and of the schedule.
 
-    `unstopped` says why the schedule was to be stopped and was not.
+    `unstopped` says why the schedule was to be stopped and was not; `gone` what the state knew of
+    each target, and `lacking` what other targets could not put back that they relied on.
     """
 
     owned: list[Owned]
@@ -78,6 +80,8 @@ class ClearOutcome(Value):
     schedule: ActiveSchedule | None
     stopped: bool = False
     unstopped: str = ""
+    gone: Mapping[str, Collection[Network]] = field(default_factory=dict)
+    lacking: tuple[Notice, ...] = ()
 
     @property
     def coming_back(self) -> list[str]:
@@ -101,7 +105,28 @@ def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> Clea
         done = ClearOutcome(owned, [], schedule)
         if schedule is not None and stop:
             done = _stopped(done, schedule)
-        return replace(done, cleared=clear_all(owned, store, instant()))
+        gone = {one.name: _known(store, one) for one in owned}
+        return replace(done, cleared=clear_all(owned, store, instant()), gone=gone)
+
+
+def _known(store: Store, one: Owned) -> tuple[Network, ...]:
+    """What the state knows to be in a target."""
+    from allowsync.state import StateError
+
+    try:
+        known = store.target(one.remembered or one.name)
+    except StateError:
+        return ()
+    return () if known is None else tuple(entry.network for entry in known.claimed)
+
+
+def _put_back(config: Config, done: ClearOutcome) -> ClearOutcome:
+    """Let targets that were not cleared hold what they relied on, once no lock is held."""
+    from allowsync.dns.process import ResolverProcess
+    from allowsync.engine.shared_rules import put_back
+
+    with ResolverProcess() as dns:  # never started: nothing is asked
+        return replace(done, lacking=tuple(put_back(config, done.gone, dns)))
 
 
 def _stopped(done: ClearOutcome, schedule: ActiveSchedule) -> ClearOutcome:
@@ -162,7 +187,9 @@ def _about(schedule: ActiveSchedule) -> str:
 
 
 def _tell(invocation: Invocation, done: ClearOutcome) -> int:
-    wrong = done.unstopped or any(one.reason or one.unrecorded for one in done.cleared)
+    wrong = (
+        done.unstopped or done.lacking or any(one.reason or one.unrecorded for one in done.cleared)
+    )
     code = ExitCode.FAILED if wrong else ExitCode.IN_STEP
     if invocation.json:
         echo_json(_document(done, code))
@@ -175,6 +202,7 @@ def _tell(invocation: Invocation, done: ClearOutcome) -> int:
             invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
         elif not invocation.quiet:
             invocation.echo([Line(f"{one.name}: cleared")])
+    invocation.echo([Line(f"{one.where}: {one.what}") for one in done.lacking], err=True)
     invocation.echo(_about_schedule(done, quiet=invocation.quiet), err=True)
     return int(code)
 
@@ -191,6 +219,8 @@ def _about_schedule(done: ClearOutcome, *, quiet: bool) -> Iterator[Line]:
 
 
 def _document(done: ClearOutcome, code: ExitCode) -> dict[str, Any]:
+    from allowsync.report.json import problems
+
     opened = {one.name: [str(port) for port in one.opened] for one in done.owned}
     schedule = done.schedule and {
         "scheduler": done.schedule.scheduler.value,
@@ -213,5 +243,5 @@ def _document(done: ClearOutcome, code: ExitCode) -> dict[str, Any]:
         "exit_code": int(code),
         "targets": targets,
         "schedule": schedule,
-        "problems": [],
+        "problems": problems(done.lacking),
     }

@@ -127,3 +127,48 @@ def test_clear_removes_what_is_ours_and_nothing_else(here: Inside) -> None:
     assert text(here.inside) != before
     assert here("clear", "--yes").code == 0
     assert text(here.inside) == before
+
+
+@pytest.fixture
+def both(here: Inside) -> Inside:
+    """Two allowlists on one port: Alice is on both, Bob on the second one alone."""
+    ufw = [{"ufw": {"ports": ["443/tcp"]}}]
+    here.hosts["carol"] = {"networks": ["81.2.69.3"]}
+    here.more["allowlists"] = {
+        "web": {"hosts": ["alice", "carol"], "targets": ufw},
+        "media": {"hosts": ["alice", "bob"], "targets": ufw},
+    }
+    assert here("apply").code == 0
+    return here
+
+
+def rules(here: Inside) -> dict[str, str]:
+    """What is allowed to port 443, each with its comment."""
+    lines = here.inside.command("ufw", "status").splitlines()
+    found = [line.split() for line in lines if line.startswith("443")]
+    return {words[2]: words[-1] for words in found}
+
+
+def test_what_is_cleared_alone_takes_no_rule_from_another_allowlist(both: Inside) -> None:
+    web, media = "allowsync:web:", "allowsync:media:"
+    assert rules(both) == {
+        "81.2.69.1": f"{web}alice", "81.2.69.3": f"{web}carol", "81.2.69.2": f"{media}bob",
+    }  # fmt: skip
+    both.inside.command("ufw", *HAND_MADE[1].split(), "comment", "x")
+    assert both("clear --only web --yes").code == 0
+    kept = {"81.2.69.1": f"{media}alice", "81.2.69.2": f"{media}bob", "6.6.6.6": "x"}
+    assert rules(both) == kept
+    assert both("clear --only media --yes").code == 0
+    assert both("clear --only web --yes").code == 0
+    assert rules(both) == {"6.6.6.6": "x"}
+
+
+def test_a_run_over_one_allowlist_takes_no_rule_from_another(both: Inside) -> None:
+    both.more["allowlists"]["web"]["hosts"] = ["carol"]  # type: ignore[index]
+    assert both("apply --only web --force").code == 0
+    assert rules(both) == {
+        "81.2.69.1": "allowsync:media:alice", "81.2.69.3": "allowsync:web:carol",
+        "81.2.69.2": "allowsync:media:bob",
+    }  # fmt: skip
+    done = both("apply")
+    assert (done.code, done.out) == (0, "")
