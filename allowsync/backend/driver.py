@@ -269,8 +269,12 @@ def checked_current(given: object) -> Current:
     demand_all(tuple(reasons), tuple, NETWORKS, "read().ineffective")
     demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
     flaws = tuple(map(_plain, given.flaws))
+    demand(given.obstacles, dict, "read().obstacles")
+    demand_all(tuple(given.obstacles.values()), tuple, str, "read().obstacles")
+    if not given.obstacles.keys() <= set(flaws):
+        raise UnfitValue("read().obstacles names what is not among the flaws")
     temporary = frozenset(given.temporary)
-    return Current(entries, frozenset(given.others), flaws, reasons, temporary)
+    return Current(entries, frozenset(given.others), flaws, reasons, temporary, given.obstacles)
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:

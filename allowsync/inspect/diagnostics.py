@@ -12,7 +12,7 @@ from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
 from allowsync.model.networks import short
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, remedy
 from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
@@ -240,8 +240,8 @@ def about_entries(standing: AccessStatus) -> Iterator[Located]:
     """
     if standing.last_run is None:
         return
-    advice = "the next 'allowsync apply' repairs it; see allowsync status"
     for one in standing.targets:
+        advice = f"{remedy(one.obstacles)}; see allowsync status"
         if one.lacking:
             what = f"hosts are locked out, missing entries: {_entries(one.lacking)}"
             yield Located(one.target, Finding(Severity.ERROR, what, advice))

@@ -32,7 +32,12 @@ def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget
     """The targets that guard ports of this machine's packet filter, as far as they can be read."""
     known = {one.target: one for one in held if one.readable}
     return tuple(
-        replace(one, others=known[one.name].others, flaws=known[one.name].flaws)
+        replace(
+            one,
+            others=known[one.name].others,
+            flaws=known[one.name].flaws,
+            obstacles=known[one.name].obstacles,
+        )
         for one in holding(config, {name: one.entries for name, one in known.items()})
     )
 

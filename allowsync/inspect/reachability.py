@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
 from allowsync.model.networks import Coverage, short, without
-from allowsync.model.target import Finding, Severity
-from allowsync.model.value import Value, replace
+from allowsync.model.target import Finding, Severity, remedy
+from allowsync.model.value import Value, field, replace
 from allowsync.packetpath.question import Aim, Verdict
 
 if TYPE_CHECKING:
@@ -53,7 +53,8 @@ class GuardedTarget(Value):
         guard: What it guards.
         entries: What it holds.
         others: Networks of strangers at the same place.
-        flaws: What is wrong with it, as far as the next run repairs it.
+        flaws: What is wrong with it.
+        obstacles: What of that the next run cannot repair, each with what to do.
     """
 
     name: str
@@ -61,6 +62,7 @@ class GuardedTarget(Value):
     entries: tuple[Entry, ...] = ()
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
+    obstacles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def friends(self) -> tuple[Entry, ...]:
@@ -214,7 +216,7 @@ def some(names: Iterable[str], between: str = ", ") -> str:
 
 def _advice(target: GuardedTarget, found: Sequence[Answer]) -> str:
     if target.flaws:
-        return f"{'; '.join(target.flaws)}: the next 'allowsync apply' repairs it"
+        return f"{'; '.join(target.flaws)}: {remedy(target.obstacles)}"
     interfaces = dict.fromkeys(answer.question.interface for answer in found)
     wide = [one for one in interfaces if _is_open(one, target.guard)]
     if wide:

@@ -68,6 +68,7 @@ class TargetStatus(Value):
     beside: frozenset[Family] = frozenset()
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     flaws: tuple[str, ...] = ()
+    obstacles: Mapping[str, str] = field(default_factory=dict)
     lacking: tuple[Entry, ...] = ()
     unwanted: tuple[Entry, ...] = ()
     openings: tuple[str, ...] = ()
@@ -286,6 +287,7 @@ def _target(
         frozenset() if meant.situation is None else meant.situation.beside,
         report.ineffective,
         () if report.current is None else report.current.flaws,
+        {} if report.current is None else report.current.obstacles,
         () if report.plan is None else report.plan.add,
         () if report.plan is None else report.plan.remove,
     )

@@ -66,6 +66,7 @@ class Current(Value):
             do: what others put in front of them, so that `apply` cannot put it right.
         temporary: Strangers' networks at the same place that go by themselves, not among `others`.
             They let in for now; ours have to be there all the same.
+        obstacles: Those of the flaws that `apply` cannot put right, each with what to do.
     """
 
     entries: frozenset[Entry] = frozenset()
@@ -73,6 +74,14 @@ class Current(Value):
     flaws: tuple[str, ...] = ()
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     temporary: frozenset[Network] = frozenset()
+    obstacles: Mapping[str, str] = field(default_factory=dict)
+
+
+def remedy(obstacles: Mapping[str, str]) -> str:
+    """What to do about a target that is not as it should be."""
+    if obstacles:
+        return "; ".join(dict.fromkeys(obstacles.values()))
+    return "the next 'allowsync apply' repairs it"
 
 
 class Severity(Enum):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, remedy
 from allowsync_backends.ipset import firewalld, inspection, set_store, tool
 from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from allowsync_backends.ipset.rules import IpsetGate
 
 _TABLES = ("filter", "nat", "mangle", "raw")
-_NEXT_RUN = "the next 'allowsync apply' repairs it"
 
 
 def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -> Sequence[Finding]:
@@ -45,14 +44,19 @@ def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Findi
     yield from refused
     if refused:
         return
-    for flaw in current.flaws:
-        yield Finding(Severity.WARNING, flaw, _NEXT_RUN)
+    yield from _flaws(current.flaws, current.obstacles)
     if not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
             "the gate is shut for everyone: it holds no entry",
             "see 'allowsync status' for what the hosts' names resolve to",
         )
+
+
+def _flaws(flaws: Sequence[str], obstacles: Mapping[str, str]) -> Iterator[Finding]:
+    for flaw in flaws:
+        severity = Severity.ERROR if flaw in obstacles else Severity.WARNING
+        yield Finding(severity, flaw, remedy(obstacles))
 
 
 def _refused(variant: Variant) -> Iterator[Finding]:
@@ -125,7 +129,7 @@ def check_sets(
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return (
-        *(Finding(Severity.WARNING, flaw, _NEXT_RUN) for flaw in found.flaws),
+        *_flaws(found.flaws, found.obstacles),
         *_unused(sets, found),
         *_docker(sets, variant, found),
         *(missing_tools() if end_streams else ()),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.types import Entry, Family
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 from allowsync.system.process import Command
 from allowsync_backends.ipset import sets, tool
 from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, draft_name, set_name
@@ -30,11 +30,13 @@ class Look(Value):
         sets: Each of them, by its name.
         names: The names of all sets there are.
         flaws: What is wrong with ours.
+        obstacles: What of that cannot be put right, each with what to do.
     """
 
     sets: Mapping[str, SetContent]
     names: frozenset[str] = frozenset()
     flaws: tuple[str, ...] = ()
+    obstacles: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def networks(self) -> frozenset[Network]:
@@ -61,14 +63,18 @@ def look(ours: Mapping[str, Family]) -> Look:
     names = tool.set_names()
     found: dict[str, SetContent] = {}
     flaws: list[str] = []
+    obstacles: dict[str, str] = {}
     for name, family in ours.items():
         found[name] = SetContent(Shape.MISSING)
         if name in names:
             found[name] = _held(_listing(name).stdout, name, family)
-        flaws += sets.flaws(name, found[name])
+        wrong = list(sets.flaws(name, found[name]))
+        flaws += wrong
+        if advice := sets.obstacle(name, found[name]):
+            obstacles |= dict.fromkeys(wrong, advice)
         if draft_name(name) in names:
             flaws.append(f"set {draft_name(name)} was left behind")
-    return Look(found, names, tuple(flaws))
+    return Look(found, names, tuple(flaws), obstacles)
 
 
 def _listing(name: str) -> Completed:
@@ -134,14 +140,8 @@ def _networks(
 
 
 def _refused(done: Completed, now: Look, ours: Mapping[str, Family]) -> BackendError:
-    foreign = [name for name, one in now.sets.items() if one.shape is Shape.FOREIGN]
-    for name in foreign:
-        if now.sets[name].references:
-            return BackendError(
-                f"set {name} is of another type, and rules use it, so it can be neither swapped "
-                f"nor deleted; find them with 'iptables-save | grep {name}' and 'ip6tables-save "
-                f"| grep {name}', delete them, then run again"
-            )
+    for advice in now.obstacles.values():
+        return BackendError(advice)
     what = f"ipset did not change everything: {tool.complaint(done)}"
     return BackendError(what, again=look(ours) != now)
 

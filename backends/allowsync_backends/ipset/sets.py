@@ -145,6 +145,17 @@ def flaws(name: str, found: SetContent) -> Iterator[str]:
             return
 
 
+def obstacle(name: str, found: SetContent) -> str:
+    """What to do first about a set that can be neither swapped nor deleted; empty where it can."""
+    if found.shape is not Shape.FOREIGN or not found.references:
+        return ""
+    return (
+        f"set {name} is of another type, and rules use it, so it can be neither swapped nor "
+        f"deleted; find them with 'iptables-save | grep {name}' and 'ip6tables-save | grep "
+        f"{name}', delete them, then run again"
+    )
+
+
 def capacity_for(count: int) -> int:
     """How many elements a new set has to take: twice what is needed, as a power of two."""
     return max(MIN_CAPACITY, 1 << (2 * count - 1).bit_length()) if count else MIN_CAPACITY

@@ -49,7 +49,7 @@ class IpsetSetsBackend(Value):
             BackendError: They could not be listed, or not understood.
         """
         found = set_store.look(self.sets)
-        return Current(found.entries, flaws=found.flaws)
+        return Current(found.entries, flaws=found.flaws, obstacles=found.obstacles)
 
     def apply(self, plan: Plan) -> None:
         """Fill the sets, then end what still runs of those who were taken out.

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, remedy
 from allowsync.model.types import Family
 from allowsync.system.process import installed
 from allowsync.text import counted
@@ -18,6 +18,7 @@ from allowsync_backends.ufw.tuples import chain, ports_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
+    from allowsync.model.target import Current
     from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.options import UfwOptions
     from allowsync_backends.ufw.rules_file import RuleOwnership
@@ -25,10 +26,6 @@ if TYPE_CHECKING:
 
 LEGACY_TABLES: Final = Path("/proc/net/ip_tables_names")
 
-_ADVICE: Final = {
-    inspection.INACTIVE: inspection.TURN_ON,
-    inspection.BYPASSED: inspection.SET_UP,
-}
 _RESTORE: Final = {Family.IPV4: "iptables-restore", Family.IPV6: "ip6tables-restore"}
 
 
@@ -43,9 +40,10 @@ def check(
         seen = look()
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
-    flaws = inspection.current(mine, options.ports, seen).flaws
+    found = inspection.current(mine, options.ports, seen)
+    flaws = found.flaws
     return (
-        *_flaws(flaws),
+        *_flaws(found),
         *_families(seen),
         *_malformed(seen),
         *_by_hand(seen, mine, options.ports),
@@ -55,13 +53,13 @@ def check(
     )
 
 
-def _flaws(flaws: Sequence[str]) -> Iterator[Finding]:
-    for flaw in flaws:
-        if flaw in _ADVICE:
-            yield Finding(Severity.ERROR, flaw, _ADVICE[flaw])
+def _flaws(found: Current) -> Iterator[Finding]:
+    for flaw in found.flaws:
+        if flaw in found.obstacles:
+            yield Finding(Severity.ERROR, flaw, found.obstacles[flaw])
         else:
-            advice = "the next 'allowsync apply' repairs it"
-            yield Finding(Severity.WARNING, flaw, advice)
+            # None of it is done where one of those above is in the way.
+            yield Finding(Severity.WARNING, flaw, remedy(found.obstacles))
 
 
 def _families(seen: UfwSnapshot) -> Iterator[Finding]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import hosts_of
 from allowsync.model.networks import parsed
@@ -31,6 +31,8 @@ SET_UP = (
     "rules of iptables, and lets everything in for a moment"
 )
 
+ADVICE: Final = {INACTIVE: TURN_ON, BYPASSED: SET_UP}
+
 
 def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Current:
     """What is ours, what strangers made just like ours, and what is wrong."""
@@ -51,7 +53,10 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         flaws += _file_flaws(mine, _wanted(held, ports), file, family)
         if seen.in_force and family in seen.kernel:
             flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
-    return Current(frozenset(entries), frozenset(others), tuple(flaws), ineffective)
+    obstacles = {flaw: ADVICE[flaw] for flaw in flaws if flaw in ADVICE}
+    return Current(
+        frozenset(entries), frozenset(others), tuple(flaws), ineffective, obstacles=obstacles
+    )
 
 
 def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:

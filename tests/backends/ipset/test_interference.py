@@ -216,6 +216,8 @@ def test_a_set_of_another_type_that_rules_use_is_told_with_what_to_do(inside: Na
         allow(inside, bare_sets(), HOME)
     assert not raised.value.again
     assert f"add {SET} 7.7.7.7" in sets(inside)
+    advised = {one.advice for one in inside.run(bare_sets().check) if SET in one.what}
+    assert advised == {str(raised.value)}  # no run repairs it by itself
     inside.command("iptables-nft", "-F")
     assert allow(inside, bare_sets(), HOME).flaws == ()
 

@@ -98,6 +98,16 @@ def test_what_makes_an_allowlist_pointless_is_seen_by_packets(
     assert any(said in one.what and one.severity is Severity.ERROR for one in found)
 
 
+def test_the_command_that_loads_the_file_again_does_so(inside: Namespace) -> None:
+    allow(inside, backend(ports=PORTS), HOME, HOME6)
+    inside.command(
+        "iptables", "-I", "ufw-user-input", *["-p", "tcp", "--dport", "22", "-j", "ACCEPT"]
+    )
+    (finding,) = findings(inside)
+    inside.command("sh", "-ec", finding.advice.split("'")[1])
+    assert findings(inside) == []
+
+
 def test_what_others_do_beside_is_nobodys_business(inside: Namespace) -> None:
     allow(inside, backend(ports=PORTS), HOME, HOME6)
     inside.command("sh", "-ec", "; ".join(HARMLESS))

@@ -172,3 +172,26 @@ def test_a_run_over_one_allowlist_takes_no_rule_from_another(both: Inside) -> No
     }  # fmt: skip
     done = both("apply")
     assert (done.code, done.out) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("deed", "cures"),
+    [
+        ("ufw disable", ("ufw --force enable",)),
+        ("iptables -F; iptables -X", ("/lib/ufw/ufw-init flush-all", "ufw reload")),
+    ],
+    ids=["switched off", "flushed"],
+)
+def test_what_is_advised_about_an_ufw_without_effect_puts_it_right(
+    here: Inside, deed: str, cures: tuple[str, ...]
+) -> None:
+    assert here("apply").code == 0
+    here.inside.command("sh", "-c", deed)
+    checked, ran = here("check"), here("apply")
+    assert (checked.code, ran.code) == (1, 1)
+    assert "repairs it" not in checked.out  # a run does not switch on what was switched off
+    for cure in cures:
+        assert cure.replace("--force ", "") in checked.out.replace("\n", " ")
+        here.inside.command("sh", "-ec", cure)
+    assert here("apply").code == 0
+    assert "no effect" not in here("check").out
