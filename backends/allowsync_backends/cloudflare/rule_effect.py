@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
 from allowsync.model.value import Value
+from allowsync.text import counted
 from allowsync_backends.cloudflare.rule_walk import STOPPING, RequestFate, fates
 from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate, literals, uses
 
@@ -99,14 +100,34 @@ def effects(
             found.setdefault(said.what, Finding(severity, said.what, said.advice))
     errors_first = sorted(found.values(), key=lambda one: one.severity is not Severity.ERROR)
     yield from errors_first[:_MOST_SAID]
+    if more := _untried(known, list_name):
+        names = counted(more, "host name or path", "host names or paths")
+        what = f"what the rules with the list {list_name} do is unknown for {names} more"
+        yield Finding(Severity.INFO, what, _ADVICE)
+
+
+def _named(rules: Iterable[ZoneRule]) -> tuple[list[str], list[str]]:
+    """The host names and the paths that rules name."""
+    texts = dict.fromkeys(text for one in rules for text in literals(one.expression))
+    hosts = [text.lower().replace("*", "any") for text in texts if _HOST.fullmatch(text)]
+    return hosts, [text for text in texts if text.startswith("/")]
+
+
+def _untried(known: RulesOfZones, list_name: str) -> int:
+    """How many host names and paths are not asked about."""
+    number = 0
+    for zone in {zone for zone, _ in known.naming(list_name)}:
+        hosts, paths = _named(known.zones[zone])
+        hosts = [one for one in hosts if _within(one, zone)]
+        number += sum(max(len(several) - _MOST, 0) for several in (hosts, paths))
+    return number
 
 
 def _pages(known: RulesOfZones, list_name: str) -> Iterator[GuardedPage]:
     """The pages for which it matters to some rule whether the source is in the list."""
     for zone, rule in known.naming(list_name):
-        texts = dict.fromkeys(t for one in known.zones[zone] for t in literals(one.expression))
-        named = [text.lower().replace("*", "any") for text in texts if _HOST.fullmatch(text)]
-        paths = ["/", *(text for text in texts if text.startswith("/"))][: _MOST + 1]
+        named, others = _named(known.zones[zone])
+        paths = ["/", *others][: _MOST + 1]
         mine = {text.lower() for text in literals(rule.expression)}
         for path in paths:
             for_all = _matters(rule, f"any.{zone}", path, list_name)

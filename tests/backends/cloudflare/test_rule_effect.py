@@ -207,6 +207,16 @@ def test_a_disabled_rule_beside_one_that_works_is_a_warning(fake: FakeCloudflare
     assert what.startswith("photos.example.org is open to everyone")
 
 
+def test_host_names_that_are_not_asked_about_are_counted(fake: FakeCloudflare) -> None:
+    keep(backend := target(fake), ALICE)
+    named = " ".join(f'"h{number}.example.org"' for number in range(23))
+    zone = fake.add_zone("example.org")
+    fake.add_rule(zone, f"http.host in {{{named}}} and not ip.src in $friends")
+    (finding,) = backend.check()
+    assert finding.severity is Severity.INFO
+    assert "is unknown for 3 host names or paths more" in finding.what
+
+
 def test_a_token_that_sees_no_rules_says_unknown(fake: FakeCloudflare) -> None:
     keep(backend := target(fake), ALICE)
     fake.refer_to("friends")
