@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from allowsync.config.networks import AnyNetwork
+    from allowsync.config.networks import AnyNetwork, Unreachable
     from allowsync.config.schema.collection_kinds import ListOf, MapOf, OneOrMany, Optional
     from allowsync.config.schema.context import INVALID, Invalid, Reading
     from allowsync.config.schema.kind import Kind, Leaf, UnfitError
@@ -55,6 +55,7 @@ __all__ = [
     "SecretUrl",
     "Text",
     "UnfitError",
+    "Unreachable",
 ]
 
 _MODULES: Final = (
@@ -65,7 +66,7 @@ _MODULES: Final = (
     ("schema.object", "Object"),
     ("schema.time_kinds", "Duration Moment"),
     ("secret_kinds", "SecretCredential SecretEnv SecretFile SecretUrl"),
-    ("networks", "AnyNetwork"),
+    ("networks", "AnyNetwork Unreachable"),
     ("source_kinds", "ProxyOrSource"),
 )
 

@@ -15,6 +15,11 @@ from allowsync.model.types import Family, Network
 
 # ip_network also takes netmasks and zones; one form is enough, and compares.
 _FORM: Final = r"[0-9a-fA-F:.]{1,45}(?:/[0-9]{1,3})?"
+# Multicast, reserved (RFC 1112) and limited broadcast; discard-only (RFC 6666). Not what stands for
+# this very machine, as 0.0.0.0 and ::1 do.
+_NOBODY: Final = tuple(
+    ip_network(one) for one in ("224.0.0.0/4", "240.0.0.0/4", "100::/64", "ff00::/8")
+)
 MAPPED: Final = IPv6Network("::ffff:0:0/96")
 
 WIDEST: Final = {Family.IPV4: 16, Family.IPV6: 48}
@@ -126,6 +131,24 @@ class AnyNetwork(_Cidr):
 
     def judge(self, network: Network) -> None:
         """Take any, loopback included."""
+
+
+class Unreachable(_Cidr):
+    """A network that no client comes from, to stand for nobody."""
+
+    @property
+    def expected(self) -> str:
+        """The form."""
+        return "a network that no client comes from, such as 255.255.255.255/32"
+
+    def judge(self, network: Network) -> None:
+        """Refuse what somebody could come from."""
+        if not any(_within(network, block) for block in _NOBODY):
+            raise UnfitError(f"got {network}: clients can come from there")
+
+
+def _within(one: Network, other: Network) -> bool:
+    return _overlap(one, other) and one.prefixlen >= other.prefixlen
 
 
 def _overlap(one: Network, other: Network) -> bool:

@@ -131,7 +131,8 @@ def friends_in(folder: Path) -> list[str]:
     http = merged(folder)
     all_is_defined(http)
     others, friends = http["routers"]["jellyfin"], http["routers"]["jellyfin-friends"]
-    assert others["middlewares"] == ["sign-in"]
+    assert others["middlewares"] == ["no-identity", "sign-in"]
+    assert friends["middlewares"] == ["no-identity"]
     assert friends["priority"] > others["priority"]
     host, _, addresses = friends["rule"].partition(" && ")
     assert host == others["rule"]

@@ -76,7 +76,10 @@ def _service(server: str) -> dict[str, Any]:
 
 def validator(version: int) -> Draft202012Validator:
     """Takes what Traefik of that version documents."""
-    forward = _object(("address",), address={"type": "string"})
+    forward = _object(
+        ("address",), address={"type": "string"}, authResponseHeaders={"type": "array"}
+    )
+    texts = {"type": "object", "additionalProperties": {"type": "string"}}
     http = _object(
         routers=_named(_router()),
         services=_named(_service("url")),
@@ -84,6 +87,7 @@ def validator(version: int) -> Draft202012Validator:
             _one_of(
                 **_lists(version, http=True),
                 forwardAuth=forward,
+                headers=_object(customRequestHeaders=texts),
                 chain=_object(("middlewares",), middlewares=_NAMES),
             )
         ),

@@ -45,6 +45,7 @@ def _from_template(placement: Placement, options: FileOptions, template: Path) -
         Commands(options.check, options.reload),
         template,
         options.comment,
+        options.never_empty,
     )
 
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.kinds import Kind
+    from allowsync.model.types import Network
 
 COMMENT: Final = "# "
 CHECK_HELP: Final = (
@@ -95,6 +96,13 @@ class FileOptions(Value):
         "no comments: then that goes into a file beside it.",
         default=cast("str | None", COMMENT),
     )
+    never_empty: tuple[Network, ...] = option(
+        lambda: kinds.ListOf(kinds.Unreachable(), unique=True),
+        help="With `template`: the networks it is shown when nobody has access, where the program "
+        "takes an empty list for no restriction: `[255.255.255.255/32]`. None but networks that "
+        "no client comes from.",
+        default=(),
+    )
 
     def __post_init__(self) -> None:
         refuse_relative(check=self.check, reload=self.reload)
@@ -102,6 +110,8 @@ class FileOptions(Value):
             raise ValueError("format and template exclude each other")
         if self.template is None and self.comment != COMMENT:
             raise ValueError("comment belongs to a template")
+        if self.template is None and self.never_empty:
+            raise ValueError("never_empty belongs to a template")
         if self.template == self.path:
             raise ValueError("path and template are the same file")
 

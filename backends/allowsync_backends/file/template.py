@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from allowsync.model.types import Entry
+    from allowsync.model.types import Entry, Network
 
 # Of processor time, and not less of it in all than Python takes to start on a small machine.
 SECONDS: Final = 5
@@ -45,15 +45,23 @@ class TemplateError(BackendError):
 
 
 class Source(Value):
-    """A template as it was read."""
+    """A template as it was read.
+
+    Attributes:
+        path: Where it is.
+        text: What it says.
+        never_empty: The networks that it is shown when nobody has access.
+    """
 
     path: Path
     text: str
+    never_empty: tuple[Network, ...] = ()
 
     @property
     def digest(self) -> str:
         """A name of it that no other template has."""
-        return digest(_GENERATION, self.text.encode())
+        never_empty = (" ".join(map(str, self.never_empty)).encode(),) if self.never_empty else ()
+        return digest(_GENERATION, self.text.encode(), *never_empty)
 
 
 class View(Value):
@@ -69,8 +77,8 @@ class View(Value):
     entries: tuple[Entry, ...] = ()
     everybody: bool = False
 
-    def plain(self) -> dict[str, Any]:
-        """The same for JSON."""
+    def plain(self, never_empty: tuple[Network, ...] = ()) -> dict[str, Any]:
+        """The same for JSON, with some networks where there would be none."""
         entries = [(str(one.network), one.hosts, one.replaced) for one in self.entries]
         networks = [str(one) for one in Coverage(one.network for one in self.entries)]
         if self.everybody:
@@ -80,7 +88,7 @@ class View(Value):
             "allowlist": self.allowlist,
             "header": header(self.allowlist),
             "entries": entries,
-            "networks": networks,
+            "networks": networks or list(map(str, never_empty)),
             "everybody": self.everybody,
         }
 
@@ -134,7 +142,7 @@ def render_each(
         )
     request = {
         "source": source.text,
-        "views": [view.plain() for view in views],
+        "views": [view.plain(source.never_empty) for view in views],
         "seconds": seconds,
         "megabytes": megabytes,
         "largest": LARGEST_TEXT,

@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model.plan import Plan
+    from allowsync.model.types import Network
     from allowsync_backends.file.folder import Contents
+    from allowsync_backends.file.template import Source
 
 
 class Made(FileContent):
@@ -49,10 +51,12 @@ class TemplateBackend(FileBackend):
     Attributes:
         template: The template.
         comment: What begins a line of the mark at the top of the file; None for a mark beside it.
+        never_empty: The networks that the template is shown when nobody has access.
     """
 
     template: Path
     comment: str | None
+    never_empty: tuple[Network, ...] = ()
 
     @property
     def capabilities(self) -> Capabilities:
@@ -64,7 +68,7 @@ class TemplateBackend(FileBackend):
         from allowsync_backends.file.template_trial import unreadable, wrong
 
         try:
-            source = read(self.template)
+            source = self._source()
         except TemplateError as error:
             return (unreadable(error), *self.reader.findings(self.path))
         try:
@@ -72,6 +76,10 @@ class TemplateBackend(FileBackend):
         except BackendError:
             held = ()  # said below
         return (*FileBackend.check(self), *wrong(source, self.allowlist, held))
+
+    def _source(self) -> Source:
+        """The template. Raises TemplateError."""
+        return replace(read(self.template), never_empty=self.never_empty)
 
     def _held(self, folder: Folder, found: Contents) -> Made | None:
         """What is known of a file: by its mark, by one beside it, or for its first line alone."""
@@ -115,7 +123,7 @@ class TemplateBackend(FileBackend):
 
     def _outdated(self, mark: Mark) -> Iterator[str]:
         try:
-            if mark.source != read(self.template).digest:
+            if mark.source != self._source().digest:
                 yield f"{self.path} was made before {self.template} was changed"
         except TemplateError as error:
             yield str(error)
@@ -168,7 +176,7 @@ class TemplateBackend(FileBackend):
             TemplateError: It makes nothing that could be a file.
         """
         try:
-            source = read(self.template)
+            source = self._source()
             text = render(source, View(self.allowlist, entries))
             if not text and self.comment is None:
                 raise TemplateError(f"{self.template}: makes no text at all, not even a line break")

@@ -42,7 +42,8 @@ def test_everything_can_be_written_and_is_shown_as_it_was() -> None:
         ("nginx", "-t"),
         ("/usr/sbin/nginx", "-s", "reload"),
     )
-    assert KIND.show(options) == {**written, "template": None, "comment": "# "}
+    shown = {**written, "template": None, "comment": "# ", "never_empty": []}
+    assert KIND.show(options) == shown
 
 
 @pytest.mark.parametrize("comment", ["// ", "!", None])
@@ -68,6 +69,11 @@ def test_a_template_and_what_begins_a_comment_can_be_written(comment: str | None
         ({"reload": ["bin/reload"]}, "absolute path"),
         ({"check": ["../check"]}, "absolute path"),
         ({"template": "/t.j2", "format": "json"}, "exclude each other"),
+        ({"never_empty": ["255.255.255.255/32"]}, "belongs to a template"),
+        ({"template": "/t.j2", "never_empty": ["0.0.0.0/0"]}, "clients can come from there"),
+        ({"template": "/t.j2", "never_empty": ["203.0.113.7/32"]}, "clients can come from there"),
+        ({"template": "/t.j2", "never_empty": ["192.0.0.0/2"]}, "clients can come from there"),
+        ({"template": "/t.j2", "never_empty": ["nobody"]}, "that no client comes from"),
         ({"template": "/run/friends"}, "the same file"),
         ({"template": "/t.j2", "comment": ""}, "what begins a comment line"),
         ({"template": "/t.j2", "comment": "#\n"}, "control or invisible"),

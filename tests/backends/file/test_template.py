@@ -90,6 +90,21 @@ def test_a_changed_template_is_rendered_anew(here: Templated, comment: str | Non
     assert here.read(comment=comment).flaws == ()
 
 
+def test_an_empty_list_shows_the_networks_that_stand_for_nobody(here: Templated) -> None:
+    nobody = (net("255.255.255.255/32"), net("100::/64"))
+    here.put(ALICE)
+    assert here.read(never_empty=nobody).flaws, "what is shown then may be in no file yet"
+    here.put(ALICE, never_empty=nobody)
+    assert "255.255.255.255" not in here.file.read_text()
+    here.put((), never_empty=nobody)
+    assert here.file.read_text().endswith(
+        "\nallow 255.255.255.255/32;\nallow 100::/64;\ndeny all;\n"
+    )
+    current = here.read(never_empty=nobody)
+    assert (current.entries, current.flaws) == (frozenset(), ())
+    assert here.put((), never_empty=nobody).idle
+
+
 def test_a_template_that_came_back_as_it_was_is_no_change(here: Templated) -> None:
     here.put(ALICE)
     here.says("x").says(EACH)
