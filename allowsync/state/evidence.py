@@ -13,6 +13,7 @@ from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or
 
 if TYPE_CHECKING:
     import sqlite3
+    from datetime import datetime
 
 # The migration that makes these tables.
 SCHEMA: Final = """
@@ -26,12 +27,20 @@ SCHEMA: Final = """
     CREATE TABLE gaps (at INTEGER NOT NULL, by INTEGER NOT NULL);
     ALTER TABLE held ADD COLUMN past INTEGER NOT NULL DEFAULT 0;
 """
+# The migration that lets the rows of sightings stay that come in every run: since `base` runs were
+# counted, each of those in `given` has given them again, the last one `at`.
+AGAIN: Final = """
+    CREATE TABLE given (at INTEGER NOT NULL, runs INTEGER NOT NULL);
+    ALTER TABLE sightings ADD COLUMN base INTEGER;
+"""
 
 
 def read_ledger(connection: sqlite3.Connection) -> Ledger:
     """Every sighting on record."""
     rows = connection.execute(
-        "SELECT name, network, decoy, first, last, runs, missed, refuted, approved FROM sightings"
+        "SELECT name, network, decoy, first, iif(base IS NULL, last, (SELECT at FROM given)), "
+        "iif(base IS NULL, runs, runs - base + (SELECT runs FROM given)), missed, refuted, "
+        "approved FROM sightings"
     )
     return Ledger(
         tuple(
@@ -44,13 +53,30 @@ def read_ledger(connection: sqlite3.Connection) -> Ledger:
     )  # fmt: skip
 
 
-def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
-    """Replace the sightings on record."""
-    if not ledger.sightings and not connection.execute("SELECT 1 FROM sightings").fetchone():
+def write_ledger(
+    connection: sqlite3.Connection, ledger: Ledger, known: Ledger, at: datetime
+) -> None:
+    """Replace the sightings on record.
+
+    Args:
+        connection: The database, in a transaction.
+        ledger: What to remember.
+        known: What the database holds, as it was read.
+        at: The instant of the run.
+    """
+    if ledger is known or not (ledger.sightings or known.sightings):
+        return
+    if _given_again(known, ledger, at):
+        counted = connection.execute("SELECT runs FROM given").fetchone()
+        runs = 0 if counted is None else counted[0]
+        connection.execute("UPDATE sightings SET base = ?, missed = 0 WHERE base IS NULL", (runs,))
+        connection.execute("DELETE FROM given")
+        connection.execute("INSERT INTO given VALUES (?, ?)", (number(at), runs + 1))
         return
     connection.execute("DELETE FROM sightings")
     connection.executemany(
-        "INSERT INTO sightings VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO sightings (name, network, decoy, first, last, runs, missed, refuted, approved)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             (
                 one.name, cidr(one.network), one.decoy, number(one.first), number(one.last),
@@ -59,6 +85,16 @@ def write_ledger(connection: sqlite3.Connection, ledger: Ledger) -> None:
             for one in ledger.sightings
         ],
     )  # fmt: skip
+
+
+def _given_again(before: Ledger, after: Ledger, at: datetime) -> bool:
+    """Whether each sighting came once more in a run, and nothing else is new."""
+    if len(before.sightings) != len(after.sightings):
+        return False
+    return all(
+        new == (*old[:4], at, old.runs + 1, 0, *old[7:])
+        for old, new in zip(before.sightings, after.sightings, strict=True)
+    )
 
 
 def approve_networks(connection: sqlite3.Connection, hostname: str) -> None:

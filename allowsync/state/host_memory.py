@@ -1,9 +1,14 @@
-"""What is remembered of hosts, as rows of the database and back."""
+"""What is remembered of hosts, as rows of the database and back.
+
+A query that was answered as in the run before is the usual case, and then nothing moves on but the
+time of its last answer. That is the same for all of them: `answered` has it, their rows are marked
+`again` and stay as they are. A row gets its own time when it is not given again.
+"""
 
 from __future__ import annotations
 
-from operator import itemgetter
-from typing import TYPE_CHECKING, Any
+from operator import attrgetter, itemgetter
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import cidr, recalled, recalled_address
@@ -12,7 +17,7 @@ from allowsync.state.codec import instant, maybe, number, number_or_none, truth
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
     from datetime import datetime
 
     from allowsync.model.types import Network
@@ -22,6 +27,16 @@ if TYPE_CHECKING:
 _WORDS = {one: one.value for one in Family}
 _FAMILIES = {word: one for one, word in _WORDS.items()}
 HOST_TABLES = ("tracks", "held", "fixed", "arrivals")
+Key = tuple[str, str, str]  # host, hostname and family
+
+# The migration that lets rows stay.
+AGAIN: Final = """
+    CREATE TABLE answered (at INTEGER NOT NULL);
+    ALTER TABLE tracks ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE held ADD COLUMN again INTEGER NOT NULL DEFAULT 0;
+"""
+_LATEST: Final = "CASE again WHEN 0 THEN {} WHEN 1 THEN (SELECT at FROM answered) ELSE 'odd' END"
+_OF_KEY: Final = "WHERE (host, hostname, family) = (?, ?, ?)"
 
 
 def read_hosts(connection: sqlite3.Connection) -> dict[str, HostMemory]:
@@ -39,8 +54,9 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
     held, past = _held(connection)
     tracks: dict[str, dict[Query, RetentionState]] = {}
     rows = connection.execute(
-        "SELECT host, hostname, family, last_found, absent_since, absent_runs, "
-        "unavailable_runs, summary, reason, latched, held_back FROM tracks"
+        f"SELECT host, hostname, family, {_LATEST.format('last_found')}, "  # noqa: S608
+        "absent_since, absent_runs, unavailable_runs, summary, reason, latched, held_back "
+        "FROM tracks"
     )
     for host, name, family, found, absent, absents, unavailables, summary, why, shut, back in rows:
         key = (host, name, family)
@@ -65,8 +81,8 @@ def _held(connection: sqlite3.Connection) -> tuple[Addresses, Addresses]:
     held: Addresses = {}
     left: Addresses = {}
     for host, name, family, address, since, confirmed, replaced, runs, past in connection.execute(
-        "SELECT host, hostname, family, address, since, confirmed, replaced, replaced_runs, past "
-        "FROM held"
+        "SELECT host, hostname, family, address, since, "  # noqa: S608
+        f"{_LATEST.format('confirmed')}, replaced, replaced_runs, past FROM held"
     ):
         one = HeldAddress(
             recalled_address(address),
@@ -86,104 +102,145 @@ def _networks(connection: sqlite3.Connection, statement: str) -> dict[str, dict[
     return found
 
 
-def write_answers(connection: sqlite3.Connection, record: RunRecord) -> None:
+def write_answers(
+    connection: sqlite3.Connection, record: RunRecord, known: Mapping[str, HostMemory]
+) -> None:
     """Add to the history each answer that differs from the one before it."""
-    known = {
-        (host, hostname, family): summary
-        for host, hostname, family, summary in connection.execute(
-            "SELECT host, hostname, family, summary FROM tracks"
-        )
-    }
-    at = number(record.started)
-    rows = [
-        (at, host, query.hostname, query.family.value, track.summary)
-        for host, memory in record.hosts.items()
-        for query, track in memory.tracks.items()
-        if track.summary != known.get((host, query.hostname, _WORDS[query.family]), "")
-    ]
+    at, nothing = number(record.started), HostMemory()
+    rows = []
+    for host, memory in record.hosts.items():
+        before = known.get(host, nothing).tracks
+        for query, track in memory.tracks.items():
+            former = before.get(query)
+            if track.summary != ("" if former is None else former.summary):
+                rows.append((at, host, query.hostname, query.family.value, track.summary))
     connection.executemany(
         "INSERT INTO answers (at, host, hostname, family, summary) VALUES (?, ?, ?, ?, ?)", rows
     )
 
 
-def forget_hosts(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
+def forget_hosts(
+    connection: sqlite3.Connection, known: Mapping[str, HostMemory], configured: frozenset[str]
+) -> None:
     """Forget every host that is configured no more."""
-    known = connection.execute("SELECT host FROM tracks UNION SELECT host FROM fixed").fetchall()
-    gone = [(host,) for (host,) in known if host not in configured]
+    gone = [(host,) for host in known if host not in configured]
     for table in HOST_TABLES:
         connection.executemany(f"DELETE FROM {table} WHERE host = ?", gone)  # noqa: S608
 
 
-def write_hosts(connection: sqlite3.Connection, hosts: Mapping[str, HostMemory]) -> None:
-    """Replace what is remembered of hosts."""
-    _replace(
-        connection,
-        "tracks",
-        hosts,
-        [
-            (
-                host,
-                query.hostname,
-                _WORDS[query.family],
-                number_or_none(track.last_found),
-                number_or_none(track.absent_since),
-                track.absent_runs,
-                track.unavailable_runs,
-                track.summary,
-                track.reason,
-                track.latched,
-                "\n".join(track.held_back),
-            )
+def write_hosts(
+    connection: sqlite3.Connection,
+    hosts: Mapping[str, HostMemory],
+    known: Mapping[str, HostMemory],
+    at: datetime,
+) -> None:
+    """Replace what is remembered of hosts.
+
+    Args:
+        connection: The database, in a transaction.
+        hosts: What to remember.
+        known: What the database holds, as it was read.
+        at: The instant of the run.
+    """
+    still: set[Key] = set()
+    changed: dict[Key, RetentionState] = {}
+    gone: list[Key] = []
+    nothing = HostMemory()
+    for host, memory in hosts.items():
+        before, after = known.get(host, nothing).tracks, {**memory.former, **memory.tracks}
+        gone += [_key(host, query) for query in before.keys() - after.keys()]
+        for query, track in after.items():
+            if _moves_on(former := before.get(query), track, at):
+                still.add(_key(host, query))
+            elif track != former:
+                changed[_key(host, query)] = track
+    if still:
+        _let_stay(connection, still, number(at))
+    _replace(connection, (*gone, *changed), changed)
+    for table, of in (("fixed", _fixed), ("arrivals", _arrivals)):
+        differing = {
+            host: of(memory)
             for host, memory in hosts.items()
-            for query, track in (*memory.former.items(), *memory.tracks.items())
-        ],
-    )
-    _replace(
-        connection,
-        "held",
-        hosts,
-        [
-            (
-                host,
-                query.hostname,
-                _WORDS[query.family],
-                str(one.address),
-                number(one.since),
-                number(one.confirmed),
-                number_or_none(one.replaced),
-                one.replaced_runs,
-                past,
-            )
-            for host, memory in hosts.items()
-            for query, track in (*memory.former.items(), *memory.tracks.items())
-            for past, addresses in ((False, track.held), (True, track.past))
-            for one in addresses
-        ],
-    )
-    for table, values in (
-        ("fixed", {host: memory.fixed for host, memory in hosts.items()}),
-        ("arrivals", {host: memory.arrivals for host, memory in hosts.items()}),
-    ):
-        _write_networks(connection, table, values)
+            if of(memory) != of(known.get(host, nothing))
+        }
+        _write_networks(connection, table, differing)
+
+
+def _key(host: str, query: Query) -> Key:
+    return host, query.hostname, _WORDS[query.family]
+
+
+_fixed = attrgetter("fixed")
+_arrivals = attrgetter("arrivals")
+
+
+def _moves_on(before: RetentionState | None, after: RetentionState, at: datetime) -> bool:
+    """Whether nothing is new of a track but the time of its last answer, which is now."""
+    if before is None or len(before.held) != 1 or len(after.held) != 1:
+        return False
+    (old,), (new,) = before.held, after.held
+    given = after.last_found == at == new.confirmed
+    return given and _lasting(before, old) == _lasting(after, new)
+
+
+def _lasting(track: RetentionState, held: HeldAddress) -> tuple[object, ...]:
+    """What is kept of a track with one address, apart from when that was given last."""
+    return (
+        held.address, held.since, held.replaced, held.replaced_runs, track.summary, track.reason,
+        track.absent_since, track.absent_runs, track.unavailable_runs, track.latched,
+        track.held_back, track.past,
+    )  # fmt: skip
+
+
+def _let_stay(connection: sqlite3.Connection, still: set[Key], at: int) -> None:
+    """Mark rows that are as they were, and give those that are not any more a time of their own."""
+    marked = set(connection.execute("SELECT host, hostname, family FROM tracks WHERE again"))
+    over, begun = list(marked - still), list(still - marked)
+    for table, column in (("tracks", "last_found"), ("held", "confirmed")):
+        connection.executemany(
+            f"UPDATE {table} SET {column} = (SELECT at FROM answered), again = 0 "  # noqa: S608
+            f"{_OF_KEY} AND again",
+            over,
+        )
+    connection.executemany(f"UPDATE tracks SET again = 1 {_OF_KEY}", begun)  # noqa: S608
+    connection.executemany(f"UPDATE held SET again = 1 {_OF_KEY} AND past = 0", begun)  # noqa: S608
+    connection.execute("DELETE FROM answered")
+    connection.execute("INSERT INTO answered VALUES (?)", (at,))
 
 
 def _replace(
-    connection: sqlite3.Connection,
-    table: str,
-    hosts: Mapping[str, HostMemory],
-    rows: list[tuple[Any, ...]],
+    connection: sqlite3.Connection, gone: Collection[Key], tracks: Mapping[Key, RetentionState]
 ) -> None:
-    """Replace the rows of hosts in one table, which are those of all hosts in nearly every run."""
-    known = connection.execute(f"SELECT DISTINCT host FROM {table}").fetchall()  # noqa: S608
-    if all(host in hosts for (host,) in known):
-        connection.execute(f"DELETE FROM {table}")  # noqa: S608 - frees pages and visits no row
-    else:
-        names = [(host,) for host in hosts]
-        connection.executemany(f"DELETE FROM {table} WHERE host = ?", names)  # noqa: S608
-    if rows:
-        places = ", ".join("?" * len(rows[0]))
-        rows.sort(key=itemgetter(0, 1, 2))  # in the order of the key, which takes half the time
-        connection.executemany(f"INSERT INTO {table} VALUES ({places})", rows)  # noqa: S608
+    """Replace the rows of queries by others."""
+    for table in ("tracks", "held"):
+        connection.executemany(f"DELETE FROM {table} {_OF_KEY}", gone)  # noqa: S608
+    ordered = sorted(tracks.items(), key=itemgetter(0))  # as the key is, which takes half the time
+    connection.executemany(
+        "INSERT OR REPLACE INTO tracks (host, hostname, family, last_found, absent_since, "
+        "absent_runs, unavailable_runs, summary, reason, latched, held_back) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *key, number_or_none(track.last_found), number_or_none(track.absent_since),
+                track.absent_runs, track.unavailable_runs, track.summary, track.reason,
+                track.latched, "\n".join(track.held_back),
+            )
+            for key, track in ordered
+        ],
+    )  # fmt: skip
+    connection.executemany(
+        "INSERT OR REPLACE INTO held (host, hostname, family, address, since, confirmed, replaced, "
+        "replaced_runs, past) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            (
+                *key, str(one.address), number(one.since), number(one.confirmed),
+                number_or_none(one.replaced), one.replaced_runs, past,
+            )
+            for key, track in ordered
+            for past, addresses in ((False, track.held), (True, track.past))
+            for one in addresses
+        ],
+    )  # fmt: skip
 
 
 def _write_networks(
@@ -192,6 +249,8 @@ def _write_networks(
     values: Mapping[str, Mapping[Network, datetime]],
 ) -> None:
     """Replace the networks of hosts in one table, as far as they differ from what is there."""
+    if not values:
+        return
     wanted = {
         (host, cidr(network), number(at))
         for host, networks in values.items()

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
+from allowsync.state.evidence import AGAIN as SIGHTINGS_AGAIN
 from allowsync.state.evidence import SCHEMA as EVIDENCE
 from allowsync.state.files import create, prepare_folder
+from allowsync.state.host_memory import AGAIN as HOSTS_AGAIN
 from allowsync.system.owner import acting_as
 
 if TYPE_CHECKING:
@@ -148,6 +150,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     EVIDENCE,
     _CLAIMS,
     _ORDERS,
+    HOSTS_AGAIN + SIGHTINGS_AGAIN,
 )
 
 VERSION: Final = len(MIGRATIONS)

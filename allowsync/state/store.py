@@ -100,6 +100,9 @@ class Store:
         self.unwritable = ""
         self.lost = False
         self._run = self._started = 0
+        # What was read and is in the database unchanged: most of it need not be written then.
+        self._hosts: dict[str, HostMemory] | None = None
+        self._ledger: Ledger | None = None
 
     @classmethod
     def writing(cls, path: Path) -> Self:
@@ -159,7 +162,10 @@ class Store:
     @guarded
     def hosts(self) -> dict[str, HostMemory]:
         """What is remembered of every host."""
-        return {} if self._connection is None else read_hosts(self._connection)
+        if self._connection is None:
+            return {}
+        self._hosts = read_hosts(self._connection)
+        return self._hosts
 
     @guarded
     def targets(self) -> dict[str, TargetRecord]:
@@ -178,7 +184,10 @@ class Store:
     @guarded
     def ledger(self) -> Ledger:
         """What guards have on record."""
-        return Ledger() if self._connection is None else read_ledger(self._connection)
+        if self._connection is None:
+            return Ledger()
+        self._ledger = read_ledger(self._connection)
+        return self._ledger
 
     @guarded
     def chronology(self) -> Chronology:
@@ -229,6 +238,9 @@ class Store:
         With `hold` it is durable only once `finish` returns: for a run that applies nothing.
         """
         with transaction(connection := self._writable(), hold=hold):
+            hosts, ledger = self._hosts, self._ledger
+            self._hosts = self._ledger = None
+            known = read_hosts(connection) if hosts is None else hosts
             self._started = number(record.started)
             self._run = int(
                 connection.execute(
@@ -237,10 +249,10 @@ class Store:
                 ).lastrowid
                 or 0
             )
-            write_answers(connection, record)
+            write_answers(connection, record, known)
             if record.whole:
-                forget_hosts(connection, record.configured)
-            write_hosts(connection, record.hosts)
+                forget_hosts(connection, known, record.configured)
+            write_hosts(connection, record.hosts, known, record.started)
             for target, memory in record.targets:
                 write_target(connection, target, memory)
                 if target.name in record.found:
@@ -249,7 +261,8 @@ class Store:
             write_stays(connection, record.began, record.ended, record.started)
             write_published(connection, record.published)
             if record.ledger is not None:
-                write_ledger(connection, record.ledger)
+                before = read_ledger(connection) if ledger is None else ledger
+                write_ledger(connection, record.ledger, before, record.started)
             if record.chronology is not None:
                 write_chronology(connection, record.chronology)
 
@@ -307,6 +320,7 @@ class Store:
     def approve(self, host: str, hostnames: Iterable[str], at: datetime) -> None:
         """Let names be believed again that were absent for long; their absence begins anew."""
         with transaction(connection := self._writable()):
+            self._hosts = self._ledger = None
             for hostname in hostnames:
                 approve_name(connection, host, hostname, at)
                 approve_networks(connection, hostname)

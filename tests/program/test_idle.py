@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.state import Lock
+from allowsync.state import Lock, Store
 from testkit.fake_dns.behaviours import SERVFAIL, Delay, NoSOA, Ttl
 
 if TYPE_CHECKING:
@@ -68,8 +68,11 @@ def test_an_idle_run_remembers_that_everything_was_confirmed(idle: Installation)
         grown = int(one[:3] in absent)
         assert two == (*one[:3], one[3] + grown, *one[4:])
         assert three == (*two[:3], two[3] + grown, *two[4:])
-    latest = rows(idle, "SELECT max(started) FROM runs")[0][0]
-    assert {row for (row,) in rows(idle, "SELECT DISTINCT confirmed FROM held")} == {latest}
+    with Store.reading(idle.state) as store:
+        latest, known = store.last_run(), store.hosts().values()
+    assert latest is not None
+    tracks = [track for memory in known for track in memory.tracks.values()]
+    assert {one.confirmed for track in tracks for one in track.held} == {latest.started}
 
 
 def noticed(here: Installation, code: int = 0) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import os
+import random
 import sqlite3
 import stat
 from contextlib import closing
@@ -11,10 +12,19 @@ from dataclasses import replace
 from datetime import timedelta
 from ipaddress import ip_address, ip_network
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.model.memory import HeldAddress, HostMemory, Inherited, RetentionState, TargetMemory
+from allowsync.model.memory import (
+    HeldAddress,
+    HostMemory,
+    Inherited,
+    RetentionState,
+    Sighting,
+    TargetMemory,
+)
+from allowsync.policy.sightings import Ledger
 from allowsync.state import (
     EntryChange,
     RunRecord,
@@ -27,6 +37,9 @@ from allowsync.state import (
 from allowsync.state import schema as database
 from allowsync.state.schema import VERSION
 from tests.support.values import AAAA, T0, A, entry, net
+
+if TYPE_CHECKING:
+    from datetime import datetime
 
 HOUR = timedelta(hours=1)
 WEB = TargetRecord("web/memory", "web", "memory", {"ports": ["443/tcp"]})
@@ -511,3 +524,143 @@ def columns(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
         "SELECT one.type, tbl_name, one.name, coalesce(other.name, '') FROM sqlite_schema AS one "
         "LEFT JOIN pragma_table_info(one.name) AS other ORDER BY 1, 2, 3, 4"
     ).fetchall()
+
+
+NAMES = ("alice", "bob", "carol")
+CHANCE = {
+    "again": RetentionState(
+        (HeldAddress(ip_address("81.2.69.1"), T0, T0),), T0, summary="found 81.2.69.1"
+    ),
+    "another": RetentionState(
+        (HeldAddress(ip_address("81.2.69.2"), T0, T0),), T0, summary="found 81.2.69.2"
+    ),
+    "with a past": RetentionState(
+        (HeldAddress(ip_address("81.2.69.1"), T0, T0),),
+        T0,
+        summary="found 81.2.69.1",
+        past=(HeldAddress(ip_address("81.2.69.9"), T0, T0, T0, 3),),
+    ),
+    "leaving": RetentionState(
+        (
+            HeldAddress(ip_address("81.2.69.1"), T0, T0),
+            HeldAddress(ip_address("81.2.69.2"), T0, T0, T0, 1),
+        ),
+        T0,
+        summary="found 81.2.69.1",
+    ),
+    "silent": RetentionState(
+        (HeldAddress(ip_address("81.2.69.1"), T0, T0),), T0, unavailable_runs=1, reason="SERVFAIL"
+    ),
+    "absent": RetentionState((), None, T0, 4, summary="absent NODATA", reason="NODATA"),
+}
+
+
+def given_at(at: datetime, track: RetentionState) -> RetentionState:
+    """The same, as of a run: what an answer gave has its time."""
+    if track.reason:
+        return track
+    held = tuple(one if one.replaced else replace(one, confirmed=at) for one in track.held)
+    return replace(track, held=held, last_found=at)
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_rows_that_stay_as_they_are_tell_the_time_of_the_last_answer(path: Path, seed: int) -> None:
+    """Runs over some of the hosts, most of which are given again what they were given."""
+    draw, expected = random.Random(seed), dict[str, HostMemory]()
+    wanted = {name: ["again", "again"] for name in NAMES}
+    for number in range(8):
+        at = T0 + number * HOUR
+        asked = [name for name in NAMES if draw.random() < 0.8]
+        offline = draw.random() < 0.2
+        with Store.writing(path) as store:
+            known = store.hosts() if draw.random() < 0.8 else expected
+            assert known == expected
+            for name in () if offline else asked:
+                place = draw.randrange(4)
+                if place < 2:
+                    wanted[name][place] = draw.choice(list(CHANCE))
+                kinds = dict(zip((A, AAAA), wanted[name], strict=True))
+                tracks = {query: given_at(at, CHANCE[kind]) for query, kind in kinds.items()}
+                if draw.random() < 0.1:
+                    del tracks[AAAA]
+                expected[name] = HostMemory(tracks, {}, {net("81.2.69.1"): T0})
+            hosts = {name: expected[name] for name in asked if name in expected}
+            store.intend(
+                record(started=at, offline=offline, hosts=hosts, configured=frozenset(NAMES))
+            )
+            assert store.hosts() == expected
+        with Store.reading(path) as store:
+            assert store.hosts() == expected
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_sightings_that_come_in_every_run_are_counted_all_the_same(path: Path, seed: int) -> None:
+    draw = random.Random(seed)
+    ledger = Ledger(
+        tuple(Sighting(f"{name}.example.org", net("81.2.69.1"), False, T0, T0) for name in NAMES)
+    )
+    for number in range(10):
+        at, kind = T0 + number * HOUR, draw.choice(("again", "again", "again", "one", "offline"))
+        with Store.writing(path) as store:
+            known = store.ledger() if number and draw.random() < 0.8 else ledger
+            assert set(known.sightings) == set(ledger.sightings)
+            if kind != "offline":
+                ledger = Ledger(
+                    tuple(
+                        one._replace(last=at, runs=one.runs + 1, missed=0)
+                        if kind == "again" or place
+                        else one._replace(runs=0, missed=one.missed + 1)
+                        for place, one in enumerate(known.sightings)
+                    )
+                )
+            store.intend(record(started=at, ledger=known if kind == "offline" else ledger))
+            if draw.random() < 0.2:
+                store.approve("alice", ["alice.example.org"], at)
+                ledger = store.ledger()
+                assert ledger.sightings[0].approved
+        with Store.reading(path) as store:
+            assert store.ledger().sightings == ledger.sightings
+
+
+def test_a_run_that_is_given_what_the_last_was_given_rewrites_no_row(path: Path) -> None:
+    def tables() -> list[list[tuple[object, ...]]]:
+        with closing(sqlite3.connect(path)) as raw:
+            names = ("tracks", "held", "arrivals", "sightings")
+            return [raw.execute(f"SELECT * FROM {name}").fetchall() for name in names]
+
+    def run(number: int) -> None:
+        at = T0 + number * HOUR
+        memory = HostMemory({A: given_at(at, CHANCE["again"])}, {}, {net("81.2.69.1"): T0})
+        seen = Sighting(A.hostname, net("81.2.69.1"), False, T0, at, number)
+        with Store.writing(path) as store:
+            store.hosts(), store.ledger()
+            store.intend(record(started=at, hosts={"alice": memory}, ledger=Ledger((seen,))))
+            assert store.hosts() == {"alice": memory}
+            assert store.ledger() == Ledger((seen,))
+
+    for number in range(1, 4):
+        run(number)
+    before = tables()
+    run(4)
+    assert tables() == before
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "DELETE FROM answered",
+        "UPDATE answered SET at = 'x'",
+        "UPDATE held SET again = 2",
+        "UPDATE tracks SET again = 'x'",
+    ],
+)
+def test_a_mark_without_its_time_is_damage(path: Path, statement: str) -> None:
+    for number in range(2):
+        at = T0 + number * HOUR
+        memory = HostMemory({A: given_at(at, CHANCE["again"])})
+        written(path, record(started=at, hosts={"alice": memory}))
+    with closing(sqlite3.connect(path)) as raw:
+        raw.execute(statement)
+        raw.commit()
+    with Store.reading(path) as store, pytest.raises(StateDamaged):
+        store.hosts()
