@@ -108,6 +108,7 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     """Whether hosts get in and others do not, at targets that guard ports of this machine."""
     from allowsync.inspect.admitted_networks import about_named, admitted
     from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.neighbours import undiscovered
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged, known
@@ -115,7 +116,8 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     targets = guarded(config, standing.targets)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     answers = answered((*asked, *about_named(targets)), known(targets))
-    found = (*judged(targets, answers), *admitted(targets, answers))
+    found = (*judged(targets, answers), *undiscovered(targets, answers))
+    found += tuple(admitted(targets, answers))
     seen = (*found, *other_openings(targets, answers))
     yield from (Located(name, found) for name, found in seen)
 

@@ -29,6 +29,7 @@ class PacketAnswers(Value):
         neighbours: The hardware addresses of the neighbours that the machine knows.
         served_twice: Ports that one program serves by TCP and by UDP.
         named: The networks that rules name, by the address that was asked from.
+        undiscovered: Uplinks on which neighbours do not find this machine over IPv6, and the rule.
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class PacketAnswers(Value):
     neighbours: Mapping[Address, str] = field(default_factory=dict)
     served_twice: tuple[int, ...] = ()
     named: Mapping[Address, str] = field(default_factory=dict)
+    undiscovered: Mapping[str, str] = field(default_factory=dict)
 
     def to(self, asked: Iterable[Question]) -> tuple[Answer, ...]:
         """The answers to some questions."""

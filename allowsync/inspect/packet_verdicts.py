@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
+from allowsync.inspect.neighbours import UNDISCOVERED
 from allowsync.inspect.other_ports import other_openings
 from allowsync.inspect.reachability import (
     IN,
@@ -66,6 +67,8 @@ def beside_packets(
 
 def _unseen_beside(answers: PacketAnswers) -> Iterator[str]:
     """What may decide about packets beside what they met."""
+    for interface, rule in answers.undiscovered.items():
+        yield f"over IPv6 by {interface} {UNDISCOVERED}: {rule}"
     if answers.caveats:
         yield f"not seen or not asked, and may decide as well: {'; '.join(answers.caveats)}"
 

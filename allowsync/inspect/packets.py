@@ -87,4 +87,5 @@ def answered(asked: Iterable[Question], known: Iterable[Network] = ()) -> Packet
         given.machine.neighbours,
         given.machine.served_twice,
         given.machine.named,
+        given.machine.undiscovered,
     )

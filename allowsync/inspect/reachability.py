@@ -287,7 +287,7 @@ def _shut_out(entry: Entry, given: Sequence[Answer]) -> Iterator[LockedOut]:
 def _shut(
     port: PortRange, where: str, rules: str, several: Sequence[LockedOut], *, everywhere: bool
 ) -> Finding:
-    whose = dict.fromkeys(_named(one.entry) for one in several)
+    whose = dict.fromkeys(named_entry(one.entry) for one in several)
     verb = "is" if len(whose) == 1 else "are"
     versions = sorted({one.entry.network.version for one in several})
     over = " and ".join(f"IPv{version}" for version in versions)
@@ -312,7 +312,8 @@ def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
     return f"let that rule accept {port}, or put one before it; others stay out all the same"
 
 
-def _named(entry: Entry) -> str:
+def named_entry(entry: Entry) -> str:
+    """Whose an entry is, and its network."""
     return f"{', '.join(entry.hosts) or 'host unknown'} ({short(entry.network)})"
 
 

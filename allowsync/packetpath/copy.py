@@ -11,6 +11,7 @@ from allowsync.packetpath.isolation import enter, new_network, prepare
 from allowsync.packetpath.netlink import NETFILTER, ROUTE, Netlink
 from allowsync.packetpath.question import Unavailable
 from allowsync.packetpath.tracing import legacy_traces
+from allowsync.packetpath.unlimited import unlimited
 
 if TYPE_CHECKING:
     from allowsync.packetpath.isolation import Tools
@@ -65,7 +66,7 @@ class Copy:
         self._open_outside()
         routing.settle(original, self.cables, refused)
         refused += legacy.load_sets(original.sets, tools)
-        refused += nftables.load(original.ruleset)
+        refused += nftables.load(unlimited(original.ruleset))
         refused += legacy.load_tables(original.tables, tools)
         refused += legacy.load_recent(original.recent)
         if refused:
@@ -82,6 +83,13 @@ class Copy:
             raise Unavailable("there is no interface that packets could arrive at")
         legacy.trace(self.original.tables, self.tools)
         self.tools.run("nft", "-f", "-", feed=_TRACED.format(devices=devices, table=TABLE))
+
+    def clear(self) -> None:
+        """Take all rules away, for what is to be tried without any: the last thing to do."""
+        self.tools.run("nft", "flush", "ruleset")
+        for version, saved in self.original.tables.items():
+            legacy.empty(version, saved, self.tools)
+        self._watch()
 
     def light(self, index: int) -> None:
         """Give an interface its carrier, if it has none."""

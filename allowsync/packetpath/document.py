@@ -31,6 +31,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
         "caveats": machine.caveats,
         "neighbours": {str(address): mac for address, mac in machine.neighbours.items()},
         "served_twice": machine.served_twice,
+        "undiscovered": machine.undiscovered,
         "named": {str(address): network for address, network in machine.named.items()},
         "answers": [
             [
@@ -57,6 +58,7 @@ def to_answers(document: Any) -> Answers:
         caveats=tuple(document["caveats"]),
         neighbours={ip_address(one): mac for one, mac in document["neighbours"].items()},
         served_twice=tuple(document["served_twice"]),
+        undiscovered=document["undiscovered"],
         named={ip_address(one): network for one, network in document["named"].items()},
     )
     answers = tuple(

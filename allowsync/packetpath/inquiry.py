@@ -11,6 +11,7 @@ from allowsync.packetpath import original
 from allowsync.packetpath.behind import behind, neighbours
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
+from allowsync.packetpath.discovery import undiscovered
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.limits import unasked
@@ -59,9 +60,9 @@ def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers
         left_out = unasked(questions, source, named)
         machine = describe(source, (*beside.values(), *left_out), named)
         asked = expand(questions, source, machine.named)
-        judged = _answered(source, beside, tools, list(asked))
+        judged, lost = _answered(source, beside, tools, list(asked))
         answers = map(_in_answer, judged, asked.values())
-        return Answers(machine, tuple(answers))
+        return Answers(replace(machine, undiscovered=lost), tuple(answers))
     except Unavailable as error:
         return all_unknown(questions, str(error), machine)
 
@@ -160,23 +161,28 @@ def _destinations(source: Original, aim: Aim, index: int) -> tuple[Address, ...]
 
 def _answered(
     source: Original, beside: Mapping[str, str], tools: Tools, asked: list[Question]
-) -> list[Answer]:
-    """The answers, in order."""
+) -> tuple[list[Answer], dict[str, str]]:
+    """The answers, in order, and the uplinks on which no neighbour finds the machine."""
     reasons = [_unaskable(one, source, beside) for one in asked]
     askable = [one for one, reason in zip(asked, reasons, strict=True) if not reason]
     if not askable:
         judged: list[Answer] = []
+        lost: dict[str, str] = {}
     else:
         copy = Copy(source, tools)
         prober = Prober(copy)
         probes = prober.ask(askable)
-        judge = Judge(copy, prober, Words(copy))
+        words = Words(copy)
+        judge = Judge(copy, prober, words)
         judged = [judge.judge(one) for one in probes]
+        is_ipv6 = any(one.source.version == 6 for one in askable)
+        lost = undiscovered(copy, prober, words) if is_ipv6 else {}
     rest = iter(judged)
-    return [
+    answers = [
         Answer(one, Verdict.UNKNOWN, reason=reason) if reason else next(rest)
         for one, reason in zip(asked, reasons, strict=True)
     ]
+    return answers, lost
 
 
 def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) -> str:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from allowsync.packetpath.netlink import first, number, text
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
+from allowsync.packetpath.unlimited import limited
 
 if TYPE_CHECKING:
     from allowsync.packetpath.copy import Copy
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 _TRANSLATES: Final = frozenset({"nat", "redir"})
 _TRANSLATORS: Final = frozenset({"DNAT", "REDIRECT", "NETMAP"})
 _LEGACY_DECIDES: Final = re.compile(r"(-j|-g) (ACCEPT|DNAT|REDIRECT|NETMAP)\b")
-_LIMITS: Final = frozenset({"limit", "quota", "connlimit"})
 _LIMITING: Final = frozenset({"limit", "hashlimit", "connlimit", "quota", "recent"})
 _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\b")
 _COUNTED: Final = re.compile(
@@ -164,7 +164,7 @@ class Judge:
         ]
         said = [self._words.of(one) for one in decided]
         told = [(one.kind, self._words.of_legacy(one)) for one in probe.legacy]
-        said += [one for kind, one in told if kind == "rule" and _LEGACY_DECIDES.search(one)]
+        said += [one for _, one in told if _LEGACY_DECIDES.search(one)]
         if not said:
             said = [self._words.of(one) for one in probe.events if one.kind != RULE]
             said += [one for kind, one in told if kind == "policy"]
@@ -189,7 +189,9 @@ class Judge:
 
 
 def _is_limit(step: Expression) -> bool:
-    return step.kind in _LIMITS or (step.kind == "match" and text(first(step.held, 1)) in _LIMITING)
+    if step.kind == "match":
+        return text(first(step.held, 1)) in _LIMITING
+    return step.kind == "quota" or bool(limited(step))
 
 
 def _is_chance(step: Expression) -> bool:

@@ -10,8 +10,8 @@ import struct
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from allowsync.packetpath.nftables import OUTSIDE
 from allowsync.packetpath.question import Unavailable
+from allowsync.packetpath.unlimited import unlimited_legacy
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 TOOLS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
 _TABLES: Final = {4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names"}
+_TRACED: Final = "-A PREROUTING -j TRACE"  # the rule that the copy has before all others
 _RECENT: Final = "/proc/net/xt_recent"
-_OUTSIDE: Final = re.compile(rf" -j ({'|'.join(sorted(OUTSIDE))})\b.*")
 _SO_IP_SET, _GET_BY_INDEX, _PROTOCOL, _MOST_SETS = 83, 7, 7, 65535
 
 _libc = ctypes.CDLL(None, use_errno=True)
@@ -59,17 +59,31 @@ def load_tables(tables: Mapping[int, str], tools: Tools) -> list[str]:
     refused = []
     for version, saved in tables.items():
         try:
-            kept = "\n".join(_OUTSIDE.sub("", line) for line in saved.splitlines())
-            tools.run(f"{TOOLS[version]}-restore", feed=kept + "\n")
+            tools.run(f"{TOOLS[version]}-restore", feed=unlimited_legacy(saved))
         except Unavailable as error:
             refused.append(str(error))
     return refused
+
+
+def empty(version: int, saved: str, tools: Tools) -> None:
+    """Take all rules out of tables that were loaded."""
+    kept = [one for one in saved.splitlines() if one[:1] in "*C"]
+    tools.run(f"{TOOLS[version]}-restore", feed="\n".join(kept) + "\n")
 
 
 def trace(tables: Mapping[int, str], tools: Tools) -> None:
     """Let the kernel tell which rules of these tables a packet meets."""
     for version in tables:
         tools.run(TOOLS[version], "-t", "raw", "-I", "PREROUTING", "-j", "TRACE")
+
+
+def chain_of(saved: str, table: str, chain: str) -> list[str]:
+    """A chain of saved tables, as the copy has it: its policy, and its rules."""
+    lines = saved.partition(f"*{table}\n")[2].partition("COMMIT")[0].splitlines()
+    policies = [one.split()[1] for one in lines if one.startswith(f":{chain} ")]
+    rules = [one for one in lines if one.startswith(f"-A {chain} ")]
+    traced = [_TRACED] if (table, chain) == ("raw", "PREROUTING") else []
+    return [f"-P {chain} {policies[0] if policies else 'ACCEPT'}", *traced, *rules]
 
 
 def saved_sets(tools: Tools) -> Sets:

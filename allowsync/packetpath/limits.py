@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS, networks_behind
+from allowsync.packetpath.nftables import ARP
 from allowsync.packetpath.question import Aim
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
@@ -27,6 +28,8 @@ def unasked(
     """What is left out of some questions, as far as they stand for it."""
     aims = {one.aim for one in questions}
     found = list(_more(("networks that rules name", named.left_out)))
+    if any(family == ARP for family, _ in source.ruleset.chains):
+        found.append("rules for ARP, by which neighbours find this machine over IPv4")
     if Aim.TRANSLATED in aims:
         ports, addresses = named_ports(source), public_addresses(source)
         found += _more(

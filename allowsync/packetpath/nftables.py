@@ -18,7 +18,6 @@ from allowsync.packetpath.netlink import (
     Attributes,
     Interrupted,
     Netlink,
-    attribute,
     attributes,
     first,
     given,
@@ -37,14 +36,14 @@ _NEW_ELEMENT, _NEW_OBJECT, _NEW_FLOWTABLE = 12, 18, 22
 _TABLES, _CHAINS, _RULES, _SETS, _ELEMENTS, _OBJECTS, _FLOWTABLES = 1, 4, 7, 10, 13, 19, 23
 DUMP: Final = 0xA00
 _ATTEMPTS: Final = 5
+_QUOTA: Final = 2  # NFT_OBJECT_QUOTA
+# Steps that the kernel may list in a way that it refuses.
+_REFUSED: Final = frozenset({"dynset", "exthdr", "quota", "osf"})
 
 INET, IPV4, ARP, NETDEV, BRIDGE, IPV6 = 1, 2, 3, 5, 7, 10
 FAMILIES: Final = {
     INET: "inet", IPV4: "ip", ARP: "arp", NETDEV: "netdev", BRIDGE: "bridge", IPV6: "ip6"
 }  # fmt: skip
-
-# These act outside of the copy's namespace: audit records, LEDs, timers in sysfs.
-OUTSIDE: Final = frozenset({"AUDIT", "LED", "IDLETIMER", "LOG", "NFLOG"})
 
 
 class Object(NamedTuple):
@@ -59,12 +58,6 @@ class Expression(NamedTuple):
 
     kind: str
     held: Attributes
-
-
-# No program listens in the copy: TPROXY would do nothing, and nothing would tell of it.
-_DROP: Final = Expression(
-    "immediate", [(1, struct.pack(">I", 0)), (0x8002, packed([(0x8002, attribute(1, bytes(4)))]))]
-)
 
 
 class Ruleset(NamedTuple):
@@ -139,7 +132,7 @@ def _listed(netlink: Netlink) -> Ruleset:
 def load(ruleset: Ruleset) -> list[str]:
     """Load a ruleset into the network namespace of the moment. Returns what was refused."""
     elements = [(_NEW_ELEMENT, CREATE, one) for one in ruleset.elements if _holds_elements(one)]
-    rules = [_rule(Object(one.family, _effective(one.held))) for one in ruleset.rules]
+    rules = [_rule(one) for one in ruleset.rules]
     frame = _frame(ruleset, anonymous=False)
     netlink = Netlink(NETFILTER)
     try:
@@ -180,7 +173,13 @@ def _frame(ruleset: Ruleset, *, anonymous: bool) -> list[Request]:
     for family, held in ruleset.tables:  # without an owner, not persistent
         requests.append((_NEW_TABLE, CREATE, family, _flags(without(held, 3, 4, 7), 2, 1)))
     for family, held in ruleset.objects:
-        requests.append((_NEW_OBJECT, CREATE, family, without(held, 5, 6)))
+        kept = without(held, 5, 6)
+        if number(first(held, 3)) == _QUOTA:
+            kept = [
+                (kind, packed(_flags(attributes(value), 2, 1)) if kind & 0x3FFF == 4 else value)
+                for kind, value in kept
+            ]
+        requests.append((_NEW_OBJECT, CREATE, family, kept))
     keep = 0xFFFFFFFF if anonymous else 0xFFFFFFFE  # named ones may wait for their rules
     for position, (family, held) in enumerate(ruleset.sets, 1):
         named = _flags(without(held, 16, 19, 20), 3, keep)
@@ -203,25 +202,15 @@ def _flags(held: Attributes, kind: int, keep: int) -> Attributes:
 
 def _rule(rule: Object) -> Request:
     body, steps = without(rule.held, 3, 6, 9), expressions(rule.held)
-    if any(one.kind in ("dynset", "exthdr") for one in steps):
-        body = _with_steps(body, [_loadable(one) for one in steps])
+    if any(one.kind in _REFUSED for one in steps):
+        body = with_steps(body, [_loadable(one) for one in steps])
     if any(one.kind in ("match", "target") for one in steps):
         body.append((0x8005, packed(_compatibility(steps))))
     return (_NEW_RULE, CREATE | APPEND, header(rule.family) + packed(body))
 
 
-def _effective(rule: Attributes) -> Attributes:
-    """A rule without what would act outside of the copy; it stops what goes to a program."""
-    steps = expressions(rule)
-    kept = [_DROP if one.kind == "tproxy" else one for one in steps if not _acts_outside(one)]
-    return rule if kept == steps else _with_steps(rule, kept)
-
-
-def _acts_outside(step: Expression) -> bool:
-    return step.kind == "log" or (step.kind == "target" and text(first(step.held, 1)) in OUTSIDE)
-
-
-def _with_steps(rule: Attributes, steps: list[Expression]) -> Attributes:
+def with_steps(rule: Attributes, steps: list[Expression]) -> Attributes:
+    """A rule with other steps."""
     written = [
         (1, packed([(1, one.kind.encode() + b"\0"), (0x8002, packed(one.held))])) for one in steps
     ]
@@ -232,6 +221,10 @@ def _loadable(step: Expression) -> Expression:
     """Leave out what the kernel lists of a step, and then refuses to take."""
     if step.kind == "dynset":  # a timeout of 0 is none
         kept = [(kind, value) for kind, value in step.held if kind != 6 or any(value)]
+    elif step.kind == "quota":  # that it is used up follows from what is used
+        kept = _flags(step.held, 2, 1)
+    elif step.kind == "osf" and not any(given(step.held, 3)):  # flags are one that is, or none
+        kept = without(step.held, 3)
     elif step.kind == "exthdr" and first(step.held, 7) is not None:  # sets a part of a header
         kept = without(step.held, 5)
     elif step.kind == "exthdr" and first(step.held, 1) is None:  # removes a TCP option

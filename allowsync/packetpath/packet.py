@@ -15,6 +15,8 @@ SYN, SYN_ACK, _ACK = 0x02, 0x12, 0x10
 RESETS: Final = frozenset({0x04, 0x14})
 _ANSWERS: Final = 0x3F
 _HOPS: Final = 61
+_WINDOW: Final = 502  # scaled by 7, as Linux says after its first packet
+_NOTHING, _TIMESTAMPS = 1, 8
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
 # What Linux sends: maximum segment size, selective acknowledgements, timestamps, window scale.
 _OPTIONS: Final = bytes.fromhex("020405b40402080a000000010000000001030307")
@@ -79,19 +81,32 @@ def new(source: Address, destination: Address, protocol: int, ports: tuple[int, 
     return _network(source.packed, destination.packed, protocol, payload)
 
 
-def sequence(data: bytes) -> int:
-    """The sequence number of a packet of TCP."""
-    start = (data[0] & 15) * 4 if data[0] >> 4 == 4 else 40
-    return int.from_bytes(data[start + 4 : start + 8], "big")
-
-
 def acknowledgement(
-    source: Address, destination: Address, ports: tuple[int, int], answered: int
+    source: Address, destination: Address, ports: tuple[int, int], answer: bytes
 ) -> bytes:
     """The packet that follows where a connection was answered, with the type of its frame."""
-    numbers = struct.pack(">II", 2, (answered + 1) & 0xFFFFFFFF)
-    payload = struct.pack(">HH", *ports) + numbers + struct.pack(">BBHHH", 0x50, _ACK, 64240, 0, 0)
+    start = answer[(answer[0] & 15) * 4 if answer[0] >> 4 == 4 else 40 :]
+    numbers = struct.pack(">II", 2, (int.from_bytes(start[4:8], "big") + 1) & 0xFFFFFFFF)
+    options = b""
+    if (stamp := _stamp(start[20 : (start[12] >> 4) * 4])) is not None:
+        options = bytes.fromhex("0101080a00000002") + stamp
+    offset = 5 + len(options) // 4 << 4
+    payload = struct.pack(">HH", *ports) + numbers
+    payload += struct.pack(">BBHHH", offset, _ACK, _WINDOW, 0, 0) + options
     return _network(source.packed, destination.packed, TCP, payload)
+
+
+def _stamp(options: bytes) -> bytes | None:
+    """The timestamp among the options of TCP."""
+    at = 0
+    while at < len(options) and options[at]:
+        if options[at] == _NOTHING:
+            at += 1
+            continue
+        if options[at] == _TIMESTAMPS:
+            return options[at + 2 : at + 6]
+        at += max(2, options[at + 1]) if at + 1 < len(options) else 2
+    return None
 
 
 def answer(data: bytes) -> bytes | None:

@@ -45,7 +45,7 @@ class Probe:
         legacy: Those in iptables-legacy.
         replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
         end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
-        answered: The sequence number of the answer of TCP, if any came.
+        answered: The answer of TCP, if any came.
         following: The probe of the packet that follows the answer, if one was sent.
     """
 
@@ -59,7 +59,7 @@ class Probe:
         self.legacy: list[LegacyEvent] = []
         self.replies: list[str] = []
         self.end: Event | None = None
-        self.answered: int | None = None
+        self.answered: bytes | None = None
         self.following: Probe | None = None
 
 
@@ -74,6 +74,8 @@ class Prober:
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
         self._all_seen = False
+        self._watched: list[Event] | None = None
+        self._came: list[bytes] | None = None
         self._gateway = cache(self._find_gateway)
 
     def ask(self, questions: Sequence[Question]) -> list[Probe]:
@@ -121,6 +123,26 @@ class Prober:
         self._by_port = {}
         self._send(probe.question)
         self._until_seen({probe.index})
+
+    def watch(self, index: int, data: bytes, mac: bytes = b"") -> tuple[list[Event], list[bytes]]:
+        """Send what is no question: the rules that it met, and what came out meanwhile.
+
+        Args:
+            index: The interface where it arrives.
+            data: The packet, with the type of its frame.
+            mac: The hardware address it is for; the interface's own, unless it is given.
+        """
+        arriving = self._arrival(index)
+        self._copy.light(arriving)
+        self._by_port, self._by_trace = {}, {}
+        self._watched, self._came = [], []
+        head = self._head(arriving, 6)
+        self._copy.send(arriving, (mac or head[:6]) + head[6:] + data)
+        self._until_seen({arriving})
+        events, came = self._watched, self._came
+        self._watched = self._came = None
+        last = {one.trace for one in events if one.packet and one.packet.source_port == LAST_PORT}
+        return [one for one in events if one.trace not in last], came
 
     def _send(self, question: Question) -> Probe:
         copy = self._copy
@@ -217,6 +239,8 @@ class Prober:
 
     def _traced(self, told: Event) -> None:
         ours = told.table == TABLE
+        if self._watched is not None:
+            self._watched.append(told)
         if (seen := told.packet) is not None:
             # A bridge gives a packet a number of its own, the way back that of another.
             if seen.source_port == LAST_PORT:
@@ -235,6 +259,8 @@ class Prober:
             probe.end = told
 
     def _came_out(self, index: int, data: bytes) -> None:
+        if self._came is not None:
+            self._came.append(data)
         seen = packet.read(data)
         if seen is None:
             return
@@ -249,7 +275,7 @@ class Prober:
         if (probe := self._by_port.get(port)) is not None:
             probe.replies.append(reply)
             if reply == "answer" and probe.question.protocol == "tcp":
-                probe.answered = packet.sequence(data)
+                probe.answered = data
 
     def _listen(self, services: Iterable[tuple[str, int]]) -> None:
         for protocol, port in services:

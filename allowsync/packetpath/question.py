@@ -97,6 +97,7 @@ class Machine(Value):
         neighbours: The hardware addresses of the neighbours that it knows.
         served_twice: Ports that one program serves by TCP and by UDP.
         named: The networks that rules name, by the address that was asked from.
+        undiscovered: Uplinks on which neighbours do not find it over IPv6, and the rule why.
     """
 
     uplinks: tuple[str, ...] = ()
@@ -106,6 +107,7 @@ class Machine(Value):
     neighbours: Mapping[Address, str] = {}
     served_twice: tuple[int, ...] = ()
     named: Mapping[Address, str] = {}
+    undiscovered: Mapping[str, str] = {}
 
 
 class Answers(Value):

@@ -80,12 +80,11 @@ class Words:
         return f"{place}: {lines[position - 1] if known and position else _UNKNOWN}"
 
     def legacy_chain(self, told: LegacyEvent) -> list[str]:
-        """All of the chain of iptables-legacy that a packet met, in words."""
+        """All of the chain of iptables-legacy that a packet met, in words: the machine's own."""
         key = told.packet.version, told.table, told.chain
         if key not in self._legacy:
-            tool = legacy.TOOLS[told.packet.version]
-            listed = self._copy.tools.run(tool, "-t", told.table, "-S", told.chain)
-            self._legacy[key] = listed.splitlines()
+            saved = self._copy.original.tables.get(told.packet.version, "")
+            self._legacy[key] = legacy.chain_of(saved, told.table, told.chain)
         return self._legacy[key]
 
     def of_legacy(self, told: LegacyEvent) -> str:
@@ -94,10 +93,10 @@ class Words:
         lines = self.legacy_chain(told)
         rules = [one for one in lines if one.startswith("-A")]
         place = f"{tool} {told.table} {told.chain}"
+        if told.position <= len(rules):  # the kernel takes a rule without matches for a policy
+            return f"{place}: {rules[told.position - 1].removeprefix(f'-A {told.chain} ')}"
         if told.kind == "policy":
             return f"{place}: policy {lines[0].split()[-1]}"
-        if told.kind == "rule" and told.position <= len(rules):
-            return f"{place}: {rules[told.position - 1].removeprefix(f'-A {told.chain} ')}"
         return f"{place}: {told.kind}"
 
     def _lines(self, family: int, table: str, chain: str) -> list[str]:

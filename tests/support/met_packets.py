@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.inspect.admitted_networks import about_named, admitted
+from allowsync.inspect.neighbours import undiscovered
 from allowsync.inspect.other_ports import about_other_ports, other_openings
 from allowsync.inspect.packets import answered
 from allowsync.inspect.reachability import (
@@ -52,5 +53,6 @@ def seen(
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     held = tuple(known(targets))
     answers = inside.run(answered, (*asked, *about_named(targets)), held)
-    found = (*judged(targets, answers), *admitted(targets, answers))
+    found = (*judged(targets, answers), *undiscovered(targets, answers))
+    found += tuple(admitted(targets, answers))
     return [one for _, one in (*found, *other_openings(targets, answers))]

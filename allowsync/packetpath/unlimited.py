@@ -1,0 +1,128 @@
+"""The rules as the copy has them: they act in it alone, and no question uses up what others need.
+
+Questions come all at once, where packets come over a day. So in the copy a limit of rate or of
+connections never is reached; answers name it as their condition. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import attribute, attributes, first, given, number, packed, text
+from allowsync.packetpath.nftables import Expression, Object, Ruleset, expressions, with_steps
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.packetpath.netlink import Attributes
+
+# These act outside of the copy's namespace: audit records, LEDs, timers in sysfs.
+_OUTSIDE: Final = frozenset({"AUDIT", "LED", "IDLETIMER", "LOG", "NFLOG"})
+# No program listens in the copy: TPROXY would do nothing, and nothing would tell of it.
+_DROP: Final = Expression(
+    "immediate", [(1, struct.pack(">I", 0)), (0x8002, packed([(0x8002, attribute(1, bytes(4)))]))]
+)
+# Packets of no family: no packet matches it.
+_NEVER: Final = (
+    Expression("meta", [(2, struct.pack(">I", 15)), (1, struct.pack(">I", 1))]),
+    Expression(
+        "cmp", [(1, struct.pack(">I", 1)), (2, struct.pack(">I", 0)), (0x8003, attribute(1, b"\0"))]
+    ),
+)
+_FLAGS: Final = {"limit": 5, "connlimit": 2}  # where each says that it is about what is beyond
+_LIMITS_OF_OBJECTS: Final = {4: "limit", 5: "connlimit"}
+_HASHLIMIT_MODE, _ABOVE = 272, 0x10
+_CONNLIMIT_FLAGS, _UP_TO = 20, 1
+
+_LEGACY_OUTSIDE: Final = re.compile(rf" -j ({'|'.join(sorted(_OUTSIDE))})\b.*")
+_LEGACY_BELOW: Final = re.compile(
+    r" -m limit --limit \S+(?: --limit-burst \d+)?"
+    r"| -m hashlimit --hashlimit-upto \S+(?: --hashlimit-\S+ [^-\s]\S*)*"
+    r"| -m connlimit --connlimit-upto \d+(?: --connlimit-mask \d+)?(?: --connlimit-[sd]addr)?"
+)
+_LEGACY_BEYOND: Final = re.compile(
+    r" -m hashlimit --hashlimit-above \S+(?: --hashlimit-\S+ [^-\s]\S*)*"
+    r"| -m connlimit --connlimit-above \d+(?: --connlimit-mask \d+)?(?: --connlimit-[sd]addr)?"
+)
+_LEGACY_NEVER: Final = " -m mark --mark 0x1/0x0"
+
+
+def unlimited(ruleset: Ruleset) -> Ruleset:
+    """A ruleset of nftables as the copy is to have it: rule by rule, in the same places."""
+    objects = {
+        (family, given(held, 1), given(held, 2), number(first(held, 3))): attributes(given(held, 4))
+        for family, held in ruleset.objects
+    }
+    changed = []
+    for family, held in ruleset.rules:
+        steps = expressions(held)
+        place = family, given(held, 1)
+        kept = [part for step in steps for part in _parts(step, place, objects)]
+        changed.append(Object(family, held if kept == steps else with_steps(held, kept)))
+    return ruleset._replace(rules=tuple(changed))
+
+
+def unlimited_legacy(saved: str) -> str:
+    """The same of tables as iptables-legacy saves them."""
+    lines = []
+    for line in saved.splitlines():
+        kept = _LEGACY_BELOW.sub("", _LEGACY_OUTSIDE.sub("", line))
+        lines.append(_LEGACY_BEYOND.sub(_LEGACY_NEVER, kept))
+    return "\n".join(lines) + "\n"
+
+
+def limited(step: Expression) -> str:
+    """The kind of limit that a step has; "" for none."""
+    if step.kind in _FLAGS:
+        return step.kind
+    if step.kind == "objref":
+        return _LIMITS_OF_OBJECTS.get(number(first(step.held, 1)), "")
+    if step.kind == "dynset":
+        return next((one.kind for one in _of_elements(step) if one.kind in _FLAGS), "")
+    name = text(first(step.held, 1)) if step.kind == "match" else ""
+    return name if name in ("limit", "hashlimit", "connlimit") else ""
+
+
+def _parts(
+    step: Expression,
+    place: tuple[int, bytes],
+    objects: Mapping[tuple[int, bytes, bytes, int], Attributes],
+) -> tuple[Expression, ...]:
+    """What a step is in the copy."""
+    if step.kind == "tproxy":
+        return (_DROP,)
+    if step.kind == "log" or (step.kind == "target" and text(first(step.held, 1)) in _OUTSIDE):
+        return ()
+    if not (kind := limited(step)):
+        return (step,)
+    if step.kind == "objref":
+        which = number(first(step.held, 1))
+        held = objects.get((*place, given(step.held, 2), which), [])
+        return _NEVER if number(first(held, _FLAGS[kind])) & 1 else ()
+    if step.kind == "dynset":
+        beyond = any(_is_beyond(one) for one in _of_elements(step))
+    else:
+        beyond = _is_beyond(step)
+    return _NEVER if beyond else ()
+
+
+def _of_elements(step: Expression) -> Iterator[Expression]:
+    """What each element has that a step adds."""
+    several = attributes(given(step.held, 10)) or [(1, given(step.held, 7))]
+    for _, one in several:
+        held = attributes(one)
+        yield Expression(text(first(held, 1)), attributes(given(held, 2)))
+
+
+def _is_beyond(step: Expression) -> bool:
+    """Whether a step matches what is beyond a limit, and not what is within."""
+    if step.kind in _FLAGS:
+        return bool(number(first(step.held, _FLAGS[step.kind])) & 1)
+    name, info = text(first(step.held, 1)), given(step.held, 3)
+    if name == "hashlimit" and len(info) > _HASHLIMIT_MODE + 4:
+        return bool(struct.unpack_from("=I", info, _HASHLIMIT_MODE)[0] & _ABOVE)
+    if name == "connlimit":
+        return not struct.unpack_from("=I", info, _CONNLIMIT_FLAGS)[0] & _UP_TO
+    return False

@@ -1,0 +1,99 @@
+"""Questions, which come all at once, use up no limit of rate or number that others need."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from allowsync.model.types import Entry
+from tests.support.met_packets import guard, seen, with_uplink
+from tests.support.netns import Namespace
+from tests.support.values import net
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.root
+
+FRIENDS: Final = tuple(Entry(net(f"81.2.69.{one}/32"), (f"friend{one}",)) for one in range(1, 9))
+GUARD: Final = guard(8096)
+
+FILTER: Final = """flush ruleset
+table ip6 none {{ chain input {{ type filter hook input priority 0; policy drop; }}
+}}
+table ip filter {{
+ limit calm {{ rate 2/minute burst 1 packets; }}
+ set seen {{ type ipv4_addr; flags dynamic; size 1000; }}
+ chain input {{ type filter hook input priority 0; policy {policy};
+  {rule}
+ }}
+}}"""
+# Rules that let in what is within a limit, and such that stop what is beyond one.
+WITHIN: Final = (
+    "limit rate 2/minute burst 1 packets accept",
+    'limit name "calm" accept',
+    "update @seen { ip saddr limit rate 1/hour burst 1 packets } accept",
+    "ct count 1 accept",
+)
+BEYOND: Final = (
+    "limit rate over 2/minute burst 1 packets drop",
+    "add @seen { ip saddr ct count over 1 } reject",
+    "ct state new ct count over 1 reject with tcp reset",
+)
+BY_IPTABLES: Final = {
+    "-P INPUT DROP; {tool} -A INPUT -m limit --limit 1/hour --limit-burst 1 -j ACCEPT": True,
+    "-P INPUT DROP; {tool} -A INPUT -p tcp -m hashlimit --hashlimit-upto 1/hour"
+    " --hashlimit-burst 1 --hashlimit-name one -j ACCEPT": True,
+    "-P INPUT DROP; {tool} -A INPUT -p tcp -m connlimit --connlimit-upto 1"
+    " --connlimit-mask 0 -j ACCEPT": True,
+    "-A INPUT -m hashlimit --hashlimit-above 1/hour --hashlimit-burst 1"
+    " --hashlimit-mode dstport --hashlimit-name two -j DROP": False,
+    "-A INPUT -p tcp --syn -m connlimit --connlimit-above 1 --connlimit-mask 0 -j REJECT": False,
+}
+
+
+@pytest.fixture
+def inside(as_root: None) -> Iterator[Namespace]:
+    """A namespace with an uplink."""
+    with Namespace() as namespace:
+        with_uplink(namespace)
+        yield namespace
+
+
+def opened(inside: Namespace) -> str:
+    """What is said of a port that everyone gets to: no friend is locked out."""
+    (one,) = seen(inside, GUARD, FRIENDS)
+    assert one.what.startswith("8096/tcp is open to everyone over IPv4 by eth0: "), one
+    return one.what
+
+
+def test_all_are_within_a_limit_of_nftables(inside: Namespace) -> None:
+    for rule in WITHIN:
+        inside.nft(FILTER.format(policy="drop", rule=rule))
+        assert f"(as long as the limit of 'ip filter input: {rule}' lasts)" in opened(inside)
+    for rule in BEYOND:
+        inside.nft(FILTER.format(policy="accept", rule=rule))
+        assert "policy accept" in opened(inside)
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_all_are_within_a_limit_of_iptables(inside: Namespace, tool: str) -> None:
+    inside.nft("table ip6 none { chain i { type filter hook input priority 0; policy drop; }; }")
+    for rule, is_within in BY_IPTABLES.items():
+        inside.command(
+            "sh", "-ec", f"{tool} -F; {tool} -P INPUT ACCEPT; {tool} {rule}".format(tool=tool)
+        )
+        assert ("as long as the limit of" in opened(inside)) is is_within, rule
+
+
+def test_a_quota_that_is_used_up_stays_so(inside: Namespace) -> None:
+    inside.nft(FILTER.format(policy="accept", rule="tcp dport 8096 quota over 0 bytes drop"))
+    found = seen(inside, GUARD, FRIENDS)
+    assert len(found) == 1
+    assert "are locked out of 8096/tcp" in found[0].what
+
+
+def test_what_follows_is_as_long_as_a_connection_has_it(inside: Namespace) -> None:
+    inside.nft(FILTER.format(policy="accept", rule="tcp dport 8096 ip length < 52 drop"))
+    opened(inside)
