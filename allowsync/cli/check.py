@@ -173,7 +173,7 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
     answers = resolver.survey(queries)
     said = list(heard(config.hosts.values(), answers, known(config).proxies))
     yield from about_nameservers(said)
-    yield from about_names(one for one in said if one.answers)
+    yield from about_names([one for one in said if one.answers])
 
 
 def _state(config: Config, now: datetime) -> Iterator[Located]:

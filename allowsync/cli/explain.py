@@ -178,5 +178,8 @@ def _answer(
     if network is not None:
         return of_network(what, network, scene, members)
     label = named[0] if named and what not in hosts else what
+    if label not in hosts and not set(label) - set("0123456789.:/"):
+        what = f"{label!r} is not an address: expected one such as 203.0.113.7 or 2001:db8::7"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     choose(invocation, SCHEMA, (label,), sorted(hosts), "address or host")
     return of_host(what, label, scene, members)

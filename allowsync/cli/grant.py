@@ -14,6 +14,7 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.text import Line, said
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from typing import NoReturn
 
     from allowsync.config.settings import Config
@@ -48,7 +49,7 @@ def grant(
 
     config = invocation.load(SCHEMA)
     where = _where(invocation, config, on)
-    wanted = _wanted(invocation, network, span, name, where)
+    wanted = _wanted(invocation, network, span, name, where, config.hosts)
     given = patiently(invocation, SCHEMA, lambda: _remembered(invocation, config, wanted))
     report = enforced(invocation, SCHEMA, config)
     document = {
@@ -72,7 +73,12 @@ def _where(invocation: Invocation, config: Config, on: tuple[str, ...]) -> tuple
 
 
 def _wanted(
-    invocation: Invocation, text: str, span: str, name: str | None, where: tuple[str, ...]
+    invocation: Invocation,
+    text: str,
+    span: str,
+    name: str | None,
+    where: tuple[str, ...],
+    known: Collection[str],
 ) -> TemporaryGrant:
     """The grant that is asked for, checked as the configuration would check it."""
     from allowsync.model.access_order import TemporaryGrant
@@ -80,6 +86,9 @@ def _wanted(
     from allowsync.setup import answers as read
     from allowsync.system.clock import pulse
 
+    if text in known:
+        what = f"{text!r} is a host, which has access by its names: expected a network, or me"
+        _refuse(invocation, what)
     try:
         network = _mine(invocation) if text == ME else read.network(text)
         label = re.sub("[:/]", "-", f"guest-{short(network)}")[:40] if name is None else name

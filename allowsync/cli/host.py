@@ -108,6 +108,7 @@ def add(
                 invocation, f"there is a host {name!r} already; to change it: allowsync config edit"
             )
         where = _chosen(invocation, text, on)
+        _lasting(invocation, until)
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
         return text.added(new, where), every
 
@@ -254,6 +255,19 @@ def _known(invocation: Invocation, given: tuple[str, ...], known: Any, what: str
     from allowsync.cli.common import choose
 
     choose(invocation, SCHEMA, given, known, what)
+
+
+def _lasting(invocation: Invocation, until: str) -> None:
+    """See that access ends later than now. What is no time at all, the configuration says."""
+    from allowsync.cli.common import instant
+    from allowsync.setup.answers import InvalidAnswer, moment
+
+    try:
+        over = bool(until) and moment(until) <= instant()
+    except InvalidAnswer:
+        return
+    if over:
+        _refuse(invocation, f"--until {until} lies in the past: the host would have no access")
 
 
 def _refuse(invocation: Invocation, what: str) -> None:

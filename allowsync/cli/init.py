@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json
-from allowsync.model.outcome import ExitCode, Notice, worst
+from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
@@ -84,7 +84,9 @@ def init(
 
 
 def _exists(place: Path) -> Notice:
-    return Notice(str(place), "it exists already; --force replaces it")
+    return Notice(
+        str(place), "it exists already; to change it: allowsync config edit; --force replaces it"
+    )
 
 
 def _chosen(backend: str | None, options: tuple[str, ...]) -> SetupAnswers:
@@ -191,10 +193,10 @@ def _tried(invocation: Invocation, place: Path) -> int:
     tell = (lambda _: None) if invocation.quiet else click.echo
     here = replace(invocation, config=place)
     tell("\nA check:\n")
-    checked = check_once(here)
+    check_once(here)
     tell("\nA dry run, which changes nothing:\n")
     tried = apply_once(ApplyArguments(here, dry_run=True), None)
     where = "" if place == SYSTEM_CONFIGURATION else f" --config {place}"
     tell(f"\nWhen that is what you want:\n  allowsync apply --confirm 60s{where}")
     tell(f"  allowsync schedule install{where}")
-    return int(worst((ExitCode(checked), ExitCode(tried))))
+    return tried  # what a check finds before the first run, that run may repair

@@ -9,7 +9,6 @@ from allowsync.backend import registry as discovery
 from allowsync.backend.api import API, BackendError, BackendType
 from allowsync.backend.containment import contained
 from allowsync.backend.registry import BrokenBackend, UnknownBackend
-from allowsync.config.errors import suggestion
 from allowsync.config.kinds import INVALID, Invalid, Kind, Pattern, Reading
 from allowsync.config.schema.context import below
 from allowsync.config.schema.nodes import (
@@ -23,7 +22,7 @@ from allowsync.config.schema.nodes import (
 )
 from allowsync.config.schema.object import REQUIRED, Object
 from allowsync.config.settings import Target
-from allowsync.text import abridge, quote
+from allowsync.text import LONGEST_QUOTE, abridge, quote
 
 if TYPE_CHECKING:
     import collections.abc
@@ -56,10 +55,11 @@ def unknown_backend(unknown: UnknownBackend) -> str:
 
 def nearest_backend(name: str, known: collections.abc.Collection[str]) -> str:
     """The backend that a name may mean, as a hint; else those that there are."""
-    meant = _OTHER_NAMES.get(name.lower(), name)
-    if meant in known:
-        return f" (did you mean {meant!r}?)"
-    return suggestion(meant.lower(), known) or f"; found: {', '.join(known)}"
+    from difflib import get_close_matches
+
+    near = get_close_matches(name.lower()[:LONGEST_QUOTE], [*_OTHER_NAMES, *known], n=1)
+    meant = _OTHER_NAMES.get(near[0], near[0]) if near else ""
+    return f" (did you mean {meant!r}?)" if meant in known else f"; found: {', '.join(known)}"
 
 
 class PlacesInUse:

@@ -22,7 +22,7 @@ from allowsync.policy.published import said_of
 from allowsync.policy.screening import ScreenedAnswer, judge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
     from datetime import datetime
     from pathlib import Path
 
@@ -144,15 +144,16 @@ def about_resolver(
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
-def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
+def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
     """Names that gave no address, and addresses that are rejected."""
     by_host: dict[str, list[NameserverAnswers]] = {}
     for one in all_heard:
         by_host.setdefault(one.host, []).append(one)
+    silent = len(by_host) > 1 and not any(map(_usable, all_heard))
     for host, questions in by_host.items():
         judged = [answer for one in questions for answer in one.answers.values()]
         if not any(isinstance(one.answer, Found) for one in judged):
-            yield Located(host, _without_address(questions))
+            yield Located(host, _without_address(questions, silent=silent))
         seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
         for address, reason in sorted(seen, key=str):
             what = f"{address} is rejected: {reason}"
@@ -160,14 +161,21 @@ def about_names(all_heard: Iterable[NameserverAnswers]) -> Iterator[Located]:
             yield Located(host, Finding(Severity.WARNING, what, advice))
 
 
-def _without_address(questions: list[NameserverAnswers]) -> Finding:
+def _usable(one: NameserverAnswers) -> bool:
+    return any(isinstance(each.answer, Found | Absent) for each in one.answers.values())
+
+
+def _without_address(questions: list[NameserverAnswers], *, silent: bool) -> Finding:
     said = {
         f"{one.query.hostname}: {_reason(judged.answer)}"
         for one in questions
         for judged in one.answers.values()
     }
     what = "no address: " + "; ".join(sorted(said))
-    return Finding(Severity.ERROR, what, "check the name, and that its dynamic DNS client runs")
+    advice = "check the name, and that its dynamic DNS client runs"
+    if silent:  # it is no fault of this name
+        advice = "no nameserver gave a usable answer for any host: check resolver.nameservers"
+    return Finding(Severity.ERROR, what, advice)
 
 
 def _reason(answer: Answer) -> str:

@@ -16,7 +16,7 @@ from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import FixedNetwork
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
-from allowsync.config.schema.time_kinds import Duration
+from allowsync.config.schema.time_kinds import Duration, Moment
 from allowsync.config.targets import nearest_backend, options_kind
 from allowsync.model.types import Host, Query
 from allowsync.model.value import Value, replace
@@ -24,7 +24,7 @@ from allowsync.setup.fronts import FRONTS
 from allowsync.text import quote
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.kinds import Kind
@@ -130,6 +130,11 @@ def network(text: str) -> Network:
 def duration(text: str) -> timedelta:
     """How long something lasts. Raises InvalidAnswer."""
     return _fitting(Duration(zero=False), text)
+
+
+def moment(text: str) -> datetime:
+    """When access ends, as it is written in a configuration. Raises InvalidAnswer."""
+    return _fitting(Moment(), text)
 
 
 def nameserver(text: str) -> Nameserver:

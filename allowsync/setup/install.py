@@ -31,7 +31,9 @@ def write(path: Path, text: str, *, force: bool) -> Config:
         ConfigError: It would not be valid; nothing is left of it.
     """
     if not force and os.path.lexists(path):
-        raise NotWritten("it exists already; --force replaces it")
+        raise NotWritten(
+            "it exists already; to change it: allowsync config edit; --force replaces it"
+        )
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     made = not path.parent.exists()
     try:
@@ -45,7 +47,9 @@ def write(path: Path, text: str, *, force: bool) -> Config:
             if made and not path.exists():
                 path.parent.rmdir()
     except FileExistsError as error:
-        raise NotWritten("it exists already; --force replaces it") from error
+        raise NotWritten(
+            "it exists already; to change it: allowsync config edit; --force replaces it"
+        ) from error
     except OSError as error:
         raise NotWritten(error.strerror or str(error)) from error
     return load(path, environ=os.environ, uid=os.geteuid())

@@ -20,7 +20,7 @@ _PLAIN = re.compile(
 
 _HEAD = """\
 # Configuration of allowsync: trusted hosts, and the services they may reach.
-# All keys: docs/reference.md; for editors: allowsync config schema.
+# All keys: man allowsync.yaml; for editors: allowsync config schema.
 # After a change: allowsync check; allowsync apply --confirm 60s
 """
 

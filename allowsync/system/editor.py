@@ -32,6 +32,8 @@ def chosen(environ: Mapping[str, str]) -> list[str]:
                 return shlex.split(environ[name])
             except ValueError as error:
                 raise NoEditor(f"{name} cannot be read: {error}") from None
+    if not os.isatty(0):
+        raise NoEditor("there is no terminal to edit at: set VISUAL or EDITOR, or edit the file")
     found = next((one for one in _USUAL if shutil.which(one)), None)
     if found is None:
         raise NoEditor("there is no editor: set VISUAL or EDITOR")

@@ -88,6 +88,7 @@ def test_help_shows_what_the_option_shows(command: str) -> None:
         ("config xyz", "no such command 'xyz'; there are edit, schema, show"),
         ("cloudflare list", "no such command 'list' (did you mean 'lists'?)"),
         ("help apply now", "'allowsync apply' has no sub-commands"),
+        ("backends iptabels", "there is no backend 'iptabels' (did you mean 'ipset'?)"),
         ("backends iptables", "there is no backend 'iptables' (did you mean 'ipset'?)"),
         ("backends nftable", "there is no backend 'nftable' (did you mean 'nftables'?)"),
         ("--dry-run apply", "Options of a command go after its name"),

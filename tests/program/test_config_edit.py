@@ -87,6 +87,13 @@ def test_what_is_no_edit_changes_nothing(path: Path, script: str, code: int, wha
     assert left(path) == ["config.yaml", "editor"]
 
 
+def test_without_a_terminal_no_editor_is_started_but_the_one_that_is_named(path: Path) -> None:
+    done = allowsync("config", "edit", "--config", path, environ={"TMPDIR": str(path.parent)})
+    assert (done.code, done.out) == (1, "")
+    assert "there is no terminal to edit at: set VISUAL or EDITOR, or edit the file" in done.err
+    assert left(path) == ["config.yaml"]
+
+
 def test_the_copy_is_for_its_owner_alone_and_has_its_name(path: Path) -> None:
     seen = path.parent / "seen"
     edit(path, f'stat -c "%a %n" "$(dirname "$1")" > {seen}; basename "$1" >> {seen}')

@@ -191,7 +191,8 @@ def test_the_document_says_the_same(moved: Days) -> None:
     ("arguments", "said"),
     [
         (("alicia",), "there is no address or host 'alicia' (did you mean 'alice'?)"),
-        (("81.2.69.1/33",), "there is no address or host '81.2.69.1/33'"),
+        (("81.2.69.1/33",), "'81.2.69.1/33' is not an address: expected one such as"),
+        (("300.1.1.1",), "'300.1.1.1' is not an address: expected one such as"),
         (("\x1b[31mred",), "there is no address or host '\\x1b[31mred'"),
         (("alice", "--at", "then"), "expected a time such as 2h"),
         (("alice", "--at", "2026-11-21"), "lies in the future"),

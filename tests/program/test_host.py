@@ -97,6 +97,10 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(path: Path) -> None:
         ("add bob 81.2.70.1/24 --on web", "is an address inside a network"),
         ("add bob 81.2.0.0/8 --on web", "81.2.0.0/8"),
         ("add bob bob.example.org --on web --until soon", "hosts.bob.until"),
+        (
+            "add bob b.example.org --on web --until 2020-01-01",
+            "--until 2020-01-01 lies in the past",
+        ),
         ("remove alise", "there is no host 'alise' (did you mean 'alice'?)"),
         ("remove office", "allowlists.ssh.hosts: it is the only one there"),
         ("add bob b.example.org --on web --apply --dry-run", "exclude each other"),

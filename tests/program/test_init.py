@@ -323,7 +323,7 @@ def test_a_configuration_is_never_overwritten_unasked(tmp_path: Path) -> None:
     flags = (*FLAGS, "--no-dry-run", "--state", str(tmp_path / "state.db"))
     done = allowsync("init", path, *flags)
     assert done.code == 2
-    assert "it exists already; --force replaces it" in done.err
+    assert "exists already; to change it: allowsync config edit; --force replaces it" in done.err
     assert path.read_text() == "mine\n"
     assert allowsync("init", path, *flags, "--force").code == 0
     assert shown(path)

@@ -114,6 +114,7 @@ def refusal(done: ProgramResult, schema: str) -> str:
         ("81.0.0.0/8", "is the widest that may be granted"),
         ("127.0.0.1", "from which no packet can come"),
         ("guest.example.org", "expected a network"),
+        ("alice", "'alice' is a host, which has access by its names: expected a network"),
         (f"{GUEST} --for 4", "expected a duration"),
         (f"{GUEST} --for 0s", "longer than 0s"),
         (f"{GUEST} --as Guest", "expected a name"),

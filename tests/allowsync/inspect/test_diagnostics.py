@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 
 from allowsync.config.settings import Config
-from allowsync.inspect.diagnostics import about_entries, about_memory, about_resolver
+from allowsync.inspect.diagnostics import (
+    about_entries,
+    about_memory,
+    about_names,
+    about_resolver,
+    heard,
+)
 from allowsync.inspect.status import AccessStatus, TargetStatus
+from allowsync.model.answer import Absent, Answer, Unavailable
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.policy.clock import Now
@@ -36,6 +43,24 @@ def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
     settings: ResolverSettings, nameservers: list[Nameserver], where: list[str]
 ) -> None:
     assert [one.where for one in about_resolver(settings, nameservers)] == where
+
+
+@pytest.mark.parametrize(
+    ("answer", "advice"),
+    [
+        (Unavailable("refused"), "no nameserver gave a usable answer for any host: check resolver"),
+        (Absent("NXDOMAIN"), "check the name, and that its dynamic DNS client runs"),
+    ],
+)
+def test_names_are_not_blamed_for_nameservers_that_answer_nothing(
+    answer: Answer, advice: str
+) -> None:
+    hosts = [host("alice"), host("bob")]
+    queries = [query for one in hosts for query in one.queries]
+    said = list(heard(hosts, {one: {"192.0.2.53": answer} for one in queries}))
+    found = list(about_names(said))
+    assert [one.where for one in found] == ["alice", "bob"]
+    assert all(one.finding.advice.startswith(advice) for one in found)
 
 
 def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> None:
