@@ -182,13 +182,13 @@ class _Talk:
     def connected(self) -> None:
         """Offer clients that are connected now as hosts, by the addresses they come from."""
         ports = watched(self.wishes.backend, self.wishes.ports)
-        found = cut_off(machine.connections(), ports, self._allowed())
+        found = cut_off(_clients(), ports, self._allowed())
         clients = {network: one for one in found if (network := offered(one)) is not None}
         if clients:
             self.say("", "Connected now. Of a friend whose address changes, a hostname is better:")
         for network, one in list(clients.items())[:MOST_OFFERED]:
             what = "add" if network.prefixlen == network.max_prefixlen else f"add {network}"
-            question = f"{one.peer} is connected to {one.port}/tcp: {what} as a host?"
+            question = f"{one.peer} is connected to {one.service}: {what} as a host?"
             if click.confirm(question, default=False, err=True):
                 label = self.ask("Its name", read.label, self._unused("guest"))
                 self.wishes = self.wishes.befriend(HostAnswer(label, networks=(network,)))
@@ -239,6 +239,13 @@ class _Talk:
         self.say("", *(f"  {line}" for line in render(self.wishes).splitlines()), "")
 
 
+def _clients() -> list[machine.Connection]:
+    """Who is connected now: to sockets of this machine, or through it to a container."""
+    from allowsync.setup.tracked_connections import tracked
+
+    return [*machine.connections(), *tracked()]
+
+
 def _asked(wishes: SetupAnswers, friends: Iterable[HostAnswer]) -> dict[Query, Answer]:
     """What the DNS answers now."""
     queries = [query for one in friends for query in one.queries]
@@ -265,9 +272,9 @@ def _say_cut_off(
 ) -> None:
     """Name those who are connected right now and will not get in any more."""
     allowed = [network for place in places for network in place.networks]
-    found = cut_off(machine.connections(), wishes.ports, allowed)
+    found = cut_off(_clients(), wishes.ports, allowed)
     for one in found[:10]:
-        what = f"{one.peer} is connected to {one.port}/tcp now, and would be cut off"
+        what = f"{one.peer} is connected to {one.service} now, and would be cut off"
         invocation.echo([Line(what, "yellow")], err=True)
     if len(found) > 10:
         invocation.echo([Line(f"and {len(found) - 10} more", "yellow")], err=True)

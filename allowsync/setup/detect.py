@@ -82,14 +82,20 @@ def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
 
 
 class Connection(Value):
-    """A TCP connection: where it comes from, and the port of this machine it came to."""
+    """A client: where it comes from, and the port of this machine it came to."""
 
     peer: Address
     port: int
+    protocol: str = "tcp"
+
+    @property
+    def service(self) -> str:
+        """What it is connected to, as a configuration names it: `8096/tcp`."""
+        return f"{self.port}/{self.protocol}"
 
 
 def connections() -> list[Connection]:
-    """The TCP connections of this machine, loopback left out."""
+    """The TCP connections of this machine's own sockets, loopback left out."""
     found: list[Connection] = []
     for path in _CONNECTIONS:
         try:

@@ -71,13 +71,13 @@ def _reason(answer: Answer) -> str:
 def cut_off(
     connections: Iterable[Connection], ports: Iterable[str], allowed: Iterable[Network]
 ) -> list[Connection]:
-    """Who is connected to a TCP port that will be guarded, and would not be let in any more."""
-    ranges = [_range(one) for one in ports if one.endswith("/tcp")]
+    """Who is connected to a port that will be guarded, and would not be let in any more."""
+    ranges = [(one.partition("/")[2], _range(one)) for one in ports]
     inside = tuple(allowed)
     found = [
         one
         for one in dict.fromkeys(connections)
-        if any(one.port in each for each in ranges)
+        if any(one.protocol == protocol and one.port in each for protocol, each in ranges)
         and not any(one.peer in network for network in inside)
     ]
     return sorted(found, key=lambda one: (one.port, one.peer.version, one.peer.packed))

@@ -1,0 +1,59 @@
+"""Clients that the kernel tracks: over UDP, too, and those that are forwarded to a container.
+
+What is redirected to another address (Docker's published ports) has no socket of this machine's
+own, and UDP has no connections. The table of conntrack(8) knows both, by the address and the port
+that the client sent to.
+"""
+
+from __future__ import annotations
+
+import re
+import socket
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.setup.detect import Connection
+from allowsync.system.process import Command, CommandError, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.model.types import Address
+
+_FLOW: Final = re.compile(r"^(tcp|udp) .*?\bsrc=(\S+) dst=(\S+) sport=\d+ dport=(\d+)")
+
+
+def tracked() -> list[Connection]:
+    """The clients of this machine in the kernel's table; none where it cannot be read."""
+    found: list[Connection] = []
+    for family in ("ipv4", "ipv6"):
+        try:
+            done = run(Command(("conntrack", "-L", "-f", family), timeout=5.0))
+        except CommandError:
+            return found  # it is not installed: sockets tell of the others
+        for one, aim in flows(done.stdout):
+            if _is_ours(aim) and not _is_ours(one.peer):
+                found.append(one)
+    return list(dict.fromkeys(found))
+
+
+def flows(table: str) -> Iterator[tuple[Connection, Address]]:
+    """Flows that were answered, each with the address that the client sent to."""
+    for line in table.splitlines():
+        match = _FLOW.match(line)
+        if match is None or "[UNREPLIED]" in line:
+            continue
+        protocol, source, aim, port = match.groups()
+        if protocol == "udp" or " ESTABLISHED " in line:
+            yield Connection(ip_address(source), int(port), protocol), ip_address(aim)
+
+
+def _is_ours(address: Address) -> bool:
+    """Whether an address is one of this machine: no other can be bound."""
+    family = socket.AF_INET if address.version == 4 else socket.AF_INET6
+    with socket.socket(family, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.bind((str(address), 0))
+        except OSError:
+            return False
+    return not address.is_loopback
