@@ -12,7 +12,7 @@ from allowsync_backends.ufw.options import UfwOptions
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.api import Backend, Marked
     from allowsync.model.target import Finding, Place, Placement
 
 __all__ = ["TYPE", "UfwOptions"]
@@ -21,13 +21,19 @@ __all__ = ["TYPE", "UfwOptions"]
 def _make(placement: Placement, options: UfwOptions) -> Backend:
     from allowsync_backends.ufw.backend import UfwBackend
 
-    return UfwBackend(placement.allowlist, options)
+    return UfwBackend(placement.allowlist, options, placement.installation)
 
 
 def _usable() -> str:
     from allowsync_backends.ufw.tool import usable
 
     return usable()
+
+
+def _marked(known: Collection[Place]) -> Sequence[Marked]:
+    from allowsync_backends.ufw.marks import marked
+
+    return tuple(marked(known))
 
 
 def _needs(_: UfwOptions) -> Needs:
@@ -54,6 +60,7 @@ TYPE = BackendType(
     _usable,
     _needs,
     api=API,
+    marked=_marked,
     guards=_guards,
     at_boot=_at_boot,
 )

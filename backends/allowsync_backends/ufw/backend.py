@@ -28,11 +28,12 @@ class UfwBackend(Value):
 
     allowlist: str
     options: UfwOptions
+    installation: str = ""
 
     @property
     def mine(self) -> RuleOwnership:
         """Which rules are ours."""
-        return RuleOwnership(self.allowlist, self.options.route)
+        return RuleOwnership(self.allowlist, self.options.route, self.installation)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -137,7 +138,7 @@ class UfwBackend(Value):
     def _rules(self, entries: Iterable[Entry], family: Family) -> dict[UfwRule, str]:
         """The rules that entries of a family stand for, each with its comment."""
         return {
-            rule_of(entry.network, port): comment_of(self.allowlist, entry.hosts)
+            rule_of(entry.network, port): comment_of(self.allowlist, entry.hosts, self.installation)
             for entry in entries
             if Family.of(entry.network) is family
             for port in self.options.ports

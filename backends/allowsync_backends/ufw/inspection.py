@@ -12,7 +12,7 @@ from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
 from allowsync_backends.ufw.foreign_rules import shut_out
 from allowsync_backends.ufw.kernel import written
-from allowsync_backends.ufw.tuples import UfwRule, chain, ports_text, rule_of
+from allowsync_backends.ufw.tuples import UfwRule, apart, chain, ports_text, rule_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -74,7 +74,7 @@ def _held(mine: RuleOwnership, file: RulesFile) -> dict[Network, set[str]]:
     by_source: dict[str, set[str]] = {}
     for block in file.ours(mine):
         if block.rule is not None and block.tuple is not None:
-            hosts = hosts_of(block.tuple.comment, mine.allowlist)
+            hosts = hosts_of(apart(block.tuple.comment)[0], mine.allowlist)
             by_source.setdefault(block.rule.source, set()).update(hosts)
     return {network: hosts for source, hosts in by_source.items() for network in _parsed(source)}
 
@@ -106,6 +106,9 @@ def _file_flaws(
     missing = wanted - rules - foreign
     if missing:
         yield f"{_rules(len(missing))} missing from {rules_store.path(family)}"
+    others = sum(map(mine.is_of_another, file.ours(mine)))
+    if others:
+        yield f"{_rules(others)} in {rules_store.path(family)} of another configuration"
     wrong = len(found) - len(rules & wanted - foreign)
     if wrong:
         yield f"{_rules(wrong)} in {rules_store.path(family)} not as configured"

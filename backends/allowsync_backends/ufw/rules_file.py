@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value, replace
 from allowsync_backends.ufw.denials import denies_everybody
-from allowsync_backends.ufw.tuples import MARK, Tuple, UfwRule, parse, plain, prefix_of, rendered
+from allowsync_backends.ufw.tuples import (
+    MARK,
+    Tuple,
+    UfwRule,
+    apart,
+    parse,
+    plain,
+    prefix_of,
+    rendered,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -37,10 +46,14 @@ class RuleBlock(Value):
 
 
 class RuleOwnership(Value):
-    """Which rules are ours: those of one allowlist, for this machine or for what it forwards."""
+    """Which rules are ours: those of one allowlist, for this machine or for what it forwards.
+
+    `installation` is what tells this configuration from others on the machine.
+    """
 
     allowlist: str
     route: bool
+    installation: str = ""
 
     def owns(self, block: RuleBlock) -> bool:
         """Whether a block is ours: by its comment alone."""
@@ -50,6 +63,11 @@ class RuleOwnership(Value):
             and one.forward is self.route
             and one.comment.startswith(prefix_of(self.allowlist))
         )
+
+    def is_of_another(self, block: RuleBlock) -> bool:
+        """Whether another configuration put a block of ours there."""
+        whose = "" if block.tuple is None else apart(block.tuple.comment)[1]
+        return bool(whose and self.installation) and whose != self.installation
 
     def rule(self, block: RuleBlock) -> UfwRule | None:
         """The rule of a block of ours that is written just as we write it; None otherwise."""

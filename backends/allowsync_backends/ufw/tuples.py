@@ -26,6 +26,7 @@ LONGEST_COMMENT: Final = 64  # characters
 ANYWHERE: Final = ("0.0.0.0/0", "::/0")
 _PORTS: Final = re.compile("[0-9]+(?::[0-9]+)?")
 _SOURCE: Final = re.compile("[0-9a-f.:]+(?:/[0-9]+)?")
+_INSTALLATION: Final = re.compile(":@([0-9a-f]{8})$")
 _ACTIONS: Final = ("allow", "deny", "reject", "limit")
 
 
@@ -183,13 +184,20 @@ def _source(rule: UfwRule) -> str:
     return rule.source.removesuffix("/128" if rule.is_ipv6 else "/32")
 
 
-def comment_of(allowlist: str, hosts: Iterable[str]) -> str:
-    """The comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>`.
+def comment_of(allowlist: str, hosts: Iterable[str], installation: str = "") -> str:
+    """The comment of a rule of ours: `allowsync:<allowlist>:<host>:<host>:@<installation>`.
 
-    There are at most 64 characters, of `[a-z0-9._:-]`; without a host the last one is a colon.
+    There are at most 64 characters, of `[a-z0-9._:@-]`; without a host there are two colons.
     """
-    comment = mark(allowlist, *hosts, longest=LONGEST_COMMENT)
-    return prefix_of(allowlist) if comment == mark(allowlist) else comment
+    whose = f":@{installation}" if installation else ""
+    comment = mark(allowlist, *hosts, longest=LONGEST_COMMENT - len(whose))
+    return (prefix_of(allowlist) if comment == mark(allowlist) else comment) + whose
+
+
+def apart(comment: str) -> tuple[str, str]:
+    """A comment of ours without the installation, and the installation; empty where it has none."""
+    found = _INSTALLATION.search(comment)
+    return (comment[: found.start()], found[1]) if found else (comment, "")
 
 
 def prefix_of(allowlist: str) -> str:

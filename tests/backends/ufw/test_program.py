@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.ufw.tuples import apart
 
+from allowsync.model.target import installation_of
 from testkit.fake_dns.nameserver import NameServer
-from tests.support.program import Installation
+from tests.support.program import Installation, allowsync
 from tests.support.ufw import text
 
 if TYPE_CHECKING:
@@ -89,7 +92,8 @@ def test_a_rule_made_by_hand_is_left_alone_until_it_is_adopted(here: Inside) -> 
     assert (refused.code, "say --yes" in refused.err) == (2, True)
     assert text(here.inside) == before
     assert here("adopt", "--yes").out.splitlines()[-1] == "  1 entry adopted"
-    mine = b"allowsync:web:alice".hex()
+    whose = installation_of(os.fsencode(here.path))
+    mine = f"allowsync:web:alice:@{whose}".encode().hex()
     assert text(here.inside) == before.replace(b"alice".hex(), mine, 1)
     assert (here("adopt", "--yes").out, here("apply").code) == ("nothing to adopt\n", 0)
     here.server.zones[ALICE] = ["81.2.69.77"]
@@ -146,7 +150,7 @@ def rules(here: Inside) -> dict[str, str]:
     """What is allowed to port 443, each with its comment."""
     lines = here.inside.command("ufw", "status").splitlines()
     found = [line.split() for line in lines if line.startswith("443")]
-    return {words[2]: words[-1] for words in found}
+    return {words[2]: apart(words[-1])[0] for words in found}
 
 
 def test_what_is_cleared_alone_takes_no_rule_from_another_allowlist(both: Inside) -> None:
@@ -195,3 +199,63 @@ def test_what_is_advised_about_an_ufw_without_effect_puts_it_right(
         here.inside.command("sh", "-ec", cure)
     assert here("apply").code == 0
     assert "no effect" not in here("check").out
+
+
+@pytest.fixture
+def second(here: Inside, tmp_path: Path) -> Inside:
+    """Another configuration on the machine, whose allowlist has the same name."""
+    folder = tmp_path / "second"
+    folder.mkdir()
+    second = Inside(folder, here.server, hosts={"carol": {"networks": ["81.2.69.3"]}})
+    second.inside, second.targets = here.inside, [{"ufw": {"ports": ["443/tcp"]}}]
+    return second
+
+
+def test_rules_of_another_configuration_are_left_to_it(here: Inside, second: Inside) -> None:
+    assert here("apply").code == 0
+    before = rules(here)
+    for command in ("apply", "apply --offline", "clear --yes", "clear --only web --yes"):
+        done = second(command)
+        assert (done.code, "of another configuration" in done.out + done.err) == (1, True)
+        assert rules(here) == before
+    assert "of another configuration" in second("check").out
+    done = here("apply")
+    assert (done.code, done.out) == (0, "")
+    assert second("apply --force").code == 0
+    taken = rules(here)
+    assert taken["81.2.69.3"] == "allowsync:web:carol"
+    assert here("apply").code == 1
+    assert here("clear --yes").code == 1
+    assert rules(here) == taken
+    assert second("clear --yes").code == 0
+    assert here("apply").code == 0
+    assert rules(here) == before
+
+
+def test_each_configuration_is_told_of_what_it_left_behind_itself(
+    here: Inside, second: Inside
+) -> None:
+    second.more["allowlists"] = {"old": {"targets": second.targets}}
+    assert [here("apply").code, second("apply").code] == [0, 0]
+    every = rules(here)
+    second.more["allowlists"] = {"new": {"targets": [{"file": {"path": str(second.file)}}]}}
+    second.state.unlink()
+    assert "old" not in here("status").out + here("apply").err
+    told = second("apply").err
+    assert "allowsync clear --only old/ufw" in told.replace("\n", " ")
+    assert second("clear --only old/ufw --yes").code == 0
+    assert rules(here) == {one: said for one, said in every.items() if "old" not in said}
+
+
+def test_a_configuration_that_was_moved_keeps_its_rules(here: Inside) -> None:
+    assert here("apply").code == 0
+    before = rules(here)
+    moved = here.path.rename(here.path.with_name("moved.yaml"))
+    here.freeze = True
+    assert here.inside.run(allowsync, "apply", "--config", moved).code == 0
+    assert rules(here) == before
+    here.server.zones[ALICE] = ["81.2.69.77"]
+    assert here.inside.run(allowsync, "apply", "--config", moved).code == 0
+    assert rules(here)["81.2.69.77"] == "allowsync:web:alice"
+    done = here.inside.run(allowsync, "apply", "--config", moved)
+    assert (done.code, done.out) == (0, "")

@@ -14,6 +14,7 @@ from allowsync_backends.ufw.tuples import (
     LONGEST_COMMENT,
     Tuple,
     UfwRule,
+    apart,
     chain,
     comment_of,
     parse,
@@ -151,12 +152,16 @@ def test_what_iptables_lists_is_the_rule_that_was_loaded(network: Network, port:
     assert listed(f"-N chain\n{line}\n", leads_here=True).rules == {rule: 1}
 
 
-@given(labels)
-def test_a_comment_is_short_and_tells_the_hosts_or_that_it_does_not(hosts: list[str]) -> None:
-    comment = comment_of("jellyfin", hosts)
+@given(labels, st.sampled_from(["", "0a1b2c3d"]))
+def test_a_comment_is_short_and_tells_the_hosts_or_that_it_does_not(
+    hosts: list[str], installation: str
+) -> None:
+    comment = comment_of("jellyfin", hosts, installation)
     assert len(comment) <= LONGEST_COMMENT
     assert comment.startswith(prefix_of("jellyfin"))
-    assert hosts_of(comment, "jellyfin") in (tuple(hosts), ())
+    said, whose = apart(comment)
+    assert whose == installation
+    assert hosts_of(said, "jellyfin") in (tuple(hosts), ())
 
 
 def test_hosts_that_do_not_fit_are_counted() -> None:
