@@ -43,6 +43,9 @@ class Field:
         self.kw_only = False
 
 
+_PLAIN: Final = Field()  # as most fields are
+
+
 def field(
     *,
     default: Any = NO_DEFAULT,
@@ -59,7 +62,7 @@ class ValueType(type):
 
     __fields__: Mapping[str, Field]
     __match_args__: tuple[str, ...]
-    __slowly__: int
+    __slowly__: list[int]
 
     def __new__(
         cls,
@@ -80,6 +83,9 @@ class ValueType(type):
             if one not in fields:
                 slots.append(one)
             default = namespace.pop(one, NO_DEFAULT)
+            if default is NO_DEFAULT and not kw_only:
+                fields[one] = _PLAIN
+                continue
             if not isinstance(default, Field) and type(default).__name__ == "Field":
                 raise TypeError(f"{name}.{one} takes the field() of {__name__}, not of dataclasses")
             fields[one] = default if isinstance(default, Field) else Field(default)
@@ -88,7 +94,7 @@ class ValueType(type):
         namespace["__fields__"] = fields
         namespace["__match_args__"] = tuple(one for one in fields if not fields[one].kw_only)
         namespace["_compared"] = _getter([one for one in fields if fields[one].compare])
-        namespace["__slowly__"] = _SLOWLY
+        namespace["__slowly__"] = [_SLOWLY]
         namespace.setdefault("__init__", _first_instances)
         return super().__new__(cls, name, bases, namespace)
 
@@ -123,8 +129,8 @@ def _first_instances(self: Value, *args: Any, **kwargs: Any) -> None:
             held[name] = one.default_factory()
         elif one.default is not NO_DEFAULT:
             held[name] = one.default
-    if cls.__slowly__ and known and held.keys() == cls.__fields__.keys():
-        type.__setattr__(cls, "__slowly__", cls.__slowly__ - 1)
+    if cls.__slowly__[0] and known and held.keys() == cls.__fields__.keys():
+        cls.__slowly__[0] -= 1  # in a list: to set what a class has makes all look it up anew
         for name, value in held.items():
             object.__setattr__(self, name, value)
         if (check := getattr(self, "__post_init__", None)) is not None:
