@@ -57,6 +57,21 @@ CASES: Final[tuple[tuple[dict[str, Any], tuple[tuple[int, str, str, int], ...]],
         ),
     ),
     (
+        {"depth": 2},
+        (
+            (TRUSTING, STRANGER, f"{FRIEND}, 10.1.1.1", GOES),
+            (TRUSTING, STRANGER, f"{FRIEND}, 8.8.8.8", GOES),  # what `check` says of one proxy
+        ),
+    ),
+    (
+        {"excluded": "0.0.0.0/1"},
+        ((TRUSTING, STRANGER, f"{FRIEND}, 8.8.8.8", REFUSED),),
+    ),
+    (
+        {"excluded": "128.0.0.0/1"},
+        ((TRUSTING, STRANGER, f"{FRIEND}, 193.99.144.80", GOES),),  # what `check` warns of
+    ),
+    (
         {"excluded": "10.0.0.0/8"},
         (
             (HTTP, FRIEND, "", REFUSED),

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.target import Finding, Severity
+from allowsync_backends.common.server.listening import everybody
 from allowsync_backends.traefik.api import Api, ApiError, ApiUnreachable
 from allowsync_backends.traefik.document import Unfit, definitions
 from allowsync_backends.traefik.options import MiddlewareKind
@@ -77,6 +78,9 @@ def _by_api(
         if not routers:
             what = f"no {kind.value} router uses {syntax.name}@file: it has no effect"
             yield Finding(Severity.ERROR, what, _how_to_use(kind, syntax))
+    every = [one for routers in guarded.values() for one in routers]
+    yield from _by_protocol(reached(api, every) if every else ())
+    yield from _by_options(options)
     points = reached(api, guarded.get(MiddlewareKind.HTTP, ()))
     if points:
         yield from _by_entry_points(points, options, syntax)
@@ -119,10 +123,8 @@ def _how_to_use(kind: MiddlewareKind, syntax: TraefikSyntax) -> str:
     return f"give the routers to be guarded middlewares: [{name}], or the label {label}"
 
 
-def _by_entry_points(
-    points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
-) -> Iterator[Finding]:
-    """Whether the client address that counts can be trusted."""
+def _by_protocol(points: Iterable[TraefikEntryPoint]) -> Iterator[Finding]:
+    """Whether anybody may write a PROXY header, which changes the address of the connection."""
     for one in points:
         if one.protocol_from_anybody:
             what = (
@@ -131,6 +133,29 @@ def _by_entry_points(
             )
             advice = "name your proxies in proxyProtocol.trustedIPs, without insecure"
             yield Finding(Severity.ERROR, what, advice)
+
+
+def _by_options(options: TraefikOptions) -> Iterator[Finding]:
+    """Whether an address counts that stands before those which your proxies wrote."""
+    excluded = (one for one in options.excluded_ips if not isinstance(one, str))
+    if wide := everybody(excluded):
+        what = (
+            f"excluded_ips has {', '.join(map(str, wide))}: a client from there that comes through "
+            "a proxy names its address itself, and can pretend to be a friend"
+        )
+        yield Finding(Severity.ERROR, what, "name the networks of your proxies alone")
+    if options.depth is not None and options.depth > 1:
+        what = (
+            f"depth: {options.depth} is right behind {options.depth} proxies: a client that comes "
+            "through fewer names its address itself, and can pretend to be a friend"
+        )
+        yield Finding(Severity.INFO, what, "excluded_ips with their networks needs no number")
+
+
+def _by_entry_points(
+    points: tuple[TraefikEntryPoint, ...], options: TraefikOptions, syntax: TraefikSyntax
+) -> Iterator[Finding]:
+    """Whether the client address that counts can be trusted."""
     if not options.believes_headers:
         for one in points:
             if one.from_some or one.from_anybody:

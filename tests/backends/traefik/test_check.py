@@ -261,6 +261,31 @@ def test_whose_word_counts_for_an_address_is_looked_into(
 
 
 @pytest.mark.parametrize(
+    ("options", "told"),
+    [
+        ({"depth": 2}, "info: depth: 2 is right behind 2 proxies: a client that comes through few"),
+        ({"depth": 1}, ""),
+        ({"excluded_ips": ("128.0.0.0/1",)}, "error: excluded_ips has 128.0.0.0/1: a client from"),
+        ({"excluded_ips": ("10.0.0.0/8",)}, ""),
+    ],
+    ids=str,
+)
+def test_addresses_that_clients_write_before_those_of_proxies_are_looked_for(
+    place: Place, standin: Standin, options: dict[str, Any], told: str
+) -> None:
+    given = dict(options)
+    if "excluded_ips" in given:
+        given["excluded_ips"] = tuple(map(ip_network, given["excluded_ips"]))
+    (place.folder / "app.yml").write_text(
+        APP.replace("service:", "entryPoints: [web], service:", 1)
+    )
+    standin.entry_points = [entry_point("web", **TRUSTED)]
+    place.put("81.2.69.1", **given)
+    found = place.findings(**given)
+    assert [one[: len(told)] for one in found] == ([told] if told else [])
+
+
+@pytest.mark.parametrize(
     ("protocol", "told"),
     [
         ({"insecure": True}, "error: entry point web believes the PROXY protocol of anyone"),
