@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import http.server
+import re
 import threading
 import time
 from contextlib import ExitStack
@@ -22,18 +23,26 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-EXAMPLE = ROOT / "examples" / "home-upstream.yaml"
+EXAMPLES = ROOT / "examples"
 NAME = "home.duckdns.org"
 HOME, MOVED = "81.2.69.1", "81.2.69.7"
 JELLYFIN = 8920
 FRONT = 8080
-PROXY = """
+UPSTREAM = """
 include {path};
 server {{
   listen 127.0.0.1:{port};
   location / {{ proxy_pass http://jellyfin_home; proxy_connect_timeout 5s; }}
 }}
 """
+VARIABLE = """
+server {{
+  listen 127.0.0.1:{port};
+  include {path};
+  location / {{ proxy_pass http://$jellyfin; proxy_connect_timeout 5s; }}
+}}
+"""
+PROXIES = {"home-upstream": UPSTREAM, "home-variable": VARIABLE}
 
 
 class _Answer(http.server.BaseHTTPRequestHandler):
@@ -55,6 +64,7 @@ class Rented:
     inside: Namespace
     nginx: Nginx
     config: Path
+    proxy: str
     zones: dict[str, object] = field(default_factory=dict)
 
     def apply(self) -> str:
@@ -87,12 +97,13 @@ def _asked() -> str:
         connection.close()
 
 
-def own(nginx: Nginx, server: NameServer) -> Path:
+def own(name: str, nginx: Nginx, server: NameServer) -> Path:
     """The example with the places of this test, and nothing else changed."""
-    text, template = EXAMPLE.read_text(), EXAMPLE.with_suffix(".j2")
+    text, template = (EXAMPLES / f"{name}.yaml").read_text(), EXAMPLES / f"{name}.j2"
+    (written,) = re.findall(r"path: (\S+)", text)
+    text = text.replace(f"path: {written}", f"path: {nginx.path}")
     there = f"-c, {nginx.config}, -e, {nginx.folder}/error.log]"
     for old, new in (
-        ("/etc/nginx/conf.d/jellyfin-home.conf", str(nginx.path)),
         ("[nginx, -t, -q]", f"[{program()}, -t, -q, {there}"),
         ("[nginx, -s, reload]", f"[{program()}, -s, reload, {there}"),
     ):
@@ -105,8 +116,8 @@ def own(nginx: Nginx, server: NameServer) -> Path:
     return config
 
 
-@pytest.fixture
-def rented(tmp_path: Path) -> Iterator[Rented]:
+@pytest.fixture(params=PROXIES)
+def rented(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Rented]:
     zones: dict[str, object] = {
         NAME: [HOME],
         "alice.duckdns.org": ["81.2.69.20"],
@@ -124,14 +135,15 @@ def rented(tmp_path: Path) -> Iterator[Rented]:
         nginx = Nginx(tmp_path, inside)
         nginx.configure("")
         stack.enter_context(serving(nginx))
-        yield Rented(inside, nginx, own(nginx, server), zones)
+        config = own(request.param, nginx, server)
+        yield Rented(inside, nginx, config, PROXIES[request.param], zones)
 
 
 @pytest.mark.root
 @pytest.mark.usefixtures("as_root")
 def test_nginx_follows_the_home_and_asks_nobody_when_it_is_nowhere(rented: Rented) -> None:
     assert "upstream/file" in rented.apply()
-    proxy = PROXY.format(path=rented.nginx.path, port=FRONT)
+    proxy = rented.proxy.format(path=rented.nginx.path, port=FRONT)
     rented.nginx.configure(proxy)
     rented.inside.command(program(), "-s", "reload", "-c", str(rented.nginx.config))
     deadline = time.monotonic() + 20
