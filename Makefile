@@ -92,7 +92,7 @@ fuzz: $(BIN)/.fuzz
 look: $(BIN)/.look
 	$(BIN)/python -m tests.look dist/look
 
-# The documents made from the program: configuration reference and JSON Schema.
+# The documents made from the program: configuration reference, JSON Schema, and pictures of what it shows.
 reference: $(BIN)/.run
 	$(BIN)/python -m tools.docgen docs docs
 

@@ -159,7 +159,8 @@ def _host(decision: Decision, unclear: bool) -> Iterator[Html]:  # noqa: FBT001 
         access = "access unknown" if unclear else "no access"
         why = "access has ended" if decision.ended else f"{access}: no address is known"
         why = decision.ending if host.revoked is not None else why
-        cells = [joined(cell("none"), cell(why, style="warn"))]
+        out = not (unclear or decision.ended)
+        cells = [joined(cell("none"), cell(why, style="bad" if out else "warn"))]
     held_back = [tag("div", one, class_="warn") for one in doubts(decision)]
     named = head(name, held_back, span=len(cells) if len(cells) > 1 else None)
     for place, pair in enumerate(cells):
@@ -199,7 +200,7 @@ def _state(grant: Grant) -> Html:
     if grant.basis is Basis.STALE:
         lines.append(tag("div", "confirmed ", time(grant.confirmed)))
     if grant.ends is not None:
-        lines.append(tag("div", "ends ", time(grant.ends)))
+        lines.append(tag("div", "expires ", time(grant.ends)))
     return joined(lines)
 
 

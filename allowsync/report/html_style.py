@@ -36,7 +36,7 @@ p { margin: .25rem 0; }
 ul { margin: .25rem 0; padding-left: 1.25rem; }
 table { border-collapse: collapse; width: 100%; margin: .5rem 0; font-size: .95rem; }
 caption { text-align: left; color: var(--soft); }
-th, td { text-align: left; vertical-align: top; padding: .3rem .5rem .3rem 0;
+th, td { text-align: left; vertical-align: top; padding: .3rem 1rem .3rem 0;
   border-bottom: 1px solid var(--line); }
 thead th { color: var(--soft); font-weight: 600; }
 tbody th { font-weight: 600; }

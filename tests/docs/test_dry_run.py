@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Final
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -70,7 +71,25 @@ def printed() -> str:
     return "".join(f"{line.text}\n" for line in run_lines(report, every_target=True))
 
 
-@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
-def test_the_dry_run_shown_first_is_what_is_printed(page: str) -> None:
-    first = next(one.text for one in blocks_of(ROOT / page))
+def test_the_dry_run_shown_first_is_what_is_printed() -> None:
+    first = next(one.text for one in blocks_of(ROOT / "README.md"))
     assert first == COMMAND + printed()
+
+
+def test_the_picture_of_it_has_the_same_lines() -> None:
+    picture = ET.parse(ROOT / "docs/dry-run.svg")
+    lines = [one.text for one in picture.iter("{http://www.w3.org/2000/svg}text")]
+    assert lines == (COMMAND + printed()).splitlines()
+    assert "(dry-run.svg)" in (ROOT / "docs/index.md").read_text()
+
+
+@pytest.mark.parametrize("page", ["README.md", "docs/index.md"])
+def test_the_status_page_is_shown_as_the_program_writes_it(page: str) -> None:
+    assert "status-page.svg)" in (ROOT / page).read_text()
+    shown = "".join(ET.parse(ROOT / "docs/status-page.svg").getroot().itertext())
+    for words in (
+        "In sync, using last known addresses.",
+        "expires 2026-11-23",
+        "in sync (4 entries)",
+    ):
+        assert words in shown

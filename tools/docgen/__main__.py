@@ -9,6 +9,7 @@ from pathlib import Path
 from allowsync.config import json_schema
 from tools.docgen.pictures import flow_picture, packages_picture
 from tools.docgen.reference import markdown as reference
+from tools.docgen.screens import dry_run_picture, status_picture
 
 
 def documents() -> dict[str, str]:
@@ -17,6 +18,8 @@ def documents() -> dict[str, str]:
         "reference.md": reference(),
         "packages.svg": packages_picture(),
         "flow.svg": flow_picture(),
+        "dry-run.svg": dry_run_picture(),
+        "status-page.svg": status_picture(),
         "schema.json": json.dumps(json_schema(), indent=2) + "\n",
     }
 
