@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity, remedy
 from allowsync_backends.ipset import firewalld, inspection, set_store, tool
-from allowsync_backends.ipset.foreign_rules import covers_docker, publishes, users_of
+from allowsync_backends.ipset.foreign_rules import FORWARDED, covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
 from allowsync_backends.ipset.rules import PARENTS, TABLE
 from allowsync_backends.ipset.sets import IpsetListingError, Shape
@@ -130,18 +130,29 @@ def check_sets(
         return (Finding(Severity.ERROR, str(error)),)
     return (
         *_flaws(found.flaws, found.obstacles),
-        *_unused(sets, found),
+        *_unused(sets, variant, found),
         *_docker(sets, variant, found),
         *(missing_tools() if end_streams else ()),
     )
 
 
-def _unused(ours: Mapping[str, Family], found: set_store.Look) -> Iterator[Finding]:
+def _unused(
+    ours: Mapping[str, Family], variant: Variant, found: set_store.Look
+) -> Iterator[Finding]:
     for name, family in ours.items():
         one = found.sets[name]
         if one.shape is Shape.MISSING or one.references:
             continue
         if family not in tool.families():
+            continue
+        if not tool.forwards(family) and _only_forwarded(ours, family, variant, found):
+            yield Finding(
+                Severity.INFO,
+                f"no rule uses set {name}: rules guard what is forwarded, and nothing is over "
+                f"{family.value.replace('ip', 'IP')}",
+                "a program of this machine that serves a port over it, such as docker-proxy, is "
+                "guarded by a rule in INPUT",
+            )
             continue
         program = tool.program(family, Variant.AUTO)
         yield Finding(
@@ -150,6 +161,22 @@ def _unused(ours: Mapping[str, Family], found: set_store.Look) -> Iterator[Findi
             f"let a rule accept what comes from it, and drop the rest: {program} -A INPUT "
             f"-p tcp --dport 443 -m set ! --match-set {name} src -j DROP",
         )
+
+
+def _only_forwarded(
+    ours: Mapping[str, Family], unused: Family, variant: Variant, found: set_store.Look
+) -> bool:
+    """Whether the sets of other families are used, and for what is forwarded alone."""
+    chains: list[str] = []
+    for name, family in ours.items():
+        if family is unused or not found.sets[name].references:
+            continue
+        try:
+            tables = {one: _table(family, variant, one) for one in _TABLES}
+        except BackendError:
+            return False
+        chains += users_of(tables, name)
+    return bool(chains) and set(chains) <= FORWARDED
 
 
 def _docker(

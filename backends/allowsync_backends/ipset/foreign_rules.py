@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Chains that what is meant for a container passes before it is forwarded.
 _BEFORE_CONTAINERS: Final = {"DOCKER-USER", "PREROUTING", "FORWARD"}
+# Chains that nothing passes but what is forwarded.
+FORWARDED: Final = frozenset({"DOCKER-USER", "FORWARD", "DOCKER-FORWARD"})
 
 
 def users_of(tables: Mapping[str, Table], name: str) -> Iterator[str]:

@@ -50,6 +50,14 @@ def families() -> tuple[Family, ...]:
     return (Family.IPV4, Family.IPV6) if IPV6_ADDRESSES.exists() else (Family.IPV4,)
 
 
+def forwards(family: Family) -> bool:
+    """Whether this machine forwards packets of a family at all, from any interface."""
+    if family is Family.IPV4:
+        return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "0"
+    settings = Path("/proc/sys/net/ipv6/conf").glob("*/forwarding")
+    return any(one.read_text().strip() != "0" for one in settings)
+
+
 def program(family: Family, variant: Variant) -> str:
     """The name of a family's iptables: `ip6tables-legacy`."""
     suffix = "" if variant is Variant.AUTO else f"-{variant.value}"

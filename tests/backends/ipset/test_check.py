@@ -129,6 +129,26 @@ def test_sets_that_no_rule_uses_have_no_effect(inside: Namespace) -> None:
     assert inside.run(bare_sets().check) == ()
 
 
+def test_a_family_that_is_not_forwarded_needs_no_rule_for_what_is(inside: Namespace) -> None:
+    allow(inside, bare_sets(), HOME, HOME6)
+    match = "-m set ! --match-set allowsync-x-4 src -j DROP"
+    inside.command("sh", "-ec", f"iptables -N DOCKER-USER; iptables -A DOCKER-USER {match}")
+    inside.sysctl("net/ipv4/ip_forward", "1")
+    (finding,) = inside.run(bare_sets().check)
+    assert finding.severity is Severity.INFO
+    assert "no rule uses set allowsync-x-6: rules guard what is forwarded" in finding.what
+    inside.sysctl("net/ipv6/conf/all/forwarding", "1")
+    (finding,) = inside.run(bare_sets().check)
+    assert (finding.severity, finding.what) == (
+        Severity.ERROR,
+        "no rule uses set allowsync-x-6: it has no effect",
+    )
+    inside.sysctl("net/ipv6/conf/all/forwarding", "0")
+    inside.command("sh", "-ec", f"iptables -A INPUT {match}")
+    (finding,) = inside.run(bare_sets().check)
+    assert finding.severity is Severity.ERROR
+
+
 DOCKER = (":DOCKER - [0:0]", "-A DOCKER -p tcp --dport 8096 -j DNAT --to-destination :80")
 
 
