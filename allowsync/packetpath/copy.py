@@ -63,6 +63,7 @@ class Copy:
         routing.be_silent()
         self.cables = links.lay(original, self.outside, self.network, refused)
         self._lit: set[int] = set()
+        self._is_settled = False
         self._open_outside()
         routing.settle(original, self.cables, refused)
         refused += legacy.load_sets(original.sets, tools)
@@ -72,6 +73,9 @@ class Copy:
         if refused:
             more = f" and {len(refused) - 1} more" if len(refused) > 1 else ""
             raise Unavailable(f"a part could not be copied: {refused[0]}{more}")
+        self._is_settled = True
+        for index in sorted(self._lit):
+            self._await_bridge(index)
         self.traces = Netlink(NETFILTER, _TRACE_GROUP, blocking=False)
         self.legacy_traces = legacy_traces() if original.tables else None
         self._watch()
@@ -101,6 +105,15 @@ class Copy:
         netlink.close()
         enter(self.network)
         self._lit.add(index)
+        if self._is_settled:
+            self._await_bridge(index)
+
+    def _await_bridge(self, index: int) -> None:
+        """Wait for the bridge that an interface is a port of, which forwards a little later."""
+        link = self.cables.ends[index]
+        bridge = self.original.links.get(link.master)
+        if link.master in self.cables.bridges and link.is_up and bridge and bridge.is_up:
+            links.await_bridge(link.master, index)
 
     def _open_outside(self) -> None:
         """Light the cables that have a carrier in the machine, and listen at their other ends."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
+import time
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.packetpath.isolation import enter
@@ -18,10 +19,12 @@ from allowsync.packetpath.netlink import (
     attributes,
     first,
     given,
+    native,
     packed,
     text,
 )
 from allowsync.packetpath.original import GET_LINK, LINKS
+from allowsync.packetpath.question import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -33,6 +36,9 @@ OUTER_MAC: Final = bytes.fromhex("0200000000fe")
 _UP, _NO_ARP = 0x1, 0x80
 _SMALLEST_MTU, _LARGEST_MTU = 1280, 65535
 _PERMANENT: Final = 0x80
+_RUNNING: Final = 0x40
+_FORWARDING: Final = b"\x03"  # BR_STATE_FORWARDING
+_PATIENCE, _PAUSE = 5.0, 0.005
 
 
 class Cables(NamedTuple):
@@ -83,6 +89,32 @@ def lay(original: Original, outside: int, inside: int, refused: list[str]) -> Ca
 def switch_on(netlink: Netlink, index: int) -> None:
     """Switch an interface on."""
     netlink.request(NEW_LINK, 0, struct.pack("=BBHiII", 0, 0, 0, index, _UP, _UP))
+
+
+def await_bridge(bridge: int, port: int) -> None:
+    """Wait until a port of a bridge forwards, which the kernel comes to a little later.
+
+    Raises:
+        Unavailable: It does not.
+    """
+    end = time.monotonic() + _PATIENCE
+    netlink = Netlink(ROUTE)
+    try:
+        while time.monotonic() < end:
+            every = netlink.dump(GET_LINK, LINKS)
+            found = {int(struct.unpack_from("=BBHi", one)[3]): one for one in every}
+            if _forwards(found[port]) and native(found[bridge][8:12]) & _RUNNING:
+                return
+            time.sleep(_PAUSE)
+    finally:
+        netlink.close()
+    raise Unavailable("a bridge does not come up in the copy")
+
+
+def _forwards(body: bytes) -> bool:
+    """Whether an interface is a port of a bridge that forwards."""
+    held = attributes(given(attributes(given(attributes(body[16:]), 18)), 5))
+    return given(held, 1) == _FORWARDING
 
 
 def add_neighbour(netlink: Netlink, index: int, address: bytes) -> None:
