@@ -47,7 +47,9 @@ IDENTITIES = (
     "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
     "X-Auth-Request-User", "X-Webauth-User",
 )  # fmt: skip
-FORGED = dict.fromkeys(IDENTITIES, "admin")
+# Services behind CGI and its like take an underscore for a dash.
+ALIKE = tuple(one.replace("-", "_") for one in IDENTITIES)
+FORGED = dict.fromkeys((*IDENTITIES, *ALIKE), "admin")
 SIGNED_IN = {"Cookie": "session=good"}
 NOBODY = 65534
 
@@ -68,7 +70,7 @@ class Jellyfin(Answer):
     def do_GET(self):
         prefixes = ("remote", "x-forwarded-user", "x-forwarded-e", "x-forwarded-g",
                     "x-forwarded-pref", "x-auth", "x-web")
-        told = {name.lower(): value for name, value in self.headers.items()}
+        told = {name.lower().replace("_", "-"): value for name, value in self.headers.items()}
         self.answer(200, json.dumps({one: told[one] for one in told if one.startswith(prefixes)}))
 class Authelia(Answer):
     def do_GET(self):
