@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS, networks_behind
 from allowsync.packetpath.nftables import ARP
 from allowsync.packetpath.question import Aim
+from allowsync.packetpath.source_ports import source_ports
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
     MOST_PORTS,
@@ -26,8 +27,11 @@ def unasked(
     questions: Iterable[Question], source: Original, named: NamedSources
 ) -> tuple[str, ...]:
     """What is left out of some questions, as far as they stand for it."""
-    aims = {one.aim for one in questions}
+    several = tuple(questions)
+    aims = {one.aim for one in several}
     found = list(_more(("networks that rules name", named.left_out)))
+    if ports_from := source_ports(several, source):
+        found.append(f"packets from source ports that rules name ({', '.join(ports_from)})")
     if any(family == ARP for family, _ in source.ruleset.chains):
         found.append("rules for ARP, by which neighbours find this machine over IPv4")
     if Aim.TRANSLATED in aims:
