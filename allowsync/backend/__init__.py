@@ -32,6 +32,7 @@ from allowsync.model.target import (
     Placement,
     PortRange,
     Severity,
+    Traffic,
     TrustedProxies,
 )
 
@@ -57,6 +58,7 @@ __all__ = [
     "Proxied",
     "Restorable",
     "Severity",
+    "Traffic",
     "TrustedProxies",
     "hosts_of",
     "is_marked",

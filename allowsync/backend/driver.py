@@ -22,6 +22,7 @@ from allowsync.model.target import (
     Place,
     Placement,
     Severity,
+    Traffic,
 )
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import replace
@@ -273,8 +274,20 @@ def checked_current(given: object) -> Current:
     demand_all(tuple(given.obstacles.values()), tuple, str, "read().obstacles")
     if not given.obstacles.keys() <= set(flaws):
         raise UnfitValue("read().obstacles names what is not among the flaws")
-    temporary = frozenset(given.temporary)
-    return Current(entries, frozenset(given.others), flaws, reasons, temporary, given.obstacles)
+    traffic = None if given.traffic is None else _checked_traffic(given.traffic)
+    others, temporary = frozenset(given.others), frozenset(given.temporary)
+    return Current(entries, others, flaws, reasons, temporary, given.obstacles, traffic)
+
+
+def _checked_traffic(given: object) -> Traffic:
+    demand(given, Traffic, "read().traffic")
+    assert isinstance(given, Traffic)  # noqa: S101 - demanded above
+    for name in ("ages", "counts"):
+        numbers = getattr(given, name)
+        demand(numbers, dict, f"read().traffic.{name}")
+        demand_all(tuple(numbers), tuple, NETWORKS, f"read().traffic.{name}")
+        demand_all(tuple(numbers.values()), tuple, int, f"read().traffic.{name}")
+    return given
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:

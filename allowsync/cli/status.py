@@ -27,8 +27,9 @@ SCHEMA = "allowsync.status/1"
 @click.option(
     "--watch", "watched", is_flag=True, help="Show it on the terminal, kept current, until q."
 )
+@click.option("--seen", is_flag=True, help="Say when the networks of each host last sent a packet.")
 @common
-def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
+def status(invocation: Invocation, html: Path | None, watched: bool, seen: bool) -> int:
     """Who is allowed where, by which addresses, since when, until when, how fresh.
 
     What is wrong comes first, on standard error: targets that cannot be read, are out of sync, or
@@ -37,6 +38,9 @@ def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
     service in the network or friend's packet is tried. Exit code 1 if anything of that is wrong, 3
     if a host uses its last known address.
 
+    With --seen: when each host's networks last sent a packet to what is guarded, where the firewall
+    counts them (nftables gates, ipset, UFW). UFW's rules see the first packet of a connection only.
+
     Asks no DNS and writes nothing but the page that --html names.
     """
     from allowsync.cli.full_status import full_status
@@ -44,7 +48,7 @@ def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
 
     config = invocation.load(SCHEMA)
     if watched:
-        return _watch(invocation, html)
+        return _watch(invocation, html, seen=seen)
     standing = full_status(config, instant())
     code = exit_code(standing)
     if html is not None:
@@ -58,11 +62,11 @@ def status(invocation: Invocation, html: Path | None, watched: bool) -> int:
 
     invocation.echo(status_warnings(standing), err=True)
     if not invocation.quiet and html is None:
-        invocation.echo(status_lines(standing))
+        invocation.echo(status_lines(standing, seen=seen))
     return int(code)
 
 
-def _watch(invocation: Invocation, html: Path | None) -> int:
+def _watch(invocation: Invocation, html: Path | None, *, seen: bool) -> int:
     """Show the status until the user has seen enough. Returns the exit code of the last one."""
     from allowsync.cli.full_status import full_status
     from allowsync.cli.watch import EVERY, obstacle, watch
@@ -87,7 +91,12 @@ def _watch(invocation: Invocation, html: Path | None) -> int:
             told = [Line(f"{one.where}: {one.what}", "red") for one in error.problems]
             return [Line(head), Line(""), *told]
         codes.append(exit_code(standing))
-        return [Line(head), Line(""), *status_warnings(standing), *status_lines(standing)]
+        return [
+            Line(head),
+            Line(""),
+            *status_warnings(standing),
+            *status_lines(standing, seen=seen),
+        ]
 
     watch(lines, colour=invocation.colour)
     return int(codes[-1])

@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from allowsync.config.settings import Target
     from allowsync.model.access_order import StandingOrders
     from allowsync.model.plan import Plan
-    from allowsync.model.target import Capabilities, Current, Place
+    from allowsync.model.target import Capabilities, Current, Place, Traffic
     from allowsync.model.types import Family, Limits, Network
     from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.clock import Now
@@ -77,6 +77,11 @@ class Draft(Value):
         """What the target was found to hold."""
         current = self.report.current
         return frozenset() if current is None else frozenset(e.network for e in current.entries)
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """When packets last came from networks; None where that is not counted."""
+        return None if self.report.current is None else self.report.current.traffic
 
 
 def draft(

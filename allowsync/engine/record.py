@@ -143,6 +143,8 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         decided.ledger,
         remembered(memory.now, memory.pulse),
         whole=not memory.request.only,
+        traffic={one.target.name: one.traffic for one in drafts if one.traffic is not None},
+        renamed=memory.renamed,
     )
 
 

@@ -14,6 +14,7 @@ from allowsync.engine.orphan_targets import OrphanTarget, left_over, orphans
 from allowsync.engine.prepare import draft
 from allowsync.engine.published import Learnt, recalled
 from allowsync.engine.rollback.pending import waiting
+from allowsync.inspect.host_use import HostUse, TargetTraffic, host_uses
 from allowsync.model.clock import Chronology
 from allowsync.model.outcome import ExitCode, Notice, Outcome
 from allowsync.model.types import Entry, by_network
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Allowlist, Config, Target
     from allowsync.model.access_order import Revocation
+    from allowsync.model.target import Traffic
     from allowsync.model.types import Family, Network
     from allowsync.plan.result import TargetReport
     from allowsync.policy.clock import Now
@@ -57,6 +59,7 @@ class TargetStatus(Value):
         unwanted: The entries that it should not hold.
         openings: How strangers reach what it guards all the same.
         failing: Since which run it fails; None where it is in sync, or was when last recorded.
+        traffic: When packets last came from its networks; None where that is not counted.
     """
 
     target: str
@@ -73,6 +76,7 @@ class TargetStatus(Value):
     unwanted: tuple[Entry, ...] = ()
     openings: tuple[str, ...] = ()
     failing: datetime | None = None
+    traffic: Traffic | None = None
 
     @property
     def state(self) -> str:
@@ -129,6 +133,7 @@ class AccessStatus(Value):
         leftovers: Targets that are no longer configured, and what is left of them.
         schedule: What starts the runs; None where that was not looked at.
         findings: What `check` calls an error, as far as it was looked at: where, and what.
+        uses: When the networks of each host last sent a packet.
     """
 
     now: datetime
@@ -144,6 +149,7 @@ class AccessStatus(Value):
     leftovers: tuple[OrphanTarget, ...] = ()
     schedule: ScheduleFacts | None = None
     findings: tuple[Notice, ...] = ()
+    uses: Mapping[str, HostUse] = field(default_factory=dict)
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
@@ -180,6 +186,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         if any(not one.in_step for one in targets):
             failing = _failing(store, now, notices)
             targets = tuple(replace(one, failing=failing.get(one.target)) for one in targets)
+        uses = _uses(config, targets, store, now, notices)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unclear = frozenset(_unclear(config, decisions, targets))
@@ -195,6 +202,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         orders.revocations,
         latest,
         tuple(left),
+        uses=uses,
     )
 
 
@@ -212,6 +220,29 @@ def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, da
         elif one.outcome != REPAIRED:
             found.setdefault(one.target, one.at)
     return found
+
+
+def _uses(
+    config: Config,
+    targets: Iterable[TargetStatus],
+    store: Store,
+    now: datetime,
+    notices: list[Notice],
+) -> dict[str, HostUse]:
+    """When the networks of hosts last sent a packet: by what is on record, and by targets now."""
+    hosts = {one.name: tuple(config.allowlists[one.allowlist].hosts) for one in config.targets}
+    try:
+        return host_uses(
+            [
+                TargetTraffic(one.target, hosts[one.target], one.entries, one.traffic)
+                for one in targets
+            ],
+            store,
+            now,
+        )
+    except StateError as error:
+        notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
+        return {}
 
 
 def _unclear(
@@ -290,6 +321,7 @@ def _target(
         {} if report.current is None else report.current.obstacles,
         () if report.plan is None else report.plan.add,
         () if report.plan is None else report.plan.remove,
+        traffic=meant.traffic,
     )
 
 

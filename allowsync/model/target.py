@@ -52,6 +52,19 @@ class Capabilities(Value):
         return shortest <= network.prefixlen <= longest
 
 
+class Traffic(Value):
+    """When packets last came from networks, as a firewall remembers or counts them.
+
+    Attributes:
+        ages: How many seconds ago, for each source that one came from lately. A source of IPv6 is
+            64 bits wide.
+        counts: How many came from each network since it was put there.
+    """
+
+    ages: Mapping[Network, int] = field(default_factory=dict)
+    counts: Mapping[Network, int] = field(default_factory=dict)
+
+
 class Current(Value):
     """What a target holds.
 
@@ -67,6 +80,7 @@ class Current(Value):
         temporary: Strangers' networks at the same place that go by themselves, not among `others`.
             They let in for now; ours have to be there all the same.
         obstacles: Those of the flaws that `apply` cannot put right, each with what to do.
+        traffic: When packets last came from networks; None where that is not counted.
     """
 
     entries: frozenset[Entry] = frozenset()
@@ -75,6 +89,7 @@ class Current(Value):
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     temporary: frozenset[Network] = frozenset()
     obstacles: Mapping[str, str] = field(default_factory=dict)
+    traffic: Traffic | None = field(default=None, compare=False)
 
 
 def remedy(obstacles: Mapping[str, str]) -> str:

@@ -141,7 +141,11 @@ def _wrong(standing: AccessStatus) -> Html:
 
 def _hosts(standing: AccessStatus) -> Html:
     decisions = standing.decisions.items()
-    rows = [row for name, one in decisions for row in _host(one, name in standing.unclear)]
+    rows = [
+        row
+        for name, one in decisions
+        for row in _host(one, name in standing.unclear, _used(standing, name))
+    ]
     return tag(
         "section",
         tag("h2", "Hosts"),
@@ -149,11 +153,23 @@ def _hosts(standing: AccessStatus) -> Html:
     )
 
 
-def _host(decision: Decision, unclear: bool) -> Iterator[Html]:  # noqa: FBT001 - one caller
+def _used(standing: AccessStatus, name: str) -> Html:
+    """When a host last sent a packet; nothing where that is not counted."""
+    use = standing.uses.get(name)
+    if use is None:
+        return joined()
+    if use.at is not None:
+        return tag("div", "last packet ", time(use.at), class_="soft")
+    if use.since is not None:
+        return tag("div", "never used since ", time(use.since), class_="soft")
+    return joined()
+
+
+def _host(decision: Decision, unclear: bool, used: Html) -> Iterator[Html]:  # noqa: FBT001
     host = decision.host
     sources = [name for name, _ in host.published]
     names = ", ".join((*host.hostnames, *sources)) or "fixed networks"
-    name = joined(tag("div", host.name), tag("div", names, class_="soft"))
+    name = joined(tag("div", host.name), tag("div", names, class_="soft"), used)
     cells = [*_published(decision), *_granted(decision)]
     if not cells:
         access = "access unknown" if unclear else "no access"

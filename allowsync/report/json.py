@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.engine.orphan_targets import OrphanTarget
+    from allowsync.inspect.host_use import HostUse
     from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
@@ -55,7 +56,11 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
         "last_exit_code": None if standing.latest is None else standing.latest.exit_code,
         "schedule": None if standing.schedule is None else _schedule(standing.schedule),
         "hosts": [
-            {**_known_host(one), "retained": list(map(str, standing.retained.get(name, ())))}
+            {
+                **_known_host(one),
+                "retained": list(map(str, standing.retained.get(name, ()))),
+                **_use(standing.uses.get(name)),
+            }
             for name, one in standing.decisions.items()
         ],
         "revoked": [
@@ -68,6 +73,17 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
             for one in found(standing)
         ],
         "problems": problems(standing.notices),
+    }
+
+
+def _use(use: HostUse | None) -> Json:
+    """When a host last sent a packet, where that is counted."""
+    seen, since = (None, None) if use is None else (use.at, use.since)
+    return {
+        "seen": None if seen is None else instant(seen),
+        "counted_since": None if since is None else instant(since),
+        "seen_with": [] if use is None else list(use.beside),
+        "uncounted": [] if use is None else list(use.uncounted),
     }
 
 

@@ -146,11 +146,21 @@ def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
     return ", ".join(parts)
 
 
-def status_lines(standing: AccessStatus) -> Iterator[Line]:
-    """Who is allowed where, by which addresses, since when, until when, how fresh."""
+def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line]:
+    """Who is allowed where, by which addresses, since when, until when, how fresh.
+
+    Args:
+        standing: Who is allowed where.
+        seen: Whether to say when hosts last sent a packet.
+    """
     for name, decision in standing.decisions.items():
         retained, unclear = standing.retained.get(name, ()), name in standing.unclear
         yield from _host_lines(decision, standing.now, retained, unclear=unclear)
+        if seen:
+            from allowsync.report.host_use import use_text
+
+            text = use_text(standing.uses.get(name), standing.now)
+            yield from map(Line, filled(text, "    ", "      "))
     for one in standing.revocations:
         if one.subject in standing.decisions:
             continue

@@ -1,6 +1,6 @@
-"""Records who is allowed from where, from when until when, and how targets came out of runs.
+"""Records who is allowed from where, who came, and how targets came out of runs.
 
-Both say only what differs from the last time. A friend who stays at home for a year is one row.
+Each says only what differs from the last time. A friend who stays at home for a year is one row.
 """
 
 from __future__ import annotations
@@ -9,19 +9,28 @@ import re
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
-from allowsync.model.networks import cidr
-from allowsync.state.codec import MICROSECOND, number
+from allowsync.model.networks import cidr, parsed
+from allowsync.state.codec import MICROSECOND, instant, maybe, number
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
+    from allowsync.model.target import Traffic
+    from allowsync.model.types import Entry, Network
     from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
+
+    # By host, since when its packets are counted and when the last one came; and by network, how
+    # many had come by the last run.
+    Uses = tuple[dict[str, tuple[datetime, datetime | None]], dict[Network, int]]
 
 RECOVERED = "recovered"
 REPAIRED = "repaired"
 _NUMBERS = re.compile(r"[0-9]+")
+# Ages come in whole seconds, so that one and the same packet seems to have come now and then.
+_JITTER = timedelta(seconds=5)
+_SUBNET = 64  # the narrowest network of IPv6 whose packets are told apart
 
 
 def open_stays(connection: sqlite3.Connection) -> dict[str, set[str]]:
@@ -85,3 +94,125 @@ def _is_new(turn: TargetTransition, last: tuple[str, str]) -> bool:
     if turn.outcome == RECOVERED:
         return last[0] != RECOVERED
     return (turn.outcome, _NUMBERS.sub("", turn.what)) != (last[0], _NUMBERS.sub("", last[1]))
+
+
+def rename_uses(connection: sqlite3.Connection, labels: Mapping[str, str]) -> None:
+    """Keep when packets came from hosts under the labels that they have now."""
+    connection.executemany(
+        "UPDATE OR REPLACE uses SET host = ? WHERE host = ?",
+        [(now, before) for before, now in labels.items()],
+    )
+
+
+def write_uses(
+    connection: sqlite3.Connection,
+    target: str,
+    entries: Iterable[Entry],
+    traffic: Traffic | None,
+    at: datetime,
+) -> None:
+    """Write down when packets last came from the networks of hosts, as a target tells at a run.
+
+    A host that never sent one while a target counted is counted anew when it counts again.
+    """
+    if traffic is None:
+        connection.execute("DELETE FROM uses WHERE target = ? AND at IS NULL", (target,))
+        return
+    kept, held = _packets(connection, target), tuple(entries)
+    rows = connection.execute("SELECT host, at FROM uses WHERE target = ?", (target,))
+    known: dict[str, int | None] = dict(rows.fetchall())
+    new = {host for entry in held for host in entry.hosts} - known.keys()
+    connection.executemany(
+        "INSERT INTO uses (target, host, since) VALUES (?, ?, ?)",
+        [(target, host, number(at)) for host in sorted(new)],
+    )
+    connection.executemany(
+        "UPDATE uses SET at = ? WHERE target = ? AND host = ?",
+        [
+            (number(came), target, host)
+            for host, came in used(held, traffic, kept, at).items()
+            if number(came - _JITTER) > (known.get(host) or 0)
+        ],
+    )
+    _write_packets(connection, target, kept, traffic.counts)
+
+
+def read_uses(connection: sqlite3.Connection, target: str) -> Uses:
+    """What is written down of the packets that a target counts."""
+    statement = "SELECT host, since, at FROM uses WHERE target = ?"
+    rows = connection.execute(statement, (target,))
+    known = {host: (instant(since), maybe(at)) for host, since, at in rows}
+    return known, _packets(connection, target)
+
+
+def _packets(connection: sqlite3.Connection, target: str) -> dict[Network, int]:
+    """How many packets a target had counted by the last run, for each network."""
+    rows = connection.execute("SELECT network, count FROM packets WHERE target = ?", (target,))
+    return {parsed(network): int(count) for network, count in rows}
+
+
+def _write_packets(
+    connection: sqlite3.Connection,
+    target: str,
+    kept: Mapping[Network, int],
+    counts: Mapping[Network, int],
+) -> None:
+    connection.executemany(
+        "DELETE FROM packets WHERE target = ? AND network = ?",
+        [(target, cidr(network)) for network in kept.keys() - counts.keys()],
+    )
+    connection.executemany(
+        "INSERT OR REPLACE INTO packets VALUES (?, ?, ?)",
+        [
+            (target, cidr(network), count)
+            for network, count in counts.items()
+            if count and count != kept.get(network)
+        ],
+    )
+
+
+def used(
+    entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network, int], now: datetime
+) -> dict[str, datetime]:
+    """When a packet last came from the networks of hosts, of those from which one came.
+
+    Args:
+        entries: What the target lets in, with the hosts of each.
+        traffic: What the target tells.
+        kept: What it had counted by the run before. A count that is lower began anew: one that is
+            not 0 has seen a packet since.
+        now: The instant of the look.
+    """
+    came = {source: now - timedelta(seconds=age) for source, age in traffic.ages.items()}
+    for network, count in traffic.counts.items():
+        if count and count != kept.get(network):
+            came[network] = now
+    if not came:
+        return {}
+    found: dict[str, datetime] = {}
+    whose = holders(entries)
+    for source, when in came.items():
+        for host in whose(source):
+            found[host] = max(found.get(host, when), when)
+    return found
+
+
+def holders(entries: Iterable[Entry]) -> Callable[[Network], set[str]]:
+    """Tells whose networks have a packet's source, or are within it where it stands for several."""
+    hosts: dict[Network, set[str]] = {}
+    for entry in entries:
+        hosts.setdefault(_unit(entry.network), set()).update(entry.hosts)
+    lengths = {(one.version, one.prefixlen) for one in hosts}
+
+    def find(source: Network) -> set[str]:
+        unit = _unit(source)
+        fit = [bits for version, bits in lengths if version == unit.version]
+        wider = (unit.supernet(new_prefix=bits) for bits in fit if bits <= unit.prefixlen)
+        return {host for one in wider for host in hosts.get(one, ())}
+
+    return find
+
+
+def _unit(network: Network) -> Network:
+    narrow = network.version == 6 and network.prefixlen > _SUBNET
+    return network.supernet(new_prefix=_SUBNET) if narrow else network

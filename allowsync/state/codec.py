@@ -27,6 +27,8 @@ TARGET_TABLES = (
     ("inherited", "target"),
     ("meant", "target"),
     ("unconfirmed", "target"),
+    ("uses", "target"),
+    ("packets", "target"),
 )
 
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 # `value` of an enumeration is looked up by Python code, and there are four for each host.
 _WORDS = {one: one.value for one in Family}
 _FAMILIES = {word: one for one, word in _WORDS.items()}
-HOST_TABLES = ("tracks", "held", "fixed", "arrivals")
+HOST_TABLES = ("tracks", "held", "fixed", "arrivals", "uses")
 Key = tuple[str, str, str]  # host, hostname and family
 
 # The migration that lets rows stay.

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.clock import Chronology
     from allowsync.model.memory import HostMemory, TargetMemory
-    from allowsync.model.target import Place
+    from allowsync.model.target import Place, Traffic
     from allowsync.model.types import Entry, Network
     from allowsync.policy.published import SourceRecord
     from allowsync.policy.sightings import Ledger
@@ -123,6 +123,8 @@ class RunRecord(Value):
         published: What sources of networks said last.
         ledger: What guards have on record.
         chronology: What is remembered of the clocks.
+        traffic: When packets last came from networks, of each target that counts them.
+        renamed: The labels that hosts have now, by those that they had before.
     """
 
     started: datetime
@@ -138,3 +140,5 @@ class RunRecord(Value):
     ledger: Ledger | None = None
     chronology: Chronology | None = None
     whole: bool = True
+    traffic: Mapping[str, Traffic] = field(default_factory=dict)
+    renamed: Mapping[str, str] = field(default_factory=dict)

@@ -76,6 +76,17 @@ _ORDERS: Final = """
         uptime INTEGER NOT NULL, over INTEGER);
 """
 
+# Since when a target counts the packets of a host's networks and when the last one came, and how
+# many each network had sent by the last run.
+_USES: Final = """
+    CREATE TABLE uses (
+        target TEXT NOT NULL, host TEXT NOT NULL, since INTEGER NOT NULL, at INTEGER,
+        PRIMARY KEY (target, host)) WITHOUT ROWID;
+    CREATE TABLE packets (
+        target TEXT NOT NULL, network TEXT NOT NULL, count INTEGER NOT NULL,
+        PRIMARY KEY (target, network)) WITHOUT ROWID;
+"""
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -151,6 +162,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     _CLAIMS,
     _ORDERS,
     HOSTS_AGAIN + SIGHTINGS_AGAIN,
+    _USES,
 )
 
 VERSION: Final = len(MIGRATIONS)

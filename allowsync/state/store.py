@@ -17,7 +17,14 @@ from typing import TYPE_CHECKING, Any, Self
 from allowsync.model.clock import Chronology
 from allowsync.model.networks import cidr, parsed
 from allowsync.policy.sightings import Ledger
-from allowsync.state.access_log import open_stays, write_stays, write_turns
+from allowsync.state.access_log import (
+    open_stays,
+    read_uses,
+    rename_uses,
+    write_stays,
+    write_turns,
+    write_uses,
+)
 from allowsync.state.changes import (
     KEEP_HISTORY,
     forget_meant,
@@ -72,6 +79,7 @@ if TYPE_CHECKING:
     from allowsync.model.notification import QueuedNotification, ReportedCondition
     from allowsync.model.types import Network
     from allowsync.policy.published import SourceRecord
+    from allowsync.state.access_log import Uses
     from allowsync.state.history import Past
     from allowsync.state.records import RecordedRun, TargetTransition
 
@@ -211,6 +219,11 @@ class Store:
         return {text(host): set(map(parsed, networks)) for host, networks in stays}
 
     @guarded
+    def uses(self, target: str) -> Uses:
+        """Since when a target counts the packets of each host, and what it had counted."""
+        return ({}, {}) if self._connection is None else read_uses(self._connection, target)
+
+    @guarded
     def past(self, since: datetime) -> Past:
         """Everything on record since an instant."""
         from allowsync.state.history import Past, read_past
@@ -250,6 +263,7 @@ class Store:
                 or 0
             )
             write_answers(connection, record, known)
+            rename_uses(connection, record.renamed)
             if record.whole:
                 forget_hosts(connection, known, record.configured)
             write_hosts(connection, record.hosts, known, record.started)
@@ -257,6 +271,8 @@ class Store:
                 write_target(connection, target, memory)
                 if target.name in record.found:
                     settle(connection, target.name, set(map(cidr, record.found[target.name])))
+                    traffic = record.traffic.get(target.name)
+                    write_uses(connection, target.name, memory.entries, traffic, record.started)
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
             write_published(connection, record.published)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAINS, PRIORITY, NftGate
+from allowsync_backends.nftables.gate import CHAINS, PRIORITY, SEEN_FOR, NftGate
 from allowsync_backends.nftables.inspection import current, mendable
 from allowsync_backends.nftables.nft_json import NftListingError, elements, leaves, objects
 
@@ -40,6 +40,10 @@ def listing(**changes: Any) -> str:
         {"table": {"family": "inet", "name": GATE.table}},
         {"set": {**ipv4, **changes}},
         {"set": {**own, "name": "ipv6", "type": "ipv6_addr", **flags}},
+        *(
+            {"set": {**own, "name": name, "type": kind, "timeout": SEEN_FOR}}
+            for name, kind in (("ipv4_seen", "ipv4_addr"), ("ipv6_seen", "ipv6_addr"))
+        ),
         *({"chain": {**own, "name": name, **base, "hook": hook}} for name, hook in CHAINS.items()),
         *rules,
     ]

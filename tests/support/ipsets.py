@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from allowsync.backend.api import Backend
     from tests.support.netns import Namespace
 
-# Initial values are random, and sizes follow from how a set came about.
-_CHANCE = re.compile(r"(hashsize|maxelem|initval|bucketsize) \S+ ?")
+# Initial values are random, sizes follow from how a set came about, and counts from the packets.
+_CHANCE = re.compile(r"(hashsize|maxelem|initval|bucketsize) \S+ ?| packets \d+ bytes \d+")
 
 
 def ipset_gate(

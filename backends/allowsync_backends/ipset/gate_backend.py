@@ -58,7 +58,12 @@ class IpsetGateBackend(Value):
         flaws = list(found.flaws)
         for family in tool.families():
             flaws += self._flaws(family, self.table(family))
-        return Current(found.entries, flaws=tuple(flaws), obstacles=found.obstacles)
+        return Current(
+            found.entries,
+            flaws=tuple(flaws),
+            obstacles=found.obstacles,
+            traffic=found.traffic,
+        )
 
     def table(self, family: Family) -> inspection.Table:
         """The rules of a family.

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.target import Traffic
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import Value, field
 from allowsync.system.process import Command
@@ -42,6 +43,16 @@ class Look(Value):
     def networks(self) -> frozenset[Network]:
         """What they hold."""
         return frozenset(network for one in self.sets.values() for network in one.networks)
+
+    @property
+    def traffic(self) -> Traffic | None:
+        """How many packets came from them; None where a set does not count."""
+        counts: dict[Network, int] = {}
+        for one in self.sets.values():
+            if one.counts is None and one.shape is Shape.SOUND:
+                return None
+            counts.update(one.counts or {})
+        return Traffic(counts=counts)
 
     @property
     def entries(self) -> frozenset[Entry]:

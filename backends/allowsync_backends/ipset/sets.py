@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -28,6 +28,7 @@ _SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
 # What a set has that is like ours. All else changes what its elements mean, or for how long.
 _HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
 
+_COUNTED: Final = re.compile(r"\S+ packets ([0-9]+) bytes [0-9]+")
 _SET_LINE: Final = re.compile('<ipset name="(.+)"/>')
 
 
@@ -51,11 +52,13 @@ class SetContent(Value):
         shape: What it is like.
         networks: What it covers; nothing where that cannot be known.
         references: How many rules use it.
+        counts: How many packets came from each network; None where it does not count them.
     """
 
     shape: Shape
     networks: tuple[Network, ...] = ()
     references: int = 0
+    counts: Mapping[Network, int] | None = field(default=None, compare=False)
 
 
 def set_name(allowlist: str, family: Family) -> str:
@@ -105,11 +108,14 @@ def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> S
     if facts["Type"] != TYPE or traits["family"] != _FAMILIES[family]:
         return SetContent(Shape.FOREIGN, references=references)
     networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
-    if strange or any(" " in member for member in members):
+    counted = [_COUNTED.fullmatch(member) for member in members] if "counters" in traits else []
+    if strange or (None in counted if counted else any(" " in member for member in members)):
         return SetContent(Shape.ODD, networks, references)
     if int(facts.get("Number of entries", len(networks))) != len(networks):
         raise ValueError(len(networks))
-    return SetContent(Shape.SOUND, networks, references)
+    counts = (int(one[1]) for one in counted if one)
+    found = dict(zip(networks, counts, strict=True)) if "counters" in traits else None
+    return SetContent(Shape.SOUND, networks, references, found)
 
 
 def _traits(header: str) -> tuple[dict[str, str], bool]:
@@ -120,6 +126,8 @@ def _traits(header: str) -> tuple[dict[str, str], bool]:
     for word in words:
         if word in _HARMLESS:
             traits[word] = next(words, "")
+        elif word == "counters":
+            traits[word] = ""
         else:
             strange = True
     return traits, strange
@@ -214,7 +222,7 @@ def _filled(name: str, family: Family, networks: Sequence[Network]) -> Iterator[
     buckets = max(MIN_BUCKETS, 1 << (count // 2).bit_length())
     yield (
         f"create {name} {TYPE} family {_FAMILIES[family]} hashsize {buckets} "
-        f"maxelem {capacity_for(count)}"
+        f"maxelem {capacity_for(count)} counters"
     )
     yield from (f"add {name} {_text(network)}" for network in networks)
 

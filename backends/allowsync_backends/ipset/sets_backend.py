@@ -49,7 +49,9 @@ class IpsetSetsBackend(Value):
             BackendError: They could not be listed, or not understood.
         """
         found = set_store.look(self.sets)
-        return Current(found.entries, flaws=found.flaws, obstacles=found.obstacles)
+        return Current(
+            found.entries, flaws=found.flaws, obstacles=found.obstacles, traffic=found.traffic
+        )
 
     def apply(self, plan: Plan) -> None:
         """Fill the sets, then end what still runs of those who were taken out.

@@ -4,7 +4,8 @@ It stands in prerouting, before destination NAT, so that ports published by Dock
 too, and once more in input, where the kernel has decided that a packet is for this machine: an
 address may be local by a routing table that `fib` does not look into (policy routing, AnyIP, a
 VRF). It looks at every packet: taking a network out ends its running streams. It only ever drops,
-because an accept here could not overrule a drop elsewhere.
+because an accept here could not overrule a drop elsewhere. What passes is remembered by its source
+for a week, so that a run can tell when a network last sent a packet.
 """
 
 from __future__ import annotations
@@ -27,6 +28,12 @@ PRIORITY: Final = -150  # mangle: before destination NAT (-100), nft(8)
 
 SET_TYPES: Final = {Family.IPV4: "ipv4_addr", Family.IPV6: "ipv6_addr"}
 _SOURCES: Final = {Family.IPV4: "ip", Family.IPV6: "ip6"}
+
+# What is remembered of a source: an IPv6 network of 64 bits, for a host changes the rest at will.
+_REMEMBERED: Final = {Family.IPV4: "", Family.IPV6: " & ffff:ffff:ffff:ffff::"}
+SEEN_BITS: Final = {Family.IPV4: 32, Family.IPV6: 64}
+SEEN_FOR: Final = 7 * 24 * 3600  # seconds
+_MOST_SEEN: Final = 65535
 
 # Everything this machine takes for itself. Anycast is among it: a router answers at the
 # subnet-router anycast address (RFC 4291) of each of its networks, open to any stranger.
@@ -65,6 +72,7 @@ class NftGate(Value):
             ports = merged(self.ports, protocol)
             for family in BOTH_FAMILIES if ports else ():
                 yield _drop(chain, protocol, ports, family)
+                yield _note(chain, protocol, ports, family)
 
     @property
     def comments(self) -> tuple[str, ...]:
@@ -93,29 +101,61 @@ def _open(chain: str, interface: str) -> NftRule:
     )
 
 
+def seen_set(family: Family) -> str:
+    """The name of the set that remembers which sources of a family came lately."""
+    return f"{family.value}_seen"
+
+
 def _drop(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
-    """The drop of one protocol and family: guarded port, addressed to us, source unknown.
+    """The drop of one protocol and family: guarded port, addressed to us, source unknown."""
+    start, expressions = _guarded(chain, protocol, ports)
+    source = _SOURCES[family]
+    return NftRule(
+        chain,
+        f"{start}{source} saddr != @{family.value} counter drop",
+        (
+            *expressions,
+            _match("!=", _field(source, "saddr"), f"@{family.value}"),
+            {"drop": None},
+        ),
+    )
+
+
+def _note(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Family) -> NftRule:
+    """What remembers the source of a packet that was not dropped. It decides nothing."""
+    start, expressions = _guarded(chain, protocol, ports)
+    source, mask = _SOURCES[family], _REMEMBERED[family]
+    address: Any = _field(source, "saddr")
+    kept = {"&": [address, mask.removeprefix(" & ")]} if mask else address
+    return NftRule(
+        chain,
+        f"{start}{source} saddr @{family.value} "
+        f"update @{seen_set(family)} {{ {source} saddr{mask} }}",
+        (
+            *expressions,
+            _match("==", address, f"@{family.value}"),
+            {"set": {"op": "update", "elem": kept, "set": f"@{seen_set(family)}"}},
+        ),
+    )
+
+
+def _guarded(
+    chain: str, protocol: Protocol, ports: tuple[Port, ...]
+) -> tuple[str, tuple[Any, ...]]:
+    """What both rules of a protocol and family begin with: guarded port, addressed to us.
 
     The port comes first: it is cheap, and spares every other packet the look at the routes. The
     protocol is that of the transport header, so IPv6 extension headers do not hide it. What comes
     to the hook input is addressed to us.
     """
     numbers = ", ".join(port.numbers for port in ports)
-    source = _SOURCES[family]
-    decided = CHAINS[chain] == "input"
+    port = _match("==", _field(protocol.value, "dport"), {"set": [_numbers(p) for p in ports]})
+    text = f"{protocol.value} dport {{ {numbers} }} "
+    if CHAINS[chain] == "input":
+        return text, (port,)
     fib = {"fib": {"result": "type", "flags": ["daddr"]}}
-    return NftRule(
-        chain,
-        f"{protocol.value} dport {{ {numbers} }} "
-        + ("" if decided else f"fib daddr type {{ {', '.join(_FOR_US)} }} ")
-        + f"{source} saddr != @{family.value} counter drop",
-        (
-            _match("==", _field(protocol.value, "dport"), {"set": [_numbers(p) for p in ports]}),
-            *(() if decided else (_match("==", fib, {"set": list(_FOR_US)}),)),
-            _match("!=", _field(source, "saddr"), f"@{family.value}"),
-            {"drop": None},
-        ),
-    )
+    local = _match("==", fib, {"set": list(_FOR_US)})
+    return f"{text}fib daddr type {{ {', '.join(_FOR_US)} }} ", (port, local)
 
 
 def _match(operator: str, left: Any, right: Any) -> dict[str, Any]:
@@ -148,12 +188,19 @@ def rebuild_script(gate: NftGate, networks: Iterable[Network]) -> str:
         if held[family]:
             lines.append(f"\t\telements = {{ {joined(held[family])} }}")
         lines.append("\t}")
+        lines += [f"\tset {seen_set(family)} {{ {_seen_definition(family)} }}"]
     commented = _commented(gate)
     for chain in CHAINS:
         lines += [f"\tchain {chain} {{", f"\t\t{_definition(chain)}"]
         lines += [f"\t\t{rule}" for of, rule in commented if of == chain]
         lines.append("\t}")
     return "\n".join([*lines, "}", ""])
+
+
+def _seen_definition(family: Family) -> str:
+    return (
+        f"type {SET_TYPES[family]}; flags dynamic, timeout; timeout {SEEN_FOR}s; size {_MOST_SEEN};"
+    )
 
 
 def _definition(chain: str) -> str:
@@ -163,10 +210,15 @@ def _definition(chain: str) -> str:
 def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
     """The script that renews rules and elements inside a table whose chains and sets are sound.
 
-    A chain that is not there is added. No packet is lost: whether it meets old or new rules, they
-    look into the same sets, and there a friend is both before and after.
+    A chain that is not there is added, and so are the sets of what was seen. No packet is lost:
+    whether it meets old or new rules, they look into the same sets, and there a friend is both
+    before and after.
     """
     lines = [f"add chain inet {gate.table} {name} {{ {_definition(name)} }}" for name in CHAINS]
+    lines += [
+        f"add set inet {gate.table} {seen_set(family)} {{ {_seen_definition(family)} }}"
+        for family in BOTH_FAMILIES
+    ]
     lines += [f"flush chain inet {gate.table} {name}" for name in CHAINS]
     for family, members in by_family(networks).items():
         lines.append(f"flush set inet {gate.table} {family.value}")

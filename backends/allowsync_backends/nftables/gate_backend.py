@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, Marked
-from allowsync.model.target import Capabilities, Current, Place
+from allowsync.model.target import Capabilities, Current, Place, Traffic
 from allowsync.model.value import Value
 from allowsync_backends.common import command as tools
 from allowsync_backends.nftables import inspection, tool
@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from allowsync.system.process import Completed
 
 _TABLE: Final = re.compile(r"inet (allowsync_([a-z][a-z0-9_]{0,17}))")
+# What was seen comes and goes with the packets.
+_SEEN: Final = r"(\tset ipv[46]_seen \{\n(?:\t\t(?!elements).*\n)*)\t\telements = [^}]*\}\n"
 _COMMENT: Final = r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"'
 
 
@@ -51,7 +53,7 @@ class NftGateBackend(Value):
         Raises:
             BackendError: It could not be listed, or not understood.
         """
-        listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
+        listed = tool.ask("-j", "list", "table", "inet", self.gate.table)
         if listed.code != 0:
             return self._without_listing(tool.complaint(listed))
         try:
@@ -66,7 +68,7 @@ class NftGateBackend(Value):
             return inspection.absent(self.gate)
         text = tool.ask("list", "table", *name.split()).stdout
         if inspection.dormant(self.gate, text):
-            return Current(flaws=(inspection.switched_off(self.gate),))
+            return Current(flaws=(inspection.switched_off(self.gate),), traffic=Traffic())
         raise BackendError(f"table {name} cannot be listed: {why}")
 
     def apply(self, plan: Plan) -> None:
@@ -149,7 +151,7 @@ class NftGateBackend(Value):
         listed = tool.ask("-s", "list", "table", *name.split())
         if listed.code != 0:
             raise BackendError(f"table {name} cannot be listed: {tool.complaint(listed)}")
-        return listed.stdout
+        return re.sub(_SEEN, r"\1", listed.stdout)
 
     def clear(self) -> None:
         """Delete the table.

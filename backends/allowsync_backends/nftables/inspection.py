@@ -4,9 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.model.target import Current
+from allowsync.model.target import Current, Traffic
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
-from allowsync_backends.nftables.gate import CHAINS, PRIORITY, SET_TYPES, NftGate
+from allowsync_backends.nftables.gate import (
+    CHAINS,
+    PRIORITY,
+    SEEN_BITS,
+    SEEN_FOR,
+    SET_TYPES,
+    NftGate,
+    seen_set,
+)
 from allowsync_backends.nftables.nft_json import (
     Element,
     Json,
@@ -26,7 +34,7 @@ _CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 def absent(gate: NftGate) -> Current:
     """What there is when the table is not."""
-    return Current(flaws=(f"table inet {gate.table} does not exist",))
+    return Current(flaws=(f"table inet {gate.table} does not exist",), traffic=Traffic())
 
 
 def dormant(gate: NftGate, text: str) -> bool:
@@ -66,7 +74,21 @@ def current(gate: NftGate, listing: str) -> Current:
         *_rule_flaws(gate, [one for kind, one in listed if kind == "rule"]),
         *_foreign(listed, sets),
     ]
-    return Current(frozenset(map(Entry, _networks(held.values()))), flaws=tuple(flaws))
+    return Current(
+        frozenset(map(Entry, _networks(held.values()))),
+        flaws=tuple(flaws),
+        traffic=Traffic(dict(_seen(sets))),
+    )
+
+
+def _seen(sets: dict[Any, Json]) -> Iterator[tuple[Network, int]]:
+    """How many seconds ago a packet last came from each source that is remembered."""
+    for family in BOTH_FAMILIES:
+        found = sets.get(seen_set(family))
+        for one in elements(found, family) if found and _remembers(found, family) else ():
+            if one.rest is not None:
+                narrow = SEEN_BITS[family]
+                yield one.networks[0].supernet(new_prefix=narrow), max(SEEN_FOR - one.rest, 0)
 
 
 def mendable(listing: str) -> bool:
@@ -82,6 +104,10 @@ def mendable(listing: str) -> bool:
     sound = {family for family in BOTH_FAMILIES if _is_sound(sets.get(family.value), family)}
     return (
         sound == set(BOTH_FAMILIES)
+        and all(
+            seen_set(family) not in sets or _remembers(sets[seen_set(family)], family)
+            for family in BOTH_FAMILIES
+        )
         and not any(one.get("flags") for kind, one in listed if kind == "table")
         and all(_is_hooked(one) for kind, one in listed if kind == "chain")
         and not any(_foreign(listed, sets))
@@ -101,6 +127,15 @@ def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -
             yield f"set {name} is of another type, or has other flags"
         elif not all(element.plain for element in held[family]):
             yield f"set {name} holds ranges, or elements that expire"
+        elif not _remembers(sets.get(seen_set(family)), family):
+            yield f"set {seen_set(family)} does not exist, or is of another type"
+
+
+def _remembers(listed: Json | None, family: Family) -> bool:
+    """Whether a set of what was seen is as we would create it."""
+    if listed is None or listed.get("type") != SET_TYPES[family]:
+        return False
+    return listed.get("timeout") == SEEN_FOR and not listed.get("map")
 
 
 def _is_sound(listed: Json | None, family: Family) -> bool:
@@ -164,11 +199,7 @@ def _changed(gate: NftGate, rules: list[Json]) -> bool:
 def _foreign(listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]) -> Iterator[str]:
     """Things in our table that we never put there."""
     kinds = {"table", "set", "chain", "rule"}
-    families = {family.value for family in BOTH_FAMILIES}
+    known = {name for family in BOTH_FAMILIES for name in (family.value, seen_set(family))}
     chains = {one.get("name") for kind, one in listed if kind == "chain"}
-    if (
-        not {kind for kind, _ in listed} <= kinds
-        or sets.keys() - families
-        or chains - CHAINS.keys()
-    ):
+    if not {kind for kind, _ in listed} <= kinds or sets.keys() - known or chains - CHAINS.keys():
         yield "the table holds something that does not belong there"

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family, Network
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -39,12 +39,14 @@ class Element(Value):
         comment: Its comment; empty when there is none.
         lifetime: How long it is to stay, and how long it still is, as it is written in a script
             (`timeout 3600s expires 12s`); empty where it stays until it is deleted.
+        rest: After how many seconds it goes; None where that is not listed.
     """
 
     networks: tuple[Network, ...]
     text: str
     comment: str = ""
     lifetime: str = ""
+    rest: int | None = field(default=None, compare=False)
 
     @property
     def plain(self) -> bool:
@@ -98,7 +100,8 @@ def _element(one: Any, family: Family) -> Element:
         lifetime = " ".join(
             f"{key} {int(inner[key])}s" for key in ("timeout", "expires") if key in inner
         )
-        return Element(networks, text, str(inner.get("comment", "")), lifetime)
+        rest = int(inner["expires"]) if "expires" in inner else None
+        return Element(networks, text, str(inner.get("comment", "")), lifetime, rest)
     return Element(*_covered(one, family))
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import hosts_of
 from allowsync.model.networks import parsed
-from allowsync.model.target import Current
+from allowsync.model.target import Current, Traffic
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.text import counted
 from allowsync_backends.ufw import rules_store
@@ -55,8 +55,24 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
             flaws += _kernel_flaws(mine, ports, file, seen.kernel[family], family)
     obstacles = {flaw: ADVICE[flaw] for flaw in flaws if flaw in ADVICE}
     return Current(
-        frozenset(entries), frozenset(others), tuple(flaws), ineffective, obstacles=obstacles
+        frozenset(entries),
+        frozenset(others),
+        tuple(flaws),
+        ineffective,
+        obstacles=obstacles,
+        traffic=_traffic(mine, seen) if seen.in_force else None,
     )
+
+
+def _traffic(mine: RuleOwnership, seen: UfwSnapshot) -> Traffic:
+    """How many packets our rules let in: of each connection the first, by UFW's order of rules."""
+    found: dict[Network, int] = {}
+    for family, kernel in seen.kernel.items():
+        ours = {rule for one in seen.files[family].ours(mine) if (rule := mine.rule(one))}
+        for rule in ours:
+            for network in _parsed(rule.source):
+                found[network] = found.get(network, 0) + kernel.counts[rule]
+    return Traffic(counts=found)
 
 
 def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:

@@ -21,7 +21,7 @@ _PREFIXES: Final = {Family.IPV4: "ufw", Family.IPV6: "ufw6"}
 # As iptables lists a rule that has nothing but a source, a protocol and ports.
 _LISTED: Final = re.compile(
     r"^-A \S+ -s (\S+) -p (tcp|udp) -m (?:multiport --dports|tcp --dport|udp --dport) "
-    r"([0-9]+(?::[0-9]+)?) -j ACCEPT$",
+    r"([0-9]+(?::[0-9]+)?)(?: -c ([0-9]+) [0-9]+)? -j ACCEPT$",
     re.MULTILINE,
 )
 # As UFW writes the same rule down.
@@ -39,11 +39,13 @@ class Kernel(Value):
         rules: The rules that say no more than who may reach which port, and how often each.
         length: How many rules there are in all.
         leads_here: Whether packets come to the chain at all.
+        counts: How many packets each of those rules has let in.
     """
 
     rules: Counter[UfwRule] = field(default_factory=Counter)
     length: int = 0
     leads_here: bool = False
+    counts: Counter[UfwRule] = field(default_factory=Counter, compare=False)
 
 
 def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
@@ -54,11 +56,13 @@ def entrances(family: Family, *, route: bool) -> tuple[tuple[str, str], ...]:
 
 
 def listed(listing: str, *, leads_here: bool) -> Kernel:
-    """A chain from what `iptables -S` prints of it."""
-    rules = Counter(
-        UfwRule(source, ports, protocol) for source, protocol, ports in _LISTED.findall(listing)
-    )
-    return Kernel(rules, listing.count("\n-A ") + listing.startswith("-A "), leads_here)
+    """A chain from what `iptables -S` prints of it, with counters or without."""
+    rules, counts = Counter[UfwRule](), Counter[UfwRule]()
+    for source, protocol, ports, packets in _LISTED.findall(listing):
+        rule = UfwRule(source, ports, protocol)
+        rules[rule] += 1
+        counts[rule] += int(packets or 0)
+    return Kernel(rules, listing.count("\n-A ") + listing.startswith("-A "), leads_here, counts)
 
 
 def leads(listing: str, start: str, end: str) -> bool:

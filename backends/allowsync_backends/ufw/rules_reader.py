@@ -54,15 +54,16 @@ def look(*, route: bool) -> UfwSnapshot:
 def _listed(family: Family, *, route: bool) -> Kernel:
     """A family's chain as the kernel has it."""
     leads = all(
-        kernel.leads(_rules(family, start), start, end)
+        kernel.leads(_rules(tool.listing(family, start)), start, end)
         for start, end in kernel.entrances(family, route=route)
     )
-    return kernel.listed(_rules(family, chain(family, route=route)), leads_here=leads)
+    rules = _rules(tool.counted_listing(family, chain(family, route=route)))
+    return kernel.listed(rules, leads_here=leads)
 
 
-def _rules(family: Family, name: str) -> str:
+def _rules(listing: tuple[str, ...]) -> str:
     """What iptables lists of a chain; nothing for a chain that is not there."""
-    done = tool.ask(tool.listing(family, name))
+    done = tool.ask(listing)
     # iptables(8): 1 is what it says of a chain that does not exist, among other things.
     if done.code not in (0, 1) or (done.code and tool.usable()):
         raise BackendError(f"the rules in the kernel cannot be listed: {tool.complaint(done)}")

@@ -32,6 +32,11 @@ def listing(family: Family, chain: str) -> tuple[str, ...]:
     return (_PROGRAMS[family], "-w", PATIENCE, "-S", chain)
 
 
+def counted_listing(family: Family, chain: str) -> tuple[str, ...]:
+    """The same with counters."""
+    return (*listing(family, chain), "-v")
+
+
 def ask(argv: tuple[str, ...]) -> Completed:
     """Run a command that changes nothing. It may fail; the caller sees its code.
 

@@ -5,10 +5,12 @@ from __future__ import annotations
 import json
 from datetime import timedelta
 
+from allowsync.inspect.host_use import HostUse
 from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.outcome import ExitCode, Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
+from allowsync.model.value import replace
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.report.json import run_document, status_document, stopped_document
 from tests.support.values import (
@@ -148,11 +150,26 @@ def test_a_status_tells_grants_and_entries() -> None:
     life.run(SERVFAIL)
     target = TargetStatus("web/x", False, (entry(HOME, "alice"),), "1 to add")
     standing = AccessStatus(life.instant, T0, {"alice": life.decision}, (target,), ())
-    document = status_document(standing, ExitCode.FAILED)
+    unknown: dict[str, object] = {
+        "seen": None,
+        "counted_since": None,
+        "seen_with": [],
+        "uncounted": [],
+    }
+    (told,) = status_document(standing, ExitCode.FAILED)["hosts"]
+    assert {key: told[key] for key in unknown} == unknown
+    use = HostUse(T0, life.instant, ("bob",), ("web/file",))
+    document = status_document(replace(standing, uses={"alice": use}), ExitCode.FAILED)
     assert document["schema"] == "allowsync.status/1"
     assert document["last_run"] == "2026-11-20T15:00:00+00:00"
     (told,) = document["hosts"]
     assert told["grants"][0]["basis"] == "stale"
+    assert {key: told[key] for key in unknown} == {
+        "seen": "2026-11-20T15:05:00+00:00",
+        "counted_since": "2026-11-20T15:00:00+00:00",
+        "seen_with": ["bob"],
+        "uncounted": ["web/file"],
+    }
     assert (told["hostnames"], told["until"]) == (
         ["alice.example.org"], "2026-11-29T15:00:00+00:00",
     )  # fmt: skip

@@ -81,7 +81,7 @@ DEEDS = {
     ],
     f"ip6tables{{v}} -w -t mangle -F {CHAIN}": [MISSING.replace("ipt", "ip6t")],
     f"ipset create other hash:net timeout 9; ipset swap other {SET}; ipset destroy other": ODD,
-    f"ipset create other hash:net counters; ipset swap other {SET}; ipset destroy other": ODD,
+    f"ipset create other hash:net comment; ipset swap other {SET}; ipset destroy other": ODD,
     f"ipset add {SET} 81.2.69.0/24 nomatch": ODD,
     f"ipset create {SET}t hash:ip": ["set allowsync-x-4t was left behind"],
 }

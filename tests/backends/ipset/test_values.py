@@ -9,6 +9,7 @@ from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.ipset import IpsetOptions
 from allowsync_backends.ipset.inspection import chain_flaws, hook_flaws, hooks, table
 from allowsync_backends.ipset.rules import IpsetGate, load_script, removal_script
+from allowsync_backends.ipset.set_store import Look
 from allowsync_backends.ipset.sets import (
     MIN_CAPACITY,
     IpsetListingError,
@@ -22,6 +23,7 @@ from allowsync_backends.ipset.sets import (
     swapping,
 )
 
+from allowsync.model.target import Traffic
 from allowsync.model.types import Family
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -47,6 +49,18 @@ def test_a_listing_is_read() -> None:
     assert held(LISTING, NAME, V4) == SetContent(Shape.SOUND, (HOME, OFFICE), 2)
 
 
+def test_a_set_that_counts_is_read_with_its_counts() -> None:
+    counting = LISTING.replace("maxelem 65536", "maxelem 65536 counters")
+    counting = counting.replace("142\n", "142 packets 3 bytes 87\n")
+    counting = counting.replace("0/24\n", "0/24 packets 0 bytes 0\n")
+    found = held(counting, NAME, V4)
+    assert (found.shape, found.counts) == (Shape.SOUND, {HOME: 3, OFFICE: 0})
+    assert held(LISTING, NAME, V4).counts is None
+    assert Look({NAME: found}).traffic == Traffic(counts={HOME: 3, OFFICE: 0})
+    assert Look({NAME: found, "other": held(LISTING, NAME, V4)}).traffic is None
+    assert Look({NAME: SetContent(Shape.MISSING)}).traffic == Traffic()
+
+
 def test_the_names_of_sets_are_read_and_nothing_else() -> None:
     assert names_in("<ipsets>\n</ipsets>\n") == frozenset()
     whole = '<ipsets>\n<ipset name="mine"/>\n<ipset name="a <&b"/>\n</ipsets>\n'
@@ -68,7 +82,7 @@ def test_an_old_ipset_that_does_not_count_is_read_too() -> None:
     ("before", "after", "shape"),
     [
         ("maxelem 65536", "maxelem 65536 timeout 300", Shape.ODD),
-        ("maxelem 65536", "maxelem 65536 counters", Shape.ODD),
+        ("maxelem 65536", "maxelem 65536 counters", Shape.ODD),  # of which no member shows any
         ("maxelem 65536", "maxelem 65536 comment", Shape.ODD),
         ("maxelem 65536", "maxelem 65536 forceadd", Shape.ODD),
         ("203.0.113.0/24", "203.0.113.0/24 nomatch", Shape.ODD),
@@ -115,9 +129,9 @@ def test_everything_is_added_before_anything_is_deleted() -> None:
 
 def test_a_set_is_filled_beside_the_old_one_and_swapped_at_the_end() -> None:
     assert swapping({NAME: (V4, [HOME]), "allowsync-web-6": (V6, [])}) == (
-        "create allowsync-web-4t hash:net family inet hashsize 1024 maxelem 65536\n"
+        "create allowsync-web-4t hash:net family inet hashsize 1024 maxelem 65536 counters\n"
         "add allowsync-web-4t 81.2.69.142\n"
-        "create allowsync-web-6t hash:net family inet6 hashsize 1024 maxelem 65536\n"
+        "create allowsync-web-6t hash:net family inet6 hashsize 1024 maxelem 65536 counters\n"
         "swap allowsync-web-4t allowsync-web-4\n"
         "swap allowsync-web-6t allowsync-web-6\n"
         "destroy allowsync-web-4t\n"
@@ -140,7 +154,7 @@ def test_a_set_takes_its_place_whatever_is_there(shape: Shape, end: str) -> None
     left_behind = frozenset({"allowsync-web-4t", "mine"})
     script = replacing({NAME: (V4, [])}, {NAME: shape}, left_behind)
     assert script.startswith("destroy allowsync-web-4t\ncreate allowsync-web-4t ")
-    assert script.endswith(f"maxelem 65536\n{end}")
+    assert script.endswith(f"maxelem 65536 counters\n{end}")
 
 
 @pytest.mark.parametrize(

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.common.ports import Protocol
+from allowsync_backends.nftables.gate import NftGate, rebuild_script
 
 from allowsync.backend.api import BackendError
 from allowsync.model.plan import Plan
@@ -71,6 +73,10 @@ DEEDS = {
         "table inet allowsync_x is switched off, or has flags that are not ours"
     ],
     f"add chain {TABLE} other; add rule {TABLE} other accept": [STRANGE],
+    f"flush chain {CHAIN}; flush chain {CHAIN}_input; delete set {TABLE} ipv4_seen": [
+        "set ipv4_seen does not exist, or is of another type",
+        MISSING,
+    ],
     f"add set {TABLE} other {{{{ type ipv4_addr; }}}}": [STRANGE],
     f"add counter {TABLE} visits": [STRANGE],
     f"add element {TABLE} ipv4 {{{{ 7.7.7.1-7.7.7.9 }}}}": [
@@ -135,6 +141,23 @@ def test_other_ports_in_the_configuration_are_a_flaw_of_the_old_gate(whole: Name
     assert flaws == ("the rules of the gate are those of another configuration",)
     assert allow(whole, wider, HOME).flaws == ()
     assert "8096" in whole.command("nft", "list", "chain", *CHAIN.split())
+
+
+def test_a_gate_of_an_older_release_learns_to_remember_without_being_replaced(
+    inside: Namespace,
+) -> None:
+    # Its sets stay, so that no packet meets one that is going.
+    now = rebuild_script(NftGate("x", BOTH), [ip_network(HOME), ip_network(HOME6)])
+    lines = [line for line in now.splitlines(keepends=True) if "_seen" not in line]
+    inside.nft(re.sub(":[0-9a-f]{8}:", ":00000000:", "".join(lines)))
+    before = inside.command("nft", "-a", "list", "table", *TABLE.split()).splitlines()
+    assert len(inside.run(gate().read).flaws) == 3
+    assert allow(inside, gate(), HOME, HOME6).flaws == ()
+    after = inside.command("nft", "-a", "list", "table", *TABLE.split()).splitlines()
+    sets = [line for line in before if re.search(r"^table|\tset ipv[46] ", line)]
+    assert len(sets) == 3
+    assert set(sets) <= set(after)
+    assert any("set ipv4_seen" in line for line in after)
 
 
 def test_what_vanished_between_reading_and_applying_does_no_harm(whole: Namespace) -> None:

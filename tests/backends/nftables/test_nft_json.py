@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables.gate import CHAINS, PRIORITY, NftGate
+from allowsync_backends.nftables.gate import CHAINS, PRIORITY, SEEN_FOR, NftGate
 from allowsync_backends.nftables.inspection import current, dormant, mendable
 from allowsync_backends.nftables.nft_json import Element, NftListingError, elements, leaves, objects
 from allowsync_backends.nftables.shared_set import merges, shared_set
@@ -17,6 +17,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.types import Entry, Family
 
 GATE = NftGate("web", (Port(443, 443, Protocol.TCP), Port(8000, 8010, Protocol.TCP)))
+REMEMBERED = {"timeout": SEEN_FOR, "size": 65535}
 METAINFO = {"metainfo": {"version": "1.0.6", "json_schema_version": 1}}
 
 
@@ -38,6 +39,10 @@ def table(**changes: Any) -> list[dict[str, Any]]:
             }
         },
         {"set": {**own, "name": "ipv6", "type": "ipv6_addr", "flags": ["interval"]}},
+        *(
+            {"set": {**own, "name": name, "type": kind, "flags": ["timeout"], **REMEMBERED}}
+            for name, kind in (("ipv4_seen", "ipv4_addr"), ("ipv6_seen", "ipv6_addr"))
+        ),
         *({"chain": {**own, "name": name, **chain, "hook": hook}} for name, hook in CHAINS.items()),
         *(
             {
@@ -62,6 +67,22 @@ def test_a_whole_gate_is_read_without_a_flaw() -> None:
     assert read.entries == {Entry(ip_network("81.2.69.1")), Entry(ip_network("90.0.0.0/24"))}
     assert read.flaws == ()
     assert mendable(text(table()))
+
+
+def test_what_is_left_of_a_source_tells_when_its_last_packet_came() -> None:
+    listed = table()
+    seen = {one["set"]["name"]: one["set"] for one in listed if "set" in one}
+    seen["ipv4_seen"]["elem"] = [{"elem": {"val": "81.2.69.1", "expires": SEEN_FOR - 60}}]
+    seen["ipv6_seen"]["elem"] = [{"elem": {"val": "2a02::", "expires": SEEN_FOR + 1}}]
+    traffic = current(GATE, text(listed)).traffic
+    assert traffic is not None
+    assert traffic.ages == {ip_network("81.2.69.1"): 60, ip_network("2a02::/64"): 0}
+    seen["ipv4_seen"]["timeout"] = 60
+    read = current(GATE, text(listed))
+    assert read.traffic is not None
+    assert read.traffic.ages == {ip_network("2a02::/64"): 0}
+    assert read.flaws == ("set ipv4_seen does not exist, or is of another type",)
+    assert not mendable(text(listed))
 
 
 def test_counters_and_implied_matches_of_other_versions_are_no_flaw() -> None:

@@ -17,6 +17,7 @@ from allowsync.model.types import Entry, Family, Network
 TCP, UDP = Protocol.TCP, Protocol.UDP
 GATE = NftGate("web", (Port(443, 443, TCP), Port(443, 443, UDP)), ("wg0", "lo"))
 HOOKED = "type filter hook %s priority -150; policy accept;"
+SEEN = "type %s; flags dynamic, timeout; timeout 604800s; size 65535;"
 FOR_US = "fib daddr type { local, broadcast, anycast, multicast }"
 
 
@@ -36,33 +37,51 @@ def test_a_gate_is_built_in_one_script() -> None:
         "table inet allowsync_web {\n"
         "\tset ipv4 {\n\t\ttype ipv4_addr\n\t\tflags interval\n"
         "\t\telements = { 81.2.129.1, 90.0.0.0/24 }\n\t}\n"
+        f"\tset ipv4_seen {{ {SEEN % 'ipv4_addr'} }}\n"
         "\tset ipv6 {\n\t\ttype ipv6_addr\n\t\tflags interval\n"
         "\t\telements = { 2a02::/64 }\n\t}\n"
+        f"\tset ipv6_seen {{ {SEEN % 'ipv6_addr'} }}\n"
         "\tchain gate {\n"
         "\t\ttype filter hook prerouting priority -150; policy accept;\n"
-        f'\t\tiifname "lo" accept comment "allowsync:{digest}:1.12"\n'
-        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:2.12"\n'
+        f'\t\tiifname "lo" accept comment "allowsync:{digest}:1.20"\n'
+        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:2.20"\n'
         f"\t\ttcp dport {{ 443 }} {FOR_US} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:3.12"\n'
+        f'comment "allowsync:{digest}:3.20"\n'
+        f"\t\ttcp dport {{ 443 }} {FOR_US} ip saddr @ipv4 update @ipv4_seen "
+        f'{{ ip saddr }} comment "allowsync:{digest}:4.20"\n'
         f"\t\ttcp dport {{ 443 }} {FOR_US} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:4.12"\n'
+        f'comment "allowsync:{digest}:5.20"\n'
+        f"\t\ttcp dport {{ 443 }} {FOR_US} ip6 saddr @ipv6 update @ipv6_seen "
+        f'{{ ip6 saddr & ffff:ffff:ffff:ffff:: }} comment "allowsync:{digest}:6.20"\n'
         f"\t\tudp dport {{ 443 }} {FOR_US} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:5.12"\n'
+        f'comment "allowsync:{digest}:7.20"\n'
+        f"\t\tudp dport {{ 443 }} {FOR_US} ip saddr @ipv4 update @ipv4_seen "
+        f'{{ ip saddr }} comment "allowsync:{digest}:8.20"\n'
         f"\t\tudp dport {{ 443 }} {FOR_US} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:6.12"\n'
+        f'comment "allowsync:{digest}:9.20"\n'
+        f"\t\tudp dport {{ 443 }} {FOR_US} ip6 saddr @ipv6 update @ipv6_seen "
+        f'{{ ip6 saddr & ffff:ffff:ffff:ffff:: }} comment "allowsync:{digest}:10.20"\n'
         "\t}\n"
         "\tchain gate_input {\n"
         "\t\ttype filter hook input priority -150; policy accept;\n"
-        f'\t\tiifname "lo" accept comment "allowsync:{digest}:7.12"\n'
-        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:8.12"\n'
+        f'\t\tiifname "lo" accept comment "allowsync:{digest}:11.20"\n'
+        f'\t\tiifname "wg0" accept comment "allowsync:{digest}:12.20"\n'
         f"\t\ttcp dport {{ 443 }} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:9.12"\n'
+        f'comment "allowsync:{digest}:13.20"\n'
+        f"\t\ttcp dport {{ 443 }} ip saddr @ipv4 update @ipv4_seen "
+        f'{{ ip saddr }} comment "allowsync:{digest}:14.20"\n'
         f"\t\ttcp dport {{ 443 }} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:10.12"\n'
+        f'comment "allowsync:{digest}:15.20"\n'
+        f"\t\ttcp dport {{ 443 }} ip6 saddr @ipv6 update @ipv6_seen "
+        f'{{ ip6 saddr & ffff:ffff:ffff:ffff:: }} comment "allowsync:{digest}:16.20"\n'
         f"\t\tudp dport {{ 443 }} ip saddr != @ipv4 counter drop "
-        f'comment "allowsync:{digest}:11.12"\n'
+        f'comment "allowsync:{digest}:17.20"\n'
+        f"\t\tudp dport {{ 443 }} ip saddr @ipv4 update @ipv4_seen "
+        f'{{ ip saddr }} comment "allowsync:{digest}:18.20"\n'
         f"\t\tudp dport {{ 443 }} ip6 saddr != @ipv6 counter drop "
-        f'comment "allowsync:{digest}:12.12"\n'
+        f'comment "allowsync:{digest}:19.20"\n'
+        f"\t\tudp dport {{ 443 }} ip6 saddr @ipv6 update @ipv6_seen "
+        f'{{ ip6 saddr & ffff:ffff:ffff:ffff:: }} comment "allowsync:{digest}:20.20"\n'
         "\t}\n"
         "}\n"
     )
@@ -75,16 +94,18 @@ def test_an_empty_gate_lets_nobody_in_and_is_valid() -> None:
 
 def test_a_gate_is_mended_without_touching_table_sets_and_chain() -> None:
     lines = mend_script(GATE, nets("81.2.129.1/32")).splitlines()
-    assert lines[:7] == [
+    assert lines[:9] == [
         f"add chain inet allowsync_web gate {{ {HOOKED % 'prerouting'} }}",
         f"add chain inet allowsync_web gate_input {{ {HOOKED % 'input'} }}",
+        f"add set inet allowsync_web ipv4_seen {{ {SEEN % 'ipv4_addr'} }}",
+        f"add set inet allowsync_web ipv6_seen {{ {SEEN % 'ipv6_addr'} }}",
         "flush chain inet allowsync_web gate",
         "flush chain inet allowsync_web gate_input",
         "flush set inet allowsync_web ipv4",
         "add element inet allowsync_web ipv4 { 81.2.129.1 }",
         "flush set inet allowsync_web ipv6",
     ]
-    assert [line.split(" comment ")[0] for line in lines[7:]] == [
+    assert [line.split(" comment ")[0] for line in lines[9:]] == [
         f"add rule inet allowsync_web {rule.chain} {rule.text}" for rule in GATE.rules
     ]
 

@@ -83,3 +83,14 @@ def test_a_gate_that_was_not_there_goes_and_one_that_went_comes_back(inside: Nam
     assert inside.command("nft", "list", "tables") == ""
     assert inside.run(with_it)
     assert text(inside) == was
+
+
+def test_what_was_seen_since_is_no_difference(inside: Namespace) -> None:
+    allow(inside, gate(), HOME, HOME6)
+    was, put_back = handle(inside), snapshot(inside)
+    inside.nft(f"add element {TABLE} ipv4_seen {{ 81.2.69.142, 9.9.9.9 }}")
+    assert not inside.run(put_back)
+    inside.nft(f"flush chain {TABLE} gate")
+    assert inside.run(put_back)
+    assert handle(inside) == was
+    assert not inside.run(put_back)
