@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Absent
 from allowsync.model.types import Family, Query
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from allowsync.policy.guards import Evidence
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Ledger, NewAddress
+
+_NODATA: Final = Absent("NODATA")
 
 
 class Judgement(Value):
@@ -85,6 +87,13 @@ def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Qu
         return {}
     answers = dict(resolve(queries))
     absent = {query for query, answer in answers.items() if isinstance(answer, Absent)}
+    if any(answers[query] != _NODATA for query in absent):
+        from allowsync.policy.absence import contradicted
+
+        pairs = ((host, query) for host in asking for query in host.queries if query in absent)
+        held = [query for host, query in pairs if _track(memory, host, query).held]
+        answers |= (other := contradicted(answers, held))
+        absent -= other.keys()
     if not absent or len(settings.nameservers) == 1:
         return answers
     from allowsync.policy.absence import agreed, unproven

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from allowsync.model.memory import RetentionState
-    from allowsync.model.types import Host, Network
+    from allowsync.model.types import Host, Network, Query
 
 TWO = 2
 
@@ -28,6 +28,24 @@ def unproven(answer: Answer, track: RetentionState) -> bool:
     One that was agreed upon already, of a name by which nothing is held, changes nothing.
     """
     return isinstance(answer, Absent) and not (track.absent_runs and not track.held)
+
+
+def contradicted(answers: Mapping[Query, Answer], held: Collection[Query]) -> dict[Query, Answer]:
+    """What counts in the place of an NXDOMAIN about a name that gave an address of another family.
+
+    NXDOMAIN says that there is no such name at all (RFC 8020). Broken nameservers answer so for one
+    type only (RFC 4074), so there it tells nothing.
+
+    Args:
+        answers: The answers of a run.
+        held: The questions by which something is held.
+    """
+    there = {query.hostname for query, one in answers.items() if isinstance(one, Found)}
+    return {
+        query: Unavailable("NXDOMAIN, but it has an address of the other family")
+        for query in held
+        if query.hostname in there and answers.get(query) == Absent("NXDOMAIN")
+    }
 
 
 def agreed(answer: Answer, everyone: Mapping[str, Answer], agreement: int) -> Answer:

@@ -6,8 +6,10 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING
 
+import dns.rcode
+
 from allowsync.state import Lock
-from testkit.fake_dns.behaviours import Authenticated
+from testkit.fake_dns.behaviours import Authenticated, ByType, Rcode
 from testkit.fake_dns.nameserver import NameServer
 
 if TYPE_CHECKING:
@@ -57,6 +59,22 @@ def test_every_new_name_and_family_has_three_siblings_asked_and_an_idle_run_none
     here.server.asked.clear()
     here("apply")
     assert {one.hostname for one in here.server.asked} == names
+
+
+def test_a_nameserver_that_denies_a_name_by_one_family_alone_shuts_out_nobody(
+    here: Installation, zones: dict[str, object]
+) -> None:
+    """Broken ones answer NXDOMAIN where there is no address of that family (RFC 4074)."""
+    zones["bob.example.org"] = ["81.2.69.2", "2a01:4f8:1:5::1"]
+    here.policy = {"keep_absent": "0s", "absent_runs": 1}
+    here("apply")
+    denied = Rcode(dns.rcode.NXDOMAIN, then=[])
+    zones["bob.example.org"] = ByType(denied, ["2a01:4f8:1:5::1"])
+    assert [here("apply").code for _ in range(3)] == [3, 3, 3]
+    assert "81.2.69.2/32" in here.allowed
+    zones["bob.example.org"] = ["2a01:4f8:1:5::1"]  # no address of that family, rightly said
+    assert here("apply").code == 0
+    assert "81.2.69.2/32" not in here.allowed
 
 
 def test_a_parking_address_shared_by_three_is_not_believed(

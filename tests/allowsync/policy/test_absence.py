@@ -8,7 +8,8 @@ import pytest
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HeldAddress, RetentionState
-from allowsync.policy.absence import agreed, contested, left_out, unproven
+from allowsync.model.types import Family, Query
+from allowsync.policy.absence import agreed, contested, contradicted, left_out, unproven
 from tests.support.values import ELSEWHERE, GONE, HOME, MOVED, SERVFAIL, T0, found, host, nets
 
 NODATA = Absent("NODATA")
@@ -33,6 +34,19 @@ def test_two_have_to_prove_it_and_none_may_give_an_address(
     answers = {str(number): one for number, one in enumerate(everyone)}
     after = agreed(GONE, answers, agreement)
     assert after == GONE if absent else isinstance(after, Unavailable)
+
+
+def test_a_name_with_an_address_of_one_family_exists() -> None:
+    alice, bob = ([Query(f"{name}.example.org", family) for family in Family] for name in "ab")
+    answers: dict[Query, Answer] = {
+        alice[0]: Absent("NXDOMAIN"), alice[1]: found("2a01::1"),
+        bob[0]: found(HOME), bob[1]: NODATA,
+    }  # fmt: skip
+    after = contradicted(answers, [*alice, *bob])
+    assert after.keys() == {alice[0]}
+    assert isinstance(after[alice[0]], Unavailable)
+    assert contradicted(answers, bob) == {}
+    assert contradicted(dict.fromkeys(alice, Absent("NXDOMAIN")), alice) == {}
 
 
 HELD = (HeldAddress(ip_address(HOME), T0, T0),)
