@@ -272,10 +272,21 @@ class Prober:
         else:
             self._forwarded.append((index, data))
             return
-        if (probe := self._by_port.get(port)) is not None:
+        if (probe := self._by_port.get(port)) is not None and self._comes_back(probe, index):
             probe.replies.append(reply)
             if reply == "answer" and probe.question.protocol == "tcp":
                 probe.answered = data
+
+    def _comes_back(self, probe: Probe, index: int) -> bool:
+        """Whether what leaves by an interface gets to who asked, and not to a network inside."""
+        ends, uplinks = self._copy.cables.ends, self._copy.original.uplinks
+        ways = (index, ends[index].master)
+        beside = ends[probe.index].master
+        return (
+            probe.index == index
+            or (beside and beside in ways)
+            or any(one in uplinks for one in ways)
+        )
 
     def _listen(self, services: Iterable[tuple[str, int]]) -> None:
         for protocol, port in services:
