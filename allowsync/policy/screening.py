@@ -82,14 +82,12 @@ def judge(
     policy = host.policy
     if len(answer.addresses) > policy.max_addresses:
         return _too_many(query, answer, policy.max_addresses)
-    reasons = [
-        (address, rejection(network_of(address, host), policy.accept, edge))
-        for address in answer.addresses
-    ]
+    accept = policy.accept
+    reasons = [(one, rejection(network_of(one, host), accept, edge)) for one in answer.addresses]
+    if not any(reason for _, reason in reasons):
+        return ScreenedAnswer(query, answer)
     rejected = tuple(RejectedAddress(address, reason) for address, reason in reasons if reason)
     believed = tuple(address for address, reason in reasons if not reason)
-    if not rejected:
-        return ScreenedAnswer(query, answer)
     if not believed:
         first = rejected[0]
         what = f"{REJECTED}{first.address} is {first.reason}"
