@@ -147,8 +147,12 @@ def parsed(text: str) -> KeptIPv4Network | KeptIPv6Network:
         ValueError: It is none.
     """
     start, _, width = text.partition("/")
-    first = parsed_address.__wrapped__(start)
-    return network(first.version, int(first), int(width))
+    version, kind = (6, AF_INET6) if ":" in start else (4, AF_INET)
+    try:
+        number = int.from_bytes(inet_pton(kind, start), "big")
+    except OSError:
+        number = int(ip_address(start))  # which says what is wrong
+    return network(version, number, int(width))
 
 
 def recalled(text: str) -> Network:

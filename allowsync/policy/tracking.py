@@ -117,9 +117,10 @@ def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[s
     present = {name: label for label, names in own.items() for name in names}
     found: dict[str, str] = {}
     for label, memory in memories.items():
-        known = {query.hostname for query in (*memory.tracks, *memory.former)}
-        if known.isdisjoint(own.get(label, ())):
-            new = [present[name] for name in sorted(known) if name in present]
+        names, known = own.get(label, ()), (*memory.tracks, *memory.former)
+        if not any(query.hostname in names for query in known):
+            former = sorted({query.hostname for query in known})
+            new = [present[name] for name in former if name in present]
             found.update({label: new[0]} if new else {})
     return found
 

@@ -17,7 +17,7 @@ from allowsync.state.codec import instant, maybe, number, number_or_none, truth
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from datetime import datetime
 
     from allowsync.model.types import Network
@@ -147,8 +147,11 @@ def write_hosts(
     gone: list[Key] = []
     nothing = HostMemory()
     for host, memory in hosts.items():
-        before, after = known.get(host, nothing).tracks, {**memory.former, **memory.tracks}
-        gone += [_key(host, query) for query in before.keys() - after.keys()]
+        before, after = known.get(host, nothing).tracks, memory.tracks
+        if memory.former:
+            after = {**memory.former, **after}
+        if before.keys() != after.keys():
+            gone += [_key(host, query) for query in before.keys() - after.keys()]
         for query, track in after.items():
             if _moves_on(former := before.get(query), track, at):
                 still.add(_key(host, query))
@@ -158,12 +161,21 @@ def write_hosts(
         _let_stay(connection, still, number(at))
     _replace(connection, (*gone, *changed), changed)
     for table, of in (("fixed", _fixed), ("arrivals", _arrivals)):
-        differing = {
-            host: of(memory)
-            for host, memory in hosts.items()
-            if of(memory) != of(known.get(host, nothing))
-        }
-        _write_networks(connection, table, differing)
+        _write_networks(connection, table, _differing(of, hosts, known))
+
+
+def _differing(
+    of: Callable[[HostMemory], Mapping[Network, datetime]],
+    hosts: Mapping[str, HostMemory],
+    known: Mapping[str, HostMemory],
+) -> dict[str, Mapping[Network, datetime]]:
+    """The networks of those hosts whose networks are others than before."""
+    nothing, found = HostMemory(), {}
+    for host, memory in hosts.items():
+        before, after = of(known.get(host, nothing)), of(memory)
+        if after is not before and after != before:
+            found[host] = after
+    return found
 
 
 def _key(host: str, query: Query) -> Key:
