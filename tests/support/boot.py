@@ -28,14 +28,14 @@ PYTHON: Final = "3.11"  # that of the suite
 MIRROR: Final = "http://deb.debian.org/debian"
 PACKAGES: Final = (
     *("systemd", "systemd-sysv", "dbus", "cron", "iproute2"),
-    *("nftables", "ipset", "iptables", "ufw"),
+    *("nftables", "ipset", "iptables", "ufw", "firewalld"),
     *("python3", "python3-venv"),
     *("nginx-light", "apache2", "caddy"),
 )
 # Would only take time.
 IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
 # Are there for the tests that start them.
-SLEEPING: Final = ("nginx.service", "apache2.service", "caddy.service")
+SLEEPING: Final = ("nginx.service", "apache2.service", "caddy.service", "firewalld.service")
 
 # A network that comes up as networks do, with nobody at the other end.
 CABLE: Final = """\
