@@ -58,14 +58,17 @@ test-fast: export TMPDIR := $(firstword $(wildcard /dev/shm) /tmp)
 test-fast: $(BIN)/.test
 	$(BIN)/pytest -q -n $(CORES) -m "not (io or slow or root)" $(FAST)
 
+# Also what builds the package: some tests build it in their own environment.
+LATEST := --editable . --group test 'hatchling>=1.25' editables
+
 # The tests that releases of others can break, with the newest of everything and with the oldest
 # that pyproject.toml allows, each in an environment of its own.
 test-latest: $(BIN)/.lock system
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-latest
-	$(BIN)/uv pip install --quiet --python $(VENV)-latest --upgrade --editable . --group test
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(VENV)-latest
+	$(BIN)/uv pip install --quiet --python $(VENV)-latest --upgrade $(LATEST)
 	$(VENV)-latest/bin/pytest -q -n $(JOBS) -m "not root"
-	$(BIN)/uv venv --quiet --clear --python $(BIN)/python $(VENV)-oldest
-	$(BIN)/uv pip install --quiet --python $(VENV)-oldest --resolution lowest-direct --editable . --group test
+	$(BIN)/uv venv --quiet --clear --seed --python $(BIN)/python $(VENV)-oldest
+	$(BIN)/uv pip install --quiet --python $(VENV)-oldest --resolution lowest-direct $(LATEST)
 	$(VENV)-oldest/bin/pytest -q -n $(JOBS) -m "not root"
 
 check: $(BIN)/.lint

@@ -1,6 +1,6 @@
 """Networks that rules name, of no host of an allowlist, and that reach a guarded port. Pure.
 
-Such a rule may well be meant: it lets in an office or a monitor, and no stranger from elsewhere.
+An office or a monitor that a rule lets in on purpose is a host of the allowlist, by its `networks`.
 """
 
 from __future__ import annotations
@@ -63,4 +63,4 @@ def _finding(
 ) -> Finding:
     where, verb = asked_of(port, found, given), "reaches" if len(networks) == 1 else "reach"
     reached = f"{some(networks)} {verb} {where}{way(found, port)}{rule}"
-    return Finding(Severity.WARNING, f"{reached}; not on an allowlist", _ADVICE)
+    return Finding(Severity.ERROR, f"{reached}; not on an allowlist", _ADVICE)

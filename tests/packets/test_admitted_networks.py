@@ -33,6 +33,7 @@ PORTS: Final = (port(PORT, Protocol.TCP),)
 FILTER: Final = """flush ruleset; table inet filter {{ {sets}
  chain trusted {{ accept; }}
  chain input {{ type filter hook input priority 0; policy drop;
+  icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
   ip saddr 81.2.69.142 tcp dport 8096 accept
   ip6 saddr 2a02:8109:9a40::/64 tcp dport 8096 accept
   {rule}
@@ -90,7 +91,7 @@ def inside(as_root: None) -> Iterator[Namespace]:
 def admitted(inside: Namespace, what: Guard = GUARD) -> list[str]:
     """The networks that are said to get in."""
     found = seen(inside, what, FRIENDS)
-    assert {one.severity for one in found} <= {Severity.WARNING}, found
+    assert {one.severity for one in found} <= {Severity.ERROR}, found
     assert all("8096/tcp" in one.what and "; not on an allowlist" in one.what for one in found)
     return sorted(name for one in found for name in _subjects(one))
 
@@ -130,6 +131,7 @@ def test_networks_that_a_rule_of_iptables_lets_in_are_named(
     tools = {"v4": f"iptables-{variant}", "v6": f"ip6tables-{variant}"}
     for tool, friend in zip(tools.values(), (FRIEND, FRIEND6), strict=True):
         inside.command("sh", "-ec", f"{tool} -P INPUT DROP; {tool} -I INPUT -s {friend} -j ACCEPT")
+    inside.command("sh", "-ec", f"{tools['v6']} -A INPUT -p ipv6-icmp -j ACCEPT")
     inside.command("sh", "-ec", deed.format(**tools))
     assert admitted(inside) == [network]
 
@@ -139,7 +141,7 @@ def test_a_rule_of_ufw_for_another_network_is_named(inside: Namespace) -> None:
     allow(inside, ufw.backend(ports=PORTS), FRIEND, FRIEND6)
     inside.command("sh", "-ec", "ufw allow from 192.168.0.0/16; ufw allow from 198.51.100.0/24")
     (one,) = seen(inside, GUARD, FRIENDS)
-    assert one.severity is Severity.WARNING
+    assert one.severity is Severity.ERROR
     assert one.what.startswith("198.51.100.0/24 reaches 8096/tcp over IPv4 by eth0: ip filter ufw")
     assert "ip saddr 198.51.100.0/24" in one.what
     assert one.what.endswith("accept; not on an allowlist")
@@ -176,7 +178,7 @@ def test_of_a_long_list_some_networks_are_asked_about(inside: Namespace) -> None
     sets = f"set long {{ type ipv4_addr; flags interval; elements = {{ {listed} }}\n }}"
     inside.nft(FILTER.format(rule="ip saddr @long accept", sets=sets))
     found = seen(inside, GUARD, FRIENDS)
-    assert [one.severity for one in found] == [Severity.INFO, Severity.WARNING]
+    assert [one.severity for one in found] == [Severity.INFO, Severity.ERROR]
     assert "more networks that rules name" in found[0].what
     assert " and 13 more reach 8096/tcp" in found[1].what
 
@@ -184,6 +186,7 @@ def test_of_a_long_list_some_networks_are_asked_about(inside: Namespace) -> None
 RANGE: Final = PortRange(8000, 9000, "tcp")
 RANGED: Final = """flush ruleset; table inet filter {{
  chain input {{ type filter hook input priority 0; policy drop;
+  icmpv6 type {{ nd-neighbor-solicit, nd-neighbor-advert }} accept
   {rule}
   ip saddr 81.2.69.142 tcp dport 8000-9000 accept
   ip6 saddr 2a02:8109:9a40::/64 tcp dport 8000-9000 accept
