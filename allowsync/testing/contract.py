@@ -283,14 +283,17 @@ class BackendContract(ContractTarget):
 
     def test_an_apply_that_fails_says_so_and_never_leaves_less(self) -> None:
         before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
-        self.put(before)
-        for _ in self._faults(lambda: self.put(wanted), again=lambda: self.put(before)):
+
+        def change() -> None:
             with io_pause():
                 self.put(before)
                 backend = self.make()
                 plan = self.plan(backend.read(), wanted)
+            backend.apply(plan)
+
+        for _ in self._faults(change):
             with suppress(BackendError):
-                backend.apply(plan)
+                change()
             with io_pause():
                 held = set(networks(self.make().read()))
                 assert held >= set(before) or held >= set(wanted), "removed before added"

@@ -51,11 +51,22 @@ def families() -> tuple[Family, ...]:
 
 
 def forwards(family: Family) -> bool:
-    """Whether this machine forwards packets of a family at all, from any interface."""
+    """Whether this machine forwards packets of a family at all, from any interface.
+
+    What cannot be read may be on; an interface may be gone meanwhile.
+    """
     if family is Family.IPV4:
-        return Path("/proc/sys/net/ipv4/ip_forward").read_text().strip() != "0"
-    settings = Path("/proc/sys/net/ipv6/conf").glob("*/forwarding")
-    return any(one.read_text().strip() != "0" for one in settings)
+        return _is_on(Path("/proc/sys/net/ipv4/ip_forward"))
+    return any(map(_is_on, Path("/proc/sys/net/ipv6/conf").glob("*/forwarding")))
+
+
+def _is_on(setting: Path) -> bool:
+    try:
+        return setting.read_text().strip() != "0"
+    except FileNotFoundError:
+        return False
+    except OSError:
+        return True
 
 
 def program(family: Family, variant: Variant) -> str:
