@@ -152,6 +152,8 @@ class DohConnection:
             self._shaking = True
         elif event == "connection.start_tls.complete":
             self.ready, self._shaking = True, False
+            if self._socket is not None:
+                self._socket.close()  # of the connection before, which h2 may have left open
             self._socket = told["return_value"].get_extra_info("socket")
             self._agreed = self._socket.selected_alpn_protocol()
             if self.over:
