@@ -134,7 +134,7 @@ class AnyNetwork(_Cidr):
 
 
 class Unreachable(_Cidr):
-    """A network that no client comes from, to stand for nobody."""
+    """A network that no client comes from, to stand for an empty list."""
 
     @property
     def expected(self) -> str:
@@ -142,7 +142,7 @@ class Unreachable(_Cidr):
         return "a network that no client comes from, such as 255.255.255.255/32"
 
     def judge(self, network: Network) -> None:
-        """Refuse what somebody could come from."""
+        """Refuse what a client could come from."""
         if not any(_within(network, block) for block in _NOBODY):
             raise UnfitError(f"got {network}: clients can come from there")
 

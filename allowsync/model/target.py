@@ -9,7 +9,7 @@ from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
 
 def installation_of(configuration: bytes) -> str:
@@ -113,6 +113,24 @@ class Finding(Value):
     severity: Severity
     what: str
     advice: str = ""
+
+
+def flaw_findings(
+    flaws: Iterable[str], obstacles: Mapping[str, str] | None = None
+) -> Iterator[Finding]:
+    """What `check` says of a target that is not as it should be, one finding for each flaw.
+
+    Args:
+        flaws: What is wrong.
+        obstacles: What of that no run repairs, each with what to do: as long as one is in the way,
+            none of the others is repaired.
+    """
+    obstacles = obstacles or {}
+    for flaw in flaws:
+        if flaw in obstacles:
+            yield Finding(Severity.ERROR, flaw, obstacles[flaw])
+        else:
+            yield Finding(Severity.WARNING, flaw, remedy(obstacles))
 
 
 class Placement(Value):

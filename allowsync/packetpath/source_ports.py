@@ -1,7 +1,7 @@
 """The source ports that rules name for what is asked about: those that ask come from others. Pure.
 
-Such as `--sport 53 --dport 1024:65535`, meant for the answers of name servers: whoever sends from
-there is let in. What the rule does is not followed.
+Such as `--sport 53 --dport 1024:65535`, meant for the answers of name servers: all that send
+from there are let in. What the rule does is not followed.
 """
 
 from __future__ import annotations

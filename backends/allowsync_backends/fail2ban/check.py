@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.networks import Coverage
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, flaw_findings
 from allowsync.model.types import by_network
 from allowsync.system.process import installed
 from allowsync_backends.fail2ban import reconcile
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from allowsync_backends.fail2ban.answers import Configured
     from allowsync_backends.fail2ban.client import Fail2banClient
     from allowsync_backends.fail2ban.jail_reader import JailSnapshot, Observation
-
-NEXT_RUN = "the next 'allowsync apply' repairs it"
 
 
 def check(
@@ -52,8 +50,7 @@ def _flaws(flaws: tuple[str, ...], seen: JailSnapshot) -> Iterator[Finding]:
             "no address is banned meanwhile; friends are ignored from the first run after it runs"
         )
         yield Finding(Severity.WARNING, "Fail2ban does not run", advice)
-    for flaw in flaws:
-        yield Finding(Severity.WARNING, flaw, NEXT_RUN)
+    yield from flaw_findings(flaws)
 
 
 def _configured(

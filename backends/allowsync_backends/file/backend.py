@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Capabilities, Current, Finding, Severity
+from allowsync.model.target import Capabilities, Current, Finding, Severity, flaw_findings
 from allowsync.model.value import Value
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
@@ -56,8 +56,7 @@ class FileBackend(Value):
         except BackendError as error:
             yield Finding(Severity.ERROR, str(error))
             return
-        for flaw in flaws:
-            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
+        yield from flaw_findings(flaws)
 
     def read(self) -> Current:
         """The networks in the file, and what is wrong with it.

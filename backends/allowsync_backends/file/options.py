@@ -98,7 +98,7 @@ class FileOptions(Value):
     )
     never_empty: tuple[Network, ...] = option(
         lambda: kinds.ListOf(kinds.Unreachable(), unique=True),
-        help="With `template`: the networks it is shown when nobody has access, where the program "
+        help="With `template`: the networks it is shown when no host has access, where the program "
         "takes an empty list for no restriction: `[255.255.255.255/32]`. None but networks that "
         "no client comes from.",
         default=(),

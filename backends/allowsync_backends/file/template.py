@@ -50,7 +50,7 @@ class Source(Value):
     Attributes:
         path: Where it is.
         text: What it says.
-        never_empty: The networks that it is shown when nobody has access.
+        never_empty: The networks that it is shown when no host has access.
     """
 
     path: Path

@@ -51,7 +51,7 @@ class TemplateBackend(FileBackend):
     Attributes:
         template: The template.
         comment: What begins a line of the mark at the top of the file; None for a mark beside it.
-        never_empty: The networks that the template is shown when nobody has access.
+        never_empty: The networks that the template is shown when no host has access.
     """
 
     template: Path

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Current, Finding, Severity
+from allowsync.model.target import Current, Finding, Severity, flaw_findings
 from allowsync.model.types import Entry, by_network
 from allowsync.model.value import replace
 from allowsync.text import counted
@@ -65,8 +65,7 @@ class RuntimeBackend(FileBackend):
             yield Finding(Severity.ERROR, self._unused, advice)
         in_file = frozenset(entry.network for entry in current.entries)
         drift = () if isinstance(found, Without) else _drift(in_file, found)
-        for flaw in (*current.flaws, *drift):
-            yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
+        yield from flaw_findings((*current.flaws, *drift))
 
     def apply(self, plan: Plan) -> None:
         """Have HAProxy take the new list, replace the file, and then let HAProxy go by it.

@@ -38,7 +38,7 @@ def believers(all_lines: Sequence[ConfigurationLine], path: str) -> Iterator[Con
 
 
 def open_protocols(all_lines: Sequence[ConfigurationLine]) -> Iterator[ConfigurationLine]:
-    """The lines that take the word of whoever writes a PROXY header."""
+    """The lines that believe a PROXY header of any client."""
     acls = _acls(all_lines)
     for section in _sections(all_lines):
         rules = [one for one in section if one.words[:2] == ("tcp-request", "connection")]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity, remedy
+from allowsync.model.target import Finding, Severity, flaw_findings
 from allowsync_backends.ipset import firewalld, inspection, set_store, tool
 from allowsync_backends.ipset.foreign_rules import FORWARDED, covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
@@ -44,19 +44,13 @@ def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Findi
     yield from refused
     if refused:
         return
-    yield from _flaws(current.flaws, current.obstacles)
+    yield from flaw_findings(current.flaws, current.obstacles)
     if not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
             "the gate is shut for everyone: it holds no entry",
             "see 'allowsync status' for what the hosts' names resolve to",
         )
-
-
-def _flaws(flaws: Sequence[str], obstacles: Mapping[str, str]) -> Iterator[Finding]:
-    for flaw in flaws:
-        severity = Severity.ERROR if flaw in obstacles else Severity.WARNING
-        yield Finding(severity, flaw, remedy(obstacles))
 
 
 def _refused(variant: Variant) -> Iterator[Finding]:
@@ -129,7 +123,7 @@ def check_sets(
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return (
-        *_flaws(found.flaws, found.obstacles),
+        *flaw_findings(found.flaws, found.obstacles),
         *_unused(sets, variant, found),
         *_docker(sets, variant, found),
         *(missing_tools() if end_streams else ()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Finding, Severity, flaw_findings
 from allowsync_backends.nftables import tool
 from allowsync_backends.nftables.foreign_rules import uses
 from allowsync_backends.nftables.nft_json import NftListingError, objects
@@ -45,8 +45,7 @@ def _gate_state(
         advice = "see whether this kernel has all of nftables, such as CONFIG_NFT_FIB"
         yield Finding(Severity.ERROR, f"the gate cannot be put up: nft says {why}", advice)
         return
-    for flaw in current.flaws:
-        yield Finding(Severity.WARNING, flaw, "the next 'allowsync apply' repairs it")
+    yield from flaw_findings(current.flaws)
     if not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,

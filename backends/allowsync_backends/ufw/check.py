@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity, remedy
+from allowsync.model.target import Finding, Severity, flaw_findings
 from allowsync.model.types import Family
 from allowsync.system.process import installed
 from allowsync.text import counted
@@ -18,7 +18,6 @@ from allowsync_backends.ufw.tuples import chain, ports_text
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
 
-    from allowsync.model.target import Current
     from allowsync_backends.common.ports import Port
     from allowsync_backends.ufw.options import UfwOptions
     from allowsync_backends.ufw.rules_file import RuleOwnership
@@ -43,7 +42,7 @@ def check(
     found = inspection.current(mine, options.ports, seen)
     flaws = found.flaws
     return (
-        *_flaws(found),
+        *flaw_findings(flaws, found.obstacles),
         *_families(seen),
         *_malformed(seen),
         *_by_hand(seen, mine, options.ports),
@@ -51,15 +50,6 @@ def check(
         *_other_variant(),
         *(missing_tools() if options.end_streams else ()),
     )
-
-
-def _flaws(found: Current) -> Iterator[Finding]:
-    for flaw in found.flaws:
-        if flaw in found.obstacles:
-            yield Finding(Severity.ERROR, flaw, found.obstacles[flaw])
-        else:
-            # None of it is done where one of those above is in the way.
-            yield Finding(Severity.WARNING, flaw, remedy(found.obstacles))
 
 
 def _families(seen: UfwSnapshot) -> Iterator[Finding]:
