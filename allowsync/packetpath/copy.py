@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-import socket
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import legacy, links, nftables, routing
 from allowsync.packetpath.isolation import enter, new_network, prepare
 from allowsync.packetpath.netlink import NETFILTER, ROUTE, Netlink
+from allowsync.packetpath.outside import Outside
 from allowsync.packetpath.question import Unavailable
 from allowsync.packetpath.tracing import legacy_traces
 from allowsync.packetpath.unlimited import unlimited
@@ -19,9 +19,6 @@ if TYPE_CHECKING:
 
 TABLE: Final = "allowsync_packetpath"
 _TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE
-_EVERY_FRAME: Final = 3  # ETH_P_ALL
-_RCVBUF, _RCVBUFFORCE = 8, 33
-_FORCED, _ASKED = 32 << 20, 4 << 20
 
 # The first chain a packet meets turns tracing on; one that reaches a last chain has passed.
 _TRACED: Final = """table netdev {table} {{
@@ -46,8 +43,7 @@ class Copy:
         network: The file that holds its network namespace.
         traces: Where the kernel tells what packets meet in nftables.
         legacy_traces: The same for iptables-legacy, where there is any.
-        outgoing: Sends frames into the cables, from outside.
-        incoming: Every frame that comes out of them.
+        outside: The other ends of its cables.
 
     Raises:
         Unavailable: A part cannot be copied.
@@ -57,15 +53,25 @@ class Copy:
         self.original, self.tools = original, tools
         refused: list[str] = []
         prepare()
-        self.outside = new_network()
+        outside = new_network()
         routing.write_setting("ipv6/conf/default/disable_ipv6", "1")
         self.network = new_network()
         routing.be_silent()
-        self.cables = links.lay(original, self.outside, self.network, refused)
+        self.cables = links.lay(original, outside, self.network, refused)
         self._lit: set[int] = set()
         self._is_settled = False
-        self._open_outside()
+        enter(outside)
+        self.outside = Outside(outside)
+        enter(self.network)
+        for index, link in self.cables.ends.items():
+            if link.is_running or index in original.uplinks:
+                self.light(index)
         routing.settle(original, self.cables, refused)
+        enter(outside)
+        for index in self._lit:
+            if self.cables.ends[index].is_up:
+                links.await_carrier(self.cables.outer[index])
+        enter(self.network)
         refused += legacy.load_sets(original.sets, tools)
         refused += nftables.load(unlimited(original.ruleset))
         refused += legacy.load_tables(original.tables, tools)
@@ -99,13 +105,15 @@ class Copy:
         """Give an interface its carrier, if it has none."""
         if index in self._lit:
             return
-        enter(self.outside)
+        enter(self.outside.network)
         netlink = Netlink(ROUTE)
         links.switch_on(netlink, self.cables.outer[index])
         netlink.close()
         enter(self.network)
         self._lit.add(index)
         if self._is_settled:
+            if self.cables.ends[index].is_up:
+                links.await_carrier(index)
             self._await_bridge(index)
 
     def _await_bridge(self, index: int) -> None:
@@ -115,28 +123,7 @@ class Copy:
         if link.master in self.cables.bridges and link.is_up and bridge and bridge.is_up:
             links.await_bridge(link.master, index)
 
-    def _open_outside(self) -> None:
-        """Light the cables that have a carrier in the machine, and listen at their other ends."""
-        original = self.original
-        for index, link in self.cables.ends.items():
-            if link.is_running or index in original.uplinks:
-                self.light(index)
-        enter(self.outside)
-        kind, frames = socket.AF_PACKET, socket.SOCK_RAW
-        self.incoming = socket.socket(kind, frames, socket.htons(_EVERY_FRAME))
-        try:
-            self.incoming.setsockopt(socket.SOL_SOCKET, _RCVBUFFORCE, _FORCED)
-        except OSError:
-            self.incoming.setsockopt(socket.SOL_SOCKET, _RCVBUF, _ASKED)
-        self.incoming.settimeout(0)
-        self.outgoing = socket.socket(kind, frames, 0)
-        enter(self.network)
-
-    def send(self, index: int, frame: bytes) -> None:
-        """Let a frame arrive at an interface of the copy."""
-        self.outgoing.sendto(frame, (f"p{index}", 0))
-
     def close(self) -> None:
         """Give the namespaces back; the end of the process does the same."""
-        for one in (self.outside, self.network):
+        for one in (self.outside.network, self.network):
             os.close(one)

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import re
-import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import first, number, text
 from allowsync.packetpath.question import Aim, Answer, Verdict
+from allowsync.packetpath.routing import no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
 from allowsync.packetpath.unlimited import limited
 
@@ -31,7 +31,7 @@ _COUNTED: Final = re.compile(
 )
 _NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
 _NO_RULE: Final = "kernel: no rule decided"
-_SETTLED: Final = 0.005
+_UNEXPLAINED: Final = "it was dropped, and neither a rule nor a counter of the kernel tells why"
 _QUEUED: Final = "the program that reads queue {} decides"
 _DECIDED_ELSEWHERE: Final = {
     "tproxy": "the program that TPROXY hands the packet to decides",
@@ -47,6 +47,7 @@ class Judge:
 
     def __init__(self, copy: Copy, prober: Prober, words: Words) -> None:
         self._copy, self._prober, self._words = copy, prober, words
+        self._by_kernel: dict[object, tuple[str, ...]] = {}
 
     def judge(self, probe: Probe) -> Answer:
         """What became of a packet."""
@@ -54,10 +55,7 @@ class Judge:
         if reason := self._unknown(probe) or (self._varies(probe) if chance else ""):
             return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
         if probe.end is None:
-            refused = any(one != "answer" for one in probe.replies)
-            verdict = Verdict.REFUSED if refused else Verdict.DROPPED
-            rules = self._stopped_by(probe)
-            return Answer(probe.question, verdict, rules, self._was_going_to(probe), chance)
+            return self._stopped(probe, chance)
         after = probe.following
         if after is not None and _is_stopped_by_a_rule(after):
             rules = self._stopped_by(after)
@@ -133,27 +131,51 @@ class Judge:
                 return (link.name if link else "", *where)
         return None
 
+    def _stopped(self, probe: Probe, chance: str) -> Answer:
+        """What stopped a packet: a rule, or else the kernel; what nothing tells of is unknown."""
+        refused = any(one != "answer" for one in probe.replies)
+        rules = self._stopped_by(probe)
+        if not (rules or refused):
+            again, rules = self._stopped_by_kernel(probe)
+            if again.end is not None or self._stopped_by(again):
+                return self.judge(again)
+            if not rules:
+                return Answer(probe.question, Verdict.UNKNOWN, reason=_UNEXPLAINED)
+        verdict = Verdict.REFUSED if refused else Verdict.DROPPED
+        going_to = self._was_going_to(probe)
+        return Answer(probe.question, verdict, rules or (_NO_RULE,), going_to, chance)
+
     def _stopped_by(self, probe: Probe) -> tuple[str, ...]:
+        """The rule that stopped a packet; none where none did."""
         last = probe.events[-1] if probe.events else None
         if last is not None and last.is_final:
             return (self._words.of(last),)
-        if probe.legacy:
-            return (self._words.of_legacy(probe.legacy[-1]),)
-        if probe.question.aim is not Aim.OWN:  # there may be many, each alone takes time
-            return (_NO_RULE,)
-        return self._stopped_by_kernel(probe)
+        return (self._words.of_legacy(probe.legacy[-1]),) if probe.legacy else ()
 
-    def _stopped_by_kernel(self, probe: Probe) -> tuple[str, ...]:
-        """No rule decided: send the packet once more, alone, and see what the kernel counts."""
+    def _stopped_by_kernel(self, probe: Probe) -> tuple[Probe, tuple[str, ...]]:
+        """Send a packet that no rule stopped once more, and see what the kernel says or counts."""
+        question = probe.question
+        link = self._copy.original.named(question.interface)
+        if link is not None and not link.is_up:
+            return probe, (f"kernel: {link.name} is switched off",)
+        place = question.interface, question.source, question.destination
+        if question.aim is not Aim.OWN and place in self._by_kernel:  # there may be many
+            return probe, self._by_kernel[place]
         before = _counters()
-        self._prober.ask_again(probe)
-        time.sleep(_SETTLED)
+        again = self._prober.ask_alone(question)
         moved = [
             key
             for key, count in _counters().items()
             if count > before.get(key, 0) and _COUNTED.search(key)
         ]
-        return (f"kernel: {', '.join(moved)}",) if moved else (_NO_RULE,)
+        if not moved and link is not None:
+            target = self._was_going_to(probe)
+            to = target[1] if target else question.destination
+            if to is not None and (why := no_way(question.source, to, link.index)):
+                moved = [why]
+        if moved:
+            self._by_kernel[place] = (f"kernel: {', '.join(moved)}",)
+        return again, self._by_kernel.get(place, ())
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
         """The rules that accepted or translated; without any the policies that did."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import struct
 import time
+from contextlib import closing
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.packetpath.isolation import enter
@@ -38,6 +39,7 @@ _SMALLEST_MTU, _LARGEST_MTU = 1280, 65535
 _PERMANENT: Final = 0x80
 _RUNNING: Final = 0x40
 _FORWARDING: Final = b"\x03"  # BR_STATE_FORWARDING
+_OPERATING: Final = b"\x06"  # IF_OPER_UP
 _PATIENCE, _PAUSE = 5.0, 0.005
 
 
@@ -89,6 +91,25 @@ def lay(original: Original, outside: int, inside: int, refused: list[str]) -> Ca
 def switch_on(netlink: Netlink, index: int) -> None:
     """Switch an interface on."""
     netlink.request(NEW_LINK, 0, struct.pack("=BBHiII", 0, 0, 0, index, _UP, _UP))
+
+
+def await_carrier(index: int) -> None:
+    """Wait until an end of a cable sends: the one that was switched on before the other.
+
+    The kernel opens it a little later, more so on a busy machine, and loses without a word what is
+    sent before. Newer kernels do it when they are asked about it.
+
+    Raises:
+        Unavailable: It does not.
+    """
+    end = time.monotonic() + _PATIENCE
+    with closing(Netlink(ROUTE)) as netlink:
+        while time.monotonic() < end:
+            (body,) = netlink.get(GET_LINK, _about(index))
+            if given(attributes(body[16:]), 16) == _OPERATING:
+                return
+            time.sleep(_PAUSE)
+    raise Unavailable("an interface does not come up in the copy")
 
 
 def await_bridge(bridge: int, port: int) -> None:

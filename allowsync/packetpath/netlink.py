@@ -149,7 +149,18 @@ class Netlink:
             OSError: The kernel refuses.
             Interrupted: It changed while it was listed.
         """
-        self._send(kind, REQUEST | ROOT_DUMP, body)
+        return self._listed(kind, REQUEST | ROOT_DUMP, body)
+
+    def get(self, kind: int, body: bytes) -> list[bytes]:
+        """What one request asks for.
+
+        Raises:
+            OSError: The kernel refuses.
+        """
+        return self._listed(kind, REQUEST | ACK, body)
+
+    def _listed(self, kind: int, flags: int, body: bytes) -> list[bytes]:
+        self._send(kind, flags, body)
         found: list[bytes] = []
         while True:
             for message in self.messages():

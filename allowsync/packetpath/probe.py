@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import select
 import socket
 import struct
-import time
 from contextlib import suppress
 from functools import cache
-from ipaddress import IPv4Address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import packet
@@ -16,6 +13,7 @@ from allowsync.packetpath.copy import TABLE
 from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
 from allowsync.packetpath.original import leads_to
+from allowsync.packetpath.outside import patience, stay
 from allowsync.packetpath.question import Aim, Unavailable
 from allowsync.packetpath.tracing import event, legacy_event
 
@@ -26,12 +24,9 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Address, Question
     from allowsync.packetpath.tracing import Event, LegacyEvent
 
-LAST_PORT: Final = 32999  # the source port of the packet that is sent after the others
 _FIRST_PORT, _PORTS = 33000, 32000
 _BATCH: Final = 256
-_PATIENCE: Final = 2.0
-_NOWHERE: Final = IPv4Address("192.0.2.254"), IPv4Address("192.0.2.255")
-_OUTGOING: Final = 4  # PACKET_OUTGOING
+_WAYS: Final = 2  # to this machine, and back
 _PACKET_INFO: Final = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, 49))
 _QUEUE: Final = 4096
 
@@ -73,10 +68,10 @@ class Prober:
         self._by_trace: dict[bytes, Probe] = {}
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
-        self._all_seen = False
         self._watched: list[Event] | None = None
         self._came: list[bytes] | None = None
         self._gateway = cache(self._find_gateway)
+        stay()
 
     def ask(self, questions: Sequence[Question]) -> list[Probe]:
         """Send a packet for each question; interface and destination are given in each."""
@@ -91,13 +86,12 @@ class Prober:
         self._by_port, self._by_trace = {}, {}
         self._forwarded = []
         probes = [self._send(one) for one in questions]
-        indexes = {one.index for one in probes}
-        self._until_seen(indexes)
+        self._until_handled()
         self._answer_datagrams()
         for index, frame in self._forwarded:
             if (answer := packet.answer(frame)) is not None:
-                self._copy.send(index, self._mac(index) + OUTER_MAC + answer)
-        self._until_seen(indexes | {index for index, _ in self._forwarded})
+                self._copy.outside.send(index, self._mac(index) + OUTER_MAC + answer)
+        self._until_handled()
         self._follow()
         return probes
 
@@ -113,16 +107,15 @@ class Prober:
                 probe.following = self._by_port[port] = Probe(question, probe.index)
                 ports = port, question.port
                 frame = packet.acknowledgement(question.source, to, ports, probe.answered)
-                self._copy.send(probe.index, self._head(probe.index, to.version) + frame)
+                self._copy.outside.send(probe.index, self._head(probe.index, to.version) + frame)
                 if len(self._by_port) % 8 == 0:
                     self._collect()
-        self._until_seen({one.index for one in self._by_port.values()})
+        self._until_handled()
 
-    def ask_again(self, probe: Probe) -> None:
-        """Send the packet of a probe once more, alone."""
-        self._by_port = {}
-        self._send(probe.question)
-        self._until_seen({probe.index})
+    def ask_alone(self, question: Question) -> Probe:
+        """Send a packet with no other beside it."""
+        (probe,) = self.ask([question])
+        return probe
 
     def watch(self, index: int, data: bytes, mac: bytes = b"") -> tuple[list[Event], list[bytes]]:
         """Send what is no question: the rules that it met, and what came out meanwhile.
@@ -137,12 +130,11 @@ class Prober:
         self._by_port, self._by_trace = {}, {}
         self._watched, self._came = [], []
         head = self._head(arriving, 6)
-        self._copy.send(arriving, (mac or head[:6]) + head[6:] + data)
-        self._until_seen({arriving})
+        self._copy.outside.send(arriving, (mac or head[:6]) + head[6:] + data)
+        self._until_handled()
         events, came = self._watched, self._came
         self._watched = self._came = None
-        last = {one.trace for one in events if one.packet and one.packet.source_port == LAST_PORT}
-        return [one for one in events if one.trace not in last], came
+        return events, came
 
     def _send(self, question: Question) -> Probe:
         copy = self._copy
@@ -162,7 +154,7 @@ class Prober:
             for bridge in copy.cables.bridges:
                 add_neighbour(netlink, bridge, question.source.packed)
             netlink.close()
-        copy.send(index, frame)
+        copy.outside.send(index, frame)
         if len(self._by_port) % 8 == 0:
             self._collect()
         return probe
@@ -205,15 +197,14 @@ class Prober:
                 return mac
         return OUTER_MAC
 
-    def _until_seen(self, indexes: Iterable[int]) -> None:
-        """Wait until all packets were handled: they are handled in order, so a last one tells."""
-        for index in indexes:
-            self._all_seen = False
-            last = self.frame(index, _NOWHERE, packet.UDP, (LAST_PORT, 9))
-            self._copy.send(index, last)
-            end = time.monotonic() + _PATIENCE
-            while not self._all_seen and time.monotonic() < end:
-                select.select([self._copy.traces.socket], [], [], 0.05)
+    def _until_handled(self) -> None:
+        """Wait until all packets were handled, and what they led to has come out."""
+        outside, end = self._copy.outside, patience()
+        for _ in range(_WAYS):
+            mark = outside.mark()
+            self._collect()
+            while not outside.has_passed(mark):
+                outside.await_mark(self._copy.traces.socket, end)
                 self._collect()
         self._collect()
 
@@ -229,13 +220,8 @@ class Prober:
                     probe := self._by_port.get(told_by_legacy.packet.source_port)
                 ):
                     probe.legacy.append(told_by_legacy)
-        while True:
-            try:
-                data, (name, _, kind, *_) = self._copy.incoming.recvfrom(2048)
-            except BlockingIOError:
-                break
-            if kind != _OUTGOING:
-                self._came_out(int(name[1:]), data[14:])
+        for index, data in self._copy.outside.came_out():
+            self._came_out(index, data)
 
     def _traced(self, told: Event) -> None:
         ours = told.table == TABLE
@@ -243,8 +229,6 @@ class Prober:
             self._watched.append(told)
         if (seen := told.packet) is not None:
             # A bridge gives a packet a number of its own, the way back that of another.
-            if seen.source_port == LAST_PORT:
-                self._all_seen = True
             probe = self._by_port.get(seen.source_port)
             if probe is not None and probe.question.source == seen.source:
                 self._by_trace[told.trace] = probe

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -23,13 +23,14 @@ from allowsync.packetpath.netlink import (
     packed,
     without,
 )
-from allowsync.packetpath.original import GET_RULE, RULES, leads_to
+from allowsync.packetpath.original import GET_ROUTE, GET_RULE, RULES, leads_to
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from allowsync.packetpath.links import Cables
     from allowsync.packetpath.original import Original
+    from allowsync.packetpath.question import Address
 
 _NEW_ADDRESS, _NEW_ROUTE, _NEW_RULE, _DELETE_RULE, _NEW_NEXTHOP = 20, 24, 32, 33, 104
 _EXISTS: Final = 17
@@ -154,3 +155,13 @@ def be_silent() -> None:
     for key, value in SILENT.items():
         with suppress(OSError):
             write_setting(key, value)
+
+
+def no_way(source: Address, destination: Address, arriving: int) -> str:
+    """Why routing stops a packet; "" where it does not, marks aside."""
+    family, length = (2, 32) if destination.version == 4 else (10, 128)
+    head = struct.pack("=8BI", family, length, length, *[0] * 5, 0)
+    ends = [(1, destination.packed), (2, source.packed), (3, struct.pack("=I", arriving))]
+    with closing(Netlink(ROUTE)) as netlink:
+        errno = netlink.request(GET_ROUTE, 0, head + packed(ends))
+    return f"routing: {os.strerror(errno)}" if errno else ""
