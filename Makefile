@@ -42,7 +42,7 @@ CODE := allowsync backends examples testkit tests tools
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
 
-# Of sweeps that take minutes, a sample. The machine that some tests boot is made beside the others.
+# Of sweeps that take minutes, a sample. What some tests boot is made beside the others.
 test: $(BIN)/.test system
 	@$(BIN)/python -m compileall -q $(CODE)
 	@if [ "$$(id -u)" = 0 ]; then $(BIN)/python -m tests.support.boot >/dev/null 2>&1 & fi; \

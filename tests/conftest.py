@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import settings
 
-from tests.support import sampling, scoreboard, speeds
+from tests.support import order, sampling, scoreboard, speeds
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -54,11 +54,7 @@ def pytest_collection() -> Generator[None, object, object]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand.
-
-    What boots a machine comes last: the root of all machines is made beside the other tests.
-    """
-    items.sort(key=lambda item: hasattr(getattr(item, "module", None), "Machine"))
+    """Mark what `make test-fast` leaves out: `io` and `root`, `slow` being said by hand."""
     asked = "io" in config.option.markexpr  # finding that out takes seconds
     for item in items:
         if asked and speeds.does_io(item):
@@ -67,8 +63,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
             item.add_marker("root")
 
 
-def pytest_collection_finish() -> None:
-    """Look for garbage more seldom, and not among ten thousand tests."""
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Begin with what is long; look for garbage more seldom, and not among ten thousand tests."""
+    processes = int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1"))
+    session.items[:] = order.longest_first(session.items, processes)
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 20)

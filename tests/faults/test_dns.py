@@ -20,6 +20,9 @@ TOLD = {Over.UDP: {**LIES, **found.UDP_ONLY}, Over.TCP: LIES, Over.TLS: LIES}
 
 Outcome: TypeAlias = tuple[dict[str, Told], "frozenset[Network]"]
 
+# Nearly all of that is in the first test of each transport and family.
+pytestmark = pytest.mark.slow
+
 # One run tells them all: what it came to is kept for as long as the process that runs these tests.
 _OUTCOMES: dict[tuple[Family, Over], Outcome] = {}
 

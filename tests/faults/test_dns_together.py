@@ -37,6 +37,7 @@ def other_than(family: Family) -> Family:
 
 
 # Only where something is waited for in vain does it matter for how long.
+@pytest.mark.slow
 @pytest.mark.parametrize(("lies", "seconds"), [(MUTE, 3), (HEARD, 30)], ids=["mute", "heard"])
 @FAMILIES
 def test_a_lie_about_one_family_leaves_the_other_alone(

@@ -314,6 +314,7 @@ class Life(RuleBasedStateMachine):
         self.account.after(self.at, self.at.run(0, only=only, **asked))
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(LONGEST)
 def test_the_promises_hold_in_any_order_of_events() -> None:
     examples = settings(

@@ -223,6 +223,7 @@ def test_the_same_sources_make_the_same_package(package: Path, tmp_path: Path) -
     assert file_digest(again) == file_digest(package)
 
 
+@pytest.mark.slow
 def test_lintian_has_nothing_to_say(package: Path) -> None:
     done = subprocess.run(
         ["lintian", "--allow-root", "--fail-on", "error,warning", package],

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
+pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]
 
 ALICE = "alice.example.org"
 OLD, NEW = FRIEND, FRIEND_TOO

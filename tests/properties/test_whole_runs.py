@@ -9,6 +9,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -179,6 +180,7 @@ class Life(RuleBasedStateMachine):
         assert not any(str(one).startswith("45.9.9.") for one in self.world.store.networks)
 
 
+@pytest.mark.slow
 def test_no_sequence_of_events_locks_a_friend_out_or_lets_a_stranger_in() -> None:
     examples = settings(max_examples=share(40, 20), stateful_step_count=30)
     run_state_machine_as_test(Life, settings=examples)

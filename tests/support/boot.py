@@ -281,4 +281,4 @@ def _quoted(text: str) -> str:
 
 
 if __name__ == "__main__":
-    base()
+    installed()
