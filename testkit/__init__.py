@@ -1,1 +1,1 @@
-"""Servers for tests and demonstrations: DNS over UDP, TCP, TLS and HTTPS, and Cloudflare's API."""
+"""Servers for tests and demos: DNS over UDP, TCP, TLS and HTTPS, Cloudflare's API, a Jellyfin."""

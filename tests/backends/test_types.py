@@ -11,6 +11,7 @@ from allowsync_backends.fail2ban import TYPE as FAIL2BAN
 from allowsync_backends.file import TYPE as FILE
 from allowsync_backends.haproxy import TYPE as HAPROXY
 from allowsync_backends.ipset import TYPE as IPSET
+from allowsync_backends.jellyfin import TYPE as JELLYFIN
 from allowsync_backends.nftables import TYPE as NFTABLES
 from allowsync_backends.nginx import TYPE as NGINX
 from allowsync_backends.traefik import TYPE as TRAEFIK
@@ -78,6 +79,34 @@ class TestCloudflare(BackendTypeContract):
             "none is given": {"account_id": "0" * 32, "list": "friends"},
             "an account id": {**self.least, "account_id": "mine"},
             "an https:// URL": {**self.least, "api_url": "http://api.example.com"},
+        }
+
+
+class TestJellyfin(BackendTypeContract):
+    type = JELLYFIN
+    least: ClassVar[Written] = {
+        "url": "http://127.0.0.1:8096",
+        "setting": "remote_filter",
+        "api_key_env": "KEY",
+    }
+
+    def environ(self) -> Mapping[str, str]:
+        return {"KEY": "0123456789abcdef0123456789abcdef"}
+
+    def accepted(self) -> Sequence[Written]:
+        return [
+            self.least,
+            {**self.least, "setting": "known_proxies", "restart": True},
+            {**self.least, "url": "http://jellyfin:8096/media/", "plain_http": True},
+        ]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {
+            "none is given": {name: of for name, of in self.least.items() if name != "api_key_env"},
+            "'setting' is missing": {"url": "http://127.0.0.1:8096", "api_key_env": "KEY"},
+            "restart is for known_proxies": {**self.least, "restart": True},
+            "in the clear": {**self.least, "url": "http://media.example.org"},
+            "a URL such as": {**self.least, "url": "http://me:word@127.0.0.1"},
         }
 
 

@@ -1,0 +1,33 @@
+"""What can go wrong between us and a Jellyfin server, in words a person can act on."""
+
+from __future__ import annotations
+
+
+class JellyfinError(Exception):
+    """A request did not give what it was to give."""
+
+
+class Unreachable(JellyfinError):
+    """No connection: the server never saw the request."""
+
+
+class NoReply(JellyfinError):
+    """The request was sent, and no whole reply came: a change may have been made."""
+
+
+class OddReply(JellyfinError):
+    """A reply that is not one of this API's, or says that the server is in trouble: HTTP 5xx."""
+
+
+class Refused(JellyfinError):
+    """The server said no (HTTP 4xx) or is elsewhere (3xx): nothing was changed."""
+
+
+REFUSALS = {
+    401: "Jellyfin does not take the API key (HTTP 401): is it one of Dashboard > API Keys, and "
+    "not revoked?",
+    403: "the API key lacks rights (HTTP 403): it is not one of Dashboard > API Keys, but of a "
+    "user who is no administrator",
+    404: "no API of Jellyfin is there (HTTP 404): is the base URL right?",
+    503: "Jellyfin is starting, or its remote-address filter shuts out this machine (HTTP 503)",
+}
