@@ -66,16 +66,19 @@ def told(
     notices: Sequence[Notice] = (),
 ) -> int:
     """Tell what came of an order. Returns the exit code."""
-    from allowsync.cli.apply_run import tell_run
+    from allowsync.cli.apply_run import wrong_lines
     from allowsync.model.outcome import worst
     from allowsync.report.json import problems, run_document
+    from allowsync.report.text import change_lines
 
     code = worst((report.exit_code, *(one.code for one in notices)))
     if invocation.json:
         run, wrong = run_document(report, report.exit_code), problems(notices)
         echo_json({**document, "exit_code": int(code), "run": run, "problems": wrong})
         return int(code)
-    tell_run(invocation, report, code)
+    if not invocation.quiet:
+        invocation.echo(change_lines(report))
+    invocation.echo(wrong_lines(invocation, report, code), err=True)
     invocation.echo([Line(f"{one.where}: {one.what}", "yellow") for one in notices], err=True)
     if not invocation.quiet:
         invocation.echo(lines)

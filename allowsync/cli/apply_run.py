@@ -201,7 +201,7 @@ def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
         if not said and greets:
             said = [Line("in sync: nothing to do", "green")]
         invocation.echo(said)
-    invocation.echo(_wrong(invocation, report, code), err=True)
+    invocation.echo(wrong_lines(invocation, report, code), err=True)
 
 
 def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
@@ -213,11 +213,11 @@ def _log(invocation: Invocation, report: RunReport, code: ExitCode) -> None:
     if not invocation.quiet:
         for record in change_records(report):
             say(dumps(record))
-    for record in problem_records(report, _wrong(invocation, report, code)):
+    for record in problem_records(report, wrong_lines(invocation, report, code)):
         say(dumps(record), err=True)
 
 
-def _wrong(invocation: Invocation, report: RunReport, code: ExitCode) -> Iterator[Line]:
+def wrong_lines(invocation: Invocation, report: RunReport, code: ExitCode) -> Iterator[Line]:
     """What is wrong, as far as it is to be said."""
     from allowsync.report.text import notices, warnings
 

@@ -54,6 +54,7 @@ def _checked(
 ) -> int:
     from allowsync.engine.published import ask_all, with_known
     from allowsync.inspect.diagnostics import about_sources
+    from allowsync.inspect.next_apply import about_session, held_back
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
@@ -63,6 +64,7 @@ def _checked(
     standing = look(config, now)
     targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing) if packets else ()
+    targets = [*held_back(targets, standing), *about_session(config, standing)]
     others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
     others += [*_schedule(config, invocation.place), *_boot(config)]
     found = [*others, *dns, *targets]

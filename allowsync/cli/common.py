@@ -97,7 +97,7 @@ class Invocation(Value):
 
         said = list(notices)
         for one in said:
-            for line in _fitted(printable(f"{one.where}: {one.what}"), err=True):
+            for line in fitted(printable(f"{one.where}: {one.what}"), err=True):
                 say(marked(line, ERROR, 2), err=True)
         if self.json:
             echo_json(stopped_document(schema, code, said))
@@ -112,7 +112,7 @@ class Invocation(Value):
 
         for line in lines:
             whole = printable(line.text)
-            for text in [whole] if verbatim else _fitted(whole, err=err):
+            for text in [whole] if verbatim else fitted(whole, err=err):
                 self._say(text, line.colour, err=err)
 
     def _say(self, text: str, colour: str, *, err: bool) -> None:
@@ -144,7 +144,7 @@ def say(text: str, *, err: bool = False, color: bool | None = None, nl: bool = T
             raise
 
 
-def _fitted(text: str, *, err: bool) -> list[str]:
+def fitted(text: str, *, err: bool) -> list[str]:
     """A line as the terminal takes it that reads the stream; in a pipe it stays one."""
     from allowsync.system.terminal import columns
 

@@ -10,11 +10,12 @@ from typing import Any, Final
 import click
 
 from allowsync import __version__
-from allowsync.cli.common import echo_json, wants_json
+from allowsync.cli.common import echo_json, fitted, wants_json
 from allowsync.cli.options import CommonGroup
 from allowsync.cli.summaries import COMMANDS
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.system.terminal import columns
+from allowsync.text import printable
 
 _WIDEST: Final = 100  # columns of a help text; longer lines are hard to read
 
@@ -80,15 +81,16 @@ def run_group(arguments: list[str]) -> int:
 
 
 def _usage(error: click.ClickException, arguments: list[str]) -> int:
-    if isinstance(error, click.NoSuchOption) and isinstance(_command_of(error), click.Group):
-        what = "Options of a command go after its name."
-        error = click.UsageError(f"{error.format_message()} {what}", error.ctx)
+    from allowsync.cli.usage_error import explained, is_help
+
+    what = explained(error, next((one for one in arguments if one in COMMANDS), ""))
+    lines = fitted(printable(f"command line: {what}"), err=True)
     with contextlib.suppress(OSError):
-        error.show()
+        click.echo(error.format_message() if is_help(error) else "\n".join(lines), err=True)
     if wants_json(arguments):
         from allowsync.report.json import stopped_document
 
-        notice = Notice("command line", error.format_message())
+        notice = Notice("command line", what)
         try:
             echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
         except OSError as lost:
@@ -96,10 +98,6 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
 
             return unwritten(ExitCode.USAGE, lost)
     return ExitCode.USAGE
-
-
-def _command_of(error: click.UsageError) -> click.Command | None:
-    return error.ctx.command if error.ctx is not None else None
 
 
 def _schema(error: click.ClickException, arguments: list[str]) -> str:

@@ -110,7 +110,7 @@ def ended(
             network = parsed(text)
             if (name, network) in kept:
                 continue
-            gone = f"{name} is no longer in the configuration"
+            gone = f"{name} is no longer configured or granted"
             why = gone if decision is None else lost(Entry(network, (name,)), name)
             yield AccessEnd(name, network, why)
 

@@ -134,6 +134,6 @@ def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
     unless = f", unless it comes through {' or '.join(interfaces)}" if interfaces else ""
     return (
         f"your own session comes from {session.peer} to port {session.port}/tcp, which "
-        f"would be blocked{unless}. Put {session.peer} under a host's `networks`, and "
-        "try it with --confirm 60s"
+        f"would be blocked{unless}. Allow it first: 'allowsync host add NAME {session.peer}'; "
+        "then try it with --confirm 60s"
     )

@@ -251,7 +251,9 @@ def about_entries(standing: AccessStatus) -> Iterator[Located]:
     for one in standing.targets:
         advice = f"{remedy(one.obstacles)}; see allowsync status"
         if one.lacking:
-            what = f"hosts are locked out, missing entries: {_entries(one.lacking)}"
+            # A gate that is not there keeps no host out.
+            effect = "" if one.flaws else "hosts are locked out, "
+            what = f"{effect}missing entries: {_entries(one.lacking)}"
             yield Located(one.target, Finding(Severity.ERROR, what, advice))
         if one.unwanted:
             what = f"unexpected entries: {_entries(one.unwanted)}"

@@ -134,6 +134,7 @@ class AccessStatus(Value):
         schedule: What starts the runs; None where that was not looked at.
         findings: What `check` calls an error, as far as it was looked at: where, and what.
         uses: When the networks of each host last sent a packet.
+        unconfirmed: Targets whose last change was not confirmed, which runs leave as they are.
     """
 
     now: datetime
@@ -150,6 +151,7 @@ class AccessStatus(Value):
     schedule: ScheduleFacts | None = None
     findings: tuple[Notice, ...] = ()
     uses: Mapping[str, HostUse] = field(default_factory=dict)
+    unconfirmed: tuple[Notice, ...] = ()
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
@@ -164,10 +166,12 @@ def look(config: Config, now: datetime) -> AccessStatus:
             notices += disorder
             learnt = recalled(config, store)
             left = orphans(config, store)
-            notices += [*waiting(store), *left_over(config, left), *learnt.troubles(now)]
+            unconfirmed = tuple(waiting(store))
+            notices += [*unconfirmed, *left_over(config, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
             store, remembered, latest, stays = Store.nothing(config.state), {}, None, {}
+            unconfirmed = ()
             config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
             known, learnt = Chronology(), Learnt(config)
@@ -203,6 +207,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         latest,
         tuple(left),
         uses=uses,
+        unconfirmed=unconfirmed,
     )
 
 

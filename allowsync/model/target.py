@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
 from allowsync.model.value import Value, field
@@ -92,11 +92,14 @@ class Current(Value):
     traffic: Traffic | None = field(default=None, compare=False)
 
 
+REPAIRS: Final = "the next 'allowsync apply' repairs it"
+
+
 def remedy(obstacles: Mapping[str, str]) -> str:
     """What to do about a target that is not as it should be."""
     if obstacles:
         return "; ".join(dict.fromkeys(obstacles.values()))
-    return "the next 'allowsync apply' repairs it"
+    return REPAIRS
 
 
 class Severity(Enum):

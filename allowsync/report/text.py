@@ -47,6 +47,16 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
         yield from _target_lines(target, reasons, every_target=every_target, dry_run=report.dry_run)
 
 
+def change_lines(report: RunReport) -> Iterator[Line]:
+    """What a run changed at each target; all that stays is a number."""
+    reasons = Reasons(report.decisions, report.started)
+    for target in report.targets:
+        plan = target.plan
+        if plan is not None and not plan.idle:
+            rows = [*_changes(plan, reasons)]
+            yield from _plan_lines(target.target, plan, rows, done=target.outcome in DONE)
+
+
 def warnings(report: RunReport) -> Iterator[Line]:
     """What is wrong beside the targets' entries, a line each, for standard error."""
     yield from notices(report)
@@ -100,10 +110,14 @@ def _target_lines(
             entries = counted(count, "entry", "entries")
             yield Line(f"{target.target} is in sync ({entries})")
         return
-    yield Line(target.target)
+    done = not dry_run and target.outcome in DONE
+    yield from _plan_lines(target.target, plan, rows, done=done)
+
+
+def _plan_lines(name: str, plan: Plan, rows: list[_Row], *, done: bool) -> Iterator[Line]:
+    yield Line(name)
     yield from (Line(f"  ~ {flaw}", "yellow") for flaw in plan.repair)
     yield from _table(rows)
-    done = not dry_run and target.outcome in DONE
     yield Line("  " + _summary(plan, rows, done=done))
 
 
@@ -134,7 +148,7 @@ def _labels(entry: Entry) -> str:
 
 def _summary(plan: Plan, rows: list[_Row], *, done: bool) -> str:
     retained = len(plan.withheld)
-    kept = sum(row.sign == "!" for row in rows) - retained
+    kept = max(0, sum(row.sign == "!" for row in rows) - retained)
     unchanged = len(plan.keep) - kept
     removed, added = ("removed", "added") if done else ("to remove", "to add")
     parts = [] if plan.idle else [f"{len(plan.remove)} {removed}", f"{len(plan.add)} {added}"]

@@ -16,6 +16,26 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 
+@pytest.mark.parametrize(("peer", "warned"), [("81.2.70.7", True), ("81.2.69.7", False)])
+def test_a_gate_that_would_cut_off_this_session_is_told_before_it_is_up(
+    tmp_path: Path, peer: str, warned: bool
+) -> None:
+    config = tmp_path / "config.yaml"
+    document = {
+        "hosts": {"office": {"networks": ["81.2.69.0/24"]}},
+        "allowlists": {"ssh": {"targets": [{"nftables": {"ports": ["22/tcp"]}}]}},
+        "state": str(tmp_path / "state" / "state.db"),
+    }
+    config.write_text(json.dumps(document))
+    config.chmod(0o600)
+    environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
+    arguments = ("check", "--no-packets", "--config", config)
+    with Namespace() as inside:
+        done = inside.run(lambda: allowsync(*arguments, environ=environ))
+    assert (f"your own session comes from {peer} to port 22/tcp" in done.out) == warned
+    assert (f"allowsync host add NAME {peer}" in done.out) == warned
+
+
 def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     document = {

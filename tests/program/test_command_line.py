@@ -91,7 +91,7 @@ def test_help_shows_what_the_option_shows(command: str) -> None:
         ("backends iptabels", "there is no backend 'iptabels' (did you mean 'ipset'?)"),
         ("backends iptables", "there is no backend 'iptables' (did you mean 'ipset'?)"),
         ("backends nftable", "there is no backend 'nftable' (did you mean 'nftables'?)"),
-        ("--dry-run apply", "Options of a command go after its name"),
+        ("--dry-run apply", "options of a command go behind it"),
         ("status --jsn", "--json"),
     ],
 )
@@ -114,6 +114,28 @@ def test_a_mistyped_backend_of_the_configuration_too(
 def test_a_mistyped_target_gets_the_nearest_named(here: Installation) -> None:
     done = here("apply --only web/fil")
     assert (done.code, "(did you mean 'web/file'?)" in done.err) == (2, True)
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("grant", "NETWORK|me is missing; usage: allowsync grant [OPTIONS] NETWORK|me"),
+        ("apply x", "unexpected extra argument (x); usage: allowsync apply [OPTIONS]"),
+        ("apply --only", "option '--only' requires an argument"),
+        ("apply --confirm 3y", "--confirm: expected a time from 1s to 1h such as 60s, got '3y'"),
+        ("completion tcsh", "SHELL: 'tcsh' is not one of 'bash', 'zsh', 'fish'"),
+        ("host --json", "a command is missing: add, list, remove"),
+    ],
+)
+def test_a_usage_error_says_the_fact_and_what_to_do(words: str, said: str) -> None:
+    done = allowsync(*words.split())
+    command = words.split()[0]
+    whole = f"{said}; see 'allowsync {command} --help'"
+    assert done.code == 2
+    if "--json" in words:  # people get the whole help
+        assert done.document["problems"] == [{"where": "command line", "what": whole}]
+    else:
+        assert (done.out, done.err) == ("", f"command line: {whole}\n")
 
 
 def test_a_usage_error_before_the_command_is_a_document_too() -> None:

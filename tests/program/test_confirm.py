@@ -192,6 +192,10 @@ def test_after_that_a_scheduled_run_leaves_a_first_gate_alone(machine: Machine) 
         assert done.code == 1
         assert "skipped: its change of" in done.err
         assert machine.ruleset == ""
+    told = machine.run("check", "--no-packets").out
+    assert "the next 'allowsync apply' repairs it" not in told
+    assert "no run repairs it before its change is confirmed" in told
+    assert "was not confirmed; retry with --confirm, or apply it with --force" in told
     with machine.confirm() as terminal:
         terminal.until(QUESTION)
         terminal.type("yes\n")

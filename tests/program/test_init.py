@@ -299,7 +299,7 @@ def test_what_is_missing_without_a_terminal_is_named(
             "no option 'pth' (did you mean 'path'?)",
         ),
         ((*OFFICE, "--backend", "nftables", "--option", "ports=80"), "say --port PORT/PROTO"),
-        (("--hots", "a=a.example.org"), "(Did you mean one of: '--host'"),
+        (("--hots", "a=a.example.org"), "(did you mean '--host'"),
         ((*OFFICE, "--backend", "nginx", "--option", "path"), "expected OPTION=VALUE"),
         ((*OFFICE, "--option", "path=/x"), "--option needs --backend"),
         ((*OFFICE, "--backend", "cloudflare"), "say --option account_id=VALUE"),

@@ -44,6 +44,17 @@ def test_a_grant_is_ended_by_the_clock(granted: Days) -> None:
     assert "guest-81.2.70.7" not in granted("status").out
 
 
+def test_an_order_tells_what_it_changed_and_counts_the_rest(over_days: Days) -> None:
+    assert over_days("apply").code == 0
+    given, taken = over_days("grant", GUEST), over_days("revoke guest-81.2.70.7")
+    assert given.out.splitlines()[1:-1] == [
+        f"  + {GUEST}              guest-{GUEST}",
+        "  0 removed, 1 added, 2 unchanged",
+    ]
+    assert taken.out.splitlines()[2:-1] == ["  1 removed, 0 added, 2 unchanged"]
+    assert f"guest-{GUEST} is no longer configured or granted" in over_days("history").out
+
+
 def test_a_grant_lasts_over_a_reboot_and_no_longer(
     granted: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -72,6 +72,14 @@ def said(failed: Completed) -> str:
     return first[:200] or f"exit code {failed.code}"
 
 
+def not_root(what: str, capabilities: str = "CAP_NET_ADMIN") -> str:
+    """Why a packet filter cannot be seen and changed, and what to do: root may lack the right."""
+    remedy = "run it with sudo"
+    if os.geteuid() == 0:
+        remedy = "this is root in a container or a service that gave it up: give it back there"
+    return f"only root can see and change {what} ({capabilities} is missing): {remedy}"
+
+
 def may(capabilities: int) -> bool:
     """Whether this process has all of some capabilities. Without /proc, root counts as having them.
 

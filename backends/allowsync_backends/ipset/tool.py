@@ -20,10 +20,6 @@ PATIENCE: Final = "10"
 MISSING: Final = (
     f"ipset cannot be run; install the package ipset: apt install ipset ({tools.LOOKED_IN})"
 )
-NOT_ROOT: Final = (
-    "only root can see and change ipset and iptables (CAP_NET_ADMIN or CAP_NET_RAW is missing): "
-    "run it with sudo"
-)
 
 IPV6_ADDRESSES: Final = Path("/proc/thread-self/net/if_inet6")
 
@@ -38,11 +34,16 @@ _CAPABILITIES: Final = tools.CAP_NET_ADMIN | tools.CAP_NET_RAW
 PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
 
 
+def not_root() -> str:
+    """What is missing where the rules cannot be seen and changed."""
+    return tools.not_root("ipset and iptables", "CAP_NET_ADMIN or CAP_NET_RAW")
+
+
 def usable() -> str:
     """Why ipset or iptables cannot be used here, or an empty string."""
     if not installed("ipset"):
         return MISSING
-    return "" if tools.may(_CAPABILITIES) else NOT_ROOT
+    return "" if tools.may(_CAPABILITIES) else not_root()
 
 
 def families() -> tuple[Family, ...]:
@@ -170,7 +171,7 @@ def version() -> str:
 def complaint(failed: Completed) -> str:
     """What a program said, in one line, with what to do when we are not root."""
     said = tools.said(failed)
-    return said if tools.may(_CAPABILITIES) else f"{said} ({NOT_ROOT})"
+    return said if tools.may(_CAPABILITIES) else f"{said} ({not_root()})"
 
 
 def has_rules(variant: Variant, table: str) -> bool:

@@ -26,9 +26,6 @@ TIMEOUT: Final = 60.0
 MISSING: Final = (
     f"nft cannot be run; install the package nftables: apt install nftables ({tools.LOOKED_IN})"
 )
-NOT_ROOT: Final = (
-    "only root can see and change nftables (CAP_NET_ADMIN is missing): run it with sudo"
-)
 
 _NETFILTER: Final = 12
 _GET_TABLE: Final = 10 << 8 | 1  # the subsystem of nftables, and what is asked of it
@@ -43,13 +40,18 @@ _TRIES: Final = 20
 _LARGEST: Final = 1 << 17
 
 
+def not_root() -> str:
+    """What is missing where the rules cannot be seen and changed."""
+    return tools.not_root("nftables")
+
+
 def usable() -> str:
     """Why nft cannot be used here, or an empty string."""
     try:
         run(Command(("nft", "--version")))
     except CommandError as error:
         return tools.not_run(error, MISSING)
-    return "" if tools.may(tools.CAP_NET_ADMIN) else NOT_ROOT
+    return "" if tools.may(tools.CAP_NET_ADMIN) else not_root()
 
 
 def ask(*arguments: str) -> Completed:
@@ -84,7 +86,7 @@ def load(script: str) -> Completed:
 def complaint(failed: Completed) -> str:
     """What nft said, in one line, with what to do when we are not root."""
     said = tools.said(failed)
-    return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({NOT_ROOT})"
+    return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({not_root()})"
 
 
 def tables() -> frozenset[str]:
@@ -97,7 +99,7 @@ def tables() -> frozenset[str]:
         return listed_tables(TIMEOUT)
     except OSError as error:
         why = error.strerror or str(error)
-        why = why if tools.may(tools.CAP_NET_ADMIN) else f"{why} ({NOT_ROOT})"
+        why = why if tools.may(tools.CAP_NET_ADMIN) else f"{why} ({not_root()})"
         raise BackendError(f"the kernel does not list its nftables: {why}") from error
 
 

@@ -8,7 +8,7 @@ import time
 from typing import TYPE_CHECKING, Final, Self
 
 from allowsync.backend.api import BackendError
-from allowsync_backends.ufw.tool import NOT_ROOT
+from allowsync_backends.ufw.tool import not_root
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -34,7 +34,7 @@ class UfwLock:
         try:
             self._fd = os.open(PATH, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o644)
         except OSError as error:
-            advice = f" ({NOT_ROOT})" if os.geteuid() else ""
+            advice = f" ({not_root()})" if os.geteuid() else ""
             raise BackendError(f"{PATH} cannot be opened: {error.strerror}{advice}") from error
         deadline = time.monotonic() + self._patience
         while not self._taken():

@@ -13,18 +13,20 @@ TIMEOUT: Final = 60.0  # seconds
 PATIENCE: Final = "10"
 
 MISSING: Final = f"ufw cannot be used; install the package ufw: apt install ufw ({tools.LOOKED_IN})"
-NOT_ROOT: Final = (
-    "only root can see and change the firewall (CAP_NET_ADMIN is missing): run it with sudo"
-)
 
 _PROGRAMS: Final = {Family.IPV4: "iptables", Family.IPV6: "ip6tables"}
+
+
+def not_root() -> str:
+    """What is missing where the rules cannot be seen and changed."""
+    return tools.not_root("the firewall")
 
 
 def usable() -> str:
     """Why UFW cannot be used here, or an empty string."""
     if not (installed("ufw") and installed("iptables")):
         return MISSING
-    return "" if tools.may(tools.CAP_NET_ADMIN) else NOT_ROOT
+    return "" if tools.may(tools.CAP_NET_ADMIN) else not_root()
 
 
 def listing(family: Family, chain: str) -> tuple[str, ...]:
@@ -62,4 +64,4 @@ def restore(family: Family, script: str) -> Completed:
 def complaint(failed: Completed) -> str:
     """What a program said, in one line, with what to do when we are not root."""
     said = tools.said(failed)
-    return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({NOT_ROOT})"
+    return said if tools.may(tools.CAP_NET_ADMIN) else f"{said} ({not_root()})"

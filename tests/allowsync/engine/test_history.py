@@ -47,7 +47,7 @@ def test_access_ends_for_the_reason_its_entry_goes() -> None:
 
 def test_who_left_the_configuration_comes_from_nowhere() -> None:
     known = {"alice": {f"{MOVED}/32", f"{HOME}/32"}}
-    why = "alice is no longer in the configuration"
+    why = "alice is no longer configured or granted"
     assert list(ended({}, known, set(), Reasons({}, T0).lost)) == [
         AccessEnd("alice", net(HOME), why),
         AccessEnd("alice", net(MOVED), why),

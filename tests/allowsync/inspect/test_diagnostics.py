@@ -19,6 +19,7 @@ from allowsync.inspect.status import AccessStatus, TargetStatus
 from allowsync.model.answer import Absent, Answer, Unavailable
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
+from allowsync.model.value import replace
 from allowsync.policy.clock import Now
 from tests.support.values import T0, A, entry, host
 
@@ -88,3 +89,7 @@ def test_what_a_target_holds_is_compared_once_something_was_applied() -> None:
     assert not list(about_entries(AccessStatus(T0, None, {}, (one,), ())))
     (found,) = about_entries(AccessStatus(T0, T0, {}, (one,), ()))
     assert "81.2.69.0, 81.2.69.1, 81.2.69.2 and 2 more" in str(found)
+    assert "locked out" in str(found)
+    one = replace(one, flaws=("table inet x does not exist",))
+    (found,) = about_entries(AccessStatus(T0, T0, {}, (one,), ()))
+    assert "locked out" not in str(found)  # by a gate that is not there

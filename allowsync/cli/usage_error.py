@@ -1,0 +1,59 @@
+"""What click says of a command line, as this program says it: subject, fact, what to do."""
+
+from __future__ import annotations
+
+import click
+
+
+def is_help(error: click.ClickException) -> bool:
+    """Whether it is the help of a group, for a command line that names no command of it."""
+    return isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+
+
+def explained(error: click.ClickException, command: str) -> str:
+    """What is wrong with a command line, and what to do.
+
+    Args:
+        error: What click says.
+        command: The command that was meant, as far as that is known.
+    """
+    context = error.ctx if isinstance(error, click.UsageError) else None
+    path = f"allowsync {command}".rstrip() if context is None else context.command_path
+    return f"{_fact(error, context)}; see '{path} --help'"
+
+
+def _fact(error: click.ClickException, context: click.Context | None) -> str:
+    said = error.format_message().rstrip(".")
+    if context is None:
+        return said[:1].lower() + said[1:]
+    command = context.command
+    if isinstance(error, click.MissingParameter) and error.param is not None:
+        return f"{_name(error.param)} is missing; {_usage(context)}"
+    if isinstance(error, click.NoSuchOption):
+        return _no_option(error, command)
+    if isinstance(error, click.BadParameter) and error.param is not None:
+        return f"{_name(error.param)}: {error.message.rstrip('.')}"
+    if isinstance(command, click.Group) and (is_help(error) or said == "Missing command"):
+        return f"a command is missing: {', '.join(command.list_commands(context))}"
+    if said.startswith("Got unexpected extra"):
+        return f"{said[4:]}; {_usage(context)}"
+    return said[:1].lower() + said[1:]
+
+
+def _name(param: click.Parameter) -> str:
+    """An option as it is typed, or an argument as the usage names it."""
+    if isinstance(param, click.Option):
+        return max(param.opts, key=len)
+    return param.human_readable_name
+
+
+def _usage(context: click.Context) -> str:
+    pieces = " ".join(context.command.collect_usage_pieces(context))
+    return f"usage: {context.command_path} {pieces}"
+
+
+def _no_option(error: click.NoSuchOption, command: click.Command) -> str:
+    near = ", ".join(repr(one) for one in sorted(error.possibilities or ()))
+    hint = f" (did you mean {near}?)" if near else ""
+    elsewhere = "; options of a command go behind it" if isinstance(command, click.Group) else ""
+    return f"no such option {error.option_name!r}{hint}{elsewhere}"
