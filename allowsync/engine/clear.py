@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import os
-from contextlib import suppress
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.config.errors import ConfigError
+from allowsync.engine.former_guards import guard_of_kind, guarded_once, rebuilt
 from allowsync.engine.memory import read_only
 from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Placement
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
-    from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Config, Target
     from allowsync.model.target import Guard, Place, PortRange
     from allowsync.state import TargetRecord
@@ -140,17 +139,8 @@ def _configured(target: Target, config: Config) -> Owned:
             raise BackendError(why)
         target.driver().clear()
 
-    guard = None if target.broken else _guard(target.backend, target.options)
+    guard = None if target.broken else guard_of_kind(target.backend, target.options)
     return Owned(target.name, target.allowlist, clear, guard=guard, configured=True)
-
-
-def _guard(kind: AnyBackendType, options: object) -> Guard | None:
-    """What a target guards, as far as that can be found out."""
-    from allowsync.backend.declared import guard_of
-
-    with suppress(BackendError):
-        return guard_of(kind, options)
-    return None
 
 
 def _orphaned(one: OrphanTarget, config: Config) -> Owned:
@@ -168,14 +158,7 @@ def _orphaned(one: OrphanTarget, config: Config) -> Owned:
 
     if record is None:
         return Owned(one.name, one.allowlist, clear)
-    return Owned(one.name, one.allowlist, clear, record.name, _guarded_once(record))
-
-
-def _guarded_once(record: TargetRecord) -> Guard | None:
-    """What a target guarded when it was configured, as far as the state knows it."""
-    with suppress(BackendError, ConfigError):
-        return _guard(*_rebuilt(record))
-    return None
+    return Owned(one.name, one.allowlist, clear, record.name, guarded_once(record))
 
 
 def _clear_recorded(record: TargetRecord, config: Config) -> None:
@@ -201,7 +184,7 @@ def _leftover(record: TargetRecord, config: Config) -> Driver:
     from allowsync.config.allowlists import is_name
 
     try:
-        kind, options = _rebuilt(record)
+        kind, options = rebuilt(record)
     except ConfigError as error:
         raise BackendError(_back("the state does not keep what it takes to clear it")) from error
     other = owner(config.state)
@@ -217,23 +200,6 @@ def _leftover(record: TargetRecord, config: Config) -> Driver:
         if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
             raise BackendError(_back(f"{place} is reached by a link"))
     return Driver(kind, Placement(record.allowlist, record.name), options)
-
-
-def _rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
-    """The backend of a target as the state remembers it, and its options.
-
-    Raises:
-        BackendError: There is no such backend any more.
-        ConfigError: The state does not hold all of its options.
-    """
-    from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
-    from allowsync.config import rebuild_options
-
-    try:
-        kind: AnyBackendType = load_type(record.backend)
-    except (BrokenBackend, UnknownBackend) as error:
-        raise BackendError(str(error)) from error
-    return kind, rebuild_options(kind, record.written)
 
 
 def _key(place: Place) -> tuple[str, tuple[str, ...]]:

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from allowsync.policy.clock import Now
     from allowsync.policy.published import SourceRecord
     from allowsync.policy.sightings import Ledger
+    from allowsync.state import TargetRecord
 
     Steps = Callable[[Store, Sequence[Notice]], RunReport]
 
@@ -81,6 +82,11 @@ class Memory(Value):
             return known
         apart = None if known.apart is None else _relabelled(known.apart, self.renamed)
         return replace(known, entries=_relabelled(known.entries, self.renamed), apart=apart)
+
+    def former(self) -> Iterator[TargetRecord]:
+        """What is remembered of targets that are no longer configured."""
+        configured = {target.name for target in self.config.targets}
+        yield from (one for name, one in self.store.targets().items() if name not in configured)
 
     @property
     def hosts_of_run(self) -> list[Host]:

@@ -42,6 +42,7 @@ if TYPE_CHECKING:
     from allowsync.plan.limits import LimitRefusal
     from allowsync.policy.clock import Now
     from allowsync.policy.decision import Decision
+    from allowsync.state import TargetRecord
 
 
 class Draft(Value):
@@ -100,6 +101,7 @@ def draft(
     names: Callable[[], Iterable[str]] = tuple,
     orders: StandingOrders | None = None,
     unsure: bool = False,
+    former: Callable[[], Iterable[TargetRecord]] = tuple,
 ) -> Draft:
     """Look at a target and plan what to do with it. Raises nothing.
 
@@ -120,11 +122,13 @@ def draft(
         names: What marks of this configuration say, under each name it has had.
         orders: What was ordered by command.
         unsure: Whether it may hold what a run put there that could not be recorded.
+        former: Tells what the state knows of targets that are no longer configured.
     """
 
     def once_more(*, unrecorded: bool = unrecorded) -> Draft:
         again = partial(draft, allow_empty=allow_empty, kept=kept, beside=beside, lost=lost)
         again = partial(again, unrecorded=unrecorded, names=names, orders=orders, unsure=unsure)
+        again = partial(again, former=former)
         # This run is counted once, however often it looks.
         seen = tuple(replace(one, runs=one.runs - now.counts) for one in inherited)
         return again(target, decisions, memory, limits, now, unknown=seen)
@@ -166,7 +170,7 @@ def draft(
         ineffective(plan, current),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
-        if memory is None and not lost and not _stands(target, places):
+        if memory is None and not (lost or _stands(target, places) or _succeeds(target, former())):
             report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
             return Draft(target, report)
         # A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is
@@ -191,6 +195,13 @@ def _stands(target: Target, places: Collection[Place]) -> bool:
     with suppress(BackendError):
         return any(one.place in places for one in marks_of(target.backend, ()))
     return False
+
+
+def _succeeds(target: Target, former: Iterable[TargetRecord]) -> bool:
+    """Whether it takes the place of a target that is no longer configured."""
+    from allowsync.engine.former_guards import succeeds
+
+    return succeeds(target, former)
 
 
 def _held_beside(

@@ -150,6 +150,7 @@ def _prepare(
         orders=memory.orders,
         unsure=memory.unsure,
         names=partial(installations, memory.config.state),
+        former=memory.former,
     )
     if target.name not in memory.unconfirmed:
         return one

@@ -56,7 +56,7 @@ class Now(Value):
 def read(known: Chronology, pulse: Pulse) -> Now:
     """The instant of a run, in the light of the runs before it."""
     instant = pulse.wall
-    gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
+    gaps = _gaps(known, instant)
     latest = max(instant, known.latest or instant)
     if known.last is None:
         return Now(instant, Clock.STEADY, gaps, latest)
@@ -72,9 +72,23 @@ def read(known: Chronology, pulse: Pulse) -> Now:
     return Now(instant, Clock.JUMPED, (*gaps, Gap(instant, ahead)), latest)
 
 
+def _gaps(known: Chronology, instant: datetime) -> tuple[Gap, ...]:
+    """By how much a clock that shows an instant is ahead, in the light of the runs before.
+
+    One that was ahead and is put back is ahead by so much less: what is left of its gaps reaches up
+    to the instant it shows.
+    """
+    gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
+    if known.last is None or len(gaps) == len(known.gaps):
+        return gaps
+    beyond = sum((gap.by for gap in known.gaps if gap.at > instant), timedelta(0))
+    left = beyond - (known.last.wall - instant)
+    return (*gaps, Gap(instant, left)) if left > timedelta(0) else gaps
+
+
 def at_rest(known: Chronology, instant: datetime) -> Now:
     """The instant at which something is looked at: no clock runs out by that."""
-    gaps = tuple(gap for gap in known.gaps if gap.at <= instant)
+    gaps = _gaps(known, instant)
     return Now(instant, Clock.JUMPED, gaps, known.latest)
 
 

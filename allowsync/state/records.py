@@ -4,21 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from allowsync.model.types import Entry
 from allowsync.model.value import Value, field
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from allowsync.model.types import Network
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from allowsync.model.types import Network
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from allowsync.model.types import Network
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -111,8 +97,6 @@ class RunRecord(Value):
         hosts: The memory of each host of the run.
         configured: Every host there is. What was known of others is forgotten: who is put back
             into the configuration later starts anew.
-        whole: Whether every host is in the run. If not, nothing is forgotten: a host outside the
-            run may have a new label and go on with what is known of its hostname.
         whole: Whether every host is in the run. If not, none is forgotten: one outside of it may
             have a new label, and go on with what is known of its hostname.
         targets: The targets of the run, with what each may hold from now on.

@@ -245,3 +245,35 @@ def test_a_leftover_file_is_cleared_by_the_command_and_the_other_stays(here: Ins
     assert here(" ".join(command_in(done)), "--yes").code == 0
     assert ALICE in (here.folder / "edge.txt").read_text()
     assert not (here.folder / "gate.txt").exists()
+
+
+SUCCESSORS = [
+    pytest.param("nftables", "media", "nftables", id="renamed"),
+    pytest.param("ipset", "jellyfin", "nftables", id="to-nftables"),
+    pytest.param("nftables", "jellyfin", "ipset", id="to-ipset"),
+]
+
+
+@pytest.mark.parametrize(("before", "name", "after"), SUCCESSORS)
+def test_ports_that_were_guarded_stay_closed_under_another_target_though_no_host_is_known(
+    here: Inside, before: str, name: str, after: str
+) -> None:
+    assert here.guard("jellyfin", {before: PORTS}).code == 0
+    here.inside.command("nft", "flush", "ruleset")
+    here.inside.command("ipset", "destroy")
+    here.hosts = {"bob": "bob.example.net"}
+    for ports, gates in ({"ports": ["444/tcp"]}, set()), (PORTS, {name}):
+        here.more = {"allowlists": {name: {"targets": [{after: ports}]}}}
+        assert here("apply", "--offline").code == 1
+        assert here.gates() == gates
+        assert here("apply").code != 0
+        assert here.gates() == gates
+
+
+def test_ports_that_were_opened_by_clear_stay_open_while_no_host_is_known(here: Inside) -> None:
+    assert here.guard("jellyfin", {"nftables": PORTS}).code == 0
+    assert here("clear", "--yes").code == 0
+    here.hosts = {"bob": "bob.example.net"}
+    here.more = {"allowlists": {"media": {"targets": [{"nftables": PORTS}]}}}
+    assert here("apply", "--offline").code == 1
+    assert here.gates() == set()

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from allowsync.model.clock import Chronology, Clock, Gap, Pulse
-from allowsync.policy.clock import Now, read, remembered
+from allowsync.policy.clock import Now, at_rest, read, remembered
 from tests.support.values import FIVE_MINUTES, T0
 
 DAY = timedelta(days=1)
@@ -71,6 +73,37 @@ def test_a_clock_that_is_put_right_again_takes_its_gap_along() -> None:
     known = remembered(read(Chronology(Pulse(T0)), ahead), ahead)
     back = read(known, Pulse(T0 + FIVE_MINUTES))
     assert (back.clock, back.gaps, back.passed(T0)) == (Clock.BACKWARDS, (), FIVE_MINUTES)
+
+
+def test_a_clock_that_is_put_back_in_part_counts_no_more_than_passed() -> None:
+    known = Chronology(Pulse(T0, "boot", DAY))
+    walls = (10 * DAY, 5 * DAY, 5 * DAY + FIVE_MINUTES, 2 * DAY, 2 * DAY + FIVE_MINUTES)
+    for number, wall in enumerate(walls, 1):
+        pulse = Pulse(T0 + wall, "boot", DAY + number * FIVE_MINUTES)
+        now = read(known, pulse)
+        known = remembered(now, pulse)
+        assert timedelta(0) <= now.passed(T0) <= number * FIVE_MINUTES
+    assert now.clock is Clock.STEADY
+    assert at_rest(known, pulse.wall).passed(T0) == now.passed(T0)
+
+
+@given(st.lists(st.tuples(st.integers(0, 90), st.integers(-20, 20)), min_size=1, max_size=12))
+def test_no_course_of_the_wall_clock_makes_more_time_than_passed(
+    steps: list[tuple[int, int]],
+) -> None:
+    """Stamps are those of the run before, and what lies in the future becomes now."""
+    known, uptime, wall = Chronology(), timedelta(0), T0
+    stamps: list[tuple[datetime, timedelta]] = []
+    for minutes, days in steps:
+        uptime += timedelta(minutes=minutes)
+        wall += timedelta(minutes=minutes, days=days)
+        pulse = Pulse(wall, "boot", uptime)
+        now = read(known, pulse)
+        known = remembered(now, pulse)
+        stamps = [(min(stamp, wall), when) for stamp, when in stamps]
+        for stamp, when in stamps:
+            assert now.passed(stamp) <= uptime - when
+        stamps.append((wall, uptime))
 
 
 def test_an_instant_that_came_once_has_come() -> None:
