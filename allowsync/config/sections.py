@@ -65,8 +65,8 @@ POLICY_OPTIONS: Final[Options] = plain_options(
         ),
         "max_sharing": Option(
             Integer(1, _MANY),
-            "An address no host held before, given by more hosts than this in one run, is not "
-            "believed.",
+            "An address no host held before, given by more hosts than this within guard_window, "
+            "is not believed.",
         ),
         "max_moves": Option(
             Integer(1, _MANY),

@@ -73,6 +73,10 @@ class Crowd:
             found = self._givers[given] = sorted(names)
         return found
 
+    def still_giving(self, given: Network) -> list[str]:
+        """Those of them that gave it in one of their last answers, sorted."""
+        return sorted({self._labels.get(name, name) for name in self._seen.still_giving(given)})
+
     def strangers(self, given: Network) -> list[str]:
         """The same, of those that lived together one each."""
         if given not in self._strangers:

@@ -25,7 +25,7 @@ from allowsync.model.types import Query
 from allowsync.model.value import Value, field
 from allowsync.policy.crowd import Crowd
 from allowsync.policy.dns64 import PROBE, translation_prefixes
-from allowsync.policy.screening import GuardRefusal, network_of, without
+from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_host, record
 from allowsync.policy.tracking import recent
 from allowsync.text import said
@@ -113,7 +113,7 @@ def guard(
     hosts = [host for host, _ in holders.values()]
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     heard = _heard(new, judged, evidence, ledger)
-    after = record(ledger, heard, window, now, lambda: _held_on_record(holders, ledger))
+    after = record(ledger, heard, window, now)
     if all(one.granted for one in new) and after.is_undisputed:
         return Verdict(dict(judged), after, by_host((), hosts))
     seen = SightingIndex(after)
@@ -140,20 +140,6 @@ def guard(
         answers = judged[name]
         believed[name] = tuple(without(one, refused.get((name, one.query), {})) for one in answers)
     return Verdict(believed, after.marked(refuted), by_host(refuted, hosts))
-
-
-def _held_on_record(
-    holders: Mapping[str, tuple[Host, HostMemory]], ledger: Ledger
-) -> set[tuple[str, Network]]:
-    """What is held because of the names that are on record."""
-    names = {one.name for one in ledger.sightings if not one.decoy}
-    return {
-        (query.hostname, network_of(held.address, host))
-        for host, memory in holders.values()
-        if not names.isdisjoint(host.hostnames)
-        for query, track in memory.tracks.items()
-        for held in track.held
-    }
 
 
 def _memory(holders: Mapping[str, tuple[Host, HostMemory]], name: str) -> HostMemory:
@@ -251,7 +237,9 @@ def _doubt(
     seen = ledger.of(one.query.hostname, one.network)
     if seen is not None and seen.approved:
         return None
-    refusal = _translated(one, ledger) or _shared(one, crowd) or _made_up_too(one, ledger, seen)
+    refusal = (
+        _translated(one, ledger) or _shared(one, crowd, seen) or _made_up_too(one, ledger, seen)
+    )
     if one.granted:
         return refusal
     return _latched(one) or refusal or _too_few_agree(one, evidence) or _too_many_moves(one, moves)
@@ -273,21 +261,22 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
     return GuardRefusal(seen, "name a resolver without DNS64 in resolver.nameservers")
 
 
-def _shared(one: NewAddress, crowd: Crowd) -> GuardRefusal | None:
+def _shared(one: NewAddress, crowd: Crowd, seen: Sighting | None) -> GuardRefusal | None:
     most, every = one.host.policy.max_sharing, crowd.givers(one.network)
     if len(every) <= most:
         return None
     names = crowd.strangers(one.network)
     if len(names) <= most or crowd.vouched(one.network, one.host):
         return None
-    alarm = len(names) > 2 or crowd.whole_domain(one.query.hostname, every)
-    if one.granted and not alarm:
-        return None  # it came first, and one more may be a visitor
+    present = crowd.still_giving(one.network)
+    alarm = len(names) > 2 or crowd.whole_domain(one.query.hostname, present)
+    lasts = seen is not None and seen.runs >= ROW and len(crowd.apart(present)) <= most
+    if not alarm and (one.granted or lasts):
+        return None  # it came first, and one more may be a visitor; or the other one left it
     listed = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    seen = (
-        f"{listed} give it at once, more hosts than max_sharing ({most}), and no host had it before"
-    )
-    return GuardRefusal(seen, "if they live together, raise max_sharing for them")
+    what = f"{listed} gave it within guard_window, more hosts than max_sharing ({most}), "
+    what += "and no host had it before"
+    return GuardRefusal(what, "if they live together, raise max_sharing for them")
 
 
 def _made_up_too(

@@ -18,7 +18,7 @@ from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import latched, settled_tracks
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
     from datetime import timedelta
 
@@ -29,9 +29,9 @@ if TYPE_CHECKING:
     Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
     Memories = Mapping[str, HostMemory]
 
-# A network that did not come in so many answers in a row, and is not held, is no evidence any more;
-# and where a parent answers for every name, one that came in so many is believed if no made-up name
-# ever gave it.
+# What a made-up name did not give in so many answers in a row is no evidence any more. A host that
+# did not give a network in so many speaks against no single one that gave it in as many. Where a
+# parent answers for every name, what came in so many is believed if no made-up name ever gave it.
 ROW = 3
 
 
@@ -192,7 +192,7 @@ class SightingIndex:
     def __init__(self, ledger: Ledger) -> None:
         own = [one for one in ledger.sightings if not one.decoy]
         self._of = {(one.name, one.network): one for one in reversed(own)}
-        self._givers = NetworkIndex((one.network, one.name) for one in own)
+        self._givers = NetworkIndex((one.network, one) for one in own)
         self._decoys: dict[tuple[str, Family], list[Sighting]] = {}
         for one in ledger.sightings:
             if one.decoy:
@@ -205,7 +205,11 @@ class SightingIndex:
 
     def givers(self, network: Network) -> set[str]:
         """The names of hosts that gave a network, or one that overlaps it."""
-        return set(self._givers.overlapping(network))
+        return {one.name for one in self._givers.overlapping(network)}
+
+    def still_giving(self, network: Network) -> set[str]:
+        """Those of them that gave it in one of their last answers."""
+        return {one.name for one in self._givers.overlapping(network) if one.missed < ROW}
 
     def decoys(self, parent: Query) -> list[Sighting]:
         """What made-up names below a parent gave, of one family."""
@@ -253,7 +257,6 @@ def record(
     heard: Heard,
     window: timedelta,
     now: Now,
-    held: Callable[[], Collection[tuple[str, Network]]] = tuple,
 ) -> Ledger:
     """The ledger after one more run.
 
@@ -262,7 +265,6 @@ def record(
         heard: What was answered in this run.
         window: How long a sighting is evidence.
         now: The instant of the run.
-        held: Tells, by name, the networks that are held because of it, given now or not.
     """
     given = {
         (query.hostname, decoy, network)
@@ -273,11 +275,8 @@ def record(
     known = {(one.name, one.decoy, one.network): one for one in ledger.sightings}
     new = given.difference(known)
     missing = len(known) + len(new) > len(given)  # mostly each is given again
-    holding = held() if missing else ()
     kept = (
-        _given_again(one, now)
-        if not missing or key in given
-        else _after(one, heard, window, now, held=(one.name, one.network) in holding)
+        _given_again(one, now) if not missing or key in given else _after(one, heard, window, now)
         for key, one in known.items()
     )
     arrived = (
@@ -295,14 +294,14 @@ def _given_again(one: Sighting, now: Now) -> Sighting:
     )  # fmt: skip
 
 
-def _after(
-    one: Sighting, heard: Heard, window: timedelta, now: Now, *, held: bool
-) -> Sighting | None:
+def _after(one: Sighting, heard: Heard, window: timedelta, now: Now) -> Sighting | None:
     if now.passed(min(one.last, now.instant)) >= window:
         return None
     asked = heard.decoys if one.decoy else heard.names
     if Query(one.name, Family.of(one.network)) not in asked:
         return one
     missed = one.missed + 1
-    lasts = missed < ROW or (held and not one.decoy)
-    return one._replace(runs=0, missed=missed) if lasts else None
+    over = one.decoy and missed >= ROW
+    # What was approved was so while it came.
+    approved = one.approved and missed < ROW
+    return None if over else one._replace(runs=0, missed=missed, approved=approved)

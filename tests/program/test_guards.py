@@ -87,7 +87,7 @@ def test_a_parking_address_shared_by_three_is_not_believed(
     done = here("apply --output json")
     assert here.allowed == before
     assert rejected(done) == {name: [PARKING] for name in ("alice", "bob", "parents")}
-    assert "alice, bob, parents give it at once" in here("apply").err
+    assert "alice, bob, parents gave it within guard_window" in here("apply").err
     here.policy = {"max_sharing": 3}
     here("apply")
     assert f"{PARKING}/32" in here.allowed

@@ -129,7 +129,7 @@ def test_a_network_speaks_against_itself_for_as_long_as_it_is_held(world: World)
     world.run()
     world.says["bob.example.org"] = found(STRANGER)
     report = world.run()
-    assert [one[1].partition(" give")[0] for one in report.decisions["bob"].held_back] == [
+    assert [one[1].partition(" gave")[0] for one in report.decisions["bob"].held_back] == [
         f"{STRANGER} rejected: alice, bob"
     ]
     world.says["carol.example.org"] = found(STRANGER)

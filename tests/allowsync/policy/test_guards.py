@@ -231,7 +231,7 @@ def test_an_address_nobody_had_and_several_hosts_give_is_not_believed() -> None:
     believed = guarded(parked("alice", "bob", "carol", "dave"), *hosts)
     for (judged,) in believed.values():
         assert told(judged)[1] == [ELSEWHERE]
-        assert "alice, bob, carol and 1 more give it at once" in judged.rejected[0].reason
+        assert "alice, bob, carol and 1 more gave it within" in judged.rejected[0].reason
 
 
 def test_an_address_another_host_has_is_believed() -> None:
@@ -469,7 +469,7 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
         "if it is still theirs: allowsync approve alice"
     )
     names = ("amy", "bob", "cat", "dan")
-    for some, listed in ((names[:3], "amy, bob, cat give"), (names, "cat and 1 more give")):
+    for some, listed in ((names[:3], "amy, bob, cat gave"), (names, "cat and 1 more gave")):
         believed = guarded(parked(*some), *(host(one) for one in some))
         reason = believed["amy"][0].rejected[0].reason
         assert listed in reason
@@ -577,6 +577,45 @@ def test_a_visitor_of_somebody_who_just_moved_is_refused_and_the_mover_stays() -
     granted = run({**at_home, "alice": found(PAGE), "bob": found(PAGE)})
     assert PAGE in granted["alice"]
     assert granted["bob"] == HOMES["bob"]
+
+
+@pytest.mark.parametrize("stay", [2, 4])
+def test_parking_of_one_name_after_the_other_is_believed_of_the_first_alone(stay: int) -> None:
+    run = Runs(*FOUR)
+    at_home = {name: found(*home) for name, home in HOMES.items()}
+    for name in HOMES:
+        for _ in range(stay):
+            granted = run({**at_home, name: found(PAGE)})
+            if name in ("carol", "dave"):
+                assert granted == HOMES
+        for _ in range(5):
+            granted = run(at_home)
+        assert granted == HOMES
+
+
+def test_a_network_that_another_host_left_is_believed_when_it_came_three_times() -> None:
+    """Two customers of one provider may get the same address within a day."""
+    run = Runs(*FOUR[:2])
+    at_home = {name: found(*HOMES[name]) for name in ("alice", "bob")}
+    for _ in range(2):
+        run({**at_home, "alice": found(PAGE)})
+    for _ in range(5):
+        run(at_home)
+    came = [PAGE in run({**at_home, "bob": found(PAGE)})["bob"] for _ in range(4)]
+    assert came == [False, False, True, True]
+
+
+def test_what_was_approved_is_so_while_it_comes() -> None:
+    run = Runs(*FOUR)
+    at_home = {name: found(*home) for name, home in HOMES.items()}
+    gone = {name: found(PAGE) for name in HOMES}
+    run(gone)
+    marked = (one._replace(approved=True) for one in run.ledger.sightings)
+    run.ledger = Ledger(tuple(marked))
+    assert PAGE in run(gone)["alice"]
+    for _ in range(3):
+        run(at_home)
+    assert not any(one.approved for one in run.ledger.sightings)
 
 
 def test_a_household_moves_together() -> None:
