@@ -1,7 +1,7 @@
 # Everything a developer does, by name. The first two set themselves up:
 #   make demo    the main job on real DNS packets and, as root, a real nftables gate
 #   make test    every test; as root it installs the system packages they need
-# Also: test-all, test-fast, test-latest, lock, check, bench, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
+# Also: test-all, test-fast, test-latest, lock, check, bench, agreement, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
 
 PYTHON ?= python3
 VENV   ?= .venv
@@ -37,7 +37,7 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
 
 CODE := allowsync backends examples testkit tests tools
 
-.PHONY: demo test test-all test-fast test-latest check bench docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
+.PHONY: demo test test-all test-fast test-latest check bench agreement docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
@@ -87,6 +87,10 @@ mutation: $(BIN)/.test
 
 bench: $(BIN)/.test system
 	$(BIN)/python -m tests.bench $(BENCH)
+
+# Many rulesets: what the copy of the packet filter answers beside what packets find, as a table.
+agreement: $(BIN)/.test system
+	@$(BIN)/python -m tests.support.agreement
 
 fuzz: $(BIN)/.fuzz
 	$(BIN)/python -m fuzz --seconds $(SECONDS)

@@ -35,6 +35,7 @@ LINKS: Final = struct.pack("=BBHiII", 0, 0, 0, 0, 0, 0)
 RULES: Final = {4: struct.pack("=12B", 2, *[0] * 11), 6: struct.pack("=12B", 10, *[0] * 11)}
 _ADDRESSES: Final = struct.pack("=BBBBI", 0, 0, 0, 0, 0)
 _LOOPBACK: Final = 1
+_MAC: Final = 6
 _SCOPE_LINK: Final = 253
 _UNICAST: Final = 1
 _SETTINGS: Final = Path("/proc/sys/net")
@@ -73,6 +74,11 @@ class Link(Value):
     def is_running(self) -> bool:
         """Whether it has a carrier."""
         return bool(self.flags & 0x40)
+
+    @property
+    def is_tunnel(self) -> bool:
+        """Whether it has one neighbour alone, as WireGuard, tun, PPP and IP in IP."""
+        return self.index != _LOOPBACK and len(self.mac) != _MAC
 
 
 class Routing(NamedTuple):

@@ -70,6 +70,11 @@ def _read(data: bytes, network: int, *, nested: bool) -> Packet | None:
     return None
 
 
+def sender(data: bytes) -> Address:
+    """The address that a packet comes from; of an ICMP error, whose it is."""
+    return ip_address(data[12:16] if data[0] >> 4 == 4 else data[8:24])
+
+
 def new(source: Address, destination: Address, protocol: int, ports: tuple[int, int]) -> bytes:
     """The packet that asks for a new connection, with the type of its frame before it."""
     if protocol == TCP:

@@ -256,21 +256,25 @@ class Prober:
         else:
             self._forwarded.append((index, data))
             return
-        if (probe := self._by_port.get(port)) is not None and self._comes_back(probe, index):
+        probe = self._by_port.get(port)
+        if probe is not None and self._comes_back(probe, index, packet.sender(data)):
             probe.replies.append(reply)
             if reply == "answer" and probe.question.protocol == "tcp":
                 probe.answered = data
 
-    def _comes_back(self, probe: Probe, index: int) -> bool:
-        """Whether what leaves by an interface gets to who asked, and not to a network inside."""
-        ends, uplinks = self._copy.cables.ends, self._copy.original.uplinks
+    def _comes_back(self, probe: Probe, index: int, sender: Address) -> bool:
+        """Whether what leaves by an interface gets to who asked, and not to a network inside.
+
+        A tunnel takes none from an address that is not its own.
+        """
+        ends, original = self._copy.cables.ends, self._copy.original
         ways = (index, ends[index].master)
         beside = ends[probe.index].master
-        return (
-            probe.index == index
-            or (beside and beside in ways)
-            or any(one in uplinks for one in ways)
-        )
+        if probe.index == index or (beside and beside in ways):
+            return True
+        if not any(one in original.uplinks for one in ways):
+            return False
+        return not ends[index].is_tunnel or sender in original.addresses(index)
 
     def _listen(self, services: Iterable[tuple[str, int]]) -> None:
         for protocol, port in services:

@@ -37,7 +37,10 @@ _EXISTS: Final = 17
 _TENTATIVE_OR_DUPLICATE: Final = 0x48
 _NO_PREFIX_ROUTE, _NO_DAD, _LASTING = 0x200, 0x2, 0x400
 _CLONED, _ON_LINK = 0x200, 0x4
-_ROUNDS: Final = 3
+_ROUNDS: Final = 4
+_STATE_OF_ROUTE: Final = (12, 23)
+_NEXT_HOP, _HOW_LISTED = 30, 14
+_IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and what else the kernel lists of it
 
 # Answers to questions are not limited, nor repeated; nothing is negotiated with neighbours.
 QUIET: Final = {
@@ -64,8 +67,6 @@ def settle(original: Original, cables: Cables, refused: list[str]) -> None:
             switch_on(netlink, link.index)
     _copy_addresses(netlink, original, refused)
     _copy_rules(netlink, original.routing.rules, refused)
-    for hop in original.routing.hops:
-        netlink.request(_NEW_NEXTHOP, CREATE | REPLACE, hop)
     _copy_routes(netlink, original, refused)
     # A bridge resolves addresses: it has to know where its answers go.
     for route in original.routing.routes:
@@ -126,28 +127,39 @@ def _copy_rules(
                 refused.append(f"routing rule: {os.strerror(errno)}")
 
 
+def _hop(listed: bytes) -> bytes:
+    """A next hop as it may be said: without its scope, its state, and how it was listed."""
+    family, _, protocol, _, flags = struct.unpack_from("=BBBBI", listed)
+    head = struct.pack("=BBBBI", family, 0, protocol, 0, flags & _ON_LINK)
+    return head + packed([one for one in attributes(listed[8:]) if one[0] & 0x3FFF < _HOW_LISTED])
+
+
 def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> None:
-    """Some routes need others first, so what is refused is tried again."""
-    todo = [
-        one
+    """Routes, and next hops that have numbers: some need others first, so all are tried again."""
+    hops = [(_NEW_NEXTHOP, CREATE | REPLACE, _hop(one), b"") for one in original.routing.hops]
+    todo = hops + [
+        (_NEW_ROUTE, CREATE, _route(one), one)
         for one in original.routing.routes
         if not native(one[8:12]) & _CLONED and original.links.keys() >= set(leads_to(one))
     ]
     failures: list[tuple[bytes, int]] = []
     for _ in range(_ROUNDS):
-        failures = []
-        for one in todo:
-            head = one[:8] + struct.pack("=I", native(one[8:12]) & _ON_LINK)
-            errno = netlink.request(
-                _NEW_ROUTE, CREATE, head + packed(without(attributes(one[12:]), 12, 23))
-            )
-            if errno not in (0, _EXISTS):
-                failures.append((one, errno))
-        todo = [one for one, _ in failures]
-    for one, errno in failures:
-        to = first(attributes(one[12:]), 1)
-        network = f"{ip_address(to)}/{one[1]}" if to else "default"
-        refused.append(f"route {network}: {os.strerror(errno)}")
+        tried = [(one, netlink.request(*one[:3])) for one in todo]
+        failed = [(one, errno) for one, errno in tried if errno not in (0, _EXISTS)]
+        todo, failures = [one for one, _ in failed], [(one[3], errno) for one, errno in failed]
+    for route, errno in failures:
+        if route:  # what is no route stops none by itself
+            to = first(attributes(route[12:]), 1)
+            network = f"{ip_address(to)}/{route[1]}" if to else "default"
+            refused.append(f"route {network}: {os.strerror(errno)}")
+
+
+def _route(listed: bytes) -> bytes:
+    """A route as it may be said: by a next hop that has a number, or in words."""
+    held = without(attributes(listed[12:]), *_STATE_OF_ROUTE)
+    if first(held, _NEXT_HOP) is not None:
+        held = without(held, *_IN_WORDS)
+    return listed[:8] + struct.pack("=I", native(listed[8:12]) & _ON_LINK) + packed(held)
 
 
 def be_silent() -> None:

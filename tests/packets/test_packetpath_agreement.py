@@ -2,122 +2,45 @@
 
 from __future__ import annotations
 
-import re
 import struct
 from contextlib import closing
-from ipaddress import ip_address
-from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 import pytest
 
-from allowsync.packetpath import Question, Verdict, ask
+from allowsync.packetpath import Verdict
 from allowsync.packetpath.netlink import NETFILTER, Netlink, attribute
-from tests.support.arrivals import Named, each, outcomes
-from tests.support.internet import (
-    FRIEND,
-    FRIEND6,
-    SERVER,
-    SERVER6,
-    STRANGER,
-    STRANGER6,
-    Internet,
+from tests.support.agreement import (
+    RULESETS,
+    SERVICES,
+    TOOLS,
+    Case,
+    clear,
+    compare,
+    groups,
+    load,
+    served_world,
 )
+from tests.support.internet import FRIEND, STRANGER
 from tests.support.sampling import share
-from tests.support.terminal import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from allowsync.packetpath import Answer
-    from tests.support.netns import Namespace
+    from tests.support.internet import Internet
 
 pytestmark = pytest.mark.root
 
-RULESETS: Final = Path(__file__).parent / "rulesets"
-SERVED, CONTAINED = (22, 443, 8096), (80, 443)
-SERVICES: Final = tuple(
-    (protocol, port) for protocol in ("tcp", "udp") for port in (22, 443, 8080, 8096, 8443, 9000)
-)
 Services: TypeAlias = "frozenset[tuple[str, int]]"
-SOURCES: Final = (FRIEND, STRANGER, FRIEND6, STRANGER6)
-TOOLS: Final = {
-    "nft": ("iptables-nft", "ip6tables-nft"),
-    "legacy": ("iptables-legacy", "ip6tables-legacy"),
-}
-CASES: Final = [
-    *[pytest.param(one, "", id=one.stem) for one in sorted(RULESETS.glob("*.nft"))],
-    *[
-        pytest.param(one, variant, id=f"{one.stem}-{variant}")
-        for one in sorted(RULESETS.glob("*.rules"))
-        for variant in TOOLS
-    ],
-]
-COUNTED: Final = re.compile(
-    r"packets \d+ bytes \d+|\[\d+:\d+\]|expires \w+|timeout \d+|used \d+ bytes"
-)
+LEAST: Final = 60  # rulesets
 
 
 @pytest.fixture
 def world(as_root: None) -> Iterator[Internet]:
     """The server with its services, and the container with its own."""
-    with Internet() as net:
-        for setting in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):
-            net.server.sysctl(f"net/{setting}", "0")
-            net.container.sysctl(f"net/{setting}", "0")
-        assert eventually(lambda: "local 2a02:2e0:3fe:2::1 " in _routes(net.server))
-        with Named(net.server, "server", SERVED), Named(net.container, "container", CONTAINED):
-            yield net
-
-
-def _routes(server: Namespace) -> str:
-    """Those of IPv6: some come only once the kernel has seen that a link is up."""
-    return server.command("ip", "-6", "route", "show", "table", "all")
-
-
-def load(server: Namespace, ruleset: Path, variant: str) -> None:
-    if (routes := ruleset.with_suffix(".ip")).exists():
-        server.batch(*routes.read_text().splitlines())
-    if ruleset.suffix == ".nft":
-        server.nft(ruleset.read_text())
-        return
-    if (sets := ruleset.with_suffix(".ipset")).exists():
-        server.command("ipset", "restore", stdin=sets.read_text())
-    for tool, suffix in zip(TOOLS[variant], (".rules", ".rules6"), strict=True):
-        if (rules := ruleset.with_suffix(suffix)).exists():
-            server.command(f"{tool}-restore", stdin=rules.read_text())
-
-
-def listed(server: Namespace) -> list[str]:
-    """All that there is, but for what is counted."""
-    commands = [
-        ("nft", "list", "ruleset"),
-        ("ipset", "save"),
-        ("cat", "/proc/net/ip_tables_names", "/proc/net/ip6_tables_names"),
-        ("ip", "-d", "address"),
-        ("ip", "route", "show", "table", "all"),
-        ("ip", "-6", "route", "show", "table", "all"),
-        ("ip", "rule"),
-    ]
-    found = [COUNTED.sub("", server.command(*one)) for one in commands]
-    for tool in TOOLS["legacy"]:
-        if found[2].strip():
-            found.append(COUNTED.sub("", server.command(f"{tool}-save")))
-    return [re.sub(r"^#.*|\w+_timer +\S+", "", one, flags=re.MULTILINE) for one in found]
-
-
-def told(answer: Answer) -> str:
-    """What a packet would find, according to the copy."""
-    port = answer.to[2] if answer.to else answer.question.port
-    match answer.verdict:
-        case Verdict.DELIVERED | Verdict.FORWARDED if "do not come back" in answer.reason:
-            return "dropped"
-        case Verdict.DELIVERED:
-            return f"server:{port}" if port in SERVED else "refused"
-        case Verdict.FORWARDED:
-            return f"container:{port}" if port in CONTAINED else "refused"
-        case other:
-            return str(other.value)
+    with served_world() as net:
+        yield net
 
 
 def compared(world: Internet, unknown: Services = frozenset()) -> tuple[Answer, ...]:
@@ -125,40 +48,27 @@ def compared(world: Internet, unknown: Services = frozenset()) -> tuple[Answer, 
 
     Of some services it is to say that it does not know.
     """
-    server = world.server
-    arrivals = list(each(SOURCES, {4: SERVER, 6: SERVER6}, SERVICES))
-    before = listed(server)
-    answers = server.run(
-        ask,
-        [
-            Question(
-                ip_address(one.source), one.protocol, one.port, "", ip_address(one.destination)
-            )
-            for one in arrivals
-        ],
-    )
-    assert listed(server) == before
-    assert answers.unknown == ""
-    copied = {one: told(answer) for one, answer in zip(arrivals, answers.answers, strict=True)}
-    unseen = [one for one in arrivals if copied[one] == "unknown"]
-    assert {(one.protocol, one.port) for one in unseen} == unknown, copied
-    arrivals = [one for one in arrivals if one not in unseen]
-    places = dict.fromkeys((FRIEND, FRIEND6), world.friend) | dict.fromkeys(
-        (STRANGER, STRANGER6), world.stranger
-    )
-    real = dict(zip(arrivals, outcomes(places, arrivals), strict=True))
-    assert {one: copied[one] for one in arrivals} == real
-    return answers.answers
+    done = compare(world)
+    assert done.unknown == unknown, done.copied
+    assert done.wrong == {}
+    return done.answers
 
 
-@pytest.mark.parametrize(("ruleset", "variant"), CASES)
-def test_the_copy_agrees(world: Internet, ruleset: Path, variant: str) -> None:
-    load(world.server, ruleset, variant)
-    assert all(
-        answer.rules or ruleset.stem == "nothing"
-        for answer in compared(world)
-        if answer.verdict != Verdict.DELIVERED
-    )
+def test_rulesets_are_many() -> None:
+    assert sum(map(len, groups())) >= LEAST
+
+
+@pytest.mark.parametrize("group", groups(), ids=lambda group: str(group[0]))
+def test_the_copy_agrees(world: Internet, group: list[Case]) -> None:
+    for case in group:
+        load(world.server, *case)
+        unnamed = [
+            answer
+            for answer in compared(world)
+            if answer.verdict != Verdict.DELIVERED and not answer.rules
+        ]
+        assert not unnamed or case.ruleset.stem == "nothing", case
+        clear(world.server)
 
 
 def test_the_copy_agrees_on_a_very_long_list(world: Internet) -> None:
