@@ -25,6 +25,7 @@ class JellyfinFault(Enum):
     HTML_BEFORE = "a page of a proxy, and nothing was done"
     HTML_AFTER = "a page of a proxy, and it was done"
     SHORTER = "a body that ends before its length"
+    UNENDED = "a body whose last piece lacks"
     HALF = "half a document"
     REDIRECT = "HTTP 302 to another host"
     LIST = "a document that is a list"
@@ -40,18 +41,19 @@ class JellyfinFault(Enum):
 
 _DONE = frozenset(
     {JellyfinFault.CUT_AFTER, JellyfinFault.ERROR_AFTER, JellyfinFault.HTML_AFTER}
-    | {JellyfinFault.SHORTER, JellyfinFault.HALF, JellyfinFault.LARGE}
+    | {JellyfinFault.SHORTER, JellyfinFault.UNENDED, JellyfinFault.HALF, JellyfinFault.LARGE}
 )
 
 
 @dataclass(frozen=True)
 class JellyfinAnswer:
-    """What goes back: a status, a body, its type, and headers beside these."""
+    """What goes back: a status, a body, its type, headers beside these; whether its end lacks."""
 
     status: int
     body: bytes = b""
     kind: str = "application/json; charset=utf-8"
     headers: Mapping[str, str] = field(default_factory=dict)
+    cut: bool = False
 
 
 def json_answer(document: object) -> JellyfinAnswer:
@@ -79,6 +81,7 @@ _SPOILT: Final[dict[JellyfinFault, Callable[[bytes], JellyfinAnswer | None]]] = 
     JellyfinFault.SHORTER: lambda body: JellyfinAnswer(
         200, body, headers={"Content-Length": str(len(body) + 10)}
     ),
+    JellyfinFault.UNENDED: lambda body: JellyfinAnswer(200, body, cut=True),
     JellyfinFault.HALF: lambda body: JellyfinAnswer(200, body[: len(body) // 2]),
     JellyfinFault.REDIRECT: lambda _: JellyfinAnswer(302, kind="", headers=_ELSEWHERE),
     JellyfinFault.LIST: lambda _: json_answer([]),

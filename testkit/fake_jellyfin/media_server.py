@@ -33,6 +33,7 @@ _ADMIN: Final = (
     ("POST", "/System/Restart"),
     ("GET", "/System/Configuration/MetadataOptions/Default"),
 )
+_PIECE: Final = 4096
 _TOKEN: Final = re.compile(r'(\w+)="([^"]*)"')
 
 
@@ -243,13 +244,23 @@ class _FakeHandler(BaseHTTPRequestHandler):
         self.send_response(answer.status)
         if answer.kind:
             self.send_header("Content-Type", answer.kind)
-        if answer.status != 204:
-            headers = {"Content-Length": str(len(answer.body)), **answer.headers}
-            for name, value in headers.items():
-                self.send_header(name, value)
-        self.send_header("Connection", "close")
+        chunked = answer.status == 200 and "Content-Length" not in answer.headers
+        length = {} if chunked or answer.status == 204 else {"Content-Length": len(answer.body)}
+        coding = {"Transfer-Encoding": "chunked"} if chunked else {}
+        for name, value in {**length, **coding, "Connection": "close", **answer.headers}.items():
+            self.send_header(name, str(value))
         self.end_headers()
-        self.wfile.write(answer.body)
+        self._send(answer, chunked=chunked)
+
+    def _send(self, answer: JellyfinAnswer, *, chunked: bool) -> None:
+        """The body; what is said to be done in one piece goes out in several, as Kestrel does."""
+        if not chunked:
+            self.wfile.write(answer.body)
+            return
+        for start in range(0, len(answer.body), _PIECE):
+            piece = answer.body[start : start + _PIECE]
+            self.wfile.write(b"%x\r\n%s\r\n" % (len(piece), piece))
+        self.wfile.write(b"" if answer.cut else b"0\r\n\r\n")
 
     do_GET = do_POST = _handle  # noqa: N815
 

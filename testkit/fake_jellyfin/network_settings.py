@@ -46,6 +46,7 @@ _OLD: Final[Settings] = {
     "TrustAllIP6Interfaces": False,
     "HDHomerunPortRange": "",
     "AutoDiscoveryTracing": False,
+    "EnableMultiSocketBinding": True,  # never written
 }
 
 _NEW: Final[Settings] = {

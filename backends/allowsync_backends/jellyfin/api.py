@@ -121,8 +121,8 @@ class JellyfinApi(Value):
         until = self.pauses.now() + REPLY_TIMEOUT
         try:
             connection.request(method, self._path + path, _encoded(document), self._headers)
-            response = connection.getresponse()
-            status, body = response.status, self._body(response, until)
+            with connection.getresponse() as response:
+                status, body = response.status, self._body(response, until)
         except (OSError, HTTPException, ValueError) as error:
             raise NoReply(f"no reply from Jellyfin at {self.url}: {_named(error)}") from None
         finally:

@@ -97,7 +97,8 @@ class JellyfinBackend(Value):
     def clear(self) -> None:
         """Take out what is ours."""
         with _told():
-            self._put(self.api.network(), None)
+            if self._put(self.api.network(), None) and self.options.restart:
+                self._restart()
 
     @property
     def api(self) -> JellyfinApi:
@@ -118,6 +119,11 @@ class JellyfinBackend(Value):
             )
         return document
 
+    def _sorted(self, entries: list[str]) -> tuple[object, ...]:
+        """What is ours among entries, by which it is told whether a change was made."""
+        content = sorted_out(entries, self.allowlist)
+        return content.ours, content.guards, content.restart
+
     def _changed(
         self, entries: list[str], wanted: Iterable[Network] | None, *, restart: bool = False
     ) -> list[str]:
@@ -125,8 +131,11 @@ class JellyfinBackend(Value):
 
     def _put(
         self, document: Mapping[str, Any], wanted: set[Network] | None, *, restart: bool = False
-    ) -> None:
+    ) -> bool:
         """Write a document that was read just now with other entries of ours, and look at it.
+
+        Returns:
+            Whether there was anything to write.
 
         Raises:
             BackendError: It was not written, or another client wrote meanwhile.
@@ -135,7 +144,7 @@ class JellyfinBackend(Value):
         entries = entries_of(document, self.options.setting)
         made = self._changed(entries, wanted, restart=restart)
         if made == entries:
-            return
+            return False
         doubt = None
         try:
             self.api.put_network(with_entries(document, self.options.setting, made))
@@ -145,8 +154,8 @@ class JellyfinBackend(Value):
             held = entries_of(self.api.network(), self.options.setting)
         except (JellyfinError, BackendError) as error:
             raise OutcomeUnknown(f"whether it was changed is unknown: {doubt or error}") from None
-        if self._changed(held, wanted, restart=restart) == held:
-            return
+        if self._sorted(held) == self._sorted(made):
+            return True
         if doubt is not None:
             raise BackendError(f"it was not changed: {doubt}")
         raise BackendError("another client changed the network settings meanwhile", again=True)

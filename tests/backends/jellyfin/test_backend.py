@@ -104,6 +104,27 @@ def test_jellyfin_is_restarted_after_a_change_where_that_is_wanted(fake: FakeJel
     assert backend.read().flaws == ()
 
 
+def test_jellyfin_is_restarted_after_a_clear_too(fake: FakeJellyfin) -> None:
+    backend = target(fake, PROXIES, restart=True)
+    keep(backend, "198.51.100.1/32")
+    backend.clear()
+    assert (fake.restarts, fake.rules.forwarding) == (2, False)
+    backend.clear()
+    assert fake.restarts == 2
+
+
+def test_entries_that_the_server_writes_otherwise_are_known_again(fake: FakeJellyfin) -> None:
+    def normalize() -> None:
+        listed = fake.settings["RemoteIPFilter"]
+        bare = [one.removesuffix("/32").removesuffix("/128") for one in listed]
+        fake.settings = {**fake.settings, "RemoteIPFilter": bare}
+
+    fake.after_write = normalize
+    assert held(keep(target(fake), ALICE, BOB)) == {ALICE, BOB}
+    assert keep(target(fake), ALICE, BOB).flaws == ()
+    assert len(fake.writes) == 1
+
+
 def test_jellyfin_is_not_restarted_where_that_is_not_said(fake: FakeJellyfin) -> None:
     for setting in FIELDS:
         keep(target(fake, setting), "198.51.100.1/32")

@@ -154,7 +154,7 @@ def test_a_version_that_is_not_known_is_a_warning(
 
 
 @pytest.mark.parametrize("fault", list(JellyfinFault))
-@pytest.mark.parametrize("number", range(5))
+@pytest.mark.parametrize("number", [0, 2, 4])
 def test_whatever_fails_is_a_finding(
     fake: FakeJellyfin, fault: JellyfinFault, number: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -152,7 +152,7 @@ def test_an_empty_entry_with_which_a_filter_is_ignored_goes() -> None:
     assert changed(LAN, [""], "web", {ALICE})[0] == ""
 
 
-@settings(max_examples=50)
+@settings(max_examples=30)
 @given(
     entries=st.lists(TEXTS, max_size=8),
     before=st.sets(NETWORKS, max_size=6),

@@ -28,6 +28,7 @@ STRANGERS = [
 
 class AtJellyfin(BackendContract):
     type = TYPE
+    faults = 5  # that is each of them: a look and a change take four connections
     setting = FILTER
 
     @pytest.fixture(autouse=True)

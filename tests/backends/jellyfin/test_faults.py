@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
@@ -16,10 +16,13 @@ from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
+from testkit.fake_dns.tls import Authority
 from testkit.fake_jellyfin import JellyfinFault
 from tests.support.jellyfin_targets import FILTER, LAN, PROXIES, held, keep, options, target
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from testkit.fake_jellyfin import FakeJellyfin, LoggedCall
     from testkit.fake_jellyfin.faults import JellyfinAnswer
 
@@ -50,9 +53,10 @@ def test_a_look_that_fails_is_an_error_and_changes_nothing(
     assert held(target(fake).read()) == {ALICE}
 
 
-def test_an_answer_that_is_cut_short_is_an_error(fake: FakeJellyfin) -> None:
+@pytest.mark.parametrize("fault", [JellyfinFault.SHORTER, JellyfinFault.UNENDED])
+def test_an_answer_that_is_cut_short_is_none(fake: FakeJellyfin, fault: JellyfinFault) -> None:
     keep(target(fake), ALICE)
-    fake.faults["GET"] = [JellyfinFault.SHORTER]
+    fake.faults["GET"] = [fault]
     with pytest.raises(BackendError, match="no reply"):
         target(fake).read()
 
@@ -255,7 +259,43 @@ def test_nothing_of_the_environment_is_heeded(
     assert held(keep(target(fake), ALICE)) == {ALICE}
 
 
-def _at(port: int) -> JellyfinBackend:
+@pytest.mark.parametrize(
+    ("names", "days", "known", "said"),
+    [
+        (["127.0.0.1"], (-1, 1), True, "no reply"),
+        (["127.0.0.1"], (-1, 1), False, "certificate verify failed"),
+        (["media.example.org"], (-1, 1), True, "certificate verify failed"),
+        (["127.0.0.1"], (-2, -1), True, "certificate verify failed"),
+    ],
+)
+def test_the_key_goes_to_a_server_with_a_valid_certificate_alone(
+    tmp_path: Path, names: list[str], days: tuple[int, int], known: bool, said: str
+) -> None:
+    heard: list[bytes] = []
+    authority = Authority(tmp_path)
+    context = authority.serves(*names, days=days)
+
+    def listen(door: socket.socket) -> None:
+        with (
+            door.accept()[0] as plain,
+            suppress(OSError),
+            context.wrap_socket(plain, server_side=True) as client,
+        ):
+            heard.append(client.recv(65536))
+
+    with socket.create_server(("127.0.0.1", 0)) as door:
+        thread = threading.Thread(target=listen, args=(door,))
+        thread.start()
+        with (
+            authority.trusted() if known else nullcontext(),
+            pytest.raises(BackendError, match=said),
+        ):
+            _at(door.getsockname()[1], "https").read()
+        thread.join()
+    assert any(b"Token=" in one for one in heard) is (said == "no reply")
+
+
+def _at(port: int, scheme: str = "http") -> JellyfinBackend:
     secret = KeptSecret("/key", Secret("0" * 32))
-    url = f"http://127.0.0.1:{port}"
+    url = f"{scheme}://127.0.0.1:{port}"
     return JellyfinBackend("web", JellyfinOptions(url, FILTER, api_key_file=secret))
