@@ -70,7 +70,8 @@ def _apply_with(
     from allowsync.state import Busy
 
     def at_work() -> RunReport:
-        return carried_out(invocation, config, request, dns)
+        report = carried_out(invocation, config, request, dns)
+        return _fetched(config, request, dns, report) if config.lists else report
 
     try:
         if confirm is not None:
@@ -91,6 +92,19 @@ def _apply_with(
     else:
         tell(invocation, report, code)
     return int(code)
+
+
+def _fetched(
+    config: Config, request: Request, dns: ResolverProcess, report: RunReport
+) -> RunReport:
+    """Fetch the lists whose time has come, now that all targets are in sync."""
+    if request.offline or request.dry_run or request.confirming:
+        return report
+    from allowsync.engine.lists.download import fetch_due
+
+    dns.renew()
+    said = fetch_due(config, dns, report.started, force=request.force)
+    return replace(report, notices=(*report.notices, *said))
 
 
 def carried_out(

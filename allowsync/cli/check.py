@@ -52,15 +52,16 @@ def check_once(invocation: Invocation, *, notify: bool = False, packets: bool = 
 def _checked(
     invocation: Invocation, resolver: ResolverProcess, *, notify: bool, packets: bool
 ) -> int:
-    from allowsync.engine.published import ask_all, with_known
-    from allowsync.inspect.diagnostics import about_sources
+    from allowsync.engine.published import ask_all, known_lists, with_known
+    from allowsync.inspect.diagnostics import about_lists, about_sources
     from allowsync.inspect.next_apply import about_session, held_back
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     now = instant()
     asked = ask_all(config, now)
-    dns = [*about_sources(asked), *_dns(config, resolver)]
+    lists = about_lists(known_lists(config, now))
+    dns = [*about_sources(asked), *lists, *_dns(config, resolver)]
     standing = look(config, now)
     targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing) if packets else ()

@@ -34,6 +34,7 @@ CORE: Final = {
     "allowsync.config.channels": ("NotifyChannel", "Heartbeat"),
     "allowsync.config.settings": ("Allowlist", "Config", "Target"),
     "allowsync.config.sources": ("SourceOptions",),
+    "allowsync.model.list_source": ("ListFormat", "ListSource"),
     "allowsync.model.nameserver": ("Dnssec", "Nameserver", "ResolverSettings", "Transport"),
     "allowsync.model.notification": ("Event", "HeartbeatKind"),
     "allowsync.model.types": ("Family", "Host", "Limits", "Policy"),

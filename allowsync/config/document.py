@@ -10,6 +10,7 @@ from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.errors import ConfigError
 from allowsync.config.hosts import Hosts, hosts_schema
 from allowsync.config.installed import lacking
+from allowsync.config.list_kinds import list_names
 from allowsync.config.schema.context import INVALID, Entries, Reading, below
 from allowsync.config.schema.nodes import Mapping, Scalar, from_plain, is_null
 from allowsync.config.schema.object import Object, described, unknown_key
@@ -93,6 +94,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         history=single.get("history", SINGLE_OPTIONS["history"].default),
         report=single.get("report"),
         sources=single.get("sources", {}),
+        lists=single.get("lists", {}),
     )
 
 
@@ -139,7 +141,8 @@ def _people_and_places(
     hosts: dict[str, Host] = {}
     allowlists: dict[str, Allowlist] = {}
     if "hosts" in entries:
-        names, hosts = Hosts(policy).read(entries["hosts"][1], "hosts", reading)
+        reader = Hosts(policy, list_names(entries))
+        names, hosts = reader.read(entries["hosts"][1], "hosts", reading)
     if "allowlists" in entries:
         allowlists = Allowlists(names).read(entries["allowlists"][1], "allowlists", reading)
     return hosts, allowlists

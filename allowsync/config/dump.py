@@ -32,7 +32,8 @@ def _host(host: Host, policy: Policy) -> dict[str, Any]:
     """A host in its long form, with the parts of the policy that are its own."""
     values = {
         "hostname": host.hostnames,
-        "networks": (*host.networks, *host.sources),
+        "networks": (*host.networks, *host.publishers),
+        "lists": host.lists,
         "families": host.families,
         "ipv4_prefix": host.ipv4_prefix,
         "ipv6_prefix": host.ipv6_prefix,

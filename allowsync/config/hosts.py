@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.hostnames import Hostname
 from allowsync.config.kinds import INVALID, Choice, ListOf, Moment, Name, OneOrMany, Optional
+from allowsync.config.list_kinds import check_named, names_kind
 from allowsync.config.networks import Width
 from allowsync.config.schema.context import Invalid, Reading, below
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType, got, is_null
 from allowsync.config.schema.object import Object, Option, Options
 from allowsync.config.sections import POLICY_OPTIONS
 from allowsync.config.source_kinds import NetworkOrSource
-from allowsync.model.types import BOTH_FAMILIES, Family, Host, Policy
+from allowsync.model.types import BOTH_FAMILIES, LISTS, Family, Host, Policy
 from allowsync.model.value import replace
 from allowsync.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
 
 LABEL: Final = Name(
     r"[a-z0-9][a-z0-9_.-]{0,39}",
@@ -33,6 +37,12 @@ HOST_OPTIONS: Final[Options] = {
         ListOf(NetworkOrSource(), unique=True),
         "Fixed networks: always allowed, never resolved. Host bits must be zero. A name such as "
         "`cloudflare` stands for all that this source publishes as its own, asked once a day.",
+        (),
+    ),
+    "lists": Option(
+        names_kind(),
+        "Lists whose networks are allowed as fixed ones are: see `lists`. What one holds must be "
+        "fit for `networks`, or the list is refused.",
         (),
     ),
     "families": Option(
@@ -57,7 +67,7 @@ HOST_OPTIONS: Final[Options] = {
     ),
 }
 LONG_FORM: Final = Object(dict, {**HOST_OPTIONS, **POLICY_OPTIONS})
-_EXPECTED: Final = "a hostname, or a mapping with `hostname` or `networks`"
+_EXPECTED: Final = "a hostname, or a mapping with `hostname`, `networks` or `lists`"
 
 
 class Hosts:
@@ -65,10 +75,12 @@ class Hosts:
 
     Args:
         policy: What holds where a host says nothing of its own.
+        lists: The names of all lists that the configuration describes.
     """
 
-    def __init__(self, policy: Policy) -> None:
+    def __init__(self, policy: Policy, lists: Collection[str] = ()) -> None:
         self.policy = policy
+        self.lists = lists
         self._policies: dict[tuple[tuple[str, Any], ...], Policy] = {(): policy}
 
     def read(self, node: Node, at: str, reading: Reading) -> tuple[list[str], dict[str, Host]]:
@@ -100,12 +112,18 @@ class Hosts:
         written = LONG_FORM.written(node, at, reading)
         if written is INVALID:
             return INVALID
-        if not (written.get("hostname") or written.get("networks")):
-            return reading.problem(node, at, "needs a hostname or networks")
+        if not any(written.get(key) for key in ("hostname", "networks", "lists")):
+            return reading.problem(node, at, "needs a hostname, networks or lists")
+        named = {key.text: child for key, child in node.entries if isinstance(key, Scalar)}
+        if "lists" in named and not check_named(
+            named["lists"], below(at, "lists"), self.lists, reading
+        ):
+            return INVALID
         fields = {_FIELDS.get(key, key): one for key, one in written.items() if key in HOST_OPTIONS}
         given = fields.pop("networks", ())
         fields["networks"] = tuple(one for one in given if not isinstance(one, str))
-        fields["sources"] = tuple(one for one in given if isinstance(one, str))
+        names = (one for one in given if isinstance(one, str))
+        fields["sources"] = (*names, *(LISTS + one for one in fields.pop("lists", ())))
         overrides = {key: one for key, one in written.items() if key in POLICY_OPTIONS}
         return Host(name, policy=self._policy(overrides), **fields)
 
@@ -120,7 +138,7 @@ def hosts_schema() -> dict[str, Any]:
     """The section as JSON Schema: the short form is text, the long form a mapping."""
     long_form = {
         **LONG_FORM.schema(),
-        "anyOf": [{"required": ["hostname"]}, {"required": ["networks"]}],
+        "anyOf": [{"required": [key]} for key in ("hostname", "networks", "lists")],
     }
     return {
         "type": "object",

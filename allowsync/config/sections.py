@@ -16,6 +16,7 @@ from allowsync.config.kinds import (
     Number,
     Optional,
 )
+from allowsync.config.list_kinds import lists_kind
 from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import AcceptedNetwork
 from allowsync.config.schema.object import Object, Option, plain_options
@@ -166,6 +167,12 @@ SINGLE_OPTIONS: Final[Options] = {
         Sources(),
         "How a source that hosts name among their `networks` is asked, where it is not asked as "
         "usual: `sources: {cloudflare: {url: https://…}}`.",
+        {},
+    ),
+    "lists": Option(
+        lists_kind(),
+        "Lists of networks that others keep, for `lists` of hosts. "
+        "`lists: {office: {file: office.txt}}`; docs/lists.md tells what becomes of them.",
         {},
     ),
     "report": Option(

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.sources import SourceOptions
+    from allowsync.model.list_source import ListSource
     from allowsync.model.target import Front, Guard, Place, TrustedProxies
     from allowsync.model.types import Network
 
@@ -185,6 +186,7 @@ class Config(Value):
     history: timedelta = timedelta(days=400)
     report: Path | None = None
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)
+    lists: Mapping[str, ListSource] = field(default_factory=dict)
 
     def is_broken(self, target: str) -> bool:
         """Whether the target of that name cannot be served."""
@@ -208,9 +210,16 @@ class Config(Value):
     @property
     def sources_in_use(self) -> tuple[str, ...]:
         """Every source of networks that some host or target names, in configured order."""
-        by_hosts = [name for host in self.hosts.values() for name in host.sources]
+        by_hosts = [name for host in self.hosts.values() for name in host.publishers]
         by_targets = [name for target in self.targets for name in target.sources]
         return tuple(dict.fromkeys((*by_hosts, *by_targets)))
+
+    @property
+    def lists_in_use(self) -> tuple[str, ...]:
+        """Every list that some host names, in configured order."""
+        if not self.lists:
+            return ()
+        return tuple(dict.fromkeys(name for host in self.hosts.values() for name in host.lists))
 
     @property
     def targets(self) -> tuple[Target, ...]:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.access_orders import ordered
-from allowsync.engine.published import recalled
+from allowsync.engine.published import known_lists, recalled
 from allowsync.model.clock import Pulse
 from allowsync.model.types import Entry
 from allowsync.model.value import Value
@@ -52,7 +52,7 @@ def adoptable(
         StateError: What is remembered cannot be read.
     """
     config = ordered(config, store, Pulse(now)).config
-    known = recalled(config, store).config.hosts
+    known = recalled(config, store, known_lists(config, now)).config.hosts
     still = at_rest(store.chronology(), now)
     memory = inherit(known.values(), store.hosts(), still)
     found = []

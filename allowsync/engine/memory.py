@@ -220,17 +220,19 @@ def _without_history(
 
 
 def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt | None:
-    if not config.sources_in_use:
+    if not (config.sources_in_use or config.lists_in_use):
         return None
-    from allowsync.engine.published import learn, recalled
+    from allowsync.engine.published import known_lists, learn, recalled
 
+    force, keep = request.force, not (request.dry_run or request.rehearsed)
+    lists = known_lists(config, now.instant, force=force, keep=keep)
     if request.offline or request.rehearsed:
-        return recalled(config, store)
+        return recalled(config, store, lists)
     hosts = [host for host in request.hosts(config) if not has_ended(host, now)]
     targets = [target for target in config.targets if request.takes(target)]
-    names = [name for host in hosts for name in host.sources]
+    names = [name for host in hosts for name in host.publishers]
     names += [name for target in targets for name in target.sources]
-    return learn(config, store, dict.fromkeys(names), now.instant, force=request.force)
+    return learn(config, store, dict.fromkeys(names), now.instant, lists, force=force)
 
 
 def _clock_notice(now: Now, known: Chronology) -> Iterator[Notice]:

@@ -60,7 +60,7 @@ class Request(Value):
         fetched first, which may take longer than the DNS has.
         """
         hosts = [] if self.offline else self.hosts(config)
-        unsure = any(host.sources or host.until for host in hosts)
+        unsure = any(host.publishers or host.until for host in hosts)
         if unsure or any(one.sources for one in config.targets if self._covers(one)):
             return []
         return [query for host in hosts for query in host.queries]

@@ -36,7 +36,7 @@ class Learnt(Value):
     Attributes:
         config: The configuration, hosts and targets filled in with what their sources publish.
         published: Everything to remember of sources.
-        notices: Warnings about those that were asked.
+        notices: Warnings about those that were asked, and about lists.
     """
 
     config: Config
@@ -50,22 +50,62 @@ class Learnt(Value):
         return () if kept is None else kept.networks
 
     def troubles(self, now: datetime) -> list[Notice]:
-        """Warnings about sources, as of the last time they were asked."""
+        """Warnings about sources, as of the last time they were asked, and about lists."""
         kept = self.published.items()
-        return [about(name, one) for name, one in kept if worth_saying(one, now)]
+        return [*(about(name, one) for name, one in kept if worth_saying(one, now)), *self.notices]
 
 
-def recalled(config: Config, store: Store) -> Learnt:
-    """What is known of sources, without asking any. Raises StateError."""
+class ListsKnown(Value):
+    """What lists say.
+
+    Attributes:
+        records: What hosts go by, as of any source.
+        notices: What is wrong with lists in use.
+    """
+
+    records: Mapping[str, SourceRecord] = field(default_factory=dict)
+    notices: tuple[Notice, ...] = ()
+
+
+def known_lists(
+    config: Config, now: datetime, *, force: bool = False, keep: bool = False
+) -> ListsKnown | None:
+    """What lists say: files that were changed are read, and nothing is fetched. Raises nothing.
+
+    Args:
+        config: The configuration.
+        now: The instant.
+        force: Whether a file counts that has far fewer networks than before, or far more.
+        keep: Whether what files say is kept for runs to come.
+
+    Returns:
+        None where no list is in use.
+    """
+    if not config.lists_in_use:
+        return None
+    from allowsync.engine.lists.in_force import looked_at, notices, records
+
+    lists = looked_at(config, now, force=force, keep=keep)
+    return ListsKnown(records(config, lists), tuple(notices(config, lists, now)))
+
+
+def recalled(config: Config, store: Store, lists: ListsKnown | None = None) -> Learnt:
+    """What is known of sources, without asking any, and of lists. Raises StateError."""
     names = config.sources_in_use
-    if not names:
+    if not (names or lists):
         return Learnt(config)
-    kept = store.published()
-    return _with(config, {name: kept[name] for name in names if name in kept})
+    kept = store.published() if names else {}
+    return _with(config, {name: kept[name] for name in names if name in kept}, lists)
 
 
 def learn(
-    config: Config, store: Store, names: Iterable[str], now: datetime, *, force: bool
+    config: Config,
+    store: Store,
+    names: Iterable[str],
+    now: datetime,
+    lists: ListsKnown | None = None,
+    *,
+    force: bool,
 ) -> Learnt:
     """Ask the sources whose time has come. Raises StateError.
 
@@ -74,10 +114,11 @@ def learn(
         store: What was known so far.
         names: The sources that hosts and targets of the run name: only these are asked.
         now: The instant of the run.
+        lists: What lists say; None where none is in use.
         force: Whether to ask those again that gave something odd, and to believe it.
     """
     remembered = recalled(config, store).published
-    kept, notices = dict(remembered), []
+    kept, notices = dict(remembered), [*(lists.notices if lists else ())]
     for name in names:
         before = remembered.get(name)
         insist = force and before is not None and before.trouble.startswith(ODD)
@@ -85,7 +126,7 @@ def learn(
             kept[name] = one = asked(config, name, before, now, force=force)
             if worth_saying(one, now):
                 notices.append(about(name, one))
-    return replace(_with(config, kept), notices=tuple(notices))
+    return replace(_with(config, kept, lists), notices=tuple(notices))
 
 
 def about(name: str, kept: SourceRecord) -> Notice:
@@ -131,9 +172,14 @@ def known(config: Config) -> Learnt:
 
 
 def ask_all(config: Config, now: datetime) -> dict[str, SourceRecord]:
-    """What every source that is named says now. Remembers nothing, raises nothing."""
+    """What every source that is named says now, and what is known of the lists that hosts name.
+
+    Remembers nothing, raises nothing.
+    """
     before = known(config).published
-    return {name: asked(config, name, before.get(name), now) for name in config.sources_in_use}
+    said = {name: asked(config, name, before.get(name), now) for name in config.sources_in_use}
+    lists = known_lists(config, now)
+    return said if lists is None else {**said, **lists.records}
 
 
 def with_known(config: Config, asked: Mapping[str, SourceRecord] | None = None) -> Config:
@@ -189,9 +235,14 @@ def _networks(source: NetworkSource, url: str) -> tuple[Network, ...]:
         raise SourceError(f"unexpected {type(error).__name__}: {error}") from error
 
 
-def _with(config: Config, kept: Mapping[str, SourceRecord]) -> Learnt:
-    hosts = {name: filled(host, kept) for name, host in config.hosts.items()}
-    return Learnt(replace(config, hosts=hosts, allowlists=_allowlists(config, kept)), kept)
+def _with(
+    config: Config, kept: Mapping[str, SourceRecord], lists: ListsKnown | None = None
+) -> Learnt:
+    lists = lists or ListsKnown()
+    said = {**kept, **lists.records}
+    hosts = {name: filled(host, said) for name, host in config.hosts.items()}
+    allowlists = _allowlists(config, kept)
+    return Learnt(replace(config, hosts=hosts, allowlists=allowlists), kept, lists.notices)
 
 
 def _allowlists(config: Config, kept: Mapping[str, SourceRecord]) -> Mapping[str, Allowlist]:

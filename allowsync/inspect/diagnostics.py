@@ -13,6 +13,7 @@ from allowsync.model.memory import HostMemory
 from allowsync.model.nameserver import Dnssec, Transport
 from allowsync.model.networks import short
 from allowsync.model.target import Finding, Severity, remedy
+from allowsync.model.types import LISTS
 from allowsync.model.value import Value
 from allowsync.notify.apprise_client import WHY, Sent, machine, send
 from allowsync.notify.outbox import Message
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
+    from allowsync.engine.published import ListsKnown
     from allowsync.inspect.status import AccessStatus
     from allowsync.model.access_order import Revocation
     from allowsync.model.nameserver import Nameserver, ResolverSettings
@@ -122,9 +124,18 @@ def about_revocations(revocations: Iterable[Revocation]) -> Iterator[Located]:
 def about_sources(asked: Mapping[str, SourceRecord]) -> Iterator[Located]:
     """Sources that gave no networks that can be believed."""
     for name, kept in asked.items():
-        if kept.trouble:
+        if kept.trouble and not name.startswith(LISTS):
             severity = Severity.ERROR if kept.fetched is None else Severity.WARNING
             yield Located(f"sources.{name}", Finding(severity, said_of(kept)))
+
+
+def about_lists(known: ListsKnown | None) -> Iterator[Located]:
+    """Lists that are old, not known, or say what is not believed."""
+    for one in () if known is None else known.notices:
+        record = known.records.get(one.where) if known else None
+        lost = record is not None and not record.networks
+        severity = Severity.ERROR if lost else Severity.WARNING
+        yield Located(one.where, Finding(severity, one.what))
 
 
 def about_resolver(

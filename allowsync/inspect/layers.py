@@ -9,6 +9,7 @@ from allowsync.inspect.diagnostics import Located
 from allowsync.inspect.explain import AccessVerdict
 from allowsync.model.special_purpose import CLOUDFLARE_SOURCE, proxied
 from allowsync.model.target import Finding, Severity
+from allowsync.model.types import LISTS
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
@@ -61,12 +62,14 @@ def by_layers(config: Config, answer: Explanation) -> Explanation:
 def sources_of(host: Host) -> tuple[str, ...]:
     """The sources that publish networks of a host, whether they are known yet or not.
 
+    Lists are none: what is on one is a place that clients are at, and none that they come through.
     Networks of Cloudflare's edge that are written out are as good as its source. Narrower ones may
     be where a friend's traffic leaves its VPN.
     """
     wide = (one for one in host.networks if one.prefixlen <= _NARROWEST[one.version])
     written = (CLOUDFLARE_SOURCE,) if any(map(proxied, wide)) else ()
-    return tuple(dict.fromkeys((*host.sources, *(name for name, _ in host.published), *written)))
+    known = (name for name, _ in host.published if not name.startswith(LISTS))
+    return tuple(dict.fromkeys((*host.publishers, *known, *written)))
 
 
 def _edges_among_friends(config: Config) -> Iterator[Located]:

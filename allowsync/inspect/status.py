@@ -12,7 +12,7 @@ from allowsync.backend.api import BackendError
 from allowsync.engine.access_orders import ordered
 from allowsync.engine.orphan_targets import OrphanTarget, left_over, orphans
 from allowsync.engine.prepare import draft
-from allowsync.engine.published import Learnt, recalled
+from allowsync.engine.published import Learnt, known_lists, recalled
 from allowsync.engine.rollback.pending import waiting
 from allowsync.inspect.host_use import HostUse, TargetTraffic, host_uses
 from allowsync.model.clock import Chronology
@@ -164,7 +164,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             stays = store.open_networks()
             config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
             notices += disorder
-            learnt = recalled(config, store)
+            learnt = recalled(config, store, known_lists(config, now))
             left = orphans(config, store)
             unconfirmed = tuple(waiting(store))
             notices += [*unconfirmed, *left_over(config, left), *learnt.troubles(now)]

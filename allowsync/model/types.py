@@ -81,11 +81,15 @@ def _queries(hostnames: tuple[str, ...], families: tuple[Family, ...]) -> tuple[
     return tuple(Query(name, family) for name in hostnames for family in families)
 
 
+LISTS = "lists."  # what a host calls a list by, before its name
+
+
 class Host(Value):
     """A trusted host: a label with hostnames, or with fixed networks, or with both.
 
     `sources` are names of those who publish further networks of it and of whom nothing is known
-    yet; `published` is what the others publish, by name (see `allowsync.policy.published`).
+    yet; `published` is what the others publish, by name (see `allowsync.policy.published`). A list
+    of the configuration is called `lists.NAME` there.
     `granted`, `revoked` and `revoked_networks`, which no host is let in by, were ordered by command
     (see `allowsync.policy.orders`).
     """
@@ -103,6 +107,16 @@ class Host(Value):
     granted: bool = False
     revoked: datetime | None = None
     revoked_networks: tuple[Network, ...] = ()
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The lists among its sources, by the names they have in the configuration."""
+        return tuple(one.removeprefix(LISTS) for one in self.sources if one.startswith(LISTS))
+
+    @property
+    def publishers(self) -> tuple[str, ...]:
+        """Its sources but for lists."""
+        return tuple(one for one in self.sources if not one.startswith(LISTS))
 
     @property
     def queries(self) -> tuple[Query, ...]:

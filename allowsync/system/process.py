@@ -14,10 +14,10 @@ import time
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.value import Value
+from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
@@ -32,11 +32,21 @@ _IGNORED_BY_PYTHON: Final = (signal.SIGPIPE, signal.SIGXFSZ)  # and by what it s
 
 
 class Command(Value):
-    """A program to start: argv, what it reads on standard input, and its time limit in seconds."""
+    """A program to start.
+
+    Attributes:
+        argv: The program and its arguments.
+        stdin: What it reads on standard input.
+        timeout: Its time limit in seconds.
+        largest: The most octets it may write; None where it is trusted with that.
+        environment: What it has beside the fixed environment.
+    """
 
     argv: tuple[str, ...]
     stdin: str = ""
     timeout: float = 30.0
+    largest: int | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
 
 
 class Completed(Value):
@@ -97,14 +107,14 @@ def run(command: Command) -> Completed:
         CommandBroken: It and its children were killed because its pipes failed.
     """
     try:
-        program = _Program(command.argv)
+        program = _Program(command)
     except (FileNotFoundError, PermissionError) as error:
         raise CommandMissing(command) from error
     except OSError as error:
         raise CommandMissing(command, error.strerror or "") from error
     until = time.monotonic() + command.timeout
     try:
-        stdout, stderr = program.exchange(command.stdin.encode(), until)
+        stdout, stderr = program.exchange(command, until)
         code = program.wait(until)
     except TimeoutError:
         raise CommandTimedOut(command) from None
@@ -127,7 +137,7 @@ class _Program:
         OSError: It could not be started.
     """
 
-    def __init__(self, argv: tuple[str, ...]) -> None:
+    def __init__(self, command: Command) -> None:
         theirs: list[int] = []
         self._ours: list[int] = []
         try:
@@ -135,7 +145,7 @@ class _Program:
                 reads, writes = os.pipe()
                 theirs.append(writes if one else reads)
                 self._ours.append(reads if one else writes)
-            self._pid = _spawned(argv, theirs)
+            self._pid = _spawned(command, theirs)
         except BaseException:
             _close(self._ours)
             raise
@@ -143,15 +153,16 @@ class _Program:
             _close(theirs)
         self._code: int | None = None
 
-    def exchange(self, stdin: bytes, until: float) -> tuple[bytearray, bytearray]:
+    def exchange(self, command: Command, until: float) -> tuple[bytearray, bytearray]:
         """Give it what it reads, and take what it writes, until it closes its pipes.
 
         Raises:
             TimeoutError: It is late.
-            OSError: A pipe failed.
+            OSError: A pipe failed, or it wrote too much.
         """
         sink, source, errors = self._ours
-        unsent, read = memoryview(stdin), {source: bytearray(), errors: bytearray()}
+        unsent = memoryview(command.stdin.encode())
+        read = {source: bytearray(), errors: bytearray()}
         waiting = select.poll()
         waiting.register(sink, select.POLLOUT)
         for end in read:
@@ -164,6 +175,8 @@ class _Program:
                 else:
                     over = not (data := os.read(end, _CHUNK))
                     read[end] += data
+                    if command.largest is not None and len(read[end]) > command.largest:
+                        raise OSError(0, "it writes too much")
                 if over:
                     waiting.unregister(end)
                     self._ours.remove(end)
@@ -201,9 +214,9 @@ class _Program:
                 os.waitpid(self._pid, 0)
 
 
-def _spawned(argv: tuple[str, ...], streams: Sequence[int]) -> int:
+def _spawned(command: Command, streams: Sequence[int]) -> int:
     """Start a program in the root folder, with three streams, and nothing else that is open."""
-    program = find(argv[0])
+    program = find(command.argv[0])
     actions = [
         *((os.POSIX_SPAWN_DUP2, end, number) for number, end in enumerate(streams)),
         *((os.POSIX_SPAWN_CLOSE, one) for one in _inheritable()),
@@ -211,8 +224,8 @@ def _spawned(argv: tuple[str, ...], streams: Sequence[int]) -> int:
     with _in_root_folder():
         return os.posix_spawn(
             program,
-            argv,
-            ENVIRONMENT,
+            command.argv,
+            {**ENVIRONMENT, **command.environment},
             file_actions=actions,
             setsid=True,
             setsigdef=_IGNORED_BY_PYTHON,

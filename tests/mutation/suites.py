@@ -24,6 +24,8 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     ),
     "inspect/explain": ("inspect/explain", "inspect/explain_reasons"),
     "policy/guards": ("policy/guards", "engine/guarded_runs"),
+    "policy/list_formats": ("policy/list_formats",),
+    "policy/lists": ("policy/lists",),
     "policy/orders": ("policy/orders",),
     "policy/orphans": ("policy/orphans", "model/types"),
     "engine/rollout": ("engine/rollout",),

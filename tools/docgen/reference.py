@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.config.allowlists import Allowlists
 from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.hosts import HOST_OPTIONS
+from allowsync.config.list_kinds import LIST
 from allowsync.config.schema.object import REQUIRED, Object, Option, Options
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.targets import loadable, options_kind
@@ -31,8 +32,8 @@ the configuration's folder.
 
 _HOSTS: Final = """\
 A mapping from names (1 to 40 of `a-z`, `0-9`, `_`, `.` and `-`) to a hostname, or to a mapping with
-these keys. A host needs `hostname` or `networks`. Every key of [`policy`](#policy) may stand here
-too and then holds for this host instead.
+these keys. A host needs `hostname`, `networks` or `lists`. Every key of [`policy`](#policy) may
+stand here too and then holds for this host instead.
 """
 
 _ALLOWLISTS: Final = """\
@@ -86,6 +87,7 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
     yield "## Other keys\n\nSingle keys at the top.\n", "", SINGLE_OPTIONS
     text = "Keys of an item of `notify`, where it is a mapping:"
     yield f"{text}\n", "notify.", CHANNEL.object.options
+    yield "Keys of a list in `lists`, either `url` or `file`:\n", "lists.NAME.", LIST.options
     yield "Keys of `heartbeat`, where it is a mapping:\n", "heartbeat.", HEARTBEAT.object.options
 
 

@@ -135,7 +135,11 @@ AS_A_HOST = {
     "one word": ("bob: yes", "2: hosts.bob", "not a whole hostname"),
     "a newline": ('bob: "bob.example.org\\n"', "2: hosts.bob", r"'\n' cannot be in one"),
     "an escape sequence": ('bob: "\\e[31mbob.example.org"', "2: hosts.bob", r"'\x1b"),
-    "neither name nor network": ("bob: {max_moves: 3}", "2: hosts.bob", "needs a hostname or"),
+    "neither name nor network": (
+        "bob: {max_moves: 3}",
+        "2: hosts.bob",
+        "needs a hostname, networks or lists",
+    ),
     "an empty list of names": ("bob: {hostname: []}", "2: hosts.bob.hostname", "got none"),
     "one name twice": (
         "bob: {hostname: [b.example.org, B.example.org.]}",

@@ -1,0 +1,1 @@
+"""Lists of networks that others keep: read from files, fetched, and what of them is in force."""

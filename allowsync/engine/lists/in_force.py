@@ -1,0 +1,148 @@
+"""What lists say in a run: files that were changed are read, and hosts are given their networks.
+
+What is fetched is fetched after a run (`allowsync.engine.lists.download`): no name waits for it.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
+from allowsync.engine.lists.acceptance import accepted, identity, refused
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.types import LISTS
+from allowsync.model.value import replace
+from allowsync.policy.list_formats import LARGEST, ListError, check_digest, read_list_content
+from allowsync.policy.lists import REJECTED, is_old, needs_force
+from allowsync.policy.published import SourceRecord
+from allowsync.state.lists import KeptList, forget_list, read_list, write_list
+from allowsync.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.model.list_source import ListSource
+
+
+def looked_at(
+    config: Config, now: datetime, *, force: bool = False, keep: bool = False
+) -> dict[str, KeptList]:
+    """What is known of each list in use. Raises nothing.
+
+    Args:
+        config: The configuration.
+        now: The instant.
+        force: Whether a file counts that has far fewer networks than before, or far more.
+        keep: Whether what files say is kept for runs to come.
+    """
+    found = {}
+    for name in config.lists_in_use:
+        kept = read_list(config.state, name)
+        known = kept or KeptList(name, now)
+        grants = is_granted(config, name)
+        if grants and known.body() is None:  # then nothing of it is believed
+            known = KeptList(name, now)
+            if keep:
+                forget_list(config.state, name)
+        if config.lists[name].file is not None:
+            known = _of_file(config.lists[name], known, now, grants=grants, force=force)
+            if keep and known != kept:
+                write_list(config.state, known)
+        found[name] = known
+    return found
+
+
+def records(config: Config, kept: Mapping[str, KeptList]) -> dict[str, SourceRecord]:
+    """What hosts go by, as of any source of networks. Lists that no host has are left out."""
+    return {
+        LISTS + name: _record(config.lists[name], one)
+        for name, one in kept.items()
+        if is_granted(config, name)
+    }
+
+
+def is_granted(config: Config, name: str) -> bool:
+    """Whether hosts have the networks of a list."""
+    return any(name in host.lists for host in config.hosts.values())
+
+
+def notices(config: Config, kept: Mapping[str, KeptList], now: datetime) -> Iterator[Notice]:
+    """What is wrong with lists in use. Where a host rests on one, its knowledge is old."""
+    for name, one in kept.items():
+        grants = is_granted(config, name)
+        if what := complaint(config.lists[name], one, now, grants=grants):
+            code = ExitCode.OLD_KNOWLEDGE if grants else ExitCode.IN_STEP
+            yield Notice(LISTS + name, what, code)
+
+
+def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool) -> str:
+    """What is wrong with a list that is worth saying in every run; empty where nothing is."""
+    confirmed = _confirmed(kept)
+    if not kept.is_known:
+        return f"its networks are not known: {kept.trouble or 'it was not fetched yet'}"
+    what = counted(kept.count, "network", "networks")
+    if grants and kept.unfit:
+        return f"none of its {what} is granted: {kept.unfit}"
+    if is_old(source, confirmed, now) and confirmed is not None:
+        why = f": {kept.trouble}" if kept.trouble else ""
+        return f"nothing newer than {_day(confirmed)} could be had; its {what} stay{why}"
+    if kept.trouble and (source.file is not None or kept.trouble.startswith(REJECTED)):
+        return f"{what} of {_day(kept.fetched)}, which stay: {kept.trouble}"
+    return ""
+
+
+def _of_file(
+    source: ListSource, known: KeptList, now: datetime, *, grants: bool, force: bool
+) -> KeptList:
+    assert source.file is not None  # noqa: S101 - the caller looked
+    try:
+        found = os.stat(source.file)  # noqa: PTH116 - in every run
+    except OSError as error:
+        what = f"{source.file}: {error.strerror or 'cannot be looked at'}"
+        gone = replace(refused(known, what, now, source), stamp=())
+        return known if known.trouble == gone.trouble else gone
+    stamp = _stamp(found, source, grants=grants)
+    again = force and needs_force(known.trouble)
+    if stamp == known.stamp and known.asked == identity(source) and not again:
+        return known
+    before = replace(known, stamp=stamp)
+    try:
+        content = read_checked(source.file, FileRequirements(os.geteuid(), LARGEST))
+        check_digest(content, source.sha256)
+        said = read_list_content(content, source.format, source.field)
+    except RefusedError as error:
+        return refused(before, f"{source.file}: {error}", now, source)
+    except ListError as error:
+        return refused(before, f"{REJECTED}{error}", now, source)
+    return accepted(said, source, before, now, grants=grants, force=force)
+
+
+def _stamp(found: os.stat_result, source: ListSource, *, grants: bool) -> tuple[int, ...]:
+    """What a file is like, and what else decides whether it is believed."""
+    changed = (found.st_mtime_ns, found.st_ctime_ns)
+    return (*changed, found.st_dev, found.st_ino, found.st_size, source.max_networks, int(grants))
+
+
+def _confirmed(kept: KeptList) -> datetime | None:
+    """As of when a list is: of a file, when others wrote it last."""
+    if kept.trouble or not kept.stamp:
+        return kept.fetched
+    from datetime import UTC, datetime
+
+    return datetime.fromtimestamp(kept.stamp[0] / 1e9, UTC)
+
+
+def _record(source: ListSource, kept: KeptList) -> SourceRecord:
+    networks = kept.networks() if kept.is_known and not kept.unfit else ()
+    trouble = kept.unfit or kept.trouble
+    if networks is None:
+        networks, trouble = (), "what was kept of it is damaged"
+    fetched = kept.fetched if networks else None
+    return SourceRecord(networks, fetched, kept.tried, source.place, trouble)
+
+
+def _day(instant: datetime | None) -> str:
+    return "" if instant is None else f"{instant:%Y-%m-%d %H:%M} UTC"

@@ -1,0 +1,211 @@
+"""Reading lists of networks as others write them: text, JSON, JSON lines, CSV. Pure.
+
+A list is hostile input. What is no network is counted, never guessed at; whether the rest can be
+believed is for `allowsync.policy.lists` to say.
+"""
+
+from __future__ import annotations
+
+from _socket import AF_INET, AF_INET6, inet_pton
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.model.list_source import ListFormat
+from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+LARGEST: Final = 8 * 1024 * 1024  # octets
+MOST_ENTRIES: Final = 1_000_000
+_LONGEST_ENTRY: Final = 64
+_BITS: Final = {4: 32, 6: 128}
+_COMMENTS: Final = ("#", ";")
+_BOM: Final = b"\xef\xbb\xbf"
+
+Entry = tuple[int, int, int]  # version, number of the first address, width
+
+
+class ListError(Exception):
+    """Something is no list at all. The text says why."""
+
+
+class ListContent(Value):
+    """What was read of a list.
+
+    Attributes:
+        entries: Its networks as they are written, each once, sorted.
+        count: How many there are as written.
+        unread: How many lines or values beside them are no networks.
+        sample: The first of those.
+        promised: How many the list itself says that it has; None where it does not.
+    """
+
+    entries: tuple[Entry, ...]
+    count: int
+    unread: int = 0
+    sample: str = ""
+    promised: int | None = None
+
+
+def read_list_content(content: bytes, form: ListFormat, field: str | None) -> ListContent:
+    """What a list says.
+
+    Args:
+        content: All of it.
+        form: How it is written.
+        field: Where its networks are.
+
+    Raises:
+        ListError: It is none, or not written so.
+    """
+    if len(content) > LARGEST:
+        raise ListError(f"it is larger than {LARGEST // 2**20} MiB")
+    content = content.removeprefix(_BOM)
+    if not content.strip():
+        raise ListError("it is empty")
+    if content.lstrip()[:1] == b"<":
+        raise ListError("it is a web page (HTML), not a list")
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ListError("it is not written in UTF-8") from None
+    if "\0" in text:
+        raise ListError("it is not text: it holds a zero byte")
+    return _counted(*_READERS[form](text, field))
+
+
+def check_digest(content: bytes, demanded: str | None) -> None:
+    """Raise ListError where another content is demanded."""
+    if demanded is not None:
+        from hashlib import sha256
+
+        if sha256(content).hexdigest() != demanded:
+            raise ListError("its content has another sha256")
+
+
+def entry(text: str) -> Entry | None:
+    """A network or an address from its text; None where it is none, or has host bits."""
+    if len(text) > _LONGEST_ENTRY:
+        return None
+    start, slash, width = text.partition("/")
+    version, kind = (6, AF_INET6) if ":" in start else (4, AF_INET)
+    bits = _BITS[version]
+    if slash and not (width.isascii() and width.isdecimal() and len(width) <= 3):
+        return None
+    wide = int(width) if slash else bits
+    try:
+        number = int.from_bytes(inet_pton(kind, start), "big")
+    except (OSError, ValueError):
+        return None
+    if wide > bits or number & ((1 << (bits - wide)) - 1):
+        return None
+    return version, number, wide
+
+
+def _counted(texts: Iterable[str], promised: int | None) -> ListContent:
+    entries: list[Entry] = []
+    unread, sample = 0, ""
+    for text in texts:
+        if len(entries) + unread >= MOST_ENTRIES:
+            raise ListError(f"it has more than {MOST_ENTRIES:,} entries")
+        if (found := entry(text)) is not None:
+            entries.append(found)
+        else:
+            sample = sample or text
+            unread += 1
+    return ListContent(tuple(sorted(set(entries))), len(entries), unread, sample[:80], promised)
+
+
+def _text(text: str, _field: str | None) -> tuple[Iterator[str], None]:
+    def lines() -> Iterator[str]:
+        for line in text.splitlines():
+            for mark in _COMMENTS:
+                line = line.partition(mark)[0]
+            if line := line.strip():
+                yield line
+
+    return lines(), None
+
+
+def _json(text: str, field: str | None) -> tuple[Iterable[str], None]:
+    return _at(_parsed(text), _path(field)), None
+
+
+def _jsonlines(text: str, field: str | None) -> tuple[list[str], int | None]:
+    """A value a line. The last one may tell about the list instead, as Spamhaus' does."""
+    path, found, promised = _path(field), [], None
+    lines = [line for line in text.splitlines() if line.strip()]
+    for number, line in enumerate(lines, start=1):
+        try:
+            value = _parsed(line)
+        except ListError:
+            found.append(line)
+            continue
+        texts = list(_at(value, path))
+        if not texts and isinstance(value, dict) and number == len(lines):
+            records = value.get("records")
+            promised = records if isinstance(records, int) else None
+            continue
+        found += texts or [line]
+    return found, promised
+
+
+def _csv(text: str, field: str | None) -> tuple[list[str], None]:
+    import csv
+
+    lines = [line for line in text.splitlines() if line.strip() and line[0] not in _COMMENTS]
+    first = lines[0] if lines else ""
+    separator = next((one for one in ",;\t" if one in first), ",")
+    try:
+        rows = list(csv.reader(lines, delimiter=separator, skipinitialspace=True))
+    except csv.Error as error:
+        raise ListError(f"it is not CSV: {error}") from None
+    wanted = field or "1"
+    column = _column(rows[0] if rows else [], wanted)
+    found = [row[column].strip() if column < len(row) else "" for row in rows]
+    is_header = not (wanted.isdecimal() and found and entry(found[0]) is not None)
+    return found[1:] if is_header else found, None
+
+
+def _column(header: list[str], wanted: str) -> int:
+    """The place of a column by its name, or else by its number from one."""
+    names = [one.strip() for one in header]
+    if wanted in names:
+        return names.index(wanted)
+    if wanted.isdecimal() and 1 <= int(wanted[:6]) <= len(names):
+        return int(wanted) - 1
+    raise ListError(f"its first line has no column {wanted!r}")
+
+
+def _parsed(text: str) -> Any:
+    import json
+
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
+        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
+        raise ListError(f"it is not JSON: {what}") from None
+
+
+def _path(field: str | None) -> tuple[str, ...]:
+    return tuple(field.split(".")) if field else ()
+
+
+def _at(value: Any, path: tuple[str, ...]) -> Iterator[str]:
+    """Every text at a path, through arrays. Objects without the field have none."""
+    if isinstance(value, list):
+        for one in value:
+            yield from _at(one, path)
+    elif path:
+        if isinstance(value, dict) and path[0] in value:
+            yield from _at(value[path[0]], path[1:])
+    elif value is not None:
+        yield value if isinstance(value, str) else str(value)[:_LONGEST_ENTRY]
+
+
+_READERS: Final[dict[ListFormat, Callable[[str, str | None], tuple[Iterable[str], int | None]]]] = {
+    ListFormat.TEXT: _text,
+    ListFormat.JSON: _json,
+    ListFormat.JSONLINES: _jsonlines,
+    ListFormat.CSV: _csv,
+}

@@ -1,0 +1,239 @@
+"""Lists of networks as they are in force, a file each, beside the state.
+
+The first line is a digest of the heading; the second the heading, as JSON: when the list came, from
+where, what was wrong since, and the digest of what follows. Then one network a line, sorted and put
+together. A run with nothing to do reads the heading alone. What is damaged is as if it was not
+there, and so is what others could have written.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.model.networks import network
+from allowsync.model.value import Value, replace
+from allowsync.policy.list_formats import entry
+from allowsync.policy.lists import cidrs, ranges, spelt
+from allowsync.state.errors import StateError
+from allowsync.state.files import as_owner, prepare_folder
+from allowsync.system.files import replace_file
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+    from pathlib import Path
+
+    from allowsync.model.types import Network
+    from allowsync.policy.list_formats import Entry
+    from allowsync.policy.lists import Range
+
+LARGEST: Final = 64 * 1024 * 1024
+_HEADING: Final = 8192  # octets, with its digest
+# In octets 6 times as much at most, as JSON: all together fit into the heading.
+_LONGEST: Final = {"trouble": 300, "etag": 200, "modified": 60, "unfit": 80}
+_DIGEST: Final = 64
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND: Final = timedelta(microseconds=1)
+_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
+
+
+class KeptList(Value):
+    """What is known of a list.
+
+    Attributes:
+        name: Its name in the configuration.
+        tried: When it was last asked for, or its file read.
+        asked: What tells whether that was the place that the configuration names now.
+        source: The same of what is in force.
+        fetched: When it last said what is in force, or that this has not changed; None where
+            nothing ever was.
+        trouble: What was wrong since; empty where nothing was.
+        failures: How often in a row it gave nothing that could be believed.
+        etag: What its server knows it by.
+        modified: When its server says it was changed.
+        stamp: What its file was like when it was read.
+        unfit: Why no host may have its networks; empty where one may.
+        count: How many networks it has.
+        digest: What tells its networks from others.
+        path: Where the networks are kept; None where they are in `text`.
+        text: The networks, where they were not kept yet.
+    """
+
+    name: str
+    tried: datetime
+    asked: str = ""
+    source: str = ""
+    fetched: datetime | None = None
+    trouble: str = ""
+    failures: int = 0
+    etag: str = ""
+    modified: str = ""
+    stamp: tuple[int, ...] = ()
+    unfit: str = ""
+    count: int = 0
+    digest: str = ""
+    path: Path | None = None
+    text: bytes = b""
+
+    @property
+    def is_known(self) -> bool:
+        """Whether anything is in force."""
+        return self.fetched is not None and self.count > 0
+
+    def spans(self) -> tuple[list[Range], list[Range]] | None:
+        """Its networks as ranges of addresses of either family; None where they are damaged."""
+        lines = self._lines()
+        if lines is None:
+            return None
+        held = ranges(one for line in lines if (one := entry(line)) is not None)
+        return held[4], held[6]
+
+    def networks(self) -> tuple[Network, ...] | None:
+        """Its networks, sorted; None where they are damaged."""
+        lines = self._lines()
+        if lines is None:
+            return None
+        return tuple(network(*one) for line in lines if (one := entry(line)) is not None)
+
+    def with_entries(self, entries: Iterable[Entry]) -> KeptList:
+        """The same with other networks, put together where they touch."""
+        held = cidrs(ranges(entries))
+        lines = [spelt((version, *one)) for version in (4, 6) for one in held[version]]
+        text = "".join(f"{line}\n" for line in lines).encode()
+        return replace(self, count=len(lines), digest=digest_of(text), text=text, path=None)
+
+    def body(self) -> bytes | None:
+        """Its networks as they are kept; None where they are damaged."""
+        if self.path is None:
+            return self.text
+        try:
+            with as_owner(self.path):
+                read = _read(self.path, LARGEST)
+        except (OSError, StateError):
+            return None
+        body = read.split(b"\n", 2)[-1]
+        return body if digest_of(body) == self.digest else None
+
+    def _lines(self) -> list[str] | None:
+        body = self.body()
+        return None if body is None else body.decode("ascii", "replace").splitlines()
+
+
+def list_path(state: Path, name: str) -> Path:
+    """Where a list is kept."""
+    return state.with_name(f"{state.name}.{name}.list")
+
+
+def read_list(state: Path, name: str) -> KeptList | None:
+    """What is known of a list, by its heading; None where that is nothing."""
+    path = list_path(state, name)
+    try:
+        with as_owner(path):
+            digest, heading, _ = _read(path, _HEADING).split(b"\n", 2)
+        if digest.decode() != digest_of(heading):
+            return None
+        return _plain(name, path, json.loads(heading))
+    except (OSError, StateError, ValueError, TypeError, KeyError, OverflowError):
+        return None
+
+
+def write_list(state: Path, kept: KeptList) -> bool:
+    """Keep what is known of a list. Whether that could be done."""
+    body = kept.body()
+    if body is None:
+        return False
+    heading = json.dumps(_heading(kept), separators=(",", ":")).encode()
+    content = b"\n".join((digest_of(heading).encode(), heading, body))
+    path = list_path(state, kept.name)
+    try:
+        with as_owner(path):
+            prepare_folder(path.parent)
+            replace_file(path, content, 0o600)
+    except (OSError, StateError):
+        return False
+    return True
+
+
+def forget_list(state: Path, name: str) -> None:
+    """Let nothing be known of a list: what was kept of it is damaged. It is fetched anew."""
+    path = list_path(state, name)
+    with suppress(OSError, StateError), as_owner(path):
+        path.unlink(missing_ok=True)
+
+
+def _heading(kept: KeptList) -> Mapping[str, Any]:
+    return {
+        "tried": _number(kept.tried),
+        "asked": kept.asked,
+        "source": kept.source,
+        "fetched": None if kept.fetched is None else _number(kept.fetched),
+        "trouble": kept.trouble[: _LONGEST["trouble"]],
+        "failures": kept.failures,
+        "etag": kept.etag[: _LONGEST["etag"]],
+        "modified": kept.modified[: _LONGEST["modified"]],
+        "stamp": kept.stamp,
+        "unfit": kept.unfit[: _LONGEST["unfit"]],
+        "count": kept.count,
+        "digest": kept.digest,
+    }
+
+
+def _plain(name: str, path: Path, held: Mapping[str, Any]) -> KeptList:
+    fetched = held["fetched"]
+    return KeptList(
+        name,
+        _instant(held["tried"]),
+        str(held["asked"]),
+        str(held["source"]),
+        None if fetched is None else _instant(fetched),
+        str(held["trouble"]),
+        int(held["failures"]),
+        str(held["etag"]),
+        str(held["modified"]),
+        tuple(map(int, held["stamp"])),
+        str(held["unfit"]),
+        int(held["count"]),
+        str(held["digest"]),
+        path,
+    )
+
+
+def _read(path: Path, most: int) -> bytes:
+    """The start of a file of this user's that no other can write. Raises OSError."""
+    descriptor = os.open(path, _FLAGS)
+    try:
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST or found.st_nlink > 1:
+            raise OSError(f"{path} is no list that was kept")
+        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
+            raise OSError(f"others can write {path}")
+        parts, left = [], min(most, found.st_size)
+        while left > 0 and (part := os.read(descriptor, left)):
+            parts.append(part)
+            left -= len(part)
+        return b"".join(parts)
+    finally:
+        os.close(descriptor)
+
+
+def digest_of(content: bytes) -> str:
+    """A digest of some content."""
+    # hashlib loads OpenSSL, which takes as long as all of this.
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+    return blake2b(content, digest_size=_DIGEST // 2).hexdigest()
+
+
+def _number(instant: datetime) -> int:
+    return (instant - _EPOCH) // _MICROSECOND
+
+
+def _instant(number: int) -> datetime:
+    return _EPOCH + number * _MICROSECOND
