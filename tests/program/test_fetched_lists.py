@@ -151,7 +151,7 @@ def test_what_has_not_changed_is_not_sent_again(settled: Office) -> None:
 
 def test_an_old_list_is_told_and_stays(settled: Office) -> None:
     settled.server.answers[PATH] = status(500)
-    for hours in (40, 24 * 30):
+    for hours in (40, 24 * 10, 24 * 10):
         settled.later(hours)
         done = settled("apply")
         assert done.code == 3
@@ -159,6 +159,20 @@ def test_an_old_list_is_told_and_stays(settled: Office) -> None:
         assert "its 3 networks stay" in done.err
         assert settled.listed == NETWORKS
     assert settled("status").code == 3
+
+
+def test_a_list_that_was_not_in_use_for_long_adds_nothing_and_removes_nothing(
+    settled: Office,
+) -> None:
+    settled.here.hosts["office"] = {"networks": ["81.2.70.0/24"]}
+    settled("apply")
+    settled.later(24 * 30)
+    settled.here.hosts["office"] = {"networks": ["81.2.70.0/24"], "lists": ["office"]}
+    settled.server.answers[PATH] = status(503)
+    done = settled("apply")
+    assert done.code == 3
+    assert "lists.office: its networks are not known" in done.err
+    assert settled.listed == {"81.2.70.0/24"}
 
 
 def test_a_damaged_copy_is_fetched_anew_and_takes_nothing(settled: Office) -> None:

@@ -47,8 +47,11 @@ def looked_at(
             known = KeptList(name, now)
             if keep:
                 forget_list(config.state, name)
-        if config.lists[name].file is not None:
-            known = _of_file(config.lists[name], known, now, grants=grants, force=force)
+        source = config.lists[name]
+        if source.file is None and now - known.tried > source.keep:
+            known = KeptList(name, now)  # it was not in use: what it said then lets no one in now
+        if source.file is not None:
+            known = _of_file(source, known, now, grants=grants, force=force)
             if keep and known != kept:
                 write_list(config.state, known)
         found[name] = known
