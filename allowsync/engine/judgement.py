@@ -152,11 +152,12 @@ def _evidence(new: Collection[NewAddress], agreement: int, resolve: Resolve) -> 
 
     beside = siblings(new, _label)
     asked = [query for made_up in beside.values() for query in made_up]
-    if any(one.query.family is Family.IPV6 and not one.granted for one in new):
-        asked.append(PROBE)
     if agreement > 1:
         asked += disputed(new)
-    return Evidence(agreement, beside, _heard(asked, agreement, resolve))
+    heard = dict(_heard(asked, agreement, resolve))
+    if any(one.query.family is Family.IPV6 and not one.granted for one in new):
+        heard.update(resolve.survey([PROBE]))  # the one that does it may have answered, or another
+    return Evidence(agreement, beside, heard)
 
 
 def _heard(

@@ -14,12 +14,13 @@ from allowsync.model.answer import Answer, Found
 from allowsync.model.types import Family, Query
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from allowsync.model.types import Address, Network
 
 PROBE: Final = Query("ipv4only.arpa", Family.IPV6)
 WELL_KNOWN: Final = (int(IPv4Address("192.0.0.170")), int(IPv4Address("192.0.0.171")))
+LENGTHS: Final = (96, 64, 56, 48, 40, 32)  # of a translation prefix, RFC 6052 section 2.2
 
 
 def translation_prefixes(answers: Iterable[Answer]) -> frozenset[Network]:
@@ -28,11 +29,25 @@ def translation_prefixes(answers: Iterable[Answer]) -> frozenset[Network]:
     return frozenset(prefix for address in found for prefix in _prefixes(address))
 
 
+def looks_synthesized(address: Address, ipv4: Collection[int]) -> bool:
+    """Whether an address holds one of some IPv4 addresses just as DNS64 would have made it.
+
+    Nothing follows the embedded address there, which tells it from a home with 6rd (RFC 5969).
+    """
+    number = int(address)
+    if address.version == 4 or number >> 56 & 0xFF:
+        return False
+    return any(
+        _embedded(number, length) in ipv4 and not number & ((1 << max(88 - length, 0)) - 1)
+        for length in LENGTHS
+    )
+
+
 def _prefixes(address: Address) -> Iterable[Network]:
     if address.version == 4:
         return
     number = int(address)
-    for length in (96, 64, 56, 48, 40, 32):
+    for length in LENGTHS:
         if _embedded(number, length) in WELL_KNOWN:
             yield IPv6Network((number >> (128 - length) << (128 - length), length))
             return

@@ -16,6 +16,7 @@ back when more becomes known (see `allowsync.policy.sightings`).
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import chain
 from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
@@ -24,7 +25,7 @@ from allowsync.model.networks import network, overlap
 from allowsync.model.types import Query
 from allowsync.model.value import Value, field
 from allowsync.policy.crowd import Crowd
-from allowsync.policy.dns64 import PROBE, translation_prefixes
+from allowsync.policy.dns64 import PROBE, looks_synthesized, translation_prefixes
 from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_host, record
 from allowsync.policy.tracking import recent
@@ -41,6 +42,12 @@ if TYPE_CHECKING:
 # How many made-up names are asked beside one that gives a new address: a wildcard that hands out
 # one of several addresses at random has to miss each of them.
 SIBLINGS = 3
+
+_SYNTHESIZED = GuardRefusal(
+    "it holds the IPv4 address of the same name, as DNS64 makes it, and not every nameserver tells "
+    "whether it does that (ipv4only.arpa)",
+    "name a resolver without DNS64 in resolver.nameservers",
+)
 
 
 class Evidence(Value):
@@ -118,6 +125,7 @@ def guard(
         return Verdict(dict(judged), after, by_host((), hosts))
     seen = SightingIndex(after)
     crowd = Crowd(holders, seen, now)
+    made_up = _made_up_by_resolver(new, judged, evidence)
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
     refuted = {(one.name, one.network) for one in after.sightings if one.refuted}
     arriving = {one.host.name for one in new if not one.granted}
@@ -125,7 +133,7 @@ def guard(
     for one in new:
         name = one.host.name
         mine = moves.get(name, {})  # of hosts at which nothing arrives none are counted
-        refusal = _doubt(one, evidence, seen, crowd, mine)
+        refusal = _SYNTHESIZED if one in made_up else _doubt(one, evidence, seen, crowd, mine)
         if refusal is None:
             if name in arriving:
                 mine[one.network] = None
@@ -259,6 +267,24 @@ def _translated(one: NewAddress, ledger: SightingIndex) -> GuardRefusal | None:
         return None
     seen = "the resolver synthesizes IPv6 addresses (DNS64), and all of IPv4 comes from this prefix"
     return GuardRefusal(seen, "name a resolver without DNS64 in resolver.nameservers")
+
+
+def _made_up_by_resolver(
+    new: Iterable[NewAddress], judged: Judgements, evidence: Evidence
+) -> list[NewAddress]:
+    """IPv6 addresses that DNS64 may have made, where not every nameserver told whether it does."""
+    probed = evidence.answers.get(PROBE, {}).values()
+    if all(isinstance(one, Found | Absent) for one in probed):
+        return []
+    ipv4: dict[str, set[int]] = {}
+    for one in chain.from_iterable(judged.values()):
+        numbers = {int(address) for address in _addresses(one) if address.version == 4}
+        ipv4.setdefault(one.query.hostname, set()).update(numbers)
+    return [
+        one
+        for one in new
+        if not one.granted and looks_synthesized(one.address, ipv4.get(one.query.hostname, ()))
+    ]
 
 
 def _shared(one: NewAddress, crowd: Crowd, seen: Sighting | None) -> GuardRefusal | None:

@@ -9,7 +9,7 @@ import pytest
 
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.testing.memory import MemoryStore, memory_type
-from tests.support.values import GONE, SERVFAIL, found, host
+from tests.support.values import GONE, SERVFAIL, V6, found, host
 from tests.support.world import FRIENDS, World, allowlist
 
 if TYPE_CHECKING:
@@ -195,3 +195,16 @@ def test_a_parked_name_is_not_let_in_by_another_name_of_its_host(world: World) -
     assert STRANGER not in world.held
     world.runs(5)
     assert world.held == {f"81.2.69.{number}" for number in range(1, 5)}
+
+
+def test_a_second_nameserver_that_does_dns64_is_found_out(world: World) -> None:
+    """The first one may not have answered about the host."""
+    prefix = "2001:67c:2b0:db32::"
+    world.change("alice", families=(V6,))
+    world.says["alice.example.org"] = found(f"{prefix}5102:4501")
+    world.nameservers = {
+        "192.0.2.53": {},
+        "192.0.2.54": {"ipv4only.arpa": found(f"{prefix}c000:aa")},
+    }
+    world.run()
+    assert world.held == {"81.2.69.2", "81.2.69.3", "81.2.69.4"}

@@ -699,6 +699,39 @@ def test_an_address_of_a_dns64_resolver_is_not_believed() -> None:
     assert told(only(guarded({AAAA: found(HOME6)}, who, evidence=evidence))) == (found(HOME6), [])
 
 
+@pytest.mark.parametrize("failure", [SERVFAIL, None])
+@pytest.mark.parametrize(
+    "made_up",
+    [
+        "2001:67c:2b0:db32::5102:4501",
+        "2001:67c:2b0:db32:51:245:100:0",
+        "2001:67c:2b0:db51:2:4501::",
+        "2001:67c:2b0:5102:45:100::",
+        "2001:67c:2b51:245:1::",
+        "2001:67c:5102:4501::",
+    ],
+)
+def test_what_dns64_may_have_made_is_not_believed_where_a_nameserver_does_not_tell(
+    made_up: str, failure: Answer | None
+) -> None:
+    who = host(families=(V4, V6))
+    hosts: dict[Query, Answer] = {A: found("81.2.69.1"), AAAA: found(made_up)}
+    silent: dict[str, Answer] = {"one": GONE} | ({} if failure is None else {"two": failure})
+    conclusive: dict[str, Answer] = {"one": GONE}
+    for answers, believed in ({PROBE: silent}, failure is None), ({PROBE: conclusive}, True):
+        judged = guarded(hosts, who, evidence=Evidence(answers=answers))["alice"][1]
+        assert isinstance(judged.answer, Found) is believed
+        assert believed or "ipv4only.arpa" in judged.rejected[0].reason
+
+
+def test_a_home_that_holds_its_ipv4_address_otherwise_is_believed() -> None:
+    evidence = Evidence(answers={PROBE: {"one": SERVFAIL}})
+    who = host(families=(V4, V6))
+    for home in ("2001:67c:5102:4501::1", "2001:67c:2b0:db32:ff00::5102:4501", "2001:67c:2b0::1"):
+        judged = guarded({A: found("81.2.69.1"), AAAA: found(home)}, who, evidence=evidence)
+        assert isinstance(judged["alice"][1].answer, Found)
+
+
 def test_what_a_person_approved_is_believed_whatever_else_gives_it() -> None:
     seen = Sighting(NAME, net(HOME), decoy=False, first=T0, last=T0, approved=True)
     judged = verdict({A: found(HOME)}, evidence=canary(found(HOME)), ledger=Ledger((seen,))).judged
