@@ -45,6 +45,8 @@ def patiently(invocation: Invocation, schema: str, work: Callable[[], T]) -> T:
 def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
     """Enforce what is known, without a question to the DNS: that must not delay it.
 
+    Nor must a service out of reach: targets outside this machine come after those on it.
+
     Raises:
         Stop: Another run does not end. It enforces the order, too, if it began after it.
     """
@@ -52,10 +54,34 @@ def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
     from allowsync.dns.process import ResolverProcess
     from allowsync.engine.options import Request
 
+    far = tuple(one.name for one in config.targets if one.elsewhere)
+    requests = [Request(offline=True)]
+    if far:
+        requests.append(Request(far, offline=True, ordered=True))
     with ResolverProcess() as dns:  # never started: nothing is asked
-        return patiently(
-            invocation, schema, lambda: carried_out(invocation, config, Request(offline=True), dns)
+
+        def run(request: Request) -> RunReport:
+            return patiently(
+                invocation, schema, lambda: carried_out(invocation, config, request, dns)
+            )
+
+        first, *others = map(run, requests)
+    return _together(first, *others)
+
+
+def _together(first: RunReport, *others: RunReport) -> RunReport:
+    """Several runs for one order as one report."""
+    from allowsync.model.value import replace
+
+    for one in others:
+        first = replace(
+            first,
+            seconds=first.seconds + one.seconds,
+            decisions={**first.decisions, **one.decisions},
+            targets=(*first.targets, *one.targets),
+            notices=tuple(dict.fromkeys((*first.notices, *one.notices))),
         )
+    return first
 
 
 def told(

@@ -128,4 +128,5 @@ def _tell(
     for label, names in approved.items():
         parts = ["no longer revoked"] if label in back else []
         parts += [f"{', '.join(names)} is trusted again"] if names else []
+        parts += ["effective with the next run", "now: allowsync apply"] if parts else []
         invocation.echo([Line(f"{label}: {'; '.join(parts) or 'nothing to approve'}")])

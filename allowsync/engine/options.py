@@ -20,6 +20,7 @@ class Request(Value):
         offline: Do not ask the DNS; restore what was known last.
         dry_run: Find out what would be done, and write nothing at all.
         confirming: The user is asked afterwards whether to keep it. The caller holds the lock.
+        ordered: An order by command is enforced: offline, too, at targets outside this machine.
         rehearsed: It is one of a rehearsal: sources are not asked, no firewall is searched.
     """
 
@@ -28,6 +29,7 @@ class Request(Value):
     offline: bool = False
     dry_run: bool = False
     confirming: bool = False
+    ordered: bool = False
     rehearsed: bool = False
 
     def covers(self, allowlist: str, target: str = "") -> bool:
@@ -41,7 +43,8 @@ class Request(Value):
 
     def takes(self, target: Target) -> bool:
         """Whether a target is in the run: one outside this machine is not restored offline."""
-        return self._covers(target) and not (self.offline and target.elsewhere)
+        local = self.offline and not self.ordered
+        return self._covers(target) and not (local and target.elsewhere)
 
     def _covers(self, target: Target) -> bool:
         return self.covers(target.allowlist, target.name)

@@ -108,10 +108,17 @@ def _target_lines(
         if every_target:
             count = len(plan.final)
             entries = counted(count, "entry", "entries")
-            yield Line(f"{target.target} is in sync ({entries})")
+            yield Line(f"{target.target} is in sync ({entries}{_others(target)})")
         return
     done = not dry_run and target.outcome in DONE
     yield from _plan_lines(target.target, plan, rows, done=done)
+
+
+def _others(target: TargetReport) -> str:
+    """Networks that others let in, where none is ours: a target that is in sync may be empty."""
+    others = target.current.others if target.current is not None else ()
+    empty = target.plan is not None and not target.plan.final
+    return f", {len(others)} of others" if others and empty else ""
 
 
 def _plan_lines(name: str, plan: Plan, rows: list[_Row], *, done: bool) -> Iterator[Line]:
@@ -312,6 +319,8 @@ def filled(text: str, first: str, rest: str, width: int | None = None) -> list[s
 
     if not (width := columns(sys.stdout) if width is None else width):
         return [f"{first}{printable(text)}".rstrip()]
+    if len(rest) > width // 3:  # too little would stand beside it
+        rest = " " * 6
     from textwrap import wrap
 
     return wrap(

@@ -89,7 +89,10 @@ def test_a_host_that_is_revoked_is_out_whatever_the_dns_says(gate: Gate) -> None
     assert not gate.passes(FRIEND)
     assert "    revoked on " in gate("status").out
     assert "- alice" in gate("history").out
-    assert gate("approve alice").out == "alice: no longer revoked\n"
+    assert (
+        gate("approve alice").out
+        == "alice: no longer revoked; effective with the next run; now: allowsync apply\n"
+    )
     assert not gate.passes(FRIEND)
     assert gate("apply").code == 0
     assert gate.passes(FRIEND)
@@ -187,7 +190,10 @@ def test_a_new_label_lets_in_no_host_that_was_revoked(gate: Gate) -> None:
     gate("apply")
     assert not gate.passes(FRIEND)
     assert "allowsync approve alicia" in gate("status").out
-    assert gate("approve alicia").out == "alicia: no longer revoked\n"
+    assert (
+        gate("approve alicia").out
+        == "alicia: no longer revoked; effective with the next run; now: allowsync apply\n"
+    )
     gate("apply")
     assert gate.passes(FRIEND)
 

@@ -37,6 +37,7 @@ def test_an_allowlist_or_a_single_target_may_be_asked_for(
 
 
 def test_nothing_is_asked_for_unasked() -> None:
+    assert Request(ordered=True) != Request()
     special = (
         *(Request(("web",)), Request(force=True), Request(offline=True)),
         *(Request(dry_run=True), Request(confirming=True)),

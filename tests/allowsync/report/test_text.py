@@ -83,6 +83,12 @@ def test_a_dry_run_reads_as_promised() -> None:
         ssh/ufw is in sync (1 entry)""")  # noqa: E501
 
 
+def test_a_target_where_only_others_let_friends_in_says_so() -> None:
+    there = Current(frozenset(), others=frozenset({net(HOME), net(MOVED)}))
+    one = TargetReport("web/ufw", "web", Outcome.UNCHANGED, Plan("web/ufw"), current=there)
+    assert text(replace(story(), targets=(one,))) == "web/ufw is in sync (0 entries, 2 of others)"
+
+
 def test_a_run_says_what_it_did_in_the_past_tense() -> None:
     report = story()
     done = replace(report.targets[0], outcome=Outcome.APPLIED)

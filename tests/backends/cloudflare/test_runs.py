@@ -72,6 +72,31 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(
     assert fake.writes == []
 
 
+def test_an_order_by_command_reaches_the_list_at_once(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    guest = "81.2.70.7"
+    assert run(here, fake).code == 0
+    given = run(here, fake, f"grant {guest}")
+    assert (given.code, f"+ {guest}" in given.out) == (0, True)
+    assert set(fake.items("friends")) == {ALICE, guest}
+    taken = run(here, fake, "revoke alice")
+    assert (taken.code, f"- {ALICE}" in taken.out) == (0, True)
+    assert set(fake.items("friends")) == {guest}
+
+
+def test_an_order_that_does_not_reach_the_list_is_told_and_holds_on_this_machine(
+    here: Installation, fake: FakeCloudflare
+) -> None:
+    here.targets.append({"file": {"path": str(here.file)}})
+    assert run(here, fake).code == 0
+    fake.faults.add(FailedCall(403), on="lists.list", times=None)
+    taken = run(here, fake, "revoke alice")
+    assert (taken.code, here.allowed) == (1, [])
+    assert "web/cloudflare: could not be read" in taken.err
+    assert set(fake.items("friends")) == {ALICE}
+
+
 def test_an_outcome_nobody_saw_is_unknown_and_settled_by_the_next_run(
     here: Installation, fake: FakeCloudflare
 ) -> None:
