@@ -263,6 +263,8 @@ class BackendType(Value, Generic[OptionsT]):
         at_boot: What programs other than allowsync load at boot, by their files, that is ours or
             names what is ours: old gates and entries, and rules that could not be loaded; given
             what targets hold. `check` asks once, whether such a target is configured or not.
+        denies: The options of a target of a denylist, a class as `options` is; None where this
+            kind cannot deny. `make` is told by `Placement.effect` which of both it gets.
     """
 
     name: str
@@ -276,6 +278,7 @@ class BackendType(Value, Generic[OptionsT]):
     marked: Callable[[Collection[Place]], Sequence[Marked]] | None = None
     guards: Callable[[OptionsT], Guard | None] = field(default=no_guard)
     at_boot: Callable[[Collection[Place]], Sequence[Finding]] | None = None
+    denies: type[Any] | None = None
 
 
 AnyBackendType = BackendType[Any]

@@ -213,6 +213,8 @@ def checked_type(kind: object) -> AnyBackendType:
         if not callable(one) and (one is not None or name not in ("marked", "at_boot")):
             raise UnfitValue(f"its `{name}` cannot be called")
     demand(kind.options, type, "options")
+    if kind.denies is not None:
+        demand(kind.denies, type, "denies")
     demand(kind.api, int, "api")
     return kind
 

@@ -55,7 +55,7 @@ def _apply_with(
     """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
     config = invocation.load(SCHEMA, keep=not wanted.dry_run)
-    known = [*config.allowlists, *(one.name for one in config.targets)]
+    known = [*config.allowlists, *config.denylists, *(one.name for one in config.targets)]
     choose(invocation, SCHEMA, only, known, "allowlist or target")
     request = Request(
         only,

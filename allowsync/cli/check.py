@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import click
@@ -104,7 +105,12 @@ def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
         else:
             yield from about_target(target)
     # What another configuration's target holds is not this one's to repair.
-    yield from (one for one in about_entries(standing) if one.where not in others)
+    found = about_entries(standing)
+    if standing.blocked:
+        from allowsync.inspect.denylist_findings import about_blocked
+
+        found = chain(found, about_blocked(standing.blocked, ran=standing.last_run is not None))
+    yield from (one for one in found if one.where not in others)
 
 
 def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:

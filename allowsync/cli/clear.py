@@ -147,7 +147,7 @@ def _choose(
 
     owned = everything(config, store)
     mine = [name for one in owned for name in (one.allowlist, one.name)]
-    known = dict.fromkeys([*config.allowlists, *mine])
+    known = dict.fromkeys([*config.allowlists, *config.denylists, *mine])
     choose(invocation, SCHEMA, only, known, "allowlist or target")
     return [one for one in owned if not only or not {one.allowlist, one.name}.isdisjoint(only)]
 
@@ -173,6 +173,8 @@ def _ask(
 
 def _outlook(one: Owned) -> str:
     """What follows once a target is cleared."""
+    if one.denies:
+        return "what it blocks will no longer be blocked"
     if one.opened:
         ports = ", ".join(map(str, one.opened))
         them = "it" if len(one.opened) == 1 else "them"

@@ -18,11 +18,11 @@ if TYPE_CHECKING:
 
 
 def allowlists(ctx: click.Context, param: click.Parameter, begun: str) -> list[CompletionItem]:
-    """The allowlists that begin so, each with its targets."""
+    """The allowlists and denylists that begin so, each with its targets."""
     return [
-        _item(name, ", ".join(target.name for target in one.targets))
+        _item(name, ", ".join(one.name for one in config.targets if one.allowlist == name))
         for config in _configuration(ctx)
-        for name, one in config.allowlists.items()
+        for name in (*config.allowlists, *config.denylists)
         if name.startswith(begun)
     ]
 

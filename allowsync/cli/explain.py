@@ -15,14 +15,14 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
     from allowsync.config.settings import Config
     from allowsync.inspect.access_at import AccessAt
     from allowsync.inspect.explain import Explanation
     from allowsync.inspect.status import AccessStatus
     from allowsync.model.target import PortRange
-    from allowsync.model.types import Entry
+    from allowsync.model.types import Entry, Network
     from allowsync.state import Store
     from allowsync.state.history import Past
 
@@ -101,8 +101,17 @@ def _now(invocation: Invocation, config: Config, what: str, port: PortRange | No
         found = about_network(answer.network, standing.decisions, known, config.policy)
     else:
         found = iter(())
-    answer = by_layers(config, replace(answer, reasons=(*found, *_wrong(standing))))
+    reasons = (*found, *_blocked(config, standing, answer.network), *_wrong(standing))
+    answer = by_layers(config, replace(answer, reasons=reasons))
     return _with_packets(config, standing, answer, port)
+
+
+def _blocked(config: Config, standing: AccessStatus, network: Network | None) -> Iterator[str]:
+    """Whether denylists block it."""
+    if network is not None and standing.blocked:
+        from allowsync.inspect.denylist_findings import about_asked
+
+        yield from about_asked(network, standing.blocked, config.denylists)
 
 
 def _with_packets(

@@ -73,11 +73,12 @@ class Allowlists:
 
     Args:
         known: Every name under `hosts`, in order.
+        places: Takes note of what the targets use.
     """
 
-    def __init__(self, known: Collection[str]) -> None:
+    def __init__(self, known: Collection[str], places: PlacesInUse | None = None) -> None:
         self.known = dict.fromkeys(known)
-        self.places = PlacesInUse()
+        self.places = places or PlacesInUse()
         self._member = Member(self.known)
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Allowlist]:

@@ -182,7 +182,8 @@ def _encoded(config: Config) -> bytes:
     from allowsync.config.targets import options_kind
 
     backends = {one.backend.name: one.backend for one in config.targets}
-    if not all(is_pure(options_kind(one)) for one in backends.values()):
+    kinds = {(one.backend.name, one.effect): one for one in config.targets}
+    if not all(is_pure(options_kind(one.backend, one.effect)) for one in kinds.values()):
         raise NoPlainForm
     encoder = Encoder(backends.values())
     plain = encoder.plain(config)

@@ -32,11 +32,12 @@ if TYPE_CHECKING:
 
 CORE: Final = {
     "allowsync.config.channels": ("NotifyChannel", "Heartbeat"),
-    "allowsync.config.settings": ("Allowlist", "Config", "Target"),
+    "allowsync.config.settings": ("Allowlist", "Config", "Denylist", "Target"),
     "allowsync.config.sources": ("SourceOptions",),
     "allowsync.model.list_source": ("ListFormat", "ListSource"),
     "allowsync.model.nameserver": ("Dnssec", "Nameserver", "ResolverSettings", "Transport"),
     "allowsync.model.notification": ("Event", "HeartbeatKind"),
+    "allowsync.model.target": ("Effect",),
     "allowsync.model.types": ("Family", "Host", "Limits", "Policy"),
 }
 _MODULES: Final = {name: module for module, names in CORE.items() for name in names}

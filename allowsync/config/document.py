@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync.config import paths as places
 from allowsync.config.allowlists import Allowlists, allowlists_schema
+from allowsync.config.denylists import Denylists, denylists_schema
 from allowsync.config.errors import ConfigError
 from allowsync.config.hosts import Hosts, hosts_schema
 from allowsync.config.installed import lacking
@@ -16,10 +17,11 @@ from allowsync.config.schema.nodes import Mapping, Scalar, from_plain, is_null
 from allowsync.config.schema.object import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
 from allowsync.config.settings import Config
+from allowsync.config.targets import PlacesInUse
 
 if TYPE_CHECKING:
     from allowsync.config.schema.nodes import Node
-    from allowsync.config.settings import Allowlist
+    from allowsync.config.settings import Allowlist, Denylist
     from allowsync.model.nameserver import ResolverSettings
     from allowsync.model.types import Host, Policy
 
@@ -31,7 +33,8 @@ _SECTIONS: Final[dict[str, Object[Any]]] = {
     "policy": POLICY,
     "limits": LIMITS,
 }
-KEYS: Final = (*_REQUIRED, *_SECTIONS, *SINGLE_OPTIONS)
+_DENYLISTS: Final = "denylists"
+KEYS: Final = (*_REQUIRED, _DENYLISTS, *_SECTIONS, *SINGLE_OPTIONS)
 _EXPECTED: Final = f"a mapping with {', '.join(KEYS)}"
 
 
@@ -76,7 +79,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
     resolver = _section("resolver", RESOLVER, entries, reading)
     limits = _section("limits", LIMITS, entries, reading)
     _check_resolver(resolver, entries, reading)
-    hosts, allowlists = _people_and_places(policy, entries, reading)
+    hosts, allowlists, denylists = _people_and_places(policy, entries, reading)
     single = _single_values(entries, reading)
     where = _state(state or single.get("state"), reading)
     reading.finish()
@@ -95,6 +98,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         report=single.get("report"),
         sources=single.get("sources", {}),
         lists=single.get("lists", {}),
+        denylists=denylists,
     )
 
 
@@ -109,6 +113,7 @@ def document_schema() -> dict[str, Any]:
         "properties": {
             "hosts": hosts_schema(),
             "allowlists": allowlists_schema(),
+            _DENYLISTS: denylists_schema(),
             **sections,
             **singles,
         },
@@ -136,16 +141,22 @@ def _section(name: str, kind: Object[T], entries: Entries, reading: Reading) -> 
 
 def _people_and_places(
     policy: Policy, entries: Entries, reading: Reading
-) -> tuple[dict[str, Host], dict[str, Allowlist]]:
+) -> tuple[dict[str, Host], dict[str, Allowlist], dict[str, Denylist]]:
     names: list[str] = []
     hosts: dict[str, Host] = {}
     allowlists: dict[str, Allowlist] = {}
+    denylists: dict[str, Denylist] = {}
     if "hosts" in entries:
         reader = Hosts(policy, list_names(entries))
         names, hosts = reader.read(entries["hosts"][1], "hosts", reading)
+    places = PlacesInUse()
     if "allowlists" in entries:
-        allowlists = Allowlists(names).read(entries["allowlists"][1], "allowlists", reading)
-    return hosts, allowlists
+        section = entries["allowlists"][1]
+        allowlists = Allowlists(names, places).read(section, "allowlists", reading)
+    if _DENYLISTS in entries:
+        written = Denylists(names, allowlists, places)
+        denylists = written.read(entries[_DENYLISTS][1], _DENYLISTS, reading)
+    return hosts, allowlists, denylists
 
 
 def _single_values(entries: Entries, reading: Reading) -> dict[str, Any]:

@@ -21,6 +21,7 @@ def shown(config: Config) -> dict[str, Any]:
     return {
         "hosts": {host.name: _host(host, config.policy) for host in hosts},
         "allowlists": {allowlist.name: _allowlist(allowlist) for allowlist in allowlists},
+        **_denylists(config),
         "resolver": RESOLVER.show(config.resolver),
         "policy": POLICY.show(config.policy),
         "limits": LIMITS.show(config.limits),
@@ -52,9 +53,23 @@ def _allowlist(allowlist: Allowlist) -> dict[str, Any]:
     }
 
 
+def _denylists(config: Config) -> dict[str, Any]:
+    """The section, where there is one."""
+    shown = {
+        one.name: {
+            "networks": list(map(str, one.networks)),
+            "except": list(map(str, one.spared)),
+            "targets": [_target(target) for target in one.targets],
+        }
+        for one in config.denylists.values()
+    }
+    return {"denylists": shown} if shown else {}
+
+
 def _target(target: Target) -> dict[str, Any]:
     name = target.name.partition("/")[2]
     named = {} if name == target.backend.name else {NAME_KEY: name}
     if target.options is None:  # its backend cannot be loaded
         return {target.backend.name: named}
-    return {target.backend.name: named | options_kind(target.backend).show(target.options)}
+    kind = options_kind(target.backend, target.effect)
+    return {target.backend.name: named | kind.show(target.options)}

@@ -9,7 +9,7 @@ from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from allowsync.model.types import Host, Limits, Policy
 from allowsync.model.value import Value, field, replace
 
@@ -41,6 +41,7 @@ class Target(Value):
             may be None, and `backend` makes nothing.
         installation: What tells this configuration from others on the machine: a digest of its
             path, which outlives a lost state.
+        effect: What becomes of packets from the networks it holds.
     """
 
     name: str
@@ -51,6 +52,7 @@ class Target(Value):
     remembered: Mapping[str, Any] = field(default_factory=dict)
     broken: str = ""
     installation: str = ""
+    effect: Effect = Effect.ALLOW
 
     def driver(self) -> Driver:
         """What carries out work on the target.
@@ -60,7 +62,7 @@ class Target(Value):
         """
         if self.broken:
             raise BackendError(self.broken)
-        place = Placement(self.allowlist, self.name, self.installation)
+        place = Placement(self.allowlist, self.name, self.installation, self.effect)
         return Driver(self.backend, place, self.options)
 
     @property
@@ -92,7 +94,9 @@ class Target(Value):
         """
         from allowsync.backend.declared import guard_of
 
-        return None if self.options is None else guard_of(self.backend, self.options)
+        if self.options is None or self.effect is Effect.DENY:
+            return None
+        return guard_of(self.backend, self.options)
 
     @property
     def front(self) -> Front | None:
@@ -103,7 +107,9 @@ class Target(Value):
         """
         from allowsync.backend.declared import front_of
 
-        return None if self.options is None else front_of(self.backend, self.options)
+        if self.options is None or self.effect is Effect.DENY:
+            return None
+        return front_of(self.backend, self.options)
 
     @property
     def sources(self) -> tuple[str, ...]:
@@ -170,6 +176,24 @@ class Allowlist(Value):
     named: bool = True
 
 
+class Denylist(Value):
+    """Networks that are blocked, and where.
+
+    Attributes:
+        name: Its name; no allowlist has the same.
+        networks: Those that the configuration itself names.
+        lists: The names of the lists that give the rest.
+        spared: Networks, and hosts by name, that are never blocked by it (`except`).
+        targets: Where it is enforced.
+    """
+
+    name: str
+    targets: tuple[Target, ...]
+    networks: tuple[Network, ...] = ()
+    lists: tuple[str, ...] = ()
+    spared: tuple[str | Network, ...] = ()
+
+
 class Config(Value):
     """A whole valid configuration."""
 
@@ -187,6 +211,7 @@ class Config(Value):
     report: Path | None = None
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)
     lists: Mapping[str, ListSource] = field(default_factory=dict)
+    denylists: Mapping[str, Denylist] = field(default_factory=dict)
 
     def is_broken(self, target: str) -> bool:
         """Whether the target of that name cannot be served."""
@@ -223,5 +248,7 @@ class Config(Value):
 
     @property
     def targets(self) -> tuple[Target, ...]:
-        """Every target of every allowlist, in configured order."""
-        return tuple(target for one in self.allowlists.values() for target in one.targets)
+        """Every target of every allowlist, and then of every denylist, in configured order."""
+        allowing = (target for one in self.allowlists.values() for target in one.targets)
+        denying = (target for one in self.denylists.values() for target in one.targets)
+        return (*allowing, *denying)

@@ -22,19 +22,23 @@ from allowsync.config.schema.nodes import (
 )
 from allowsync.config.schema.object import REQUIRED, Object
 from allowsync.config.settings import Target
+from allowsync.model.target import Effect, Placement
+from allowsync.model.value import replace
 from allowsync.text import LONGEST_QUOTE, abridge, quote
 
 if TYPE_CHECKING:
     import collections.abc
 
     from allowsync.backend.api import AnyBackendType, Backend
-    from allowsync.model.target import Place, Placement
+    from allowsync.model.target import Place
 
 NAME: Final = Pattern(
     "[a-z][a-z0-9_-]{0,30}",
     "a name of 1 to 31 of a-z, 0-9, `_` and `-` that begins with a letter",
 )
 NAME_KEY: Final = "name"
+# How the state tells a target of a denylist, among the options that it keeps; no option's name.
+EFFECT: Final = "@effect"
 _EXPECTED: Final = "a backend with its options, such as `nftables: {ports: [443/tcp]}`"
 
 
@@ -79,16 +83,18 @@ class PlacesInUse:
 
 
 class Targets(Kind[tuple[Target, ...]]):
-    """The targets of one allowlist.
+    """The targets of one allowlist, or of one denylist.
 
     Args:
         allowlist: Its name.
         places: What the targets of other allowlists use already.
+        effect: What becomes of what is on it.
     """
 
-    def __init__(self, allowlist: str, places: PlacesInUse) -> None:
+    def __init__(self, allowlist: str, places: PlacesInUse, effect: Effect = Effect.ALLOW) -> None:
         self.allowlist = allowlist
         self.places = places
+        self.effect = effect
 
     @property
     def expected(self) -> str:
@@ -117,13 +123,17 @@ class Targets(Kind[tuple[Target, ...]]):
         name = self._name(key, given, here, reading, taken)
         try:
             backend = discovery.load_type(key.text)
-            target = _built(self.allowlist, name, backend, _without_name(given), here, reading)
+            if self.effect is Effect.DENY and backend.denies is None:
+                return reading.problem(key, at, _cannot_deny(key.text))
+            place = Placement(self.allowlist, f"{self.allowlist}/{name}", effect=self.effect)
+            target = _built(place, backend, _without_name(given), here, reading)
             if target is not INVALID:
                 self.places.add(target, node, here, reading)
         except UnknownBackend as unknown:
             return reading.problem(key, at, unknown_backend(unknown))
         except BrokenBackend as broken:
-            return _broken(self.allowlist, name, key.text, str(broken))
+            broken_one = _broken(self.allowlist, name, key.text, str(broken))
+            return replace(broken_one, effect=self.effect)
         return target
 
     def _name(
@@ -144,12 +154,19 @@ class Targets(Kind[tuple[Target, ...]]):
         """Every backend that can be loaded, each with its options."""
         bare, full = [], []
         for backend in loadable():
-            options = options_kind(backend)
+            if self.effect is Effect.DENY and backend.denies is None:
+                continue
+            options = options_kind(backend, self.effect)
             if not options.required:
                 bare.append(backend.name)
             full.append(_target_schema(backend, options))
         forms: list[dict[str, Any]] = [{"type": "string", "enum": bare}] if bare else []
         return {"type": "array", "minItems": 1, "items": {"anyOf": [*forms, *full]}}
+
+
+def effect_of(kept: collections.abc.Mapping[str, Any]) -> Effect:
+    """Whether what the state keeps of a target is of one that denies."""
+    return Effect.DENY if kept.get(EFFECT) == Effect.DENY.value else Effect.ALLOW
 
 
 def rebuilt(
@@ -168,13 +185,13 @@ def rebuilt(
     """
     reading = Reading(Path(f"/a former {backend.name} target"))
     try:
-        kind = options_kind(backend)
+        kind = options_kind(backend, effect_of(kept))
         believed = {name: kept[name] for name in kind.remembered if name in kept}
         options = contained(
             backend.name,
             lambda: _restored(kind, from_plain(believed), now, reading),
             lambda given: given,
-            at=backend.options,
+            at=kind.cls,
         )
     except (BrokenBackend, BackendError) as broken:
         options = reading.problem(0, "", str(broken))
@@ -198,14 +215,17 @@ def _restored(kind: Object[Any], believed: Node, now: Any, reading: Reading) -> 
     return INVALID if INVALID in values.values() else kind.build(values, believed, "", reading)
 
 
-def options_kind(backend: AnyBackendType) -> Object[Any]:
+def options_kind(backend: AnyBackendType, effect: Effect = Effect.ALLOW) -> Object[Any]:
     """The kind of a backend's options.
 
     Raises:
-        BrokenBackend: They are not described as they must be.
+        BrokenBackend: They are not described as they must be, or it cannot deny.
     """
+    options = backend.options if effect is Effect.ALLOW else backend.denies
+    if options is None:
+        raise BrokenBackend(backend.name, "it cannot deny")
     try:
-        kind: Object[Any] = Object(backend.options)
+        kind: Object[Any] = Object(options)
     except Exception as error:
         raise BrokenBackend(backend.name, f"its options are not described: {error}") from error
     if NAME_KEY in kind.options:
@@ -271,15 +291,21 @@ def _broken(allowlist: str, name: str, backend: str, why: str) -> Target:
     return Target(f"{allowlist}/{name}", allowlist, kind, None, broken=why)
 
 
+def _cannot_deny(name: str) -> str:
+    """Why a backend is of no use to a denylist, and which are."""
+    able = [one.name for one in loadable() if one.denies is not None]
+    return f"{name} cannot deny: a denylist is enforced by {', '.join(able)}"
+
+
 def _built(
-    allowlist: str, name: str, backend: AnyBackendType, given: Node, at: str, reading: Reading
+    place: Placement, backend: AnyBackendType, given: Node, at: str, reading: Reading
 ) -> Target | Invalid:
     """A target with its options parsed.
 
     Raises:
         BrokenBackend: The backend's own code failed.
     """
-    kind = options_kind(backend)
+    kind = options_kind(backend, place.effect)
 
     def build() -> tuple[Any, dict[str, Any], dict[str, Any]] | Invalid:
         values = kind.written(given, at, reading)
@@ -291,13 +317,24 @@ def _built(
 
     with reading.missing_secrets() as missing:
         try:
-            built = contained(backend.name, build, lambda given: given, at=backend.options)
+            built = contained(backend.name, build, lambda given: given, at=kind.cls)
         except BackendError as error:
             raise BrokenBackend(backend.name, str(error)) from error
     if built is INVALID:
         return INVALID
+    options, written, remembered = built
+    if place.effect is Effect.DENY:
+        remembered = {**remembered, EFFECT: place.effect.value}
     return Target(
-        f"{allowlist}/{name}", allowlist, backend, *built, "; ".join(missing), reading.installation
+        place.target,
+        place.allowlist,
+        backend,
+        options,
+        written,
+        remembered,
+        "; ".join(missing),
+        reading.installation,
+        place.effect,
     )
 
 

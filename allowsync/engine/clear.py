@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
 from allowsync.config.errors import ConfigError
-from allowsync.engine.former_guards import guard_of_kind, guarded_once, rebuilt
+from allowsync.engine.former_guards import denied, guard_of_kind, guarded_once, rebuilt
 from allowsync.engine.memory import read_only
 from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import owner
@@ -37,6 +37,7 @@ class Owned(Value):
         remembered: What the state calls the target, where that is another name.
         guard: What it guards in this machine's packet filter, as far as that is known.
         configured: Whether a run would put it back.
+        denies: Whether it is a denylist's: what is in it is blocked.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Owned(Value):
     remembered: str = ""
     guard: Guard | None = None
     configured: bool = False
+    denies: bool = False
 
     @property
     def opened(self) -> tuple[PortRange, ...]:
@@ -139,8 +141,10 @@ def _configured(target: Target, config: Config) -> Owned:
             raise BackendError(why)
         target.driver().clear()
 
-    guard = None if target.broken else guard_of_kind(target.backend, target.options)
-    return Owned(target.name, target.allowlist, clear, guard=guard, configured=True)
+    guard, denies = None, target.effect is Effect.DENY
+    if not (target.broken or denies):
+        guard = guard_of_kind(target.backend, target.options)
+    return Owned(target.name, target.allowlist, clear, guard=guard, configured=True, denies=denies)
 
 
 def _orphaned(one: OrphanTarget, config: Config) -> Owned:
@@ -158,7 +162,8 @@ def _orphaned(one: OrphanTarget, config: Config) -> Owned:
 
     if record is None:
         return Owned(one.name, one.allowlist, clear)
-    return Owned(one.name, one.allowlist, clear, record.name, guarded_once(record))
+    guard, denies = guarded_once(record), denied(record)
+    return Owned(one.name, one.allowlist, clear, record.name, guard, denies=denies)
 
 
 def _clear_recorded(record: TargetRecord, config: Config) -> None:
@@ -182,6 +187,7 @@ def _clear_recorded(record: TargetRecord, config: Config) -> None:
 def _leftover(record: TargetRecord, config: Config) -> Driver:
     """The backend of a target that is no longer configured. Raises BackendError."""
     from allowsync.config.allowlists import is_name
+    from allowsync.config.targets import effect_of
 
     try:
         kind, options = rebuilt(record)
@@ -199,7 +205,8 @@ def _leftover(record: TargetRecord, config: Config) -> Driver:
     for place in record.places:
         if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
             raise BackendError(_back(f"{place} is reached by a link"))
-    return Driver(kind, Placement(record.allowlist, record.name), options)
+    effect = effect_of(record.written)
+    return Driver(kind, Placement(record.allowlist, record.name, effect=effect), options)
 
 
 def _key(place: Place) -> tuple[str, tuple[str, ...]]:

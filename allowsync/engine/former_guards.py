@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
 from allowsync.config.errors import ConfigError
+from allowsync.model.target import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -28,9 +29,18 @@ def guard_of_kind(kind: AnyBackendType, options: object) -> Guard | None:
 
 def guarded_once(record: TargetRecord) -> Guard | None:
     """What a target guarded when it was configured, as far as the state knows it."""
+    if denied(record):
+        return None
     with suppress(BackendError, ConfigError):
         return guard_of_kind(*rebuilt(record))
     return None
+
+
+def denied(record: TargetRecord) -> bool:
+    """Whether a target was a denylist's: it closed nothing to others."""
+    from allowsync.config.targets import effect_of
+
+    return effect_of(record.written) is Effect.DENY
 
 
 def rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
@@ -59,6 +69,8 @@ def succeeds(target: Target, former: Iterable[TargetRecord]) -> bool:
     """
     guard = guard_of_kind(target.backend, target.options)
     for record in former:
+        if denied(record):
+            continue
         once = guarded_once(record)
         if guard is None or once is None:
             if guard is once and record.allowlist == target.allowlist:

@@ -6,11 +6,12 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.memory import TargetMemory
 from allowsync.model.networks import cidr, parsed
-from allowsync.model.outcome import Outcome
+from allowsync.model.outcome import DONE, Outcome
 from allowsync.model.types import Entry
 from allowsync.state import EntryChange
-from allowsync.state.access_log import RECOVERED, REPAIRED
+from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
+from allowsync.text import counted
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
     from allowsync.plan.reasons import Reasons
-    from allowsync.plan.result import TargetReport
+    from allowsync.plan.result import BlockReport, TargetReport
     from allowsync.policy.decision import Decision
 
 
@@ -122,3 +123,13 @@ def turns(reports: Iterable[TargetReport], at: datetime) -> Iterator[TargetTrans
         if one.plan is not None and one.plan.repair and one.outcome is Outcome.APPLIED:
             yield TargetTransition(at, one.target, REPAIRED, "; ".join(one.plan.repair))
         yield TargetTransition(at, one.target, wrong, "" if wrong == RECOVERED else one.said)
+
+
+def changed(blocked: Iterable[BlockReport], at: datetime) -> Iterator[TargetTransition]:
+    """What targets of denylists block otherwise than before, a line each: there are thousands."""
+    for one in (each.report for each in blocked):
+        plan = one.plan
+        if plan is not None and (plan.add or plan.remove) and one.outcome in DONE:
+            what = f"{len(plan.add)} more blocked, {len(plan.remove)} no longer"
+            networks = counted(len(plan.final), "network")
+            yield TargetTransition(at, one.target, CHANGED, f"{what}: {networks} in all")

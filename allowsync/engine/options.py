@@ -50,9 +50,15 @@ class Request(Value):
         return self.covers(target.allowlist, target.name)
 
     def hosts(self, config: Config) -> list[Host]:
-        """The hosts of the allowlists in the run, in configured order."""
-        lists = (one for one in config.allowlists.values() if self.covers(one.name))
+        """The hosts of the allowlists in the run, in configured order.
+
+        With a denylist in it they are those of all allowlists, which are never blocked.
+        """
+        denied = [one for one in config.denylists.values() if self.covers(one.name)]
+        every = config.allowlists.values()
+        lists = (one for one in every if denied or self.covers(one.name))
         names = {name for allowlist in lists for name in allowlist.hosts}
+        names |= {name for one in denied for name in one.spared if isinstance(name, str)}
         return [host for name, host in config.hosts.items() if name in names]
 
     def foreseen(self, config: Config) -> list[Query]:

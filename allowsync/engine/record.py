@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.engine.history import began, changes_of, ended, settled, turns
+from allowsync.engine.history import began, changed, changes_of, ended, settled, turns
 from allowsync.model.memory import TargetMemory
 from allowsync.model.outcome import WRONG, Outcome
 from allowsync.model.value import replace
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from allowsync.notify.dispatch import Post
     from allowsync.plan.reasons import Reasons
     from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.policy.decision import Decision
     from allowsync.state.records import AccessEnd
 
 
@@ -79,7 +80,10 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
             report.seconds,
             report.exit_code,
             [f"{one.where}: {one.what}" for one in report.notices],
-            turns(report.targets, report.started),
+            (
+                *turns(report.every_target, report.started),
+                *changed(report.blocked, report.started),
+            ),
             memory.config.history,
         )
     except StateError as error:
@@ -137,7 +141,7 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         ),
         {one.target.name: one.found for one in drafts if one.intended is not None},
         _changes(busy, decided, memory) if busy else (),
-        tuple(began(decisions, stays)),
+        tuple(began(_listed(decisions, memory), stays)),
         _ended(drafts, decided, stays, memory),
         memory.published,
         decided.ledger,
@@ -146,6 +150,14 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         traffic={one.target.name: one.traffic for one in drafts if one.traffic is not None},
         renamed=memory.renamed,
     )
+
+
+def _listed(decisions: Mapping[str, Decision], memory: Memory) -> Mapping[str, Decision]:
+    """Those about hosts of allowlists: one that a denylist merely spares is let in nowhere."""
+    if not memory.config.denylists:
+        return decisions
+    names = {name for one in memory.config.allowlists.values() for name in one.hosts}
+    return {name: one for name, one in decisions.items() if name in names}
 
 
 def _changes(plans: Sequence[Plan], decided: Judgement, memory: Memory) -> tuple[EntryChange, ...]:

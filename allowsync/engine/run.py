@@ -2,6 +2,8 @@
 
     resolve → screen → decide → read targets → plan → limits → remember → apply → read back → record
 
+Denylists come before the record is closed, once all targets of allowlists are done.
+
 A dry run is not calling the last four. Nothing below knows what a dry run is.
 """
 
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from allowsync.engine.memory import Steps
     from allowsync.engine.options import Request as Request
     from allowsync.engine.prepare import Draft
-    from allowsync.plan.result import TargetReport
+    from allowsync.plan.result import BlockReport, TargetReport
     from allowsync.policy.decision import Decision
 
 
@@ -96,7 +98,12 @@ def steps_of(
         reports = [one.report for one in drafts]
         if not request.dry_run:
             reports = enforce_on_record(drafts, decided, memory)
-        report = _report(memory, decided.decisions, reports, told)
+        blocked: tuple[BlockReport, ...] = ()
+        if memory.config.denylists:
+            from allowsync.engine.denylists import block
+
+            blocked = block(memory, decided.decisions, reports)
+        report = replace(_report(memory, decided.decisions, reports, told), blocked=blocked)
         return finish(memory, replace(report, seconds=time.monotonic() - began))
 
     return steps

@@ -32,6 +32,10 @@ def about_configuration(config: Config, now: datetime) -> Iterator[Located]:
     yield from about_hosts(config, now)
     yield from about_layers(config)
     yield from about_shared_ports(config)
+    if config.denylists:
+        from allowsync.inspect.denylist_findings import about_denylists
+
+        yield from about_denylists(config)
     yield from about_trusted_proxies(config)
     files = {"metrics": config.metrics, "report": config.report}
     for key, path in files.items():
@@ -48,6 +52,7 @@ def about_state_folder(path: Path) -> Iterator[Located]:
 def errors(config: Config, status: AccessStatus) -> tuple[Notice, ...]:
     """What `check` calls an error, as far as this machine alone tells, and a status does not."""
     readable = {one.target for one in status.targets if one.readable}
+    readable |= {one.target for one in status.blocked if one.readable}
     found = [
         *about_configuration(config, status.now),
         *about_state_folder(config.state),

@@ -23,7 +23,7 @@ from allowsync.policy.clock import at_rest
 from allowsync.policy.decision import Decision, recall
 from allowsync.policy.tracking import inherit
 from allowsync.state import StateError, Store
-from allowsync.state.access_log import RECOVERED, REPAIRED
+from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 from allowsync.system.clock import pulse
 
 if TYPE_CHECKING:
@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Allowlist, Config, Target
+    from allowsync.inspect.block_status import BlockStatus
     from allowsync.model.access_order import Revocation
     from allowsync.model.target import Traffic
     from allowsync.model.types import Family, Network
@@ -135,6 +136,7 @@ class AccessStatus(Value):
         findings: What `check` calls an error, as far as it was looked at: where, and what.
         uses: When the networks of each host last sent a packet.
         unconfirmed: Targets whose last change was not confirmed, which runs leave as they are.
+        blocked: How the targets of denylists stand.
     """
 
     now: datetime
@@ -152,6 +154,7 @@ class AccessStatus(Value):
     findings: tuple[Notice, ...] = ()
     uses: Mapping[str, HostUse] = field(default_factory=dict)
     unconfirmed: tuple[Notice, ...] = ()
+    blocked: tuple[BlockStatus, ...] = ()
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
@@ -191,6 +194,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             failing = _failing(store, now, notices)
             targets = tuple(replace(one, failing=failing.get(one.target)) for one in targets)
         uses = _uses(config, targets, store, now, notices)
+        blocked = _blocked(config, decisions, store, targets)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unclear = frozenset(_unclear(config, decisions, targets))
@@ -208,7 +212,23 @@ def look(config: Config, now: datetime) -> AccessStatus:
         tuple(left),
         uses=uses,
         unconfirmed=unconfirmed,
+        blocked=blocked,
     )
+
+
+def _blocked(
+    config: Config,
+    decisions: Mapping[str, Decision],
+    store: Store,
+    targets: Iterable[TargetStatus],
+) -> tuple[BlockStatus, ...]:
+    """How the targets of denylists stand; loaded where there are any."""
+    if not config.denylists:
+        return ()
+    from allowsync.inspect.block_status import block_statuses
+
+    held = ((one.target, one.entries) for one in targets)
+    return tuple(block_statuses(config, decisions, store, held))
 
 
 def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, datetime]:
@@ -222,7 +242,7 @@ def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, da
     for one in turns:
         if one.outcome == RECOVERED:
             found.pop(one.target, None)
-        elif one.outcome != REPAIRED:
+        elif one.outcome not in (REPAIRED, CHANGED):
             found.setdefault(one.target, one.at)
     return found
 
@@ -235,7 +255,7 @@ def _uses(
     notices: list[Notice],
 ) -> dict[str, HostUse]:
     """When the networks of hosts last sent a packet: by what is on record, and by targets now."""
-    hosts = {one.name: tuple(config.allowlists[one.allowlist].hosts) for one in config.targets}
+    hosts = _hosts(config)
     try:
         return host_uses(
             [
@@ -250,11 +270,17 @@ def _uses(
         return {}
 
 
+def _hosts(config: Config) -> dict[str, tuple[str, ...]]:
+    """The hosts of each target of an allowlist."""
+    every = config.allowlists.values()
+    return {one.name: allowlist.hosts for allowlist in every for one in allowlist.targets}
+
+
 def _unclear(
     config: Config, decisions: Mapping[str, Decision], targets: Iterable[TargetStatus]
 ) -> Iterator[str]:
     """Hosts that may be let in by an entry whose host is not known."""
-    hosts = {one.name: config.allowlists[one.allowlist].hosts for one in config.targets}
+    hosts = _hosts(config)
     for target in targets:
         if any(not entry.hosts for entry in target.entries):
             yield from (name for name in hosts[target.target] if decisions[name].undecided)

@@ -71,6 +71,12 @@ def _of_targets(status: AccessStatus) -> Iterator[StatusProblem]:
             yield StatusProblem(target.target, f"{how}: {target.reason}", Severity.ERROR)
         for one in target.openings:
             yield StatusProblem(target.target, one, Severity.ERROR)
+    for blocked in status.blocked:
+        if not blocked.in_step:
+            how = "out of sync" if blocked.readable else "failed"
+            yield StatusProblem(blocked.target, f"{how}: {blocked.reason}", Severity.ERROR)
+        elif blocked.reason:
+            yield StatusProblem(blocked.target, blocked.reason)
 
 
 def _of_installation(status: AccessStatus) -> Iterator[StatusProblem]:

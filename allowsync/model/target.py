@@ -136,19 +136,28 @@ def flaw_findings(
             yield Finding(Severity.WARNING, flaw, remedy(obstacles))
 
 
+class Effect(Enum):
+    """What a target does with packets from the networks it holds."""
+
+    ALLOW = "allow"  # they pass, and no others
+    DENY = "deny"  # they are dropped, and no others
+
+
 class Placement(Value):
     """Where a backend stands.
 
     Attributes:
-        allowlist: The allowlist it enforces.
+        allowlist: The allowlist, or the denylist, it enforces.
         target: The target's full name.
         installation: What tells one configuration on this machine from another, for marks in the
             firewall; empty where there is none.
+        effect: What its entries do: those of a denylist are dropped.
     """
 
     allowlist: str
     target: str
     installation: str = ""
+    effect: Effect = Effect.ALLOW
 
 
 class Front(Value):

@@ -90,7 +90,7 @@ def matters(report: RunReport, before: Mapping[str, HostMemory]) -> tuple[Condit
     for name, decision in report.decisions.items():
         known = before.get(name, HostMemory())
         found += _about_host(decision, known, kept, report)
-    for target in report.targets:
+    for target in report.every_target:
         found += _about_target(target)
     found += (
         Condition(Event.PROBLEM, one.where, _steady(one.what), f"{one.where}: {one.what}")

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 def summary(report: RunReport) -> str:
     """How a run ended, in lines that name no friend: a monitor may belong to others."""
-    targets = report.targets
+    targets = report.every_target
     wrong = [one for one in targets if one.outcome not in (Outcome.UNCHANGED, Outcome.APPLIED)]
     old = sum(one.rests_on_old_knowledge for one in report.decisions.values())
     lines = [f"{one.target}: {one.outcome.value}" for one in wrong]

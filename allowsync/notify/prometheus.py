@@ -43,6 +43,7 @@ def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Ite
     yield from _about_run(report, code, last_good)
     yield from _about_hosts(tuple(report.decisions.values()))
     yield from _about_targets(report.targets)
+    yield from _about_blocked(tuple(one.report for one in report.blocked))
 
 
 def text(all_gauges: Iterable[Gauge]) -> str:
@@ -134,6 +135,21 @@ def _about_targets(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
     )
 
 
+def _about_blocked(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
+    yield Gauge(
+        "denylist_in_step",
+        "1 if the target blocks just what it should.",
+        tuple(_denied(one, float(_in_step(one))) for one in targets),
+    )
+    yield Gauge(
+        "denylist_networks",
+        "Networks that the target blocks, as far as is known.",
+        tuple(
+            _denied(one, float(count)) for one in targets if (count := _entries(one)) is not None
+        ),
+    )
+
+
 def _last_answer(decision: Decision) -> datetime | None:
     found = (track.last_found for track in decision.memory.tracks.values())
     return max((one for one in found if one is not None), default=None)
@@ -173,6 +189,10 @@ def _host(decision: Decision, value: float) -> tuple[tuple[tuple[str, str], ...]
 
 def _target(target: TargetReport, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
     return (("allowlist", target.allowlist), ("target", target.target)), value
+
+
+def _denied(target: TargetReport, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
+    return (("denylist", target.allowlist), ("target", target.target)), value
 
 
 def _labels(labels: tuple[tuple[str, str], ...]) -> str:

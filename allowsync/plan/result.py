@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from allowsync.model.target import Current
     from allowsync.model.types import Entry, Network
     from allowsync.plan.limits import LimitRefusal
+    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
 
 
@@ -71,6 +72,18 @@ class TargetReport(Value):
         return "; ".join(part for part in parts if part)
 
 
+class BlockReport(Value):
+    """One target of a denylist in a run.
+
+    Attributes:
+        report: What came of it; its entries are what is blocked.
+        spared: What is never blocked of what its lists name.
+    """
+
+    report: TargetReport
+    spared: tuple[NeverBlocked, ...] = ()
+
+
 class RunReport(Value):
     """One run.
 
@@ -82,6 +95,7 @@ class RunReport(Value):
         decisions: Each host of the run by name, in configured order.
         targets: Each target of the run, in configured order.
         notices: Warnings beside that.
+        blocked: Each target of a denylist, in configured order.
     """
 
     started: datetime
@@ -91,23 +105,29 @@ class RunReport(Value):
     decisions: Mapping[str, Decision]
     targets: tuple[TargetReport, ...]
     notices: tuple[Notice, ...] = field(default=())
+    blocked: tuple[BlockReport, ...] = field(default=())
 
     @property
     def exit_code(self) -> ExitCode:
         """What the process ends with, `CHANGES` left aside."""
         told = (one.code for one in self.notices)
-        return worst((*map(_code, self.targets), self._knowledge, *told))
+        return worst((*map(_code, self.every_target), self._knowledge, *told))
 
     @property
     def has_changes(self) -> bool:
         """Whether a target was, or would be, changed."""
-        return any(one.plan is not None and not one.plan.idle for one in self.targets)
+        return any(one.plan is not None and not one.plan.idle for one in self.every_target)
+
+    @property
+    def every_target(self) -> tuple[TargetReport, ...]:
+        """The targets of allowlists, and then those of denylists."""
+        return (*self.targets, *(one.report for one in self.blocked))
 
     @property
     def uneventful(self) -> bool:
         """Whether there is surely nothing to say of it but its numbers."""
         return not self.notices and all(
-            (*map(_is_confirmed, self.decisions.values()), *map(_is_in_sync, self.targets))
+            (*map(_is_confirmed, self.decisions.values()), *map(_is_in_sync, self.every_target))
         )
 
     @property

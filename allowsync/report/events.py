@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from allowsync.model.access_order import LiftedOrder, Revocation, TemporaryGrant
 from allowsync.model.networks import short
-from allowsync.state.access_log import RECOVERED, REPAIRED
+from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -142,6 +142,7 @@ _TURNS = {
     "failed": "failed",
     "unknown": "unknown",
     REPAIRED: "repaired",
+    CHANGED: "changed",
     RECOVERED: "recovered",
 }
 

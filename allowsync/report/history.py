@@ -27,6 +27,7 @@ _SIGNS = {
     "added": "+",
     "removed": "-",
     "repaired": "~",
+    "changed": "~",
     "recovered": "=",
 }
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", "!": "yellow", "=": "green"}

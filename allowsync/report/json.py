@@ -14,11 +14,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.engine.orphan_targets import OrphanTarget
+    from allowsync.inspect.block_status import BlockStatus
     from allowsync.inspect.host_use import HostUse
     from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
-    from allowsync.plan.result import RunReport, TargetReport
+    from allowsync.plan.result import BlockReport, RunReport, TargetReport
+    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
     from allowsync.policy.screening import ScreenedAnswer
 
@@ -36,6 +38,7 @@ def run_document(report: RunReport, exit_code: ExitCode) -> Json:
         "exit_code": int(exit_code),
         "hosts": [_host(one) for one in report.decisions.values()],
         "targets": [_target(one) for one in report.targets],
+        **({"blocked": [_blocked(one) for one in report.blocked]} if report.blocked else {}),
         "problems": problems(report.notices),
     }
 
@@ -67,6 +70,11 @@ def status_document(standing: AccessStatus, exit_code: ExitCode) -> Json:
             {"subject": one.subject, "since": instant(one.at)} for one in standing.revocations
         ],
         "targets": [_standing_target(one, standing.now) for one in standing.targets],
+        **(
+            {"blocked": [_standing_block(one) for one in standing.blocked]}
+            if standing.blocked
+            else {}
+        ),
         "leftovers": [_leftover(one) for one in standing.leftovers],
         "findings": [
             {"severity": one.severity.value, "where": one.where, "what": one.what}
@@ -218,6 +226,36 @@ def _target(report: TargetReport) -> Json:
         ],
         "reason": report.said or None,
     }
+
+
+def _blocked(one: BlockReport) -> Json:
+    """A target of a denylist: networks as text, for there are thousands."""
+    report, plan = one.report, one.report.plan
+    return {
+        "target": report.target,
+        "outcome": report.outcome.value,
+        "add": [str(entry.network) for entry in plan.add] if plan else [],
+        "remove": [str(entry.network) for entry in plan.remove] if plan else [],
+        "keep": len(plan.keep) if plan else 0,
+        "repair": list(plan.repair) if plan else [],
+        "never_blocked": _never_blocked(one.spared),
+        "reason": report.said or None,
+    }
+
+
+def _standing_block(one: BlockStatus) -> Json:
+    """How a target of a denylist stands: its networks are counted, for there are thousands."""
+    return {
+        "target": one.target,
+        "in_step": one.in_step,
+        "networks": len(one.held),
+        "never_blocked": _never_blocked(one.spared),
+        "reason": one.reason or None,
+    }
+
+
+def _never_blocked(spared: Iterable[NeverBlocked]) -> list[Json]:
+    return [{"network": str(each.network), "reason": each.why} for each in spared]
 
 
 def _standing_target(target: TargetStatus, now: datetime) -> Json:

@@ -14,6 +14,7 @@ from allowsync.report.json import instant
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from allowsync.model.plan import Plan
     from allowsync.model.types import Entry
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.text import Line
@@ -26,6 +27,10 @@ def change_records(report: RunReport) -> Iterator[Json]:
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
         yield from (_record(report, "info", *one) for one in _changes(target, reasons))
+    for blocked in report.blocked:
+        plan = blocked.report.plan
+        if plan is not None and not plan.idle:
+            yield _record(report, "info", "block", _block(blocked.report, plan))
 
 
 def problem_records(report: RunReport, lines: Iterable[Line]) -> Iterator[Json]:
@@ -51,6 +56,18 @@ def _changes(target: TargetReport, reasons: Reasons) -> Iterator[tuple[str, Json
         yield "add", _entry(target, entry, why)
     for entry in plan.remove:
         yield "remove", _entry(target, entry, reasons.removed(entry, plan))
+
+
+def _block(target: TargetReport, plan: Plan) -> Json:
+    """What a denylist's target blocks otherwise: counted, for there are thousands."""
+    return {
+        "target": target.target,
+        "outcome": target.outcome.value,
+        "added": len(plan.add),
+        "removed": len(plan.remove),
+        "networks": len(plan.final),
+        "repair": list(plan.repair),
+    }
 
 
 def _entry(target: TargetReport, entry: Entry, why: str) -> Json:

@@ -45,6 +45,10 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
         yield from _target_lines(target, reasons, every_target=every_target, dry_run=report.dry_run)
+    if report.blocked:
+        from allowsync.report.blocking import block_lines
+
+        yield from block_lines(report, every_target=every_target)
 
 
 def change_lines(report: RunReport) -> Iterator[Line]:
@@ -62,7 +66,7 @@ def warnings(report: RunReport) -> Iterator[Line]:
     yield from notices(report)
     for decision in report.decisions.values():
         yield from (Line(text, "yellow") for text in _about_host(decision))
-    for target in report.targets:
+    for target in report.every_target:
         if target.said:
             colour = "red" if target.outcome in WRONG else "yellow"
             yield Line(f"{target.target}: {target.said}", colour)
@@ -191,6 +195,10 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
         yield Line("")
     for target in standing.targets:
         yield from _standing_lines(target)
+    if standing.blocked:
+        from allowsync.report.blocking import status_lines as blocked_lines
+
+        yield from blocked_lines(standing.blocked)
     yield from _run_lines(standing)
 
 

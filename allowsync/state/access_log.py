@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
 RECOVERED = "recovered"
 REPAIRED = "repaired"
+CHANGED = "changed"  # what a denylist's target blocks
 _NUMBERS = re.compile(r"[0-9]+")
 # Ages come in whole seconds, so that one and the same packet seems to have come now and then.
 _JITTER = timedelta(seconds=5)
@@ -73,13 +74,13 @@ def write_turns(connection: sqlite3.Connection, turns: Iterable[TargetTransition
     """Write down how targets came out of a run, where that differs from the time before.
 
     A failure that only counts differently (3 entries missing, 4 entries missing) is the same one.
-    A repair is always worth a line.
+    A repair is always worth a line, and so is a change of what is blocked.
     """
     for one in turns:
         row = connection.execute(
-            "SELECT outcome, what FROM turns WHERE target = ? AND outcome != ? "
+            "SELECT outcome, what FROM turns WHERE target = ? AND outcome NOT IN (?, ?) "
             "ORDER BY id DESC LIMIT 1",
-            (one.target, REPAIRED),
+            (one.target, REPAIRED, CHANGED),
         ).fetchone()
         if _is_new(one, row or (RECOVERED, "")):
             connection.execute(
@@ -89,7 +90,7 @@ def write_turns(connection: sqlite3.Connection, turns: Iterable[TargetTransition
 
 
 def _is_new(turn: TargetTransition, last: tuple[str, str]) -> bool:
-    if turn.outcome == REPAIRED:
+    if turn.outcome in (REPAIRED, CHANGED):
         return True
     if turn.outcome == RECOVERED:
         return last[0] != RECOVERED

@@ -379,6 +379,12 @@ class Store:
             )
 
     @guarded
+    def keep_target(self, target: TargetRecord, memory: TargetMemory) -> None:
+        """Remember a target and what it holds. Durable."""
+        with transaction(connection := self._writable()):
+            write_target(connection, target, memory)
+
+    @guarded
     def forget_target(self, name: str, at: datetime) -> None:
         """Forget a target that was cleared at an instant; the history tells what it held."""
         with transaction(connection := self._writable()):

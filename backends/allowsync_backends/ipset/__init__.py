@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import API, BackendType, Needs
 from allowsync.model.target import Guard
 from allowsync_backends.common.ports import ranges
-from allowsync_backends.ipset.options import IpsetOptions
+from allowsync_backends.ipset.options import IpsetDenyOptions, IpsetOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -15,19 +15,28 @@ if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Marked
     from allowsync.model.target import Finding, Place, Placement
 
-__all__ = ["TYPE", "IpsetOptions"]
+__all__ = ["TYPE", "IpsetDenyOptions", "IpsetOptions"]
 
 
-def _make(placement: Placement, options: IpsetOptions) -> Backend:
-    if not options.ports:
+def _make(placement: Placement, options: IpsetOptions | IpsetDenyOptions) -> Backend:
+    if isinstance(options, IpsetDenyOptions):
+        sets_only, end_streams = options.sets_only, False
+    else:
+        sets_only, end_streams = not options.ports, options.end_streams
+    if sets_only:
         from allowsync_backends.ipset.sets_backend import IpsetSetsBackend
 
-        return IpsetSetsBackend(placement.allowlist, options.end_streams, options.iptables)
+        effect = placement.effect
+        return IpsetSetsBackend(placement.allowlist, end_streams, options.iptables, effect)
     from allowsync_backends.ipset.gate_backend import IpsetGateBackend
     from allowsync_backends.ipset.rules import IpsetGate
 
     gate = IpsetGate(
-        placement.allowlist, options.ports, options.open_interfaces, placement.installation
+        placement.allowlist,
+        options.ports,
+        options.open_interfaces,
+        placement.installation,
+        placement.effect,
     )
     return IpsetGateBackend(gate, options.iptables)
 
@@ -44,7 +53,7 @@ def _marked(known: Collection[Place]) -> Sequence[Marked]:
     return marked(known)
 
 
-def _needs(options: IpsetOptions) -> Needs:
+def _needs(options: IpsetOptions | IpsetDenyOptions) -> Needs:
     from allowsync_backends.ipset.service import needs
 
     return needs(options)
@@ -56,7 +65,7 @@ def _at_boot(configured: Collection[Place]) -> Sequence[Finding]:
     return tuple(at_boot(configured))
 
 
-def _guards(options: IpsetOptions) -> Guard | None:
+def _guards(options: IpsetOptions | IpsetDenyOptions) -> Guard | None:
     return Guard(ranges(options.ports), options.open_interfaces) if options.ports else None
 
 
@@ -71,4 +80,5 @@ TYPE = BackendType(
     marked=_marked,
     guards=_guards,
     at_boot=_at_boot,
+    denies=IpsetDenyOptions,
 )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity, flaw_findings
+from allowsync.model.target import Effect, Finding, Severity, flaw_findings
 from allowsync_backends.ipset import firewalld, inspection, set_store, tool
 from allowsync_backends.ipset.foreign_rules import FORWARDED, covers_docker, publishes, users_of
 from allowsync_backends.ipset.options import Variant
@@ -28,13 +28,13 @@ def check_gate(read: Callable[[], Current], gate: IpsetGate, variant: Variant) -
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     return (
-        *_gate_state(read, variant),
+        *_gate_state(read, variant, gate.effect),
         *_other_variant(gate, variant),
         *firewalld.running(),
     )
 
 
-def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Finding]:
+def _gate_state(read: Callable[[], Current], variant: Variant, effect: Effect) -> Iterator[Finding]:
     try:
         current = read()
         refused = list(_refused(variant)) if current.flaws else []
@@ -45,7 +45,7 @@ def _gate_state(read: Callable[[], Current], variant: Variant) -> Iterator[Findi
     if refused:
         return
     yield from flaw_findings(current.flaws, current.obstacles)
-    if not current.flaws and not current.entries:
+    if effect is Effect.ALLOW and not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
             "the gate is shut for everyone: it holds no entry",
@@ -110,7 +110,11 @@ def _meant(variant: Variant) -> Variant:
 
 
 def check_sets(
-    sets: Mapping[str, Family], variant: Variant, *, end_streams: bool
+    sets: Mapping[str, Family],
+    variant: Variant,
+    *,
+    end_streams: bool,
+    effect: Effect = Effect.ALLOW,
 ) -> Sequence[Finding]:
     """Findings about sets for the user's own rules."""
     from allowsync_backends.common.conntrack import missing_tools
@@ -124,14 +128,14 @@ def check_sets(
         return (Finding(Severity.ERROR, str(error)),)
     return (
         *flaw_findings(found.flaws, found.obstacles),
-        *_unused(sets, variant, found),
-        *_docker(sets, variant, found),
+        *_unused(sets, variant, found, effect),
+        *(_docker(sets, variant, found) if effect is Effect.ALLOW else ()),
         *(missing_tools() if end_streams else ()),
     )
 
 
 def _unused(
-    ours: Mapping[str, Family], variant: Variant, found: set_store.Look
+    ours: Mapping[str, Family], variant: Variant, found: set_store.Look, effect: Effect
 ) -> Iterator[Finding]:
     for name, family in ours.items():
         one = found.sets[name]
@@ -149,11 +153,15 @@ def _unused(
             )
             continue
         program = tool.program(family, Variant.AUTO)
+        rule = f"{program} -A INPUT -p tcp --dport 443 -m set ! --match-set {name} src -j DROP"
+        advice = f"let a rule accept what comes from it, and drop the rest: {rule}"
+        if effect is Effect.DENY:
+            rule = f"{program} -I INPUT -m set --match-set {name} src -j DROP"
+            advice = f"let a rule drop what comes from it: {rule}"
         yield Finding(
             Severity.ERROR if one.networks else Severity.WARNING,
             f"no rule uses set {name}: it has no effect",
-            f"let a rule accept what comes from it, and drop the rest: {program} -A INPUT "
-            f"-p tcp --dport 443 -m set ! --match-set {name} src -j DROP",
+            advice,
         )
 
 

@@ -60,5 +60,9 @@ def _gate(allowlist: str) -> Iterator[Marked]:
         ]
         marks = [found[1] for found in map(_MARK.search, hooks) if found]
         place = Place("iptables chain", (gate.chain("PREROUTING"),))
-        yield Marked(allowlist, place, backend, marks[0] if marks else "", bool(hooks))
+        rules = [rule for found in tables for one in chains for rule in found.chains.get(one, ())]
+        matches = [rule for rule in rules if " --match-set " in rule]
+        denies = matches and not any(" ! --match-set " in rule for rule in matches)
+        drops = bool(hooks) and not denies
+        yield Marked(allowlist, place, backend, marks[0] if marks else "", drops)
         return

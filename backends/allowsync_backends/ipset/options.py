@@ -55,10 +55,55 @@ class IpsetOptions(Value):
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
         """What such a target puts its entries into."""
-        name = f"allowsync-{allowlist}"
-        sets = (Place("ipset", (f"{name}-4",)), Place("ipset", (f"{name}-6",)))
-        chains = (
-            Place("iptables chain", (name,)),
-            Place("iptables chain", (f"allowsync_{allowlist}",)),
-        )
-        return (*sets, *chains) if self.ports else sets
+        sets = _sets(allowlist)
+        return (*sets, *_chains(allowlist)) if self.ports else sets
+
+
+class IpsetDenyOptions(Value):
+    """A gate of our own that drops what is in its sets, or the sets alone."""
+
+    ports: tuple[Port, ...] = option(
+        port_list,
+        help="The ports that blocked networks do not reach. Without, they reach nothing: all that "
+        "comes from them is dropped, but answers to what this machine asks them. allowsync owns "
+        "the chains `allowsync-<denylist>` and `allowsync_<denylist>` in the table mangle.",
+        default=(),
+        remembered=True,
+    )
+    open_interfaces: tuple[str, ...] = option(
+        interface_list,
+        help="Interfaces at which nothing is dropped, such as `wg0`, `tailscale0` or `docker*`.",
+        default=("lo",),
+        remembered=True,
+    )
+    iptables: Variant = option(
+        lambda: kinds.Choice(Variant),
+        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
+        default=Variant.AUTO,
+        remembered=True,
+    )
+    sets_only: bool = option(
+        lambda: kinds.Boolean(),
+        help="Keep only the sets `allowsync-<denylist>-4` and `allowsync-<denylist>-6`, for your "
+        "own rules.",
+        default=False,
+        remembered=True,
+    )
+
+    def __post_init__(self) -> None:
+        if self.sets_only and self.ports:
+            raise ValueError("takes either ports or sets_only, not both; use two targets")
+
+    def places(self, allowlist: str) -> tuple[Place, ...]:
+        """What such a target puts its entries into."""
+        sets = _sets(allowlist)
+        return sets if self.sets_only else (*sets, *_chains(allowlist))
+
+
+def _sets(allowlist: str) -> tuple[Place, ...]:
+    return tuple(Place("ipset", (f"allowsync-{allowlist}-{one}",)) for one in (4, 6))
+
+
+def _chains(allowlist: str) -> tuple[Place, ...]:
+    names = (f"allowsync-{allowlist}", f"allowsync_{allowlist}")
+    return tuple(Place("iptables chain", (name,)) for name in names)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import MARK
+from allowsync.model.target import Effect
 from allowsync.model.types import Family
 from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
@@ -38,12 +39,17 @@ MOST_PORTS: Final = 15
 
 
 class IpsetGate(Value):
-    """What is guarded, from which interfaces it is not, and for which installation."""
+    """What is guarded, from which interfaces it is not, and for which installation.
+
+    The gate of a denylist drops what its sets hold, and nothing else. Without ports it drops
+    whatever comes from there, but answers.
+    """
 
     allowlist: str
     ports: tuple[Port, ...]
     open_interfaces: tuple[str, ...] = ("lo",)
     installation: str = ""
+    effect: Effect = Effect.ALLOW
 
     def chain(self, parent: str) -> str:
         """The name of the chain behind a parent, of at most 28 characters, as iptables allows."""
@@ -62,6 +68,7 @@ class IpsetGate(Value):
                 f"-A {chain} -i {_pattern(name)} -j RETURN"
                 for name in sorted(set(self.open_interfaces))
             ),
+            *(() if self.ports else self._everything(chain, family)),
             *(
                 self._drop(chain, protocol, ports, family, destinations)
                 for protocol in Protocol
@@ -69,6 +76,18 @@ class IpsetGate(Value):
                 for destinations in (("",) if parent == "INPUT" else _FOR_US[family])
             ),
         )
+
+    def _everything(self, chain: str, family: Family) -> tuple[str, ...]:
+        """The rules of a denylist that is for all ports. What is not tracked is no answer."""
+        if self.effect is Effect.ALLOW:
+            return ()
+        drop = f"-A {chain} {self._match(family)} -j DROP"
+        return (f"-A {chain} -m conntrack --ctdir REPLY -j RETURN", drop)
+
+    def _match(self, family: Family) -> str:
+        """What is dropped: whoever is not in the set, or who is."""
+        negated = "! " if self.effect is Effect.ALLOW else ""
+        return f"-m set {negated}--match-set {set_name(self.allowlist, family)} src"
 
     def _drop(
         self,
@@ -88,7 +107,7 @@ class IpsetGate(Value):
         for_us = f"-m addrtype --dst-type {destinations} " if destinations else ""
         return (
             f"-A {chain} -p {protocol.value} -m multiport --dports {numbers} {for_us}"
-            f"-m set ! --match-set {set_name(self.allowlist, family)} src -j DROP"
+            f"{self._match(family)} -j DROP"
         )
 
 

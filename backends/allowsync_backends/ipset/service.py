@@ -10,7 +10,7 @@ from allowsync.system.process import find
 from allowsync_backends.ipset.options import Variant
 
 if TYPE_CHECKING:
-    from allowsync_backends.ipset.options import IpsetOptions
+    from allowsync_backends.ipset.options import IpsetDenyOptions, IpsetOptions
 
 LOCK: Final = "/run/xtables.lock"  # iptables(8), `--wait`
 # What loads rules of its own at boot, and takes the place of others' by doing so.
@@ -23,7 +23,7 @@ LOADERS: Final = (
 )
 
 
-def needs(options: IpsetOptions) -> Needs:
+def needs(options: IpsetOptions | IpsetDenyOptions) -> Needs:
     """What a target needs.
 
     The sets come before whatever loads rules, for saved rules that name a set are loaded with it

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from allowsync.model.target import Capabilities, Current
+from allowsync.model.target import Capabilities, Current, Effect
 from allowsync.model.types import BOTH_FAMILIES
 from allowsync.model.value import Value
 from allowsync_backends.ipset import set_store
@@ -25,6 +25,7 @@ class IpsetSetsBackend(Value):
     allowlist: str
     end_streams: bool = True
     variant: Variant = Variant.AUTO
+    effect: Effect = Effect.ALLOW
 
     @property
     def capabilities(self) -> Capabilities:
@@ -40,7 +41,7 @@ class IpsetSetsBackend(Value):
         """Whether the sets are sound, and are used by a rule."""
         from allowsync_backends.ipset.check import check_sets
 
-        return check_sets(self.sets, self.variant, end_streams=self.end_streams)
+        return check_sets(self.sets, self.variant, end_streams=self.end_streams, effect=self.effect)
 
     def read(self) -> Current:
         """The sets as they are.

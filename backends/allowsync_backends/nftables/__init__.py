@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import API, BackendType, Needs
 from allowsync.model.target import Guard
 from allowsync_backends.common.ports import ranges
-from allowsync_backends.nftables.options import NftablesOptions
+from allowsync_backends.nftables.options import NftablesDenyOptions, NftablesOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Marked
     from allowsync.model.target import Finding, Place, Placement
 
-__all__ = ["TYPE", "NftablesOptions"]
+__all__ = ["TYPE", "NftablesDenyOptions", "NftablesOptions"]
 
 
 def _make(placement: Placement, options: NftablesOptions) -> Backend:
@@ -27,7 +27,11 @@ def _make(placement: Placement, options: NftablesOptions) -> Backend:
     from allowsync_backends.nftables.gate_backend import NftGateBackend
 
     gate = NftGate(
-        placement.allowlist, options.ports, options.open_interfaces, placement.installation
+        placement.allowlist,
+        options.ports,
+        options.open_interfaces,
+        placement.installation,
+        placement.effect,
     )
     return NftGateBackend(gate)
 
@@ -69,4 +73,5 @@ TYPE = BackendType(
     marked=_marked,
     guards=_guards,
     at_boot=_at_boot,
+    denies=NftablesDenyOptions,
 )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity, flaw_findings
+from allowsync.model.target import Effect, Finding, Severity, flaw_findings
 from allowsync_backends.nftables import tool
 from allowsync_backends.nftables.foreign_rules import uses
 from allowsync_backends.nftables.nft_json import NftListingError, objects
@@ -19,21 +19,30 @@ if TYPE_CHECKING:
     from allowsync_backends.nftables.shared_set import SharedSet
 
 
-def check_gate(read: Callable[[], Current], refusal: Callable[[Current], str]) -> Sequence[Finding]:
+_ADVICE: Final = {
+    Effect.ALLOW: "let a rule accept what comes from @{}, and drop the rest",
+    Effect.DENY: "let a rule drop what comes from @{}",
+}
+
+
+def check_gate(
+    read: Callable[[], Current], refusal: Callable[[Current], str], effect: Effect = Effect.ALLOW
+) -> Sequence[Finding]:
     """Findings about a gate of our own.
 
     Args:
         read: Reads it.
         refusal: Says why it cannot be put up as it should be.
+        effect: What its entries do: without any, that of a denylist is open.
     """
     unusable = tool.usable()
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
-    return tuple(_gate_state(read, refusal))
+    return tuple(_gate_state(read, refusal, effect))
 
 
 def _gate_state(
-    read: Callable[[], Current], refusal: Callable[[Current], str]
+    read: Callable[[], Current], refusal: Callable[[Current], str], effect: Effect
 ) -> Iterator[Finding]:
     try:
         current = read()
@@ -46,7 +55,7 @@ def _gate_state(
         yield Finding(Severity.ERROR, f"the gate cannot be put up: nft says {why}", advice)
         return
     yield from flaw_findings(current.flaws)
-    if not current.flaws and not current.entries:
+    if effect is Effect.ALLOW and not current.flaws and not current.entries:
         yield Finding(
             Severity.WARNING,
             "the gate is shut for everyone: it holds no entry",
@@ -54,7 +63,9 @@ def _gate_state(
         )
 
 
-def check_shared(look: Callable[[], Mapping[Family, SharedSet]], table: str) -> Sequence[Finding]:
+def check_shared(
+    look: Callable[[], Mapping[Family, SharedSet]], table: str, effect: Effect = Effect.ALLOW
+) -> Sequence[Finding]:
     """Findings about sets of the user's own ruleset."""
     unusable = tool.usable()
     if unusable:
@@ -68,7 +79,7 @@ def check_shared(look: Callable[[], Mapping[Family, SharedSet]], table: str) -> 
         Finding(
             Severity.ERROR,
             f"no rule uses set {one.place}: it has no effect",
-            f"let a rule accept what comes from @{one.place.split()[-1]}, and drop the rest",
+            _ADVICE[effect].format(one.place.split()[-1]),
         )
         for one in found.values()
         if not uses(listed, one.place.split()[-1])

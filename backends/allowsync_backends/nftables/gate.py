@@ -13,6 +13,7 @@ from __future__ import annotations
 import zlib
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.target import Effect
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
 from allowsync_backends.common.ports import Port, Protocol, merged
@@ -49,12 +50,17 @@ class NftRule(Value):
 
 
 class NftGate(Value):
-    """What is guarded, from which interfaces it is not, and for which installation."""
+    """What is guarded, from which interfaces it is not, and for which installation.
+
+    The gate of a denylist drops what its sets hold, and nothing else: with no element, nothing.
+    Without ports it drops whatever comes from there, but answers.
+    """
 
     allowlist: str
     ports: tuple[Port, ...]
     open_interfaces: tuple[str, ...] = ("lo",)
     installation: str = ""
+    effect: Effect = Effect.ALLOW
 
     @property
     def table(self) -> str:
@@ -64,7 +70,25 @@ class NftGate(Value):
     @property
     def rules(self) -> tuple[NftRule, ...]:
         """The rules of both chains, in order."""
-        return tuple(rule for chain in CHAINS for rule in self._rules_of(chain))
+        rules = self._rules_of if self.effect is Effect.ALLOW else self._denials_of
+        return tuple(rule for chain in CHAINS for rule in rules(chain))
+
+    @property
+    def sets(self) -> dict[str, Family]:
+        """The sets beside those of the entries: what a denylist drops is not remembered."""
+        families = BOTH_FAMILIES if self.effect is Effect.ALLOW else ()
+        return {seen_set(family): family for family in families}
+
+    def _denials_of(self, chain: str) -> Iterator[NftRule]:
+        yield from (_open(chain, name) for name in sorted(set(self.open_interfaces)))
+        if not self.ports:
+            yield _ANSWERS[chain]
+            yield from (_deny(chain, "", (), family) for family in BOTH_FAMILIES)
+        for protocol in Protocol:
+            if ports := merged(self.ports, protocol):
+                start, expressions = _guarded(chain, protocol, ports)
+                for family in BOTH_FAMILIES:
+                    yield _deny(chain, start, expressions, family)
 
     def _rules_of(self, chain: str) -> Iterator[NftRule]:
         yield from (_open(chain, name) for name in sorted(set(self.open_interfaces)))
@@ -99,6 +123,34 @@ def _open(chain: str, interface: str) -> NftRule:
             {"accept": None},
         ),
     )
+
+
+def _deny(chain: str, start: str, expressions: tuple[Any, ...], family: Family) -> NftRule:
+    """The drop of what comes from a set of a denylist."""
+    source = _SOURCES[family]
+    return NftRule(
+        chain,
+        f"{start}{source} saddr @{family.value} counter drop",
+        (
+            *expressions,
+            _match("==", _field(source, "saddr"), f"@{family.value}"),
+            {"drop": None},
+        ),
+    )
+
+
+# What is not tracked matches no direction, and is no answer.
+_ANSWERS: Final = {
+    chain: NftRule(
+        chain,
+        "ct direction reply accept",
+        (
+            {"match": {"op": "==", "left": {"ct": {"key": "direction"}}, "right": "reply"}},
+            {"accept": None},
+        ),
+    )
+    for chain in CHAINS
+}
 
 
 def seen_set(family: Family) -> str:
@@ -188,7 +240,7 @@ def rebuild_script(gate: NftGate, networks: Iterable[Network]) -> str:
         if held[family]:
             lines.append(f"\t\telements = {{ {joined(held[family])} }}")
         lines.append("\t}")
-        lines += [f"\tset {seen_set(family)} {{ {_seen_definition(family)} }}"]
+    lines += [f"\tset {name} {{ {_seen_definition(one)} }}" for name, one in gate.sets.items()]
     commented = _commented(gate)
     for chain in CHAINS:
         lines += [f"\tchain {chain} {{", f"\t\t{_definition(chain)}"]
@@ -216,8 +268,8 @@ def mend_script(gate: NftGate, networks: Iterable[Network]) -> str:
     """
     lines = [f"add chain inet {gate.table} {name} {{ {_definition(name)} }}" for name in CHAINS]
     lines += [
-        f"add set inet {gate.table} {seen_set(family)} {{ {_seen_definition(family)} }}"
-        for family in BOTH_FAMILIES
+        f"add set inet {gate.table} {name} {{ {_seen_definition(family)} }}"
+        for name, family in gate.sets.items()
     ]
     lines += [f"flush chain inet {gate.table} {name}" for name in CHAINS]
     for family, members in by_family(networks).items():

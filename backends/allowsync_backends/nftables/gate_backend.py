@@ -41,7 +41,7 @@ class NftGateBackend(Value):
         """Whether the gate is whole, and could be put up again."""
         from allowsync_backends.nftables.check import check_gate
 
-        return check_gate(self.read, self._refusal)
+        return check_gate(self.read, self._refusal, self.gate.effect)
 
     def _refusal(self, current: Current) -> str:
         """Why nft would not put the gate up with what it holds; empty where it would."""
@@ -68,7 +68,8 @@ class NftGateBackend(Value):
             return inspection.absent(self.gate)
         text = tool.ask("list", "table", *name.split()).stdout
         if inspection.dormant(self.gate, text):
-            return Current(flaws=(inspection.switched_off(self.gate),), traffic=Traffic())
+            traffic = Traffic() if self.gate.sets else None
+            return Current(flaws=(inspection.switched_off(self.gate),), traffic=traffic)
         raise BackendError(f"table {name} cannot be listed: {why}")
 
     def apply(self, plan: Plan) -> None:
@@ -92,7 +93,7 @@ class NftGateBackend(Value):
         """The gentlest script that puts everything right, whatever the table looks like by now."""
         final = [entry.network for entry in plan.final]
         listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
-        if listed.code == 0 and inspection.mendable(listed.stdout):
+        if listed.code == 0 and inspection.mendable(listed.stdout, self.gate):
             return mend_script(self.gate, final)
         return rebuild_script(self.gate, final)
 
@@ -139,7 +140,7 @@ class NftGateBackend(Value):
     def _mended(self, networks: list[Network]) -> bool:
         """Renew rules and elements inside the table. False where nothing was changed."""
         listed = tool.ask("-s", "-j", "list", "table", "inet", self.gate.table)
-        if listed.code != 0 or not inspection.mendable(listed.stdout):
+        if listed.code != 0 or not inspection.mendable(listed.stdout, self.gate):
             return False
         return tool.load(mend_script(self.gate, networks)).code == 0
 
@@ -189,4 +190,5 @@ def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
     if comments:
         off = any("dormant" in line for line in text.splitlines()[:2])
         backend = NftGateBackend(NftGate(allowlist, ()))
-        yield Marked(allowlist, place, backend, comments[0], " drop comment " in text and not off)
+        others = " != @ipv" in text  # a denylist's gate drops nobody else
+        yield Marked(allowlist, place, backend, comments[0], others and not off)

@@ -34,7 +34,8 @@ _CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 def absent(gate: NftGate) -> Current:
     """What there is when the table is not."""
-    return Current(flaws=(f"table inet {gate.table} does not exist",), traffic=Traffic())
+    traffic = Traffic() if gate.sets else None
+    return Current(flaws=(f"table inet {gate.table} does not exist",), traffic=traffic)
 
 
 def dormant(gate: NftGate, text: str) -> bool:
@@ -69,15 +70,15 @@ def current(gate: NftGate, listing: str) -> Current:
     }
     flaws = [
         *([switched_off(gate)] if named[0].get("flags") else []),
-        *_set_flaws(sets, held),
+        *_set_flaws(gate, sets, held),
         *_chain_flaws([one for kind, one in listed if kind == "chain"]),
         *_rule_flaws(gate, [one for kind, one in listed if kind == "rule"]),
-        *_foreign(listed, sets),
+        *_foreign(gate, listed, sets),
     ]
     return Current(
         frozenset(map(Entry, _networks(held.values()))),
         flaws=tuple(flaws),
-        traffic=Traffic(dict(_seen(sets))),
+        traffic=Traffic(dict(_seen(sets))) if gate.sets else None,
     )
 
 
@@ -91,7 +92,7 @@ def _seen(sets: dict[Any, Json]) -> Iterator[tuple[Network, int]]:
                 yield one.networks[0].supernet(new_prefix=narrow), max(SEEN_FOR - one.rest, 0)
 
 
-def mendable(listing: str) -> bool:
+def mendable(listing: str, gate: NftGate) -> bool:
     """Whether a table's chains and sets are sound: only rules and elements may be wrong.
 
     A chain may be missing, for it can be added without harm.
@@ -105,12 +106,11 @@ def mendable(listing: str) -> bool:
     return (
         sound == set(BOTH_FAMILIES)
         and all(
-            seen_set(family) not in sets or _remembers(sets[seen_set(family)], family)
-            for family in BOTH_FAMILIES
+            name not in sets or _remembers(sets[name], family) for name, family in gate.sets.items()
         )
         and not any(one.get("flags") for kind, one in listed if kind == "table")
         and all(_is_hooked(one) for kind, one in listed if kind == "chain")
-        and not any(_foreign(listed, sets))
+        and not any(_foreign(gate, listed, sets))
     )
 
 
@@ -118,7 +118,9 @@ def _networks(held: Iterable[Sequence[Element]]) -> Iterator[Network]:
     return (network for found in held for element in found for network in element.networks)
 
 
-def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -> Iterator[str]:
+def _set_flaws(
+    gate: NftGate, sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]
+) -> Iterator[str]:
     for family in BOTH_FAMILIES:
         name = family.value
         if name not in sets:
@@ -127,7 +129,7 @@ def _set_flaws(sets: dict[Any, Json], held: dict[Family, tuple[Element, ...]]) -
             yield f"set {name} is of another type, or has other flags"
         elif not all(element.plain for element in held[family]):
             yield f"set {name} holds ranges, or elements that expire"
-        elif not _remembers(sets.get(seen_set(family)), family):
+        elif gate.sets and not _remembers(sets.get(seen_set(family)), family):
             yield f"set {seen_set(family)} does not exist, or is of another type"
 
 
@@ -196,10 +198,12 @@ def _changed(gate: NftGate, rules: list[Json]) -> bool:
     )
 
 
-def _foreign(listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]) -> Iterator[str]:
+def _foreign(
+    gate: NftGate, listed: Sequence[tuple[str, Json]], sets: dict[Any, Json]
+) -> Iterator[str]:
     """Things in our table that we never put there."""
     kinds = {"table", "set", "chain", "rule"}
-    known = {name for family in BOTH_FAMILIES for name in (family.value, seen_set(family))}
+    known = {*(family.value for family in BOTH_FAMILIES), *gate.sets}
     chains = {one.get("name") for kind, one in listed if kind == "chain"}
     if not {kind for kind, _ in listed} <= kinds or sets.keys() - known or chains - CHAINS.keys():
         yield "the table holds something that does not belong there"

@@ -83,3 +83,34 @@ class NftablesOptions(Value):
             return (Place("nftables table", ("inet", f"allowsync_{allowlist}")),)
         table = tuple(self.set.table.split())
         return tuple(Place("nftables set", (*table, name)) for name in self.set.names.values())
+
+
+class NftablesDenyOptions(NftablesOptions):
+    """A gate of our own that drops what is in its sets, or `set`, for the user's own ruleset."""
+
+    ports: tuple[Port, ...] = option(
+        port_list,
+        help="The ports that blocked networks do not reach. Without, they reach nothing: all that "
+        "comes from them is dropped, but answers to what this machine asks them. allowsync owns "
+        "the table `inet allowsync_<denylist>`.",
+        default=(),
+        remembered=True,
+    )
+    open_interfaces: tuple[str, ...] = option(
+        interface_list,
+        help="Interfaces at which nothing is dropped, such as `wg0`, `tailscale0` or `docker*`. "
+        "Not with `set`.",
+        default=("lo",),
+        remembered=True,
+    )
+    set: SharedSets | None = option(
+        lambda: kinds.Object(SharedSets),
+        help="Instead of a gate: sets of your own ruleset to fill. Entries are marked by their "
+        "comment; what else is in the sets is left alone.",
+        default=None,
+        remembered=True,
+    )
+
+    def __post_init__(self) -> None:
+        if self.set is not None and self.ports:
+            raise ValueError("takes either ports or set, not both; use two targets")

@@ -63,7 +63,7 @@ class NftSetsBackend:
         """Whether the sets are there, fit, and are used by a rule."""
         from allowsync_backends.nftables.check import check_shared
 
-        return check_shared(self.look, self.options.table)
+        return check_shared(self.look, self.options.table, self.placement.effect)
 
     def read(self) -> Current:
         """Our elements, and everybody else's.

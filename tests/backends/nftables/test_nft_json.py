@@ -66,7 +66,7 @@ def test_a_whole_gate_is_read_without_a_flaw() -> None:
     read = current(GATE, text(table()))
     assert read.entries == {Entry(ip_network("81.2.69.1")), Entry(ip_network("90.0.0.0/24"))}
     assert read.flaws == ()
-    assert mendable(text(table()))
+    assert mendable(text(table()), GATE)
 
 
 def test_what_is_left_of_a_source_tells_when_its_last_packet_came() -> None:
@@ -82,7 +82,7 @@ def test_what_is_left_of_a_source_tells_when_its_last_packet_came() -> None:
     assert read.traffic is not None
     assert read.traffic.ages == {ip_network("2a02::/64"): 0}
     assert read.flaws == ("set ipv4_seen does not exist, or is of another type",)
-    assert not mendable(text(listed))
+    assert not mendable(text(listed), GATE)
 
 
 def test_counters_and_implied_matches_of_other_versions_are_no_flaw() -> None:
@@ -111,7 +111,7 @@ def test_a_set_of_another_kind_is_a_flaw_that_only_a_new_table_mends(
 ) -> None:
     listed = table(**changes)
     assert current(GATE, text(listed)).flaws == ("set ipv4 is of another type, or has other flags",)
-    assert not mendable(text(listed))
+    assert not mendable(text(listed), GATE)
 
 
 @pytest.mark.parametrize(
@@ -164,7 +164,7 @@ GARBAGE = [
 def test_garbage_is_an_error_and_never_an_empty_table(garbage: str) -> None:
     with pytest.raises(NftListingError):
         current(GATE, garbage)
-    assert not mendable(garbage)
+    assert not mendable(garbage, GATE)
 
 
 @pytest.mark.parametrize(

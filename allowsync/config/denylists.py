@@ -1,0 +1,139 @@
+"""The section `denylists`: which networks are blocked where."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.config.allowlists import NAME, Member
+from allowsync.config.hosts import LABEL
+from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Reading
+from allowsync.config.networks import AnyNetwork
+from allowsync.config.schema.context import below
+from allowsync.config.schema.kind import UnfitError
+from allowsync.config.schema.nodes import Mapping, Node, Scalar, ScalarType
+from allowsync.config.schema.object import Object, Option
+from allowsync.config.settings import Denylist
+from allowsync.config.targets import PlacesInUse, Targets
+from allowsync.model.target import Effect
+from allowsync.policy.blocking import WIDEST, too_wide
+from allowsync.text import quote
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from allowsync.model.types import Network
+
+_NETWORKS_HELP: Final = "Networks to block, such as that of a scanner."
+_EXCEPT_HELP: Final = (
+    "What it never blocks: networks, and hosts by name. That need not be said of hosts that are on "
+    "an allowlist, of this machine's own networks, nor of its gateways and nameservers."
+)
+_TARGETS_HELP: Final = "Where it is enforced, as for an allowlist: backends that can deny."
+
+
+class BlockedNetwork(AnyNetwork):
+    """A network to block."""
+
+    def judge(self, network: Network) -> None:
+        """Refuse what is wider than any scanner."""
+        if too_wide(network):
+            widest = " or ".join(f"/{one}" for one in WIDEST.values())
+            raise UnfitError(f"{network} is too wide: {widest} is the widest that may be blocked")
+
+
+class Spared(Kind["str | Network"]):
+    """A network, or the name of a host. No network is a name: it has `:`, or is only digits.
+
+    Args:
+        known: Every name under `hosts`.
+    """
+
+    _network = AnyNetwork()
+
+    def __init__(self, known: Collection[str]) -> None:
+        self._known = known
+        self._member = Member(known)
+
+    @property
+    def expected(self) -> str:
+        """Both forms."""
+        return f"{self._network.expected}, or {self._member.expected}"
+
+    def parse(self, node: Node, at: str, reading: Reading) -> str | Network | Invalid:
+        """The network, or the name."""
+        if isinstance(node, Scalar) and node.type is ScalarType.TEXT:
+            named = LABEL.regex.fullmatch(node.text) is not None
+            numbers = not node.text.strip("0123456789.")
+            if node.text in self._known or (named and not numbers):
+                return self._member.parse(node, at, reading)
+        return self._network.parse(node, at, reading)
+
+    def schema(self) -> dict[str, Any]:
+        """Either of the two forms."""
+        return {"anyOf": [self._network.schema(), self._member.schema()]}
+
+    def show(self, value: str | Network) -> Any:
+        """CIDR form, or the name."""
+        return str(value)
+
+
+class Denylists:
+    """Reads every denylist.
+
+    Args:
+        hosts: Every name under `hosts`.
+        allowlists: Every name of an allowlist.
+        places: What the targets of allowlists use already.
+    """
+
+    def __init__(
+        self, hosts: Collection[str], allowlists: Collection[str], places: PlacesInUse
+    ) -> None:
+        self._hosts, self._allowlists, self._places = hosts, allowlists, places
+
+    def read(self, node: Node, at: str, reading: Reading) -> dict[str, Denylist]:
+        """The denylists that are valid, in the order of the file."""
+        entries = reading.entries(node, at, "a mapping from names to denylists")
+        if entries is INVALID:
+            return {}
+        if isinstance(node, Mapping) and not node.entries:
+            reading.problem(node, at, "expected at least one denylist")
+        found: dict[str, Denylist] = {}
+        for name, (key, child) in entries.items():
+            here = below(at, name)
+            if NAME.regex.fullmatch(name) is None:
+                reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
+            if name in self._allowlists:
+                what = f"there is an allowlist {quote(name)}; a denylist needs another name"
+                reading.problem(key, here, what)
+            written = self.form(name).written(child, here, reading)
+            if written is INVALID:
+                continue
+            if not written.get("networks"):
+                reading.problem(child, here, "needs networks")
+            found[name] = Denylist(
+                name, written["targets"], written.get("networks", ()), (), written.get("except", ())
+            )
+        return found
+
+    def form(self, name: str) -> Object[dict[str, Any]]:
+        """What may be written for one denylist."""
+        return Object(
+            dict,
+            {
+                "networks": Option(ListOf(BlockedNetwork(), unique=True), _NETWORKS_HELP, ()),
+                "except": Option(ListOf(Spared(self._hosts), unique=True), _EXCEPT_HELP, ()),
+                "targets": Option(Targets(name, self._places, Effect.DENY), _TARGETS_HELP),
+            },
+        )
+
+
+def denylists_schema() -> dict[str, Any]:
+    """The section as JSON Schema."""
+    return {
+        "type": "object",
+        "description": "Named sets of networks that are blocked, and where.",
+        "minProperties": 1,
+        "propertyNames": {"pattern": NAME.schema()["pattern"]},
+        "additionalProperties": Denylists((), (), PlacesInUse()).form("").schema(),
+    }

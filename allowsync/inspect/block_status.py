@@ -1,0 +1,106 @@
+"""How targets of denylists stand."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+from allowsync.backend.api import BackendError
+from allowsync.engine.denylists import drafted, listed
+from allowsync.engine.never_blocked import never_blocked
+from allowsync.model.outcome import Outcome
+from allowsync.model.value import Value
+from allowsync.state.lock import installations
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from allowsync.config.settings import Config, Target
+    from allowsync.model.types import Entry, Network
+    from allowsync.plan.result import TargetReport
+    from allowsync.policy.blocking import NeverBlocked
+    from allowsync.policy.decision import Decision
+    from allowsync.state import Store
+
+
+class BlockStatus(Value):
+    """How a target of a denylist stands.
+
+    Attributes:
+        target: Its full name.
+        denylist: The denylist enforced there.
+        in_step: Whether it blocks just what it should.
+        held: What it blocks.
+        reason: What is wrong with it; empty when nothing is.
+        readable: Whether it could be looked at.
+        spared: What its lists name and is never blocked.
+        seconds: How long it took to look at it.
+    """
+
+    target: str
+    denylist: str
+    in_step: bool
+    held: tuple[Network, ...] = ()
+    reason: str = ""
+    readable: bool = True
+    spared: tuple[NeverBlocked, ...] = ()
+    seconds: float = 0.0
+
+
+def block_statuses(
+    config: Config,
+    decisions: Mapping[str, Decision],
+    store: Store,
+    held: Iterable[tuple[str, Iterable[Entry]]],
+) -> Iterator[BlockStatus]:
+    """How each target of a denylist stands. Raises nothing.
+
+    Args:
+        config: The configuration.
+        decisions: Where hosts may come from.
+        store: The state.
+        held: What the targets of allowlists let in.
+    """
+    if not config.denylists:
+        return
+    try:
+        never = never_blocked(config, decisions, store, held)
+    except BackendError as error:
+        for one in config.denylists.values():
+            yield from (_unknown(target, str(error)) for target in one.targets)
+        return
+    for one in config.denylists.values():
+        given = listed(one, never, decisions)
+        for target in one.targets:
+            began = time.monotonic()
+            draft, spared = drafted(target, given, partial(installations, config.state))
+            yield _status(draft.report, spared, time.monotonic() - began)
+
+
+def _unknown(target: Target, why: str) -> BlockStatus:
+    return BlockStatus(target.name, target.allowlist, in_step=False, reason=why, readable=False)
+
+
+def _status(report: TargetReport, spared: tuple[NeverBlocked, ...], seconds: float) -> BlockStatus:
+    entries = () if report.current is None else report.current.entries
+    return BlockStatus(
+        report.target,
+        report.allowlist,
+        report.outcome is Outcome.UNCHANGED,
+        tuple(entry.network for entry in entries),
+        _reason(report),
+        report.plan is not None,
+        spared,
+        seconds,
+    )
+
+
+def _reason(report: TargetReport) -> str:
+    plan = report.plan
+    parts = [report.said]
+    if plan is not None and not plan.idle:
+        parts += plan.repair
+        parts += [f"{len(plan.add)} to block"] if plan.add else []
+        parts += [f"{len(plan.remove)} to open"] if plan.remove else []
+    return "; ".join(part for part in parts if part)

@@ -1,0 +1,107 @@
+"""What is to be known about denylists: whether they have an effect, and what they block."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend.api import BackendError
+from allowsync.backend.declared import guard_of
+from allowsync.inspect.diagnostics import Located
+from allowsync.inspect.layers import gates
+from allowsync.model.networks import overlap, short
+from allowsync.model.target import Effect, Finding, Severity, remedy
+from allowsync.model.types import BOTH_FAMILIES, Family, by_network
+from allowsync.policy.blocking import spans_of, touches
+from allowsync.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+
+    from allowsync.config.settings import Config, Denylist, Target
+    from allowsync.inspect.block_status import BlockStatus
+    from allowsync.model.target import PortRange
+    from allowsync.model.types import Network
+
+SLOW: Final = 1.0  # seconds that each run may spend on looking at one target
+
+
+def about_blocked(found: Iterable[BlockStatus], *, ran: bool) -> Iterator[Located]:
+    """What is to be known about how targets of denylists stand.
+
+    Args:
+        found: How they stand.
+        ran: Whether anything was ever applied.
+    """
+    for one in found:
+        if ran and one.readable and not one.in_step:
+            what, advice = f"it is out of sync: {one.reason}", remedy({})
+            yield Located(one.target, Finding(Severity.ERROR, what, advice))
+        families = {Family.of(network) for network in one.held}
+        if len(families) == 1:
+            (lacking,) = set(BOTH_FAMILIES) - families
+            what = f"it blocks nothing that comes over {_said(lacking)}"
+            advice = f"a list of networks of {_said(lacking)} would, where strangers come over it"
+            yield Located(one.target, Finding(Severity.INFO, what, advice))
+        if one.seconds > SLOW:
+            networks = counted(len(one.held), "network")
+            what = f"each run looks at it for {one.seconds:.1f} s ({networks})"
+            yield Located(one.target, Finding(Severity.WARNING, what, "a shorter list is faster"))
+
+
+def about_denylists(config: Config) -> Iterator[Located]:
+    """Denylists without effect: at their ports a gate lets in hosts alone anyway."""
+    for denylist in config.denylists.values():
+        for target in denylist.targets:
+            ports = tuple(_ports(target))
+            by = {name for port in ports for name in _guarded_by(config, port)}
+            if ports and all(any(_guarded_by(config, port)) for port in ports):
+                what = (
+                    f"it has no effect: {', '.join(map(str, ports))} "
+                    f"{'are' if len(ports) > 1 else 'is'} guarded by {', '.join(sorted(by))}, "
+                    "where only hosts get in anyway"
+                )
+                advice = "leave it out, or name ports that are open to everyone"
+                yield Located(target.name, Finding(Severity.WARNING, what, advice))
+
+
+def _ports(target: Target) -> Iterator[PortRange]:
+    """The ports of this machine at which a target of a denylist drops packets."""
+    if target.options is None or target.effect is not Effect.DENY:
+        return
+    try:
+        guard = guard_of(target.backend, target.options)
+    except BackendError:
+        return
+    yield from () if guard is None else guard.ports
+
+
+def _guarded_by(config: Config, port: PortRange) -> Iterator[str]:
+    """The gates of allowlists that guard all of some ports."""
+    for _, target, guard in gates(config):
+        if any(one.shared(port) == port for one in guard.ports):
+            yield target.name
+
+
+def about_asked(
+    asked: Network, found: Iterable[BlockStatus], denylists: Mapping[str, Denylist]
+) -> Iterator[str]:
+    """Whether denylists block a network, a sentence for each target that does or spares it."""
+    for one in found:
+        hits = [network for network in one.held if overlap(network, asked)]
+        if hits:
+            named = ", ".join(map(short, sorted(hits, key=by_network)[:3]))
+            yield f"{one.target} blocks it: {named}{_by(asked, denylists[one.denylist])}"
+        for each in one.spared:
+            if overlap(each.network, asked):
+                what = f"though listed, {short(each.network)} is never blocked ({each.why})"
+                yield f"{one.target}: {what}"
+
+
+def _by(asked: Network, denylist: Denylist) -> str:
+    """By which part of a denylist a network is listed, as far as that is known."""
+    own = touches(spans_of(denylist.networks), asked)
+    return f" ({denylist.name}, networks)" if own else ""
+
+
+def _said(family: Family) -> str:
+    return family.value.replace("ip", "IP")

@@ -1,0 +1,163 @@
+"""What a denylist blocks: its lists, less all that is never blocked. Pure.
+
+Lists overlap each other and what they must not hold, by tens of thousands. So everything here is
+sorted intervals of numbers, gone through once; networks are made of what is left at last.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Final, TypeAlias
+
+from allowsync.model.networks import network, span
+from allowsync.model.special_purpose import DOCUMENTATION, IPV4_BLOCKS, IPV6_BLOCKS
+from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.model.value import Value
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from allowsync.model.types import Network
+
+Span: TypeAlias = "tuple[int, int]"  # the first and the last address, as numbers
+Spans: TypeAlias = "tuple[Sequence[Span], Sequence[Span]]"  # of IPv4, of IPv6
+
+# A list beyond that is a mistake of its author, or it is no block list.
+LARGEST_SHARE: Final = 0.02
+WIDEST: Final = {Family.IPV4: 8, Family.IPV6: 16}
+
+SPECIAL: Final = "special-purpose addresses"
+
+
+class NeverBlocked(Value):
+    """A network that is never blocked, and why."""
+
+    network: Network
+    why: str
+
+
+# Documentation's are not among them: no packet comes from there, and examples block them.
+SPECIAL_PURPOSE: Final = tuple(
+    NeverBlocked(ip_network(block), SPECIAL)
+    for block in (
+        *(one for one, why in (*IPV4_BLOCKS, *IPV6_BLOCKS) if why != DOCUMENTATION),
+        *("::/3", "4000::/2", "8000::/1"),  # all outside of 2000::/3 (RFC 4291)
+    )
+)
+
+
+class Blocked(Value):
+    """What a denylist comes to.
+
+    Attributes:
+        networks: What is blocked: as few networks as possible, sorted.
+        spared: What of that which is never blocked the lists would have blocked, in part at least.
+        share: Which part of all IPv4 addresses is blocked.
+    """
+
+    networks: tuple[Network, ...]
+    spared: tuple[NeverBlocked, ...] = ()
+    share: float = 0.0
+
+    @property
+    def refusal(self) -> str:
+        """Why so much is not blocked; empty where it is."""
+        if self.share <= LARGEST_SHARE:
+            return ""
+        much, most = f"{self.share:.1%}", f"{LARGEST_SHARE:.0%}"
+        return f"it would block {much} of all IPv4 addresses, and {most} is the most"
+
+
+def spans_of(networks: Iterable[Network]) -> Spans:
+    """Networks as intervals, sorted; such as touch or overlap are one."""
+    found: dict[int, list[Span]] = {4: [], 6: []}
+    for one in networks:
+        found[one.version].append(span(one))
+    return joined(found[4]), joined(found[6])
+
+
+def united(several: Iterable[Spans]) -> Spans:
+    """All that lies in any of them."""
+    every = list(several)
+    return (
+        joined(one for spans in every for one in spans[0]),
+        joined(one for spans in every for one in spans[1]),
+    )
+
+
+def joined(spans: Iterable[Span]) -> list[Span]:
+    """Intervals sorted; such as touch or overlap are one."""
+    found: list[Span] = []
+    first = last = -2
+    for start, end in sorted(spans):
+        if start > last + 1:
+            if last >= 0:
+                found.append((first, last))
+            first, last = start, end
+        elif end > last:
+            last = end
+    if last >= 0:
+        found.append((first, last))
+    return found
+
+
+def without(spans: Iterable[Span], holes: Sequence[Span]) -> Iterator[Span]:
+    """What is left of intervals without others. Both are sorted, and none touches another."""
+    place = 0
+    for start, end in spans:
+        while place < len(holes) and holes[place][1] < start:
+            place += 1
+        begin, at = start, place
+        while at < len(holes) and holes[at][0] <= end:
+            if holes[at][0] > begin:
+                yield begin, holes[at][0] - 1
+            begin = holes[at][1] + 1
+            at += 1
+        if begin <= end:
+            yield begin, end
+
+
+def networks_in(spans: Iterable[Span], family: Family) -> Iterator[Network]:
+    """As few networks as cover just some intervals."""
+    bits, version = family.bits, 4 if family is Family.IPV4 else 6
+    for start, end in spans:
+        while start <= end:
+            width = (end - start + 1).bit_length() - 1
+            if start:
+                width = min(width, (start & -start).bit_length() - 1)
+            yield network(version, start, bits - width)
+            start += 1 << width
+
+
+def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
+    """What is blocked of lists.
+
+    Args:
+        lists: What they hold together, as `united` gives it.
+        never: All that is never blocked, beside special-purpose addresses.
+    """
+    every = (*SPECIAL_PURPOSE, *never)
+    holes = spans_of(one.network for one in every)
+    left = [list(without(lists[n], holes[n])) for n in (0, 1)]
+    size = sum(last - first + 1 for first, last in left[0])
+    networks = (
+        one
+        for spans, family in zip(left, BOTH_FAMILIES, strict=True)
+        for one in networks_in(spans, family)
+    )
+    spared = (one for one in every if touches(lists, one.network))
+    return Blocked(tuple(networks), tuple(spared), size / 2**32)
+
+
+def touches(spans: Spans, given: Network) -> bool:
+    """Whether a network has an address in one of some intervals."""
+    mine = spans[0 if given.version == 4 else 1]
+    first, last = span(given)
+    place = bisect_left(mine, (last + 1,))
+    return bool(place) and mine[place - 1][1] >= first
+
+
+def too_wide(given: Network) -> bool:
+    """Whether a network is wider than anything that a denylist may name."""
+    return given.prefixlen < WIDEST[Family.of(given)]
