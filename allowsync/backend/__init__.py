@@ -25,6 +25,7 @@ from allowsync.backend.api import (
 from allowsync.model.target import (
     Capabilities,
     Current,
+    Effect,
     Finding,
     Front,
     Guard,
@@ -46,6 +47,7 @@ __all__ = [
     "BackendType",
     "Capabilities",
     "Current",
+    "Effect",
     "Finding",
     "Front",
     "Guard",

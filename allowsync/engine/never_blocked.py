@@ -80,9 +80,6 @@ def _let_in(target: str, entry: Entry) -> str:
 
 def _around(config: Config) -> Iterator[tuple[Network, str]]:
     """This machine's networks, gateways and nameservers, and where people are logged in from."""
-    own = own_networks()
-    yield from ((one, "a gateway of this machine") for one in own.gateways)
-    yield from ((one, "a network of this machine") for one in own.networks)
     for nameserver in (*config.resolver.nameservers, *system_nameservers()):
         if nameserver.address:
             yield _single(nameserver.address.partition("%")[0]), "a nameserver"
@@ -90,6 +87,9 @@ def _around(config: Config) -> Iterator[tuple[Network, str]]:
     peers = () if session is None else (session.peer,)
     for peer in (*peers, *remote_addresses()):
         yield _single(str(peer).partition("%")[0]), "a login session comes from there"
+    own = own_networks()
+    yield from ((one, "a gateway of this machine") for one in own.gateways)
+    yield from ((one, "a network of this machine") for one in own.networks)
 
 
 def _single(address: str) -> Network:

@@ -6,6 +6,7 @@ import struct
 from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from allowsync.model.networks import Coverage
 from allowsync.packetpath.netlink import ROUTE, Interrupted, Netlink, attributes, first
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ def own_networks() -> OwnNetworks:
         kernel.close()
     networks = {one for listed in addresses for one in _of_address(listed)}
     networks |= {one for listed in routes for one in _connected(listed)}
+    networks = set(Coverage(networks))  # an address is within the network of its interface
     gateways = {one for listed in routes for one in _gateways(attributes(listed[12:]))}
     return OwnNetworks(frozenset(networks), frozenset(gateways))
 

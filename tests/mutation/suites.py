@@ -31,6 +31,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "engine/rollout": ("engine/rollout",),
     "plan/claims": ("plan/claims", "plan/planner", "plan/limits"),
     "policy/absence": ("policy/absence",),
+    "policy/blocking": ("policy/blocking",),
     "policy/clock": ("policy/clock",),
     "policy/crowd": ("policy/guards",),
     "policy/sightings": ("policy/guards",),

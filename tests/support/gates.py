@@ -6,10 +6,10 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.nftables import TYPE, NftablesOptions
+from allowsync_backends.nftables import TYPE, NftablesDenyOptions, NftablesOptions
 
 from allowsync.model.plan import Plan
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from allowsync.model.types import Entry
 
 if TYPE_CHECKING:
@@ -64,3 +64,10 @@ def planned(current: Current, wanted: Iterable[Network], *, rebuild: bool = Fals
 
 def _entries(several: Iterable[Network]) -> tuple[Entry, ...]:
     return tuple(Entry(network) for network in sorted(several, key=str))
+
+
+def deny_gate(*, ports: tuple[Port, ...] = (), allowlist: str = "x") -> Backend:
+    """A gate that drops what its sets hold: at ports, or whatever comes."""
+    options = NftablesDenyOptions(ports=ports)
+    place = Placement(allowlist, f"{allowlist}/nftables", effect=Effect.DENY)
+    return TYPE.make(place, options)

@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync_backends.ipset import TYPE, IpsetOptions
+from allowsync_backends.ipset import TYPE, IpsetDenyOptions, IpsetOptions
 from allowsync_backends.ipset.options import Variant
 
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from tests.support.gates import BOTH
 
 if TYPE_CHECKING:
@@ -32,6 +32,14 @@ def ipset_gate(
     """A gate in front of ports."""
     options = IpsetOptions(ports=ports, open_interfaces=interfaces, iptables=variant)
     return TYPE.make(Placement(allowlist, f"{allowlist}/ipset"), options)
+
+
+def ipset_deny_gate(
+    *, ports: tuple[Port, ...] = (), allowlist: str = "x", variant: Variant = Variant.AUTO
+) -> Backend:
+    """A gate that drops what its sets hold: at ports, or whatever comes."""
+    options = IpsetDenyOptions(ports=ports, iptables=variant)
+    return TYPE.make(Placement(allowlist, f"{allowlist}/ipset", effect=Effect.DENY), options)
 
 
 def bare_sets(

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.config.settings import Allowlist, Config, Target
+from allowsync.config.settings import Allowlist, Config, Denylist, Target
 from allowsync.engine.options import Request
 from allowsync.engine.run import run
 from allowsync.inspect.status import AccessStatus, look
@@ -57,6 +57,7 @@ class World:
     asked: list[Query] = field(default_factory=list)
     beside: list[Query] = field(default_factory=list)
     surveyed: list[Query] = field(default_factory=list)
+    denylists: tuple[Denylist, ...] = ()
 
     def __post_init__(self) -> None:
         for number, label in enumerate(FRIENDS, start=1):
@@ -80,8 +81,9 @@ class World:
             else ()
         )
         lists = {one.name: one for one in (*mine, *self.extra)}
+        denied = {one.name: one for one in self.denylists}
         return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits,
-                      resolver=self.resolver, notify=self.notify)  # fmt: skip
+                      resolver=self.resolver, notify=self.notify, denylists=denied)  # fmt: skip
 
     def run(
         self,

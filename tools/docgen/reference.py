@@ -11,11 +11,13 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.allowlists import Allowlists
 from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
+from allowsync.config.denylists import Denylists
 from allowsync.config.hosts import HOST_OPTIONS
 from allowsync.config.list_kinds import LIST
 from allowsync.config.schema.object import REQUIRED, Object, Option, Options
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
-from allowsync.config.targets import loadable, options_kind
+from allowsync.config.targets import PlacesInUse, loadable, options_kind
+from allowsync.model.target import Effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,6 +40,11 @@ stand here too and then holds for this host instead.
 
 _ALLOWLISTS: Final = """\
 A mapping from names (1 to 18 of `a-z`, `0-9` and `_`) to mappings with these keys.
+"""
+
+_DENYLISTS: Final = """\
+A mapping from names, of which no allowlist has any, to mappings with these keys:
+[networks that are blocked](denylists.md).
 """
 
 _TARGETS: Final = """\
@@ -75,6 +82,8 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
     yield f"## `hosts`\n\n{_HOSTS}", "hosts.NAME.", HOST_OPTIONS
     lists = Allowlists(()).form("").options
     yield f"## `allowlists`\n\n{_ALLOWLISTS}", "allowlists.NAME.", lists
+    denied = Denylists((), (), PlacesInUse()).form("").options
+    yield f"## `denylists`\n\n{_DENYLISTS}", "denylists.NAME.", denied
     above = f"## Targets\n\n{_TARGETS}\n"
     for backend in loadable():
         for before, path, options in _backend_tables(backend):
@@ -98,6 +107,10 @@ def _backend_tables(backend: AnyBackendType) -> Iterator[tuple[str, str, Options
     for name, one in options.items():
         if isinstance(nested := _nested(one), Object):
             yield f"Keys of `{name}`:\n", f"targets.{backend.name}.{name}.", nested.options
+    if backend.denies is not None:
+        own = options_kind(backend, Effect.DENY).options
+        shown = {name: one for name, one in own.items() if options.get(name) != one}
+        yield "For a denylist:\n", f"denylists.NAME.targets.{backend.name}.", shown
 
 
 def _nested(one: Option) -> Any:

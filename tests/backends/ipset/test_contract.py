@@ -9,7 +9,7 @@ import pytest
 from allowsync_backends.ipset.options import Variant
 
 from allowsync.testing.contract import BackendContract
-from tests.support.ipsets import bare_sets, ipset_gate, rules, sets
+from tests.support.ipsets import bare_sets, ipset_deny_gate, ipset_gate, rules, sets
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -86,6 +86,19 @@ class TestGateOfNft(GateContract):
 @pytest.mark.root
 class TestGateOfLegacy(GateContract):
     variant = Variant.LEGACY
+
+
+@pytest.mark.root
+class TestDenyGate(GateContract):
+    """The same sets, of a denylist."""
+
+    variant = Variant.NFT
+
+    def make(self) -> Backend:
+        return Within(self.inside, ipset_deny_gate(variant=self.variant))
+
+    def neighbour(self) -> Backend:
+        return Within(self.inside, ipset_deny_gate(variant=self.variant, allowlist="x2"))
 
 
 @pytest.mark.root

@@ -13,7 +13,7 @@ from allowsync_backends.nftables.options import SharedSets
 from allowsync.model.target import Placement
 from allowsync.model.types import Family
 from allowsync.testing.contract import BackendContract
-from tests.support.gates import gate
+from tests.support.gates import deny_gate, gate
 from tests.support.within import Within
 
 if TYPE_CHECKING:
@@ -88,6 +88,17 @@ class TestGate(InNftables):
     def damage(self) -> bool:
         self.inside.nft("flush ruleset\n")
         return True
+
+
+@pytest.mark.root
+class TestDenyGate(TestGate):
+    """The same table, of a denylist."""
+
+    def make(self) -> Backend:
+        return Within(self.inside, deny_gate())
+
+    def neighbour(self) -> Backend:
+        return Within(self.inside, deny_gate(allowlist="x2"))
 
 
 class SharedSetsContract(InNftables):

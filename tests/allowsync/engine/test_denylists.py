@@ -1,0 +1,280 @@
+"""Runs with a denylist: what is blocked, what never is, and what comes of what goes wrong."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.config.settings import Denylist, Target
+from allowsync.engine import never_blocked
+from allowsync.inspect.status_problems import exit_code
+from allowsync.model.outcome import Outcome
+from allowsync.model.target import Capabilities, Effect
+from allowsync.model.value import replace
+from allowsync.report.blocking import block_lines, status_lines
+from allowsync.state import StateUnwritable, Store
+from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
+from tests.support.values import GONE, SERVFAIL, T0, found, net
+from tests.support.world import World
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.model.types import Network
+    from allowsync.plan.result import BlockReport, RunReport
+
+LISTED = "81.2.68.0/23"  # the friends' 81.2.69.1 to 81.2.69.4 are in it
+
+
+@dataclass
+class Denied(World):
+    """The same with a denylist `scanners`, enforced at a firewall of its own."""
+
+    wall: MemoryStore = field(default_factory=MemoryStore)
+
+    def deny(self, *listed: str, spared: tuple[str | Network, ...] = ()) -> None:
+        kind = replace(memory_type(self.wall, "wall"), denies=MemoryOptions)
+        options = MemoryOptions()
+        target = Target("scanners/wall", "scanners", kind, options, effect=Effect.DENY)
+        networks = tuple(map(net, listed))
+        self.denylists = (Denylist("scanners", (target,), networks, spared=spared),)
+
+    def blocks(self, address: str) -> bool:
+        return any(net(address).subnet_of(one) for one in self.wall.networks)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> Denied:
+    found = Denied(tmp_path)
+    found.deny(LISTED)
+    return found
+
+
+def only(report: RunReport) -> BlockReport:
+    (blocked,) = report.blocked
+    return blocked
+
+
+def test_a_run_blocks_what_is_listed_but_friends(world: Denied) -> None:
+    report = world.run()
+    assert (report.exit_code, only(report).report.outcome) == (0, Outcome.APPLIED)
+    assert world.blocks("81.2.69.5")
+    assert world.blocks("81.2.68.255")
+    assert not any(world.blocks(f"81.2.69.{n}") for n in (1, 2, 3, 4))
+    assert [one.why for one in only(report).spared] == [
+        f"granted to {name}" for name in ("alice", "bob", "carol", "dave")
+    ]
+    again = world.run()
+    assert (again.has_changes, again.uneventful) == (False, True)
+    assert len(world.wall.applied) == 1
+
+
+def test_a_friend_who_moves_into_it_is_let_go_in_the_same_run(world: Denied) -> None:
+    world.run()
+    world.says["alice.example.org"] = found("81.2.69.77")
+    report = world.run()
+    assert not world.blocks("81.2.69.77")
+    assert not world.blocks("81.2.69.1"), "it was replaced, and is still granted"
+    assert report.exit_code == 0
+    world.runs(6)
+    assert world.blocks("81.2.69.1")
+
+
+def test_what_stands_on_old_knowledge_is_spared(world: Denied) -> None:
+    world.run()
+    world.everybody(SERVFAIL)
+    world.runs(20)
+    assert not world.blocks("81.2.69.1")
+    world.everybody(GONE)
+    world.store.fail_apply = "it is down"
+    world.runs(40)
+    assert world.held >= {"81.2.69.1"}
+    assert not world.blocks("81.2.69.1"), "the allowlist's target still lets it in"
+
+
+def test_a_lost_state_blocks_nobody_that_a_target_lets_in(world: Denied) -> None:
+    world.run()
+    world.everybody(SERVFAIL)
+    world.state.unlink()
+    world.run()
+    assert not world.blocks("81.2.69.1")
+
+
+def test_what_the_configuration_excepts_is_spared(world: Denied) -> None:
+    world.members = ("bob", "carol", "dave")
+    world.deny(LISTED, spared=("alice", net("81.2.68.0/25")))
+    report = world.run()
+    assert not world.blocks("81.2.69.1")
+    assert not world.blocks("81.2.68.1")
+    assert world.blocks("81.2.68.200")
+    assert {one.why for one in only(report).spared} >= {"granted to alice", "except"}
+    with Store.reading(world.state) as store:
+        assert "alice" not in store.open_stays(), "it is let in nowhere"
+
+
+def test_a_friend_who_is_taken_out_is_blocked_like_anyone(world: Denied) -> None:
+    world.run()
+    del world.hosts["alice"]
+    world.run()
+    assert world.blocks("81.2.69.1")
+
+
+def test_drift_is_repaired(world: Denied) -> None:
+    world.run()
+    meant = set(world.wall.networks)
+    world.wall.networks = {*list(meant)[1:], net("9.9.9.9")}
+    world.run()
+    assert world.wall.networks == meant
+
+
+def test_an_empty_list_blocks_nothing_and_is_no_failure(world: Denied) -> None:
+    world.run()
+    world.deny("10.0.0.0/8")
+    world.wall.flaws = ["the gate is gone"]
+    report = world.run()
+    assert (report.exit_code, world.wall.networks, world.wall.flaws) == (0, set(), [])
+
+
+def test_too_much_is_refused_and_the_old_stays_but_friends(world: Denied) -> None:
+    world.run()
+    before = set(world.wall.networks)
+    world.deny(LISTED, *(f"{n}.0.0.0/8" for n in range(11, 18)))
+    world.says["alice.example.org"] = found("81.2.69.77")
+    report = world.run()
+    assert only(report).report.outcome is Outcome.REFUSED
+    assert report.exit_code == 4
+    assert "it would block 2.7% of all IPv4 addresses" in only(report).report.said
+    assert not world.blocks("81.2.69.77")
+    assert world.blocks("81.2.69.78")
+    assert not world.blocks("11.0.0.1")
+    assert len(world.wall.networks) > len(before)
+
+
+def test_what_goes_wrong_is_no_allowlists_trouble(world: Denied) -> None:
+    world.wall.fail_apply = "it is full"
+    report = world.run()
+    assert report.exit_code == 1
+    assert (only(report).report.outcome, only(report).report.said) == (
+        Outcome.FAILED,
+        "it is full",
+    )
+    assert report.targets[0].outcome is Outcome.APPLIED
+    world.wall.fail_read = "it cannot be read"
+    assert only(world.run()).report.said == "could not be read: it cannot be read"
+    world.wall.fail_read = world.wall.fail_apply = ""
+    assert world.run().exit_code == 0
+
+
+def test_a_failing_allowlist_holds_up_no_denylist(world: Denied) -> None:
+    world.store.fail_read = "it is gone"
+    report = world.run()
+    assert report.exit_code == 1
+    assert world.blocks("81.2.68.1")
+    assert not world.blocks("81.2.69.1")
+
+
+def test_what_is_full_lets_friends_go_at_least(world: Denied) -> None:
+    world.deny("81.2.69.0/24")
+    world.run()
+    held = len(world.wall.networks)
+    world.wall.capabilities = Capabilities(max_entries=held, atomic=True)
+    world.says["alice.example.org"] = found("81.2.69.77")
+    report = world.run()
+    assert report.exit_code == 1
+    assert not world.blocks("81.2.69.77")
+    assert "1 taken out, but nothing was put in: " in only(report).report.said
+
+
+def test_where_this_machine_is_not_known_nothing_is_blocked(
+    world: Denied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails() -> None:
+        raise OSError("the kernel says nothing")
+
+    monkeypatch.setattr(never_blocked, "own_networks", fails)
+    report = world.run()
+    assert report.exit_code == 1
+    what = "what must never be blocked is not known: the kernel says nothing"
+    assert only(report).report.said == what
+    assert not world.wall.networks
+    assert world.held
+    (standing,) = world.look().blocked
+    assert (standing.readable, standing.reason) == (False, what)
+
+
+def test_offline_nothing_is_added_and_a_friend_is_let_go(world: Denied) -> None:
+    world.run(offline=True)
+    assert world.wall.networks == set(), "which networks are one's own is not known at boot"
+    world.run()
+    world.change("alice", networks=(net("81.2.69.77"),))
+    world.run(offline=True)
+    assert not world.blocks("81.2.69.77")
+    assert world.blocks("81.2.69.78")
+
+
+def test_alone_it_asks_for_every_friend_first(world: Denied) -> None:
+    report = world.run("scanners")
+    assert (report.targets, len(report.decisions)) == ((), 4)
+    assert not world.blocks("81.2.69.1")
+    assert world.blocks("81.2.69.9")
+    assert world.run("web").blocked == ()
+
+
+def test_a_dry_run_writes_nothing_and_tells_what_is_spared(world: Denied) -> None:
+    report = world.run(dry_run=True)
+    assert not world.wall.networks
+    assert not list(world.folder.iterdir())
+    said = [line.text for line in block_lines(report, every_target=True)]
+    assert said[0] == "scanners/wall"
+    assert said[1].startswith("  + 81.2.68.0/24")
+    assert said[-4:] == [
+        f"  never blocked: 81.2.69.{n} (granted to {name})"
+        for n, name in enumerate(("alice", "bob", "carol", "dave"), start=1)
+    ]
+
+
+def test_the_history_has_a_line_and_the_state_no_network(world: Denied) -> None:
+    world.run()
+    world.run()
+    with Store.reading(world.state) as store:
+        turns = [one for one in store.past(T0).turns if one.target == "scanners/wall"]
+        memory = store.target("scanners/wall")
+    many = len(world.wall.networks)
+    assert [(one.outcome, one.what) for one in turns] == [
+        ("changed", f"{many} more blocked, 0 no longer: {many} networks in all")
+    ]
+    assert memory is not None
+    assert memory.entries == ()
+
+
+def test_the_status_tells_how_it_stands(world: Denied) -> None:
+    world.run()
+    standing = world.look()
+    lines = [line.text for line in status_lines(standing.blocked)]
+    assert lines[0] == f"scanners/wall is in sync ({len(world.wall.networks)} networks blocked)"
+    assert "    never blocked: 81.2.69.1 (granted to alice)" in lines
+    assert exit_code(standing) == 0
+    world.wall.networks.clear()
+    after = world.look()
+    assert [one.in_step for one in after.blocked] == [False]
+    assert exit_code(after) == 1
+    assert status_lines(after.blocked)
+    world.wall.fail_read = "it is gone"
+    assert [line.text for line in status_lines(world.look().blocked)] == [
+        "scanners/wall failed: could not be read: it is gone"
+    ]
+
+
+def test_a_state_that_cannot_be_written_holds_nothing_up(
+    world: Denied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(store: Store, *_: object) -> None:
+        raise StateUnwritable(store.path, "No space left on device")
+
+    monkeypatch.setattr(Store, "keep_target", full)
+    report = world.run()
+    assert world.blocks("81.2.68.1")
+    assert (report.exit_code, only(report).report.outcome) == (1, Outcome.UNRECORDED)
+    assert only(report).report.said.startswith("enforced, but not recorded: ")

@@ -1,0 +1,158 @@
+"""What is blocked of a list: all of it that may be, and nothing else."""
+
+from __future__ import annotations
+
+import time
+from ipaddress import IPv4Network, IPv6Network, collapse_addresses, ip_network
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from allowsync.model.networks import span
+from allowsync.policy.blocking import (
+    LARGEST_SHARE,
+    SPECIAL,
+    Blocked,
+    NeverBlocked,
+    blocked,
+    joined,
+    spans_of,
+    too_wide,
+    touches,
+    united,
+    without,
+)
+
+if TYPE_CHECKING:
+    from allowsync.model.types import Network
+
+
+def nets(text: str) -> list[Network]:
+    return [ip_network(one) for one in text.split()]
+
+
+def never(text: str) -> list[NeverBlocked]:
+    return [NeverBlocked(one, "a friend") for one in nets(text)]
+
+
+def left(lists: str, spared: str = "") -> str:
+    return " ".join(map(str, blocked(spans_of(nets(lists)), never(spared)).networks))
+
+
+@pytest.mark.parametrize(
+    ("lists", "spared", "expected"),
+    [
+        ("8.8.8.0/24", "", "8.8.8.0/24"),
+        ("8.8.8.0/25 8.8.8.128/25", "", "8.8.8.0/24"),
+        ("8.8.8.0/24 8.8.8.7", "", "8.8.8.0/24"),
+        ("8.8.8.0/29", "8.8.8.0", "8.8.8.1/32 8.8.8.2/31 8.8.8.4/30"),
+        ("8.8.8.0/29", "8.8.8.7", "8.8.8.0/30 8.8.8.4/31 8.8.8.6/32"),
+        ("8.8.8.0/30", "8.8.8.1 8.8.8.2", "8.8.8.0/32 8.8.8.3/32"),
+        ("8.8.8.0/30", "8.8.0.0/16", ""),
+        ("8.8.8.8 8.8.8.10", "8.8.8.9", "8.8.8.8/32 8.8.8.10/32"),
+        ("", "8.8.8.8", ""),
+        ("2a00::/64", "2a00::/65", "2a00:0:0:0:8000::/65"),
+        ("8.8.8.8 2a00::1", "2a00::/32", "8.8.8.8/32"),
+        # Bogons: whatever is special is never blocked, nor what lies outside of 2000::/3.
+        ("10.1.0.0/16 192.168.1.1 224.0.0.0/3 127.0.0.1 fe80::1 fc00::/8 ::1 4000::/3", "", ""),
+        ("100.64.0.0/10 169.254.0.0/16 9.0.0.0/31", "", "9.0.0.0/31"),
+        # No packet comes from documentation's, so that examples block them.
+        ("203.0.113.0/24 2001:db8::/32", "203.0.113.128/25", "203.0.113.0/25 2001:db8::/32"),
+    ],
+)
+def test_what_is_left(lists: str, spared: str, expected: str) -> None:
+    assert left(lists, spared) == " ".join(map(str, nets(expected)))
+
+
+def test_what_is_spared_is_told() -> None:
+    found = blocked(spans_of(nets("8.8.8.0/24 10.0.0.0/9")), never("8.8.8.8 8.8.9.0/24 8.8.7.255"))
+    assert [(str(one.network), one.why) for one in found.spared] == [
+        ("10.0.0.0/8", SPECIAL),
+        ("8.8.8.8/32", "a friend"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        *(("8.8.7.255", False), ("8.8.8.0", True), ("8.8.8.255", True), ("8.8.9.0", False)),
+        *(("8.8.0.0/16", True), ("0.0.0.0/0", True), ("::/0", False)),
+    ],
+)
+def test_whether_it_is_listed(asked: str, expected: bool) -> None:
+    assert touches(spans_of(nets("8.8.8.0/24 9.9.9.9")), ip_network(asked)) is expected
+
+
+def test_too_much_is_refused() -> None:
+    much = Blocked((), share=LARGEST_SHARE + 0.001)
+    assert much.refusal == "it would block 2.1% of all IPv4 addresses, and 2% is the most"
+    assert Blocked((), share=LARGEST_SHARE).refusal == ""
+
+
+def test_how_much_of_ipv4_is_blocked_is_counted_after_the_subtraction() -> None:
+    assert blocked(spans_of(nets("10.0.0.0/8 240.0.0.0/4 2a00::/16")), ()).share == 0
+    assert blocked(spans_of(nets("8.0.0.0/8")), never("8.0.0.0/9")).share == 1 / 512
+
+
+@pytest.mark.parametrize("text", ["7.0.0.0/7", "2000::/15"])
+def test_wider_is_too_wide(text: str) -> None:
+    wide = ip_network(text, strict=False)
+    assert too_wide(wide)
+    assert not any(map(too_wide, wide.subnets()))
+
+
+def test_lists_together() -> None:
+    assert united([spans_of(nets("8.8.8.0/25")), spans_of(nets("8.8.8.128/25 2a00::1"))]) == (
+        spans_of(nets("8.8.8.0/24 2a00::1"))
+    )
+    assert united([]) == ([], [])
+
+
+@pytest.mark.parametrize("kind", [IPv4Network, IPv6Network])
+def test_the_ends_of_the_numbers(kind: type[Network]) -> None:
+    everything = kind((0, 0))
+    assert joined([span(everything), (0, 0)]) == [span(everything)]
+    assert list(without([span(everything)], [(0, 0)])) == [(1, span(everything)[1])]
+
+
+POOL = [*ip_network("8.8.8.0/26"), *ip_network("2a00::/122")]
+SMALL = st.builds(
+    lambda one, width: ip_network((one, one.max_prefixlen - width), strict=False),
+    st.sampled_from(POOL),
+    st.integers(0, 5),
+)
+SEVERAL = st.lists(SMALL, max_size=12)
+
+
+@given(SEVERAL, SEVERAL)
+def test_it_is_exact(lists: list[Network], spared: list[Network]) -> None:
+    """Address by address, and with no more networks than it takes."""
+    found = blocked(spans_of(lists), [NeverBlocked(one, "") for one in spared])
+    for address in POOL:
+        listed = any(address in one for one in lists)
+        meant = listed and not any(address in one for one in spared)
+        assert any(address in one for one in found.networks) is meant
+    for version in (4, 6):
+        mine = [one for one in found.networks if one.version == version]
+        assert mine == list(collapse_addresses(mine))  # type: ignore[type-var]
+    touched = [one for one in spared if any(one.overlaps(each) for each in lists)]
+    assert [one.network for one in found.spared] == touched
+
+
+@given(SEVERAL)
+def test_intervals_are_sorted_and_apart(several: list[Network]) -> None:
+    for spans in spans_of(several):
+        assert all(one[1] + 1 < other[0] for one, other in pairwise(spans))
+
+
+def test_fifty_thousand_networks_take_no_time() -> None:
+    lists = ([((1 << 24) + 9 * n, (1 << 24) + 9 * n + 6) for n in range(50_000)], [])
+    spared = [NeverBlocked(IPv4Network((1 << 24) + 90 * n), "") for n in range(1000)]
+    began = time.process_time()
+    found = blocked(lists, spared)
+    assert time.process_time() - began < 5
+    assert len(found.spared) == 1000
+    assert len(found.networks) > 100_000

@@ -1,0 +1,146 @@
+"""The whole program with a denylist that lists everyone: whom it lets be, by real packets."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from tests.support.echo import EchoIn
+from tests.support.gates import FREE, GUARDED
+from tests.support.internet import (
+    CONTAINER,
+    FRIEND,
+    FRIEND_TOO,
+    NEIGHBOUR,
+    NEIGHBOUR6,
+    SERVER,
+    SERVER6,
+    STRANGER,
+)
+from tests.support.probe import IN_VAIN, tcp_answers, udp_answers
+from tests.support.program import allowsync, allowsync_in
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from tests.support.echo import Echo
+    from tests.support.internet import Internet
+
+pytestmark = pytest.mark.root
+
+# The friend's network, the stranger's, the server's own with its gateway, and bogons.
+LISTED = ("81.2.68.0/22", "185.199.0.0/16", "193.99.144.0/24", "172.16.0.0/12", "2a02::/16")
+NAMESERVER = "185.199.108.1"  # the router, as the stranger sees it
+
+
+class Denying:
+    """A configuration on the server, written anew for each run."""
+
+    def __init__(self, internet: Internet, folder: Path, target: dict[str, Any]) -> None:
+        self.inside, self.path = internet.server, folder / "config.yaml"
+        self.document: dict[str, Any] = {
+            "hosts": {"alice": {"networks": [FRIEND]}},
+            "allowlists": {"web": {"targets": [{"nftables": {"ports": ["443", "443/udp"]}}]}},
+            "denylists": {"scanners": {"networks": list(LISTED), "targets": [target]}},
+            "resolver": {"nameservers": [NAMESERVER]},
+            "state": str(folder / "state.db"),
+        }
+
+    def friend(self, address: str) -> None:
+        self.document["hosts"]["alice"]["networks"] = [address]
+
+    def __call__(self, *arguments: str) -> str:
+        self.path.write_text(json.dumps(self.document))
+        self.path.chmod(0o600)
+        return allowsync_in(self.inside, *arguments, "--config", self.path)
+
+
+@pytest.fixture
+def answering(internet: Internet, echo: Echo) -> Iterator[None]:
+    with EchoIn(internet.router, (FREE,)):
+        yield
+
+
+@pytest.fixture(params=[{"nftables": {}}, {"ipset": {"iptables": "nft"}}], ids=["nft", "ipset"])
+def denying(
+    internet: Internet, answering: None, tmp_path: Path, request: pytest.FixtureRequest
+) -> Denying:
+    return Denying(internet, tmp_path, request.param)
+
+
+def test_strangers_are_dropped_and_nobody_else(internet: Internet, denying: Denying) -> None:
+    said = denying("apply")
+    assert f"never blocked: {FRIEND} (granted to alice)" in said
+    assert f"never blocked: {NAMESERVER} (a nameserver)" in said
+    assert f"never blocked: {NEIGHBOUR} (a gateway of this machine)" in said
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    assert tcp_answers(internet.friend, SERVER, GUARDED)
+    for server, neighbour in ((SERVER, NEIGHBOUR), (SERVER6, NEIGHBOUR6)):
+        assert tcp_answers(internet.router, server, FREE, source=neighbour)
+    assert udp_answers(internet.router, SERVER, FREE, source=NAMESERVER)
+    assert tcp_answers(internet.container, SERVER, FREE, source=CONTAINER)
+    assert not tcp_answers(internet.friend, SERVER, FREE, source=FRIEND_TOO, wait=IN_VAIN)
+    assert denying("apply") == ""
+
+
+def test_a_friend_is_let_go_in_the_run_that_lets_it_in(
+    internet: Internet, denying: Denying
+) -> None:
+    denying("apply")
+    denying.friend(FRIEND_TOO)
+    denying("apply")
+    assert tcp_answers(internet.friend, SERVER, GUARDED, source=FRIEND_TOO)
+    assert not tcp_answers(internet.friend, SERVER, FREE, source=FRIEND, wait=IN_VAIN)
+
+
+def test_a_guest_by_command_passes_at_once_and_not_after_that(
+    internet: Internet, denying: Denying
+) -> None:
+    denying("apply")
+    denying("grant", FRIEND_TOO, "--for", "1h")
+    assert tcp_answers(internet.friend, SERVER, GUARDED, source=FRIEND_TOO)
+    denying("revoke", FRIEND_TOO)
+    denying("apply")
+    assert not tcp_answers(internet.friend, SERVER, FREE, source=FRIEND_TOO, wait=IN_VAIN)
+
+
+def test_a_flushed_gate_is_put_up_again_and_one_taken_out_is_told_and_cleared(
+    internet: Internet, denying: Denying
+) -> None:
+    denying("apply")
+    internet.server.nft("flush ruleset")
+    assert tcp_answers(internet.stranger, SERVER, FREE)
+    denying("apply")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    (target,) = denying.document.pop("denylists")["scanners"]["targets"]
+    name = f"scanners/{next(iter(target))}"
+    done = internet.server.run(_apply, denying)
+    assert f"{name}: is no longer configured but still enforced" in done
+    denying("clear", "--only", name, "--yes")
+    assert tcp_answers(internet.stranger, SERVER, FREE)
+    assert not tcp_answers(internet.stranger, SERVER, GUARDED, wait=IN_VAIN), "the gate stands"
+
+
+def _apply(denying: Denying) -> str:
+    denying.path.write_text(json.dumps(denying.document))
+    done = allowsync("apply", "--config", denying.path)
+    assert done.code == 0
+    return done.err
+
+
+def test_what_is_to_be_known_is_said(internet: Internet, denying: Denying) -> None:
+    denying("apply")
+    assert "scanners" in denying("explain", STRANGER)
+    assert f"though listed, {FRIEND} is never blocked (granted to alice)" in denying(
+        "explain", FRIEND
+    )
+    assert "networks blocked)" in denying("status")
+    assert "all in order" in denying("check")
+    target = denying.document["denylists"]["scanners"]["targets"][0]
+    next(iter(target.values()))["ports"] = ["443/tcp"]
+    denying("apply")
+    said = denying("check")
+    assert "it has no effect: 443/tcp is guarded by web/nftables" in said
