@@ -78,7 +78,7 @@ def listing(data: bytes) -> None:
     with suppress(NftListingError):
         entries = current(GATE, text).entries
         _must(all(one.network.version in (4, 6) for one in entries), "an entry that is no network")
-    mendable(text)
+    mendable(text, GATE)
 
 
 def ipset(data: bytes) -> None:

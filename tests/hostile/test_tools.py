@@ -62,7 +62,7 @@ def test_the_whole_listing_is_understood() -> None:
 def test_half_a_listing_is_never_taken_for_a_whole_one(end: int) -> None:
     with pytest.raises(NftListingError):
         current(GATE, WHOLE[:end])
-    assert not mendable(WHOLE[:end])
+    assert not mendable(WHOLE[:end], GATE)
 
 
 GARBAGE = {
@@ -105,7 +105,7 @@ GARBAGE = {
 def test_garbage_is_an_error_and_never_an_empty_gate(text: str) -> None:
     with pytest.raises(NftListingError):
         current(GATE, text)
-    assert not mendable(text)
+    assert not mendable(text, GATE)
 
 
 ELEMENTS = {

@@ -15,7 +15,7 @@ from tests.support.gates import BOTH
 if TYPE_CHECKING:
     from allowsync_backends.common.ports import Port
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.api import AnyBackendType, Backend
     from tests.support.netns import Namespace
 
 # Initial values are random, sizes follow from how a set came about, and counts from the packets.
@@ -39,7 +39,11 @@ def ipset_deny_gate(
 ) -> Backend:
     """A gate that drops what its sets hold: at ports, or whatever comes."""
     options = IpsetDenyOptions(ports=ports, iptables=variant)
-    return TYPE.make(Placement(allowlist, f"{allowlist}/ipset", effect=Effect.DENY), options)
+    kind: AnyBackendType = TYPE
+    made: Backend = kind.make(
+        Placement(allowlist, f"{allowlist}/ipset", effect=Effect.DENY), options
+    )
+    return made
 
 
 def bare_sets(

@@ -260,7 +260,7 @@ def test_the_status_tells_how_it_stands(world: Denied) -> None:
     after = world.look()
     assert [one.in_step for one in after.blocked] == [False]
     assert exit_code(after) == 1
-    assert status_lines(after.blocked)
+    assert next(status_lines(after.blocked)).text.startswith("scanners/wall is out of sync (0 ")
     world.wall.fail_read = "it is gone"
     assert [line.text for line in status_lines(world.look().blocked)] == [
         "scanners/wall failed: could not be read: it is gone"

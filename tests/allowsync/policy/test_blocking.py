@@ -28,6 +28,7 @@ from allowsync.policy.blocking import (
 
 if TYPE_CHECKING:
     from allowsync.model.types import Network
+    from allowsync.policy.blocking import Spans
 
 
 def nets(text: str) -> list[Network]:
@@ -149,7 +150,7 @@ def test_intervals_are_sorted_and_apart(several: list[Network]) -> None:
 
 
 def test_fifty_thousand_networks_take_no_time() -> None:
-    lists = ([((1 << 24) + 9 * n, (1 << 24) + 9 * n + 6) for n in range(50_000)], [])
+    lists: Spans = ([((1 << 24) + 9 * n, (1 << 24) + 9 * n + 6) for n in range(50_000)], [])
     spared = [NeverBlocked(IPv4Network((1 << 24) + 90 * n), "") for n in range(1000)]
     began = time.process_time()
     found = blocked(lists, spared)
