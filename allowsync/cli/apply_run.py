@@ -100,6 +100,10 @@ def _fetched(
     """Fetch the lists whose time has come, now that all targets are in sync."""
     if request.offline or request.dry_run or request.confirming:
         return report
+    from allowsync.engine.lists.in_force import due
+
+    if not due(config, report.started, force=request.force):
+        return report
     from allowsync.engine.lists.download import fetch_due
 
     dns.renew()

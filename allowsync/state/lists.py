@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from pathlib import Path
 
+    from allowsync.model.list_source import ListSource
     from allowsync.model.types import Network
     from allowsync.policy.list_formats import Entry
     from allowsync.policy.lists import Range
@@ -56,7 +57,7 @@ class KeptList(Value):
         failures: How often in a row it gave nothing that could be believed.
         etag: What its server knows it by.
         modified: When its server says it was changed.
-        stamp: What its file was like when it was read.
+        stamp: What its file was like when it was read, beginning with the time it was written.
         unfit: Why no host may have its networks; empty where one may.
         count: How many networks it has.
         digest: What tells its networks from others.
@@ -84,6 +85,13 @@ class KeptList(Value):
     def is_known(self) -> bool:
         """Whether anything is in force."""
         return self.fetched is not None and self.count > 0
+
+    @property
+    def as_of(self) -> datetime | None:
+        """As of when it is: of a file, when others wrote it last; None where nothing is known."""
+        if self.fetched is None or self.trouble or not self.stamp:
+            return self.fetched
+        return datetime.fromtimestamp(self.stamp[0] / 1e9, UTC)
 
     def spans(self) -> tuple[list[Range], list[Range]] | None:
         """Its networks as ranges of addresses of either family; None where they are damaged."""
@@ -122,6 +130,12 @@ class KeptList(Value):
     def _lines(self) -> list[str] | None:
         body = self.body()
         return None if body is None else body.decode("ascii", "replace").splitlines()
+
+
+def identity(source: ListSource) -> str:
+    """What tells a list from another that had its name."""
+    said = (source.place, source.format.value, source.field, source.sha256)
+    return digest_of("|".join(map(str, said)).encode())
 
 
 def list_path(state: Path, name: str) -> Path:

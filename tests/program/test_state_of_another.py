@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.state.lists import list_path
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.journals import craft
 from tests.support.program import Installation, allowsync
@@ -179,3 +180,26 @@ def test_a_folder_that_others_may_write_in_is_refused(here: Installation) -> Non
     done = allowsync("apply", "--config", elsewhere)
     assert "others may write in" in done.err
     assert (done.code, here.file.read_text()) == (1, listed)
+
+
+def test_a_list_beside_such_a_state_is_that_users_and_follows_no_link(here: Installation) -> None:
+    here.hosts = {"office": {"lists": ["office"]}}
+    here.more = {"lists": {"office": {"file": "office.txt"}}}
+    (here.folder / "office.txt").write_text("81.2.70.0/24\n")
+    assert here("apply").code == 0
+    give(here.state, SOMEBODY)
+    (here.folder / "office.txt").write_text("81.2.70.0/24\n81.2.71.0/24\n")
+    assert here("apply").code == 0
+    kept = list_path(here.state, "office")
+    assert kept.stat().st_uid == SOMEBODY
+    assert here.allowed == ["81.2.70.0/23"]
+
+    precious = here.folder / "precious"
+    precious.write_text("root's own\n")
+    kept.unlink()
+    kept.symlink_to(precious)
+    os.chown(kept, SOMEBODY, SOMEBODY, follow_symlinks=False)
+    here("apply")
+    assert precious.read_text() == "root's own\n"
+    assert precious.stat().st_uid == 0
+    assert here.allowed == ["81.2.70.0/23"]

@@ -9,7 +9,7 @@ from allowsync.config.schema.kind import UnfitError
 from allowsync.model.networks import network
 from allowsync.model.value import replace
 from allowsync.policy.lists import REJECTED, refusal
-from allowsync.state.lists import digest_of
+from allowsync.state.lists import identity
 from allowsync.text import abridge, printable
 
 if TYPE_CHECKING:
@@ -57,12 +57,6 @@ def refused(before: KeptList, why: str, now: datetime, source: ListSource) -> Ke
     trouble = abridge(printable(why), 250)
     again = before.failures + 1 if before.asked == identity(source) else 1
     return replace(before, trouble=trouble, failures=again, tried=now, asked=identity(source))
-
-
-def identity(source: ListSource) -> str:
-    """What tells a list from another that had its name."""
-    text = "|".join(map(str, (source.place, source.format.value, source.field, source.sha256)))
-    return digest_of(text.encode())
 
 
 def _unfit(entries: Iterable[Entry]) -> str:

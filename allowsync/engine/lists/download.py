@@ -13,8 +13,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urljoin, urlsplit
 
-from allowsync.engine.lists.acceptance import accepted, identity, refused
-from allowsync.engine.lists.in_force import is_granted
+from allowsync.engine.lists.acceptance import accepted, refused
+from allowsync.engine.lists.in_force import due, is_granted
 from allowsync.model.answer import Found
 from allowsync.model.networks import parsed
 from allowsync.model.outcome import ExitCode, Notice
@@ -22,8 +22,8 @@ from allowsync.model.special_purpose import special_within
 from allowsync.model.types import LISTS, Family, Query
 from allowsync.model.value import Value, replace
 from allowsync.policy.list_formats import MOST_ENTRIES, ListContent, entry
-from allowsync.policy.lists import REJECTED, needs_force, next_try
-from allowsync.state.lists import KeptList, read_list, write_list
+from allowsync.policy.lists import REJECTED, needs_force
+from allowsync.state.lists import KeptList, identity, read_list, write_list
 from allowsync.system.interpreter import python_module
 from allowsync.system.process import Command, CommandError, run
 from allowsync.text import counted, printable
@@ -72,20 +72,12 @@ def fetch_due(config: Config, resolve: Resolve, now: datetime, *, force: bool) -
         What was not believed, and what could not be had of lists that are not known.
     """
     ends = time.monotonic() + ALL
-    for name in config.lists_in_use:
-        source = config.lists[name]
-        kept = read_list(config.state, name)
-        if source.url is not None and _is_due(source, kept, now, force=force):
-            left = min(EACH, ends - time.monotonic())
-            if left > _GRACE:
-                before = kept or KeptList(name, now)
-                yield from _refresh(config, source, before, resolve, now, left, force=force)
-
-
-def _is_due(source: ListSource, kept: KeptList | None, now: datetime, *, force: bool) -> bool:
-    if kept is None or now < kept.tried or (force and needs_force(kept.trouble)):
-        return True
-    return kept.asked != identity(source) or now >= next_try(source, kept.tried, kept.failures)
+    for name in due(config, now, force=force):
+        left = min(EACH, ends - time.monotonic())
+        if left > _GRACE:
+            before = read_list(config.state, name) or KeptList(name, now)
+            source = config.lists[name]
+            yield from _refresh(config, source, before, resolve, now, left, force=force)
 
 
 def _refresh(

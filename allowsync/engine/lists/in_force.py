@@ -8,15 +8,12 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING
 
-from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
-from allowsync.engine.lists.acceptance import accepted, identity, refused
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.types import LISTS
 from allowsync.model.value import replace
-from allowsync.policy.list_formats import LARGEST, ListError, check_digest, read_list_content
-from allowsync.policy.lists import REJECTED, is_old, needs_force
+from allowsync.policy.lists import REJECTED, is_old, needs_force, next_try
 from allowsync.policy.published import SourceRecord
-from allowsync.state.lists import KeptList, forget_list, read_list, write_list
+from allowsync.state.lists import KeptList, forget_list, identity, read_list, write_list
 from allowsync.text import counted
 
 if TYPE_CHECKING:
@@ -67,6 +64,22 @@ def records(config: Config, kept: Mapping[str, KeptList]) -> dict[str, SourceRec
     }
 
 
+def due(config: Config, now: datetime, *, force: bool) -> list[str]:
+    """The lists in use that are to be fetched now."""
+    fetched = [name for name in config.lists_in_use if config.lists[name].url is not None]
+    return [
+        name
+        for name in fetched
+        if _is_due(config.lists[name], read_list(config.state, name), now, force=force)
+    ]
+
+
+def _is_due(source: ListSource, kept: KeptList | None, now: datetime, *, force: bool) -> bool:
+    if kept is None or now < kept.tried or (force and needs_force(kept.trouble)):
+        return True
+    return kept.asked != identity(source) or now >= next_try(source, kept.tried, kept.failures)
+
+
 def is_granted(config: Config, name: str) -> bool:
     """Whether hosts have the networks of a list."""
     return any(name in host.lists for host in config.hosts.values())
@@ -83,7 +96,7 @@ def notices(config: Config, kept: Mapping[str, KeptList], now: datetime) -> Iter
 
 def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool) -> str:
     """What is wrong with a list that is worth saying in every run; empty where nothing is."""
-    confirmed = _confirmed(kept)
+    confirmed = kept.as_of
     if not kept.is_known:
         return f"its networks are not known: {kept.trouble or 'it was not fetched yet'}"
     what = counted(kept.count, "network", "networks")
@@ -100,18 +113,31 @@ def complaint(source: ListSource, kept: KeptList, now: datetime, *, grants: bool
 def _of_file(
     source: ListSource, known: KeptList, now: datetime, *, grants: bool, force: bool
 ) -> KeptList:
+    """What is known of a list in a file; the file is read where it was changed."""
     assert source.file is not None  # noqa: S101 - the caller looked
+    trouble, stamp = "", tuple[int, ...]()
     try:
-        found = os.stat(source.file)  # noqa: PTH116 - in every run
+        stamp = _stamp(os.stat(source.file), source, grants=grants)  # noqa: PTH116 - in every run
     except OSError as error:
-        what = f"{source.file}: {error.strerror or 'cannot be looked at'}"
-        gone = replace(refused(known, what, now, source), stamp=())
-        return known if known.trouble == gone.trouble else gone
-    stamp = _stamp(found, source, grants=grants)
+        trouble = f"{source.file}: {error.strerror or 'cannot be looked at'}"
     again = force and needs_force(known.trouble)
-    if stamp == known.stamp and known.asked == identity(source) and not again:
+    if (known.asked, known.stamp) == (identity(source), stamp) and not again:
         return known
-    before = replace(known, stamp=stamp)
+    from allowsync.engine.lists.acceptance import refused
+
+    if trouble:
+        return replace(refused(known, trouble, now, source), stamp=())
+    return _read(source, replace(known, stamp=stamp), now, grants=grants, force=force)
+
+
+def _read(
+    source: ListSource, before: KeptList, now: datetime, *, grants: bool, force: bool
+) -> KeptList:
+    from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
+    from allowsync.engine.lists.acceptance import accepted, refused
+    from allowsync.policy.list_formats import LARGEST, ListError, check_digest, read_list_content
+
+    assert source.file is not None  # noqa: S101 - the caller looked
     try:
         content = read_checked(source.file, FileRequirements(os.geteuid(), LARGEST))
         check_digest(content, source.sha256)
@@ -127,15 +153,6 @@ def _stamp(found: os.stat_result, source: ListSource, *, grants: bool) -> tuple[
     """What a file is like, and what else decides whether it is believed."""
     changed = (found.st_mtime_ns, found.st_ctime_ns)
     return (*changed, found.st_dev, found.st_ino, found.st_size, source.max_networks, int(grants))
-
-
-def _confirmed(kept: KeptList) -> datetime | None:
-    """As of when a list is: of a file, when others wrote it last."""
-    if kept.trouble or not kept.stamp:
-        return kept.fetched
-    from datetime import UTC, datetime
-
-    return datetime.fromtimestamp(kept.stamp[0] / 1e9, UTC)
 
 
 def _record(source: ListSource, kept: KeptList) -> SourceRecord:

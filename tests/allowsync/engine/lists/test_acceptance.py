@@ -6,12 +6,12 @@ from datetime import timedelta
 
 import pytest
 
-from allowsync.engine.lists.acceptance import accepted, identity, refused
+from allowsync.engine.lists.acceptance import accepted, refused
 from allowsync.engine.lists.in_force import complaint
 from allowsync.model.list_source import ListFormat, ListSource
 from allowsync.model.value import replace
 from allowsync.policy.list_formats import read_list_content
-from allowsync.state.lists import KeptList
+from allowsync.state.lists import KeptList, identity
 from tests.support.values import T0
 
 SOURCE = ListSource(url="https://lists.example.net/office.txt")

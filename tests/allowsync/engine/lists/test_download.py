@@ -10,14 +10,14 @@ import pytest
 
 from allowsync.config.settings import Config
 from allowsync.engine.lists import download
-from allowsync.engine.lists.acceptance import accepted, identity, refused
+from allowsync.engine.lists.acceptance import accepted, refused
 from allowsync.engine.lists.download import Reply, fetch_due
 from allowsync.model.answer import Absent, Found
 from allowsync.model.list_source import ListFormat, ListSource
 from allowsync.model.types import LISTS, Family, Host
 from allowsync.model.value import replace
 from allowsync.policy.list_formats import read_list_content
-from allowsync.state.lists import KeptList, read_list, write_list
+from allowsync.state.lists import KeptList, identity, read_list, write_list
 from tests.support.values import T0
 
 if TYPE_CHECKING:
