@@ -10,7 +10,8 @@
 
 An address whose network its host has held for longer than the window is never touched. One that
 came within it and was believed is looked at again in each run: `max_sharing` and `canary` take it
-back when more becomes known (see `allowsync.policy.sightings`).
+back when more becomes known (see `allowsync.policy.sightings`). Any nameserver's word may keep out
+what is new; what was granted is taken back by the word of as many as have to agree.
 """
 
 from __future__ import annotations
@@ -120,12 +121,16 @@ def guard(
     hosts = [host for host, _ in holders.values()]
     window = max((host.policy.guard_window for host in hosts), default=timedelta(0))
     heard = _heard(new, judged, evidence, ledger)
-    after = record(ledger, heard, window, now)
+    agreed = _agreed(heard, new, evidence)
+    after = record(ledger, agreed, window, now)
     if all(one.granted for one in new) and after.is_undisputed:
         return Verdict(dict(judged), after, by_host((), hosts))
-    seen = SightingIndex(after)
-    crowd = Crowd(holders, seen, now)
     made_up = _made_up_by_resolver(new, judged, evidence)
+    seen = SightingIndex(_sure(after, evidence))
+    certain = doubtful = (seen, Crowd(holders, seen, now))
+    if agreed is not heard:
+        seen = SightingIndex(record(ledger, heard, window, now))
+        doubtful = (seen, Crowd(holders, seen, now))
     refused: dict[tuple[str, Query], dict[Address, GuardRefusal]] = {}
     refuted = {(one.name, one.network) for one in after.sightings if one.refuted}
     arriving = {one.host.name for one in new if not one.granted}
@@ -133,7 +138,8 @@ def guard(
     for one in new:
         name = one.host.name
         mine = moves.get(name, {})  # of hosts at which nothing arrives none are counted
-        refusal = _SYNTHESIZED if one in made_up else _doubt(one, evidence, seen, crowd, mine)
+        index, crowd = certain if one.granted else doubtful
+        refusal = _SYNTHESIZED if one in made_up else _doubt(one, evidence, index, crowd, mine)
         if refusal is None:
             if name in arriving:
                 mine[one.network] = None
@@ -190,26 +196,63 @@ def _add_overlapping(
             heard.add(given)
 
 
-def _decoys(evidence: Evidence) -> dict[Query, frozenset[Network]]:
-    """What made-up names gave, by their parent, and what a DNS64 resolver makes addresses of."""
-    given: dict[Query, set[Network]] = {}
+def _agreed(heard: Heard, new: Iterable[NewAddress], evidence: Evidence) -> Heard:
+    """The same without what fewer nameservers gave for a host's name than have to agree."""
+    if evidence.agreement <= 1:
+        return heard
+    asked = [one for one in new if not one.granted and one.query in evidence.answers]
+    doubtful = {(one.query, one.network) for one in asked if _too_few_agree(one, evidence)}
+    doubtful -= {(one.query, one.network) for one in asked if not _too_few_agree(one, evidence)}
+    names = {
+        query: {one for one in networks if (query, one) not in doubtful}
+        for query, networks in heard.names.items()
+    }
+    return Heard(names, heard.decoys)
+
+
+def _sure(ledger: Ledger, evidence: Evidence) -> Ledger:
+    """The same with what as many nameservers gave for made-up names now as have to agree."""
+    if evidence.agreement <= 1:
+        return ledger
+    now = _decoys(evidence, evidence.agreement)
+    sure = {(query.hostname, network) for query, given in now.items() for network in given}
+    return Ledger(
+        tuple(one for one in ledger.sightings if not one.decoy or (one.name, one.network) in sure)
+    )
+
+
+def _decoys(evidence: Evidence, agreement: int = 1) -> dict[Query, frozenset[Network]]:
+    """What made-up names gave, by their parent, and what a DNS64 resolver makes addresses of.
+
+    Args:
+        evidence: What was found out.
+        agreement: How many nameservers have to have given it.
+    """
+    given: dict[Query, dict[str, set[Network]]] = {}
     for query, beside in evidence.siblings.items():
         parent = Query(query.hostname.partition(".")[2], query.family)
         for sibling in beside:
-            for answer in evidence.answers.get(sibling, {}).values():
+            for nameserver, answer in evidence.answers.get(sibling, {}).items():
                 match answer:
                     case Found(addresses):
-                        given.setdefault(parent, set()).update(map(_alone, addresses))
+                        mine = given.setdefault(parent, {}).setdefault(nameserver, set())
+                        mine.update(map(_alone, addresses))
                     case Absent():
-                        given.setdefault(parent, set())
+                        given.setdefault(parent, {}).setdefault(nameserver, set())
                     case Unavailable():
                         pass
                     case _:
                         assert_never(answer)
-    probed = evidence.answers.get(PROBE, {}).values()
-    if any(isinstance(one, Found | Absent) for one in probed):
-        given[PROBE] = set(translation_prefixes(probed))
-    return {query: frozenset(networks) for query, networks in given.items()}
+    probed = evidence.answers.get(PROBE, {})
+    if any(isinstance(one, Found | Absent) for one in probed.values()):
+        given[PROBE] = {name: set(translation_prefixes([one])) for name, one in probed.items()}
+    return {query: _given_by(said.values(), agreement) for query, said in given.items()}
+
+
+def _given_by(said: Collection[set[Network]], agreement: int) -> frozenset[Network]:
+    """The networks that so many nameservers gave."""
+    every = set().union(*said)
+    return frozenset(one for one in every if sum(one in mine for mine in said) >= agreement)
 
 
 def _addresses(judged: ScreenedAnswer) -> list[Address]:

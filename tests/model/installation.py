@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cache
 from ipaddress import ip_address
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, TypeAlias
@@ -33,16 +34,21 @@ Records: TypeAlias = tuple[str, ...] | Absent | Unavailable
 
 NAMESERVERS: Final = ("192.0.2.1", "192.0.2.2", "192.0.2.3")
 LISTS: Final = ("web", "vpn")
+_NOTHING: Final = Absent("NXDOMAIN")
 
 
 def reply(zone: Mapping[str, Records], query: Query) -> Answer:
     """What a nameserver with that zone answers; a wildcard stands for names that it has not."""
-    wildcard = zone.get("*." + query.hostname.partition(".")[2], Absent("NXDOMAIN"))
-    records = zone.get(query.hostname, wildcard)
-    if not isinstance(records, tuple):
-        return records
+    records = zone.get(query.hostname)
+    if records is None:
+        records = zone.get("*." + query.hostname.partition(".")[2], _NOTHING)
+    return _of_family(records, query.family) if isinstance(records, tuple) else records
+
+
+@cache
+def _of_family(records: tuple[str, ...], family: Family) -> Answer:
     addresses = [ip_address(one) for one in records]
-    mine = [one for one in addresses if Family.of(one) is query.family]
+    mine = [one for one in addresses if Family.of(one) is family]
     return Found(tuple(sorted(mine, key=int)), 60) if mine else Absent("NODATA")
 
 

@@ -131,8 +131,9 @@ class Account:
         asked = {label for name in lists for label in at.members[name]}
         for host in (at.hosts[label] for label in sorted(asked)):
             for query in host.queries:
-                self.given |= {network_of(one, host) for one in _quorum(at, query)}
-                for address in _addresses(Dns(at.zones).first(query)):
+                quorum = _quorum(at, query)
+                self.given |= {network_of(one, host) for one in quorum}
+                for address in quorum.intersection(_addresses(Dns(at.zones).first(query))):
                     network = network_of(address, host)
                     self.givers.setdefault(network, {})[query.hostname] = at.truth
                     self.first.setdefault((query.hostname, network), at.truth)

@@ -500,8 +500,11 @@ def test_each_refusal_says_what_was_seen_and_what_can_be_done() -> None:
 class Runs:
     """Some hosts below one domain, over many runs, five minutes apart."""
 
-    def __init__(self, *hosts: Host, homes: bool = True, wildcard: Answer = GONE) -> None:
+    def __init__(
+        self, *hosts: Host, homes: bool = True, wildcard: Answer = GONE, agreement: int = 1
+    ) -> None:
         self.hosts = hosts
+        self.agreement = agreement
         self.ledger = EMPTY
         self.wildcard = wildcard
         self.instant = T0
@@ -517,8 +520,12 @@ class Runs:
         gave: Mapping[str, Answer],
         passed: timedelta = FIVE_MINUTES,
         beside: Sequence[Answer] | None = None,
+        alone: str = "",
     ) -> dict[str, set[str]]:
-        """One run: what each host gave, else nothing; who may come from where afterwards."""
+        """One run: what each host gave, else nothing; who may come from where afterwards.
+
+        Where several nameservers have to agree, one alone says it of the names that are `alone`.
+        """
         self.instant += passed
         now = Now(self.instant)
         answers = {name_of(one.name): gave.get(one.name, SERVFAIL) for one in self.hosts}
@@ -527,12 +534,17 @@ class Runs:
         asked = siblings(new, map("x{}".format, count()).__next__)
         said: Sequence[Answer] = beside or [self.wildcard]
         heard = {
-            one: {"": said[n % len(said)]} for made in asked.values() for n, one in enumerate(made)
+            one: self._by_each(said[n % len(said)], alone == "made-up names")
+            for made in asked.values()
+            for n, one in enumerate(made)
         }
+        if self.agreement > 1:
+            heard |= {
+                one: self._by_each(answers[one], one == name_of(alone)) for one in disputed(new)
+            }
         holders = {one.name: (one, self.memories.get(one.name, HostMemory())) for one in self.hosts}
-        found = guard(
-            new, judged, Evidence(siblings=asked, answers=heard), holders, self.ledger, now
-        )
+        evidence = Evidence(self.agreement, asked, heard)
+        found = guard(new, judged, evidence, holders, self.ledger, now)
         self.ledger = found.ledger
         for one in self.hosts:
             known = self.memories.get(one.name, HostMemory())
@@ -540,6 +552,11 @@ class Runs:
             self.memories[one.name] = decision.memory
             self.granted[one.name] = {str(g.network.network_address) for g in decision.grants}
         return self.granted
+
+    def _by_each(self, said: Answer, alone: bool) -> dict[str, Answer]:
+        if self.agreement == 1:
+            return {"": said}
+        return {"one": said, "two": GONE if alone else said, "three": GONE if alone else said}
 
 
 PAGE = "45.9.9.9"
@@ -675,6 +692,35 @@ def test_what_was_believed_is_taken_back_when_a_made_up_name_gives_it() -> None:
     assert PAGE in run({"alice": found(PAGE), "bob": found("81.2.70.2")})["alice"]
     granted = run({"alice": found(PAGE), "bob": found(MOVED)}, beside=[found(PAGE)])
     assert granted["alice"] == HOMES["alice"]
+
+
+@pytest.mark.parametrize(("alone", "kept"), [("bob", True), ("", False)])
+def test_one_nameserver_takes_back_nothing_by_giving_it_for_others(alone: str, kept: bool) -> None:
+    run = Runs(*FOUR[:2], agreement=2)
+    run({"alice": found(PAGE), "bob": found("81.2.70.2")})
+    for _ in range(3):
+        granted = run({"alice": found(PAGE), "bob": found(PAGE)}, alone=alone)
+        assert (PAGE in granted["alice"]) is kept
+        assert granted["bob"] == HOMES["bob"]
+
+
+@pytest.mark.parametrize(("alone", "kept"), [("made-up names", True), ("", False)])
+def test_one_nameserver_takes_back_nothing_by_giving_it_for_made_up_names(
+    alone: str, kept: bool
+) -> None:
+    run = Runs(*FOUR[:2], agreement=2)
+    run({"alice": found(PAGE), "bob": found("81.2.70.2")})
+    granted = run({"alice": found(PAGE), "bob": found(MOVED)}, beside=[found(PAGE)], alone=alone)
+    assert (PAGE in granted["alice"]) is kept
+    assert (MOVED in granted["bob"]) is False
+    granted = run({"alice": found(PAGE), "bob": found(ELSEWHERE)})
+    assert (PAGE in granted["alice"]) is kept
+
+
+def test_what_one_nameserver_gave_for_a_made_up_name_lets_no_host_in() -> None:
+    run = Runs(*FOUR[:2], agreement=2)
+    run({"alice": found(PAGE), "bob": found(PAGE)}, beside=[found(PAGE)], alone="made-up names")
+    assert run({"alice": found(PAGE)})["alice"] == HOMES["alice"]
 
 
 def test_what_was_taken_back_comes_back_after_its_place_was_given_up() -> None:
