@@ -7,6 +7,7 @@ import os
 import sys
 
 _code = 1
+_AT_EXIT = 3.0  # seconds for what a backend has registered to be done at exit
 
 
 def main() -> None:
@@ -72,6 +73,11 @@ def _leave(code: int) -> None:
     if threading is None or all(
         one.daemon or one is threading.main_thread() for one in threading.enumerate()
     ):
+        if "allowsync.backend.containment" in sys.modules:
+            import signal
+
+            signal.signal(signal.SIGALRM, lambda *_: _end())
+            signal.setitimer(signal.ITIMER_REAL, _AT_EXIT, _AT_EXIT)
         sys.exit(code)
     for stream in (sys.stdout, sys.stderr):
         try:

@@ -28,6 +28,7 @@ _FOR_GOOD: Final = (
     *("setgid", "setgroups", "setregid", "setresgid", "setresuid", "setreuid", "setsid", "setuid"),
 )
 _NAMESPACES: Final = ("setns", "unshare")  # of `os` since Python 3.12
+_SIGNALS: Final = ("pthread_kill", "pthread_sigmask", "raise_signal")  # of `signal`
 # The same in C, and what no module of Python's offers.
 _SYMBOLS: Final = frozenset((
     *_FOR_GOOD, *_NAMESPACES, "_Exit", "clone", "exit", "prctl", "prlimit", "prlimit64", "raise",
@@ -53,7 +54,8 @@ class Surroundings:
         self._depth, self._hooks = sys.getrecursionlimit(), (sys.gettrace(), sys.getprofile())
         self._handlers = {one: signal.getsignal(one) for one in _HANDLERS}
         self._objects = {name: getattr(sys, name) for name in _NAMES}
-        self._builtins, self._modules = dict(vars(builtins)), dict(sys.modules)
+        self._builtins, self._modules = dict(_BUILTINS), dict(sys.modules)
+        self._os, self._mask = dict(_OS), signal.pthread_sigmask(signal.SIG_BLOCK, ())
         self._importing = [list(one) for one in _IMPORTING]
         sink, nothing = _sink(), _nothing()
         self._kept = {one: _copy(one) for one in _STREAMS}
@@ -64,23 +66,34 @@ class Surroundings:
         for name in _NAMES:
             setattr(sys, name, sink)
         self._threads = _threads()
-        names = (*_FOR_GOOD, *(one for one in _NAMESPACES if hasattr(os, one)))
-        self._functions = {name: getattr(os, name) for name in names}
-        for name, function in self._functions.items():
-            real = getattr(function, "__wrapped__", function)
-            setattr(os, name, _refused(name, real, os.getpid()))
+        self._refuse()
         _watch(os.getpid())
+
+    def _refuse(self) -> None:
+        """Refuse what cannot be undone."""
+        named = (*_FOR_GOOD, *(one for one in _NAMESPACES if hasattr(os, one)))
+        places = [(os, one) for one in named] + [(signal, one) for one in _SIGNALS]
+        self._functions = {(module, name): getattr(module, name) for module, name in places}
+        self._refusals = {
+            (module, name): _refused(f"{module.__name__}.{name}", _real(function), os.getpid())
+            for (module, name), function in self._functions.items()
+        }
+        for (module, name), refusal in self._refusals.items():
+            setattr(module, name, refusal)
 
     def __exit__(self, *_: object) -> None:
         _BUILTINS.update(self._builtins)  # first of all: what follows needs them
+        _OS.update(self._os)
         if (sys.gettrace(), sys.getprofile()) != self._hooks:
             sys.settrace(self._hooks[0])
             sys.setprofile(self._hooks[1])
         sys.setrecursionlimit(self._depth)
         _restore_importing(self._modules, self._importing)
-        if _threads() <= self._threads:  # one that is left may do what is refused at any time
-            for name, function in self._functions.items():
-                setattr(os, name, function)
+        # A thread that is left may do what is refused at any time.
+        left = _threads() > self._threads
+        for (module, name), function in (self._refusals if left else self._functions).items():
+            setattr(module, name, function)
+        if not left:
             _watched.clear()
         for name, stream in self._objects.items():
             setattr(sys, name, stream)
@@ -88,6 +101,7 @@ class Surroundings:
             _put_back(one, copy)
         _restore_environment(self._environment)
         os.umask(self._umask)
+        _real(signal.pthread_sigmask)(signal.SIG_SETMASK, self._mask)
         for number, handler in self._handlers.items():
             if signal.getsignal(number) is not handler:
                 signal.signal(number, handler or signal.SIG_DFL)
@@ -100,23 +114,34 @@ class Surroundings:
 
 
 _BUILTINS: Final = vars(builtins)
+_OS: Final = vars(os)
 _sinks: list[TextIO] = []
 
 
 def _refused(name: str, function: Callable[..., Any], process: int) -> Callable[..., Any]:
-    """A function of `os` that acts in the children of a backend, and not on our process."""
+    """A function that acts in the children of a backend, and not on our process."""
 
     def refuse(*arguments: Any) -> Any:
         if os.getpid() != process:
             return function(*arguments)
-        if name in ("kill", "killpg") and abs(arguments[0]) not in (0, 1, process, os.getpgrp()):
-            return function(*arguments)
-        if name == "_exit":
+        if name in ("os.kill", "os.killpg"):
+            if abs(arguments[0]) not in (0, 1, process, os.getpgrp()):
+                return function(*arguments)
+        elif name == "signal.pthread_sigmask":
+            how, signals = arguments[0], set(arguments[1])
+            if how == signal.SIG_UNBLOCK or signal.SIGALRM not in signals:
+                return function(how, signals)
+        if name == "os._exit":
             raise SystemExit(*arguments)
-        raise RuntimeError(f"os.{name}() would end or change all of allowsync")
+        raise RuntimeError(f"{name}() would end or change all of allowsync")
 
     refuse.__wrapped__ = function  # type: ignore[attr-defined]
     return refuse
+
+
+def _real(function: Any) -> Any:
+    """What a refusal stands for, where a thread that was left has kept it in its place."""
+    return getattr(function, "__wrapped__", function)
 
 
 # The processes whose limits and namespaces are watched: ours, while a backend's code runs.

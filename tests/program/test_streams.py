@@ -44,6 +44,7 @@ CASES: Final = {
     "a device": ("$A check --config /dev/zero", 2, "this is a device, not a file"),
     "a folder": ("$A apply --config .", 2, "this is a folder, not a file"),
     "a name that is no text": ("$A apply --config $'/\\xff'", 2, "/\\udcff: file not found"),
+    "a state whose name is no text": ("$A apply $C --state $'s\\xff.db'", 0, ""),
     "an ASCII terminal": ("LC_ALL=C PYTHONIOENCODING=ascii $A status $C >/dev/null", 0, ""),
     "few files": ("ulimit -n 8; $A apply $C", 1, "Too many open files"),
     "little memory": ("ulimit -v 15000; $A apply $C", None, ""),
@@ -124,6 +125,13 @@ def read(self):
     return Current()
 """
 
+AT_EXIT = """
+def read(self):
+    import atexit
+    atexit.register(time.sleep, 1000)
+    return Current()
+"""
+
 
 def plugged(here: Path, name: str, methods: str) -> str:
     """Install a backend with these methods, beside the good target. Returns the search path."""
@@ -149,6 +157,14 @@ def test_what_a_backend_prints_at_exit_follows_no_document(here: Path) -> None:
     source.write_text("\n".join(kept))
     ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
     assert json.loads(ended.stdout)["exit_code"] == ended.returncode
+
+
+def test_what_a_backend_does_at_exit_has_a_time_limit(here: Path) -> None:
+    site = plugged(here, "idle", AT_EXIT)
+    began = time.monotonic()
+    ended = typed(here, "$A apply $C --output json", PYTHONPATH=site)
+    assert json.loads(ended.stdout)["exit_code"] == ended.returncode == 1
+    assert time.monotonic() - began < 20
 
 
 def test_a_real_interrupt_ends_the_run_whatever_a_backend_catches(here: Path) -> None:

@@ -269,6 +269,22 @@ BROKEN: Final[dict[str, tuple[dict[str, str], str]]] = {
         _read("os.killpg(0, signal.SIGKILL)"),
         "os.killpg() would end or change",
     ),
+    "a signal to itself": (
+        _read("signal.raise_signal(signal.SIGTERM)"),
+        "signal.raise_signal() would end or change",
+    ),
+    "a signal to its own thread": (
+        _read("signal.pthread_kill(threading.get_ident(), signal.SIGTERM)"),
+        "signal.pthread_kill() would end or change",
+    ),
+    "signals that are blocked": (
+        _read("signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}); time.sleep(1000)"),
+        "signal.pthread_sigmask() would end or change",
+    ),
+    "no functions of the operating system": (
+        _read("os.open = os.replace = os.fsync = os.stat = None; return 1"),
+        "read() is a int",
+    ),
     "no modules": (_read("sys.modules.clear(); return 1"), "read() is a int"),
     "nowhere to import from": (
         _read("sys.path.clear(); sys.path_hooks.clear(); sys.meta_path.clear(); return 1"),
