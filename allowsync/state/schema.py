@@ -6,6 +6,7 @@ reported; it is never overwritten. The run then goes on without history, which r
 
 from __future__ import annotations
 
+import os
 import sqlite3
 from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
@@ -252,7 +253,7 @@ class transaction:  # noqa: N801 - reads as a statement
 def _connect(path: Path) -> sqlite3.Connection:
     try:
         return sqlite3.connect(
-            f"file:{quote(str(path))}?mode=rw", uri=True, timeout=5.0, isolation_level=None
+            f"file:{quote(os.fsencode(path))}?mode=rw", uri=True, timeout=5.0, isolation_level=None
         )
     except sqlite3.Error as error:
         raise translated(path, error) from error
