@@ -3,8 +3,8 @@
 Tools in Python take longer to import than to do what they are for. It is run by its path: the
 arguments are a socket that listens, a descriptor that ends it when its other end is closed, the
 script (`-c` for one that is an argument), and the modules to import before. An order comes from
-what was started in the script's place (see `tests.support.warm_tools`): arguments, environment, and
-the descriptors of its standard streams, of its folder, and of its namespaces.
+what was started in the script's place (see `tests.support.warm_tools`): arguments, environment, who
+started it, and the descriptors of its standard streams, of its folder, and of its namespaces.
 """
 
 import ast
@@ -31,7 +31,7 @@ _libc: Final = ctypes.CDLL(None, use_errno=True)
 
 def become(script: str, order: bytes, descriptors: list[int]) -> int:
     """Be the script; returns how it ended."""
-    arguments, environ = ast.literal_eval(order.decode())
+    arguments, environ, parent = ast.literal_eval(order.decode())
     *streams, folder, mounts, net = descriptors
     for namespace in (mounts, net) if os.geteuid() == 0 else ():
         if _libc.setns(namespace, 0) != 0:
@@ -44,6 +44,7 @@ def become(script: str, order: bytes, descriptors: list[int]) -> int:
     os.environb.update(environ)
     time.tzset()
     sys.argv = [script, *arguments]
+    os.getppid = lambda: parent  # of what was started, which ends this process when it is killed
     try:
         if script == "-c":
             exec(arguments[-1], {"__name__": "__main__"})

@@ -42,6 +42,11 @@ TOOLS: Final = {
         str(ROOT / "allowsync/notify/apprise_worker.py"),
         *_plugins("apprise.plugins"),
     ),
+    "packetpath-python": (
+        sys.executable,
+        str(ROOT / "allowsync/packetpath/__main__.py"),
+        *("allowsync.packetpath.document", "allowsync.packetpath.inquiry"),
+    ),
     "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
     "allowsync-python": (
         *(sys.executable, "-c", "ctypes", "click", "sqlite3", "yaml", "allowsync.cli.apply_run"),
@@ -60,7 +65,7 @@ door = _socket.socket(_socket.AF_UNIX, _socket.SOCK_SEQPACKET)
 door.connect({path!r})
 here = [posix.open(one, posix.O_RDONLY) for one in (".", "/proc/self/ns/mnt", "/proc/self/ns/net")]
 handles = b"".join(one.to_bytes(4, sys.byteorder) for one in (0, 1, 2, *here))
-order = repr((sys.argv[1:], posix.environ)).encode()
+order = repr((sys.argv[1:], posix.environ, posix.getppid())).encode()
 door.sendmsg([order], [(_socket.SOL_SOCKET, _socket.SCM_RIGHTS, handles)])
 code = int(door.recv(16) or b"120")
 if code < 0:
