@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.packetpath.netlink import first, number, text
+from allowsync.packetpath.chance import one_of, one_of_legacy
+from allowsync.packetpath.netlink import first, text
+from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.routing import no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
@@ -38,8 +40,8 @@ _DECIDED_ELSEWHERE: Final = {
     "synproxy": "SYNPROXY answers first in the place of the server",
 }
 _LEGACY_QUEUE: Final = re.compile(r" -j NFQUEUE\b(?:.* --queue-(?:num|balance) (\d+))?")
-_RANDOM: Final = 24  # NFT_META_PRANDOM
-_OFTEN: Final = 24
+# How often what chance decides is sent: at least, for each that one of is chosen, and of how many.
+_OFTEN, _TIMES, _MOST_ODDS = 24, 6, 32
 
 
 class Judge:
@@ -51,8 +53,8 @@ class Judge:
 
     def judge(self, probe: Probe) -> Answer:
         """What became of a packet."""
-        chance = self._chance(probe)
-        if reason := self._unknown(probe) or (self._varies(probe) if chance else ""):
+        most, chance = self._chance(probe)
+        if reason := self._unknown(probe) or (self._varies(probe, most) if chance else ""):
             return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
         if probe.end is None:
             return self._stopped(probe, chance)
@@ -88,21 +90,31 @@ class Judge:
         number = int(queue[1] or 0) if queue else -1
         return _QUEUED.format(number) if number in self._copy.original.queues else ""
 
-    def _chance(self, probe: Probe) -> str:
-        """Where chance decides, in any of the chains that a packet met."""
-        for one in probe.events:
-            if any(_is_chance(step) for rule in self._words.chain(one) for step in rule):
-                return f"a rule of chain {one.chain} decides by chance"
-        for legacy in probe.legacy:
-            if any(" --mode random " in rule for rule in self._words.legacy_chain(legacy)):
-                return f"a rule of chain {legacy.chain} decides by chance"
-        return ""
+    def _chance(self, probe: Probe) -> tuple[int, str]:
+        """Where chance decides, in any of the chains that a packet met, and for one of how many."""
+        to = self._to(probe) or self._was_going_to(probe)
+        ports = {probe.question.port, to[2] if to else probe.question.port}
+        protocol = PROTOCOLS[probe.question.protocol]
+        odds = [
+            (one_of(rule, ports, protocol), one.chain)
+            for one in probe.events
+            for rule in self._words.chain(one)
+        ]
+        odds += [
+            (one_of_legacy(rule, ports), one.chain)
+            for one in probe.legacy
+            for rule in self._words.legacy_chain(one)
+        ]
+        most, chain = max(odds, default=(0, ""))
+        return most, f"a rule of chain {chain} decides by chance" if most else ""
 
-    def _varies(self, probe: Probe) -> str:
+    def _varies(self, probe: Probe, most: int) -> str:
         """Whether the same packet, sent again and again, does not always meet the same."""
         if probe.question.aim is not Aim.OWN:
             return ""  # there may be many; the answer says that chance decides
-        again = self._prober.ask([probe.question] * _OFTEN)
+        if most > _MOST_ODDS:
+            return f"chance decides for one packet of {most}"
+        again = self._prober.ask([probe.question] * max(_OFTEN, _TIMES * most))
         several = {_outcome(one) for one in (probe, *again)}
         return "chance decides: some get in and others do not" if len(several) > 1 else ""
 
@@ -214,14 +226,6 @@ def _is_limit(step: Expression) -> bool:
     if step.kind == "match":
         return text(first(step.held, 1)) in _LIMITING
     return step.kind == "quota" or bool(limited(step))
-
-
-def _is_chance(step: Expression) -> bool:
-    if step.kind == "match":
-        return text(first(step.held, 1)) == "statistic"
-    if step.kind == "meta":
-        return number(first(step.held, 2)) == _RANDOM
-    return step.kind == "numgen" and number(first(step.held, 3)) == 1
 
 
 def _is_stopped_by_a_rule(probe: Probe) -> bool:

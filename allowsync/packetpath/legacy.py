@@ -163,10 +163,11 @@ def recent_lists() -> dict[str, list[tuple[str, int]]]:
 
 
 def load_recent(lists: Mapping[str, list[tuple[str, int]]]) -> list[str]:
-    """Fill the lists of `recent`, as if seen now. Returns what was refused."""
+    """Let the lists of `recent` hold this, as if seen now. Returns what was refused."""
     refused = []
     for name, seen in lists.items():
         try:
+            Path(_RECENT, name).write_text("/")  # empties it
             for address, times in seen:
                 for _ in range(times):
                     Path(_RECENT, name).write_text(f"+{address}")

@@ -6,10 +6,12 @@ import socket
 import struct
 from contextlib import suppress
 from functools import cache
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import packet
 from allowsync.packetpath.copy import TABLE
+from allowsync.packetpath.legacy import load_recent
 from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
 from allowsync.packetpath.original import leads_to
@@ -18,7 +20,7 @@ from allowsync.packetpath.question import Aim, Unavailable
 from allowsync.packetpath.tracing import event, legacy_event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.question import Address, Question
@@ -77,10 +79,27 @@ class Prober:
         """Send a packet for each question; interface and destination are given in each."""
         served = (one for one in questions if one.aim is Aim.OWN)
         self._listen({(one.protocol, one.port) for one in served})
-        probes: list[Probe] = []
-        for start in range(0, len(questions), _BATCH):
-            probes += self._ask(questions[start : start + _BATCH])
-        return probes
+        probes: dict[int, Probe] = {}
+        for batch in self._batches(questions):
+            probes.update(zip(batch, self._ask([questions[one] for one in batch]), strict=True))
+        return [probes[one] for one in range(len(questions))]
+
+    def _batches(self, questions: Sequence[Question]) -> Iterator[Sequence[int]]:
+        """The positions of those that are asked at once.
+
+        Where rules count how often a source was seen, each was seen as often as in the machine.
+        """
+        recent = self._copy.original.recent
+        if not recent:
+            every = range(len(questions))
+            yield from (every[at : at + _BATCH] for at in range(0, len(questions), _BATCH))
+            return
+        by_source: dict[Address, list[int]] = {}
+        for position, one in enumerate(questions):
+            by_source.setdefault(one.source, []).append(position)
+        for turn in zip_longest(*by_source.values()):
+            load_recent(recent)
+            yield [one for one in turn if one is not None]
 
     def _ask(self, questions: Sequence[Question]) -> list[Probe]:
         self._by_port, self._by_trace = {}, {}

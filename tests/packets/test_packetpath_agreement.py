@@ -104,6 +104,14 @@ EVERYTHING: Final[Services] = frozenset(SERVICES)
 # What decides is no rule, and of which services that is so.
 DECIDED_ELSEWHERE: Final = {
     f"chain i {{ {CHAIN} input priority 0; tcp dport 443 numgen random mod 2 0 drop; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 numgen inc mod 8 != 0 drop; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 numgen random mod 99 0 drop; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 jhash tcp sport mod 8 != 0 drop; }}": (
+        TCP_443
+    ),
+    f"chain i {{ {CHAIN} input priority 0; ip daddr 192.0.2.1 jhash ip saddr mod 8 1 drop; }}": (
+        frozenset()
+    ),
     f"chain p {{ {CHAIN} prerouting priority mangle; tcp dport 443 tproxy to :9999 accept; }}": (
         TCP_443
     ),
@@ -115,6 +123,7 @@ DECIDED_ELSEWHERE: Final = {
 # The same by iptables; a program reads queue 3, and none reads queue 4.
 BY_IPTABLES: Final = {
     "-A INPUT -p tcp --dport 443 -m statistic --mode random --probability 0.5 -j DROP": TCP_443,
+    "-A INPUT -p tcp --dport 443 -m statistic --mode nth --every 8 --packet 0 -j DROP": TCP_443,
     "-t mangle -A PREROUTING -p tcp --dport 443 -j TPROXY --on-port 9999": TCP_443,
     "-A INPUT -p tcp --dport 443 -j SYNPROXY": TCP_443,
     "-A INPUT -j NFQUEUE --queue-num 3": EVERYTHING,
@@ -124,7 +133,9 @@ BY_IPTABLES: Final = {
 }
 
 
-@pytest.mark.parametrize(("rules", "unknown"), DECIDED_ELSEWHERE.items(), ids=range(4))
+@pytest.mark.parametrize(
+    ("rules", "unknown"), DECIDED_ELSEWHERE.items(), ids=range(len(DECIDED_ELSEWHERE))
+)
 def test_what_no_rule_decides_is_unknown(world: Internet, rules: str, unknown: Services) -> None:
     lines = rules.replace("; ", "\n")
     world.server.nft(f"table inet t {{ {lines}\n}}")

@@ -14,6 +14,8 @@ from tests.support.values import net
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.model.target import Guard
+
 pytestmark = pytest.mark.root
 
 FRIENDS: Final = tuple(Entry(net(f"81.2.69.{one}/32"), (f"friend{one}",)) for one in range(1, 9))
@@ -97,3 +99,26 @@ def test_a_quota_that_is_used_up_stays_so(inside: Namespace) -> None:
 def test_what_follows_is_as_long_as_a_connection_has_it(inside: Namespace) -> None:
     inside.nft(FILTER.format(policy="accept", rule="tcp dport 8096 ip length < 52 drop"))
     opened(inside)
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_questions_are_not_counted_by_recent(inside: Namespace, tool: str) -> None:
+    for rule in (
+        "-P INPUT DROP",
+        "-A INPUT -p tcp -m recent --set --name met",
+        "-A INPUT -p tcp -m recent --update --seconds 300 --hitcount 3 --name met -j DROP",
+        "-A INPUT -s 81.2.69.0/24 -j ACCEPT",
+    ):
+        inside.command(tool, *rule.split())
+    inside.nft("table ip6 none { chain i { type filter hook input priority 0; policy drop; }; }")
+    ports = guard(*range(8096, 8102))
+    assert locked_out(inside, ports) == []
+    for _ in range(2):
+        inside.command("sh", "-c", "echo +81.2.69.1 >/proc/net/xt_recent/met")
+    (said, *_) = locked_out(inside, ports)
+    assert said.startswith("friend1 (81.2.69.1) is locked out of 8096/tcp")
+
+
+def locked_out(inside: Namespace, ports: Guard) -> list[str]:
+    """What is said of friends who do not get in."""
+    return [one.what for one in seen(inside, ports, FRIENDS) if "locked out" in one.what]

@@ -84,6 +84,8 @@ def _effect(rules: Callable[[], RulesOfZones], content: Content, name: str) -> I
         yield Finding(Severity.INFO, what, "they are in a zone that the token does not see")
         return
     yield from effects(known, name, {**content.ours, **content.kept, **content.others}.keys())
+    what = "IP access rules, zone lockdown and rules of the account are not read"
+    yield Finding(Severity.INFO, f"{what}: whether they let others in or stop hosts is unknown")
 
 
 def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -> Iterator[Finding]:

@@ -31,11 +31,13 @@ def said(backend: CloudflareBackend, severity: Severity) -> list[str]:
     return [one.what for one in backend.check() if one.severity is severity]
 
 
-def test_a_list_in_use_has_nothing_to_say(fake: FakeCloudflare) -> None:
+def test_of_a_list_in_use_it_is_said_what_is_not_read(fake: FakeCloudflare) -> None:
     backend = target(fake)
     keep(backend, ALICE)
     fake.refer_to("friends")
-    assert backend.check() == []
+    (finding,) = backend.check()
+    assert finding.severity is Severity.INFO
+    assert finding.what.startswith("IP access rules, zone lockdown and rules of the account ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,94 @@
+"""Rules by which packets that are alike meet now this and now that. Pure.
+
+By a random number, in turn, or by a hash of the source port, which senders choose freely.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from functools import partial
+from itertools import pairwise, starmap
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import attributes, first, given, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from allowsync.packetpath.nftables import Expression
+
+_RANDOM: Final = 24  # NFT_META_PRANDOM
+_TRANSPORT: Final = 2  # NFT_PAYLOAD_TRANSPORT_HEADER
+# What a step loads: header, offset and length; of a packet's meta data its key alone.
+_PORT: Final = (_TRANSPORT, 2, 2)
+_PROTOCOL: Final = ((16,), (1, 9, 1), (1, 6, 1))
+_OF_FLOW: Final = 1  # NFT_HASH_SYM
+_NTH: Final = 1  # XT_STATISTIC_MODE_NTH
+_ALL: Final = 1 << 31
+_LEGACY: Final = re.compile(
+    r" --mode (?:random (?:! )?--probability ([\d.]+)|nth (?:! )?--every (\d+))"
+)
+_LEGACY_PORT: Final = re.compile(r"(?<!!) --dport (\d+) ")
+
+
+def one_of(rule: Sequence[Expression], ports: Collection[int], protocol: int) -> int:
+    """Among how many packets a rule of nftables chooses one; 0 where it does not.
+
+    Args:
+        rule: Its steps.
+        ports: What the packets are for: before and after translation.
+        protocol: Of these packets.
+    """
+    odds = max((_odds(step, rule) for step in rule), default=0)
+    met = {_PORT: ports, **dict.fromkeys(_PROTOCOL, (protocol,))}
+    return odds if odds and not any(starmap(partial(_is_other, met), pairwise(rule))) else 0
+
+
+def one_of_legacy(rule: str, ports: Collection[int]) -> int:
+    """The same of a rule of iptables, in words."""
+    match, port = _LEGACY.search(rule), _LEGACY_PORT.search(rule)
+    if match is None or (port and int(port[1]) not in ports):
+        return 0
+    return int(match[2]) if match[2] else _rarer(float(match[1]))
+
+
+def _is_other(
+    met: Mapping[tuple[int, ...], Collection[int]], before: Expression, after: Expression
+) -> bool:
+    """Whether two steps compare what a packet has with something else."""
+    has = met.get(_place(before)) if after.kind == "cmp" else None
+    if has is None or number(first(after.held, 2)):
+        return False
+    return number(given(attributes(given(after.held, 3)), 1)) not in has
+
+
+def _odds(step: Expression, rule: Sequence[Expression]) -> int:
+    match step.kind:
+        case "numgen":
+            return number(first(step.held, 2))
+        case "meta":
+            return 2 if number(first(step.held, 2)) == _RANDOM else 0
+        case "hash" if number(first(step.held, 7)) == _OF_FLOW or any(map(_is_port, rule)):
+            return number(first(step.held, 4))
+        case "match" if text(first(step.held, 1)) == "statistic":
+            mode, _, value = struct.unpack_from("=HHI", given(step.held, 3))
+            return value + 1 if mode == _NTH else _rarer(value / _ALL)
+    return 0
+
+
+def _rarer(share: float) -> int:
+    """One of how many, for the rarer of the two that may happen."""
+    rarer = min(share, 1 - share)
+    return round(1 / rarer) if rarer > 0 else 0
+
+
+def _is_port(step: Expression) -> bool:
+    """Whether a step loads the source port."""
+    return _place(step)[:2] == (_TRANSPORT, 0)
+
+
+def _place(step: Expression) -> tuple[int, ...]:
+    """What of a packet a step loads."""
+    kinds = {"payload": (2, 3, 4), "meta": (2,)}.get(step.kind, ())
+    return tuple(number(first(step.held, kind)) for kind in kinds)
