@@ -71,6 +71,13 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "fail2ban": (_JAIL, _BANNED, _JAILS, _VARIABLE),
     "listing": (_LISTING, b'{"nftables": []}', b"table inet x {}"),
     "mark": (_MARK, _MARK.replace(b"# ", b"") * 2),
+    "networks": (
+        b"# FireHOL\n0.0.0.0/8\n1.10.16.0/20 ; SBL256894\n2a06:e480::/29\n224.0.0.0/3\n",
+        b'{"cidr":"1.10.16.0/20"}\n{"cidr":["::1", 5]}\n{"type":"metadata","records":2}\n',
+        b'[{"cidr": "1.10.16.0/20"}, {"cidr": "2a06:e480::/29"}]',
+        b'network;name\n1.10.16.0/20;"a;b"\n"\n',
+        b"<html>",
+    ),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "rows": (
         b"web/nftables\nipv4\n4\x51\2\x45\1\ni\0\6\2\0\0\0\0\0\nn\n[]\n{}",

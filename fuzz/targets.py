@@ -40,7 +40,10 @@ from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import question
 from allowsync.model.answer import Absent, Found
+from allowsync.model.list_source import ListFormat, ListSource
 from allowsync.model.types import Family, Query
+from allowsync.policy.list_formats import ListError, read_list_content
+from allowsync.policy.lists import ranges, refusal
 from allowsync.state import StateError, Store
 
 if TYPE_CHECKING:
@@ -50,6 +53,7 @@ GATE: Final = NftGate("web", (Port(443, 443, Protocol.TCP),))
 IPTABLES: Final = rules.IpsetGate("web", (Port(443, 443, Protocol.TCP),))
 QUERIES: Final = tuple(Query("a.example.org", family) for family in Family)
 PLACE: Final = Path("/etc/allowsync/config.yaml")
+_LIST: Final = ListSource(file=Path("/etc/allowsync/office.txt"))
 
 
 def configuration(data: bytes) -> None:
@@ -170,6 +174,19 @@ def file(data: bytes) -> None:
         _read_everything(path)
 
 
+def networks(data: bytes) -> None:
+    """A list is read in any of its formats, or refused in words that can be told."""
+    for form in ListFormat:
+        try:
+            content = read_list_content(data, form, "1" if form is ListFormat.CSV else "cidr")
+        except ListError as error:
+            _must(bool(str(error)), "refused without a reason")
+            continue
+        why = refusal(content, _LIST, 0, force=False)
+        _must(bool(why) or len(ranges(content.entries)[4]) <= content.count, "more than was read")
+        _must(why.isprintable(), why)
+
+
 def _read_everything(path: Path) -> None:
     with suppress(StateError), Store.reading(path) as store:
         for look in (store.last_run, store.hosts, store.targets):
@@ -217,6 +234,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "iptables": iptables,
     "fail2ban": fail2ban,
     "mark": mark,
+    "networks": networks,
     "answer": answer,
     "rows": rows,
     "file": file,
