@@ -108,12 +108,14 @@ class ScheduleFacts(Value):
         next_run: When it starts the next run; None where that is not known.
         interval: How often it does; likewise.
         trouble: Why it starts none, and what to do; empty where it does.
+        started: Whether it has started a run that has not ended yet.
     """
 
     scheduler: str = ""
     next_run: datetime | None = None
     interval: timedelta | None = None
     trouble: str = ""
+    started: bool = False
 
 
 class AccessStatus(Value):

@@ -230,6 +230,8 @@ def _run_lines(standing: AccessStatus) -> Iterator[Line]:
         return
     if schedule.trouble:
         yield Line(schedule.trouble, "yellow")
+    elif schedule.started:
+        yield Line(f"a run is at work, or waits for the network, started by {schedule.scheduler}")
     elif schedule.next_run is None:
         yield Line(f"next run: by {schedule.scheduler}; when is unknown")
     else:

@@ -26,7 +26,7 @@ _SAID: Final = {
     FileState.FOREIGN: "not a file of 'allowsync schedule'",
 }
 _ASKED: Final = {
-    TIMER: ("ActiveState", "UnitFileState", "NextElapseUSecRealtime"),
+    TIMER: ("ActiveState", "SubState", "UnitFileState", "NextElapseUSecRealtime"),
     SERVICE: ("Result", "ExecMainStatus", "ExecMainExitTimestamp"),
 }
 

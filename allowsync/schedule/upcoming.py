@@ -58,7 +58,8 @@ def by_systemd(found: ScheduleStatus, timer: str) -> ScheduleFacts:
         trouble = f"allowsync.timer is {', '.join(filter(None, states))}: no run starts; {INSTALL}"
     stamp = _STAMP.search(found.timer.get("NextElapseUSecRealtime", ""))
     upcoming = None if stamp is None else datetime.fromisoformat(stamp[0]).astimezone(UTC)
-    return ScheduleFacts(Scheduler.SYSTEMD.value, upcoming, _span(minutes), trouble)
+    started = found.timer.get("SubState") == "running"
+    return ScheduleFacts(Scheduler.SYSTEMD.value, upcoming, _span(minutes), trouble, started)
 
 
 def _by_cron(text: str, now: datetime) -> ScheduleFacts:

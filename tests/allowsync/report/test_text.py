@@ -6,7 +6,7 @@ from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
 
-from allowsync.inspect.status import AccessStatus, TargetStatus
+from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
 from allowsync.inspect.status_problems import exit_code
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
@@ -87,6 +87,14 @@ def test_a_target_where_only_others_let_friends_in_says_so() -> None:
     there = Current(frozenset(), others=frozenset({net(HOME), net(MOVED)}))
     one = TargetReport("web/ufw", "web", Outcome.UNCHANGED, Plan("web/ufw"), current=there)
     assert text(replace(story(), targets=(one,))) == "web/ufw is in sync (0 entries, 2 of others)"
+
+
+def test_a_run_that_the_schedule_has_started_is_told() -> None:
+    facts = ScheduleFacts("systemd", started=True)
+    lines = status_lines(AccessStatus(T0, T0, {}, (), (), schedule=facts))
+    assert "a run is at work, or waits for the network, started by systemd" in [
+        one.text for one in lines
+    ]
 
 
 def test_a_run_says_what_it_did_in_the_past_tense() -> None:

@@ -117,6 +117,10 @@ def test_systemd_tells_the_next_run_and_a_timer_that_is_off() -> None:
     }
     found = by_systemd(ScheduleStatus({}, asked, {}), "OnCalendar=*:0/5\n")
     assert (found.next_run, found.trouble) == (NOW.replace(minute=5, second=12), "")
+    assert not found.started
+    at_work = {**asked, "SubState": "running", "NextElapseUSecRealtime": ""}
+    found = by_systemd(ScheduleStatus({}, at_work, {}), "OnCalendar=*:0/5\n")
+    assert (found.next_run, found.started, found.trouble) == (None, True, "")
     off = {**asked, "UnitFileState": "disabled", "ActiveState": "inactive"}
     off["NextElapseUSecRealtime"] = ""
     found = by_systemd(ScheduleStatus({}, off, {}), "OnCalendar=*:0/5\n")
