@@ -111,7 +111,7 @@ def _blocked(config: Config, standing: AccessStatus, network: Network | None) ->
     if network is not None and standing.blocked:
         from allowsync.inspect.denylist_findings import about_asked
 
-        yield from about_asked(network, standing.blocked, config.denylists)
+        yield from about_asked(network, standing.blocked, config)
 
 
 def _with_packets(

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.config.allowlists import NAME, Member
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Reading
+from allowsync.config.list_kinds import check_named, names_kind
 from allowsync.config.networks import AnyNetwork
 from allowsync.config.schema.context import below
 from allowsync.config.schema.kind import UnfitError
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
+_LISTS_HELP: Final = "The lists whose networks are blocked, by their names under `lists`."
 _NETWORKS_HELP: Final = "Networks to block, such as that of a scanner."
 _EXCEPT_HELP: Final = (
     "What it never blocks: networks, and hosts by name. That need not be said of hosts that are on "
@@ -84,12 +86,18 @@ class Denylists:
         hosts: Every name under `hosts`.
         allowlists: Every name of an allowlist.
         places: What the targets of allowlists use already.
+        lists: Every name under `lists`.
     """
 
     def __init__(
-        self, hosts: Collection[str], allowlists: Collection[str], places: PlacesInUse
+        self,
+        hosts: Collection[str],
+        allowlists: Collection[str],
+        places: PlacesInUse,
+        lists: Collection[str] = (),
     ) -> None:
         self._hosts, self._allowlists, self._places = hosts, allowlists, places
+        self._lists = lists
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Denylist]:
         """The denylists that are valid, in the order of the file."""
@@ -109,18 +117,30 @@ class Denylists:
             written = self.form(name).written(child, here, reading)
             if written is INVALID:
                 continue
-            if not written.get("networks"):
-                reading.problem(child, here, "needs networks")
+            if not (written.get("networks") or written.get("lists")):
+                reading.problem(child, here, "needs lists or networks")
+            self._check_lists(child, here, reading)
             found[name] = Denylist(
-                name, written["targets"], written.get("networks", ()), (), written.get("except", ())
+                name,
+                written["targets"],
+                written.get("networks", ()),
+                written.get("lists", ()),
+                written.get("except", ()),
             )
         return found
+
+    def _check_lists(self, node: Node, at: str, reading: Reading) -> None:
+        """Note a problem for each list that is not described."""
+        for key, child in node.entries if isinstance(node, Mapping) else ():
+            if isinstance(key, Scalar) and key.text == "lists":
+                check_named(child, below(at, "lists"), self._lists, reading)
 
     def form(self, name: str) -> Object[dict[str, Any]]:
         """What may be written for one denylist."""
         return Object(
             dict,
             {
+                "lists": Option(names_kind(), _LISTS_HELP, ()),
                 "networks": Option(ListOf(BlockedNetwork(), unique=True), _NETWORKS_HELP, ()),
                 "except": Option(ListOf(Spared(self._hosts), unique=True), _EXCEPT_HELP, ()),
                 "targets": Option(Targets(name, self._places, Effect.DENY), _TARGETS_HELP),

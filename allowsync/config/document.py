@@ -154,7 +154,7 @@ def _people_and_places(
         section = entries["allowlists"][1]
         allowlists = Allowlists(names, places).read(section, "allowlists", reading)
     if _DENYLISTS in entries:
-        written = Denylists(names, allowlists, places)
+        written = Denylists(names, allowlists, places, list_names(entries))
         denylists = written.read(entries[_DENYLISTS][1], _DENYLISTS, reading)
     return hosts, allowlists, denylists
 

@@ -57,6 +57,7 @@ def _denylists(config: Config) -> dict[str, Any]:
     """The section, where there is one."""
     shown = {
         one.name: {
+            **({"lists": list(one.lists)} if one.lists else {}),
             "networks": list(map(str, one.networks)),
             "except": list(map(str, one.spared)),
             "targets": [_target(target) for target in one.targets],

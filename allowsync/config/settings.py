@@ -241,10 +241,12 @@ class Config(Value):
 
     @property
     def lists_in_use(self) -> tuple[str, ...]:
-        """Every list that some host names, in configured order."""
+        """Every list that some host or denylist names, in configured order."""
         if not self.lists:
             return ()
-        return tuple(dict.fromkeys(name for host in self.hosts.values() for name in host.lists))
+        by_hosts = [name for host in self.hosts.values() for name in host.lists]
+        by_denylists = [name for one in self.denylists.values() for name in one.lists]
+        return tuple(dict.fromkeys((*by_hosts, *by_denylists)))
 
     @property
     def targets(self) -> tuple[Target, ...]:

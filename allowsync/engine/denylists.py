@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from allowsync.config.settings import Denylist, Target
+    from allowsync.config.settings import Config, Denylist, Target
     from allowsync.engine.memory import Memory
     from allowsync.model.target import Current
     from allowsync.model.types import Network
@@ -63,6 +63,7 @@ class Listed(Value):
         spans: What its lists hold.
         never: What is never blocked.
         lacking: Its lists of which nothing is known.
+        over: Its lists that are too old to count.
         refusal: Why nothing may be added; None where it may.
         adds: Whether anything is added at all; not so offline.
     """
@@ -70,6 +71,7 @@ class Listed(Value):
     spans: Spans
     never: tuple[NeverBlocked, ...]
     lacking: tuple[str, ...] = ()
+    over: tuple[str, ...] = ()
     refusal: BlockRefusal | None = None
     adds: bool = True
 
@@ -104,21 +106,60 @@ def block(
         never = never_blocked(config, decisions, memory.store, held)
     except BackendError as error:
         return tuple(BlockReport(_failed(target, str(error))) for _, target in chosen)
-    found = {one.name: listed(one, never, decisions) for one, _ in chosen}
+    now, force = memory.now.instant, request.force
+    said = lists_said(config, (one for one, _ in chosen), now, force=force)
+    found = {one.name: listed(one, never, decisions, said) for one, _ in chosen}
     return tuple(_blocked(target, found[one.name], memory) for one, target in chosen)
+
+
+class ListSaid(Value):
+    """What a list says to denylists: its networks; None where nothing is known of it.
+
+    `over` says that it is too old to count: an old block list harms the innocent.
+    """
+
+    spans: Spans | None = None
+    over: bool = False
+
+
+def lists_said(
+    config: Config, denylists: Iterable[Denylist], now: datetime, *, force: bool = False
+) -> dict[str, ListSaid]:
+    """What each list says that denylists name. Raises nothing."""
+    names = dict.fromkeys(name for one in denylists for name in one.lists)
+    if not names:
+        return {}
+    from allowsync.engine.lists.in_force import looked_at
+    from allowsync.policy.lists import is_over
+
+    found: dict[str, ListSaid] = {}
+    for name, kept in looked_at(config, now, force=force, names=names).items():
+        if not kept.is_known:
+            found[name] = ListSaid()
+        elif is_over(config.lists[name], kept.as_of, now):
+            found[name] = ListSaid(([], []), over=True)
+        else:
+            found[name] = ListSaid(kept.spans())
+    return found
 
 
 def listed(
     denylist: Denylist,
     never: tuple[NeverBlocked, ...],
     decisions: Mapping[str, Decision],
+    said: Mapping[str, ListSaid],
 ) -> Listed:
     """What a denylist has to say now."""
     known = {one.network for one in never}
     own = (one for one in spared_by(denylist, decisions) if one.network not in known)
-    spared = (*never, *dict.fromkeys(own))
-    spans = united([spans_of(denylist.networks)])
-    return Listed(spans, spared)
+    mine = {name: said[name] for name in denylist.lists}
+    spans = (one.spans for one in mine.values() if one.spans is not None)
+    return Listed(
+        united([spans_of(denylist.networks), *spans]),
+        (*never, *dict.fromkeys(own)),
+        tuple(name for name, one in mine.items() if one.spans is None),
+        tuple(name for name, one in mine.items() if one.over),
+    )
 
 
 def _blocked(target: Target, given: Listed, memory: Memory) -> BlockReport:
@@ -165,7 +206,7 @@ def drafted(
     outcome = Outcome.UNCHANGED if plan.idle else Outcome.PLANNED
     if refusal is not None:
         outcome = Outcome.REFUSED
-    lacking = f"{', '.join(given.lacking)}: not known yet; what was blocked before stays"
+    old = ", ".join(f"lists.{name}" for name in given.over)
     report = TargetReport(
         target.name,
         target.allowlist,
@@ -173,7 +214,7 @@ def drafted(
         plan,
         current,
         refusal,
-        reason=lacking if given.lacking else "",
+        reason=f"{old}: nothing of it is blocked, it is older than `keep`" if old else "",
     )
     again = partial(_again, target, given, names, memory)
     one = Draft(target, report, again=again, backend=backend, situation=situation, places=places)

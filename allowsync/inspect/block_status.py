@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.engine.denylists import drafted, listed
+from allowsync.engine.denylists import drafted, listed, lists_said
 from allowsync.engine.never_blocked import never_blocked
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value
@@ -15,6 +15,7 @@ from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
+    from datetime import datetime
 
     from allowsync.config.settings import Config, Target
     from allowsync.model.types import Entry, Network
@@ -53,6 +54,7 @@ def block_statuses(
     decisions: Mapping[str, Decision],
     store: Store,
     held: Iterable[tuple[str, Iterable[Entry]]],
+    now: datetime,
 ) -> Iterator[BlockStatus]:
     """How each target of a denylist stands. Raises nothing.
 
@@ -61,6 +63,7 @@ def block_statuses(
         decisions: Where hosts may come from.
         store: The state.
         held: What the targets of allowlists let in.
+        now: The instant.
     """
     if not config.denylists:
         return
@@ -70,8 +73,9 @@ def block_statuses(
         for one in config.denylists.values():
             yield from (_unknown(target, str(error)) for target in one.targets)
         return
+    said = lists_said(config, config.denylists.values(), now)
     for one in config.denylists.values():
-        given = listed(one, never, decisions)
+        given = listed(one, never, decisions, said)
         for target in one.targets:
             began = time.monotonic()
             draft, spared = drafted(target, given, partial(installations, config.state))

@@ -12,10 +12,11 @@ from allowsync.model.networks import overlap, short
 from allowsync.model.target import Effect, Finding, Severity, remedy
 from allowsync.model.types import BOTH_FAMILIES, Family, by_network
 from allowsync.policy.blocking import spans_of, touches
+from allowsync.state.lists import read_list
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
 
     from allowsync.config.settings import Config, Denylist, Target
     from allowsync.inspect.block_status import BlockStatus
@@ -82,25 +83,29 @@ def _guarded_by(config: Config, port: PortRange) -> Iterator[str]:
             yield target.name
 
 
-def about_asked(
-    asked: Network, found: Iterable[BlockStatus], denylists: Mapping[str, Denylist]
-) -> Iterator[str]:
+def about_asked(asked: Network, found: Iterable[BlockStatus], config: Config) -> Iterator[str]:
     """Whether denylists block a network, a sentence for each target that does or spares it."""
     for one in found:
         hits = [network for network in one.held if overlap(network, asked)]
         if hits:
             named = ", ".join(map(short, sorted(hits, key=by_network)[:3]))
-            yield f"{one.target} blocks it: {named}{_by(asked, denylists[one.denylist])}"
+            by = " and ".join(_listing(asked, config.denylists[one.denylist], config))
+            yield f"{one.target} blocks it: {named}" + (f" (by {by})" if by else "")
         for each in one.spared:
             if overlap(each.network, asked):
                 what = f"though listed, {short(each.network)} is never blocked ({each.why})"
                 yield f"{one.target}: {what}"
 
 
-def _by(asked: Network, denylist: Denylist) -> str:
-    """By which part of a denylist a network is listed, as far as that is known."""
-    own = touches(spans_of(denylist.networks), asked)
-    return f" ({denylist.name}, networks)" if own else ""
+def _listing(asked: Network, denylist: Denylist, config: Config) -> Iterator[str]:
+    """The parts of a denylist that name a network."""
+    if touches(spans_of(denylist.networks), asked):
+        yield f"{denylist.name}.networks"
+    for name in denylist.lists:
+        kept = read_list(config.state, name)
+        spans = None if kept is None else kept.spans()
+        if spans is not None and touches(spans, asked):
+            yield f"lists.{name}"
 
 
 def _said(family: Family) -> str:

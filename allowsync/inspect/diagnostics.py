@@ -91,6 +91,7 @@ def heard(
 def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
     """Configured hosts that have no access."""
     used = {name for allowlist in config.allowlists.values() for name in allowlist.hosts}
+    used |= {str(one) for denylist in config.denylists.values() for one in denylist.spared}
     for name, host in config.hosts.items():
         if name not in used:
             what = "is in no allowlist"

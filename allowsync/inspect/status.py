@@ -196,7 +196,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             failing = _failing(store, now, notices)
             targets = tuple(replace(one, failing=failing.get(one.target)) for one in targets)
         uses = _uses(config, targets, store, now, notices)
-        blocked = _blocked(config, decisions, store, targets)
+        blocked = _blocked(config, decisions, store, targets, now)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
     unclear = frozenset(_unclear(config, decisions, targets))
@@ -223,6 +223,7 @@ def _blocked(
     decisions: Mapping[str, Decision],
     store: Store,
     targets: Iterable[TargetStatus],
+    now: datetime,
 ) -> tuple[BlockStatus, ...]:
     """How the targets of denylists stand; loaded where there are any."""
     if not config.denylists:
@@ -230,7 +231,7 @@ def _blocked(
     from allowsync.inspect.block_status import block_statuses
 
     held = ((one.target, one.entries) for one in targets)
-    return tuple(block_statuses(config, decisions, store, held))
+    return tuple(block_statuses(config, decisions, store, held, now))
 
 
 def _failing(store: Store, now: datetime, notices: list[Notice]) -> dict[str, datetime]:

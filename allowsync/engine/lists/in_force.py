@@ -17,7 +17,7 @@ from allowsync.state.lists import KeptList, forget_list, identity, read_list, wr
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
     from datetime import datetime
 
     from allowsync.config.settings import Config
@@ -25,7 +25,12 @@ if TYPE_CHECKING:
 
 
 def looked_at(
-    config: Config, now: datetime, *, force: bool = False, keep: bool = False
+    config: Config,
+    now: datetime,
+    *,
+    force: bool = False,
+    keep: bool = False,
+    names: Iterable[str] | None = None,
 ) -> dict[str, KeptList]:
     """What is known of each list in use. Raises nothing.
 
@@ -34,9 +39,10 @@ def looked_at(
         now: The instant.
         force: Whether a file counts that has far fewer networks than before, or far more.
         keep: Whether what files say is kept for runs to come.
+        names: The lists to look at, if not all.
     """
     found = {}
-    for name in config.lists_in_use:
+    for name in config.lists_in_use if names is None else names:
         kept = read_list(config.state, name)
         known = kept or KeptList(name, now)
         grants = is_granted(config, name)

@@ -78,7 +78,7 @@ def test_what_is_wrong_is_said_with_its_line(
 
 def test_it_needs_networks(tmp_path: Path) -> None:
     text = DENY.replace("    networks: [198", "    # [198")
-    assert any("needs networks" in str(one) for one in problems(tmp_path, text))
+    assert any("needs lists or networks" in str(one) for one in problems(tmp_path, text))
 
 
 def test_editors_know_it(tmp_path: Path) -> None:
@@ -88,3 +88,13 @@ def test_editors_know_it(tmp_path: Path) -> None:
     assert {"nftables", "ipset"} <= kinds
     assert "ufw" not in kinds
     assert {"enum": ["ipset", "nftables"], "type": "string"} in targets
+
+
+def test_lists_are_named_that_are_described(tmp_path: Path) -> None:
+    lists = "lists:\n  level1: {url: https://lists.example.org/level1}\n"
+    text = DENY.replace("    except:", "    lists: [level1]\n    except:") + lists
+    config = loaded(tmp_path, text)
+    assert config.denylists["scanners"].lists == ("level1",)
+    assert config.lists_in_use == ("level1",)
+    assert show(config)["denylists"]["scanners"]["lists"] == ["level1"]
+    assert any("there is no list" in one for one in problems(tmp_path, text.replace(lists, "")))

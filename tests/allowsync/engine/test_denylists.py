@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass, field
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.config.settings import Denylist, Target
+from allowsync.config.settings import Config, Denylist, Target
 from allowsync.engine import never_blocked
+from allowsync.inspect.denylist_findings import about_asked, about_blocked
 from allowsync.inspect.status_problems import exit_code
+from allowsync.model.list_source import ListSource
 from allowsync.model.outcome import Outcome
 from allowsync.model.target import Capabilities, Effect
 from allowsync.model.value import replace
@@ -33,13 +37,32 @@ class Denied(World):
     """The same with a denylist `scanners`, enforced at a firewall of its own."""
 
     wall: MemoryStore = field(default_factory=MemoryStore)
+    lists: dict[str, ListSource] = field(default_factory=dict)
 
-    def deny(self, *listed: str, spared: tuple[str | Network, ...] = ()) -> None:
+    @property
+    def config(self) -> Config:
+        return replace(super().config, lists=self.lists)
+
+    def deny(
+        self,
+        *listed: str,
+        spared: tuple[str | Network, ...] = (),
+        lists: tuple[str, ...] = (),
+    ) -> None:
         kind = replace(memory_type(self.wall, "wall"), denies=MemoryOptions)
         options = MemoryOptions()
         target = Target("scanners/wall", "scanners", kind, options, effect=Effect.DENY)
         networks = tuple(map(net, listed))
-        self.denylists = (Denylist("scanners", (target,), networks, spared=spared),)
+        self.denylists = (Denylist("scanners", (target,), networks, lists, spared),)
+
+    def publish(self, text: str, refresh: timedelta | None = None) -> Path:
+        """Let a list be a file that says something."""
+        path = self.folder / "level1.netset"
+        path.write_text(text)
+        path.chmod(0o600)
+        self.lists = {"level1": ListSource(file=path, refresh=refresh)}
+        self.deny(lists=("level1",))
+        return path
 
     def blocks(self, address: str) -> bool:
         return any(net(address).subnet_of(one) for one in self.wall.networks)  # type: ignore[arg-type]
@@ -278,3 +301,69 @@ def test_a_state_that_cannot_be_written_holds_nothing_up(
     assert world.blocks("81.2.68.1")
     assert (report.exit_code, only(report).report.outcome) == (1, Outcome.UNRECORDED)
     assert only(report).report.said.startswith("enforced, but not recorded: ")
+
+
+LEVEL1 = "# bogons and all\n10.0.0.0/8\n224.0.0.0/3\n81.2.68.0/24 ; a comment\n81.2.69.0/24\n"
+
+
+def test_a_list_of_others_is_blocked_but_friends_and_bogons(world: Denied) -> None:
+    path = world.publish(LEVEL1)
+    report = world.run()
+    assert report.exit_code == 0
+    assert world.blocks("81.2.68.1")
+    assert not world.blocks("81.2.69.1")
+    assert not world.blocks("10.0.0.1")
+    path.write_text("81.2.68.0/25\n81.2.69.0/25\n9.9.9.0/24\n")
+    world.run()
+    assert world.blocks("9.9.9.9")
+    assert not world.blocks("81.2.69.200")
+    said = list(about_asked(net("9.9.9.9"), world.look().blocked, world.config))
+    assert said == ["scanners/wall blocks it: 9.9.9.0/24 (by lists.level1)"]
+
+
+def test_of_a_list_that_is_not_known_the_old_stays_but_friends(world: Denied) -> None:
+    path = world.publish(LEVEL1)
+    world.run()
+    held = len(world.wall.networks)
+    world.lists = {"level1": ListSource(file=world.folder / "elsewhere.netset")}
+    for kept in world.state.parent.glob("*.list"):
+        kept.unlink()
+    world.says["alice.example.org"] = found("81.2.69.77")
+    report = world.run()
+    assert not world.blocks("81.2.69.77")
+    assert world.blocks("81.2.69.78")
+    assert len(world.wall.networks) > held - 4
+    assert any("its networks are not known" in one.what for one in report.notices)
+    path.unlink()
+
+
+def test_what_a_list_says_wrongly_leaves_the_old_in_force(world: Denied) -> None:
+    path = world.publish(LEVEL1)
+    world.run()
+    before = set(world.wall.networks)
+    for text in ("", "<html>an error</html>", "8.0.0.0/6\n"):
+        path.write_text(text)
+        world.run()
+        assert world.wall.networks == before
+
+
+def test_an_old_list_is_dropped(world: Denied) -> None:
+    old = (world.instant - timedelta(days=15)).timestamp()
+    path = world.publish(LEVEL1, refresh=timedelta(days=1))
+    os.utime(path, (world.instant.timestamp(),) * 2)
+    world.run()
+    assert world.wall.networks
+    os.utime(path, (old, old))
+    report = world.run()
+    assert not world.wall.networks
+    assert "it is older than `keep`" in only(report).report.said
+
+
+def test_what_each_run_looks_at_for_long_is_told(world: Denied) -> None:
+    world.run()
+    slow = [replace(one, seconds=1.5) for one in world.look().blocked]
+    found = [str(one) for one in about_blocked(slow, ran=True)]
+    assert [one for one in found if "each run looks at it for 1.5 s" in one]
+    assert [one for one in found if "blocks nothing that comes over IPv6" in one]
+    world.wall.networks.clear()
+    assert any("out of sync" in str(one) for one in about_blocked(world.look().blocked, ran=True))
