@@ -85,10 +85,8 @@ class JellyfinBackend(Value):
         with _told():
             document = self._refused_where_it_cannot_work(self.api.network(), wanted)
             entries = entries_of(document, self.options.setting)
-            restarting = self.options.restart and (
-                sorted_out(entries, self.allowlist).restart
-                or self._changed(entries, wanted) != entries
-            )
+            # The note that one is outstanding is a difference, too.
+            restarting = self.options.restart and self._changed(entries, wanted) != entries
             self._put(document, wanted, restart=restarting)
             if restarting:
                 self._restart()
