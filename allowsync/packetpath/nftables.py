@@ -9,7 +9,7 @@ import errno
 import os
 import struct
 from itertools import pairwise
-from typing import Final, NamedTuple, TypeAlias
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
 from allowsync.packetpath.netlink import (
     APPEND,
@@ -28,6 +28,9 @@ from allowsync.packetpath.netlink import (
 )
 from allowsync.packetpath.question import Unavailable
 
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
 Request: TypeAlias = tuple[int, int, bytes]
 
 # Messages, and what lists the same.
@@ -37,6 +40,7 @@ _TABLES, _CHAINS, _RULES, _SETS, _ELEMENTS, _OBJECTS, _FLOWTABLES = 1, 4, 7, 10,
 DUMP: Final = 0xA00
 _ATTEMPTS: Final = 5
 _QUOTA: Final = 2  # NFT_OBJECT_QUOTA
+_SET_TIMEOUT: Final = 11  # NFTA_SET_TIMEOUT
 # Steps that the kernel may list in a way that it refuses.
 _REFUSED: Final = frozenset({"dynset", "exthdr", "quota", "osf"})
 
@@ -131,7 +135,7 @@ def _listed(netlink: Netlink) -> Ruleset:
 
 def load(ruleset: Ruleset) -> list[str]:
     """Load a ruleset into the network namespace of the moment. Returns what was refused."""
-    elements = [(_NEW_ELEMENT, CREATE, one) for one in ruleset.elements if _holds_elements(one)]
+    elements = [(_NEW_ELEMENT, CREATE, one) for one in _elements(ruleset)]
     rules = [_rule(one) for one in ruleset.rules]
     frame = _frame(ruleset, anonymous=False)
     netlink = Netlink(NETFILTER)
@@ -163,8 +167,31 @@ def load_for_words(ruleset: Ruleset) -> list[str]:
         netlink.close()
 
 
-def _holds_elements(body: bytes) -> bool:
-    return first(attributes(body[4:]), 3) is not None
+def _elements(ruleset: Ruleset) -> Iterator[bytes]:
+    """Elements as they may be said: the end of an interval without the timeout that is listed."""
+    timed = {
+        (family, given(held, 1), given(held, 2))
+        for family, held in ruleset.sets
+        if first(held, _SET_TIMEOUT) is not None
+    }
+    for body in ruleset.elements:
+        held = attributes(body[4:])
+        if first(held, 3) is None:
+            continue
+        if (body[0], given(held, 1), given(held, 2)) in timed:
+            kept = [(kind, _loadable_elements(v) if kind & 0x3FFF == 3 else v) for kind, v in held]
+            body = body[:4] + packed(kept)
+        yield body
+
+
+def _loadable_elements(listed: bytes) -> bytes:
+    several = [(kind, attributes(value)) for kind, value in attributes(listed)]
+    return packed(
+        [
+            (kind, packed(without(held, 4) if number(first(held, 3)) & 1 else held))
+            for kind, held in several
+        ]
+    )
 
 
 def _frame(ruleset: Ruleset, *, anonymous: bool) -> list[Request]:

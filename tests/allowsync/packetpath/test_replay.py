@@ -25,3 +25,13 @@ def test_each_kind_of_statement_is_loaded_again(as_root: None) -> None:
         expected = machine.command("nft", "-s", "list", "ruleset")
         assert words.command("nft", "-s", "list", "ruleset") == expected
         assert len(copy.run(nftables.list_ruleset).rules) == len(listed.rules)
+
+
+def test_a_list_of_bans_that_time_out_by_themselves_is_loaded_again(as_root: None) -> None:
+    bans = "type ipv4_addr; flags interval,timeout; timeout 1h;"
+    elements = "elements = { 203.0.113.0/24, 198.51.100.7-198.51.100.9 timeout 2h }"
+    with Namespace() as machine, Namespace() as copy:
+        machine.nft(f"table inet bans {{\n set bans {{ {bans} {elements}\n }}\n}}\n")
+        assert copy.run(nftables.load, machine.run(nftables.list_ruleset)) == []
+        expected = machine.command("nft", "-s", "list", "ruleset")
+        assert copy.command("nft", "-s", "list", "ruleset") == expected
