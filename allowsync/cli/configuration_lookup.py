@@ -46,12 +46,14 @@ def as_root() -> str:
 
 def _places(environ: Mapping[str, str], uid: int) -> str:
     """Every place that was looked at, and what to do."""
-    system, folder = str(SYSTEM_CONFIGURATION), SYSTEM_CONFIGURATION.parent
+    system, folder, instead = str(SYSTEM_CONFIGURATION), SYSTEM_CONFIGURATION.parent, ""
     if uid and folder.exists() and not os.access(folder, os.X_OK):
-        system += f" (only root can look: {as_root()})"
+        system += " (only root can look)"
+        instead = f"if it is there: {as_root()}; "
     own = own_configuration(environ) if uid else None
     places = ["--config (not given)", "$ALLOWSYNC_CONFIG (not set)", system]
-    return f"looked at {', '.join([*places, *([str(own)] if own else [])])}; {_create(uid)}"
+    looked = ", ".join([*places, *([str(own)] if own else [])])
+    return f"looked at {looked}; {instead}{_create(uid)}"
 
 
 def _create(uid: int, given: Path | None = None) -> str:

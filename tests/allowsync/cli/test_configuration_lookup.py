@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.cli import configuration_lookup
 from allowsync.cli.configuration_lookup import why_unread
 from allowsync.config.paths import SYSTEM_CONFIGURATION
 from tests.support.program import allowsync
@@ -37,6 +38,19 @@ def test_every_place_that_was_looked_at_is_named(tmp_path: Path) -> None:
         assert place in said
     assert str(SYSTEM_CONFIGURATION) in said
     assert said.endswith("; to write one: sudo allowsync init")
+
+
+def test_where_only_root_can_look_the_command_for_root_comes_before_init(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    system = tmp_path / "config.yaml"
+    monkeypatch.setattr(configuration_lookup, "SYSTEM_CONFIGURATION", system)
+    monkeypatch.setattr("os.access", lambda *_: False)
+    monkeypatch.setattr("sys.argv", ["allowsync", "status"])
+    said = why_unread(None, Path("/home/me/config.yaml"), {"HOME": "/home/me"}, USER)
+    assert f"{system} (only root can look)" in said
+    advice = "; if it is there: sudo allowsync status; to write one: sudo allowsync init"
+    assert said.endswith(advice)
 
 
 def test_root_is_sent_to_no_home_and_needs_no_sudo(tmp_path: Path) -> None:
