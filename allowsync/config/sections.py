@@ -171,7 +171,7 @@ SINGLE_OPTIONS: Final[Options] = {
     ),
     "lists": Option(
         lists_kind(),
-        "Lists of networks that others keep, for `lists` of hosts. "
+        "Lists of networks that others keep, for `lists` of hosts and denylists. "
         "`lists: {office: {file: office.txt}}`; docs/lists.md tells what becomes of them.",
         {},
     ),
