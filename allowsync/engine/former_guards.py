@@ -10,11 +10,11 @@ from allowsync.config.errors import ConfigError
 from allowsync.model.target import Effect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Target
-    from allowsync.model.target import Guard
+    from allowsync.model.target import Guard, Place
     from allowsync.state import TargetRecord
 
 
@@ -60,12 +60,12 @@ def rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:
     return kind, rebuild_options(kind, record.written)
 
 
-def succeeds(target: Target, former: Iterable[TargetRecord]) -> bool:
+def succeeds(target: Target, places: Collection[Place], former: Iterable[TargetRecord]) -> bool:
     """Whether a target takes the place of one that is configured no more.
 
     Its allowlist was renamed, or its backend is another: where ports are guarded, it guards some of
-    those, and else it is for the same allowlist. Who only adds to what a firewall allows closed
-    nothing.
+    those, and else it is for the same allowlist or in the same place. A target that only adds to
+    what a firewall allows closed nothing.
     """
     guard = guard_of_kind(target.backend, target.options)
     for record in former:
@@ -73,7 +73,8 @@ def succeeds(target: Target, former: Iterable[TargetRecord]) -> bool:
             continue
         once = guarded_once(record)
         if guard is None or once is None:
-            if guard is once and record.allowlist == target.allowlist:
+            same = record.allowlist == target.allowlist or not set(places).isdisjoint(record.places)
+            if guard is once and same:
                 return True
         elif not once.adds_up and any(
             one.shared(other) for one in guard.ports for other in once.ports

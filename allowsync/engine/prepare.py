@@ -170,7 +170,9 @@ def draft(
         ineffective(plan, current),
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
-        if memory is None and not (lost or _stands(target, places) or _succeeds(target, former())):
+        if memory is None and not (
+            lost or _stands(target, places) or _succeeds(target, places, former())
+        ):
             report = replace(report, outcome=Outcome.FAILED, plan=None, reason=_NO_ADDRESS_YET)
             return Draft(target, report)
         # A gate that is gone (a flush, a reboot) is put up again, if need be for no host: what is
@@ -197,11 +199,11 @@ def _stands(target: Target, places: Collection[Place]) -> bool:
     return False
 
 
-def _succeeds(target: Target, former: Iterable[TargetRecord]) -> bool:
+def _succeeds(target: Target, places: Collection[Place], former: Iterable[TargetRecord]) -> bool:
     """Whether it takes the place of a target that is no longer configured."""
     from allowsync.engine.former_guards import succeeds
 
-    return succeeds(target, former)
+    return succeeds(target, places, former)
 
 
 def _held_beside(

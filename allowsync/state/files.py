@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LONGEST_NAME: Final = 200
+_HEADER: Final = 100  # bytes of any database (sqlite.org/fileformat2.html#the_database_header)
 COMPANIONS: Final = ("-journal", "-wal", "-shm")
 # How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
 # SQLite writes one where several databases change at once, which is never the case here.
@@ -92,6 +93,16 @@ def judge(state: Path) -> os.stat_result:
     for suffix in COMPANIONS:
         _judge_companion(state, found, f"{state}{suffix}")
     return found
+
+
+def cut_short(state: Path) -> bool:
+    """Whether there is a database of which not even the head is left.
+
+    SQLite takes it for a new one. No run leaves it so but the very first, if that is killed.
+    """
+    with suppress(OSError):
+        return os.lstat(state).st_size < _HEADER
+    return False
 
 
 def _judge_companion(state: Path, database: os.stat_result, companion: str) -> None:

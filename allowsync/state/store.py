@@ -54,7 +54,7 @@ from allowsync.state.evidence import (
     write_chronology,
     write_ledger,
 )
-from allowsync.state.files import as_owner, set_aside
+from allowsync.state.files import as_owner, cut_short, set_aside
 from allowsync.state.host_memory import (
     approve_name,
     forget_hosts,
@@ -115,8 +115,10 @@ class Store:
     @classmethod
     def writing(cls, path: Path) -> Self:
         """Open for a run that writes; the caller holds the lock."""
+        emptied = cut_short(path)
         with as_owner(path) as acting:
             store = cls(path, open_for_writing(path), acting.user)
+        store.lost = emptied
         if store.user != os.geteuid():
             # What methods import late: an installation below /root is closed to other users.
             import hashlib  # noqa: F401
@@ -129,7 +131,10 @@ class Store:
         """Open for a dry run or a report: nothing is written, not even a missing file."""
         from allowsync.state.private_copy import open_for_reading
 
-        return cls(path, open_for_reading(path))
+        emptied = cut_short(path)
+        store = cls(path, open_for_reading(path))
+        store.lost = emptied
+        return store
 
     @classmethod
     def nothing(cls, path: Path) -> Self:

@@ -277,3 +277,15 @@ def test_ports_that_were_opened_by_clear_stay_open_while_no_host_is_known(here: 
     here.more = {"allowlists": {"media": {"targets": [{"nftables": PORTS}]}}}
     assert here("apply", "--offline").code == 1
     assert here.gates() == set()
+
+
+def test_the_file_of_a_renamed_allowlist_is_written_again_though_no_host_is_known(
+    here: Inside,
+) -> None:
+    path = here.folder / "friends.lst"
+    assert here.guard("jellyfin", {"file": {"path": str(path)}}).code == 0
+    here.hosts = {"bob": "bob.example.net"}
+    here.more = {"allowlists": {"media": {"targets": [{"file": {"path": str(path)}}]}}}
+    path.unlink()
+    assert here("apply", "--offline").code == 1
+    assert ALICE not in path.read_text()

@@ -294,7 +294,7 @@ class TestLostState:
         report = world.run()
         assert (report.exit_code, world.held) == (1, ALL)
 
-    @pytest.mark.parametrize("lost", ["unreadable", "damaged"])
+    @pytest.mark.parametrize("lost", ["unreadable", "damaged", "emptied", "a byte"])
     def test_a_gate_goes_up_empty_where_a_state_was_lost_and_no_name_answers(
         self, world: World, lost: str
     ) -> None:
@@ -303,7 +303,8 @@ class TestLostState:
             world.state.unlink()
             world.state.mkdir()
         else:
-            world.state.write_bytes(b"no database" * 99)
+            left = {"damaged": b"no database" * 99, "emptied": b"", "a byte": b"S"}
+            world.state.write_bytes(left[lost])
         world.store.networks.clear()
         world.store.flaws = ["the gate is gone"]
         report = world.run(offline=True)

@@ -17,7 +17,7 @@ from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, Sigh
 from allowsync.model.types import Query
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import conclude, judgements
-from allowsync.policy.dns64 import PROBE
+from allowsync.policy.dns64 import PROBE, translation_prefixes
 from allowsync.policy.guards import Evidence, Verdict, disputed, guard, siblings
 from allowsync.policy.screening import network_of
 from allowsync.policy.sightings import Ledger, NewAddress, newcomers
@@ -743,6 +743,12 @@ def test_an_address_of_a_dns64_resolver_is_not_believed() -> None:
     assert "DNS64" in judged.rejected[0].reason
     assert "accept" not in judged.rejected[0].reason
     assert told(only(guarded({AAAA: found(HOME6)}, who, evidence=evidence))) == (found(HOME6), [])
+
+
+def test_what_a_probe_gives_is_a_prefix_only_where_a_well_known_address_is_in_it() -> None:
+    given = ("81.2.69.1", "2a01:4f8::1", "2a01:4f8:64:1:c0:0:aa00:0")
+    answers: list[Answer] = [GONE, *map(found, given)]
+    assert translation_prefixes(answers) == {net("2a01:4f8:64:1::/64")}
 
 
 @pytest.mark.parametrize("failure", [SERVFAIL, None])
