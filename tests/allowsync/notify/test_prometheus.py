@@ -14,7 +14,7 @@ from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Basis, Family, Grant, Limits, Query
 from allowsync.notify.prometheus import Gauge, gauges, text
-from allowsync.plan.result import RunReport, TargetReport
+from allowsync.plan.result import BlockReport, RunReport, TargetReport
 from allowsync.policy.decision import Decision
 from tests.support.values import GONE, HOME, SERVFAIL, T0, entry, found, host, net
 from tests.support.world import World
@@ -189,3 +189,19 @@ def test_a_target_that_cannot_hold_somebody_is_not_in_step() -> None:
     )
     samples = read(report(targets=targets))["target_in_step"]
     assert samples == {("web", "web/a"): 0, ("web", "web/b"): 1}
+
+
+def test_what_denylists_block_is_counted_apart() -> None:
+    held = Plan("scanners/wall", keep=(entry("8.8.8.0/24"), entry("9.9.9.9")))
+    targets = (
+        TargetReport("scanners/wall", "scanners", Outcome.UNCHANGED, held),
+        TargetReport("scanners/fence", "scanners", Outcome.FAILED),
+    )
+    blocked = tuple(map(BlockReport, targets))
+    samples = read(
+        RunReport(T0, 0.0, dry_run=False, offline=False, decisions={}, targets=(), blocked=blocked)
+    )
+    wall, fence = ("scanners", "scanners/wall"), ("scanners", "scanners/fence")
+    assert samples["denylist_in_step"] == {wall: 1, fence: 0}
+    assert samples["denylist_networks"] == {wall: 2}
+    assert "target_in_step" not in samples

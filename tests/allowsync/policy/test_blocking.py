@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allowsync.model.networks import span
+from allowsync.model.types import Family
 from allowsync.policy.blocking import (
     LARGEST_SHARE,
     SPECIAL,
@@ -19,6 +20,7 @@ from allowsync.policy.blocking import (
     NeverBlocked,
     blocked,
     joined,
+    networks_in,
     spans_of,
     too_wide,
     touches,
@@ -117,6 +119,11 @@ def test_the_ends_of_the_numbers(kind: type[Network]) -> None:
     everything = kind((0, 0))
     assert joined([span(everything), (0, 0)]) == [span(everything)]
     assert list(without([span(everything)], [(0, 0)])) == [(1, span(everything)[1])]
+
+
+def test_networks_from_the_very_first_number_on() -> None:
+    assert list(networks_in([(0, 4)], Family.IPV4)) == nets("0.0.0.0/30 0.0.0.4")
+    assert list(networks_in([(0, (1 << 128) - 1)], Family.IPV6)) == nets("::/0")
 
 
 POOL = [*ip_network("8.8.8.0/26"), *ip_network("2a00::/122")]
