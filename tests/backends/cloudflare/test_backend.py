@@ -179,6 +179,10 @@ def test_a_list_of_something_else_is_left_alone(
             step()
 
 
+UNREAD = "IP access rules, zone lockdown and rules of the account are not read"
+NOT_READ = (Severity.INFO, f"{UNREAD}: whether they let others in or stop hosts is unknown")
+
+
 def said(backend: CloudflareBackend) -> list[tuple[Severity, str]]:
     return [(one.severity, one.what) for one in backend.check()]
 
@@ -196,12 +200,14 @@ def test_check_says_what_is_wrong(fake: FakeCloudflare, backend: CloudflareBacke
         (
             Severity.WARNING,
             "the list friends is empty, and a rule uses it: it may shut out everyone",
-        )
+        ),
+        NOT_READ,
     ]
     fake.plant("friends", "81.2.69.1", MINE["81.2.69.1"])
-    assert said(backend) == []
+    assert said(backend) == [NOT_READ]
     small = replace(backend, options=replace(backend.options, max_items=1))
-    assert said(small) == [(Severity.WARNING, "the lists of the account hold 1 of 1 items")]
+    full = (Severity.WARNING, "the lists of the account hold 1 of 1 items")
+    assert said(small) == [full, NOT_READ]
     fake.tokens[fake.token] = frozenset()
     ((severity, what),) = said(backend)
     assert severity is Severity.ERROR
