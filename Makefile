@@ -27,7 +27,8 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
 PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine/rollout.py,$\
         allowsync/inspect/access_at.py,allowsync/inspect/explain.py,allowsync/model/answer.py,$\
         allowsync/model/memory.py,allowsync/model/networks.py,allowsync/model/outcome.py,$\
-        allowsync/model/plan.py,allowsync/model/special_purpose.py,allowsync/model/types.py,$\
+        allowsync/model/plan.py,allowsync/model/spans.py,allowsync/model/special_purpose.py,$\
+        allowsync/model/types.py,$\
         allowsync/notify/prometheus.py,allowsync/plan/claims.py,allowsync/plan/limits.py,$\
         allowsync/plan/planner.py,allowsync/plan/reasons.py,allowsync/plan/result.py,$\
         allowsync/policy/absence.py,allowsync/policy/blocking.py,allowsync/policy/clock.py,allowsync/policy/crowd.py,$\

@@ -15,7 +15,7 @@ from allowsync.config.targets import PlacesInUse, Targets
 from allowsync.text import quote
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterator
 
 NAME: Final = Name(
     "[a-z][a-z0-9_]{0,17}",
@@ -68,6 +68,22 @@ class Member(Kind[str]):
         return LABEL.schema()
 
 
+def named_entries(
+    node: Node, at: str, reading: Reading, kind: str
+) -> Iterator[tuple[str, Node, Node, str]]:
+    """The entries of a section of allowlists or denylists: name, key, value, and where that is."""
+    entries = reading.entries(node, at, f"a mapping from names to {kind}s")
+    if entries is INVALID:
+        return
+    if isinstance(node, Mapping) and not node.entries:
+        reading.problem(node, at, f"expected at least one {kind}")
+    for name, (key, child) in entries.items():
+        here = below(at, name)
+        if NAME.regex.fullmatch(name) is None:
+            reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
+        yield name, key, child, here
+
+
 class Allowlists:
     """Reads every allowlist.
 
@@ -83,16 +99,8 @@ class Allowlists:
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Allowlist]:
         """The allowlists that are valid, in the order of the file."""
-        entries = reading.entries(node, at, "a mapping from names to allowlists")
-        if entries is INVALID:
-            return {}
-        if isinstance(node, Mapping) and not node.entries:
-            reading.problem(node, at, "expected at least one allowlist")
         found: dict[str, Allowlist] = {}
-        for name, (key, child) in entries.items():
-            here = below(at, name)
-            if NAME.regex.fullmatch(name) is None:
-                reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
+        for name, _, child, here in named_entries(node, at, reading, "allowlist"):
             written = self.form(name).written(child, here, reading)
             if written is not INVALID:
                 named = "hosts" in written

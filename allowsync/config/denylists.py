@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.config.allowlists import NAME, Member
+from allowsync.config.allowlists import NAME, Member, named_entries
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Reading
 from allowsync.config.list_kinds import check_named, names_kind
@@ -16,7 +16,8 @@ from allowsync.config.schema.object import Object, Option
 from allowsync.config.settings import Denylist
 from allowsync.config.targets import PlacesInUse, Targets
 from allowsync.model.target import Effect
-from allowsync.policy.blocking import WIDEST, too_wide
+from allowsync.policy.blocking import too_wide
+from allowsync.policy.lists import WIDEST
 from allowsync.text import quote
 
 if TYPE_CHECKING:
@@ -101,16 +102,8 @@ class Denylists:
 
     def read(self, node: Node, at: str, reading: Reading) -> dict[str, Denylist]:
         """The denylists that are valid, in the order of the file."""
-        entries = reading.entries(node, at, "a mapping from names to denylists")
-        if entries is INVALID:
-            return {}
-        if isinstance(node, Mapping) and not node.entries:
-            reading.problem(node, at, "expected at least one denylist")
         found: dict[str, Denylist] = {}
-        for name, (key, child) in entries.items():
-            here = below(at, name)
-            if NAME.regex.fullmatch(name) is None:
-                reading.problem(key, here, f"expected {NAME.expected} as key, got {quote(name)}")
+        for name, key, child, here in named_entries(node, at, reading, "denylist"):
             if name in self._allowlists:
                 what = f"there is an allowlist {quote(name)}; a denylist needs another name"
                 reading.problem(key, here, what)

@@ -75,6 +75,7 @@ PROXIED: Final = (
 )
 
 IPV6_ELSEWHERE: Final = "outside the global unicast space 2000::/3 (RFC 4291)"
+OUTSIDE_UNICAST: Final = ("::/3", "4000::/2", "8000::/1")
 
 # No packet of a friend can come from these: a configuration that names them is wrong.
 NO_SOURCE: Final = tuple(
@@ -175,9 +176,10 @@ class _Ranges:
 @lru_cache(maxsize=2)
 def _listed(version: int) -> _Ranges:
     """All that a list above holds, of Cloudflare too, and what is outside 2000::/3."""
-    outside = ("::/3", "4000::/2", "8000::/1")
     special = [block for block, _ in (*IPV4_BLOCKS, *IPV6_BLOCKS)]
-    return _Ranges((one, "listed") for one in _of(version, (*special, *outside, *CLOUDFLARE)))
+    return _Ranges(
+        (one, "listed") for one in _of(version, (*special, *OUTSIDE_UNICAST, *CLOUDFLARE))
+    )
 
 
 def _of(version: int, blocks: Iterable[str]) -> Iterator[Network]:

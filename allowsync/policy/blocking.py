@@ -1,7 +1,6 @@
 """What a denylist blocks: its lists, less all that is never blocked. Pure.
 
-Lists overlap each other and what they must not hold, by tens of thousands. So everything here is
-sorted intervals of numbers, gone through once; networks are made of what is left at last.
+Everything here is spans of addresses: lists overlap what they must not hold by tens of thousands.
 """
 
 from __future__ import annotations
@@ -11,21 +10,27 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.model.networks import network, span
-from allowsync.model.special_purpose import DOCUMENTATION, IPV4_BLOCKS, IPV6_BLOCKS
+from allowsync.model.spans import joined, prefixes, subtracted
+from allowsync.model.special_purpose import (
+    DOCUMENTATION,
+    IPV4_BLOCKS,
+    IPV6_BLOCKS,
+    OUTSIDE_UNICAST,
+)
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
+from allowsync.policy.lists import WIDEST
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
+    from allowsync.model.spans import Span
     from allowsync.model.types import Network
 
-Span: TypeAlias = "tuple[int, int]"  # the first and the last address, as numbers
 Spans: TypeAlias = "tuple[Sequence[Span], Sequence[Span]]"  # of IPv4, of IPv6
 
 # A list beyond that is a mistake of its author, or it is no block list.
 LARGEST_SHARE: Final = 0.02
-WIDEST: Final = {Family.IPV4: 8, Family.IPV6: 16}
 
 SPECIAL: Final = "special-purpose addresses"
 
@@ -42,7 +47,7 @@ SPECIAL_PURPOSE: Final = tuple(
     NeverBlocked(ip_network(block), SPECIAL)
     for block in (
         *(one for one, why in (*IPV4_BLOCKS, *IPV6_BLOCKS) if why != DOCUMENTATION),
-        *("::/3", "4000::/2", "8000::/1"),  # all outside of 2000::/3 (RFC 4291)
+        *OUTSIDE_UNICAST,
     )
 )
 
@@ -70,7 +75,7 @@ class Blocked(Value):
 
 
 def spans_of(networks: Iterable[Network]) -> Spans:
-    """Networks as intervals, sorted; such as touch or overlap are one."""
+    """Networks as spans, sorted; such as touch or overlap are one."""
     found: dict[int, list[Span]] = {4: [], 6: []}
     for one in networks:
         found[one.version].append(span(one))
@@ -86,48 +91,11 @@ def united(several: Iterable[Spans]) -> Spans:
     )
 
 
-def joined(spans: Iterable[Span]) -> list[Span]:
-    """Intervals sorted; such as touch or overlap are one."""
-    found: list[Span] = []
-    first = last = -2
-    for start, end in sorted(spans):
-        if start > last + 1:
-            if last >= 0:
-                found.append((first, last))
-            first, last = start, end
-        elif end > last:
-            last = end
-    if last >= 0:
-        found.append((first, last))
-    return found
-
-
-def without(spans: Iterable[Span], holes: Sequence[Span]) -> Iterator[Span]:
-    """What is left of intervals without others. Both are sorted, and none touches another."""
-    place = 0
-    for start, end in spans:
-        while place < len(holes) and holes[place][1] < start:
-            place += 1
-        begin, at = start, place
-        while at < len(holes) and holes[at][0] <= end:
-            if holes[at][0] > begin:
-                yield begin, holes[at][0] - 1
-            begin = holes[at][1] + 1
-            at += 1
-        if begin <= end:
-            yield begin, end
-
-
 def networks_in(spans: Iterable[Span], family: Family) -> Iterator[Network]:
-    """As few networks as cover just some intervals."""
-    bits, version = family.bits, 4 if family is Family.IPV4 else 6
-    for start, end in spans:
-        while start <= end:
-            width = (end - start + 1).bit_length() - 1
-            if start:
-                width = min(width, (start & -start).bit_length() - 1)
-            yield network(version, start, bits - width)
-            start += 1 << width
+    """As few networks as cover just some spans."""
+    version = 4 if family is Family.IPV4 else 6
+    for first, width in prefixes(spans, family.bits):
+        yield network(version, first, width)
 
 
 def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
@@ -139,7 +107,7 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
     """
     every = (*SPECIAL_PURPOSE, *never)
     holes = spans_of(one.network for one in every)
-    left = [list(without(lists[n], holes[n])) for n in (0, 1)]
+    left = [list(subtracted(lists[n], holes[n])) for n in (0, 1)]
     size = sum(last - first + 1 for first, last in left[0])
     networks = (
         one
@@ -151,7 +119,7 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
 
 
 def touches(spans: Spans, given: Network) -> bool:
-    """Whether a network has an address in one of some intervals."""
+    """Whether a network has an address in one of some spans."""
     mine = spans[0 if given.version == 4 else 1]
     first, last = span(given)
     place = bisect_left(mine, (last + 1,))
@@ -160,4 +128,4 @@ def touches(spans: Spans, given: Network) -> bool:
 
 def too_wide(given: Network) -> bool:
     """Whether a network is wider than anything that a denylist may name."""
-    return given.prefixlen < WIDEST[Family.of(given)]
+    return given.prefixlen < WIDEST[given.version]

@@ -10,6 +10,7 @@ from _socket import AF_INET, AF_INET6, inet_pton
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.list_source import ListFormat
+from allowsync.model.spans import BITS
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
@@ -18,7 +19,6 @@ if TYPE_CHECKING:
 LARGEST: Final = 8 * 1024 * 1024  # octets
 MOST_ENTRIES: Final = 1_000_000
 _LONGEST_ENTRY: Final = 64
-_BITS: Final = {4: 32, 6: 128}
 _COMMENTS: Final = ("#", ";")
 _BOM: Final = b"\xef\xbb\xbf"
 
@@ -89,7 +89,7 @@ def entry(text: str) -> Entry | None:
         return None
     start, slash, width = text.partition("/")
     version, kind = (6, AF_INET6) if ":" in start else (4, AF_INET)
-    bits = _BITS[version]
+    bits = BITS[version]
     if slash and not (width.isascii() and width.isdecimal() and len(width) <= 3):
         return None
     wide = int(width) if slash else bits

@@ -13,9 +13,10 @@ A list is taken as a whole or not at all.
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeAlias
 
-from allowsync.model.special_purpose import IPV4_BLOCKS, IPV6_BLOCKS
+from allowsync.model.spans import BITS, joined, prefixes, subtracted
+from allowsync.model.special_purpose import IPV4_BLOCKS, IPV6_BLOCKS, OUTSIDE_UNICAST
 from allowsync.policy.list_formats import entry
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.model.list_source import ListSource
+    from allowsync.model.spans import Span
     from allowsync.policy.list_formats import Entry, ListContent
 
 REJECTED: Final = "rejected: "
@@ -34,12 +36,8 @@ OLD: Final = 3  # times the span in which something newer is expected
 RETRY: Final = timedelta(hours=1)
 LONGEST_RETRY: Final = timedelta(days=1)
 
-_BITS: Final = {4: 32, 6: 128}
-# What no address of the internet is in, whose loss harms none: lists of bogons hold it.
-_OUTSIDE: Final = ("::/3", "4000::/2", "8000::/1")
 
-Range = tuple[int, int]  # the numbers of the first and the last address
-Ranges = dict[int, list[Range]]  # by version; sorted, apart
+Ranges: TypeAlias = "dict[int, list[Span]]"  # by version; sorted, apart
 
 
 def refusal(content: ListContent, source: ListSource, before: int, *, force: bool) -> str:
@@ -97,25 +95,16 @@ def next_try(source: ListSource, tried: datetime, failures: int) -> datetime:
 
 
 def ranges(entries: Iterable[Entry]) -> Ranges:
-    """Networks as ranges of addresses, put together where they touch."""
+    """Networks as spans of addresses, put together where they touch."""
     found: Ranges = {4: [], 6: []}
-    for version, first, width in sorted(entries):
-        last = first + (1 << (_BITS[version] - width)) - 1
-        held = found[version]
-        if held and first <= held[-1][1] + 1:
-            if last > held[-1][1]:
-                held[-1] = (held[-1][0], last)
-        else:
-            held.append((first, last))
-    return found
+    for version, first, width in entries:
+        found[version].append((first, first + (1 << (BITS[version] - width)) - 1))
+    return {version: joined(spans) for version, spans in found.items()}
 
 
 def cidrs(held: Ranges) -> dict[int, list[tuple[int, int]]]:
-    """Ranges as networks, as few as possible: first address and width, by version."""
-    return {
-        version: [one for first, last in spans for one in _split(first, last, _BITS[version])]
-        for version, spans in held.items()
-    }
+    """Spans as networks, as few as possible: first address and width, by version."""
+    return {version: list(prefixes(spans, BITS[version])) for version, spans in held.items()}
 
 
 def spelt(one: Entry) -> str:
@@ -124,14 +113,6 @@ def spelt(one: Entry) -> str:
 
     version, first, width = one
     return str((IPv4Network if version == 4 else IPv6Network)((first, width)))
-
-
-def _split(first: int, last: int, bits: int) -> Iterator[tuple[int, int]]:
-    while first <= last:
-        size = (first & -first).bit_length() - 1 if first else bits
-        size = min(size, (last - first + 1).bit_length() - 1)
-        yield first, bits - size
-        first += 1 << size
 
 
 def _too_wide(entries: Collection[Entry]) -> Iterator[Entry]:
@@ -149,26 +130,12 @@ def _too_wide(entries: Collection[Entry]) -> Iterator[Entry]:
 
 def special() -> Ranges:
     """The special-purpose blocks of both families."""
-    blocks = (*(block for block, _ in (*IPV4_BLOCKS, *IPV6_BLOCKS)), *_OUTSIDE)
+    blocks = (*(block for block, _ in (*IPV4_BLOCKS, *IPV6_BLOCKS)), *OUTSIDE_UNICAST)
     return ranges(found for block in blocks if (found := entry(block)) is not None)
 
 
 def without(held: Ranges, taken: Ranges) -> Ranges:
-    """What is left of ranges when others are taken away. Both are sorted and apart."""
-    return {version: list(_left(spans, taken.get(version, []))) for version, spans in held.items()}
-
-
-def _left(spans: list[Range], holes: list[Range]) -> Iterator[Range]:
-    place = 0
-    for first, last in spans:
-        start = first
-        while place < len(holes) and holes[place][1] < start:
-            place += 1
-        here = place
-        while here < len(holes) and holes[here][0] <= last:
-            if holes[here][0] > start:
-                yield start, holes[here][0] - 1
-            start = max(start, holes[here][1] + 1)
-            here += 1
-        if start <= last:
-            yield start, last
+    """What is left of spans when others are taken away. Both are sorted and apart."""
+    return {
+        version: list(subtracted(spans, taken.get(version, []))) for version, spans in held.items()
+    }

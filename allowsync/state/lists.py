@@ -28,9 +28,9 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.model.list_source import ListSource
+    from allowsync.model.spans import Span
     from allowsync.model.types import Network
     from allowsync.policy.list_formats import Entry
-    from allowsync.policy.lists import Range
 
 LARGEST: Final = 64 * 1024 * 1024
 _HEADING: Final = 8192  # octets, with its digest
@@ -93,7 +93,7 @@ class KeptList(Value):
             return self.fetched
         return datetime.fromtimestamp(self.stamp[0] / 1e9, UTC)
 
-    def spans(self) -> tuple[list[Range], list[Range]] | None:
+    def spans(self) -> tuple[list[Span], list[Span]] | None:
         """Its networks as ranges of addresses of either family; None where they are damaged."""
         lines = self._lines()
         if lines is None:

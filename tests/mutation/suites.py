@@ -53,6 +53,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "plan/reasons": ("plan/reasons",),
     "engine/options": ("engine/options",),
     "inspect/access_at": ("inspect/access_at",),
+    "model/spans": ("policy/blocking", "policy/lists"),
     "model/special_purpose": ("policy/screening",),
     "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }

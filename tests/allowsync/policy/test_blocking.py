@@ -12,6 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from allowsync.model.networks import span
+from allowsync.model.spans import joined, subtracted
 from allowsync.model.types import Family
 from allowsync.policy.blocking import (
     LARGEST_SHARE,
@@ -19,13 +20,11 @@ from allowsync.policy.blocking import (
     Blocked,
     NeverBlocked,
     blocked,
-    joined,
     networks_in,
     spans_of,
     too_wide,
     touches,
     united,
-    without,
 )
 
 if TYPE_CHECKING:
@@ -118,7 +117,7 @@ def test_lists_together() -> None:
 def test_the_ends_of_the_numbers(kind: type[Network]) -> None:
     everything = kind((0, 0))
     assert joined([span(everything), (0, 0)]) == [span(everything)]
-    assert list(without([span(everything)], [(0, 0)])) == [(1, span(everything)[1])]
+    assert list(subtracted([span(everything)], [(0, 0)])) == [(1, span(everything)[1])]
 
 
 def test_networks_from_the_very_first_number_on() -> None:
