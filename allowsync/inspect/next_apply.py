@@ -22,7 +22,7 @@ _WAITS: Final = "no run repairs it before its change is confirmed"
 def about_session(config: Config, standing: AccessStatus) -> Iterator[Located]:
     """Targets that would cut off the user's own SSH session, with the next run that applies them.
 
-    That may be a scheduled one, which asks nobody.
+    That may be a scheduled one, which asks no one.
     """
     session = current()
     if session is None:

@@ -17,7 +17,7 @@ _HOST: Final = "REMOTE_HOST="
 def remote_addresses(folder: Path = SESSIONS) -> Iterator[IPv4Address | IPv6Address]:
     """The addresses of those who are logged in over the network, as far as that is known.
 
-    Whoever only tries to log in is not among them.
+    Who only tries to log in is not among them.
     """
     try:
         files = sorted(folder.iterdir())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import Enum
+from typing import Any
 
 from allowsync.config import kinds
 from allowsync.config.schema import option
@@ -18,6 +19,15 @@ class Variant(Enum):
     AUTO = "auto"  # whichever the system means by `iptables`
     NFT = "nft"
     LEGACY = "legacy"
+
+
+def _which_iptables() -> Any:
+    return option(
+        lambda: kinds.Choice(Variant),
+        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
+        default=Variant.AUTO,
+        remembered=True,
+    )
 
 
 class IpsetOptions(Value):
@@ -39,12 +49,7 @@ class IpsetOptions(Value):
         default=("lo",),
         remembered=True,
     )
-    iptables: Variant = option(
-        lambda: kinds.Choice(Variant),
-        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
-        default=Variant.AUTO,
-        remembered=True,
-    )
+    iptables: Variant = _which_iptables()
     end_streams: bool = option(
         lambda: kinds.Boolean(),
         help="Without `ports`: end what still runs of those who were taken out. "
@@ -76,12 +81,7 @@ class IpsetDenyOptions(Value):
         default=("lo",),
         remembered=True,
     )
-    iptables: Variant = option(
-        lambda: kinds.Choice(Variant),
-        help="Which iptables: `nft`, `legacy`, or whichever the system means by that name.",
-        default=Variant.AUTO,
-        remembered=True,
-    )
+    iptables: Variant = _which_iptables()
     sets_only: bool = option(
         lambda: kinds.Boolean(),
         help="Keep only the sets `allowsync-<denylist>-4` and `allowsync-<denylist>-6`, for your "

@@ -85,7 +85,7 @@ class IpsetGate(Value):
         return (f"-A {chain} -m conntrack --ctdir REPLY -j RETURN", drop)
 
     def _match(self, family: Family) -> str:
-        """What is dropped: whoever is not in the set, or who is."""
+        """What is dropped: sources that are not in the set, or those that are."""
         negated = "! " if self.effect is Effect.ALLOW else ""
         return f"-m set {negated}--match-set {set_name(self.allowlist, family)} src"
 

@@ -190,5 +190,5 @@ def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
     if comments:
         off = any("dormant" in line for line in text.splitlines()[:2])
         backend = NftGateBackend(NftGate(allowlist, ()))
-        others = " != @ipv" in text  # a denylist's gate drops nobody else
+        others = " != @ipv" in text  # a denylist's gate drops no others
         yield Marked(allowlist, place, backend, comments[0], others and not off)
