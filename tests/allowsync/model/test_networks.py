@@ -6,7 +6,7 @@ from ipaddress import IPv4Network, ip_address, ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from allowsync.model.networks import (
@@ -132,6 +132,7 @@ FAR = st.builds(
 
 
 @given(st.lists(NEAR | FAR, max_size=12), NEAR | FAR)
+@example([net("81.2.69.0/28"), net("81.2.69.0/30")], net("81.2.69.0/29"))
 def test_an_index_finds_what_overlaps_and_nothing_else(
     networks: list[Network], one: Network
 ) -> None:
