@@ -23,7 +23,8 @@ class PacketAnswers(Value):
 
     Attributes:
         found: The answers to each question, one for each interface and destination.
-        uplinks: The interfaces with a default route.
+        by_vpn: The same of packets from public addresses by the uplinks of a VPN.
+        uplinks: The interfaces with a default route, but for those of a VPN.
         caveats: What decides about packets and is not seen.
         unknown: Why nothing could be asked; empty when it could.
         neighbours: The hardware addresses of the neighbours that the machine knows.
@@ -33,6 +34,7 @@ class PacketAnswers(Value):
     """
 
     found: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
+    by_vpn: Mapping[Question, tuple[Answer, ...]] = field(default_factory=dict)
     uplinks: tuple[str, ...] = ()
     caveats: tuple[str, ...] = ()
     unknown: str = ""

@@ -13,6 +13,7 @@ from allowsync.inspect.reachability import (
     OUT,
     GuardedTarget,
     address_in,
+    as_friend,
     by_rules,
     openings,
     unknowns,
@@ -86,6 +87,8 @@ def _seen(place: TargetAnswer, packets: Sequence[Answer], unknown: str) -> Targe
         return place
     if not packets or any(one.verdict is Verdict.UNKNOWN for one in packets):
         return _unseen(place, unknown)
+    if place.verdict is not AccessVerdict.NO:
+        packets = tuple(map(as_friend, packets))
     inside = [one for one in packets if one.verdict in IN]
     outside = [one for one in packets if one.verdict in OUT]
     if place.verdict is AccessVerdict.NO:

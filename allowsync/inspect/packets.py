@@ -18,6 +18,7 @@ from allowsync.inspect.reachability import (
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.packetpath import ask
+from allowsync.packetpath.question import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -76,11 +77,15 @@ def answered(asked: Iterable[Question], known: Iterable[Network] = ()) -> Packet
         return PacketAnswers()
     given = ask(each, known=known)
     found: dict[Question, list[Answer]] = {one: [] for one in each}
+    by_vpn: dict[Question, list[Answer]] = {one: [] for one in each}
     for answer in given.answers:
+        asked_at = answer.question
+        beside = asked_at.interface in given.machine.vpns and not is_private(asked_at.source)
         for position in answer.asked:
-            found[each[position]].append(answer)
+            (by_vpn if beside else found)[each[position]].append(answer)
     return PacketAnswers(
         {one: tuple(several) for one, several in found.items()},
+        {one: tuple(several) for one, several in by_vpn.items() if several},
         given.machine.uplinks,
         given.machine.caveats,
         given.unknown,

@@ -40,6 +40,7 @@ MOST_FORWARDED: Final = 32  # the same, where each asks many ports
 MOST_NAMED: Final = 3
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
 OUT: Final = (Verdict.REFUSED, Verdict.DROPPED)
+_LOST: Final = "its answers do not come back"
 
 
 _NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
@@ -119,6 +120,14 @@ def openings(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
     """Ports that strangers reach, with the target that should keep them out."""
+    for target, port, found, given in _opened(targets, answers):
+        yield target.name, _open(target, port, found, given)
+
+
+def _opened(
+    targets: Sequence[GuardedTarget], answers: PacketAnswers
+) -> Iterator[tuple[GuardedTarget, PortRange, Sequence[Answer], Sequence[Answer]]]:
+    """The guarded ports that strangers reach: how they get in, and all that they met there."""
     sources = strangers(targets)
     for one in targets:
         for port in one.guard.ports:
@@ -127,7 +136,17 @@ def openings(
             ]
             found = [answer for answer in given if answer.verdict in IN]
             if found:
-                yield one.name, _open(one, port, found, given)
+                yield one, port, found, given
+
+
+def _by_vpn(
+    targets: Sequence[GuardedTarget], answers: PacketAnswers
+) -> Iterator[tuple[str, Finding]]:
+    """Ports that strangers would reach by a VPN: they come where its other end lets them."""
+    for one, port, found, given in _opened(targets, replace(answers, found=answers.by_vpn)):
+        where = asked_of(port, found, given)
+        what = f"{where} is open to those whom the other end of a VPN lets through"
+        yield one.name, Finding(Severity.INFO, f"{what}{way(found, port)}{by_rules(found)}")
 
 
 def _open(
@@ -272,7 +291,19 @@ def _locked(given: Mapping[Entry, Sequence[Answer]]) -> Iterator[LockedOut]:
             yield from _shut_out(entry, at_a_port)
 
 
-def _shut_out(entry: Entry, given: Sequence[Answer]) -> Iterator[LockedOut]:
+def as_friend(answer: Answer) -> Answer:
+    """What became of a packet, for who is to get in: without an answer, there is no connection.
+
+    The packets of a stranger get in all the same.
+    """
+    if not answer.unanswered:
+        return answer
+    stopped = (answer.unanswered,)
+    return replace(answer, verdict=Verdict.DROPPED, rules=stopped, reason=_LOST)
+
+
+def _shut_out(entry: Entry, several: Sequence[Answer]) -> Iterator[LockedOut]:
+    given = tuple(map(as_friend, several))
     shut = {one.question.interface: None for one in given if one.verdict in OUT}
     for one in given:
         if one.verdict not in OUT:
@@ -345,6 +376,7 @@ def judged(
 ) -> Iterator[tuple[str, Finding]]:
     """Everything that answers show."""
     yield from openings(targets, answers)
+    yield from _by_vpn(targets, answers)
     yield from lockouts(targets, answers)
     yield from _unasked(targets, answers)
     if why := unknowns(answers):

@@ -16,11 +16,13 @@ from allowsync.packetpath.unlimited import unlimited
 if TYPE_CHECKING:
     from allowsync.packetpath.isolation import Tools
     from allowsync.packetpath.original import Original
+    from allowsync.packetpath.tracing import Event
 
 TABLE: Final = "allowsync_packetpath"
 _TRACE_GROUP: Final = 1 << 8  # NFNLGRP_NFTRACE
 
 # The first chain a packet meets turns tracing on; one that reaches a last chain has passed.
+# What the copy sends by itself is traced as well: a rule may stop the answer.
 _TRACED: Final = """table netdev {table} {{
  chain begin {{
   type filter hook ingress devices = {{ {devices} }} priority -2147483648; meta nftrace set 1
@@ -28,10 +30,16 @@ _TRACED: Final = """table netdev {table} {{
 }}
 table inet {table} {{
  chain input {{ type filter hook input priority 2147483646; accept; }}
+ chain output {{ type filter hook output priority -2147483648; meta nftrace set 1; }}
  chain forward {{ type filter hook forward priority 2147483646; accept; }}
  chain postrouting {{ type filter hook postrouting priority 2147483646; accept; }}
 }}
 """
+
+
+def has_passed(told: Event) -> bool:
+    """Whether a packet is behind the last rule of the machine."""
+    return told.table == TABLE and told.chain in ("input", "postrouting")
 
 
 class Copy:

@@ -13,8 +13,10 @@ from ipaddress import IPv6Address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import packet
+from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import attributes, first
 from allowsync.packetpath.original import leads_to
+from allowsync.packetpath.tracing import LegacyEvent
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,8 +32,7 @@ _SOLICITATION, _ADVERTISEMENT, _SOLICITED = 135, 136, 0x60000000
 _HOPS: Final = 255
 _NEIGHBOUR: Final = IPv6Address("fe80::1")
 _GROUP: Final = bytes.fromhex("ff0200000000000000000001ff")  # of those that may have an address
-# What stops a packet without telling: of iptables-legacy the kernel tells about TCP and UDP alone.
-_SILENT: Final = ("a rule for outgoing packets", "a rule of ip6tables-legacy")
+_SILENT: Final = "what stops it is not known"
 _MAC: Final = 6
 
 
@@ -71,13 +72,15 @@ def _why(original: Original, prober: Prober, words: Words, link: Link) -> str:
     """The rule that keeps a neighbour from being answered, or this machine from its answer."""
     events, came_out = _solicited(original, prober, link)
     if not _is_answered(came_out):
-        return _stopped_by(events, words) or _SILENT[6 in original.tables]
+        return _stopped_by(events, words) or _SILENT
     router, own = _router(original, link.index), _own(original, link) or _NEIGHBOUR
     told = _message(_ADVERTISEMENT, _SOLICITED, (router, own), router)
     return _stopped_by(prober.watch(link.index, told)[0], words)
 
 
-def _solicited(original: Original, prober: Prober, link: Link) -> tuple[list[Event], list[bytes]]:
+def _solicited(
+    original: Original, prober: Prober, link: Link
+) -> tuple[list[Event | LegacyEvent], list[bytes]]:
     """What becomes of the router's question who has an address of this machine."""
     own = _own(original, link) or _NEIGHBOUR
     group = IPv6Address(_GROUP + own.packed[-3:])
@@ -96,9 +99,14 @@ def _is_answered(came_out: list[bytes]) -> bool:
     )
 
 
-def _stopped_by(events: list[Event], words: Words) -> str:
-    last = events[-1] if events else None
-    return words.of(last) if last is not None and last.is_final else ""
+def _stopped_by(events: list[Event | LegacyEvent], words: Words) -> str:
+    """The rule that a message or its answer ended at; "" where it passed all."""
+    told = [one for one in events if not isinstance(one, LegacyEvent)]
+    by_legacy = [one for one in events if isinstance(one, LegacyEvent)]
+    if told and told[-1].is_final:
+        return words.of(told[-1])
+    passed = not told or has_passed(told[-1])
+    return words.of_legacy(by_legacy[-1]) if by_legacy and not passed else ""
 
 
 def _router(original: Original, index: int) -> IPv6Address:

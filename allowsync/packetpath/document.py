@@ -26,6 +26,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
     machine = answers.machine
     return {
         "uplinks": machine.uplinks,
+        "vpns": machine.vpns,
         "interfaces": machine.interfaces,
         "addresses": {name: list(map(str, held)) for name, held in machine.addresses.items()},
         "caveats": machine.caveats,
@@ -40,6 +41,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
                 one.rules,
                 one.to and [one.to[0], str(one.to[1]), one.to[2]],
                 one.reason,
+                one.unanswered,
                 one.asked,
             ]
             for one in answers.answers
@@ -53,6 +55,7 @@ def to_answers(document: Any) -> Answers:
     addresses = {name: tuple(map(ip_address, held)) for name, held in document["addresses"].items()}
     machine = Machine(
         uplinks=tuple(document["uplinks"]),
+        vpns=tuple(document["vpns"]),
         interfaces=tuple(document["interfaces"]),
         addresses=addresses,
         caveats=tuple(document["caveats"]),
@@ -68,9 +71,10 @@ def to_answers(document: Any) -> Answers:
             rules=tuple(rules),
             to=to and (to[0], ip_address(to[1]), to[2]),
             reason=reason,
+            unanswered=unanswered,
             asked=tuple(positions),
         )
-        for question, verdict, rules, to, reason, positions in document["answers"]
+        for question, verdict, rules, to, reason, unanswered, positions in document["answers"]
     )
     return Answers(machine, answers, document["unknown"])
 

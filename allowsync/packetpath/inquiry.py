@@ -36,6 +36,7 @@ from allowsync.packetpath.translation import (
     ports_within,
     public_addresses,
 )
+from allowsync.packetpath.vpns import vpns
 from allowsync.packetpath.words import Words
 
 if TYPE_CHECKING:
@@ -88,8 +89,11 @@ def _caveats(source: Original) -> dict[str, str]:
 def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> Machine:
     """The machine, for those who ask."""
     links = source.all_links.values()
+    uplinks = [source.all_links[one].name for one in source.uplinks]
+    tunnels = vpns(source)
     return Machine(
-        uplinks=tuple(source.all_links[one].name for one in source.uplinks),
+        uplinks=tuple(one for one in uplinks if one not in tunnels),
+        vpns=tunnels,
         interfaces=tuple(one.name for one in links),
         addresses={one.name: source.addresses(one.index) for one in links},
         caveats=beside,

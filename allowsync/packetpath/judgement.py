@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.chance import one_of, one_of_legacy
+from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import first, text
 from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.question import Aim, Answer, Verdict
@@ -15,6 +16,8 @@ from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
 from allowsync.packetpath.unlimited import limited
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.nftables import Expression
     from allowsync.packetpath.packet import Packet
@@ -31,7 +34,10 @@ _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
+_REVERSE: Final = re.compile("ReverseP")
 _NO_MORE: Final = "the first packet of a connection gets in, and what follows does not"
+_LOST: Final = "its answers do not come back"
+_NOT_SEEN_LOST: Final = "kernel: neither a rule nor a route tells why"
 _NO_RULE: Final = "kernel: no rule decided"
 _UNEXPLAINED: Final = "it was dropped, and neither a rule nor a counter of the kernel tells why"
 _QUEUED: Final = "the program that reads queue {} decides"
@@ -65,10 +71,27 @@ class Judge:
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
         rules = self._passed_by(probe)
-        condition = self._condition(probe) or chance
-        if not (condition or probe.replies):
-            condition = "its answers do not come back"
-        return Answer(probe.question, verdict, rules, self._to(probe), condition)
+        unanswered = "" if probe.replies else self._unanswered(probe, probe.end)
+        lost = f"{_LOST}: {unanswered}" if unanswered else ""
+        condition = lost or self._condition(probe) or chance
+        return Answer(probe.question, verdict, rules, self._to(probe), condition, unanswered)
+
+    def _unanswered(self, probe: Probe, end: Event) -> str:
+        """What keeps an answer from who asked: a rule that it met, or routing."""
+        if probe.strayed:
+            return f"routing: they leave by {self._copy.original.links[probe.strayed].name}"
+        last = probe.back[-1] if probe.back else None
+        if last is not None and last.is_final:
+            return self._words.of(last)
+        if probe.legacy_back and not (last and has_passed(last)):
+            return self._words.of_legacy(probe.legacy_back[-1])
+        to, arriving = probe.question.destination, 0
+        if end.packet is not None:
+            to = end.packet.destination
+        if end.chain == "postrouting":
+            arriving = end.out
+        why = no_way(to, probe.question.source, arriving) if to is not None else ""
+        return why or _NOT_SEEN_LOST
 
     def _unknown(self, probe: Probe) -> str:
         for one in probe.events:
@@ -180,14 +203,23 @@ class Judge:
             for key, count in _counters().items()
             if count > before.get(key, 0) and _COUNTED.search(key)
         ]
-        if not moved and link is not None:
-            target = self._was_going_to(probe)
-            to = target[1] if target else question.destination
-            if to is not None and (why := no_way(question.source, to, link.index)):
-                moved = [why]
         if moved:
             self._by_kernel[place] = (f"kernel: {', '.join(moved)}",)
+        if why := self._no_way(probe, moved):
+            self._by_kernel[place] = (why,)
         return again, self._by_kernel.get(place, ())
+
+    def _no_way(self, probe: Probe, moved: Sequence[str]) -> str:
+        """Whether a packet, or its answer where the kernel asked for the way of it, has no way."""
+        question, target = probe.question, self._was_going_to(probe)
+        to = target[1] if target else question.destination
+        link = self._copy.original.named(question.interface)
+        if to is None or link is None:
+            return ""
+        if not moved:
+            return no_way(question.source, to, link.index)
+        own = question.destination if any(map(_REVERSE.search, moved)) else None
+        return no_way(own, question.source) if own else ""
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
         """The rules that accepted or translated; without any the policies that did."""

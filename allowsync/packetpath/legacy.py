@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 TOOLS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
 _TABLES: Final = {4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names"}
-_TRACED: Final = "-A PREROUTING -j TRACE"  # the rule that the copy has before all others
+_TRACED: Final = ("PREROUTING", "OUTPUT")  # where a rule of the copy stands before all others
 _RECENT: Final = "/proc/net/xt_recent"
 _SO_IP_SET, _GET_BY_INDEX, _PROTOCOL, _MOST_SETS = 83, 7, 7, 65535
 
@@ -74,7 +74,8 @@ def empty(version: int, saved: str, tools: Tools) -> None:
 def trace(tables: Mapping[int, str], tools: Tools) -> None:
     """Let the kernel tell which rules of these tables a packet meets."""
     for version in tables:
-        tools.run(TOOLS[version], "-t", "raw", "-I", "PREROUTING", "-j", "TRACE")
+        for chain in _TRACED:
+            tools.run(TOOLS[version], "-t", "raw", "-I", chain, "-j", "TRACE")
 
 
 def chain_of(saved: str, table: str, chain: str) -> list[str]:
@@ -82,7 +83,7 @@ def chain_of(saved: str, table: str, chain: str) -> list[str]:
     lines = saved.partition(f"*{table}\n")[2].partition("COMMIT")[0].splitlines()
     policies = [one.split()[1] for one in lines if one.startswith(f":{chain} ")]
     rules = [one for one in lines if one.startswith(f"-A {chain} ")]
-    traced = [_TRACED] if (table, chain) == ("raw", "PREROUTING") else []
+    traced = [f"-A {chain} -j TRACE"] if table == "raw" and chain in _TRACED else []
     return [f"-P {chain} {policies[0] if policies else 'ACCEPT'}", *traced, *rules]
 
 

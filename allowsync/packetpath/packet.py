@@ -20,11 +20,15 @@ _NOTHING, _TIMESTAMPS = 1, 8
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
 # What Linux sends: maximum segment size, selective acknowledgements, timestamps, window scale.
 _OPTIONS: Final = bytes.fromhex("020405b40402080a000000010000000001030307")
+NEIGHBOURS: Final = frozenset({135, 136})  # neighbour discovery: who has an address, and who does
 _UNREACHABLE: Final = {ICMP: frozenset({3, 11}), ICMP6: frozenset({1, 2, 3, 4})}
 
 
 class Packet(NamedTuple):
-    """The addresses and ports of a packet; of an ICMP error, those of what it is about."""
+    """The addresses and ports of a packet; of an ICMP error, those of what it is about.
+
+    Of neighbour discovery it has the type of the message, and no ports.
+    """
 
     version: int
     protocol: int
@@ -34,10 +38,11 @@ class Packet(NamedTuple):
     destination_port: int = 0
     flags: int = 0
     error: str = ""
+    discovery: int = 0
 
 
 def read(data: bytes, network: int = 0) -> Packet | None:
-    """Read a packet; None for what is neither TCP, nor UDP, nor an error about one.
+    """Read a packet of TCP, UDP or neighbour discovery, or an error about one; None for others.
 
     Args:
         data: Its network header and what follows.
@@ -64,6 +69,8 @@ def _read(data: bytes, network: int, *, nested: bool) -> Packet | None:
         source_port, destination_port = struct.unpack_from(">HH", data, at)
         flags = data[at + 13] if protocol == TCP and len(data) > at + 13 else 0
         return Packet(version, protocol, *ends, source_port, destination_port, flags)
+    if protocol == ICMP6 and data[at] in NEIGHBOURS:
+        return Packet(version, protocol, *ends, discovery=data[at])
     if not nested and data[at] in _UNREACHABLE.get(protocol, ()):
         about = _read(data[at + 8 :], 0, nested=True)
         return about and about._replace(error=f"ICMP {data[at]}/{data[at + 1]}")

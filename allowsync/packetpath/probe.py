@@ -10,7 +10,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import packet
-from allowsync.packetpath.copy import TABLE
+from allowsync.packetpath.copy import TABLE, has_passed
 from allowsync.packetpath.legacy import load_recent
 from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.question import Address, Question
     from allowsync.packetpath.tracing import Event, LegacyEvent
 
@@ -40,6 +41,9 @@ class Probe:
         index: The interface it arrives at.
         events: The rules and policies it met in nftables.
         legacy: Those in iptables-legacy.
+        back: What its answer met in nftables, to the end of it.
+        legacy_back: The same in iptables-legacy.
+        strayed: The interface by which an answer left that does not come back so; 0 without any.
         replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
         end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
         answered: The answer of TCP, if any came.
@@ -47,13 +51,17 @@ class Probe:
     """
 
     __slots__ = (
-        "answered", "end", "events", "following", "index", "legacy", "question", "replies"
+        "answered", "back", "end", "events", "following", "index", "legacy", "legacy_back",
+        "question", "replies", "strayed",
     )  # fmt: skip
 
     def __init__(self, question: Question, index: int) -> None:
         self.question, self.index = question, index
         self.events: list[Event] = []
         self.legacy: list[LegacyEvent] = []
+        self.back: list[Event] = []
+        self.legacy_back: list[LegacyEvent] = []
+        self.strayed = 0
         self.replies: list[str] = []
         self.end: Event | None = None
         self.answered: bytes | None = None
@@ -67,10 +75,11 @@ class Prober:
         self._copy = copy
         self._sent = 0
         self._by_port: dict[int, Probe] = {}
-        self._by_trace: dict[bytes, Probe] = {}
+        self._by_trace: dict[bytes, tuple[Probe, bool]] = {}  # and whether it is its answer
         self._forwarded: list[tuple[int, bytes]] = []
         self._listening: dict[tuple[str, int], list[socket.socket]] = {}
-        self._watched: list[Event] | None = None
+        self._watched: list[Event | LegacyEvent] | None = None
+        self._watched_traces: set[bytes] = set()
         self._came: list[bytes] | None = None
         self._gateway = cache(self._find_gateway)
         stay()
@@ -136,8 +145,10 @@ class Prober:
         (probe,) = self.ask([question])
         return probe
 
-    def watch(self, index: int, data: bytes, mac: bytes = b"") -> tuple[list[Event], list[bytes]]:
-        """Send what is no question: the rules that it met, and what came out meanwhile.
+    def watch(
+        self, index: int, data: bytes, mac: bytes = b""
+    ) -> tuple[list[Event | LegacyEvent], list[bytes]]:
+        """Send a message of neighbour discovery: what it and its answer met, and what came out.
 
         Args:
             index: The interface where it arrives.
@@ -148,6 +159,7 @@ class Prober:
         self._copy.light(arriving)
         self._by_port, self._by_trace = {}, {}
         self._watched, self._came = [], []
+        self._watched_traces.clear()
         head = self._head(arriving, 6)
         self._copy.outside.send(arriving, (mac or head[:6]) + head[6:] + data)
         self._until_handled()
@@ -234,38 +246,61 @@ class Prober:
                 self._traced(told)
         if self._copy.legacy_traces is not None:
             for message in self._copy.legacy_traces.waiting():
-                told_by_legacy = legacy_event(message)
-                if told_by_legacy and (
-                    probe := self._by_port.get(told_by_legacy.packet.source_port)
-                ):
-                    probe.legacy.append(told_by_legacy)
+                if (by_legacy := legacy_event(message)) is not None:
+                    self._traced_by_legacy(by_legacy)
         for index, data in self._copy.outside.came_out():
             self._came_out(index, data)
 
-    def _traced(self, told: Event) -> None:
-        ours = told.table == TABLE
-        if self._watched is not None:
+    def _traced_by_legacy(self, told: LegacyEvent) -> None:
+        if told.packet.discovery and self._watched is not None:
             self._watched.append(told)
-        if (seen := told.packet) is not None:
-            # A bridge gives a packet a number of its own, the way back that of another.
-            probe = self._by_port.get(seen.source_port)
-            if probe is not None and probe.question.source == seen.source:
-                self._by_trace[told.trace] = probe
-            elif ours and told.chain == "begin":
-                self._by_trace.pop(told.trace, None)
-        probe = self._by_trace.get(told.trace)
+        probe, is_answer = self._about(told.packet)
+        if probe is not None:
+            (probe.legacy_back if is_answer else probe.legacy).append(told)
+
+    def _about(self, seen: Packet) -> tuple[Probe | None, bool]:
+        """The probe that a packet belongs to, and whether it is an answer to it."""
+        probe = self._by_port.get(seen.source_port)
+        if probe is not None and probe.question.source == seen.source:
+            return probe, bool(seen.error)
+        probe = self._by_port.get(seen.destination_port)
+        if probe is not None and probe.question.source == seen.destination:
+            return probe, True
+        return None, False
+
+    def _traced(self, told: Event) -> None:
+        self._recognize(told)
+        if told.trace in self._watched_traces and self._watched is not None:
+            self._watched.append(told)
+        probe, is_answer = self._by_trace.get(told.trace, (None, False))
         if probe is None:
             return
-        if not ours:
+        if is_answer:
+            probe.back.append(told)
+        elif told.table != TABLE:
             probe.events.append(told)
-        elif told.chain in ("input", "postrouting") and told.packet is not None:
+        elif has_passed(told) and told.packet is not None:
             probe.end = told
+
+    def _recognize(self, told: Event) -> None:
+        """Find out what packet a trace is of: its number may have been that of another."""
+        seen = told.packet
+        if told.table == TABLE and told.chain in ("begin", "output"):
+            self._by_trace.pop(told.trace, None)
+            self._watched_traces.discard(told.trace)
+        if seen is None:
+            return
+        probe, is_answer = self._about(seen)
+        if probe is not None:
+            self._by_trace[told.trace] = probe, is_answer
+        if seen.discovery:
+            self._watched_traces.add(told.trace)
 
     def _came_out(self, index: int, data: bytes) -> None:
         if self._came is not None:
             self._came.append(data)
         seen = packet.read(data)
-        if seen is None:
+        if seen is None or seen.discovery:
             return
         if seen.error:
             port, reply = seen.source_port, seen.error
@@ -276,10 +311,14 @@ class Prober:
             self._forwarded.append((index, data))
             return
         probe = self._by_port.get(port)
-        if probe is not None and self._comes_back(probe, index, packet.sender(data)):
-            probe.replies.append(reply)
-            if reply == "answer" and probe.question.protocol == "tcp":
-                probe.answered = data
+        if probe is None:
+            return
+        if not self._comes_back(probe, index, packet.sender(data)):
+            probe.strayed = index
+            return
+        probe.replies.append(reply)
+        if reply == "answer" and probe.question.protocol == "tcp":
+            probe.answered = data
 
     def _comes_back(self, probe: Probe, index: int, sender: Address) -> bool:
         """Whether what leaves by an interface gets to who asked, and not to a network inside.

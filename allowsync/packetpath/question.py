@@ -40,7 +40,7 @@ class Question(Value):
         source: Where it comes from; one of `NAMED` for each that rules name.
         protocol: `tcp` or `udp`.
         port: The port it asks for; 0 for each that rules of address translation name.
-        interface: Where it arrives; "" asks for each uplink.
+        interface: Where it arrives; "" asks for each uplink, and each VPN.
         destination: The address it asks for; None asks for each that `aim` stands for.
         aim: Which packets it stands for; kept in what is asked for it.
         last: The last port of a range, of which ends and the ports that rules name are asked.
@@ -75,6 +75,8 @@ class Answer(Value):
         to: Interface, address and port it went to, where it was forwarded or redirected; where it
             was stopped on the way, those that translation gave it before.
         reason: Why it is unknown, or the condition under which the verdict holds.
+        unanswered: What keeps the answer from who asked; "" where it comes back, and where there is
+            none to come.
         asked: The positions of the questions that it answers.
     """
 
@@ -83,6 +85,7 @@ class Answer(Value):
     rules: tuple[str, ...] = ()
     to: tuple[str, Address, int] | None = None
     reason: str = ""
+    unanswered: str = ""
     asked: tuple[int, ...] = ()
 
 
@@ -90,7 +93,8 @@ class Machine(Value):
     """The machine that was asked.
 
     Attributes:
-        uplinks: The interfaces with a default route.
+        uplinks: The interfaces with a default route, but for those of a VPN.
+        vpns: Those of a VPN that this machine goes out by.
         interfaces: All of them.
         addresses: Those of each interface.
         caveats: What decides about packets there and is not seen.
@@ -101,6 +105,7 @@ class Machine(Value):
     """
 
     uplinks: tuple[str, ...] = ()
+    vpns: tuple[str, ...] = ()
     interfaces: tuple[str, ...] = ()
     addresses: Mapping[str, tuple[Address, ...]] = {}
     caveats: tuple[str, ...] = ()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from contextlib import closing, suppress
@@ -26,7 +27,7 @@ from allowsync.packetpath.netlink import (
 from allowsync.packetpath.original import GET_ROUTE, GET_RULE, RULES, leads_to
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from allowsync.packetpath.links import Cables
     from allowsync.packetpath.original import Original
@@ -41,6 +42,15 @@ _ROUNDS: Final = 4
 _STATE_OF_ROUTE: Final = (12, 23)
 _NEXT_HOP, _HOW_LISTED = 30, 14
 _IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and what else the kernel lists of it
+
+# What the kernel says where a route stops a packet (ip-route(8)). Without any it is what this
+# machine is connected to, and not what was decided.
+_NO_WAYS: Final = {
+    errno.ENETUNREACH: "kernel: no route",
+    errno.EHOSTUNREACH: "routing: route unreachable",
+    errno.EACCES: "routing: route prohibit",
+    errno.EINVAL: "routing: route blackhole",
+}
 
 # Answers to questions are not limited, nor repeated; nothing is negotiated with neighbours.
 QUIET: Final = {
@@ -109,10 +119,10 @@ def _copy_addresses(netlink: Netlink, original: Original, refused: list[str]) ->
         kept = [(kind, value) for kind, value in held if kind in (1, 2, 3, 4, 9)]
         kept.append((8, struct.pack("=I", flags & _LASTING | _NO_PREFIX_ROUTE | _NO_DAD)))
         head = struct.pack("=BBBBI", family, length, _NO_DAD, scope, index)
-        errno = netlink.request(_NEW_ADDRESS, CREATE, head + packed(kept))
-        if errno not in (0, _EXISTS):
+        code = netlink.request(_NEW_ADDRESS, CREATE, head + packed(kept))
+        if code not in (0, _EXISTS):
             address = ip_address(first(held, 2) or given(held, 1))
-            refused.append(f"address {address}: {os.strerror(errno)}")
+            refused.append(f"address {address}: {os.strerror(code)}")
 
 
 def _copy_rules(
@@ -122,9 +132,9 @@ def _copy_rules(
         for one in netlink.dump(GET_RULE, RULES[version]):
             netlink.request(_DELETE_RULE, 0, one)
         for one in several:
-            errno = netlink.request(_NEW_RULE, CREATE | EXCLUSIVE, one)
-            if errno not in (0, _EXISTS):
-                refused.append(f"routing rule: {os.strerror(errno)}")
+            code = netlink.request(_NEW_RULE, CREATE | EXCLUSIVE, one)
+            if code not in (0, _EXISTS):
+                refused.append(f"routing rule: {os.strerror(code)}")
 
 
 def _hop(listed: bytes) -> bytes:
@@ -145,13 +155,13 @@ def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> No
     failures: list[tuple[bytes, int]] = []
     for _ in range(_ROUNDS):
         tried = [(one, netlink.request(*one[:3])) for one in todo]
-        failed = [(one, errno) for one, errno in tried if errno not in (0, _EXISTS)]
-        todo, failures = [one for one, _ in failed], [(one[3], errno) for one, errno in failed]
-    for route, errno in failures:
+        failed = [(one, code) for one, code in tried if code not in (0, _EXISTS)]
+        todo, failures = [one for one, _ in failed], [(one[3], code) for one, code in failed]
+    for route, code in failures:
         if route:  # what is no route stops none by itself
             to = first(attributes(route[12:]), 1)
             network = f"{ip_address(to)}/{route[1]}" if to else "default"
-            refused.append(f"route {network}: {os.strerror(errno)}")
+            refused.append(f"route {network}: {os.strerror(code)}")
 
 
 def _route(listed: bytes) -> bytes:
@@ -169,11 +179,26 @@ def be_silent() -> None:
             write_setting(key, value)
 
 
-def no_way(source: Address, destination: Address, arriving: int) -> str:
-    """Why routing stops a packet; "" where it does not, marks aside."""
+def asked_route(destination: Address, more: Iterable[tuple[int, bytes]] = ()) -> bytes:
+    """The request for the route to an address (rtnetlink(7))."""
     family, length = (2, 32) if destination.version == 4 else (10, 128)
     head = struct.pack("=8BI", family, length, length, *[0] * 5, 0)
-    ends = [(1, destination.packed), (2, source.packed), (3, struct.pack("=I", arriving))]
+    return head + packed([(1, destination.packed), *more])
+
+
+def no_way(source: Address, destination: Address, arriving: int = 0) -> str:
+    """Why routing stops a packet; "" where it does not, marks aside.
+
+    Args:
+        source: Where it comes from.
+        destination: Where it goes to.
+        arriving: The interface that it comes in by; 0 for this machine's own.
+    """
+    ends = [(2, source.packed)]
+    if arriving:
+        ends.append((3, struct.pack("=I", arriving)))
     with closing(Netlink(ROUTE)) as netlink:
-        errno = netlink.request(GET_ROUTE, 0, head + packed(ends))
-    return f"routing: {os.strerror(errno)}" if errno else ""
+        code = netlink.request(GET_ROUTE, 0, asked_route(destination, ends))
+    if not code:
+        return ""
+    return f"{_NO_WAYS.get(code, f'kernel: {os.strerror(code)}')} to {destination}"

@@ -48,7 +48,7 @@ RULES: Final = {
     INPUT.format(rules=f"ip6 daddr ff00::/8 drop\n{NEIGHBOURS}"): (
         "inet f i: ip6 daddr ff00::/8 drop"
     ),
-    INPUT.format(rules=NEIGHBOURS) + OUTPUT: "a rule for outgoing packets",
+    INPUT.format(rules=NEIGHBOURS) + OUTPUT: "ip6 o o: policy drop",
 }
 
 
@@ -75,11 +75,22 @@ def test_rules_that_stop_neighbour_discovery_are_named(inside: Namespace) -> Non
         assert {one.severity for one in found} <= {Severity.ERROR}
 
 
+# Rules of ip6tables-legacy, each set beside the others, and the one that is named.
+LEGACY: Final = {
+    "-A INPUT -p ipv6-icmp --icmpv6-type neighbour-solicitation -j ACCEPT": "",
+    "-A INPUT -p ipv6-icmp --icmpv6-type echo-request -j DROP": "",
+    "-A OUTPUT -p ipv6-icmp --icmpv6-type redirect -j DROP": "",
+    "-A INPUT -p ipv6-icmp -j DROP": "filter INPUT: -p ipv6-icmp -j DROP",
+    "-I OUTPUT -p ipv6-icmp -j DROP": "filter OUTPUT: -p ipv6-icmp -j DROP",
+}
+
+
 def test_iptables_legacy_stops_it_as_well(inside: Namespace) -> None:
-    inside.command("sh", "-ec", "ip6tables-legacy -A INPUT -p ipv6-icmp -j DROP")
-    found = [one.what for one in seen(inside, GUARD, FRIENDS) if "router" in one.what]
-    assert len(found) == 1
-    assert found[0].endswith(": a rule of ip6tables-legacy")
+    for deed, rule in LEGACY.items():
+        inside.command("ip6tables-legacy", *deed.split())
+        found = [one.what for one in seen(inside, GUARD, FRIENDS) if "router" in one.what]
+        assert len(found) == bool(rule), deed
+        assert all(one.endswith(f": ip6tables-legacy {rule}") for one in found), found
 
 
 def test_rules_for_arp_are_named(inside: Namespace) -> None:

@@ -1,4 +1,4 @@
-"""What was not tried by packets is named."""
+"""What packets show is said of hosts and of strangers, and what was not tried is named."""
 
 from __future__ import annotations
 
@@ -6,10 +6,12 @@ from datetime import UTC, datetime
 from ipaddress import ip_address, ip_network
 from typing import Final
 
+import pytest
+
 from allowsync.inspect.access_at import AccessAt
-from allowsync.inspect.explain import Explanation
+from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
 from allowsync.inspect.guarded_packets import PacketAnswers
-from allowsync.inspect.packet_verdicts import beside_packets
+from allowsync.inspect.packet_verdicts import about_asked, beside_packets
 from allowsync.inspect.reachability import (
     MOST_FORWARDED,
     MOST_FRIENDS,
@@ -19,6 +21,7 @@ from allowsync.inspect.reachability import (
 )
 from allowsync.model.target import Guard, PortRange
 from allowsync.model.types import Entry
+from allowsync.packetpath.question import Answer, Verdict
 
 NOW: Final = datetime(2026, 1, 1, tzinfo=UTC)
 PORTS: Final = (PortRange(443, 443, "tcp"),)
@@ -49,3 +52,32 @@ def test_an_explanation_says_what_was_not_seen() -> None:
         "not seen or not asked, and may decide as well: an XDP program; 3 neighbours",
     )
     assert beside_packets(answer, (), PacketAnswers()).reasons == ()
+
+
+@pytest.mark.parametrize(
+    ("listed", "verdict", "said"),
+    [
+        (
+            AccessVerdict.YES,
+            AccessVerdict.NO,
+            (
+                "has an entry, and does not get in: routing: route blackhole to 1.2.3.4 "
+                "(its answers do not come back)"
+            ),
+        ),
+        (AccessVerdict.NO, AccessVerdict.YES, "in no entry, and gets in: a rule"),
+    ],
+)
+def test_who_gets_no_answer_does_not_get_in_as_a_host_and_does_as_a_stranger(
+    listed: AccessVerdict, verdict: AccessVerdict, said: str
+) -> None:
+    target, why = GuardedTarget("x", Guard(PORTS)), "routing: route blackhole to 1.2.3.4"
+    scene = AccessAt(NOW, NOW, (), (), past=False)
+    place = TargetAnswer("x", listed)
+    answer = Explanation("1.2.3.4", None, ip_network("1.2.3.4"), scene, (place,), ())
+    found = {
+        question: (Answer(question, Verdict.DELIVERED, ("a rule",), unanswered=why),)
+        for _, question in about_asked(answer, [target])
+    }
+    (told,) = beside_packets(answer, [target], PacketAnswers(found)).places
+    assert (told.verdict, told.said) == (verdict, said)

@@ -1,0 +1,67 @@
+"""Uplinks of a VPN: this machine goes out by them, and strangers do not come in by themselves.
+
+A tunnel's only neighbour is its other end. From there comes what that lets through: peers with
+private addresses, and strangers where it forwards ports. Where this machine sends what it asks
+the internet by such a tunnel, the tunnel is its way out, and another uplink its way in. A tunnel
+that is an uplink for answers alone (by a rule for its own address) is there to be come in by.
+"""
+
+from __future__ import annotations
+
+from contextlib import closing
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first
+from allowsync.packetpath.original import GET_ROUTE, leads_to
+from allowsync.packetpath.question import is_private
+from allowsync.packetpath.routing import asked_route
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.packetpath.original import Link, Original
+
+# Addresses that every way out leads to: those of root name servers.
+_FAR: Final = tuple(ip_address(one) for one in ("198.41.0.4", "2001:503:ba3e::2:30"))
+# Tunnels to a provider of access, and hardware that looks like a tunnel, have no kind or these.
+_ACCESS: Final = ("", "ppp", "wwan")
+_GATEWAYS: Final = (5, 9, 18)  # RTA_GATEWAY, RTA_MULTIPATH, RTA_VIA
+
+
+def vpns(original: Original) -> tuple[str, ...]:
+    """The uplinks of a VPN, in the network namespace of the machine itself."""
+    uplinks = [original.all_links[one] for one in original.uplinks]
+    tunnels = [one for one in uplinks if _is_tunnel(original, one)]
+    if len(tunnels) == len(uplinks):  # there is no other way in
+        return ()
+    out = set(_ways_out())
+    return tuple(one.name for one in tunnels if one.index in out)
+
+
+def _is_tunnel(original: Original, link: Link) -> bool:
+    """Whether packets from afar have no address to come to by themselves."""
+    own = original.addresses(link.index)
+    if link.kind in _ACCESS or not own or not all(map(is_private, own)):
+        return False
+    return link.is_tunnel or not any(_has_gateway(original, link.index))
+
+
+def _has_gateway(original: Original, index: int) -> Iterator[bool]:
+    """Whether a neighbour is named in each route by an interface that leads far."""
+    for route in original.routing.routes:
+        if route[1] <= 1 and index in leads_to(route):
+            held = attributes(route[12:])
+            yield any(first(held, one) is not None for one in _GATEWAYS)
+
+
+def _ways_out() -> Iterator[int]:
+    """The interfaces by which this machine asks the internet."""
+    with closing(Netlink(ROUTE)) as netlink:
+        for address in _FAR:
+            try:
+                found = netlink.get(GET_ROUTE, asked_route(address))
+            except OSError:  # there is no way
+                continue
+            for route in found:
+                yield from leads_to(route)

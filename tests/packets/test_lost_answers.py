@@ -1,0 +1,92 @@
+"""Hosts whose packets get in and whose answers do not come back are locked out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+import pytest
+from allowsync_backends.common.ports import Protocol
+
+from allowsync.model.target import Severity
+from allowsync.model.types import Entry
+from tests.support.gates import allow, gate, port
+from tests.support.met_packets import guard, seen, with_uplink
+from tests.support.netns import Namespace
+from tests.support.values import net
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.root
+
+PORT: Final = 8096
+FRIEND, FRIEND6 = "81.2.69.142/32", "2a02:8109:9a40::/64"
+FRIENDS: Final = tuple(
+    Entry(net(one), (name,)) for one, name in ((FRIEND, "alice"), (FRIEND6, "bob"))
+)
+OUTPUT: Final = (
+    "nft add table {0} o; nft add chain {0} o o '{{ type filter hook output priority 0; }}'"
+)
+# What is done and undone, and what is said of whose answers.
+DEEDS: Final = {
+    ("ip route add unreachable 81.2.0.0/16", "ip route del unreachable 81.2.0.0/16"): {
+        "alice": "routing: route unreachable to 81.2.69.142"
+    },
+    ("ip -6 route add prohibit 2a02:8109::/32", "ip -6 route del prohibit 2a02:8109::/32"): {
+        "bob": "routing: route prohibit to 2a02:8109:9a40::1"
+    },
+    (
+        "ip route add blackhole 81.2.69.142; ip -6 route add blackhole 2a02:8109:9a40::/48",
+        "ip route del blackhole 81.2.69.142; ip -6 route del blackhole 2a02:8109:9a40::/48",
+    ): {
+        "alice": "routing: route blackhole to 81.2.69.142",
+        "bob": "routing: route blackhole to 2a02:8109:9a40::1",
+    },
+    (
+        "ip rule add to 81.2.69.0/24 prohibit; ip route add blackhole 81.3.0.0/16",
+        "ip rule del to 81.2.69.0/24 prohibit; ip route del blackhole 81.3.0.0/16",
+    ): {"alice": "routing: route prohibit to 81.2.69.142"},
+    (
+        f"{OUTPUT.format('ip')}; nft add rule ip o o ip daddr 81.2.69.142 drop",
+        "nft delete table ip o",
+    ): {"alice": "ip o o: ip daddr 81.2.69.142 drop"},
+    (
+        "iptables-legacy -A OUTPUT -d 81.2.69.142 -p tcp -j DROP",
+        "iptables-legacy -F OUTPUT",
+    ): {"alice": "iptables-legacy filter OUTPUT: -d 81.2.69.142/32 -p tcp -j DROP"},
+    # A machine that is not connected by a family has an address of it all the same.
+    (
+        "ip -6 route del default; ip -6 route add fd00::/8 dev eth0",
+        "ip -6 route add default via 2a02:2e0:1::1 dev eth0",
+    ): {"bob": "kernel: no route"},
+    (
+        f"{OUTPUT.format('ip6')}; nft add rule ip6 o o udp sport 8096 drop",
+        "nft delete table ip6 o",
+    ): {},
+}
+
+
+@pytest.fixture
+def inside(as_root: None) -> Iterator[Namespace]:
+    """A namespace with an uplink and a gate that lets the friends in."""
+    with Namespace() as namespace:
+        with_uplink(namespace)
+        allow(namespace, gate(ports=(port(PORT, Protocol.TCP),)), FRIEND, FRIEND6)
+        yield namespace
+
+
+@pytest.mark.parametrize("filtered", ["0", "1"], ids=["rp_filter=0", "rp_filter=1"])
+def test_who_cannot_be_answered_is_locked_out(inside: Namespace, filtered: str) -> None:
+    for name in ("all", "eth0"):
+        inside.sysctl(f"net/ipv4/conf/{name}/rp_filter", filtered)
+    for (done, undone), said in DEEDS.items():
+        inside.command("sh", "-ec", done)
+        found = seen(inside, guard(PORT), FRIENDS)
+        inside.command("sh", "-ec", undone)
+        severity = Severity.INFO if "default" in done else Severity.ERROR
+        assert {one.severity for one in found} <= {severity}, found
+        assert len(found) == len(said), (done, found)
+        for (name, why), one in zip(said.items(), found, strict=True):
+            assert one.what.startswith(f"{name} ("), done
+            assert " is locked out of 8096/tcp over IPv" in one.what
+            assert why in one.what or severity is Severity.INFO, done
