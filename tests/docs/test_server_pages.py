@@ -7,7 +7,7 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.apache.syntax import ApacheSyntax, RemoteIpSyntax
+from allowsync_backends.apache.syntax import ApacheSyntax, RemoteIpSyntax, RequireNoneSyntax
 from allowsync_backends.caddy.syntax import CaddySyntax, ProxiesSyntax
 
 from tests.support import apache, caddy
@@ -35,6 +35,7 @@ def test_the_files_shown_are_those_written() -> None:
 def test_apache_takes_what_its_page_says(block: str, tmp_path: Path) -> None:
     (tmp_path / "jellyfin.conf").write_text(APACHE[0])
     (tmp_path / "proxies.conf").write_text(RemoteIpSyntax().render("proxies", FRIENDS))
+    (tmp_path / "scanners.conf").write_text(RequireNoneSyntax().render("scanners", FRIENDS))
     loading = [f"LoadModule {name}_module modules/mod_{name}.so" for name in MODULES]
     lines = ["ServerRoot /usr/lib/apache2", "ServerName a.example", "Listen 127.0.0.1:8080"]
     lines += [f"ErrorLog {tmp_path}/error.log", f"DefaultRuntimeDir {tmp_path}"]
@@ -67,4 +68,4 @@ def test_caddy_takes_proxies_from_a_file(tmp_path: Path) -> None:
 
 
 def test_there_are_blocks_to_look_at() -> None:
-    assert (len(APACHE), len(CADDY)) == (5, 4)
+    assert (len(APACHE), len(CADDY)) == (6, 4)

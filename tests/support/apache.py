@@ -6,10 +6,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.apache import TYPE, ApacheOptions
+from allowsync_backends.apache import TYPE, ApacheDenyOptions, ApacheOptions
 from allowsync_backends.file.backend import FileBackend
 
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 
@@ -99,12 +99,15 @@ class Apache(ServerProcess):
         )
         self.config.write_text(text)
 
-    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
-        """What keeps its allowlist."""
+    def backend(
+        self, allowlist: str = "x", effect: Effect = Effect.ALLOW, **options: Any
+    ) -> FileBackend:
+        """What keeps its allowlist, or its denylist."""
+        kind = ApacheDenyOptions if effect is Effect.DENY else ApacheOptions
         given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
         given = {"program": PROGRAM, **given}
-        placement = Placement(allowlist, f"{allowlist}/apache")
-        made = TYPE.make(placement, ApacheOptions(**given))
+        placement = Placement(allowlist, f"{allowlist}/apache", effect=effect)
+        made = TYPE.make(placement, kind(**given))
         assert isinstance(made, FileBackend)
         return made
 

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync_backends.caddy import TYPE, CaddyOptions
+from allowsync_backends.caddy import TYPE, CaddyDenyOptions, CaddyOptions
 from allowsync_backends.file.backend import FileBackend
 
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from tests.support.internet import SERVER
 from tests.support.servers import ServerProcess
 
@@ -98,14 +98,17 @@ class Caddy(ServerProcess):
             )
         )
 
-    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
-        """What keeps its allowlist."""
+    def backend(
+        self, allowlist: str = "x", effect: Effect = Effect.ALLOW, **options: Any
+    ) -> FileBackend:
+        """What keeps its allowlist, or its denylist."""
+        kind = CaddyDenyOptions if effect is Effect.DENY else CaddyOptions
         given = {"path": self.path, "pid_file": self.pid_file, "config": self.config, **options}
         if self.program != PROGRAM:
             given["program"] = self.program
 
-        placement = Placement(allowlist, f"{allowlist}/caddy")
-        made = TYPE.make(placement, CaddyOptions(**given))
+        placement = Placement(allowlist, f"{allowlist}/caddy", effect=effect)
+        made = TYPE.make(placement, kind(**given))
         assert isinstance(made, FileBackend)
         return made
 

@@ -14,7 +14,7 @@ from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.syntax import TextSyntax
 from allowsync_backends.haproxy import TYPE, HaproxyOptions
 
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 
@@ -106,13 +106,17 @@ class Haproxy(ServerProcess):
         )
         self.config.write_text(text)
 
-    def backend(self, allowlist: str = "x", **options: Any) -> FileBackend:
-        """What keeps its allowlist."""
+    def backend(
+        self, allowlist: str = "x", effect: Effect = Effect.ALLOW, **options: Any
+    ) -> FileBackend:
+        """What keeps its allowlist, or its denylist."""
         given = {"path": self.path, "pid_file": self.pid_file, "config": (self.config,), **options}
         if self.told and "reload" not in options:
             given = {"socket": self.socket, **given}
         given = {"program": PROGRAM, **given}
-        made = TYPE.make(Placement(allowlist, f"{allowlist}/haproxy"), HaproxyOptions(**given))
+        made = TYPE.make(
+            Placement(allowlist, f"{allowlist}/haproxy", effect=effect), HaproxyOptions(**given)
+        )
         assert isinstance(made, FileBackend)
         return made
 

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from allowsync_backends.file.backend import FileBackend
-from allowsync_backends.nginx import TYPE, NginxOptions, Style
+from allowsync_backends.nginx import TYPE, NginxDenyOptions, NginxOptions, Style
 
-from allowsync.model.target import Placement
+from allowsync.model.target import Effect, Placement
 from tests.support.internet import SERVER, SERVER6
 from tests.support.servers import ServerProcess
 
@@ -116,6 +116,13 @@ class Nginx(ServerProcess):
         """The process ids of its workers."""
         listing = Path(f"/proc/{self.pid}/task/{self.pid}/children")
         return list(map(int, listing.read_text().split()))
+
+    def denying(self) -> FileBackend:
+        """What keeps its denylist."""
+        given = NginxDenyOptions(path=self.path, pid_file=self.pid_file, config=self.config)
+        backend = TYPE.make(Placement("x", "x/nginx", effect=Effect.DENY), given)
+        assert isinstance(backend, FileBackend)
+        return backend
 
     def backend(
         self, allowlist: str = "x", *, style: Style = Style.ALLOW, **options: Any

@@ -109,8 +109,14 @@ def _backend_tables(backend: AnyBackendType) -> Iterator[tuple[str, str, Options
             yield f"Keys of `{name}`:\n", f"targets.{backend.name}.{name}.", nested.options
     if backend.denies is not None:
         own = options_kind(backend, Effect.DENY).options
-        shown = {name: one for name, one in own.items() if options.get(name) != one}
-        yield "For a denylist:\n", f"denylists.NAME.targets.{backend.name}.", shown
+        shown = {name: one for name, one in own.items() if _said(options.get(name)) != _said(one)}
+        above = "For a denylist, in place of these:\n" if shown else "For a denylist, the same.\n"
+        yield above, f"denylists.NAME.targets.{backend.name}.", shown
+
+
+def _said(one: Option | None) -> tuple[Any, ...]:
+    """What a table says of an option."""
+    return () if one is None else (one.kind.expected, one.default, one.help)
 
 
 def _nested(one: Option) -> Any:
@@ -119,6 +125,8 @@ def _nested(one: Option) -> Any:
 
 
 def _table(options: Options) -> str:
+    if not options:
+        return ""
     rows = ["| Key | Expected | Default | Meaning |", "|---|---|---|---|"]
     for name, one in options.items():
         cells = (f"`{name}`", _cell(one.kind.expected), _default(one), _cell(one.help))

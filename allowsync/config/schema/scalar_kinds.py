@@ -14,6 +14,8 @@ from allowsync.config.schema.nodes import Node, Scalar, ScalarType, got
 from allowsync.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from allowsync.config.schema.context import Reading
 
 E = TypeVar("E", bound=Enum)
@@ -167,9 +169,9 @@ class Boolean(Leaf[bool]):
 
 
 class Choice(Leaf[E]):
-    """One member of an enumeration, written as its value, which is text."""
+    """One member of an enumeration, or of a part of it, written as its value, which is text."""
 
-    def __init__(self, members: type[E]) -> None:
+    def __init__(self, members: Iterable[E]) -> None:
         self.members: dict[str, E] = {str(member.value): member for member in members}
 
     @property

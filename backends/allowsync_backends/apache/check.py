@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Effect, Finding, Severity
 from allowsync_backends.apache.configuration import (
     Dump,
     alternatives,
@@ -30,12 +30,16 @@ if TYPE_CHECKING:
     from allowsync.model.target import TrustedProxies
     from allowsync_backends.apache.options import ApacheOptions
 
+_PLACES = {
+    "allow": "into the <Location> for friends alone",
+    "deny": 'into a <RequireAll>, beside "Require all granted"',
+}
 MODULES = ("authz_core", "authz_host")
 # Their children read what a connection says next, for KeepAliveTimeout, before they end.
 LINGERING = frozenset({"mpm_prefork_module", "mpm_worker_module"})
 
 
-def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
+def findings(options: ApacheOptions, effect: Effect, path: Path) -> Iterator[Finding]:
     """What keeps the file from having an effect, or lets others in beside it."""
     shown = _dumped(options)
     if shown is None:
@@ -46,12 +50,9 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
             advice = f"'a2enmod {name}', or LoadModule {name}_module"
             yield Finding(Severity.ERROR, f"apache has no module mod_{name}", advice)
     if path.resolve() not in (Path(one).resolve() for one in shown.files):
-        yield Finding(
-            Severity.ERROR,
-            f"no configuration of apache includes {path}: it has no effect",
-            f'put "Include {path}" '
-            + ("beside RemoteIPHeader" if proxies else "into the <Location> for friends alone"),
-        )
+        where = "beside RemoteIPHeader" if proxies else _PLACES[effect.value]
+        what = f"no configuration of apache includes {path}: it has no effect"
+        yield Finding(Severity.ERROR, what, f'put "Include {path}" {where}')
     lingering = shown.modules & LINGERING
     if lingering and not proxies:
         what = "a removed network gets one more answer on a connection that is kept alive"
@@ -60,6 +61,7 @@ def findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
         return
     texts = _texts(shown.files)
     yield from _headless(texts) if proxies else ()
+    yield from _beside(texts, path) if effect is Effect.ALLOW else ()
     yield from _others(texts, path)
 
 
@@ -80,8 +82,8 @@ def _headless(texts: dict[str, str]) -> Iterator[Finding]:
         yield Finding(Severity.ERROR, what, advice)
 
 
-def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
-    """Who else gets in, by what stands in the files."""
+def _beside(texts: dict[str, str], path: Path) -> Iterator[Finding]:
+    """What lets others in beside the file."""
     for one in alternatives(texts, str(path)):
         open_to_all = one.words[1:] == ("all", "granted")
         yield Finding(
@@ -89,6 +91,10 @@ def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
             f"{one.place}: {one.text!r} is beside the Include of {path}, and either is enough",
             "put both into <RequireAll> if both are meant, or take it away",
         )
+
+
+def _others(texts: dict[str, str], path: Path) -> Iterator[Finding]:
+    """Who else gets in, by what stands in the files."""
     for place in optional(texts, str(path)):
         what = f"{place}: with IncludeOptional, everyone gets in when {path} is missing"
         yield Finding(Severity.WARNING, what, "write Include")

@@ -67,3 +67,14 @@ class ApacheOptions(ServerOptions, kw_only=True):
         elsewhere = self.container is not None or (self.unit or "").startswith(_EVERYBODYS)
         program = self.program or (_EVERYBODYS if elsewhere else _DEBIANS)
         return (program,) if self.config is None else (program, "-f", str(self.config))
+
+
+class ApacheDenyOptions(ApacheOptions, kw_only=True):
+    """A file of blocked networks that Apache includes."""
+
+    style: ApacheStyle = option(
+        lambda: kinds.Choice((ApacheStyle.REQUIRE,)),
+        help="`require`: `Require ip` for each network in a `<RequireNone>`, to be included in a "
+        "`<RequireAll>` beside what lets the others in.",
+        default=ApacheStyle.REQUIRE,
+    )

@@ -13,11 +13,11 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.model.target import Finding, TrustedProxies
+    from allowsync.model.target import Effect, Finding, TrustedProxies
     from allowsync_backends.apache.options import ApacheOptions
 
 
-def apache(options: ApacheOptions) -> ServerProgram:
+def apache(options: ApacheOptions, effect: Effect) -> ServerProgram:
     """What is particular about Apache (httpd(8)).
 
     A graceful restart starts new children once the new configuration is read; the old ones take no
@@ -28,17 +28,17 @@ def apache(options: ApacheOptions) -> ServerProgram:
         check=(*options.command, "-t"),
         notice=ReloadMethod((*options.command, "-k", "graceful"), signal.SIGUSR1),
         renews=True,
-        inspect=partial(_findings, options),
+        inspect=partial(_findings, options, effect),
         proxies=partial(_proxies, options),
         spawns=True,
     )
 
 
-def _findings(options: ApacheOptions, path: Path) -> Iterator[Finding]:
+def _findings(options: ApacheOptions, effect: Effect, path: Path) -> Iterator[Finding]:
     # Imported here: a run does not look into a configuration.
     from allowsync_backends.apache.check import findings
 
-    return findings(options, path)
+    return findings(options, effect, path)
 
 
 def _proxies(options: ApacheOptions, path: Path) -> TrustedProxies | None:

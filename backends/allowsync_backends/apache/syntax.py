@@ -42,6 +42,24 @@ class ApacheSyntax:
         return _held(text, _REQUIRE)
 
 
+class RequireNoneSyntax:
+    """A `<RequireNone>` with a line for each network, IPv4 first, sorted; empty, it denies none.
+
+    It lets no one in by itself, so it stands in a `<RequireAll>`; Apache takes any other place for
+    an error (mod_authz_core), and so it never opens what another condition shuts.
+    """
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        lines = [_REQUIRE + _written(network) for network in sorted(networks, key=by_network)]
+        body = lines or [_NOBODY]
+        return "\n".join((f"# {header(allowlist)}", "<RequireNone>", *body, "</RequireNone>", ""))
+
+    def parse(self, text: str) -> FileContent | None:
+        """The networks of its lines; lines that name none are passed over."""
+        return _held(text, _REQUIRE)
+
+
 class RemoteIpSyntax:
     """A `RemoteIPTrustedProxy` for each network, IPv4 first, sorted; empty, it names no source."""
 

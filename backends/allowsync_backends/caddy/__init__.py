@@ -5,13 +5,19 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.caddy.options import CaddyOptions, CaddyStyle, Matcher, Refusal
+from allowsync_backends.caddy.options import (
+    CaddyDenyOptions,
+    CaddyOptions,
+    CaddyStyle,
+    Matcher,
+    Refusal,
+)
 
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "CaddyOptions", "CaddyStyle", "Matcher", "Refusal"]
+__all__ = ["TYPE", "CaddyDenyOptions", "CaddyOptions", "CaddyStyle", "Matcher", "Refusal"]
 
 
 def _make(placement: Placement, options: CaddyOptions) -> Backend:
@@ -19,12 +25,13 @@ def _make(placement: Placement, options: CaddyOptions) -> Backend:
     from allowsync_backends.caddy.syntax import CaddySyntax, ProxiesSyntax
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
+    from allowsync_backends.file.syntax import of_effect
 
-    syntax = CaddySyntax(options.matcher, options.refusal)
+    syntax = CaddySyntax(options.matcher, options.refusal, placement.effect)
     return FileBackend(
         placement.allowlist,
         options.path,
-        ProxiesSyntax() if options.style is CaddyStyle.REALIP else syntax,
+        ProxiesSyntax() if options.style is CaddyStyle.REALIP else of_effect(syntax, syntax.effect),
         options.mode,
         ServerReader(
             caddy(options, syntax, placement.allowlist),
@@ -48,4 +55,5 @@ TYPE = BackendType(
     _make,
     needs=_needs,
     api=API,
+    denies=CaddyDenyOptions,
 )

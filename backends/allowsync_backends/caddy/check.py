@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Effect, Finding, Severity
 from allowsync.model.value import replace
 from allowsync_backends.caddy.admin_api import loaded
 from allowsync_backends.caddy.options import CaddyStyle, Matcher
@@ -14,6 +14,7 @@ from allowsync_backends.caddy.proxies import about_protocol, about_proxies, beli
 from allowsync_backends.caddy.snippet import Snippet, admin_address, admin_is_off
 from allowsync_backends.caddy.syntax import ProxiesSyntax, snippet
 from allowsync_backends.common.server.reader import printed
+from allowsync_backends.file.syntax import of_effect
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from allowsync_backends.caddy.syntax import CaddySyntax
     from allowsync_backends.file.syntax import Syntax
 
+# Whom a snippet is to keep out, and which sites it is for.
+_WORDS = {
+    "allow": ("strangers reach a part of site", "is for friends alone"),
+    "deny": ("blocked networks reach a part of site", "these may not reach"),
+}
+_LETS_BLOCKED = "it lets blocked networks into"
 MIGRATION = Path("/proc/sys/net/ipv4/tcp_migrate_req")
 
 
@@ -50,11 +57,12 @@ def findings(
         return
     if options.matcher is Matcher.CLIENT_IP:
         yield from about_proxies(config)
-    networks = _networks(syntax, path)
+    networks = _networks(of_effect(syntax, syntax.effect), path)
     if networks is not None:
-        compiled = Snippet(options.matcher, options.refusal, networks)
+        compiled = Snippet(options.matcher, options.refusal, networks, syntax.effect)
         gates = tuple(compiled.gates(config))
-        yield from _effect(gates, snippet(allowlist), options, path)
+        if networks or syntax.effect is Effect.ALLOW:  # one that blocks nothing leaves no trace
+            yield from _effect(gates, snippet(allowlist), options, path, syntax.effect)
         if options.container is None:
             address = options.admin or admin_address(config)
             yield from _in_force(compiled, gates, address, options)
@@ -66,10 +74,10 @@ def trusted_proxies(
     """Which proxies Caddy believes where the snippet is. The ports of a container are others."""
     if options.style is CaddyStyle.REALIP:
         return None  # no client is judged by proxies
-    config, networks = _adapted(options), _networks(syntax, path)
+    config, networks = _adapted(options), _networks(of_effect(syntax, syntax.effect), path)
     if config is None or networks is None:
         return None
-    found = believed(config, Snippet(options.matcher, options.refusal, networks))
+    found = believed(config, Snippet(options.matcher, options.refusal, networks, syntax.effect))
     return found if found is None or options.container is None else replace(found, ports=())
 
 
@@ -83,20 +91,24 @@ def _of_proxies(config: Json, path: Path) -> Iterator[Finding]:
 
 
 def _effect(
-    gates: tuple[SnippetGate, ...], name: str, options: CaddyOptions, path: Path
+    gates: tuple[SnippetGate, ...],
+    name: str,
+    options: CaddyOptions,
+    path: Path,
+    effect: Effect,
 ) -> Iterator[Finding]:
+    who, which = _WORDS[effect.value]
     if not gates:
         yield Finding(
             Severity.ERROR,
             f"no site of {options.config} uses the snippet {name}: {path} has no effect",
-            f'put "import {path}" before the sites, and "import {name}" into each that is for '
-            "friends alone",
+            f'put "import {path}" before the sites, and "import {name}" into each that {which}',
         )
     for gate in gates:
         if gate.ahead:
             yield Finding(
                 Severity.ERROR,
-                f"strangers reach a part of site {gate.site}, because {', '.join(gate.ahead)} "
+                f"{who} {gate.site}, because {', '.join(gate.ahead)} "
                 f"comes before the snippet {name}",
                 f'put all of the site into "route {{ ... }}", with "import {name}" first',
             )
@@ -112,10 +124,11 @@ def _in_force(
     there = {gate.site for gate in compiled.gates(running)}
     missing = sorted({gate.site for gate in gates} - there)
     if missing:
+        allows = compiled.effect is Effect.ALLOW
+        lets = "it lets others than those in the file into" if allows else _LETS_BLOCKED
         yield Finding(
             Severity.ERROR,
-            f"the running caddy does not use {options.config}: it lets others than those in "
-            f"the file into {', '.join(missing)}",
+            f"the running caddy does not use {options.config}: {lets} {', '.join(missing)}",
             "reload it, or name the Caddyfile that it runs by with `config`",
         )
 

@@ -95,3 +95,19 @@ class CaddyOptions(ServerOptions, kw_only=True):
     def caddyfile(self) -> tuple[str, ...]:
         """The arguments that name the configuration."""
         return ("--config", str(self.config), "--adapter", "caddyfile")
+
+
+class CaddyDenyOptions(CaddyOptions, kw_only=True):
+    """A file with a snippet that sites of a Caddyfile import against blocked networks."""
+
+    style: CaddyStyle = option(
+        lambda: kinds.Choice((CaddyStyle.GATE,)),
+        help="`gate`: a snippet for sites that blocked networks may not reach.",
+        default=CaddyStyle.GATE,
+    )
+    refusal: Refusal = option(
+        lambda: kinds.Choice(Refusal),
+        help="What blocked networks get: `abort` closes the connection, `forbidden` answers with "
+        "status 403.",
+        default=Refusal.ABORT,
+    )

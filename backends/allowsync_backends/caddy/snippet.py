@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.model.target import Effect
 from allowsync.model.value import Value
 from allowsync_backends.caddy.options import Matcher, Refusal
 
@@ -61,6 +62,7 @@ class Snippet(Value):
     matcher: Matcher
     refusal: Refusal
     networks: frozenset[Network]
+    effect: Effect = Effect.ALLOW
 
     def gates(self, config: Json) -> Iterator[SnippetGate]:
         """Every place where it stands."""
@@ -89,7 +91,7 @@ class Snippet(Value):
             return False
         conditions = _list(route, "match")
         if not self.networks:
-            return not conditions
+            return not conditions and self.effect is Effect.ALLOW
         return [self._ranges(one) for one in conditions] == [sorted(map(str, self.networks))]
 
     def _refuses(self, handler: Json) -> bool:
@@ -100,11 +102,16 @@ class Snippet(Value):
         return str(handler.get("status_code")) == "403"
 
     def _ranges(self, condition: Any) -> list[str]:
-        match condition:
-            case {"not": [{**only}]} if len(condition) == 1 and only.keys() == {self.matcher.value}:
-                return sorted(map(str, _list(only[self.matcher.value], "ranges")))
-            case _:
-                return []
+        only = condition
+        if self.effect is Effect.ALLOW:
+            match condition:
+                case {"not": [inner], **rest} if not rest:
+                    only = inner
+                case _:
+                    return []
+        if not isinstance(only, dict) or only.keys() != {self.matcher.value}:
+            return []
+        return sorted(map(str, _list(only[self.matcher.value], "ranges")))
 
     def _answering(self, route: Json) -> Iterator[str]:
         """Handlers of a route that may answer a client before our snippet does."""

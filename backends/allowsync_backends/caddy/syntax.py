@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.target import Effect
 from allowsync.model.types import by_network
 from allowsync.model.value import Value
 from allowsync_backends.caddy.options import Matcher, Refusal
@@ -30,25 +31,32 @@ def snippet(allowlist: str) -> str:
 
 
 class CaddySyntax(Value):
-    """A snippet with a line for each network, IPv4 first, sorted; empty, it denies all."""
+    """A snippet with a line for each network, IPv4 first, sorted; empty, it denies all, or none."""
 
     matcher: Matcher = Matcher.REMOTE_IP
     refusal: Refusal = Refusal.ABORT
+    effect: Effect = Effect.ALLOW
 
     def render(self, allowlist: str, networks: Iterable[Network]) -> str:
         """The whole file."""
         name = snippet(allowlist)
         lines = [f"{self.matcher.value} {one}" for one in sorted(networks, key=by_network)]
-        body = self._gate(f"@{name}", lines) if lines else self._refusing("*")
+        body = self._gate(f"@{name}", lines) if lines else self._empty()
         return "\n".join((f"# {header(allowlist)}", f"({name}) {{", *_indented(body), "}", ""))
 
     def _gate(self, name: str, lines: list[str]) -> Iterator[str]:
         yield f"{name} {{"
-        yield "\tnot {"
-        yield from _indented(_indented(lines))
-        yield "\t}"
+        if self.effect is Effect.DENY:
+            yield from _indented(lines)
+        else:
+            yield "\tnot {"
+            yield from _indented(_indented(lines))
+            yield "\t}"
         yield "}"
         yield from self._refusing(name)
+
+    def _empty(self) -> Iterator[str]:
+        return self._refusing("*") if self.effect is Effect.ALLOW else iter(())
 
     def _refusing(self, matcher: str) -> Iterator[str]:
         if self.refusal is Refusal.ABORT:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.file.options import FileOptions, Format
+from allowsync_backends.file.options import FileDenyOptions, FileOptions, Format
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -13,20 +13,21 @@ if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "FileOptions", "Format"]
+__all__ = ["TYPE", "FileDenyOptions", "FileOptions", "Format"]
 
 
 def _make(placement: Placement, options: FileOptions) -> Backend:
     from allowsync_backends.file.backend import FileBackend
     from allowsync_backends.file.reader import Commands
-    from allowsync_backends.file.syntax import JsonSyntax, TextSyntax
+    from allowsync_backends.file.syntax import JsonSyntax, TextSyntax, of_effect
 
     if options.template is not None:
         return _from_template(placement, options, options.template)
+    form = TextSyntax() if options.format is Format.TEXT else JsonSyntax()
     return FileBackend(
         placement.allowlist,
         options.path,
-        TextSyntax() if options.format is Format.TEXT else JsonSyntax(),
+        of_effect(form, placement.effect),
         options.mode,
         Commands(options.check, options.reload),
     )
@@ -56,5 +57,11 @@ def _needs(options: FileOptions) -> Needs:
 
 
 TYPE = BackendType(
-    "file", "A file for another program to read", FileOptions, _make, needs=_needs, api=API
+    "file",
+    "A file for another program to read",
+    FileOptions,
+    _make,
+    needs=_needs,
+    api=API,
+    denies=FileDenyOptions,
 )

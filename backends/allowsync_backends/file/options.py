@@ -118,3 +118,13 @@ class FileOptions(Value):
     def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
         """What such a target puts its entries into."""
         return (Place("file", (str(self.path),)),)
+
+
+class FileDenyOptions(FileOptions):
+    """A file of blocked networks, one a line, or as JSON."""
+
+    def __post_init__(self) -> None:
+        # Without arguments, super() does not work in a class with slots.
+        FileOptions.__post_init__(self)
+        if self.template is not None:
+            raise ValueError("template is for allowlists: a denylist is written by its format")

@@ -7,15 +7,22 @@ import re
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Final, Protocol
 
+from allowsync.model.target import Effect
 from allowsync.model.types import Entry, Network, by_network
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
 GENERATOR: Final = "allowsync"
 
 _HEADER: Final = re.compile(r'Written by allowsync for allowlist "([^"\n]*)"\.')
+
+# How a file names its list, in its heading or as a key of JSON: of an allowlist, of a denylist.
+_NAMED: Final = (
+    ('Written by allowsync for allowlist "', 'Written by allowsync for denylist "'),
+    ('"allowlist": "', '"denylist": "'),
+)
 
 _FAR: Final = 120  # characters: a comment's beginning, and the words
 
@@ -69,6 +76,37 @@ def claimed(text: str) -> str | None:
     first, _, _ = text.partition("\n")
     match = _HEADER.search(first, 0, _FAR)
     return match[1] if match else None
+
+
+class DenySyntax(Value):
+    """A way of writing an allowlist, for a denylist: the file says that it is one.
+
+    So neither is ever taken for the other, by people, by a program, or by a target of that name.
+    """
+
+    form: Syntax
+
+    def render(self, allowlist: str, networks: Iterable[Network]) -> str:
+        """The whole file."""
+        return _renamed(self.form.render(allowlist, networks), dict(_NAMED))
+
+    def parse(self, text: str) -> FileContent | None:
+        """What a file of a denylist holds."""
+        written = _renamed(text, {deny: allow for allow, deny in _NAMED})
+        return None if written == text else self.form.parse(written)
+
+
+def of_effect(form: Syntax, effect: Effect) -> Syntax:
+    """A way of writing networks that are let in, or blocked."""
+    return DenySyntax(form) if effect is Effect.DENY else form
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """A text with the first of some names in it replaced."""
+    for old, new in names.items():
+        if old in text:
+            return text.replace(old, new, 1)
+    return text
 
 
 def network_or_none(text: str) -> Network | None:

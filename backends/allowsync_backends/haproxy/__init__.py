@@ -15,21 +15,24 @@ __all__ = ["TYPE", "HaproxyOptions"]
 
 
 def _make(placement: Placement, options: HaproxyOptions) -> Backend:
-    from allowsync_backends.file.syntax import TextSyntax
+    from allowsync_backends.file.syntax import TextSyntax, of_effect
     from allowsync_backends.haproxy.server import HaproxyReader, haproxy
 
-    reader = HaproxyReader(haproxy(options), options.running, options.check, options.reload)
+    reader = HaproxyReader(
+        haproxy(options, placement.effect), options.running, options.check, options.reload
+    )
     name, path, mode = placement.allowlist, options.path, options.mode
+    syntax = of_effect(TextSyntax(), placement.effect)
     if options.socket is None:
         from allowsync_backends.file.backend import FileBackend
 
-        return FileBackend(name, path, TextSyntax(), mode, reader)
+        return FileBackend(name, path, syntax, mode, reader)
     from allowsync_backends.haproxy.runtime_backend import RuntimeBackend
     from allowsync_backends.haproxy.runtime_list import RuntimeList
     from allowsync_backends.haproxy.runtime_reader import RuntimeReader
 
     telling = RuntimeReader(reader, RuntimeList(options.socket, path, options.running))
-    return RuntimeBackend(name, path, TextSyntax(), mode, telling, telling)
+    return RuntimeBackend(name, path, syntax, mode, telling, telling)
 
 
 def _needs(options: HaproxyOptions) -> Needs:
@@ -45,4 +48,5 @@ TYPE = BackendType(
     _make,
     needs=_needs,
     api=API,
+    denies=HaproxyOptions,
 )

@@ -25,16 +25,17 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from allowsync.model.target import TrustedProxies
+    from allowsync.model.target import Effect, TrustedProxies
     from allowsync_backends.haproxy.options import HaproxyOptions
 
 _RELOAD: Final = signal.SIGUSR2
 _BETWEEN_WORKERS: Final = 1.0  # seconds
 _PROTOCOL: Final = "in its section: tcp-request connection reject unless { src PROXIES }"
+_REFUSALS: Final = {"allow": "http-request deny unless", "deny": "http-request deny if"}
 _TRUST: Final = "use src, or trust only your own proxy: 'if { src -f PROXIES }'"
 
 
-def haproxy(options: HaproxyOptions) -> ServerProgram:
+def haproxy(options: HaproxyOptions, effect: Effect) -> ServerProgram:
     """What is particular about HAProxy (haproxy(1), "Management Guide", 4).
 
     Its master process starts new workers when it is told by SIGUSR2. The old ones hand over their
@@ -45,7 +46,7 @@ def haproxy(options: HaproxyOptions) -> ServerProgram:
         check=(*options.command, "-c"),
         notice=ReloadMethod(signal=_RELOAD),
         renews=True,
-        inspect=partial(_findings, options),
+        inspect=partial(_findings, options, effect),
         proxies=partial(_proxies, options),
     )
 
@@ -97,22 +98,22 @@ class HaproxyReader(ServerReader):
         return bool(seen) and True not in seen
 
 
-def _findings(options: HaproxyOptions, path: Path) -> Iterator[Finding]:
+def _findings(options: HaproxyOptions, effect: Effect, path: Path) -> Iterator[Finding]:
     """What keeps the file from having an effect, by what stands in the configuration."""
     texts = {} if options.container is not None else dict(_texts(options.config))
     if not texts:
         return
     written = lines(texts)
     used = tuple(uses(written, str(path)))
+    refusal = _REFUSALS[effect.value]
     if not used:
         names = " and ".join(map(str, options.config))
         what = f"no ACL in {names} reads {path}: it has no effect"
-        yield Finding(Severity.ERROR, what, f"http-request deny unless {{ src -f {path} }}")
+        yield Finding(Severity.ERROR, what, f"{refusal} {{ src -f {path} }}")
     for use in used:
         if use.name and not is_in_a_condition(written, use.name):
             what = f"{use.line.place}: acl {use.name} is in no condition: it has no effect"
-            advice = f"http-request deny unless {use.name}"
-            yield Finding(Severity.ERROR, what, advice)
+            yield Finding(Severity.ERROR, what, f"{refusal} {use.name}")
         if use.is_said:
             what = f"{use.line.place}: {use.fetch} is what a client says, not where it comes from"
             yield Finding(Severity.WARNING, what, _TRUST)

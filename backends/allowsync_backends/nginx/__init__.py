@@ -5,19 +5,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.nginx.options import NginxOptions, Style
+from allowsync_backends.nginx.options import NginxDenyOptions, NginxOptions, Style
 
 if TYPE_CHECKING:
     from allowsync.backend.api import Backend, Needs
     from allowsync.model.target import Placement
     from allowsync_backends.file.syntax import Syntax
 
-__all__ = ["TYPE", "NginxOptions", "Style"]
+__all__ = ["TYPE", "NginxDenyOptions", "NginxOptions", "Style"]
 
 
 def _make(placement: Placement, options: NginxOptions) -> Backend:
     from allowsync_backends.common.server.reader import ServerReader
     from allowsync_backends.file.backend import FileBackend
+    from allowsync_backends.file.syntax import of_effect
     from allowsync_backends.nginx.server import nginx
     from allowsync_backends.nginx.syntax import AllowSyntax, GeoSyntax, RealIpSyntax
 
@@ -33,10 +34,10 @@ def _make(placement: Placement, options: NginxOptions) -> Backend:
     return FileBackend(
         placement.allowlist,
         options.path,
-        syntax,
+        of_effect(syntax, placement.effect),
         options.mode,
         ServerReader(
-            nginx(options, variable),
+            nginx(options, variable, placement.effect),
             options.running,
             options.check,
             options.reload,
@@ -57,4 +58,5 @@ TYPE = BackendType(
     _make,
     needs=_needs,
     api=API,
+    denies=NginxDenyOptions,
 )

@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Effect, Finding, Severity
 from allowsync_backends.common.server.listening import is_open
 from allowsync_backends.nginx.access import (
     RULES,
@@ -50,14 +50,20 @@ def of_allows(whole: tuple[NginxDirective, ...], path: str) -> Iterator[Finding]
 
 
 def of_variable(
-    whole: tuple[NginxDirective, ...], path: str, variable: str, source: str
+    whole: tuple[NginxDirective, ...],
+    path: str,
+    variable: str,
+    source: str,
+    effect: Effect = Effect.ALLOW,
 ) -> Iterator[Finding]:
     """What there is to say about a file that defines a variable."""
     if not any(places(whole, path)):
         yield _unused(path, "http or stream")
     elif not any(_uses(one, variable) for one in walk(whole)):
         what = f"nothing in the configuration of nginx uses ${variable}: it has no effect"
-        yield Finding(Severity.ERROR, what, f"such as: if (${variable} = 0) {{ return 403; }}")
+        refused = "0" if effect is Effect.ALLOW else "1"
+        advice = f"such as: if (${variable} = {refused}) {{ return 403; }}"
+        yield Finding(Severity.ERROR, what, advice)
     if source.startswith(_FORGED):
         what = f"{source} is what a client says of itself: any client that knows of it gets in"
         yield Finding(Severity.WARNING, what, "use set_real_ip_from and real_ip_header instead")

@@ -75,3 +75,23 @@ class NginxOptions(ServerOptions, kw_only=True):
         if self.config is None:
             return (self.program,)
         return (self.program, "-c", str(self.config))
+
+
+class NginxDenyOptions(NginxOptions, kw_only=True):
+    """A file with a variable that tells blocked networks.
+
+    There are no `deny` lines: rules of a block take the place of those around it, the gate of an
+    allowlist among them (ngx_http_access_module), and each request goes through all of them.
+    """
+
+    style: Style = option(
+        lambda: kinds.Choice((Style.GEO,)),
+        help="`geo`: a variable that is 1 for blocked networks and 0 for everyone else, to be "
+        "included in `http` or `stream`.",
+        default=Style.GEO,
+    )
+    variable: str | None = option(
+        lambda: kinds.Pattern(_NAME, "the name of a variable, without $"),
+        help="The variable. Without it, `allowsync_` and the name of the denylist.",
+        default=None,
+    )

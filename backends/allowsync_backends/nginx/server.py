@@ -16,12 +16,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.model.target import Finding, TrustedProxies
+    from allowsync.model.target import Effect, Finding, TrustedProxies
     from allowsync_backends.nginx.configuration import NginxDirective
     from allowsync_backends.nginx.options import NginxOptions
 
 
-def nginx(options: NginxOptions, variable: str) -> ServerProgram:
+def nginx(options: NginxOptions, variable: str, effect: Effect) -> ServerProgram:
     """What is particular about nginx ("Controlling nginx" in its manual).
 
     Told to, the main process reads the configuration and starts new workers; the old ones close
@@ -31,19 +31,22 @@ def nginx(options: NginxOptions, variable: str) -> ServerProgram:
     Args:
         options: How it is called.
         variable: The variable of a file with a `geo` block, without `$`.
+        effect: What is to become of the networks in the file.
     """
     return ServerProgram(
         "nginx",
         check=(*options.command, "-t", "-q"),
         notice=ReloadMethod((*options.command, "-s", "reload"), signal.SIGHUP),
         renews=True,
-        inspect=partial(_findings, options, variable),
+        inspect=partial(_findings, options, variable, effect),
         proxies=partial(_proxies, options),
         leaving="is shutting down",
     )
 
 
-def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Finding]:
+def _findings(
+    options: NginxOptions, variable: str, effect: Effect, path: Path
+) -> Iterator[Finding]:
     """What keeps the file from having an effect, or lets others in beside it."""
     from allowsync_backends.nginx.check import of_allows, of_proxies, of_variable
 
@@ -54,7 +57,7 @@ def _findings(options: NginxOptions, variable: str, path: Path) -> Iterator[Find
         case Style.ALLOW:
             yield from of_allows(whole, ours)
         case Style.GEO:
-            yield from of_variable(whole, ours, variable, options.source or "")
+            yield from of_variable(whole, ours, variable, options.source or "", effect)
         case Style.REALIP:
             yield from of_proxies(whole, ours)
 

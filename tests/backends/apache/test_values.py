@@ -23,6 +23,7 @@ from allowsync_backends.file.syntax import FileContent
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allowsync.model.target import Effect
 from allowsync.model.types import by_network
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
@@ -114,7 +115,7 @@ def test_a_file_without_our_header_is_not_ours() -> None:
 def test_it_is_checked_and_told_by_its_own_program(
     written: dict[str, Any], command: tuple[str, ...]
 ) -> None:
-    server = apache(ApacheOptions(path=Path(OURS), **written))
+    server = apache(ApacheOptions(path=Path(OURS), **written), Effect.ALLOW)
     assert server.check == (*command, "-t")
     assert server.notice == ReloadMethod((*command, "-k", "graceful"), signal.SIGUSR1)
 
