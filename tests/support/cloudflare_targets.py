@@ -10,6 +10,7 @@ from allowsync_backends.cloudflare.backend import CloudflareBackend
 from allowsync_backends.cloudflare.time_budget import PollClock
 
 from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.model.target import Effect
 from allowsync.plan.planner import Situation, make_plan
 
 if TYPE_CHECKING:
@@ -31,7 +32,11 @@ class Rushing:
 
 
 def target(
-    fake: FakeCloudflare, allowlist: str = "jellyfin", owner: str | None = None, **options: Any
+    fake: FakeCloudflare,
+    allowlist: str = "jellyfin",
+    owner: str | None = None,
+    effect: Effect = Effect.ALLOW,
+    **options: Any,
 ) -> CloudflareBackend:
     """A target that keeps the list `friends`, and waits without any time passing."""
     token = KeptSecret("/token", Secret(fake.token))
@@ -39,7 +44,7 @@ def target(
         fake.account, "friends", api_token_file=token, api_url=fake.url, owner=owner, **options
     )
     time = _time_of(fake)
-    return CloudflareBackend(allowlist, given, PollClock(time.now, time.sleep))
+    return CloudflareBackend(allowlist, given, PollClock(time.now, time.sleep), effect=effect)
 
 
 def _time_of(fake: FakeCloudflare) -> Rushing:

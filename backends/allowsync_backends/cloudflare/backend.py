@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.model.target import Capabilities, Current
+from allowsync.model.target import Capabilities, Current, Effect
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import Value, field
 from allowsync_backends.cloudflare import marks
@@ -61,12 +61,14 @@ class CloudflareBackend(Value):
         options: Where it is, and how to get at it.
         clock: What waiting goes by.
         taken: What `read` found that is not ours.
+        effect: What rules are to make of what is in the list.
     """
 
     allowlist: str
     options: CloudflareOptions
     clock: PollClock = field(default_factory=PollClock)
     taken: Taken = field(default_factory=Taken, compare=False)
+    effect: Effect = Effect.ALLOW
 
     # Beyond what a piece of work may take (`client.PATIENCE`), which ends with a reason of its own.
     patience = 250.0
@@ -84,7 +86,7 @@ class CloudflareBackend(Value):
         """Whether the list can be read and is used."""
         from allowsync_backends.cloudflare.check import findings
 
-        return list(findings(self._look, self._rules, self.mine, self.options))
+        return list(findings(self._look, self._rules, self.mine, self.options, self.effect))
 
     def _rules(self) -> RulesOfZones:
         """The custom rules of the zones that the token sees."""
@@ -109,7 +111,7 @@ class CloudflareBackend(Value):
         with self.asking() as client:
             lists = client.lists()
             found = self.found(lists)
-            return lists, found, Content() if found is None else self.content(client, found)
+            return lists, found, Content() if found is None else self._own(client, found)
 
     def apply(self, plan: Plan) -> None:
         """Add missing items, then remove those to go, so that access is never interrupted."""
@@ -118,7 +120,7 @@ class CloudflareBackend(Value):
         with self._changing() as client:
             lists = client.lists()
             found = self.found(lists) or created(client, self.options.list, self._description)
-            content = self.content(client, found)
+            content = self._own(client, found)
             wanted = {one.network for one in plan.final}
             if taken := wanted & content.others.keys():
                 named = ", ".join(sorted(map(str, taken)))
@@ -166,6 +168,21 @@ class CloudflareBackend(Value):
         """What the list holds."""
         items = client.items(found.id)
         return sorted_out(items, self.mine, exclusive=self.options.exclusive)
+
+    def _own(self, client: CloudflareClient, found: AccountList) -> Content:
+        """What the list holds, as far as it may be ours.
+
+        Raises:
+            BackendError: It is to be blocked, and others keep items there: a rule that lets those
+                in would let in what is blocked, and one that blocks shut out hosts of theirs.
+        """
+        content = self.content(client, found)
+        if self.effect is Effect.DENY and (more := content.kept | content.crowded):
+            there = {mark for one in more.values() for mark in marks.marks_of(one.comment)}
+            named = ", ".join(sorted({marks.owner_of(one)[0] for one in there}))
+            what = f"the list {found.name} holds items of {named}"
+            raise BackendError(f"{what}: a denylist needs a list of its own")
+        return content
 
     def _put(self, writer: Writer, new: list[NewItem], content: Content, held: int) -> None:
         """Put items in. Where that fails because the account is full, say so."""

@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Finding, Severity
+from allowsync.model.target import Effect, Finding, Severity
 from allowsync.text import counted
 from allowsync_backends.cloudflare.content import stored
 from allowsync_backends.cloudflare.errors import NotPermitted
 from allowsync_backends.cloudflare.marks import owner_of
-from allowsync_backends.cloudflare.rule_effect import effects
+from allowsync_backends.cloudflare.rule_effect import denials, effects
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 
 _NEARLY: Final = 0.9  # of what the plan allows
 
+_WHOM: Final = {"allow": "others", "deny": "those in it"}
+_THEIRS: Final = {"allow": "who get in, too", "deny": "which are blocked, too"}
 _ACCESS: Final = (
     "account_id is shown beside the domain in the dashboard; the token needs the permission "
     "Account > Account Filter Lists: Edit on that account (also called Account Rule Lists Write)"
@@ -34,6 +36,7 @@ def findings(
     rules: Callable[[], RulesOfZones],
     mine: ItemOwnership,
     options: CloudflareOptions,
+    effect: Effect,
 ) -> Iterator[Finding]:
     """What there is to say. Changes nothing, raises nothing."""
     try:
@@ -46,11 +49,11 @@ def findings(
         what = f"the list {options.list} does not exist"
         yield Finding(Severity.INFO, what, "the next 'allowsync apply' makes it")
         return
-    yield from _used(found)
+    yield from _used(found, effect)
     if found.num_referencing_filters:
-        yield from _effect(rules, content, options.list)
+        yield from _effect(rules, content, options.list, effect)
     yield from _owners(content, mine, options)
-    yield from _strangers(content, options.list)
+    yield from _strangers(content, options.list, effect)
 
 
 def _room(number: int, most: int) -> Iterator[Finding]:
@@ -59,31 +62,38 @@ def _room(number: int, most: int) -> Iterator[Finding]:
         yield Finding(Severity.WARNING, what, "remove some, or set max_items to what your plan has")
 
 
-def _used(found: AccountList) -> Iterator[Finding]:
+def _used(found: AccountList, effect: Effect) -> Iterator[Finding]:
     if not found.num_referencing_filters:
         what = f"no rule uses the list {found.name}: it has no effect"
         advice = f"allowsync cloudflare rule --list {found.name} --host NAME"
         yield Finding(Severity.WARNING, what, advice)
-    elif not found.num_items:
+    elif not found.num_items and effect is Effect.ALLOW:
         what = f"the list {found.name} is empty, and a rule uses it: it may shut out everyone"
         yield Finding(Severity.WARNING, what, "see 'allowsync status'")
 
 
-def _effect(rules: Callable[[], RulesOfZones], content: Content, name: str) -> Iterator[Finding]:
+def _effect(
+    rules: Callable[[], RulesOfZones], content: Content, name: str, effect: Effect
+) -> Iterator[Finding]:
     """What becomes of requests, as far as the token may see the rules."""
+    whom = _WHOM[effect.value]
     try:
         known = rules()
     except BackendError as error:
         # A token for the list alone is enough to keep it, and recommended.
         expected = isinstance(error.__cause__, NotPermitted)
-        what = f"whether the rules with the list {name} shut out others is unknown: {error}"
+        what = f"whether the rules with the list {name} shut out {whom} is unknown: {error}"
         yield Finding(Severity.INFO if expected else Severity.WARNING, what)
         return
     if not any(known.naming(name)):
-        what = f"whether the rules with the list {name} shut out others is unknown"
+        what = f"whether the rules with the list {name} shut out {whom} is unknown"
         yield Finding(Severity.INFO, what, "they are in a zone that the token does not see")
         return
-    yield from effects(known, name, {**content.ours, **content.kept, **content.others}.keys())
+    held = {**content.ours, **content.kept, **content.others}.keys()
+    if effect is Effect.DENY:
+        yield from denials(known, name, held)
+        return
+    yield from effects(known, name, held)
     what = "IP access rules, zone lockdown and rules of the account are not read"
     yield Finding(Severity.INFO, f"{what}: whether they let others in or stop hosts is unknown")
 
@@ -109,11 +119,11 @@ def _named(mine: ItemOwnership, items: Iterable[ListItem]) -> str:
     return ", ".join(f"{one} ({owner})" if owner else one for one, owner in owners)
 
 
-def _strangers(content: Content, name: str) -> Iterator[Finding]:
+def _strangers(content: Content, name: str, effect: Effect) -> Iterator[Finding]:
     advice = f"see 'allowsync cloudflare show {name}'"
     if number := len(content.others) - len(content.crowded):
         items = counted(number, "item")
-        what = f"the list {name} holds {items} of others, who get in, too"
+        what = f"the list {name} holds {items} of others, {_THEIRS[effect.value]}"
         yield Finding(Severity.INFO, what, advice)
     if content.crowded:
         items = counted(len(content.crowded), "item")

@@ -123,3 +123,17 @@ class CloudflareOptions(Value):
     def front(self) -> Front:
         """Cloudflare's proxy, whose rules use the list."""
         return Front("cloudflare", PROXIED_PORTS)
+
+
+class CloudflareDenyOptions(CloudflareOptions):
+    """A list of blocked addresses, for rules that block those in it."""
+
+    list: str = option(
+        lambda: kinds.Pattern("[a-z0-9_]{1,50}", "a list's name of 1 to 50 of a-z, 0-9 and `_`"),
+        help="The list's name: one that no allowlist has, of any machine. Rules refer to it as "
+        "`$name`.",
+    )
+
+    def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - no other has the list
+        """The whole list: an item let in by one rule must not be blocked by another."""
+        return (Place("Cloudflare list", (self.account_id, self.list)),)

@@ -106,6 +106,27 @@ def effects(
         yield Finding(Severity.INFO, what, _ADVICE)
 
 
+def denials(
+    known: RulesOfZones, list_name: str, networks: Collection[Network]
+) -> Iterator[Finding]:
+    """What is wrong with rules that are to block those in the list."""
+    pages = sorted(set(_pages(known, list_name)), key=str)
+    if not pages:
+        what = f"what the rules with the list {list_name} do is unknown: none can be read here"
+        yield Finding(Severity.WARNING, what, _ADVICE)
+    asked = [one.network_address for one in sorted(networks, key=str)[:_MOST]] or _OUTSIDE[:1]
+    for page in pages[:_MOST_SAID]:
+        requests = (WebRequest(one, listed=True, host=page.host, path=page.path) for one in asked)
+        seen = [fates(known.zones.get(page.zone, ()), one, list_name) for one in requests]
+        if all(one == {RequestFate.BLOCKED} for one in seen):
+            continue
+        passed = {RequestFate.PASSED} in seen
+        what = f"{page} is open to those in {list_name}: no rule of {page.zone} blocks them"
+        doubt = f"whether {page} is closed to those in {list_name} is unknown"
+        severity = Severity.ERROR if passed else Severity.WARNING
+        yield Finding(severity, what if passed else doubt, _ADVICE)
+
+
 def _named(rules: Iterable[ZoneRule]) -> tuple[list[str], list[str]]:
     """The host names and the paths that rules name."""
     texts = dict.fromkeys(text for one in rules for text in literals(one.expression))

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.outcome import Notice
+from allowsync.model.target import Effect
 from allowsync.model.value import Value
 from allowsync_backends.cloudflare.commands.owners import Claim, Owners
 
@@ -95,11 +96,15 @@ def access(asked: AccessOptions, targets: Iterable[Target], environ: Mapping[str
     ours = [one for one in targets if one.backend.name == BACKEND]
     options = _options(asked, ours, environ)
     claims = [
-        Claim(one.name, one.allowlist, on.list, on.owner or "", on.exclusive)
+        Claim(one.name, one.allowlist, on.list, on.owner or "", on.exclusive, _denies(one))
         for one, on in ((one, one.options) for one in ours)
         if (on.account_id, on.api_url) == (options.account_id, options.api_url)
     ]
     return Access(options, tuple(claims))
+
+
+def _denies(target: Target) -> bool:
+    return target.effect is Effect.DENY
 
 
 def _options(

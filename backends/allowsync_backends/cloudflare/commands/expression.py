@@ -1,4 +1,4 @@
-"""The expression of a rule that blocks everyone who is not in a list. Pure.
+"""The expression of a rule that blocks everyone who is not in a list, or who is. Pure.
 
 Cloudflare's rules language: developers.cloudflare.com/ruleset-engine/rules-language/. It compares
 bytes, and its fields hold what the client sent. So everything is compared in lower case, paths with
@@ -27,13 +27,16 @@ class NoExpressionError(ValueError):
     """What was given cannot be guarded; the text says why."""
 
 
-def blocking(list_name: str, hosts: Iterable[str], paths: Iterable[str]) -> str:
-    """What is true of a request for one of the hosts and paths from outside the list.
+def blocking(
+    list_name: str, hosts: Iterable[str], paths: Iterable[str], *, listed: bool = False
+) -> str:
+    """What is true of a request for one of the hosts and paths that is to be blocked.
 
     Args:
         list_name: A list of addresses.
         hosts: As `host` gives them; without any, every host of the zone is meant.
         paths: What guarded paths begin with, as `path` gives it; without any, every path is meant.
+        listed: Whether those in the list are blocked; else those outside of it.
 
     Raises:
         NoExpressionError: It would be longer than rules may be.
@@ -41,7 +44,7 @@ def blocking(list_name: str, hosts: Iterable[str], paths: Iterable[str]) -> str:
     parts = [
         _any("lower(http.host)", hosts),
         _any("lower(url_decode(http.request.uri.path))", paths),
-        f"not ip.src in ${list_name}",
+        f"{'' if listed else 'not '}ip.src in ${list_name}",
     ]
     made = " and ".join(filter(None, parts))
     if len(made) > LONGEST:

@@ -26,6 +26,7 @@ class Claim(Value):
         list_name: The list.
         owner: What tells machines apart that share a list; empty when nothing does.
         exclusive: Whether all of the list is its own.
+        denies: Whether those in the list are blocked.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Claim(Value):
     list_name: str
     owner: str = ""
     exclusive: bool = False
+    denies: bool = False
 
 
 class Whose(Enum):
@@ -90,6 +92,11 @@ class Owners(Value):
     def whole(self) -> Claim | None:
         """The target that has the whole list for itself, if one does."""
         return next((one for one in self.claims if one.exclusive), None)
+
+    @property
+    def deny(self) -> bool:
+        """Whether the list is that of a denylist."""
+        return any(one.denies for one in self.claims)
 
     def of(self, item: ListItem) -> ItemOwner:
         """Who keeps an item."""

@@ -1,4 +1,4 @@
-"""`allowsync cloudflare rule`: the rule that blocks everyone who is not in a list."""
+"""`allowsync cloudflare rule`: the rule that blocks who is not in a list, or in a denylist's."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.option("--zone", metavar="DOMAIN", help="The domain. Default: the one --host is in.")
-@click.option("--list", "list_name", metavar="LIST", help="Who is let in.")
+@click.option(
+    "--list", "list_name", metavar="LIST", help="Who is let in; of a denylist, who is blocked."
+)
 @click.option("--host", "hosts", multiple=True, metavar="NAME",
               help="Guard this host name. May be repeated.")  # fmt: skip
 @click.option("--path", "paths", multiple=True, metavar="PATH",
@@ -45,7 +47,8 @@ def rule(
     """Show, make or remove the rule that blocks everyone who is not in a list.
 
     With --zone alone: show the custom rules of a domain. With --list and --host or --path: make the
-    rule, behind those that are there, or change it. With --list and --remove: remove it. There is
+    rule, behind those that are there, or change it. For the list of a denylist it blocks those in
+    it. With --list and --remove: remove it. There is
     one rule of ours for a list in a domain, known by its description `allowsync:LIST`; other rules
     are never touched. The token needs the permissions Zone > Zone: Read and Zone > Zone WAF: Edit.
     """
@@ -143,7 +146,7 @@ def _rules(client: CloudflareClient, zone: Zone) -> Ruleset | None:
 def _fit(work: Work, client: CloudflareClient, list_name: str, *, force: bool) -> None:
     """End the command where the list is empty."""
     one = work.found(client, list_name)
-    if not one.num_items and not force:
+    if not one.num_items and not force and not work.access.owners(list_name).deny:
         what = "the list is empty, so the rule would shut out everyone; --force does it anyway"
         work.stop(ExitCode.FAILED, list_name, what)
 
@@ -156,7 +159,8 @@ def _planner(
     from allowsync_backends.cloudflare.commands.rule_plan import guarding, unguarding
 
     try:
-        made = expression.blocking(list_name, hosts, paths)
+        listed = work.access.owners(list_name).deny
+        made = expression.blocking(list_name, hosts, paths, listed=listed)
     except expression.NoExpressionError as error:
         work.stop(ExitCode.USAGE, "command line", str(error))
     if away:

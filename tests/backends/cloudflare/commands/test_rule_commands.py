@@ -150,6 +150,34 @@ def test_an_empty_list_shuts_out_everybody_only_by_force(
     assert run(*MAKE, "--yes", "--force").code == 0
 
 
+DENY = """\
+hosts: {{alice: alice.example.org}}
+allowlists: {{web: {{targets: [nftables: {{ports: [443]}}]}}}}
+denylists:
+  scanners:
+    networks: [198.51.100.0/24]
+    targets:
+      - cloudflare:
+          {{account_id: {account}, list: scanners, api_token_file: {token}, api_url: {url}}}
+"""
+
+
+def test_of_a_denylist_those_in_it_are_blocked_and_an_empty_one_shuts_out_none(
+    fake: FakeCloudflare, run: Commands, zone: str
+) -> None:
+    fake.add_list("scanners", [])
+    config = run.folder / "config.yaml"
+    config.write_text(DENY.format(account=fake.account, token=run.token, url=fake.url))
+    config.chmod(0o600)
+    run.access = ["--config", str(config)]
+    done = run("rule", "--list", "scanners", "--host", "jellyfin.example.org", "--yes")
+    assert (done.code, done.err) == (0, "")
+    (rule,) = fake.rules(zone)
+    guarded = blocking("scanners", ["jellyfin.example.org"], [], listed=True)
+    assert (rule["action"], rule["expression"]) == ("block", guarded)
+    assert guarded.endswith(" and ip.src in $scanners")
+
+
 @pytest.mark.parametrize(
     ("typed", "said"),
     [
