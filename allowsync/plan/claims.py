@@ -117,8 +117,11 @@ def as_it_stands(situation: Situation, *, remembered: bool) -> Situation:
     stands = Coverage(situation.held or (before if remembered else ()))
 
     def within(claims: Claims) -> Claims:
-        found = claims.items()
-        return {one: hosts for one, hosts in found if stands.covering(one) is not None}
+        found: dict[Network, set[str]] = {}
+        for one, hosts in claims.items():
+            for piece in _standing(one, stands):
+                found.setdefault(piece, set()).update(hosts)
+        return {piece: tuple(sorted(hosts)) for piece, hosts in found.items()}
 
     return replace(
         situation,
@@ -126,6 +129,11 @@ def as_it_stands(situation: Situation, *, remembered: bool) -> Situation:
         claims=within(situation.claims),
         held_back=merged(situation.held_back, within(before)),
     )
+
+
+def _standing(claim: Network, held: Coverage) -> list[Network]:
+    """What of a claim is held: all of it, or pieces beside what others put or took out there."""
+    return [claim] if held.covering(claim) is not None else held.inside(claim)
 
 
 def unexplained(situation: Situation) -> frozenset[Network]:

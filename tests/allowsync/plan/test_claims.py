@@ -273,6 +273,14 @@ def test_as_it_stands_no_host_gains_access_and_no_trusted_one_loses_it(
         for host in hosts
         if host in here.trusted and one not in here.refuted.get(host, nothing) | here.revoked
         for address in one
-        if addresses([one]) <= held
     }
-    assert mine - others <= after
+    assert (mine & held) - others <= after
+
+
+def test_as_it_stands_a_host_keeps_the_pieces_beside_a_strangers_entry() -> None:
+    claim, pieces = net("81.2.69.4/30"), (net("81.2.69.4/31"), net("81.2.69.7"))
+    current = Current(frozenset(map(Entry, pieces)), frozenset({net("81.2.69.6")}))
+    office: Claimed = {claim: ("office",)}
+    here = Situation("x/y", current, office, office, trusted=frozenset({"office"}))
+    plan = make_plan(as_it_stands(here, remembered=False))
+    assert ([one.network for one in plan.final], plan.remove) == ([*pieces], ())
