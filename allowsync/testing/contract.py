@@ -153,6 +153,17 @@ class BackendContract(ContractTarget):
         assert planted <= self.make().read().others
         assert planted <= self.put(self.some()).others
 
+    def test_a_strangers_entry_that_goes_by_itself_gives_way_to_ours_alone(self) -> None:
+        planted = self.plant_temporary()
+        if planted is None:
+            assert self.make().read().temporary == frozenset()
+            return
+        for current in (self.make().read(), self.put(self.some())):
+            assert planted in current.temporary - current.others
+        after = self.put([planted])
+        assert networks(after) == [planted]
+        assert planted not in after.temporary | after.others
+
     def test_something_foreign_was_planted(self) -> None:
         before = self.foreign()
         self.plant()

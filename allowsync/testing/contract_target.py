@@ -57,6 +57,13 @@ class ContractTarget:
         """
         raise _missing("plant", "what strangers have at and around the target, put there")
 
+    def plant_temporary(self) -> Network | None:
+        """Put an entry of strangers at the very same place that goes by itself; its network.
+
+        `Current.temporary` has to name it. None where there are no such entries.
+        """
+        return None
+
     def foreign(self) -> object:
         """What is foreign at and around the target, as any value that can be compared."""
         raise _missing("foreign", "what strangers have at and around the target, looked at")

@@ -27,6 +27,7 @@ from allowsync.backend import (
 from allowsync.backend.containment import UnfitValue
 from allowsync.backend.tool import run_tool
 from allowsync.model import BOTH_FAMILIES, Entry
+from allowsync.model.value import replace
 from allowsync.testing.contract import BackendContract
 from allowsync.testing.io_faults import failing_programs, fake_programs, io_pause, io_watch
 
@@ -71,10 +72,12 @@ class Shelf:
         names = self.names()
         try:
             ours = [network_of(name) for name in names if self.is_ours(name)]
-            others = [network_of(name) for name in names if not self.is_ours(name)]
+            theirs = {name: network_of(name) for name in names if not self.is_ours(name)}
         except ValueError as error:
             raise BackendError(str(error)) from error
-        return Current(frozenset(map(Entry, ours)), frozenset(others))
+        passing = {network for name, network in theirs.items() if name.endswith(".passing")}
+        others = frozenset(theirs.values()) - passing
+        return Current(frozenset(map(Entry, ours)), others, temporary=frozenset(passing))
 
     def is_ours(self, name: str) -> bool:
         return name.rpartition(".")[2] == self.allowlist
@@ -85,6 +88,7 @@ class Shelf:
         try:
             for entry in plan.final:
                 self.file(entry).touch()
+                self.file(entry).with_suffix(".passing").unlink(missing_ok=True)
             for entry in plan.remove:
                 self.file(entry).unlink(missing_ok=True)
         except OSError as error:
@@ -122,6 +126,10 @@ class ShelfContract(BackendContract):
         for network in STRANGERS:
             (self.folder / f"{network.replace('/', '_')}.stranger").touch()
         return map(ip_network, STRANGERS)
+
+    def plant_temporary(self) -> Network:
+        (self.folder / "9.9.9.9_32.passing").touch()
+        return ip_network("9.9.9.9")
 
     def foreign(self) -> object:
         return sorted(path.name for path in self.folder.glob("*.stranger"))
@@ -166,7 +174,33 @@ class MarksAllWithOneAllowlist(Shelf):
 
 class TellsNoOthers(Shelf):
     def read(self) -> Current:
-        return Current(super().read().entries)
+        return replace(super().read(), others=frozenset())
+
+
+class TellsNothingTemporary(Shelf):
+    def read(self) -> Current:
+        return replace(super().read(), temporary=frozenset())
+
+
+class TellsTheTemporaryAsOthers(Shelf):
+    def read(self) -> Current:
+        found = super().read()
+        return replace(found, others=found.others | found.temporary)
+
+
+class LeavesTheTemporaryBesideItsOwn(Shelf):
+    def apply(self, plan: Plan) -> None:
+        passing = set(self.folder.glob("*.passing"))
+        super().apply(plan)
+        for one in passing:
+            one.touch()
+
+
+class TakesAwayAllThatIsTemporary(Shelf):
+    def apply(self, plan: Plan) -> None:
+        super().apply(plan)
+        for one in self.folder.glob("*.passing"):
+            one.unlink()
 
 
 class LeaksErrorsOfReading(Shelf):
@@ -267,6 +301,15 @@ MUTANTS = {
     ),
     MarksAllWithOneAllowlist: "test_an_allowlist_whose_name_begins_alike_is_another_one",
     TellsNoOthers: "test_the_networks_of_strangers_at_the_same_place_are_named",
+    **dict.fromkeys(
+        (
+            TellsNothingTemporary,
+            TellsTheTemporaryAsOthers,
+            LeavesTheTemporaryBesideItsOwn,
+            TakesAwayAllThatIsTemporary,
+        ),
+        "test_a_strangers_entry_that_goes_by_itself_gives_way_to_ours_alone",
+    ),
     LeaksErrorsOfReading: "test_a_reading_that_fails_is_an_error_and_not_empty",
     LeaksErrorsOfApplying: "test_an_apply_that_fails_says_so_and_never_leaves_less",
     LeaksErrorsOfClearing: "test_a_clear_that_fails_says_so_and_leaves_what_is_foreign",

@@ -153,6 +153,10 @@ class TestHashSets(SharedSetsContract):
 class TestSetsWithTimeouts(SharedSetsContract):
     flags = "flags interval,timeout;"
 
+    def plant_temporary(self) -> Network:
+        self.inside.nft("add element inet filter trusted4 { 81.2.69.7 timeout 1h }\n")
+        return ip_network("81.2.69.7")
+
     def damage(self) -> bool:
         self.inside.nft(
             'add element inet filter trusted4 { 7.7.7.7 timeout 1h comment "allowsync:x" }\n'
