@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import signal
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 import pytest
@@ -37,8 +38,14 @@ def as_root() -> None:
         pytest.skip("needs root")
 
 
-def pytest_configure() -> None:
-    """Let Ctrl-C reach the programs that tests start: a job in the background ignores it."""
+def pytest_configure(config: pytest.Config) -> None:
+    """Let Ctrl-C reach the programs that tests start: a job in the background ignores it.
+
+    What runs leave until the next restart is gone with the tests.
+    """
+    left = TemporaryDirectory(prefix="run-")
+    config.add_cleanup(left.cleanup)
+    os.environ["RUNTIME_DIRECTORY"] = left.name
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
 

@@ -14,7 +14,7 @@ from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Effect, Placement
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
-from allowsync.state.files import owner
+from allowsync.state.files import last_run_mark, owner, take_mark
 from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
@@ -108,12 +108,17 @@ def everything(config: Config, store: Store) -> list[Owned]:
 def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleared]:
     """Clear each target and forget it. One that fails is remembered, and stops no other.
 
+    Where none is left, no run has to answer for a state that is gone afterwards.
+
     Args:
         owned: The targets.
         store: What is remembered of them.
         at: The instant at which the history tells of it.
     """
-    return list(_clear_each(owned, store, at))
+    done = list(_clear_each(owned, store, at))
+    if not (any(one.reason or one.unrecorded for one in done) or store.targets()):
+        take_mark(last_run_mark(store.path))
+    return done
 
 
 def _clear_each(owned: Iterable[Owned], store: Store, at: datetime) -> Iterator[Cleared]:

@@ -56,7 +56,8 @@ class Memory(Value):
         orphans: What is left of targets that are no longer configured.
         disorder: What cannot be read of the orders given by command.
         orders: Those orders, as far as they can be read; None where there are none.
-        unsure: Whether targets may hold what a run put there that could not be recorded.
+        behind: Whether the state is older than the last run that was recorded in it, or gone.
+        unsure: Whether targets may hold what a run put there that is not on record.
     """
 
     config: Config
@@ -73,7 +74,13 @@ class Memory(Value):
     orphans: tuple[OrphanTarget, ...] = ()
     disorder: tuple[Notice, ...] = ()
     orders: StandingOrders | None = None
+    behind: bool = False
     unsure: bool = False
+
+    @property
+    def lost(self) -> bool:
+        """Whether more was remembered once than can be read now."""
+        return self.store.lost or (self.behind and self.chronology.last is None)
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
@@ -105,8 +112,11 @@ class Memory(Value):
 
     @property
     def notices(self) -> Iterator[Notice]:
-        """What is worth saying of the clock, of orphaned targets, of sources, and of channels."""
-        yield from _clock_notice(self.now, self.chronology)
+        """What is worth saying of state and clock, orphaned targets, sources, and channels."""
+        if self.behind:
+            yield Notice(str(self.config.state), _older(self.chronology))
+        else:
+            yield from _clock_notice(self.now, self.chronology)
         yield from self.disorder
         yield from left_over(self.config, self.orphans)
         yield from () if self.learnt is None else self.learnt.notices
@@ -116,7 +126,8 @@ class Memory(Value):
 def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:
     """Read what a run goes by. Raises StateError."""
     chronology = store.chronology()
-    now = read(chronology, pulse)
+    behind = store.is_behind()
+    now = read(chronology, pulse, behind=behind)
     config, orders, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
@@ -139,7 +150,8 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         tuple(orphans(filled, store, request.only, everywhere=everywhere)),
         disorder,
         orders,
-        os.path.lexists(unrecorded_mark(config.state)),
+        behind,
+        behind or os.path.lexists(unrecorded_mark(config.state)),
     )
 
 
@@ -233,6 +245,16 @@ def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt |
     names = [name for host in hosts for name in host.publishers]
     names += [name for target in targets for name in target.sources]
     return learn(config, store, dict.fromkeys(names), now.instant, lists, force=force)
+
+
+def _older(known: Chronology) -> str:
+    """What there is to say of a state that does not know the last run."""
+    stays = "entries that it does not know stay for now"
+    if known.last is None:
+        return f"is gone with what the last run knew; {stays}"
+    last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"
+    what = f"is an older one, of {last}: what later runs learnt is forgotten"
+    return f"{what}; {stays}, and nothing expires in this run"
 
 
 def _clock_notice(now: Now, known: Chronology) -> Iterator[Notice]:

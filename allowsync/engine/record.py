@@ -93,11 +93,24 @@ def finish(memory: Memory, report: RunReport) -> RunReport:
             targets = tuple(_unrecorded(one, error) for one in report.targets)
             report = replace(report, targets=targets)
     else:
-        if memory.unsure and not memory.request.only:
-            take_mark(unrecorded_mark(memory.config.state))
+        _leave_traces(memory)
     # Last of all: every target is done, and on record.
     undelivered = () if post is None else post.deliver(report.started)
     return replace(report, notices=(*report.notices, *undelivered))
+
+
+def _leave_traces(memory: Memory) -> None:
+    """Note that this run is on record. What other targets hold that is not, is still to be found.
+
+    A run that is not confirmed is forgotten again.
+    """
+    request = memory.request
+    if memory.unsure and request.only:
+        return
+    if memory.unsure:
+        take_mark(unrecorded_mark(memory.config.state))
+    if not request.confirming:
+        memory.store.note_run()
 
 
 def _post(memory: Memory, report: RunReport) -> Post | None:

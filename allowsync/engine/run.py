@@ -153,7 +153,7 @@ def _prepare(
         memory.now,
         allow_empty=empty,
         beside=beside,
-        lost=memory.store.lost,
+        lost=memory.lost,
         orders=memory.orders,
         unsure=memory.unsure,
         names=partial(installations, memory.config.state),

@@ -53,8 +53,12 @@ class Now(Value):
         return max(self.instant, self.latest or self.instant) >= until
 
 
-def read(known: Chronology, pulse: Pulse) -> Now:
-    """The instant of a run, in the light of the runs before it."""
+def read(known: Chronology, pulse: Pulse, *, behind: bool = False) -> Now:
+    """The instant of a run, in the light of the runs before it.
+
+    Where what is known is behind, other runs came since, and what they heard was forgotten: the
+    time of those counts for nothing.
+    """
     instant = pulse.wall
     gaps = _gaps(known, instant)
     latest = max(instant, known.latest or instant)
@@ -63,7 +67,7 @@ def read(known: Chronology, pulse: Pulse) -> Now:
     claimed = instant - known.last.wall
     if claimed < timedelta(0):
         return Now(instant, Clock.BACKWARDS, gaps, latest)
-    passed = min(claimed, LONGEST_GAP)
+    passed = timedelta(0) if behind else min(claimed, LONGEST_GAP)
     if pulse.boot and pulse.boot == known.last.boot:
         passed = min(passed, max(pulse.uptime - known.last.uptime, timedelta(0)))
     ahead = claimed - passed

@@ -131,12 +131,44 @@ def unrecorded_mark(state: Path) -> str:
     What such a run put into a target is not remembered. It is not beside the state: there, nothing
     could be written.
     """
+    return _until_restart(state, "unrecorded")
+
+
+def _until_restart(state: Path, what: str) -> str:
+    """A file about a state that is gone after a restart, as what is in a packet filter."""
     by_systemd = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
     folder = by_systemd or f"{os.environ.get('XDG_RUNTIME_DIR') or '/run'}/allowsync"
     if os.geteuid() == ROOT:
         folder = by_systemd or "/run/allowsync"
     name = os.path.abspath(state).replace("/", "-")  # noqa: PTH100 - `..` must not follow links
-    return f"{folder}/{name[-_LONGEST_NAME:]}.unrecorded"
+    return f"{folder}/{name[-_LONGEST_NAME:]}.{what}"
+
+
+def last_run_mark(state: Path) -> str:
+    """What tells, until the next restart, when the last run started that is on record in a state.
+
+    A state that does not know that run is older: a backup was put back. It is a link, which is read
+    and replaced in one step each; no file of another user is opened for it.
+    """
+    return _until_restart(state, "last-run")
+
+
+def last_run(mark: str) -> int | None:
+    """When the last run started; None where that is not known."""
+    try:
+        return int(os.readlink(mark))  # noqa: PTH115 - no Path here
+    except (OSError, ValueError):
+        return None
+
+
+def note_run(mark: str, started: int) -> None:
+    """Note when a run started, where that can be done."""
+    new = f"{mark}.new"
+    with suppress(OSError):
+        os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
+        take_mark(new)
+        os.symlink(str(started), new)  # noqa: PTH211 - no Path here
+        os.rename(new, mark)  # noqa: PTH104 - no Path here
 
 
 def leave_mark(mark: str) -> None:

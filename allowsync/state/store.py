@@ -54,7 +54,7 @@ from allowsync.state.evidence import (
     write_chronology,
     write_ledger,
 )
-from allowsync.state.files import as_owner, cut_short, set_aside
+from allowsync.state.files import as_owner, cut_short, last_run, last_run_mark, note_run, set_aside
 from allowsync.state.host_memory import (
     approve_name,
     forget_hosts,
@@ -286,6 +286,18 @@ class Store:
                 write_ledger(connection, record.ledger, before, record.started)
             if record.chronology is not None:
                 write_chronology(connection, record.chronology)
+
+    @guarded
+    def is_behind(self) -> bool:
+        """Whether it does not know the last run that was recorded: it is older, or anew."""
+        noted = last_run(last_run_mark(self.path))
+        if noted is None:
+            return False
+        return not self._rows("SELECT 1 FROM runs WHERE started = ?", noted)
+
+    def note_run(self) -> None:
+        """Note outside the state that this run is on record there."""
+        note_run(last_run_mark(self.path), self._started)
 
     @property
     def holds(self) -> bool:

@@ -83,7 +83,11 @@ class Warm:
             stdout=subprocess.PIPE,
             text=True,
             cwd=ROOT,
-            env={"PATH": os.environ["PATH"], "HOME": "/nonexistent", **self.environ},
+            env={
+                **{name: os.environ[name] for name in ("PATH", "RUNTIME_DIRECTORY")},
+                "HOME": "/nonexistent",
+                **self.environ,
+            },
         )
         self._process = self.inside.run(begin) if self.inside else begin()
         return self

@@ -68,6 +68,7 @@ class Life(RuleBasedStateMachine):
         pages = nets("45.9.9.1", "45.9.9.2", LIAR[0], "2a01:4f9:9:9::/64", "2a01:4f9:66:6::/64")
         self.at.pages = frozenset(pages)
         self.account = Account()
+        self.backup = b""
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 
@@ -283,6 +284,20 @@ class Life(RuleBasedStateMachine):
     def loses_its_state(self, then: int) -> None:
         shutil.rmtree(self.at.folder / "lib", ignore_errors=True)
         self.account.lost(self.at)
+        self._runs(then)
+
+    @rule()
+    def keeps_a_backup(self) -> None:
+        if self.at.state.exists():
+            self.backup = self.at.state.read_bytes()
+
+    @rule(then=THEN)
+    def puts_the_backup_back(self, then: int) -> None:
+        """What was learnt since is known to firewalls alone, as after a lost state."""
+        if self.backup:
+            self.at.state.parent.mkdir(exist_ok=True)
+            self.at.state.write_bytes(self.backup)
+            self.account.lost(self.at)
         self._runs(then)
 
     @rule(days=st.sampled_from([-30, -3, 0, 0, 0, 10]), then=THEN)

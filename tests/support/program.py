@@ -49,7 +49,8 @@ def allowsync(
     or it is to be cold, it is started.
     """
     argv = [str(EXECUTABLE), *map(str, arguments)]
-    given = {"PATH": os.environ["PATH"], "HOME": "/nonexistent", **(environ or {})}
+    given = {name: os.environ[name] for name in ("PATH", "RUNTIME_DIRECTORY")}
+    given |= {"HOME": "/nonexistent", **(environ or {})}
     if not (cold or prefix) and (warm := warm_program()).serves(given):
         done = ProgramResult(*warm.run(argv, given, TIMEOUT))
     else:

@@ -1,0 +1,98 @@
+"""A state that does not know the last run: a backup was put back, or it is gone."""
+
+from __future__ import annotations
+
+import shutil
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from allowsync.engine.clear import clear_all, everything
+from allowsync.model.answer import Unavailable
+from allowsync.model.outcome import Outcome
+from allowsync.state import Store
+from tests.support.values import found, host
+from tests.support.world import World, only_target
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+SILENT = Unavailable("SERVFAIL")
+NEW = "81.2.69.77"
+
+
+@pytest.fixture
+def world(tmp_path: Path) -> World:
+    """Alice moved after the backup that is put back, and her former address has gone since."""
+    world = World(tmp_path)
+    world.runs(2)
+    backup = world.state.read_bytes()
+    world.says["alice.example.org"] = found(NEW)
+    world.runs(5)
+    assert "81.2.69.1" not in world.held
+    world.state.write_bytes(backup)
+    return world
+
+
+def test_who_moved_since_stays_in_while_the_dns_is_silent(world: World) -> None:
+    before = world.held
+    world.everybody(SILENT)
+    (notice,) = world.run().notices
+    assert "is an older one" in notice.what
+    assert not world.run().notices  # it knows that run
+    world.runs(10)
+    assert before <= world.held
+
+
+def test_what_only_the_firewall_knows_goes_by_the_clocks_once_all_names_answer(
+    world: World,
+) -> None:
+    world.everybody(SILENT)
+    world.run()
+    world.says = {f"{one}.example.org": found(f"81.2.69.{n}") for n, one in enumerate(world.hosts)}
+    world.run()
+    assert NEW in world.held
+    world.runs(5)
+    assert NEW not in world.held
+
+
+def test_a_run_for_another_list_does_not_pass_for_having_looked(world: World) -> None:
+    world.everybody(SILENT)
+    world.run("another")
+    world.run()
+    assert NEW in world.held
+
+
+def test_the_time_that_an_older_state_knows_nothing_of_ends_no_access(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.hosts["alice"] = host("alice", keep_unavailable=timedelta(hours=6))
+    world.run()
+    backup = world.state.read_bytes()
+    world.runs(4, after=timedelta(hours=2))
+    world.state.write_bytes(backup)
+    world.everybody(SILENT)
+    before = world.held
+    world.runs(10)
+    assert world.held == before
+
+
+def test_where_the_state_is_gone_a_gate_that_was_flushed_lets_no_stranger_in(world: World) -> None:
+    shutil.rmtree(world.state.parent)
+    world.store.networks.clear()
+    world.store.flaws = ["the gate is gone"]
+    world.everybody(SILENT)
+    report = world.run()
+    assert "is gone" in report.notices[0].what
+    assert only_target(report).closed
+    assert not world.store.flaws
+
+
+def test_after_a_clear_of_all_a_state_that_is_gone_is_none_that_was_lost(world: World) -> None:
+    with Store.writing(world.state) as store:
+        clear_all(everything(world.config, store), store, world.instant)
+    shutil.rmtree(world.state.parent)
+    world.store.flaws = ["there is no gate"]
+    world.everybody(SILENT)
+    report = world.run()
+    assert (report.notices, only_target(report).outcome) == ((), Outcome.FAILED)
