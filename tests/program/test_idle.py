@@ -12,6 +12,7 @@ import pytest
 
 from allowsync.state import Lock, Store
 from testkit.fake_dns.behaviours import SERVFAIL, Delay, NoSOA, Ttl
+from tests.support.files import as_written
 
 if TYPE_CHECKING:
     from tests.support.program import Installation
@@ -40,13 +41,13 @@ def idle(here: Installation) -> Installation:
 
 
 def test_an_idle_run_asks_every_name_and_says_nothing(idle: Installation) -> None:
-    before = idle.file.stat()
+    before = as_written(idle.file)
     for _ in range(3):
         idle.server.asked.clear()
         done = idle("apply")
         assert (done.code, done.out, done.err) == (0, "", "")
         assert len({(one.hostname, one.rdtype) for one in idle.server.asked}) == 6
-    assert idle.file.stat() == before
+    assert as_written(idle.file) == before
     assert len(rows(idle, "SELECT * FROM runs WHERE exit_code = 0")) == 5
 
 

@@ -11,6 +11,7 @@ import pytest
 
 from allowsync.state.lists import list_path
 from tests.program.test_idle import settle
+from tests.support.files import as_written
 
 if TYPE_CHECKING:
     from tests.support.program import Installation
@@ -58,10 +59,10 @@ def test_a_host_has_the_networks_of_a_file(office: Installation) -> None:
 def test_a_run_that_changes_nothing_says_nothing_and_writes_no_list(office: Installation) -> None:
     settle(office)
     path = list_path(office.state, "office")
-    before = path.stat()
+    before = as_written(path)
     done = office("apply")
     assert (done.code, done.out, done.err) == (0, "", "")
-    assert path.stat() == before
+    assert as_written(path) == before
 
 
 def test_a_file_that_was_changed_counts_in_the_next_run(office: Installation) -> None:

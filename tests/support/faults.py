@@ -15,6 +15,7 @@ import pytest
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Severity
+from tests.support.files import as_written
 from tests.support.gates import planned
 from tests.support.internet import FRIEND, STRANGER
 from tests.support.netns import Namespace
@@ -180,9 +181,9 @@ class Faults:
         assert (self.server.runs, self.asked(FRIEND)) == (True, self.REFUSED)
 
     def test_nothing_changed_is_nothing_done(self) -> None:
-        mark, written = self.server.mark(), self.server.path.stat()
+        mark, written = self.server.mark(), as_written(self.server.path)
         put(self.server, FRIEND)
-        assert (self.server.mark(), self.server.path.stat()) == (mark, written)
+        assert (self.server.mark(), as_written(self.server.path)) == (mark, written)
 
     def test_all_is_well_is_nothing_to_find(self) -> None:
         found = self.server.inside.run(self.server.backend().check)

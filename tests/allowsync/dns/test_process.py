@@ -116,7 +116,7 @@ def test_what_is_put_ahead_goes_on_while_no_answer_is_read() -> None:
     many = [Query(f"host{n}.example.org", Family.IPV6) for n in range(400)]
     names = {query.hostname for query in many}
     homes = [ip_address(f"2a01:4f8:{n}:1234:5678:9abc:def0:1") for n in range(1, 7)]
-    with NameServer({"*": homes}) as server, asking(20.0, server) as resolver:
+    with NameServer({"*": homes}) as server, asking(20.0, server, timeout=15.0) as resolver:
         fcntl(resolver._process.source, F_SETPIPE_SZ, 4096)  # type: ignore[union-attr]
         resolver.ahead(many)
         before = time.monotonic() + 15

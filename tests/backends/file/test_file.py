@@ -14,6 +14,7 @@ from allowsync_backends.file import TYPE, FileOptions, Format
 
 from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
 from allowsync.model.target import Placement, Severity
+from tests.support.files import as_written
 from tests.support.gates import planned
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
@@ -195,13 +196,13 @@ def test_a_check_sees_the_new_file_before_it_is_in_place(path: Path) -> None:
 
 def test_a_check_that_fails_beforehand_leaves_the_old_file_untouched(path: Path) -> None:
     put(target(path), "81.2.69.1")
-    before = path.stat()
+    before = as_written(path)
     check = script(path, "echo bad syntax >&2; exit 3")
     reload = ("touch", str(path.parent / "reloaded"))
     with pytest.raises(BackendError, match=r"exit code 3 \(bad syntax\)") as raised:
         put(target(path, check=(check, "{path}"), reload=reload), "81.2.69.2")
     assert not isinstance(raised.value, OutcomeUnknown)
-    assert path.stat() == before
+    assert as_written(path) == before
     assert names(path) == {"friends", "program"}
 
 

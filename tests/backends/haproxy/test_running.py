@@ -11,6 +11,7 @@ import pytest
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Severity
+from tests.support.files import as_written
 from tests.support.gates import planned
 from tests.support.haproxy import PORT, Haproxy, haproxy
 from tests.support.haproxy_lists import fails, put
@@ -65,10 +66,10 @@ def test_one_that_runs_without_its_socket_is_no_success(server: Haproxy) -> None
     backend = server.backend(socket=server.folder / "nobody.sock")
     with pytest.raises(BackendError, match="haproxy runs, but nothing listens at "):
         backend.read()
-    before = server.path.stat()
+    before = as_written(server.path)
     error = fails(server, FRIEND, LAN, backend=backend)
     assert "nothing listens" in str(error)
-    assert server.path.stat() == before
+    assert as_written(server.path) == before
 
 
 def test_a_socket_that_may_not_be_used_is_an_error(server: Haproxy) -> None:

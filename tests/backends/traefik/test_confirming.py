@@ -15,6 +15,7 @@ from allowsync_backends.traefik.syntax import TraefikSyntax
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from tests.backends.traefik.conftest import NAME, impatient
+from tests.support.files import as_written
 from tests.support.gates import planned
 from tests.support.traefik import Standin
 
@@ -54,9 +55,9 @@ def unescaped(path: str) -> str:
 def test_nothing_is_asked_where_nothing_changes(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
     asked = len(standin.asked)
-    before = place.path.stat()
+    before = as_written(place.path)
     place.put("81.2.69.1")
-    assert (len(standin.asked), place.path.stat()) == (asked, before)
+    assert (len(standin.asked), as_written(place.path)) == (asked, before)
 
 
 def test_what_traefik_does_not_take_up_is_taken_back(place: Place, standin: Standin) -> None:
@@ -138,10 +139,10 @@ def test_a_rendering_that_traefik_would_not_take_is_never_in_place(
     options = TraefikOptions(path=place.path, api=standin.url)
     syntax = Broken(NAME)
     target = FileBackend("x", place.path, syntax, 0o644, TraefikReader(options, syntax))
-    before = place.path.stat()
+    before = as_written(place.path)
     with pytest.raises(BackendError, match=r"Traefik would not take it: '81.2.69.2/33'"):
         target.apply(planned(target.read(), [ip_network("81.2.69.2")]))
-    assert place.path.stat() == before
+    assert as_written(place.path) == before
     assert (place.names(), standin.ranges(NAME)) == (OURS, ["81.2.69.1/32"])
 
 
@@ -235,10 +236,10 @@ def test_a_failing_command_brings_the_old_file_back(place: Place, standin: Stand
 
 def test_a_failing_check_of_the_draft_changes_nothing(place: Place, standin: Standin) -> None:
     place.put("81.2.69.1")
-    before = place.path.stat()
+    before = as_written(place.path)
     with pytest.raises(BackendError, match="was not changed: grep failed"):
         place.put("81.2.69.2", check=("grep", "-q", "81.2.69.1/32", "{path}"))
-    assert place.path.stat() == before
+    assert as_written(place.path) == before
 
 
 def test_what_somebody_changed_by_hand_is_put_right(place: Place, standin: Standin) -> None:
