@@ -95,6 +95,7 @@ class RunRecord(Value):
         started: The instant of the run.
         offline: Whether the DNS was not asked.
         hosts: The memory of each host of the run.
+        beside: That of each other host: it may go on with a hostname that one of the run had.
         configured: Every host there is. What was known of others is forgotten: who is put back
             into the configuration later starts anew.
         whole: Whether every host is in the run. If not, none is forgotten: one outside of it may
@@ -126,3 +127,4 @@ class RunRecord(Value):
     whole: bool = True
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
+    beside: Mapping[str, HostMemory] = field(default_factory=dict)

@@ -271,7 +271,8 @@ class Store:
             rename_uses(connection, record.renamed)
             if record.whole:
                 forget_hosts(connection, known, record.configured)
-            write_hosts(connection, record.hosts, known, record.started)
+            hosts = {**record.beside, **record.hosts}
+            write_hosts(connection, hosts, known, record.started)
             for target, memory in record.targets:
                 write_target(connection, target, memory)
                 if target.name in record.found:

@@ -125,8 +125,10 @@ class Account:
 
     def before(self, at: Installation, lists: Iterable[str]) -> None:
         """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
+        granted = frozenset(network for _, network in self.held)  # a wider entry may have held it
         self.before_run = {
-            name: self.last.get(name, frozenset()) | one.networks for name, one in at.stores.items()
+            name: self.last.get(name, frozenset()) | one.networks | granted
+            for name, one in at.stores.items()
         }
         asked = {label for name in lists for label in at.members[name]}
         for host in (at.hosts[label] for label in sorted(asked)):

@@ -398,6 +398,28 @@ def test_one_nameserver_of_three_takes_no_home_by_giving_it_for_others() -> None
     life.teardown()
 
 
+def test_a_run_for_one_list_loses_nothing_of_a_hostname_that_another_host_has_now() -> None:
+    """What was known of it stood under a label of that list, whose host has another name now."""
+    life = Life()
+    life.begin(agreement=1)
+    life.all_are_silent(records=SILENT[0], then=0)
+    life.swaps_names(label="alice", other="bob", then=0)
+    life.runs_for_one_list(name="vpn")
+    life.runs_on(count=2)
+    life.teardown()
+
+
+def test_a_home_that_a_wider_entry_covered_is_no_new_one_when_that_is_gone() -> None:
+    """One nameserver of three gives it for any name by then; two gave it to its friend before."""
+    life = Life()
+    life.begin(agreement=2)
+    life.invites_guests(name="web", minutes=10, then=0)
+    life.runs(minutes=5)
+    life.the_first_nameserver_gives_a_home_for_any_name(whose="alice", number=1, then=1)
+    assert net("81.2.0.1") in life.at.stores["web"].networks
+    life.teardown()
+
+
 def test_a_page_that_three_friends_give_is_held_for_none_of_them() -> None:
     """Whatever guards the program has: who gives it within a day is all that is counted here."""
     life = Life()
