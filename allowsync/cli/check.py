@@ -67,8 +67,12 @@ def _checked(
     targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing) if packets else ()
     targets = [*held_back(targets, standing), *about_session(config, standing)]
-    others = [*_configuration(config, now), *_channels(config, tell=notify), *_state(config, now)]
-    others += [*_schedule(config, invocation.place), *_boot(config)]
+    others = [
+        *_configuration(config, now),
+        *_channels(config, tell=notify),
+        *_state(config, standing),
+    ]
+    others += [*_state(config, standing), *_schedule(config, invocation.place), *_boot(config)]
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:
@@ -185,9 +189,9 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
     yield from about_names([one for one in said if one.answers])
 
 
-def _state(config: Config, now: datetime) -> Iterator[Located]:
+def _state(config: Config, seen: AccessStatus) -> Iterator[Located]:
     from allowsync.engine.access_orders import standing
-    from allowsync.engine.orphan_targets import left_over, orphans
+    from allowsync.engine.orphan_targets import left_over
     from allowsync.inspect.diagnostics import Located, about_memory, about_revocations
     from allowsync.inspect.local_findings import about_state_folder
     from allowsync.model.target import Finding, Severity
@@ -197,14 +201,14 @@ def _state(config: Config, now: datetime) -> Iterator[Located]:
     yield from about_state_folder(config.state)
     try:
         with Store.reading(config.state) as store:
-            still = at_rest(store.chronology(), now)
+            still = at_rest(store.chronology(), seen.now)
             yield from about_memory(config, store.hosts(), still)
             yield from about_revocations(standing(config.state, store)[0].revocations)
-            for notice in left_over(config, orphans(config, store)):
-                severity = Severity.ERROR if notice.code else Severity.WARNING
-                yield Located(notice.where, Finding(severity, notice.what))
     except StateError as error:
         yield Located(str(error.path), Finding(Severity.ERROR, error.why))
+    for notice in left_over(config, seen.leftovers):
+        severity = Severity.ERROR if notice.code else Severity.WARNING
+        yield Located(notice.where, Finding(severity, notice.what))
 
 
 def _code(found: list[Located], if_error: ExitCode) -> ExitCode:
