@@ -27,16 +27,21 @@ _ADVICE: Final = (
 
 def about_named(targets: Iterable[GuardedTarget]) -> Iterator[Question]:
     """Whether networks that rules name reach what is guarded."""
-    for one in targets:
+    for one in _known(targets):
         for source in NAMED:
             yield from questions(source, one.guard)
+
+
+def _known(targets: Iterable[GuardedTarget]) -> Iterator[GuardedTarget]:
+    """Those of which it is known that no others are to get in."""
+    return (one for one in targets if not one.assumed)
 
 
 def admitted(
     targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Iterator[tuple[str, Finding]]:
     """Networks that get in where strangers do not, one finding for each rule."""
-    for one in targets:
+    for one in _known(targets):
         for port in one.guard.ports:
             given = [answer for source in NAMED for answer in met(answers, source, one.guard, port)]
             everyone = {

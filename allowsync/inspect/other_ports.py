@@ -103,7 +103,7 @@ def _by_udp(port: PortRange, found: Sequence[Answer]) -> Finding:
 
 def _gates(targets: Sequence[GuardedTarget]) -> Iterator[GuardedTarget]:
     """Those that go by the port that is asked for; the others are asked at each port anyway."""
-    return (one for one in targets if not one.guard.forwarded)
+    return (one for one in targets if not one.guard.forwarded and not one.assumed)
 
 
 def _friends(target: GuardedTarget) -> Iterator[Address]:

@@ -51,7 +51,9 @@ def beside_packets(
     answer: Explanation, targets: Sequence[GuardedTarget], answers: PacketAnswers
 ) -> Explanation:
     """An explanation with what its packets meet; what was seen overrules what lists say."""
-    seen = {one.name: tuple(_met(answer, one, answers)) for one in targets}
+    seen: dict[str, tuple[Answer, ...]] = {}
+    for one in targets:  # what a target guards may be of two kinds
+        seen[one.name] = (*seen.get(one.name, ()), *_met(answer, one, answers))
     places = tuple(
         _seen(place, seen[place.target], unknowns(answers)) if place.target in seen else place
         for place in answer.places

@@ -56,6 +56,7 @@ class GuardedTarget(Value):
         others: Networks of strangers at the same place.
         flaws: What is wrong with it.
         obstacles: What of that the next run cannot repair, each with what to do.
+        assumed: Whether what it guards is only what rules of others look into its sets for.
     """
 
     name: str
@@ -64,6 +65,7 @@ class GuardedTarget(Value):
     others: frozenset[Network] = frozenset()
     flaws: tuple[str, ...] = ()
     obstacles: Mapping[str, str] = field(default_factory=dict)
+    assumed: bool = False
 
     @property
     def friends(self) -> tuple[Entry, ...]:
@@ -154,7 +156,9 @@ def _open(
 ) -> Finding:
     where = asked_of(port, found, given)
     what = f"{where} is open to {_whom(found, given)}{way(found, port)}{by_rules(found)}"
-    return Finding(Severity.ERROR, what, _advice(target, found))
+    # Others may be meant to get in, and the set be for something else.
+    severity = Severity.WARNING if target.assumed else Severity.ERROR
+    return Finding(severity, what, _advice(target, found))
 
 
 def asked_of(port: PortRange, found: Iterable[Answer], given: Iterable[Answer]) -> str:

@@ -19,7 +19,10 @@ if TYPE_CHECKING:
     from allowsync.packetpath.isolation import Tools
 
 TOOLS: Final = {4: "iptables-legacy", 6: "ip6tables-legacy"}
-_TABLES: Final = {4: "/proc/net/ip_tables_names", 6: "/proc/net/ip6_tables_names"}
+_TABLES: Final = {
+    4: "/proc/thread-self/net/ip_tables_names",
+    6: "/proc/thread-self/net/ip6_tables_names",
+}
 _TRACED: Final = ("PREROUTING", "OUTPUT")  # where a rule of the copy stands before all others
 _RECENT: Final = "/proc/net/xt_recent"
 _SO_IP_SET, _GET_BY_INDEX, _PROTOCOL, _MOST_SETS = 83, 7, 7, 65535

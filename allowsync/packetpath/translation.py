@@ -16,7 +16,7 @@ from allowsync.packetpath.netlink import attributes, first, given, number, text
 from allowsync.packetpath.question import is_public
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from allowsync.packetpath.netlink import Attributes
     from allowsync.packetpath.nftables import Expression, Ruleset
@@ -33,6 +33,7 @@ _DESTINATION: Final = {(1, 16, 4): 4, (1, 24, 16): 16}
 _EQUAL: Final = 0
 _PORT_TYPE: Final = 13  # inet_service
 _PORT, _SLOT = 2, 4
+_INTERVAL_END: Final = 1
 _LONG, _PORTS_OF_IPV4, _PORTS_OF_BOTH = 40, 16, 36  # nf_nat_ipv4_multi_range_compat, nf_nat_range
 _MULTIPORT: Final = 15  # xt_multiport
 _VERDICTS: Final = 0xFFFFFF00  # NFT_DATA_VERDICT
@@ -42,8 +43,13 @@ Named: TypeAlias = tuple[int, bytes, bytes]  # family, table, and a chain or set
 
 def named_ports(original: Original) -> tuple[int, ...]:
     """The ports that rules of address translation name, in order."""
-    found = {*_in_nftables(original.ruleset, _tables(original.ruleset))}
-    for saved in original.tables.values():
+    return translated_ports(original.ruleset, original.tables)
+
+
+def translated_ports(ruleset: Ruleset, tables: Mapping[int, str]) -> tuple[int, ...]:
+    """The same of rules of nftables, and of the tables of iptables-legacy."""
+    found = {*_in_nftables(ruleset, _tables(ruleset))}
+    for saved in tables.values():
         found.update(_in_legacy(_nat(saved)))
     return tuple(sorted(found - {0}))
 
@@ -75,7 +81,7 @@ def public_addresses(original: Original) -> tuple[Address, ...]:
 
 
 def _destinations(ruleset: Ruleset) -> Iterator[Address]:
-    chains = _chains(ruleset)
+    chains = chains_from(ruleset, _translates_arrivals)
     for family, held in ruleset.rules:
         length = 0  # of the address that the last step loaded
         inside = (family, given(held, 1), given(held, 2)) in chains
@@ -84,7 +90,7 @@ def _destinations(ruleset: Ruleset) -> Iterator[Address]:
                 length = length or _DESTINATION.get(_place(step), 0)
             elif step.kind == "lookup":
                 key = family, given(held, 1), given(step.held, 1)
-                yield from _first(_keys(ruleset, key) if length else (), length)
+                yield from _first(keys_of(ruleset, key) if length else (), length)
                 length = 0
             elif step.kind == "cmp":
                 if number(first(step.held, 2)) == _EQUAL:
@@ -103,16 +109,19 @@ def _first(values: Iterable[bytes], length: int) -> Iterator[Address]:
     yield from (ip_address(one[:length]) for one in values if length and len(one) >= length)
 
 
-def _keys(ruleset: Ruleset, key: tuple[int, bytes, bytes]) -> Iterator[bytes]:
+def keys_of(ruleset: Ruleset, key: Named) -> Iterator[bytes]:
+    """The keys of a set's elements; of intervals where they begin."""
     for body in ruleset.elements:
         held = attributes(body[4:])
         if (body[0], given(held, 1), given(held, 2)) == key:
             for _, element in attributes(given(held, 3)):
-                yield given(attributes(given(attributes(element), 1)), 1)
+                each = attributes(element)
+                if not number(first(each, 3)) & _INTERVAL_END:
+                    yield given(attributes(given(each, 1)), 1)
 
 
-def _chains(ruleset: Ruleset) -> set[Named]:
-    """The chains that translate what arrives, and those they lead to: others share the table."""
+def chains_from(ruleset: Ruleset, is_first: Callable[[Attributes], bool]) -> set[Named]:
+    """Some chains, and those they lead to: others share the table."""
     onward: dict[Named, set[bytes]] = {}
     maps = _led_by_maps(ruleset)
     for family, held in ruleset.rules:
@@ -126,7 +135,7 @@ def _chains(ruleset: Ruleset) -> set[Named]:
     coming = [
         (family, given(held, 1), given(held, 3))
         for family, held in ruleset.chains
-        if _translates_arrivals(held)
+        if is_first(held)
     ]
     found: set[Named] = set()
     while coming:
@@ -196,7 +205,7 @@ def _translates_arrivals(held: Attributes) -> bool:
 
 def _in_step(step: Expression) -> Iterator[int]:
     if step.kind == "match":
-        yield from _in_match(text(first(step.held, 1)), given(step.held, 3))
+        yield from ports_of_match(text(first(step.held, 1)), given(step.held, 3))
     elif step.kind == "target":
         yield from _in_target(text(first(step.held, 1)), given(step.held, 3))
     elif step.kind in ("immediate", "cmp", "range"):
@@ -205,7 +214,7 @@ def _in_step(step: Expression) -> Iterator[int]:
             yield from _in_value(value) if len(value) == _PORT else ()
 
 
-def _in_match(name: str, info: bytes) -> tuple[int, ...]:
+def ports_of_match(name: str, info: bytes) -> tuple[int, ...]:
     """The ports of a match of iptables: for those of destination and source there is one place."""
     if name in ("tcp", "udp"):
         return struct.unpack_from("=4H", info)[2:]

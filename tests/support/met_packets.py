@@ -18,7 +18,7 @@ from allowsync.inspect.reachability import (
 from allowsync.model.target import Guard, PortRange
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from allowsync.model.target import Finding
     from allowsync.model.types import Entry
@@ -49,7 +49,11 @@ def seen(
     inside: Namespace, what: Guard, entries: Iterable[Entry], *, flaws: tuple[str, ...] = ()
 ) -> list[Finding]:
     """What is found of one target by packets."""
-    targets = (GuardedTarget("x/gate", what, tuple(entries), flaws=flaws),)
+    return seen_of(inside, (GuardedTarget("x/gate", what, tuple(entries), flaws=flaws),))
+
+
+def seen_of(inside: Namespace, targets: Sequence[GuardedTarget]) -> list[Finding]:
+    """What is found of targets by packets."""
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     held = tuple(known(targets))
     answers = inside.run(answered, (*asked, *about_named(targets)), held)
