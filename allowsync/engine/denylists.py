@@ -15,17 +15,17 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.engine.apply import enforce
-from allowsync.engine.never_blocked import never_blocked, spared_by
+from allowsync.engine.denylist_content import Listed, listed, lists_said, refused
+from allowsync.engine.never_blocked import never_blocked
 from allowsync.engine.orphan_targets import of_another
 from allowsync.engine.prepare import Draft
 from allowsync.model.memory import TargetMemory
 from allowsync.model.outcome import WRONG, Outcome
-from allowsync.model.value import Value, replace
+from allowsync.model.value import replace
 from allowsync.plan.claims import Situation
-from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.planner import planned
 from allowsync.plan.result import BlockReport, TargetReport
-from allowsync.policy.blocking import Blocked, blocked, spans_of, united
+from allowsync.policy.blocking import NOTHING, Blocked, blocked, spans_of, united
 from allowsync.state import StateError, TargetRecord
 from allowsync.state.lock import installations
 
@@ -33,47 +33,13 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
-    from allowsync.config.settings import Config, Denylist, Target
+    from allowsync.config.settings import Target
+    from allowsync.engine.denylist_content import BlockRefusal
     from allowsync.engine.memory import Memory
     from allowsync.model.target import Current
     from allowsync.model.types import Network
-    from allowsync.policy.blocking import NeverBlocked, Spans
+    from allowsync.policy.blocking import NeverBlocked
     from allowsync.policy.decision import Decision
-
-
-class BlockRefusal(LimitRefusal):
-    """Why a denylist blocks nothing that it does not block already."""
-
-    why: str
-
-    @property
-    def said(self) -> str:
-        """What is refused, why, and what stays."""
-        return f"refused: {self.why}; what was blocked before stays"
-
-
-def _refused(why: str) -> BlockRefusal:
-    return BlockRefusal((), 0, 0, emptied=False, entries=(), why=why)
-
-
-class Listed(Value):
-    """What a denylist has to say, and what is never blocked by it.
-
-    Attributes:
-        spans: What its lists hold.
-        never: What is never blocked.
-        lacking: Its lists of which nothing is known.
-        over: Its lists that are too old to count.
-        refusal: Why nothing may be added; None where it may.
-        adds: Whether anything is added at all; not so offline.
-    """
-
-    spans: Spans
-    never: tuple[NeverBlocked, ...]
-    lacking: tuple[str, ...] = ()
-    over: tuple[str, ...] = ()
-    refusal: BlockRefusal | None = None
-    adds: bool = True
 
 
 def block(
@@ -108,67 +74,21 @@ def block(
         return tuple(BlockReport(_failed(target, str(error))) for _, target in chosen)
     now, force = memory.now.instant, request.force
     said = lists_said(config, (one for one, _ in chosen), now, force=force)
-    found = {one.name: listed(one, never, decisions, said) for one, _ in chosen}
+    keep = not (request.dry_run or request.offline)
+    found = {
+        one.name: listed(config, one, never, decisions, said, now, keep=keep)
+        for one in {one.name: one for one, _ in chosen}.values()
+    }
     return tuple(_blocked(target, found[one.name], memory) for one, target in chosen)
-
-
-class ListSaid(Value):
-    """What a list says to denylists: its networks; None where nothing is known of it.
-
-    `over` says that it is too old to count: an old block list harms the innocent.
-    """
-
-    spans: Spans | None = None
-    over: bool = False
-
-
-def lists_said(
-    config: Config, denylists: Iterable[Denylist], now: datetime, *, force: bool = False
-) -> dict[str, ListSaid]:
-    """What each list says that denylists name. Raises nothing."""
-    names = dict.fromkeys(name for one in denylists for name in one.lists)
-    if not names:
-        return {}
-    from allowsync.engine.lists.in_force import looked_at
-    from allowsync.policy.lists import is_over
-
-    found: dict[str, ListSaid] = {}
-    for name, kept in looked_at(config, now, force=force, names=names).items():
-        if not kept.is_known:
-            found[name] = ListSaid()
-        elif is_over(config.lists[name], kept.as_of, now):
-            found[name] = ListSaid(([], []), over=True)
-        else:
-            found[name] = ListSaid(kept.spans())
-    return found
-
-
-def listed(
-    denylist: Denylist,
-    never: tuple[NeverBlocked, ...],
-    decisions: Mapping[str, Decision],
-    said: Mapping[str, ListSaid],
-) -> Listed:
-    """What a denylist has to say now."""
-    known = {one.network for one in never}
-    own = (one for one in spared_by(denylist, decisions) if one.network not in known)
-    mine = {name: said[name] for name in denylist.lists}
-    spans = (one.spans for one in mine.values() if one.spans is not None)
-    return Listed(
-        united([spans_of(denylist.networks), *spans]),
-        (*never, *dict.fromkeys(own)),
-        tuple(name for name, one in mine.items() if one.spans is None),
-        tuple(name for name, one in mine.items() if one.over),
-    )
 
 
 def _blocked(target: Target, given: Listed, memory: Memory) -> BlockReport:
     """Let one target hold what is to be blocked; in a dry run, say what it would."""
     if memory.request.offline:
-        given = replace(given, spans=((), ()), adds=False)
+        given = replace(given, meant=Blocked(NOTHING), adds=False, accepted=None)
     since = memory.unconfirmed.get(target.name)
     if since is not None:
-        given = replace(given, refusal=_unconfirmed(since))
+        given = replace(given, refusal=_unconfirmed(since), accepted=None)
     one, spared = drafted(target, given, partial(installations, memory.config.state), memory)
     if memory.request.dry_run or one.backend is None:
         return BlockReport(one.report, spared)
@@ -234,15 +154,17 @@ def _again(
 def _meant(given: Listed, current: Current) -> tuple[Blocked, BlockRefusal | None]:
     """What a target is to hold: no more than it does, where more is refused."""
     refusal = given.refusal
-    everything = blocked(given.spans, given.never)
-    if refusal is None and everything.refusal:
-        refusal = _refused(everything.refusal)
+    meant = given.meant
+    if refusal is None and meant.refusal:
+        refusal = refused(meant.refusal)
     if refusal is None and given.adds and not given.lacking:
-        return everything, None
-    held = spans_of(one.network for one in current.entries)
-    if refusal is not None:
-        return replace(blocked(held, given.never), spared=everything.spared), refusal
-    return blocked(united((given.spans, held)), given.never), None
+        return meant, None
+    # What was accepted is put up again after a flush; where that is not known, what is there stays.
+    before = given.accepted
+    held = spans_of(one.network for one in current.entries) if before is None else before.spans
+    if refusal is None:
+        held = united((meant.spans, held))
+    return replace(blocked(held, given.never), spared=meant.spared), refusal
 
 
 def _enforced(one: Draft) -> Draft:
@@ -280,7 +202,7 @@ def _remember(one: Draft, memory: Memory) -> str:
 
 def _unconfirmed(since: datetime) -> BlockRefusal:
     when = f"its change of {since:%Y-%m-%d %H:%M} UTC was not confirmed"
-    return _refused(f"{when}; retry with --confirm, or apply it with --force")
+    return refused(f"{when}; retry with --confirm, or apply it with --force")
 
 
 def _failed(target: Target, reason: str) -> TargetReport:

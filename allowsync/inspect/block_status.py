@@ -7,7 +7,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.engine.denylists import drafted, listed, lists_said
+from allowsync.engine.denylist_content import listed, lists_said
+from allowsync.engine.denylists import drafted
 from allowsync.engine.never_blocked import never_blocked
 from allowsync.model.outcome import Outcome
 from allowsync.model.value import Value
@@ -75,7 +76,7 @@ def block_statuses(
         return
     said = lists_said(config, config.denylists.values(), now)
     for one in config.denylists.values():
-        given = listed(one, never, decisions, said)
+        given = listed(config, one, never, decisions, said, now)
         for target in one.targets:
             began = time.monotonic()
             draft, spared = drafted(target, given, partial(installations, config.state))

@@ -32,6 +32,8 @@ Spans: TypeAlias = "tuple[Sequence[Span], Sequence[Span]]"  # of IPv4, of IPv6
 # A list beyond that is a mistake of its author, or it is no block list.
 LARGEST_SHARE: Final = 0.02
 
+NOTHING: Final[Spans] = ([], [])
+
 SPECIAL: Final = "special-purpose addresses"
 
 
@@ -56,14 +58,20 @@ class Blocked(Value):
     """What a denylist comes to.
 
     Attributes:
-        networks: What is blocked: as few networks as possible, sorted.
+        spans: What is blocked.
         spared: What of that which is never blocked the lists would have blocked, in part at least.
         share: Which part of all IPv4 addresses is blocked.
     """
 
-    networks: tuple[Network, ...]
+    spans: Spans
     spared: tuple[NeverBlocked, ...] = ()
     share: float = 0.0
+
+    @property
+    def networks(self) -> tuple[Network, ...]:
+        """The same as networks: as few as possible, sorted."""
+        both = zip(self.spans, BOTH_FAMILIES, strict=True)
+        return tuple(one for spans, family in both for one in networks_in(spans, family))
 
     @property
     def refusal(self) -> str:
@@ -107,15 +115,10 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
     """
     every = (*SPECIAL_PURPOSE, *never)
     holes = spans_of(one.network for one in every)
-    left = [list(subtracted(lists[n], holes[n])) for n in (0, 1)]
-    size = sum(last - first + 1 for first, last in left[0])
-    networks = (
-        one
-        for spans, family in zip(left, BOTH_FAMILIES, strict=True)
-        for one in networks_in(spans, family)
-    )
+    ipv4, ipv6 = (list(subtracted(lists[n], holes[n])) for n in (0, 1))
+    size = sum(last - first + 1 for first, last in ipv4)
     spared = (one for one in every if touches(lists, one.network))
-    return Blocked(tuple(networks), tuple(spared), size / 2**32)
+    return Blocked((ipv4, ipv6), tuple(spared), size / 2**32)
 
 
 def touches(spans: Spans, given: Network) -> bool:

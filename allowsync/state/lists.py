@@ -1,16 +1,11 @@
 """Lists of networks as they are in force, a file each, beside the state.
 
-The first line is a digest of the heading; the second the heading, as JSON: when the list came, from
-where, what was wrong since, and the digest of what follows. Then one network a line, sorted and put
-together. A run with nothing to do reads the heading alone. What is damaged is as if it was not
-there, and so is what others could have written.
+The heading says when the list came, from where, and what was wrong since. The body has one network
+a line, sorted and put together. A run with nothing to do reads the heading alone.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import stat
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -20,8 +15,8 @@ from allowsync.model.value import Value, replace
 from allowsync.policy.list_formats import entry
 from allowsync.policy.lists import cidrs, ranges, spelt
 from allowsync.state.errors import StateError
-from allowsync.state.files import as_owner, prepare_folder
-from allowsync.system.files import replace_file
+from allowsync.state.files import as_owner
+from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -32,15 +27,10 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.policy.list_formats import Entry
 
-LARGEST: Final = 64 * 1024 * 1024
-_HEADING: Final = 8192  # octets, with its digest
 # In octets 6 times as much at most, as JSON: all together fit into the heading.
 _LONGEST: Final = {"trouble": 300, "etag": 200, "modified": 60, "unfit": 80}
-_DIGEST: Final = 64
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
-_FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
-_OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 
 
 class KeptList(Value):
@@ -119,13 +109,7 @@ class KeptList(Value):
         """Its networks as they are kept; None where they are damaged."""
         if self.path is None:
             return self.text
-        try:
-            with as_owner(self.path):
-                read = _read(self.path, LARGEST)
-        except (OSError, StateError):
-            return None
-        body = read.split(b"\n", 2)[-1]
-        return body if digest_of(body) == self.digest else None
+        return read_body(self.path, self.digest)
 
     def _lines(self) -> list[str] | None:
         body = self.body()
@@ -146,13 +130,10 @@ def list_path(state: Path, name: str) -> Path:
 def read_list(state: Path, name: str) -> KeptList | None:
     """What is known of a list, by its heading; None where that is nothing."""
     path = list_path(state, name)
+    heading = read_heading(path)
     try:
-        with as_owner(path):
-            digest, heading, _ = _read(path, _HEADING).split(b"\n", 2)
-        if digest.decode() != digest_of(heading):
-            return None
-        return _plain(name, path, json.loads(heading))
-    except (OSError, StateError, ValueError, TypeError, KeyError, OverflowError):
+        return None if heading is None else _plain(name, path, heading)
+    except (ValueError, TypeError, KeyError, OverflowError):
         return None
 
 
@@ -161,16 +142,7 @@ def write_list(state: Path, kept: KeptList) -> bool:
     body = kept.body()
     if body is None:
         return False
-    heading = json.dumps(_heading(kept), separators=(",", ":")).encode()
-    content = b"\n".join((digest_of(heading).encode(), heading, body))
-    path = list_path(state, kept.name)
-    try:
-        with as_owner(path):
-            prepare_folder(path.parent)
-            replace_file(path, content, 0o600)
-    except (OSError, StateError):
-        return False
-    return True
+    return write_kept(list_path(state, kept.name), _heading(kept), body)
 
 
 def forget_list(state: Path, name: str) -> None:
@@ -182,10 +154,10 @@ def forget_list(state: Path, name: str) -> None:
 
 def _heading(kept: KeptList) -> Mapping[str, Any]:
     return {
-        "tried": _number(kept.tried),
+        "tried": number_of(kept.tried),
         "asked": kept.asked,
         "source": kept.source,
-        "fetched": None if kept.fetched is None else _number(kept.fetched),
+        "fetched": None if kept.fetched is None else number_of(kept.fetched),
         "trouble": kept.trouble[: _LONGEST["trouble"]],
         "failures": kept.failures,
         "etag": kept.etag[: _LONGEST["etag"]],
@@ -201,10 +173,10 @@ def _plain(name: str, path: Path, held: Mapping[str, Any]) -> KeptList:
     fetched = held["fetched"]
     return KeptList(
         name,
-        _instant(held["tried"]),
+        instant_of(held["tried"]),
         str(held["asked"]),
         str(held["source"]),
-        None if fetched is None else _instant(fetched),
+        None if fetched is None else instant_of(fetched),
         str(held["trouble"]),
         int(held["failures"]),
         str(held["etag"]),
@@ -217,37 +189,11 @@ def _plain(name: str, path: Path, held: Mapping[str, Any]) -> KeptList:
     )
 
 
-def _read(path: Path, most: int) -> bytes:
-    """The start of a file of this user's that no other can write. Raises OSError."""
-    descriptor = os.open(path, _FLAGS)
-    try:
-        found = os.fstat(descriptor)
-        if not stat.S_ISREG(found.st_mode) or found.st_size > LARGEST or found.st_nlink > 1:
-            raise OSError(f"{path} is no list that was kept")
-        if found.st_uid != os.geteuid() or found.st_mode & _OTHERS_WRITE:
-            raise OSError(f"others can write {path}")
-        parts, left = [], min(most, found.st_size)
-        while left > 0 and (part := os.read(descriptor, left)):
-            parts.append(part)
-            left -= len(part)
-        return b"".join(parts)
-    finally:
-        os.close(descriptor)
-
-
-def digest_of(content: bytes) -> str:
-    """A digest of some content."""
-    # hashlib loads OpenSSL, which takes as long as all of this.
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-    return blake2b(content, digest_size=_DIGEST // 2).hexdigest()
-
-
-def _number(instant: datetime) -> int:
+def number_of(instant: datetime) -> int:
+    """An instant as it is kept: microseconds since 1970."""
     return (instant - _EPOCH) // _MICROSECOND
 
 
-def _instant(number: int) -> datetime:
+def instant_of(number: int) -> datetime:
+    """An instant that was kept. Raises OverflowError: there is no such instant."""
     return _EPOCH + number * _MICROSECOND

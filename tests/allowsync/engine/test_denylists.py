@@ -19,6 +19,8 @@ from allowsync.model.target import Capabilities, Effect
 from allowsync.model.value import replace
 from allowsync.report.blocking import block_lines, status_lines
 from allowsync.state import StateUnwritable, Store
+from allowsync.state.blocks import blocks_path
+from allowsync.state.lists import KeptList, list_path
 from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
 from tests.support.values import GONE, SERVFAIL, T0, found, net
 from tests.support.world import World
@@ -173,6 +175,43 @@ def test_too_much_is_refused_and_the_old_stays_but_friends(world: Denied) -> Non
     assert world.blocks("81.2.69.78")
     assert not world.blocks("11.0.0.1")
     assert len(world.wall.networks) > len(before)
+
+
+def test_what_was_accepted_last_is_put_up_again_while_more_is_refused(world: Denied) -> None:
+    world.run()
+    before = set(world.wall.networks)
+    world.deny(LISTED, *(f"{n}.0.0.0/8" for n in range(11, 18)))
+    assert only(world.run()).report.outcome is Outcome.REFUSED
+    world.wall.networks.clear()
+    assert world.run(offline=True).exit_code == 0
+    assert not world.wall.networks, "which networks are one's own is not known at boot"
+    report = world.run()
+    assert (report.exit_code, world.wall.networks) == (4, before)
+    world.says["alice.example.org"] = found("81.2.69.77")
+    world.run()
+    assert not world.blocks("81.2.69.77")
+
+
+@pytest.mark.parametrize("damage", ["cut", "gone", "writable", "lies"])
+def test_what_was_kept_of_it_is_ignored_where_it_is_damaged(world: Denied, damage: str) -> None:
+    world.run()
+    meant = set(world.wall.networks)
+    kept = blocks_path(world.state, "scanners")
+    content = kept.read_bytes()
+    match damage:
+        case "cut":
+            kept.write_bytes(content[:-40])
+        case "gone":
+            kept.unlink()
+        case "writable":
+            kept.write_bytes(content.replace(b"granted", b"refused"))
+            kept.chmod(0o666)
+        case _:
+            kept.write_bytes(content.replace(b"[[", b"[[1,9],["))
+    world.wall.networks.clear()
+    assert world.run().exit_code == 0
+    assert world.wall.networks == meant
+    assert kept.read_bytes() == content
 
 
 def test_what_goes_wrong_is_no_allowlists_trouble(world: Denied) -> None:
@@ -335,6 +374,61 @@ def test_of_a_list_that_is_not_known_the_old_stays_but_friends(world: Denied) ->
     assert len(world.wall.networks) > held - 4
     assert any("its networks are not known" in one.what for one in report.notices)
     path.unlink()
+
+
+def test_a_list_that_stays_unknown_ends_when_it_would_have_ended_known(world: Denied) -> None:
+    path = world.publish(LEVEL1)
+    os.utime(path, (world.instant.timestamp(),) * 2)
+    world.deny("9.9.9.0/24", lists=("level1",))
+    world.run()
+    world.lists = {"level1": ListSource(file=world.folder / "elsewhere.netset")}
+    list_path(world.state, "level1").unlink()
+    world.instant += timedelta(days=13)
+    world.run()
+    assert world.blocks("81.2.68.1")
+    world.instant += timedelta(days=2)
+    report = world.run()
+    assert not world.blocks("81.2.68.1")
+    assert world.blocks("9.9.9.9")
+    assert "lists.level1: nothing of it is blocked" in only(report).report.said
+
+
+def test_of_a_list_that_never_was_known_it_counts_from_the_first_run(world: Denied) -> None:
+    world.wall.networks.add(net("8.8.8.0/24"))
+    world.lists = {"level1": ListSource(file=world.folder / "elsewhere.netset")}
+    world.deny(lists=("level1",))
+    world.run()
+    assert world.blocks("8.8.8.8"), "what was kept is lost, not what is blocked"
+    world.instant += timedelta(days=15)
+    world.run()
+    assert not world.wall.networks
+    world.run()
+    assert not world.wall.networks
+
+
+def test_a_list_is_read_when_something_has_changed(
+    world: Denied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = world.publish(LEVEL1)
+    world.run()
+    read: list[str] = []
+    spans = KeptList.spans
+
+    def noted(one: KeptList) -> object:
+        read.append(one.name)
+        return spans(one)
+
+    monkeypatch.setattr(KeptList, "spans", noted)
+    world.run()
+    world.look()
+    assert read == []
+    world.says["alice.example.org"] = found("81.2.69.77")
+    world.run()
+    assert read == ["level1"]
+    path.write_text("81.2.68.0/25\n81.2.69.0/25\n9.9.9.0/24\n")
+    world.run()
+    assert read == ["level1"] * 2
+    assert world.blocks("9.9.9.9")
 
 
 def test_what_a_list_says_wrongly_leaves_the_old_in_force(world: Denied) -> None:

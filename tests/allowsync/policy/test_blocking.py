@@ -16,6 +16,7 @@ from allowsync.model.spans import joined, subtracted
 from allowsync.model.types import Family
 from allowsync.policy.blocking import (
     LARGEST_SHARE,
+    NOTHING,
     SPECIAL,
     Blocked,
     NeverBlocked,
@@ -89,9 +90,9 @@ def test_whether_it_is_listed(asked: str, expected: bool) -> None:
 
 
 def test_too_much_is_refused() -> None:
-    much = Blocked((), share=LARGEST_SHARE + 0.001)
+    much = Blocked(NOTHING, share=LARGEST_SHARE + 0.001)
     assert much.refusal == "it would block 2.1% of all IPv4 addresses, and 2% is the most"
-    assert Blocked((), share=LARGEST_SHARE).refusal == ""
+    assert Blocked(NOTHING, share=LARGEST_SHARE).refusal == ""
 
 
 def test_how_much_of_ipv4_is_blocked_is_counted_after_the_subtraction() -> None:

@@ -1,0 +1,97 @@
+"""What denylists came to when that was last accepted, a file each, beside the state.
+
+So a run with nothing to do reads no list, and a denylist that is refused can be put up again after
+a flush. What is damaged is as if it was not there.
+"""
+
+from __future__ import annotations
+
+import json
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any
+
+from allowsync.model.value import Value, field
+from allowsync.policy.blocking import Blocked, NeverBlocked
+from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
+from allowsync.state.lists import instant_of, number_of
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+    from pathlib import Path
+
+    from allowsync.model.spans import Span
+
+
+class KeptBlocks(Value):
+    """What is kept of a denylist.
+
+    Attributes:
+        inputs: What tells what it was made of from anything else; empty where nothing was accepted.
+        as_of: As of when each of its lists was then; of one that was not known, since when.
+        digest: What tells its networks from others.
+        path: Where they are kept; None where that is nowhere.
+    """
+
+    inputs: str = ""
+    as_of: Mapping[str, datetime] = field(default_factory=dict)
+    digest: str = ""
+    path: Path | None = None
+
+    def blocked(self) -> Blocked | None:
+        """What it came to; None where nothing was accepted, or that is damaged."""
+        if not self.inputs or self.path is None:
+            return None
+        body = read_body(self.path, self.digest)
+        try:
+            return None if body is None else _blocked(json.loads(body))
+        except (ValueError, TypeError):
+            return None
+
+
+def blocks_path(state: Path, denylist: str) -> Path:
+    """Where it is kept what a denylist came to."""
+    return state.with_name(f"{state.name}.{denylist}.blocks")
+
+
+def read_blocks(state: Path, denylist: str) -> KeptBlocks:
+    """What is kept of a denylist, by its heading."""
+    path = blocks_path(state, denylist)
+    held = read_heading(path)
+    try:
+        as_of = {str(name): instant_of(one) for name, one in held["as_of"].items()}
+        return KeptBlocks(str(held["inputs"]), as_of, str(held["digest"]), path)
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError):
+        return KeptBlocks()
+
+
+def write_blocks(
+    state: Path,
+    denylist: str,
+    inputs: str,
+    as_of: Mapping[str, datetime],
+    accepted: Blocked | None,
+) -> None:
+    """Keep what a denylist came to, as far as that can be done."""
+    body = b"" if accepted is None else _written(accepted)
+    heading = {
+        "inputs": "" if accepted is None else inputs,
+        "as_of": {name: number_of(one) for name, one in as_of.items()},
+        "digest": digest_of(body),
+    }
+    write_kept(blocks_path(state, denylist), heading, body)
+
+
+def _written(one: Blocked) -> bytes:
+    spared = [(str(each.network), each.why) for each in one.spared]
+    return json.dumps([*one.spans, spared], separators=(",", ":")).encode()
+
+
+def _blocked(plain: Any) -> Blocked:
+    ipv4, ipv6, spared = plain
+    never = tuple(NeverBlocked(ip_network(network), str(why)) for network, why in spared)
+    return Blocked((_spans(ipv4), _spans(ipv6)), never)
+
+
+def _spans(plain: Any) -> list[Span]:
+    return [(first, last) for first, last in plain]
