@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from typing import TYPE_CHECKING
 
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
+from allowsync.config import ConfigError, state_of_unread
 from allowsync.dns.process import ResolverProcess
 from allowsync.engine.options import Request
 from allowsync.model.outcome import ExitCode, Notice, worst
@@ -54,7 +56,7 @@ def _apply_with(
 ) -> int:
     """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
-    config = invocation.load(SCHEMA, keep=not wanted.dry_run)
+    config = _loaded(wanted)
     known = [*config.allowlists, *config.denylists, *(one.name for one in config.targets)]
     choose(invocation, SCHEMA, only, known, "allowlist or target")
     request = Request(
@@ -92,6 +94,33 @@ def _apply_with(
     else:
         tell(invocation, report, code)
     return int(code)
+
+
+def _loaded(wanted: ApplyArguments) -> Config:
+    """The configuration. Where it is not valid, nothing of it is obeyed, but gates stay closed.
+
+    Raises:
+        Stop: It is not valid.
+    """
+    invocation = wanted.invocation
+    try:
+        return invocation.read(keep=not wanted.dry_run)
+    except ConfigError as error:
+        said = [*invocation.refused(error), *_put_up_again(wanted)]
+        invocation.stop(SCHEMA, ExitCode.USAGE, said)
+
+
+def _put_up_again(wanted: ApplyArguments) -> list[Notice]:
+    """Put up the gates that are gone, by the state of a configuration that is not valid."""
+    invocation, uid = wanted.invocation, os.geteuid()
+    path = invocation.place
+    state = state_of_unread(path, environ=os.environ, uid=uid, state=invocation.state)
+    if wanted.dry_run or state is None or not os.path.lexists(path):
+        return []
+    from allowsync.engine.recorded_gates import put_up_again
+    from allowsync.system.clock import pulse
+
+    return put_up_again(state, path, pulse(), wanted.only)
 
 
 def _fetched(

@@ -5,6 +5,7 @@ Importing this package costs next to nothing; YAML and the schema come with the 
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from allowsync.config.errors import ConfigError, Problem
@@ -25,6 +26,7 @@ __all__ = [
     "locate",
     "rebuild_options",
     "show",
+    "state_of_unread",
 ]
 
 
@@ -79,6 +81,27 @@ def load(
     if root is None and (config := cached(source)) is not None:
         return config
     return _validated(source, root, keep=keep)
+
+
+def state_of_unread(
+    path: Path, *, environ: Mapping[str, str], uid: int, state: Path | None = None
+) -> Path | None:
+    """Where the state of a configuration is that is not valid, as far as that can be seen.
+
+    Args:
+        path: The file. One that may not be read says nothing.
+        environ: The environment, for the default place.
+        uid: Who reads.
+        state: What `--state` says; it wins over the file.
+    """
+    from allowsync.config import secure_file
+    from allowsync.config.cache import Source, state_of
+
+    content = b""
+    with suppress(secure_file.RefusedError):
+        demands = secure_file.FileRequirements(uid, secure_file.LARGEST_FILE)
+        content = secure_file.read_checked(path, demands)
+    return state_of(Source(path, content, state, environ, uid))
 
 
 def _validated(source: Source, root: Path | None, *, keep: bool) -> Config:

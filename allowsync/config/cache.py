@@ -72,7 +72,7 @@ class Source(Value):
 def cached(source: Source) -> Config | None:
     """The valid configuration of that text; None where it is to be validated."""
     try:
-        state = _state(source)
+        state = state_of(source)
         if state is None:
             return None
         digest, files, document = _read(_place(source, state), source.uid).split(b"\n", 2)
@@ -112,10 +112,11 @@ def _contained(step: Callable[[], T]) -> T:
     return contained("of a target", step, lambda made: made)
 
 
-def _state(source: Source) -> Path | None:
+def state_of(source: Source) -> Path | None:
+    """Where the state is, as far as it can be seen without parsing; None where there is none."""
     if source.state is not None:
         return source.state
-    if found := _STATE.search(source.content.decode()):
+    if found := _STATE.search(source.content.decode(errors="replace")):
         return source.folder / found[1]
     from allowsync.config import paths
 

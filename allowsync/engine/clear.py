@@ -6,15 +6,19 @@ import os
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import Driver, needs_of, places_of
-from allowsync.config.errors import ConfigError
-from allowsync.engine.former_guards import denied, guard_of_kind, guarded_once, rebuilt
+from allowsync.engine.former_guards import (
+    NotBelieved,
+    denied,
+    guard_of_kind,
+    guarded_once,
+    recorded_target,
+)
 from allowsync.engine.memory import read_only
 from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
-from allowsync.model.target import Effect, Placement
+from allowsync.model.target import Effect
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
-from allowsync.state.files import last_run_mark, owner, take_mark
+from allowsync.state.files import last_run_mark, take_mark
 from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
@@ -22,6 +26,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+    from allowsync.backend.driver import Driver
     from allowsync.config.settings import Config, Target
     from allowsync.model.target import Guard, Place, PortRange
     from allowsync.state import TargetRecord
@@ -191,27 +196,10 @@ def _clear_recorded(record: TargetRecord, config: Config) -> None:
 
 def _leftover(record: TargetRecord, config: Config) -> Driver:
     """The backend of a target that is no longer configured. Raises BackendError."""
-    from allowsync.config.allowlists import is_name
-    from allowsync.config.targets import effect_of
-
     try:
-        kind, options = rebuilt(record)
-    except ConfigError as error:
-        raise BackendError(_back("the state does not keep what it takes to clear it")) from error
-    other = owner(config.state)
-    if other != os.geteuid() and not needs_of(kind, options).any_user:
-        raise BackendError(
-            _back(f"the state is owned by user {other}: root does not trust its records")
-        )
-    if not is_name(record.allowlist) or (
-        record.places and places_of(kind, options, record.allowlist) != record.places
-    ):
-        raise BackendError(_back("what the state says of it does not fit together"))
-    for place in record.places:
-        if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
-            raise BackendError(_back(f"{place} is reached by a link"))
-    effect = effect_of(record.written)
-    return Driver(kind, Placement(record.allowlist, record.name, effect=effect), options)
+        return recorded_target(record, config.state).driver()
+    except NotBelieved as error:
+        raise BackendError(_back(str(error))) from error
 
 
 def _key(place: Place) -> tuple[str, tuple[str, ...]]:

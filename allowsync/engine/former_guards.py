@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
+from allowsync.backend.driver import needs_of, places_of
 from allowsync.config.errors import ConfigError
 from allowsync.model.target import Effect
+from allowsync.state.files import owner
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
+    from pathlib import Path
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.settings import Target
@@ -41,6 +45,52 @@ def denied(record: TargetRecord) -> bool:
     from allowsync.config.targets import effect_of
 
     return effect_of(record.written) is Effect.DENY
+
+
+class NotBelieved(BackendError):
+    """What the state says of a target is not to be acted on."""
+
+
+def recorded_target(record: TargetRecord, state: Path, installation: str = "") -> Target:
+    """A target as the state remembers it, by what may be believed of that.
+
+    Args:
+        record: What the state knows of it.
+        state: The state. What another user may have written there is believed only where any user
+            could do as much.
+        installation: What tells the configuration whose target it is from others.
+
+    Raises:
+        BackendError: There is no such backend any more.
+        NotBelieved: It is not known enough of it, or that does not fit together.
+    """
+    from allowsync.config.allowlists import is_name
+    from allowsync.config.settings import Target
+    from allowsync.config.targets import effect_of
+
+    try:
+        kind, options = rebuilt(record)
+    except ConfigError as error:
+        raise NotBelieved("the state does not keep what it takes to clear it") from error
+    other = owner(state)
+    if other != os.geteuid() and not needs_of(kind, options).any_user:
+        raise NotBelieved(f"the state is owned by user {other}: root does not trust its records")
+    if not is_name(record.allowlist) or (
+        record.places and places_of(kind, options, record.allowlist) != record.places
+    ):
+        raise NotBelieved("what the state says of it does not fit together")
+    for place in record.places:
+        if place.kind == "file" and os.path.realpath(place.name[-1]) != place.name[-1]:
+            raise NotBelieved(f"{place} is reached by a link")
+    return Target(
+        record.name,
+        record.allowlist,
+        kind,
+        options,
+        remembered=record.written,
+        installation=installation,
+        effect=effect_of(record.written),
+    )
 
 
 def rebuilt(record: TargetRecord) -> tuple[AnyBackendType, Any]:

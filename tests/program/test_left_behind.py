@@ -289,3 +289,45 @@ def test_the_file_of_a_renamed_allowlist_is_written_again_though_no_host_is_know
     path.unlink()
     assert here("apply", "--offline").code == 1
     assert ALICE not in path.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_valid(
+    here: Inside, kind: str
+) -> None:
+    """Nothing of what it says is obeyed, and what stands is left as it is."""
+    here.guard("web", {kind: PORTS})
+    here.freeze = True
+    whole = here.path.read_text()
+    gate = here.inside.command("nft", "-s", "list", "ruleset")
+    for broken in ('"hosts": []', '"hosts": {]', '"no such key": {}, "hosts": {}'):
+        here.path.write_text(whole.replace('"hosts": {', broken + ', "unread": {', 1))
+        assert here("apply").err.count("\n") == here("apply --dry-run").err.count("\n")
+        take_down(here.inside)
+        assert here("apply --dry-run").code == 2
+        assert here.gates() == set()
+        done = here("apply --offline --output json")
+        assert (done.code, done.document["exit_code"]) == (2, 2)
+        told = {one["where"]: one["what"] for one in done.document["problems"]}
+        assert "put up again with 1 entry that it held last" in told[f"web/{kind}"]
+        assert here.inside.command("nft", "-s", "list", "ruleset") == gate
+    here.path.write_text(whole)
+    done = here("apply")
+    assert (done.code, done.err) == (0, "")
+
+
+def test_a_gate_that_is_put_up_again_lets_in_no_host_that_was_revoked(here: Inside) -> None:
+    here.guard("web", {"nftables": PORTS})
+    older = here.state.read_bytes()
+    assert here("revoke alice").code == 0
+    here.state.write_bytes(older)
+    here.freeze = True
+    here.path.write_text("{" + here.path.read_text())
+    take_down(here.inside)
+    assert "put up again with 0 entries" in here("apply").err
+    assert ALICE not in here.inside.command("nft", "list", "ruleset")
+
+
+def take_down(inside: Namespace) -> None:
+    inside.nft("flush ruleset")
+    inside.command("ipset", "destroy")
