@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
@@ -20,12 +20,13 @@ from allowsync.system.process import Command, CommandError, run
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from pathlib import PurePosixPath
 
     from allowsync.schedule.units import ScheduleFile
 
 ROOT: Final = Path("/")
 TIMEOUT: Final = 60.0  # seconds
+# Where systemd keeps when a timer with `Persistent=` (systemd.timer(5)) last started its service.
+STAMP: Final = PurePosixPath("/var/lib/systemd/timers") / f"stamp-{TIMER}"
 _RESTART: Final = ("systemctl", "restart", TIMER)
 _WANTED_BY: Final = {
     TIMER: UNITS / "timers.target.wants" / TIMER,
@@ -111,7 +112,7 @@ def installation(
     before = _stopped(disk, stale)
     if plan.scheduler is Scheduler.CRON:
         reload = (("systemctl", "daemon-reload"),) if before and disk.root == ROOT else ()
-        return InstallSteps(disk, stale, write, before, reload)
+        return InstallSteps(disk, _with_stamp(disk, stale), write, before, reload)
     enabled = all(disk.at(_WANTED_BY[unit]).is_symlink() for unit in plan.units)
     changed = bool(write or stale or not enabled)
     after = _started(plan, disk) if changed else (_RESTART,) if stopped else ()
@@ -131,7 +132,17 @@ def removal(disk: Disk, *, force: bool) -> InstallSteps:
         _refuse(found, ours)
     before = _stopped(disk, ours)
     reload = any(path.is_relative_to(UNITS) for path in ours) and disk.root == ROOT
-    return InstallSteps(disk, ours, (), before, (("systemctl", "daemon-reload"),) if reload else ())
+    after = (("systemctl", "daemon-reload"),) if reload else ()
+    return InstallSteps(disk, _with_stamp(disk, ours), (), before, after)
+
+
+def _with_stamp(disk: Disk, gone: tuple[PurePosixPath, ...]) -> tuple[PurePosixPath, ...]:
+    """Files to take away, and what the timer leaves behind where it is among them.
+
+    What `systemctl clean --what=state` does, on an image and with an older systemd as well.
+    """
+    timer = UNITS / TIMER in gone
+    return (*gone, STAMP) if timer and disk.at(STAMP).exists() else gone
 
 
 def _refuse(found: dict[PurePosixPath, FileState], touched: Iterable[PurePosixPath]) -> None:

@@ -11,6 +11,7 @@ from allowsync.backend.api import Needs
 from allowsync.schedule.dropin import EARLY, ServiceSpec
 from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import (
+    STAMP,
     ConflictingFiles,
     InstallFailed,
     InstallSteps,
@@ -184,12 +185,20 @@ def test_a_removal_takes_what_is_ours_and_nothing_else(disk: Disk) -> None:
     theirs = disk.at(UNITS / f"{SERVICE}.d/override.conf")
     theirs.parent.mkdir()
     theirs.write_text("[Service]\n")
+    stamps = disk.at(STAMP).parent
+    stamps.mkdir(parents=True)
+    for name in (STAMP.name, "stamp-other.timer"):
+        (stamps / name).touch()
     disk.at(CRON).parent.mkdir()
     disk.at(CRON).write_text("# mine\n")
     work = removal(disk, force=False)
     replace(work, before=()).carry_out()
     left = {str(path.relative_to(disk.root)) for path in disk.root.rglob("*") if path.is_file()}
-    assert left == {f"etc/systemd/system/{SERVICE}.d/override.conf", "etc/cron.d/allowsync"}
+    assert left == {
+        f"etc/systemd/system/{SERVICE}.d/override.conf",
+        "etc/cron.d/allowsync",
+        "var/lib/systemd/timers/stamp-other.timer",
+    }
     assert removal(disk, force=False).idle
 
 
