@@ -28,7 +28,7 @@ def block_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 
     Args:
         report: The run.
-        every_target: Whether those are named that are in sync.
+        every_target: Whether those are named that are in sync; what failed is among the warnings.
     """
     for one in report.blocked:
         yield from _target_lines(one, every_target=every_target, dry_run=report.dry_run)
@@ -37,8 +37,6 @@ def block_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 def _target_lines(one: BlockReport, *, every_target: bool, dry_run: bool) -> Iterator[Line]:
     target, plan = one.report, one.report.plan
     if plan is None:
-        if every_target:
-            yield Line(f"{target.target}: {target.said}", "red")
         return
     if not plan.idle:
         yield from _changes(target, dry_run=dry_run)

@@ -40,7 +40,8 @@ def run_lines(report: RunReport, *, every_target: bool) -> Iterator[Line]:
 
     Args:
         report: The run.
-        every_target: Whether targets are named that are in sync and have nothing to say.
+        every_target: Whether targets are named that are in sync and have nothing to say. One that
+            could not be planned for has no lines here: `warnings` says why.
     """
     reasons = Reasons(report.decisions, report.started)
     for target in report.targets:
@@ -104,8 +105,6 @@ def _target_lines(
 ) -> Iterator[Line]:
     plan = target.plan
     if plan is None:
-        if every_target:
-            yield Line(f"{target.target}: {target.said}", "red")
         return
     rows = [*_changes(plan, reasons), *_kept(plan, reasons)]
     if not rows and not plan.repair:
