@@ -125,9 +125,11 @@ class Account:
 
     def before(self, at: Installation, lists: Iterable[str]) -> None:
         """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
-        granted = frozenset(network for _, network in self.held)  # a wider entry may have held it
+        # A home that was granted before may come back, as it stood below a wider entry, or to
+        # another list.
+        homes = {network for _, network in (*self.held, *self.ever) if network not in at.pages}
         self.before_run = {
-            name: self.last.get(name, frozenset()) | one.networks | granted
+            name: self.last.get(name, frozenset()) | one.networks | homes
             for name, one in at.stores.items()
         }
         asked = {label for name in lists for label in at.members[name]}
@@ -151,6 +153,11 @@ class Account:
             if target.outcome in IN_STEP:
                 self._check(at, target.allowlist)
         self.last = {name: frozenset(store.networks) for name, store in at.stores.items()}
+        for (_, network), one in self.held.items():
+            if one.only is not None:  # a host that left a list leaves nothing there to come back to
+                one.only = frozenset(
+                    n for n in one.only if _covered(network, at.stores[n].networks)
+                )
         present = set().union(*(store.networks for store in at.stores.values()))
         over = {
             key for key, one in self.held.items()
