@@ -6,6 +6,8 @@ import gc
 import os
 import sys
 
+from allowsync import system
+
 _code = 1
 _AT_EXIT = 3.0  # seconds for what a backend has registered to be done at exit
 
@@ -18,6 +20,7 @@ def main() -> None:
     atexit.register(_end)  # the first that is registered is called last
     try:
         _open_streams()
+        system.is_program = True
         from allowsync.cli import run_command_line
 
         code = run_command_line(sys.argv[1:])
@@ -68,6 +71,8 @@ def _leave(code: int) -> None:
     """End the process, whatever threads and exit functions a backend left behind."""
     global _code
     _code = code
+    if worker := sys.modules.get("allowsync.system.worker"):
+        worker.done(code)
     atexit.register(_close_output)  # the last that is registered is called first
     threading = sys.modules.get("threading")
     if threading is None or all(

@@ -2,8 +2,8 @@
 
 A backend runs in our process, with our rights; this is no wall against malice. It is one against
 defects: a call either gives its value, checked, or a `BackendError` that names the backend, what
-happened, the file and the line. Left to a process of its own is what Python cannot undo: a crash of
-the interpreter, and C code that never returns.
+happened, the file and the line. What Python cannot undo, a crash of the interpreter or C code that
+never returns, is up to `allowsync.system.worker`.
 
 A call has a time limit. When it is over, an exception is raised where the call is; the programs
 that it runs by `allowsync.system.process` are killed, each with its process group. A change has a
@@ -25,7 +25,7 @@ from allowsync.text import abridge
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import FrameType, ModuleType
 
     T = TypeVar("T")
     R = TypeVar("R")
@@ -36,6 +36,8 @@ CHANGING: Final = 120.0
 LONGEST: Final = 300.0  # for a backend that asks for it (`patience`)
 # How long a call may take to clean up once its time is over, before the next exception.
 GRACE: Final = 5.0
+
+watch: ModuleType | None = None  # `allowsync.system.worker`, where this process is one
 
 _OURS: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep  # noqa: PTH100, PTH120
 _PYTHON: Final = os.path.dirname(os.__file__) + os.sep  # noqa: PTH120
@@ -76,6 +78,7 @@ def contained(
     """
     process = os.getpid()
     clock = _Limit(LOOKING if limit is None else limit)
+    found = None if watch is None else watch.calls(backend, _beginning(at), clock.seconds)
     try:
         with Surroundings(), clock:
             try:
@@ -98,6 +101,8 @@ def contained(
         # A child that a backend forked, and that came back here, has nothing to do with the rest.
         if os.getpid() != process:
             end_process(1)
+        if watch is not None and found is not None:
+            watch.returned(found)
 
 
 def _failure(error: BaseException, backend: str, at: object) -> BaseException:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 BACKENDS: Final = "allowsync.backends"
 COMMANDS: Final = "allowsync.commands"
 NETWORKS: Final = "allowsync.networks"
+OURS: Final = "allowsync"  # the distribution that brings the others along
 
 
 class EntryPoint(Value):
@@ -77,6 +78,7 @@ def load_type(name: str) -> AnyBackendType:
     from allowsync.backend.driver import checked_type
 
     found = _entry_point(BACKENDS, name)
+    _confine(found)
     loaded = _load(found, checked_type)
     if loaded.name != name:
         raise BrokenBackend(name, f"it calls itself {loaded.name!r}")
@@ -174,6 +176,26 @@ def _load(found: EntryPoint, check: Callable[[Any], R]) -> R:
         what = str(error).removeprefix("unexpected ")
         why = f"{what} ({found.distribution}, {found.value})"
         raise BrokenBackend(found.name, why) from error
+
+
+def _confine(found: EntryPoint) -> None:
+    """Go on in a process that code of others may end, where there is such code.
+
+    It is made with the first backend of any, before there are locks and an open state.
+
+    Raises:
+        BrokenBackend: This one ended such a process.
+    """
+    others = {one.name for one in entry_points(BACKENDS) if one.distribution != OURS}
+    if not others:
+        return
+    from allowsync.backend import containment
+    from allowsync.system import worker
+
+    worker.split(others)
+    containment.watch = worker if worker.at_work() else None
+    if how := worker.ended_by(found.name, ours=found.distribution == OURS):
+        raise BrokenBackend(found.name, how)
 
 
 @lru_cache(maxsize=8)

@@ -16,25 +16,29 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync import __version__
 from allowsync.backend.api import BackendError
 from allowsync.backend.containment import contained
-from allowsync.backend.registry import load_type
+from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
 from allowsync.config.codec import Decoder, Encoder, NoPlainForm
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from allowsync.backend.api import AnyBackendType
     from allowsync.config.secrets import KeptSecret
     from allowsync.config.settings import Config
 
 T = TypeVar("T")
 
 LARGEST: Final = 64 * 1024 * 1024
-_UNUSABLE: Final = (OSError, ValueError, TypeError, RecursionError, BackendError)
+_UNUSABLE: Final = (
+    *(OSError, ValueError, TypeError, RecursionError, LookupError),
+    *(BackendError, BrokenBackend, UnknownBackend),
+)
 _OTHERS_WRITE: Final = stat.S_IWGRP | stat.S_IWOTH
 _FLAGS: Final = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 # Where the state is, as far as it can be seen without parsing. Where that is wrong, there is
@@ -78,7 +82,9 @@ def cached(source: Source) -> Config | None:
         digest, files, document = _read(_place(source, state), source.uid).split(b"\n", 2)
         if digest != _digest(source, state, files, document):
             return None
-        return _contained(lambda: _decoded(document, source))
+        parts = json.loads(document)
+        kinds = _kinds(parts)
+        return _contained(lambda: _decoded(parts, kinds, source))
     except _UNUSABLE:  # validation says what is wrong, if anything is
         return None
 
@@ -95,7 +101,9 @@ def keep_valid(config: Config, source: Source) -> None:
 
     try:
         document = _contained(lambda: _encoded(config))
-        if not _contained(lambda: _decoded(document, source) == config):
+        parts = json.loads(document)
+        kinds = _kinds(parts)
+        if not _contained(lambda: _decoded(parts, kinds, source) == config):
             return
         files = json.dumps(_files(config)).encode()
         digest = _digest(source, config.state, files, document)
@@ -192,9 +200,14 @@ def _encoded(config: Config) -> bytes:
     return json.dumps(document, separators=(",", ":")).encode()
 
 
-def _decoded(document: bytes, source: Source) -> Config:
+def _kinds(parts: Any) -> Mapping[str, AnyBackendType]:
+    """The backends that a document names. Loading one may make a process: it is in no call."""
+    return {one: load_type(one) for one in parts[0]}
+
+
+def _decoded(parts: Any, kinds: Mapping[str, AnyBackendType], source: Source) -> Config:
     """Raises whatever keeps it from being used."""
-    backends, shared, plain = json.loads(document)
+    _, shared, plain = parts
 
     def fetch(store: str, origin: str) -> KeptSecret:
         from allowsync.config.secrets import KeptSecret, SecretStore, fetched
@@ -202,7 +215,7 @@ def _decoded(document: bytes, source: Source) -> Config:
         kept_in = SecretStore(store)
         return KeptSecret(origin, fetched(kept_in, origin, source.environ, source.uid), kept_in)
 
-    config: Config = Decoder({one: load_type(one) for one in backends}, shared, fetch).value(plain)
+    config: Config = Decoder(kinds, shared, fetch).value(plain)
     named = {*config.sources, *config.sources_in_use}
     if named or config.resolver.nameservers:
         _check_installed(config, named)

@@ -70,10 +70,11 @@ class Fork:
 
     def __init__(self, entry: Entry, keeps: Sequence[int] = ()) -> None:
         ends: list[int] = []
+        self._maker = os.getpid()
         try:
             ends += os.pipe()
             ends += os.pipe()
-            self._pid = _forked()
+            self._pid = forked()
         except OSError:
             for end in ends:
                 os.close(end)
@@ -98,7 +99,7 @@ class Fork:
         os.close(self.source)
         os.close(self.sink)
         how = self._reaped(patience)
-        if how is None:
+        if how is None or self._maker != os.getpid():
             for kill in (os.killpg, os.kill):
                 with suppress(ProcessLookupError, PermissionError):
                     kill(self._pid, 9)
@@ -130,7 +131,8 @@ def write_all(sink: int, data: bytes) -> None:
         data = data[os.write(sink, data) :]
 
 
-def _forked() -> int:
+def forked() -> int:
+    """Fork, whatever threads there are. Raises OSError."""
     if sys.version_info >= (3, 12):
         import warnings
 

@@ -1,0 +1,199 @@
+"""A command in a process of its own, where code runs that may end its process, and one that waits.
+
+What the code of others does to Python can be caught and put back. An end of the process cannot: a
+crash of the interpreter, `_exit` by whatever way, another program in our place, our files closed.
+So the program goes on in a copy of itself as soon as such code is to be loaded. The original does
+nothing but wait: where the copy ends before its work is done, the command is begun anew, without
+the code that was at work then.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import struct
+import sys
+import time
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final, NoReturn
+
+from allowsync import system
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from mmap import mmap
+
+# Tells the program that is begun anew what ended a worker, and how.
+VARIABLE: Final = "ALLOWSYNC_ENDED_BY"
+_ANY: Final = "*"  # whatever is not ours: it was at work in a thread, or out of any call
+_FORWARDED: Final = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
+_ROOM: Final = 4096
+_HEAD: Final = struct.Struct("d")  # when a call is to be over; 0 where there is none
+# How many seconds a call may go on after its limit: then it cannot be interrupted. They are those
+# of the process that waits, as both may have been stopped for long.
+_OVERDUE = 20
+
+_pages: Final[list[mmap]] = []  # what the two processes share; none where this is no worker
+_names: Final[set[str]] = set()  # of code that is not ours
+_files: Final[dict[int, object]] = {}  # ours, as they were when there was no such code yet
+_told: Final[dict[str, str]] = {}
+_end: Final = os._exit
+
+
+def split(names: Iterable[str]) -> None:
+    """Go on as a worker, unless this is one, before code is loaded. The original never returns.
+
+    Args:
+        names: Of the code that is not ours. What is ours is not blamed for an end.
+    """
+    _names.update(names)
+    if _pages or not system.is_program:
+        return
+    from mmap import mmap
+
+    from allowsync.system.fork import forked
+
+    for stream in (sys.stdout, sys.stderr):
+        with suppress(OSError, ValueError):  # full or closed: said at the end
+            stream.flush()
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, {*_FORWARDED, signal.SIGCHLD})
+    # Where there is no room for one more process, this one does without.
+    with suppress(OSError):
+        page = mmap(-1, _ROOM)
+        if (pid := forked()) > 0:
+            _wait(pid, page, mask)
+        _pages.append(page)
+        files = os.listdir("/proc/self/fd")  # noqa: PTH208 - no Path here
+        _files.update({one: _identity(one) for one in map(int, files)})
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def ended_by(name: str, *, ours: bool) -> str:
+    """How some code ended a worker of this command; empty where it did not.
+
+    Args:
+        name: Its name.
+        ours: Whether it is ours. What is not may have ended one at any time.
+    """
+    known = _known()
+    return known.get(name) or ("" if ours else known.get(_ANY, ""))
+
+
+def at_work() -> bool:
+    """Whether this process is a worker."""
+    return bool(_pages)
+
+
+def calls(name: str, place: str, limit: float) -> object:
+    """Note which code is called from now on.
+
+    Args:
+        name: Its name.
+        place: The file and line where it begins, if they are known.
+        limit: How long it may take, in seconds.
+
+    Returns:
+        What `returned` takes.
+    """
+    _note(*((name, place) if name in _names else ()))
+    _HEAD.pack_into(_pages[0], 0, time.monotonic() + limit)
+    return _belongings()
+
+
+def returned(before: object) -> None:
+    """Note that it came back. Ends this worker where it has lost what it cannot do without."""
+    _HEAD.pack_into(_pages[0], 0, 0.0)
+    if _belongings() != before:
+        name, place, *_ = _noted(_pages[0])
+        _note(name, place, "closed files of allowsync, or changed its user, root or network")
+        _end(1)
+    _note()
+
+
+def done(code: int) -> None:
+    """Note that all is done: however this worker ends, this is the exit code."""
+    if _pages:
+        _note("", "", "", str(code & 0xFF))
+
+
+def _note(*fields: str) -> None:
+    text = "\t".join(fields).encode(errors="replace")[: _ROOM - _HEAD.size - 1] + b"\0"
+    _pages[0][_HEAD.size : _HEAD.size + len(text)] = text
+
+
+def _noted(page: mmap) -> tuple[str, ...]:
+    """What is called, its place, and what it did; and the exit code once all is done."""
+    text = page[_HEAD.size :].partition(b"\0")[0].decode(errors="replace")
+    return (*text.split("\t"), "", "", "", "")[:4]
+
+
+def _belongings() -> object:
+    """Our user, our root and network, and those of our files that are still the first ones."""
+    places = [_identity(one) for one in ("/", "/proc/self/ns/net")]
+    kept = [one for one, first in _files.items() if first and _identity(one) == first]
+    return os.getresuid(), os.getresgid(), os.getgroups(), places, kept
+
+
+def _identity(file: int | str) -> object:
+    try:
+        found = os.stat(file)  # noqa: PTH116 - no Path here
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino
+
+
+def _wait(pid: int, page: mmap, mask: Iterable[int]) -> NoReturn:
+    """Wait for a worker, and end as it does; or become the same program without what ended it."""
+    asked = late = 0
+    while (how := _how_it_ended(pid)) is None:
+        got = signal.sigtimedwait((*_FORWARDED, signal.SIGCHLD), 1.0)
+        if got and got.si_signo != signal.SIGCHLD:
+            asked = got.si_signo
+            if asked != signal.SIGINT or got.si_code <= 0:  # a terminal's reaches both by itself
+                os.kill(pid, asked)
+        (limit,) = _HEAD.unpack_from(page)
+        late = late + 1 if limit and time.monotonic() > limit else 0
+        if late > _OVERDUE:
+            os.kill(pid, signal.SIGKILL)
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    name, place, why, code = _noted(page)
+    if code:
+        os._exit(int(code))
+    if asked:
+        signal.signal(asked, signal.SIG_DFL)
+        os.kill(os.getpid(), asked)
+    if late > _OVERDUE:
+        why = "did not return, and could not be interrupted"
+    _begin_anew(name, (why or how) + (f" ({place})" if place else ""))
+
+
+def _how_it_ended(pid: int) -> str | None:
+    """None while it goes on."""
+    try:
+        ended, status = os.waitpid(pid, os.WNOHANG)
+    except ChildProcessError:  # what started us has all our children forgotten
+        return "ended the process"
+    if not ended:
+        return None
+    code = os.waitstatus_to_exitcode(status)
+    return f"ended the process with {f'signal {-code}' if code < 0 else f'exit code {code}'}"
+
+
+def _begin_anew(name: str, how: str) -> NoReturn:
+    known, who = _known(), name or _ANY
+    if who not in known:
+        known[who] = f"once loaded, it {how}" if name else f"it, or another one, {how}"
+        os.environ[VARIABLE] = "\n".join(f"{one}\t{what}" for one, what in known.items())
+        with suppress(OSError):
+            os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - as this one was started
+    os.write(2, f"allowsync: could not go on: a backend {how}\n".encode())
+    os._exit(1)
+
+
+def _known() -> dict[str, str]:
+    """What ended a worker so far. Hidden from the programs that this one starts."""
+    if VARIABLE in os.environ:
+        for line in os.environ.pop(VARIABLE).splitlines():
+            name, _, how = line.partition("\t")
+            _told[name] = how
+    return _told

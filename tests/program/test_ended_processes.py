@@ -1,0 +1,113 @@
+"""Backends that end the process they run in: all others are enforced, whatever ended it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import time
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from allowsync.backend.registry import BACKENDS
+from tests.support.broken_backends import source
+from tests.support.distributions import install
+from tests.support.program import EXECUTABLE
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ENDED: Final = "once loaded, it ended the process with exit code 0"
+# What it does where, and what is said of it.
+ENDING: Final = {
+    "module": ("module", "import posix; posix._exit(0)", ENDED),
+    "read": ("read", "import posix; posix._exit(0)", ENDED),
+    "apply": ("apply", "import posix; posix.execv('/bin/true', ['true'])", ENDED),
+    "crash": ("read", "import ctypes; ctypes.string_at(0)", "with signal 11"),
+    "files": (
+        "read",
+        "\n    for one in range(51):\n        try: os.close(one)\n        except OSError: pass",
+        "closed files of allowsync",
+    ),
+}
+THREAD: Final = """
+    def later():
+        import posix
+        time.sleep(0.02)
+        posix._exit(0)
+    threading.Thread(target=later).start()
+"""
+
+
+def plug(here: Path, name: str, where: str, body: str) -> None:
+    part = {"module": body} if where == "module" else {}
+    parts = part or {"methods": f"def {where}(self, *_):\n    {body}\n"}
+    entry = f"[{BACKENDS}]\n{name} = {name}_module:TYPE\n"
+    install(here / "site", name, entry, {f"{name}_module": source(name, **parts)})
+
+
+def write(here: Path, *names: str) -> None:
+    targets = "".join(f"      - {one}\n" for one in names)
+    (here / "config.yaml").write_text(
+        "hosts: {alice: {networks: [203.0.113.7]}}\n"
+        f"state: {here}/state.db\n"
+        f"allowlists:\n  web:\n    targets:\n{targets}      - file: {{path: {here}/good.txt}}\n"
+    )
+
+
+def started(here: Path, *arguments: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [EXECUTABLE, *arguments, "--config", str(here / "config.yaml")],
+        env={"PATH": os.environ["PATH"], "PYTHONPATH": str(here / "site")},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def fail_alone(here: Path, arguments: list[str], whats: dict[str, str]) -> None:
+    (here / "good.txt").unlink(missing_ok=True)
+    ran = started(here, *arguments)
+    lines = ran.communicate(timeout=120)[1].splitlines()
+    said = [one for one in lines if one.startswith("web/")]
+    assert (ran.returncode, "203.0.113.7" in (here / "good.txt").read_text()) == (1, True)
+    assert [one.partition(": ")[0] for one in said] == [f"web/{name}" for name in whats]
+    for line, what in zip(said, whats.values(), strict=True):
+        assert what in line
+
+
+@pytest.mark.parametrize("arguments", [["apply"], ["apply", "--offline"]], ids=" ".join)
+def test_a_backend_that_ends_the_process_fails_alone(here: Path, arguments: list[str]) -> None:
+    fail_alone(here, arguments, {name: said for name, (_, _, said) in ENDING.items()})
+
+
+def test_a_thread_that_ends_the_process_costs_no_target_of_ours(here: Path) -> None:
+    plug(here, "thread", "read", f"{THREAD}    time.sleep(0.01)\n    return Current()")
+    write(here, "thread")
+    # It ends it in that call, in another, or in none.
+    fail_alone(here, ["apply"], {"thread": "ended the process with exit code 0"})
+
+
+def test_a_signal_ends_a_command_whose_backend_is_at_work(here: Path) -> None:
+    plug(here, "slow", "read", "open(__file__ + '.mark', 'w').close(); time.sleep(50)")
+    write(here, "slow")
+    mark, ran = here / "site/slow_module.py.mark", started(here, "apply")
+    until = time.monotonic() + 30
+    while not mark.exists() and time.monotonic() < until:
+        time.sleep(0.01)
+    ran.send_signal(signal.SIGTERM)
+    assert ran.communicate(timeout=30) == ("", "")
+    assert ran.returncode == -signal.SIGTERM
+    again = started(here, "apply", "--only", "web/file")  # nothing holds the lock
+    assert (again.wait(timeout=30), (here / "good.txt").exists()) == (0, True)
+    again.communicate()
+
+
+@pytest.fixture
+def here(tmp_path: Path) -> Path:
+    for name, (where, body, _) in ENDING.items():
+        plug(tmp_path, name, where, body)
+    write(tmp_path, *ENDING)
+    return tmp_path
