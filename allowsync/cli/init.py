@@ -28,7 +28,7 @@ SCHEMA = "allowsync.init/1"
 @click.option(
     "--backend",
     metavar="NAME",
-    help="The firewall, or cloudflare or a web server. Default: the firewall that is found here.",
+    help="The firewall, a web server, cloudflare or jellyfin. Default: the firewall found here.",
 )
 @click.option(
     "--option",

@@ -151,6 +151,8 @@ class _Talk:
             self.say("UFW is switched on: it lets in whom it has a rule for.")
         if machine.docker_runs():
             self.say("Docker is here: what it publishes never meets UFW, but a gate of nftables.")
+        if machine.jellyfin_listens():
+            self.say("Jellyfin seems to be here, at port 8096: it has a filter of its own, too.")
         best = suggestion(found)
         chosen = self.ask("Firewall", read.backend, best or None)
         self.wishes = replace(self.wishes, backend=chosen.name)

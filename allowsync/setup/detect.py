@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address
 
 ESTABLISHED: Final = "01"  # TCP_ESTABLISHED, linux/tcp_states.h
+LISTENS: Final = "0A"  # TCP_LISTEN
+JELLYFIN: Final = 8096  # its port, unless it was given another
 _CONNECTIONS: Final = ("/proc/net/tcp", "/proc/net/tcp6")
 
 # Where several firewalls can be used: a gate in front of everything comes first.
@@ -81,6 +83,13 @@ def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:
     return (interfaces / "docker0").exists()
 
 
+def jellyfin_listens(tables: Iterable[str] = _CONNECTIONS) -> bool:
+    """Whether a socket of this machine listens at Jellyfin's port, as Docker's for it does."""
+    listening = f":{JELLYFIN:04X}"
+    rows = (row for path in tables for row in _rows(_text(Path(path))))
+    return any(row[1].endswith(listening) and row[3] == LISTENS for row in rows)
+
+
 class Connection(Value):
     """A client: where it comes from, and the port of this machine it came to."""
 
@@ -96,22 +105,29 @@ class Connection(Value):
 
 def connections() -> list[Connection]:
     """The TCP connections of this machine's own sockets, loopback left out."""
-    found: list[Connection] = []
-    for path in _CONNECTIONS:
-        try:
-            found += parse(Path(path).read_text())
-        except OSError:
-            continue  # a kernel without IPv6
+    found = (one for path in _CONNECTIONS for one in parse(_text(Path(path))))
     return [one for one in found if not one.peer.is_loopback]
+
+
+def _text(table: Path) -> str:
+    try:
+        return table.read_text()
+    except OSError:
+        return ""  # a kernel without IPv6
 
 
 def parse(table: str) -> Iterator[Connection]:
     """Established connections in the form of /proc/net/tcp and tcp6 (proc(5))."""
-    for line in table.splitlines()[1:]:
-        words = line.split()
-        if len(words) > 3 and words[3] == ESTABLISHED:
-            peer, port = words[2].partition(":")[0], words[1].partition(":")[2]
+    for row in _rows(table):
+        if row[3] == ESTABLISHED:
+            peer, port = row[2].partition(":")[0], row[1].partition(":")[2]
             yield Connection(_address(peer), int(port, 16))
+
+
+def _rows(table: str) -> Iterator[list[str]]:
+    """Its lines as words: number, local address, peer, state, and more."""
+    rows = (line.split() for line in table.splitlines()[1:])
+    return (row for row in rows if len(row) > 3)
 
 
 def _address(text: str) -> Address:

@@ -45,13 +45,27 @@ FRONTS: Final[Mapping[str, tuple[FrontQuestion, ...]]] = {
         ),
     ),
     "haproxy": _file("/etc/haproxy/{allowlist}.lst"),
+    "jellyfin": (
+        FrontQuestion("url", "Where Jellyfin is", "http://127.0.0.1:8096"),
+        FrontQuestion("setting", "Which of its lists to keep", "remote_filter"),
+        FrontQuestion(
+            "api_key_file",
+            "File that holds an API key",
+            "/etc/allowsync/jellyfin.key",
+            ("api_key_env", "api_key_credential"),
+        ),
+    ),
     "nginx": _file("/etc/nginx/allowsync/{allowlist}.conf"),
     "traefik": _file("/etc/traefik/dynamic/allowsync-{allowlist}.yml"),
 }
 """What each is asked, by the name of its backend."""
 
-# Where clients are connected to a web server itself. Cloudflare's never are.
-_SERVED: Final = ("80/tcp", "443/tcp")
+# Where clients are connected to what decides. To Cloudflare they never are.
+_SERVED: Final[Mapping[str, tuple[str, ...]]] = {
+    **dict.fromkeys(FRONTS, ("80/tcp", "443/tcp")),
+    "cloudflare": (),
+    "jellyfin": ("8096/tcp", "8920/tcp"),
+}
 
 
 def open_questions(backend: str, said: Iterable[str]) -> tuple[FrontQuestion, ...]:
@@ -64,5 +78,4 @@ def open_questions(backend: str, said: Iterable[str]) -> tuple[FrontQuestion, ..
 
 def watched(backend: str, ports: tuple[str, ...]) -> tuple[str, ...]:
     """The ports whose clients will be judged by a target."""
-    served = _SERVED if backend in FRONTS and backend != "cloudflare" else ()
-    return ports or served
+    return ports or _SERVED.get(backend, ())

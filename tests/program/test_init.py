@@ -171,6 +171,35 @@ def test_a_list_at_cloudflare_is_asked_about(inside: Namespace, tmp_path: Path) 
     assert 'api_token_file: "' + str(token) in path.read_text()
 
 
+@pytest.mark.root
+def test_a_jellyfin_that_listens_here_is_pointed_out(inside: Namespace, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    flags = ("--network", "office=81.2.70.0/24", "--no-dry-run")
+    answers = (
+        ("What shall the list be called?", "films"),
+        ("Where Jellyfin is [http://127.0.0.1:8096]", ""),
+        ("Which of its lists to keep [remote_filter]", "KnownProxies"),
+        ("known_proxies", "known_proxies"),
+        ("File that holds an API key [/etc/allowsync/jellyfin.key]", ""),
+    )
+    with (
+        inside.run(socket.create_server, ("127.0.0.1", 8096)),
+        Tmux(inside, tmp_path, "init", path, *flags) as screen,
+    ):
+        assert "Jellyfin seems to be here" in screen.until("Firewall [")
+        screen.type("jellyfin")
+        for question, answer in answers:
+            screen.until(question)
+            screen.type(answer)
+        screen.until("Write it to")
+        screen.type("y")
+        screen.until("ended with 0")
+    assert targets(path)[0]["jellyfin"].items() >= {
+        ("url", "http://127.0.0.1:8096"),
+        ("setting", "known_proxies"),
+    }
+
+
 PLACES = {
     "apache": "/etc/apache2/allowsync/films.conf",
     "caddy": "/etc/caddy/allowsync/films.caddy",

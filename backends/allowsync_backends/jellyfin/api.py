@@ -24,6 +24,8 @@ from allowsync_backends.jellyfin.pauses import Pauses
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from http.client import HTTPConnection, HTTPResponse
+    from pathlib import Path
+    from ssl import SSLContext
 
     from allowsync.config.secrets import Secret
 
@@ -42,11 +44,13 @@ class JellyfinApi(Value):
     Attributes:
         url: Where it is, without a slash at the end.
         key: An API key.
+        ca_file: Certificates (PEM) that are trusted instead of the system's.
         pauses: What waiting goes by.
     """
 
     url: str
     key: Secret
+    ca_file: Path | None = None
     pauses: Pauses = field(default_factory=Pauses)
 
     def network(self) -> dict[str, Any]:
@@ -132,19 +136,35 @@ class JellyfinApi(Value):
         return status, body
 
     def _connected(self) -> HTTPConnection:
-        from http.client import HTTPConnection, HTTPException, HTTPSConnection
-        from urllib.parse import urlsplit
+        from http.client import HTTPException
 
         try:
-            parts = urlsplit(self.url)
-            kind = HTTPConnection if parts.scheme == "http" else HTTPSConnection
-            connection = kind(parts.hostname or "", parts.port, timeout=CONNECT_TIMEOUT)
+            connection = self._connection()
             connection.connect()
             connection.sock.settimeout(REPLY_TIMEOUT)
         except (OSError, HTTPException, ValueError) as error:
             why = _named(error)
             raise Unreachable(f"no connection to Jellyfin at {self.url}: {why}") from None
         return connection
+
+    def _connection(self) -> HTTPConnection:
+        from http.client import HTTPConnection, HTTPSConnection
+        from urllib.parse import urlsplit
+
+        parts = urlsplit(self.url)
+        host, port = parts.hostname or "", parts.port
+        if parts.scheme == "http":
+            return HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
+        return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._trust())
+
+    def _trust(self) -> SSLContext:
+        from ssl import create_default_context
+
+        try:
+            return create_default_context(cafile=self.ca_file)
+        except OSError as error:
+            what = f"ca_file {self.ca_file} gives no certificate: {_named(error)}"
+            raise Unreachable(f"{what}; nothing was sent to Jellyfin") from None
 
     def _body(self, response: HTTPResponse, until: float) -> bytes:
         parts, size = [], 0

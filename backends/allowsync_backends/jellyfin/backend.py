@@ -101,7 +101,7 @@ class JellyfinBackend(Value):
     @property
     def api(self) -> JellyfinApi:
         """The server."""
-        return JellyfinApi(self.options.base, self.options.key, self.pauses)
+        return JellyfinApi(self.options.base, self.options.key, self.options.ca_file, self.pauses)
 
     def _refused_where_it_cannot_work(
         self, document: dict[str, Any], wanted: Iterable[Network]

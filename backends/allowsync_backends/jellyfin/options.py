@@ -13,6 +13,8 @@ from allowsync.model.target import Place
 from allowsync.model.value import Value
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from allowsync.config.secrets import KeptSecret, Secret
 
 # Jellyfin makes keys of 32 hexadecimal digits; a later one may make others.
@@ -80,6 +82,12 @@ class JellyfinOptions(Value):
         help="Instead: a systemd credential that holds it.",
         default=None,
     )
+    ca_file: Path | None = option(
+        lambda: kinds.AbsolutePath("a file of certificates"),
+        help="Certificates (PEM) that are trusted at `https://` instead of the system's: of an "
+        "authority of your own, or of a server that signed its own.",
+        default=None,
+    )
     restart: bool = option(
         lambda: kinds.Boolean(),
         help="Whether to restart Jellyfin after a change of `known_proxies`, which it reads only "
@@ -105,6 +113,8 @@ class JellyfinOptions(Value):
             raise ValueError(f"the API key: {wrong}")
         if self.restart and self.setting is not JellyfinSetting.KNOWN_PROXIES:
             raise ValueError("restart is for known_proxies: other settings take effect at once")
+        if self.ca_file is not None and not self.url.startswith("https:"):
+            raise ValueError(f"ca_file is for https://, and url is {self.url}")
         if not (self.plain_http or self.url.startswith("https:") or self._private):
             raise ValueError(
                 f"{self.url} is neither this machine nor a private address, and would get the API "

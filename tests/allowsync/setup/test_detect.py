@@ -15,6 +15,7 @@ from allowsync.setup.detect import (
     Firewall,
     connections,
     docker_runs,
+    jellyfin_listens,
     parse,
     suggested,
     ufw_active,
@@ -98,6 +99,28 @@ def test_docker_is_known_by_its_bridge(tmp_path: Path) -> None:
     assert not docker_runs(tmp_path)
     (tmp_path / "docker0").mkdir()
     assert docker_runs(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "found"),
+    [
+        ("0: 0100007F:1FA0 00000000:0000 0A 0", True),
+        (
+            "0: 00000000000000000000000000000000:1FA0 00000000000000000000000000000000:0000 0A 0",
+            True,
+        ),
+        ("0: 0100007F:1FA1 00000000:0000 0A 0", False),
+        ("0: 0100007F:1FA0 0100007F:C350 01 0", False),
+        ("0: 0100007F:C350 0100007F:1FA0 01 0", False),
+        ("cut short:1FA0", False),
+    ],
+)
+def test_jellyfin_is_known_by_a_socket_that_listens_at_its_port(
+    tmp_path: Path, line: str, found: bool
+) -> None:
+    (tmp_path / "tcp6").write_text(f"  sl  local_address rem_address   st\n{line}\n")
+    tables = (str(tmp_path / "tcp"), str(tmp_path / "tcp6"))  # the first is not there
+    assert jellyfin_listens(tables) is found
 
 
 def test_those_are_cut_off_who_are_connected_to_a_guarded_port_and_not_let_in() -> None:

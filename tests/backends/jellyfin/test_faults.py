@@ -268,8 +268,9 @@ def test_nothing_of_the_environment_is_heeded(
         (["127.0.0.1"], (-2, -1), True, "certificate verify failed"),
     ],
 )
+@pytest.mark.parametrize("by_file", [False, True])
 def test_the_key_goes_to_a_server_with_a_valid_certificate_alone(
-    tmp_path: Path, names: list[str], days: tuple[int, int], known: bool, said: str
+    tmp_path: Path, names: list[str], days: tuple[int, int], known: bool, said: str, by_file: bool
 ) -> None:
     heard: list[bytes] = []
     authority = Authority(tmp_path)
@@ -283,19 +284,38 @@ def test_the_key_goes_to_a_server_with_a_valid_certificate_alone(
         ):
             heard.append(client.recv(65536))
 
+    trusted = authority.certificate if known else _other_authority(tmp_path)
     with socket.create_server(("127.0.0.1", 0)) as door:
         thread = threading.Thread(target=listen, args=(door,))
         thread.start()
         with (
-            authority.trusted() if known else nullcontext(),
+            authority.trusted() if known is not by_file else nullcontext(),
             pytest.raises(BackendError, match=said),
         ):
-            _at(door.getsockname()[1], "https").read()
+            _at(door.getsockname()[1], "https", trusted if by_file else None).read()
         thread.join()
     assert any(b"Token=" in one for one in heard) is (said == "no reply")
 
 
-def _at(port: int, scheme: str = "http") -> JellyfinBackend:
+def _other_authority(folder: Path) -> Path:
+    (other := folder / "other").mkdir()
+    return Authority(other).certificate
+
+
+@pytest.mark.parametrize("text", [None, "", "no certificate\n"])
+def test_a_file_without_certificates_is_named_before_anything_is_sent(
+    tmp_path: Path, text: str | None
+) -> None:
+    file = tmp_path / "home.pem"
+    if text is not None:
+        file.write_text(text)
+    with pytest.raises(BackendError, match=f"ca_file {file} gives no certificate"):
+        _at(1, "https", file).read()
+
+
+def _at(port: int, scheme: str = "http", ca_file: Path | None = None) -> JellyfinBackend:
     secret = KeptSecret("/key", Secret("0" * 32))
     url = f"{scheme}://127.0.0.1:{port}"
-    return JellyfinBackend("web", JellyfinOptions(url, FILTER, api_key_file=secret))
+    return JellyfinBackend(
+        "web", JellyfinOptions(url, FILTER, api_key_file=secret, ca_file=ca_file)
+    )

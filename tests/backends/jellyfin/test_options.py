@@ -36,6 +36,11 @@ def options(folder: Path, *lines: str) -> JellyfinOptions:
     return target.options
 
 
+def test_an_authority_of_its_own_is_trusted_instead_of_the_system(tmp_path: Path) -> None:
+    lines = ("url: https://jellyfin.lan", "setting: lan_networks", "ca_file: home.pem")
+    assert options(tmp_path, *lines).ca_file == tmp_path / "home.pem"
+
+
 def test_a_url_and_a_setting_are_enough(tmp_path: Path) -> None:
     made = options(tmp_path, "url: http://127.0.0.1:8096", "setting: remote_filter")
     assert (made.base, made.setting) == ("http://127.0.0.1:8096", JellyfinSetting.REMOTE_FILTER)
@@ -84,6 +89,7 @@ def test_elsewhere_that_has_to_be_said(tmp_path: Path, url: str) -> None:
         ("url: http://127.0.0.1/?a=b", "setting: lan_networks"),
         ("url: http://127.0.0.1", "setting: KnownProxies"),
         ("url: http://127.0.0.1", "setting: lan_networks", "restart: true"),
+        ("url: http://127.0.0.1", "setting: lan_networks", "ca_file: home.pem"),
         ("url: http://127.0.0.1", "setting: lan_networks", "api_key_env: KEY"),
     ],
 )
