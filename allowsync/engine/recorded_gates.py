@@ -62,11 +62,12 @@ def put_up_again(
         with Lock(state), _as_recorded(state) as store:
             orders, _ = standing(state, store)
             now = read(store.chronology(), pulse)
-            chosen = {*only}
+            chosen, orphaned = {*only}, store.orphaned()
             return [
                 notice
                 for one in store.targets().values()
-                if not chosen or not chosen.isdisjoint((one.name, one.allowlist))
+                if one.name not in orphaned
+                and (not chosen or not chosen.isdisjoint((one.name, one.allowlist)))
                 for notice in _put_up(one, mine, store, _out(orders, pulse, now))
             ]
     except Busy:

@@ -29,6 +29,7 @@ TARGET_TABLES = (
     ("unconfirmed", "target"),
     ("uses", "target"),
     ("packets", "target"),
+    ("orphaned", "target"),
 )
 
 
@@ -48,6 +49,15 @@ def write_target(
     if known != row:
         connection.execute("INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)", row)
     write_entries(connection, target.name, memory)
+
+
+def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -> None:
+    """Remember which of the targets on record are not configured any more."""
+    known = {name for (name,) in connection.execute("SELECT target FROM orphaned")}
+    names = {name for (name,) in connection.execute("SELECT name FROM targets")} - configured
+    if names != known:
+        connection.execute("DELETE FROM orphaned")
+        connection.executemany("INSERT INTO orphaned VALUES (?)", [(one,) for one in names])
 
 
 def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:

@@ -110,6 +110,7 @@ class RunRecord(Value):
         chronology: What is remembered of the clocks.
         traffic: When packets last came from networks, of each target that counts them.
         renamed: The labels that hosts have now, by those that they had before.
+        enforced: The name of every target that is configured.
     """
 
     started: datetime
@@ -128,3 +129,4 @@ class RunRecord(Value):
     traffic: Mapping[str, Traffic] = field(default_factory=dict)
     renamed: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, HostMemory] = field(default_factory=dict)
+    enforced: frozenset[str] = frozenset()

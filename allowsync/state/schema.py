@@ -88,6 +88,9 @@ _USES: Final = """
         PRIMARY KEY (target, network)) WITHOUT ROWID;
 """
 
+# The targets that were not configured any more at the last run for all.
+_ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -164,6 +167,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     _ORDERS,
     HOSTS_AGAIN + SIGHTINGS_AGAIN,
     _USES,
+    _ORPHANED,
 )
 
 VERSION: Final = len(MIGRATIONS)

@@ -44,6 +44,7 @@ from allowsync.state.codec import (
     read_target,
     text,
     write_entries,
+    write_orphaned,
     write_target,
 )
 from allowsync.state.errors import StateError
@@ -190,6 +191,11 @@ class Store:
         }
 
     @guarded
+    def orphaned(self) -> frozenset[str]:
+        """Those of them that were not configured any more at the last run for all."""
+        return frozenset(text(name) for (name,) in self._rows("SELECT target FROM orphaned"))
+
+    @guarded
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target; None when nothing was ever put there."""
         return None if self._connection is None else read_target(self._connection, name)
@@ -279,6 +285,8 @@ class Store:
                     settle(connection, target.name, set(map(cidr, record.found[target.name])))
                     traffic = record.traffic.get(target.name)
                     write_uses(connection, target.name, memory.entries, traffic, record.started)
+            if record.whole:
+                write_orphaned(connection, record.enforced)
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
             write_published(connection, record.published)

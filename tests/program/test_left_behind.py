@@ -316,6 +316,17 @@ def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_val
     assert (done.code, done.err) == (0, "")
 
 
+def test_a_gate_that_was_left_behind_is_not_put_up_again(here: Inside) -> None:
+    """It would shut out who moved since."""
+    here.guard("jellyfin", {"nftables": PORTS})
+    here.guard("media", {"nftables": PORTS}, address=MOVED)
+    here.freeze = True
+    here.path.write_text("{" + here.path.read_text())
+    take_down(here.inside)
+    assert here("apply").code == 2
+    assert here.gates() == {"media"}
+
+
 def test_a_gate_that_is_put_up_again_lets_in_no_host_that_was_revoked(here: Inside) -> None:
     here.guard("web", {"nftables": PORTS})
     older = here.state.read_bytes()
