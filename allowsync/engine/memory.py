@@ -79,8 +79,12 @@ class Memory(Value):
 
     @property
     def lost(self) -> bool:
-        """Whether more was remembered once than can be read now."""
-        return self.store.lost or (self.behind and self.chronology.last is None)
+        """Whether more was remembered once than can be read now, and no gate of that still stands.
+
+        One that does knows hosts that nothing else knows: an empty one would shut them out.
+        """
+        lost = self.store.lost or (self.behind and self.chronology.last is None)
+        return lost and not any(one.drops for one in self.orphans)
 
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""

@@ -270,6 +270,23 @@ def test_ports_that_were_guarded_stay_closed_under_another_target_though_no_host
         assert here.gates() == gates
 
 
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_the_state_is_lost_a_gate_under_its_former_name_is_not_closed_by_an_empty_one(
+    here: Inside, kind: str
+) -> None:
+    """It alone knows who is in, until a name answers; once it is gone, ports stay closed."""
+    here.guard("jellyfin", {kind: PORTS})
+    shutil.rmtree(here.state.parent)
+    here.hosts = {"bob": "bob.example.net"}
+    here.more = {"allowlists": {"media": {"targets": [{kind: PORTS}]}}}
+    assert here("apply", "--offline").code == 1
+    assert here.gates() == {"jellyfin"}
+    shutil.rmtree(here.state.parent)
+    take_down(here.inside)
+    assert here("apply", "--offline").code == 1
+    assert here.gates() == {"media"}
+
+
 def test_ports_that_were_opened_by_clear_stay_open_while_no_host_is_known(here: Inside) -> None:
     assert here.guard("jellyfin", {"nftables": PORTS}).code == 0
     assert here("clear", "--yes").code == 0
