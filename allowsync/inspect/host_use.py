@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.value import Value
-from allowsync.state.access_log import holders, used
+from allowsync.state.access_log import began_anew, holders, used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -51,10 +51,12 @@ def host_uses(targets: Sequence[TargetTraffic], store: Store, now: datetime) -> 
     since: dict[str, datetime] = {}
     for one in targets:
         known, kept = store.uses(one.target)
+        anew = one.traffic is not None and began_anew(one.entries, one.traffic, kept)
         for host, (began, at) in known.items():
             if one.traffic is not None:
                 # Counted everywhere only since the latest: before, one may have come unseen.
-                since[host] = max(since.get(host, began), began)
+                begins = now if anew else began
+                since[host] = max(since.get(host, begins), begins)
             if at is not None:
                 latest[host] = max(latest.get(host, at), at)
         if one.traffic is not None:

@@ -59,10 +59,13 @@ class Traffic(Value):
         ages: How many seconds ago, for each source that one came from lately. A source of IPv6 is
             64 bits wide.
         counts: How many came from each network since it was put there.
+        anew: Whether what counts is not whole, so that packets may have come unseen, or been
+            forgotten with it. It counts again once it is repaired.
     """
 
     ages: Mapping[Network, int] = field(default_factory=dict)
     counts: Mapping[Network, int] = field(default_factory=dict)
+    anew: bool = False
 
 
 class Current(Value):

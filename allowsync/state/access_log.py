@@ -114,12 +114,15 @@ def write_uses(
 ) -> None:
     """Write down when packets last came from the networks of hosts, as a target tells at a run.
 
-    A host that never sent one while a target counted is counted anew when it counts again.
+    A host that never sent one while a target counted is counted anew when it counts again. Where
+    counting began anew, packets that came between the run before and that are lost.
     """
     if traffic is None:
         connection.execute("DELETE FROM uses WHERE target = ? AND at IS NULL", (target,))
         return
     kept, held = _packets(connection, target), tuple(entries)
+    if began_anew(held, traffic, kept):
+        connection.execute("UPDATE uses SET since = ? WHERE target = ?", (number(at), target))
     rows = connection.execute("SELECT host, at FROM uses WHERE target = ?", (target,))
     known: dict[str, int | None] = dict(rows.fetchall())
     new = {host for entry in held for host in entry.hosts} - known.keys()
@@ -160,7 +163,7 @@ def _write_packets(
 ) -> None:
     connection.executemany(
         "DELETE FROM packets WHERE target = ? AND network = ?",
-        [(target, cidr(network)) for network in kept.keys() - counts.keys()],
+        [(target, cidr(network)) for network in kept if not counts.get(network)],
     )
     connection.executemany(
         "INSERT OR REPLACE INTO packets VALUES (?, ?, ?)",
@@ -170,6 +173,19 @@ def _write_packets(
             if count and count != kept.get(network)
         ],
     )
+
+
+def began_anew(entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network, int]) -> bool:
+    """Whether packets since the run before may be lost: what counted is gone, or counts less.
+
+    Args:
+        entries: What the target lets in.
+        traffic: What the target tells.
+        kept: What it had counted by the run before.
+    """
+    mine = (one.network for one in entries)
+    counts = traffic.counts
+    return traffic.anew or any(counts.get(one, 0) < kept.get(one, 0) for one in mine)
 
 
 def used(

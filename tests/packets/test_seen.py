@@ -120,7 +120,8 @@ def test_who_sent_a_packet_was_seen_and_stays_so(
     assert installed.knock(FRIEND6)
     installed.apply()
     found = installed.hosts()
-    assert (found["alice"]["seen"], found["bob"]["counted_since"]) == (PAST, since)
+    assert found["alice"]["seen"] == PAST
+    assert found["bob"]["counted_since"] > since  # what came before the reboot may be forgotten
     assert found["alix"]["seen"] > PAST
     said = installed("status", "--seen").out
     assert said.count("\n    last packet ") == 2

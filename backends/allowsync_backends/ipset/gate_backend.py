@@ -62,7 +62,7 @@ class IpsetGateBackend(Value):
             found.entries,
             flaws=tuple(flaws),
             obstacles=found.obstacles,
-            traffic=found.traffic,
+            traffic=found.traffic(flaws),
         )
 
     def table(self, family: Family) -> inspection.Table:

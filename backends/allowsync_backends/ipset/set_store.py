@@ -13,7 +13,7 @@ from allowsync_backends.ipset import sets, tool
 from allowsync_backends.ipset.sets import IpsetListingError, SetContent, Shape, draft_name, set_name
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Collection, Iterable, Mapping, Sequence
 
     from allowsync.model.plan import Plan
     from allowsync.model.types import Network
@@ -44,15 +44,18 @@ class Look(Value):
         """What they hold."""
         return frozenset(network for one in self.sets.values() for network in one.networks)
 
-    @property
-    def traffic(self) -> Traffic | None:
-        """How many packets came from them; None where a set does not count."""
+    def traffic(self, flaws: Collection[str]) -> Traffic | None:
+        """How many packets came from them; None where a set does not count.
+
+        Args:
+            flaws: What is wrong with the sets, and with all else that they count by.
+        """
         counts: dict[Network, int] = {}
         for one in self.sets.values():
             if one.counts is None and one.shape is Shape.SOUND:
                 return None
             counts.update(one.counts or {})
-        return Traffic(counts=counts)
+        return Traffic(counts=counts, anew=bool(flaws))
 
     @property
     def entries(self) -> frozenset[Entry]:

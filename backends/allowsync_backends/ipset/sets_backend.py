@@ -51,7 +51,10 @@ class IpsetSetsBackend(Value):
         """
         found = set_store.look(self.sets)
         return Current(
-            found.entries, flaws=found.flaws, obstacles=found.obstacles, traffic=found.traffic
+            found.entries,
+            flaws=found.flaws,
+            obstacles=found.obstacles,
+            traffic=found.traffic(found.flaws),
         )
 
     def apply(self, plan: Plan) -> None:

@@ -68,7 +68,7 @@ class NftGateBackend(Value):
             return inspection.absent(self.gate)
         text = tool.ask("list", "table", *name.split()).stdout
         if inspection.dormant(self.gate, text):
-            traffic = Traffic() if self.gate.sets else None
+            traffic = Traffic(anew=True) if self.gate.sets else None
             return Current(flaws=(inspection.switched_off(self.gate),), traffic=traffic)
         raise BackendError(f"table {name} cannot be listed: {why}")
 

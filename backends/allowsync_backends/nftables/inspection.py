@@ -34,7 +34,7 @@ _CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 def absent(gate: NftGate) -> Current:
     """What there is when the table is not."""
-    traffic = Traffic() if gate.sets else None
+    traffic = Traffic(anew=True) if gate.sets else None
     return Current(flaws=(f"table inet {gate.table} does not exist",), traffic=traffic)
 
 
@@ -78,7 +78,7 @@ def current(gate: NftGate, listing: str) -> Current:
     return Current(
         frozenset(map(Entry, _networks(held.values()))),
         flaws=tuple(flaws),
-        traffic=Traffic(dict(_seen(sets))) if gate.sets else None,
+        traffic=Traffic(dict(_seen(sets)), anew=bool(flaws)) if gate.sets else None,
     )
 
 

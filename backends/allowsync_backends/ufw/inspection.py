@@ -60,11 +60,11 @@ def current(mine: RuleOwnership, ports: Sequence[Port], seen: UfwSnapshot) -> Cu
         tuple(flaws),
         ineffective,
         obstacles=obstacles,
-        traffic=_traffic(mine, seen) if seen.in_force else None,
+        traffic=_traffic(mine, seen, flaws) if seen.in_force else None,
     )
 
 
-def _traffic(mine: RuleOwnership, seen: UfwSnapshot) -> Traffic:
+def _traffic(mine: RuleOwnership, seen: UfwSnapshot, flaws: Sequence[str]) -> Traffic:
     """How many packets our rules let in: of each connection the first, by UFW's order of rules."""
     found: dict[Network, int] = {}
     for family, kernel in seen.kernel.items():
@@ -72,7 +72,7 @@ def _traffic(mine: RuleOwnership, seen: UfwSnapshot) -> Traffic:
         for rule in ours:
             for network in _parsed(rule.source):
                 found[network] = found.get(network, 0) + kernel.counts[rule]
-    return Traffic(counts=found)
+    return Traffic(counts=found, anew=bool(flaws))
 
 
 def _ineffective(mine: RuleOwnership, file: RulesFile) -> dict[Network, str]:

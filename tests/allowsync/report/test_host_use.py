@@ -84,6 +84,13 @@ def test_a_host_is_as_new_as_the_target_that_counts_it_for_the_shortest_time() -
     }
 
 
+@pytest.mark.parametrize("now", [Traffic(anew=True), Traffic(counts={net(HOME): 5})])
+def test_what_a_flush_made_forget_was_not_never(now: Traffic) -> None:
+    entries = (entry(HOME, "alice"), Entry(net(OTHER), ("carol",)))
+    uses = host_uses([TargetTraffic("a", ("carol",), entries, now)], _Remembering(), NOW)
+    assert uses == {"carol": HostUse(NOW)}
+
+
 class _Remembering(Store):
     def __init__(self) -> None:
         pass

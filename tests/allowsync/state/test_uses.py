@@ -81,14 +81,25 @@ def test_a_count_that_is_another_has_seen_a_packet(
     first = seen(path)["alice"]
     assert first == (T0, T0 if before else None)
     run(path, T0 + HOUR, counts(home=now, wide=0))
-    assert seen(path)["alice"] == (T0, T0 + HOUR if moved else first[1])
-    assert seen(path)["bob"] == (T0, None)
+    since = T0 if now >= before else T0 + HOUR  # what came before it began anew is lost
+    assert seen(path)["alice"] == (since, T0 + HOUR if moved else first[1])
+    assert seen(path)["bob"] == (since, None)
+
+
+def test_never_begins_anew_where_what_remembers_was_gone(path: Path) -> None:
+    run(path, T0, ages(home=0))
+    run(path, T0 + HOUR, Traffic(anew=True))
+    assert seen(path) == {
+        "alice": (T0 + HOUR, T0),
+        "bob": (T0 + HOUR, None),
+        "carol": (T0 + HOUR, None),
+    }
 
 
 def test_a_count_that_began_anew_is_compared_with_what_it_is_then(path: Path) -> None:
     for number, count in enumerate((500, 0, 3, 3)):
         run(path, T0 + number * HOUR, counts(home=count))
-    assert seen(path)["alice"] == (T0, T0 + 2 * HOUR)
+    assert seen(path)["alice"] == (T0 + HOUR, T0 + 2 * HOUR)
 
 
 def test_a_row_is_written_where_something_moved(path: Path) -> None:

@@ -56,9 +56,9 @@ def test_a_set_that_counts_is_read_with_its_counts() -> None:
     found = held(counting, NAME, V4)
     assert (found.shape, found.counts) == (Shape.SOUND, {HOME: 3, OFFICE: 0})
     assert held(LISTING, NAME, V4).counts is None
-    assert Look({NAME: found}).traffic == Traffic(counts={HOME: 3, OFFICE: 0})
-    assert Look({NAME: found, "other": held(LISTING, NAME, V4)}).traffic is None
-    assert Look({NAME: SetContent(Shape.MISSING)}).traffic == Traffic()
+    assert Look({NAME: found}).traffic(()) == Traffic(counts={HOME: 3, OFFICE: 0})
+    assert Look({NAME: found, "other": held(LISTING, NAME, V4)}).traffic(()) is None
+    assert Look({NAME: SetContent(Shape.MISSING)}).traffic(["gone"]) == Traffic(anew=True)
 
 
 def test_the_names_of_sets_are_read_and_nothing_else() -> None:

@@ -77,10 +77,12 @@ def test_what_is_left_of_a_source_tells_when_its_last_packet_came() -> None:
     traffic = current(GATE, text(listed)).traffic
     assert traffic is not None
     assert traffic.ages == {ip_network("81.2.69.1"): 60, ip_network("2a02::/64"): 0}
+    assert not traffic.anew
     seen["ipv4_seen"]["timeout"] = 60
     read = current(GATE, text(listed))
     assert read.traffic is not None
     assert read.traffic.ages == {ip_network("2a02::/64"): 0}
+    assert read.traffic.anew
     assert read.flaws == ("set ipv4_seen does not exist, or is of another type",)
     assert not mendable(text(listed), GATE)
 
