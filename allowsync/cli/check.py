@@ -120,6 +120,7 @@ def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
 def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     """Whether hosts get in and others do not, at targets that guard ports of this machine."""
     from allowsync.inspect.admitted_networks import about_named, admitted
+    from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.diagnostics import Located
     from allowsync.inspect.neighbours import undiscovered
     from allowsync.inspect.other_ports import about_other_ports, other_openings
@@ -127,6 +128,7 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     from allowsync.inspect.reachability import about_friends, about_strangers, judged, known
 
     targets = guarded(config, standing.targets)
+    targets += guarded_by_rules(config, standing.targets)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
     answers = answered((*asked, *about_named(targets)), known(targets))
     found = (*judged(targets, answers), *undiscovered(targets, answers))

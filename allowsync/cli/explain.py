@@ -118,12 +118,14 @@ def _with_packets(
     config: Config, standing: AccessStatus, answer: Explanation, port: PortRange | None
 ) -> Explanation:
     """The same with what its packets meet, where targets guard ports of this machine."""
+    from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.other_ports import about_other_ports
     from allowsync.inspect.packet_verdicts import about_asked, beside_packets
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_strangers, at_port
 
     targets = guarded(config, standing.targets)
+    targets += guarded_by_rules(config, standing.targets)
     if port is not None and targets:
         at, none = at_port(targets, port), f"{port} is guarded by no target"
         if not at:  # packets alone tell what becomes of it

@@ -5,7 +5,7 @@ Imported where it is asked for, never by an idle run.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.inspect.guarded_packets import PacketAnswers
@@ -16,11 +16,9 @@ from allowsync.inspect.reachability import (
     openings,
 )
 from allowsync.model.outcome import ExitCode, Notice
-from allowsync.model.target import Effect, Guard, PortRange
 from allowsync.model.value import replace
 from allowsync.packetpath import ask
-from allowsync.packetpath.question import Unavailable, is_private
-from allowsync.packetpath.set_rules import ports_of_sets
+from allowsync.packetpath.question import is_private
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,9 +27,6 @@ if TYPE_CHECKING:
     from allowsync.inspect.status import TargetStatus
     from allowsync.model.types import Entry, Network
     from allowsync.packetpath.question import Answer, Question
-
-
-_SETS: Final = ("nftables set", "ipset")
 
 
 def guarded(config: Config, held: Iterable[TargetStatus]) -> tuple[GuardedTarget, ...]:
@@ -56,36 +51,15 @@ def holding(config: Config, held: Mapping[str, Sequence[Entry]]) -> tuple[Guarde
 
 def _guarded(target: Target, entries: tuple[Entry, ...]) -> Iterator[GuardedTarget]:
     try:
-        guard, places = target.guard, target.places
+        guard = target.guard
     except BackendError:
         return  # what else is asked of the target says so
     if guard is not None:
         yield GuardedTarget(target.name, guard, entries)
-    elif any(one.kind in _SETS for one in places) and target.effect is Effect.ALLOW:
-        names = {one.name for one in places if one.kind in _SETS}
-        for by_rules in _by_rules(names):
-            yield GuardedTarget(target.name, by_rules, entries, assumed=True)
-
-
-def _by_rules(names: set[tuple[str, ...]]) -> Iterator[Guard]:
-    """What rules of the administrator's own guard with sets, as far as it stands there."""
-    try:
-        ports = {one for several in ports_of_sets(names).values() for one in several}
-    except Unavailable:
-        return  # packets cannot be tried then either, and that is said
-    for forwarded in (False, True):
-        here = sorted(one for one in ports if one.forwarded is forwarded)
-        if here:
-            ranges = tuple(PortRange(one.port, one.port, one.protocol) for one in here)
-            yield Guard(ranges, forwarded=forwarded)
 
 
 def open_ports(targets: Sequence[GuardedTarget], code: ExitCode) -> Iterator[Notice]:
-    """Ports that strangers reach though a target guards them: it is enforced in name only.
-
-    What sets are for, which rules of the administrator's own look into, is not known so well.
-    """
-    targets = [one for one in targets if not one.assumed]
+    """Ports that strangers reach though a target guards them: it is enforced in name only."""
     answers = answered((*about_strangers(targets), *about_other_ports(targets)))
     seen = (*openings(targets, answers), *other_openings(targets, answers))
     yield from (Notice(name, found.what, code) for name, found in seen)

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from allowsync.config import load
-from allowsync.inspect.packets import holding
+from allowsync.inspect.bare_sets import guarded_by_rules
+from allowsync.inspect.status import TargetStatus
 from allowsync.model.target import Severity
 from allowsync.model.types import Entry
 from allowsync.packetpath.set_rules import SetPort, ports_of_sets
@@ -91,7 +92,8 @@ def inside(as_root: None) -> Iterator[Namespace]:
 
 def found(inside: Namespace, config: Config, target: str) -> list[Finding]:
     """What packets show of a target that holds the friends."""
-    targets = inside.run(holding, config, {target: FRIENDS})
+    held = (TargetStatus(target, in_step=True, entries=FRIENDS),)
+    targets = inside.run(guarded_by_rules, config, held)
     assert {one.name for one in targets} == {target}
     return [one for one in seen_of(inside, targets) if one.severity is not Severity.INFO]
 
