@@ -61,7 +61,7 @@ test-fast: $(BIN)/.test
 	$(BIN)/pytest -q -n $(CORES) -m "not (io or slow or root)" $(FAST)
 
 # Also what builds the package: some tests build it in their own environment.
-LATEST := --editable . --group test 'hatchling>=1.25' editables
+LATEST := --editable . --group build --group test
 
 # The tests that releases of others can break, with the newest of everything and with the oldest
 # that pyproject.toml allows, each in an environment of its own.

@@ -7,7 +7,7 @@ import click
 
 def is_help(error: click.ClickException) -> bool:
     """Whether it is the help of a group, for a command line that names no command of it."""
-    return isinstance(error, getattr(click.exceptions, "NoArgsIsHelpError", ()))
+    return isinstance(error, click.exceptions.NoArgsIsHelpError)
 
 
 def explained(error: click.ClickException, command: str) -> str:
