@@ -33,7 +33,7 @@ _NOT_NOW: Final = (errno.EROFS, errno.EACCES, errno.EPERM, errno.ENOSPC, errno.E
 _LONGEST: Final = 4096  # bytes of a path, limits.h
 _MOST_NAMES: Final = 8
 # Names of whatever a process has open there: no path of a configuration.
-_PASSING: Final = ("/dev/", "/proc/")
+_PASSING: Final = ("/dev/fd/", "/dev/std", "/proc/")
 
 
 class Busy(Exception):

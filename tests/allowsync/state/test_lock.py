@@ -5,16 +5,13 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
-from typing import TYPE_CHECKING
+from pathlib import Path
 
 import pytest
 
 from allowsync.model.target import installation_of
 from allowsync.state import Busy, Lock, StateUnwritable
 from allowsync.state.lock import installations
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 HOLD = """
 import sys, time
@@ -68,3 +65,15 @@ def test_a_lock_names_the_configuration_under_each_name_it_has_had(tmp_path: Pat
     assert installation_of(os.fsencode(names[-1])) in known
     assert len(known) == 8
     assert installations(tmp_path / "none.db") == frozenset()
+
+
+@pytest.mark.parametrize(
+    ("configuration", "named"),
+    [("/dev/shm/a.yaml", 1), ("/dev/fd/63", 0), ("/dev/stdin", 0), ("/proc/self/fd/3", 0)],
+)
+def test_a_lock_names_no_configuration_that_is_what_a_process_has_open(
+    tmp_path: Path, configuration: str, named: int
+) -> None:
+    with Lock(tmp_path / "state.db", Path(configuration)):
+        pass
+    assert len(installations(tmp_path / "state.db")) == named
