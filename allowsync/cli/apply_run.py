@@ -217,14 +217,11 @@ def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if all(one.target.backend.guards is no_guard for one in at_work):
         return
-    from allowsync.engine.lockout import current, cut_off
+    from allowsync.cli.own_session import warn
+    from allowsync.engine.lockout import current, cut_offs
 
-    session = current()
-    if session is None:
-        return
-    for one in at_work:
-        if what := cut_off(one.target, one.report.plan, session):
-            invocation.echo([Line(f"{one.target.name}: warning: {what}", "yellow")], err=True)
+    if (session := current()) is not None:
+        warn(invocation, cut_offs(at_work, session))
 
 
 def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:

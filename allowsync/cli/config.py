@@ -14,19 +14,22 @@ def config() -> None:
 
 
 @config.command()
+@click.option(
+    "--force", is_flag=True, help="Change it even if that would cut off your own SSH session."
+)
 @common
-def edit(invocation: Invocation) -> int:
+def edit(invocation: Invocation, force: bool) -> int:
     """Edit the configuration with $VISUAL or $EDITOR.
 
-    The editor gets a copy. What is not valid does not take the file's place: it is edited again, or
-    thrown away. Then what changed is shown, a dry run says what would be done, and a schedule
-    that is installed may do what the targets need now.
+    The editor gets a copy. What is not valid, or would cut off the SSH session you are in, does not
+    take the file's place: it is edited again, or thrown away. Then what changed is shown, a dry run
+    says what would be done, and a schedule that is installed may do what the targets need now.
     """
     from allowsync.cli.config_edit import edit_configuration
 
     if invocation.json:
         raise click.UsageError("config edit is for a terminal: it has no JSON output")
-    return edit_configuration(invocation)
+    return edit_configuration(invocation, force=force)
 
 
 @config.command()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import click
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 SCHEMA = "allowsync.config/1"
 
 
-def edit_configuration(invocation: Invocation) -> int:
+def edit_configuration(invocation: Invocation, *, force: bool) -> int:
     """Edit, validate, replace, show what changed, try it, and renew the schedule's rights."""
     from tempfile import mkdtemp
 
@@ -36,7 +36,7 @@ def edit_configuration(invocation: Invocation) -> int:
         _stop(invocation, ExitCode.USAGE, invocation.why_unread or str(error))
     copy = Path(mkdtemp(prefix="allowsync-")) / path.name  # for its owner only
     copy.write_bytes(found.content)
-    text, config = _edited(invocation, found, copy)
+    text, config = _edited(invocation, found, copy, force=force)
     if text == before:
         _forget(copy)
         invocation.echo([Line(f"{path}: unchanged")])
@@ -46,19 +46,28 @@ def edit_configuration(invocation: Invocation) -> int:
     return _after(invocation, found, text, config)
 
 
-def _edited(invocation: Invocation, found: ConfigFile, copy: Path) -> tuple[str, Config | None]:
-    """The text once it is valid, or unchanged. Ends the command where it is thrown away."""
+def _edited(
+    invocation: Invocation, found: ConfigFile, copy: Path, *, force: bool
+) -> tuple[str, Config | None]:
+    """The text once it may be put, or unchanged. Ends the command where it is thrown away."""
+    from allowsync.cli.own_session import KEPT, cut_off_by
     from allowsync.config import ConfigError
     from allowsync.setup.replacement import NotReplaced, validated
     from allowsync.system.editor import NoEditor, edit
 
     while True:
+        choices = "et"
         try:
             edit(copy, os.environ)
             text = found.reread(copy)
             if text == found.text:
                 return text, None
-            return text, validated(found, text, invocation.state)
+            config = validated(found, text, invocation.state)
+            if force or not (cut := cut_off_by(config)):
+                return text, config
+            choices = "etw"
+            cut.append(Notice(str(found.path), KEPT))
+            wrong = [Line(f"{one.where}: {one.what}", "red") for one in cut]
         except NoEditor as error:
             _forget(copy)
             _stop(invocation, ExitCode.FAILED, f"{error}; nothing was changed")
@@ -67,26 +76,33 @@ def _edited(invocation: Invocation, found: ConfigFile, copy: Path) -> tuple[str,
         except (NotReplaced, OSError) as error:
             wrong = [Line(f"{found.path}: {error}", "red")]
         invocation.echo(wrong, err=True)
-        if not _again():
+        answer = _asked(choices)
+        if answer == "w":
+            return text, config
+        if answer == "t":
             _forget(copy)
             _stop(invocation, ExitCode.USAGE, "thrown away; the file is as it was")
 
 
-def _again() -> bool:
-    """Whether to edit once more; without a terminal to ask at, no."""
+_CHOICES: Final = {"e": "(e)dit again", "t": "(t)hrow it away", "w": "(w)rite it all the same"}
+
+
+def _asked(choices: str) -> str:
+    """What to do with a text that was not written; without a terminal to ask at, throw it away."""
     if not sys.stdin.isatty():
-        return False
+        return "t"
+    *others, last = (_CHOICES[one] for one in choices)
     try:
         answer = click.prompt(
-            "Not valid. (e)dit again, or (t)hrow it away?",
-            type=click.Choice(["e", "t"], case_sensitive=False),
+            f"Not written. {', '.join(others)}, or {last}?",
+            type=click.Choice(list(choices), case_sensitive=False),
             default="e",
             show_choices=False,
             err=True,
         )
     except click.Abort:
-        return False
-    return str(answer) == "e"
+        return "t"
+    return str(answer)
 
 
 def _put(invocation: Invocation, found: ConfigFile, text: str, copy: Path) -> None:

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from typing import Any
 
+    from allowsync.config.settings import Config
     from allowsync.plan.result import RunReport
     from allowsync.setup.host_edit import ConfigurationText
     from allowsync.setup.replacement import ConfigFile
@@ -25,7 +26,24 @@ if TYPE_CHECKING:
 SCHEMA = "allowsync.host/1"
 
 _DRY_RUN = click.option("-n", "--dry-run", is_flag=True, help="Show the change; write nothing.")
+_FORCE = click.option(
+    "--force", is_flag=True, help="Change it even if that would cut off your own SSH session."
+)
 _APPLY = click.option("--apply", "at_once", is_flag=True, help="Apply the configuration at once.")
+
+
+class EditOptions(Value):
+    """How the configuration is to be edited.
+
+    Attributes:
+        dry_run: Not at all: the change is shown.
+        at_once: Apply it when it is written.
+        force: Even if that cuts off the session it is made in.
+    """
+
+    dry_run: bool
+    at_once: bool
+    force: bool
 
 
 class HostChange(Value):
@@ -81,6 +99,7 @@ def list_(invocation: Invocation) -> int:
 @click.option("--until", default="", metavar="TIME", help="When access ends: 2027-01-31.")
 @_DRY_RUN
 @_APPLY
+@_FORCE
 @common
 def add(
     invocation: Invocation,
@@ -90,6 +109,7 @@ def add(
     until: str,
     dry_run: bool,
     at_once: bool,
+    force: bool,
 ) -> int:
     """Add a host: a NAME, and the hostnames or networks it is allowed by.
 
@@ -112,18 +132,21 @@ def add(
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
         return text.added(new, where), every
 
-    return _edit(invocation, "add", name, change, dry_run=dry_run, at_once=at_once)
+    how = EditOptions(dry_run, at_once, force)
+    return _edit(invocation, "add", name, change, how)
 
 
 @host.command()
 @click.argument("name", shell_complete=complete_hosts)
 @_DRY_RUN
 @_APPLY
+@_FORCE
 @common
-def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool) -> int:
+def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool, force: bool) -> int:
     """Remove a host from the configuration, and from every allowlist that names it.
 
-    Its access ends with the next run, or at once with --apply.
+    Its access ends with the next run, or at once with --apply. One by which your own SSH session
+    comes in stays, unless you say --force.
     """
 
     def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
@@ -135,26 +158,27 @@ def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool) -> i
         )
         return text.removed(name), every
 
-    return _edit(invocation, "remove", name, change, dry_run=dry_run, at_once=at_once)
+    how = EditOptions(dry_run, at_once, force)
+    return _edit(invocation, "remove", name, change, how)
 
 
-def _edit(
-    invocation: Invocation, action: str, name: str, change: Any, *, dry_run: bool, at_once: bool
-) -> int:
+def _edit(invocation: Invocation, action: str, name: str, change: Any, how: EditOptions) -> int:
     """Change the text of the configuration, and tell what came of it."""
     from allowsync.config import ConfigError
     from allowsync.setup.host_edit import ConfigurationText
     from allowsync.setup.replacement import ConfigBusy, NotReplaced, editing, put, validated
     from allowsync.setup.text_edit import UneditableError
 
-    if dry_run and at_once:
+    if how.dry_run and how.at_once:
         raise click.UsageError("--dry-run and --apply exclude each other")
     path = invocation.place
     try:
-        with editing(path, write=not dry_run) as found:
+        with editing(path, write=not how.dry_run) as found:
             text, allowlists = change(ConfigurationText(found.text))
-            validated(found, text, invocation.state)
-            if not dry_run:
+            config = validated(found, text, invocation.state)
+            if not how.force:
+                _keep_session(invocation, config, dry_run=how.dry_run)
+            if not how.dry_run:
                 put(found, text)
     except UneditableError as error:
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice(str(path), str(error))])
@@ -165,8 +189,20 @@ def _edit(
     except NotReplaced as error:
         code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE
         invocation.stop(SCHEMA, code, [Notice(str(path), invocation.why_unread or str(error))])
-    done = HostChange(action, name, str(path), allowlists, diff_of(found, text), dry_run)
-    return _told(invocation, done, at_once=at_once)
+    done = HostChange(action, name, str(path), allowlists, diff_of(found, text), how.dry_run)
+    return _told(invocation, done, at_once=how.at_once)
+
+
+def _keep_session(invocation: Invocation, config: Config, *, dry_run: bool) -> None:
+    """See that this session outlasts the next run. A dry run only says where it does not."""
+    from allowsync.cli.own_session import KEPT, cut_off_by, warn
+
+    if not (found := cut_off_by(config)):
+        return
+    if not dry_run:
+        found.append(Notice(str(invocation.place), KEPT))
+        invocation.stop(SCHEMA, ExitCode.USAGE, found)
+    warn(invocation, found)
 
 
 def _told(invocation: Invocation, done: HostChange, *, at_once: bool) -> int:

@@ -8,12 +8,14 @@ from ipaddress import IPv6Address, ip_address
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
+from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync.config.settings import Target
+    from allowsync.engine.prepare import Draft
     from allowsync.model.plan import Plan
     from allowsync.model.target import Guard
     from allowsync.model.types import Address
@@ -119,6 +121,18 @@ def guard_at(target: Target, port: int) -> Guard | None:
         return None
     at = (one for one in guard.ports if one.protocol == "tcp")
     return guard if any(one.first <= port <= one.last for one in at) else None
+
+
+def cut_offs(drafts: Iterable[Draft], session: Session) -> Iterator[Notice]:
+    """The targets of a run that would cut off a session, each with what to do.
+
+    What comes in although a whole guard does not list it, comes in by another way, which stays.
+    """
+    for one in drafts:
+        held = one.report.current
+        listed = held is None or held.flaws or any(session.peer in net for net in one.found)
+        if listed and (what := cut_off(one.target, one.report.plan, session)):
+            yield Notice(one.target.name, what)
 
 
 def cut_off(target: Target, plan: Plan | None, session: Session) -> str:

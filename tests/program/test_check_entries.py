@@ -36,6 +36,35 @@ def test_a_gate_that_would_cut_off_this_session_is_told_before_it_is_up(
     assert (f"allowsync host add NAME {peer}" in done.out) == warned
 
 
+def test_an_edit_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"""\
+hosts:
+  office: {{networks: [81.2.69.0/24]}}
+  home: {{networks: [81.2.71.1]}}
+allowlists: {{ssh: {{targets: [{{nftables: {{ports: [22/tcp]}}}}]}}}}
+state: {tmp_path / "state" / "state.db"}
+""")
+    config.chmod(0o600)
+
+    def run(peer: str, *command: str) -> tuple[int, bool]:
+        environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
+        environ |= {"EDITOR": "sed -i /office:/d", "TMPDIR": str(tmp_path)}
+        done = inside.run(lambda: allowsync(*command, "--config", config, environ=environ))
+        return done.code, "own session; --force changes it all the same" in done.err
+
+    with Namespace() as inside:
+        before = config.read_text()
+        assert run("81.2.70.7", "host", "remove", "home") == (2, True)
+        assert run("81.2.69.7", "apply") == (0, False)
+        for edit in (("host", "remove", "office"), ("config", "edit")):
+            assert run("81.2.69.7", *edit) == (2, True)
+        assert config.read_text() == before
+        # What comes in though the gate stands without it, comes in by another way.
+        assert run("81.2.70.7", "host", "remove", "office", "--dry-run") == (0, False)
+        assert run("81.2.69.7", "host", "remove", "office", "--force") == (0, False)
+
+
 def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     document = {
