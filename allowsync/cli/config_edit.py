@@ -123,11 +123,11 @@ def _after(invocation: Invocation, found: ConfigFile, text: str, config: Config 
 
     if not invocation.quiet:
         invocation.echo(diff_lines(diff_of(found, text)), verbatim=True)
-        invocation.echo([Line("\nA dry run, which changes nothing:\n")])
+        invocation.echo([Line(""), Line("A dry run, which changes nothing:"), Line("")])
     code = apply_once(ApplyArguments(invocation, dry_run=True))
     _renew(invocation, found, config)
     if not invocation.quiet:
-        invocation.echo([Line("\nThe next run applies it; now: allowsync apply")])
+        invocation.echo([Line(""), Line("The next run applies it; now: allowsync apply")])
     return code
 
 

@@ -149,5 +149,5 @@ def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
     return (
         f"your own session comes from {session.peer} to port {session.port}/tcp, which "
         f"would be blocked{unless}. Allow it first: 'allowsync host add NAME {session.peer}'; "
-        "then try it with --confirm 60s"
+        "then try it with 'allowsync apply --confirm 60s'"
     )

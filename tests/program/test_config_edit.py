@@ -56,8 +56,9 @@ def test_what_is_valid_takes_effect_and_is_tried(path: Path) -> None:
     assert (done.code, done.err) == (0, "")
     assert path.read_text() == CONFIG.replace("81.2.70.0", "81.2.71.0")
     assert "\n+hosts: {office: {networks: [81.2.71.0/24]}}   # ours\n" in done.out
+    assert "\n\nA dry run, which changes nothing:\n\n" in done.out
     assert "  + 81.2.71.0/24" in done.out
-    assert done.out.endswith("now: allowsync apply\n")
+    assert done.out.endswith("\n\nThe next run applies it; now: allowsync apply\n")
     assert path.stat().st_mode & 0o777 == 0o600
     assert left(path) == ["config.yaml", "editor"]
 
