@@ -135,7 +135,11 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     config, orders, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
-    remembered = store.hosts()
+    remembered: Mapping[str, HostMemory] = store.hosts()
+    if behind and remembered:
+        from allowsync.engine.older_state import still_held
+
+        remembered = still_held(filled, remembered)
     # All kinds of firewall are searched where the state cannot know, and at boot, when others load
     # what they had saved.
     everywhere = request.offline or (chronology.last is None and not request.rehearsed)

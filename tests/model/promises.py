@@ -72,6 +72,8 @@ class Account:
         filled: By list, the hostnames for which it held something after its last good run.
         ever: All that hostnames were granted since the state was lost: what they may get back.
         last: By list, what it held after the last run: what a flush takes is put back.
+        backup: What a backup knows that took the state's place, until a run has looked.
+        backed: What of such is believed, whoever gives it now: no firewall told what was left.
     """
 
     held: dict[tuple[str, Network], Holding] = field(default_factory=dict)
@@ -84,6 +86,8 @@ class Account:
     filled: dict[str, set[str]] = field(default_factory=dict)
     ever: set[tuple[str, Network]] = field(default_factory=set)
     last: dict[str, frozenset[Network]] = field(default_factory=dict)
+    backup: set[tuple[str, Network]] = field(default_factory=set)
+    backed: set[Network] = field(default_factory=set)
 
     before_run: dict[str, frozenset[Network]] = field(default_factory=dict)
 
@@ -105,12 +109,23 @@ class Account:
         self.last.clear()
         self.latest = None
 
+    def put_back(self, at: Installation, known: set[tuple[str, Network]]) -> None:
+        """A backup took the place of the state, with what it knows."""
+        self.backup = set(known)
+        if any(not store.networks for store in at.stores.values()):
+            self._believe_backup()
+
+    def _believe_backup(self) -> None:
+        self.ever |= self.backup
+        self.backed |= {network for _, network in self.backup}
+
     def left(self, hostname: str) -> None:
         """A host was taken out of the configuration, and what it held with it."""
         self.held = {key: one for key, one in self.held.items() if key[0] != hostname}
 
     def flushed(self) -> None:
         """Firewalls are empty: what they alone knew is known no more."""
+        self._believe_backup()
         self.unknown.clear()
         gone = {key for key, one in self.held.items() if one.only is not None}
         for key in gone:
@@ -125,9 +140,12 @@ class Account:
 
     def before(self, at: Installation, lists: Iterable[str]) -> None:
         """Note what the DNS says, as a run is about to ask about the hosts of some lists."""
+        if set(lists) == set(at.stores):
+            self.backup = set()
         # A home that was granted before may come back, as it stood below a wider entry, or to
         # another list.
         homes = {network for _, network in (*self.held, *self.ever) if network not in at.pages}
+        homes |= self.backed
         self.before_run = {
             name: self.last.get(name, frozenset()) | one.networks | homes
             for name, one in at.stores.items()

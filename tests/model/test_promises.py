@@ -29,6 +29,8 @@ from tests.support.values import net, nets
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from allowsync.model.types import Network
+
 # What `make test` tries is the same each time; the whole looks elsewhere each time, for an hour.
 EXAMPLES = share(4_000, 20)
 LONGEST = 4 * 3600 if WHOLE else 300
@@ -69,6 +71,7 @@ class Life(RuleBasedStateMachine):
         self.at.pages = frozenset(pages)
         self.account = Account()
         self.backup = b""
+        self.in_backup: set[tuple[str, Network]] = set()
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 
@@ -290,6 +293,7 @@ class Life(RuleBasedStateMachine):
     def keeps_a_backup(self) -> None:
         if self.at.state.exists():
             self.backup = self.at.state.read_bytes()
+            self.in_backup = set(self.account.ever)
 
     @rule(then=THEN)
     def puts_the_backup_back(self, then: int) -> None:
@@ -298,6 +302,7 @@ class Life(RuleBasedStateMachine):
             self.at.state.parent.mkdir(exist_ok=True)
             self.at.state.write_bytes(self.backup)
             self.account.lost(self.at)
+            self.account.put_back(self.at, self.in_backup)
         self._runs(then)
 
     @rule(days=st.sampled_from([-30, -3, 0, 0, 0, 10]), then=THEN)

@@ -45,6 +45,22 @@ def test_who_moved_since_stays_in_while_the_dns_is_silent(world: World) -> None:
     assert before <= world.held
 
 
+@pytest.mark.parametrize("answers", [True, False])
+def test_an_address_that_was_left_since_is_not_let_in_again(world: World, answers: bool) -> None:
+    if not answers:
+        world.everybody(SILENT)
+    world.run()
+    assert "81.2.69.1" not in world.held
+    assert NEW in world.held
+
+
+def test_where_the_firewall_was_flushed_what_it_knows_is_let_in(world: World) -> None:
+    world.store.networks.clear()
+    world.everybody(SILENT)
+    world.run()
+    assert "81.2.69.1" in world.held
+
+
 def test_what_only_the_firewall_knows_goes_by_the_clocks_once_all_names_answer(
     world: World,
 ) -> None:
