@@ -274,7 +274,8 @@ def _unknown_origin(
     from allowsync.policy.orphans import closed, inherited_after, still_protected
 
     held = (entry.network for entry in current.entries)
-    inherited = inherited_after(memory, held, wanted, now, unsure=unsure)
+    gone = bool(current.flaws) and not current.entries
+    inherited = inherited_after(memory, held, wanted, now, unsure=unsure, gone=gone)
     over = closed(decisions) if inherited else frozenset()
     return inherited, still_protected(inherited, decisions, now), over
 

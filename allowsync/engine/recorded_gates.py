@@ -17,9 +17,10 @@ from allowsync.engine.former_guards import guarded_once, recorded_target
 from allowsync.engine.orphan_targets import of_another
 from allowsync.engine.prepare import Draft
 from allowsync.engine.rollback.snapshot import copy_of
+from allowsync.model.networks import touching
 from allowsync.model.outcome import WRONG, Notice, Outcome
 from allowsync.model.target import installation_of
-from allowsync.model.value import replace
+from allowsync.model.value import Value, replace
 from allowsync.plan.claims import Situation
 from allowsync.plan.planner import planned
 from allowsync.plan.result import TargetReport
@@ -31,7 +32,7 @@ from allowsync.state.private_copy import is_whole
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
     from allowsync.config.settings import Target
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from allowsync.model.clock import Pulse
     from allowsync.model.memory import TargetMemory
     from allowsync.model.types import Network
+    from allowsync.plan.claims import Claims
     from allowsync.policy.clock import Now
     from allowsync.state import TargetRecord
 
@@ -61,14 +63,14 @@ def put_up_again(
     try:
         with Lock(state), _as_recorded(state) as store:
             orders, _ = standing(state, store)
-            now = read(store.chronology(), pulse)
+            ended = _ended(orders, pulse, read(store.chronology(), pulse))
             chosen, orphaned = {*only}, store.orphaned()
             return [
                 notice
                 for one in store.targets().values()
                 if one.name not in orphaned
                 and (not chosen or not chosen.isdisjoint((one.name, one.allowlist)))
-                for notice in _put_up(one, mine, store, _out(orders, pulse, now))
+                for notice in _put_up(one, _held(store.target(one.name), ended), state, mine)
             ]
     except Busy:
         return []
@@ -82,25 +84,37 @@ def _as_recorded(state: Path) -> Store:
     return Store.reading(copy if is_whole(copy) else state)
 
 
-def _out(orders: StandingOrders, pulse: Pulse, now: Now) -> frozenset[str] | None:
-    """The labels that have no access any more by command; None where that cannot be read."""
-    if orders.lacking:
-        return None
+class Ended(Value):
+    """What has no access any more by command, whatever a gate held last.
+
+    Attributes:
+        labels: The hosts that were revoked, and grants that are over.
+        networks: The networks that were revoked.
+        unknown: Whether there may be more.
+    """
+
+    labels: frozenset[str]
+    networks: frozenset[Network]
+    unknown: bool = False
+
+
+def _ended(orders: StandingOrders, pulse: Pulse, now: Now) -> Ended:
     over = (one for one in orders.grants if not in_force(one, pulse) or now.reaches(one.ends))
-    return frozenset((*(one.subject for one in orders.revocations), *(one.name for one in over)))
+    revoked = orders.revocations
+    return Ended(
+        frozenset((*(one.subject for one in revoked), *(one.name for one in over))),
+        frozenset(one.network for one in revoked if one.network is not None),
+        bool(orders.lacking),
+    )
 
 
-def _put_up(
-    record: TargetRecord, mine: str, store: Store, out: frozenset[str] | None
-) -> Iterator[Notice]:
+def _put_up(record: TargetRecord, wanted: Claims, state: Path, mine: str) -> Iterator[Notice]:
     guard = guarded_once(record)
     if guard is None or guard.adds_up:
         return
-    known = store.target(record.name)
-    wanted = {} if known is None or out is None else _held(known, out)
     try:
-        target = recorded_target(record, store.path, mine)
-        why = of_another(target, installations(store.path))
+        target = recorded_target(record, state, mine)
+        why = of_another(target, installations(state))
     except BackendError as error:
         why = str(error)
     if why:
@@ -112,13 +126,18 @@ def _put_up(
         yield Notice(record.name, _said(done.report))
 
 
-def _held(known: TargetMemory, out: frozenset[str]) -> dict[Network, tuple[str, ...]]:
-    """What a target held last, without what only hosts had that are out."""
-    left = {one.network: tuple(h for h in one.hosts if h not in out) for one in known.claimed}
-    return {network: hosts for network, hosts in left.items() if hosts}
+def _held(known: TargetMemory | None, ended: Ended) -> Claims:
+    """What a target held last, without what only hosts had whose access ended by command."""
+    if known is None or ended.unknown:
+        return {}
+    left: dict[Network, tuple[str, ...]] = {one.network: () for one in known.inherited}
+    for one in known.claimed:
+        if hosts := tuple(host for host in one.hosts if host not in ended.labels):
+            left[one.network] = hosts
+    return {one: left[one] for one in left.keys() - touching(left, ended.networks)}
 
 
-def _draft(target: Target, wanted: Mapping[Network, tuple[str, ...]], **_: bool) -> Draft:
+def _draft(target: Target, wanted: Claims, **_: bool) -> Draft:
     """What it takes to make a gate whole. Raises nothing."""
     report = TargetReport(target.name, target.allowlist, Outcome.FAILED)
     try:

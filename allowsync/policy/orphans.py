@@ -31,17 +31,20 @@ def inherited_after(
     now: Now,
     *,
     unsure: bool = False,
+    gone: bool = False,
 ) -> tuple[Inherited, ...]:
     """The entries of unknown origin after this run.
 
     One that a wider entry took over is remembered until its time is over: that one may go earlier.
+    So is one that went with all else that the target held: it comes back with that.
 
     Args:
         memory: What is known of the target; None when nothing was ever put there as far as known.
         held: What the target holds.
         wanted: What it should hold: that is explained, and inherited no longer.
         now: The instant of the run.
-        unsure: Whether it may hold what a run put there that could not be recorded.
+        unsure: Whether it may hold what a run put there that is not on record.
+        gone: Whether the target lost all it held (a flush, a reboot).
     """
     known, found = memory or TargetMemory(), tuple[Inherited, ...]()
     if memory is None or unsure:
@@ -56,7 +59,7 @@ def inherited_after(
     return found + tuple(
         replace(one, since=min(one.since, now.instant), runs=one.runs + now.counts)
         for one in known.inherited
-        if one.network not in wanted and present.covering(one.network) is not None
+        if one.network not in wanted and (gone or present.covering(one.network) is not None)
     )
 
 

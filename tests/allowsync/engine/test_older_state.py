@@ -12,7 +12,7 @@ from allowsync.engine.clear import clear_all, everything
 from allowsync.model.answer import Unavailable
 from allowsync.model.outcome import Outcome
 from allowsync.state import Store
-from tests.support.values import found, host
+from tests.support.values import found, host, net
 from tests.support.world import World, only_target
 
 if TYPE_CHECKING:
@@ -59,6 +59,19 @@ def test_where_the_firewall_was_flushed_what_it_knows_is_let_in(world: World) ->
     world.everybody(SILENT)
     world.run()
     assert "81.2.69.1" in world.held
+
+
+def test_what_only_the_firewall_knew_comes_back_with_a_gate_that_is_gone(world: World) -> None:
+    world.everybody(SILENT)
+    world.run()
+    before = world.held
+    world.store.networks.clear()
+    world.store.flaws = ["the gate is gone"]
+    world.run(offline=True)
+    assert world.held == before
+    world.store.networks.discard(net(NEW))
+    world.run()
+    assert world.held == before - {NEW}
 
 
 def test_what_only_the_firewall_knows_goes_by_the_clocks_once_all_names_answer(
