@@ -112,6 +112,8 @@ class Account:
     def put_back(self, at: Installation, known: set[tuple[str, Network]]) -> None:
         """A backup took the place of the state, with what it knows."""
         self.backup = set(known)
+        stores = [store.networks for store in at.stores.values()]
+        self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}
         if any(not store.networks for store in at.stores.values()):
             self._believe_backup()
 
