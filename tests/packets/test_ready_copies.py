@@ -96,7 +96,7 @@ def test_what_nothing_tells_of_is_unknown(inside: Namespace) -> None:
 
 # What stops packets to an address behind the machine, and is no rule.
 SILENT: Final = {
-    "route add blackhole 9.9.9.9": "kernel: routing: Invalid argument",
+    "route add blackhole 9.9.9.9": "routing: route blackhole to 9.9.9.9",
     "link set eth0 down": "kernel: eth0 is switched off",
 }
 
