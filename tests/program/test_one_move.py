@@ -10,15 +10,18 @@ import pytest
 
 from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
 from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_jellyfin import FakeJellyfin
 from tests.faults.harness import Warm
 from tests.support.fail2ban import fail2ban
-from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, Internet
+from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, STRANGER, Internet
 from tests.support.layered import (
     BARE,
     HTTP,
     CloudLayer,
+    DenyLayer,
     GateLayer,
     JailLayer,
+    JellyfinLayer,
     Proxy,
     RealLayer,
     Ufw,
@@ -63,8 +66,11 @@ class Service:
             self._proxy(folder, internet, stack),
             JailLayer(self.fail2ban),
             self._cloud(folder, internet, stack),
+            self._jellyfin(folder, internet, stack),
         ]
         self.here.targets = [dict(one.target) for one in self.layers]
+        self.denial = DenyLayer(server, (OLD, STRANGER))
+        self.here.more = {"denylists": {"scanners": dict(self.denial.denylist)}}
         self.here.write()
         environ = {"STATE_DIRECTORY": str(folder)}
         self.warm = stack.enter_context(Warm(server, environ))
@@ -91,6 +97,13 @@ class Service:
         token.write_text(fake.token)
         return CloudLayer(fake, token)
 
+    def _jellyfin(self, folder: Path, internet: Internet, stack: ExitStack) -> RealLayer:
+        fake = stack.enter_context(internet.server.run(FakeJellyfin))
+        key = folder / "jellyfin.key"
+        key.touch(mode=0o600)
+        key.write_text(fake.key)
+        return JellyfinLayer(fake, key, (OLD, NEW))
+
     @property
     def argv(self) -> tuple[str, ...]:
         """One run."""
@@ -113,6 +126,7 @@ def service(tmp_path: Path) -> Iterator[Service]:
 def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service: Service) -> None:
     assert service.warm.up(*service.argv).code == 0
     assert service.look() == ({OLD},) * len(service.layers)
+    assert service.denial.blocks() == {STRANGER}
     assert service.lets_in(OLD, patient=True)
     assert not service.lets_in(NEW, patient=False)
 
@@ -127,6 +141,7 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
         try:
             nobody_is_between_two_layers(moment)
             usable = NEW if all(NEW in held for held in moment) else OLD
+            assert usable not in service.denial.blocks()
             assert service.lets_in(usable, patient=True)
         except AssertionError as error:
             error.add_note(f"before {call}: {moment}")
@@ -141,6 +156,7 @@ def test_a_friend_who_moves_is_in_everywhere_before_she_is_out_anywhere(service:
     assert moments[0] == ({OLD},) * len(service.layers)
     assert any(all(NEW in held for held in moment) for moment in moments)
     assert service.look() == ({NEW},) * len(service.layers)
+    assert service.denial.blocks() == {OLD, STRANGER}
     assert service.lets_in(NEW, patient=True)
     assert not service.lets_in(OLD, patient=False)
     service.fail2ban.knock_wrongly(NEW, OLD)
@@ -156,7 +172,7 @@ def test_a_layer_that_takes_nothing_new_keeps_no_other_open(service: Service) ->
     service.nginx.config.write_text(sound + "nonsense;\n")
     ran = service.warm.run(*service.argv)
     outcomes = {target: outcome for target, (outcome, _) in ran.targets.items()}
-    others = dict.fromkeys(("nftables", "ufw", "fail2ban", "cloudflare"), "applied")
+    others = dict.fromkeys(("nftables", "ufw", "fail2ban", "cloudflare", "jellyfin"), "applied")
     assert outcomes == {f"web/{name}": one for name, one in {**others, "nginx": "failed"}.items()}
     held = dict(zip(ran.targets, service.look(), strict=True))
     assert held.pop("web/nginx") == {OLD}

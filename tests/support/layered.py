@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from testkit.fake_cloudflare import FakeCloudflare
+    from testkit.fake_jellyfin import FakeJellyfin
     from tests.support.fail2ban import Fail2ban
     from tests.support.netns import Namespace
     from tests.support.nginx import Nginx
@@ -127,6 +128,42 @@ class CloudLayer:
 
     def lets_in(self) -> frozenset[str]:
         return frozenset(self.fake.items("friends"))
+
+
+@dataclass(frozen=True)
+class JellyfinLayer:
+    """Jellyfin's own filter, by what it does with clients from several addresses."""
+
+    fake: FakeJellyfin
+    key: Path
+    addresses: tuple[str, ...]
+
+    @property
+    def target(self) -> Mapping[str, object]:
+        options = {"url": self.fake.url, "setting": "remote_filter"}
+        return {"jellyfin": {**options, "api_key_file": str(self.key)}}
+
+    def lets_in(self) -> frozenset[str]:
+        return frozenset(filter(self.fake.lets_in, self.addresses))
+
+
+@dataclass(frozen=True)
+class DenyLayer:
+    """A denylist that has some addresses in it, kept by nftables."""
+
+    server: Namespace
+    addresses: tuple[str, ...]
+
+    @property
+    def denylist(self) -> Mapping[str, object]:
+        """What stands in the configuration."""
+        target = {"nftables": {"ports": [f"{HTTP}/tcp"]}}
+        return {"networks": list(self.addresses), "targets": [target]}
+
+    def blocks(self) -> frozenset[str]:
+        """The IPv4 addresses it blocks just now, by the kernel's set."""
+        listed = self.server.command("nft", "list", "set", "inet", "allowsync_scanners", "ipv4")
+        return frozenset(re.findall(r"\d+\.\d+\.\d+\.\d+", listed))
 
 
 def asked(friend: Namespace, source: str, port: int, *, patient: bool) -> int:
