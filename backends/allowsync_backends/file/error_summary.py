@@ -11,9 +11,11 @@ if TYPE_CHECKING:
 
 LONGEST: Final = 300  # characters
 
-# How servers mark what is not why they failed: nginx, HAProxy, Caddy, Apache.
+# How servers mark what is not why they failed: nginx, HAProxy, Caddy, CrowdSec, Apache.
 _ASIDE: Final = re.compile(
-    r'\[(?:warn|notice|info)(?:ing)?\]|"level":"(?:debug|info|warn)"|^AH00558:', re.IGNORECASE
+    r'\[(?:warn|notice|info)(?:ing)?\]|"level":"(?:debug|info|warn)"'
+    r"|\blevel=(?:debug|info|warn(?:ing)?)\b|^AH00558:",
+    re.IGNORECASE,
 )
 
 

@@ -26,6 +26,7 @@ HOMELESS = '{"level":"warn","ts":1.5,"msg":"unable to determine directory"}'
         ("nginx: [warn] old\nnginx: [emerg] unknown\n", "nginx: [emerg] unknown"),
         ("[NOTICE]   (1) : path\n[ALERT]    (1) : cannot bind\n", "[ALERT]    (1) : cannot bind"),
         ("[WARNING]  (1) : only this\n", "[WARNING]  (1) : only this"),
+        ('level=info msg="asked"\nlevel=fatal msg="refused"', 'level=fatal msg="refused"'),
         ("it ends:", "it ends:"),
         ("x" * 1000, "x" * LONGEST),
     ],

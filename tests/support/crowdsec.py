@@ -1,0 +1,183 @@
+"""A real CrowdSec with a folder of its own, its API, and the log of a Jellyfin that it reads.
+
+Debian's package would start a service, and ask the internet who is bad. So it is unpacked into
+`.cache/crowdsec`, once, and not installed.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import shutil
+import subprocess
+import time
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from tests.support.documents import ROOT
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.support.netns import Namespace
+
+CACHE: Final = ROOT / ".cache" / "crowdsec"
+FAILURES: Final = 6  # more than its scenario for Jellyfin takes
+ITEMS: Final = (
+    "parsers/s00-raw/crowdsecurity/syslog-logs.yaml",
+    "parsers/s01-parse/LePresidente/jellyfin-logs.yaml",
+    "parsers/s02-enrich/crowdsecurity/dateparse-enrich.yaml",
+    "scenarios/LePresidente/jellyfin-bf.yaml",
+)
+_REFUSED: Final = (
+    "[INF] [42] Jellyfin.Server.Implementations.Users.UserManager: "
+    'Authentication request for "alice" has been denied (IP: "{}").\n'
+)
+
+
+def unpacked() -> Path:
+    """Debian's package as files. Skips a test where there is no such package."""
+    CACHE.parent.mkdir(exist_ok=True)
+    with CACHE.with_suffix(".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not CACHE.exists():
+            _unpack(CACHE.with_suffix(".new"))
+    return CACHE
+
+
+def _unpack(new: Path) -> None:
+    shutil.rmtree(new, ignore_errors=True)
+    new.mkdir()
+    get = (
+        "apt-get download -qq crowdsec || { apt-get update -qq && apt-get download -qq crowdsec; }"
+    )
+    done = subprocess.run(
+        ["sh", "-c", f"({get}) && dpkg-deb -x crowdsec_*.deb . && rm crowdsec_*.deb"],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=new,
+    )
+    if done.returncode:
+        pytest.skip(f"needs Debian's package crowdsec: {done.stderr.strip()}")
+    new.rename(CACHE)
+
+
+@dataclass
+class CrowdSec:
+    """One of them, in a namespace, with no one banned.
+
+    Attributes:
+        inside: The namespace.
+        folder: What it has instead of folders below /etc and /var; made by `write`.
+        reload: The command that has it read its configuration anew, while it runs.
+    """
+
+    inside: Namespace
+    folder: Path
+    reload: str = "false"
+
+    @property
+    def bin(self) -> Path:
+        return unpacked() / "usr/bin"
+
+    @property
+    def config(self) -> Path:
+        return self.folder / "config.yaml"
+
+    @property
+    def log(self) -> Path:
+        """Jellyfin's."""
+        return self.folder / "jellyfin.log"
+
+    def write(self) -> None:
+        """Lay out what it needs, as the package and an administrator do."""
+        files = unpacked()
+        hub = files / "usr/share/crowdsec/hub"
+        etc = self.folder / "etc"
+        shutil.copytree(files / "etc/crowdsec", etc)
+        for item in map(Path, ITEMS):
+            place = etc / item.parent.parent / item.name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.symlink_to(hub / item)
+        for name in ("data", "log", "plugins", "etc/notifications"):
+            (self.folder / name).mkdir(exist_ok=True)
+        self.log.touch()
+        acquisition = {"filenames": [str(self.log)], "labels": {"type": "jellyfin"}}
+        (etc / "acquis.yaml").write_text(json.dumps(acquisition))
+        self.config.write_text(json.dumps(self._document(hub)))  # JSON is YAML
+        machine = ("machines", "add", "test", "--password", "of-a-test", "--force")
+        self.cscli(*machine, "--file", str(etc / "local.yaml"))
+
+    def _document(self, hub: Path) -> dict[str, Any]:
+        here, etc = str(self.folder), str(self.folder / "etc")
+        return {
+            "common": {"daemonize": True, "log_media": "file", "log_dir": f"{here}/log"},
+            "config_paths": {
+                "config_dir": etc,
+                "data_dir": f"{here}/data",
+                "simulation_path": f"{etc}/simulation.yaml",
+                "hub_dir": str(hub),
+                "index_path": str(hub / ".index.json"),
+                "notification_dir": f"{etc}/notifications",
+                "plugin_dir": f"{here}/plugins",
+            },
+            "crowdsec_service": {"acquisition_path": f"{etc}/acquis.yaml", "parser_routines": 1},
+            "db_config": {"type": "sqlite", "db_path": f"{here}/data/crowdsec.db"},
+            "api": {
+                "client": {"credentials_path": f"{etc}/local.yaml"},
+                "server": {"listen_uri": "127.0.0.1:8080", "profiles_path": f"{etc}/profiles.yaml"},
+            },
+            "prometheus": {"enabled": False},
+        }
+
+    @contextmanager
+    def running(self) -> Iterator[None]:
+        """While it runs."""
+
+        def begin() -> subprocess.Popen[bytes]:
+            argv = (self.bin / "crowdsec", "-c", self.config)
+            return subprocess.Popen(argv, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+        process = self.inside.run(begin)
+        try:
+            self._until_logged("Starting processing data")
+            self.reload = f"kill -HUP {process.pid}"
+            yield
+        finally:
+            process.terminate()
+            process.wait()
+
+    def cscli(self, *words: str) -> str:
+        return self.inside.command(str(self.bin / "cscli"), "-c", str(self.config), *words)
+
+    def knock_wrongly(self, *addresses: str) -> None:
+        """Let Jellyfin log refused logins, and wait until those of the last address are judged."""
+        stamp = f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000 +00:00] "
+        with self.log.open("a") as file:
+            file.writelines(
+                stamp + _REFUSED.format(one) for one in addresses for _ in range(FAILURES)
+            )
+        self._until_logged(f"ban on Ip {addresses[-1]}")
+
+    def until_reloaded(self) -> None:
+        """Wait until it reads by its new configuration."""
+        self._until_logged("Reload is finished")
+
+    def banned(self) -> set[str]:
+        """Whom its decisions are about: `Ip:192.0.2.1`, `Range:192.0.2.0/24`."""
+        listed = self.cscli("decisions", "list", "-o", "raw").splitlines()
+        return {row["ip"] for row in csv.DictReader(listed)}
+
+    def _until_logged(self, text: str) -> None:
+        log = self.folder / "log" / "crowdsec.log"
+        deadline = time.monotonic() + 60
+        while not (log.exists() and text in log.read_text()):
+            assert time.monotonic() < deadline, log.read_text()[-2000:]
+            time.sleep(0.1)
