@@ -130,8 +130,9 @@ class Memory(Value):
 def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:
     """Read what a run goes by. Raises StateError."""
     chronology = store.chronology()
-    behind = store.is_behind()
-    now = read(chronology, pulse, behind=behind)
+    forgotten = store.forgotten_run()
+    behind = forgotten is not None
+    now = read(chronology, pulse, forgotten)
     config, orders, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
@@ -261,8 +262,9 @@ def _older(known: Chronology) -> str:
     if known.last is None:
         return f"is gone with what the last run knew; {stays}"
     last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"
-    what = f"is an older one, of {last}: what later runs learnt is forgotten"
-    return f"{what}; {stays}, and nothing expires in this run"
+    what = f"is an older one, of {last}: what later runs learnt is forgotten, and later commands"
+    again = "give again what was granted, revoked or approved since"
+    return f"{what}; {stays}, and nothing expires in this run; {again}"
 
 
 def _clock_notice(now: Now, known: Chronology) -> Iterator[Notice]:

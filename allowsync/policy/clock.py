@@ -53,21 +53,24 @@ class Now(Value):
         return max(self.instant, self.latest or self.instant) >= until
 
 
-def read(known: Chronology, pulse: Pulse, *, behind: bool = False) -> Now:
+def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> Now:
     """The instant of a run, in the light of the runs before it.
 
-    Where what is known is behind, other runs came since, and what they heard was forgotten: the
-    time of those counts for nothing.
+    Args:
+        known: What is remembered of the clocks.
+        pulse: The machine's clocks.
+        forgotten: When the last run was that nothing is remembered of: what it heard is unknown, so
+            the time until now counts for nothing.
     """
     instant = pulse.wall
     gaps = _gaps(known, instant)
-    latest = max(instant, known.latest or instant)
+    latest = max(instant, known.latest or instant, forgotten or instant)
     if known.last is None:
         return Now(instant, Clock.STEADY, gaps, latest)
     claimed = instant - known.last.wall
     if claimed < timedelta(0):
         return Now(instant, Clock.BACKWARDS, gaps, latest)
-    passed = timedelta(0) if behind else min(claimed, LONGEST_GAP)
+    passed = timedelta(0) if forgotten else min(claimed, LONGEST_GAP)
     if pulse.boot and pulse.boot == known.last.boot:
         passed = min(passed, max(pulse.uptime - known.last.uptime, timedelta(0)))
     ahead = claimed - passed

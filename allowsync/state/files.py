@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 _LONGEST_NAME: Final = 200
+_NEVER: Final = 253_402_300_800_000_000  # the year 10000, in microseconds since 1970
 _HEADER: Final = 100  # bytes of any database (sqlite.org/fileformat2.html#the_database_header)
 COMPANIONS: Final = ("-journal", "-wal", "-shm")
 # How a journal ends that names a super-journal (sqlite.org/fileformat2.html#the_rollback_journal).
@@ -156,9 +157,10 @@ def last_run_mark(state: Path) -> str:
 def last_run(mark: str) -> int | None:
     """When the last run started; None where that is not known."""
     try:
-        return int(os.readlink(mark))  # noqa: PTH115 - no Path here
+        started = int(os.readlink(mark))  # noqa: PTH115 - no Path here
     except (OSError, ValueError):
         return None
+    return started if 0 <= started < _NEVER else None
 
 
 def note_run(mark: str, started: int) -> None:

@@ -297,12 +297,12 @@ class Store:
                 write_chronology(connection, record.chronology)
 
     @guarded
-    def is_behind(self) -> bool:
-        """Whether it does not know the last run that was recorded: it is older, or anew."""
+    def forgotten_run(self) -> datetime | None:
+        """When the last recorded run started that it does not know: it is older, or anew."""
         noted = last_run(last_run_mark(self.path))
-        if noted is None:
-            return False
-        return not self._rows("SELECT 1 FROM runs WHERE started = ?", noted)
+        if noted is None or self._rows("SELECT 1 FROM runs WHERE started = ?", noted):
+            return None
+        return instant(noted)
 
     def note_run(self) -> None:
         """Note outside the state that this run is on record there."""

@@ -11,6 +11,7 @@ import pytest
 from allowsync.engine.clear import clear_all, everything
 from allowsync.model.answer import Unavailable
 from allowsync.model.outcome import Outcome
+from allowsync.model.types import Host
 from allowsync.state import Store
 from tests.support.values import found, host, net
 from tests.support.world import World, only_target
@@ -18,6 +19,7 @@ from tests.support.world import World, only_target
 if TYPE_CHECKING:
     from pathlib import Path
 
+HOUR = timedelta(hours=1)
 SILENT = Unavailable("SERVFAIL")
 NEW = "81.2.69.77"
 
@@ -104,6 +106,20 @@ def test_the_time_that_an_older_state_knows_nothing_of_ends_no_access(tmp_path: 
     before = world.held
     world.runs(10)
     assert world.held == before
+
+
+def test_a_clock_that_went_back_lets_in_no_guest_whose_end_an_older_state_did_not_see(
+    tmp_path: Path,
+) -> None:
+    world = World(tmp_path)
+    world.run()
+    world.hosts["guest"] = Host("guest", networks=(net(NEW),), until=world.instant + HOUR)
+    world.run()
+    backup = world.state.read_bytes()
+    world.run(after=2 * HOUR)
+    world.state.write_bytes(backup)
+    world.run(after=-2 * HOUR)
+    assert NEW not in world.held
 
 
 def test_where_the_state_is_gone_a_gate_that_was_flushed_lets_no_stranger_in(world: World) -> None:

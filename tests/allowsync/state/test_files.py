@@ -5,18 +5,19 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from allowsync.state import StateDamaged, StateError, StateUnwritable, Store
+from allowsync.state.files import last_run_mark
 from allowsync.state.private_copy import is_whole
 from tests.support.journals import craft, killed_while_writing
 from tests.support.values import T0
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from pathlib import Path
 
 OPENERS = {"to write": Store.writing, "to read": Store.reading}
 
@@ -112,3 +113,15 @@ def test_a_database_is_whole_or_it_is_not(state: Path) -> None:
     assert is_whole(state)
     state.unlink()
     assert not is_whole(state)
+
+
+@pytest.mark.parametrize("noted", ["", "x", "-1", "9" * 30, "253402300800000000", "9" * 5000])
+def test_a_note_of_the_last_run_that_none_wrote_is_none(state: Path, noted: str) -> None:
+    with Store.writing(state) as store:
+        store.note_run()
+        assert store.forgotten_run() is not None
+        mark = Path(last_run_mark(state))
+        mark.unlink()
+        if noted:
+            mark.symlink_to(noted[:4095])
+        assert store.forgotten_run() is None
