@@ -11,7 +11,7 @@ from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import first, text
 from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.question import Aim, Answer, Verdict
-from allowsync.packetpath.routing import no_way
+from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
 from allowsync.packetpath.unlimited import limited
 
@@ -23,12 +23,17 @@ if TYPE_CHECKING:
     from allowsync.packetpath.packet import Packet
     from allowsync.packetpath.probe import Probe, Prober
     from allowsync.packetpath.question import Address
-    from allowsync.packetpath.tracing import Event
+    from allowsync.packetpath.tracing import Event, LegacyEvent
     from allowsync.packetpath.words import Words
 
 _TRANSLATES: Final = frozenset({"nat", "redir"})
 _TRANSLATORS: Final = frozenset({"DNAT", "REDIRECT", "NETMAP"})
 _LEGACY_DECIDES: Final = re.compile(r"(-j|-g) (ACCEPT|DNAT|REDIRECT|NETMAP)\b")
+# What lets a packet on: the kernel tells of rules, returns and policies alike.
+_LEGACY_GOES_ON: Final = re.compile(
+    r"policy ACCEPT$|: return$| -j (ACCEPT|RETURN|(CONN)?(SEC)?MARK|DSCP|TOS|TTL|HL|TCPMSS|SET|CT"
+    r"|NOTRACK|TEE|N?FLOG|LOG|CLASSIFY|CHECKSUM|DNAT|SNAT|REDIRECT|MASQUERADE|NETMAP)\b"
+)
 _LIMITING: Final = frozenset({"limit", "hashlimit", "connlimit", "quota", "recent"})
 _LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\b")
 _COUNTED: Final = re.compile(
@@ -65,8 +70,8 @@ class Judge:
         if probe.end is None:
             return self._stopped(probe, chance)
         after = probe.following
-        if after is not None and _is_stopped_by_a_rule(after):
-            rules = self._stopped_by(after)
+        rules = self._stopped_by(after) if after is not None and after.end is None else ()
+        if rules:
             return Answer(probe.question, Verdict.DROPPED, rules, self._to(probe), _NO_MORE)
         forwarded = probe.end.chain == "postrouting"
         verdict = Verdict.FORWARDED if forwarded else Verdict.DELIVERED
@@ -80,18 +85,26 @@ class Judge:
         """What keeps an answer from who asked: a rule that it met, or routing."""
         if probe.strayed:
             return f"routing: they leave by {self._copy.original.links[probe.strayed].name}"
+        if probe.astray is not None:
+            seen = probe.astray
+            return f"translation: they come from {seen.source} port {seen.source_port}"
         last = probe.back[-1] if probe.back else None
         if last is not None and last.is_final:
             return self._words.of(last)
-        if probe.legacy_back and not (last and has_passed(last)):
-            return self._words.of_legacy(probe.legacy_back[-1])
-        to, arriving = probe.question.destination, 0
-        if end.packet is not None:
-            to = end.packet.destination
-        if end.chain == "postrouting":
-            arriving = end.out
-        why = no_way(to, probe.question.source, arriving) if to is not None else ""
-        return why or _NOT_SEEN_LOST
+        if not (last and has_passed(last)) and (rule := self._stopped_by_legacy(probe.legacy_back)):
+            return rule
+        return self._no_way_back(probe, end) or _NOT_SEEN_LOST
+
+    def _no_way_back(self, probe: Probe, end: Event) -> str:
+        """Why routing stops an answer; "" where it does not."""
+        seen, question = end.packet, probe.question
+        if seen is None:
+            return ""
+        arriving = end.out if end.chain == "postrouting" else 0
+        mark = max((one.mark for one in probe.back[-1:]), default=0)
+        ports = seen.destination_port, seen.source_port
+        ends = seen.destination, question.source
+        return no_way(Travel(*ends, question.protocol, ports, arriving, mark))
 
     def _unknown(self, probe: Probe) -> str:
         for one in probe.events:
@@ -185,7 +198,13 @@ class Judge:
         last = probe.events[-1] if probe.events else None
         if last is not None and last.is_final:
             return (self._words.of(last),)
-        return (self._words.of_legacy(probe.legacy[-1]),) if probe.legacy else ()
+        rule = self._stopped_by_legacy(probe.legacy)
+        return (rule,) if rule else ()
+
+    def _stopped_by_legacy(self, met: Sequence[LegacyEvent]) -> str:
+        """The rule of iptables-legacy that a packet ended at; "" where the last one lets it on."""
+        said = self._words.of_legacy(met[-1]) if met else ""
+        return "" if _LEGACY_GOES_ON.search(said) else said
 
     def _stopped_by_kernel(self, probe: Probe) -> tuple[Probe, tuple[str, ...]]:
         """Send a packet that no rule stopped once more, and see what the kernel says or counts."""
@@ -216,10 +235,14 @@ class Judge:
         link = self._copy.original.named(question.interface)
         if to is None or link is None:
             return ""
+        protocol, own = question.protocol, question.destination
+        port, mark = (target[2] if target else question.port), probe.events[-1:]
         if not moved:
-            return no_way(question.source, to, link.index)
-        own = question.destination if any(map(_REVERSE.search, moved)) else None
-        return no_way(own, question.source) if own else ""
+            ports, marked = (probe.port, port), max((one.mark for one in mark), default=0)
+            return no_way(Travel(question.source, to, protocol, ports, link.index, marked))
+        if own is None or not any(map(_REVERSE.search, moved)):
+            return ""
+        return no_way(Travel(own, question.source, protocol, (question.port, probe.port)))
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
         """The rules that accepted or translated; without any the policies that did."""
@@ -258,11 +281,6 @@ def _is_limit(step: Expression) -> bool:
     if step.kind == "match":
         return text(first(step.held, 1)) in _LIMITING
     return step.kind == "quota" or bool(limited(step))
-
-
-def _is_stopped_by_a_rule(probe: Probe) -> bool:
-    last = probe.events[-1] if probe.events else None
-    return probe.end is None and (bool(probe.legacy) or (last is not None and last.is_final))
 
 
 def _outcome(probe: Probe) -> tuple[str, bool]:

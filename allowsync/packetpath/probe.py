@@ -39,10 +39,12 @@ class Probe:
 
     Attributes:
         index: The interface it arrives at.
+        port: The one that it comes from.
         events: The rules and policies it met in nftables.
         legacy: Those in iptables-legacy.
         back: What its answer met in nftables, to the end of it.
         legacy_back: The same in iptables-legacy.
+        astray: An answer that comes from where nothing was asked.
         strayed: The interface by which an answer left that does not come back so; 0 without any.
         replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
         end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
@@ -51,16 +53,17 @@ class Probe:
     """
 
     __slots__ = (
-        "answered", "back", "end", "events", "following", "index", "legacy", "legacy_back",
-        "question", "replies", "strayed",
+        "answered", "astray", "back", "end", "events", "following", "index", "legacy",
+        "legacy_back", "port", "question", "replies", "strayed",
     )  # fmt: skip
 
-    def __init__(self, question: Question, index: int) -> None:
-        self.question, self.index = question, index
+    def __init__(self, question: Question, index: int, port: int) -> None:
+        self.question, self.index, self.port = question, index, port
         self.events: list[Event] = []
         self.legacy: list[LegacyEvent] = []
         self.back: list[Event] = []
         self.legacy_back: list[LegacyEvent] = []
+        self.astray: Packet | None = None
         self.strayed = 0
         self.replies: list[str] = []
         self.end: Event | None = None
@@ -132,7 +135,7 @@ class Prober:
             if probe.answered is None or probe.end is None or probe.end.chain != "input":
                 continue
             if to is not None:
-                probe.following = self._by_port[port] = Probe(question, probe.index)
+                probe.following = self._by_port[port] = Probe(question, probe.index, port)
                 ports = port, question.port
                 frame = packet.acknowledgement(question.source, to, ports, probe.answered)
                 self._copy.outside.send(probe.index, self._head(probe.index, to.version) + frame)
@@ -179,7 +182,7 @@ class Prober:
         self._sent += 1
         protocol = packet.PROTOCOLS[question.protocol]
         frame = self.frame(index, ends, protocol, (source_port, question.port))
-        probe = self._by_port[source_port] = Probe(question, index)
+        probe = self._by_port[source_port] = Probe(question, index, source_port)
         if copy.cables.bridges:
             netlink = Netlink(ROUTE)
             for bridge in copy.cables.bridges:
@@ -279,6 +282,8 @@ class Prober:
             probe.back.append(told)
         elif told.table != TABLE:
             probe.events.append(told)
+            if told.is_final:  # where it leaves, behind what others meet last
+                probe.end = None
         elif has_passed(told) and told.packet is not None:
             probe.end = told
 
@@ -312,6 +317,10 @@ class Prober:
             return
         probe = self._by_port.get(port)
         if probe is None:
+            return
+        asked = probe.question.destination, probe.question.port
+        if not (seen.error or (seen.source, seen.source_port) == asked):
+            probe.astray = seen
             return
         if not self._comes_back(probe, index, packet.sender(data)):
             probe.strayed = index

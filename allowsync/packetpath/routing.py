@@ -8,7 +8,7 @@ import struct
 from contextlib import closing, suppress
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.packetpath.links import add_neighbour, switch_on
 from allowsync.packetpath.netlink import (
@@ -25,6 +25,7 @@ from allowsync.packetpath.netlink import (
     without,
 )
 from allowsync.packetpath.original import GET_ROUTE, GET_RULE, RULES, leads_to
+from allowsync.packetpath.packet import PROTOCOLS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -186,17 +187,35 @@ def asked_route(destination: Address, more: Iterable[tuple[int, bytes]] = ()) ->
     return head + packed([(1, destination.packed), *more])
 
 
-def no_way(source: Address, destination: Address, arriving: int = 0) -> str:
-    """Why routing stops a packet; "" where it does not, marks aside.
+class Travel(NamedTuple):
+    """A packet, as rules for routing tell it from others.
 
-    Args:
+    Attributes:
         source: Where it comes from.
         destination: Where it goes to.
+        protocol: `tcp` or `udp`.
+        ports: Its source and destination port.
         arriving: The interface that it comes in by; 0 for this machine's own.
+        mark: Its mark, as far as that is known.
     """
-    ends = [(2, source.packed)]
-    if arriving:
-        ends.append((3, struct.pack("=I", arriving)))
+
+    source: Address
+    destination: Address
+    protocol: str
+    ports: tuple[int, int]
+    arriving: int = 0
+    mark: int = 0
+
+
+def no_way(travel: Travel) -> str:
+    """Why routing stops a packet; "" where it does not."""
+    destination = travel.destination
+    ends = [(2, travel.source.packed), (27, bytes([PROTOCOLS[travel.protocol]]))]
+    ends += [
+        (kind, struct.pack(">H", port)) for kind, port in zip((28, 29), travel.ports, strict=True)
+    ]
+    numbers = {3: travel.arriving, 16: travel.mark}
+    ends += [(kind, struct.pack("=I", one)) for kind, one in numbers.items() if one]
     with closing(Netlink(ROUTE)) as netlink:
         code = netlink.request(GET_ROUTE, 0, asked_route(destination, ends))
     if not code:

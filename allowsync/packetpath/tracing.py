@@ -44,6 +44,7 @@ class Event(NamedTuple):
         queue: The queue, of such a verdict.
         packet: The packet as it was then, where the kernel shows it.
         out: The interface it leaves through.
+        mark: Its mark, at the end of a chain.
     """
 
     trace: bytes
@@ -56,6 +57,7 @@ class Event(NamedTuple):
     queue: int
     packet: Packet | None
     out: int
+    mark: int
 
     @property
     def is_final(self) -> bool:
@@ -94,6 +96,7 @@ def event(message: Message) -> Event | None:
         queue=code >> 16 if code > 0 else 0,
         packet=packet.read(network + transport, len(network)) if network else None,
         out=number(first(held, 12)),
+        mark=number(first(held, 14)),
     )
 
 

@@ -27,6 +27,10 @@ FRIENDS: Final = tuple(
 OUTPUT: Final = (
     "nft add table {0} o; nft add chain {0} o o '{{ type filter hook output priority 0; }}'"
 )
+MARKED: Final = """nft add table ip6 m
+nft add chain ip6 m o '{ type route hook output priority mangle; }'
+nft add rule ip6 m o tcp sport 8096 meta mark set 9
+ip -6 rule add fwmark 9 blackhole"""
 # What is done and undone, and what is said of whose answers.
 DEEDS: Final = {
     ("ip route add unreachable 81.2.0.0/16", "ip route del unreachable 81.2.0.0/16"): {
@@ -54,6 +58,14 @@ DEEDS: Final = {
         "iptables-legacy -A OUTPUT -d 81.2.69.142 -p tcp -j DROP",
         "iptables-legacy -F OUTPUT",
     ): {"alice": "iptables-legacy filter OUTPUT: -d 81.2.69.142/32 -p tcp -j DROP"},
+    (
+        "ip rule add ipproto tcp sport 8096 to 81.2.69.0/24 prohibit",
+        "ip rule del ipproto tcp sport 8096 to 81.2.69.0/24 prohibit",
+    ): {"alice": "routing: route prohibit to 81.2.69.142"},
+    (
+        MARKED,
+        "nft delete table ip6 m; ip -6 rule del fwmark 9 blackhole",
+    ): {"bob": "routing: route blackhole to 2a02:8109:9a40::1"},
     # A machine that is not connected by a family has an address of it all the same.
     (
         "ip -6 route del default; ip -6 route add fd00::/8 dev eth0",
