@@ -9,6 +9,7 @@ from allowsync_backends.caddy import TYPE as CADDY
 from allowsync_backends.cloudflare import TYPE as CLOUDFLARE
 from allowsync_backends.fail2ban import TYPE as FAIL2BAN
 from allowsync_backends.file import TYPE as FILE
+from allowsync_backends.firewalld import TYPE as FIREWALLD
 from allowsync_backends.haproxy import TYPE as HAPROXY
 from allowsync_backends.ipset import TYPE as IPSET
 from allowsync_backends.jellyfin import TYPE as JELLYFIN
@@ -62,6 +63,16 @@ class TestUfw(BackendTypeContract):
 
     def rejected(self) -> Mapping[str, Written]:
         return {"needs ports": {"ports": []}, "'ports' is missing": {}, **IN_PORTS}
+
+
+class TestFirewalld(BackendTypeContract):
+    type = FIREWALLD
+
+    def accepted(self) -> Sequence[Written]:
+        return [{}, PORTS, {**PORTS, "zone": "home", "reload": True, "end_streams": False}]
+
+    def rejected(self) -> Mapping[str, Written]:
+        return {"a zone such as": {**PORTS, "zone": "my home"}, **IN_PORTS}
 
 
 class TestCloudflare(BackendTypeContract):

@@ -1,0 +1,176 @@
+"""The backend of firewalld: what is in force and what is on the disk, changed together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend.api import BackendError, mark
+from allowsync.model.target import Capabilities, Current
+from allowsync.model.types import BOTH_FAMILIES, Family
+from allowsync.model.value import Value
+from allowsync_backends.firewalld import inspection, rules, sets
+from allowsync_backends.firewalld.bus import RUNTIME, Bus, method
+from allowsync_backends.firewalld.inspection import FirewalldSnapshot
+from allowsync_backends.firewalld.options import names_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+    from allowsync.model.plan import Plan
+    from allowsync.model.target import Finding
+    from allowsync.model.types import Network
+    from allowsync_backends.firewalld.options import FirewalldOptions
+    from allowsync_backends.firewalld.wire import Call
+
+FILES: Final = Path("/etc/firewalld")
+
+
+class FirewalldBackend(Value):
+    """Drives the two sets of an allowlist, and its rules in a zone."""
+
+    allowlist: str
+    options: FirewalldOptions
+
+    @property
+    def capabilities(self) -> Capabilities:
+        """Networks of any width but 0. firewalld takes none that overlaps another."""
+        return Capabilities(
+            prefixes={family: (1, family.bits) for family in BOTH_FAMILIES}, max_entries=sets.MOST
+        )
+
+    def check(self) -> Sequence[Finding]:
+        """Whether sets and rules are sound, and whether sets without rules are used."""
+        from allowsync_backends.firewalld.check import check
+
+        return check(self.look, self.options)
+
+    def look(self) -> FirewalldSnapshot:
+        """What firewalld says, of what is in force and of what is on the disk.
+
+        Raises:
+            BackendError: It does not run, has failed, or is not understood.
+        """
+        with Bus() as bus:
+            return self._seen(bus)
+
+    def _seen(self, bus: Bus) -> FirewalldSnapshot:
+        names, ports = names_of(self.allowlist), self.options.ports
+        in_force = {name: one for name in names if (one := sets.in_force(bus, name))}
+        if len(in_force) < len(names):
+            bus.must_be_in_force()
+        return FirewalldSnapshot(
+            mark(self.allowlist),
+            names,
+            in_force,
+            {name: one for name in names if (one := sets.kept(bus, name))},
+            rules.look(bus, self.options.zone, names) if ports else None,
+            rules.wanted(names, ports),
+        )
+
+    def read(self) -> Current:
+        """The sets that are in force, and what is wrong with them or on the disk.
+
+        Raises:
+            BackendError: firewalld does not run, has failed, or is not understood.
+        """
+        return inspection.current(self.look(), reload=self.options.reload)
+
+    def apply(self, plan: Plan) -> None:
+        """Let sets and rules be as the plan ends, in force first; end the streams of who had to go.
+
+        Sets come before the rules that name them: firewalld loads nothing at all, and lets
+        everything in, where a rule names a set that is missing.
+
+        Raises:
+            BackendError: Nothing was changed, or not all; what was let in before or is to be let in
+                now still is.
+            OutcomeUnknown: firewalld did not answer.
+        """
+        if plan.idle:
+            return
+        wanted = {
+            name: [one.network for one in plan.final if Family.of(one.network) is family]
+            for name, family in names_of(self.allowlist).items()
+        }
+        with Bus() as bus:
+            seen = self._seen(bus)
+            for refusal, advice in inspection.refusals(seen).items():
+                raise BackendError(f"{refusal}; nothing was changed; {advice}")
+            bus.change(_made(seen, wanted))
+            if self.options.reload and len(seen.in_force) < len(wanted):
+                bus.change([method(RUNTIME, "", "reload")])
+                seen = self._seen(bus)
+            bus.change(_filled(seen, wanted))
+        self._end_streams(seen.networks, [entry.network for entry in plan.final])
+        if missing := ", ".join(name for name in wanted if name not in seen.in_force):
+            raise BackendError(f"firewalld has not loaded ipset {missing} yet; {inspection.LOAD}")
+
+    def clear(self) -> None:
+        """Remove our rules, empty our sets, and take them from the disk.
+
+        firewalld forgets a set that is in force when it is loaded the next time.
+
+        Raises:
+            BackendError: Something of ours may be left. A set that another rule names is empty.
+        """
+        with Bus() as bus:
+            seen = self._seen(bus)
+            if seen.rules is not None:
+                bus.change(rules.changes(seen.rules, frozenset()))
+                bus.change(rules.kept_changes(seen.rules, frozenset()))
+            ours = [name for name in seen.families if name not in seen.foreign]
+            for name in (one for one in ours if one in seen.in_force):
+                bus.change(sets.filled(name, seen.in_force[name].texts, ()))
+            self._end_streams(seen.networks, ())
+            for name in (one for one in ours if one in seen.kept):
+                _remove(bus, name, seen.kept[name].path)
+
+    def _end_streams(self, gone: Iterable[Network], remaining: Iterable[Network]) -> None:
+        from allowsync_backends.common.conntrack import end_streams, taken_away
+
+        if self.options.end_streams:
+            end_streams(taken_away(gone, remaining), self.options.ports)
+
+
+def _made(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Iterator[Call]:
+    """What puts on the disk what is missing there, sets first."""
+    for name, family in seen.families.items():
+        if name not in seen.kept:
+            yield sets.created(name, seen.mark, family, wanted[name])
+        elif name not in seen.in_force:
+            yield sets.saved(seen.kept[name].path, wanted[name])
+    if seen.rules is not None:
+        yield from rules.kept_changes(seen.rules, seen.wanted)
+
+
+def _filled(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Iterator[Call]:
+    """What lets the sets that are loaded hold what is wanted, and the disk after them."""
+    for name, one in seen.in_force.items():
+        yield from sets.filled(name, one.texts, wanted[name])
+    if seen.rules is not None and len(seen.in_force) == len(wanted):
+        yield from rules.changes(seen.rules, seen.wanted)
+    for name, one in seen.kept.items():
+        if len(one.texts) != len(wanted[name]) or one.networks != set(wanted[name]):
+            yield sets.saved(one.path, wanted[name])
+
+
+def _remove(bus: Bus, name: str, path: str) -> None:
+    """Take a set from the disk, unless something there names it: firewalld would not start."""
+    if user := _user_of(name):
+        bus.change([sets.saved(path, ())])
+        raise BackendError(
+            f"ipset {name} is empty now, but was not deleted: {user} names it, and firewalld loads "
+            "nothing, and lets everything in, where a set is missing; remove that first"
+        )
+    bus.change([sets.removed(path)])
+
+
+def _user_of(name: str) -> str:
+    """A file of firewalld's that names a set, beside the set's own; empty where there is none."""
+    try:
+        files = sorted(FILES.rglob("*.xml"))
+        texts = {one: one.read_text(errors="replace") for one in files if one.stem != name}
+    except OSError as error:
+        raise BackendError(f"{FILES} cannot be read: {error.strerror}") from error
+    return next((str(one) for one, text in texts.items() if name in text), "")

@@ -1,0 +1,121 @@
+"""What was seen of firewalld, judged against what it should be. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.model.target import Current
+from allowsync.model.types import Entry, Family
+from allowsync.model.value import Value
+from allowsync.text import counted
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.model.types import Network
+    from allowsync_backends.firewalld.rules import ZoneRules
+    from allowsync_backends.firewalld.sets import FirewalldSet
+
+LOAD: Final = (
+    "'firewall-cmd --reload' loads what is on the disk; it removes what was set without "
+    "--permanent, which 'firewall-cmd --runtime-to-permanent' keeps"
+)
+
+
+class FirewalldSnapshot(Value):
+    """What firewalld says of a target.
+
+    Attributes:
+        mark: The mark of the allowlist.
+        families: The names of our sets, and what they hold.
+        in_force: Those that are in force, by name.
+        kept: Those that are on the disk, by name.
+        rules: Our rules of the zone; None where the target has none.
+        wanted: The rules there should be.
+    """
+
+    mark: str
+    families: Mapping[str, Family]
+    in_force: Mapping[str, FirewalldSet]
+    kept: Mapping[str, FirewalldSet]
+    rules: ZoneRules | None = None
+    wanted: frozenset[str] = frozenset()
+
+    @property
+    def foreign(self) -> tuple[str, ...]:
+        """The sets of our names that are not ours, or of another kind."""
+        return tuple(
+            name
+            for name, family in self.families.items()
+            for layer in (self.in_force, self.kept)
+            if name in layer and not layer[name].is_ours(self.mark, family)
+        )
+
+    @property
+    def networks(self) -> frozenset[Network]:
+        """What our sets that are in force hold."""
+        ours = [one for name, one in self.in_force.items() if name not in self.foreign]
+        return frozenset(network for one in ours for network in one.networks)
+
+
+def current(seen: FirewalldSnapshot, *, reload: bool) -> Current:
+    """What is in force, and what is wrong with it, or with what a reload would bring."""
+    obstacles = refusals(seen) | ({} if reload else _waiting(seen))
+    flaws = (*obstacles, *_flaws(seen), *_rule_flaws(seen))
+    return Current(
+        frozenset(map(Entry, seen.networks)),
+        flaws=tuple(dict.fromkeys(flaws)),
+        obstacles=obstacles,
+    )
+
+
+def refusals(seen: FirewalldSnapshot) -> dict[str, str]:
+    """Why nothing may be changed, each with what to do."""
+    found: dict[str, str] = {}
+    for name in seen.foreign:
+        what = f"ipset {name} of firewalld is not allowsync's, or cannot hold networks for good"
+        found[what] = (
+            "rename the allowlist, or remove what uses the set, and the set: "
+            f"firewall-cmd --permanent --delete-ipset={name}; firewall-cmd --reload"
+        )
+    if seen.rules is not None and (seen.rules.in_force is None or not seen.rules.path):
+        what = f"firewalld has no zone {seen.rules.zone}, or has it on the disk only"
+        found[what] = "see 'firewall-cmd --get-zones' for the zones there are"
+    return found
+
+
+def _waiting(seen: FirewalldSnapshot) -> dict[str, str]:
+    """What a run cannot load by itself."""
+    names = [name for name in seen.kept if name not in seen.in_force]
+    return dict.fromkeys(map(_not_loaded, names), LOAD)
+
+
+def _not_loaded(name: str) -> str:
+    return f"ipset {name} is on the disk, but firewalld has not loaded it"
+
+
+def _flaws(seen: FirewalldSnapshot) -> Iterator[str]:
+    for name in seen.families:
+        now, later = seen.in_force.get(name), seen.kept.get(name)
+        if now is None and later is None:
+            yield f"ipset {name} is missing"
+        elif later is None:
+            yield f"ipset {name} is not on the disk: a reload of firewalld would take it away"
+        elif now is None:
+            yield _not_loaded(name)
+        elif now.networks != later.networks:
+            yield f"ipset {name} on the disk holds other networks than what is in force"
+        for layer in (now, later):
+            if layer is not None and len(layer.networks) < len(layer.texts):
+                yield f"ipset {name} holds what is no network, or one twice"
+
+
+def _rule_flaws(seen: FirewalldSnapshot) -> Iterator[str]:
+    if seen.rules is None or seen.rules.in_force is None:
+        return
+    for where, held in (("in force", seen.rules.in_force), ("on the disk", seen.rules.kept)):
+        zone = f"zone {seen.rules.zone} {where}"
+        if missing := seen.wanted - held:
+            yield f"{counted(len(missing), 'rule is', 'rules are')} missing from {zone}"
+        if more := held - seen.wanted:
+            yield f"{counted(len(more), 'rule', 'rules')} of {zone} not as configured"
