@@ -109,8 +109,11 @@ class Account:
         self.last.clear()
         self.latest = None
 
-    def put_back(self, at: Installation, known: set[tuple[str, Network]]) -> None:
-        """A backup took the place of the state, with what it knows."""
+    def put_back(
+        self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
+    ) -> None:
+        """A backup took the place of the state, with what it knows, of clocks as well."""
+        self.latest = latest
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
         self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 import tempfile
 from contextlib import nullcontext
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +71,7 @@ class Life(RuleBasedStateMachine):
         self.at.pages = frozenset(pages)
         self.account = Account()
         self.backup = b""
-        self.in_backup: set[tuple[str, Network]] = set()
+        self.in_backup: tuple[set[tuple[str, Network]], datetime | None] = set(), None
         for label in FRIENDS:
             self.at.says(self.name(label), home(label, 1))
 
@@ -293,7 +293,7 @@ class Life(RuleBasedStateMachine):
     def keeps_a_backup(self) -> None:
         if self.at.state.exists():
             self.backup = self.at.state.read_bytes()
-            self.in_backup = set(self.account.ever)
+            self.in_backup = set(self.account.ever), self.account.latest
 
     @rule(then=THEN)
     def puts_the_backup_back(self, then: int) -> None:
@@ -302,7 +302,7 @@ class Life(RuleBasedStateMachine):
             self.at.state.parent.mkdir(exist_ok=True)
             self.at.state.write_bytes(self.backup)
             self.account.lost(self.at)
-            self.account.put_back(self.at, self.in_backup)
+            self.account.put_back(self.at, *self.in_backup)
         self._runs(then)
 
     @rule(days=st.sampled_from([-30, -3, 0, 0, 0, 10]), then=THEN)
