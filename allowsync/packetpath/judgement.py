@@ -104,7 +104,7 @@ class Judge:
         mark = max((one.mark for one in probe.back[-1:]), default=0)
         ports = seen.destination_port, seen.source_port
         ends = seen.destination, question.source
-        return no_way(Travel(*ends, question.protocol, ports, arriving, mark))
+        return no_way(Travel(*ends, question.protocol, ports, arriving, mark), self._copy.original)
 
     def _unknown(self, probe: Probe) -> str:
         for one in probe.events:
@@ -239,10 +239,12 @@ class Judge:
         port, mark = (target[2] if target else question.port), probe.events[-1:]
         if not moved:
             ports, marked = (probe.port, port), max((one.mark for one in mark), default=0)
-            return no_way(Travel(question.source, to, protocol, ports, link.index, marked))
+            travel = Travel(question.source, to, protocol, ports, link.index, marked)
+            return no_way(travel, self._copy.original)
         if own is None or not any(map(_REVERSE.search, moved)):
             return ""
-        return no_way(Travel(own, question.source, protocol, (question.port, probe.port)))
+        travel = Travel(own, question.source, protocol, (question.port, probe.port))
+        return no_way(travel, self._copy.original)
 
     def _passed_by(self, probe: Probe) -> tuple[str, ...]:
         """The rules that accepted or translated; without any the policies that did."""

@@ -109,6 +109,12 @@ class Original(NamedTuple):
         """The interfaces with a default route, or a half of one, as VPNs have."""
         return _uplinks(self.routing.routes)
 
+    @property
+    def connected(self) -> frozenset[int]:
+        """The versions of IP that it has a default route of."""
+        routes = self.routing.routes
+        return frozenset(route_version(one) for one in routes if any(_default(one)))
+
     def addresses(self, index: int) -> tuple[Address, ...]:
         """The addresses of an interface that are valid beyond its link."""
         found = []

@@ -44,13 +44,12 @@ _STATE_OF_ROUTE: Final = (12, 23)
 _NEXT_HOP, _HOW_LISTED = 30, 14
 _IN_WORDS: Final = (4, 5, 9, 18, 21, 22)  # interface, gateway and what else the kernel lists of it
 
-# What the kernel says where a route stops a packet (ip-route(8)). Without any it is what this
-# machine is connected to, and not what was decided.
+# What the kernel says where a route, or a rule for routing, stops a packet (ip-route(8)).
 _NO_WAYS: Final = {
-    errno.ENETUNREACH: "kernel: no route",
-    errno.EHOSTUNREACH: "routing: route unreachable",
-    errno.EACCES: "routing: route prohibit",
-    errno.EINVAL: "routing: route blackhole",
+    errno.ENETUNREACH: "no route",
+    errno.EHOSTUNREACH: "route unreachable",
+    errno.EACCES: "route prohibit",
+    errno.EINVAL: "route blackhole",
 }
 
 # Answers to questions are not limited, nor repeated; nothing is negotiated with neighbours.
@@ -207,8 +206,12 @@ class Travel(NamedTuple):
     mark: int = 0
 
 
-def no_way(travel: Travel) -> str:
-    """Why routing stops a packet; "" where it does not."""
+def no_way(travel: Travel, original: Original) -> str:
+    """Why routing stops a packet; "" where it does not.
+
+    Where no packet of its family has a way, that is what the machine is connected to, and not what
+    was decided.
+    """
     destination = travel.destination
     ends = [(2, travel.source.packed), (27, bytes([PROTOCOLS[travel.protocol]]))]
     ends += [
@@ -220,4 +223,6 @@ def no_way(travel: Travel) -> str:
         code = netlink.request(GET_ROUTE, 0, asked_route(destination, ends))
     if not code:
         return ""
-    return f"{_NO_WAYS.get(code, f'kernel: {os.strerror(code)}')} to {destination}"
+    decided = code in _NO_WAYS and destination.version in original.connected
+    what = _NO_WAYS.get(code, os.strerror(code))
+    return f"{'routing' if decided else 'kernel'}: {what} to {destination}"

@@ -66,6 +66,10 @@ DEEDS: Final = {
         MARKED,
         "nft delete table ip6 m; ip -6 rule del fwmark 9 blackhole",
     ): {"bob": "routing: route blackhole to 2a02:8109:9a40::1"},
+    (
+        "ip rule add to 81.2.69.0/24 unreachable",
+        "ip rule del to 81.2.69.0/24 unreachable",
+    ): {"alice": "routing: no route to 81.2.69.142"},
     # A machine that is not connected by a family has an address of it all the same.
     (
         "ip -6 route del default; ip -6 route add fd00::/8 dev eth0",
