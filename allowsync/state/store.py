@@ -186,7 +186,13 @@ class Store:
         """Every target something was ever put into and that was not cleared since."""
         rows = self._rows("SELECT * FROM targets ORDER BY name")
         return {
-            name: TargetRecord(name, allowlist, backend, json.loads(written), places(claims))
+            text(name): TargetRecord(
+                text(name),
+                text(allowlist),
+                text(backend),
+                dict(json.loads(written)),
+                places(claims),
+            )
             for name, allowlist, backend, written, claims in rows
         }
 

@@ -72,6 +72,8 @@ class Account:
         filled: By list, the hostnames for which it held something after its last good run.
         ever: All that hostnames were granted since the state was lost: what they may get back.
         last: By list, what it held after the last run: what a flush takes is put back.
+        noted: When the last run was by the wall clock, as it is known beside the state.
+        unseen: Whether that is not noted yet of a state that is another one since.
         backup: What a backup knows that took the state's place, until a run has looked.
         backed: What of such is believed, whoever gives it now: no firewall told what was left.
     """
@@ -83,6 +85,8 @@ class Account:
     missed: dict[tuple[str, Network], int] = field(default_factory=dict)
     unknown: set[Network] = field(default_factory=set)
     latest: datetime | None = None
+    noted: datetime | None = None
+    unseen: bool = False
     filled: dict[str, set[str]] = field(default_factory=dict)
     ever: set[tuple[str, Network]] = field(default_factory=set)
     last: dict[str, frozenset[Network]] = field(default_factory=dict)
@@ -107,13 +111,13 @@ class Account:
         self.filled.clear()
         self.ever.clear()
         self.last.clear()
-        self.latest = None
+        self.latest, self.unseen = self.noted, True
 
     def put_back(
         self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
     ) -> None:
         """A backup took the place of the state, with what it knows, of clocks as well."""
-        self.latest = latest
+        self.latest = max(filter(None, (latest, self.noted)), default=None)
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
         self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}
@@ -168,6 +172,9 @@ class Account:
     def after(self, at: Installation, report: RunReport) -> None:
         """Check a run."""
         self.latest = max(at.wall, self.latest or at.wall)
+        whole = len(report.targets) == len(at.stores)
+        self.noted = at.wall if whole or not self.unseen else self.noted
+        self.unseen &= not whole
         if not report.offline:
             for label in report.decisions:
                 self._heard(at, at.hosts[label])

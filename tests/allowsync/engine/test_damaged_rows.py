@@ -6,6 +6,8 @@ import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Final
 
+import pytest
+
 from tests.support.values import found
 from tests.support.world import World
 
@@ -51,3 +53,12 @@ def test_a_damaged_value_stops_no_run(tmp_path: Path) -> None:
             assert "81.2.69.9" in world.held, f"{table}.{column}"
             told += any("set aside" in one.what for one in report.notices)
     assert told > 20
+
+
+@pytest.mark.parametrize("written", ["[1]", "5", "null"])
+def test_options_that_are_none_stop_no_run(tmp_path: Path, written: str) -> None:
+    world = World(tmp_path)
+    world.run()
+    with closing(sqlite3.connect(world.state)) as connection, connection:
+        connection.execute("UPDATE targets SET written = ?", (written,))
+    assert any("set aside" in one.what for one in world.run().notices)
