@@ -71,8 +71,9 @@ def _checked(
         *_configuration(config, now),
         *_channels(config, tell=notify),
         *_state(config, standing),
+        *_schedule(config, invocation.place),
+        *_boot(config),
     ]
-    others += [*_state(config, standing), *_schedule(config, invocation.place), *_boot(config)]
     found = [*others, *dns, *targets]
     code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
     if invocation.json:

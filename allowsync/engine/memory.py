@@ -117,7 +117,8 @@ class Memory(Value):
     @property
     def notices(self) -> Iterator[Notice]:
         """What is worth saying of state and clock, orphaned targets, sources, and channels."""
-        if self.behind:
+        unread = self.store.unwritable and self.chronology.last is None
+        if self.behind and not unread:
             yield Notice(str(self.config.state), _older(self.chronology))
         else:
             yield from _clock_notice(self.now, self.chronology)

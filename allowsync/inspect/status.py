@@ -130,7 +130,7 @@ class AccessStatus(Value):
         retained: By host, networks that are not granted now and were not withdrawn yet.
         gates: Gates that were left behind, and drop what comes from elsewhere.
         unclear: Hosts of which nothing is known, while a target of theirs holds entries of hosts
-            that are not known: they may have access.
+            that are not known, or the state could not be read: they may have access.
         revocations: Hosts and networks that were revoked by command.
         latest: The last run as it is on record.
         leftovers: Targets that are no longer configured, and what is left of them.
@@ -139,6 +139,7 @@ class AccessStatus(Value):
         uses: When the networks of each host last sent a packet.
         unconfirmed: Targets whose last change was not confirmed, which runs leave as they are.
         blocked: How the targets of denylists stand.
+        unread: Whether the state could not be read: what it knows is not known here.
     """
 
     now: datetime
@@ -157,12 +158,13 @@ class AccessStatus(Value):
     uses: Mapping[str, HostUse] = field(default_factory=dict)
     unconfirmed: tuple[Notice, ...] = ()
     blocked: tuple[BlockStatus, ...] = ()
+    unread: bool = False
 
 
 def look(config: Config, now: datetime) -> AccessStatus:
     """Find out who is allowed where. Raises nothing: what cannot be read is said."""
     notices = list(config.broken_channels)
-    store = _open(config, notices)
+    store, unread = _open(config, notices), False
     with store:
         try:
             remembered, latest, known = store.hosts(), store.last_run(), store.chronology()
@@ -175,6 +177,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
             notices += [*unconfirmed, *left_over(config, left), *learnt.troubles(now)]
         except StateError as error:
             notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
+            unread = True
             store, remembered, latest, stays = Store.nothing(config.state), {}, None, {}
             unconfirmed = ()
             config, orders, disorder = ordered(config, store, replace(pulse(), wall=now))
@@ -199,7 +202,8 @@ def look(config: Config, now: datetime) -> AccessStatus:
         blocked = _blocked(config, decisions, store, targets, now)
     retained = dict(_retained(decisions, stays))
     gates = tuple(_left_behind(one) for one in left if one.drops)
-    unclear = frozenset(_unclear(config, decisions, targets))
+    unread = unread or bool(store.unwritable)
+    unclear = frozenset(decisions if unread else _unclear(config, decisions, targets))
     return AccessStatus(
         now,
         None if latest is None else latest.started,
@@ -215,6 +219,7 @@ def look(config: Config, now: datetime) -> AccessStatus:
         uses=uses,
         unconfirmed=unconfirmed,
         blocked=blocked,
+        unread=unread,
     )
 
 
@@ -315,7 +320,9 @@ def _open(config: Config, notices: list[Notice]) -> Store:
         return Store.reading(config.state)
     except StateError as error:
         notices.append(Notice(str(error.path), error.why, ExitCode.FAILED))
-        return Store.nothing(config.state)
+        store = Store.nothing(config.state)
+        store.unwritable = error.why
+        return store
 
 
 def _target(

@@ -87,7 +87,7 @@ def status_lines(standing: Sequence[BlockStatus]) -> Iterator[Line]:
         if one.in_step:
             yield Line(f"{one.target} is in sync ({networks} blocked)")
         elif one.readable:
-            yield Line(f"{one.target} is out of sync ({networks} blocked): {one.reason}", "red")
+            yield Line(f"{one.target} is out of sync ({networks} blocked)", "red")
         else:
-            yield Line(f"{one.target} failed: {one.reason}", "red")
+            yield Line(f"{one.target} failed", "red")
         yield from (Line(f"    {text}") for text in spared_lines(one.spared))

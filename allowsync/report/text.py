@@ -220,7 +220,8 @@ RESULTS: Final = {
 
 def _run_lines(standing: AccessStatus) -> Iterator[Line]:
     if standing.last_run is None:
-        yield Line("no run is on record")
+        unread = "when the last run was is unknown: the state could not be read"
+        yield Line(unread if standing.unread else "no run is on record")
     else:
         result = "" if standing.latest is None else f": {run_result(standing.latest)}"
         yield Line(f"last run {said(standing.now - standing.last_run)} ago{result}")
@@ -301,16 +302,13 @@ def _freshness(grant: Grant, now: datetime) -> str:
 
 
 def _standing_lines(target: TargetStatus) -> Iterator[Line]:
+    """How a target stands; why is among the problems, which `status_warnings` says."""
     if not target.readable:
-        what = f"{target.target} failed: {target.trouble}"
+        what = f"{target.target} failed"
     else:
         entries = counted(len(target.entries), "entry", "entries")
         what = f"{target.target} is {target.state} ({entries})"
-        if target.well:
-            yield Line(what)
-            return
-        what += f": {target.trouble}"
-    yield from (Line(text, "red") for text in filled(what, "", "  "))
+    yield Line(what, "" if target.well else "red")
 
 
 def printable(text: str) -> str:

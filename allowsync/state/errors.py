@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -15,6 +16,13 @@ class StateError(Exception):
         super().__init__(f"{path}: {why}")
         self.path = path
         self.why = why or "unknown error"
+
+
+def reason(error: OSError) -> str | None:
+    """What the operating system says, and what to do where it is for want of a permission."""
+    if isinstance(error, PermissionError) and os.geteuid():
+        return f"{error.strerror}; run it with sudo, or as the user to whom the state belongs"
+    return error.strerror
 
 
 class StateUnwritable(StateError):

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.model.outcome import ExitCode
 from allowsync.model.target import installation_of
-from allowsync.state.errors import StateUnwritable
+from allowsync.state.errors import StateUnwritable, reason
 from allowsync.state.files import as_owner, prepare_folder
 
 if TYPE_CHECKING:
@@ -156,7 +156,7 @@ class Lock:
             self._release()
             if isinstance(error, BlockingIOError):
                 raise Busy(self._path) from None
-            raise StateUnwritable(self._path, error.strerror) from error
+            raise StateUnwritable(self._path, reason(error)) from error
         if self._configuration is not None:
             self._claim(self._configuration)
         return self
@@ -182,7 +182,7 @@ class Lock:
                     descriptor = os.open(path, os.O_RDONLY | _FLAGS)
                     self._apart = path == self._path
                     return descriptor
-            raise StateUnwritable(self._path, error.strerror) from error
+            raise StateUnwritable(self._path, reason(error)) from error
 
     def _claim(self, configuration: Path) -> None:
         """Name a configuration in the lock, unless it names another one that is there."""

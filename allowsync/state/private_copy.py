@@ -15,7 +15,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
-from allowsync.state.errors import StateDamaged, StateError
+from allowsync.state.errors import StateDamaged, StateError, reason
 from allowsync.state.files import NAMES_ANOTHER, as_owner, judge
 from allowsync.state.schema import migrate, translated, version_of
 
@@ -45,7 +45,7 @@ def open_for_reading(path: Path) -> sqlite3.Connection | None:
     except (FileNotFoundError, NotADirectoryError):
         return None
     except OSError as error:
-        raise StateError(path, error.strerror) from error
+        raise StateError(path, reason(error)) from error
     if journal:
         database = _played_back(path, database, journal)
     connection = sqlite3.connect(":memory:", isolation_level=None)

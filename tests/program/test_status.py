@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from testkit.fake_dns.behaviours import SERVFAIL
+
 if TYPE_CHECKING:
     from tests.support.days import Days
     from tests.support.program import Installation
@@ -29,6 +31,18 @@ def test_the_last_run_its_result_and_the_schedule_are_told(here: Installation) -
     assert target["verified"] is not None
 
 
+def test_what_a_state_knows_that_cannot_be_read_is_unknown(here: Installation) -> None:
+    here.server.zones["alice.example.org"] = SERVFAIL
+    here("apply")
+    here.state.unlink()
+    here.state.mkdir()
+    done = here("status")
+    assert "alice: no answer yet: its access is unknown" in done.err
+    assert "when the last run was is unknown: the state could not be read" in done.out
+    assert "is gone with" not in here("apply --dry-run").err
+    assert here("check --no-packets").out.count(f"{here.state}: ") == 1
+
+
 def test_a_run_that_failed_is_wrong_until_one_succeeds(here: Installation) -> None:
     here("apply")
     allowed = here.file.read_bytes()
@@ -40,7 +54,9 @@ def test_a_run_that_failed_is_wrong_until_one_succeeds(here: Installation) -> No
     (target,) = done.document["targets"]
     assert (target["state"], target["verified"]) == ("failed", None)
     assert target["failing"] == done.document["last_run"]
-    assert "web/file failed: " in here("status").out
+    done = here("status")
+    assert "web/file failed\n" in done.out
+    assert done.err.count("web/file: failed: ") == 1
     here.file.rmdir()
     here.file.write_bytes(allowed)
     failed = here("status")

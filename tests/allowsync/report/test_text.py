@@ -189,7 +189,7 @@ def test_status_tells_who_is_allowed_where() -> None:
         "    no answer yet: no access",
         "",
         "web/x is in sync (1 entry)",
-        "web/y is out of sync (0 entries): table is missing; 1 to add",
+        "web/y is out of sync (0 entries)",
         "last run 1 min ago",
     ]
     assert list(status_warnings(standing)) == [
