@@ -41,6 +41,8 @@ class Folder:
         self.path = path
         try:
             self._fd = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        except FileNotFoundError:
+            raise BackendError(f"folder {path} does not exist; make it, or change path") from None
         except OSError as error:
             raise BackendError(f"folder {path} cannot be opened: {error.strerror}") from error
         if _open_to_others(os.fstat(self._fd)):

@@ -98,8 +98,9 @@ def tables() -> frozenset[str]:
     try:
         return listed_tables(TIMEOUT)
     except OSError as error:
+        if not tools.may(tools.CAP_NET_ADMIN):
+            raise BackendError(not_root()) from error
         why = error.strerror or str(error)
-        why = why if tools.may(tools.CAP_NET_ADMIN) else f"{why} ({not_root()})"
         raise BackendError(f"the kernel does not list its nftables: {why}") from error
 
 

@@ -68,7 +68,9 @@ def test_a_page_that_cannot_be_written_is_said_once(world: World, tmp_path: Path
     config = replace(world.config, report=tmp_path / "missing" / "who.html")
     (notice,) = keep_current(config, look(config, world.instant))
     assert str(notice.where) == str(config.report)
-    assert notice.what == "the page could not be written: No such file or directory"
+    advice = "make it, or choose another path"
+    what = f"folder {tmp_path / 'missing'} does not exist; {advice}"
+    assert notice.what == f"the page could not be written: {what}"
 
 
 def test_where_no_page_is_configured_none_is_written(world: World, tmp_path: Path) -> None:

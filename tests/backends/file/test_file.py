@@ -180,7 +180,7 @@ def test_root_writes_into_no_folder_where_others_may_swap_files(as_root: None, p
 
 def test_a_missing_folder_is_an_error_and_holds_nothing_to_clear(path: Path) -> None:
     far = path / "deeper"
-    with pytest.raises(BackendError, match="cannot be opened"):
+    with pytest.raises(BackendError, match="does not exist; make it"):
         target(far).read()
     target(far).clear()
 

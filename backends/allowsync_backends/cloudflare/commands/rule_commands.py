@@ -44,13 +44,13 @@ def rule(
     dry_run: bool,
     yes: bool,
 ) -> int:
-    """Show, make or remove the rule that blocks everyone who is not in a list.
+    """Show, make or remove the rule that uses a list.
 
-    With --zone alone: show the custom rules of a domain. With --list and --host or --path: make the
-    rule, behind those that are there, or change it. For the list of a denylist it blocks those in
-    it. With --list and --remove: remove it. There is
-    one rule of ours for a list in a domain, known by its description `allowsync:LIST`; other rules
-    are never touched. The token needs the permissions Zone > Zone: Read and Zone > Zone WAF: Edit.
+    It blocks everyone who is not in the list. With --zone alone: show the custom rules of a domain.
+    With --list and --host or --path: make the rule, behind those that are there, or change it. For
+    the list of a denylist it blocks those in it. With --list and --remove: remove it. There is one
+    rule of ours for a list in a domain, known by its description `allowsync:LIST`; other rules are
+    never touched. The token needs the permissions Zone > Zone: Read and Zone > Zone WAF: Edit.
     """
     from allowsync_backends.cloudflare.commands.rule_plan import KeepRule, ours
 
