@@ -49,6 +49,13 @@ class BlockStatus(Value):
     spared: tuple[NeverBlocked, ...] = ()
     seconds: float = 0.0
 
+    @property
+    def state(self) -> str:
+        """How it stands, in a word or three, as of any target."""
+        if not self.readable:
+            return "failed"
+        return "in sync" if self.in_step else "out of sync"
+
 
 def block_statuses(
     config: Config,

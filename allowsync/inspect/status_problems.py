@@ -73,8 +73,8 @@ def _of_targets(status: AccessStatus) -> Iterator[StatusProblem]:
             yield StatusProblem(target.target, one, Severity.ERROR)
     for blocked in status.blocked:
         if not blocked.in_step:
-            how = "out of sync" if blocked.readable else "failed"
-            yield StatusProblem(blocked.target, f"{how}: {blocked.reason}", Severity.ERROR)
+            what = f"{blocked.state}: {blocked.reason}"
+            yield StatusProblem(blocked.target, what, Severity.ERROR)
         elif blocked.reason:
             yield StatusProblem(blocked.target, blocked.reason)
 

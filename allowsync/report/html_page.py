@@ -17,7 +17,7 @@ from allowsync.report.events import events
 from allowsync.report.history import sign
 from allowsync.report.html_markup import Html, cell, head, joined, row, table, tag, time, trusted
 from allowsync.report.html_style import CSS
-from allowsync.report.html_targets import left_over, targets
+from allowsync.report.html_targets import denied, left_over, targets
 from allowsync.report.html_timeline import SPAN, timeline
 from allowsync.report.text import is_published, run_result
 from allowsync.text import counted
@@ -47,6 +47,7 @@ def page(standing: AccessStatus, past: Past) -> str:
         _hosts(standing),
         _revoked(standing),
         targets(standing),
+        denied(standing),
         left_over(standing),
         _timelines(standing, past),
         _events(events(past, standing.now - SPAN)),

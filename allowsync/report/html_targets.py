@@ -5,12 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import short
+from allowsync.report.blocking import spared_lines
 from allowsync.report.html_markup import Html, cell, head, joined, row, table, tag, time
 from allowsync.text import counted
 
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allowsync.inspect.block_status import BlockStatus
     from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.types import Entry
 
@@ -49,6 +51,31 @@ def _step(target: TargetStatus, now: datetime) -> Html:
         return cell(tag("div", f"in sync ({count})", class_="good"), verified)
     what = f"{target.state} ({count}): {target.trouble}"
     return cell(tag("div", what, class_="bad"), failing, verified)
+
+
+def denied(standing: AccessStatus) -> Html:
+    """The targets of denylists: how many networks each blocks, and what is spared of its lists."""
+    if not standing.blocked:
+        return joined()
+    rows = [
+        row(
+            head(one.target),
+            _blocking(one, standing.now),
+            cell(joined([tag("div", text, class_="net") for text in spared_lines(one.spared)])),
+        )
+        for one in standing.blocked
+    ]
+    headings = ("Target", "State", "Listed, and not blocked")
+    return tag("section", tag("h2", "Denylists"), table("What is blocked", headings, rows))
+
+
+def _blocking(one: BlockStatus, now: datetime) -> Html:
+    if not one.readable:
+        return cell(tag("div", f"failed: {one.reason}", class_="bad"))
+    count = counted(len(one.held), "network blocked", "networks blocked")
+    said = f"{one.state} ({count})" + (f": {one.reason}" if one.reason else "")
+    verified = tag("div", "verified ", time(now), class_="soft")
+    return cell(tag("div", said, class_="good" if one.in_step else "bad"), verified)
 
 
 def left_over(standing: AccessStatus) -> Html:

@@ -247,7 +247,9 @@ def _standing_block(one: BlockStatus) -> Json:
     """How a target of a denylist stands: its networks are counted, for there are thousands."""
     return {
         "target": one.target,
+        "denylist": one.denylist,
         "in_step": one.in_step,
+        "state": one.state.replace(" ", "_"),
         "networks": len(one.held),
         "never_blocked": _never_blocked(one.spared),
         "reason": one.reason or None,

@@ -14,10 +14,11 @@ from allowsync.engine import never_blocked
 from allowsync.inspect.denylist_findings import about_asked, about_blocked
 from allowsync.inspect.status_problems import exit_code
 from allowsync.model.list_source import ListSource
-from allowsync.model.outcome import Outcome
+from allowsync.model.outcome import ExitCode, Outcome
 from allowsync.model.target import Capabilities, Effect
 from allowsync.model.value import replace
 from allowsync.report.blocking import block_lines, status_lines
+from allowsync.report.json import status_document
 from allowsync.state import StateUnwritable, Store
 from allowsync.state.blocks import blocks_path
 from allowsync.state.lists import KeptList, list_path
@@ -318,6 +319,10 @@ def test_the_status_tells_how_it_stands(world: Denied) -> None:
     assert lines[0] == f"scanners/wall is in sync ({len(world.wall.networks)} networks blocked)"
     assert "    never blocked: 81.2.69.1 (granted to alice)" in lines
     assert exit_code(standing) == 0
+    (told,) = status_document(standing, ExitCode.IN_STEP)["blocked"]
+    assert (told["target"], told["denylist"]) == ("scanners/wall", "scanners")
+    assert (told["in_step"], told["state"]) == (True, "in_sync")
+    assert told["networks"] == len(world.wall.networks)
     world.wall.networks.clear()
     after = world.look()
     assert [one.in_step for one in after.blocked] == [False]

@@ -13,11 +13,13 @@ import html5lib
 import pytest
 
 from allowsync.engine.orphan_targets import OrphanTarget
+from allowsync.inspect.block_status import BlockStatus
 from allowsync.inspect.status import ScheduleFacts
 from allowsync.model.access_order import Revocation
 from allowsync.model.outcome import Notice
 from allowsync.model.types import Basis
 from allowsync.model.value import replace as replace_value
+from allowsync.policy.blocking import SPECIAL_PURPOSE, NeverBlocked
 from allowsync.report.html_page import page
 from allowsync.report.html_style import CSS
 from allowsync.state.history import Past
@@ -28,11 +30,23 @@ from tests.support.values import HOME, Life, host, net
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+BLOCKED = (
+    BlockStatus(
+        "scanners/nftables",
+        "scanners",
+        in_step=True,
+        held=(net("198.51.100.0/24"),),
+        spared=(NeverBlocked(net(HOME), f"granted to {HOSTILE}"), SPECIAL_PURPOSE[0]),
+    ),
+    BlockStatus("scanners/nginx", "scanners", in_step=False, reason="1 to block"),
+    BlockStatus("bad/ipset", "bad", in_step=False, reason=HOSTILE, readable=False),
+)
 TROUBLED = standing(reason=HOSTILE, notices=(Notice(HOSTILE, HOSTILE),))
 PAGES = {
     "well": page(well(), past()),
     "without a past": page(well(), Past()),
     "wrong": page(standing(), past()),
+    "denying": page(replace_value(well(), blocked=BLOCKED), past()),
     "hostile": page(TROUBLED, past(HOSTILE)),
 }
 USED = {
@@ -135,6 +149,20 @@ def test_every_host_is_there_with_its_networks_and_how_fresh_they_are() -> None:
     assert "officefixed networks203.0.113.0/24fixedsince 2026-11-20 15:00 UTC" in rows
     verified = "verified 2026-11-20 15:10 UTC"
     assert f"jellyfin/nftablesin sync (2 entries){verified}{HOME} alice{LONG6} bob" in rows
+
+
+def test_denylists_have_a_table_of_their_own() -> None:
+    assert "Denylists" in ["".join(one.itertext()) for one in only(PAGES["denying"], "h2")]
+    rows = ["".join(one.itertext()) for one in only(PAGES["denying"], "tr")]
+    verified = "verified 2026-11-20 15:10 UTC"
+    spared = f"never blocked: {HOME} (granted to <script>"
+    assert any(
+        one.startswith(f"scanners/nftablesin sync (1 network blocked){verified}{spared}")
+        and one.endswith("never blocked: 1 special-purpose network")
+        for one in rows
+    )
+    assert f"scanners/nginxout of sync (0 networks blocked): 1 to block{verified}" in rows
+    assert any(one.startswith("bad/ipsetfailed: <script>") for one in rows)
 
 
 def test_what_a_source_publishes_is_one_row() -> None:
