@@ -264,7 +264,8 @@ def checked_current(given: object) -> Current:
     demand_all(given.others, (frozenset, set), NETWORKS, "read().others")
     demand_all(given.temporary, (frozenset, set), NETWORKS, "read().temporary")
     demand_all(given.flaws, tuple, str, "read().flaws")
-    entries = frozenset(_checked_entries(given.entries))
+    checked = _checked_entries(given.entries)
+    entries = given.entries if type(given.entries) is frozenset else frozenset(checked)
     if len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
     reasons = given.ineffective

@@ -116,8 +116,7 @@ def drafted(
     except BackendError as error:
         why = target.broken or f"could not be read: {error}"
         return Draft(target, _failed(target, why)), ()
-    insists = memory is not None and memory.request.force
-    if not insists and (why := of_another(target, names())):
+    if _may_be_anothers(target, current, memory) and (why := of_another(target, names())):
         return Draft(target, _failed(target, why)), ()
     meant, refusal = _meant(given, current)
     wanted: dict[Network, tuple[str, ...]] = dict.fromkeys(meant.networks, ())
@@ -139,6 +138,14 @@ def drafted(
     again = partial(_again, target, given, names, memory)
     one = Draft(target, report, again=again, backend=backend, situation=situation, places=places)
     return one, meant.spared
+
+
+def _may_be_anothers(target: Target, current: Current, memory: Memory | None) -> bool:
+    """Whether it is to be asked whose a target is: of one that is known and whole, it is not."""
+    if memory is None:
+        return bool(current.flaws)
+    known = target.name in memory.store.targets()
+    return not memory.request.force and (bool(current.flaws) or not known)
 
 
 def _again(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Capabilities, Current
+from allowsync.model.target import Capabilities, Current, Effect
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value, replace
 from allowsync_backends.ipset import inspection, set_store, tool
@@ -62,7 +62,8 @@ class IpsetGateBackend(Value):
             found.entries,
             flaws=tuple(flaws),
             obstacles=found.obstacles,
-            traffic=found.traffic(flaws),
+            # Whom it keeps out is many, and when such a packet came last is asked of none.
+            traffic=found.traffic(flaws) if self.gate.effect is Effect.ALLOW else None,
         )
 
     def table(self, family: Family) -> inspection.Table:

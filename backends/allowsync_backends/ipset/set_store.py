@@ -54,7 +54,7 @@ class Look(Value):
         for one in self.sets.values():
             if one.counts is None and one.shape is Shape.SOUND:
                 return None
-            counts.update(one.counts or {})
+            counts.update(zip(one.networks, one.counts or (), strict=one.counts is not None))
         return Traffic(counts=counts, anew=bool(flaws))
 
     @property

@@ -58,7 +58,7 @@ class SetContent(Value):
     shape: Shape
     networks: tuple[Network, ...] = ()
     references: int = 0
-    counts: Mapping[Network, int] | None = field(default=None, compare=False)
+    counts: tuple[int, ...] | None = field(default=None, compare=False)
 
 
 def set_name(allowlist: str, family: Family) -> str:
@@ -113,9 +113,8 @@ def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> S
         return SetContent(Shape.ODD, networks, references)
     if int(facts.get("Number of entries", len(networks))) != len(networks):
         raise ValueError(len(networks))
-    counts = (int(one[1]) for one in counted if one)
-    found = dict(zip(networks, counts, strict=True)) if "counters" in traits else None
-    return SetContent(Shape.SOUND, networks, references, found)
+    counts = tuple(int(one[1]) for one in counted if one) if "counters" in traits else None
+    return SetContent(Shape.SOUND, networks, references, counts)
 
 
 def _traits(header: str) -> tuple[dict[str, str], bool]:

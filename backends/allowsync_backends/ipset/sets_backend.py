@@ -50,12 +50,8 @@ class IpsetSetsBackend(Value):
             BackendError: They could not be listed, or not understood.
         """
         found = set_store.look(self.sets)
-        return Current(
-            found.entries,
-            flaws=found.flaws,
-            obstacles=found.obstacles,
-            traffic=found.traffic(found.flaws),
-        )
+        traffic = found.traffic(found.flaws) if self.effect is Effect.ALLOW else None
+        return Current(found.entries, flaws=found.flaws, obstacles=found.obstacles, traffic=traffic)
 
     def apply(self, plan: Plan) -> None:
         """Fill the sets, then end what still runs of those who were taken out.

@@ -94,7 +94,7 @@ def elements(of: Json, family: Family) -> tuple[Element, ...]:
 
 
 def _element(one: Any, family: Family) -> Element:
-    if isinstance(one, Mapping) and "elem" in one:
+    if isinstance(one, dict) and "elem" in one:
         inner = one["elem"]
         networks, text = _covered(inner["val"], family)
         lifetime = " ".join(
@@ -106,22 +106,24 @@ def _element(one: Any, family: Family) -> Element:
 
 
 def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
+    # Lists of blocked networks have tens of thousands, nearly all of them of the first two forms.
+    if type(value) is str:
+        return (_network(f"{value}/{family.bits}", family),), value
+    prefix = value.get("prefix") if type(value) is dict else None
+    if prefix is not None and type(prefix["addr"]) is str and type(prefix["len"]) is int:
+        text = f"{prefix['addr']}/{prefix['len']}"
+        return (_network(text, family),), text
     match value:
-        case str():
-            network = _network(value, family.bits, family)
-            return (network,), value
-        case {"prefix": {"addr": str(address), "len": int(length)}}:
-            return (_network(address, length, family),), f"{address}/{length}"
         case {"range": [str(first), str(last)]}:
             return tuple(_range(first, last, family)), f"{first}-{last}"
         case _:
             raise ValueError(value)
 
 
-def _network(address: str, length: int, family: Family) -> Network:
-    found = parsed(f"{address}/{length}")  # as it stands in the state: made already
+def _network(text: str, family: Family) -> Network:
+    found = parsed(text)  # as it stands in the state: made already
     if Family.of(found) is not family:
-        raise ValueError(address)
+        raise ValueError(text)
     return found
 
 

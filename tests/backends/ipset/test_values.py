@@ -54,7 +54,7 @@ def test_a_set_that_counts_is_read_with_its_counts() -> None:
     counting = counting.replace("142\n", "142 packets 3 bytes 87\n")
     counting = counting.replace("0/24\n", "0/24 packets 0 bytes 0\n")
     found = held(counting, NAME, V4)
-    assert (found.shape, found.counts) == (Shape.SOUND, {HOME: 3, OFFICE: 0})
+    assert (found.shape, found.counts) == (Shape.SOUND, (3, 0))
     assert held(LISTING, NAME, V4).counts is None
     assert Look({NAME: found}).traffic(()) == Traffic(counts={HOME: 3, OFFICE: 0})
     assert Look({NAME: found, "other": held(LISTING, NAME, V4)}).traffic(()) is None
