@@ -134,7 +134,7 @@ class Faults:
     def test_a_missing_folder_is_an_error_that_changes_nothing(self) -> None:
         folder = self.server.path.parent
         shutil.move(folder, self.server.folder / "moved")
-        with pytest.raises(BackendError, match="cannot be opened"):
+        with pytest.raises(BackendError, match="does not exist; make it"):
             put(self.server, LAN)
         shutil.move(self.server.folder / "moved", folder)
         self.is_well()

@@ -210,7 +210,7 @@ def test_a_network_written_in_by_hand_is_ours_and_goes(server: Fail2ban) -> None
 
 def test_without_a_folder_for_the_file_nothing_comes_into_force(server: Fail2ban) -> None:
     server.file.parent.rmdir()
-    with pytest.raises(BackendError, match="cannot be opened"):
+    with pytest.raises(BackendError, match="does not exist; make it"):
         put(server, f"{FRIEND}/32")
     assert server.ignored() == []
 

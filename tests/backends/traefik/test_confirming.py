@@ -271,5 +271,5 @@ def test_what_is_not_a_file_any_more_is_not_taken_for_none(place: Place, standin
 
 def test_a_missing_folder_is_an_error(place: Place) -> None:
     place.folder.rmdir()
-    with pytest.raises(BackendError, match="cannot be opened"):
+    with pytest.raises(BackendError, match="does not exist; make it"):
         place.put("81.2.69.1")
