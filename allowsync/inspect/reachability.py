@@ -41,6 +41,9 @@ MOST_NAMED: Final = 3
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
 OUT: Final = (Verdict.REFUSED, Verdict.DROPPED)
 _LOST: Final = "its answers do not come back"
+_LET_ANSWERS_LEAVE: Final = (
+    "let its answers leave: see `ip rule`, `ip route`, rules for what goes out"
+)
 
 
 _NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
@@ -339,7 +342,13 @@ def _shut(
     )
 
 
+def _is_by_route(answer: Answer) -> bool:
+    return any(one.startswith("routing:") for one in answer.rules)
+
+
 def _advice_to_let_in(port: PortRange, stopped: Sequence[Answer]) -> str:
+    if any(one.unanswered or _is_by_route(one) for one in stopped):
+        return _LET_ANSWERS_LEAVE
     ends = {one.to[2]: None for one in stopped if one.to}
     if ends and not any(port.first <= one <= port.last for one in ends):
         others = some(f"{one}/{port.protocol}" for one in ends)
