@@ -93,6 +93,13 @@ def still_protected(
     )
 
 
+def _is_silent(one: Decision) -> bool:
+    """Whether some question of a host is not answered now, whatever is left of what was known."""
+    if any(grant.basis is Basis.STALE for grant in one.grants):
+        return True
+    return any(track.unavailable_runs for track in one.memory.tracks.values())
+
+
 def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
     """How long, and for how many runs, an entry that may be any of these hosts' is kept.
 
@@ -103,7 +110,7 @@ def _patience(decisions: list[Decision]) -> tuple[timedelta, int]:
     for one in decisions:
         policy = one.host.policy
         keeps.append((policy.keep_replaced, policy.replaced_runs))
-        if one.unheard or any(grant.basis is Basis.STALE for grant in one.grants):
+        if one.unheard or _is_silent(one):
             keeps.append((policy.keep_unavailable, 1))
         elif not one.grants:
             keeps.append((policy.keep_absent, policy.absent_runs))

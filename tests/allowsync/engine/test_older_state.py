@@ -63,6 +63,12 @@ def test_where_the_firewall_was_flushed_what_it_knows_is_let_in(world: World) ->
     assert "81.2.69.1" in world.held
 
 
+def test_who_moved_since_and_is_silent_alone_stays_in_as_in_an_outage(world: World) -> None:
+    world.says["alice.example.org"] = SILENT
+    world.runs(20)
+    assert NEW in world.held
+
+
 def test_what_only_the_firewall_knew_comes_back_with_a_gate_that_is_gone(world: World) -> None:
     world.everybody(SILENT)
     world.run()
