@@ -48,16 +48,18 @@ def subtracted(spans: Iterable[Span], holes: Sequence[Span]) -> Iterator[Span]:
             yield begin, end
 
 
-def prefixes(spans: Iterable[Span], bits: int) -> Iterator[tuple[int, int]]:
+def prefixes(spans: Iterable[Span], bits: int, widest: int = 0) -> Iterator[tuple[int, int]]:
     """As few networks as cover just some spans: first address and prefix length.
 
     Args:
         spans: What to cover.
         bits: How many bits an address has.
+        widest: The shortest prefix that one may have.
     """
+    most = bits - widest
     for start, end in spans:
         while start <= end:
-            width = (end - start + 1).bit_length() - 1
+            width = min((end - start + 1).bit_length() - 1, most)
             if start:
                 width = min(width, (start & -start).bit_length() - 1)
             yield start, bits - width

@@ -69,9 +69,14 @@ class Blocked(Value):
 
     @property
     def networks(self) -> tuple[Network, ...]:
-        """The same as networks: as few as possible, sorted."""
-        both = zip(self.spans, BOTH_FAMILIES, strict=True)
-        return tuple(one for spans, family in both for one in networks_in(spans, family))
+        """The same as networks: as few as possible, sorted, and none wider than may be named.
+
+        Two that touch would be one that Cloudflare, for one, does not take.
+        """
+        both = zip(self.spans, BOTH_FAMILIES, WIDEST.values(), strict=True)
+        return tuple(
+            one for spans, family, most in both for one in networks_in(spans, family, most)
+        )
 
     @property
     def refusal(self) -> str:
@@ -99,10 +104,10 @@ def united(several: Iterable[Spans]) -> Spans:
     )
 
 
-def networks_in(spans: Iterable[Span], family: Family) -> Iterator[Network]:
-    """As few networks as cover just some spans."""
+def networks_in(spans: Iterable[Span], family: Family, widest: int = 0) -> Iterator[Network]:
+    """As few networks as cover just some spans, none with a shorter prefix than `widest`."""
     version = 4 if family is Family.IPV4 else 6
-    for first, width in prefixes(spans, family.bits):
+    for first, width in prefixes(spans, family.bits, widest):
         yield network(version, first, width)
 
 

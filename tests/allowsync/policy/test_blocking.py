@@ -121,6 +121,11 @@ def test_the_ends_of_the_numbers(kind: type[Network]) -> None:
     assert list(subtracted([span(everything)], [(0, 0)])) == [(1, span(everything)[1])]
 
 
+def test_networks_that_touch_become_none_that_is_too_wide() -> None:
+    wide = nets("8.0.0.0/8 9.0.0.0/8 2a00::/16 2a01::/16")
+    assert list(blocked(spans_of(wide), ()).networks) == wide
+
+
 def test_networks_from_the_very_first_number_on() -> None:
     assert list(networks_in([(0, 4)], Family.IPV4)) == nets("0.0.0.0/30 0.0.0.4")
     assert list(networks_in([(0, (1 << 128) - 1)], Family.IPV6)) == nets("::/0")
