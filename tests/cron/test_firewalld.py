@@ -1,4 +1,4 @@
-"""A booted machine with a real firewalld: what its start and its reloads do to gates."""
+"""A booted machine with a real firewalld: what its start and its reloads do to targets."""
 
 from __future__ import annotations
 
@@ -22,6 +22,8 @@ CONFIGURATION: Final = """\
         targets: [{ipset: {ports: [8096/tcp], iptables: nft}}]
       films:
         targets: [{nftables: {ports: [8920/tcp]}}]
+      songs:
+        targets: [{firewalld: {ports: [4533/tcp]}}]
     resolver: {nameservers: ["127.0.0.1:5353"], timeout: 500ms, attempts: 1}
     """
 # Its ports are open to everyone, but for a gate.
@@ -49,8 +51,11 @@ def test_what_firewalld_removes_is_seen_and_put_back(machine: Machine) -> None:
             nft list tables | grep -e films -e firewalld
             iptables -t mangle -S PREROUTING | grep -e "-j allowsync-jellyfin"
             allowsync check | grep -E "^error|is unknown|firewall-cmd"
+            firewall-cmd --ipset=allowsync-songs-4 --get-entries
         }}
         ip route replace default via 198.51.100.9 dev cable0
+        allowsync apply
+        firewall-cmd --reload > /dev/null
         allowsync apply > /dev/null
         look gated
         for how in {HOWS}; do
@@ -66,6 +71,8 @@ def test_what_firewalld_removes_is_seen_and_put_back(machine: Machine) -> None:
             sleep 0.1
             systemctl show -p ActiveState allowsync-restore.service | grep -q =inactive && break
         done
+        firewall-cmd --ipset=allowsync-songs-4 --remove-entry=203.0.113.0/24 > /dev/null
+        systemctl start allowsync.service
         look restarted
         rm /etc/firewalld/zones/public.xml
         firewall-cmd --reload > /dev/null
@@ -74,6 +81,7 @@ def test_what_firewalld_removes_is_seen_and_put_back(machine: Machine) -> None:
         """,
         seconds=300,
     )
+    assert "firewalld has not loaded ipset allowsync-songs-4" in out.split("== ")[0]
     seen = {one.split("\n", 1)[0]: one for one in out.split("== ")[1:]}
     for name, told in seen.items():
         assert "table inet firewalld" in told, told
@@ -82,6 +90,7 @@ def test_what_firewalld_removes_is_seen_and_put_back(machine: Machine) -> None:
         assert "each 'firewall-cmd --reload' removes this gate" in told
         assert ("8096/tcp is open to everyone over IPv4" in told) == (name == "removed")
         assert "is unknown" not in told
+        assert "\n203.0.113.0/24\n" in told, "the service may speak to firewalld"
     assert "8920/tcp" not in seen["removed"]
     rule = "inet firewalld filter_IN_public_allow: tcp dport 8096 accept"
     assert f"gets in: {rule}" in seen["removed"]

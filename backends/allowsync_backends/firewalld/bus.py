@@ -52,7 +52,7 @@ class FirewalldRefusal(BackendError):
         super().__init__(
             "firewalld does not run; start it with 'systemctl start firewalld'"
             if error in _ABSENT
-            else f"firewalld did not do {call.method}: {said[:200]}"
+            else f"firewalld did not do {call.method}: {said.partition(chr(10))[0][:200]}"
         )
 
 

@@ -187,7 +187,10 @@ def test_where_there_is_no_bus_firewalld_cannot_be_asked(
 
 def test_only_firewalld_itself_says_why_in_its_own_codes() -> None:
     call = method(RUNTIME, "ipset", "getEntries")
-    refused = FirewalldRefusal(call, f"{bus.SERVICE}.Exception", "INVALID_IPSET: web")
+    refused = FirewalldRefusal(
+        call, f"{bus.SERVICE}.Exception", "INVALID_IPSET: web\n\nJSON blob: …"
+    )
     absent = FirewalldRefusal(call, "org.freedesktop.DBus.Error.ServiceUnknown", "The name …")
     assert (refused.code, absent.code) == ("INVALID_IPSET", "")
+    assert str(refused) == "firewalld did not do getEntries: INVALID_IPSET: web"
     assert str(absent) == "firewalld does not run; start it with 'systemctl start firewalld'"
