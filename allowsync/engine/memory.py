@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from allowsync.model.access_order import StandingOrders
     from allowsync.model.clock import Chronology, Pulse
     from allowsync.model.memory import HostMemory, TargetMemory
+    from allowsync.model.networks import Coverage
     from allowsync.model.types import Entry, Host, Network
     from allowsync.plan.result import RunReport
     from allowsync.policy.clock import Now
@@ -58,6 +59,7 @@ class Memory(Value):
         orders: Those orders, as far as they can be read; None where there are none.
         behind: Whether the state is older than the last run that was recorded in it, or gone.
         unsure: Whether targets may hold what a run put there that is not on record.
+        here: What targets hold together, where an older state is believed no further than that.
     """
 
     config: Config
@@ -76,6 +78,7 @@ class Memory(Value):
     orders: StandingOrders | None = None
     behind: bool = False
     unsure: bool = False
+    here: Coverage | None = None
 
     @property
     def lost(self) -> bool:
@@ -89,6 +92,10 @@ class Memory(Value):
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target, each host by the label that it has now."""
         known = self.store.target(name)
+        if known is not None and self.here is not None:
+            from allowsync.engine.older_state import still_claimed
+
+            known = still_claimed(known, self.here)
         if known is None or not self.renamed:
             return known
         apart = None if known.apart is None else _relabelled(known.apart, self.renamed)
@@ -138,10 +145,12 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
     remembered: Mapping[str, HostMemory] = store.hosts()
+    here: Coverage | None = None
     if behind and remembered:
-        from allowsync.engine.older_state import still_held
+        from allowsync.engine.older_state import held_now, still_held
 
-        remembered = still_held(filled, remembered)
+        here = held_now(filled)
+        remembered = remembered if here is None else still_held(remembered, here)
     # All kinds of firewall are searched where the state cannot know, and at boot, when others load
     # what they had saved.
     everywhere = request.offline or (chronology.last is None and not request.rehearsed)
@@ -162,6 +171,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         orders,
         behind,
         behind or os.path.lexists(unrecorded_mark(config.state)),
+        here,
     )
 
 

@@ -9,22 +9,23 @@ from allowsync.model.networks import Coverage, around
 from allowsync.model.value import replace
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
     from allowsync.config.settings import Config
-    from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
-    from allowsync.model.types import Network
+    from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, TargetMemory
+    from allowsync.model.types import Entry, Network
 
 
-def still_held(config: Config, known: Mapping[str, HostMemory]) -> Mapping[str, HostMemory]:
+def still_held(known: Mapping[str, HostMemory], held: Coverage) -> Mapping[str, HostMemory]:
     """What it knows of hosts, without addresses that no target holds any more.
 
-    They were left since, and may be another's by now. Where a target is empty or cannot be read,
-    nothing tells what was left: all is believed.
+    They were left since, and may be another's by now. Of a question of which none is left, no
+    answer is known, as after a lost state.
+
+    Args:
+        known: What the state knows.
+        held: What all targets hold together.
     """
-    held = _held(config)
-    if held is None:
-        return known
 
     def here(one: HeldAddress) -> bool:
         return held.covering(around(one.address, one.address.max_prefixlen)) is not None
@@ -32,7 +33,8 @@ def still_held(config: Config, known: Mapping[str, HostMemory]) -> Mapping[str, 
     def without(track: RetentionState) -> RetentionState:
         if all(map(here, track.held)):
             return track
-        return replace(track, held=tuple(filter(here, track.held)))
+        left = tuple(filter(here, track.held))
+        return replace(track, held=left, last_found=track.last_found if left else None)
 
     return {
         label: replace(one, tracks={query: without(track) for query, track in one.tracks.items()})
@@ -40,8 +42,21 @@ def still_held(config: Config, known: Mapping[str, HostMemory]) -> Mapping[str, 
     }
 
 
-def _held(config: Config) -> Coverage | None:
-    """What all targets hold together; None where one is empty or cannot be read."""
+def still_claimed(known: TargetMemory, held: Coverage) -> TargetMemory:
+    """What it knows of a target, without what no target holds any more."""
+
+    def here(entries: Iterable[Entry]) -> tuple[Entry, ...]:
+        return tuple(one for one in entries if held.covering(one.network) is not None)
+
+    apart = None if known.apart is None else here(known.apart)
+    return replace(known, entries=here(known.entries), apart=apart)
+
+
+def held_now(config: Config) -> Coverage | None:
+    """What all targets hold together; None where one is empty or cannot be read.
+
+    Nothing tells then what was left: all that the state knows is believed.
+    """
     networks: set[Network] = set()
     for target in (one for allowlist in config.allowlists.values() for one in allowlist.targets):
         try:

@@ -65,8 +65,9 @@ def test_where_the_firewall_was_flushed_what_it_knows_is_let_in(world: World) ->
 
 def test_who_moved_since_and_is_silent_alone_stays_in_as_in_an_outage(world: World) -> None:
     world.says["alice.example.org"] = SILENT
-    world.runs(20)
+    report = world.runs(20)
     assert NEW in world.held
+    assert (report.decisions["alice"].undecided, report.exit_code) == (True, 3)
 
 
 def test_what_only_the_firewall_knew_comes_back_with_a_gate_that_is_gone(world: World) -> None:
