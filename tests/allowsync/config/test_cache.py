@@ -76,8 +76,9 @@ def test_what_is_kept_is_what_was_validated(kept: Kept) -> None:
 
 @pytest.mark.parametrize("example", sorted(EXAMPLES.glob("*.yaml")), ids=lambda path: path.name)
 def test_every_example_is_kept_as_it_was_validated(tmp_path: Path, example: Path) -> None:
-    (tmp_path / "cloudflare.token").write_text("hunter2hunter2")
-    (tmp_path / "cloudflare.token").chmod(0o600)
+    for secret in ("cloudflare.token", "jellyfin.key"):
+        (tmp_path / secret).write_text("hunter2hunter2")
+        (tmp_path / secret).chmod(0o600)
     one = Kept(tmp_path, example.read_text())
     validated = one.load()
     found = one.cached()
