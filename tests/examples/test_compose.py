@@ -1,4 +1,4 @@
-"""The Compose stack, by its parts: no images can be had here, but the programs in them can."""
+"""The Compose stacks, by their parts: no images can be had here, but the programs in them can."""
 
 from __future__ import annotations
 
@@ -20,6 +20,7 @@ import yaml
 from allowsync.config import load
 from testkit.fake_dns.nameserver import NameServer
 from testkit.fake_jellyfin import FakeJellyfin
+from tests.support.caddy import PROGRAM as CADDY
 from tests.support.documents import ROOT
 from tests.support.internet import FRIEND, SERVER, STRANGER
 from tests.support.program import allowsync
@@ -29,12 +30,18 @@ from tests.support.traefik_schema import validator
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.config.settings import Config
     from tests.support.netns import Namespace
 
-STACK: Final = ROOT / "examples" / "compose" / "traefik"
-COMPOSE: Final[dict[str, Any]] = yaml.safe_load((STACK / "compose.yaml").read_text())
-SERVICES: Final[dict[str, Any]] = COMPOSE["services"]
-CONFIG: Final = load(STACK / "allowsync" / "config.yaml", environ={"HOME": "/x"}, uid=65534)
+STACKS: Final = ROOT / "examples" / "compose"
+PUBLISHED: Final[dict[str, dict[str, list[str]]]] = {
+    "traefik": {"traefik": ["80:80", "443:443"]},
+    "caddy": {
+        "caddy": ["80:80", "443:443", "443:443/udp"],
+        "jellyfin": ["127.0.0.1:8096:8096"],
+    },
+}
+both = pytest.mark.parametrize("stack", PUBLISHED)
 ZONES: Final[dict[str, object]] = {
     "alice.duckdns.org": [FRIEND],
     "bob.ddns.example.net": ["81.2.70.1"],
@@ -45,47 +52,63 @@ NAME: Final = "jellyfin.example.org"
 FORBIDDEN: Final = 403
 
 
-def mounted() -> dict[str, dict[str, str]]:
+def compose(stack: str) -> dict[str, Any]:
+    found: dict[str, Any] = yaml.safe_load((STACKS / stack / "compose.yaml").read_text())
+    return found
+
+
+def configuration(stack: str) -> Config:
+    return load(STACKS / stack / "allowsync/config.yaml", environ={"HOME": "/x"}, uid=65534)
+
+
+def mounted(stack: str) -> dict[str, dict[str, str]]:
     """The mounts of each service: where in the container, and what of the host."""
     return {
         name: {words[1]: words[0] for one in service["volumes"] if (words := one.split(":"))}
-        for name, service in SERVICES.items()
+        for name, service in compose(stack)["services"].items()
     }
 
 
-def test_what_is_mounted_is_there() -> None:
-    sources = {one for mounts in mounted().values() for one in mounts.values()}
+@both
+def test_what_is_mounted_is_there(stack: str) -> None:
+    sources = {one for mounts in mounted(stack).values() for one in mounts.values()}
     files = {one for one in sources if one.startswith("./")}
-    assert sources - files == COMPOSE["volumes"].keys()
-    assert all((STACK / one).exists() for one in files - {MADE_BY_ITS_USER})
+    assert sources - files == compose(stack)["volumes"].keys()
+    assert all((STACKS / stack / one).exists() for one in files - {MADE_BY_ITS_USER})
 
 
-def test_only_traefik_is_reached_from_outside() -> None:
-    published = {name: one.get("ports", []) for name, one in SERVICES.items()}
-    assert published == {"allowsync": [], "traefik": ["80:80", "443:443"], "jellyfin": []}
+@both
+def test_only_the_proxy_is_reached_from_outside(stack: str) -> None:
+    services = compose(stack)["services"].items()
+    assert {name: one["ports"] for name, one in services if "ports" in one} == PUBLISHED[stack]
 
 
-def test_the_known_proxies_are_the_addresses_of_traefik() -> None:
-    inside = SERVICES["traefik"]["networks"]["inside"]
+@both
+def test_the_known_proxies_are_the_addresses_of_the_proxy(stack: str) -> None:
+    document, config = compose(stack), configuration(stack)
+    inside = document["services"][stack]["networks"]["inside"]
     fixed = {ip_network(inside["ipv4_address"]), ip_network(inside["ipv6_address"])}
-    assert set(CONFIG.hosts["traefik"].networks) == fixed
-    subnets = [ip_network(one["subnet"]) for one in COMPOSE["networks"]["inside"]["ipam"]["config"]]
+    assert set(config.hosts[stack].networks) == fixed
+    subnets = [
+        ip_network(one["subnet"]) for one in document["networks"]["inside"]["ipam"]["config"]
+    ]
     assert all(any(one.network_address in of for of in subnets) for one in fixed)
-    assert CONFIG.allowlists["proxies"].hosts == ("traefik",)
-    assert "traefik" not in CONFIG.allowlists["jellyfin"].hosts
+    assert config.allowlists["proxies"].hosts == (stack,)
+    assert stack not in config.allowlists["jellyfin"].hosts
 
 
 def test_each_container_finds_the_others_and_the_same_folder() -> None:
-    document = yaml.safe_load((STACK / "allowsync/config.yaml").read_text())
+    stack = STACKS / "traefik"
+    document = yaml.safe_load((stack / "allowsync/config.yaml").read_text())
     ((traefik,), (jellyfin,)) = (one["targets"] for one in document["allowlists"].values())
     urls = (traefik["traefik"]["api"], jellyfin["jellyfin"]["url"])
-    assert {urlsplit(one).hostname for one in urls} <= SERVICES.keys()
+    assert {urlsplit(one).hostname for one in urls} <= compose("traefik")["services"].keys()
     folder = str(Path(traefik["traefik"]["path"]).parent)
-    mounts = mounted()
+    mounts = mounted("traefik")
     assert mounts["allowsync"][folder] == mounts["traefik"][folder]
-    static = yaml.safe_load((STACK / "traefik/traefik.yml").read_text())
+    static = yaml.safe_load((stack / "traefik/traefik.yml").read_text())
     assert static["providers"]["file"]["directory"] == folder
-    for one in (STACK / "traefik/dynamic").iterdir():
+    for one in (stack / "traefik/dynamic").iterdir():
         validator(3).validate(yaml.safe_load(one.read_text()))
 
 
@@ -95,40 +118,48 @@ def inside() -> Iterator[Namespace]:
         yield one
 
 
+def laid_out(name: str, folder: Path, *own: tuple[str, str]) -> Path:
+    """A copy of a stack with other words for some. Returns its configuration of allowsync."""
+    for path in filter(Path.is_file, (STACKS / name).rglob("*")):
+        text = path.read_text()
+        for shipped, here in own:
+            text = text.replace(shipped, here)
+        copy = folder / path.relative_to(STACKS / name)
+        copy.parent.mkdir(parents=True, exist_ok=True)
+        copy.write_text(text)
+    return folder / "allowsync/config.yaml"
+
+
+def carried_out(inside: Namespace, config: Path, jellyfin: FakeJellyfin, names: NameServer) -> None:
+    """A first run, and one with nothing to do."""
+    key = config.with_name("jellyfin.key")
+    key.touch(mode=0o600)
+    key.write_text(jellyfin.key)
+    folder = config.parent.parent
+    with config.open("a") as file:
+        file.write(f"resolver: {{nameservers: ['{names}']}}\nstate: {folder}/state/state.db\n")
+    for _ in range(2):
+        done = inside.run(allowsync, "apply", "--config", config)
+        assert done.code == 0, done.err + done.out
+    assert done.out == ""
+    assert jellyfin.restarts == 1
+    # At IPv6, Jellyfin neither listens nor believes a proxy until that is turned on.
+    proxy = configuration(folder.name).hosts[folder.name].networks[0]
+    assert jellyfin.rules.believed(proxy.network_address)
+
+
 @contextmanager
-def stack(inside: Namespace, folder: Path) -> Iterator[FakeJellyfin]:
-    """Its Traefik, by the files of the stack, in front of a Jellyfin; and a first run."""
-    with inside.run(FakeJellyfin) as jellyfin, inside.run(NameServer, ZONES) as names:
-        own = (
-            ("http://jellyfin:8096", jellyfin.url),
-            ("http://traefik:8080", "http://127.0.0.1:8080"),
-            ("/etc/traefik", str(folder / "traefik")),
-            ("/certificates", str(folder)),
-        )
-        for path in filter(Path.is_file, STACK.rglob("*")):
-            text = path.read_text()
-            for shipped, here in own:
-                text = text.replace(shipped, here)
-            copy = folder / path.relative_to(STACK)
-            copy.parent.mkdir(parents=True, exist_ok=True)
-            copy.write_text(text)
-        config = folder / "allowsync/config.yaml"
-        key = folder / "allowsync/jellyfin.key"
-        key.touch(mode=0o600)
-        key.write_text(jellyfin.key)
-        with config.open("a") as file:
-            file.write(f"resolver: {{nameservers: ['{names}']}}\nstate: {folder}/state/state.db\n")
-        argv = [str(TRAEFIK), f"--configFile={folder}/traefik/traefik.yml"]
-        quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
-        running = inside.run(partial(subprocess.Popen, argv, **quiet))
-        try:
-            until_served(inside)
-            done = inside.run(allowsync, "apply", "--config", config)
-            assert done.code == 0, done.err + done.out
-            yield jellyfin
-        finally:
-            running.kill()
-            running.wait()
+def traefik(inside: Namespace, folder: Path) -> Iterator[None]:
+    """That of a stack, by its files."""
+    argv = [str(TRAEFIK), f"--configFile={folder}/traefik/traefik.yml"]
+    quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL}
+    running = inside.run(partial(subprocess.Popen, argv, **quiet))
+    try:
+        until_served(inside)
+        yield
+    finally:
+        running.kill()
+        running.wait()
 
 
 def until_served(inside: Namespace) -> None:
@@ -162,11 +193,33 @@ def asked(source: str) -> int:
 def test_friends_get_through_traefik_which_jellyfin_believes(
     inside: Namespace, tmp_path: Path
 ) -> None:
-    tmp_path.chmod(0o755)
-    with stack(inside, tmp_path) as jellyfin:
-        assert inside.run(asked, FRIEND) == OK
-        assert inside.run(asked, STRANGER) == FORBIDDEN
-        assert jellyfin.restarts == 1
-        # At IPv6, Jellyfin neither listens nor believes a proxy until that is turned on.
-        proxy = CONFIG.hosts["traefik"].networks[0].network_address
-        assert jellyfin.rules.believed(proxy)
+    folder = tmp_path / "traefik"
+    with inside.run(FakeJellyfin) as jellyfin, inside.run(NameServer, ZONES) as names:
+        config = laid_out(
+            "traefik",
+            folder,
+            ("http://jellyfin:8096", jellyfin.url),
+            ("http://traefik:8080", "http://127.0.0.1:8080"),
+            ("/etc/traefik", str(folder / "traefik")),
+            ("/certificates", str(folder)),
+        )
+        with traefik(inside, folder):
+            carried_out(inside, config, jellyfin, names)
+            assert inside.run(asked, FRIEND) == OK
+            assert inside.run(asked, STRANGER) == FORBIDDEN
+
+
+@pytest.mark.root
+@pytest.mark.usefixtures("as_root")
+def test_friends_get_as_far_as_caddy_which_jellyfin_believes(
+    inside: Namespace, tmp_path: Path
+) -> None:
+    folder = tmp_path / "caddy"
+    with inside.run(FakeJellyfin) as jellyfin, inside.run(NameServer, ZONES) as names:
+        config = laid_out("caddy", folder, ("http://127.0.0.1:8096", jellyfin.url))
+        carried_out(inside, config, jellyfin, names)
+        gate = inside.command("nft", "list", "table", "inet", "allowsync_jellyfin")
+    assert FRIEND in gate
+    argv = (CADDY, "adapt", "--config", folder / "caddy/Caddyfile", "--adapter", "caddyfile")
+    adapted = subprocess.run(argv, capture_output=True, text=True, check=True).stdout
+    assert '"dial":"jellyfin:8096"' in adapted
