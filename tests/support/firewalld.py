@@ -13,16 +13,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync_backends.common.firewalld_bus import PERMANENT, RUNTIME, Bus, method
 from allowsync_backends.common.ports import Port, Protocol
 from allowsync_backends.firewalld import TYPE, FirewalldOptions
-from allowsync_backends.firewalld.bus import PERMANENT, RUNTIME, Bus, method
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Placement
 from tests.support.gates import GUARDED
 
 if TYPE_CHECKING:
-    from allowsync_backends.firewalld.wire import Call
+    from allowsync_backends.common.dbus_wire import Call
 
     from allowsync.backend.api import Backend
     from tests.support.netns import Namespace

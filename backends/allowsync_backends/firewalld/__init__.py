@@ -23,7 +23,7 @@ def _make(placement: Placement, options: FirewalldOptions) -> Backend:
 
 
 def _usable() -> str:
-    from allowsync_backends.firewalld.bus import usable
+    from allowsync_backends.common.firewalld_bus import usable
 
     return usable()
 

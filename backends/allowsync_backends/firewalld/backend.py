@@ -9,8 +9,8 @@ from allowsync.backend.api import BackendError, mark
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
+from allowsync_backends.common.firewalld_bus import RUNTIME, Bus, method
 from allowsync_backends.firewalld import inspection, rules, sets
-from allowsync_backends.firewalld.bus import RUNTIME, Bus, method
 from allowsync_backends.firewalld.inspection import FirewalldSnapshot
 from allowsync_backends.firewalld.options import names_of
 
@@ -20,8 +20,8 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
     from allowsync.model.types import Network
+    from allowsync_backends.common.dbus_wire import Call
     from allowsync_backends.firewalld.options import FirewalldOptions
-    from allowsync_backends.firewalld.wire import Call
 
 FILES: Final = Path("/etc/firewalld")
 

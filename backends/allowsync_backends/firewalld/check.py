@@ -8,8 +8,9 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity, flaw_findings
 from allowsync.system.process import Command
 from allowsync_backends.common import command as tools
+from allowsync_backends.common import firewalld_bus
 from allowsync_backends.common.conntrack import missing_tools
-from allowsync_backends.firewalld import bus, inspection
+from allowsync_backends.firewalld import inspection
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -17,12 +18,12 @@ if TYPE_CHECKING:
     from allowsync_backends.firewalld.inspection import FirewalldSnapshot
     from allowsync_backends.firewalld.options import FirewalldOptions
 
-_RULES = Command(("nft", "-t", "list", "table", "inet", "firewalld"), timeout=bus.TIMEOUT)
+_RULES = Command(("nft", "-t", "list", "table", "inet", "firewalld"), timeout=firewalld_bus.TIMEOUT)
 
 
 def check(look: Callable[[], FirewalldSnapshot], options: FirewalldOptions) -> Sequence[Finding]:
     """All findings about a target."""
-    if unusable := bus.usable():
+    if unusable := firewalld_bus.usable():
         return (Finding(Severity.ERROR, unusable),)
     try:
         seen = look()

@@ -6,15 +6,15 @@ import re
 from typing import TYPE_CHECKING
 
 from allowsync.model.value import Value
-from allowsync_backends.firewalld.bus import PERMANENT, RUNTIME, FirewalldRefusal, method
+from allowsync_backends.common.firewalld_bus import PERMANENT, RUNTIME, FirewalldRefusal, method
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from allowsync.model.types import Family
+    from allowsync_backends.common.dbus_wire import Call
+    from allowsync_backends.common.firewalld_bus import Bus
     from allowsync_backends.common.ports import Port
-    from allowsync_backends.firewalld.bus import Bus
-    from allowsync_backends.firewalld.wire import Call
 
 
 class ZoneRules(Value):

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.model.networks import overlap, short
 from allowsync.model.types import Family, by_network
 from allowsync.model.value import Value
-from allowsync_backends.firewalld.bus import PERMANENT, RUNTIME, FirewalldRefusal, method
+from allowsync_backends.common.firewalld_bus import PERMANENT, RUNTIME, FirewalldRefusal, method
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
     from allowsync.model.types import Network
-    from allowsync_backends.firewalld.bus import Bus
-    from allowsync_backends.firewalld.wire import Call
+    from allowsync_backends.common.dbus_wire import Call
+    from allowsync_backends.common.firewalld_bus import Bus
 
 # Beyond so many changes, a set is filled anew: each takes a call.
 MANY: Final = 64

@@ -6,7 +6,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.firewalld.bus import RUNTIME
+from allowsync_backends.common.firewalld_bus import RUNTIME
+from allowsync_backends.ipset.firewalld import running
 
 from allowsync.backend.api import BackendError
 from allowsync.model.plan import Plan
@@ -172,6 +173,11 @@ def test_sets_that_no_rule_uses_have_no_effect(loaded: Firewalld) -> None:
     assert loaded.inside.run(alone.check) == ()
 
 
+def test_a_gate_of_iptables_beside_a_running_firewalld_is_told(loaded: Firewalld) -> None:
+    (found,) = loaded.inside.run(lambda: list(running()))
+    assert found.what.startswith("firewalld is running: each 'firewall-cmd --reload' removes")
+
+
 def test_a_firewalld_that_is_off_or_has_failed_is_an_error(loaded: Firewalld) -> None:
     made, before = backend(), loaded.files()
     loaded.stop()
@@ -179,6 +185,7 @@ def test_a_firewalld_that_is_off_or_has_failed_is_an_error(loaded: Firewalld) ->
         with pytest.raises(BackendError, match="firewalld does not run"):
             loaded.inside.run(off)
     assert loaded.files() == before
+    assert not loaded.inside.run(lambda: list(running()))
     (said,) = loaded.inside.run(made.check)
     assert said.what == "firewalld does not run; start it with 'systemctl start firewalld'"
     loaded.inside.run(FILES.joinpath("ipsets", f"{SET}.xml").unlink)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from allowsync_backends.firewalld.bus import RUNTIME
+from allowsync_backends.common.firewalld_bus import RUNTIME
 
 from allowsync.testing.contract import BackendContract
 from tests.support.firewalld import Firewalld, backend, empty_sets

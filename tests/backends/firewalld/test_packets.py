@@ -7,8 +7,8 @@ import socket
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common.firewalld_bus import RUNTIME
 from allowsync_backends.firewalld import TYPE, FirewalldOptions
-from allowsync_backends.firewalld.bus import RUNTIME
 
 from allowsync.model.types import Entry
 from tests.support.echo import EchoIn

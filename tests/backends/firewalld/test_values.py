@@ -8,10 +8,11 @@ from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 import pytest
+from allowsync_backends.common import dbus_wire, firewalld_bus
+from allowsync_backends.common.dbus_wire import Call
+from allowsync_backends.common.firewalld_bus import RUNTIME, Bus, FirewalldRefusal, method
 from allowsync_backends.common.ports import Port, Protocol
-from allowsync_backends.firewalld import bus, rules, sets, wire
-from allowsync_backends.firewalld.bus import RUNTIME, Bus, FirewalldRefusal, method
-from allowsync_backends.firewalld.wire import Call
+from allowsync_backends.firewalld import rules, sets
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.types import Family
@@ -76,7 +77,7 @@ SETTINGS = ("", "allowsync:web", "ä", "hash:net", {"family": "inet"}, ["203.0.1
 def answer(number: int = 2) -> bytes:
     """A message with values of every kind that is read, which answers a call."""
     call = Call("a.b", "/a/b/c/d", "a.b", "c", "(ssssa{ss}as)iv", (SETTINGS, -1, ("u", 7)))
-    octets = wire.written(call, 3)
+    octets = dbus_wire.written(call, 3)
     # An answer has the number of its call where a call has the name of its object.
     path = b"\x01\x01o\0\x08\0\0\0/a/b/c/d" + bytes(8)
     assert octets.count(path) == 1
@@ -85,14 +86,14 @@ def answer(number: int = 2) -> bytes:
 
 
 def test_what_is_written_is_read() -> None:
-    assert wire.size(answer()) == len(answer())
-    expected = wire.Message(2, "", "(ssssa{ss}as)iv", (SETTINGS, -1, 7))
-    assert wire.read(answer()) == expected
+    assert dbus_wire.size(answer()) == len(answer())
+    expected = dbus_wire.Message(2, "", "(ssssa{ss}as)iv", (SETTINGS, -1, 7))
+    assert dbus_wire.read(answer()) == expected
 
 
 def is_understood(octets: bytes) -> bool:
     try:
-        wire.read(octets)
+        dbus_wire.read(octets)
     except ValueError:
         return False
     return True
@@ -115,8 +116,8 @@ def test_the_other_order_of_octets_is_read() -> None:
         b"\x05\x01u\0\0\0\0\x02\x08\x01g\0\x01s\0\0"
         b"\0\0\0\x03yes\0"
     )
-    assert wire.size(octets) == len(octets)
-    assert wire.read(octets) == wire.Message(2, "", "s", ("yes",))
+    assert dbus_wire.size(octets) == len(octets)
+    assert dbus_wire.read(octets) == dbus_wire.Message(2, "", "s", ("yes",))
 
 
 @pytest.fixture
@@ -124,7 +125,7 @@ def answers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[list[by
     """What a bus says: to who we are, and then to each call; after that it hangs up."""
     said: list[bytes] = []
     path = str(tmp_path / "bus")
-    monkeypatch.setattr(bus, "SOCKET", path)
+    monkeypatch.setattr(firewalld_bus, "SOCKET", path)
     with socket.socket(socket.AF_UNIX) as listening:
         listening.bind(path)
         listening.listen()
@@ -144,7 +145,7 @@ def _serve(listening: socket.socket, said: list[bytes]) -> None:
                 heard.readline()
             else:
                 heard.readline() if number == 1 else None
-                heard.read(wire.size(heard.peek(wire.HEAD)[: wire.HEAD]))
+                heard.read(dbus_wire.size(heard.peek(dbus_wire.HEAD)[: dbus_wire.HEAD]))
             connection.sendall(piece)
 
 
@@ -180,7 +181,7 @@ def test_a_change_that_is_not_answered_may_have_been_made(answers: list[bytes]) 
 def test_where_there_is_no_bus_firewalld_cannot_be_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bus, "SOCKET", str(tmp_path / "none"))
+    monkeypatch.setattr(firewalld_bus, "SOCKET", str(tmp_path / "none"))
     with pytest.raises(BackendError, match="firewalld cannot be asked: "), Bus():
         pass
 
@@ -188,7 +189,7 @@ def test_where_there_is_no_bus_firewalld_cannot_be_asked(
 def test_only_firewalld_itself_says_why_in_its_own_codes() -> None:
     call = method(RUNTIME, "ipset", "getEntries")
     refused = FirewalldRefusal(
-        call, f"{bus.SERVICE}.Exception", "INVALID_IPSET: web\n\nJSON blob: …"
+        call, f"{firewalld_bus.SERVICE}.Exception", "INVALID_IPSET: web\n\nJSON blob: …"
     )
     absent = FirewalldRefusal(call, "org.freedesktop.DBus.Error.ServiceUnknown", "The name …")
     assert (refused.code, absent.code) == ("INVALID_IPSET", "")

@@ -1,4 +1,4 @@
-"""Saved rules that name sets of ours, and firewalld beside a gate."""
+"""Saved rules that name sets of ours."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from allowsync_backends.common import saved_rules
-from allowsync_backends.ipset import firewalld, saved
+from allowsync_backends.ipset import saved
 from allowsync_backends.ipset.options import Variant
 
 from allowsync.model.target import Place, Severity
@@ -153,14 +153,3 @@ def test_other_rules_are_left_alone(etc: Path) -> None:
     )
     (etc / "ipsets").write_text("create friends hash:net\nadd friends 192.0.2.1\n")
     assert found() == []
-
-
-@pytest.mark.parametrize(("code", "said"), [(0, 1), (252, 0)])
-def test_a_running_firewalld_is_told(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: int, said: int
-) -> None:
-    program = tmp_path / "firewall-cmd"
-    program.write_text(f"#!/bin/sh\nexit {code}\n")
-    program.chmod(0o755)
-    monkeypatch.setattr("allowsync.system.process.PATH", str(tmp_path))
-    assert len(list(firewalld.running())) == said

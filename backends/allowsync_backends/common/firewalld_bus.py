@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.system.process import installed
 from allowsync_backends.common import command as tools
-from allowsync_backends.firewalld import wire
-from allowsync_backends.firewalld.wire import Call
+from allowsync_backends.common import dbus_wire
+from allowsync_backends.common.dbus_wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -149,11 +149,11 @@ class Bus:
             raise ValueError("it does not let us in")
         self._send(b"BEGIN\r\n")
 
-    def _answer(self, call: Call) -> wire.Message:
+    def _answer(self, call: Call) -> dbus_wire.Message:
         self._number += 1
-        self._send(wire.written(call, self._number))
+        self._send(dbus_wire.written(call, self._number))
         while True:
-            message = wire.read(self._message())
+            message = dbus_wire.read(self._message())
             if message.answers == self._number:
                 break  # all others are signals
         if message.error:
@@ -166,11 +166,11 @@ class Bus:
             data = data[self._socket.sendmsg((data,)) :]
 
     def _message(self) -> bytes:
-        head = self._received(wire.HEAD)
-        size = wire.size(head)
+        head = self._received(dbus_wire.HEAD)
+        size = dbus_wire.size(head)
         if size > LARGEST:
             raise ValueError("it writes too much")
-        return head + self._received(size - wire.HEAD)
+        return head + self._received(size - dbus_wire.HEAD)
 
     def _received(self, count: int) -> bytes:
         found = bytearray()
