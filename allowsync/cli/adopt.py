@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.common import Invocation, agreed, choose, common, echo_json, instant
 from allowsync.cli.completion_values import allowlists
 from allowsync.model.outcome import ExitCode, Notice
 
@@ -66,7 +66,7 @@ def _ask(invocation: Invocation, found: Sequence[Adoptable]) -> None:
         what = f"would adopt entries of {names}; without a terminal to ask at, say --yes"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     invocation.echo(_lines(found, done=False), err=True)
-    click.confirm("Make these allowsync's own?", abort=True, err=True)
+    agreed("Make these allowsync's own?")
 
 
 def _tell(invocation: Invocation, found: Sequence[Adoptable], *, done: bool) -> int:

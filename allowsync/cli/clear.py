@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from allowsync.cli.common import Invocation, choose, common, echo_json, instant
+from allowsync.cli.common import Invocation, agreed, choose, common, echo_json, instant
 from allowsync.cli.scope import only_targets
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, field, replace
@@ -165,7 +165,7 @@ def _ask(
     invocation.echo([Line(f"{one.name}: {_outlook(one)}") for one in owned], err=True)
     if schedule is not None:
         invocation.echo([Line(f"schedule: {_about(schedule)}", "yellow")], err=True)
-    click.confirm(f"Remove everything allowsync put into {names}?", abort=True, err=True)
+    agreed(f"Remove everything allowsync put into {names}?")
     if schedule is None or wish.stop_schedule is not None:
         return wish.stop_schedule
     return click.confirm("Stop the schedule, too?", default=not wish.only, err=True)

@@ -26,6 +26,9 @@ _SHOWN = 12  # names
 printed: list[str] = []
 
 
+INTERRUPTED = 130  # as shells say it: 128 and the number of SIGINT
+
+
 class Stop(Exception):
     """A command ends here, with an exit code; why was said already."""
 
@@ -155,6 +158,19 @@ def fitted(text: str, *, err: bool) -> list[str]:
 
     indentation = text[: len(text) - len(text.lstrip())]
     return filled(text.lstrip(), indentation, indentation + "    ", width)
+
+
+def agreed(question: str, *, default: bool = False) -> None:
+    """Go on where the user answers yes.
+
+    Raises:
+        Stop: The answer is no, and nothing was done; the exit code is that of Ctrl-C.
+    """
+    import click
+
+    if not click.confirm(question, default=default, err=True):
+        say("nothing was changed", err=True)
+        raise Stop(INTERRUPTED)
 
 
 def styled(text: str, colour: str) -> str:

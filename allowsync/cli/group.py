@@ -10,7 +10,7 @@ from typing import Any, Final
 import click
 
 from allowsync import __version__
-from allowsync.cli.common import echo_json, fitted, wants_json
+from allowsync.cli.common import INTERRUPTED, echo_json, fitted, wants_json
 from allowsync.cli.options import CommonGroup
 from allowsync.cli.summaries import COMMANDS
 from allowsync.model.outcome import ExitCode, Notice
@@ -76,7 +76,7 @@ def run_group(arguments: list[str]) -> int:
         return _usage(error, arguments)
     except click.Abort:
         click.echo("allowsync: interrupted", err=True)
-        return 130
+        return INTERRUPTED
     return int(result) if isinstance(result, int) else ExitCode.IN_STEP
 
 

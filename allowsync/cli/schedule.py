@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.cli.common import Invocation, agreed, common, echo_json
 from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
@@ -288,7 +288,7 @@ def _ask(invocation: Invocation, work: InstallSteps) -> None:
     if not sys.stdin.isatty():
         what = f"would remove {names}; without a terminal to ask at, say --yes"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
-    click.confirm(f"Remove {names}?", abort=True, err=True)
+    agreed(f"Remove {names}?")
 
 
 def _end(

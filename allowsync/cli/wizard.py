@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final, TypeVar
 
 import click
 
+from allowsync.cli.common import agreed
 from allowsync.model.value import replace
 from allowsync.setup import answers as read
 from allowsync.setup import detect as machine
@@ -91,7 +92,7 @@ def converse(
     talk.consequences()
     talk.name()
     talk.show()
-    click.confirm(f"Write it to {path}?", default=True, abort=True, err=True)
+    agreed(f"Write it to {path}?", default=True)
     return talk.wishes
 
 

@@ -5,6 +5,7 @@ Lines come as (text, colour) pairs; whether there are colours is for the command
 
 from __future__ import annotations
 
+import re
 import sys
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -32,6 +33,8 @@ class _Row(NamedTuple):
     why: str
 
 
+_TOGETHER: Final = "\N{NO-BREAK SPACE}"
+_NUMBER: Final = re.compile(r"\b([0-9]+) (?=(ms|s|min|h|d)\b)")  # and its unit
 COLOURS = {"+": "green", "-": "red", "!": "yellow"}
 
 
@@ -252,7 +255,7 @@ def _host_lines(
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
     until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
-    yield from map(Line, filled(f"{names}{until}", f"{host.name}  ", "    "))
+    yield from map(Line, filled(f"{names}{until}".lstrip(), f"{host.name}  ", "    "))
     if decision.ended:
         how = f"{decision.ending}; to let it in again: allowsync approve {host.name}"
         ending = "access has ended" if host.revoked is None else how
@@ -330,11 +333,12 @@ def filled(text: str, first: str, rest: str, width: int | None = None) -> list[s
         rest = " " * 6
     from textwrap import wrap
 
-    return wrap(
-        printable(text),
+    rows = wrap(
+        _NUMBER.sub(rf"\1{_TOGETHER}", printable(text)),
         width,
         initial_indent=first,
         subsequent_indent=rest,
         break_long_words=False,
         break_on_hyphens=False,
-    ) or [first.rstrip()]
+    )
+    return [row.replace(_TOGETHER, " ") for row in rows] or [first.rstrip()]

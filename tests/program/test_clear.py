@@ -73,6 +73,7 @@ def test_the_question_names_each_target_and_the_ports_that_open(machine: Machine
         assert f"web/nftables: {OPEN}" in asked.replace("\n    ", " ")
         assert "web/file: its entries will be removed" in asked
         terminal.type("n\n")
+        terminal.until("nothing was changed")
         assert terminal.end() == 130
     assert machine.gate
     with machine.terminal("--only", "web/file") as terminal:

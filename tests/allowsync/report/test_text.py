@@ -16,7 +16,14 @@ from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.planner import Situation, make_plan
 from allowsync.plan.result import RunReport, TargetReport
 from allowsync.policy.decision import union
-from allowsync.report.text import printable, run_lines, status_lines, status_warnings, warnings
+from allowsync.report.text import (
+    filled,
+    printable,
+    run_lines,
+    status_lines,
+    status_warnings,
+    warnings,
+)
 from allowsync.text import Line
 from tests.support.terminal import output_on_terminal
 from tests.support.values import (
@@ -199,6 +206,15 @@ def test_status_tells_who_is_allowed_where() -> None:
         Line("carol: no answer yet: no access", "yellow"),
     ]
     assert exit_code(standing) == 1
+
+
+def test_a_number_stays_with_its_unit_where_a_line_is_full() -> None:
+    assert filled("confirmed 19 min 55 s ago", "  ", "  ", 15) == [
+        "  confirmed",
+        "  19 min 55 s",
+        "  ago",
+    ]
+    assert filled("in 63 d 1 h", "", "", 10) == ["in 63 d", "1 h"]
 
 
 def test_control_characters_never_reach_a_terminal() -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
-from allowsync.cli.common import Invocation, common, echo_json
+from allowsync.cli.common import Invocation, agreed, common, echo_json
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 
@@ -99,7 +99,7 @@ class Work(Value):
             what = f"would ask: {question} Without a terminal to ask at, say --yes"
             self.stop(ExitCode.USAGE, "command line", what)
         self.invocation.echo(lines, err=True)
-        click.confirm(question, abort=True, err=True)
+        agreed(question)
 
     def tell(self, lines: Iterable[Line], document: dict[str, Any]) -> int:
         """Print the result, as text or as one document."""
