@@ -77,7 +77,8 @@ class HostMemory(Value):
         tracks: A track per question.
         fixed: Since when each fixed network stands.
         arrivals: When each network that is new since a day ago was first granted.
-        former: Tracks of hostnames that were edited away, until a name that replaces them is known.
+        former: Tracks of hostnames that were edited away, and that no other host got instead, until
+            a name that replaces them is known.
     """
 
     tracks: Mapping[Query, RetentionState] = field(default_factory=dict)

@@ -85,7 +85,8 @@ def inherit(
     """What is remembered of each host, by its hostnames rather than by its label.
 
     A host that has a new label, or a hostname that another one had, goes on with what is known of
-    that name. Memories of labels that are configured no more are looked at, too.
+    that name; the one that had it does not, as by a former name of its own. Memories of labels that
+    are configured no more are looked at, too.
     """
     hosts = list(hosts)
     lacking = [host for host in hosts if _lacks_known(host, memories.get(host.name))]
@@ -96,12 +97,12 @@ def inherit(
         for query, track in {**memory.former, **memory.tracks}.items():
             if track.known and _later(track, known.get(query, ("", NOTHING_KNOWN))[1]):
                 known[query] = (label, track)
+    left = _left(hosts, lacking, memories)
     before: dict[str, list[HostMemory]] = {}
     for label, new in renamed(hosts, memories).items():
-        before.setdefault(new, []).append(memories[label])
+        before.setdefault(new, []).append(left[label])
     return {
-        host.name: _inherited(host, memories, known, before.get(host.name, ()), now)
-        for host in hosts
+        host.name: _inherited(host, left, known, before.get(host.name, ()), now) for host in hosts
     }
 
 
@@ -109,6 +110,36 @@ def _lacks_known(host: Host, memory: HostMemory | None) -> bool:
     """Whether nothing is known yet of some query of a host."""
     tracks = {} if memory is None else memory.tracks
     return any(not tracks.get(query, NOTHING_KNOWN).known for query in host.queries)
+
+
+def _left(
+    hosts: Iterable[Host], lacking: Iterable[Host], memories: Mapping[str, HostMemory]
+) -> dict[str, HostMemory]:
+    """What is left of what is remembered, by label, when hostnames went to other hosts."""
+    own = {host.name: host.hostnames for host in hosts}
+    went = {name for host in lacking for name in _newly_its_own(host, memories.get(host.name))}
+    return {label: _without(memory, went, own.get(label, ())) for label, memory in memories.items()}
+
+
+def _newly_its_own(host: Host, memory: HostMemory | None) -> set[str]:
+    """The names of a host of which nothing is known under its label."""
+    tracks = {} if memory is None else memory.tracks
+    return {*host.hostnames} - {query.hostname for query, track in tracks.items() if track.known}
+
+
+def _without(memory: HostMemory, went: Collection[str], own: Collection[str]) -> HostMemory:
+    gone = {
+        query
+        for query in (*memory.tracks, *memory.former)
+        if query.hostname in went and query.hostname not in own
+    }
+    if not gone:
+        return memory
+    tracks, former = (
+        {query: track for query, track in known.items() if query not in gone}
+        for known in (memory.tracks, memory.former)
+    )
+    return replace(memory, tracks=tracks, former=former)
 
 
 def renamed(hosts: Iterable[Host], memories: Mapping[str, HostMemory]) -> dict[str, str]:

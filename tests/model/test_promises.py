@@ -432,3 +432,16 @@ def test_a_page_that_three_friends_give_is_held_for_none_of_them() -> None:
     life.are_parked(labels=set(FRIENDS[:3]), page=PARKING[0], then=4)
     life.runs(minutes=23 * 60)
     life.teardown()
+
+
+def test_who_was_mixed_up_with_a_friend_does_not_keep_that_home_as_by_a_former_name() -> None:
+    """The name that gave it is another host's now; of that host's own, nothing is left."""
+    life = Life()
+    life.begin(agreement=1)
+    life.changes_lists(label="alice", name="web", then=0)
+    life.is_gone_everywhere(label="alice", reason="NODATA", then=0)
+    life.loses_its_state(then=1)
+    life.is_flushed(then=0)
+    life.swaps_names(label="alice", other="dave", then=1)
+    assert net("81.2.3.1") not in life.at.stores["web"].networks
+    life.teardown()

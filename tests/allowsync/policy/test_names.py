@@ -150,3 +150,26 @@ def test_an_edited_hostname_is_no_new_label_unless_another_host_has_the_old_one(
     assert renamed([edited], {"alice": AT_HOME}) == {}
     taken = host("carol", hostnames=(NAME,))
     assert renamed([edited, taken], {"alice": AT_HOME}) == {"alice": "carol"}
+
+
+def test_a_hostname_that_another_host_got_is_no_former_one() -> None:
+    """Two friends had been mixed up: what the name of one gave is no home of the other."""
+    taken = host("carol", hostnames=(NAME,))
+    known = inherit([EDITED, taken], {"alice": AT_HOME}, Now(T0))
+    assert run(EDITED, known["alice"], GONE, FIVE_MINUTES).grants == ()
+    assert allowed(run(taken, known["carol"], SERVFAIL, FIVE_MINUTES)) == {f"{HOME}/32"}
+
+
+def test_a_new_label_has_no_former_name_that_another_host_got() -> None:
+    both = HostMemory({**AT_HOME.tracks, RENAMED: AT_HOME.tracks[A]})
+    hosts = [host("alice-home", hostnames=(NEW_NAME,)), host("carol", hostnames=(NAME,))]
+    known = inherit(hosts, {"alice": both}, Now(T0))
+    assert known["alice-home"].tracks.keys() == {RENAMED}
+    assert known["alice-home"].former == {}
+
+
+def test_a_hostname_that_two_hosts_had_is_a_former_one_of_the_host_that_loses_it() -> None:
+    """Who leaves a common home is let in by it until the new name gives an address."""
+    hosts = [EDITED, host("carol", hostnames=(NAME,))]
+    known = inherit(hosts, {"alice": AT_HOME, "carol": AT_HOME}, Now(T0))
+    assert allowed(run(EDITED, known["alice"], GONE, FIVE_MINUTES)) == {f"{HOME}/32"}
