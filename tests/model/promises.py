@@ -305,12 +305,8 @@ class Account:
         known = {*self.held, *self.ever}
         wanted |= {key[1] for key in known if any(key[0] in one.hostnames for one in hosts)}
         wanted |= self.unknown
-        over = [one for one in at.hosts.values() if self.ended(at, one)]
-        for ended in over:
-            for mine_ in ended.networks:
-                for network in now:
-                    if network.version == mine_.version and network.overlaps(mine_):
-                        assert _covered(network, wanted), f"{network} outlives `until`"
+        for network in now - at.pages:
+            assert _covered(network, wanted), f"{network} is let in to {name} for no host there"
         names = {hostname for host in hosts for hostname in host.hostnames}
         if names & self.filled.get(name, set()):
             assert now, f"{name} was left empty"
