@@ -48,7 +48,7 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     same = {one.name: unmoved(one, judged[one.name], known[one.name], now) for one in hosts}
     new = newcomers(hosts, judged, known, ledger, now, same)
     screened = judged
-    refuted: Mapping[str, frozenset[Network]] = taken_back(ledger, hosts)
+    refuted = taken_back(ledger)
     heard: Mapping[Query, Mapping[str, Answer]] = {}
     if answers and (new or ledger.sightings):
         from allowsync.policy.guards import guard
@@ -62,14 +62,13 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         judged, ledger, refuted = guard(new, judged, evidence, holders, ledger, now)
         heard = evidence.answers
     unclear = _contested(memory, hosts, judged, heard, resolve)
-    nothing: frozenset[Network] = frozenset()
     decisions = {
         host.name: conclude(
             host,
             judged[host.name],
             memory.hosts[host.name],
             now,
-            refuted.get(host.name, nothing),
+            refuted,
             unclear.get(host.name),
             same[host.name] if judged[host.name] is screened[host.name] else None,
         )

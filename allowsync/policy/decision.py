@@ -147,7 +147,7 @@ def conclude(
     judged: tuple[ScreenedAnswer, ...],
     memory: HostMemory,
     now: Now,
-    refuted: frozenset[Network] = frozenset(),
+    refuted: Mapping[str, frozenset[Network]] | None = None,
     contested: Mapping[Query, frozenset[Network]] | None = None,
     same: Mapping[Query, HeldAddress] | None = None,
 ) -> Decision:
@@ -158,18 +158,20 @@ def conclude(
         judged: What is believed. A query that is missing was not asked.
         memory: What was known before this run.
         now: The instant, and whether it can be trusted.
-        refuted: Networks it was granted that are believed no longer.
+        refuted: By hostname, networks that were granted and are believed no longer.
         contested: By question, networks it holds that too few nameservers left out of the answer.
         same: What it is held by, where the answers give just that (see `unmoved`).
     """
     if has_ended(host, now):
         return _over(host, memory)
-    if same is not None and not refuted:
+    gone = refuted or {}
+    own = _of_names(gone, host.hostnames)
+    if same is not None and not own:
         return _as_before(host, judged, memory, same, now.instant)
     unclear = contested or {}
     before = settled_tracks(host, memory, now)
-    if refuted:
-        before = {query: revoke(track, refuted, host) for query, track in before.items()}
+    if own:
+        before = {query: revoke(track, own, host) for query, track in before.items()}
     after = dict(before)
     for one in judged:
         after[one.query] = fold(before[one.query], one, host, now, unclear.get(one.query, ()))
@@ -177,7 +179,16 @@ def conclude(
     if lately is not memory.arrivals:
         memory = replace(memory, arrivals=lately)
     moves = tuple(_moves(host, before, after, now.instant))
-    return _decision(host, memory, after, now, judged=judged, moves=moves, refuted=refuted)
+    return _decision(host, memory, after, now, judged=judged, moves=moves, refuted=gone)
+
+
+def _of_names(
+    refuted: Mapping[str, frozenset[Network]], hostnames: Iterable[str]
+) -> frozenset[Network]:
+    nothing: frozenset[Network] = frozenset()
+    if not refuted:
+        return nothing
+    return nothing.union(*(refuted.get(name, nothing) for name in hostnames))
 
 
 def _as_before(
@@ -232,12 +243,12 @@ def _decision(
     *,
     judged: tuple[ScreenedAnswer, ...] | None = None,
     moves: tuple[Move, ...] = (),
-    refuted: frozenset[Network] = frozenset(),
+    refuted: Mapping[str, frozenset[Network]] | None = None,
 ) -> Decision:
     """What follows from tracks. Without answers, each basis is as the last run left it."""
     fixed = _fixed(host, memory, now)
     by_net = {grant.network: grant for grant in fixed}
-    former = former_tracks(host, memory, tracks, now)
+    former = former_tracks(host, memory, tracks, now, refuted or {})
     asked = tracks.keys() if judged is None else {one.query for one in judged}
     grants = [
         _grant(host, query, track, held, now, asked=query in asked)
@@ -260,6 +271,7 @@ def _decision(
     after = dormant_tracks(host, memory, now)
     after.update(tracks)
     since = {grant.network: grant.since for grant in fixed}
+    names = {*host.hostnames, *(query.hostname for query in former)}
     return Decision(
         host,
         judged or (),
@@ -268,7 +280,7 @@ def _decision(
         undecided=unheard and not sorted_grants,
         unheard=unheard,
         moves=moves,
-        refuted=refuted | taken,
+        refuted=_of_names(refuted or {}, names).difference(by_net) | taken,
     )
 
 

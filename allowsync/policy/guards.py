@@ -28,7 +28,7 @@ from allowsync.model.value import Value, field
 from allowsync.policy.crowd import Crowd
 from allowsync.policy.dns64 import PROBE, looks_synthesized, translation_prefixes
 from allowsync.policy.screening import GuardRefusal, without
-from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_host, record
+from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_hostname, record
 from allowsync.policy.tracking import recent
 from allowsync.text import said
 
@@ -38,7 +38,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address, Host, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
-    from allowsync.policy.sightings import Judgements, NewAddress
+    from allowsync.policy.sightings import Judgements, NewAddress, Refuted
 
 # How many made-up names are asked beside one that gives a new address: a wildcard that hands out
 # one of several addresses at random has to miss each of them.
@@ -71,12 +71,12 @@ class Verdict(NamedTuple):
     Attributes:
         judged: What is believed of each answer.
         ledger: What is on record after the run.
-        refuted: By host, networks that were granted and are believed no longer.
+        refuted: By hostname, networks that were granted and are believed no longer.
     """
 
     judged: dict[str, tuple[ScreenedAnswer, ...]]
     ledger: Ledger
-    refuted: Mapping[str, frozenset[Network]]
+    refuted: Refuted
 
 
 def siblings(new: Iterable[NewAddress], label: Callable[[], str]) -> dict[Query, tuple[Query, ...]]:
@@ -124,7 +124,7 @@ def guard(
     agreed = _agreed(heard, new, evidence)
     after = record(ledger, agreed, window, now)
     if all(one.granted for one in new) and after.is_undisputed:
-        return Verdict(dict(judged), after, by_host((), hosts))
+        return Verdict(dict(judged), after, {})
     made_up = _made_up_by_resolver(new, judged, evidence)
     seen = SightingIndex(_sure(after, evidence))
     certain = doubtful = (seen, Crowd(holders, seen, now))
@@ -153,7 +153,7 @@ def guard(
     for name in judged.keys() & {name for name, _ in refused}:
         answers = judged[name]
         believed[name] = tuple(without(one, refused.get((name, one.query), {})) for one in answers)
-    return Verdict(believed, after.marked(refuted), by_host(refuted, hosts))
+    return Verdict(believed, after.marked(refuted), by_hostname(refuted))
 
 
 def _memory(holders: Mapping[str, tuple[Host, HostMemory]], name: str) -> HostMemory:

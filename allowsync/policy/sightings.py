@@ -15,7 +15,7 @@ from allowsync.model.networks import NetworkIndex, covers
 from allowsync.model.types import Address, Family, Host, Network, Query, by_network
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import latched, settled_tracks
+from allowsync.policy.tracking import former_tracks, latched, settled_tracks
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     Judgements = Mapping[str, tuple[ScreenedAnswer, ...]]
     Memories = Mapping[str, HostMemory]
+    Refuted = Mapping[str, frozenset[Network]]  # by hostname
 
 # What a made-up name did not give in so many answers in a row is no evidence any more. A host that
 # did not give a network in so many speaks against no single one that gave it in as many. Where a
@@ -87,7 +88,7 @@ class NewAddress(Value):
 
 
 def newcomers(
-    hosts: Iterable[Host],
+    hosts: Collection[Host],
     judged: Judgements,
     memories: Memories,
     ledger: Ledger,
@@ -112,6 +113,8 @@ def newcomers(
             found += _still_young(host, held, young, now) if young else ()
         elif young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name)):
             found += _new_to(host, judged[host.name], memories.get(host.name), young, now)
+    if young:
+        found += _of_former_names(hosts, memories, young, found, now)
     return tuple(found)
 
 
@@ -186,6 +189,37 @@ def _given_or_young(
                 yield query, held.address, given
 
 
+def _of_former_names(
+    hosts: Iterable[Host],
+    memories: Memories,
+    young: Collection[tuple[str, Network]],
+    found: Iterable[NewAddress],
+    now: Now,
+) -> list[NewAddress]:
+    """What came within the window by names that were edited away, and is held until others answer.
+
+    What the host that has such a name now holds by it is judged as that host's.
+    """
+    judged = {(one.query, one.network) for one in found if one.granted}
+    return [
+        NewAddress(host, query, held.address, given, latched=False, granted=True)
+        for host in hosts
+        for query, held in _held_by_former_names(host, memories.get(host.name), now)
+        if (query.hostname, given := network_of(held.address, host)) in young
+        and (query, given) not in judged
+        and now.passed(held.since) < host.policy.guard_window
+    ]
+
+
+def _held_by_former_names(
+    host: Host, memory: HostMemory | None, now: Now
+) -> Iterator[tuple[Query, HeldAddress]]:
+    if memory is None or not (memory.former or memory.tracks.keys() - set(host.queries)):
+        return
+    former = former_tracks(host, memory, settled_tracks(host, memory, now), now)
+    yield from ((query, held) for query, track in former.items() for held in track.held)
+
+
 class SightingIndex:
     """The sightings of a ledger by name and network: there may be one for each of 10,000 hosts."""
 
@@ -218,25 +252,17 @@ class SightingIndex:
         return self._decoys.get((parent.hostname, parent.family), [])
 
 
-def taken_back(ledger: Ledger, hosts: Iterable[Host]) -> dict[str, frozenset[Network]]:
-    """By host, the networks that were granted and are believed no longer."""
-    return by_host(((one.name, one.network) for one in ledger.sightings if one.refuted), hosts)
+def taken_back(ledger: Ledger) -> Refuted:
+    """By hostname, the networks that were granted and are believed no longer."""
+    return by_hostname((one.name, one.network) for one in ledger.sightings if one.refuted)
 
 
-def by_host(
-    pairs: Iterable[tuple[str, Network]], hosts: Iterable[Host]
-) -> dict[str, frozenset[Network]]:
-    """By host, the networks of pairs of a hostname and a network."""
-    of: dict[str, set[Network]] = {}
+def by_hostname(pairs: Iterable[tuple[str, Network]]) -> Refuted:
+    """By hostname, the networks of pairs of a hostname and a network."""
+    found: dict[str, set[Network]] = {}
     for name, network in pairs:
-        of.setdefault(name, set()).add(network)
-    nothing: frozenset[Network] = frozenset()
-    if not of:
-        return {host.name: nothing for host in hosts}
-    return {
-        host.name: nothing.union(*(of.get(name, nothing) for name in host.hostnames))
-        for host in hosts
-    }
+        found.setdefault(name, set()).add(network)
+    return {name: frozenset(networks) for name, networks in found.items()}
 
 
 class Heard(NamedTuple):

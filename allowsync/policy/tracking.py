@@ -38,33 +38,42 @@ def settled_tracks(host: Host, memory: HostMemory, now: Now) -> dict[Query, Rete
 
 
 def former_tracks(
-    host: Host, memory: HostMemory, tracks: Mapping[Query, RetentionState], now: Now
+    host: Host,
+    memory: HostMemory,
+    tracks: Mapping[Query, RetentionState],
+    now: Now,
+    refuted: Mapping[str, Collection[Network]] | None = None,
 ) -> dict[Query, RetentionState]:
     """What is remembered of hostnames that were edited away, while it still counts.
 
     It counts until a name of today's gives its first believed answer, or `keep_unavailable` is
-    over. A family that is asked no more ends with the configuration.
+    over. A family that is asked no more ends with the configuration. A name of which something is
+    believed no longer is remembered as that, for the targets that were not reached since.
 
     Args:
         host: The host as it is configured now.
         memory: What was known before the run.
         tracks: What is known of its queries now.
         now: The instant of the run.
+        refuted: By hostname, networks that were granted and are believed no longer.
     """
     if not memory.former and memory.tracks.keys() <= tracks.keys():
         return {}  # nothing was edited
     known = {query.hostname for query in host.queries if _was_found(tracks.get(query))}
     if known.issuperset(host.hostnames):
         return {}
+    gone = refuted or {}
     candidates = {
         query: track
         for query, track in {**memory.former, **memory.tracks, **tracks}.items()
-        if query.hostname not in host.hostnames and query.family in host.families and track.held
+        if query.hostname not in host.hostnames
+        and query.family in host.families
+        and (track.held or query.hostname in gone)
     }
     return {
-        query: _settle(track, host, now)
+        query: revoke(_settle(track, host, now), gone.get(query.hostname, ()), host)
         for query, track in candidates.items()
-        if not (now.counts and _silent_for_good(track, host, now))
+        if not (track.held and now.counts and _silent_for_good(track, host, now))
     }
 
 

@@ -444,3 +444,47 @@ def test_who_was_mixed_up_with_a_friend_does_not_keep_that_home_as_by_a_former_n
     life.is_flushed(then=0)
     life.swaps_names(label="alice", other="dave", then=1)
     life.teardown()
+
+
+def is_let_in_by_a_page_and_gets_another_name(life: Life, label: str) -> None:
+    life.begin(agreement=1)
+    life.all_are_silent(records=SILENT[0], then=0)
+    life.loses_its_state(then=0)
+    life.are_parked(labels={label}, page=PARKING[0], then=1)
+    life.at.says(f"{label}.example.net", SILENT[0])
+    life.at.hosts[label] = Host(label, (f"{label}.example.net",))
+    life.runs(minutes=5)
+    assert net(PARKING[0][0]) in life.at.stores["web"].networks
+
+
+def test_a_page_is_taken_back_though_the_name_that_gave_it_is_asked_no_more() -> None:
+    """What a former name had given was looked at for no host."""
+    life = Life()
+    is_let_in_by_a_page_and_gets_another_name(life, "carol")
+    life.are_parked(labels={"alice", "bob", "dave"}, page=PARKING[0], then=1)
+    life.teardown()
+
+
+def test_a_page_that_a_former_name_gave_is_taken_back_from_the_list_that_comes_later() -> None:
+    """The run for the other list had forgotten the name by which its host had it."""
+    life = Life()
+    is_let_in_by_a_page_and_gets_another_name(life, "alice")
+    for label in ("bob", "carol"):
+        life.changes_lists(label=label, name="vpn", then=0)
+    life.are_parked(labels={"bob", "carol", "dave"}, page=PARKING[0], then=0)
+    life.runs_for_one_list(name="vpn")
+    life.runs_for_one_list(name="vpn")
+    life.runs(minutes=5)
+    life.teardown()
+
+
+def test_a_page_is_taken_back_from_two_friends_who_were_mixed_up_and_swapped() -> None:
+    """One had it by the name that is the other's now."""
+    life = Life()
+    life.begin(agreement=1)
+    life.all_are_silent(records=SILENT[0], then=0)
+    life.loses_its_state(then=0)
+    life.are_parked(labels={"carol"}, page=PARKING[0], then=1)
+    life.swaps_names(label="carol", other="alice", then=1)
+    life.are_parked(labels=set(FRIENDS), page=PARKING[1], then=1)
+    life.teardown()

@@ -558,5 +558,5 @@ def test_what_is_believed_no_longer_goes_though_it_is_given_again() -> None:
     same = unmoved(who, judged, memory, now)
     assert same is not None
     silent = judgements(who, {A: SERVFAIL})  # what guards made of it
-    decision = conclude(who, silent, memory, now, frozenset([net(HOME)]), same=same)
+    decision = conclude(who, silent, memory, now, {NAME: frozenset([net(HOME)])}, same=same)
     assert decision.grants == ()

@@ -548,7 +548,7 @@ class Runs:
         self.ledger = found.ledger
         for one in self.hosts:
             known = self.memories.get(one.name, HostMemory())
-            decision = conclude(one, found.judged[one.name], known, now, found.refuted[one.name])
+            decision = conclude(one, found.judged[one.name], known, now, found.refuted)
             self.memories[one.name] = decision.memory
             self.granted[one.name] = {str(g.network.network_address) for g in decision.grants}
         return self.granted

@@ -28,6 +28,7 @@ from tests.support.values import (
     allowed,
     found,
     host,
+    net,
 )
 
 if TYPE_CHECKING:
@@ -173,3 +174,23 @@ def test_a_hostname_that_two_hosts_had_is_a_former_one_of_the_host_that_loses_it
     hosts = [EDITED, host("carol", hostnames=(NAME,))]
     known = inherit(hosts, {"alice": AT_HOME, "carol": AT_HOME}, Now(T0))
     assert allowed(run(EDITED, known["alice"], GONE, FIVE_MINUTES)) == {f"{HOME}/32"}
+
+
+def test_what_is_believed_no_longer_of_a_former_name_stays_where_todays_name_holds_it() -> None:
+    held = AT_HOME.tracks[A]
+    memory = HostMemory({A: held, RENAMED: held})
+    refuted = {NEW_NAME: frozenset([net(HOME)])}
+    silent = judgements(host(), {A: SERVFAIL})
+    decision = conclude(host(), silent, memory, Now(T0 + FIVE_MINUTES), refuted)
+    assert allowed(decision) == {f"{HOME}/32"}
+    assert decision.refuted == frozenset()
+
+
+def test_what_is_believed_no_longer_of_a_former_name_is_not_held_by_it() -> None:
+    who = host(hostnames=(NEW_NAME,))
+    silent = judgements(who, {RENAMED: SERVFAIL})
+    refuted = {NAME: frozenset([net(HOME)])}
+    first = conclude(who, silent, AT_HOME, Now(T0 + FIVE_MINUTES), refuted)
+    later = conclude(who, silent, first.memory, Now(T0 + 4 * DAY), refuted)
+    assert (first.grants, later.grants) == ((), ())
+    assert first.refuted == later.refuted == {net(HOME)}
