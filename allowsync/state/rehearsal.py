@@ -14,18 +14,25 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
+class RehearsalStore(Store):
+    """One whose runs take place in it alone."""
+
+    def note_run(self) -> None:
+        """Leave nothing outside: no run that comes later could know of it."""
+
+
 def rehearsal_store(path: Path) -> Store:
     """A copy of a state as it is now; an empty one where there is none yet.
 
     Raises:
         StateError: It is there but cannot be read, is damaged, or newer than this program.
     """
-    return Store(path, open_for_reading(path) or _empty(path), os.geteuid())
+    return RehearsalStore(path, open_for_reading(path) or _empty(path), os.geteuid())
 
 
 def forgotten_store(path: Path) -> Store:
     """A state of which nothing can be read any more."""
-    store = Store(path, _empty(path), os.geteuid())
+    store = RehearsalStore(path, _empty(path), os.geteuid())
     store.lost = True
     return store
 
