@@ -52,18 +52,19 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
         stage.put_back()
         ran = stage.warm.failing(place, error, *argv, lasting=error in LASTING)
         faults += bool(ran.hit)
+        unrecorded = "unrecorded" in {outcome for outcome, _ in ran.targets.values()}
         try:
             is_polite(ran)
             seen = stage.look()
             if stage.inside is not None:
                 is_no_less(seen, known)
-            elif "unrecorded" in {outcome for outcome, _ in ran.targets.values()}:
+            elif unrecorded:
                 is_in_unrecorded(seen, known)
             else:
                 is_whole(seen, known)
             is_honest(ran, seen, known)
             failed_means_untouched(ran, seen, known)
-            converges(stage, argv, known)
+            converges(stage, argv, known, unrecorded=unrecorded and stage.inside is None)
         except AssertionError as problem:
             problem.add_note(f"{errno.errorcode[error]} at {place}: {ran} {ran.targets}")
             raise
