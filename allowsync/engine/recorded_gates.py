@@ -1,7 +1,7 @@
 """Gates that are gone, put up again by the state alone: the configuration is not valid.
 
 Nothing is obeyed of what the file says. A gate that stands is left as it is, and one that does not
-gets back what it held last: nobody is let in by that who was not, and nobody is shut out.
+gets back what it held last: that lets in no host that was out, and shuts out none that was in.
 """
 
 from __future__ import annotations

@@ -146,8 +146,8 @@ def ending(situation: Situation) -> Plan | None:
     if situation.capabilities.max_entries is None:
         return None
     held = owners(situation.held, situation.claims)
-    over = Coverage(one for one, hosts in held.items() if _nobody_trusted(hosts, situation))
-    stays = {one: hosts for one, hosts in held.items() if not _nobody_trusted(hosts, situation)}
+    over = Coverage(one for one, hosts in held.items() if _no_trusted_host(hosts, situation))
+    stays = {one: hosts for one, hosts in held.items() if not _no_trusted_host(hosts, situation)}
     inside = {
         one: hosts
         for one, hosts in planned(situation).claims.items()
@@ -194,7 +194,7 @@ def _course(one: Draft) -> _Course:
     return _Course.BETWEEN if situation.capabilities.atomic else _Course.MAKING_ROOM
 
 
-def _nobody_trusted(hosts: tuple[str, ...], situation: Situation) -> bool:
+def _no_trusted_host(hosts: tuple[str, ...], situation: Situation) -> bool:
     return bool(hosts) and situation.trusted.isdisjoint(hosts)
 
 

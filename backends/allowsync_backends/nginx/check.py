@@ -101,7 +101,7 @@ def _of_protocol(whole: tuple[NginxDirective, ...]) -> Iterator[Finding]:
         if one.name == "listen" and "proxy_protocol" in one.words and is_open(one.words[1]):
             what = (
                 f'"{one.text}" ({one.file}): {_BY_PROTOCOL} is what the PROXY header says, '
-                "whoever writes it: any client that knows of it gets in"
+                "and any client may write one: each that knows of it gets in"
             )
             advice = "ask $remote_addr, with set_real_ip_from and real_ip_header proxy_protocol"
             yield Finding(Severity.WARNING, what, advice)
