@@ -8,11 +8,13 @@ is no network but what is inside; the host's firewall, network and services are 
 from __future__ import annotations
 
 import fcntl
+import os
 import shutil
 import subprocess
 import sys
 from contextlib import contextmanager
 from hashlib import sha256
+from pathlib import Path
 from textwrap import dedent
 from typing import TYPE_CHECKING, Final
 
@@ -20,7 +22,6 @@ from tests.support.documents import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
 CACHE: Final = ROOT / ".cache" / "boot"
 SUITE: Final = "bookworm"
@@ -36,6 +37,9 @@ PACKAGES: Final = (
 IDLE: Final = ("apt-daily.timer", "apt-daily-upgrade.timer", "e2scrub_all.timer")
 # Are there for the tests that start them.
 SLEEPING: Final = ("nginx.service", "apache2.service", "caddy.service", "firewalld.service")
+
+# Where trees of control groups are: one for all, or two (systemd.io/CGROUP_DELEGATION).
+GROUPS: Final = tuple(Path("/sys/fs/cgroup") / one for one in (".", "unified", "systemd"))
 
 # A network that comes up as networks do, with nobody at the other end.
 CABLE: Final = """\
@@ -140,11 +144,12 @@ class Machine:
         self.write("/test/script", "#!/bin/sh\n" + dedent(script), 0o755)
         (self._top / "test/out").unlink(missing_ok=True)
         name = "allowsync-" + sha256(str(self._folder).encode()).hexdigest()[:10]
-        console = self._inside(
-            'exec systemd-nspawn --quiet --directory="$1" --boot --private-network '
-            f"--register=no --keep-unit --link-journal=no --machine={name}",
-            seconds,
-        )
+        with _own_groups(name) as enter:
+            console = self._inside(
+                f'{enter} exec systemd-nspawn --quiet --directory="$1" --boot --private-network '
+                f"--register=no --keep-unit --link-journal=no --machine={name}",
+                seconds,
+            )
         out = self._top / "test/out"
         assert out.exists(), f"the machine did not get so far:\n{console[-4000:]}"
         return out.read_text()
@@ -206,6 +211,23 @@ def _checkout() -> str:
         if file.is_file() and file.suffix != ".pyc":
             digest.update(f"{file}\0".encode() + file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+@contextmanager
+def _own_groups(name: str) -> Iterator[str]:
+    """Control groups for one machine, and a line of shell that enters them.
+
+    A machine is in a group below that of its starter. Two in one would have the same services.
+    """
+    made = [tree / name for tree in GROUPS if os.access(tree / "cgroup.procs", os.W_OK)]
+    for one in made:
+        one.mkdir()
+    try:
+        yield " ".join(f"echo $$ > {one}/cgroup.procs &&" for one in made)
+    finally:
+        for one in made:
+            for folder, _, _ in os.walk(one, topdown=False):
+                Path(folder).rmdir()
 
 
 def _remove(*several: Path) -> None:

@@ -281,7 +281,9 @@ def test_the_address_of_a_proxy_header_is_whoever_writes_it_says(
     main = f"http {{ include friends.conf; {server} }}"
     found = [one for one in variable(main, "$proxy_protocol_addr") if "set_real" not in one]
     assert bool(found) == told
-    assert all("is what the PROXY header says, and any client may write one" in one for one in found)
+    assert all(
+        "is what the PROXY header says, and any client may write one" in one for one in found
+    )
 
 
 @pytest.fixture
