@@ -58,7 +58,8 @@ def put_up_again(
     """
     path = os.path.abspath(configuration)  # noqa: PTH100 - `..` must not follow links
     mine = installation_of(os.fsencode(path))
-    if mine not in installations(state):
+    names = installations(state)
+    if mine not in names:
         return []
     try:
         with Lock(state), _as_recorded(state) as store:
@@ -70,7 +71,7 @@ def put_up_again(
                 for one in store.targets().values()
                 if one.name not in orphaned
                 and (not chosen or not chosen.isdisjoint((one.name, one.allowlist)))
-                for notice in _put_up(one, _held(store.target(one.name), ended), state, mine)
+                for notice in _put_up(one, _held(store.target(one.name), ended), state, mine, names)
             ]
     except Busy:
         return []
@@ -108,13 +109,15 @@ def _ended(orders: StandingOrders, pulse: Pulse, now: Now) -> Ended:
     )
 
 
-def _put_up(record: TargetRecord, wanted: Claims, state: Path, mine: str) -> Iterator[Notice]:
+def _put_up(
+    record: TargetRecord, wanted: Claims, state: Path, mine: str, names: Iterable[str]
+) -> Iterator[Notice]:
     guard = guarded_once(record)
     if guard is None or guard.adds_up:
         return
     try:
         target = recorded_target(record, state, mine)
-        why = of_another(target, installations(state))
+        why = of_another(target, names)
     except BackendError as error:
         why = str(error)
     if why:

@@ -117,9 +117,7 @@ def _about_targets(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
     yield Gauge(
         "target_entries",
         "Networks in the target, as far as is known.",
-        tuple(
-            _target(one, float(count)) for one in targets if (count := _entries(one)) is not None
-        ),
+        _counts(targets),
     )
     yield Gauge(
         "target_withheld_entries",
@@ -139,14 +137,12 @@ def _about_blocked(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
     yield Gauge(
         "denylist_in_step",
         "1 if the target blocks just what it should.",
-        tuple(_denied(one, float(_in_step(one))) for one in targets),
+        tuple(_target(one, float(_in_step(one)), "denylist") for one in targets),
     )
     yield Gauge(
         "denylist_networks",
         "Networks that the target blocks, as far as is known.",
-        tuple(
-            _denied(one, float(count)) for one in targets if (count := _entries(one)) is not None
-        ),
+        _counts(targets, "denylist"),
     )
 
 
@@ -187,12 +183,18 @@ def _host(decision: Decision, value: float) -> tuple[tuple[tuple[str, str], ...]
     return (("host", decision.host.name),), value
 
 
-def _target(target: TargetReport, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
-    return (("allowlist", target.allowlist), ("target", target.target)), value
+def _target(
+    target: TargetReport, value: float, of: str = "allowlist"
+) -> tuple[tuple[tuple[str, str], ...], float]:
+    return ((of, target.allowlist), ("target", target.target)), value
 
 
-def _denied(target: TargetReport, value: float) -> tuple[tuple[tuple[str, str], ...], float]:
-    return (("denylist", target.allowlist), ("target", target.target)), value
+def _counts(
+    targets: tuple[TargetReport, ...], of: str = "allowlist"
+) -> tuple[tuple[tuple[tuple[str, str], ...], float], ...]:
+    """How much each target holds, as far as is known."""
+    known = ((one, _entries(one)) for one in targets)
+    return tuple(_target(one, float(count), of) for one, count in known if count is not None)
 
 
 def _labels(labels: tuple[tuple[str, str], ...]) -> str:

@@ -11,7 +11,7 @@ from allowsync.model.value import Value
 from allowsync_backends.common.firewalld_bus import PERMANENT, RUNTIME, FirewalldRefusal, method
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Iterable, Mapping
+    from collections.abc import Callable, Collection, Iterable, Mapping
 
     from allowsync.model.types import Network
     from allowsync_backends.common.dbus_wire import Call
@@ -74,12 +74,8 @@ def in_force(bus: Bus, name: str) -> FirewalldSet | None:
     Raises:
         BackendError: It could not be found out.
     """
-    try:
-        return _set(bus.ask(method(RUNTIME, "ipset", "getIPSetSettings", "s", name), _SETTINGS))
-    except FirewalldRefusal as error:
-        if error.code != _UNKNOWN:
-            raise
-        return None
+    settings = method(RUNTIME, "ipset", "getIPSetSettings", "s", name)
+    return _if_known(lambda: _set(bus.ask(settings, _SETTINGS)))
 
 
 def kept(bus: Bus, name: str) -> FirewalldSet | None:
@@ -88,9 +84,18 @@ def kept(bus: Bus, name: str) -> FirewalldSet | None:
     Raises:
         BackendError: It could not be found out.
     """
-    try:
+
+    def look() -> FirewalldSet:
         path = bus.ask(method(PERMANENT, "config", "getIPSetByName", "s", name), "o")
         return _set(bus.ask(method(path, "config.ipset", "getSettings"), _SETTINGS), path)
+
+    return _if_known(look)
+
+
+def _if_known(look: Callable[[], FirewalldSet]) -> FirewalldSet | None:
+    """What a look gives; None where firewalld knows no such set."""
+    try:
+        return look()
     except FirewalldRefusal as error:
         if error.code != _UNKNOWN:
             raise

@@ -131,12 +131,14 @@ def _deny(chain: str, start: str, expressions: tuple[Any, ...], family: Family) 
     return NftRule(
         chain,
         f"{start}{source} saddr @{family.value} counter drop",
-        (
-            *expressions,
-            _match("==", _field(source, "saddr"), f"@{family.value}"),
-            {"drop": None},
-        ),
+        (*expressions, *_dropped("==", family)),
     )
+
+
+def _dropped(relation: str, family: Family) -> tuple[Any, ...]:
+    """What drops those whose source stands so to a family's set."""
+    source = _field(_SOURCES[family], "saddr")
+    return (_match(relation, source, f"@{family.value}"), {"drop": None})
 
 
 # What is not tracked matches no direction, and is no answer.
@@ -165,11 +167,7 @@ def _drop(chain: str, protocol: Protocol, ports: tuple[Port, ...], family: Famil
     return NftRule(
         chain,
         f"{start}{source} saddr != @{family.value} counter drop",
-        (
-            *expressions,
-            _match("!=", _field(source, "saddr"), f"@{family.value}"),
-            {"drop": None},
-        ),
+        (*expressions, *_dropped("!=", family)),
     )
 
 
