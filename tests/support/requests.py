@@ -33,10 +33,10 @@ if TYPE_CHECKING:
 OK: Final = 200
 NONE: Final = 0  # the status where no answer came
 
-# An answer takes a millisecond or two. A friend's may take long on a busy machine; a stranger who
-# is answered by nothing at all need not be waited for.
+# An answer takes a millisecond or two, but may take long on a busy machine. A stranger who is
+# answered by nothing at all is waited for in vain; one who is refused must not be taken for one.
 PATIENCE: Final = 10.0
-IN_VAIN: Final = 0.25
+IN_VAIN: Final = 1.0
 PAUSE: Final = 0.01  # between two requests of a flow, so that the server has time for others
 
 ENDS: Final = (
