@@ -45,8 +45,10 @@ def ask(using: ResolverSettings, hostname: str = ALICE, family: Family = Family.
 
 
 def children() -> list[str]:
-    """The copies of this process that were not waited for, by number, the oldest first."""
+    """The copies of this process that were not waited for, by number, the oldest first.
+
+    The kernel lists them in the order in which they were made; their numbers begin anew at 32768.
+    """
     mine = Path("/proc/self/cmdline").read_bytes()
     made = Path(f"/proc/self/task/{os.getpid()}/children").read_text().split()
-    alike = (pid for pid in made if Path(f"/proc/{pid}/cmdline").read_bytes() in (mine, b""))
-    return sorted(alike, key=int)
+    return [pid for pid in made if Path(f"/proc/{pid}/cmdline").read_bytes() in (mine, b"")]
