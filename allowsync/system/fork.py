@@ -56,9 +56,8 @@ class Fork:
     """A copy of this process at work. Made before there are threads.
 
     Args:
-        entry: What it does, with the pipe it reads, the pipe it writes, and what it keeps; when it
-            returns or raises, the copy ends.
-        keeps: Further files that it inherits.
+        entry: What it does, with the pipe it reads and the pipe it writes; when it returns or
+            raises, the copy ends.
 
     Attributes:
         source: What the copy writes; reading never blocks.
@@ -68,7 +67,7 @@ class Fork:
         OSError: There is no room for one more.
     """
 
-    def __init__(self, entry: Entry, keeps: Sequence[int] = ()) -> None:
+    def __init__(self, entry: Entry) -> None:
         ends: list[int] = []
         self._maker = os.getpid()
         try:
@@ -81,7 +80,7 @@ class Fork:
             raise
         self.source, writes, reads, self.sink = ends
         if self._pid == 0:
-            _be_the_copy(entry, (reads, writes, *keeps))
+            _be_the_copy(entry, (reads, writes))
         os.close(reads)
         os.close(writes)
         os.set_blocking(self.source, False)
