@@ -71,7 +71,10 @@ def read_list_content(content: bytes, form: ListFormat, field: str | None) -> Li
         raise ListError("it is not written in UTF-8") from None
     if "\0" in text:
         raise ListError("it is not text: it holds a zero byte")
-    return _counted(*_READERS[form](text, field))
+    try:
+        return _counted(*_READERS[form](text, field))
+    except RecursionError:
+        raise ListError("it is nested too deeply") from None
 
 
 def check_digest(content: bytes, demanded: str | None) -> None:
@@ -163,6 +166,7 @@ def _csv(text: str, field: str | None) -> tuple[list[str], None]:
     wanted = field or "1"
     column = _column(rows[0] if rows else [], wanted)
     found = [row[column].strip() if column < len(row) else "" for row in rows]
+    found += [""] * (len(lines) - len(rows))  # lines that a quote without an end has swallowed
     is_header = not (wanted.isdecimal() and found and entry(found[0]) is not None)
     return found[1:] if is_header else found, None
 
@@ -182,9 +186,8 @@ def _parsed(text: str) -> Any:
 
     try:
         return json.loads(text)
-    except (ValueError, RecursionError) as error:
-        what = "nested too deeply" if isinstance(error, RecursionError) else str(error)
-        raise ListError(f"it is not JSON: {what}") from None
+    except ValueError as error:
+        raise ListError(f"it is not JSON: {error}") from None
 
 
 def _path(field: str | None) -> tuple[str, ...]:

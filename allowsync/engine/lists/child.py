@@ -33,6 +33,7 @@ MEMORY: Final = 192 * 2**20  # octets, beside what the interpreter has
 PROCESSOR: Final = 20  # seconds
 _CONNECT: Final = 5.0  # seconds, for each address
 _CHUNK: Final = 65536
+_GZIP: Final = zlib.MAX_WBITS | 16
 _UNCHANGED: Final = 304
 _REDIRECTS: Final = (301, 302, 303, 307, 308)
 _OK: Final = 200
@@ -170,7 +171,7 @@ def _unpacked(encoding: str, response: httpx.Response, ends: float) -> Iterator[
     if encoding not in ("identity", "gzip", "x-gzip", ""):
         raise Refusal(f"it is packed as {encoding!r:.40}, which was not asked for")
     packed = encoding in ("gzip", "x-gzip")
-    inflater = zlib.decompressobj(zlib.MAX_WBITS | 16)
+    inflater = zlib.decompressobj(_GZIP)
     for part in response.iter_raw():
         if time.monotonic() > ends:
             raise Refusal("it comes too slowly")
@@ -179,8 +180,10 @@ def _unpacked(encoding: str, response: httpx.Response, ends: float) -> Iterator[
             continue
         try:
             while part:
+                if inflater.eof:  # several members, one behind the other (RFC 1952, 2.2)
+                    inflater = zlib.decompressobj(_GZIP)
                 yield inflater.decompress(part, _CHUNK)  # never more at once, whatever is in it
-                part = inflater.unconsumed_tail
+                part = inflater.unconsumed_tail or inflater.unused_data
         except zlib.error as error:
             raise Refusal(f"it cannot be unpacked: {error}") from None
     if packed and not inflater.eof:

@@ -131,7 +131,8 @@ def _concluded(
     if why := heading.get("trouble"):
         raise FetchError(f"{REJECTED if heading.get('refused') else ''}{printable(str(why))}")
     if heading.get("unchanged"):
-        return replace(before, tried=now, fetched=now, trouble="", failures=0)
+        asked = identity(source)
+        return replace(before, tried=now, fetched=now, asked=asked, trouble="", failures=0)
     content = _content(reply)
     found = accepted(content, source, before, now, grants=grants, force=force)
     if found.trouble:

@@ -107,6 +107,15 @@ def test_a_last_line_may_promise_how_many_there_are() -> None:
     assert read_list_content(odd.encode(), LINES, "cidr").promised is None
 
 
+def test_lines_that_a_quote_swallows_are_counted() -> None:
+    lines = [f"192.0.2.{one},spam" for one in range(9)]
+    for spoilt in ([3], [3, 7]):
+        text = "\n".join(f'{one}"' if n in spoilt else one for n, one in enumerate(lines))
+        read = read_list_content(text.replace('spam"', '"spam').encode(), CSV, "1")
+        assert read.count + read.unread == len(lines)
+        assert read.unread >= 4
+
+
 def test_values_that_are_no_text_and_rows_without_the_column_are_counted() -> None:
     assert read_list_content(b'{"a": [1, {"b": 2}]}', JSON, "a").unread == 2
     assert read_list_content(b"a,b\nc\nd,192.0.2.1", CSV, "b").unread == 1
@@ -123,6 +132,7 @@ NONE = {
     "no JSON": (b"192.0.2.1", JSON, None, "not JSON"),
     "JSON that is cut short": (AMAZON[:-2].encode(), JSON, "prefixes", "not JSON"),
     "JSON without a bottom": (b"[" * 100_000, JSON, None, "nested too deeply"),
+    "JSON with a bottom far down": (b"[" * 5000 + b"]" * 5000, JSON, None, "nested too deeply"),
     "no such column": (TABLE.encode(), CSV, "cidr", "no column 'cidr'"),
     "no such number": (TABLE.encode(), CSV, "3", "no column '3'"),
     "no rows": (b"# nothing", CSV, "1", "no column"),

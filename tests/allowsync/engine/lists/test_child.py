@@ -62,6 +62,9 @@ GOOD = {
     "in pieces": chunked(CONTENT),
     "packed": packed(CONTENT),
     "packed by an older name": packed(CONTENT, encoding="x-gzip"),
+    "packed in two members": whole(
+        gzip.compress(CONTENT[:20]) + gzip.compress(CONTENT[20:]), Content_Encoding="gzip"
+    ),
     "with a mark of its encoding": whole(b"\xef\xbb\xbf" + CONTENT),
     "with more than it says": whole(CONTENT) + b"203.0.113.0/24\n",
 }
@@ -95,6 +98,16 @@ FAULTS = {
     ),
     "a bomb": (whole(BOMB, Content_Encoding="gzip"), ListError, "larger than 8 MiB"),
     "packed and cut short": (packed(CONTENT, missing=9), Refusal, "packed, and cut short"),
+    "the second member cut short": (
+        whole(gzip.compress(CONTENT) + gzip.compress(CONTENT)[:-9], Content_Encoding="gzip"),
+        Refusal,
+        "packed, and cut short",
+    ),
+    "more behind what is packed": (
+        whole(gzip.compress(CONTENT) + b"192.0.2.0", Content_Encoding="gzip"),
+        Refusal,
+        "unpacked",
+    ),
     "packed by name only": (whole(CONTENT, Content_Encoding="gzip"), Refusal, "unpacked"),
     "packed otherwise": (packed(CONTENT, encoding="br"), Refusal, "not asked for"),
     "packed twice": (packed(CONTENT, encoding="gzip, gzip"), Refusal, "not asked for"),

@@ -287,6 +287,21 @@ def test_what_has_not_changed_is_as_new(config: Config, asked: Servers) -> None:
     assert (kept.fetched, kept.networks()) == (T0, before.networks())
 
 
+def test_a_url_that_is_back_is_asked_no_more_often_than_before(
+    config: Config, asked: Servers
+) -> None:
+    known(config)
+    other = replace(config, lists={"office": ListSource(url="https://other.example.net/")})
+    asked.replies = [
+        Reply({"trouble": "HTTP status 503"}, ()),
+        *[Reply({"unchanged": True}, ())] * 9,
+    ]
+    fetch(other, Names(*PUBLIC), T0 + HOUR)
+    for minutes in (65, 70, 75):
+        fetch(config, Names(*PUBLIC), T0 + timedelta(minutes=minutes))
+    assert [url for url, _ in asked.urls] == ["https://other.example.net/", URL]
+
+
 HOSTILE = {
     "no network": Reply(LIST.heading, ("81.2.70.0/24", "0.0.0.0/x")),
     "host bits": Reply(LIST.heading, ("81.2.70.1/24",)),
