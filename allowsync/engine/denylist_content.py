@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
     from allowsync.state.lists import KeptList
 
-FORM: Final = 1  # of what is made of the same lists; another one is made anew
+FORM: Final = 2  # of what is made of the same lists; another one is made anew
 
 
 class BlockRefusal(LimitRefusal):

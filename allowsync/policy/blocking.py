@@ -60,12 +60,12 @@ class Blocked(Value):
     Attributes:
         spans: What is blocked.
         spared: What of that which is never blocked the lists would have blocked, in part at least.
-        share: Which part of all IPv4 addresses is blocked.
+        shares: Which part is blocked of all IPv4 addresses, and of all global ones of IPv6.
     """
 
     spans: Spans
     spared: tuple[NeverBlocked, ...] = ()
-    share: float = 0.0
+    shares: tuple[float, float] = (0.0, 0.0)
 
     @property
     def networks(self) -> tuple[Network, ...]:
@@ -81,10 +81,11 @@ class Blocked(Value):
     @property
     def refusal(self) -> str:
         """Why so much is not blocked; empty where it is."""
-        if self.share <= LARGEST_SHARE:
-            return ""
-        much, most = f"{self.share:.1%}", f"{LARGEST_SHARE:.0%}"
-        return f"it would block {much} of all IPv4 addresses, and {most} is the most"
+        for share, family in zip(self.shares, ("IPv4", "IPv6"), strict=True):
+            if share > LARGEST_SHARE:
+                much, most = f"{share:.1%}", f"{LARGEST_SHARE:.0%}"
+                return f"it would block {much} of all {family} addresses, and {most} is the most"
+        return ""
 
 
 def spans_of(networks: Iterable[Network]) -> Spans:
@@ -121,9 +122,13 @@ def blocked(lists: Spans, never: Sequence[NeverBlocked]) -> Blocked:
     every = (*SPECIAL_PURPOSE, *never)
     holes = spans_of(one.network for one in every)
     ipv4, ipv6 = (list(subtracted(lists[n], holes[n])) for n in (0, 1))
-    size = sum(last - first + 1 for first, last in ipv4)
     spared = (one for one in every if touches(lists, one.network))
-    return Blocked((ipv4, ipv6), tuple(spared), size / 2**32)
+    shares = (_size(ipv4) / 2**32, _size(ipv6) / 2**125)  # of 2000::/3: nothing else is left
+    return Blocked((ipv4, ipv6), tuple(spared), shares)
+
+
+def _size(spans: Iterable[Span]) -> int:
+    return sum(last - first + 1 for first, last in spans)
 
 
 def touches(spans: Spans, given: Network) -> bool:

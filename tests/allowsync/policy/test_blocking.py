@@ -90,14 +90,18 @@ def test_whether_it_is_listed(asked: str, expected: bool) -> None:
 
 
 def test_too_much_is_refused() -> None:
-    much = Blocked(NOTHING, share=LARGEST_SHARE + 0.001)
-    assert much.refusal == "it would block 2.1% of all IPv4 addresses, and 2% is the most"
-    assert Blocked(NOTHING, share=LARGEST_SHARE).refusal == ""
+    share = LARGEST_SHARE
+    for family, much in (("IPv4", (share + 0.001, share)), ("IPv6", (share, share + 0.001))):
+        said = f"it would block 2.1% of all {family} addresses, and 2% is the most"
+        assert Blocked(NOTHING, shares=much).refusal == said
+    assert Blocked(NOTHING, shares=(share, share)).refusal == ""
 
 
-def test_how_much_of_ipv4_is_blocked_is_counted_after_the_subtraction() -> None:
-    assert blocked(spans_of(nets("10.0.0.0/8 240.0.0.0/4 2a00::/16")), ()).share == 0
-    assert blocked(spans_of(nets("8.0.0.0/8")), never("8.0.0.0/9")).share == 1 / 512
+def test_how_much_is_blocked_is_counted_after_the_subtraction() -> None:
+    bogons = "10.0.0.0/8 240.0.0.0/4 2001::/23 2002::/16 4000::/16 fc00::/16"
+    assert blocked(spans_of(nets(bogons)), ()).shares == (0, 0)
+    some = blocked(spans_of(nets("8.0.0.0/8 2a00::/16")), never("8.0.0.0/9 2a00::/17"))
+    assert some.shares == (1 / 512, 2**-14)
 
 
 @pytest.mark.parametrize("text", ["7.0.0.0/7", "2000::/15"])
