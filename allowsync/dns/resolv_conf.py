@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     from allowsync.model.nameserver import ResolverSettings
 
 RESOLV_CONF: Final = Path("/etc/resolv.conf")
+# Whom systemd-resolved(8) asks, while the file above names its stub alone.
+BEHIND_STUB: Final = Path("/run/systemd/resolve/resolv.conf")
 MAX_SYSTEM_NAMESERVERS: Final = 3  # MAXNS of resolv.conf(5): other programs ask no more than these
 
 
@@ -32,12 +34,17 @@ def system_nameservers(path: Path = RESOLV_CONF) -> tuple[Nameserver, ...]:
     machine where there are none or the file cannot be read. A line that holds no IP address is
     passed over, as the C library does.
     """
+    found = nameservers_in(path)[:MAX_SYSTEM_NAMESERVERS]
+    return tuple(dict.fromkeys(found)) or (Nameserver("127.0.0.1"),)
+
+
+def nameservers_in(path: Path) -> list[Nameserver]:
+    """All that a file in the form of resolv.conf(5) names; none where it cannot be read."""
     try:
         text = path.read_text(encoding="utf-8", errors="replace")
     except OSError:
-        text = ""
-    found = [server for line in text.splitlines() if (server := _nameserver(line)) is not None]
-    return tuple(dict.fromkeys(found[:MAX_SYSTEM_NAMESERVERS])) or (Nameserver("127.0.0.1"),)
+        return []
+    return [server for line in text.splitlines() if (server := _nameserver(line)) is not None]
 
 
 def _nameserver(line: str) -> Nameserver | None:

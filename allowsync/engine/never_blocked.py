@@ -6,7 +6,7 @@ from ipaddress import ip_address, ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.dns.resolv_conf import system_nameservers
+from allowsync.dns.resolv_conf import BEHIND_STUB, nameservers_in, system_nameservers
 from allowsync.engine.lockout import current
 from allowsync.packetpath.own_networks import own_networks
 from allowsync.policy.blocking import NeverBlocked
@@ -80,7 +80,8 @@ def _let_in(target: str, entry: Entry) -> str:
 
 def _around(config: Config) -> Iterator[tuple[Network, str]]:
     """This machine's networks, gateways and nameservers, and where people are logged in from."""
-    for nameserver in (*config.resolver.nameservers, *system_nameservers()):
+    asked = (*config.resolver.nameservers, *system_nameservers(), *nameservers_in(BEHIND_STUB))
+    for nameserver in asked:
         if nameserver.address:
             yield _single(nameserver.address.partition("%")[0]), "a nameserver"
     session = current()

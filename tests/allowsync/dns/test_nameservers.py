@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.dns.nameservers import socket_address
-from allowsync.dns.resolv_conf import system_nameservers
+from allowsync.dns.resolv_conf import nameservers_in, system_nameservers
 from allowsync.model.nameserver import Nameserver
 
 if TYPE_CHECKING:
@@ -43,6 +43,13 @@ def test_the_systems_nameservers_are_read_as_the_manual_says(
     path = tmp_path / "resolv.conf"
     path.write_text(text, encoding="utf-8", errors="surrogateescape")
     assert system_nameservers(path) == tuple(map(Nameserver, expected))
+
+
+def test_all_that_a_file_names_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "resolv.conf"
+    path.write_text("".join(f"nameserver 192.0.2.{n}\n" for n in range(5)))
+    assert nameservers_in(path) == [Nameserver(f"192.0.2.{n}") for n in range(5)]
+    assert nameservers_in(tmp_path / "missing") == []
 
 
 def test_without_the_file_the_local_machine_is_asked(tmp_path: Path) -> None:

@@ -155,6 +155,17 @@ def test_drift_is_repaired(world: Denied) -> None:
     assert world.wall.networks == meant
 
 
+def test_whom_systemd_resolved_asks_is_never_blocked(
+    world: Denied, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    behind = world.folder / "resolv.conf"
+    behind.write_text("nameserver 81.2.68.53\n")
+    monkeypatch.setattr(never_blocked, "BEHIND_STUB", behind)
+    world.run()
+    assert not world.blocks("81.2.68.53")
+    assert world.blocks("81.2.68.54")
+
+
 def test_an_empty_list_blocks_nothing_and_is_no_failure(world: Denied) -> None:
     world.run()
     world.deny("10.0.0.0/8")
