@@ -18,10 +18,10 @@ from typing import Final
 ROOT: Final = Path(__file__).parent.parent
 FOLDER: Final = ROOT / "requirements"
 
-# What each file holds, in words of `uv pip compile`: the program itself with its build backend and
-# what the demo needs, then one dependency group each.
+# What each file holds, in words of `uv pip compile`: the program itself with its build backend,
+# then one dependency group each.
 FILES: Final = {
-    "run": ("pyproject.toml", "--group=build", "--group=demo"),
+    "run": ("pyproject.toml", "--group=build"),
     "test": ("--group=test",),
     "lint": ("--group=lint",),
     "man": ("--group=man",),

@@ -24,6 +24,7 @@ from allowsync.system.fork import Bounds, Confinement, held, write_all
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from allowsync.dns.alias_reader import AliasReader
     from allowsync.model.answer import Answer
 
 MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
@@ -44,12 +45,13 @@ _HOSTS: Final = ("hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf
 _DNS_PORT: Final = 53
 
 
-def serve(requests: int, lines: int) -> None:
+def serve(requests: int, lines: int, aliases: AliasReader) -> None:
     """Answer what is asked, until the run ends or ends this process.
 
     Args:
         requests: Where the settings and the questions come from.
         lines: Where the answers go.
+        aliases: Follows aliases.
     """
     os.setsid()  # what is typed at the terminal ends the run, and the run this process
     with open(requests, "rb", closefd=False) as source:
@@ -61,7 +63,7 @@ def serve(requests: int, lines: int) -> None:
         result = _confine(settings)
         write_all(lines, confined(result))
         while result.is_sound:
-            _answer(settings, _next(source), lines)
+            _answer(settings, aliases, _next(source), lines)
 
 
 def _next(source: Any) -> Any:
@@ -137,7 +139,7 @@ def _bounds(settings: ResolverSettings) -> Bounds:
     )
 
 
-def _answer(settings: ResolverSettings, asked: Any, lines: int) -> None:
+def _answer(settings: ResolverSettings, aliases: AliasReader, asked: Any, lines: int) -> None:
     """Put questions, and hand answers over as they become known."""
     everyone, ends, questions = asked
     queries = [Query(name, Family(family)) for name, family in questions]
@@ -149,7 +151,7 @@ def _answer(settings: ResolverSettings, asked: Any, lines: int) -> None:
             while unread:
                 del unread[: os.write(lines, unread)]
 
-    resolver = Resolver(settings)
+    resolver = Resolver(settings, chain_end=aliases.chain_end)
     put = resolver.survey if everyone else resolver.resolve
     os.set_blocking(lines, False)
     put(queries, ends=ends, told=told)

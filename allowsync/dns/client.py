@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from allowsync.dns.event_loop import Told
+    from allowsync.dns.wire_parse import ChainEnd
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
     from allowsync.model.types import Query
@@ -26,6 +27,7 @@ class Resolver:
     Args:
         settings: Nameservers, attempts, timeout, deadline, DNSSEC.
         servers: Asked instead of those of the settings. Where neither names any, the system's are.
+        chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
 
     def __init__(
@@ -33,9 +35,11 @@ class Resolver:
         settings: ResolverSettings,
         *,
         servers: Sequence[Nameserver] = (),
+        chain_end: ChainEnd | None = None,
     ) -> None:
         self.nameservers = nameservers_of(settings, servers)
         self._settings = settings
+        self._chain_end = chain_end
 
     def resolve(
         self, queries: Iterable[Query], *, ends: float | None = None, told: Told | None = None
@@ -51,7 +55,7 @@ class Resolver:
             told: Called with places of queries and their answers, soon after these are known.
         """
         jobs = [Job(query, self.nameservers) for query in dict.fromkeys(queries)]
-        inquiries = ask_all(jobs, self._settings, ends=ends, told=told)
+        inquiries = ask_all(jobs, self._settings, ends=ends, told=told, chain_end=self._chain_end)
         return {one.query: one.answer or NOT_ASKED for one in inquiries}
 
     def survey(
@@ -67,7 +71,7 @@ class Resolver:
             for query in dict.fromkeys(queries)
             for nameserver in self.nameservers
         ]
-        inquiries = ask_all(jobs, self._settings, ends=ends, told=told)
+        inquiries = ask_all(jobs, self._settings, ends=ends, told=told, chain_end=self._chain_end)
         said: dict[Query, dict[str, Answer]] = {}
         for job, one in zip(jobs, inquiries, strict=True):
             said.setdefault(job.query, {})[str(job.nameservers[0])] = one.answer or NOT_ASKED

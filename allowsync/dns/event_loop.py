@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
     from allowsync.dns.query_state import Ask, Channel, Job
     from allowsync.dns.transport.workers import Workers
-    from allowsync.dns.wire_parse import Reading
+    from allowsync.dns.wire_parse import ChainEnd, Reading
     from allowsync.model.answer import Answer
     from allowsync.model.nameserver import Nameserver, ResolverSettings
 
@@ -48,6 +48,7 @@ def ask_all(
     *,
     ends: float | None = None,
     told: Told | None = None,
+    chain_end: ChainEnd | None = None,
 ) -> list[Inquiry]:
     """Ask every job's query of its nameservers, all at once; one settled inquiry per job, in order.
 
@@ -57,9 +58,10 @@ def ask_all(
         ends: When the deadline is, by `time.monotonic`, where it does not count from now. What has
             come by then is read for half a second more.
         told: Called with places of jobs and their answers, soon after these are settled: before
-            the loop waits.
+            the loop waits, or reads what may take long.
+        chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
-    run = _Run(jobs, settings, ends, told or (lambda _settled: None))
+    run = _Run(jobs, settings, ends, told or (lambda _settled: None), chain_end)
     try:
         return run.settled()
     finally:
@@ -75,6 +77,7 @@ class _Run:
         settings: ResolverSettings,
         ends: float | None,
         told: Told,
+        chain_end: ChainEnd | None = None,
     ) -> None:
         self._settings = settings
         self._validate = settings.dnssec is Dnssec.REQUIRE
@@ -94,6 +97,7 @@ class _Run:
         self._told = told
         self._untold: list[tuple[int, Answer]] = []
         self._untold_since = 0.0
+        self._chain_end = self._telling_first(chain_end)
 
     def settled(self) -> list[Inquiry]:
         """Settle everything."""
@@ -187,7 +191,18 @@ class _Run:
             plain = read_plain(wire, inquiry.query, len(inquiry.question.section))
             if plain is not None:
                 return plain
-        return read(wire, inquiry.query, validated=self._validate)
+        return read(wire, inquiry.query, validated=self._validate, chain_end=self._chain_end)
+
+    def _telling_first(self, chain_end: ChainEnd | None) -> ChainEnd | None:
+        """The same; what is settled does not wait for aliases, which may take long to follow."""
+        if chain_end is None:
+            return None
+
+        def follow(wire: bytes) -> bytes | Failure:
+            self._tell()
+            return chain_end(wire)
+
+        return follow
 
     def _read_for(self, seconds: float) -> None:
         """Read what has come, for that long; each message as a whole."""

@@ -2,7 +2,7 @@
 
 It is a copy of the run, made before the configuration is read: it holds no secret, inherits nothing
 but pipes, and loads its modules while the run reads the configuration. `allowsync.dns.child` is
-what it does.
+what it does. A second one reads aliases for it (`allowsync.dns.alias_reader`).
 """
 
 from __future__ import annotations
@@ -55,6 +55,7 @@ class ResolverProcess:
         self._settings = ResolverSettings()
         self._progress = progress
         self._process: Fork | None = None
+        self._aliases: Fork | None = None
         self._unsent = b""
         self._heard = False
         self._ends = 0.0
@@ -82,7 +83,9 @@ class ResolverProcess:
         """Make the process, if there is none. Before other threads, and before secrets are read."""
         if self._process is None and not self._trouble:
             try:
-                self._process = Fork(_serve)
+                self._aliases = Fork(_serve_aliases)
+                ends = (self._aliases.source, self._aliases.sink)
+                self._process = Fork(_serve, keeps=ends)
             except OSError as error:
                 self._trouble = f"cannot start the resolver's process: {error.strerror}"
 
@@ -136,9 +139,10 @@ class ResolverProcess:
 
     def close(self) -> None:
         """End the process, whatever it does."""
-        process, self._process = self._process, None
-        if process is not None:
-            process.end()
+        for process in (self._process, self._aliases):
+            if process is not None:
+                process.end()
+        self._process = self._aliases = None
 
     @property
     def _span(self) -> float:
@@ -254,11 +258,24 @@ def _holds(pipe: int, size: int) -> bool:
         return False
 
 
-def _serve(requests: int, lines: int) -> None:
+def _serve(requests: int, lines: int, source: int, sink: int) -> None:
     """In the process itself."""
+    from allowsync.dns.alias_reader import AliasReader
     from allowsync.dns.child import serve
 
-    serve(requests, lines)
+    serve(requests, lines, AliasReader(source, sink))
+
+
+def _serve_aliases(requests: int, replies: int) -> None:
+    """In the process that reads aliases. Most runs have none, so it loads nothing before one."""
+    os.setsid()  # what is typed at the terminal ends the run, and the run this process
+    os.environ.clear()
+    waiting = select.poll()
+    waiting.register(requests, select.POLLIN)
+    waiting.poll()
+    from allowsync.dns.alias_reader import serve
+
+    serve(requests, replies)
 
 
 def _plain(settings: ResolverSettings) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""Reading the one plain shape that nearly every answer of dynamic DNS has.
+"""Reading the one plain shape that nearly every answer of dynamic DNS has, without dnspython.
 
 One question and addresses that belong to its very name, and nothing else: no CNAME, no other
 section, no byte too many. Reading that takes a few comparisons, where importing and running a whole

@@ -31,6 +31,7 @@ TSIG: Final = 250  # RFC 8945: only to a question that was signed, and ours neve
 
 _SOA_NUMBERS: Final = 20
 _ADDRESSES: Final = {A: 4, AAAA: 16}
+_READ: Final = frozenset((A, NS, CNAME, SOA, AAAA))
 
 
 class Malformed(ValueError):
@@ -65,13 +66,17 @@ class Record(NamedTuple):
 
 
 class Message(NamedTuple):
-    """The records of a message by section, its flags, and its response code with all its bits."""
+    """The records of a message by section, its flags, and its response code with all its bits.
+
+    `unread` is how many bytes of data were passed over, being of other types or classes.
+    """
 
     flags: int
     rcode: int
     questions: tuple[tuple[bytes, int, int], ...]
     answer: tuple[Record, ...]
     authority: tuple[Record, ...]
+    unread: int = 0
 
 
 def parse(wire: bytes) -> Message:
@@ -100,7 +105,7 @@ def parse(wire: bytes) -> Message:
     if elsewhere or len(options) > 1 or any(one.owner != b"\0" for one in options):
         raise Malformed("OPT out of place")
     rcode = sum(one.ttl >> 24 for one in options) << 4 | flags & 0x0F
-    return Message(flags, rcode, questions, answer, authority)
+    return Message(flags, rcode, questions, answer, authority, reader.unread)
 
 
 class _Reader:
@@ -108,6 +113,7 @@ class _Reader:
 
     def __init__(self, wire: bytes) -> None:
         self.place = HEADER
+        self.unread = 0
         self._wire = wire
         self._labels = 0
 
@@ -118,12 +124,15 @@ class _Reader:
     def record(self) -> Record:
         owner = self._name()
         rdtype, rdclass, ttl = self._number(2), self._number(2), self._number(4)
-        end = self._number(2) + self.place
+        size = self._number(2)
+        end = self.place + size
         if end > len(self._wire):
             raise Malformed("cut short")
         if rdtype == OPT:
             self._check_options(end)
         data = self._data(rdtype, end) if rdclass == IN else None
+        if rdclass != IN or rdtype not in _READ:
+            self.unread += size
         self.place = end
         return Record(owner, rdtype, rdclass, ttl, data)
 

@@ -16,14 +16,18 @@ from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from allowsync.dns.wire_message import Message, Record
     from allowsync.model.types import Query
 
+# What dnspython may have to read beside the types that were read within bounds already.
+MAX_UNREAD: Final = 4096
+
 Reading: TypeAlias = Found | Absent | Failure
 
-MAX_CHAIN: Final = 8  # aliases, one behind the other
+if TYPE_CHECKING:
+    ChainEnd = Callable[[bytes], bytes | Failure]
 
 _TYPES: Final = {Family.IPV4: A, Family.IPV6: AAAA}
 _RESPONSE: Final = 0xF800  # QR and the opcode
@@ -38,7 +42,9 @@ _CODES: Final = {
 }  # fmt: skip
 
 
-def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
+def read(
+    wire: bytes, query: Query, *, validated: bool = False, chain_end: ChainEnd | None = None
+) -> Reading:
     """What a response in wire form tells. Any bytes will do; nothing is raised.
 
     The caller has compared id and question already. Bytes after the end of the message make it
@@ -48,6 +54,7 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
         wire: The response.
         query: What was asked. Its hostname must have a wire form.
         validated: Believe only answers whose AD bit says that DNSSEC validated them.
+        chain_end: Follows aliases, in place of `allowsync.dns.aliases.chain_end`.
     """
     try:
         message = parse(wire)
@@ -66,13 +73,21 @@ def read(wire: bytes, query: Query, *, validated: bool = False) -> Reading:
     name = wire_name(query.hostname)
     if message.questions != ((name, _TYPES[query.family], IN),):
         return Failure(Kind.GARBLED, "malformed answer: not to the question asked")
-    end = _chain_end(message.answer, name)
-    return end if isinstance(end, Failure) else _told(message, end, query.family)
+    return _told(wire, message, name, query, chain_end)
 
 
-def _told(message: Message, end: bytes, family: Family) -> Reading:
-    """What a response tells of the name at the end of its aliases."""
-    found = _found(message.answer, end, family)
+def _told(
+    wire: bytes, message: Message, name: bytes, query: Query, chain_end: ChainEnd | None
+) -> Reading:
+    """What a response to the query tells."""
+    end: bytes | Failure = name
+    if any(record.rdtype == CNAME and record.rdclass == IN for record in message.answer):
+        if message.unread > MAX_UNREAD:
+            return Failure(Kind.ODD, f"more than {MAX_UNREAD} bytes of other types in one answer")
+        end = (chain_end or _by_dnspython)(wire)
+    if isinstance(end, Failure):
+        return end
+    found = _found(message.answer, end, query.family)
     if found is None:
         return _absence(message, end)
     if message.rcode == _NXDOMAIN:
@@ -80,27 +95,10 @@ def _told(message: Message, end: bytes, family: Family) -> Reading:
     return found
 
 
-def _chain_end(answer: Sequence[Record], name: bytes) -> bytes | Failure:
-    """Where the chain of aliases (CNAME, RFC 1034 section 3.6.2) ends that starts at a name."""
-    records = [one for one in answer if one.rdclass == IN]
-    links: dict[bytes, set[bytes]] = {}
-    for one in records:
-        if one.rdtype == CNAME and isinstance(one.data, bytes):
-            links.setdefault(one.owner, set()).add(one.data)
-    owners = {one.owner for one in records if one.rdtype in (A, AAAA)}
-    seen: list[bytes] = []
-    while targets := links.get(name):
-        if name in seen:
-            return Failure(Kind.ODD, "CNAME loop")
-        if len(targets) > 1:
-            return Failure(Kind.ODD, "two CNAMEs at one name")
-        if name in owners:
-            return Failure(Kind.ODD, "a CNAME beside an address at one name")
-        if len(seen) == MAX_CHAIN:
-            return Failure(Kind.ODD, f"CNAME chain of more than {MAX_CHAIN} links")
-        seen.append(name)
-        (name,) = targets
-    return name
+def _by_dnspython(wire: bytes) -> bytes | Failure:
+    from allowsync.dns.aliases import chain_end
+
+    return chain_end(wire)
 
 
 def _found(answer: Sequence[Record], end: bytes, family: Family) -> Found | None:

@@ -56,8 +56,9 @@ class Fork:
     """A copy of this process at work. Made before there are threads.
 
     Args:
-        entry: What it does, with the pipe it reads and the pipe it writes; when it returns or
-            raises, the copy ends.
+        entry: What it does, with the pipe it reads, the pipe it writes, and what it keeps; when it
+            returns or raises, the copy ends.
+        keeps: Further files that it inherits.
 
     Attributes:
         source: What the copy writes; reading never blocks.
@@ -67,7 +68,7 @@ class Fork:
         OSError: There is no room for one more.
     """
 
-    def __init__(self, entry: Entry) -> None:
+    def __init__(self, entry: Entry, keeps: Sequence[int] = ()) -> None:
         ends: list[int] = []
         self._maker = os.getpid()
         try:
@@ -80,7 +81,7 @@ class Fork:
             raise
         self.source, writes, reads, self.sink = ends
         if self._pid == 0:
-            _be_the_copy(entry, (reads, writes))
+            _be_the_copy(entry, (reads, writes, *keeps))
         os.close(reads)
         os.close(writes)
         os.set_blocking(self.source, False)

@@ -51,7 +51,7 @@ TOOLS: Final = {
     "allowsync-python": (
         *(sys.executable, "-c", "ctypes", "click", "sqlite3", "yaml", "allowsync.cli.apply_run"),
         *("allowsync.config.cache", "allowsync.engine.run", "allowsync.dns.process"),
-        *("allowsync.dns.child", "allowsync.dns.transport.tcp"),
+        *("allowsync.dns.child", "allowsync.dns.aliases", "allowsync.dns.transport.tcp"),
         *("allowsync.dns.transport.workers", "allowsync.system.sandbox", "socket"),
         *("allowsync.report.json", "allowsync_backends.file.backend"),
         *("allowsync_backends.ipset.gate_backend", "allowsync_backends.nftables.gate_backend"),

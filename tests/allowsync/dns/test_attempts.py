@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.dns.aliases import chain_end
 from allowsync.dns.client import Resolver
 from allowsync.dns.query_state import LAPSES, WINDOW
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
@@ -38,12 +39,13 @@ from testkit.fake_dns.forgeries import (
     WrongId,
     WrongQuestion,
 )
-from testkit.fake_dns.nameserver import NameServer
+from testkit.fake_dns.nameserver import CNAME, NameServer
 from tests.allowsync.dns.asking import ALICE, BOTH, IPV4, IPV6, ask, settings
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from allowsync.dns.failure import Failure
     from allowsync.model.answer import Answer
 
 HERE = Found((ip_address(IPV4),), 60)
@@ -80,6 +82,25 @@ def test_both_families_of_many_names_are_found_in_one_go() -> None:
     by_place = dict(told)
     assert len(told) == 600
     assert [by_place[place] for place in range(600)] == list(answers.values())
+
+
+def test_what_is_settled_is_told_before_aliases_are_followed() -> None:
+    names = [f"host{i}.example.org" for i in range(60)]
+    zones = {name: [IPV4] for name in names}
+    told: list[int] = []
+    known: list[int] = []
+
+    def follow(wire: bytes) -> bytes | Failure:
+        known.append(len(told))
+        return chain_end(wire)
+
+    with NameServer({**zones, ALICE: CNAME(names[0])}) as server:
+        queries = [Query(name, Family.IPV4) for name in (*names, ALICE)]
+        Resolver(settings(server, timeout=30.0), chain_end=follow).resolve(
+            queries, told=lambda settled: told.extend(place for place, _ in settled)
+        )
+    assert [told.index(60)] == known, "nothing that was settled before was told after"
+    assert sorted(told) == list(range(61))
 
 
 def test_one_family_failing_leaves_the_other_alone() -> None:

@@ -54,7 +54,9 @@ def asking(
 @pytest.fixture
 def instead(monkeypatch: pytest.MonkeyPatch) -> Callable[[Entry], None]:
     """Have the process do something else, as if it had been taken over."""
-    return lambda entry: monkeypatch.setattr(process, "_serve", entry)
+    return lambda entry: monkeypatch.setattr(
+        process, "_serve", lambda requests, lines, *_: entry(requests, lines)
+    )
 
 
 def test_it_answers_in_several_rounds() -> None:
@@ -141,7 +143,7 @@ def test_more_than_the_pipe_holds_is_not_put_ahead(monkeypatch: pytest.MonkeyPat
 
 def facts(resolver: ResolverProcess) -> tuple[Path, dict[str, str]]:
     """Where `/proc` tells of it, and what its status says."""
-    pid = children()[-1]
+    pid = children()[-1]  # the one before reads aliases
     place = Path("/proc") / pid
     lines = (place / "status").read_text().splitlines()
     return place, {name: value.strip() for name, value in (line.split(":", 1) for line in lines)}
@@ -160,7 +162,7 @@ def test_it_has_no_rights_and_nothing_of_the_run() -> None:
         files = {one.name: str(one.readlink()) for one in (place / "fd").iterdir()}
         assert [files.pop(n) for n in "012"] == ["/dev/null"] * 3
         assert all(text.startswith("pipe:") for text in files.values())
-        assert len(files) == 2  # to the run and back
+        assert len(files) == 4  # to the run and back, to the process for aliases and back
         limits = dict(
             re.findall(r"^(.*?) {2,}(\d+|unlimited)", (place / "limits").read_text(), re.M)
         )
