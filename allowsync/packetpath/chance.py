@@ -22,6 +22,7 @@ _RANDOM: Final = 24  # NFT_META_PRANDOM
 _TRANSPORT: Final = 2  # NFT_PAYLOAD_TRANSPORT_HEADER
 # What a step loads: header, offset and length; of a packet's meta data its key alone.
 _PORT: Final = (_TRANSPORT, 2, 2)
+_FROM: Final = (_TRANSPORT, 0, 2)
 _PROTOCOL: Final = ((16,), (1, 9, 1), (1, 6, 1))
 _OF_FLOW: Final = 1  # NFT_HASH_SYM
 _NTH: Final = 1  # XT_STATISTIC_MODE_NTH
@@ -30,6 +31,8 @@ _LEGACY: Final = re.compile(
     r" --mode (?:random (?:! )?--probability ([\d.]+)|nth (?:! )?--every (\d+))"
 )
 _LEGACY_PORT: Final = re.compile(r"(?<!!) --dport (\d+) ")
+_LEGACY_PROTOCOL: Final = re.compile(r"(?<!!) -p (tcp|udp) ")
+_LEGACY_FROM: Final = re.compile(r"(?<!!) --sport (\d+) ")
 
 
 def one_of(rule: Sequence[Expression], ports: Collection[int], protocol: int) -> int:
@@ -41,16 +44,32 @@ def one_of(rule: Sequence[Expression], ports: Collection[int], protocol: int) ->
         protocol: Of these packets.
     """
     odds = max((_odds(step, rule) for step in rule), default=0)
-    met = {_PORT: ports, **dict.fromkeys(_PROTOCOL, (protocol,))}
-    return odds if odds and not any(starmap(partial(_is_other, met), pairwise(rule))) else 0
+    return odds if odds and concerns(rule, ports, protocol) else 0
 
 
-def one_of_legacy(rule: str, ports: Collection[int]) -> int:
+def one_of_legacy(rule: str, ports: Collection[int], protocol: str) -> int:
     """The same of a rule of iptables, in words."""
-    match, port = _LEGACY.search(rule), _LEGACY_PORT.search(rule)
-    if match is None or (port and int(port[1]) not in ports):
+    match = _LEGACY.search(rule)
+    if match is None or not concerns_legacy(rule, ports, protocol):
         return 0
     return int(match[2]) if match[2] else _rarer(float(match[1]))
+
+
+def concerns(
+    rule: Sequence[Expression], ports: Collection[int], protocol: int, *, answers: bool = False
+) -> bool:
+    """Whether packets for some ports, or answers from there, may be what a rule is about."""
+    met = {_FROM if answers else _PORT: ports, **dict.fromkeys(_PROTOCOL, (protocol,))}
+    return not any(starmap(partial(_is_other, met), pairwise(rule)))
+
+
+def concerns_legacy(
+    rule: str, ports: Collection[int], protocol: str, *, answers: bool = False
+) -> bool:
+    """The same of a rule of iptables, in words."""
+    port = (_LEGACY_FROM if answers else _LEGACY_PORT).search(rule)
+    of = _LEGACY_PROTOCOL.search(rule)
+    return (port is None or int(port[1]) in ports) and (of is None or of[1] == protocol)
 
 
 def _is_other(

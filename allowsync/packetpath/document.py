@@ -1,24 +1,11 @@
-"""Questions and answers as JSON, between this process and the one that asks."""
+"""Answers as JSON, between the process that asks and its caller."""
 
 from __future__ import annotations
 
 from ipaddress import ip_address
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from allowsync.packetpath.question import Aim, Answer, Answers, Machine, Question, Verdict
-
-if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-
-def from_questions(questions: Iterable[Question]) -> list[Any]:
-    """Questions, as JSON knows them."""
-    return [_from_question(one) for one in questions]
-
-
-def to_questions(document: Iterable[Any]) -> list[Question]:
-    """Questions from what `from_questions` made."""
-    return [_to_question(one) for one in document]
 
 
 def from_answers(answers: Answers) -> dict[str, Any]:

@@ -98,7 +98,7 @@ def describe(source: Original, beside: tuple[str, ...], named: NamedSources) -> 
         addresses={one.name: source.addresses(one.index) for one in links},
         caveats=beside,
         neighbours=neighbours(source),
-        served_twice=served_twice(),
+        served_twice=served_twice(source.listeners),
         named=named.asked,
     )
 

@@ -6,11 +6,15 @@ import ctypes
 import errno
 import os
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.question import Unavailable
 from allowsync.system.process import ENVIRONMENT, find
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 NEW_NETWORK: Final = 0x40000000  # unshare(2)
 NEW_USER: Final = 0x10000000
@@ -42,6 +46,19 @@ def current_network() -> int:
 def enter(network: int) -> None:
     """Enter a network namespace that is held by a file."""
     _call("setns", network, NEW_NETWORK)
+
+
+@contextmanager
+def as_user(user: int | None) -> Iterator[None]:
+    """Let sockets that are made meanwhile be those of another user, where that is possible."""
+    if user is None:
+        yield
+        return
+    own = _libc.setfsuid(user)
+    try:
+        yield
+    finally:
+        _libc.setfsuid(own)
 
 
 def prepare() -> None:

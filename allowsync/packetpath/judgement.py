@@ -6,10 +6,9 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.packetpath.chance import one_of, one_of_legacy
+from allowsync.packetpath.chains import Chains
 from allowsync.packetpath.copy import has_passed
 from allowsync.packetpath.netlink import first, text
-from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
@@ -60,12 +59,15 @@ class Judge:
 
     def __init__(self, copy: Copy, prober: Prober, words: Words) -> None:
         self._copy, self._prober, self._words = copy, prober, words
+        self._chains = Chains(copy, words)
         self._by_kernel: dict[object, tuple[str, ...]] = {}
 
     def judge(self, probe: Probe) -> Answer:
         """What became of a packet."""
-        most, chance = self._chance(probe)
-        if reason := self._unknown(probe) or (self._varies(probe, most) if chance else ""):
+        ports = self._ports(probe)
+        most, chance = self._chains.chance(probe, ports)
+        reason = self._unknown(probe) or self._chains.uncopied(probe, ports)
+        if reason := reason or (self._varies(probe, most) if chance else ""):
             return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
         if probe.end is None:
             return self._stopped(probe, chance)
@@ -101,10 +103,14 @@ class Judge:
         if seen is None:
             return ""
         arriving = end.out if end.chain == "postrouting" else 0
-        mark = max((one.mark for one in probe.back[-1:]), default=0)
-        ports = seen.destination_port, seen.source_port
-        ends = seen.destination, question.source
-        return no_way(Travel(*ends, question.protocol, ports, arriving, mark), self._copy.original)
+        original, ends = self._copy.original, (seen.destination, question.source)
+        ports, mark = (
+            (seen.destination_port, seen.source_port),
+            _mark(probe.back, probe.legacy_back),
+        )
+        own = question.protocol, question.source.version, seen.destination_port
+        user = None if arriving else original.owner(*own)
+        return no_way(Travel(*ends, question.protocol, ports, arriving, mark, user), original)
 
     def _unknown(self, probe: Probe) -> str:
         for one in probe.events:
@@ -126,23 +132,10 @@ class Judge:
         number = int(queue[1] or 0) if queue else -1
         return _QUEUED.format(number) if number in self._copy.original.queues else ""
 
-    def _chance(self, probe: Probe) -> tuple[int, str]:
-        """Where chance decides, in any of the chains that a packet met, and for one of how many."""
+    def _ports(self, probe: Probe) -> frozenset[int]:
+        """The port that a packet asked for, and the one that translation gave it."""
         to = self._to(probe) or self._was_going_to(probe)
-        ports = {probe.question.port, to[2] if to else probe.question.port}
-        protocol = PROTOCOLS[probe.question.protocol]
-        odds = [
-            (one_of(rule, ports, protocol), one.chain)
-            for one in probe.events
-            for rule in self._words.chain(one)
-        ]
-        odds += [
-            (one_of_legacy(rule, ports), one.chain)
-            for one in probe.legacy
-            for rule in self._words.legacy_chain(one)
-        ]
-        most, chain = max(odds, default=(0, ""))
-        return most, f"a rule of chain {chain} decides by chance" if most else ""
+        return frozenset((probe.question.port, to[2] if to else probe.question.port))
 
     def _varies(self, probe: Probe, most: int) -> str:
         """Whether the same packet, sent again and again, does not always meet the same."""
@@ -236,10 +229,10 @@ class Judge:
         if to is None or link is None:
             return ""
         protocol, own = question.protocol, question.destination
-        port, mark = (target[2] if target else question.port), probe.events[-1:]
+        port = target[2] if target else question.port
         if not moved:
-            ports, marked = (probe.port, port), max((one.mark for one in mark), default=0)
-            travel = Travel(question.source, to, protocol, ports, link.index, marked)
+            ports, mark = (probe.port, port), _mark(probe.events, probe.legacy)
+            travel = Travel(question.source, to, protocol, ports, link.index, mark)
             return no_way(travel, self._copy.original)
         if own is None or not any(map(_REVERSE.search, moved)):
             return ""
@@ -277,6 +270,12 @@ class Judge:
             if _LEGACY_LIMIT.search(said := self._words.of_legacy(legacy)):
                 return f"as long as the limit of {said!r} lasts"
         return ""
+
+
+def _mark(met: Sequence[Event], by_legacy: Sequence[LegacyEvent]) -> int:
+    """The mark of a packet behind all that it met."""
+    marks = [one.mark for one in met[-1:]] + [one.mark for one in by_legacy[-1:]]
+    return max(marks, default=0)
 
 
 def _is_limit(step: Expression) -> bool:

@@ -1,30 +1,50 @@
-"""Ports that one program serves by TCP and by UDP, as a web server does with HTTP/3."""
+"""The sockets that take what strangers send: whose they are, and which programs hold them."""
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
-_LISTENS: Final = {"tcp": "0A", "tcp6": "0A", "udp": "07", "udp6": "07"}  # states (tcp_states.h)
+_LISTENS: Final = {"tcp": "0A", "udp": "07"}  # states (tcp_states.h)
 _LOOPBACK: Final = ("0100007F", "00000000000000000000000001000000")
 _INIT: Final = "1"  # systemd holds the sockets of many programs
-_ADDRESS, _STATE, _INODE = 1, 3, 9
+_ADDRESS, _STATE, _OWNER, _INODE = 1, 3, 7, 9
 
 
-def served_twice() -> tuple[int, ...]:
-    """Ports at which a program of this machine listens by both, beyond loopback."""
-    tcp, udp = ({**_sockets(name), **_sockets(f"{name}6")} for name in ("tcp", "udp"))
-    shared = set(tcp.values()) & set(udp.values())
-    if not shared:
-        return ()
-    held: dict[int, set[tuple[str, str]]] = {port: set() for port in shared}
-    for process, inode in _held():
-        for protocol, sockets in (("tcp", tcp), ("udp", udp)):
-            if (port := sockets.get(inode)) in shared and port is not None:
-                held[port].add((process, protocol))
+class Listener(NamedTuple):
+    """A socket that takes packets from beyond loopback.
+
+    Attributes:
+        version: Of IP; one of 6 may take packets of IPv4 as well.
+        owner: The user whose program made it.
+    """
+
+    protocol: str
+    version: int
+    port: int
+    owner: int
+    inode: str
+
+
+def listeners() -> tuple[Listener, ...]:
+    """Those of the network namespace of the moment."""
+    return tuple(
+        one for protocol in _LISTENS for version in (4, 6) for one in _listed(protocol, version)
+    )
+
+
+def served_twice(every: Iterable[Listener]) -> tuple[int, ...]:
+    """Ports at which one program listens by TCP and by UDP, as a web server does with HTTP/3."""
+    several = tuple(every)
+    tcp, udp = ({one.port for one in several if one.protocol == name} for name in _LISTENS)
+    sockets = {one.inode: one for one in several if one.port in tcp & udp}
+    held: dict[int, set[tuple[str, str]]] = {one.port: set() for one in sockets.values()}
+    for process, inode in _held() if sockets else ():
+        if (one := sockets.get(inode)) is not None:
+            held[one.port].add((process, one.protocol))
     return tuple(sorted(port for port, holders in held.items() if _is_one(holders)))
 
 
@@ -33,19 +53,16 @@ def _is_one(holders: set[tuple[str, str]]) -> bool:
     return any((process, "udp") in holders for process, protocol in holders if protocol == "tcp")
 
 
-def _sockets(name: str) -> dict[str, int]:
-    """The port of each socket that takes what strangers send, by its inode."""
+def _listed(protocol: str, version: int) -> Iterator[Listener]:
     try:
-        lines = Path("/proc/net", name).read_text().splitlines()[1:]
+        lines = Path(f"/proc/net/{protocol}{'6' if version == 6 else ''}").read_text().splitlines()
     except FileNotFoundError:  # a machine without IPv6
-        return {}
-    found = {}
-    for line in lines:
+        return
+    for line in lines[1:]:
         parts = line.split()
         address, port = parts[_ADDRESS].split(":")
-        if parts[_STATE] == _LISTENS[name] and address not in _LOOPBACK:
-            found[parts[_INODE]] = int(port, 16)
-    return found
+        if parts[_STATE] == _LISTENS[protocol] and address not in _LOOPBACK:
+            yield Listener(protocol, version, int(port, 16), int(parts[_OWNER]), parts[_INODE])
 
 
 def _held() -> Iterator[tuple[str, str]]:

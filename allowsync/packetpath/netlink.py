@@ -23,6 +23,8 @@ CREATE, EXCLUSIVE, APPEND, REPLACE = 0x400, 0x200, 0x800, 0x100
 _ERROR, _DONE, _INTERRUPTED = 2, 3, 0x10
 _CAPPED = 0x100  # an error repeats only the header of the request
 _TYPE: Final = 0x3FFF  # without the flags for nested and for network order
+_HEAD: Final = struct.Struct("=HH")  # of an attribute: length and kind
+_LARGEST: Final = 1 << 20  # bytes that are read at once
 _SOL_NETLINK, _EXT_ACK = 270, 11
 _SNDBUF, _RCVBUF, _SNDBUFFORCE, _RCVBUFFORCE = 7, 8, 32, 33
 _FORCED, _ASKED = 64 << 20, 4 << 20
@@ -30,10 +32,10 @@ _FORCED, _ASKED = 64 << 20, 4 << 20
 
 def attributes(data: bytes) -> Attributes:
     """The attributes that stand one after the other, nested ones unopened."""
-    found, at = [], 0
-    while at + 4 <= len(data):
-        length, kind = struct.unpack_from("=HH", data, at)
-        if length < 4:
+    found, at, last = [], 0, len(data) - _HEAD.size
+    while at <= last:
+        length, kind = _HEAD.unpack_from(data, at)
+        if length < _HEAD.size:
             break
         found.append((kind, data[at + 4 : at + length]))
         at += (length + 3) & ~3
@@ -42,7 +44,7 @@ def attributes(data: bytes) -> Attributes:
 
 def attribute(kind: int, value: bytes) -> bytes:
     """One attribute, padded."""
-    return struct.pack("=HH", 4 + len(value), kind) + value + b"\0" * (-len(value) % 4)
+    return _HEAD.pack(_HEAD.size + len(value), kind) + value + b"\0" * (-len(value) % 4)
 
 
 def packed(items: Attributes) -> bytes:
@@ -120,6 +122,7 @@ class Netlink:
         self.socket.bind((0, groups))
         self.socket.setblocking(blocking)
         self._sequence = 1
+        self._buffer = memoryview(bytearray(_LARGEST))
         self.largest_batch = self.socket.getsockopt(socket.SOL_SOCKET, _SNDBUF) // 2 - 4096
 
     def close(self) -> None:
@@ -128,8 +131,9 @@ class Netlink:
 
     def messages(self) -> Iterator[Message]:
         """The messages of one packet, waited for if need be."""
-        data, at = self.socket.recv(1 << 20), 0
-        while at + 16 <= len(data):
+        last, at = self.socket.recv_into(self._buffer) - 16, 0
+        data = bytes(self._buffer[: last + 16])
+        while at <= last:
             length, kind, flags, sequence, _ = struct.unpack_from("=IHHII", data, at)
             yield Message(kind, flags, sequence, data[at + 16 : at + length])
             at += (length + 3) & ~3

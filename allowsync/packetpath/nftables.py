@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import os
 import struct
+from functools import cache
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeAlias
 
@@ -29,7 +30,7 @@ from allowsync.packetpath.netlink import (
 from allowsync.packetpath.question import Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
 Request: TypeAlias = tuple[int, int, bytes]
 
@@ -76,10 +77,15 @@ class Ruleset(NamedTuple):
     elements: tuple[bytes, ...]
 
 
-def expressions(rule: Attributes) -> list[Expression]:
+def expressions(rule: Attributes) -> tuple[Expression, ...]:
     """The steps of a rule."""
-    opened = [attributes(one) for _, one in attributes(given(rule, 4))]
-    return [Expression(text(first(one, 1)), attributes(given(one, 2))) for one in opened]
+    return _opened(given(rule, 4))
+
+
+@cache  # each rule is read for a dozen purposes
+def _opened(steps: bytes) -> tuple[Expression, ...]:
+    opened = [attributes(one) for _, one in attributes(steps)]
+    return tuple(Expression(text(first(one, 1)), attributes(given(one, 2))) for one in opened)
 
 
 def header(family: int) -> bytes:
@@ -236,7 +242,7 @@ def _rule(rule: Object) -> Request:
     return (_NEW_RULE, CREATE | APPEND, header(rule.family) + packed(body))
 
 
-def with_steps(rule: Attributes, steps: list[Expression]) -> Attributes:
+def with_steps(rule: Attributes, steps: Sequence[Expression]) -> Attributes:
     """A rule with other steps."""
     written = [
         (1, packed([(1, one.kind.encode() + b"\0"), (0x8002, packed(one.held))])) for one in steps
@@ -261,7 +267,7 @@ def _loadable(step: Expression) -> Expression:
     return Expression(step.kind, kept)
 
 
-def _compatibility(steps: list[Expression]) -> Attributes:
+def _compatibility(steps: Sequence[Expression]) -> Attributes:
     """The protocol for the extensions of a rule: the kernel does not list it."""
     protocol, inverted = 0, False
     for before, after in pairwise(steps):

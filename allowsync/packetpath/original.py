@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.value import Value
 from allowsync.packetpath import legacy, nftables
+from allowsync.packetpath.listeners import Listener, listeners
 from allowsync.packetpath.netlink import (
     ROUTE,
     Attributes,
@@ -92,7 +93,12 @@ class Routing(NamedTuple):
 
 
 class Original(NamedTuple):
-    """All that was read of a machine."""
+    """All that was read of a machine.
+
+    Attributes:
+        uplinks: The interfaces with a default route, or a half of one, as VPNs have.
+        listeners: The sockets that take what strangers send.
+    """
 
     links: Mapping[int, Link]
     all_links: Mapping[int, Link]
@@ -103,11 +109,8 @@ class Original(NamedTuple):
     sets: legacy.Sets
     recent: Mapping[str, list[tuple[str, int]]]
     queues: frozenset[int]
-
-    @property
-    def uplinks(self) -> tuple[int, ...]:
-        """The interfaces with a default route, or a half of one, as VPNs have."""
-        return _uplinks(self.routing.routes)
+    uplinks: tuple[int, ...]
+    listeners: tuple[Listener, ...]
 
     @property
     def connected(self) -> frozenset[int]:
@@ -141,6 +144,15 @@ class Original(NamedTuple):
         extra = [one for one in others if one.version in routed - versions]
         return tuple(dict.fromkeys([*own, *extra]))
 
+    def owner(self, protocol: str, version: int, port: int) -> int | None:
+        """The user whose program answers at a port; None where none is known."""
+        owners = {
+            one.version: one.owner
+            for one in self.listeners
+            if (one.protocol, one.port) == (protocol, port)
+        }
+        return owners.get(version, owners.get(6))
+
     def named(self, name: str) -> Link | None:
         """The interface of a name."""
         return next((one for one in self.all_links.values() if one.name == name), None)
@@ -167,7 +179,8 @@ def _read(tools: Tools) -> Original:
     routing = _routing(netlink)
     netlink.close()
     ruleset = nftables.list_ruleset()
-    links = _routed(every, _uplinks(routing.routes), ruleset)
+    uplinks = _uplinks(routing.routes)
+    links = _routed(every, uplinks, ruleset)
     return Original(
         links=links,
         all_links=every,
@@ -178,6 +191,8 @@ def _read(tools: Tools) -> Original:
         sets=legacy.saved_sets(tools),
         recent=legacy.recent_lists(),
         queues=_queues(),
+        uplinks=uplinks,
+        listeners=listeners(),
     )
 
 
@@ -274,7 +289,8 @@ def _settings(interfaces: set[str]) -> dict[str, str]:
             key = f"{top}/{file}".removeprefix(f"{_SETTINGS}/")
             if _SETTING.match(key):
                 try:
-                    found[key] = Path(top, file).read_text().strip()
+                    with open(f"{top}/{file}") as setting:  # noqa: PTH123 - a hundred: no Path
+                        found[key] = setting.read().strip()
                 except PermissionError:  # one that may only be written
                     continue
     return found

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath import packet
 from allowsync.packetpath.copy import TABLE, has_passed
+from allowsync.packetpath.isolation import as_user
 from allowsync.packetpath.legacy import load_recent
 from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
@@ -348,9 +349,11 @@ class Prober:
             if (protocol, port) in self._listening:
                 continue
             opened = self._listening[protocol, port] = []
-            for family in (socket.AF_INET, socket.AF_INET6):
+            for version, family in ((4, socket.AF_INET), (6, socket.AF_INET6)):
+                # Rules and routes may depend on whose program answers.
+                owner = self._copy.original.owner(protocol, version, port)
                 # A port may be taken by the kernel; then nothing answers there.
-                with suppress(OSError):
+                with suppress(OSError), as_user(owner):
                     opened.append(_listener(family, protocol, port))
 
     def _answer_datagrams(self) -> None:

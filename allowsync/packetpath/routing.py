@@ -88,10 +88,12 @@ def settle(original: Original, cables: Cables, refused: list[str]) -> None:
 
 def write_setting(key: str, value: str) -> str:
     """Give a setting of the kernel a value, where it exists. Returns why not, or ""."""
-    path = Path("/proc/sys/net", key)
+    path = f"/proc/sys/net/{key}"
     try:
-        if path.read_text().strip() != value:
-            path.write_text(value)
+        with open(path) as setting:  # noqa: PTH123 - a hundred of them: no Path here
+            is_other = setting.read().strip() != value
+        if is_other:
+            Path(path).write_text(value)
     except FileNotFoundError:
         return ""
     except OSError as error:
@@ -196,6 +198,7 @@ class Travel(NamedTuple):
         ports: Its source and destination port.
         arriving: The interface that it comes in by; 0 for this machine's own.
         mark: Its mark, as far as that is known.
+        user: Whose program sends it; None where that is not known.
     """
 
     source: Address
@@ -204,6 +207,7 @@ class Travel(NamedTuple):
     ports: tuple[int, int]
     arriving: int = 0
     mark: int = 0
+    user: int | None = None
 
 
 def no_way(travel: Travel, original: Original) -> str:
@@ -219,6 +223,8 @@ def no_way(travel: Travel, original: Original) -> str:
     ]
     numbers = {3: travel.arriving, 16: travel.mark}
     ends += [(kind, struct.pack("=I", one)) for kind, one in numbers.items() if one]
+    if travel.user is not None:
+        ends.append((25, struct.pack("=I", travel.user)))
     with closing(Netlink(ROUTE)) as netlink:
         code = netlink.request(GET_ROUTE, 0, asked_route(destination, ends))
     if not code:

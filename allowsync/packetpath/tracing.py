@@ -66,13 +66,14 @@ class Event(NamedTuple):
 
 
 class LegacyEvent(NamedTuple):
-    """A rule or policy that a packet met in iptables-legacy."""
+    """A rule or policy that a packet met in iptables-legacy, and the mark that it had then."""
 
     packet: Packet
     table: str
     chain: str
     kind: str
     position: int
+    mark: int
 
 
 def event(message: Message) -> Event | None:
@@ -110,7 +111,8 @@ def legacy_event(message: Message) -> LegacyEvent | None:
     if seen is None or not said.startswith("TRACE: "):
         return None
     table, chain, kind, position = said[7:].split(":")[:4]
-    return LegacyEvent(seen, table, chain, kind, int(position.split()[0] or 0))
+    mark = number(first(held, 2))
+    return LegacyEvent(seen, table, chain, kind, int(position.split()[0] or 0), mark)
 
 
 def legacy_traces() -> Netlink:

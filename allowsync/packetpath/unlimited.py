@@ -59,7 +59,7 @@ def unlimited(ruleset: Ruleset) -> Ruleset:
     for family, held in ruleset.rules:
         steps = expressions(held)
         place = family, given(held, 1)
-        kept = [part for step in steps for part in _parts(step, place, objects)]
+        kept = tuple(part for step in steps for part in _parts(step, place, objects))
         changed.append(Object(family, held if kept == steps else with_steps(held, kept)))
     return ruleset._replace(rules=tuple(changed))
 

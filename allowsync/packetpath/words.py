@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
+from collections import Counter
+from typing import TYPE_CHECKING, Final, TypeAlias
 
 from allowsync.packetpath import legacy, nftables
 from allowsync.packetpath.isolation import enter, new_network
@@ -13,6 +14,8 @@ from allowsync.packetpath.question import Unavailable
 from allowsync.packetpath.tracing import DROP, POLICY
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from allowsync.packetpath.copy import Copy
     from allowsync.packetpath.nftables import Expression
     from allowsync.packetpath.tracing import Event, LegacyEvent
@@ -20,6 +23,8 @@ if TYPE_CHECKING:
 _HANDLE: Final = re.compile(r" # handle \d+$")
 _HEAD: Final = re.compile(r"\s*(table|chain) ")
 _UNKNOWN: Final = "a rule that could not be listed"
+
+Place: TypeAlias = tuple[int, str, str]  # family or version of IP, table, chain
 
 
 class Words:
@@ -29,9 +34,9 @@ class Words:
         self._copy = copy
         self._words_network: int | None = None
         self._positions: dict[tuple[int, str, str, int], int] = {}
-        self._texts: dict[tuple[int, str, str], list[str]] = {}
-        self._legacy: dict[tuple[int, str, str], list[str]] = {}
-        self._rules: dict[tuple[int, str, str], list[list[Expression]]] = {}
+        self._texts: dict[Place, list[str]] = {}
+        self._legacy: dict[Place, list[str]] = {}
+        self._rules: dict[Place, list[Sequence[Expression]]] = {}
         self._tables = {
             (one.family, text(first(one.held, 1))) for one in copy.original.ruleset.tables
         }
@@ -39,17 +44,16 @@ class Words:
 
     def _number_rules(self) -> None:
         """Which rule of its chain each handle of the copy is."""
+        counted: Counter[Place] = Counter()
         for one in copied_rules():
-            key = one[0], text(first(held := attributes(one[4:]), 1)), text(first(held, 2))
-            steps = self._rules.setdefault(key, [])
-            steps.append(nftables.expressions(held))
-            self._positions[*key, number(first(held, 3))] = len(steps)
-        # Steps that the copy left out are in the machine's own rules.
-        original: dict[tuple[int, str, str], list[list[Expression]]] = {}
+            held = attributes(one[4:])
+            key = one[0], text(first(held, 1)), text(first(held, 2))
+            counted[key] += 1
+            self._positions[*key, number(first(held, 3))] = counted[key]
+        # The machine's own: the copy left out some of their steps.
         for family, held in self._copy.original.ruleset.rules:
             key = family, text(first(held, 1)), text(first(held, 2))
-            original.setdefault(key, []).append(nftables.expressions(held))
-        self._rules.update(original)
+            self._rules.setdefault(key, []).append(nftables.expressions(held))
 
     def family(self, told: Event) -> int:
         """The family of the table: a hook of ip may be of a table of inet."""
@@ -58,15 +62,19 @@ class Words:
             return told.family if key in self._positions else INET
         return told.family if (told.family, told.table) in self._tables else INET
 
-    def steps(self, told: Event) -> list[Expression]:
-        """The steps of the rule that a packet met."""
-        key = self.family(told), told.table, told.chain
-        position = self._positions.get((*key, told.handle))
-        return self._rules[key][position - 1] if position else []
+    def place(self, told: Event) -> Place:
+        """The chain that a packet met."""
+        return self.family(told), told.table, told.chain
 
-    def chain(self, told: Event) -> list[list[Expression]]:
-        """All rules of the chain that a packet met."""
-        return self._rules.get((self.family(told), told.table, told.chain), [])
+    def steps(self, told: Event) -> Sequence[Expression]:
+        """The steps of the rule that a packet met."""
+        key = self.place(told)
+        position = self._positions.get((*key, told.handle))
+        return self._rules[key][position - 1] if position else ()
+
+    def chain(self, place: Place) -> Sequence[Sequence[Expression]]:
+        """All rules of a chain."""
+        return self._rules.get(place, ())
 
     def of(self, told: Event) -> str:
         """A rule or policy of nftables, with its place before it."""
@@ -79,18 +87,18 @@ class Words:
         known = position is not None and position <= len(lines)
         return f"{place}: {lines[position - 1] if known and position else _UNKNOWN}"
 
-    def legacy_chain(self, told: LegacyEvent) -> list[str]:
-        """All of the chain of iptables-legacy that a packet met, in words: the machine's own."""
-        key = told.packet.version, told.table, told.chain
-        if key not in self._legacy:
-            saved = self._copy.original.tables.get(told.packet.version, "")
-            self._legacy[key] = legacy.chain_of(saved, told.table, told.chain)
-        return self._legacy[key]
+    def legacy_chain(self, place: Place) -> list[str]:
+        """All of a chain of iptables-legacy, in words: the machine's own."""
+        if place not in self._legacy:
+            version, table, chain = place
+            saved = self._copy.original.tables.get(version, "")
+            self._legacy[place] = legacy.chain_of(saved, table, chain)
+        return self._legacy[place]
 
     def of_legacy(self, told: LegacyEvent) -> str:
         """A rule or policy of iptables-legacy, with its place before it."""
         tool = legacy.TOOLS[told.packet.version]
-        lines = self.legacy_chain(told)
+        lines = self.legacy_chain(legacy_place(told))
         rules = [one for one in lines if one.startswith("-A")]
         place = f"{tool} {told.table} {told.chain}"
         if told.position <= len(rules):  # the kernel takes a rule without matches for a policy
@@ -104,7 +112,9 @@ class Words:
         key = family, table, chain
         if key not in self._texts:
             extended = any(
-                step.kind in ("match", "target") for rule in self._rules[key] for step in rule
+                step.kind in ("match", "target")
+                for rule in self._rules.get(key, ())
+                for step in rule
             )
             lines = self._by_iptables(family, table, chain) if extended else []
             self._texts[key] = lines or self._by_nft(family, table, chain)
@@ -140,6 +150,11 @@ class Words:
             for one in listed
             if _HANDLE.search(one) and not _HEAD.match(one)
         ]
+
+
+def legacy_place(told: LegacyEvent) -> Place:
+    """The chain of iptables-legacy that a packet met."""
+    return told.packet.version, told.table, told.chain
 
 
 def copied_rules() -> list[bytes]:

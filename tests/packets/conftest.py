@@ -8,17 +8,13 @@ from typing import TYPE_CHECKING, Protocol
 import pytest
 from allowsync_backends.ipset.options import Variant
 
-from allowsync.packetpath import client
-from allowsync.system.interpreter import python_module
 from tests.support import gates, ipsets
 from tests.support.echo import EchoIn
 from tests.support.gates import FREE, GUARDED
 from tests.support.internet import Internet
-from tests.support.warm_tools import warm_tools
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from allowsync.backend.api import Backend
     from tests.support.echo import Echo
@@ -37,23 +33,6 @@ GATES: dict[str, GateMaker] = {
     "iptables-nft": partial(ipsets.ipset_gate, variant=Variant.NFT),
     "iptables-legacy": partial(ipsets.ipset_gate, variant=Variant.LEGACY),
 }
-
-
-@pytest.fixture(scope="session")
-def copying_python() -> Iterator[Path]:
-    """A Python that has imported what makes a copy of a packet filter, and asks it."""
-    with warm_tools("packetpath-python") as folder:
-        yield folder / "packetpath-python"
-
-
-@pytest.fixture(scope="module", autouse=True)
-def warm_copies(copying_python: Path) -> Iterator[None]:
-    """Copies that a test asks for by itself begin at once, each in a process of its own."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(
-            client, "python_module", lambda name: (str(copying_python), *python_module(name)[1:])
-        )
-        yield
 
 
 @pytest.fixture(params=GATES)

@@ -26,7 +26,9 @@ pytestmark = pytest.mark.root
 # Asks, in a process whose copy loses some of the frames that are sent into it.
 LOSING: Final = """
 import json, sys
-from allowsync.packetpath.document import from_answers, to_questions
+from ipaddress import ip_address
+from allowsync.packetpath import Question
+from allowsync.packetpath.document import from_answers
 from allowsync.packetpath.inquiry import inquire
 from allowsync.packetpath.outside import Outside
 
@@ -38,7 +40,8 @@ def lose(self, index, frame):
         send(self, index, frame)
 
 Outside.send = lose
-print(json.dumps(from_answers(inquire(to_questions(json.load(sys.stdin))))))
+questions = [Question(ip_address(one), "tcp", 8096) for one in json.load(sys.stdin)]
+print(json.dumps(from_answers(inquire(questions))))
 """
 SOURCES: Final = ("81.2.69.142", "73.15.20.9", "2a02:8109::1", "2601:100:10::9")
 
@@ -57,9 +60,8 @@ def inside(as_root: None) -> Iterator[Namespace]:
 
 def told(inside: Namespace, lost: str) -> dict[str, tuple[str, str]]:
     """Verdict and reason for each source, where frames are lost."""
-    questions = [[one, "tcp", 8096, "", "", "own", 0] for one in SOURCES]
     argv = (sys.executable, "-c", LOSING.format(lost=lost))
-    feed = json.dumps(questions)
+    feed = json.dumps(SOURCES)
     done: subprocess.CompletedProcess[str] = inside.run(
         lambda: subprocess.run(argv, input=feed, capture_output=True, text=True, check=True)
     )

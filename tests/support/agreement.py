@@ -95,14 +95,17 @@ def groups() -> list[list[Case]]:
 
 
 @contextmanager
-def served_world() -> Iterator[Internet]:
-    """The server with its services, and the container with its own."""
+def served_world(owner: int = 0) -> Iterator[Internet]:
+    """The server with its services, which are a user's, and the container with its own."""
     with Internet() as net:
         for setting in ("ipv4/icmp_ratelimit", "ipv6/icmp/ratelimit"):
             net.server.sysctl(f"net/{setting}", "0")
             net.container.sysctl(f"net/{setting}", "0")
         assert eventually(lambda: "local 2a02:2e0:3fe:2::1 " in _routes(net.server))
-        with Named(net.server, "server", SERVED), Named(net.container, "container", CONTAINED):
+        with (
+            Named(net.server, "server", SERVED, owner),
+            Named(net.container, "container", CONTAINED),
+        ):
             yield net
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import selectors
 import socket
@@ -15,6 +16,7 @@ if TYPE_CHECKING:
 
     from tests.support.netns import Namespace
 
+_libc: Final = ctypes.CDLL(None)
 IN_VAIN: Final = 0.3
 _ERRORS: Final = {
     socket.AF_INET: (socket.IPPROTO_IP, 11),  # IP_RECVERR
@@ -32,9 +34,16 @@ class Arrival(NamedTuple):
 
 
 class Named:
-    """A server that answers everything with its name and port, until it is left."""
+    """A server that answers everything with its name and port, until it is left.
 
-    def __init__(self, inside: Namespace, name: str, ports: Iterable[int]) -> None:
+    Args:
+        inside: Where.
+        name: Its name.
+        ports: Where it listens, by TCP and UDP.
+        owner: The user whose program it is.
+    """
+
+    def __init__(self, inside: Namespace, name: str, ports: Iterable[int], owner: int = 0) -> None:
         self._name = name
         self._selector = selectors.DefaultSelector()
         self._stop, self._stopped = socket.socketpair()
@@ -42,7 +51,7 @@ class Named:
         for port in ports:
             for family in _ERRORS:
                 for kind in (socket.SOCK_STREAM, socket.SOCK_DGRAM):
-                    one = inside.run(_bound, family, kind, port)
+                    one = inside.run(_bound, family, kind, port, owner)
                     self._selector.register(one, selectors.EVENT_READ, (kind, port))
         self._thread = threading.Thread(target=self._serve)
 
@@ -69,8 +78,14 @@ class Named:
                     _answer(key.fileobj, kind, f"{self._name}:{port}".encode())
 
 
-def _bound(family: socket.AddressFamily, kind: socket.SocketKind, port: int) -> socket.socket:
-    made = socket.socket(family, kind)
+def _bound(
+    family: socket.AddressFamily, kind: socket.SocketKind, port: int, owner: int
+) -> socket.socket:
+    own = _libc.setfsuid(owner)
+    try:
+        made = socket.socket(family, kind)
+    finally:
+        _libc.setfsuid(own)
     made.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     if family is socket.AF_INET6:
         made.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)

@@ -42,11 +42,6 @@ TOOLS: Final = {
         str(ROOT / "allowsync/notify/apprise_worker.py"),
         *_plugins("apprise.plugins"),
     ),
-    "packetpath-python": (
-        sys.executable,
-        str(ROOT / "allowsync/packetpath/__main__.py"),
-        *("allowsync.packetpath.document", "allowsync.packetpath.inquiry"),
-    ),
     "template-python": (sys.executable, "-c", "allowsync_backends.file.template_worker"),
     "allowsync-python": (
         *(sys.executable, "-c", "ctypes", "click", "sqlite3", "yaml", "allowsync.cli.apply_run"),

@@ -5,18 +5,19 @@ from __future__ import annotations
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 import time
 from ipaddress import ip_address
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from allowsync.packetpath import Question, Verdict, ask
-from allowsync.packetpath.document import from_questions
 from tests.support.netns import Namespace
+from tests.support.terminal import eventually
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,7 +25,15 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.root
 
 QUESTION = Question(ip_address("203.0.113.7"), "tcp", 8096)
+ASKS: Final = """
+import json
+from ipaddress import ip_address
+from allowsync.packetpath import Question, ask
+told = ask([Question(ip_address("203.0.113.7"), "tcp", 8096)])
+print(json.dumps([told.unknown, [one.verdict.value for one in told.answers]]))
+"""
 KILLS = 12
+OURS: Final = "ALLOWSYNC_TEST_OF_KILLS"
 
 
 @pytest.fixture
@@ -41,17 +50,38 @@ def machine(as_root: None) -> Iterator[Namespace]:
 
 
 def test_without_rights_it_is_unknown(machine: Namespace) -> None:
-    asked = json.dumps({"parent": os.getpid(), "questions": from_questions([QUESTION])})
-    argv = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable]
+    argv = ["setpriv", "--bounding-set=-all", "--inh-caps=-all", sys.executable, "-I", "-c", ASKS]
     done = machine.run(
-        lambda: subprocess.run(
-            [*argv, "-I", "-m", "allowsync.packetpath"],
-            input=asked, capture_output=True, text=True, check=True, cwd="/",
-        )
-    )  # fmt: skip
-    told = json.loads(done.stdout)
-    assert "Operation not permitted" in told["unknown"]
-    assert [one[1] for one in told["answers"]] == ["unknown"]
+        lambda: subprocess.run(argv, capture_output=True, text=True, check=True, cwd="/")
+    )
+    unknown, verdicts = json.loads(done.stdout)
+    assert "Operation not permitted" in unknown
+    assert verdicts == ["unknown"]
+
+
+def test_a_process_that_ends_too_early_leaves_it_unknown(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allowsync.packetpath.inquiry.inquire", lambda *_: os._exit(7))
+    told = machine.run(ask, [QUESTION])
+    assert told.unknown == "the process that asks ended too early (exit code 7)"
+    assert [one.verdict for one in told.answers] == [Verdict.UNKNOWN]
+
+
+def test_a_process_that_is_late_leaves_it_unknown(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allowsync.packetpath.inquiry.inquire", lambda *_: time.sleep(60))
+    told = machine.run(lambda: ask([QUESTION], timeout=0.1))
+    assert told.unknown == "packets were not tried within 0.1 s"
+
+
+def test_what_fails_in_the_copy_is_said(
+    machine: Namespace, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("allowsync.packetpath.inquiry.inquire", lambda *_: 1 // 0)
+    told = machine.run(ask, [QUESTION])
+    assert told.unknown.startswith("the copy failed: ZeroDivisionError")
 
 
 def test_ipsec_is_named(machine: Namespace) -> None:
@@ -75,33 +105,57 @@ def test_a_place_for_tc_filters_without_any_decides_nothing(machine: Namespace) 
     assert (told.machine.caveats, told.answers[0].verdict) == ((), Verdict.DELIVERED)
 
 
+def verdicts(machine: Namespace) -> dict[str, tuple[Verdict, str]]:
+    """What a packet meets, and why it is unknown, by interface."""
+    answers = machine.run(ask, [QUESTION]).answers
+    return {one.question.interface: (one.verdict, one.reason) for one in answers}
+
+
+@pytest.mark.parametrize("rule", ['iifkind "veth"', "iiftype ether", 'iifkind "tun"'])
+def test_what_an_interface_of_another_kind_meets_is_unknown(machine: Namespace, rule: str) -> None:
+    machine.batch(
+        *("tuntap add vpn0 mode tun", "link set vpn0 up", "address add 192.0.2.130/25 dev vpn0"),
+        "route add default dev vpn0 metric 9",
+    )
+    machine.nft(
+        f"table inet t {{ chain i {{ type filter hook input priority 0\n"
+        f"meta {rule} tcp dport 22 drop\nmeta {rule} tcp dport 8096 accept\n}}\n}}"
+    )
+    assert verdicts(machine) == {
+        "eth0": (Verdict.DELIVERED, ""),
+        "vpn0": (
+            Verdict.UNKNOWN,
+            "the kind of an interface decides, and that of the copy is another",
+        ),
+    }
+    machine.nft("flush ruleset")
+    machine.nft(
+        f"table inet t {{ chain i {{ type filter hook input priority 0\n"
+        f"tcp dport 22 meta {rule} drop\n}}\n}}"
+    )
+    assert verdicts(machine)["vpn0"][0] is Verdict.DELIVERED
+
+
 def test_nothing_is_left_of_a_process_that_is_killed(machine: Namespace) -> None:
     before = machine.command("ip", "-d", "address"), machine.command("nft", "list", "ruleset")
-    asked = json.dumps({"parent": os.getpid(), "questions": from_questions([QUESTION])})
-    killed = set()
     for _ in range(KILLS):
-        asking = machine.start(sys.executable, "-I", "-m", "allowsync.packetpath")
-        assert asking.stdin is not None
-        with asking:
-            asking.stdin.write(asked)
-            asking.stdin.close()
+        with machine.start("env", f"{OURS}=1", sys.executable, "-I", "-c", ASKS) as asking:
             time.sleep(random.uniform(0.05, 0.4))
             asking.kill()
-        killed.add(asking.pid)
-    time.sleep(0.2)
-    assert children_of(killed) == []
+    assert eventually(lambda: not left())
     after = machine.command("ip", "-d", "address"), machine.command("nft", "list", "ruleset")
     assert after == before
 
 
-def children_of(sessions: set[int]) -> list[str]:
-    """What still runs of tools that one of these has started, by their lock file."""
+def left() -> list[str]:
+    """What still runs of those that asked, and of tools of a copy that ended."""
     found = []
     for process in Path("/proc").glob("[0-9]*"):
         try:
             environment = (process / "environ").read_bytes().decode(errors="replace")
         except OSError:
             continue
-        if any(f"XTABLES_LOCKFILE=/proc/{one}/" in environment for one in sessions):
+        copy = re.search(r"XTABLES_LOCKFILE=(/proc/\d+)/", environment)
+        if f"{OURS}=" in environment or (copy and not Path(copy[1]).exists()):
             found.append(process.name)
     return found

@@ -1,0 +1,82 @@
+"""What the chains that a packet met hold beside the rules that decided about it."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+from allowsync.packetpath.chance import concerns, concerns_legacy, one_of, one_of_legacy
+from allowsync.packetpath.packet import PROTOCOLS
+from allowsync.packetpath.uncopied import other_kinds, uncopied, uncopied_legacy
+from allowsync.packetpath.words import legacy_place
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from allowsync.packetpath.copy import Copy
+    from allowsync.packetpath.probe import Probe
+    from allowsync.packetpath.words import Place, Words
+
+
+class Chains:
+    """The chains of one copy. Packets meet the same ones again and again."""
+
+    def __init__(self, copy: Copy, words: Words) -> None:
+        self._cables, self._words = copy.cables.ends, words
+        self._odds, self._legacy_odds = cache(self._find_odds), cache(self._find_legacy_odds)
+        self._lacks, self._legacy_lacks = cache(self._find_lack), cache(self._find_legacy_lack)
+
+    def chance(self, probe: Probe, ports: frozenset[int]) -> tuple[int, str]:
+        """Where chance decides about a packet for some ports, and for one of how many."""
+        protocol = PROTOCOLS[probe.question.protocol]
+        odds = [
+            (self._odds(self._words.place(one), ports, protocol), one.chain) for one in probe.events
+        ]
+        name = probe.question.protocol
+        odds += [
+            (self._legacy_odds(legacy_place(one), ports, name), one.chain) for one in probe.legacy
+        ]
+        most, chain = max(odds, default=(0, ""))
+        return most, f"a rule of chain {chain} decides by chance" if most else ""
+
+    def uncopied(self, probe: Probe, ports: frozenset[int]) -> str:
+        """What the copy cannot give the packet or its answer, and a rule asks for; "" if none."""
+        return next(filter(None, self._uncopied(probe, ports)), "")
+
+    def _uncopied(self, probe: Probe, ports: frozenset[int]) -> Iterator[str]:
+        protocol = PROTOCOLS[probe.question.protocol]
+        for met, is_answer in ((probe.events, False), (probe.back, True)):
+            for place in {self._words.place(one): None for one in met}:
+                yield self._lacks(place, ports, protocol, probe.index, is_answer=is_answer)
+        for by_legacy, is_answer in ((probe.legacy, False), (probe.legacy_back, True)):
+            for place in dict.fromkeys(map(legacy_place, by_legacy)):
+                yield self._legacy_lacks(place, ports, probe.question.protocol, is_answer=is_answer)
+
+    def _find_odds(self, place: Place, ports: frozenset[int], protocol: int) -> int:
+        odds = (one_of(rule, ports, protocol) for rule in self._words.chain(place))
+        return max(odds, default=0)
+
+    def _find_legacy_odds(self, place: Place, ports: frozenset[int], protocol: str) -> int:
+        odds = (one_of_legacy(rule, ports, protocol) for rule in self._words.legacy_chain(place))
+        return max(odds, default=0)
+
+    def _find_lack(
+        self, place: Place, ports: frozenset[int], protocol: int, index: int, *, is_answer: bool
+    ) -> str:
+        others = other_kinds(self._cables[index], self._cables.values())
+        lacks = (
+            uncopied(rule, others)
+            for rule in self._words.chain(place)
+            if concerns(rule, ports, protocol, answers=is_answer)
+        )
+        return next(filter(None, lacks), "")
+
+    def _find_legacy_lack(
+        self, place: Place, ports: frozenset[int], protocol: str, *, is_answer: bool
+    ) -> str:
+        lacks = (
+            uncopied_legacy(rule)
+            for rule in self._words.legacy_chain(place)
+            if concerns_legacy(rule, ports, protocol, answers=is_answer)
+        )
+        return next(filter(None, lacks), "")

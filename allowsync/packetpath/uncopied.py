@@ -1,0 +1,84 @@
+"""What a rule asks of a packet that the copy cannot give it: then the answer is unknown. Pure.
+
+The copy answers in the place of the machine's programs, and its interfaces are virtual cables.
+"""
+
+from __future__ import annotations
+
+import re
+import struct
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import first, given, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Mapping, Sequence
+
+    from allowsync.packetpath.nftables import Expression
+    from allowsync.packetpath.original import Link
+
+_GROUP: Final = "the group of the program that answers decides"
+_CONTROL_GROUP: Final = "the control group of the program that answers decides"
+_INTERFACE: Final = "the kind of an interface decides, and that of the copy is another"
+# Keys of `meta` (nft(8)): skgid, cgroup.
+_META: Final = {11: _GROUP, 23: _CONTROL_GROUP}
+_TYPES: Final = (8, 9)  # iiftype, oiftype
+_KINDS: Final = (26, 27)  # iifkind, oifkind
+_CABLE: Final = "veth"
+_SOCKET_CGROUP: Final = 3  # NFT_SOCKET_CGROUPV2
+_OWNER_FLAGS_AT, _OWNER_GROUP = 16, 2 | 8  # xt_owner_match_info; a further group of it, too
+_LEGACY: Final = (
+    (re.compile(r" -m owner .*--gid-owner "), _GROUP),
+    (re.compile(r" -m cgroup "), _CONTROL_GROUP),
+)
+
+
+def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
+    """Keys of `meta` for what interfaces are, where the copy has others.
+
+    Args:
+        arriving: The one that a packet arrives at.
+        links: Those that it may leave by.
+    """
+    several = tuple(links)
+    types = (arriving.is_tunnel, any(one.is_tunnel for one in several))
+    kinds = (arriving.kind != _CABLE, any(one.kind != _CABLE for one in several))
+    pairs = zip((*_TYPES, *_KINDS), (*types, *kinds), strict=True)
+    return frozenset(key for key, is_other in pairs if is_other)
+
+
+def uncopied(rule: Sequence[Expression], others: Collection[int] = ()) -> str:
+    """What decides in a rule of nftables; "" where the copy has all that it asks for.
+
+    Args:
+        rule: Its steps.
+        others: What `other_kinds` says.
+    """
+    lacking = {**_META, **dict.fromkeys(others, _INTERFACE)}
+    return next(filter(None, (_of_step(step, lacking) for step in rule)), "")
+
+
+def uncopied_legacy(rule: str) -> str:
+    """The same of a rule of iptables, in words."""
+    return next((why for pattern, why in _LEGACY if pattern.search(rule)), "")
+
+
+def _of_step(step: Expression, lacking: Mapping[int, str]) -> str:
+    match step.kind:
+        case "meta":
+            return lacking.get(number(first(step.held, 2)), "")
+        case "socket" if number(first(step.held, 1)) == _SOCKET_CGROUP:
+            return _CONTROL_GROUP
+        case "match":
+            return _of_match(text(first(step.held, 1)), given(step.held, 3))
+        case _:
+            return ""
+
+
+def _of_match(name: str, info: bytes) -> str:
+    if name == "cgroup":
+        return _CONTROL_GROUP
+    if name == "owner":
+        (flags,) = struct.unpack_from("=B", info, _OWNER_FLAGS_AT)
+        return _GROUP if flags & _OWNER_GROUP else ""
+    return ""
