@@ -8,16 +8,12 @@ from __future__ import annotations
 from allowsync.backend.api import (
     API,
     MARK,
-    Adopting,
     AnyBackendType,
-    Backend,
     BackendError,
     BackendType,
     Marked,
     Needs,
     OutcomeUnknown,
-    Proxied,
-    Restorable,
     hosts_of,
     is_marked,
     mark,
@@ -36,6 +32,10 @@ from allowsync.model.target import (
     Traffic,
     TrustedProxies,
 )
+from allowsync.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from allowsync.backend.protocols import Adopting, Backend, Proxied, Restorable
 
 __all__ = [
     "API",
@@ -66,3 +66,12 @@ __all__ = [
     "is_marked",
     "mark",
 ]
+
+
+def __getattr__(name: str) -> object:
+    """A protocol; a run asks for none, and would import `typing` for them."""
+    if name in __all__:
+        from allowsync.backend import protocols
+
+        return getattr(protocols, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

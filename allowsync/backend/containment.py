@@ -17,11 +17,11 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.backend.surroundings import Surroundings, end_process
 from allowsync.text import abridge
+from allowsync.typed import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable

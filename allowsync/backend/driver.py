@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
-from typing import TYPE_CHECKING, Any, Final, cast
 
 from allowsync.backend import containment
 from allowsync.backend.api import (
-    Adopting,
     AnyBackendType,
     BackendType,
     Marked,
     Needs,
-    Restorable,
 )
 from allowsync.backend.containment import LONGEST, UnfitValue, contained
 from allowsync.model.target import (
@@ -27,6 +24,7 @@ from allowsync.model.target import (
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import replace
 from allowsync.text import quote
+from allowsync.typed import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable
@@ -314,7 +312,11 @@ def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:
     patience = getattr(backend, "patience", 0)
     demand(patience, (int, float), "patience")
     waits = min(float(patience), LONGEST)
-    return backend, isinstance(backend, Adopting), isinstance(backend, Restorable), waits
+    return backend, _has(backend, "adoptable", "adopt"), _has(backend, "snapshot"), waits
+
+
+def _has(backend: object, *names: str) -> bool:
+    return all(hasattr(backend, name) for name in names)
 
 
 def _checked_findings(given: Iterable[object]) -> tuple[Finding, ...]:

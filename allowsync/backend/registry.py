@@ -11,9 +11,9 @@ import os
 import stat
 import sys
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator

@@ -12,7 +12,8 @@ import errno
 import os
 import signal
 import sys
-from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

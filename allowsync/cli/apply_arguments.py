@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from allowsync.cli.common import Invocation, invocation_of
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING
 
 from allowsync.cli.common import Progress, choose, echo_json, instant, say
 from allowsync.config import ConfigError, state_of_unread
@@ -13,6 +12,7 @@ from allowsync.engine.options import Request
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.model.value import replace
 from allowsync.text import Line
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import sys
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any, TypeVar
 
 from allowsync.config import ConfigError, load, locate
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -6,9 +6,9 @@ Importing this package costs next to nothing; YAML and the schema come with the 
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any
 
 from allowsync.config.errors import ConfigError, Problem
+from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -16,7 +16,6 @@ import re
 import stat
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync import __version__
 from allowsync.backend.api import BackendError
@@ -24,6 +23,7 @@ from allowsync.backend.containment import contained
 from allowsync.backend.registry import BrokenBackend, UnknownBackend, load_type
 from allowsync.config.codec import Decoder, Encoder, NoPlainForm
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

@@ -18,11 +18,11 @@ from datetime import UTC, datetime, timedelta
 from enum import Enum
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path, PosixPath
-from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendType
 from allowsync.model.types import Policy
 from allowsync.model.value import ValueType
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

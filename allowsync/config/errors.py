@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.value import Value
 from allowsync.text import LONGEST_QUOTE
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

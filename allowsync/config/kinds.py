@@ -5,7 +5,7 @@ Each is imported when it is used: most runs find their configuration validated, 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from allowsync.config.networks import AnyNetwork, Unreachable

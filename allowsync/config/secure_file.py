@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import stat
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
 from allowsync.text import printable
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import Driver, needs_of, places_of
@@ -12,6 +11,7 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.target import Effect, Placement
 from allowsync.model.types import Host, Limits, Policy
 from allowsync.model.value import Value, field, replace
+from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

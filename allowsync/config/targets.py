@@ -29,7 +29,8 @@ from allowsync.text import LONGEST_QUOTE, abridge, quote
 if TYPE_CHECKING:
     import collections.abc
 
-    from allowsync.backend.api import AnyBackendType, Backend
+    from allowsync.backend.api import AnyBackendType
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Place
 
 NAME: Final = Pattern(

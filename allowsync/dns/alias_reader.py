@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import marshal
 import os
-from typing import Any, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.system.fork import Bounds, held, write_all
+from allowsync.typed import Any, Final
 
 HEAD: Final = 4  # octets that tell how long what follows is
 MEMORY: Final = 64 * 2**20  # octets, beside what it has with dnspython

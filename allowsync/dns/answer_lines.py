@@ -14,13 +14,13 @@ of the family asked for, numbers within bounds, and reasons that do nothing to a
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_ntop
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.networks import parsed_address
 from allowsync.model.types import Family
 from allowsync.system.fork import Confinement
 from allowsync.text import abridge
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -13,13 +13,13 @@ import os
 from contextlib import suppress
 from datetime import timedelta
 from importlib import import_module
-from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.dns.answer_lines import END, confined, written
 from allowsync.dns.client import Resolver
 from allowsync.model.nameserver import Dnssec, Nameserver, ResolverSettings, Transport
 from allowsync.model.types import Family, Query
 from allowsync.system.fork import Bounds, Confinement, held, write_all
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from allowsync.dns.event_loop import ask_all
 from allowsync.dns.query_state import Job
 from allowsync.dns.resolv_conf import nameservers_of
 from allowsync.model.answer import Unavailable
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence

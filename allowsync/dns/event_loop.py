@@ -11,7 +11,6 @@ from __future__ import annotations
 import time
 from collections import deque
 from selectors import DefaultSelector
-from typing import TYPE_CHECKING, Final, assert_never
 
 from allowsync.dns.failure import NOT_ASKABLE, Failure, Kind, most_telling
 from allowsync.dns.query_state import WINDOW, Inquiry, Server
@@ -22,6 +21,7 @@ from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import Question, Unaskable, is_truncated, question
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.nameserver import Dnssec, Transport
+from allowsync.typed import TYPE_CHECKING, Final, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -7,9 +7,9 @@ there are when it is imported, a fifth of what the resolver's process loads in a
 from __future__ import annotations
 
 import _socket
-from typing import TYPE_CHECKING, TypeAlias
 
 from allowsync.dns.failure import Failure, Kind
+from allowsync.typed import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from allowsync.model.nameserver import Nameserver

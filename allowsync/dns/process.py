@@ -11,7 +11,6 @@ import marshal
 import os
 import select
 import time
-from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.dns.answer_lines import AnswerReader, Unbelievable
 from allowsync.dns.resolv_conf import nameservers_of
@@ -19,6 +18,7 @@ from allowsync.model.answer import Unavailable
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.value import replace
 from allowsync.system.fork import Fork
+from allowsync.typed import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence

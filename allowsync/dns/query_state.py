@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections import deque
 from math import inf
-from typing import TYPE_CHECKING, Final, Protocol
 
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

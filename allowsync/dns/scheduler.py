@@ -9,12 +9,12 @@ run, so that a dead one costs one re-send and not one per query.
 from __future__ import annotations
 
 from math import inf
-from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.query_state import LAPSES, Ask, Inquiry, Server
 from allowsync.dns.retry import Retry, Timers
 from allowsync.model.nameserver import Transport
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

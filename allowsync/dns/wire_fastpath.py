@@ -9,10 +9,10 @@ both to the same answers.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Found
 from allowsync.model.types import Family
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from allowsync.model.types import Address, Query

@@ -9,9 +9,9 @@ read, labels and pointers while they are, and pointers lead backward only.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Address
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.dns.wire_query import HEADER, MAX_NAME
+from allowsync.typed import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from allowsync.model.types import Address

@@ -7,13 +7,12 @@ inside; only then are records looked at. Absence is believed only with the zone'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, TypeAlias
-
 from allowsync.dns.failure import TRUNCATED, Failure, Kind
 from allowsync.dns.wire_message import AAAA, CNAME, IN, NS, SOA, A, Malformed, TooMany, parse
 from allowsync.dns.wire_query import wire_name
 from allowsync.model.answer import Absent, Found
 from allowsync.model.types import Family
+from allowsync.typed import TYPE_CHECKING, Final, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from enum import Enum
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.types import Family
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from allowsync.model.types import Query

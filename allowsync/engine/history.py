@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.memory import TargetMemory
 from allowsync.model.networks import cidr, parsed
 from allowsync.model.outcome import DONE, Outcome
@@ -12,6 +10,7 @@ from allowsync.state import EntryChange
 from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 from allowsync.state.records import AccessEnd, AccessStart, TargetTransition
 from allowsync.text import counted
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Iterator, Mapping

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Absent
 from allowsync.model.types import Family, Query
@@ -11,6 +10,7 @@ from allowsync.model.value import Value
 from allowsync.policy.decision import Decision, conclude, has_ended, judgements
 from allowsync.policy.sightings import newcomers, taken_back
 from allowsync.policy.tracking import NOTHING_KNOWN, unmoved
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING
 
 from allowsync.engine.orphan_targets import left_over, orphans
 from allowsync.model.clock import Clock
@@ -15,6 +14,7 @@ from allowsync.policy.tracking import inherit, renamed
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import unrecorded_mark
 from allowsync.text import said
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence

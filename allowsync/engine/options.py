@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target

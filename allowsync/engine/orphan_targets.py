@@ -7,13 +7,13 @@ outlive a lost state. What carries the mark of another configuration on this mac
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import driver_of, marks_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 from allowsync.state.lock import installations, other_configuration, whose
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from contextlib import suppress
 from functools import partial
-from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.backend.driver import marks_of
@@ -29,6 +28,7 @@ from allowsync.plan.claims import (
 from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
 from allowsync.policy.decision import leaving, union
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Sequence

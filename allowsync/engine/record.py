@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.engine.history import began, changed, changes_of, ended, settled, turns
 from allowsync.model.memory import TargetMemory
 from allowsync.model.outcome import WRONG, Outcome
@@ -12,6 +10,7 @@ from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
 from allowsync.state import EntryChange, RunRecord, StateDamaged, StateError, TargetRecord
 from allowsync.state.files import leave_mark, take_mark, unrecorded_mark
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence

@@ -13,7 +13,6 @@ import os
 import time
 from contextlib import nullcontext
 from functools import partial
-from typing import TYPE_CHECKING
 
 from allowsync.engine.judgement import decide_hosts
 from allowsync.engine.memory import Memory, memory_of, read_only, with_history
@@ -25,6 +24,7 @@ from allowsync.model.value import replace
 from allowsync.plan.result import RunReport
 from allowsync.state import Lock, StateError, Store
 from allowsync.state.lock import installations
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

@@ -7,9 +7,8 @@ prefix length applies to what is held already.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,9 +9,9 @@ from _socket import AF_INET, AF_INET6, inet_pton
 from bisect import bisect_left
 from functools import cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
-from typing import TYPE_CHECKING, Generic, TypeVar
 
 from allowsync.model.types import Address, Network, by_network
+from allowsync.typed import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -10,9 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from functools import lru_cache
 from ipaddress import IPv4Network, IPv6Network, ip_network
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import KeptNetwork, overlap, span
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

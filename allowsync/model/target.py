@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from enum import Enum
-from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, Network
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

@@ -10,9 +10,9 @@ from datetime import timedelta
 from enum import Enum
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     from datetime import datetime

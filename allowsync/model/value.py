@@ -15,7 +15,8 @@ from __future__ import annotations
 
 from functools import cache
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, dataclass_transform
+
+from allowsync.typed import TYPE_CHECKING, Any, ClassVar, Final, TypeVar, dataclass_transform
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

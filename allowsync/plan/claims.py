@@ -8,13 +8,12 @@ is never wider than what the other claimed.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, TypeAlias
-
 from allowsync.model.networks import Coverage, without
 from allowsync.model.plan import sorted_entries
 from allowsync.model.target import Capabilities, Current
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import Value, field, replace
+from allowsync.typed import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping

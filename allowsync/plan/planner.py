@@ -13,8 +13,6 @@ each host apart (see `allowsync.plan.claims`); how the target has to hold them c
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.plan import Plan, sorted_entries
 from allowsync.model.types import Entry, Network, by_network
 from allowsync.model.value import Value
@@ -28,6 +26,7 @@ from allowsync.plan.claims import (
     retained,
     without_claims,
 )
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

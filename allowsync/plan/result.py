@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
-
 from allowsync.model.networks import short
 from allowsync.model.outcome import WRONG, ExitCode, Notice, Outcome, worst
 from allowsync.model.types import Basis
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from functools import cached_property
-from typing import TYPE_CHECKING
 
 from allowsync.model.networks import NetworkIndex
 from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import NOTHING_KNOWN
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

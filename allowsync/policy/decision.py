@@ -13,7 +13,6 @@ whose wall clock jumped. `until` and the configuration end access at once, whate
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import touching
@@ -31,6 +30,7 @@ from allowsync.policy.tracking import (
     revoke,
     settled_tracks,
 )
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -8,10 +8,10 @@ IPv4 comes from behind such a prefix, so it is no home.
 from __future__ import annotations
 
 from ipaddress import IPv4Address, IPv6Network
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found
 from allowsync.model.types import Family, Query
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable

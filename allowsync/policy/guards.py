@@ -18,7 +18,6 @@ from __future__ import annotations
 
 from datetime import timedelta
 from itertools import chain
-from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HostMemory, Sighting
@@ -31,6 +30,7 @@ from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_hostname, record
 from allowsync.policy.tracking import recent
 from allowsync.text import said
+from allowsync.typed import TYPE_CHECKING, NamedTuple, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping

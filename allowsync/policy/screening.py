@@ -9,12 +9,12 @@ address known from before.
 from __future__ import annotations
 
 from ipaddress import IPv4Address
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.answer import Answer, Found, Unavailable
 from allowsync.model.networks import around
 from allowsync.model.special_purpose import rejection
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,6 @@ is new to its host, and every one that a made-up name beside it gave, is remembe
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
-
 from allowsync.model.answer import Found
 from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import NetworkIndex, covers
@@ -16,6 +14,7 @@ from allowsync.model.types import Address, Family, Host, Network, Query, by_netw
 from allowsync.model.value import Value
 from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import former_tracks, latched, settled_tracks
+from allowsync.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping

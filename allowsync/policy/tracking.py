@@ -7,7 +7,6 @@ whose wall clock jumped.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, assert_never
 
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
@@ -15,6 +14,7 @@ from allowsync.model.special_purpose import rejection
 from allowsync.model.types import Host, Network, Query, by_network
 from allowsync.model.value import replace
 from allowsync.policy.screening import network_of
+from allowsync.typed import TYPE_CHECKING, assert_never
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import re
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from allowsync.model.networks import cidr, parsed
 from allowsync.state.codec import MICROSECOND, instant, maybe, number
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     import sqlite3

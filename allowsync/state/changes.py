@@ -8,9 +8,9 @@ next one that looks at the target sees what came of it, and writes the lines the
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
 
 from allowsync.state.codec import MICROSECOND, number
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3

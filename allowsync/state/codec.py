@@ -5,13 +5,13 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any
 
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.networks import cidr, parsed
 from allowsync.model.target import Place
 from allowsync.model.types import Entry
 from allowsync.model.value import replace
+from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlite3

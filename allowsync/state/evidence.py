@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.clock import Chronology, Gap, Pulse
 from allowsync.model.memory import Sighting
 from allowsync.model.networks import cidr, recalled
 from allowsync.policy.sightings import Ledger
 from allowsync.state.codec import MICROSECOND, instant, maybe, number, number_or_none, truth
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3

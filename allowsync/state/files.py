@@ -10,10 +10,10 @@ from __future__ import annotations
 import os
 import stat
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
 
 from allowsync.state.errors import StateDamaged, StateUnwritable
 from allowsync.system.owner import ROOT, acting_as, owner_of
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -8,12 +8,12 @@ time of its last answer. That is the same for all of them: `answered` has it, th
 from __future__ import annotations
 
 from operator import attrgetter, itemgetter
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import cidr, recalled, recalled_address
 from allowsync.model.types import Family, Query
 from allowsync.state.codec import instant, maybe, number, number_or_none, truth
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import sqlite3

@@ -16,12 +16,12 @@ import fcntl
 import os
 from contextlib import suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.outcome import ExitCode
 from allowsync.model.target import installation_of
 from allowsync.state.errors import StateUnwritable, reason
 from allowsync.state.files import as_owner, prepare_folder
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from types import TracebackType

@@ -2,25 +2,18 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.model.networks import parsed
+from allowsync.policy.published import SourceRecord
 from allowsync.state.codec import instant, maybe, number, number_or_none
+from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Mapping
-
-    from allowsync.policy.published import SourceRecord
+    from collections.abc import Iterable, Mapping
 
 
-def read_published(connection: sqlite3.Connection) -> dict[str, SourceRecord]:
-    """What is remembered of every source."""
-    from allowsync.policy.published import SourceRecord
-
-    rows = connection.execute(
-        "SELECT source, networks, fetched, tried, url, trouble FROM published"
-    )
+def published_of(rows: Iterable[tuple[Any, ...]]) -> dict[str, SourceRecord]:
+    """What is remembered of every source, of the rows of the table."""
     return {
         name: SourceRecord(
             tuple(map(parsed, networks.split())), maybe(fetched), instant(tried), str(url), str(why)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import sqlite3
-from typing import TYPE_CHECKING, Final
 from urllib.parse import quote
 
 from allowsync.state.errors import StateDamaged, StateError, StateUnwritable
@@ -17,6 +16,7 @@ from allowsync.state.evidence import SCHEMA as EVIDENCE
 from allowsync.state.files import create, prepare_folder
 from allowsync.state.host_memory import AGAIN as HOSTS_AGAIN
 from allowsync.system.owner import acting_as
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -12,7 +12,6 @@ from __future__ import annotations
 
 import json
 import os
-from typing import TYPE_CHECKING, Any, Self
 
 from allowsync.model.clock import Chronology
 from allowsync.model.networks import cidr, parsed
@@ -63,10 +62,10 @@ from allowsync.state.host_memory import (
     write_answers,
     write_hosts,
 )
-from allowsync.state.published_networks import read_published, write_published
 from allowsync.state.records import EntryChange, RunRecord, TargetRecord
 from allowsync.state.schema import guarded, open_for_writing, transaction
 from allowsync.system.owner import acting_as
+from allowsync.typed import TYPE_CHECKING, Any, Self
 
 if TYPE_CHECKING:
     import sqlite3
@@ -124,7 +123,12 @@ class Store:
             # What methods import late: an installation below /root is closed to other users.
             import hashlib  # noqa: F401
 
-            from allowsync.state import access_orders, history, notifications  # noqa: F401
+            from allowsync.state import (  # noqa: F401
+                access_orders,
+                history,
+                notifications,
+                published_networks,
+            )
         return store
 
     @classmethod
@@ -222,7 +226,10 @@ class Store:
     @guarded
     def published(self) -> dict[str, SourceRecord]:
         """What sources of networks said last."""
-        return {} if self._connection is None else read_published(self._connection)
+        rows = self._rows("SELECT source, networks, fetched, tried, url, trouble FROM published")
+        if rows:
+            from allowsync.state.published_networks import published_of
+        return published_of(rows) if rows else {}
 
     @guarded
     def open_stays(self) -> dict[str, set[str]]:
@@ -295,7 +302,10 @@ class Store:
                 write_orphaned(connection, record.enforced)
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
-            write_published(connection, record.published)
+            if record.published or self._rows("SELECT 1 FROM published"):
+                from allowsync.state.published_networks import write_published
+
+                write_published(connection, record.published)
             if record.ledger is not None:
                 before = read_ledger(connection) if ledger is None else ledger
                 write_ledger(connection, record.ledger, before, record.started)

@@ -10,9 +10,9 @@ import sys
 import time
 from contextlib import suppress
 from fcntl import F_DUPFD, fcntl
-from typing import TYPE_CHECKING, Final, NoReturn
 
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final, NoReturn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence

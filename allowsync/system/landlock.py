@@ -11,7 +11,8 @@ import os
 import stat
 from contextlib import suppress
 from struct import pack
-from typing import TYPE_CHECKING, Final
+
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

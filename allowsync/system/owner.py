@@ -7,7 +7,8 @@ a link, or through the files that a program keeps beside its own.
 import errno
 import os
 import stat
-from typing import Any
+
+from allowsync.typed import Any
 
 ROOT = 0
 _MOST_LINKS = 40  # as the kernel follows (path_resolution(7))

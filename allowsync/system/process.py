@@ -12,9 +12,9 @@ import select
 import signal
 import time
 from contextlib import contextmanager, suppress
-from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence

@@ -10,10 +10,10 @@ import ctypes
 import os
 import resource
 from struct import pack, unpack
-from typing import TYPE_CHECKING, Final
 
 from allowsync.system.fork import Bounds, Confinement
 from allowsync.system.landlock import restrict_files
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable

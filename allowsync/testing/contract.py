@@ -39,7 +39,7 @@ from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, 
 from allowsync.testing.io_faults import io_pause, io_watch, unreadable_programs
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
 
 
 class BackendContract(ContractTarget):

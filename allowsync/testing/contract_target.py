@@ -13,7 +13,8 @@ from allowsync.testing.io_faults import failing_programs, io_watch
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
-    from allowsync.backend.api import AnyBackendType, Backend
+    from allowsync.backend.api import AnyBackendType
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Capabilities, Current
     from allowsync.model.types import Network
 

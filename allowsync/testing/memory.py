@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from allowsync.backend.api import API, Backend, BackendError, BackendType, OutcomeUnknown
+from allowsync.backend.api import API, BackendError, BackendType, OutcomeUnknown
 from allowsync.model.target import Capabilities, Current, Finding, Placement
 from allowsync.model.types import Entry, Network
 from allowsync.model.value import Value
@@ -13,6 +13,7 @@ from allowsync.model.value import Value
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from allowsync.backend.protocols import Backend
     from allowsync.model.plan import Plan
 
 

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from ipaddress import IPv4Network
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.plan import Plan
     from tests.bench.scenario import Sample, Sides
 

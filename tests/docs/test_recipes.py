@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from contextlib import AbstractContextManager
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
     Start = Callable[[Namespace, Path], AbstractContextManager[tuple[Backend, int]]]

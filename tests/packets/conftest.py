@@ -16,7 +16,7 @@ from tests.support.internet import Internet
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.echo import Echo
 
 

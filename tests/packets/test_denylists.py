@@ -24,7 +24,7 @@ from tests.support.probe import IN_VAIN, tcp_answers, udp_answers
 if TYPE_CHECKING:
     from allowsync_backends.common.ports import Port
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.echo import Echo
     from tests.support.internet import Internet
 

@@ -16,7 +16,7 @@ from tests.support.internet import FRIEND, FRIEND6, FRIEND_TOO, FRIEND_TOO6, SER
 from tests.support.probe import IN_VAIN, tcp_answers
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.packets.conftest import GateMaker
     from tests.support.echo import Echo
     from tests.support.internet import Internet

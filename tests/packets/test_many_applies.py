@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     import subprocess
     from collections.abc import Callable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.types import Network
     from tests.packets.conftest import GateMaker
     from tests.support.internet import Internet

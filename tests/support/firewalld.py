@@ -24,7 +24,7 @@ from tests.support.gates import GUARDED
 if TYPE_CHECKING:
     from allowsync_backends.common.dbus_wire import Call
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
 ZONE: Final = "public"

@@ -15,7 +15,7 @@ from allowsync.model.types import Entry
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Current
     from allowsync.model.types import Network
     from tests.support.netns import Namespace

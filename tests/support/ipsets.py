@@ -15,7 +15,8 @@ from tests.support.gates import BOTH
 if TYPE_CHECKING:
     from allowsync_backends.common.ports import Port
 
-    from allowsync.backend.api import AnyBackendType, Backend
+    from allowsync.backend.api import AnyBackendType
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
 # Initial values are random, sizes follow from how a set came about, and counts from the packets.

@@ -28,7 +28,7 @@ from tests.support.netns import Namespace
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
 
 OK: Final = 200
 NONE: Final = 0  # the status where no answer came

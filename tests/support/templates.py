@@ -15,7 +15,7 @@ from allowsync.plan.planner import Situation, make_plan
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.plan import Plan
     from allowsync.model.target import Current
     from allowsync.model.types import Network

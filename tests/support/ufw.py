@@ -24,7 +24,7 @@ from tests.support.netns import Namespace
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
 
 CLONE_NEWNS = 0x00020000  # unshare(2)
 RULES, RULES6 = Path("/etc/ufw/user.rules"), Path("/etc/ufw/user6.rules")

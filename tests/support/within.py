@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.plan import Plan
     from allowsync.model.target import Capabilities, Current, Finding
     from tests.support.netns import Namespace

@@ -8,9 +8,8 @@ function that makes it.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeVar, overload
-
 from allowsync.model.value import NO_DEFAULT, Field
+from allowsync.typed import TYPE_CHECKING, Any, TypeVar, overload
 
 if TYPE_CHECKING:
     from collections.abc import Callable

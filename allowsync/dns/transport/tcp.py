@@ -5,11 +5,11 @@ from __future__ import annotations
 import _socket
 import os
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.wire_query import Likeness, likeness, message
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from allowsync.dns.query_state import Ask, Listener

@@ -11,11 +11,11 @@ from __future__ import annotations
 import _socket
 import os
 from selectors import EVENT_READ
-from typing import TYPE_CHECKING, Final
 
 from allowsync.dns.failure import Failure, Kind
 from allowsync.dns.nameservers import family_of, socket_address, unreachable
 from allowsync.dns.wire_query import Likeness, likeness, message
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from selectors import BaseSelector

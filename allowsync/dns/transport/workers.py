@@ -13,7 +13,8 @@ import _thread
 from collections import deque
 from contextlib import suppress
 from selectors import EVENT_READ
-from typing import TYPE_CHECKING, Final, TypeVar
+
+from allowsync.typed import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable

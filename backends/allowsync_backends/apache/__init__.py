@@ -9,7 +9,8 @@ from allowsync.model.target import Effect
 from allowsync_backends.apache.options import ApacheDenyOptions, ApacheOptions, ApacheStyle
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend, Needs
+    from allowsync.backend.api import Needs
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
     from allowsync_backends.file.syntax import Syntax
 

@@ -14,7 +14,8 @@ from allowsync_backends.caddy.options import (
 )
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend, Needs
+    from allowsync.backend.api import Needs
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "CaddyDenyOptions", "CaddyOptions", "CaddyStyle", "Matcher", "Refusal"]

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.system.process import PATH, Command, CommandError, CommandMissing, Completed, run
+from allowsync.typed import Final
 
 # Capabilities as the kernel counts them (capabilities(7), linux/capability.h).
 CAP_NET_ADMIN: Final = 1 << 12

@@ -10,7 +10,8 @@ from allowsync_backends.file.options import FileDenyOptions, FileOptions, Format
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend.api import Backend, Needs
+    from allowsync.backend.api import Needs
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "FileDenyOptions", "FileOptions", "Format"]

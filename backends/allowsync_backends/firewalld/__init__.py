@@ -10,7 +10,7 @@ from allowsync_backends.common.ports import ranges
 from allowsync_backends.firewalld.options import FirewalldOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "FirewalldOptions"]

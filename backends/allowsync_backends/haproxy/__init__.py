@@ -8,7 +8,8 @@ from allowsync.backend.api import API, BackendType
 from allowsync_backends.haproxy.options import HaproxyOptions
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend, Needs
+    from allowsync.backend.api import Needs
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "HaproxyOptions"]

@@ -12,7 +12,8 @@ from allowsync_backends.ipset.options import IpsetDenyOptions, IpsetOptions
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from allowsync.backend.api import Backend, Marked
+    from allowsync.backend.api import Marked
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Finding, Place, Placement
 
 __all__ = ["TYPE", "IpsetDenyOptions", "IpsetOptions"]

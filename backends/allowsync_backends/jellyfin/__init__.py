@@ -8,7 +8,7 @@ from allowsync.backend.api import API, BackendType, Needs
 from allowsync_backends.jellyfin.options import JellyfinOptions, JellyfinSetting
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 __all__ = ["TYPE", "JellyfinOptions", "JellyfinSetting"]

@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from allowsync.backend.api import API, BackendType, Needs
 from allowsync.model.target import Guard
+from allowsync.typed import TYPE_CHECKING
 from allowsync_backends.common.ports import ranges
 from allowsync_backends.nftables.options import NftablesDenyOptions, NftablesOptions
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Sequence
 
-    from allowsync.backend.api import Backend, Marked
+    from allowsync.backend.api import Marked
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Finding, Place, Placement
 
 __all__ = ["TYPE", "NftablesDenyOptions", "NftablesOptions"]

@@ -11,11 +11,11 @@ for a week, so that a run can tell when a network last sent a packet.
 from __future__ import annotations
 
 import zlib
-from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.model.target import Effect
 from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Any, Final
 from allowsync_backends.common.ports import Port, Protocol, merged
 
 if TYPE_CHECKING:

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError, Marked
 from allowsync.model.target import Capabilities, Current, Place, Traffic
 from allowsync.model.value import Value
+from allowsync.typed import TYPE_CHECKING, Final
 from allowsync_backends.common import command as tools
 from allowsync_backends.nftables import inspection, tool
 from allowsync_backends.nftables.gate import NftGate, mend_script, rebuild_script

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 from allowsync.model.target import Current, Traffic
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
+from allowsync.typed import TYPE_CHECKING, Any
 from allowsync_backends.nftables.gate import (
     CHAINS,
     PRIORITY,

@@ -14,11 +14,11 @@ from ipaddress import (
     ip_address,
     summarize_address_range,
 )
-from typing import TYPE_CHECKING, Any, TypeAlias
 
 from allowsync.model.networks import parsed
 from allowsync.model.types import Family, Network
 from allowsync.model.value import Value, field
+from allowsync.typed import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

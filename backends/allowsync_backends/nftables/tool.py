@@ -11,10 +11,10 @@ from __future__ import annotations
 import _socket
 from os import strerror
 from sys import byteorder
-from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.system.process import Command, CommandError, Completed, run
+from allowsync.typed import TYPE_CHECKING, Final
 from allowsync_backends.common import command as tools
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from allowsync.testing.memory import MemoryOptions, MemoryStore, memory_type
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.types import Network
 
 HOME = Entry(ip_network("81.2.69.1"))

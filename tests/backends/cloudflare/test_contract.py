@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.types import Network
     from testkit.fake_cloudflare import FakeCloudflare
 

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
 
 CHANGING = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "write", "vfork", "wait4")
 OLD, NEW = "81.2.69.1/32", "81.2.69.2/32"

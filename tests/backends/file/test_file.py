@@ -7,15 +7,18 @@ import re
 import stat
 from ipaddress import ip_network
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from allowsync_backends.file import TYPE, FileOptions, Format
 
-from allowsync.backend.api import Backend, BackendError, OutcomeUnknown
+from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.model.target import Placement, Severity
 from tests.support.files import as_written
 from tests.support.gates import planned
+
+if TYPE_CHECKING:
+    from allowsync.backend.protocols import Backend
 
 HEADER = '# Written by allowsync for allowlist "x". Do not edit: changes are overwritten.\n'
 JSON = """{

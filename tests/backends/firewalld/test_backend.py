@@ -19,7 +19,7 @@ from tests.support.values import net
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.firewalld import Firewalld
 
 HOME, HOME6 = "81.2.69.142/32", "2a02:8109:9a40::/64"

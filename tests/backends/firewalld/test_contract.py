@@ -14,7 +14,7 @@ from tests.support.within import Within
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from allowsync.model.types import Network
 
 THEIRS = "theirs"

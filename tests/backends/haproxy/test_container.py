@@ -18,7 +18,7 @@ from tests.support.requests import OK, apply_one, neighbourhood, status, wait_fo
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]
 

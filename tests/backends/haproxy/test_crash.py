@@ -19,7 +19,7 @@ from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
 
 if TYPE_CHECKING:
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.haproxy import Haproxy
 
 CHANGING = ("sendto", "renameat", "linkat", "unlinkat")

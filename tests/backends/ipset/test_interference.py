@@ -20,7 +20,7 @@ from tests.support.probe import IN_VAIN, udp_answers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root

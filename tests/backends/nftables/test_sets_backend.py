@@ -10,12 +10,13 @@ import pytest
 from allowsync_backends.nftables import TYPE, NftablesOptions
 from allowsync_backends.nftables.options import SharedSets
 
-from allowsync.backend.api import Backend, BackendError
+from allowsync.backend.api import BackendError
 from allowsync.model.target import Placement, Severity
 from allowsync.model.types import Family
 from tests.support.gates import allow, planned
 
 if TYPE_CHECKING:
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
 pytestmark = pytest.mark.root

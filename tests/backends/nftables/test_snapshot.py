@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend.api import Restorable
+from allowsync.backend.protocols import Restorable
 from tests.support.gates import BOTH, allow, gate
 
 if TYPE_CHECKING:

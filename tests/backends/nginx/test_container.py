@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace
 
 pytestmark = [pytest.mark.root, pytest.mark.slow, pytest.mark.usefixtures("as_root")]

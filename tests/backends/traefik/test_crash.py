@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from allowsync.backend.api import Backend
+    from allowsync.backend.protocols import Backend
     from tests.support.crash_points import Point
 
 CALLS = ("renameat", "linkat", "unlinkat", "fchmod", "fsync", "connect", "sendto")

@@ -16,13 +16,14 @@ from allowsync_backends.cloudflare.commands.owners import Claim, Owners, Whose
 from allowsync_backends.cloudflare.options import API_URL, CloudflareOptions
 from allowsync_backends.cloudflare.values import ListItem
 
-from allowsync.backend.api import API, Backend, BackendType
+from allowsync.backend.api import API, BackendType
 from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.config.settings import Target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
 ONE, OTHER = "1" * 32, "2" * 32
