@@ -1,1 +1,1 @@
-"""Servers for tests and demos: DNS over UDP, TCP, TLS and HTTPS, Cloudflare's API, a Jellyfin."""
+"""Servers for tests and demos: DNS by every transport, Cloudflare's API, Jellyfin, Kubernetes."""

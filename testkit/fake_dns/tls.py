@@ -106,6 +106,19 @@ class Authority:
         context.load_cert_chain(file)
         return context
 
+    def identifies(self, name: str) -> tuple[bytes, bytes]:
+        """What a client needs to prove who it is: a certificate and its key, in PEM."""
+        now = datetime.now(UTC)
+        key = ec.generate_private_key(ec.SECP256R1())
+        subject = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, name)])
+        signed = (
+            self._begun(subject, now - DAY, now + DAY)
+            .public_key(key.public_key())
+            .sign(self._key, hashes.SHA256())
+        )
+        secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+        return signed.public_bytes(Encoding.PEM), secret
+
     def _begun(
         self, subject: x509.Name, since: datetime, until: datetime
     ) -> x509.CertificateBuilder:
