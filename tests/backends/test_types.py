@@ -13,6 +13,7 @@ from allowsync_backends.firewalld import TYPE as FIREWALLD
 from allowsync_backends.haproxy import TYPE as HAPROXY
 from allowsync_backends.ipset import TYPE as IPSET
 from allowsync_backends.jellyfin import TYPE as JELLYFIN
+from allowsync_backends.kubernetes import TYPE as KUBERNETES
 from allowsync_backends.nftables import TYPE as NFTABLES
 from allowsync_backends.nginx import TYPE as NGINX
 from allowsync_backends.traefik import TYPE as TRAEFIK
@@ -118,6 +119,40 @@ class TestJellyfin(BackendTypeContract):
             "restart is for known_proxies": {**self.least, "restart": True},
             "in the clear": {**self.least, "url": "http://media.example.org"},
             "a URL such as": {**self.least, "url": "http://me:word@127.0.0.1"},
+        }
+
+
+class TestKubernetes(BackendTypeContract):
+    type = KUBERNETES
+    least: ClassVar[Written] = {"kind": "Middleware", "namespace": "media"}
+
+    def accepted(self) -> Sequence[Written]:
+        policy = {"kind": "NetworkPolicy", "namespace": "media", "pods": ["app=jellyfin"]}
+        return [
+            self.least,
+            {**self.least, "object": "friends", "kubeconfig": "/srv/kube", "context": "home"},
+            {**policy, "ports": ["8096", "7359/udp"]},
+            {"kind": "CiliumCIDRGroup", "families": ["ipv4"], "force": True},
+            {"kind": "Service", "namespace": "media", "object": "jellyfin"},
+        ]
+
+    def rejected(self) -> Mapping[str, Written]:
+        policy = {"kind": "NetworkPolicy", "namespace": "media"}
+        group = {"kind": "CiliumCIDRGroup"}
+        return {
+            "'kind' is missing": {},
+            "one of Middleware, MiddlewareTCP": {**self.least, "kind": "Ingress"},
+            "a Middleware needs namespace": {"kind": "Middleware"},
+            "is in no namespace": {**group, "namespace": "media"},
+            "a Service needs object": {"kind": "Service", "namespace": "media"},
+            "a NetworkPolicy needs pods": policy,
+            "a Middleware has no pods": {**self.least, "pods": ["app=jellyfin"]},
+            "a Middleware has no ports": {**self.least, "ports": ["443"]},
+            "a label such as app=jellyfin": {**policy, "pods": ["app in (a, b)"]},
+            "the name of an object": {**self.least, "object": "Friends"},
+            "the name of a namespace": {**self.least, "namespace": "../kube-system"},
+            "context names one of a kubeconfig": {**self.least, "context": "home"},
+            "a list of at least 1": {**self.least, "families": []},
         }
 
 

@@ -1,0 +1,52 @@
+"""Whether the list of an object can be kept, and whether it has an effect."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.backend.api import BackendError
+from allowsync.model.target import Finding, Severity, flaw_findings
+from allowsync_backends.kubernetes.objects import at
+from allowsync_backends.kubernetes.options import ObjectKind
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from allowsync_backends.kubernetes.view import ObjectView
+
+_PAGE: Final = "see docs/backends/kubernetes.md"
+
+
+def findings(
+    look: Callable[[], ObjectView], attempt: Callable[[ObjectView], object]
+) -> Iterator[Finding]:
+    """What there is to say. Changes nothing, raises nothing.
+
+    Whether the rights suffice, the definition fits and no other manager is in the way is found out
+    by a change that the API only tries.
+
+    Args:
+        look: Gives the object as it is.
+        attempt: Tries to write it as it is.
+    """
+    try:
+        view = look()
+        current = view.current
+        yield from flaw_findings(current.flaws, current.obstacles)
+        if not current.obstacles:
+            attempt(view)
+        yield from _service(view)
+    except BackendError as error:
+        yield Finding(Severity.ERROR, str(error), _PAGE)
+
+
+def _service(view: ObjectView) -> Iterator[Finding]:
+    """Ports of each node, which source ranges do not close."""
+    if view.options.kind is not ObjectKind.SERVICE:
+        return
+    ports = at(view.found, ("spec", "ports")) or []
+    open_ports = [str(one["nodePort"]) for one in ports if at(one, ("nodePort",))]
+    if open_ports:
+        what = f"{view.what} is open to everyone at port {', '.join(open_ports)} of each node"
+        advice = "say allocateLoadBalancerNodePorts: false in it, or close them at the nodes"
+        yield Finding(Severity.WARNING, what, advice)

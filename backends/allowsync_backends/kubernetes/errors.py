@@ -1,0 +1,84 @@
+"""What can go wrong between us and a cluster. Errors carry facts; text is for the edge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from allowsync.model.value import Value, field
+
+
+class KubernetesError(Exception):
+    """A request did not give what it was to give."""
+
+    # Whether the same may be asked once more: of something that only looks, or of a change, too.
+    look_again = False
+    change_again = False
+    after = 0.0  # seconds that the server asks us to wait
+
+
+class NoAccess(KubernetesError):
+    """What says where the cluster is and who asks cannot be used: nothing was sent."""
+
+
+class Unreachable(KubernetesError):
+    """No connection: the API never saw the request."""
+
+    look_again = change_again = True
+
+
+class NoReply(KubernetesError):
+    """The request was sent, and no whole reply came: a change may have been made."""
+
+    look_again = True
+
+
+class OddReply(KubernetesError):
+    """A reply that is not one of this API's, or HTTP 5xx: a change may have been made."""
+
+    look_again = True
+
+
+class MissingApi(KubernetesError):
+    """HTTP 404 for a kind of object that the cluster does not have."""
+
+
+class ApiStatus(Value):
+    """The `Status` of a refusal (Kubernetes, "API concepts").
+
+    Attributes:
+        code: The HTTP status.
+        reason: One word of the API's: `Conflict`.
+        message: Its sentence, made printable.
+        details: What it is about: its name and kind, causes, seconds to wait.
+    """
+
+    code: int
+    reason: str = ""
+    message: str = ""
+    details: dict[str, Any] = field(default_factory=dict)
+
+
+class Refused(KubernetesError):
+    """The API said no (HTTP 4xx): nothing was changed."""
+
+    def __init__(self, status: ApiStatus) -> None:
+        super().__init__(status.message or f"HTTP {status.code}")
+        self.status = status
+        self.look_again = self.change_again = status.code == 429
+        wait = status.details.get("retryAfterSeconds")
+        self.after = float(wait) if isinstance(wait, int) else 0.0
+
+    @property
+    def managers(self) -> dict[str, str]:
+        """The fields that other managers have, each with what the API says of it."""
+        causes = self.status.details.get("causes")
+        return {
+            str(one.get("field")): str(one.get("message"))
+            for one in (causes if isinstance(causes, list) else ())
+            if isinstance(one, dict) and one.get("reason") == "FieldManagerConflict"
+        }
+
+    @property
+    def is_stale(self) -> bool:
+        """Whether another client changed the object since it was read."""
+        return self.status.code == 409 and not self.managers

@@ -1,0 +1,169 @@
+"""The objects as documents: where in each the list is, and what is written there. Pure.
+
+As the API of Kubernetes has `NetworkPolicy` and `Service` (networking.k8s.io/v1, v1), and the
+definitions of Traefik 3, Cilium 1.13 to 1.18 and Calico 3 the others.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_network
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from allowsync.model.types import Family, by_network
+from allowsync_backends.kubernetes.options import ObjectKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from allowsync.model.types import Network
+    from allowsync_backends.kubernetes.options import KubernetesOptions
+
+# By this label an object is found: `kubectl get middleware -l allowsync/allowlist=web`.
+LABEL: Final = "allowsync/allowlist"
+
+# An empty list means everyone to a Service and to a NetworkPolicy, and kube-proxy goes by each
+# family alone. So these stand in each list: no packet comes from either (RFC 1122, 3.2.1.3, and
+# RFC 6666).
+GUARDS: Final[dict[Family, Network]] = {
+    Family.IPV4: ip_network("255.255.255.255/32"),
+    Family.IPV6: ip_network("100::/128"),
+}
+
+
+class ApiResource(NamedTuple):
+    """A kind of object as the API knows it.
+
+    Attributes:
+        versions: The groups and versions that serve it; the first that is there is asked.
+        plural: What it is called in paths.
+        path: Where the list is in the object.
+        of: What brings its definition along; empty where every cluster has it.
+    """
+
+    versions: tuple[str, ...]
+    plural: str
+    path: tuple[str, ...]
+    of: str = ""
+
+
+_TRAEFIK: Final = (("traefik.io/v1alpha1",), ("spec", "ipAllowList", "sourceRange"), "Traefik")
+
+RESOURCES: Final = {
+    ObjectKind.MIDDLEWARE: ApiResource(_TRAEFIK[0], "middlewares", *_TRAEFIK[1:]),
+    ObjectKind.MIDDLEWARE_TCP: ApiResource(_TRAEFIK[0], "middlewaretcps", *_TRAEFIK[1:]),
+    ObjectKind.NETWORK_POLICY: ApiResource(
+        ("networking.k8s.io/v1",), "networkpolicies", ("spec", "ingress")
+    ),
+    ObjectKind.CIDR_GROUP: ApiResource(
+        ("cilium.io/v2", "cilium.io/v2alpha1"),
+        "ciliumcidrgroups",
+        ("spec", "externalCIDRs"),
+        "Cilium",
+    ),
+    # The group that Calico's own programs read. Where there is none, Calico keeps the other itself.
+    ObjectKind.NETWORK_SET: ApiResource(
+        ("crd.projectcalico.org/v1", "projectcalico.org/v3"),
+        "globalnetworksets",
+        ("spec", "nets"),
+        "Calico",
+    ),
+    ObjectKind.SERVICE: ApiResource(("v1",), "services", ("spec", "loadBalancerSourceRanges")),
+}
+
+
+def url_path(version: str, plural: str, namespace: str | None, name: str) -> str:
+    """Where the API has an object."""
+    root = "/api" if "/" not in version else "/apis"
+    within = f"/namespaces/{namespace}" if namespace is not None else ""
+    return f"{root}/{version}{within}/{plural}/{name}"
+
+
+def listed(networks: Iterable[Network], families: Iterable[Family]) -> list[str]:
+    """The entries of a list: the networks in order, then the guards."""
+    guards = (GUARDS[family] for family in families)
+    return [str(one) for one in (*sorted(networks, key=by_network), *guards)]
+
+
+def network_of(text: str) -> Network | None:
+    """The network of an entry; None for a guard, and for what is no network."""
+    try:
+        found = ip_network(text)
+    except ValueError:
+        return None
+    return None if found in GUARDS.values() else found
+
+
+def written(
+    options: KubernetesOptions, allowlist: str, version: str, entries: list[str]
+) -> dict[str, Any]:
+    """The part of the object that is ours."""
+    metadata = {"name": options.name(allowlist), "labels": {LABEL: allowlist}}
+    if options.namespace is not None:
+        metadata["namespace"] = options.namespace
+    return {
+        "apiVersion": version,
+        "kind": options.kind.value,
+        "metadata": metadata,
+        "spec": _spec(options, entries),
+    }
+
+
+def entries_of(kind: ObjectKind, found: Mapping[str, Any]) -> list[str]:
+    """The entries of the list, as they are written there; none where there is no list."""
+    said = at(found, RESOURCES[kind].path)
+    if not isinstance(said, list):
+        return []
+    if kind is ObjectKind.NETWORK_POLICY:
+        said = [
+            at(peer, ("ipBlock", "cidr")) for rule in said for peer in (at(rule, ("from",)) or ())
+        ]
+    return [one for one in said if isinstance(one, str)]
+
+
+def at(document: Any, path: tuple[str, ...]) -> Any:
+    """What is at a place of a document; None where it has no such place."""
+    for key in path:
+        if not isinstance(document, dict):
+            return None
+        document = document.get(key)
+    return document
+
+
+def holds(found: Any, wanted: Any) -> bool:
+    """Whether a document has all of another. A list of texts goes by what is in it."""
+    if isinstance(wanted, dict):
+        return isinstance(found, dict) and all(
+            holds(found.get(key), value) for key, value in wanted.items()
+        )
+    if isinstance(wanted, list) and isinstance(found, list) and _texts(wanted) and _texts(found):
+        return set(wanted) == set(found)
+    return bool(found == wanted)
+
+
+def _texts(several: list[Any]) -> bool:
+    return all(isinstance(one, str) for one in several)
+
+
+def _spec(options: KubernetesOptions, entries: list[str]) -> dict[str, Any]:
+    if options.kind is ObjectKind.NETWORK_POLICY:
+        return _policy(options, entries)
+    held: Any = entries
+    for key in reversed(RESOURCES[options.kind].path[1:]):
+        held = {key: held}
+    return dict(held)
+
+
+def _policy(options: KubernetesOptions, entries: list[str]) -> dict[str, Any]:
+    rule: dict[str, Any] = {"from": [{"ipBlock": {"cidr": one}} for one in entries]}
+    if options.ports:
+        rule["ports"] = [
+            {"protocol": one.protocol.name, "port": one.first}
+            | ({"endPort": one.last} if one.last != one.first else {})
+            for one in options.ports
+        ]
+    labels = dict(one.split("=", 1) for one in options.pods)
+    return {
+        "podSelector": {"matchLabels": labels},
+        "policyTypes": ["Ingress"],
+        "ingress": [rule],
+    }

@@ -1,0 +1,167 @@
+"""An object as it was found, and what of it is ours. Pure."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allowsync.model.target import Current
+from allowsync.model.types import Entry
+from allowsync.model.value import Value
+from allowsync_backends.kubernetes.error_messages import conflict
+from allowsync_backends.kubernetes.objects import (
+    GUARDS,
+    RESOURCES,
+    at,
+    entries_of,
+    holds,
+    listed,
+    network_of,
+    written,
+)
+from allowsync_backends.kubernetes.options import ObjectKind
+from allowsync_backends.kubernetes.ownership import ListOwners, is_alone, is_ours, list_owners
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.model.types import Network
+    from allowsync_backends.kubernetes.options import KubernetesOptions
+
+
+class ObjectView(Value):
+    """What a cluster has of a target.
+
+    Attributes:
+        allowlist: The allowlist that is kept there.
+        options: What its configuration says.
+        version: The group and version of the API that serves it.
+        found: The object; None where there is none.
+    """
+
+    allowlist: str
+    options: KubernetesOptions
+    version: str
+    found: dict[str, Any] | None
+
+    @property
+    def what(self) -> str:
+        """The object in a message: `Middleware media/friends`."""
+        return object_name(self.options, self.allowlist)
+
+    @property
+    def current(self) -> Current:
+        """What is ours in the list, and what is wrong around it."""
+        owners = self.owners
+        obstacles = dict(self._obstacles(owners))
+        return Current(
+            frozenset(map(Entry, networks(owners.ours))),
+            frozenset(networks(owners.others)),
+            (*self._flaws(owners), *obstacles),
+            obstacles=obstacles,
+        )
+
+    @property
+    def owners(self) -> ListOwners:
+        """Whose the list is."""
+        if self.found is None:
+            return ListOwners()
+        kind = self.options.kind
+        entries = entries_of(kind, self.found)
+        return list_owners(self.found, RESOURCES[kind].path, self.allowlist, entries)
+
+    @property
+    def is_alone(self) -> bool:
+        """Whether the object may go as a whole: it was made by us, and is no one's beside."""
+        if self.found is None or self.options.kind is ObjectKind.SERVICE:
+            return False
+        return is_alone(self.found, self.allowlist)
+
+    @property
+    def is_ours(self) -> bool:
+        """Whether anything in it is ours."""
+        return self.found is not None and is_ours(self.found, self.allowlist)
+
+    @property
+    def preconditions(self) -> dict[str, str]:
+        """What an object is deleted by: itself, as it was found."""
+        metadata = at(self.found, ("metadata",)) or {}
+        return {key: metadata[key] for key in ("uid", "resourceVersion") if key in metadata}
+
+    def wanted(self, networks: Iterable[Network]) -> dict[str, Any]:
+        """Our part of the object, if it is still as it was found."""
+        entries = listed(networks, self.options.families)
+        return self._as_found(written(self.options, self.allowlist, self.version, entries))
+
+    def released(self) -> dict[str, Any]:
+        """Our part of the object when nothing in it is ours any more."""
+        document = written(self.options, self.allowlist, self.version, [])
+        del document["spec"], document["metadata"]["labels"]
+        return self._as_found(document)
+
+    def is_held(self, networks: Iterable[Network]) -> bool:
+        """Whether the object has what is wanted, as ours and no more of it."""
+        wanted = listed(networks, self.options.families)
+        return self.owners.ours == frozenset(wanted) and self._holds(wanted)
+
+    def _as_found(self, document: dict[str, Any]) -> dict[str, Any]:
+        version = at(self.found, ("metadata", "resourceVersion"))
+        if version is not None:
+            document["metadata"]["resourceVersion"] = version
+        return document
+
+    def _holds(self, entries: list[str]) -> bool:
+        """Whether the object has our part of it, beside what others have in the list."""
+        beside = [*entries, *(one for one in self.owners.others if one not in entries)]
+        return holds(self.found, written(self.options, self.allowlist, self.version, beside))
+
+    def _flaws(self, owners: ListOwners) -> Iterator[str]:
+        if self.found is None:
+            if self.options.kind is not ObjectKind.SERVICE:
+                yield f"{self.what} does not exist"
+            return
+        if owners.rivals:
+            if self.options.force:
+                yield _managed(self.what, owners)
+            return
+        if self.options.kind is ObjectKind.SERVICE and not owners.ours:
+            yield f"{self.what} has no source ranges: it is open to everyone"
+        elif not self._holds(listed(networks(owners.ours), self.options.families)):
+            yield f"{self.what} is not as configured"
+
+    def _obstacles(self, owners: ListOwners) -> Iterator[tuple[str, str]]:
+        """What keeps the list from being ours, or from having an effect."""
+        if owners.rivals and not self.options.force:
+            yield _managed(self.what, owners), conflict(", ".join(owners.rivals))
+        if self.options.kind is ObjectKind.SERVICE:
+            yield from self._of_service()
+
+    def _of_service(self) -> Iterator[tuple[str, str]]:
+        if self.found is None:
+            yield f"{self.what} does not exist", "make it, or name another: allowsync makes none"
+            return
+        kind = at(self.found, ("spec", "type")) or "ClusterIP"
+        if kind != "LoadBalancer":
+            what = f"{self.what} is of type {kind}, which has no source ranges"
+            yield what, "make it a LoadBalancer, or keep a NetworkPolicy instead"
+        served = at(self.found, ("spec", "ipFamilies")) or []
+        kept = {one.value for one in self.options.families}
+        for family in served:
+            if str(family).lower() not in kept:
+                what = f"{self.what} serves {family}, which is left open to everyone"
+                yield what, f"add {str(family).lower()} to families"
+
+
+def object_name(options: KubernetesOptions, allowlist: str) -> str:
+    """The object of a target in a message."""
+    within = f"{options.namespace}/" if options.namespace else ""
+    return f"{options.kind.value} {within}{options.name(allowlist)}"
+
+
+def networks(entries: Iterable[str]) -> Iterator[Network]:
+    """The networks among the entries of a list; guards are none of them."""
+    found = map(network_of, entries)
+    return (one for one in found if one is not None and one not in GUARDS.values())
+
+
+def _managed(what: str, owners: ListOwners) -> str:
+    return f"the list of {what} is managed by {', '.join(owners.rivals)}"
