@@ -111,11 +111,11 @@ def _loaded(wanted: ApplyArguments) -> Config:
 
 
 def _put_up_again(wanted: ApplyArguments) -> list[Notice]:
-    """Put up the gates that are gone, by the state of a configuration that is not valid."""
+    """Put up the gates that are gone, by the state of a configuration that is not valid or gone."""
     invocation, uid = wanted.invocation, os.geteuid()
     path = invocation.place
     state = state_of_unread(path, environ=os.environ, uid=uid, state=invocation.state)
-    if wanted.dry_run or state is None or not os.path.lexists(path):
+    if wanted.dry_run or state is None:
         return []
     from allowsync.engine.recorded_gates import put_up_again
     from allowsync.system.clock import pulse

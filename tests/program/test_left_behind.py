@@ -333,6 +333,30 @@ def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_val
     assert (done.code, done.err) == (0, "")
 
 
+@pytest.mark.parametrize("options", ["", "--offline"])
+def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_gone(
+    here: Inside, options: str
+) -> None:
+    here.guard("web", {"nftables": PORTS})
+    here.freeze = True
+    gate = here.inside.command("nft", "-s", "list", "ruleset")
+    here.path.rename(here.folder / "elsewhere")
+    take_down(here.inside)
+    done = here(f"apply {options}", "--state", str(here.state))
+    assert (done.code, "file not found" in done.err) == (2, True)
+    assert "put up again with 1 entry that it held last" in done.err
+    assert here.inside.command("nft", "-s", "list", "ruleset") == gate
+
+
+def test_a_path_that_was_mistyped_puts_up_no_gate_of_another_configuration(here: Inside) -> None:
+    here.guard("web", {"nftables": PORTS})
+    here.freeze = True
+    take_down(here.inside)
+    typed = ("apply", "--config", here.folder / "confg.yaml", "--state", here.state)
+    assert here.inside.run(allowsync, *map(str, typed)).code == 2
+    assert here.gates() == set()
+
+
 def test_a_gate_that_was_left_behind_is_not_put_up_again(here: Inside) -> None:
     """It would shut out who moved since."""
     here.guard("jellyfin", {"nftables": PORTS})
