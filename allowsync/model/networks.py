@@ -104,6 +104,9 @@ def network(version: int, number: int, width: int) -> KeptIPv4Network | KeptIPv6
     made = (KeptIPv4Network if version == 4 else KeptIPv6Network)((number, width))
     made.key = (version, number, width)
     made.listed = None
+    # As `ipaddress` computes it, which takes as long as to make the network.
+    bits = 32 if version == 4 else 128
+    made._hash = hash(number ^ (1 << bits) - (1 << bits - width))  # noqa: SLF001
     return made
 
 
@@ -147,12 +150,21 @@ def parsed(text: str) -> KeptIPv4Network | KeptIPv6Network:
         ValueError: It is none.
     """
     start, _, width = text.partition("/")
+    return beginning(start, int(width))
+
+
+def beginning(start: str, width: int) -> KeptIPv4Network | KeptIPv6Network:
+    """A network from the text of its first address, and its width.
+
+    Raises:
+        ValueError: It is none.
+    """
     version, kind = (6, AF_INET6) if ":" in start else (4, AF_INET)
     try:
         number = int.from_bytes(inet_pton(kind, start), "big")
     except OSError:
         number = int(ip_address(start))  # which says what is wrong
-    return network(version, number, int(width))
+    return network(version, number, width)
 
 
 def recalled(text: str) -> Network:

@@ -45,11 +45,12 @@ class Capabilities(Value):
 
     def holds(self, network: Network) -> bool:
         """Whether a network is of a family and a width that the target takes."""
-        family = Family.of(network)
-        if family not in self.families:
-            return False
-        shortest, longest = self.prefixes[family]
+        shortest, longest = self.widths(Family.of(network))
         return shortest <= network.prefixlen <= longest
+
+    def widths(self, family: Family) -> tuple[int, int]:
+        """The shortest and the longest prefix it takes of a family; of none that it does not."""
+        return self.prefixes[family] if family in self.families else (1, 0)
 
 
 class Traffic(Value):

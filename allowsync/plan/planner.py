@@ -14,7 +14,7 @@ each host apart (see `allowsync.plan.claims`); how the target has to hold them c
 from __future__ import annotations
 
 from allowsync.model.plan import Plan, sorted_entries
-from allowsync.model.types import Entry, Network, by_network
+from allowsync.model.types import Entry, Family, Network, by_network
 from allowsync.model.value import Value
 from allowsync.plan.claims import (
     Claims,
@@ -30,6 +30,8 @@ from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
+
+    from allowsync.model.target import Capabilities
 
 __all__ = ["Planned", "Situation", "apart", "make_plan", "planned", "unfit"]
 
@@ -53,8 +55,7 @@ def make_plan(situation: Situation) -> Plan:
 def planned(situation: Situation) -> Planned:
     """The same, with the claims that stay."""
     held = situation.held
-    fits = situation.capabilities.holds
-    wanted = {network: hosts for network, hosts in situation.wanted.items() if fits(network)}
+    wanted = _held_of(situation.wanted, situation.capabilities)
     stays = retained(situation)
     claims = merged(wanted, stays)
     in_step = held == claims.keys() and not situation.current.others
@@ -79,6 +80,16 @@ def planned(situation: Situation) -> Planned:
         repair=(*situation.current.flaws, *_relabelled(entries, situation)),
     )
     return Planned(plan, claims, None if final is claims else apart(final, claims))
+
+
+def _held_of(wanted: Claims, capabilities: Capabilities) -> Claims:
+    """What of it the target can hold."""
+    widths = {4: capabilities.widths(Family.IPV4), 6: capabilities.widths(Family.IPV6)}
+    return {
+        network: hosts
+        for network, hosts in wanted.items()
+        if widths[network.version][0] <= network.prefixlen <= widths[network.version][1]
+    }
 
 
 def apart(entries: Claims, claims: Claims) -> tuple[Entry, ...] | None:

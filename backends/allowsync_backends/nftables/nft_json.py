@@ -15,7 +15,7 @@ from ipaddress import (
     summarize_address_range,
 )
 
-from allowsync.model.networks import parsed
+from allowsync.model.networks import beginning
 from allowsync.model.types import Family, Network
 from allowsync.model.value import Value, field
 from allowsync.typed import TYPE_CHECKING, Any, TypeAlias
@@ -108,11 +108,11 @@ def _element(one: Any, family: Family) -> Element:
 def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
     # Lists of blocked networks have tens of thousands, nearly all of them of the first two forms.
     if type(value) is str:
-        return (_network(f"{value}/{family.bits}", family),), value
+        return (_network(value, family.bits, family),), value
     prefix = value.get("prefix") if type(value) is dict else None
     if prefix is not None and type(prefix["addr"]) is str and type(prefix["len"]) is int:
-        text = f"{prefix['addr']}/{prefix['len']}"
-        return (_network(text, family),), text
+        start, width = prefix["addr"], prefix["len"]
+        return (_network(start, width, family),), f"{start}/{width}"
     match value:
         case {"range": [str(first), str(last)]}:
             return tuple(_range(first, last, family)), f"{first}-{last}"
@@ -120,10 +120,10 @@ def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
             raise ValueError(value)
 
 
-def _network(text: str, family: Family) -> Network:
-    found = parsed(text)  # as it stands in the state: made already
+def _network(start: str, width: int, family: Family) -> Network:
+    found = beginning(start, width)  # made already, where it stands in the state
     if Family.of(found) is not family:
-        raise ValueError(text)
+        raise ValueError(start)
     return found
 
 
