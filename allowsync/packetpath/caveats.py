@@ -7,10 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import ROUTE, XFRM, Netlink, attributes, first, native, text
+from allowsync.packetpath.nftables import devices
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
+    from allowsync.packetpath.nftables import Ruleset
     from allowsync.packetpath.original import Link
 
 _GET_QDISC, _GET_FILTER, _GET_POLICY = 38, 46, 0x15
@@ -20,10 +22,39 @@ _IPVS: Final = Path("/proc/net/ip_vs")
 _IPVS_HEAD: Final = 3  # lines
 _POLICY_SIZE, _DIRECTION_AT, _OUT = 168, 160, 1
 EVERYWHERE: Final = ""
+_BRIDGE: Final = "bridge"
+_MADE_OF_PORTS: Final = (_BRIDGE, "bond", "team")
 
 
-def caveats(links: Mapping[int, Link]) -> dict[str, str]:
-    """What is not seen, by the interface it stands at, or `EVERYWHERE`."""
+def caveats(links: Mapping[int, Link], ruleset: Ruleset) -> dict[str, str]:
+    """What is not seen, by the interface that it decides about, or `EVERYWHERE`."""
+    found = _at_interfaces(links)
+    with_rules = {name for _, held in ruleset.chains for name in devices(held)}
+    for link in links.values():
+        for one in _below(link, links):
+            if one.name in found:
+                found.setdefault(link.name, found[one.name])
+            elif one.name in with_rules and link.kind != _BRIDGE:  # its ports are copied
+                found.setdefault(link.name, f"rules at {one.name} decide first")
+    if _IPVS.exists() and len(_IPVS.read_text().splitlines()) > _IPVS_HEAD:
+        found[EVERYWHERE] = "IPVS forwards packets to servers of its own choice"
+    elif _has_policies():
+        found[EVERYWHERE] = "IPsec policies decide about packets"
+    return found
+
+
+def _below(link: Link, links: Mapping[int, Link]) -> Iterator[Link]:
+    """What packets of an interface come through before: what it is a part of, or made of."""
+    parts = [links[link.lower]] if link.lower in links else []
+    if link.kind in _MADE_OF_PORTS:
+        parts += [one for one in links.values() if one.master == link.index]
+    for one in parts:
+        yield one
+        yield from _below(one, links)
+
+
+def _at_interfaces(links: Mapping[int, Link]) -> dict[str, str]:
+    """Programs that decide before any rule."""
     found = {
         one.name: f"an XDP program at {one.name} decides first"
         for one in links.values()
@@ -32,10 +63,6 @@ def caveats(links: Mapping[int, Link]) -> dict[str, str]:
     for index in _filtered(links):
         name = links[index].name
         found.setdefault(name, f"a tc filter at {name} decides first")
-    if _IPVS.exists() and len(_IPVS.read_text().splitlines()) > _IPVS_HEAD:
-        found[EVERYWHERE] = "IPVS forwards packets to servers of its own choice"
-    elif _has_policies():
-        found[EVERYWHERE] = "IPsec policies decide about packets"
     return found
 
 

@@ -12,6 +12,7 @@ from allowsync.packetpath.behind import behind, neighbours
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
 from allowsync.packetpath.discovery import undiscovered
+from allowsync.packetpath.groups import filtered
 from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.limits import unasked
@@ -58,7 +59,7 @@ def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers
         source = original.read(tools)
         beside = _caveats(source)
         named = _named(questions, source, known)
-        left_out = unasked(questions, source, named)
+        left_out = (*unasked(questions, source, named), *filtered(questions))
         machine = describe(source, (*beside.values(), *left_out), named)
         asked = expand(questions, source, machine.named)
         judged, lost = _answered(source, beside, tools, list(asked))
@@ -81,7 +82,7 @@ def _named(questions: Iterable[Question], source: Original, known: Iterable[str]
 
 def _caveats(source: Original) -> dict[str, str]:
     try:
-        return caveats(source.all_links)
+        return caveats(source.all_links, source.ruleset)
     except (OSError, Interrupted) as error:
         raise Unavailable(f"what decides beside the packet filter is unknown: {error}") from error
 

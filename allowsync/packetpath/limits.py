@@ -8,6 +8,7 @@ from allowsync.packetpath.behind import MOST_NEIGHBOURS, MOST_NETWORKS, networks
 from allowsync.packetpath.nftables import ARP
 from allowsync.packetpath.question import Aim
 from allowsync.packetpath.source_ports import source_ports
+from allowsync.packetpath.times import timed_chains
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
     MOST_PORTS,
@@ -32,6 +33,8 @@ def unasked(
     found = list(_more(("networks that rules name", named.left_out)))
     if ports_from := source_ports(several, source):
         found.append(f"packets from source ports that rules name ({', '.join(ports_from)})")
+    if timed := timed_chains(several, source):
+        found.append(f"other times than now, by which rules go ({', '.join(timed)})")
     if any(family == ARP for family, _ in source.ruleset.chains):
         found.append("rules for ARP, by which neighbours find this machine over IPv4")
     if Aim.TRANSLATED in aims:

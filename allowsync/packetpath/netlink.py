@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 Attributes: TypeAlias = list[tuple[int, bytes]]
 
 ROUTE: Final = 0
+SOCKETS: Final = 4
 XFRM: Final = 6
 NETFILTER: Final = 12
 

@@ -39,6 +39,7 @@ _NEW_TABLE, _NEW_CHAIN, _NEW_RULE, _NEW_SET = 0, 3, 6, 9
 _NEW_ELEMENT, _NEW_OBJECT, _NEW_FLOWTABLE = 12, 18, 22
 _TABLES, _CHAINS, _RULES, _SETS, _ELEMENTS, _OBJECTS, _FLOWTABLES = 1, 4, 7, 10, 13, 19, 23
 DUMP: Final = 0xA00
+_DEVICE, _DEVICES = 3, 4  # NFTA_HOOK_DEV, NFTA_HOOK_DEVS
 _ATTEMPTS: Final = 5
 _QUOTA: Final = 2  # NFT_OBJECT_QUOTA
 _SET_TIMEOUT: Final = 11  # NFTA_SET_TIMEOUT
@@ -91,6 +92,15 @@ def _opened(steps: bytes) -> tuple[Expression, ...]:
 def header(family: int) -> bytes:
     """What each message about nftables begins with."""
     return struct.pack(">BBH", family, 0, 0)
+
+
+def devices(chain: Attributes) -> Iterator[str]:
+    """The interfaces that a chain stands at, before all others or behind them."""
+    for kind, value in attributes(given(chain, 4)):
+        if kind & 0x3FFF == _DEVICE:
+            yield text(value)
+        elif kind & 0x3FFF == _DEVICES:
+            yield from (text(one) for _, one in attributes(value))
 
 
 def list_ruleset() -> Ruleset:

@@ -37,6 +37,7 @@ RULES: Final = {4: struct.pack("=12B", 2, *[0] * 11), 6: struct.pack("=12B", 10,
 _ADDRESSES: Final = struct.pack("=BBBBI", 0, 0, 0, 0, 0)
 _LOOPBACK: Final = 1
 _MAC: Final = 6
+_PARTS: Final = ("vlan", "macvlan", "ipvlan", "macsec")
 _SCOPE_LINK: Final = 253
 _UNICAST: Final = 1
 _SETTINGS: Final = Path("/proc/sys/net")
@@ -53,7 +54,11 @@ _ELSEWHERE: Final = ("neigh", "core", "unix", "mptcp", "route", "xfrm")
 
 
 class Link(Value):
-    """An interface: `kind` is "" for hardware, `info` what the kernel says of the kind."""
+    """An interface: `kind` is "" for hardware, `info` what the kernel says of the kind.
+
+    Attributes:
+        lower: The interface that it is a part of, as a VLAN is; 0 for none.
+    """
 
     index: int
     flags: int
@@ -65,6 +70,7 @@ class Link(Value):
     kind: str
     info: bytes
     has_xdp: bool
+    lower: int
 
     @property
     def is_up(self) -> bool:
@@ -201,6 +207,7 @@ def _link(body: bytes) -> Link:
     held = attributes(body[16:])
     info = given(held, 18)
     xdp = attributes(given(held, 43))
+    kind = text(first(attributes(info), 1))
     return Link(
         index=index,
         flags=flags,
@@ -209,9 +216,10 @@ def _link(body: bytes) -> Link:
         mtu=native(first(held, 4)),
         group=given(held, 27, struct.pack("=I", 0)),
         master=native(first(held, 10)),
-        kind=text(first(attributes(info), 1)),
+        kind=kind,
         info=info,
-        has_xdp=any(value[:1] != b"\0" for kind, value in xdp if kind & 0x3FFF == 2),
+        has_xdp=any(value[:1] != b"\0" for what, value in xdp if what & 0x3FFF == 2),
+        lower=native(first(held, 5)) if kind in _PARTS else 0,
     )
 
 

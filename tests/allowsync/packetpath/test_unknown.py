@@ -6,6 +6,7 @@ import json
 import os
 import random
 import re
+import socket
 import subprocess
 import sys
 import time
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from allowsync.packetpath import Question, Verdict, ask
+from tests.support import bpf
 from tests.support.netns import Namespace
 from tests.support.terminal import eventually
 
@@ -103,6 +105,77 @@ def test_a_place_for_tc_filters_without_any_decides_nothing(machine: Namespace) 
     machine.command("tc", "qdisc", "add", "dev", "eth0", "clsact")
     told = machine.run(ask, [QUESTION])
     assert (told.machine.caveats, told.answers[0].verdict) == ((), Verdict.DELIVERED)
+
+
+AT_ETH0: Final = (
+    "table netdev t { chain i { type filter hook ingress device eth0 priority 0\n"
+    "ip saddr 203.0.113.7 drop\n}\n}"
+)
+MACVLAN: Final = ("link add mv0 link eth0 type macvlan", "link set mv0 up")
+
+
+def test_rules_at_the_interface_below_decide_first(machine: Namespace) -> None:
+    machine.batch(
+        *MACVLAN, "address add 192.0.2.130/25 dev mv0", "route add default dev mv0 metric 9"
+    )
+    assert verdicts(machine) == {
+        "eth0": (Verdict.DELIVERED, ""),
+        "mv0": (Verdict.DELIVERED, ""),
+    }
+    machine.nft(AT_ETH0)
+    assert verdicts(machine) == {
+        "eth0": (Verdict.DROPPED, ""),
+        "mv0": (Verdict.UNKNOWN, "rules at eth0 decide first"),
+    }
+
+
+def test_programs_at_the_port_of_a_bridge_decide_first(machine: Namespace) -> None:
+    machine.batch(
+        *("link add br0 type bridge", "link set br0 up", "link set eth0 master br0"),
+        *("address flush dev eth0", "address add 192.0.2.10/24 dev br0"),
+        "route add default via 192.0.2.1",
+    )
+    machine.nft(AT_ETH0)
+    assert verdicts(machine) == {"br0": (Verdict.DROPPED, "")}
+    index = machine.run(socket.if_nametoindex, "eth0")
+    machine.run(bpf.attach_to_interface, bpf.load(bpf.XDP), index)
+    assert verdicts(machine) == {"br0": (Verdict.UNKNOWN, "an XDP program at eth0 decides first")}
+
+
+LISTENS: Final = """
+import pathlib, os, socket, sys
+pathlib.Path(sys.argv[1], "cgroup.procs").write_text(str(os.getpid()))
+listening = socket.create_server(("", 8096))
+print("listens", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def group() -> Iterator[Path]:
+    """A control group, empty again at the end."""
+    mounts = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+    made = next(one for one in mounts if (one / "cgroup.controllers").exists())
+    made /= f"allowsync-test-{os.getpid()}"
+    made.mkdir()
+    yield made
+    assert eventually(lambda: not (made / "cgroup.procs").read_text())
+    made.rmdir()
+
+
+@pytest.mark.parametrize("way", [bpf.INGRESS, bpf.EGRESS])
+def test_filters_of_a_service_are_named(machine: Namespace, group: Path, way: int) -> None:
+    with machine.start(sys.executable, "-c", LISTENS, str(group)) as listening:
+        assert listening.stdout is not None
+        assert listening.stdin is not None
+        assert listening.stdout.readline() == "listens\n"
+        assert machine.run(ask, [QUESTION]).machine.caveats == ()
+        bpf.attach_to_group(bpf.load(bpf.SKB), group, way)
+        said = f"BPF programs of the control group {group.name} (8096/tcp), as IPAddressDeny= sets"
+        assert machine.run(ask, [QUESTION]).machine.caveats == (f"{said} them",)
+        other = Question(QUESTION.source, "tcp", 22)
+        assert machine.run(ask, [other]).machine.caveats == ()
+        listening.stdin.close()
 
 
 def verdicts(machine: Namespace) -> dict[str, tuple[Verdict, str]]:

@@ -1,0 +1,101 @@
+"""BPF programs of control groups: they decide about what the sockets of a service get and send.
+
+As by `IPAddressDeny=` of a unit (systemd.resource-control(5)). They come behind every rule, and are
+no part of the packet filter.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+import struct
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import SOCKETS, Interrupted, Netlink, attributes, first, native
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from allowsync.packetpath.question import Question
+
+_PROTOCOLS: Final = {"tcp": (6, 10), "udp": (17, 7)}  # number, state of what listens
+_FAMILIES: Final = (2, 10)
+_BY_FAMILY: Final = 20  # SOCK_DIAG_BY_FAMILY
+_MESSAGE: Final = 72  # bytes of struct inet_diag_msg
+_GROUP: Final = 21  # INET_DIAG_CGROUP_ID
+_MOUNTS: Final = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
+_BPF: Final = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
+_QUERY, _DIRECTIONS, _EFFECTIVE = (
+    16,
+    (0, 1),
+    1,
+)  # BPF_PROG_QUERY; ingress and egress; of parents too
+_QUERY_SIZE, _COUNT_AT = 64, 24
+_HANDLE: Final = 0xFE  # FILEID_KERNFS: the number is all there is to it
+
+_libc: Final = ctypes.CDLL(None, use_errno=True)
+
+
+def filtered(questions: Iterable[Question]) -> tuple[str, ...]:
+    """The ports that are asked about whose programs have such filters, in words."""
+    asked: dict[str, set[range]] = {}
+    for one in questions:
+        asked.setdefault(one.protocol, set()).add(range(one.port, (one.last or one.port) + 1))
+    groups: dict[int, set[str]] = {}
+    for protocol, spans in asked.items():
+        for port, group in _listening(protocol):
+            if any(port in span for span in spans):
+                groups.setdefault(group, set()).add(f"{port}/{protocol}")
+    return tuple(
+        f"BPF programs of the control group {name} ({', '.join(sorted(groups[number]))}),"
+        " as IPAddressDeny= sets them"
+        for number, name in _with_filters(groups)
+    )
+
+
+def _listening(protocol: str) -> Iterator[tuple[int, int]]:
+    """The port and the control group of each socket that listens."""
+    number, state = _PROTOCOLS[protocol]
+    for family in _FAMILIES:
+        asked = struct.pack("=BBBxI", family, number, 0, 1 << state) + bytes(48)
+        try:
+            with closing(Netlink(SOCKETS)) as netlink:
+                listed = netlink.dump(_BY_FAMILY, asked)
+        except (OSError, Interrupted):  # a kernel that does not tell
+            continue
+        for one in listed:
+            (port,) = struct.unpack_from(">H", one, 4)
+            yield port, native(first(attributes(one[_MESSAGE:]), _GROUP))
+
+
+def _with_filters(groups: Iterable[int]) -> Iterator[tuple[int, str]]:
+    """Those of some control groups that have filters, with their names."""
+    call = _BPF.get(os.uname().machine)
+    top = next((one for one in _MOUNTS if (one / "cgroup.controllers").exists()), None)
+    if call is None or top is None:
+        return
+    for number in groups:
+        if (group := _opened(top, number)) >= 0:
+            if any(_count(call, group, way) for way in _DIRECTIONS):
+                yield number, str(Path(f"/proc/self/fd/{group}").readlink()).removeprefix(f"{top}/")
+            os.close(group)
+
+
+def _opened(top: Path, number: int) -> int:
+    """A file for a control group, by its number; -1 where there is no right to that."""
+    mount = os.open(top, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    handle = ctypes.create_string_buffer(struct.pack("=IiQ", 8, _HANDLE, number))
+    group = _libc.open_by_handle_at(mount, handle, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    os.close(mount)
+    return int(group)
+
+
+def _count(call: int, group: int, way: int) -> int:
+    """How many programs there are one way, those of the groups above among them."""
+    asked = struct.pack("=III", group, way, _EFFECTIVE).ljust(_QUERY_SIZE, b"\0")
+    buffer = ctypes.create_string_buffer(asked, _QUERY_SIZE)
+    if _libc.syscall(call, _QUERY, buffer, _QUERY_SIZE) != 0:
+        return 0
+    return int(struct.unpack_from("=I", buffer, _COUNT_AT)[0])
