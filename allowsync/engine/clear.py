@@ -18,7 +18,6 @@ from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Effect
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
-from allowsync.state.files import last_run_mark, take_mark
 from allowsync.state.lock import installations
 
 if TYPE_CHECKING:
@@ -122,7 +121,7 @@ def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleare
     """
     done = list(_clear_each(owned, store, at))
     if not (any(one.reason or one.unrecorded for one in done) or store.targets()):
-        take_mark(last_run_mark(store.path))
+        store.forget_runs()
     return done
 
 

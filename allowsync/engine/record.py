@@ -109,7 +109,7 @@ def _leave_traces(memory: Memory) -> None:
     if memory.unsure:
         take_mark(unrecorded_mark(memory.config.state))
     if not request.confirming:
-        memory.store.note_run()
+        memory.store.note_run(memory.now.latest or memory.now.instant)
 
 
 def _post(memory: Memory, report: RunReport) -> Post | None:

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from datetime import datetime
     from pathlib import Path
 
+_CAREFULLY: Final = os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK  # no link, no wait for a pipe
 _LONGEST_NAME: Final = 200
 _NEVER: Final = 253_402_300_800_000_000  # the year 10000, in microseconds since 1970
 _HEADER: Final = 100  # bytes of any database (sqlite.org/fileformat2.html#the_database_header)
@@ -145,31 +146,56 @@ def _until_restart(state: Path, what: str) -> str:
     return f"{folder}/{name[-_LONGEST_NAME:]}.{what}"
 
 
-def last_run_mark(state: Path) -> str:
-    """What tells, until the next restart, when the last run started that is on record in a state.
+def last_run_marks(state: Path) -> tuple[str, str]:
+    """What tells of the last run that is on record in a state.
 
-    A state that does not know that run is older: a backup was put back. It is a link, which is read
-    and replaced in one step each; no file of another user is opened for it.
+    It says when that started, and the latest instant that the clock had ever shown by then. A
+    state that does not know that run is older: a backup was put back, or it is gone. The mark
+    beside the state outlasts a restart; the other one, a folder that is put back as a whole. That
+    is a link, which is read and replaced in one step: no file of another user is opened for it.
     """
-    return _until_restart(state, "last-run")
+    return f"{os.fspath(state)}.last-run", _until_restart(state, "last-run")
 
 
-def last_run(mark: str) -> int | None:
-    """When the last run started; None where that is not known."""
+def noted_runs(state: Path) -> set[tuple[int, int]]:
+    """What the marks tell, in microseconds since 1970; of a mark that makes no sense, nothing.
+
+    The caller acts as the state's owner.
+    """
+    beside, until_restart = last_run_marks(state)
+    noted = set()
+    for reads, mark in ((_beginning, beside), (os.readlink, until_restart)):
+        with suppress(OSError, ValueError):
+            started, latest = map(int, reads(mark).split())
+            if 0 <= started <= latest < _NEVER:
+                noted.add((started, latest))
+    return noted
+
+
+def _beginning(path: str) -> str:
+    descriptor = os.open(path, os.O_RDONLY | _CAREFULLY)
     try:
-        started = int(os.readlink(mark))  # noqa: PTH115 - no Path here
-    except (OSError, ValueError):
-        return None
-    return started if 0 <= started < _NEVER else None
+        return os.read(descriptor, _LONGEST_NAME).decode()
+    finally:
+        os.close(descriptor)
 
 
-def note_run(mark: str, started: int) -> None:
-    """Note when a run started, where that can be done."""
+def note_beside(mark: str, started: int, latest: int) -> None:
+    """Note a run in the mark beside the state, as its owner. Raises OSError."""
+    descriptor = os.open(mark, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o600)
+    try:  # always as long, so that no part of the one before is left
+        os.pwrite(descriptor, f"{started:020} {latest:020}\n".encode(), 0)
+    finally:
+        os.close(descriptor)
+
+
+def note_run(mark: str, started: int, latest: int) -> None:
+    """Note a run until the next restart, where that can be done."""
     new = f"{mark}.new"
     with suppress(OSError):
         os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
         take_mark(new)
-        os.symlink(str(started), new)  # noqa: PTH211 - no Path here
+        os.symlink(f"{started} {latest}", new)  # noqa: PTH211 - no Path here
         os.rename(new, mark)  # noqa: PTH104 - no Path here
 
 
@@ -177,8 +203,7 @@ def leave_mark(mark: str) -> None:
     """Leave a mark, where that can be done."""
     with suppress(OSError):
         os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
-        flags = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
-        os.close(os.open(mark, flags, 0o644))
+        os.close(os.open(mark, os.O_WRONLY | os.O_CREAT | _CAREFULLY, 0o644))
 
 
 def take_mark(mark: str) -> None:
@@ -207,9 +232,8 @@ def create(path: Path) -> None:
         StateUnwritable: It cannot be made, or is none of ours.
         StateDamaged: What is beside it is not.
     """
-    flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        os.close(os.open(path, flags, 0o600))
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | _CAREFULLY, 0o600))
         linked = judge(path).st_nlink > 1 and os.getuid() == ROOT
     except OSError as error:
         why = "it is a symbolic link" if path.is_symlink() else error.strerror

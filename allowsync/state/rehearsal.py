@@ -11,13 +11,14 @@ from allowsync.state.schema import migrate
 from allowsync.state.store import Store
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
 
 class RehearsalStore(Store):
     """One whose runs take place in it alone."""
 
-    def note_run(self) -> None:
+    def note_run(self, latest: datetime) -> None:
         """Leave nothing outside: no run that comes later could know of it."""
 
 

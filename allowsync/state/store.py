@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+from contextlib import suppress
 
 from allowsync.model.clock import Chronology
 from allowsync.model.networks import cidr, parsed
@@ -54,7 +55,16 @@ from allowsync.state.evidence import (
     write_chronology,
     write_ledger,
 )
-from allowsync.state.files import as_owner, cut_short, last_run, last_run_mark, note_run, set_aside
+from allowsync.state.files import (
+    as_owner,
+    cut_short,
+    last_run_marks,
+    note_beside,
+    note_run,
+    noted_runs,
+    set_aside,
+    take_mark,
+)
 from allowsync.state.host_memory import (
     approve_name,
     forget_hosts,
@@ -314,15 +324,33 @@ class Store:
 
     @guarded
     def forgotten_run(self) -> datetime | None:
-        """When the last recorded run started that it does not know: it is older, or anew."""
-        noted = last_run(last_run_mark(self.path))
-        if noted is None or self._rows("SELECT 1 FROM runs WHERE started = ?", noted):
-            return None
-        return instant(noted)
+        """The latest instant that a recorded run saw which it does not know: it is older, or anew.
 
-    def note_run(self) -> None:
-        """Note outside the state that this run is on record there."""
-        note_run(last_run_mark(self.path), self._started)
+        None where it knows each run that left a mark.
+        """
+        known = "SELECT 1 FROM runs WHERE started = ?"
+        noted = noted_runs(self.path)
+        forgotten = [latest for started, latest in noted if not self._rows(known, started)]
+        return instant(max(forgotten)) if forgotten else None
+
+    def note_run(self, latest: datetime) -> None:
+        """Note outside the database that this run is on record there.
+
+        Args:
+            latest: The latest instant that the clock ever showed.
+        """
+        beside, until_restart = last_run_marks(self.path)
+        run = (self._started, max(number(latest), self._started))
+        note_run(until_restart, *run)
+        with suppress(OSError), acting_as(self.user):
+            note_beside(beside, *run)
+
+    def forget_runs(self) -> None:
+        """Take away what tells of runs outside the database."""
+        beside, until_restart = last_run_marks(self.path)
+        take_mark(until_restart)
+        with suppress(OSError), acting_as(self.user):
+            take_mark(beside)
 
     @property
     def holds(self) -> bool:

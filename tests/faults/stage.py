@@ -9,7 +9,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from allowsync.state.files import last_run_mark, take_mark
+from allowsync.state.files import last_run_marks, take_mark
 from tests.support.program import Installation
 
 if TYPE_CHECKING:
@@ -89,7 +89,7 @@ class Stage:
     def clean(self) -> None:
         """Let it be as if there had never been a run."""
         shutil.rmtree(self.here.state.parent)
-        take_mark(last_run_mark(self.here.state))
+        take_mark(last_run_marks(self.here.state)[1])
         self.here.file.unlink(missing_ok=True)
         self.in_force.unlink(missing_ok=True)
         if self.inside is not None:
@@ -98,7 +98,7 @@ class Stage:
     def put_back(self) -> None:
         """Let everything be as it was."""
         shutil.rmtree(self.here.folder)
-        take_mark(last_run_mark(self.here.state))
+        take_mark(last_run_marks(self.here.state)[1])
         shutil.copytree(self.kept, self.here.folder, copy_function=shutil.copy2)
         if self.inside is not None:
             self.inside.nft("flush ruleset\n" + self._ruleset)

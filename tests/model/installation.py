@@ -19,6 +19,7 @@ from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.clock import Pulse
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.types import Family, Host, Query
+from allowsync.state.files import last_run_marks, take_mark
 from allowsync.testing.memory import MemoryStore, memory_type
 from tests.support.values import T0, net
 from tests.support.world import allowlist
@@ -114,6 +115,7 @@ class Installation:
         """The machine starts anew: its firewalls are empty, and its uptime begins."""
         self.boot += 1
         self.booted = self.truth
+        take_mark(last_run_marks(self.state)[1])
         self.flush()
 
     def flush(self) -> None:

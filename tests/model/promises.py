@@ -72,7 +72,8 @@ class Account:
         filled: By list, the hostnames for which it held something after its last good run.
         ever: All that hostnames were granted since the state was lost: what they may get back.
         last: By list, what it held after the last run: what a flush takes is put back.
-        noted: When the last run was by the wall clock, as it is known beside the state.
+        noted: The latest instant by the last run, as it is known beside the state.
+        noted_here: The same, as it is known until the next restart.
         unseen: Whether that is not noted yet of a state that is another one since.
         backup: What a backup knows that took the state's place, until a run has looked.
         backed: What of such is believed, whoever gives it now: no firewall told what was left.
@@ -86,6 +87,7 @@ class Account:
     unknown: set[Network] = field(default_factory=set)
     latest: datetime | None = None
     noted: datetime | None = None
+    noted_here: datetime | None = None
     unseen: bool = False
     filled: dict[str, set[str]] = field(default_factory=dict)
     ever: set[tuple[str, Network]] = field(default_factory=set)
@@ -97,8 +99,13 @@ class Account:
 
     # What happens beside runs.
 
-    def lost(self, at: Installation) -> None:
-        """The state is gone: what firewalls hold is all that is left."""
+    def lost(self, at: Installation, *, whole: bool = False) -> None:
+        """The state is gone: what firewalls hold is all that is left, and what is noted elsewhere.
+
+        With the whole folder, what is noted beside the state is gone, too.
+        """
+        if whole:
+            self.noted = None
         for store in at.stores.values():
             self.unknown |= store.networks
         for key, one in tuple(self.held.items()):
@@ -111,18 +118,22 @@ class Account:
         self.filled.clear()
         self.ever.clear()
         self.last.clear()
-        self.latest, self.unseen = self.noted, True
+        self.latest, self.unseen = max(self._noted, default=None), True
 
     def put_back(
         self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
     ) -> None:
         """A backup took the place of the state, with what it knows, of clocks as well."""
-        self.latest = max(filter(None, (latest, self.noted)), default=None)
+        self.latest = max(filter(None, (latest, *self._noted)), default=None)
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
         self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}
         if any(not store.networks for store in at.stores.values()):
             self._believe_backup()
+
+    @property
+    def _noted(self) -> tuple[datetime, ...]:
+        return tuple(one for one in (self.noted, self.noted_here) if one is not None)
 
     def _believe_backup(self) -> None:
         self.ever |= self.backup
@@ -142,6 +153,7 @@ class Account:
 
     def rebooted(self) -> None:
         self.flushed()
+        self.noted_here = None
         for one in self.held.values():
             one.boots += 1
 
@@ -173,7 +185,8 @@ class Account:
         """Check a run."""
         self.latest = max(at.wall, self.latest or at.wall)
         whole = len(report.targets) == len(at.stores)
-        self.noted = at.wall if whole or not self.unseen else self.noted
+        if whole or not self.unseen:
+            self.noted = self.noted_here = self.latest
         self.unseen &= not whole
         if not report.offline:
             for label in report.decisions:

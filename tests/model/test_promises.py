@@ -20,6 +20,7 @@ from allowsync.inspect.status import look
 from allowsync.model.answer import Absent, Unavailable
 from allowsync.model.types import BOTH_FAMILIES, Family, Host
 from allowsync.model.value import replace
+from allowsync.state.files import last_run_marks, take_mark
 from tests.model.installation import LISTS, NAMESERVERS, Installation, Records
 from tests.model.promises import Account
 from tests.support.sampling import WHOLE, share
@@ -76,6 +77,7 @@ class Life(RuleBasedStateMachine):
             self.at.says(self.name(label), home(label, 1))
 
     def teardown(self) -> None:
+        take_mark(last_run_marks(self.at.state)[1])
         shutil.rmtree(self.at.folder)
 
     def name(self, label: str) -> str:
@@ -283,10 +285,13 @@ class Life(RuleBasedStateMachine):
         self.account.rebooted()
         self._run(1, offline=offline)
 
-    @rule(then=THEN)
-    def loses_its_state(self, then: int) -> None:
-        shutil.rmtree(self.at.folder / "lib", ignore_errors=True)
-        self.account.lost(self.at)
+    @rule(whole=st.booleans(), then=THEN)
+    def loses_its_state(self, whole: bool, then: int) -> None:
+        if whole:
+            shutil.rmtree(self.at.folder / "lib", ignore_errors=True)
+        else:
+            self.at.state.unlink(missing_ok=True)
+        self.account.lost(self.at, whole=whole)
         self._runs(then)
 
     @rule()
@@ -385,7 +390,7 @@ def test_what_a_guest_takes_over_after_a_lost_state_is_there_when_the_guest_is_g
     life.all_are_silent(records=SILENT[0], then=0)
     life.invites_guests(name="web", minutes=10, then=0)
     life.invites_guests(name="vpn", minutes=10, then=0)
-    life.loses_its_state(then=1)
+    life.loses_its_state(whole=True, then=1)
     life.changes_lists(label="alice", name="web", then=1)
     assert not any(str(one) == GUESTS for one in life.at.stores["web"].networks)
     life.teardown()
@@ -440,7 +445,7 @@ def test_who_was_mixed_up_with_a_friend_does_not_keep_that_home_as_by_a_former_n
     life.begin(agreement=1)
     life.changes_lists(label="alice", name="web", then=0)
     life.is_gone_everywhere(label="alice", reason="NODATA", then=0)
-    life.loses_its_state(then=1)
+    life.loses_its_state(whole=True, then=1)
     life.is_flushed(then=0)
     life.swaps_names(label="alice", other="dave", then=1)
     life.teardown()
@@ -449,7 +454,7 @@ def test_who_was_mixed_up_with_a_friend_does_not_keep_that_home_as_by_a_former_n
 def is_let_in_by_a_page_and_gets_another_name(life: Life, label: str) -> None:
     life.begin(agreement=1)
     life.all_are_silent(records=SILENT[0], then=0)
-    life.loses_its_state(then=0)
+    life.loses_its_state(whole=True, then=0)
     life.are_parked(labels={label}, page=PARKING[0], then=1)
     life.at.says(f"{label}.example.net", SILENT[0])
     life.at.hosts[label] = Host(label, (f"{label}.example.net",))
@@ -483,7 +488,7 @@ def test_a_page_is_taken_back_from_two_friends_who_were_mixed_up_and_swapped() -
     life = Life()
     life.begin(agreement=1)
     life.all_are_silent(records=SILENT[0], then=0)
-    life.loses_its_state(then=0)
+    life.loses_its_state(whole=True, then=0)
     life.are_parked(labels={"carol"}, page=PARKING[0], then=1)
     life.swaps_names(label="carol", other="alice", then=1)
     life.are_parked(labels=set(FRIENDS), page=PARKING[1], then=1)

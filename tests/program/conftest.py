@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from allowsync.cli import run_command_line
-from allowsync.state.files import last_run_mark, take_mark
+from allowsync.state.files import last_run_marks, take_mark
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.days import START, clock_at, days
 from tests.support.program import Installation
@@ -71,7 +71,7 @@ class Moved:
         self.server.zones = zones
         zones["alice.example.org"] = ["81.2.69.7"]
         shutil.rmtree(self.folder, ignore_errors=True)
-        take_mark(last_run_mark(self.folder / "state" / "state.db"))
+        take_mark(last_run_marks(self.folder / "state" / "state.db")[1])
         shutil.copytree(self.kept, self.folder)
         return Installation(self.folder, self.server, hosts=dict(ALICE_AND_BOB))
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.state.files import last_run_marks, take_mark
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.netns import Namespace
 from tests.support.program import Installation, allowsync
@@ -306,6 +307,20 @@ def test_the_file_of_a_renamed_allowlist_is_written_again_though_no_host_is_know
     path.unlink()
     assert here("apply", "--offline").code == 1
     assert ALICE not in path.read_text()
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_whose_state_was_deleted_is_closed_after_a_restart(here: Inside, kind: str) -> None:
+    """What stands beside the state tells that there was one; a first run puts up no empty gate."""
+    here.guard("web", {kind: PORTS})
+    here.hosts = {"alice": "alice.example.net"}
+    here("apply")
+    here.state.unlink()
+    take_down(here.inside)
+    take_mark(last_run_marks(here.state)[1])
+    done = here("apply --offline")
+    assert (done.code, here.gates()) == (1, {"web"})
+    assert "is gone with what the last run knew" in done.err
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -13,6 +13,7 @@ from allowsync.model.answer import Unavailable
 from allowsync.model.outcome import Outcome
 from allowsync.model.types import Host
 from allowsync.state import Store
+from allowsync.state.files import last_run_marks, take_mark
 from tests.support.values import found, host, net
 from tests.support.world import World, only_target
 
@@ -45,6 +46,17 @@ def test_who_moved_since_stays_in_while_the_dns_is_silent(world: World) -> None:
     assert not world.run().notices  # it knows that run
     world.runs(10)
     assert before <= world.held
+
+
+def test_after_a_restart_a_list_that_outlasts_it_keeps_who_moved_since(world: World) -> None:
+    before = world.held
+    restarted(world)
+    world.everybody(SILENT)
+    (notice,) = world.run(offline=True).notices
+    assert "is an older one" in notice.what
+    world.runs(10)
+    assert before <= world.held
+    assert "81.2.69.1" not in world.held
 
 
 @pytest.mark.parametrize("answers", [True, False])
@@ -115,8 +127,10 @@ def test_the_time_that_an_older_state_knows_nothing_of_ends_no_access(tmp_path: 
     assert world.held == before
 
 
-def test_a_clock_that_went_back_lets_in_no_guest_whose_end_an_older_state_did_not_see(
-    tmp_path: Path,
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize("anew", [True, False])
+def test_a_clock_that_went_back_lets_in_no_guest_whose_end_the_state_did_not_see(
+    tmp_path: Path, kept: bool, anew: bool
 ) -> None:
     world = World(tmp_path)
     world.run()
@@ -124,8 +138,15 @@ def test_a_clock_that_went_back_lets_in_no_guest_whose_end_an_older_state_did_no
     world.run()
     backup = world.state.read_bytes()
     world.run(after=2 * HOUR)
-    world.state.write_bytes(backup)
-    world.run(after=-2 * HOUR)
+    world.run(after=-1.9 * HOUR)  # it went back before the state was lost, or a backup put back
+    if kept:
+        world.state.write_bytes(backup)
+    else:
+        world.state.unlink()
+    if anew:
+        restarted(world)
+        world.store.networks.clear()
+    world.run()
     assert NEW not in world.held
 
 
@@ -148,3 +169,8 @@ def test_after_a_clear_of_all_a_state_that_is_gone_is_none_that_was_lost(world: 
     world.everybody(SILENT)
     report = world.run()
     assert (report.notices, only_target(report).outcome) == ((), Outcome.FAILED)
+
+
+def restarted(world: World) -> None:
+    """The machine starts anew: what was noted in /run is gone."""
+    take_mark(last_run_marks(world.state)[1])

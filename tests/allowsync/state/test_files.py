@@ -5,13 +5,14 @@ from __future__ import annotations
 import os
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from allowsync.state import StateDamaged, StateError, StateUnwritable, Store
-from allowsync.state.files import last_run_mark
+from allowsync.state.files import last_run_marks
 from allowsync.state.private_copy import is_whole
 from tests.support.journals import craft, killed_while_writing
 from tests.support.values import T0
@@ -115,13 +116,45 @@ def test_a_database_is_whole_or_it_is_not(state: Path) -> None:
     assert not is_whole(state)
 
 
-@pytest.mark.parametrize("noted", ["", "x", "-1", "9" * 30, "253402300800000000", "9" * 5000])
+@pytest.mark.parametrize("noted", ["", "x", "-1 -1", "2 1", "1 2 3", "9" * 30, "9" * 5000])
 def test_a_note_of_the_last_run_that_none_wrote_is_none(state: Path, noted: str) -> None:
     with Store.writing(state) as store:
-        store.note_run()
+        store.note_run(datetime.now(UTC))
         assert store.forgotten_run() is not None
-        mark = Path(last_run_mark(state))
-        mark.unlink()
+        beside, until_restart = map(Path, last_run_marks(state))
+        until_restart.unlink()
+        beside.write_text(noted)
         if noted:
-            mark.symlink_to(noted[:4095])
+            until_restart.symlink_to(noted[:4095])
         assert store.forgotten_run() is None
+
+
+def test_each_note_of_the_last_run_is_enough_and_both_are_taken_away(state: Path) -> None:
+    latest = datetime(2031, 5, 1, tzinfo=UTC)
+    with Store.writing(state) as store:
+        for lost in (0, 1):
+            store.note_run(datetime(2026, 5, 1, tzinfo=UTC))
+            store.note_run(latest)
+            Path(last_run_marks(state)[lost]).unlink()
+            assert store.forgotten_run() == latest
+        store.note_run(latest)
+        store.forget_runs()
+        assert store.forgotten_run() is None
+
+
+@pytest.mark.parametrize("kind", ["pipe", "link", "folder"])
+def test_what_is_no_note_is_neither_waited_for_nor_followed(state: Path, kind: str) -> None:
+    elsewhere = state.with_name("elsewhere")
+    elsewhere.write_text("1 2\n")
+    beside = Path(last_run_marks(state)[0])
+    if kind == "pipe":
+        os.mkfifo(beside)
+    elif kind == "link":
+        beside.symlink_to(elsewhere)
+    else:
+        beside.mkdir()
+    with Store.writing(state) as store:
+        store.note_run(datetime.now(UTC))
+        Path(last_run_marks(state)[1]).unlink()
+        assert store.forgotten_run() is None
+    assert elsewhere.read_text() == "1 2\n"
