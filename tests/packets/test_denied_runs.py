@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -24,7 +25,6 @@ from tests.support.program import allowsync, allowsync_in
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from tests.support.echo import Echo
     from tests.support.internet import Internet
@@ -129,6 +129,53 @@ def _apply(denying: Denying) -> str:
     done = allowsync("apply", "--config", denying.path)
     assert done.code == 0
     return done.err
+
+
+def test_what_was_blocked_is_let_in_by_no_allowlist_of_that_name(
+    internet: Internet, denying: Denying
+) -> None:
+    (target,) = denying.document["denylists"]["scanners"]["targets"]
+    ((kind, options),) = target.items()
+    options["ports"] = [f"{FREE}/tcp"]
+    denying("apply")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    Path(denying.document["state"]).unlink()
+    del denying.document["denylists"]
+    denying.document["allowlists"]["scanners"] = {"targets": [target]}
+    said = denying("apply")
+    assert f"scanners/{kind}" in said
+    assert "that of a denylist" in said
+    assert tcp_answers(internet.friend, SERVER, FREE, source=FRIEND)
+    for who, source in ((internet.stranger, STRANGER), (internet.friend, FRIEND_TOO)):
+        assert not tcp_answers(who, SERVER, FREE, source=source, wait=IN_VAIN)
+
+
+def test_what_an_allowlist_let_in_is_blocked_by_no_denylist_of_that_name(
+    internet: Internet, denying: Denying
+) -> None:
+    """Not even by one that is refused, and so blocks what it did before."""
+    denylists = denying.document.pop("denylists")
+    (target,) = denylists["scanners"]["targets"]
+    next(iter(target.values()))["ports"] = [f"{FREE}/tcp"]
+    denying.document["allowlists"]["scanners"] = {"hosts": ["bob"], "targets": [target]}
+    denying.document["allowlists"]["web"]["hosts"] = ["alice"]
+    denying.document["hosts"] |= {"bob": {"networks": [FRIEND_TOO]}}
+    denying("apply")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    Path(denying.document["state"]).unlink()
+    del denying.document["allowlists"]["scanners"], denying.document["hosts"]["bob"]
+    denylists["scanners"]["networks"] = [f"{one}.0.0.0/8" for one in range(11, 19)]
+    denying.document["denylists"] = denylists
+    assert "it would block 3.1% of all IPv4 addresses" in internet.server.run(refused, denying)
+    for source in (FRIEND, FRIEND_TOO):
+        assert tcp_answers(internet.friend, SERVER, FREE, source=source)
+
+
+def refused(denying: Denying) -> str:
+    denying.path.write_text(json.dumps(denying.document))
+    done = allowsync("apply", "--config", denying.path)
+    assert done.code == 4
+    return done.out + done.err
 
 
 def test_what_is_to_be_known_is_said(internet: Internet, denying: Denying) -> None:

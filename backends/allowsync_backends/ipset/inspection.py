@@ -5,6 +5,7 @@ from __future__ import annotations
 import shlex
 from typing import TYPE_CHECKING, Final
 
+from allowsync.model.target import Effect
 from allowsync.model.value import Value, field
 from allowsync_backends.ipset.rules import PARENTS, IpsetGate
 from allowsync_backends.ipset.sets import IpsetListingError
@@ -69,6 +70,15 @@ def astray(gate: IpsetGate, found: Table) -> dict[str, tuple[str, ...]]:
         for parent in PARENTS
         if any(_hook_flaws(gate, parent, found))
     }
+
+
+def effect(gate: IpsetGate, found: Table) -> Effect | None:
+    """What our chains do with what is in the sets; None where no rule of them drops by one."""
+    rules = (rule for parent in PARENTS for rule in found.chains.get(gate.chain(parent), ()))
+    by_set = [rule for rule in rules if "--match-set" in rule and goes_to(rule) == "DROP"]
+    if not by_set:
+        return None
+    return Effect.ALLOW if any("! --match-set" in one for one in by_set) else Effect.DENY
 
 
 def chain_flaws(gate: IpsetGate, family: Family, found: Table) -> Iterator[str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from allowsync.model.target import Current, Traffic
+from allowsync.model.target import Current, Effect, Traffic
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family
 from allowsync.typed import TYPE_CHECKING, Any
 from allowsync_backends.nftables.gate import (
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Network
 
+_OTHER = {Effect.ALLOW: "a denylist", Effect.DENY: "an allowlist"}
 _CHAIN = {"type": "filter", "prio": PRIORITY, "policy": "accept"}
 
 
@@ -54,6 +55,9 @@ def switched_off(gate: NftGate) -> str:
 def current(gate: NftGate, listing: str) -> Current:
     """What the gate's table holds, and what is wrong with it.
 
+    Where its rules have the other effect, what it holds is not what this gate is for: networks that
+    were blocked are no hosts' whose access is to stay.
+
     Raises:
         NftListingError: The listing cannot be understood.
     """
@@ -67,18 +71,30 @@ def current(gate: NftGate, listing: str) -> Current:
         for family in BOTH_FAMILIES
         if sets.get(family.value, {}).get("type") == SET_TYPES[family]
     }
+    rules = [one for kind, one in listed if kind == "rule"]
+    other = _effect(rules) not in (None, gate.effect)
     flaws = [
+        *([f"table inet {gate.table} is that of {_OTHER[gate.effect]}"] if other else []),
         *([switched_off(gate)] if named[0].get("flags") else []),
         *_set_flaws(gate, sets, held),
         *_chain_flaws([one for kind, one in listed if kind == "chain"]),
-        *_rule_flaws(gate, [one for kind, one in listed if kind == "rule"]),
+        *_rule_flaws(gate, rules),
         *_foreign(gate, listed, sets),
     ]
     return Current(
-        frozenset(map(Entry, _networks(held.values()))),
+        frozenset() if other else frozenset(map(Entry, _networks(held.values()))),
         flaws=tuple(flaws),
         traffic=Traffic(dict(_seen(sets)), anew=bool(flaws)) if gate.sets else None,
     )
+
+
+def _effect(rules: Iterable[Json]) -> Effect | None:
+    """What rules do with what is in the sets; None where none of them drops anything by one."""
+    found = [leaves(one.get("expr")) for one in rules]
+    by_set = [said for said in found if "drop" in said and any(one[:1] == "@" for one in said)]
+    if not by_set:
+        return None
+    return Effect.ALLOW if any("!=" in said for said in by_set) else Effect.DENY
 
 
 def _seen(sets: dict[Any, Json]) -> Iterator[tuple[Network, int]]:
