@@ -152,6 +152,8 @@ class ObjectStore:
     ) -> None:
         expected = at_metadata(sent, "resourceVersion")
         there = at_metadata(before.document, "resourceVersion") if before else None
+        if expected is not None and before is None:
+            raise Refusal(500, "resourceVersion should not be set on objects to be created")
         if expected is not None and expected != there:
             raise Refusal(
                 409,

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Finding, Severity, flaw_findings
-from allowsync_backends.kubernetes.objects import at
+from allowsync_backends.kubernetes.objects import at, items_at
 from allowsync_backends.kubernetes.options import ObjectKind
 
 if TYPE_CHECKING:
@@ -44,9 +44,8 @@ def _service(view: ObjectView) -> Iterator[Finding]:
     """Ports of each node, which source ranges do not close."""
     if view.options.kind is not ObjectKind.SERVICE:
         return
-    ports = at(view.found, ("spec", "ports")) or []
-    open_ports = [str(one["nodePort"]) for one in ports if at(one, ("nodePort",))]
-    if open_ports:
+    ports = (at(one, ("nodePort",)) for one in items_at(view.found, ("spec", "ports")))
+    if open_ports := [str(one) for one in ports if one]:
         what = f"{view.what} is open to everyone at port {', '.join(open_ports)} of each node"
         advice = "say allocateLoadBalancerNodePorts: false in it, or close them at the nodes"
         yield Finding(Severity.WARNING, what, advice)

@@ -110,14 +110,17 @@ def written(
 
 def entries_of(kind: ObjectKind, found: Mapping[str, Any]) -> list[str]:
     """The entries of the list, as they are written there; none where there is no list."""
-    said = at(found, RESOURCES[kind].path)
-    if not isinstance(said, list):
-        return []
+    said = items_at(found, RESOURCES[kind].path)
     if kind is ObjectKind.NETWORK_POLICY:
-        said = [
-            at(peer, ("ipBlock", "cidr")) for rule in said for peer in (at(rule, ("from",)) or ())
-        ]
+        peers = (peer for rule in said for peer in items_at(rule, ("from",)))
+        said = [at(peer, ("ipBlock", "cidr")) for peer in peers]
     return [one for one in said if isinstance(one, str)]
+
+
+def items_at(document: Any, path: tuple[str, ...]) -> list[Any]:
+    """The items of a list at a place of a document; none where there is no list."""
+    found = at(document, path)
+    return found if isinstance(found, list) else []
 
 
 def at(document: Any, path: tuple[str, ...]) -> Any:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import mark
 from allowsync.model.value import Value
-from allowsync_backends.kubernetes.objects import at
+from allowsync_backends.kubernetes.objects import at, items_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -67,8 +67,7 @@ def _managers(
 
     What a controller writes into the status is no one's list.
     """
-    listed = at(found, ("metadata", "managedFields"))
-    for one in listed if isinstance(listed, list) else ():
+    for one in items_at(found, ("metadata", "managedFields")):
         if not isinstance(one, dict) or one.get("subresource"):
             continue
         node = at(one, ("fieldsV1", *(f"f:{key}" for key in path)))

@@ -14,6 +14,7 @@ from allowsync_backends.kubernetes.objects import (
     at,
     entries_of,
     holds,
+    items_at,
     listed,
     network_of,
     written,
@@ -143,9 +144,8 @@ class ObjectView(Value):
         if kind != "LoadBalancer":
             what = f"{self.what} is of type {kind}, which has no source ranges"
             yield what, "make it a LoadBalancer, or keep a NetworkPolicy instead"
-        served = at(self.found, ("spec", "ipFamilies")) or []
         kept = {one.value for one in self.options.families}
-        for family in served:
+        for family in items_at(self.found, ("spec", "ipFamilies")):
             if str(family).lower() not in kept:
                 what = f"{self.what} serves {family}, which is left open to everyone"
                 yield what, f"add {str(family).lower()} to families"

@@ -111,6 +111,23 @@ def test_a_cluster_that_no_known_authority_signed_gets_no_token(
     assert secure.calls == []
 
 
+def test_an_authority_without_a_key_identifier_is_trusted(
+    tmp_path: Path, authority: Authority, secure: FakeKubernetes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As those of many clusters are; Python 3.13 refuses them unless told otherwise."""
+    usual = ssl.create_default_context
+
+    def strict(**more: Any) -> ssl.SSLContext:
+        made = usual(**more)
+        made.verify_flags |= ssl.VERIFY_X509_STRICT
+        return made
+
+    monkeypatch.setattr(ssl, "create_default_context", strict)
+    trusted = {"certificate-authority": str(authority.certificate)}
+    path = kubeconfig(tmp_path, secure.url, user={"token": secure.token}, cluster=trusted)
+    assert held(keep(at(path), ALICE)) == {ALICE}
+
+
 def test_a_context_is_chosen_by_name(tmp_path: Path, fake: FakeKubernetes) -> None:
     contexts = [
         {"name": "home", "context": {"cluster": "k3s", "user": "nobody"}},

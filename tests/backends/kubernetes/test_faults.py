@@ -5,16 +5,24 @@ from __future__ import annotations
 import socket
 import threading
 from contextlib import suppress
-from typing import TYPE_CHECKING
+from copy import deepcopy
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 import pytest
+from allowsync_backends.kubernetes import ObjectKind
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from testkit.fake_kubernetes import FakeKubernetes, KubernetesFault
-from tests.support.kubernetes_targets import held, keep, kubeconfig, target
+from tests.support.kubernetes_targets import held, keep, kubeconfig, service, target
+from tests.support.sampling import sample
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
+
+    from testkit.fake_kubernetes import ServedCall
+    from testkit.fake_kubernetes.faults import ApiAnswer
 
 ALICE, BOB = "81.2.69.1/32", "81.2.69.2/32"
 BUSY = KubernetesFault.BUSY
@@ -117,6 +125,97 @@ def test_a_clear_that_fails_says_so_or_is_made(
             assert fault is KubernetesFault.OTHER_KIND
         target(fake, tmp_path).clear()
     assert fake.get("Middleware", "media", "allowsync-web") is None
+
+
+def test_an_object_that_is_deleted_between_look_and_change_is_made_by_the_next_run(
+    fake: FakeKubernetes, tmp_path: Path
+) -> None:
+    keep(target(fake, tmp_path), ALICE)
+
+    def delete() -> None:
+        fake.before_write = lambda: None
+        fake.delete("Middleware", "media", "allowsync-web")
+
+    fake.before_write = delete
+    with pytest.raises(OutcomeUnknown):
+        keep(target(fake, tmp_path), BOB)
+    assert held(keep(target(fake, tmp_path), BOB)) == {BOB}
+
+
+@pytest.mark.parametrize("number", range(1, 6))
+def test_a_run_that_gets_no_further_at_any_request_leaves_no_less(
+    fake: FakeKubernetes, tmp_path: Path, number: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    keep(target(fake, tmp_path), ALICE)
+    answer, left = fake.answer, iter(range(1, number))
+
+    def dying(call: ServedCall) -> ApiAnswer | None:
+        return answer(call) if next(left, 0) else None
+
+    with monkeypatch.context() as patched, suppress(BackendError):
+        patched.setattr(fake, "answer", dying)
+        keep(target(fake, tmp_path), ALICE, BOB)
+    assert ALICE in held(target(fake, tmp_path).read())
+    assert held(keep(target(fake, tmp_path), ALICE, BOB)) == {ALICE, BOB}
+
+
+JUNK: tuple[Any, ...] = (
+    None,
+    0,
+    -1.5,
+    True,
+    "",
+    "text",
+    [],
+    {},
+    [None],
+    [[]],
+    {"f:spec": 1},
+    "1/99",
+)
+
+
+def _places(document: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
+    if path:
+        yield path
+    pairs = document.items() if isinstance(document, dict) else enumerate(document)
+    for key, value in pairs:
+        if isinstance(value, dict | list):
+            yield from _places(value, (*path, key))
+        else:
+            yield (*path, key)
+
+
+def _spoilt(document: dict[str, Any], path: tuple[Any, ...], junk: object) -> dict[str, Any]:
+    made = deepcopy(document)
+    place: Any = made
+    for key in path[:-1]:
+        place = place[key]
+    place[path[-1]] = junk
+    return made
+
+
+@pytest.mark.parametrize("kind", list(ObjectKind))
+def test_whatever_an_object_says_it_is_read_or_refused_and_nothing_is_invented(
+    fake: FakeKubernetes, tmp_path: Path, kind: ObjectKind, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    service(fake, ports=[{"port": 443, "protocol": "TCP", "nodePort": 30443}])
+    backend = target(fake, tmp_path, kind)
+    keep(backend, ALICE, BOB)
+    namespace = "media" if kind.namespaced else ""
+    whole = fake.get(kind.value, namespace, backend.options.name("web"))
+    assert whole is not None
+    said: list[dict[str, Any]] = []
+    monkeypatch.setattr(
+        "allowsync_backends.kubernetes.transport.ClusterTransport.get", lambda *_: said[-1]
+    )
+    writes = len(fake.writes)
+    for path, junk in sample(product(_places(whole), JUNK), 150):
+        said.append(_spoilt(whole, path, junk))
+        assert all(one.what for one in backend.check())
+        with suppress(BackendError):
+            assert held(backend.read()) <= {ALICE, BOB}, (path, junk)
+    assert len(fake.writes) == writes
 
 
 def test_a_redirect_is_not_followed_with_the_token(fake: FakeKubernetes, tmp_path: Path) -> None:

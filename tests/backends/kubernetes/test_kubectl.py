@@ -162,10 +162,16 @@ def test_the_role_of_the_example_is_the_one_on_the_page() -> None:
     assert yaml.safe_load("rules:" + rest.partition("```")[0])["rules"] == role["rules"]
 
 
+# What the security context of the example leaves: an account of its own, a root to read only, a
+# volume of the account's group. Reading everywhere is for the Python of this machine.
 POD = """
-mount -t tmpfs none /var/run && mkdir -p {account} && cp {pki}/authority.pem {account}/ca.crt
+mount -t tmpfs none /var/run && mkdir -p {account} && cp {folder}/pki/authority.pem {account}/ca.crt
 printf %s {token} >{account}/token
-exec "$@"
+mount --bind {folder}/state {folder}/state && mount -o remount,bind,ro /
+setpriv=$(command -v setpriv)
+exec $setpriv --reuid 65532 --regid 65532 --clear-groups --no-new-privs \
+    --inh-caps=-all,+dac_read_search --ambient-caps=-all,+dac_read_search \
+    --bounding-set=-all,+dac_read_search "$@"
 """
 ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 
@@ -173,8 +179,11 @@ ACCOUNT = "/var/run/secrets/kubernetes.io/serviceaccount"
 def in_pod(
     cluster: FakeKubernetes, folder: Path, *arguments: str
 ) -> subprocess.CompletedProcess[str]:
-    """Run allowsync with what a pod has: the account's files, and the address of the API."""
-    script = POD.format(account=ACCOUNT, pki=folder / "pki", token="pod-token")
+    """Run allowsync with what the example's pod has: an account's files, the API's address."""
+    (folder / "state").mkdir(exist_ok=True)
+    os.chown(folder / "state", 0, 65532)
+    (folder / "state").chmod(0o2775)
+    script = POD.format(account=ACCOUNT, folder=folder, token="pod-token")
     return subprocess.run(
         ["unshare", "--mount", "sh", "-ec", script, "sh", EXECUTABLE, *arguments],
         capture_output=True,
@@ -204,8 +213,7 @@ def test_the_example_has_all_the_rights_that_it_takes_and_no_more(
     zones = {"alice.duckdns.org": ["81.2.69.1"], "bob.ddns.example.net": ["81.2.69.2"]}
     with NameServer(zones) as server:
         config = tmp_path / "config.yaml"
-        config.touch(mode=0o600)
-        written = mounted["data"]["config.yaml"].replace("/state/state.db", f"{tmp_path}/s/s.db")
+        written = mounted["data"]["config.yaml"].replace("/state/", f"{tmp_path}/state/")
         resolver = {"resolver": {"nameservers": [str(server)]}, "policy": {"canary": False}}
         config.write_text(written + yaml.safe_dump(resolver))
         given = ("--config", str(config))
