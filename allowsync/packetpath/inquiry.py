@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from functools import cache, partial
 from typing import TYPE_CHECKING
 
@@ -17,7 +18,7 @@ from allowsync.packetpath.isolation import Tools
 from allowsync.packetpath.judgement import Judge
 from allowsync.packetpath.limits import unasked
 from allowsync.packetpath.listeners import served_twice
-from allowsync.packetpath.netlink import Interrupted
+from allowsync.packetpath.netlink import ROUTE, Interrupted, Netlink
 from allowsync.packetpath.probe import Prober
 from allowsync.packetpath.question import (
     Aim,
@@ -28,7 +29,9 @@ from allowsync.packetpath.question import (
     Unavailable,
     Verdict,
     all_unknown,
+    is_private,
 )
+from allowsync.packetpath.routing import ways_to
 from allowsync.packetpath.sources import MOST_ONWARD, NamedSources, named_sources
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
@@ -43,11 +46,14 @@ from allowsync.packetpath.words import Words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.packetpath.original import Original
+    from allowsync.packetpath.original import Link, Original
     from allowsync.packetpath.question import Address
 
 LOOPBACK_UNASKED = "packets that arrive over loopback are not asked about"
+_LOOPBACK = 1
 NO_INTERFACE = "there is no such interface"
+OWN_ADDRESS = "it is this machine's own"
+NOT_ROUTED = "the internet has no way from there, and no other interface leads there than"
 BRIDGED = "it is a port of a bridge, which is not copied"
 
 
@@ -109,9 +115,28 @@ def expand(
 ) -> dict[Question, list[int]]:
     """The questions with all that they leave open, each with the positions of those it answers.
 
-    One for each uplink and address, and for each source and port that rules name.
+    One for each uplink and address, and for each source and port that rules name. Who is inside,
+    as in a LAN or a VPN, comes by the interface there, and by no uplink.
     """
-    named = tuple(sources)
+    with closing(Netlink(ROUTE)) as netlink:
+        return _expanded(questions, source, tuple(sources), cache(partial(_inner, source, netlink)))
+
+
+def _inner(source: Original, netlink: Netlink, address: Address) -> tuple[str, ...]:
+    """The interface that an address is behind; none where that is an uplink, or this machine."""
+    ways = ways_to(address, netlink)
+    if not ways or {_LOOPBACK, *source.uplinks}.intersection(ways):
+        return ()
+    return tuple(source.links[one].name for one in ways if one in source.links)
+
+
+def _expanded(
+    questions: Iterable[Question],
+    source: Original,
+    named: tuple[Address, ...],
+    inner: Callable[[Address], tuple[str, ...]],
+) -> dict[Question, list[int]]:
+    uplinks = tuple(source.all_links[one].name for one in source.uplinks)
     expanded: dict[Question, list[int]] = {}
     within, reached = cache(partial(ports_within, source)), cache(partial(_destinations, source))
     translated = named_ports(source)[:MOST_PORTS]
@@ -120,7 +145,8 @@ def expand(
         if one.last:
             ports = within(one.port, one.last)
         for asked in _from_each(one, named):
-            for placed in _placed(asked, source, reached, ports):
+            interfaces = (asked.interface,) if asked.interface else inner(asked.source) or uplinks
+            for placed in _placed(asked, source, reached, ports, interfaces):
                 expanded.setdefault(placed, []).append(position)
     return expanded
 
@@ -141,10 +167,10 @@ def _placed(
     source: Original,
     reached: Callable[[Aim, int], Sequence[Address]],
     ports: Sequence[int],
+    interfaces: Iterable[str],
 ) -> Iterator[Question]:
     """A question at each interface, address and port that it stands for."""
-    uplinks = tuple(source.all_links[one].name for one in source.uplinks)
-    for interface in (question.interface,) if question.interface else uplinks:
+    for interface in interfaces:
         placed = replace(question, interface=interface, last=0)
         link = source.named(interface)
         if question.destination is not None or link is None:
@@ -190,6 +216,17 @@ def _answered(
     return answers, lost
 
 
+def _never_comes(address: Address, link: Link, source: Original) -> str:
+    """Why no packet of an address arrives at an interface; "" where it may."""
+    if any(address in source.addresses(index) for index in source.all_links):
+        return f"{address}: {OWN_ADDRESS}"
+    if link.index not in source.uplinks or not is_private(address):
+        return ""
+    same = [one for one in source.addresses(link.index) if one.version == address.version]
+    is_public = bool(same) and not any(map(is_private, same))
+    return f"{address}: {NOT_ROUTED} {link.name}" if is_public else ""
+
+
 def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) -> str:
     """Why a question cannot be asked; "" where it can."""
     link = source.named(question.interface)
@@ -199,4 +236,6 @@ def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) 
         return LOOPBACK_UNASKED
     if link.index not in source.links:
         return f"{question.interface}: {BRIDGED}"
+    if reason := _never_comes(question.source, link, source):
+        return reason
     return beside.get(question.interface, beside.get(EVERYWHERE, ""))

@@ -188,6 +188,15 @@ def asked_route(destination: Address, more: Iterable[tuple[int, bytes]] = ()) ->
     return head + packed([(1, destination.packed), *more])
 
 
+def ways_to(destination: Address, netlink: Netlink) -> tuple[int, ...]:
+    """The interfaces by which packets leave for an address; none where there is no way."""
+    try:
+        found = netlink.get(GET_ROUTE, asked_route(destination))
+    except OSError:
+        return ()
+    return tuple(index for route in found for index in leads_to(route))
+
+
 class Travel(NamedTuple):
     """A packet, as rules for routing tell it from others.
 

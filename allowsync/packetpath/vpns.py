@@ -13,9 +13,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first
-from allowsync.packetpath.original import GET_ROUTE, leads_to
+from allowsync.packetpath.original import leads_to
 from allowsync.packetpath.question import is_private
-from allowsync.packetpath.routing import asked_route
+from allowsync.packetpath.routing import ways_to
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -59,9 +59,4 @@ def _ways_out() -> Iterator[int]:
     """The interfaces by which this machine asks the internet."""
     with closing(Netlink(ROUTE)) as netlink:
         for address in _FAR:
-            try:
-                found = netlink.get(GET_ROUTE, asked_route(address))
-            except OSError:  # there is no way
-                continue
-            for route in found:
-                yield from leads_to(route)
+            yield from ways_to(address, netlink)
