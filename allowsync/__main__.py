@@ -25,12 +25,21 @@ def main() -> None:
 
         code = run_command_line(sys.argv[1:])
     except KeyboardInterrupt:
-        code = _ended("interrupted", 130)
+        code = _ended("" if _at_work() else "interrupted", 130)  # else the one that waits says it
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - not even what says so could be carried out
-        code = _ended(f"could not go on: {_told(error)}", 1)
+        what = f"could not go on: {_told(error)}"
+        if _at_work():
+            sys.modules["allowsync.system.worker"].give_up(f"is why the command {what}")
+        code = _ended(what, 1)
     _leave(code)
+
+
+def _at_work() -> bool:
+    """Whether another process waits for this one, and may begin the command anew."""
+    worker = sys.modules.get("allowsync.system.worker")
+    return worker is not None and worker.at_work()
 
 
 def _open_streams() -> None:
@@ -61,7 +70,7 @@ def _told(error: BaseException) -> str:
 
 def _ended(why: str, code: int) -> int:
     try:
-        os.write(2, f"allowsync: {why}\n".encode())
+        os.write(2, f"allowsync: {why}\n".encode() if why else b"")
     except OSError:
         return code  # there is nowhere left to say it
     return code

@@ -60,6 +60,7 @@ class Surroundings:
         self._importing = [list(one) for one in _IMPORTING]
         sink, nothing = _sink(), _nothing()
         self._kept = {one: _copy(one) for one in _STREAMS}
+        _private.update(self._kept.values())
         for one in _STREAMS:
             os.dup2(nothing, one)
         if nothing not in _STREAMS:
@@ -99,6 +100,7 @@ class Surroundings:
         for name, stream in self._objects.items():
             setattr(sys, name, stream)
         for one, copy in self._kept.items():
+            _private.discard(copy)
             _put_back(one, copy)
         _restore_environment(self._environment)
         os.umask(self._umask)
@@ -148,6 +150,7 @@ def _real(function: Any) -> Any:
 # The processes whose limits and namespaces are watched: ours, while a backend's code runs.
 _watched: Final[set[int]] = set()
 _hooked: Final[list[bool]] = []
+_private: Final[set[int]] = set()  # the copies of our streams, while a backend's code runs
 
 
 def _watch(process: int) -> None:
@@ -156,6 +159,13 @@ def _watch(process: int) -> None:
     if not _hooked:
         _hooked.append(True)
         sys.addaudithook(_judge)
+        os.register_at_fork(after_in_child=_let_go)
+
+
+def _let_go() -> None:
+    """Close our output in a child: who reads it waits for its end, and the child may go on."""
+    for one in _private:
+        _quietly(os.close, one)
 
 
 def _judge(event: str, arguments: tuple[Any, ...]) -> None:

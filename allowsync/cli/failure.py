@@ -11,6 +11,7 @@ from allowsync.cli.common import echo_json, printed, say, wants_json
 from allowsync.model.outcome import ExitCode, Notice, worst
 from allowsync.report.json import stopped_document
 from allowsync.system.journald import ERROR, marked
+from allowsync.system.worker import give_up
 from allowsync.text import abridge, printable
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def _said(error: BaseException) -> tuple[ExitCode, str]:
     if isinstance(error, FileNotFoundError) and not _has_working_directory():
         return _USAGE, "the working directory was deleted; change to another, or use absolute paths"
     if isinstance(error, MemoryError):
+        give_up("took all memory")
         return _FAILED, "not enough memory: the command was not completed; see 'ulimit -v'"
     try:
         text = str(error)
@@ -80,6 +82,7 @@ def _said(error: BaseException) -> tuple[ExitCode, str]:
         where = f"{error.filename}: " if error.filename else ""
         return _FAILED, abridge(f"not completed: {where}{error.strerror}")
     what = abridge(f"internal error: {type(error).__name__}: {text}")
+    give_up(f"is why there was an {what}")
     return _FAILED, f"{what} (set ALLOWSYNC_TRACEBACK=1 to see where)"
 
 

@@ -36,6 +36,19 @@ _MOST_NAMES: Final = 8
 _PASSING: Final = ("/dev/fd/", "/dev/std", "/proc/")
 
 
+_held: Final[set[int]] = set()
+
+
+def _let_go() -> None:
+    """Close the locks in a child that a backend forks: it may outlive the run by days."""
+    for one in _held:
+        with suppress(OSError):
+            os.close(one)
+
+
+os.register_at_fork(after_in_child=_let_go)
+
+
 class Busy(Exception):
     """Another run holds the lock."""
 
@@ -150,6 +163,7 @@ class Lock:
         with as_owner(self._state):
             prepare_folder(self._path.parent)
             self._descriptor = self._opened()
+        _held.add(self._descriptor)
         try:
             fcntl.flock(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -200,5 +214,6 @@ class Lock:
                 os.pwrite(self._descriptor, b"\0".join(names), 0)
 
     def _release(self) -> None:
+        _held.discard(self._descriptor)
         os.close(self._descriptor)
         self._descriptor = -1

@@ -33,10 +33,16 @@ _HEAD: Final = struct.Struct("d")  # when a call is to be over; 0 where there is
 # of the process that waits, as both may have been stopped for long.
 _OVERDUE = 20
 
+# Those of a process that another one could lower, too.
+_LIMITS: Final = ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
+_LOST: Final = "closed files of allowsync, or changed its user, root, network or limits"
+INTERRUPTED: Final = 130  # as shells say it: 128 and the number of SIGINT
+
 _pages: Final[list[mmap]] = []  # what the two processes share; none where this is no worker
 _names: Final[set[str]] = set()  # of code that is not ours
 _files: Final[dict[int, object]] = {}  # ours, as they were when there was no such code yet
 _told: Final[dict[str, str]] = {}
+_groups: Final[list[int]] = []  # the process group that a worker has outside of calls
 _end: Final = os._exit
 
 
@@ -63,6 +69,7 @@ def split(names: Iterable[str]) -> None:
         if (pid := forked()) > 0:
             _wait(pid, page, mask)
         _pages.append(page)
+        _groups.append(os.getpgrp())
         files = os.listdir("/proc/self/fd")  # noqa: PTH208 - no Path here
         _files.update({one: _identity(one) for one in map(int, files)})
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
@@ -85,7 +92,9 @@ def at_work() -> bool:
 
 
 def calls(name: str, place: str, limit: float) -> object:
-    """Note which code is called from now on.
+    """Note which code is called from now on, and call it in a process group of its own.
+
+    What it sends to its group must not reach the process that waits.
 
     Args:
         name: Its name.
@@ -97,17 +106,26 @@ def calls(name: str, place: str, limit: float) -> object:
     """
     _note(*((name, place) if name in _names else ()))
     _HEAD.pack_into(_pages[0], 0, time.monotonic() + limit)
+    _join(0)
     return _belongings()
 
 
 def returned(before: object) -> None:
     """Note that it came back. Ends this worker where it has lost what it cannot do without."""
+    _join(_groups[0])
     _HEAD.pack_into(_pages[0], 0, 0.0)
     if _belongings() != before:
         name, place, *_ = _noted(_pages[0])
-        _note(name, place, "closed files of allowsync, or changed its user, root or network")
+        _note(name, place, _LOST)
         _end(1)
     _note()
+
+
+def give_up(why: str) -> None:
+    """End this worker, if it is one: what is not ours may be why it cannot go on."""
+    if _pages:
+        _note("", "", why)
+        _end(1)
 
 
 def done(code: int) -> None:
@@ -127,11 +145,19 @@ def _noted(page: mmap) -> tuple[str, ...]:
     return (*text.split("\t"), "", "", "", "")[:4]
 
 
+def _join(group: int) -> None:
+    with suppress(OSError):  # it is a session of its own by now
+        os.setpgid(0, group)
+
+
 def _belongings() -> object:
-    """Our user, our root and network, and those of our files that are still the first ones."""
+    """Our user, root, network and limits, and those of our files that are still the first ones."""
+    import resource
+
+    limits = [resource.getrlimit(getattr(resource, f"RLIMIT_{one}")) for one in _LIMITS]
     places = [_identity(one) for one in ("/", "/proc/self/ns/net")]
     kept = [one for one, first in _files.items() if first and _identity(one) == first]
-    return os.getresuid(), os.getresgid(), os.getgroups(), places, kept
+    return os.getresuid(), os.getresgid(), os.getgroups(), places, limits, kept
 
 
 def _identity(file: int | str) -> object:
@@ -144,27 +170,38 @@ def _identity(file: int | str) -> object:
 
 def _wait(pid: int, page: mmap, mask: Iterable[int]) -> NoReturn:
     """Wait for a worker, and end as it does; or become the same program without what ended it."""
+    how, asked = _awaited(pid, page)
+    if asked := asked or next(iter(signal.sigpending() & {*_FORWARDED}), 0):
+        signal.signal(asked, signal.SIG_IGN)  # one that is pending is said in another way
+    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+    name, place, why, code = _noted(page)
+    if code == str(INTERRUPTED) and not asked:
+        why = "interrupted the command"
+    elif code:
+        if code == str(INTERRUPTED):
+            _say("interrupted")
+        os._exit(int(code))
+    elif asked:
+        signal.signal(asked, signal.SIG_DFL)
+        os.kill(os.getpid(), asked)
+    _begin_anew(name, (why or how) + (f" ({place})" if place else ""))
+
+
+def _awaited(pid: int, page: mmap) -> tuple[str, int]:
+    """How a worker ended, and the signal that was to end it, if there was one."""
     asked = late = 0
     while (how := _how_it_ended(pid)) is None:
         got = signal.sigtimedwait((*_FORWARDED, signal.SIGCHLD), 1.0)
         if got and got.si_signo != signal.SIGCHLD:
             asked = got.si_signo
-            if asked != signal.SIGINT or got.si_code <= 0:  # a terminal's reaches both by itself
+            # A terminal's reaches both by itself, where they are one process group.
+            if asked != signal.SIGINT or got.si_code <= 0 or os.getpgid(pid) != os.getpgrp():
                 os.kill(pid, asked)
         (limit,) = _HEAD.unpack_from(page)
         late = late + 1 if limit and time.monotonic() > limit else 0
         if late > _OVERDUE:
             os.kill(pid, signal.SIGKILL)
-    signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-    name, place, why, code = _noted(page)
-    if code:
-        os._exit(int(code))
-    if asked:
-        signal.signal(asked, signal.SIG_DFL)
-        os.kill(os.getpid(), asked)
-    if late > _OVERDUE:
-        why = "did not return, and could not be interrupted"
-    _begin_anew(name, (why or how) + (f" ({place})" if place else ""))
+    return ("did not return, and could not be interrupted" if late > _OVERDUE else how), asked
 
 
 def _how_it_ended(pid: int) -> str | None:
@@ -186,8 +223,13 @@ def _begin_anew(name: str, how: str) -> NoReturn:
         os.environ[VARIABLE] = "\n".join(f"{one}\t{what}" for one, what in known.items())
         with suppress(OSError):
             os.execv(sys.executable, sys.orig_argv)  # noqa: S606 - as this one was started
-    os.write(2, f"allowsync: could not go on: a backend {how}\n".encode())
+    _say(f"could not go on: a backend {how}")
     os._exit(1)
+
+
+def _say(what: str) -> None:
+    with suppress(OSError):  # closed, or a disk is full
+        os.write(2, f"allowsync: {what}\n".encode())
 
 
 def _known() -> dict[str, str]:

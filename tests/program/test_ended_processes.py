@@ -30,6 +30,19 @@ ENDING: Final = {
         "\n    for one in range(51):\n        try: os.close(one)\n        except OSError: pass",
         "closed files of allowsync",
     ),
+    "group": ("read", "subprocess.run('kill -9 0', shell=True)", "with signal 9"),
+    "asked": ("apply", "subprocess.run('kill 0', shell=True)", "with signal 15"),
+    "limits": (
+        "read",
+        "subprocess.run(['prlimit', '--pid', str(os.getpid()), '--nofile=5', '--fsize=0'])",
+        "or limits",
+    ),
+}
+# What is left for the rest of the command, in which it then fails: each names no backend.
+LEFT: Final = {
+    "interrupt": ("subprocess.run('kill -INT 0', shell=True)", "interrupted the command"),
+    "imports": ("sys.meta_path.insert(0, None); return Current()", "is why"),
+    "clock": ("time.monotonic = None; return Current()", "internal error: TypeError"),
 }
 THREAD: Final = """
     def later():
@@ -60,6 +73,7 @@ def started(here: Path, *arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [EXECUTABLE, *arguments, "--config", str(here / "config.yaml")],
         env={"PATH": os.environ["PATH"], "PYTHONPATH": str(here / "site")},
+        start_new_session=True,
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
@@ -88,6 +102,32 @@ def test_a_thread_that_ends_the_process_costs_no_target_of_ours(here: Path) -> N
     write(here, "thread")
     # It ends it in that call, in another, or in none.
     fail_alone(here, ["apply"], {"thread": "ended the process with exit code 0"})
+
+
+@pytest.mark.parametrize("name", LEFT)
+def test_a_command_that_cannot_go_on_is_begun_anew_without_backends_of_others(
+    here: Path, name: str
+) -> None:
+    body, said = LEFT[name]
+    plug(here, name, "read", body)
+    write(here, name)
+    fail_alone(here, ["apply"], {name: said})
+
+
+def test_a_child_that_a_backend_leaves_behind_holds_neither_the_output_nor_the_lock(
+    here: Path,
+) -> None:
+    leave = "\n    if (pid := os.fork()) == 0:\n        time.sleep(60)\n"
+    note = "    with open(__file__ + '.pid', 'w') as file: file.write(str(pid))\n"
+    plug(here, "leaving", "read", f"{leave}{note}    return Current(Broken.held)")
+    write(here, "leaving")
+    ran = started(here, "apply")
+    try:
+        assert ran.communicate(timeout=30)[1] == ""
+        again = started(here, "apply", "--only", "web/file")
+        assert (ran.returncode, again.communicate(timeout=30), again.returncode) == (0, ("", ""), 0)
+    finally:
+        os.kill(int((here / "site/leaving_module.py.pid").read_text()), signal.SIGKILL)
 
 
 def test_a_signal_ends_a_command_whose_backend_is_at_work(here: Path) -> None:
