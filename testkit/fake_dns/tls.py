@@ -91,6 +91,12 @@ class Authority:
             names: Host names, or addresses as text.
             days: From when until when the certificate is valid, in days from now.
         """
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.issued(*names, days=days))
+        return context
+
+    def issued(self, *names: str, days: tuple[int, int] = (-1, 1)) -> Path:
+        """A file with a certificate for these names and addresses, and with its key."""
         now = datetime.now(UTC)
         key = ec.generate_private_key(ec.SECP256R1())
         signed = (
@@ -102,9 +108,7 @@ class Authority:
         file = self._folder / f"server-{next(self._numbers)}.pem"
         secret = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         file.write_bytes(signed.public_bytes(Encoding.PEM) + secret)
-        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(file)
-        return context
+        return file
 
     def identifies(self, name: str) -> tuple[bytes, bytes]:
         """What a client needs to prove who it is: a certificate and its key, in PEM."""

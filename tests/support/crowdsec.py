@@ -1,13 +1,12 @@
 """A real CrowdSec with a folder of its own, its API, and the log of a Jellyfin that it reads.
 
-Debian's package would start a service, and ask the internet who is bad. So it is unpacked into
-`.cache/crowdsec`, once, and not installed.
+Debian's package would start a service, and ask the internet who is bad. So it is unpacked, and not
+installed.
 """
 
 from __future__ import annotations
 
 import csv
-import fcntl
 import json
 import shutil
 import subprocess
@@ -18,16 +17,13 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-import pytest
-
-from tests.support.documents import ROOT
+from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tests.support.netns import Namespace
 
-CACHE: Final = ROOT / ".cache" / "crowdsec"
 FAILURES: Final = 6  # more than its scenario for Jellyfin takes
 ITEMS: Final = (
     "parsers/s00-raw/crowdsecurity/syslog-logs.yaml",
@@ -39,34 +35,6 @@ _REFUSED: Final = (
     "[INF] [42] Jellyfin.Server.Implementations.Users.UserManager: "
     'Authentication request for "alice" has been denied (IP: "{}").\n'
 )
-
-
-def unpacked() -> Path:
-    """Debian's package as files. Skips a test where there is no such package."""
-    CACHE.parent.mkdir(exist_ok=True)
-    with CACHE.with_suffix(".lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not CACHE.exists():
-            _unpack(CACHE.with_suffix(".new"))
-    return CACHE
-
-
-def _unpack(new: Path) -> None:
-    shutil.rmtree(new, ignore_errors=True)
-    new.mkdir()
-    get = (
-        "apt-get download -qq crowdsec || { apt-get update -qq && apt-get download -qq crowdsec; }"
-    )
-    done = subprocess.run(
-        ["sh", "-c", f"({get}) && dpkg-deb -x crowdsec_*.deb . && rm crowdsec_*.deb"],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=new,
-    )
-    if done.returncode:
-        pytest.skip(f"needs Debian's package crowdsec: {done.stderr.strip()}")
-    new.rename(CACHE)
 
 
 @dataclass
@@ -85,7 +53,7 @@ class CrowdSec:
 
     @property
     def bin(self) -> Path:
-        return unpacked() / "usr/bin"
+        return unpacked("crowdsec", "crowdsec") / "usr/bin"
 
     @property
     def config(self) -> Path:
@@ -98,7 +66,7 @@ class CrowdSec:
 
     def write(self) -> None:
         """Lay out what it needs, as the package and an administrator do."""
-        files = unpacked()
+        files = unpacked("crowdsec", "crowdsec")
         hub = files / "usr/share/crowdsec/hub"
         etc = self.folder / "etc"
         shutil.copytree(files / "etc/crowdsec", etc)
