@@ -25,6 +25,7 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine/rollout.py,$\
+        allowsync/fleet/document.py,allowsync/fleet/envelope.py,allowsync/fleet/fields.py,allowsync/fleet/host_fields.py,$\
         allowsync/inspect/access_at.py,allowsync/inspect/explain.py,allowsync/model/answer.py,$\
         allowsync/model/memory.py,allowsync/model/networks.py,allowsync/model/outcome.py,$\
         allowsync/model/plan.py,allowsync/model/spans.py,allowsync/model/special_purpose.py,$\
@@ -80,7 +81,7 @@ check: $(BIN)/.lint
 	$(BIN)/mypy
 
 coverage: $(BIN)/.test
-	$(BIN)/pytest -q -n $(CORES) $(addprefix tests/allowsync/,model policy plan engine inspect notify test_text.py) --cov --cov-report= \
+	$(BIN)/pytest -q -n $(CORES) $(addprefix tests/allowsync/,model policy plan engine fleet inspect notify test_text.py) --cov --cov-report= \
 	  && $(BIN)/coverage report --include='$(PURE)' --fail-under=100
 
 # Takes about ten minutes; `make mutation MODULES="decide plan"` less.

@@ -59,6 +59,15 @@ _MARK: Final = (
     b"allow all;\n"
 )
 
+_DECISION: Final = (
+    b'{"allowlist":"web","decided":1795176000000000,"epoch":1,"fleet":"home","hosts":['
+    b'{"hostnames":["alice.example.org"],"name":"alice","networks":[{"network":"81.2.70.0/24"}],'
+    b'"policy":{"accept":["10.0.0.0/8"]},"queries":[{"family":"ipv4","held":[{"address":"81.2.69.1"'
+    b',"confirmed":1795172400000000,"since":1795168800000000}],"hostname":"alice.example.org",'
+    b'"last_found":1795172400000000}]}],"interval":3600000000,"schema":"allowsync.list/1",'
+    b'"sequence":7}'
+)
+
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
         _CONFIGURATION,
@@ -78,6 +87,7 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
         b'network;name\n1.10.16.0/20;"a;b"\n"\n',
         b"<html>",
     ),
+    "decision": (_DECISION, _DECISION.replace(b'"hosts"', b'"h"'), b"{}"),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "rows": (
         b"web/nftables\nipv4\n4\x51\2\x45\1\ni\0\6\2\0\0\0\0\0\nn\n[]\n{}",

@@ -39,6 +39,8 @@ from allowsync.dns.failure import Failure
 from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import question
+from allowsync.fleet.document import decoded, encoded
+from allowsync.fleet.fields import DocumentError
 from allowsync.model.answer import Absent, Found
 from allowsync.model.list_source import ListFormat, ListSource
 from allowsync.model.types import Family, Query
@@ -187,6 +189,16 @@ def networks(data: bytes) -> None:
         _must(why.isprintable(), why)
 
 
+def decision(data: bytes) -> None:
+    """A document of a fleet is read as it was written, or refused in words that can be told."""
+    try:
+        document = decoded(data)
+    except DocumentError as error:
+        _must(bool(str(error)), "refused without a reason")
+        return
+    _must(decoded(encoded(document)) == document, "read otherwise than it was written")
+
+
 def _read_everything(path: Path) -> None:
     with suppress(StateError), Store.reading(path) as store:
         for look in (store.last_run, store.hosts, store.targets):
@@ -235,6 +247,7 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "fail2ban": fail2ban,
     "mark": mark,
     "networks": networks,
+    "decision": decision,
     "answer": answer,
     "rows": rows,
     "file": file,

@@ -82,6 +82,7 @@ def _queries(hostnames: tuple[str, ...], families: tuple[Family, ...]) -> tuple[
 
 
 LISTS = "lists."  # what a host calls a list by, before its name
+FLEET = "fleet."  # the same of what only the machine knows that decides for a fleet
 
 
 class Host(Value):
@@ -92,6 +93,7 @@ class Host(Value):
     of the configuration is called `lists.NAME` there.
     `granted`, `revoked` and `revoked_networks`, which no host is let in by, were ordered by command
     (see `allowsync.policy.orders`).
+    `followed` says that another machine decides about it: this one asks no DNS.
     """
 
     name: str
@@ -107,6 +109,7 @@ class Host(Value):
     granted: bool = False
     revoked: datetime | None = None
     revoked_networks: tuple[Network, ...] = ()
+    followed: bool = False
 
     @property
     def lists(self) -> tuple[str, ...]:
@@ -115,8 +118,8 @@ class Host(Value):
 
     @property
     def publishers(self) -> tuple[str, ...]:
-        """Its sources but for lists."""
-        return tuple(one for one in self.sources if not one.startswith(LISTS))
+        """Its sources but for lists, and but for those that another machine asks."""
+        return tuple(one for one in self.sources if not one.startswith((LISTS, FLEET)))
 
     @property
     def queries(self) -> tuple[Query, ...]:

@@ -1,0 +1,1 @@
+"""One decision for many machines: signed documents, and the stores that carry them."""

@@ -1,0 +1,171 @@
+"""A decision about one allowlist as a document, `allowsync.list/1`: canonical JSON, and back. Pure.
+
+It says who is on the list and what is known of each: the addresses held for its names, the state of
+every clock, fixed networks. What a machine grants follows from that alone, and a resolver that
+takes over goes on with the same clocks.
+
+Instants and spans are microseconds (since 1970). What has its default value is left out. Canonical
+is JSON with sorted keys, without blanks, in ASCII; a reader takes nothing else, and ignores keys it
+does not know.
+"""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.fleet.fields import DocumentError, Fields
+from allowsync.fleet.host_fields import read_host, written_host
+from allowsync.model.memory import HostMemory, RetentionState
+from allowsync.model.value import Value, replace
+from allowsync.state.codec import EPOCH, MICROSECOND, number
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+    from allowsync.model.types import Host, Query
+
+SCHEMA: Final = "allowsync.list/1"
+MOST_HOSTS: Final = 100_000
+LARGEST: Final = 64 * 1024 * 1024  # octets
+LONGEST_INTERVAL: Final = timedelta(days=7)
+
+
+class PublishedHost(Value):
+    """A host on a list, and what is known of it."""
+
+    host: Host
+    memory: HostMemory
+
+
+class ListDocument(Value):
+    """What was decided about one allowlist.
+
+    Attributes:
+        fleet: The fleet it is for.
+        allowlist: The allowlist.
+        epoch: Counts how often `sequence` began anew; set by hand.
+        sequence: Grows with every document of a list within an epoch.
+        decided: When it was decided, by the clock of the resolver.
+        interval: After which time a document follows at the latest.
+        hosts: Who is on the list.
+        retired: Whether the list is given up: it lets in no host any more.
+    """
+
+    fleet: str
+    allowlist: str
+    epoch: int
+    sequence: int
+    decided: datetime
+    interval: timedelta
+    hosts: tuple[PublishedHost, ...] = ()
+    retired: bool = False
+
+    @property
+    def place(self) -> tuple[int, int]:
+        """Where it stands among the documents of its list: the greater one is the newer."""
+        return self.epoch, self.sequence
+
+
+def encoded(document: ListDocument) -> bytes:
+    """The canonical text of a document."""
+    return _canonical(
+        {
+            "schema": SCHEMA,
+            "fleet": document.fleet,
+            "allowlist": document.allowlist,
+            "epoch": document.epoch,
+            "sequence": document.sequence,
+            "decided": number(document.decided),
+            "interval": document.interval // MICROSECOND,
+            "hosts": [written_host(one.host, one.memory) for one in document.hosts],
+            **({"retired": True} if document.retired else {}),
+        }
+    )
+
+
+def decoded(content: bytes) -> ListDocument:
+    """The document of a text.
+
+    Raises:
+        DocumentError: It is none, or of a newer kind.
+    """
+    fields = Fields(_parsed(content))
+    schema = fields.text("schema", most=64)
+    if schema != SCHEMA:
+        raise DocumentError(f"its schema is {schema!r}, and this version reads {SCHEMA}: update it")
+    hosts = tuple(PublishedHost(*read_host(one)) for one in fields.objects("hosts", MOST_HOSTS))
+    if len({one.host.name for one in hosts}) < len(hosts):
+        raise DocumentError("it has two hosts of one name")
+    document = ListDocument(
+        fields.text("fleet", most=64),
+        fields.text("allowlist", most=64),
+        fields.whole("epoch", least=1),
+        fields.whole("sequence", least=1),
+        fields.instant("decided"),
+        fields.span("interval", LONGEST_INTERVAL),
+        hosts,
+        fields.truth("retired"),
+    )
+    if document.retired and document.hosts:
+        raise DocumentError("it is retired, and has hosts")
+    return document
+
+
+def differs(one: ListDocument, other: ListDocument) -> bool:
+    """Whether documents say different things, but for when and how often all was confirmed."""
+    return _lasting(one) != _lasting(other)
+
+
+def _lasting(document: ListDocument) -> ListDocument:
+    hosts = tuple(
+        PublishedHost(
+            one.host,
+            HostMemory(
+                _lasting_tracks(one.memory.tracks),
+                {},
+                one.memory.arrivals,
+                _lasting_tracks(one.memory.former),
+            ),
+        )
+        for one in document.hosts
+    )
+    return replace(document, sequence=0, decided=EPOCH, hosts=hosts)
+
+
+def _lasting_tracks(tracks: Mapping[Query, RetentionState]) -> dict[Query, RetentionState]:
+    return {query: _lasting_track(one) for query, one in tracks.items()}
+
+
+def _lasting_track(track: RetentionState) -> RetentionState:
+    held = tuple(replace(one, confirmed=one.since, replaced_runs=0) for one in track.held)
+    return RetentionState(
+        held,
+        held[0].since if held else None,
+        track.absent_since,
+        bool(track.absent_runs),
+        bool(track.unavailable_runs),
+        latched=track.latched,
+        held_back=track.held_back,
+        past=track.past,
+    )
+
+
+def _parsed(content: bytes) -> Any:
+    """The JSON of a text that is canonical. Raises DocumentError."""
+    if len(content) > LARGEST:
+        raise DocumentError("it is larger than 64 MiB")
+    try:
+        parsed = json.loads(content)
+        canonical = _canonical(parsed) == content
+    except (ValueError, RecursionError):
+        raise DocumentError("it is no JSON") from None
+    if not canonical:
+        raise DocumentError("it is no canonical JSON")
+    return parsed
+
+
+def _canonical(plain: Any) -> bytes:
+    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False).encode()

@@ -1,0 +1,137 @@
+"""Signed envelopes: DSSE with Ed25519 (RFC 8032), made and opened.
+
+DSSE (github.com/secure-systems-lab/dsse, version 1) signs the type of a payload together with its
+octets, so nothing is interpreted before it is believed. Whoever carries an envelope can withhold
+it, and no more.
+"""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode, b64encode
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.fleet.fields import DocumentError, Fields
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+TYPE: Final = "application/vnd.allowsync.list+json"
+LARGEST: Final = 90 * 1024 * 1024  # octets: the largest payload, as base64
+_MOST_SIGNATURES: Final = 8
+PUBLIC: Final = "ed25519:"
+PRIVATE: Final = "ed25519-private:"
+_KEY_OCTETS: Final = 32
+
+
+def sealed(payload: bytes, signing_key: str) -> bytes:
+    """A payload in a signed envelope.
+
+    Args:
+        payload: What is signed.
+        signing_key: The private key, as `new_signing_key` made it.
+
+    Raises:
+        DocumentError: The key is none.
+    """
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+    signature = Ed25519PrivateKey.from_private_bytes(_octets(signing_key, PRIVATE)).sign(
+        _encoding(payload)
+    )
+    envelope = {
+        "payload": b64encode(payload).decode(),
+        "payloadType": TYPE,
+        "signatures": [{"keyid": public_key_of(signing_key), "sig": b64encode(signature).decode()}],
+    }
+    return json.dumps(envelope, separators=(",", ":")).encode()
+
+
+def opened(envelope: bytes, keys: Collection[str]) -> bytes:
+    """The payload of an envelope that one of these keys signed.
+
+    Args:
+        envelope: The envelope.
+        keys: The public keys that are trusted.
+
+    Raises:
+        DocumentError: It is no envelope, or none of these keys signed it.
+    """
+    fields = Fields(_parsed(envelope))
+    if fields.text("payloadType", most=100) != TYPE:
+        raise DocumentError("it is an envelope of something else")
+    payload = _decoded(fields.text("payload", most=LARGEST))
+    signatures = [
+        (one.text("keyid", most=100, default=""), _decoded(one.text("sig", most=100)))
+        for one in fields.objects("signatures", _MOST_SIGNATURES)
+    ]
+    signed = _encoding(payload)
+    if any(_is_signed(signed, signature, key) for _, signature in signatures for key in keys):
+        return payload
+    if keys and not {keyid for keyid, _ in signatures} & set(keys):
+        raise DocumentError("it is signed by no key that is trusted here (fleet.keys)")
+    raise DocumentError("its signature is wrong")
+
+
+def new_signing_key() -> str:
+    """A new private key."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+    made = Ed25519PrivateKey.generate()
+    octets = made.private_bytes(Encoding.Raw, PrivateFormat.Raw, NoEncryption())
+    return PRIVATE + b64encode(octets).decode()
+
+
+def public_key_of(signing_key: str) -> str:
+    """The public key of a private one. Raises DocumentError: it is none."""
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
+    private = Ed25519PrivateKey.from_private_bytes(_octets(signing_key, PRIVATE))
+    return (
+        PUBLIC
+        + b64encode(private.public_key().public_bytes(Encoding.Raw, PublicFormat.Raw)).decode()
+    )
+
+
+def _is_signed(signed: bytes, signature: bytes, key: str) -> bool:
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(_octets(key, PUBLIC)).verify(signature, signed)
+    except InvalidSignature:
+        return False
+    return True
+
+
+def _encoding(payload: bytes) -> bytes:
+    """What is signed: the pre-authentication encoding of DSSE."""
+    return b"DSSEv1 %d %b %d %b" % (len(TYPE), TYPE.encode(), len(payload), payload)
+
+
+def _octets(key: str, prefix: str) -> bytes:
+    """The octets of a key that is written as text. Raises DocumentError: it is none."""
+    octets = _decoded(key.removeprefix(prefix)) if key.startswith(prefix) else b""
+    if len(octets) != _KEY_OCTETS:
+        raise DocumentError(f"a key is {prefix} and 32 octets as base64 (allowsync fleet keygen)")
+    return octets
+
+
+def _decoded(text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except ValueError:
+        raise DocumentError("it holds what is no base64") from None
+
+
+def _parsed(envelope: bytes) -> Any:
+    if not envelope:
+        raise DocumentError("it is empty")
+    if len(envelope) > LARGEST:
+        raise DocumentError("it is larger than 90 MiB")
+    try:
+        return json.loads(envelope)
+    except (ValueError, RecursionError):
+        raise DocumentError("it is no JSON") from None
