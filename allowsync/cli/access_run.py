@@ -45,7 +45,8 @@ def patiently(invocation: Invocation, schema: str, work: Callable[[], T]) -> T:
 def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
     """Enforce what is known, without a question to the DNS: that must not delay it.
 
-    Nor must a service out of reach: targets outside this machine come after those on it.
+    Nor must a service out of reach: targets outside this machine come after those on it, and so
+    does what is published to a fleet.
 
     Raises:
         Stop: Another run does not end. It enforces the order, too, if it began after it.
@@ -55,6 +56,7 @@ def enforced(invocation: Invocation, schema: str, config: Config) -> RunReport:
     from allowsync.engine.options import Request
 
     far = tuple(one.name for one in config.targets if one.elsewhere)
+    far += tuple(name for name, one in config.allowlists.items() if one.publish)
     requests = [Request(offline=True)]
     if far:
         requests.append(Request(far, offline=True, ordered=True))
@@ -74,11 +76,12 @@ def _together(first: RunReport, *others: RunReport) -> RunReport:
     from allowsync.model.value import replace
 
     for one in others:
+        done = {target.target for target in first.targets}
         first = replace(
             first,
             seconds=first.seconds + one.seconds,
             decisions={**first.decisions, **one.decisions},
-            targets=(*first.targets, *one.targets),
+            targets=(*first.targets, *(two for two in one.targets if two.target not in done)),
             notices=tuple(dict.fromkeys((*first.notices, *one.notices))),
         )
     return first

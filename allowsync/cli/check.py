@@ -55,6 +55,7 @@ def _checked(
 ) -> int:
     from allowsync.engine.published import ask_all, known_lists, with_known
     from allowsync.inspect.diagnostics import about_lists, about_sources
+    from allowsync.inspect.fleet_findings import about_fleet
     from allowsync.inspect.next_apply import about_session, held_back
     from allowsync.inspect.status import look
 
@@ -62,7 +63,7 @@ def _checked(
     now = instant()
     asked = ask_all(config, now)
     lists = about_lists(known_lists(config, now))
-    dns = [*about_sources(asked), *lists, *_dns(config, resolver)]
+    dns = [*about_sources(asked), *lists, *_dns(config, resolver), *about_fleet(config, now)]
     standing = look(config, now)
     targets = list(_targets(with_known(config, asked), standing))
     targets += _packets(config, standing) if packets else ()
@@ -181,13 +182,14 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
         heard,
     )
 
-    queries = dict.fromkeys(query for host in config.hosts.values() for query in host.queries)
+    hosts = [host for host in config.hosts.values() if not host.followed]
+    queries = dict.fromkeys(query for host in hosts for query in host.queries)
     if not queries:
         return
     resolver.use(config.resolver)
     yield from about_resolver(config.resolver, resolver.nameservers)
     answers = resolver.survey(queries)
-    said = list(heard(config.hosts.values(), answers, known(config).proxies))
+    said = list(heard(hosts, answers, known(config).proxies))
     yield from about_nameservers(said)
     yield from about_names([one for one in said if one.answers])
 

@@ -70,9 +70,14 @@ class Invocation(Value):
             Stop: It is not valid; every problem was said, exit code 2.
         """
         try:
-            return self.read(keep=keep)
+            config = self.read(keep=keep)
         except ConfigError as error:
             self.stop(schema, ExitCode.USAGE, self.refused(error))
+        if config.fleet is None:
+            return config
+        from allowsync.engine.fleet.followed import with_kept
+
+        return with_kept(config)
 
     def refused(self, error: ConfigError) -> list[Notice]:
         """What is wrong with the configuration; where it cannot be read, what helps."""

@@ -12,6 +12,7 @@ COMMANDS: Final = {
     "completion": "Print the completion for bash, zsh or fish.",
     "config": "Edit or show the configuration, or its JSON Schema.",
     "explain": "Whether an address or a host is allowed, where and why, now or in the past.",
+    "fleet": "Machines that share decisions: make keys, tell who leads.",
     "grant": "Allow a network for a while.",
     "help": "Show how a command is used.",
     "history": "What changed, when, and why.",

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.errors import suggestion
 from allowsync.config.hosts import LABEL
-from allowsync.config.kinds import INVALID, Invalid, Kind, ListOf, Name, Reading
+from allowsync.config.kinds import INVALID, Boolean, Invalid, Kind, ListOf, Name, Reading
 from allowsync.config.schema.context import below
 from allowsync.config.schema.nodes import Mapping, Node, Scalar, got
 from allowsync.config.schema.object import Object, Option
@@ -26,6 +26,26 @@ _TARGETS_HELP: Final = (
     "Where it is enforced: backends with their options. A bare name is enough for a backend "
     "without required options; two targets of one kind need a `name`."
 )
+
+
+_ROLES: Final = {
+    "publish": "Publish what is decided about it to the fleet.",
+    "follow": "Hold what the fleet decides about the list of this name; without `hosts`.",
+    "retired": "Publish that it is given up: it lets in no host any more, wherever it is followed.",
+}
+
+
+_EXPECTED_TARGETS: Final = f"expected {Targets('', PlacesInUse()).expected}"
+
+
+def _unfit(written: dict[str, Any]) -> str:
+    """What is wrong with an allowlist as a whole; empty where nothing is."""
+    publish, follow, retired = (written.get(role, False) for role in _ROLES)
+    if follow and (publish or "hosts" in written):
+        return "follow goes without publish and without hosts: both come from the fleet"
+    if retired and not publish:
+        return "retired is for a list with publish"
+    return "" if publish or "targets" in written else f"'targets' is missing: {_EXPECTED_TARGETS}"
 
 
 def is_name(text: str) -> bool:
@@ -102,11 +122,21 @@ class Allowlists:
         found: dict[str, Allowlist] = {}
         for name, _, child, here in named_entries(node, at, reading, "allowlist"):
             written = self.form(name).written(child, here, reading)
-            if written is not INVALID:
-                named = "hosts" in written
-                hosts = written["hosts"] if named else tuple(self.known)
-                found[name] = Allowlist(name, hosts, written["targets"], named)
+            if written is INVALID:
+                continue
+            if why := _unfit(written):
+                reading.problem(child, here, why)
+                continue
+            found[name] = self._allowlist(name, written)
         return found
+
+    def _allowlist(self, name: str, written: dict[str, Any]) -> Allowlist:
+        roles = {role: written.get(role, False) for role in _ROLES}
+        named = "hosts" in written
+        hosts = written["hosts"] if named else tuple(self.known)
+        if roles["follow"] or roles["retired"]:
+            hosts = ()  # who follows learns of them
+        return Allowlist(name, hosts, written.get("targets", ()), named, **roles)
 
     def form(self, name: str) -> Object[dict[str, Any]]:
         """What may be written for one allowlist."""
@@ -114,7 +144,8 @@ class Allowlists:
         targets = Targets(name, self.places)
         options = {
             "hosts": Option(members, _HOSTS_HELP, ()),
-            "targets": Option(targets, _TARGETS_HELP),
+            "targets": Option(targets, _TARGETS_HELP, ()),
+            **{role: Option(Boolean(), text, default=False) for role, text in _ROLES.items()},
         }
         return Object(dict, options)
 
@@ -123,6 +154,8 @@ def allowlists_schema() -> dict[str, Any]:
     """The section as JSON Schema."""
     form = Allowlists(()).form("").schema()
     form["properties"]["hosts"].pop("default")  # every host, which is no value
+    form["properties"]["targets"].pop("default")
+    form["anyOf"] = [{"required": ["targets"]}, {"required": ["publish"]}]
     return {
         "type": "object",
         "description": "Named sets of hosts, and where each is enforced.",

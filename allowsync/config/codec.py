@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
 CORE: Final = {
     "allowsync.config.channels": ("NotifyChannel", "Heartbeat"),
+    "allowsync.config.fleet": (
+        *("EtcdStoreOptions", "Fleet", "HttpsStoreOptions", "StoreOptions"),
+    ),
     "allowsync.config.settings": ("Allowlist", "Config", "Denylist", "Target"),
     "allowsync.config.sources": ("SourceOptions",),
     "allowsync.model.list_source": ("ListFormat", "ListSource"),

@@ -10,9 +10,9 @@ from allowsync.config.allowlists import Allowlists, allowlists_schema
 from allowsync.config.denylists import Denylists, denylists_schema
 from allowsync.config.errors import ConfigError
 from allowsync.config.hosts import Hosts, hosts_schema
-from allowsync.config.installed import lacking
+from allowsync.config.installed import lacking, lacking_for_fleet
 from allowsync.config.list_kinds import list_names
-from allowsync.config.schema.context import INVALID, Entries, Reading, below
+from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
 from allowsync.config.schema.nodes import Mapping, Scalar, from_plain, is_null
 from allowsync.config.schema.object import Object, described, unknown_key
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
@@ -20,6 +20,9 @@ from allowsync.config.settings import Config
 from allowsync.config.targets import PlacesInUse
 
 if TYPE_CHECKING:
+    import collections.abc
+
+    from allowsync.config.fleet import Fleet
     from allowsync.config.schema.nodes import Node
     from allowsync.config.settings import Allowlist, Denylist
     from allowsync.model.nameserver import ResolverSettings
@@ -82,6 +85,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
     hosts, allowlists, denylists = _people_and_places(policy, entries, reading)
     single = _single_values(entries, reading)
     where = _state(state or single.get("state"), reading)
+    _check_fleet(single.get("fleet"), allowlists, entries, reading)
     reading.finish()
     return Config(
         path=reading.source,
@@ -99,6 +103,7 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         sources=single.get("sources", {}),
         lists=single.get("lists", {}),
         denylists=denylists,
+        fleet=single.get("fleet"),
     )
 
 
@@ -117,7 +122,8 @@ def document_schema() -> dict[str, Any]:
             **sections,
             **singles,
         },
-        "required": list(_REQUIRED),
+        "required": list(_REQUIRED[1:]),
+        "anyOf": [{"required": [_REQUIRED[0]]}, {"required": ["fleet"]}],
         "additionalProperties": False,
     }
 
@@ -126,7 +132,8 @@ def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
     for name, (key, _) in entries.items():
         if name not in KEYS:
             reading.problem(key, below("", name), unknown_key(name, KEYS))
-    for name in _REQUIRED:
+    required = _REQUIRED[1:] if "fleet" in entries else _REQUIRED  # who follows has no hosts
+    for name in required:
         if name not in entries:
             reading.problem(root, "", f"{name!r} is missing")
 
@@ -190,6 +197,40 @@ def _check_resolver(resolver: ResolverSettings, entries: Entries, reading: Readi
         reading.problem(lines["agreement"], "resolver.agreement", what)
     for what in lacking(resolver.nameservers):
         reading.problem(lines["nameservers"], "resolver.nameservers", what)
+
+
+def _check_fleet(
+    fleet: Fleet | Invalid | None,
+    allowlists: collections.abc.Mapping[str, Allowlist],
+    entries: Entries,
+    reading: Reading,
+) -> None:
+    """What no single key shows: what lists that are published or followed need elsewhere."""
+    if fleet is INVALID or "allowlists" not in entries:
+        return
+    node = entries["allowlists"][1]
+    written = node.entries if isinstance(node, Mapping) else ()
+    lines = {key.text: key.line for key, _ in written if isinstance(key, Scalar)}
+    for name, one in allowlists.items():
+        if why := _lacks(one, fleet, has_hosts="hosts" in entries):
+            reading.problem(lines[name], below("allowlists", name), why)
+    if fleet is not None and (why := lacking_for_fleet()):
+        reading.problem(entries["fleet"][0], "fleet", why)
+
+
+def _lacks(allowlist: Allowlist, fleet: Fleet | None, *, has_hosts: bool) -> str:
+    """What an allowlist needs that is not there; empty where it lacks nothing."""
+    if not (allowlist.follow or allowlist.publish):
+        return "" if has_hosts or fleet is None else "its hosts are missing: needs follow or hosts"
+    if fleet is None:
+        return "publish and follow need the section 'fleet'"
+    if allowlist.follow:
+        return ""
+    if fleet.store.https is not None:
+        return "nothing can be published by https: publish into a folder that is served (file)"
+    if fleet.signing_key is None:
+        return "publish needs fleet.signing_key_file, signing_key_env or signing_key_credential"
+    return "" if has_hosts or allowlist.retired else "publish needs hosts"
 
 
 def _may_be_empty(schema: dict[str, Any]) -> dict[str, Any]:

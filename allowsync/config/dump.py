@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 def shown(config: Config) -> dict[str, Any]:
     """The whole configuration, in the order of the reference. It could be loaded again."""
-    hosts = config.hosts.values()
+    hosts = [one for one in config.hosts.values() if not one.followed]
     allowlists = config.allowlists.values()
     singles = {name: one.kind.show(getattr(config, name)) for name, one in SINGLE_OPTIONS.items()}
     return {
@@ -47,9 +47,11 @@ def _host(host: Host, policy: Policy) -> dict[str, Any]:
 
 
 def _allowlist(allowlist: Allowlist) -> dict[str, Any]:
+    roles = ("publish", "follow", "retired")
     return {
-        "hosts": list(allowlist.hosts),
+        **({} if allowlist.follow else {"hosts": list(allowlist.hosts)}),
         "targets": [_target(target) for target in allowlist.targets],
+        **{role: True for role in roles if getattr(allowlist, role)},
     }
 
 

@@ -21,6 +21,14 @@ def lacking(nameservers: Iterable[Nameserver]) -> Iterator[str]:
             yield f"{one}: {what}"
 
 
+def lacking_for_fleet() -> str:
+    """What has to be installed for a fleet, and is not; empty where all is there."""
+    lacks = [name for name in ("cryptography", "httpx") if not _installed(name)]
+    if not lacks:
+        return ""
+    return f"a fleet needs the package {' and '.join(lacks)}; docs/install.md says how to add it"
+
+
 def sources() -> tuple[str, ...]:
     """The names of the sources of networks that are installed."""
     return registry.names(registry.NETWORKS)

@@ -6,6 +6,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
 from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
+from allowsync.config.fleet import Fleet
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -168,6 +169,12 @@ SINGLE_OPTIONS: Final[Options] = {
         "How a source that hosts name among their `networks` is asked, where it is not asked as "
         "usual: `sources: {cloudflare: {url: https://…}}`.",
         {},
+    ),
+    "fleet": Option(
+        Optional(Object(Fleet)),
+        "Machines that share decisions: one resolves and decides, the others follow "
+        "(docs/fleet.md).",
+        None,
     ),
     "lists": Option(
         lists_kind(),

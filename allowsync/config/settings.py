@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
+    from allowsync.config.fleet import Fleet
     from allowsync.config.sources import SourceOptions
     from allowsync.model.list_source import ListSource
     from allowsync.model.target import Front, Guard, Place, TrustedProxies
@@ -168,12 +169,18 @@ class Allowlist(Value):
         hosts: The hosts on it.
         targets: Where it is enforced.
         named: Whether the configuration names its hosts; without, it has every host.
+        publish: Whether what is decided about it is published to the fleet.
+        follow: Whether it holds what the fleet decides.
+        retired: Whether it is published that it is given up.
     """
 
     name: str
     hosts: tuple[str, ...]
     targets: tuple[Target, ...]
     named: bool = True
+    publish: bool = False
+    follow: bool = False
+    retired: bool = False
 
 
 class Denylist(Value):
@@ -212,6 +219,7 @@ class Config(Value):
     sources: Mapping[str, SourceOptions] = field(default_factory=dict)
     lists: Mapping[str, ListSource] = field(default_factory=dict)
     denylists: Mapping[str, Denylist] = field(default_factory=dict)
+    fleet: Fleet | None = None
 
     def is_broken(self, target: str) -> bool:
         """Whether the target of that name cannot be served."""

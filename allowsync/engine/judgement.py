@@ -41,7 +41,9 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         memory: What is known before the run.
         resolve: Asks the DNS; it is left alone in an offline run.
     """
-    hosts, now, ledger = memory.hosts_of_run, memory.now, memory.ledger
+    every, now, ledger = memory.hosts_of_run, memory.now, memory.ledger
+    followed = {} if memory.fleet is None else memory.fleet.followed
+    hosts = [one for one in every if one.name not in followed] if followed else every
     answers = {} if memory.request.offline else _answers(memory, hosts, resolve)
     judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
     known = memory.hosts
@@ -74,7 +76,26 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
         )
         for host in hosts
     }
+    if followed:
+        decisions = _with_followed(every, decisions, followed, memory)
     return Judgement(decisions, ledger)
+
+
+def _with_followed(
+    hosts: Sequence[Host],
+    decisions: Mapping[str, Decision],
+    followed: Mapping[str, str],
+    memory: Memory,
+) -> dict[str, Decision]:
+    """The decisions about all hosts, those that other machines decide about among them."""
+    from allowsync.policy.fleet import follow
+
+    return {
+        one.name: follow(one, memory.hosts[one.name], followed[one.name], memory.now)
+        if one.name in followed
+        else decisions[one.name]
+        for one in hosts
+    }
 
 
 def _answers(memory: Memory, hosts: Sequence[Host], resolve: Resolve) -> dict[Query, Answer]:

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from allowsync.config.settings import Config
+    from allowsync.engine.fleet.view import FleetView
     from allowsync.engine.options import Request
     from allowsync.engine.orphan_targets import OrphanTarget
     from allowsync.engine.published import Learnt
@@ -60,6 +61,7 @@ class Memory(Value):
         behind: Whether the state is older than the last run that was recorded in it, or gone.
         unsure: Whether targets may hold what a run put there that is not on record.
         here: What targets hold together, where an older state is believed no further than that.
+        fleet: What is known of the fleet; None where the machine belongs to none.
     """
 
     config: Config
@@ -79,6 +81,7 @@ class Memory(Value):
     behind: bool = False
     unsure: bool = False
     here: Coverage | None = None
+    fleet: FleetView | None = None
 
     @property
     def lost(self) -> bool:
@@ -132,6 +135,7 @@ class Memory(Value):
         yield from self.disorder
         yield from left_over(self.config, self.orphans)
         yield from () if self.learnt is None else self.learnt.notices
+        yield from () if self.fleet is None else self.fleet.notices
         yield from self.config.broken_channels
 
 
@@ -141,6 +145,8 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     forgotten = store.forgotten_run()
     behind = forgotten is not None
     now = read(chronology, pulse, forgotten)
+    fleet = None if config.fleet is None else _of_fleet(config, request, store, now)
+    config = config if fleet is None else fleet.config
     config, orders, disorder = _with_orders(config, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
@@ -151,6 +157,8 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
 
         here = held_now(filled)
         remembered = remembered if here is None else still_held(remembered, here)
+    if fleet is not None:
+        remembered = fleet.known(remembered, now)
     # All kinds of firewall are searched where the state cannot know, and at boot, when others load
     # what they had saved.
     everywhere = request.offline or (chronology.last is None and not request.rehearsed)
@@ -172,7 +180,20 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         behind,
         behind or os.path.lexists(unrecorded_mark(config.state)),
         here,
+        fleet,
     )
+
+
+def _of_fleet(config: Config, request: Request, store: Store, now: Now) -> FleetView:
+    """One look at what the fleet decided. Raises StateError."""
+    from allowsync.engine.fleet.view import view_of
+
+    view = view_of(config, request, now)
+    if not (request.dry_run or request.confirming):
+        from allowsync.engine.fleet.orders import take_over
+
+        take_over(view, store)
+    return view
 
 
 def _with_orders(

@@ -65,8 +65,11 @@ class Request(Value):
 
         All or nothing, since whatever is asked later has only the time that is left. It is not sure
         where access ends, which is for memory and clock to say, and where networks are to be
-        fetched first, which may take longer than the DNS has.
+        fetched first, which may take longer than the DNS has; nor in a fleet, before it is known
+        which machine decides.
         """
+        if config.fleet is not None:
+            return []
         hosts = [] if self.offline else self.hosts(config)
         unsure = any(host.publishers or host.until for host in hosts)
         if unsure or any(one.sources for one in config.targets if self._covers(one)):

@@ -103,6 +103,10 @@ def steps_of(
             from allowsync.engine.denylists import block
 
             blocked = block(memory, decided.decisions, reports)
+        if memory.fleet is not None:
+            from allowsync.engine.fleet_publication import publish
+
+            told = (*told, *publish(memory, decided.decisions))
         report = replace(_report(memory, decided.decisions, reports, told), blocked=blocked)
         return finish(memory, replace(report, seconds=time.monotonic() - began))
 
@@ -143,8 +147,14 @@ def _prepare(
     """Look at a target and plan what to do with it."""
     decisions, beside = [decided[name] for name in allowlist.hosts], allowlist.targets
     limits = memory.config.limits
-    held, kept_to = memory.target(target.name), None if memory.request.force else limits
-    empty = limits.allow_empty
+    held, retired = memory.target(target.name), False
+    if memory.fleet is not None:
+        from allowsync.engine.fleet.departed import departed
+
+        decisions += departed(allowlist, memory.fleet, held)
+        retired = allowlist.name in memory.fleet.retired
+    kept_to = None if memory.request.force or retired else limits
+    empty = limits.allow_empty or retired
     one = draft(
         target,
         decisions,

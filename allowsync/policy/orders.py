@@ -52,7 +52,11 @@ def with_revocations(hosts: Mapping[str, Host], orders: StandingOrders) -> dict[
         for name in meant(one, hosts):
             revoked[name] = one.at
     return {
-        name: replace(host, revoked=revoked.get(name), revoked_networks=networks)
+        name: replace(
+            host,
+            revoked=revoked.get(name, host.revoked),
+            revoked_networks=(*host.revoked_networks, *networks),
+        )
         if networks or name in revoked
         else host
         for name, host in hosts.items()

@@ -135,7 +135,7 @@ def filled(host: Host, kept: Mapping[str, SourceRecord]) -> Host:
 
     `Host.sources` of the result holds those of which nothing is known.
     """
-    if not host.sources:
+    if not host.sources or host.followed:
         return host
     known = [name for name in host.sources if name in kept and kept[name].networks]
     published = tuple(

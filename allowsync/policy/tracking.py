@@ -207,6 +207,17 @@ def _last_known(track: RetentionState) -> datetime:
     return max(heard, default=NEVER)
 
 
+def lasting(memory: HostMemory, host: Host, now: Now) -> HostMemory:
+    """What is remembered of a host that no run looked after: without what is over by now."""
+    tracks = {query: _only_lasting(one, host, now) for query, one in memory.tracks.items()}
+    return replace(memory, tracks=tracks)
+
+
+def last_known(memory: HostMemory) -> datetime:
+    """When anything was heard of a host last."""
+    return max(map(_last_known, memory.tracks.values()), default=NEVER)
+
+
 def _only_lasting(track: RetentionState, host: Host, now: Now) -> RetentionState:
     """A track that no run looked after: without what it would not hold any more."""
     if track.held and _silent_for_good(track, host, now):

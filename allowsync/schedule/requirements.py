@@ -103,7 +103,15 @@ def _files(config: Config) -> tuple[str, ...]:
     """The folders a run writes to, beside its targets'."""
     folders = [] if config.state.parent == STATE.parent else [str(config.state.parent)]
     folders += [str(path.parent) for path in (config.metrics, config.report) if path is not None]
+    if published := _published_into(config):
+        folders.append(str(published))
     return tuple(folders)
+
+
+def _published_into(config: Config) -> Path | None:
+    """The folder that decisions are published into; None where they are into none."""
+    publishes = any(one.publish for one in config.allowlists.values())
+    return config.fleet.store.file if publishes and config.fleet is not None else None
 
 
 def _root_because(
@@ -123,15 +131,15 @@ def _root_because(
         return f"the configuration is not {CONFIGURATION}"
     if config.state != STATE:
         return f"the state is not {STATE}"
-    if config.metrics or config.report:
-        return f"it writes {config.metrics or config.report}"
+    if written := config.metrics or config.report or _published_into(config):
+        return f"it writes {written}"
     return ""
 
 
 def _secrets(config: Config) -> Iterator[tuple[str, KeptSecret]]:
     """Every secret that is kept elsewhere, with the name of the option that says so."""
     holders = [target.options for target in config.targets]
-    for holder in (*holders, *config.notify, config.heartbeat):
+    for holder in (*holders, *config.notify, config.heartbeat, config.fleet):
         yield from secrets_of(holder)
 
 

@@ -28,7 +28,7 @@ Maintainer: {maintainer}
 Installed-Size: {kibibytes}
 Depends: python3 (>= 3.11), python3-yaml (>= 6.0)
 Recommends: nftables | ipset | ufw, ca-certificates, conntrack
-Suggests: firewalld, ipset, iptables, nftables, python3-jinja2, ufw
+Suggests: firewalld, ipset, iptables, nftables, python3-cryptography, python3-jinja2, ufw
 Section: net
 Priority: optional
 Description: keeps firewall allowlists in sync with dynamic DNS

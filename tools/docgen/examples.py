@@ -45,6 +45,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync explain 203.0.113.7", "Who comes from there, and where to."),
         ("allowsync explain alice --at 2h", "Whether Alice was allowed two hours ago."),
     ),
+    "fleet": (
+        ("allowsync fleet keygen /etc/allowsync/signing.key", "A pair of keys for a fleet."),
+        ("allowsync fleet status", "Who leads, and what is held here."),
+    ),
     "grant": (
         ("allowsync grant 203.0.113.9 --for 4h --as carol", "A guest for an evening."),
         ("allowsync grant me", "Where this SSH session comes from, for four hours."),

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.config.allowlists import Allowlists
 from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.denylists import Denylists
+from allowsync.config.fleet import Fleet
 from allowsync.config.hosts import HOST_OPTIONS
 from allowsync.config.list_kinds import LIST
 from allowsync.config.schema.object import REQUIRED, Object, Option, Options
@@ -97,7 +98,16 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
     text = "Keys of an item of `notify`, where it is a mapping:"
     yield f"{text}\n", "notify.", CHANNEL.object.options
     yield "Keys of a list in `lists`, either `url` or `file`:\n", "lists.NAME.", LIST.options
+    yield from _nested_tables("fleet", Object(Fleet).options)
     yield "Keys of `heartbeat`, where it is a mapping:\n", "heartbeat.", HEARTBEAT.object.options
+
+
+def _nested_tables(path: str, options: Options) -> Iterator[tuple[str, str, Options]]:
+    """The keys of a mapping, and then those of mappings in it."""
+    yield f"Keys of `{path}`:\n", f"{path}.", options
+    for name, one in options.items():
+        if isinstance(nested := _nested(one), Object):
+            yield from _nested_tables(f"{path}.{name}", nested.options)
 
 
 def _backend_tables(backend: AnyBackendType) -> Iterator[tuple[str, str, Options]]:

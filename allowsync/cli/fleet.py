@@ -1,0 +1,143 @@
+"""`allowsync fleet`: machines that share decisions."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from allowsync.cli.common import Invocation, common, echo_json, instant
+from allowsync.cli.options import CommonGroup
+from allowsync.model.outcome import ExitCode, Notice
+from allowsync.text import Line, said
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+    from allowsync.engine.fleet.view import FleetView
+
+KEYGEN_SCHEMA = "allowsync.fleet.keygen/1"
+STATUS_SCHEMA = "allowsync.fleet.status/1"
+
+
+@click.group(cls=CommonGroup)
+def fleet() -> None:
+    """Machines that share decisions: one resolves and decides, the others follow."""
+
+
+@fleet.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@common
+def keygen(invocation: Invocation, file: Path) -> int:
+    """Make a pair of keys: the private one goes into FILE, the public one is printed.
+
+    The private key is for the machines that publish (fleet.signing_key_file). The public one goes
+    into fleet.keys of every machine. FILE must not be there yet.
+    """
+    from allowsync.config.installed import lacking_for_fleet
+
+    if why := lacking_for_fleet():
+        invocation.stop(KEYGEN_SCHEMA, ExitCode.FAILED, [Notice("fleet", why)])
+    from allowsync.fleet.envelope import new_signing_key, public_key_of
+
+    private = new_signing_key()
+    try:
+        _write_new(file, f"{private}\n")
+    except OSError as error:
+        what = f"not written: {error.strerror}"
+        invocation.stop(KEYGEN_SCHEMA, ExitCode.FAILED, [Notice(str(file), what)])
+    public = public_key_of(private)
+    if invocation.json:
+        document = {"schema": KEYGEN_SCHEMA, "exit_code": 0, "file": str(file), "public": public}
+        echo_json({**document, "problems": []})
+    else:
+        invocation.echo([Line(public)], verbatim=True)
+    return 0
+
+
+def _write_new(path: Path, content: str) -> None:
+    """Write a file that only its owner can read. Raises OSError: it is there already."""
+    import os
+
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(content)
+
+
+@fleet.command()
+@common
+def status(invocation: Invocation) -> int:
+    """Tell who leads, and for each list which document is held here and how old it is.
+
+    Looks at the store, and changes nothing. Exit code 3 where nothing new is known of a list.
+    """
+    config = invocation.load(STATUS_SCHEMA)
+    if config.fleet is None:
+        what = "this machine belongs to no fleet: there is no section 'fleet'"
+        invocation.stop(STATUS_SCHEMA, ExitCode.USAGE, [Notice(str(config.path), what)])
+    view, now = _view(config), instant()
+    leader, problems = _leader(config)
+    held = [_held(name, view, now) for name in view.troubles]
+    old = any(one["trouble"] or one["sequence"] is None for one in held)
+    code = ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP
+    if invocation.json:
+        document = {"schema": STATUS_SCHEMA, "exit_code": int(code), "fleet": config.fleet.name}
+        said_of = [{"where": one.where, "what": one.what} for one in problems]
+        echo_json({**document, "leader": leader or None, "lists": held, "problems": said_of})
+    else:
+        invocation.echo(_lines(config.fleet.name, leader, held))
+        invocation.echo([Line(f"{one.where}: {one.what}", "red") for one in problems], err=True)
+    return int(code)
+
+
+def _view(config: Config) -> FleetView:
+    """What a run would know now."""
+    from allowsync.engine.fleet.view import view_of
+    from allowsync.engine.options import Request
+    from allowsync.policy.clock import Now
+
+    return view_of(config, Request(dry_run=True), Now(instant()))
+
+
+def _leader(config: Config) -> tuple[str, list[Notice]]:
+    """Who leads, on a machine that could; and why that is not known."""
+    from allowsync.fleet.store import StoreError
+    from allowsync.fleet.stores import writable_store
+
+    if config.fleet is None or not any(one.publish for one in config.allowlists.values()):
+        return "", []
+    try:
+        return writable_store(config.fleet).leader(), []
+    except StoreError as error:
+        return "", [Notice("leader", f"not known: {error}")]
+
+
+def _held(name: str, view: FleetView, now: datetime) -> dict[str, Any]:
+    """What is held of a list."""
+    from allowsync.report.json import instant as written
+
+    kept, trouble = view.documents.get(name), view.troubles[name]
+    role = "publish" if view.config.allowlists[name].publish else "follow"
+    found: dict[str, Any] = {"allowlist": name, "role": role, "trouble": trouble or None}
+    if kept is None:
+        return {**found, "epoch": None, "sequence": None, "decided": None, "age": None}
+    one = kept.document
+    age = (now - one.decided).total_seconds()
+    place = {"epoch": one.epoch, "sequence": one.sequence}
+    return {**found, **place, "decided": written(one.decided), "age": round(age, 3)}
+
+
+def _lines(fleet: str, leader: str, held: list[dict[str, Any]]) -> list[Line]:
+    from datetime import timedelta
+
+    lines = [Line(f"fleet {fleet}: {leader} leads")] if leader else [Line(f"fleet {fleet}")]
+    for one in held:
+        what = "no document"
+        if one["sequence"] is not None:
+            ago = said(timedelta(seconds=max(one["age"], 0)))
+            what = f"epoch {one['epoch']}, sequence {one['sequence']}, decided {ago} ago"
+        why = f"; nothing new is known: {one['trouble']}" if one["trouble"] else ""
+        lines.append(Line(f"  {one['allowlist']} ({one['role']}): {what}{why}", "red" * bool(why)))
+    return lines

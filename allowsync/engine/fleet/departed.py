@@ -1,0 +1,34 @@
+"""Hosts that a followed list does not have any more, as the limits of this machine count them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.model.types import Host
+from allowsync.policy.decision import Decision
+
+if TYPE_CHECKING:
+    from collections.abc import Collection
+
+    from allowsync.config.settings import Allowlist
+    from allowsync.engine.fleet.view import FleetView
+    from allowsync.model.memory import TargetMemory
+
+
+def departed(
+    allowlist: Allowlist, view: FleetView, held: TargetMemory | None
+) -> Collection[Decision]:
+    """Decisions about hosts that a target lets in, and that a list it follows lacks.
+
+    On a machine that decides they would have been taken out of the configuration by its
+    administrator, which no limit holds up. Another machine may be wrong about thousands of targets:
+    here they are hosts that lose access. Where nothing is known of the list, so it is of them.
+    """
+    if held is None or not allowlist.follow or allowlist.name in view.retired:
+        return ()
+    unknown = allowlist.name not in view.documents
+    gone = {host for one in held.claimed for host in one.hosts}.difference(allowlist.hosts)
+    return [
+        Decision(Host(name, followed=True), undecided=unknown, unheard=unknown)
+        for name in sorted(gone)
+    ]

@@ -1,0 +1,74 @@
+"""A configuration filled in with what the fleet says of the lists that it follows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.fleet.kept import read_document
+from allowsync.model.types import FLEET, Host
+from allowsync.model.value import replace
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from allowsync.config.settings import Config
+    from allowsync.fleet.document import ListDocument
+    from allowsync.fleet.kept import KeptDocument
+
+
+def with_kept(config: Config) -> Config:
+    """The configuration with the hosts of lists that it follows, as far as they are known here."""
+    return config if config.fleet is None else filled(config, kept_documents(config))
+
+
+def kept_documents(config: Config) -> dict[str, KeptDocument]:
+    """The documents of lists that are followed or published, as they were believed last."""
+    assert config.fleet is not None  # noqa: S101 - the callers looked
+    found = {}
+    for name, one in config.allowlists.items():
+        if one.follow or one.publish:
+            kept = read_document(config.state, config.fleet.name, name)
+            if kept is not None:
+                found[name] = kept
+    return found
+
+
+def filled(config: Config, kept: Mapping[str, KeptDocument]) -> Config:
+    """The configuration with the hosts of documents on the lists that it follows.
+
+    A list of which nothing is known has one host, of which nothing is known: what its targets hold
+    stays.
+    """
+    own = {name: host for name, host in config.hosts.items() if not host.followed}
+    hosts, allowlists = dict(own), dict(config.allowlists)
+    for one in sorted(kept.values(), key=lambda one: one.document.decided):
+        if config.allowlists[one.document.allowlist].follow:
+            hosts |= _hosts(one.document, own)
+    for name, allowlist in config.allowlists.items():
+        if allowlist.follow:
+            mine = _mine(kept[name].document, own) if name in kept else [_unknown(name)]
+            hosts |= {host.name: host for host in mine if host.name not in hosts}
+            allowlists[name] = replace(allowlist, hosts=tuple(host.name for host in mine))
+    return replace(config, hosts=hosts, allowlists=allowlists)
+
+
+def name_of(host: Host, fleet: str, own: Mapping[str, Host]) -> str:
+    """What a host of the fleet is called here, where the configuration has hosts of its own."""
+    taken = host.name in own and not own[host.name].followed
+    return f"{host.name}@{fleet}" if taken else host.name
+
+
+def _mine(document: ListDocument, own: Mapping[str, Host]) -> list[Host]:
+    return list(_hosts(document, own).values())
+
+
+def _hosts(document: ListDocument, own: Mapping[str, Host]) -> dict[str, Host]:
+    found = {}
+    for one in document.hosts:
+        name = name_of(one.host, document.fleet, own)
+        found[name] = replace(one.host, name=name, followed=True)
+    return found
+
+
+def _unknown(allowlist: str) -> Host:
+    return Host(f"{allowlist}@fleet", sources=(f"{FLEET}{allowlist}",), followed=True)

@@ -1,0 +1,55 @@
+"""Documents from a web server, each asked for by its ETag (RFC 9110 section 8.8.3); read only."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from allowsync.fleet.envelope import LARGEST
+from allowsync.fleet.file_store import file_name
+from allowsync.fleet.http import Client
+from allowsync.fleet.store import Fetched, Look, Seen, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+_LONGEST_TAG: Final = 200
+
+
+class HttpsStore:
+    """A folder of a web server.
+
+    Args:
+        url: The folder.
+        authority: A file with the certificates its own is held to; None: the system's.
+    """
+
+    def __init__(self, url: str, authority: str | None) -> None:
+        self._url = url.rstrip("/")
+        self._authority = authority
+
+    def look(self, marks: Mapping[str, str]) -> Mapping[str, Seen]:
+        """Ask for the files; those with the tag that is held are not sent."""
+        client = Client(self._authority, LARGEST)
+        try:
+            return {name: self._look(client, name, mark) for name, mark in marks.items()}
+        finally:
+            client.close()
+
+    def _look(self, client: Client, name: str, mark: str) -> Seen:
+        url = f"{self._url}/{file_name(name)}"
+        response = client.ask("GET", url, {"If-None-Match": mark} if mark else {})
+        match response.status:
+            case 200:
+                return Fetched(response.body, _tag(response.headers))
+            case 304 if mark:
+                return Look.UNCHANGED
+            case 404 | 410:
+                return Look.MISSING
+            case other:
+                raise StoreError(f"{url}: HTTP status {other}")
+
+
+def _tag(headers: Mapping[str, str]) -> str:
+    """The tag to ask with the next time; empty where it has none that can be sent back."""
+    tag = headers.get("ETag", "")
+    return tag if tag.isascii() and tag.isprintable() and len(tag) <= _LONGEST_TAG else ""

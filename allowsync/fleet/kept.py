@@ -1,0 +1,106 @@
+"""What a machine keeps of its fleet, in files beside the state: documents, and its lead.
+
+The payloads are kept without their signatures: they were believed when they came, and no other
+could have written these files since.
+"""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+from allowsync.fleet.document import ListDocument, decoded, encoded
+from allowsync.fleet.fields import DocumentError
+from allowsync.fleet.store import Lead
+from allowsync.model.value import Value
+from allowsync.state.codec import instant, number
+from allowsync.state.errors import StateError
+from allowsync.state.files import as_owner
+from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from allowsync.policy.clock import Now
+
+_SLACK = timedelta(minutes=5)
+
+
+class KeptDocument(Value):
+    """A document that was believed.
+
+    Attributes:
+        document: The document.
+        mark: What the store knows it by.
+        store: Which store that is.
+    """
+
+    document: ListDocument
+    mark: str
+    store: str
+
+    def overdue(self, now: Now) -> bool:
+        """Whether another should have followed by now."""
+        return now.passed(self.document.decided) > 2 * self.document.interval + _SLACK
+
+
+def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:
+    """The document of an allowlist that was believed last; None where there is none."""
+    path = _document_path(state, name)
+    heading = read_heading(path)
+    if heading is None or heading.get("fleet") != fleet:
+        return None
+    body = read_body(path, str(heading.get("digest")))
+    try:
+        return None if body is None else KeptDocument(decoded(body), *_known_by(heading))
+    except DocumentError:
+        return None
+
+
+def _known_by(heading: dict[str, str]) -> tuple[str, str]:
+    return str(heading.get("mark")), str(heading.get("store"))
+
+
+def write_document(state: Path, name: str, kept: KeptDocument) -> bool:
+    """Keep a document. Whether that could be done."""
+    body = encoded(kept.document)
+    heading = {
+        "fleet": kept.document.fleet,
+        "mark": kept.mark,
+        "store": kept.store[:1000],
+        "digest": digest_of(body),
+    }
+    return write_kept(_document_path(state, name), heading, body)
+
+
+def read_lead(state: Path, store: str) -> Lead | None:
+    """The lead that this machine had in a store; None where it had none."""
+    heading = read_heading(_lead_path(state))
+    if heading is None or heading.get("store") != store[:1000]:
+        return None
+    try:
+        return Lead(str(heading["lease"]), str(heading["fence"]), instant(int(heading["ends"])))
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def write_lead(state: Path, store: str, lead: Lead) -> bool:
+    """Keep a lead. Whether that could be done."""
+    about = {"lease": lead.lease, "fence": lead.fence, "ends": number(lead.ends)}
+    return write_kept(_lead_path(state), {**about, "store": store[:1000]}, b"")
+
+
+def forget_lead(state: Path) -> None:
+    """Keep no lead any more."""
+    path = _lead_path(state)
+    with suppress(OSError, StateError), as_owner(path):
+        path.unlink(missing_ok=True)
+
+
+def _document_path(state: Path, name: str) -> Path:
+    return state.with_name(f"{state.name}.{name}.fleet")
+
+
+def _lead_path(state: Path) -> Path:
+    return state.with_name(f"{state.name}.lead")

@@ -1,0 +1,34 @@
+"""The store that a configuration names."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from allowsync.config.fleet import Fleet
+    from allowsync.fleet.store import Store, WritableStore
+
+
+def reading_store(fleet: Fleet) -> Store:
+    """The store, to read from. What is not used is not imported."""
+    https = fleet.store.https
+    if https is None:
+        return writable_store(fleet)
+    from allowsync.fleet.https_store import HttpsStore
+
+    return HttpsStore(https.url, None if https.ca is None else str(https.ca))
+
+
+def writable_store(fleet: Fleet) -> WritableStore:
+    """The store, to publish into: of a configuration that names one for that."""
+    options = fleet.store
+    if options.file is not None:
+        from allowsync.fleet.file_store import FileStore
+
+        return FileStore(options.file)
+    from allowsync.fleet.etcd_store import EtcdStore
+
+    assert options.etcd is not None  # noqa: S101 - the configuration has one of them
+    machine = fleet.machine or os.uname().nodename
+    return EtcdStore(options.etcd, fleet.name, machine, fleet.lease)

@@ -1,0 +1,30 @@
+"""What `check` finds of a fleet: whether something new is known of each list."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from allowsync.engine.fleet.view import view_of
+from allowsync.engine.options import Request
+from allowsync.inspect.diagnostics import Located
+from allowsync.model.target import Finding, Severity
+from allowsync.policy.clock import Now
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from datetime import datetime
+
+    from allowsync.config.settings import Config
+
+
+def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
+    """What is wrong with lists that are followed or published: one look at the store."""
+    if config.fleet is None:
+        return
+    view = view_of(config, Request(dry_run=True), Now(now))
+    for name, why in view.troubles.items():
+        if why:
+            follows = config.allowlists[name].follow
+            severity = Severity.ERROR if follows else Severity.WARNING
+            what = f"nothing new is known of it: {why}"
+            yield Located(f"fleet {config.fleet.name}.{name}", Finding(severity, what))

@@ -1,0 +1,30 @@
+"""A name server, and a real etcd."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from testkit.fake_dns.nameserver import NameServer
+from tests.support.etcd import Etcd
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def zones() -> dict[str, object]:
+    return {"alice.example.org": ["81.2.69.1"], "bob.example.org": ["81.2.69.2"]}
+
+
+@pytest.fixture
+def server(zones: dict[str, object]) -> Iterator[NameServer]:
+    with NameServer(zones) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
+    with Etcd(tmp_path_factory.mktemp("etcd")) as etcd:
+        yield etcd

@@ -1,0 +1,59 @@
+"""Three members of etcd: what is lost with one, and with two."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.support.etcd import Etcd
+from tests.support.fleets import Machines
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from testkit.fake_dns.nameserver import NameServer
+
+ALICE = {"hostname": "alice.example.org", "families": ["ipv4"]}
+
+
+@pytest.fixture
+def cluster(tmp_path: Path) -> Iterator[Etcd]:
+    (tmp_path / "etcd").mkdir()
+    with Etcd(tmp_path / "etcd", size=3) as cluster:
+        yield cluster
+
+
+def test_one_member_is_not_missed_and_without_a_majority_all_stays(
+    tmp_path: Path, server: NameServer, zones: dict[str, object], cluster: Etcd
+) -> None:
+    machines = Machines(tmp_path, server, cluster.options("resolver"))
+    resolver, applier = machines.resolver(alice=ALICE), machines.applier()
+    applier.store = cluster.options("applier")
+    resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    assert (resolver("apply").code, applier("apply").code) == (0, 0)
+    first, second, third = cluster.members
+
+    cluster.kill(first)
+    zones["alice.example.org"] = ["81.2.69.7"]
+    assert (resolver("apply").code, applier("apply").code) == (0, 0)
+    assert applier.allowed == ["81.2.69.7/32"]
+
+    cluster.kill(second)
+    zones["alice.example.org"] = ["81.2.69.8"]
+    done = resolver("apply")
+    assert done.code == 1
+    assert "it is not known which machine leads" in " ".join(done.err.split())
+    assert resolver.allowed == ["81.2.69.8/32"]  # its own targets it serves all the same
+    done = applier("apply")
+    assert done.code == 3
+    assert applier.allowed == ["81.2.69.7/32"]
+
+    for one in (first, second):
+        cluster.start(one)
+    for one in (first, second, third):
+        cluster.wait_for(one)
+    assert resolver("apply").code == 0
+    assert applier("apply").code == 0
+    assert applier.allowed == ["81.2.69.8/32"]

@@ -1,0 +1,317 @@
+"""A decision carried by a real etcd: who leads, what is fenced, and what becomes of failures."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allowsync.config.fleet import EtcdStoreOptions
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.fleet.etcd_gateway import LARGEST, Gateway
+from allowsync.fleet.etcd_store import EtcdStore
+from allowsync.fleet.http import Client
+from allowsync.fleet.store import Fetched, Look, Superseded
+from testkit.fake_dns.behaviours import SERVFAIL
+from testkit.fake_dns.nameserver import NameServer
+from tests.support.fleets import Machine, Machines
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from testkit.fake_dns.exchanges import DnsReply, DnsRequest
+    from tests.support.etcd import Etcd
+
+HOSTS: dict[str, Any] = {
+    "alice": {"hostname": "alice.example.org", "families": ["ipv4"]},
+    "bob": {"hostname": "bob.example.org", "families": ["ipv4"]},
+    "office": {"networks": ["81.2.70.0/24"]},
+}
+ALL = ["81.2.69.1/32", "81.2.69.2/32", "81.2.70.0/24"]
+
+
+@pytest.fixture
+def machines(tmp_path: Path, server: NameServer, etcd: Etcd) -> Machines:
+    etcd.ctl("del", "--prefix", "/allowsync")
+    return Machines(tmp_path, server, etcd.options("resolver"))
+
+
+@pytest.fixture
+def resolver(machines: Machines) -> Machine:
+    return machines.resolver(**HOSTS)
+
+
+@pytest.fixture
+def standby(machines: Machines) -> Machine:
+    return machines.resolver("standby", **HOSTS)
+
+
+@pytest.fixture
+def applier(machines: Machines, etcd: Etcd) -> Machine:
+    machine = machines.applier()
+    machine.store = etcd.options("applier")
+    return machine
+
+
+def leader(etcd: Etcd) -> str:
+    found = json.loads(etcd.ctl("get", "/allowsync/home/leader", "--print-value-only").stdout)
+    machine = found["machine"]
+    assert isinstance(machine, str)
+    return machine
+
+
+def end_lease(etcd: Etcd) -> None:
+    """What time does where a leader is not heard of."""
+    (found,) = json.loads(etcd.ctl("get", "/allowsync/home/leader", "-w", "json").stdout)["kvs"]
+    etcd.ctl("lease", "revoke", f"{found['lease']:x}")
+
+
+def test_a_decision_arrives(resolver: Machine, applier: Machine, etcd: Etcd) -> None:
+    done = resolver("apply")
+    assert (done.code, done.err) == (0, "")
+    done = applier("apply")
+    assert (done.code, done.err) == (0, "")
+    assert applier.allowed == resolver.allowed == ALL
+    assert leader(etcd) == "resolver"
+
+
+def test_the_lead_is_kept_from_run_to_run(resolver: Machine, etcd: Etcd) -> None:
+    resolver("apply")
+    before = etcd.ctl("get", "/allowsync/home/leader", "-w", "json").stdout
+    resolver("apply")
+    resolver("apply")
+    after = etcd.ctl("get", "/allowsync/home/leader", "-w", "json").stdout
+    assert json.loads(before)["kvs"] == json.loads(after)["kvs"]
+    assert etcd.document()["version"] == 1  # what does not change is not published again
+
+
+def test_one_machine_leads_and_the_other_follows(
+    resolver: Machine, standby: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    asked = len(resolver.server.asked)
+    done = standby("apply")
+    assert (done.code, done.err) == (0, "")
+    assert standby.allowed == ALL
+    assert len(resolver.server.asked) == asked
+    assert leader(etcd) == "resolver"
+    assert etcd.document()["version"] == 1
+
+
+def test_the_successor_goes_on_with_the_same_clocks(
+    resolver: Machine, standby: Machine, applier: Machine, etcd: Etcd, zones: dict[str, object]
+) -> None:
+    resolver("apply")
+    standby("apply")
+    zones["alice.example.org"] = SERVFAIL
+    end_lease(etcd)
+    done = standby("apply")
+    assert done.code == 3
+    assert leader(etcd) == "standby"
+    assert standby.allowed == ALL
+    assert resolver("apply").code == 3  # it follows now
+    assert applier("apply").code == 3
+    assert applier.allowed == ALL
+    (alice, *_) = applier("status --output json").document["hosts"]
+    (grant,) = alice["grants"]
+    (first, *_) = resolver("status --output json").document["hosts"]
+    assert grant["basis"] == "stale"
+    assert grant["since"] == first["grants"][0]["since"]
+
+
+def test_a_machine_that_never_ran_takes_over_without_forgetting_any_host(
+    resolver: Machine, standby: Machine, etcd: Etcd, zones: dict[str, object]
+) -> None:
+    resolver("apply")
+    zones["alice.example.org"] = SERVFAIL
+    zones["bob.example.org"] = SERVFAIL
+    end_lease(etcd)
+    assert standby("apply").code == 3
+    assert standby.allowed == ALL
+
+
+def test_who_was_revoked_stays_so_when_another_machine_takes_over(
+    resolver: Machine, standby: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    resolver("revoke", "bob")
+    standby("apply")
+    assert "81.2.69.2/32" not in standby.allowed
+    end_lease(etcd)
+    standby("apply")
+    applier("apply")
+    assert leader(etcd) == "standby"
+    assert applier.allowed == ["81.2.69.1/32", "81.2.70.0/24"]
+
+
+def test_a_leader_that_was_cut_off_is_refused(
+    resolver: Machine, standby: Machine, etcd: Etcd, zones: dict[str, object]
+) -> None:
+    resolver("apply")
+    standby("apply")
+
+    def meanwhile(request: DnsRequest) -> list[DnsReply]:
+        """While it resolves, its lease ends, and another machine takes the lead and publishes."""
+        if leader(etcd) == "standby":
+            return request.answer(["81.2.69.9"])
+        zones["alice.example.org"] = ["81.2.69.8"]
+        end_lease(etcd)
+        with NameServer({**zones, "bob.example.org": ["81.2.69.7"]}) as other:
+            standby.server = other
+            assert standby("apply").code == 0
+        return request.answer(["81.2.69.9"])
+
+    zones["bob.example.org"] = meanwhile
+    resolver.resolver = {"timeout": "20s", "deadline": "50s"}
+    done = resolver("apply")
+    assert done.code == 0
+    assert "another resolver leads by now" in done.err
+    assert leader(etcd) == "standby"
+    assert "81.2.69.7/32" in standby.allowed
+    zones["bob.example.org"] = ["81.2.69.9"]
+    assert resolver("apply").code == 0  # and follows
+    assert "81.2.69.7/32" in resolver.allowed
+    assert "81.2.69.9/32" not in resolver.allowed
+
+
+def test_an_applier_cannot_publish(machines: Machines, applier: Machine, etcd: Etcd) -> None:
+    wrong = machines.resolver("wrong", **HOSTS)
+    wrong.store = etcd.options("applier")
+    done = wrong("apply")
+    assert done.code == 1
+    assert "permission denied" in done.err
+    assert wrong.allowed == ALL
+
+
+def test_a_wrong_password_and_a_wrong_certificate_keep_everything(
+    resolver: Machine, applier: Machine, etcd: Etcd, tmp_path: Path
+) -> None:
+    resolver("apply")
+    applier("apply")
+    password = tmp_path / "wrong"
+    password.touch(0o600)
+    password.write_text("wrong")
+    options = applier.store["etcd"]
+    for wrong, why in (
+        ({"password_file": str(password)}, "authentication failed"),
+        ({"ca": None}, "certificate verify failed"),
+        ({"prefix": "/elsewhere"}, "permission denied"),
+        ({"endpoints": ["https://127.0.0.1:1"]}, "refused"),
+    ):
+        applier.store = {"etcd": {**options, **wrong}}
+        done = applier("apply")
+        assert done.code == 3, why
+        assert why in " ".join(done.err.split())
+        assert applier.allowed == ALL
+
+
+def test_a_restored_backup_is_noticed_and_passed(
+    resolver: Machine, applier: Machine, etcd: Etcd, zones: dict[str, object]
+) -> None:
+    resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    resolver("apply")
+    first = etcd.ctl("get", "/allowsync/home/lists/web", "--print-value-only").stdout
+    zones["alice.example.org"] = ["81.2.69.9"]
+    resolver("apply")
+    applier("apply")
+    moved = applier.allowed
+    assert "81.2.69.9/32" in moved
+    etcd.ctl("put", "/allowsync/home/lists/web", first.strip())
+    done = applier("apply")
+    assert done.code == 3
+    assert "a backup that was restored" in " ".join(done.err.split())
+    assert applier.allowed == moved
+    resolver("apply")
+    assert applier("apply").code == 0
+    assert applier.allowed == moved
+
+
+def test_compaction_and_an_expired_token_are_no_matter(
+    resolver: Machine, applier: Machine, etcd: Etcd, zones: dict[str, object]
+) -> None:
+    resolver("apply")
+    applier("apply")
+    revision = json.loads(etcd.ctl("get", "x", "-w", "json").stdout)["header"]["revision"]
+    etcd.ctl("compaction", "--physical", str(revision))
+    assert applier("apply").code == 0
+    resolver.hosts["carol"] = {"networks": ["81.2.73.0/24"]}
+    assert resolver("apply").code == 0
+    assert applier("apply").code == 0
+    assert applier.allowed == [*ALL, "81.2.73.0/24"]
+
+
+def test_a_key_that_is_missing_or_empty_keeps_everything(
+    resolver: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    applier("apply")
+    etcd.ctl("put", "/allowsync/home/lists/web", "")
+    done = applier("apply")
+    assert (done.code, applier.allowed) == (3, ALL)
+    assert "it is empty" in done.err
+    etcd.ctl("del", "/allowsync/home/lists/web")
+    done = applier("apply")
+    assert (done.code, applier.allowed) == (3, ALL)
+    assert "the store holds no document for it" in " ".join(done.err.split())
+    assert resolver("apply").code == 0  # and publishes again
+    assert applier("apply").code == 0
+
+
+def test_status_of_a_fleet(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    said = resolver("fleet status")
+    assert said.code == 0
+    assert "fleet home: resolver since" in said.out
+    assert "web (publish): epoch 1, sequence 1, decided" in said.out
+    (web,) = applier("fleet status --output json").document["lists"]
+    assert (web["role"], web["epoch"], web["sequence"], web["trouble"]) == ("follow", 1, 1, None)
+
+
+def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
+    client = Client(str(etcd.ca), LARGEST)
+    gateway = Gateway([etcd.members[0].url], client, ("applier", "of-appliers"))
+    gateway._token = "made.up"
+    try:
+        assert "header" in gateway.call("kv/txn", {"success": []})
+    finally:
+        client.close()
+    assert gateway._token not in ("", "made.up")
+
+
+def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd) -> None:
+    etcd.ctl("del", "--prefix", "/allowsync")
+    user = etcd.options("resolver")["etcd"]
+    password = KeptSecret(user["password_file"], Secret("of-resolvers"))
+    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "resolver", password)
+    store = EtcdStore(options, "home", "one", timedelta(minutes=1))
+    lead = store.lead(None, datetime.now(UTC)).own
+    assert lead is not None
+    small = {f"list{n}": b"x" for n in range(200)}
+    large = {f"large{n}": b"y" * 700_000 for n in range(3)}
+    marks = store.publish({**small, **large}, lead)
+    assert marks.keys() == {*small, *large}
+    seen = store.look({**dict.fromkeys(small, ""), "large0": marks["large0"], "none": ""})
+    assert {type(seen[name]) for name in small} == {Fetched}
+    assert (seen["large0"], seen["none"]) == (Look.UNCHANGED, Look.MISSING)
+    with pytest.raises(Superseded):
+        store.publish(small, lead._replace(fence="1"))
+
+
+def test_a_mark_of_another_cluster_or_of_the_future_is_no_mark(
+    resolver: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    """So it is once a backup was restored: revisions begin anew."""
+    resolver("apply")
+    user = etcd.options("applier")["etcd"]
+    password = KeptSecret(user["password_file"], Secret("of-appliers"))
+    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "applier", password)
+    store = EtcdStore(options, "home", "one", timedelta(minutes=1))
+    found = store.look({"web": ""})["web"]
+    assert isinstance(found, Fetched)
+    cluster, _, revision = found.mark.partition(".")
+    assert store.look({"web": found.mark})["web"] is Look.UNCHANGED
+    for mark in (f"{cluster}.{int(revision) + 1000}", f"1.{revision}", "x", "1.x"):
+        assert store.look({"web": mark})["web"] == found

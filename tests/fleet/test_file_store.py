@@ -1,0 +1,398 @@
+"""A decision carried by a folder: from one machine that resolves to others that follow."""
+
+from __future__ import annotations
+
+import json
+from base64 import b64decode
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from allowsync.fleet.envelope import public_key_of, sealed
+from tests.support.fleets import Machine, Machines
+
+if TYPE_CHECKING:
+    from testkit.fake_dns.nameserver import NameServer
+
+ALICE = {"hostname": "alice.example.org", "families": ["ipv4"]}
+
+
+@pytest.fixture
+def machines(tmp_path: Path, server: NameServer) -> Machines:
+    (tmp_path / "store").mkdir()
+    return Machines(tmp_path, server, {"file": str(tmp_path / "store")})
+
+
+@pytest.fixture
+def resolver(machines: Machines) -> Machine:
+    bob = {"hostname": "bob.example.org", "families": ["ipv4"]}
+    return machines.resolver(alice=ALICE, bob=bob, office={"networks": ["81.2.70.0/24"]})
+
+
+@pytest.fixture
+def applier(machines: Machines) -> Machine:
+    return machines.applier()
+
+
+def test_a_decision_arrives(resolver: Machine, applier: Machine) -> None:
+    done = resolver("apply")
+    assert (done.code, done.err) == (0, "")
+    done = applier("apply")
+    assert (done.code, done.err) == (0, "")
+    assert applier.allowed == resolver.allowed == ["81.2.69.1/32", "81.2.69.2/32", "81.2.70.0/24"]
+
+
+def read(machine: Machine, name: str = "web") -> dict[str, Any]:
+    envelope = json.loads((Path(machine.store["file"]) / f"{name}.json").read_text())
+    document = json.loads(b64decode(envelope["payload"]))
+    assert isinstance(document, dict)
+    return document
+
+
+def test_who_follows_asks_no_dns(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    asked = len(resolver.server.asked)
+    applier("apply")
+    applier("apply")
+    assert len(resolver.server.asked) == asked
+
+
+def test_a_move_arrives(resolver: Machine, applier: Machine, zones: dict[str, object]) -> None:
+    resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    resolver("apply")
+    applier("apply")
+    zones["alice.example.org"] = ["81.2.69.7"]
+    resolver("apply")
+    done = applier("apply")
+    assert done.code == 0
+    assert "81.2.69.7/32" in applier.allowed
+    assert applier.allowed == resolver.allowed
+
+
+def test_nothing_new_changes_nothing(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    before = applier.file.stat().st_mtime_ns
+    sequence = read(resolver)["sequence"]
+    resolver("apply")
+    done = applier("apply")
+    assert (done.code, done.out, done.err) == (0, "", "")
+    assert applier.file.stat().st_mtime_ns == before
+    assert read(resolver)["sequence"] == sequence
+
+
+def test_explain_and_status_tell_of_hosts_that_are_followed(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver("apply")
+    applier("apply")
+    (alice, *_) = applier("status --output json").document["hosts"]
+    assert alice["host"] == "alice"
+    (grant,) = alice["grants"]
+    assert (grant["network"], grant["basis"]) == ("81.2.69.1/32", "fresh")
+    assert "alice.example.org" in applier("explain", "81.2.69.1").out
+    assert "office" in applier("history").out
+
+
+def test_a_host_that_a_newer_document_lacks_loses_access(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver("apply")
+    applier("apply")
+    del resolver.hosts["bob"]
+    resolver("apply")
+    assert applier("apply").code == 0
+    assert applier.allowed == ["81.2.69.1/32", "81.2.70.0/24"]
+
+
+def test_no_store_keeps_everything(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    store = Path(applier.store["file"])
+    store.rename(store.with_name("elsewhere"))
+    for _ in range(3):
+        done = applier("apply")
+        assert done.code == 3
+        assert "fleet home.web: nothing new is known of it: the store holds no document" in done.err
+        assert applier.allowed == held
+
+
+def test_before_the_first_document_what_is_there_stays(applier: Machine) -> None:
+    applier.file.write_text("# by hand\n81.2.99.1\n")
+    done = applier("apply")
+    assert done.code in (1, 3)
+    assert "81.2.99.1" in applier.file.read_text()
+
+
+def test_lost_documents_and_no_store_remove_nothing(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    Path(applier.store["file"], "web.json").unlink()
+    for path in applier.state.parent.glob("*.fleet"):
+        path.unlink()
+    for _ in range(4):
+        assert applier("apply").code == 3
+        assert applier.allowed == held
+
+
+def test_a_lost_state_starts_no_clock_anew(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    Path(applier.store["file"], "web.json").unlink()
+    applier.state.unlink()
+    applier("apply")
+    assert applier.allowed == held
+
+
+def test_the_store_can_be_empty_garbage_or_of_strangers(
+    resolver: Machine, applier: Machine, machines: Machines
+) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    path = Path(applier.store["file"], "web.json")
+    stranger = Machines(machines.folder / "x", machines.server, {"file": str(path.parent)})
+    stranger.folder.mkdir()
+    other = stranger.resolver(eve={"networks": ["81.2.71.0/24"]})
+    other("apply")
+    by_a_stranger = path.read_bytes()
+    signed = json.loads(by_a_stranger)
+    signed["signatures"] *= 9
+    renamed = by_a_stranger.replace(other.keys[0].encode(), applier.keys[0].encode())
+    said = {
+        b"": "it is empty",
+        b"{": "it is no JSON",
+        b"[]": "an object is expected",
+        by_a_stranger: "it is signed by no key that is trusted here",
+        renamed: "its signature is wrong",
+        json.dumps(signed).encode(): "'signatures' is not what is expected",
+    }
+    for content, why in said.items():
+        path.write_bytes(content)
+        done = applier("apply")
+        assert done.code == 3
+        assert why in " ".join(done.err.split())
+        assert applier.allowed == held
+
+
+def test_a_replay_removes_nothing_and_adds_nothing(
+    resolver: Machine, applier: Machine, zones: dict[str, object]
+) -> None:
+    resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    resolver("apply")
+    path = Path(applier.store["file"], "web.json")
+    first = path.read_bytes()
+    zones["alice.example.org"] = ["81.2.69.7"]
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    path.write_bytes(first)
+    done = applier("apply")
+    assert done.code == 3
+    assert "older (epoch 1, sequence 1) than the one that was applied" in " ".join(done.err.split())
+    assert applier.allowed == held
+    resolver("apply")
+    assert applier("apply").code == 0
+
+
+def test_another_fleet_or_list_is_not_believed(
+    resolver: Machine, applier: Machine, machines: Machines
+) -> None:
+    resolver.fleet = {"name": "away"}
+    resolver("apply")
+    done = applier("apply")
+    assert "another fleet, 'away'" in " ".join(done.err.split())
+    assert not applier.file.exists()
+
+
+def test_a_newer_schema_keeps_what_is_held(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    newer = {**read(resolver), "schema": "allowsync.list/2", "sequence": 9}
+    content = json.dumps(newer, sort_keys=True, separators=(",", ":")).encode()
+    Path(applier.store["file"], "web.json").write_bytes(sealed(content, resolver.signing_key))
+    done = applier("apply")
+    assert done.code == 3
+    assert "update it" in done.err
+    assert applier.allowed == held
+
+
+def test_only_retired_empties_a_list(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    empty = {**read(resolver), "hosts": [], "sequence": 8}
+    content = json.dumps(empty, sort_keys=True, separators=(",", ":")).encode()
+    Path(applier.store["file"], "web.json").write_bytes(sealed(content, resolver.signing_key))
+    held = applier.allowed
+    assert applier("apply").code in (1, 4)
+    assert applier.allowed == held
+    resolver.web = {"retired": True}
+    resolver("apply")
+    assert read(resolver)["retired"]
+    assert applier("apply").code == 0
+    assert applier.allowed == []
+
+
+def test_revocation_arrives(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    resolver("revoke", "alice")
+    assert applier("apply").code == 0
+    assert applier.allowed == ["81.2.69.2/32", "81.2.70.0/24"]
+
+
+def test_a_machine_can_have_hosts_of_its_own(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    own = applier.folder / "own.txt"
+    applier.hosts = {"alice": {"networks": ["81.2.72.0/24"]}}
+    applier.more = {
+        "allowlists": {
+            "web": {"follow": True, "targets": [{"file": {"path": str(applier.file)}}]},
+            "ssh": {"targets": [{"file": {"path": str(own)}}]},
+        }
+    }
+    assert applier("apply").code == 0
+    assert own.read_text().splitlines()[-1] == "81.2.72.0/24"
+    assert applier.allowed == resolver.allowed
+    assert "alice@home" in applier("status").out
+
+
+def test_it_cannot_publish_with_a_key_that_no_machine_trusts(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver.keys = ["ed25519:" + "A" * 43 + "="]
+    done = resolver("apply")
+    assert done.code == 1
+    assert "web not published: the signing key belongs to none of fleet.keys" in done.err
+    assert resolver.allowed
+
+
+def test_check_asks_the_store_and_no_dns(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    asked = len(resolver.server.asked)
+    assert "fleet home.web" not in applier("check").out
+    assert len(resolver.server.asked) == asked
+    Path(applier.store["file"], "web.json").unlink()
+    said = applier("check").out
+    assert "error: fleet home.web: nothing new is known of it: the store holds no document" in said
+
+
+def test_a_machine_can_publish_without_a_target_of_its_own(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver.more = {"allowlists": {"web": {"publish": True}}}
+    done = resolver("apply")
+    assert (done.code, done.err) == (0, "")
+    assert applier("apply").code == 0
+    assert applier.allowed == ["81.2.69.1/32", "81.2.69.2/32", "81.2.70.0/24"]
+    assert resolver("status").code == 0
+
+
+def test_a_dry_run_looks_and_leaves_nothing(resolver: Machine, applier: Machine) -> None:
+    assert resolver("apply --dry-run").code == 0
+    assert not Path(resolver.store["file"], "web.json").exists()
+    resolver("apply")
+    said = applier("apply --dry-run")
+    assert "+ 81.2.69.1" in said.out
+    assert not applier.file.exists()
+    assert not applier.state.parent.exists() or not list(applier.state.parent.glob("*.fleet"))
+
+
+def test_the_configuration_can_be_shown_and_read_again(resolver: Machine, applier: Machine) -> None:
+    resolver("apply")
+    applier("apply")
+    shown = applier("config show --output json")
+    assert shown.code == 0
+    assert shown.document["allowlists"]["web"]["follow"] is True
+    assert shown.document["hosts"] == {}
+
+
+def test_a_limit_of_the_applier_holds_up_what_another_machine_takes_away(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver("apply")
+    applier("apply")
+    held = applier.allowed
+    resolver.hosts = {"alice": ALICE}
+    assert resolver("apply").code == 0
+    done = applier("apply")
+    assert done.code == 4
+    assert "at most 1 of 3 hosts may lose access in one run" in " ".join(done.err.split())
+    assert applier.allowed == held
+    assert applier("apply --force").code == 0
+    assert applier.allowed == ["81.2.69.1/32"]
+
+
+def test_keygen_makes_a_pair_and_replaces_none(applier: Machine) -> None:
+    file = applier.folder / "new.key"
+    done = applier("fleet keygen", str(file))
+    assert done.code == 0
+    assert done.out.strip() == public_key_of(file.read_text().strip())
+    assert file.stat().st_mode & 0o777 == 0o600
+    again = applier("fleet keygen", str(file))
+    assert again.code == 1
+    assert "File exists" in again.err
+
+
+@pytest.mark.parametrize(
+    ("web", "fleet", "why"),
+    [
+        ({"publish": True}, {}, "follow goes without publish and without hosts"),
+        ({"follow": False, "retired": True}, {}, "retired is for a list with publish"),
+        ({"follow": False, "publish": True}, {}, "publish needs fleet.signing_key_file"),
+        ({"follow": False}, {}, "its hosts are missing"),
+        ({}, {"keys": []}, "expected a list of at least 1"),
+        ({}, {"keys": ["ed25519:" + c * 43 + "=" for c in "ABCD"]}, "at most 3 keys"),
+        ({}, {"keys": ["x"]}, "expected a public key"),
+        ({}, {"store": {}}, "expected one of file, https and etcd"),
+        ({}, {"store": {"etcd": {"endpoints": ["https://a"], "user": "x"}}}, "needs user and one"),
+    ],
+    ids=range(9),
+)
+def test_a_configuration_that_cannot_be_is_refused(
+    applier: Machine, web: dict[str, Any], fleet: dict[str, Any], why: str
+) -> None:
+    applier.web, applier.fleet = web, fleet
+    done = applier("apply")
+    assert done.code == 2
+    assert why in " ".join(done.err.split())
+
+
+def test_of_a_host_on_two_lists_the_latest_word_counts(
+    resolver: Machine, applier: Machine, zones: dict[str, object]
+) -> None:
+    """Lists are numbered apart: the list that hears nothing new may have the greater number."""
+    resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
+    lists = {"web": {"publish": True, "hosts": ["alice"]}, "ssh": {"publish": True}}
+    resolver.more = {"allowlists": lists}
+    for label in ("carol", "dave"):
+        resolver("apply")
+        resolver.hosts[label] = {"networks": ["81.2.73.0/24"]}
+    resolver("apply")
+    files = {name: applier.folder / f"{name}.txt" for name in lists}
+    applier.more = {
+        "allowlists": {
+            name: {"follow": True, "targets": [{"file": {"path": str(file)}}]}
+            for name, file in files.items()
+        }
+    }
+    applier("apply")
+    assert (read(resolver)["sequence"], read(resolver, "ssh")["sequence"]) == (1, 3)
+    ssh = Path(applier.store["file"], "ssh.json")
+    before = ssh.read_bytes()
+    zones["alice.example.org"] = ["81.2.69.7"]
+    resolver("apply")
+    ssh.write_bytes(b"")
+    assert applier("apply").code == 3
+    for file in files.values():
+        assert "81.2.69.7/32" in file.read_text()
+        assert "81.2.69.1/32" not in file.read_text()
+    ssh.write_bytes(before)
+    assert applier("apply").code == 0
+    assert "81.2.69.7/32" in files["ssh"].read_text()

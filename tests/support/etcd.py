@@ -1,0 +1,173 @@
+"""A real etcd with TLS, users and roles, on ports of its own."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import time
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+from testkit.fake_dns.tls import Authority
+from tests.support.unpacked import unpacked
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+PATIENCE: Final = 30.0  # seconds
+PASSWORDS: Final = {"root": "of-root", "resolver": "of-resolvers", "applier": "of-appliers"}
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as found:
+        found.bind(("127.0.0.1", 0))
+        port: int = found.getsockname()[1]
+        return port
+
+
+@dataclass
+class Member:
+    """One member of a cluster."""
+
+    name: str
+    folder: Path
+    port: int = field(default_factory=_free_port)
+    peer_port: int = field(default_factory=_free_port)
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"https://127.0.0.1:{self.port}"
+
+    @property
+    def peer_url(self) -> str:
+        return f"http://127.0.0.1:{self.peer_port}"
+
+
+@dataclass
+class Etcd:
+    """A cluster that a fleet `home` has its keys in.
+
+    The user `resolver` may write there, the user `applier` read the documents alone.
+    """
+
+    folder: Path
+    size: int = 1
+    members: list[Member] = field(default_factory=list)
+    _guarded: bool = False
+
+    def __enter__(self) -> Etcd:
+        self._authority = Authority(self.folder)
+        self._certificate = self._authority.issued("127.0.0.1", "localhost")
+        self.members = [Member(f"m{n}", self.folder) for n in range(self.size)]
+        for one in self.members:
+            self.start(one, "new")
+        for one in self.members:
+            self.wait_for(one)
+        self._guard()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for one in self.members:
+            self.kill(one)
+
+    @property
+    def ca(self) -> Path:
+        return self._authority.certificate
+
+    def options(self, user: str) -> dict[str, Any]:
+        """A store, as a configuration names it."""
+        password = self.folder / f"{user}.password"
+        password.touch(0o600)
+        password.write_text(PASSWORDS[user])
+        return {
+            "etcd": {
+                "endpoints": [one.url for one in self.members],
+                "ca": str(self.ca),
+                "user": user,
+                "password_file": str(password),
+            }
+        }
+
+    def start(self, member: Member, state: str = "existing") -> None:
+        """Start a member, with what it had."""
+        files = unpacked("etcd", "etcd-server", "etcd-client") / "usr/bin"
+        peers = ",".join(f"{one.name}={one.peer_url}" for one in self.members)
+        command = {
+            "name": member.name,
+            "data-dir": str(member.folder / member.name),
+            "listen-client-urls": member.url,
+            "advertise-client-urls": member.url,
+            "listen-peer-urls": member.peer_url,
+            "initial-advertise-peer-urls": member.peer_url,
+            "initial-cluster": peers,
+            "initial-cluster-state": state,
+            "cert-file": str(self._certificate),
+            "key-file": str(self._certificate),
+            "heartbeat-interval": "50",
+            "election-timeout": "500",
+        }
+        words = [f"--{name}={value}" for name, value in command.items()]
+        with (member.folder / f"{member.name}.log").open("ab") as log:
+            member.process = subprocess.Popen(
+                [str(files / "etcd"), *words], stdout=log, stderr=log, start_new_session=True
+            )
+
+    def kill(self, member: Member) -> None:
+        """End a member at once."""
+        if member.process is not None:
+            os.killpg(member.process.pid, signal.SIGKILL)
+            member.process.wait(PATIENCE)
+        member.process = None
+
+    def wait_for(self, member: Member) -> None:
+        """Wait until a member answers."""
+        until = time.monotonic() + PATIENCE
+        while self.ctl("endpoint", "health", member=member, check=False).returncode:
+            assert time.monotonic() < until, (member.folder / f"{member.name}.log").read_text()
+            time.sleep(0.1)
+
+    def ctl(
+        self, *words: str, member: Member | None = None, check: bool = True
+    ) -> subprocess.CompletedProcess[str]:
+        """etcdctl as root."""
+        files = unpacked("etcd", "etcd-server", "etcd-client") / "usr/bin"
+        urls = [one.url for one in ([member] if member else self.members)]
+        user = f"--user=root:{PASSWORDS['root']}" if self._guarded else ""
+        command: list[object] = [
+            files / "etcdctl",
+            f"--endpoints={','.join(urls)}",
+            f"--cacert={self.ca}",
+            user,
+        ]
+        return subprocess.run(
+            [*map(str, filter(None, command)), *words],
+            capture_output=True,
+            text=True,
+            check=check,
+            env={**os.environ, "ETCDCTL_API": "3"},
+        )
+
+    def _guard(self) -> None:
+        """Make users and roles, and let nothing be done without them."""
+        lists, keys = "/allowsync/home/lists/", "/allowsync/home/"
+        self.ctl("role", "add", "resolver")
+        self.ctl("role", "grant-permission", "--prefix=true", "resolver", "readwrite", keys)
+        self.ctl("role", "add", "applier")
+        self.ctl("role", "grant-permission", "--prefix=true", "applier", "read", lists)
+        for user, password in PASSWORDS.items():
+            self.ctl("user", "add", f"{user}:{password}")
+            self.ctl("user", "grant-role", user, user)
+        self.ctl("auth", "enable")
+        self._guarded = True
+
+    def document(self, name: str = "web") -> dict[str, Any]:
+        """What the key of a list holds, and its revisions."""
+        done = self.ctl("get", f"/allowsync/home/lists/{name}", "-w", "json")
+        found = json.loads(done.stdout)["kvs"][0]
+        assert isinstance(found, dict)
+        return found
