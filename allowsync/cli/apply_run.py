@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 
-from allowsync.cli.common import Progress, choose, echo_json, instant, say
+from allowsync.cli.common import Progress, Stop, choose, echo_json, instant, say
 from allowsync.config import ConfigError, state_of_unread
 from allowsync.dns.process import ResolverProcess
 from allowsync.engine.options import Request
@@ -31,7 +31,11 @@ SCHEMA = "allowsync.run/1"
 
 
 def apply_once(
-    wanted: ApplyArguments, confirm: timedelta | None = None, tell: Tell | None = None
+    wanted: ApplyArguments,
+    confirm: timedelta | None = None,
+    tell: Tell | None = None,
+    *,
+    careful: bool = True,
 ) -> int:
     """Carry out one run, and say what came of it.
 
@@ -39,20 +43,29 @@ def apply_once(
         wanted: The arguments. None of them conflict.
         confirm: Within which time the run is to be confirmed, where it is.
         tell: What says it, instead of what `allowsync apply` prints.
+        careful: Refuse what cuts off the user's own session, where no confirmation, no force and
+            no dry run makes that harmless or meant.
 
     Raises:
-        Stop: The configuration is not valid, a name is unknown, or another run is at work.
+        Stop: The configuration is not valid, a name is unknown, the run would cut off the user's
+            own session, or another run is at work.
     """
     invocation = wanted.invocation
     progress = Progress("resolving", wanted=not invocation.json and not invocation.quiet)
     with ResolverProcess(progress) as dns:
         if not wanted.offline:
             dns.start()
-        return _apply_with(dns, wanted, confirm, tell or tell_run)
+        careful = careful and not (wanted.force or wanted.dry_run or confirm)
+        return _apply_with(dns, wanted, confirm, tell or tell_run, careful=careful)
 
 
 def _apply_with(
-    dns: ResolverProcess, wanted: ApplyArguments, confirm: timedelta | None, tell: Tell
+    dns: ResolverProcess,
+    wanted: ApplyArguments,
+    confirm: timedelta | None,
+    tell: Tell,
+    *,
+    careful: bool,
 ) -> int:
     """Carry out one run, with a process that asks the DNS."""
     invocation, only = wanted.invocation, wanted.only
@@ -72,7 +85,7 @@ def _apply_with(
     from allowsync.state import Busy
 
     def at_work() -> RunReport:
-        report = carried_out(invocation, config, request, dns)
+        report = carried_out(invocation, config, request, dns, careful=careful)
         return _fetched(config, request, dns, report) if config.lists else report
 
     try:
@@ -145,19 +158,25 @@ def carried_out(
     config: Config,
     request: Request,
     resolve: Resolve,
+    *,
+    careful: bool = False,
 ) -> RunReport:
-    """The run, with what it leaves for those who watch."""
+    """The run, with what it leaves for those who watch.
+
+    Raises:
+        Stop: It is careful, and would cut off the user's own session.
+    """
     from allowsync.engine.run import run
     from allowsync.state import Busy
     from allowsync.system.clock import pulse
 
     def foresee(drafts: Sequence[Draft]) -> None:
-        _warn_of_cut_off(invocation, drafts)
+        _heed_session(invocation, drafts, careful=careful)
 
     watched = request.watched and (config.metrics is not None or config.heartbeat is not None)
     try:
         report = run(config, request, resolve, pulse(), foresee)
-    except Busy:
+    except (Busy, Stop):
         raise
     except Exception:
         if watched:
@@ -210,18 +229,23 @@ def _open_ports(config: Config, report: RunReport) -> Iterator[Notice]:
             yield one
 
 
-def _warn_of_cut_off(invocation: Invocation, drafts: Sequence[Draft]) -> None:
-    """Warn users before they lock themselves out. Said even with --quiet."""
+def _heed_session(invocation: Invocation, drafts: Sequence[Draft], *, careful: bool) -> None:
+    """Stop users before they lock themselves out, or warn them. Said even with --quiet."""
     from allowsync.backend.api import no_guard
 
     at_work = [one for one in drafts if one.report.plan is not None and not one.report.plan.idle]
     if all(one.target.backend.guards is no_guard for one in at_work):
         return
-    from allowsync.cli.own_session import warn
     from allowsync.engine.lockout import current, cut_offs
 
-    if (session := current()) is not None:
-        warn(invocation, cut_offs(at_work, session))
+    session = current()
+    if session is None or not (found := list(cut_offs(at_work, session))):
+        return
+    from allowsync.cli.own_session import refuse, warn
+
+    if careful:
+        refuse(invocation, SCHEMA, found)
+    warn(invocation, found)
 
 
 def tell_run(invocation: Invocation, report: RunReport, code: ExitCode) -> None:

@@ -98,18 +98,29 @@ class Invocation(Value):
         return load(self.place, environ=os.environ, uid=uid, state=self.state, keep=keep)
 
     def stop(self, schema: str, code: ExitCode, notices: Iterable[Notice]) -> NoReturn:
-        """Say why nothing was done, and end with that exit code."""
+        """Say why nothing was done, and end with that exit code.
+
+        It is said once: in the JSON document, or to stderr, also where the document is lost.
+
+        Raises:
+            OSError: The document cannot be written.
+        """
         from allowsync.report.json import stopped_document
         from allowsync.report.text import printable
         from allowsync.system.journald import ERROR, marked
 
         said = list(notices)
+        ended: Exception = Stop(int(code))
+        try:
+            if self.json:
+                echo_json(stopped_document(schema, code, said))
+                raise ended
+        except OSError as lost:
+            ended = lost
         for one in said:
             for line in fitted(printable(f"{one.where}: {one.what}"), err=True):
                 say(marked(line, ERROR, 2), err=True)
-        if self.json:
-            echo_json(stopped_document(schema, code, said))
-        raise Stop(int(code))
+        raise ended
 
     def echo(self, lines: Iterable[Line], *, err: bool = False, verbatim: bool = False) -> None:
         """Print lines, coloured where that was not switched off and a terminal reads them.
@@ -210,11 +221,11 @@ def invocation_of(
 
 
 def wants_json(arguments: Sequence[str]) -> bool:
-    """Whether a JSON document was asked for, on a command line that could not be read."""
+    """Whether a JSON document was asked for, and no text, on a command line that was not read."""
     from itertools import pairwise
 
-    asked = "--json" in arguments or "--output=json" in arguments
-    return asked or ("--output", "json") in pairwise(arguments)
+    options = {*arguments, *map("=".join, pairwise(arguments))}
+    return bool(options & {"--json", "--output=json"}) and "--output=text" not in options
 
 
 def echo_json(document: Mapping[str, Any]) -> None:

@@ -25,6 +25,8 @@ def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: 
         uid: Who reads.
     """
     try:
+        if path.is_dir():
+            return f"this is a folder, not a file; name the file: --config {_within(path)}"
         os.close(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | os.O_NOCTTY))
     except FileNotFoundError:
         if given is None and not environ.get("ALLOWSYNC_CONFIG"):
@@ -42,6 +44,13 @@ def why_unread(given: Path | None, path: Path, environ: Mapping[str, str], uid: 
 def as_root() -> str:
     """This command line, as root."""
     return abridge(f"sudo allowsync {shlex.join(sys.argv[1:])}")
+
+
+def _within(folder: Path) -> str:
+    """The configuration in a folder: the one that is there, else the usual name."""
+    found = sorted([*folder.glob("*.yaml"), *folder.glob("*.yml")])
+    usual = folder / SYSTEM_CONFIGURATION.name
+    return shlex.quote(str(found[0] if len(found) == 1 else usual))
 
 
 def _places(environ: Mapping[str, str], uid: int) -> str:

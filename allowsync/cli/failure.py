@@ -32,13 +32,15 @@ def failed(error: BaseException, arguments: Sequence[str]) -> int:
     if isinstance(error, OSError) and error.filename is None and error.errno in _OF_STREAMS:
         return unwritten(_FAILED, error)
     code, what = _said(error)
-    say(marked(f"allowsync: {what}", ERROR, 2), err=True)
+    documented = wants_json(arguments) and not printed
+    if not documented:
+        say(marked(f"allowsync: {what}", ERROR, 2), err=True)
     if _verbosity(arguments) > 1:
         from traceback import format_exception
 
         for line in "".join(format_exception(error)).splitlines():
             say(printable(line), err=True)
-    if not printed and wants_json(arguments):
+    if documented:
         echo_json(stopped_document(_schema(arguments), code, [Notice("allowsync", what)]))
     return code
 

@@ -84,20 +84,25 @@ def _usage(error: click.ClickException, arguments: list[str]) -> int:
     from allowsync.cli.usage_error import explained, is_help
 
     what = explained(error, next((one for one in arguments if one in COMMANDS), ""))
-    lines = fitted(printable(f"command line: {what}"), err=True)
-    with contextlib.suppress(OSError):
-        click.echo(error.format_message() if is_help(error) else "\n".join(lines), err=True)
+    lost: OSError | None = None
     if wants_json(arguments):
         from allowsync.report.json import stopped_document
 
         notice = Notice("command line", what)
         try:
             echo_json(stopped_document(_schema(error, arguments), ExitCode.USAGE, [notice]))
-        except OSError as lost:
-            from allowsync.cli.failure import unwritten
+        except OSError as unsaid:
+            lost = unsaid
+        else:
+            return ExitCode.USAGE
+    lines = fitted(printable(f"command line: {what}"), err=True)
+    with contextlib.suppress(OSError):
+        click.echo(error.format_message() if is_help(error) else "\n".join(lines), err=True)
+    if lost is None:
+        return ExitCode.USAGE
+    from allowsync.cli.failure import unwritten
 
-            return unwritten(ExitCode.USAGE, lost)
-    return ExitCode.USAGE
+    return unwritten(ExitCode.USAGE, lost)
 
 
 def _schema(error: click.ClickException, arguments: list[str]) -> str:

@@ -190,7 +190,7 @@ def _edit(invocation: Invocation, action: str, name: str, change: Any, how: Edit
         code = ExitCode.BUSY if isinstance(error, ConfigBusy) else ExitCode.USAGE
         invocation.stop(SCHEMA, code, [Notice(str(path), invocation.why_unread or str(error))])
     done = HostChange(action, name, str(path), allowlists, diff_of(found, text), how.dry_run)
-    return _told(invocation, done, at_once=how.at_once)
+    return _told(invocation, done, how)
 
 
 def _keep_session(invocation: Invocation, config: Config, *, dry_run: bool) -> None:
@@ -205,11 +205,11 @@ def _keep_session(invocation: Invocation, config: Config, *, dry_run: bool) -> N
     warn(invocation, found)
 
 
-def _told(invocation: Invocation, done: HostChange, *, at_once: bool) -> int:
+def _told(invocation: Invocation, done: HostChange, how: EditOptions) -> int:
     if not invocation.json and not invocation.quiet:
         invocation.echo(diff_lines(done.diff), verbatim=True)
-        invocation.echo(_change_lines(done, at_once=at_once))
-    if not at_once:
+        invocation.echo(_change_lines(done, at_once=how.at_once))
+    if not how.at_once:
         if invocation.json:
             echo_json(_document(done, ExitCode.IN_STEP))
         return int(ExitCode.IN_STEP)
@@ -222,7 +222,7 @@ def _told(invocation: Invocation, done: HostChange, *, at_once: bool) -> int:
         echo_json({**_document(done, code), "run": run_document(report, code)})
 
     wanted = ApplyArguments(invocation)
-    return apply_once(wanted, tell=tell if invocation.json else None)
+    return apply_once(wanted, tell=tell if invocation.json else None, careful=not how.force)
 
 
 def _document(done: HostChange, code: ExitCode) -> dict[str, Any]:

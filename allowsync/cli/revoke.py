@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.model.access_order import LiftedOrder, Revocation, StandingOrders
-    from allowsync.model.types import Network
+    from allowsync.model.types import Entry, Network
     from allowsync.plan.result import RunReport
     from allowsync.state import StateError
 
@@ -26,8 +26,9 @@ SCHEMA = "allowsync.revoke/1"
 
 @click.command()
 @click.argument("what", metavar="HOST|NETWORK", shell_complete=complete)
+@click.option("--force", is_flag=True, help="Do it even if that cuts off your own SSH session.")
 @common
-def revoke(invocation: Invocation, what: str) -> int:
+def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
     """End the access of a host or a network now, until 'allowsync approve' lets it in again.
 
     It takes effect at once, asks no DNS, and holds whatever the DNS says later. With a NETWORK,
@@ -41,6 +42,8 @@ def revoke(invocation: Invocation, what: str) -> int:
     config = invocation.load(SCHEMA)
     network = _network(invocation, what)
     now = instant()
+    if not force:
+        _keep_session(invocation, config, what, network)
     order, notices = patiently(
         invocation, SCHEMA, lambda: _remembered(invocation, config, what, network, now)
     )
@@ -55,6 +58,20 @@ def revoke(invocation: Invocation, what: str) -> int:
     until = f"revoked, until 'allowsync approve {subject}'" if stands else "the grant is over"
     lines = [Line(f"{subject}: {until}"), *map(Line, _left(subject, report))]
     return told(invocation, report, document, lines, notices)
+
+
+def _keep_session(
+    invocation: Invocation, config: Config, what: str, network: Network | None
+) -> None:
+    """See that this session outlasts the order, as far as that is known."""
+    from allowsync.cli.own_session import ended_by, refuse
+    from allowsync.model.networks import overlap
+
+    def over(entry: Entry) -> bool:
+        return set(entry.hosts) == {what} if network is None else overlap(entry.network, network)
+
+    if found := ended_by(config, over):
+        refuse(invocation, SCHEMA, found)
 
 
 def _network(invocation: Invocation, text: str) -> Network | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.config.errors import suggestion
+from allowsync.config.errors import known_names, suggestion
 from allowsync.config.hosts import LABEL
 from allowsync.config.kinds import INVALID, Boolean, Invalid, Kind, ListOf, Name, Reading
 from allowsync.config.schema.context import below
@@ -80,8 +80,11 @@ class Member(Kind[str]):
         if node.text in self.known:
             return node.text
         self._hints += 1
-        hint = suggestion(node.text, self.known) if self._hints <= _MOST_HINTS else ""
+        hint = self._hint(node.text) if self._hints <= _MOST_HINTS else ""
         return reading.problem(node, at, f"{quote(node.text)} is not among hosts{hint}")
+
+    def _hint(self, name: str) -> str:
+        return suggestion(name, self.known) or known_names(self.known, "under hosts")
 
     def schema(self) -> dict[str, Any]:
         """What a name looks like."""

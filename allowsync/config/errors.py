@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from allowsync.model.value import Value
-from allowsync.text import LONGEST_QUOTE
-from allowsync.typed import TYPE_CHECKING
+from allowsync.text import LONGEST_QUOTE, printable
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+
+_SHOWN: Final = 12  # names
 
 
 class Problem(Value):
@@ -45,6 +47,13 @@ def suggestion(word: str, known: Iterable[str]) -> str:
 
     close = get_close_matches(word, list(known), n=1)
     return f" (did you mean {close[0]!r}?)" if close else ""
+
+
+def known_names(names: Iterable[str], where: str) -> str:
+    """`"; under hosts: alice, bob, …"`, as far as it fits a line."""
+    known = list(names)
+    shown = ", ".join(map(printable, known[:_SHOWN])) or "none"
+    return f"; {where}: {shown}{', …' if len(known) > _SHOWN else ''}"
 
 
 def one_of(words: Iterable[str]) -> str:

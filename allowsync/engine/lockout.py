@@ -12,13 +12,13 @@ from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
     from allowsync.config.settings import Target
     from allowsync.engine.prepare import Draft
     from allowsync.model.plan import Plan
     from allowsync.model.target import Guard
-    from allowsync.model.types import Address
+    from allowsync.model.types import Address, Entry
 
 _ESTABLISHED = "01"
 SSH = "SSH_CONNECTION"
@@ -144,10 +144,30 @@ def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
         return ""
     if any(session.peer in entry.network for entry in plan.final):
         return ""
+    return (
+        f"{_blocked(session, guard)}. Allow it first: 'allowsync host add NAME {session.peer}'; "
+        "then try it with 'allowsync apply --confirm 60s'"
+    )
+
+
+def ends(
+    drafts: Iterable[Draft], session: Session, over: Callable[[Entry], bool]
+) -> Iterator[Notice]:
+    """The targets that let a session in by entries alone that are to go."""
+    for one in drafts:
+        guard, plan = guard_at(one.target, session.port), one.report.plan
+        if guard is None or plan is None:
+            continue
+        lets_in = [entry for entry in plan.final if session.peer in entry.network]
+        if lets_in and all(map(over, lets_in)):
+            what = f"{_blocked(session, guard)}. Come in from another address first"
+            yield Notice(one.target.name, what)
+
+
+def _blocked(session: Session, guard: Guard) -> str:
     interfaces = [one for one in guard.open_interfaces if one != "lo"]
     unless = f", unless it comes through {' or '.join(interfaces)}" if interfaces else ""
     return (
         f"your own session comes from {session.peer} to port {session.port}/tcp, which "
-        f"would be blocked{unless}. Allow it first: 'allowsync host add NAME {session.peer}'; "
-        "then try it with 'allowsync apply --confirm 60s'"
+        f"would be blocked{unless}"
     )

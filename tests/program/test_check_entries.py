@@ -65,6 +65,41 @@ state: {tmp_path / "state" / "state.db"}
         assert run("81.2.69.7", "host", "remove", "office", "--force") == (0, False)
 
 
+def test_a_run_or_an_order_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"""\
+hosts:
+  office: {{networks: [81.2.69.0/24]}}
+  home: {{networks: [81.2.71.1]}}
+allowlists: {{ssh: {{targets: [{{nftables: {{ports: [22/tcp]}}}}]}}}}
+state: {tmp_path / "state" / "state.db"}
+""")
+    config.chmod(0o600)
+
+    def run(peer: str, *command: str) -> tuple[int, bool]:
+        environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
+        done = inside.run(lambda: allowsync(*command, "--config", config, environ=environ))
+        return done.code, "nothing was changed: it would cut off your own session" in done.err
+
+    def rules() -> str:
+        return inside.command("nft", "list", "ruleset")
+
+    with Namespace() as inside:
+        assert run("81.2.70.7", "apply") == (2, True)
+        assert rules() == ""
+        assert run("81.2.70.7", "apply", "--dry-run") == (0, False)
+        assert run("81.2.69.7", "apply") == (0, False)
+        before = rules()
+        for order in ("office", "81.2.69.7", "81.2.69.0/30", "81.0.0.0/8"):
+            assert run("81.2.69.7", "revoke", order) == (2, True)
+        assert rules() == before
+        assert run("81.2.69.7", "apply", "--offline") == (0, False)  # no order was remembered
+        assert rules() == before
+        assert run("81.2.69.7", "revoke", "home") == (0, False)
+        assert run("81.2.69.7", "revoke", "office", "--force") == (0, False)
+        assert "81.2.69.0/24" not in rules()
+
+
 def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> None:
     config = tmp_path / "config.yaml"
     document = {

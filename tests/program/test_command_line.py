@@ -59,6 +59,28 @@ def test_different_values_for_one_option_are_a_usage_error(words: list[str], sai
     assert (done.code, said in done.err) == (2, True)
 
 
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        ("status --config {c}", "this is a folder, not a file"),
+        ("apply --config {c}", "this is a folder, not a file"),
+        ("apply --config {c}/none.yaml", "file not found"),
+        ("stats", "did you mean 'status'"),
+        ("apply --frob", "--frob"),
+    ],
+)
+def test_a_problem_is_said_once_in_the_document_or_on_standard_error(
+    tmp_path: Path, words: str, said: str
+) -> None:
+    given = words.format(c=tmp_path).split()
+    document = allowsync(*given, "--json")
+    text = allowsync(*given)
+    assert (document.code, document.err) == (text.code, text.out) == (2, "")
+    (problem,) = document.document["problems"]
+    assert said in problem["what"]
+    assert text.err == f"{problem['where']}: {problem['what']}\n"
+
+
 @pytest.mark.parametrize("words", ["apply -n", "apply --dry-run", "-v apply -n"])
 def test_a_dry_run_has_a_short_option(here: Installation, words: str) -> None:
     assert "4 to add" in here(words).out

@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from allowsync.config.errors import suggestion
+from allowsync.config.errors import one_of, suggestion
 from allowsync.config.schema import KEY, OptionField
 from allowsync.config.schema.collection_kinds import Optional
 from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
@@ -144,8 +144,18 @@ def unknown_key(name: str, known: collections.abc.Iterable[str]) -> str:
     """The message about an unknown key."""
     if name == "<<":
         return "unknown key '<<': YAML 1.2 has no merge keys; an alias may stand for a whole value"
-    hint = suggestion(name, known) or f"; expected {', '.join(known) or 'none'}"
+    options = list(known)
+    if sources := _sources(name, options):
+        return f"unknown key {quote(name)}: no secret is written here; use {one_of(sources)}"
+    hint = suggestion(name, options) or f"; expected {', '.join(options) or 'none'}"
     return f"unknown key {quote(name)}{hint}"
+
+
+def _sources(name: str, known: list[str]) -> list[str]:
+    """The keys that say where the secret is that a key was to hold: `token`, `api_token`."""
+    ends = tuple(f"_{name}_{place}" for place in ("file", "env", "credential"))
+    found = [one for one in known if f"_{one}".endswith(ends)]
+    return found if len(found) > 1 else []
 
 
 def described(one: Option) -> dict[str, Any]:

@@ -74,6 +74,15 @@ def test_a_file_that_can_be_read_is_no_matter_of_places(tmp_path: Path) -> None:
     assert why_unread(None, tmp_path / "config.yaml" / "below", {}, 0) == ""
 
 
+def test_of_a_folder_the_file_in_it_is_named(tmp_path: Path) -> None:
+    folder = tmp_path / "my folder"
+    folder.mkdir()
+    what = "this is a folder, not a file; name the file: --config"
+    assert why_unread(folder, folder, {}, 0) == f"{what} '{folder}/config.yaml'"
+    (folder / "home.yml").touch()
+    assert why_unread(folder, folder, {}, 0) == f"{what} '{folder}/home.yml'"
+
+
 @pytest.mark.root
 def test_a_file_for_root_alone_is_read_with_sudo(
     as_root: None, monkeypatch: pytest.MonkeyPatch

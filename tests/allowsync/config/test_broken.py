@@ -161,13 +161,28 @@ def test_as_a_host(tmp_path: Path, line: str, where: str, what: str) -> None:
     assert what in said[0]
 
 
+@pytest.mark.parametrize("key", ["api_token", "token"])
+def test_a_secret_is_not_written_here(tmp_path: Path, key: str) -> None:
+    target = f"cloudflare: {{account_id: {'0' * 32}, list: web, {key}: hunter2}}"
+    said = problems(tmp_path, f"{HOSTS}allowlists: {{web: {{targets: [{target}]}}}}\n")
+    what = (
+        f"unknown key {key!r}: no secret is written here; use one of api_token_file, api_token_env"
+    )
+    assert what in said[0]
+    assert "hunter2" not in "".join(said)
+
+
 IN_AN_ALLOWLIST = {
     "an unknown host": (
         "hosts: [carol]",
         "6: allowlists.web.hosts",
         "'carol' is not among hosts (did you mean 'carl'?)",
     ),
-    "a host nobody could mean": ("hosts: [zzz]", "6: allowlists.web.hosts", "'zzz' is not among"),
+    "a host nobody could mean": (
+        "hosts: [zzz]",
+        "6: allowlists.web.hosts",
+        "'zzz' is not among hosts; under hosts: ",
+    ),
     "no host": ("hosts: []", "6: allowlists.web.hosts", "at least 1"),
     # Were this every host, commenting out the last name would let everybody in.
     "nothing for hosts": ("hosts:", "6: allowlists.web.hosts", "got nothing"),
