@@ -39,11 +39,13 @@ class EditOptions(Value):
         dry_run: Not at all: the change is shown.
         at_once: Apply it when it is written.
         force: Even if that cuts off the session it is made in.
+        on: The allowlists that were named; none where it is not said.
     """
 
     dry_run: bool
     at_once: bool
     force: bool
+    on: tuple[str, ...] = ()
 
 
 class HostChange(Value):
@@ -132,7 +134,7 @@ def add(
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
         return text.added(new, where), every
 
-    how = EditOptions(dry_run, at_once, force)
+    how = EditOptions(dry_run, at_once, force, on)
     return _edit(invocation, "add", name, change, how)
 
 
@@ -208,7 +210,7 @@ def _keep_session(invocation: Invocation, config: Config, *, dry_run: bool) -> N
 def _told(invocation: Invocation, done: HostChange, how: EditOptions) -> int:
     if not invocation.json and not invocation.quiet:
         invocation.echo(diff_lines(done.diff), verbatim=True)
-        invocation.echo(_change_lines(done, at_once=how.at_once))
+        invocation.echo(_change_lines(done, how))
     if not how.at_once:
         if invocation.json:
             echo_json(_document(done, ExitCode.IN_STEP))
@@ -239,16 +241,19 @@ def _document(done: HostChange, code: ExitCode) -> dict[str, Any]:
     }
 
 
-def _change_lines(done: HostChange, *, at_once: bool) -> Iterator[Line]:
+def _change_lines(done: HostChange, how: EditOptions) -> Iterator[Line]:
     from allowsync.text import Line
 
     if done.action == "add":
-        what = f"{done.host} is allowed on {', '.join(done.allowlists) or 'no allowlist'}"
+        chosen = how.on or done.allowlists
+        what = f"{done.host} is allowed on {', '.join(chosen) or 'no allowlist'}"
+        if beside := [one for one in done.allowlists if one not in chosen]:
+            what += f", and on {', '.join(beside)}, where every host is"
     else:
         what = f"{done.host} is removed"
     if done.dry_run:
         yield Line(f"a dry run: {what} once this is written")
-    elif not at_once:
+    elif not how.at_once:
         yield Line(f"{what} with the next run; now: allowsync apply")
 
 

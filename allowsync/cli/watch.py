@@ -12,6 +12,7 @@ import tty
 from typing import TYPE_CHECKING, Final, Self
 
 from allowsync.cli.common import styled
+from allowsync.report.text import filled
 from allowsync.text import printable
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 EVERY: Final = 10.0  # seconds: what is asked of firewalls takes part of one
 _SLICE: Final = 0.5  # how late a change of the size is seen
+_NARROWEST: Final = 12  # columns that words are folded in
 _INPUT: Final = 0
 _ENDS: Final = (b"q", b"Q", b"\x03", b"\x04", b"")
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGHUP)
@@ -135,5 +137,14 @@ class Screen:
 
 
 def _folded(text: str, width: int) -> list[str]:
-    """A text in rows: what is cut off at the edge cannot be read."""
+    """A text in rows, folded between words: what is cut off at the edge cannot be read."""
+    if len(text) <= width or width < _NARROWEST:
+        return _cut(text, width)
+    left = text.lstrip()
+    first = " " * (len(text) - len(left))
+    rows = filled(left, first, f"{first}    ", width)
+    return [part for row in rows for part in _cut(row, width)]
+
+
+def _cut(text: str, width: int) -> list[str]:
     return [text[at : at + width] for at in range(0, len(text), max(width, 1))] or [""]

@@ -10,7 +10,7 @@ from enum import Enum
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, NamedTuple, assert_never
 
-from allowsync.config.secure_file import FileRequirements, RefusedError, read_checked
+from allowsync.config.secure_file import FileRequirements, MissingError, RefusedError, read_checked
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
@@ -94,7 +94,10 @@ def secret_from_file(path: Path, uid: int) -> Secret:
         RefusedError: The file is missing, empty, too large or not text; or root reads, and others
             may read or change it.
     """
-    return _secret(read_checked(path, FileRequirements(uid, LARGEST_SECRET, secret=True)))
+    try:
+        return _secret(read_checked(path, FileRequirements(uid, LARGEST_SECRET, secret=True)))
+    except MissingError as missing:
+        raise MissingError(f"{missing}; write the secret into it, with mode 600") from None
 
 
 def secret_from_environment(name: str, environ: Mapping[str, str]) -> Secret:

@@ -156,16 +156,25 @@ def about_resolver(
             yield Located(str(one), Finding(Severity.WARNING, what, advice))
 
 
+_NAMESERVERS: Final = (
+    "is it reachable? It is one of resolver.nameservers, or without these of /etc/resolv.conf"
+)
+
+
 def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
     """Names that gave no address, and addresses that are rejected."""
     by_host: dict[str, list[NameserverAnswers]] = {}
     for one in all_heard:
         by_host.setdefault(one.host, []).append(one)
-    silent = len(by_host) > 1 and not any(map(_usable, all_heard))
+    if len(by_host) > 1 and not any(map(_usable, all_heard)):  # it is no fault of the names
+        what = f"no nameserver gave a usable answer for any of {', '.join(by_host)}"
+        advice = "runs keep the last known addresses meanwhile"
+        yield Located("hosts", Finding(Severity.ERROR, what, advice))
+        return
     for host, questions in by_host.items():
         judged = [answer for one in questions for answer in one.answers.values()]
         if not any(isinstance(one.answer, Found) for one in judged):
-            yield Located(host, _without_address(questions, silent=silent))
+            yield Located(host, _without_address(questions))
         seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
         for address, reason in sorted(seen, key=str):
             what = f"{address} is rejected: {reason}"
@@ -177,17 +186,14 @@ def _usable(one: NameserverAnswers) -> bool:
     return any(isinstance(each.answer, Found | Absent) for each in one.answers.values())
 
 
-def _without_address(questions: list[NameserverAnswers], *, silent: bool) -> Finding:
+def _without_address(questions: list[NameserverAnswers]) -> Finding:
     said = {
         f"{one.query.hostname}: {_reason(judged.answer)}"
         for one in questions
         for judged in one.answers.values()
     }
     what = "no address: " + "; ".join(sorted(said))
-    advice = "check the name, and that its dynamic DNS client runs"
-    if silent:  # it is no fault of this name
-        advice = "no nameserver gave a usable answer for any host: check resolver.nameservers"
-    return Finding(Severity.ERROR, what, advice)
+    return Finding(Severity.ERROR, what, "check the name, and that its dynamic DNS client runs")
 
 
 def _reason(answer: Answer) -> str:
@@ -209,7 +215,7 @@ def about_nameservers(all_heard: Iterable[NameserverAnswers]) -> Iterator[Locate
         reasons = sorted({one.reason for one in answers if isinstance(one, Unavailable)})
         if not usable:
             what = f"gave no usable answer: {', '.join(reasons)}"
-            yield Located(name, Finding(Severity.ERROR, what, "check resolver.nameservers"))
+            yield Located(name, Finding(Severity.ERROR, what, _NAMESERVERS))
         elif any("without SOA" in reason for reason in reasons):
             yield Located(name, _stripped())
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.explain import AccessVerdict, MetPacket
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Answer, Question
 
 
+_NOWHERE: Final = "it has no address now to send any from"
+
+
 def networks_of(answer: Explanation) -> tuple[Network, ...]:
     """The networks that an explanation is about."""
     if answer.network is not None:
@@ -54,8 +57,9 @@ def beside_packets(
     seen: dict[str, tuple[Answer, ...]] = {}
     for one in targets:  # what a target guards may be of two kinds
         seen[one.name] = (*seen.get(one.name, ()), *_met(answer, one, answers))
+    unknown = unknowns(answers) if networks_of(answer) else _NOWHERE
     places = tuple(
-        _seen(place, seen[place.target], unknowns(answers)) if place.target in seen else place
+        _seen(place, seen[place.target], unknown) if place.target in seen else place
         for place in answer.places
     )
     opened = (*openings(targets, answers), *other_openings(targets, answers))

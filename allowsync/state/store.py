@@ -352,6 +352,17 @@ class Store:
         with suppress(OSError), acting_as(self.user):
             take_mark(beside)
 
+    def note_kept_run(self, since: datetime) -> None:
+        """Note the same of the last run, which was confirmed, if it is no older than an instant.
+
+        Raises:
+            StateError: The last run cannot be read.
+        """
+        last = self.last_run()
+        if last is not None and last.started >= since:
+            self._started = number(last.started)
+            self.note_run(self.chronology().latest or last.started)
+
     @property
     def holds(self) -> bool:
         """Whether something was written that is not durable yet."""

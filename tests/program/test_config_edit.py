@@ -116,7 +116,7 @@ def test_an_editor_that_is_not_there_is_named(path: Path) -> None:
         done = allowsync("config", "edit", "--config", path, environ={"VISUAL": value})
         assert (done.code, what in done.err) == (1, True)
     done = edit(path, "true", "--output", "json")
-    assert (done.code, "has no JSON output" in done.err) == (2, True)
+    assert (done.code, "has no JSON output" in done.out) == (2, True)
 
 
 @pytest.mark.root

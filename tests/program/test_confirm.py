@@ -68,9 +68,9 @@ class Machine:
         return self.inside.run(allowsync, *arguments, "--config", config)
 
     def confirm(self, time: str = LONG, *more: str) -> Terminal:
-        return Terminal(
-            "apply", "--confirm", time, *more, "--config", self.config, inside=self.inside
-        )
+        environ = {"RUNTIME_DIRECTORY": os.environ["RUNTIME_DIRECTORY"]}
+        words = ("apply", "--confirm", time, *more, "--config", str(self.config))
+        return Terminal(*words, inside=self.inside, environ=environ)
 
 
 @pytest.fixture
@@ -92,6 +92,23 @@ def test_what_is_confirmed_in_time_stays(machine: Machine) -> None:
     assert "81.2.69.0/24" in machine.ruleset
     done = machine.run("apply")
     assert (done.code, done.out, done.err) == (0, "", "")
+
+
+@pytest.mark.root
+@pytest.mark.parametrize(("answer", "stays"), [("yes\n", True), ("no\n", False)])
+def test_a_state_that_began_anew_is_no_older_one_once_a_run_is_confirmed(
+    machine: Machine, answer: str, stays: bool
+) -> None:
+    assert machine.run("apply").code == 0
+    machine.inside.command("nft", "flush", "ruleset")
+    machine.state.unlink()
+    assert "is gone with what the last run knew" in machine.run("apply", "--dry-run").err
+    with machine.confirm() as terminal:
+        terminal.until(QUESTION)
+        terminal.type(answer)
+        terminal.end()
+    assert ("with what the last run knew" in machine.run("apply", "--dry-run").err) is not stays
+    assert "is an older one" not in machine.run("apply", "--dry-run").err
 
 
 @pytest.mark.root
@@ -396,7 +413,7 @@ def test_without_anybody_to_ask_it_is_refused(
 ) -> None:
     done = here("apply", "--confirm", "60s", *more)
     assert done.code == 2
-    assert why in done.err
+    assert why in done.err + done.out
     assert not here.file.exists()
 
 

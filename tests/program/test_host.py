@@ -57,6 +57,13 @@ def test_a_friend_is_added_and_all_else_stays(path: Path) -> None:
     assert path.read_text() == CONFIG
 
 
+def test_where_an_allowlist_beside_the_chosen_one_has_every_host_it_is_said(path: Path) -> None:
+    path.write_text(CONFIG.replace("    hosts: [alice, office]\n", ""))
+    done = host(path, "add", "bob", "bob.example.org", "--on", "ssh", "--dry-run")
+    said = "bob is allowed on ssh, and on web, where every host is once this is written"
+    assert (done.code, done.out.endswith(f"a dry run: {said}\n")) == (0, True)
+
+
 def test_hosts_are_listed_with_what_they_are_allowed_by(path: Path) -> None:
     assert host(path, "list").out == (
         "alice   alice.example.org  web\noffice  81.2.70.0/24       web, ssh\n"

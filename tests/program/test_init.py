@@ -292,6 +292,7 @@ def test_a_session_that_would_be_cut_off_is_named(inside: Namespace, tmp_path: P
     assert "comes from 81.2.69.200 to port 22/tcp" in run("init", path, *flags, "--state", state)
     assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--dry-run", "--config", path)
     assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--config", path)
+    assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--force", "--config", path)
     assert "comes from" not in run("apply", "--config", path)
 
 

@@ -44,7 +44,7 @@ def test_it_is_drawn_kept_current_and_leaves_the_terminal_as_it_was(
         assert modes(terminal) != before
         ready.file.unlink()
         terminal.type("r")
-        assert "web/file: out of sync: " in terminal.until("last run ")
+        assert "web/file: out of sync:" in terminal.until("last run ")
         if ended == "signal":
             os.kill(terminal.process.pid, signal.SIGTERM)
         else:
@@ -65,6 +65,19 @@ def test_what_does_not_fit_is_counted(ready: Installation) -> None:
         assert terminal.end() == 0
 
 
+def test_on_a_narrow_terminal_no_word_is_cut(ready: Installation) -> None:
+    with Terminal("status", "--watch", "--config", ready.path, environ=DRAWN) as terminal:
+        terminal.until("last run ")
+        termios.tcsetwinsize(terminal._ours, (40, 27))
+        said, rows = "no schedule is installed; run 'allowsync schedule install'", [" " * 80]
+        while max(map(len, rows)) > 27:
+            drawn = terminal.until("\x1b[J").rpartition("\x1b[H")[2].removesuffix("\x1b[J")
+            rows = ROW_ENDS.sub("\n", drawn).splitlines()
+        assert said in " ".join(" ".join(rows).split())
+        terminal.type("q")
+        assert terminal.end() == 0
+
+
 def test_a_configuration_that_is_broken_meanwhile_is_told(ready: Installation) -> None:
     with Terminal("status", "--watch", "--config", ready.path, environ=DRAWN) as terminal:
         terminal.until("last run ")
@@ -72,7 +85,7 @@ def test_a_configuration_that_is_broken_meanwhile_is_told(ready: Installation) -
         ready.path.write_text("hosts: [")
         terminal.type("r")
         drawn = ""
-        while f"{ready.path}:1: not valid YAML" not in ROW_ENDS.sub("", drawn):
+        while f"{ready.path}:1:notvalidYAML" not in "".join(ROW_ENDS.sub("", drawn).split()):
             drawn += terminal.until("\x1b[J")
         terminal.type("q")
         assert terminal.end() == 2

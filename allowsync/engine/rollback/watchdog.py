@@ -245,6 +245,7 @@ def _keep(before: RunSnapshot) -> ConfirmResult:
     try:
         with Store.writing(before.state) as store:
             store.set_confirmed(one.target for one in before.targets)
+            store.note_kept_run(before.at)
         drop_copy(before.state)
     except (StateError, OSError) as error:
         return ConfirmResult(kept=True, problem=f"the next run will not know that: {error}")

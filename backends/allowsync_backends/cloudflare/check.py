@@ -8,7 +8,7 @@ from allowsync.backend.api import BackendError
 from allowsync.model.target import Effect, Finding, Severity
 from allowsync.text import counted
 from allowsync_backends.cloudflare.content import stored
-from allowsync_backends.cloudflare.errors import NotPermitted
+from allowsync_backends.cloudflare.errors import NotPermitted, TokenRefused
 from allowsync_backends.cloudflare.marks import owner_of
 from allowsync_backends.cloudflare.rule_effect import denials, effects
 
@@ -29,6 +29,10 @@ _ACCESS: Final = (
     "account_id is shown beside the domain in the dashboard; the token needs the permission "
     "Account > Account Filter Lists: Edit on that account (also called Account Rule Lists Write)"
 )
+_REPLACED: Final = (
+    "the dashboard has it under My Profile > API Tokens; it is kept where api_token_file, "
+    "api_token_env or api_token_credential says"
+)
 
 
 def findings(
@@ -42,7 +46,8 @@ def findings(
     try:
         lists, found, content = look()
     except BackendError as error:
-        yield Finding(Severity.ERROR, str(error), _ACCESS)
+        advice = _REPLACED if isinstance(error.__cause__, TokenRefused) else _ACCESS
+        yield Finding(Severity.ERROR, str(error), advice)
         return
     yield from _room(stored(lists), options.max_items)
     if found is None:

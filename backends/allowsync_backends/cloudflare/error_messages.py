@@ -29,7 +29,7 @@ def what_happened(error: CloudflareError) -> str:
                 "its Client IP Address Filtering allow this machine's address?"
             )
         case TokenRefused():
-            return f"the API token is not a valid one: {error}"
+            return f"the API token is not a valid one: {error}; write a valid one where it is kept"
         case NotPermitted():
             return f"the API token lacks a permission: {permission(error)} ({error})"
         case NotFound():

@@ -65,7 +65,9 @@ def test_a_file_that_holds_no_secret(tmp_path: Path, content: bytes, what: str) 
 
 
 def test_a_file_that_is_not_there(tmp_path: Path) -> None:
-    assert parsed(SecretFile(), "/no/token", tmp_path) == "'/no/token': file not found"
+    assert parsed(SecretFile(), "/no/token", tmp_path) == (
+        "'/no/token': file not found; write the secret into it, with mode 600"
+    )
 
 
 @pytest.mark.root

@@ -12,6 +12,7 @@ from allowsync.inspect.diagnostics import (
     about_entries,
     about_memory,
     about_names,
+    about_nameservers,
     about_resolver,
     heard,
 )
@@ -47,21 +48,31 @@ def test_demands_that_cannot_be_met_or_can_be_faked_are_found(
 
 
 @pytest.mark.parametrize(
-    ("answer", "advice"),
+    ("answer", "where", "advice"),
     [
-        (Unavailable("refused"), "no nameserver gave a usable answer for any host: check resolver"),
-        (Absent("NXDOMAIN"), "check the name, and that its dynamic DNS client runs"),
+        (Unavailable("refused"), ["hosts"], "runs keep the last known addresses meanwhile"),
+        (Absent("NXDOMAIN"), ["alice", "bob"], "check the name, and that its dynamic DNS client"),
     ],
 )
 def test_names_are_not_blamed_for_nameservers_that_answer_nothing(
-    answer: Answer, advice: str
+    answer: Answer, where: list[str], advice: str
 ) -> None:
     hosts = [host("alice"), host("bob")]
     queries = [query for one in hosts for query in one.queries]
     said = list(heard(hosts, {one: {"192.0.2.53": answer} for one in queries}))
     found = list(about_names(said))
-    assert [one.where for one in found] == ["alice", "bob"]
+    assert [one.where for one in found] == where
     assert all(one.finding.advice.startswith(advice) for one in found)
+
+
+def test_of_a_nameserver_that_answers_nothing_it_is_said_where_it_is_set() -> None:
+    hosts = [host("alice"), host("bob")]
+    queries = [query for one in hosts for query in one.queries]
+    said = list(heard(hosts, {one: {"192.0.2.53": Unavailable("refused")} for one in queries}))
+    (server,), (names,) = about_nameservers(said), about_names(said)
+    assert str(server.finding.what) == "gave no usable answer: refused"
+    assert "resolver.nameservers, or without these of /etc/resolv.conf" in server.finding.advice
+    assert names.finding.what == "no nameserver gave a usable answer for any of alice, bob"
 
 
 def test_a_latched_name_and_what_was_held_back_are_found_with_what_to_do() -> None:

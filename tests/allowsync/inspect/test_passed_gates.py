@@ -40,3 +40,12 @@ def test_a_gate_that_is_passed_through_a_cdn_is_one_until_packets_get_in(
     assert {one.source for one in arriving} == {ip_address(HOME)}
     (place,) = beside_packets(answer, [TARGET], PacketAnswers(arriving)).places
     assert (place.verdict, place.said, place.through) == (verdict, said, through)
+
+
+def test_of_a_host_without_an_address_it_is_said_that_no_packet_can_be_tried() -> None:
+    scene = AccessAt(T0, T0, (), (), past=False)
+    answer = Explanation("bob", "bob", None, scene, (TargetAnswer(NAME, AccessVerdict.NO),), ())
+    assert list(about_asked(answer, [TARGET])) == []
+    (place,) = beside_packets(answer, [TARGET], PacketAnswers()).places
+    assert place.verdict is AccessVerdict.UNKNOWN
+    assert place.said.endswith("is unknown: it has no address now to send any from")

@@ -41,14 +41,18 @@ def test_of_a_list_in_use_it_is_said_what_is_not_read(fake: FakeCloudflare) -> N
 
 
 @pytest.mark.parametrize(
-    ("permissions", "what"),
+    ("permissions", "what", "advice"),
     [
-        (None, "the API token is not a valid one"),
-        ({Permission.ZONE_READ}, "lacks a permission: Account > Account Filter Lists"),
+        (None, "the API token is not a valid one", "it is kept where api_token_file,"),
+        (
+            {Permission.ZONE_READ},
+            "lacks a permission: Account > Account Filter Lists",
+            "Account > Account Filter Lists: Edit on that account",
+        ),
     ],
 )
-def test_a_token_that_is_not_enough_is_told_which_permission_it_needs(
-    fake: FakeCloudflare, permissions: set[Permission] | None, what: str
+def test_of_a_token_that_is_not_enough_it_is_said_where_it_is_kept_or_what_it_needs(
+    fake: FakeCloudflare, permissions: set[Permission] | None, what: str, advice: str
 ) -> None:
     fake.tokens.clear()
     if permissions is not None:
@@ -56,7 +60,7 @@ def test_a_token_that_is_not_enough_is_told_which_permission_it_needs(
     (finding,) = target(fake).check()
     assert finding.severity is Severity.ERROR
     assert what in finding.what
-    assert "Account > Account Filter Lists: Edit on that account" in finding.advice
+    assert advice in finding.advice
     assert fake.token not in finding.what + finding.advice
 
 

@@ -65,7 +65,10 @@ def test_an_error_says_what_is_known(error: CloudflareError, text: str) -> None:
 @pytest.mark.parametrize(
     ("error", "text"),
     [
-        (TokenRefused(ASKED, 401), "the API token is not a valid one: HTTP 401"),
+        (
+            TokenRefused(ASKED, 401),
+            "the API token is not a valid one: HTTP 401; write a valid one where it is kept",
+        ),
         (
             TokenRefused(ASKED, 403, (ApiFault(9109, "Invalid access token"),)),
             (
