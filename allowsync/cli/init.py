@@ -162,7 +162,7 @@ def _completed(wishes: SetupAnswers) -> SetupAnswers:
     if missing:
         raise click.UsageError(f"without a terminal to ask at, say {' and '.join(missing)}")
     name = wishes.allowlist or called(wishes.ports)
-    usual = tuple((one.key, one.usual.format(allowlist=name)) for one in asked)
+    usual = tuple((one.key, one.answer(name)) for one in asked)
     return replace(wishes, backend=backend, allowlist=name, options=(*wishes.options, *usual))
 
 

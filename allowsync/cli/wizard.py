@@ -84,9 +84,10 @@ def converse(
     if not talk.wishes.backend:
         talk.firewall()
     if talk.wishes.backend in FRONTS:
-        talk.front()
+        talk.name()
     elif not wishes.ports:
         talk.ports()
+    talk.options()
     talk.myself()
     talk.connected()
     talk.consequences()
@@ -172,12 +173,11 @@ class _Talk:
             found = self.ask("What shall the list be called?", read.allowlist, usual)
             self.wishes = replace(self.wishes, allowlist=found)
 
-    def front(self) -> None:
-        """Ask what a target has to be told that guards no ports."""
+    def options(self) -> None:
+        """Ask what the target has to be told besides."""
         chosen = read.backend(self.wishes.backend)
-        self.name()
         for one in open_questions(chosen.name, dict(self.wishes.options)):
-            usual = one.usual.format(allowlist=self.wishes.allowlist)
+            usual = one.answer(self.wishes.allowlist)
             value = partial(read.option_value, one.key, chosen=chosen)
             answer = self.ask(one.text, value, usual or None)
             self.wishes = replace(self.wishes, options=(*self.wishes.options, (one.key, answer)))

@@ -70,12 +70,22 @@ def suggested(found: Sequence[Firewall], *, ufw_active: bool, docker: bool) -> s
 
 def ufw_active(settings: Path = Path("/etc/ufw/ufw.conf")) -> bool:
     """Whether UFW is switched on (ufw(8))."""
+    return _said(settings, "ENABLED").lower() == "yes"
+
+
+def _said(settings: Path, key: str) -> str:
+    """What a file of settings, `KEY=value` a line, says of a key; empty where it says nothing."""
     try:
         lines = settings.read_text(errors="replace").splitlines()
     except OSError:
-        return False
-    said = [line.partition("=")[2] for line in lines if line.strip().startswith("ENABLED=")]
-    return bool(said) and said[-1].strip(" \"'").lower() == "yes"
+        return ""
+    said = [line.partition("=")[2] for line in lines if line.strip().startswith(f"{key}=")]
+    return said[-1].strip(" \"'") if said else ""
+
+
+def default_zone(settings: Path = Path("/etc/firewalld/firewalld.conf")) -> str:
+    """The zone of all interfaces that are bound to no other (firewalld.conf(5))."""
+    return _said(settings, "DefaultZone") or "public"
 
 
 def docker_runs(interfaces: Path = Path("/sys/class/net")) -> bool:

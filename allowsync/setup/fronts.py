@@ -1,10 +1,11 @@
-"""Targets that guard no ports: web servers and lists, and what each has to be told at first."""
+"""What a target has to be told at first, and which of them guard no ports."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.value import Value
+from allowsync.setup.detect import default_zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -16,8 +17,8 @@ class FrontQuestion(Value):
     Attributes:
         key: Its option.
         text: The question.
-        usual: The answer where nothing else is said, with `{allowlist}` in it; empty where there is
-            none.
+        usual: The answer where nothing else is said, with `{allowlist}` or `{zone}` in it; empty
+            where there is none.
         instead: Options that make it needless.
     """
 
@@ -25,6 +26,10 @@ class FrontQuestion(Value):
     text: str
     usual: str = ""
     instead: tuple[str, ...] = ()
+
+    def answer(self, allowlist: str) -> str:
+        """The usual answer for an allowlist."""
+        return self.usual.format(allowlist=allowlist, zone=default_zone())
 
 
 def _file(usual: str) -> tuple[FrontQuestion, ...]:
@@ -58,7 +63,12 @@ FRONTS: Final[Mapping[str, tuple[FrontQuestion, ...]]] = {
     "nginx": _file("/etc/nginx/allowsync/{allowlist}.conf"),
     "traefik": _file("/etc/traefik/dynamic/allowsync-{allowlist}.yml"),
 }
-"""What each is asked, by the name of its backend."""
+"""What web servers and lists are asked, by the name of their backend: they guard no ports."""
+
+_ASKED: Final = {
+    **FRONTS,
+    "firewalld": (FrontQuestion("zone", "Zone that packets arrive in", "{zone}"),),
+}
 
 # Where clients are connected to what decides. To Cloudflare they never are.
 _SERVED: Final[Mapping[str, tuple[str, ...]]] = {
@@ -72,7 +82,7 @@ def open_questions(backend: str, said: Iterable[str]) -> tuple[FrontQuestion, ..
     """What is still to be asked about a target, by the options that are known."""
     known = set(said)
     return tuple(
-        one for one in FRONTS.get(backend, ()) if known.isdisjoint((one.key, *one.instead))
+        one for one in _ASKED.get(backend, ()) if known.isdisjoint((one.key, *one.instead))
     )
 
 

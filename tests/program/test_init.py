@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.setup.detect import default_zone
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.netns import Namespace
 from tests.support.program import allowsync
@@ -198,6 +199,27 @@ def test_a_jellyfin_that_listens_here_is_pointed_out(inside: Namespace, tmp_path
         ("url", "http://127.0.0.1:8096"),
         ("setting", "known_proxies"),
     }
+
+
+@pytest.mark.root
+def test_the_zone_of_firewalld_is_asked_for(inside: Namespace, tmp_path: Path) -> None:
+    path = tmp_path / "config.yaml"
+    flags = ("--network", "office=81.2.70.0/24", "--backend", "firewalld", "--no-dry-run")
+    with Tmux(inside, tmp_path, "init", path, *flags, "--allowlist", "films") as screen:
+        for question, answer in (
+            ("Ports", "443/tcp"),
+            (f"Zone that packets arrive in [{default_zone()}]", "of two words"),
+            ("expected a zone such as public", "home"),
+        ):
+            screen.until(question)
+            screen.type(answer)
+        screen.until("Write it to")
+        screen.type("y")
+        screen.until("ended with 0")
+    assert targets(path)[0]["firewalld"].items() >= {("zone", "home")}
+    usual = ("--port", "443/tcp", "--yes", "--force", "--allowlist", "films")
+    assert allowsync("init", path, *flags, *usual).code == 0
+    assert targets(path)[0]["firewalld"].items() >= {("zone", default_zone())}
 
 
 PLACES = {

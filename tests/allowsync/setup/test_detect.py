@@ -14,6 +14,7 @@ from allowsync.setup.detect import (
     Connection,
     Firewall,
     connections,
+    default_zone,
     docker_runs,
     jellyfin_listens,
     parse,
@@ -93,6 +94,16 @@ def test_ufw_is_active_when_its_settings_say_so(tmp_path: Path, text: str, activ
     (tmp_path / "ufw.conf").write_text(f"# ENABLED=yes\n{text}")
     assert ufw_active(tmp_path / "ufw.conf") is active
     assert not ufw_active(tmp_path / "missing")
+
+
+@pytest.mark.parametrize(
+    ("text", "zone"),
+    [("DefaultZone=home\n", "home"), (" DefaultZone = home\n", "public"), ("", "public")],
+)
+def test_the_zone_of_firewalld_is_its_default(tmp_path: Path, text: str, zone: str) -> None:
+    (tmp_path / "firewalld.conf").write_text(f"# DefaultZone=drop\n{text}")
+    assert default_zone(tmp_path / "firewalld.conf") == zone
+    assert default_zone(tmp_path / "missing") == "public"
 
 
 def test_docker_is_known_by_its_bridge(tmp_path: Path) -> None:
