@@ -162,6 +162,7 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         traffic={one.target.name: one.traffic for one in drafts if one.traffic is not None},
         renamed=memory.renamed,
         enforced=frozenset(target.name for target in memory.config.targets),
+        ends={name: one.until for name, one in hosts.items() if one.until is not None},
         beside={name: one for name, one in memory.hosts.items() if name not in decisions},
     )
 

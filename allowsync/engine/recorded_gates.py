@@ -1,7 +1,8 @@
-"""Gates that are gone, put up again by the state alone: the configuration is not valid.
+"""Targets by the state alone: the configuration is not valid.
 
-Nothing is obeyed of what the file says. A gate that stands is left as it is, and one that does not
-gets back what it held last: that lets in no host that was out, and shuts out none that was in.
+Nothing is obeyed of what the file says. A gate that is gone gets back what it held last: that lets
+in no host that was out, and shuts out none that was in. Access that was to end by the last valid
+configuration, or by command, ends all the same; else what stands is left as it is.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from typing import TYPE_CHECKING
 from allowsync.backend.api import BackendError
 from allowsync.engine.access_orders import standing
 from allowsync.engine.apply import enforce
-from allowsync.engine.former_guards import guarded_once, recorded_target
+from allowsync.engine.former_guards import denied, guarded_once, recorded_target
 from allowsync.engine.orphan_targets import of_another
 from allowsync.engine.prepare import Draft
 from allowsync.engine.rollback.snapshot import copy_of
@@ -21,7 +22,7 @@ from allowsync.model.networks import touching
 from allowsync.model.outcome import WRONG, Notice, Outcome
 from allowsync.model.target import installation_of
 from allowsync.model.value import Value, replace
-from allowsync.plan.claims import Situation
+from allowsync.plan.claims import Situation, as_it_stands, owners
 from allowsync.plan.planner import planned
 from allowsync.plan.result import TargetReport
 from allowsync.policy.clock import read
@@ -32,29 +33,30 @@ from allowsync.state.private_copy import is_whole
 from allowsync.text import counted
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Collection, Iterable, Iterator
     from pathlib import Path
 
     from allowsync.config.settings import Target
-    from allowsync.model.access_order import StandingOrders
     from allowsync.model.clock import Pulse
     from allowsync.model.memory import TargetMemory
     from allowsync.model.types import Network
     from allowsync.plan.claims import Claims
-    from allowsync.policy.clock import Now
     from allowsync.state import TargetRecord
 
 
 def put_up_again(
     state: Path, configuration: Path, pulse: Pulse, only: Iterable[str] = ()
 ) -> list[Notice]:
-    """Put up the gates that are gone, as they were last, and say so. Raises nothing.
+    """Put up the gates that are gone, as they were last, and end what is over. Raises nothing.
 
     Args:
         state: The state. One that is another configuration's is left alone.
         configuration: The file that is not valid.
         pulse: The machine's clocks.
         only: The allowlists or targets to look at; all where none is named.
+
+    Returns:
+        What was done, and what could not be.
     """
     path = os.path.abspath(configuration)  # noqa: PTH100 - `..` must not follow links
     mine = installation_of(os.fsencode(path))
@@ -63,15 +65,15 @@ def put_up_again(
         return []
     try:
         with Lock(state), _as_recorded(state) as store:
-            orders, _ = standing(state, store)
-            ended = _ended(orders, pulse, read(store.chronology(), pulse))
+            ended = _ended(state, store, pulse)
             chosen, orphaned = {*only}, store.orphaned()
             return [
                 notice
                 for one in store.targets().values()
                 if one.name not in orphaned
+                and not denied(one)
                 and (not chosen or not chosen.isdisjoint((one.name, one.allowlist)))
-                for notice in _put_up(one, _held(store.target(one.name), ended), state, mine, names)
+                for notice in _enforced(one, store.target(one.name), ended, state, mine, names)
             ]
     except Busy:
         return []
@@ -86,10 +88,10 @@ def _as_recorded(state: Path) -> Store:
 
 
 class Ended(Value):
-    """What has no access any more by command, whatever a gate held last.
+    """What has no access any more, whatever a target held last.
 
     Attributes:
-        labels: The hosts that were revoked, and grants that are over.
+        labels: The hosts that were revoked, and those whose `until` or grant is over.
         networks: The networks that were revoked.
         unknown: Whether there may be more.
     """
@@ -98,22 +100,45 @@ class Ended(Value):
     networks: frozenset[Network]
     unknown: bool = False
 
+    def only(self, hosts: Collection[str]) -> bool:
+        """Whether a claim was that of such hosts alone; one whose hosts are unknown was not."""
+        return bool(hosts) and self.labels.issuperset(hosts)
 
-def _ended(orders: StandingOrders, pulse: Pulse, now: Now) -> Ended:
-    over = (one for one in orders.grants if not in_force(one, pulse) or now.reaches(one.ends))
+
+def _ended(state: Path, store: Store, pulse: Pulse) -> Ended:
+    orders, _ = standing(state, store)
+    now = read(store.chronology(), pulse, store.forgotten_run())
+    ends = store.ends()
+    over = [one.name for one in orders.grants if not in_force(one, pulse) or now.reaches(one.ends)]
     revoked = orders.revocations
     return Ended(
-        frozenset((*(one.subject for one in revoked), *(one.name for one in over))),
+        frozenset(
+            (
+                *(host for host, until in ends.items() if now.reaches(until)),
+                *(f"{one}.granted" if f"{one}.granted" in ends else one for one in over),
+                *(one.subject for one in revoked),
+            )
+        ),
         frozenset(one.network for one in revoked if one.network is not None),
         bool(orders.lacking),
     )
 
 
-def _put_up(
-    record: TargetRecord, wanted: Claims, state: Path, mine: str, names: Iterable[str]
+def _enforced(
+    record: TargetRecord,
+    known: TargetMemory | None,
+    ended: Ended,
+    state: Path,
+    mine: str,
+    names: Iterable[str],
 ) -> Iterator[Notice]:
     guard = guarded_once(record)
-    if guard is None or guard.adds_up:
+    gate = guard is not None and not guard.adds_up
+    over = _over(known, ended)
+    if not (gate or over):
+        return
+    if any(one.kind == "file" for one in record.places):
+        yield Notice(record.name, _stays(over, "what reads the file is not known"))
         return
     try:
         target = recorded_target(record, state, mine)
@@ -121,17 +146,30 @@ def _put_up(
     except BackendError as error:
         why = str(error)
     if why:
-        yield Notice(record.name, f"not looked at, as the configuration is not valid: {why}")
+        what = f"not looked at, as the configuration is not valid: {why}"
+        yield Notice(record.name, _stays(over, why) if over else what)
         return
-    one = _draft(target, wanted)
-    if one.report.plan is None or one.report.plan.repair:
+    one = _draft(target, _held(known, ended), over, unknown=ended.unknown)
+    plan = one.report.plan
+    if plan is None or plan.remove or (gate and plan.repair):
         (done,) = enforce([one])
         yield Notice(record.name, _said(done.report))
 
 
+def _over(known: TargetMemory | None, ended: Ended) -> Claims:
+    """What was claimed by hosts alone whose access ended."""
+    claimed = () if known is None else known.claimed
+    return {one.network: one.hosts for one in claimed if ended.only(one.hosts)}
+
+
+def _stays(over: Claims, why: str) -> str:
+    hosts = ", ".join(sorted({host for hosts in over.values() for host in hosts}))
+    return f"access of {hosts} ended, and stays there until the configuration is valid: {why}"
+
+
 def _held(known: TargetMemory | None, ended: Ended) -> Claims:
-    """What a target held last, without what only hosts had whose access ended by command."""
-    if known is None or ended.unknown:
+    """What a target held last, without what only hosts had whose access ended."""
+    if known is None:
         return {}
     left: dict[Network, tuple[str, ...]] = {one.network: () for one in known.inherited}
     for one in known.claimed:
@@ -140,29 +178,50 @@ def _held(known: TargetMemory | None, ended: Ended) -> Claims:
     return {one: left[one] for one in left.keys() - touching(left, ended.networks)}
 
 
-def _draft(target: Target, wanted: Claims, **_: bool) -> Draft:
-    """What it takes to make a gate whole. Raises nothing."""
+def _draft(target: Target, wanted: Claims, over: Claims, *, unknown: bool, **_: bool) -> Draft:
+    """What it takes to make a target whole, and to end what is over there. Raises nothing.
+
+    Args:
+        target: The target.
+        wanted: What it held last, without that.
+        over: What is over.
+        unknown: Whether more may be: then no host is let in that is not in already.
+    """
     report = TargetReport(target.name, target.allowlist, Outcome.FAILED)
     try:
         backend = target.driver()
         current, capabilities = backend.look()
     except BackendError as error:
         return Draft(target, replace(report, reason=f"could not be read: {error}"))
-    there = frozenset(entry.network for entry in current.entries)
-    situation = Situation(target.name, current, wanted, protected=there, capabilities=capabilities)
+    there = owners((entry.network for entry in current.entries), {**wanted, **over})
+    situation = Situation(
+        target.name,
+        current,
+        wanted,
+        over,
+        protected=frozenset(one for one, hosts in there.items() if not hosts or one in wanted),
+        capabilities=capabilities,
+    )
+    if unknown:
+        situation = as_it_stands(situation, remembered=False)
     plan = planned(situation).plan
     report = replace(report, outcome=Outcome.PLANNED, plan=plan, current=current)
-    again = partial(_draft, target, wanted)
+    again = partial(_draft, target, wanted, over, unknown=unknown)
     return Draft(target, report, again=again, backend=backend, situation=situation)
 
 
 def _said(report: TargetReport) -> str:
-    """What came of putting a gate up again."""
+    """What came of making a target whole, or of ending access there."""
     plan = report.plan
     if plan is None:
         return report.reason
     flaws = "; ".join(plan.repair)
-    if report.outcome in WRONG:
+    if report.outcome in WRONG and flaws:
         return f"is not whole ({flaws}), and could not be put up again: {report.reason}"
-    entries = counted(len(plan.final), "entry", "entries")
-    return f"was not whole ({flaws}); put up again with {entries} that it held last"
+    if report.outcome in WRONG:
+        return f"access that ended could not be taken out: {report.reason}"
+    done = [f"access that ended was taken out ({len(plan.remove)} removed)"] if plan.remove else []
+    if flaws:
+        entries = counted(len(plan.final), "entry", "entries")
+        done.append(f"was not whole ({flaws}); put up again with {entries} that it held last")
+    return "; ".join(done)

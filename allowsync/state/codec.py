@@ -15,7 +15,7 @@ from allowsync.typed import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from allowsync.state.records import TargetRecord
 
@@ -58,6 +58,19 @@ def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -
     if names != known:
         connection.execute("DELETE FROM orphaned")
         connection.executemany("INSERT INTO orphaned VALUES (?)", [(one,) for one in names])
+
+
+def read_ends(connection: sqlite3.Connection) -> dict[str, datetime]:
+    """When the access of each host ends, of those whose access does."""
+    return {text(host): instant(at) for host, at in connection.execute("SELECT * FROM ends")}
+
+
+def write_ends(connection: sqlite3.Connection, ends: Mapping[str, datetime]) -> None:
+    """Remember when the access of hosts ends."""
+    rows = {(host, number(at)) for host, at in ends.items()}
+    if rows != set(connection.execute("SELECT * FROM ends")):
+        connection.execute("DELETE FROM ends")
+        connection.executemany("INSERT INTO ends VALUES (?, ?)", rows)
 
 
 def _move_former_places(connection: sqlite3.Connection, target: TargetRecord) -> None:

@@ -110,6 +110,7 @@ class RunRecord(Value):
         traffic: When packets last came from networks, of each target that counts them.
         renamed: The labels that hosts have now, by those that they had before.
         enforced: The name of every target that is configured.
+        ends: When the access of hosts ends, of those whose access does.
     """
 
     started: datetime
@@ -129,3 +130,4 @@ class RunRecord(Value):
     renamed: Mapping[str, str] = field(default_factory=dict)
     beside: Mapping[str, HostMemory] = field(default_factory=dict)
     enforced: frozenset[str] = frozenset()
+    ends: Mapping[str, datetime] = field(default_factory=dict)

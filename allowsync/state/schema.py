@@ -91,6 +91,9 @@ _USES: Final = """
 # The targets that were not configured any more at the last run for all.
 _ORPHANED: Final = "CREATE TABLE orphaned (target TEXT PRIMARY KEY) WITHOUT ROWID;"
 
+# When the access of a host ends, of those whose access does.
+_ENDS: Final = "CREATE TABLE ends (host TEXT PRIMARY KEY, at INTEGER NOT NULL) WITHOUT ROWID;"
+
 # Instants are microseconds since 1970 in UTC. Each step takes the schema from one version to the
 # next; a file's version is how many steps it has seen (PRAGMA user_version).
 MIGRATIONS: Final[tuple[str, ...]] = (
@@ -168,6 +171,7 @@ MIGRATIONS: Final[tuple[str, ...]] = (
     HOSTS_AGAIN + SIGHTINGS_AGAIN,
     _USES,
     _ORPHANED,
+    _ENDS,
 )
 
 VERSION: Final = len(MIGRATIONS)

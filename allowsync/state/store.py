@@ -41,8 +41,10 @@ from allowsync.state.codec import (
     instant,
     number,
     places,
+    read_ends,
     read_target,
     text,
+    write_ends,
     write_entries,
     write_orphaned,
     write_target,
@@ -216,6 +218,11 @@ class Store:
         return frozenset(text(name) for (name,) in self._rows("SELECT target FROM orphaned"))
 
     @guarded
+    def ends(self) -> dict[str, datetime]:
+        """When the access of hosts ends by the configuration of the last run, and by command."""
+        return {} if self._connection is None else read_ends(self._connection)
+
+    @guarded
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target; None when nothing was ever put there."""
         return None if self._connection is None else read_target(self._connection, name)
@@ -310,6 +317,7 @@ class Store:
                     write_uses(connection, target.name, memory.entries, traffic, record.started)
             if record.whole:
                 write_orphaned(connection, record.enforced)
+            write_ends(connection, record.ends)
             write_meant(connection, record.found, record.meant, record.started)
             write_stays(connection, record.began, record.ended, record.started)
             if record.published or self._rows("SELECT 1 FROM published"):

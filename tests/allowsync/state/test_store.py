@@ -518,6 +518,16 @@ def test_claims_that_are_no_entries_of_their_own_are_kept_apart(path: Path) -> N
     assert cleared == {wide.network, pieces[0].network}
 
 
+def test_when_access_ends_is_what_the_last_run_said(path: Path) -> None:
+    for ends in ({}, {"guest": T0 + HOUR, "x": T0}, {"guest": T0}, {}):
+        with Store.writing(path) as store:
+            store.intend(record(ends=ends))
+        with Store.reading(path) as store:
+            assert store.ends() == ends
+    with Store.reading(path.with_name("none.db")) as store:
+        assert store.ends() == {}
+
+
 def columns(connection: sqlite3.Connection) -> list[tuple[str, str, str, str]]:
     """The tables, views and indexes of a database, with their columns."""
     return connection.execute(
