@@ -113,7 +113,8 @@ def newcomers(
         elif young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name)):
             found += _new_to(host, judged[host.name], memories.get(host.name), young, now)
     if young:
-        found += _of_former_names(hosts, memories, young, found, now)
+        others = hosts if same is None else [one for one in hosts if same[one.name] is None]
+        found += _of_former_names(others, memories, young, found, now)
     return tuple(found)
 
 
@@ -126,7 +127,9 @@ def _still_young(
     """What came within the window, of a host whose answers give just what it is held by."""
     for query, held in same.items():
         given = network_of(held.address, host)
-        on_record = any((name, given) in young for name in host.hostnames)
+        on_record = (query.hostname, given) in young or any(
+            (name, given) in young for name in host.hostnames
+        )
         if on_record and now.passed(held.since) < host.policy.guard_window:
             yield NewAddress(host, query, held.address, given, latched=False, granted=True)
 
