@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import Coverage, parsed
 from allowsync.model.value import replace
 from allowsync.packetpath import original
+from allowsync.packetpath.arrivals import arrivals, never_comes
 from allowsync.packetpath.behind import behind, neighbours
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
@@ -29,9 +30,7 @@ from allowsync.packetpath.question import (
     Unavailable,
     Verdict,
     all_unknown,
-    is_private,
 )
-from allowsync.packetpath.routing import ways_to
 from allowsync.packetpath.sources import MOST_ONWARD, NamedSources, named_sources
 from allowsync.packetpath.translation import (
     MOST_ADDRESSES,
@@ -46,14 +45,11 @@ from allowsync.packetpath.words import Words
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 
-    from allowsync.packetpath.original import Link, Original
+    from allowsync.packetpath.original import Original
     from allowsync.packetpath.question import Address
 
 LOOPBACK_UNASKED = "packets that arrive over loopback are not asked about"
-_LOOPBACK = 1
 NO_INTERFACE = "there is no such interface"
-OWN_ADDRESS = "it is this machine's own"
-NOT_ROUTED = "the internet has no way from there, and no other interface leads there than"
 BRIDGED = "it is a port of a bridge, which is not copied"
 
 
@@ -115,28 +111,20 @@ def expand(
 ) -> dict[Question, list[int]]:
     """The questions with all that they leave open, each with the positions of those it answers.
 
-    One for each uplink and address, and for each source and port that rules name. Who is inside,
-    as in a LAN or a VPN, comes by the interface there, and by no uplink.
+    One for each interface that it comes by and address, and for each source and port that rules
+    name. This machine's own packets are not asked about.
     """
     with closing(Netlink(ROUTE)) as netlink:
-        return _expanded(questions, source, tuple(sources), cache(partial(_inner, source, netlink)))
-
-
-def _inner(source: Original, netlink: Netlink, address: Address) -> tuple[str, ...]:
-    """The interface that an address is behind; none where that is an uplink, or this machine."""
-    ways = ways_to(address, netlink)
-    if not ways or {_LOOPBACK, *source.uplinks}.intersection(ways):
-        return ()
-    return tuple(source.links[one].name for one in ways if one in source.links)
+        by = cache(partial(arrivals, source, netlink))
+        return _expanded(questions, source, tuple(sources), by)
 
 
 def _expanded(
     questions: Iterable[Question],
     source: Original,
     named: tuple[Address, ...],
-    inner: Callable[[Address], tuple[str, ...]],
+    by: Callable[[Address], tuple[str, ...]],
 ) -> dict[Question, list[int]]:
-    uplinks = tuple(source.all_links[one].name for one in source.uplinks)
     expanded: dict[Question, list[int]] = {}
     within, reached = cache(partial(ports_within, source)), cache(partial(_destinations, source))
     translated = named_ports(source)[:MOST_PORTS]
@@ -145,7 +133,7 @@ def _expanded(
         if one.last:
             ports = within(one.port, one.last)
         for asked in _from_each(one, named):
-            interfaces = (asked.interface,) if asked.interface else inner(asked.source) or uplinks
+            interfaces = (asked.interface,) if asked.interface else by(asked.source)
             for placed in _placed(asked, source, reached, ports, interfaces):
                 expanded.setdefault(placed, []).append(position)
     return expanded
@@ -216,17 +204,6 @@ def _answered(
     return answers, lost
 
 
-def _never_comes(address: Address, link: Link, source: Original) -> str:
-    """Why no packet of an address arrives at an interface; "" where it may."""
-    if any(address in source.addresses(index) for index in source.all_links):
-        return f"{address}: {OWN_ADDRESS}"
-    if link.index not in source.uplinks or not is_private(address):
-        return ""
-    same = [one for one in source.addresses(link.index) if one.version == address.version]
-    is_public = bool(same) and not any(map(is_private, same))
-    return f"{address}: {NOT_ROUTED} {link.name}" if is_public else ""
-
-
 def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) -> str:
     """Why a question cannot be asked; "" where it can."""
     link = source.named(question.interface)
@@ -236,6 +213,6 @@ def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) 
         return LOOPBACK_UNASKED
     if link.index not in source.links:
         return f"{question.interface}: {BRIDGED}"
-    if reason := _never_comes(question.source, link, source):
+    if reason := never_comes(question.source, link.index, source):
         return reason
     return beside.get(question.interface, beside.get(EVERYWHERE, ""))
