@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
 from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import replace
 from allowsync.text import Line, said
 
 if TYPE_CHECKING:
     from datetime import datetime
 
     from allowsync.config.settings import Config
-    from allowsync.engine.fleet.view import FleetView
+    from allowsync.model.fleet import FleetReport, SharedList
 
 KEYGEN_SCHEMA = "allowsync.fleet.keygen/1"
 STATUS_SCHEMA = "allowsync.fleet.status/1"
@@ -77,28 +79,29 @@ def status(invocation: Invocation) -> int:
     if config.fleet is None:
         what = "this machine belongs to no fleet: there is no section 'fleet'"
         invocation.stop(STATUS_SCHEMA, ExitCode.USAGE, [Notice(str(config.path), what)])
-    view, now = _view(config), instant()
     leader, problems = _leader(config)
-    held = [_held(name, view, now) for name in view.troubles]
-    old = any(one["trouble"] or one["sequence"] is None for one in held)
+    report = replace(_report(config), leader=leader)
+    old = any(one.trouble or one.sequence is None for one in report.lists)
     code = ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP
     if invocation.json:
-        document = {"schema": STATUS_SCHEMA, "exit_code": int(code), "fleet": config.fleet.name}
-        said_of = [{"where": one.where, "what": one.what} for one in problems]
-        echo_json({**document, "leader": leader or None, "lists": held, "problems": said_of})
+        from allowsync.report.json import fleet_document
+        from allowsync.report.json import problems as told
+
+        document = {"schema": STATUS_SCHEMA, "exit_code": int(code)}
+        echo_json({**document, "fleet": fleet_document(report), "problems": told(problems)})
     else:
-        invocation.echo(_lines(config.fleet.name, leader, held))
+        invocation.echo(_lines(report, instant()))
         invocation.echo([Line(f"{one.where}: {one.what}", "red") for one in problems], err=True)
     return int(code)
 
 
-def _view(config: Config) -> FleetView:
+def _report(config: Config) -> FleetReport:
     """What a run would know now."""
     from allowsync.engine.fleet.view import view_of
     from allowsync.engine.options import Request
     from allowsync.policy.clock import Now
 
-    return view_of(config, Request(dry_run=True), Now(instant()))
+    return view_of(config, Request(dry_run=True), Now(instant())).report
 
 
 def _leader(config: Config) -> tuple[str, list[Notice]]:
@@ -114,30 +117,16 @@ def _leader(config: Config) -> tuple[str, list[Notice]]:
         return "", [Notice("leader", f"not known: {error}")]
 
 
-def _held(name: str, view: FleetView, now: datetime) -> dict[str, Any]:
-    """What is held of a list."""
-    from allowsync.report.json import instant as written
-
-    kept, trouble = view.documents.get(name), view.troubles[name]
-    role = "publish" if view.config.allowlists[name].publish else "follow"
-    found: dict[str, Any] = {"allowlist": name, "role": role, "trouble": trouble or None}
-    if kept is None:
-        return {**found, "epoch": None, "sequence": None, "decided": None, "age": None}
-    one = kept.document
-    age = (now - one.decided).total_seconds()
-    place = {"epoch": one.epoch, "sequence": one.sequence}
-    return {**found, **place, "decided": written(one.decided), "age": round(age, 3)}
+def _lines(report: FleetReport, now: datetime) -> list[Line]:
+    leads = f": {report.leader} leads" if report.leader else ""
+    return [Line(f"fleet {report.name}{leads}"), *(_line(one, now) for one in report.lists)]
 
 
-def _lines(fleet: str, leader: str, held: list[dict[str, Any]]) -> list[Line]:
-    from datetime import timedelta
-
-    lines = [Line(f"fleet {fleet}: {leader} leads")] if leader else [Line(f"fleet {fleet}")]
-    for one in held:
-        what = "no document"
-        if one["sequence"] is not None:
-            ago = said(timedelta(seconds=max(one["age"], 0)))
-            what = f"epoch {one['epoch']}, sequence {one['sequence']}, decided {ago} ago"
-        why = f"; nothing new is known: {one['trouble']}" if one["trouble"] else ""
-        lines.append(Line(f"  {one['allowlist']} ({one['role']}): {what}{why}", "red" * bool(why)))
-    return lines
+def _line(one: SharedList, now: datetime) -> Line:
+    what = "no document"
+    if one.decided is not None:
+        ago = said(max(now - one.decided, timedelta(0)))
+        what = f"epoch {one.epoch}, sequence {one.sequence}, decided {ago} ago"
+    why = f"; nothing new is known: {one.trouble}" if one.trouble else ""
+    role = "publish" if one.publishes else "follow"
+    return Line(f"  {one.name} ({role}): {what}{why}", "red" if why else "")

@@ -11,9 +11,10 @@ from allowsync.fleet.kept import KeptDocument, forget_lead, write_document
 from allowsync.fleet.store import StoreError, Superseded
 from allowsync.fleet.stores import writable_store
 from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Mapping
 
     from allowsync.config.fleet import Fleet
     from allowsync.config.settings import Allowlist
@@ -22,24 +23,29 @@ if TYPE_CHECKING:
     from allowsync.policy.decision import Decision
 
 
-def publish(memory: Memory, decisions: Mapping[str, Decision]) -> Iterator[Notice]:
-    """Publish every list that changed, and every one whose time has come.
+class Publication(Value):
+    """What became of a publication.
 
-    Yields:
-        Why that could not be done.
+    Attributes:
+        view: What is known of the fleet after it.
+        notices: Why it could not be done.
     """
-    view, fleet = memory.fleet, memory.config.fleet
-    if view is None or fleet is None or view.lead is None:
-        return
-    if memory.request.dry_run or memory.request.confirming:
-        return
+
+    view: FleetView
+    notices: tuple[Notice, ...] = ()
+
+
+def publish(view: FleetView, memory: Memory, decisions: Mapping[str, Decision]) -> Publication:
+    """Publish every list that changed, and every one whose time has come. Raises nothing."""
+    fleet, request = memory.config.fleet, memory.request
+    if fleet is None or view.lead is None or request.dry_run or request.confirming:
+        return Publication(view)
     due = {
         name: made
         for name, one in memory.config.allowlists.items()
         if one.publish and (made := _due(one, fleet, view, memory, decisions)) is not None
     }
-    if due:
-        yield from _published(due, fleet, view, memory)
+    return _published(due, fleet, view, memory) if due else Publication(view)
 
 
 def _due(
@@ -78,19 +84,23 @@ def _due(
 
 def _published(
     due: Mapping[str, ListDocument], fleet: Fleet, view: FleetView, memory: Memory
-) -> Iterator[Notice]:
+) -> Publication:
     where, state = f"fleet {fleet.name}", memory.config.state
     assert view.lead is not None  # noqa: S101 - the caller looked
     try:
         marks = writable_store(fleet).publish(_sealed(due, fleet), view.lead)
     except Superseded as error:
         forget_lead(state)
-        yield Notice(where, str(error))
+        return Publication(replace(view, lead=None, leader=""), (Notice(where, str(error)),))
     except (StoreError, DocumentError) as error:
-        yield Notice(where, f"{', '.join(due)} not published: {error}", ExitCode.FAILED)
-    else:
-        for name, document in due.items():
-            write_document(state, name, KeptDocument(document, marks[name], fleet.store.said))
+        what = f"{', '.join(due)} not published: {error}"
+        return Publication(view, (Notice(where, what, ExitCode.FAILED),))
+    place = fleet.store.said
+    kept = {name: KeptDocument(one, marks[name], place) for name, one in due.items()}
+    for name, one in kept.items():
+        write_document(state, name, one)
+    said = {name: "" if name in kept else why for name, why in view.troubles.items()}
+    return Publication(replace(view, documents={**view.documents, **kept}, troubles=said))
 
 
 def _sealed(due: Mapping[str, ListDocument], fleet: Fleet) -> dict[str, bytes]:

@@ -103,11 +103,13 @@ def steps_of(
             from allowsync.engine.denylists import block
 
             blocked = block(memory, decided.decisions, reports)
+        report = replace(_report(memory, decided.decisions, reports, told), blocked=blocked)
         if memory.fleet is not None:
             from allowsync.engine.fleet_publication import publish
 
-            told = (*told, *publish(memory, decided.decisions))
-        report = replace(_report(memory, decided.decisions, reports, told), blocked=blocked)
+            done = publish(memory.fleet, memory, decided.decisions)
+            notices = (*report.notices, *done.notices)
+            report = replace(report, notices=notices, fleet=done.view.report)
         return finish(memory, replace(report, seconds=time.monotonic() - began))
 
     return steps

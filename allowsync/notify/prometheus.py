@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from datetime import datetime
 
+    from allowsync.model.fleet import FleetReport, SharedList
     from allowsync.model.outcome import ExitCode
     from allowsync.plan.result import RunReport, TargetReport
     from allowsync.policy.decision import Decision
@@ -44,6 +45,8 @@ def gauges(report: RunReport, code: ExitCode, last_good: datetime | None) -> Ite
     yield from _about_hosts(tuple(report.decisions.values()))
     yield from _about_targets(report.targets)
     yield from _about_blocked(tuple(one.report for one in report.blocked))
+    if report.fleet is not None:
+        yield from _about_fleet(report.fleet)
 
 
 def text(all_gauges: Iterable[Gauge]) -> str:
@@ -144,6 +147,43 @@ def _about_blocked(targets: tuple[TargetReport, ...]) -> Iterator[Gauge]:
         "Networks that the target blocks, as far as is known.",
         _counts(targets, "denylist"),
     )
+
+
+def _about_fleet(fleet: FleetReport) -> Iterator[Gauge]:
+    yield Gauge(
+        "fleet_leads",
+        "1 while the machine leads the fleet.",
+        (((("fleet", fleet.name),), float(fleet.leads)),),
+    )
+    yield Gauge(
+        "fleet_list_sequence",
+        "The number of the document that is applied, or was published.",
+        tuple(
+            _shared(fleet, one, float(one.sequence))
+            for one in fleet.lists
+            if one.sequence is not None
+        ),
+    )
+    yield Gauge(
+        "fleet_list_decided_timestamp_seconds",
+        "When it was decided.",
+        tuple(
+            _shared(fleet, one, one.decided.timestamp())
+            for one in fleet.lists
+            if one.decided is not None
+        ),
+    )
+    yield Gauge(
+        "fleet_list_silent",
+        "1 while nothing new is known of the list.",
+        tuple(_shared(fleet, one, float(bool(one.trouble))) for one in fleet.lists),
+    )
+
+
+def _shared(
+    fleet: FleetReport, one: SharedList, value: float
+) -> tuple[tuple[tuple[str, str], ...], float]:
+    return (("fleet", fleet.name), ("allowlist", one.name)), value
 
 
 def _last_answer(decision: Decision) -> datetime | None:

@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import datetime
 
+    from allowsync.model.fleet import FleetReport
     from allowsync.model.memory import Inherited
     from allowsync.model.plan import Plan
     from allowsync.model.target import Current
@@ -95,6 +96,7 @@ class RunReport(Value):
         targets: Each target of the run, in configured order.
         notices: Warnings beside that.
         blocked: Each target of a denylist, in configured order.
+        fleet: What is known of the fleet; None where the machine belongs to none.
     """
 
     started: datetime
@@ -105,6 +107,7 @@ class RunReport(Value):
     targets: tuple[TargetReport, ...]
     notices: tuple[Notice, ...] = field(default=())
     blocked: tuple[BlockReport, ...] = field(default=())
+    fleet: FleetReport | None = None
 
     @property
     def exit_code(self) -> ExitCode:

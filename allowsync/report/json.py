@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from allowsync.inspect.block_status import BlockStatus
     from allowsync.inspect.host_use import HostUse
     from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
+    from allowsync.model.fleet import FleetReport
     from allowsync.model.outcome import ExitCode, Notice
     from allowsync.model.types import Entry, Grant
     from allowsync.plan.result import BlockReport, RunReport, TargetReport
@@ -39,7 +40,28 @@ def run_document(report: RunReport, exit_code: ExitCode) -> Json:
         "hosts": [_host(one) for one in report.decisions.values()],
         "targets": [_target(one) for one in report.targets],
         **({"blocked": [_blocked(one) for one in report.blocked]} if report.blocked else {}),
+        **({"fleet": fleet_document(report.fleet)} if report.fleet is not None else {}),
         "problems": problems(report.notices),
+    }
+
+
+def fleet_document(fleet: FleetReport) -> Json:
+    """A fleet as one machine knows it."""
+    return {
+        "name": fleet.name,
+        "leads": fleet.leads,
+        "leader": fleet.leader or None,
+        "lists": [
+            {
+                "allowlist": one.name,
+                "role": "publish" if one.publishes else "follow",
+                "epoch": one.epoch,
+                "sequence": one.sequence,
+                "decided": None if one.decided is None else instant(one.decided),
+                "trouble": one.trouble or None,
+            }
+            for one in fleet.lists
+        ],
     }
 
 

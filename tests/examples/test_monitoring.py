@@ -10,6 +10,8 @@ import pytest
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
+from allowsync.model.fleet import FleetReport, SharedList
+from allowsync.model.value import replace
 from allowsync.notify.prometheus import gauges, text
 from tests.support.documents import ROOT
 from tests.support.values import SERVFAIL
@@ -32,6 +34,8 @@ def labels(tmp_path: Path) -> dict[str, set[str]]:
     world.run()
     world.says["alice.example.org"] = SERVFAIL
     report = world.run()
+    web = SharedList("web", publishes=False, epoch=1, sequence=7, decided=report.started)
+    report = replace(report, fleet=FleetReport("home", leads=True, leader="", lists=(web,)))
     told = text(gauges(report, report.exit_code, report.started))
     return {one.name: set(one.samples[0].labels) for one in text_string_to_metric_families(told)}
 

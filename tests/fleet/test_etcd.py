@@ -266,7 +266,7 @@ def test_status_of_a_fleet(resolver: Machine, applier: Machine) -> None:
     assert said.code == 0
     assert "fleet home: resolver since" in said.out
     assert "web (publish): epoch 1, sequence 1, decided" in said.out
-    (web,) = applier("fleet status --output json").document["lists"]
+    (web,) = applier("fleet status --output json").document["fleet"]["lists"]
     assert (web["role"], web["epoch"], web["sequence"], web["trouble"]) == ("follow", 1, 1, None)
 
 

@@ -396,3 +396,18 @@ def test_of_a_host_on_two_lists_the_latest_word_counts(
     ssh.write_bytes(before)
     assert applier("apply").code == 0
     assert "81.2.69.7/32" in files["ssh"].read_text()
+
+
+def test_a_run_tells_monitors_of_its_fleet(resolver: Machine, applier: Machine) -> None:
+    for one in (resolver, applier):
+        metrics = one.folder / "metrics.prom"
+        one.more = {"metrics": str(metrics)}
+        document = one("apply --output json").document["fleet"]
+        (web,) = document["lists"]
+        leads = one is resolver
+        assert (document["name"], document["leads"]) == ("home", leads)
+        assert (web["allowlist"], web["sequence"], web["trouble"]) == ("web", 1, None)
+        assert web["role"] == ("publish" if leads else "follow")
+        said = metrics.read_text()
+        assert f'allowsync_fleet_leads{{fleet="home"}} {int(leads)}' in said
+        assert 'allowsync_fleet_list_sequence{fleet="home",allowlist="web"} 1' in said

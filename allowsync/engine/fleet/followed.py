@@ -25,12 +25,16 @@ def kept_documents(config: Config) -> dict[str, KeptDocument]:
     """The documents of lists that are followed or published, as they were believed last."""
     assert config.fleet is not None  # noqa: S101 - the callers looked
     found = {}
-    for name, one in config.allowlists.items():
-        if one.follow or one.publish:
-            kept = read_document(config.state, config.fleet.name, name)
-            if kept is not None:
-                found[name] = kept
+    for name in shared(config):
+        kept = read_document(config.state, config.fleet.name, name)
+        if kept is not None:
+            found[name] = kept
     return found
+
+
+def shared(config: Config) -> list[str]:
+    """The lists that are followed or published, in configured order."""
+    return [name for name, one in config.allowlists.items() if one.follow or one.publish]
 
 
 def filled(config: Config, kept: Mapping[str, KeptDocument]) -> Config:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.engine.fleet.followed import filled, kept_documents, name_of
+from allowsync.engine.fleet.followed import filled, kept_documents, name_of, shared
 from allowsync.fleet.document import decoded
 from allowsync.fleet.envelope import opened
 from allowsync.fleet.fields import DocumentError
@@ -17,6 +17,7 @@ from allowsync.fleet.kept import (
 )
 from allowsync.fleet.store import Fetched, Look, StoreError
 from allowsync.fleet.stores import reading_store, writable_store
+from allowsync.model.fleet import FleetReport, SharedList
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
 from allowsync.policy.fleet import known_of
@@ -111,18 +112,32 @@ class FleetView(Value):
         return self.config.hosts if self.config.allowlists[name].follow else {}
 
     @property
+    def report(self) -> FleetReport:
+        """The same as values for a report."""
+        leads = self.lead is not None
+        lists = tuple(self._shared(name, why) for name, why in self.troubles.items())
+        return FleetReport(self._name, leads, self.leader, lists)
+
+    def _shared(self, name: str, why: str) -> SharedList:
+        kept, publishes = self.documents.get(name), self.config.allowlists[name].publish
+        if kept is None:
+            return SharedList(name, publishes, trouble=why)
+        one = kept.document
+        return SharedList(name, publishes, one.epoch, one.sequence, one.decided, why)
+
+    @property
     def notices(self) -> Iterator[Notice]:
         """What went wrong: what is held stays."""
         yield from self.trouble
         for name, why in self.troubles.items():
             if why and self.config.allowlists[name].follow:
                 what = f"nothing new is known of it: {why}; what it holds stays"
-                yield Notice(f"{self._fleet}.{name}", what, ExitCode.OLD_KNOWLEDGE)
+                yield Notice(f"fleet {self._name}.{name}", what, ExitCode.OLD_KNOWLEDGE)
 
     @property
-    def _fleet(self) -> str:
+    def _name(self) -> str:
         assert self.config.fleet is not None  # noqa: S101 - there is a view of it
-        return f"fleet {self.config.fleet.name}"
+        return self.config.fleet.name
 
 
 def view_of(config: Config, request: Request, now: Now) -> FleetView:
@@ -133,7 +148,7 @@ def view_of(config: Config, request: Request, now: Now) -> FleetView:
     fleet, kept = config.fleet, kept_documents(config)
     assert fleet is not None  # noqa: S101 - the caller looked
     if (request.offline and not request.ordered) or request.rehearsed:
-        return FleetView(filled(config, kept), kept, {}, asked=False)
+        return FleetView(filled(config, kept), kept, dict.fromkeys(shared(config), ""), asked=False)
     lead, leader, notices = _leadership(config, fleet, request, now)
     documents, troubles = _looked(config, fleet, kept, now)
     if not request.dry_run:
@@ -170,7 +185,7 @@ def _looked(
     config: Config, fleet: Fleet, kept: Mapping[str, KeptDocument], now: Now
 ) -> tuple[dict[str, KeptDocument], dict[str, str]]:
     """What is believed after one look, and what is wrong, by allowlist."""
-    names = [name for name, one in config.allowlists.items() if one.follow or one.publish]
+    names = shared(config)
     troubles = dict.fromkeys(names, "")
     documents = dict(kept)
     try:

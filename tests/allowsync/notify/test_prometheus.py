@@ -9,10 +9,12 @@ import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
 from allowsync import __version__
+from allowsync.model.fleet import FleetReport, SharedList
 from allowsync.model.memory import HostMemory, RetentionState
 from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.types import Basis, Family, Grant, Limits, Query
+from allowsync.model.value import replace
 from allowsync.notify.prometheus import Gauge, gauges, text
 from allowsync.plan.result import BlockReport, RunReport, TargetReport
 from allowsync.policy.decision import Decision
@@ -205,3 +207,19 @@ def test_what_denylists_block_is_counted_apart() -> None:
     assert samples["denylist_in_step"] == {wall: 1, fence: 0}
     assert samples["denylist_networks"] == {wall: 2}
     assert "target_in_step" not in samples
+
+
+def test_a_fleet_tells_who_leads_and_how_old_each_list_is(world: World) -> None:
+    report = world.run()
+    lists = (
+        SharedList("web", publishes=True, epoch=1, sequence=7, decided=report.started),
+        SharedList("ssh", publishes=False, trouble="the store holds no document for it"),
+    )
+    samples = read(replace(report, fleet=FleetReport("home", leads=True, leader="", lists=lists)))
+    assert samples["fleet_leads"] == {("home",): 1}
+    assert samples["fleet_list_sequence"] == {("home", "web"): 7}
+    assert samples["fleet_list_decided_timestamp_seconds"] == {
+        ("home", "web"): report.started.timestamp()
+    }
+    assert samples["fleet_list_silent"] == {("home", "web"): 0, ("home", "ssh"): 1}
+    assert not any(name.startswith("fleet") for name in read(report))
