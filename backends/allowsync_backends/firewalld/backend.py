@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync_backends.common.dbus_wire import Call
     from allowsync_backends.firewalld.options import FirewalldOptions
+    from allowsync_backends.firewalld.rules import ZoneRules
 
 FILES: Final = Path("/etc/firewalld")
 
@@ -66,7 +67,14 @@ class FirewalldBackend(Value):
             {name: one for name in names if (one := sets.kept(bus, name))},
             rules.look(bus, self.options.zone, names) if ports else None,
             rules.wanted(names, ports),
+            self._elsewhere(bus, names) if ports else (),
         )
+
+    def _elsewhere(self, bus: Bus, names: Iterable[str]) -> tuple[ZoneRules, ...]:
+        """The rules of ours in zones that the target does not name (any more)."""
+        zones = {one.stem for name in names for one in _naming(name) if one.parent.name == "zones"}
+        others = (rules.look(bus, one, names) for one in sorted(zones - {self.options.zone}))
+        return tuple(one for one in others if one.kept or one.in_force)
 
     def read(self) -> Current:
         """The sets that are in force, and what is wrong with them or on the disk.
@@ -116,9 +124,9 @@ class FirewalldBackend(Value):
         """
         with Bus() as bus:
             seen = self._seen(bus)
-            if seen.rules is not None:
-                bus.change(rules.changes(seen.rules, frozenset()))
-                bus.change(rules.kept_changes(seen.rules, frozenset()))
+            for one in (*seen.elsewhere, *([] if seen.rules is None else [seen.rules])):
+                bus.change(rules.changes(one, frozenset()))
+                bus.change(rules.kept_changes(one, frozenset()))
             ours = [name for name in seen.families if name not in seen.foreign]
             for name in (one for one in ours if one in seen.in_force):
                 bus.change(sets.filled(name, seen.in_force[name].texts, ()))
@@ -142,6 +150,8 @@ def _made(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Itera
             yield sets.saved(seen.kept[name].path, wanted[name])
     if seen.rules is not None:
         yield from rules.kept_changes(seen.rules, seen.wanted)
+    for one in seen.elsewhere:
+        yield from rules.kept_changes(one, frozenset())
 
 
 def _filled(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Iterator[Call]:
@@ -150,6 +160,8 @@ def _filled(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Ite
         yield from sets.filled(name, one.texts, wanted[name])
     if seen.rules is not None and len(seen.in_force) == len(wanted):
         yield from rules.changes(seen.rules, seen.wanted)
+    for other in seen.elsewhere:
+        yield from rules.changes(other, frozenset())
     for name, one in seen.kept.items():
         if len(one.texts) != len(wanted[name]) or one.networks != set(wanted[name]):
             yield sets.saved(one.path, wanted[name])
@@ -168,9 +180,13 @@ def _remove(bus: Bus, name: str, path: str) -> None:
 
 def _user_of(name: str) -> str:
     """A file of firewalld's that names a set, beside the set's own; empty where there is none."""
+    return next((str(one) for one in _naming(name) if one.stem != name), "")
+
+
+def _naming(name: str) -> list[Path]:
+    """The files of firewalld's that name a set. Raises BackendError."""
     try:
         files = sorted(FILES.rglob("*.xml"))
-        texts = {one: one.read_text(errors="replace") for one in files if one.stem != name}
+        return [one for one in files if name in one.read_text(errors="replace")]
     except OSError as error:
         raise BackendError(f"{FILES} cannot be read: {error.strerror}") from error
-    return next((str(one) for one, text in texts.items() if name in text), "")

@@ -32,6 +32,7 @@ class FirewalldSnapshot(Value):
         kept: Those that are on the disk, by name.
         rules: Our rules of the zone; None where the target has none.
         wanted: The rules there should be.
+        elsewhere: Rules of ours in other zones, where there should be none.
     """
 
     mark: str
@@ -40,6 +41,7 @@ class FirewalldSnapshot(Value):
     kept: Mapping[str, FirewalldSet]
     rules: ZoneRules | None = None
     wanted: frozenset[str] = frozenset()
+    elsewhere: tuple[ZoneRules, ...] = ()
 
     @property
     def foreign(self) -> tuple[str, ...]:
@@ -111,11 +113,16 @@ def _flaws(seen: FirewalldSnapshot) -> Iterator[str]:
 
 
 def _rule_flaws(seen: FirewalldSnapshot) -> Iterator[str]:
-    if seen.rules is None or seen.rules.in_force is None:
-        return
-    for where, held in (("in force", seen.rules.in_force), ("on the disk", seen.rules.kept)):
-        zone = f"zone {seen.rules.zone} {where}"
-        if missing := seen.wanted - held:
+    if seen.rules is not None and seen.rules.in_force is not None:
+        yield from _zone_flaws(seen.rules, seen.wanted)
+    for one in seen.elsewhere:
+        yield from _zone_flaws(one, frozenset())
+
+
+def _zone_flaws(found: ZoneRules, wanted: frozenset[str]) -> Iterator[str]:
+    for where, held in (("in force", found.in_force or frozenset()), ("on the disk", found.kept)):
+        zone = f"zone {found.zone} {where}"
+        if missing := wanted - held:
             yield f"{counted(len(missing), 'rule is', 'rules are')} missing from {zone}"
-        if more := held - seen.wanted:
+        if more := held - wanted:
             yield f"{counted(len(more), 'rule', 'rules')} of {zone} not as configured"

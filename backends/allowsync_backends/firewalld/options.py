@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from allowsync.backend.api import mark
 from allowsync.config import kinds
 from allowsync.config.schema import option
 from allowsync.model.target import Place
@@ -43,10 +42,8 @@ class FirewalldOptions(Value):
     )
 
     def places(self, allowlist: str) -> tuple[Place, ...]:
-        """What such a target puts its entries into."""
-        sets = tuple(Place("ipset", (name,)) for name in names_of(allowlist))
-        rules = (Place("firewalld zone", (self.zone, mark(allowlist))),) if self.ports else ()
-        return (*sets, *rules)
+        """What such a target puts its entries into. Its rules go with the sets, from any zone."""
+        return tuple(Place("ipset", (name,)) for name in names_of(allowlist))
 
 
 def names_of(allowlist: str) -> dict[str, Family]:

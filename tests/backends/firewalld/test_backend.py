@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -14,10 +15,12 @@ from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
 from tests.support.firewalld import FILES, PORTS, backend, empty_sets, reset
 from tests.support.gates import allow, planned
+from tests.support.program import allowsync_in
 from tests.support.values import net
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from allowsync.backend.protocols import Backend
     from tests.support.firewalld import Firewalld
@@ -125,6 +128,35 @@ def test_a_port_that_is_no_longer_configured_is_closed(loaded: Firewalld) -> Non
     for rules in loaded.rules():
         assert len(rules) == 3
         assert (THEIRS in rules, RULE in rules) == (True, False)
+
+
+def test_another_zone_takes_its_rules_along(firewalld: Firewalld, tmp_path: Path) -> None:
+    """Whole runs: what the former zone has is not left over, and keeps no set from going."""
+    firewalld.forget()
+    firewalld.add_rule(SSH)
+    target = {"ports": ["443/tcp"], "zone": "public", "reload": True}
+    document = {
+        "hosts": {"alice": {"networks": [HOME]}},
+        "allowlists": {"x": {"targets": [{"firewalld": target}]}},
+        "state": str(tmp_path / "state.db"),
+    }
+    path = tmp_path / "config.yaml"
+
+    def run(*command: str) -> str:
+        path.write_text(json.dumps(document))
+        path.chmod(0o600)
+        return allowsync_in(firewalld.inside, *command, "--config", path)
+
+    run("apply")
+    assert RULE in firewalld.rules()[0]
+    target["zone"] = "home"
+    assert "2 rules of zone public on the disk not as configured" in run("apply")
+    assert firewalld.rules() == ([SSH], [SSH])
+    now = firewalld.ask(RUNTIME, "zone", "getRichRules", "home", gives="as")
+    assert RULE in now
+    assert run("apply") == ""
+    run("clear", "--yes")
+    assert not [one for one, text in firewalld.files().items() if SET in one + text]
 
 
 def test_a_set_of_our_name_that_is_not_ours_is_left_alone(firewalld: Firewalld) -> None:
