@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import Marked
-from allowsync.model.target import Place
+from allowsync.model.target import Effect, Place
 from allowsync.model.value import replace
 from allowsync_backends.common import command as tools
 from allowsync_backends.ipset import inspection, tool
@@ -60,9 +60,7 @@ def _gate(allowlist: str) -> Iterator[Marked]:
         ]
         marks = [found[1] for found in map(_MARK.search, hooks) if found]
         place = Place("iptables chain", (gate.chain("PREROUTING"),))
-        rules = [rule for found in tables for one in chains for rule in found.chains.get(one, ())]
-        matches = [rule for rule in rules if " --match-set " in rule]
-        denies = matches and not any(" ! --match-set " in rule for rule in matches)
-        drops = bool(hooks) and not denies
+        effects = {inspection.effect(gate, found) for found in tables}
+        drops = bool(hooks) and effects - {None} != {Effect.DENY}
         yield Marked(allowlist, place, backend, marks[0] if marks else "", drops)
         return
