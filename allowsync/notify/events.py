@@ -27,7 +27,7 @@ from allowsync.model.types import Entry, by_network
 from allowsync.model.value import Value
 from allowsync.plan.reasons import Reasons
 from allowsync.policy.clock import Now
-from allowsync.policy.decision import network_of
+from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import settled_tracks
 from allowsync.text import said
 

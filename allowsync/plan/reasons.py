@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import covers, overlap, short
 from allowsync.model.types import Basis, Entry, Family, Grant
 from allowsync.model.value import Value
-from allowsync.policy.decision import network_of
-from allowsync.policy.screening import REJECTED
+from allowsync.policy.screening import REJECTED, network_of
 from allowsync.text import said
 
 if TYPE_CHECKING:

@@ -20,10 +20,8 @@ from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge, network_of
 from allowsync.policy.tracking import (
-    arrivals,
     came,
     dormant_tracks,
-    fold,
     former_tracks,
     given_again,
     latched,
@@ -38,19 +36,6 @@ if TYPE_CHECKING:
 
     from allowsync.model.answer import Answer
     from allowsync.policy.clock import Now
-
-__all__ = [
-    "Decision",
-    "Move",
-    "conclude",
-    "decide",
-    "has_ended",
-    "judgements",
-    "leaving",
-    "network_of",
-    "recall",
-    "union",
-]
 
 
 class Move(Value):
@@ -168,6 +153,8 @@ def conclude(
     own = _of_names(gone, host.hostnames)
     if same is not None and not own:
         return _as_before(host, judged, memory, same, now.instant)
+    from allowsync.policy.fold import arrivals, fold
+
     unclear = contested or {}
     before = settled_tracks(host, memory, now)
     if own:

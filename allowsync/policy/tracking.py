@@ -1,30 +1,25 @@
-"""What is known of a question, run after run: one more answer, the clocks, the latch. Pure.
+"""What is known of a question, run after run: whose it is, what still counts, the latch. Pure.
 
-A clock runs out only when its time has passed *and* enough runs have agreed, and never in a run
-whose wall clock jumped.
+What one more answer makes of it is in `allowsync.policy.fold`.
 """
 
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from allowsync.model.answer import Absent, Found, Unavailable
+from allowsync.model.answer import Found
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.special_purpose import rejection
-from allowsync.model.types import Host, Network, Query, by_network
 from allowsync.model.value import replace
 from allowsync.policy.screening import network_of
-from allowsync.typed import TYPE_CHECKING, assert_never
+from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Mapping
 
+    from allowsync.model.types import Host, Network, Query
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
-
-# A name that gave no usable answer is not given up in a single run, however long ago the last good
-# answer is: the machine may just have woken up before its network.
-UNAVAILABLE_RUNS = 2
 
 NOTHING_KNOWN = RetentionState()  # one for all: values are frozen
 ONE_DAY = timedelta(days=1)
@@ -250,7 +245,7 @@ def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
         by_net[network] = _merge(by_net[network], one) if network in by_net else one
     return replace(
         track,
-        held=_in_order(_not_after(one, instant) for one in by_net.values()),
+        held=in_order(_not_after(one, instant) for one in by_net.values()),
         last_found=_earlier(track.last_found, instant),
         absent_since=_earlier(track.absent_since, instant),
         latched=track.latched or _absent_for_long(track, host, now),
@@ -344,103 +339,9 @@ def _earlier(remembered: datetime | None, instant: datetime) -> datetime | None:
     return None if remembered is None else min(remembered, instant)
 
 
-def _in_order(held: Iterable[HeldAddress]) -> tuple[HeldAddress, ...]:
+def in_order(held: Iterable[HeldAddress]) -> tuple[HeldAddress, ...]:
+    """Addresses in the order in which they are kept."""
     return tuple(sorted(held, key=lambda one: int(one.address)))
-
-
-def fold(
-    track: RetentionState,
-    judged: ScreenedAnswer,
-    host: Host,
-    now: Now,
-    contested: Collection[Network] = (),
-) -> RetentionState:
-    """What is known of a question after one more answer to it.
-
-    A network that is contested is not in the answer, but too few nameservers left it out: nothing
-    is known of it by that.
-    """
-    match judged.answer:
-        case Found() as found:
-            after = _after_found(track, found, host, now, contested)
-        case Absent(reason):
-            after = _after_absent(track, reason, host, now)
-        case Unavailable(reason):
-            after = _after_unavailable(track, reason, host, now)
-        case _:
-            assert_never(judged.answer)
-    if not judged.rejected:
-        return after if not after.held_back else replace(after, held_back=())
-    held_back = tuple(
-        f"{one.address} rejected: {one.reason}" for one in judged.rejected if one.guarded
-    )
-    return after if after.held_back == held_back else replace(after, held_back=held_back)
-
-
-def _after_found(
-    track: RetentionState, found: Found, host: Host, now: Now, contested: Collection[Network]
-) -> RetentionState:
-    if len(track.held) == 1 and found.addresses == (track.held[0].address,):
-        return given_again(track.held[0], now.instant, track.past)
-    summary = "found " + " ".join(map(str, found.addresses))
-    held = {network_of(one.address, host): one for one in track.held}
-    given = {network_of(address, host): address for address in found.addresses}
-    fresh = [
-        HeldAddress(address, held[network].since if network in held else now.instant, now.instant)
-        for network, address in given.items()
-    ]
-    left_out = {network: one for network, one in held.items() if network not in given}
-    missed = [_missed(one, now) for network, one in left_out.items() if network not in contested]
-    gone = [one for one in missed if _replaced_for_good(one, host, now)]
-    lasting = [one for one in missed if one not in gone]
-    lasting += [one for network, one in left_out.items() if network in contested]
-    past = [one for one in track.past if network_of(one.address, host) not in given]
-    return RetentionState(
-        _in_order([*fresh, *lasting]),
-        last_found=now.instant,
-        summary=summary,
-        past=_in_order([*past, *gone]),
-    )
-
-
-def _missed(held: HeldAddress, now: Now) -> HeldAddress:
-    since = held.replaced or now.instant
-    return replace(held, replaced=since, replaced_runs=held.replaced_runs + now.counts)
-
-
-def _replaced_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
-    since = held.replaced or now.instant
-    enough = held.replaced_runs >= host.policy.replaced_runs
-    return now.counts and enough and now.passed(since) >= host.policy.keep_replaced
-
-
-def _after_absent(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
-    since = track.absent_since or now.instant
-    runs = track.absent_runs + now.counts
-    over = runs >= host.policy.absent_runs and now.passed(since) >= host.policy.keep_absent
-    return replace(
-        track,
-        held=() if now.counts and over else track.held,
-        absent_since=since,
-        absent_runs=runs,
-        unavailable_runs=0,
-        summary=f"absent {reason}",
-        reason=reason,
-    )
-
-
-def _after_unavailable(track: RetentionState, reason: str, host: Host, now: Now) -> RetentionState:
-    runs = track.unavailable_runs + now.counts
-    last = track.last_found or now.instant
-    over = runs >= UNAVAILABLE_RUNS and now.passed(last) >= host.policy.keep_unavailable
-    return replace(
-        track,
-        held=() if now.counts and over else track.held,
-        absent_runs=0,
-        unavailable_runs=runs,
-        summary=f"unavailable {reason}",
-        reason=reason,
-    )
 
 
 def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> RetentionState:
@@ -449,7 +350,7 @@ def revoke(track: RetentionState, networks: Collection[Network], host: Host) -> 
     if len(left) == len(track.held):
         return track
     back = {network_of(one.address, host): one for one in (*track.past, *left)}
-    held = _in_order(
+    held = in_order(
         replace(one, replaced=None, replaced_runs=0)
         for network, one in back.items()
         if network not in networks
@@ -484,19 +385,3 @@ def recent(arrivals: Mapping[Network, datetime], now: Now) -> dict[Network, date
 def came(track: RetentionState, instant: datetime) -> bool:
     """Whether a network that is held came at an instant."""
     return instant in [one.since for one in track.held]
-
-
-def arrivals(
-    host: Host,
-    memory: HostMemory,
-    before: Mapping[Query, RetentionState],
-    after: Mapping[Query, RetentionState],
-    now: Now,
-) -> Mapping[Network, datetime]:
-    """The networks of a host that came within the last day, this run's included."""
-    if not any(came(track, now.instant) for track in after.values()):
-        return memory.arrivals
-    known = recent(memory.arrivals, now)
-    held = {network_of(one.address, host) for track in before.values() for one in track.held}
-    given = {network_of(one.address, host) for track in after.values() for one in track.held}
-    return dict.fromkeys(sorted(given - held - known.keys(), key=by_network), now.instant) | known

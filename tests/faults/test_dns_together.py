@@ -12,7 +12,7 @@ import pytest
 from allowsync.model.answer import Found, Unavailable
 from allowsync.model.special_purpose import IPV4_BLOCKS, IPV6_BLOCKS, IPV6_OUTSIDE
 from allowsync.model.types import Family, Host
-from allowsync.policy.decision import network_of
+from allowsync.policy.screening import network_of
 from testkit.fake_dns.behaviours import ByType, Delay
 from testkit.fake_dns.nameserver import NameServer
 from tests.faults.lies import broken, found, negative

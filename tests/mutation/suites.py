@@ -55,6 +55,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "inspect/access_at": ("inspect/access_at",),
     "model/spans": ("policy/blocking", "policy/lists"),
     "model/special_purpose": ("policy/screening",),
+    "policy/fold": ("policy/tracking", "policy/decision"),
     "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }
 

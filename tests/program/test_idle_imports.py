@@ -24,7 +24,8 @@ DEAR: Final = (
     # Of a run with something new, or less than before, or anything to say.
     *("allowsync.plan.limits", "allowsync.plan.reasons", "allowsync.policy.absence"),
     *("allowsync.engine.fleet", "allowsync.fleet", "allowsync.policy.fleet", "cryptography"),
-    *("allowsync.policy.orphans", "allowsync.report", "allowsync.system.files"),
+    *("allowsync.policy.fold", "allowsync.policy.orphans"),
+    *("allowsync.report", "allowsync.system.files"),
 )
 PROGRAM: Final = """
 import json, sys

@@ -21,10 +21,10 @@ from allowsync.policy.decision import (
     conclude,
     judgements,
     leaving,
-    network_of,
     recall,
     union,
 )
+from allowsync.policy.screening import network_of
 from allowsync.policy.tracking import unmoved
 from tests.support.values import (
     AAAA,

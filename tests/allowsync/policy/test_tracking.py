@@ -12,8 +12,9 @@ import pytest
 from allowsync.model.clock import Clock
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.policy.clock import Now
+from allowsync.policy.fold import fold
 from allowsync.policy.screening import RejectedAddress, ScreenedAnswer
-from allowsync.policy.tracking import fold, settled_tracks
+from allowsync.policy.tracking import settled_tracks
 from tests.support.values import (
     ELSEWHERE,
     FIVE_MINUTES,

@@ -16,7 +16,7 @@ from allowsync.engine.run import run
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.nameserver import ResolverSettings
 from allowsync.model.types import Host, Query
-from allowsync.policy.decision import network_of
+from allowsync.policy.screening import network_of
 from allowsync.testing.memory import MemoryStore, memory_type
 from testkit.fake_dns.forgeries import Truncated
 from testkit.fake_dns.nameserver import NameServer
