@@ -15,6 +15,7 @@ from allowsync.text import Line, said
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from datetime import timedelta
     from typing import NoReturn
 
     from allowsync.config.settings import Config
@@ -92,12 +93,21 @@ def _wanted(
     try:
         network = _mine(invocation) if text == ME else read.network(text)
         label = re.sub("[:/]", "-", f"guest-{short(network)}")[:40] if name is None else name
-        now, lasting = pulse(), read.duration(span)
+        now, lasting = pulse(), _lasting(invocation, span)
         return TemporaryGrant(
             read.label(label), network, where, now.wall, now.wall + lasting, now.boot, now.uptime
         )
     except read.InvalidAnswer as error:
         return _refuse(invocation, str(error))
+
+
+def _lasting(invocation: Invocation, span: str) -> timedelta:
+    from allowsync.setup import answers as read
+
+    try:
+        return read.duration(span)
+    except read.InvalidAnswer as error:
+        return _refuse(invocation, f"--for: {error}")
 
 
 def _mine(invocation: Invocation) -> Network:

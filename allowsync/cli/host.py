@@ -321,5 +321,7 @@ def _is_network(text: str) -> bool:
     try:
         ip_interface(text)
     except ValueError:
-        return "/" in text  # then the configuration says what is wrong with it
+        return (
+            "/" in text and "://" not in text
+        )  # then the configuration says what is wrong with it
     return True

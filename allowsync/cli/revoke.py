@@ -12,7 +12,7 @@ from allowsync.model.outcome import ExitCode, Notice
 from allowsync.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from datetime import datetime
 
     from allowsync.config.settings import Config
@@ -40,7 +40,7 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
     from allowsync.report.json import instant as written
 
     config = invocation.load(SCHEMA)
-    network = _network(invocation, what)
+    network = _network(invocation, what, config.hosts)
     now = instant()
     if not force:
         _keep_session(invocation, config, what, network)
@@ -74,18 +74,22 @@ def _keep_session(
         refuse(invocation, SCHEMA, found)
 
 
-def _network(invocation: Invocation, text: str) -> Network | None:
+def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Network | None:
     """The network that is meant; None for the label of a host."""
     from ipaddress import ip_interface, ip_network
 
     try:
         ip_interface(text)
     except ValueError:
-        return None
+        if text in hosts or set(text) - set("0123456789.:/"):
+            return None
+        what = f"{text!r} is not a network: expected one such as 203.0.113.7 or 2001:db8:5::/48"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
     try:
         return ip_network(text)
     except ValueError as error:
-        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", str(error))])
+        what = f"{error} (did you mean {ip_interface(text).network}?)"
+        invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
 
 
 def _remembered(

@@ -129,12 +129,15 @@ def document_schema() -> dict[str, Any]:
 
 
 def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
+    meant: set[str] = set()
     for name, (key, _) in entries.items():
         if name not in KEYS:
-            reading.problem(key, below("", name), unknown_key(name, KEYS))
+            what, near = unknown_key(name, KEYS)
+            reading.problem(key, below("", name), what)
+            meant.add(near)
     required = _REQUIRED[1:] if "fleet" in entries else _REQUIRED  # who follows has no hosts
     for name in required:
-        if name not in entries:
+        if name not in entries and name not in meant:
             reading.problem(root, "", f"{name!r} is missing")
 
 

@@ -40,13 +40,18 @@ class ConfigError(Exception):
 
 def suggestion(word: str, known: Iterable[str]) -> str:
     """`" (did you mean 'carl'?)"` when something known is close to the word, else nothing."""
+    close = nearest(word, known)
+    return f" (did you mean {close!r}?)" if close else ""
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """What is known and closest to the word; empty where nothing is close."""
     if len(word) > LONGEST_QUOTE:
         return ""
     # Only imported once something is wrong: it costs more than all checks of a good file.
     from difflib import get_close_matches
 
-    close = get_close_matches(word, list(known), n=1)
-    return f" (did you mean {close[0]!r}?)" if close else ""
+    return next(iter(get_close_matches(word, list(known), n=1)), "")
 
 
 def known_names(names: Iterable[str], where: str) -> str:

@@ -37,8 +37,8 @@ def rehearsal_lines(one: Rehearsal) -> Iterator[Line]:
     """What would be until the end of a rehearsal."""
     often = f"a run every {said(one.interval)} ({counted(one.runs, 'run')})"
     yield Line(
-        f"until {one.ends:%Y-%m-%d %H:%M} UTC: {often}, each of them with the same answers, "
-        "is taken for granted; nothing is written"
+        f"until {one.ends:%Y-%m-%d %H:%M} UTC: assumes {often}, each with the same answers; "
+        "nothing is written"
     )
     for decision in one.report.decisions.values():
         yield from _host_lines(decision, one)

@@ -101,6 +101,10 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(path: Path) -> None:
         ("add alice a.example.org --on web", "there is a host 'alice' already"),
         ("add Bob bob.example.org --on web", "expected a name of 1 to 40 of a-z"),
         ("add bob bob --on web", "hosts.bob: 'bob' is not a whole hostname"),
+        (
+            "add bob https://bob.example.org/ --on web",
+            "hosts.bob: 'https://bob.example.org/' is a URL, not a hostname",
+        ),
         ("add bob 81.2.70.1/24 --on web", "is an address inside a network"),
         ("add bob 81.2.0.0/8 --on web", "81.2.0.0/8"),
         ("add bob bob.example.org --on web --until soon", "hosts.bob.until"),

@@ -126,7 +126,7 @@ def refusal(done: ProgramResult, schema: str) -> str:
         ("127.0.0.1", "from which no packet can come"),
         ("guest.example.org", "expected a network"),
         ("alice", "'alice' is a host, which has access by its names: expected a network"),
-        (f"{GUEST} --for 4", "expected a duration"),
+        (f"{GUEST} --for 4", "--for: expected a duration"),
         (f"{GUEST} --for 0s", "longer than 0s"),
         (f"{GUEST} --as Guest", "expected a name"),
         (f"{GUEST} --as alice", "there is a host 'alice': choose another name with --as"),
@@ -144,7 +144,9 @@ def test_what_cannot_be_revoked_is_named(granted: Days) -> None:
     said = refusal(granted("revoke", "alise", "--output", "json"), "allowsync.revoke/1")
     assert said == "there is no host 'alise' (did you mean 'alice'?)"
     said = refusal(granted("revoke", "81.2.69.1/8", "--output", "json"), "allowsync.revoke/1")
-    assert said == "81.2.69.1/8 has host bits set"
+    assert said == "81.2.69.1/8 has host bits set (did you mean 81.0.0.0/8?)"
+    said = refusal(granted("revoke", "10.0.0.0/33", "--output", "json"), "allowsync.revoke/1")
+    assert said.startswith("'10.0.0.0/33' is not a network: expected one such as")
 
 
 def test_a_grant_that_is_given_again_ends_later(granted: Days) -> None:

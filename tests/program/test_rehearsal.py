@@ -91,7 +91,7 @@ def test_it_tells_who_is_in_and_out_and_when_each_lost_access(over_days: Days) -
     )
     lines = done.out.splitlines()
     assert lines[0] == "assumed: alice=SERVFAIL, bob=81.2.70.7"
-    assert lines[1].startswith("until 2026-11-20 16:05 UTC: a run every 5 min (13 runs), each of")
+    assert lines[1].startswith("until 2026-11-20 16:05 UTC: assumes a run every 5 min (13 runs)")
     assert "alice: out since 2026-11-20 15:55 UTC" in lines
     assert "bob: in" in lines
     assert "  + 81.2.70.7  fresh" in lines

@@ -15,7 +15,7 @@ from __future__ import annotations
 from enum import Enum
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
-from allowsync.config.errors import one_of, suggestion
+from allowsync.config.errors import nearest, one_of
 from allowsync.config.schema import KEY, OptionField
 from allowsync.config.schema.collection_kinds import Optional
 from allowsync.config.schema.context import INVALID, Entries, Invalid, Reading, below
@@ -131,24 +131,30 @@ class Object(Kind[T]):
     def _keys_fit(self, entries: Entries, node: Node, at: str, reading: Reading) -> bool:
         """Whether every key is known and none is missing; a problem for each that is not so."""
         unknown = [(name, key) for name, (key, _) in entries.items() if name not in self.options]
+        meant: set[str] = set()  # what is missing under its own name alone
         for name, key in unknown:
-            reading.problem(key, below(at, name), unknown_key(name, self.options))
-        missing = [name for name in self.required if name not in entries]
+            what, near = unknown_key(name, self.options)
+            reading.problem(key, below(at, name), what)
+            meant.add(near)
+        absent = [name for name in self.required if name not in entries]
+        missing = [name for name in absent if name not in meant]
         for name in missing:
             what = f"{name!r} is missing: expected {self.options[name].kind.expected}"
             reading.problem(node, at, what)
-        return not unknown and not missing
+        return not (unknown or absent)
 
 
-def unknown_key(name: str, known: collections.abc.Iterable[str]) -> str:
-    """The message about an unknown key."""
+def unknown_key(name: str, known: collections.abc.Iterable[str]) -> tuple[str, str]:
+    """The message about an unknown key, and the known one that it may mean."""
     if name == "<<":
-        return "unknown key '<<': YAML 1.2 has no merge keys; an alias may stand for a whole value"
+        what = "unknown key '<<': YAML 1.2 has no merge keys; an alias may stand for a whole value"
+        return what, ""
     options = list(known)
     if sources := _sources(name, options):
-        return f"unknown key {quote(name)}: no secret is written here; use {one_of(sources)}"
-    hint = suggestion(name, options) or f"; expected {', '.join(options) or 'none'}"
-    return f"unknown key {quote(name)}{hint}"
+        return f"unknown key {quote(name)}: no secret is written here; use {one_of(sources)}", ""
+    near = nearest(name, options)
+    hint = f" (did you mean {near!r}?)" if near else f"; expected {', '.join(options) or 'none'}"
+    return f"unknown key {quote(name)}{hint}", near
 
 
 def _sources(name: str, known: list[str]) -> list[str]:

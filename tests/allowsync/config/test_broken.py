@@ -161,6 +161,13 @@ def test_as_a_host(tmp_path: Path, line: str, where: str, what: str) -> None:
     assert what in said[0]
 
 
+def test_what_is_mistyped_is_not_said_to_be_missing_as_well(tmp_path: Path) -> None:
+    said = problems(tmp_path, f"{HOSTS}allowlists: {{web: {{targets: [file: {{pth: /a}}]}}}}\n")
+    assert [one.partition("file.pth: ")[2] for one in said] == [
+        "unknown key 'pth' (did you mean 'path'?)"
+    ]
+
+
 @pytest.mark.parametrize("key", ["api_token", "token"])
 def test_a_secret_is_not_written_here(tmp_path: Path, key: str) -> None:
     target = f"cloudflare: {{account_id: {'0' * 32}, list: web, {key}: hunter2}}"
@@ -271,6 +278,11 @@ WHOLE_FILES = {
     "text": ("hello", "config.yaml:1", "expected a mapping with hosts, allowlists"),
     "a list": ("- hosts", "config.yaml:1", "got a list"),
     "no allowlists": (HOSTS, "config.yaml:1", "'allowlists' is missing"),
+    "hosts under another name": (
+        HOSTS.replace("hosts:", "host:", 1) + ALLOWLISTS,
+        "config.yaml:1: host",
+        "unknown key 'host' (did you mean 'hosts'?)",
+    ),
     "no hosts at all": ("hosts: {}\n" + ALLOWLISTS, "config.yaml:1: hosts", "at least one host"),
     "no allowlist at all": (HOSTS + "allowlists: {}", "config.yaml:4: allowlists", "at least one"),
     "an allowlist without targets": (

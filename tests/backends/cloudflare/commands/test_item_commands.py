@@ -73,8 +73,8 @@ def test_what_an_allowlist_keeps_is_only_touched_by_force(
 ) -> None:
     done = run.json(*typed, "--yes")
     assert (done.code, done.document["exit_code"]) == (1, 1)
-    assert "2001:db8:7::/64: jellyfin, elsewhere keeps it" in done.err
-    assert "--force" in done.err
+    assert "2001:db8:7::/64: jellyfin, elsewhere keeps it" in done.out
+    assert "--force" in done.out
     assert fake.writes == []
     assert run(*typed, "--yes", "--force").code == 0
     assert fake.items("friends").get("2001:db8:7::/64") != MARKED

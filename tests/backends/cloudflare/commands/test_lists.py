@@ -135,7 +135,7 @@ def test_a_plan_that_allows_no_more_lists_is_a_failure(fake: FakeCloudflare, run
     fake.add_list("other")
     done = run.json("create", "jellyfin")
     assert (done.code, done.document["exit_code"]) == (1, 1)
-    assert "the plan of the account allows no more lists" in done.err
+    assert "the plan of the account allows no more lists" in done.out
     assert "jellyfin" not in fake.lists
 
 
