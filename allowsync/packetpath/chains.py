@@ -48,9 +48,8 @@ class Chains:
         for met, is_answer in ((probe.events, False), (probe.back, True)):
             for place in {self._words.place(one): None for one in met}:
                 yield self._lacks(place, ports, protocol, probe.index, is_answer=is_answer)
-        for by_legacy, is_answer in ((probe.legacy, False), (probe.legacy_back, True)):
-            for place in dict.fromkeys(map(legacy_place, by_legacy)):
-                yield self._legacy_lacks(place, ports, probe.question.protocol, is_answer=is_answer)
+        for place in dict.fromkeys(map(legacy_place, probe.legacy_back)):
+            yield self._legacy_lacks(place, ports, probe.question.protocol)
 
     def _find_odds(self, place: Place, ports: frozenset[int], protocol: int) -> int:
         odds = (one_of(rule, ports, protocol) for rule in self._words.chain(place))
@@ -65,18 +64,16 @@ class Chains:
     ) -> str:
         others = other_kinds(self._cables[index], self._cables.values())
         lacks = (
-            uncopied(rule, others)
+            uncopied(rule, others, answers=is_answer)
             for rule in self._words.chain(place)
             if concerns(rule, ports, protocol, answers=is_answer)
         )
         return next(filter(None, lacks), "")
 
-    def _find_legacy_lack(
-        self, place: Place, ports: frozenset[int], protocol: str, *, is_answer: bool
-    ) -> str:
+    def _find_legacy_lack(self, place: Place, ports: frozenset[int], protocol: str) -> str:
         lacks = (
             uncopied_legacy(rule)
             for rule in self._words.legacy_chain(place)
-            if concerns_legacy(rule, ports, protocol, answers=is_answer)
+            if concerns_legacy(rule, ports, protocol, answers=True)
         )
         return next(filter(None, lacks), "")

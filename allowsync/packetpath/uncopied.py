@@ -47,32 +47,37 @@ def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
     return frozenset(key for key, is_other in pairs if is_other)
 
 
-def uncopied(rule: Sequence[Expression], others: Collection[int] = ()) -> str:
+def uncopied(rule: Sequence[Expression], others: Collection[int], *, answers: bool) -> str:
     """What decides in a rule of nftables; "" where the copy has all that it asks for.
 
     Args:
         rule: Its steps.
         others: What `other_kinds` says.
+        answers: Whether an answer met it: what asks for a connection is no program's yet.
     """
-    lacking = {**_META, **dict.fromkeys(others, _INTERFACE)}
-    return next(filter(None, (_of_step(step, lacking) for step in rule)), "")
+    lacking = dict.fromkeys(others, _INTERFACE)
+    found = [_of_arrival(step, lacking) for step in rule]
+    found += [_of_program(step) for step in rule if answers]
+    return next(filter(None, found), "")
 
 
 def uncopied_legacy(rule: str) -> str:
-    """The same of a rule of iptables, in words."""
+    """The same of a rule of iptables that an answer met, in words."""
     return next((why for pattern, why in _LEGACY if pattern.search(rule)), "")
 
 
-def _of_step(step: Expression, lacking: Mapping[int, str]) -> str:
-    match step.kind:
-        case "meta":
-            return lacking.get(number(first(step.held, 2)), "")
-        case "socket" if number(first(step.held, 1)) == _SOCKET_CGROUP:
-            return _CONTROL_GROUP
-        case "match":
-            return _of_match(text(first(step.held, 1)), given(step.held, 3))
-        case _:
-            return ""
+def _of_arrival(step: Expression, lacking: Mapping[int, str]) -> str:
+    if step.kind == "socket":  # one that listens, where there is no connection yet
+        return _CONTROL_GROUP if number(first(step.held, 1)) == _SOCKET_CGROUP else ""
+    return lacking.get(number(first(step.held, 2)), "") if step.kind == "meta" else ""
+
+
+def _of_program(step: Expression) -> str:
+    if step.kind == "meta":
+        return _META.get(number(first(step.held, 2)), "")
+    if step.kind == "match":
+        return _of_match(text(first(step.held, 1)), given(step.held, 3))
+    return ""
 
 
 def _of_match(name: str, info: bytes) -> str:

@@ -75,6 +75,11 @@ INSIDE: Final = {
     "a host of the LAN": (LAN, BOGONS, "192.168.7.5/32"),
     "the LAN, of which the machine has the first address": (LAN, BOGONS, "192.168.7.0/24"),
     "the LAN over IPv6": (LAN, BOGONS, "fd00:7::/64"),
+    "a LAN with public addresses": (
+        (*LAN, "address add 2a02:2e0:99::1/64 dev eth1 nodad"),
+        BOGONS,
+        "2a02:2e0:99::/64",
+    ),
     "a host of the LAN, and no rules": (LAN, "", "192.168.7.5/32"),
     "a peer of a VPN": (VPN, BOGONS, "10.8.0.2/32"),
     "a peer by Tailscale": (TAILSCALE, TS_INPUT, "100.101.1.2/32"),
@@ -116,6 +121,14 @@ def test_a_host_inside_is_locked_out_by_rules_of_its_interface(
     (what,) = found(inside, network)
     assert what.startswith(f"alice ({network.removesuffix('/32')}) is locked out of 8096/tcp")
     assert f"by {interface}: inet shut input: " in what
+
+
+def test_a_public_network_that_is_routed_inside_is_asked_about_at_the_uplink(
+    inside: Namespace,
+) -> None:
+    inside.batch(*LAN, "route add 81.2.69.0/24 dev eth1")
+    (what,) = found(inside, "81.2.69.142/32")
+    assert "is locked out of 8096/tcp over IPv4 by eth0: routing: they leave by eth1" in what
 
 
 def test_who_cannot_come_is_unknown(inside: Namespace) -> None:

@@ -59,6 +59,19 @@ BY_GROUP: Final = {
 }
 
 
+# What asks for a connection is no program's yet.
+BEFORE_ANY: Final = """nft -f - <<-END
+table inet t {
+ chain i {
+  type filter hook input priority 0
+  meta cgroup 55 drop
+ }
+}
+END
+iptables-nft -A INPUT -m cgroup --cgroup 55 -j DROP
+iptables-legacy -A INPUT -m cgroup --cgroup 55 -j DROP"""
+
+
 @pytest.fixture
 def world(as_root: None) -> Iterator[Internet]:
     """A server whose services are those of a user."""
@@ -87,3 +100,9 @@ def test_what_a_group_of_programs_decides_is_unknown(world: Internet, rules: str
     whose = {one.reason for one in done.answers if one.verdict is Verdict.UNKNOWN}
     assert len(whose) == 1
     assert "group of the program that answers decides" in whose.pop()
+
+
+def test_what_asks_belongs_to_no_group(world: Internet) -> None:
+    world.server.command("sh", "-ec", BEFORE_ANY)
+    done = compare(world)
+    assert (done.wrong, done.unknown) == ({}, set())
