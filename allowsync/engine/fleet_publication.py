@@ -8,7 +8,7 @@ from allowsync.fleet.document import ListDocument, PublishedHost, decoded, diffe
 from allowsync.fleet.envelope import public_key_of, sealed
 from allowsync.fleet.fields import DocumentError
 from allowsync.fleet.kept import KeptDocument, forget_lead, write_document
-from allowsync.fleet.store import StoreError, Superseded
+from allowsync.fleet.store import NoConnection, StoreError, Superseded
 from allowsync.fleet.stores import writable_store
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, replace
@@ -92,6 +92,9 @@ def _published(
     except Superseded as error:
         forget_lead(state)
         return Publication(replace(view, lead=None, leader=""), (Notice(where, str(error)),))
+    except NoConnection as error:
+        what = f"could not confirm that {', '.join(due)} was published: {error}; the next run looks"
+        return Publication(view, (Notice(where, what, ExitCode.FAILED),))
     except (StoreError, DocumentError) as error:
         what = f"{', '.join(due)} not published: {error}"
         return Publication(view, (Notice(where, what, ExitCode.FAILED),))

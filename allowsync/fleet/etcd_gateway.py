@@ -10,14 +10,13 @@ import json
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, Final
 
-from allowsync.fleet.http import Client, NoConnection
-from allowsync.fleet.store import StoreError
+from allowsync.fleet.store import NoConnection, StoreError
 from allowsync.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from allowsync.fleet.http import Response
+    from allowsync.fleet.http import Client, Response
 
 LARGEST: Final = 16 * 2**20  # octets of an answer; a value is 1.5 MiB at most (--max-request-bytes)
 _OK: Final = 200

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 import httpx
 
 from allowsync import __version__
-from allowsync.fleet.store import StoreError
+from allowsync.fleet.store import NoConnection, StoreError
 from allowsync.text import printable
 
 if TYPE_CHECKING:
@@ -29,10 +29,6 @@ class Response(NamedTuple):
     status: int
     headers: Mapping[str, str]
     body: bytes
-
-
-class NoConnection(StoreError):
-    """There is no connection, or none that lasts: nothing is known of what was asked."""
 
 
 class Client:

@@ -14,6 +14,10 @@ class StoreError(Exception):
     """A store could not be asked, or refused. Its text says why."""
 
 
+class NoConnection(StoreError):
+    """There is no connection, or none that lasts: nothing is known of what was asked."""
+
+
 class Superseded(StoreError):
     """Another resolver leads by now: what this one decided was refused."""
 

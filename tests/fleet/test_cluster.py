@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from testkit.fake_dns.exchanges import DnsReply, DnsRequest
     from testkit.fake_dns.nameserver import NameServer
 
 ALICE = {"hostname": "alice.example.org", "families": ["ipv4"]}
@@ -57,3 +58,30 @@ def test_one_member_is_not_missed_and_without_a_majority_all_stays(
     assert resolver("apply").code == 0
     assert applier("apply").code == 0
     assert applier.allowed == ["81.2.69.8/32"]
+
+
+def test_a_store_that_goes_down_during_a_run_leaves_unknown_what_it_took(
+    tmp_path: Path, server: NameServer, zones: dict[str, object]
+) -> None:
+    (tmp_path / "etcd").mkdir()
+    with Etcd(tmp_path / "etcd") as etcd:
+        machines = Machines(tmp_path, server, etcd.options("resolver"))
+        resolver = machines.resolver(alice=ALICE)
+        resolver.resolver = {"timeout": "20s", "deadline": "50s"}
+        assert resolver("apply").code == 0
+        (member,) = etcd.members
+
+        def meanwhile(request: DnsRequest) -> list[DnsReply]:
+            etcd.kill(member)
+            return request.answer(["81.2.69.7"])
+
+        zones["alice.example.org"] = meanwhile
+        done = resolver("apply")
+        assert done.code == 1
+        assert "could not confirm that web was published" in " ".join(done.err.split())
+        assert "81.2.69.7/32" in resolver.allowed
+        etcd.start(member)
+        etcd.wait_for(member)
+        zones["alice.example.org"] = ["81.2.69.7"]
+        assert resolver("apply").code == 0
+        assert etcd.document()["version"] == 2

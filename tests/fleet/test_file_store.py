@@ -259,7 +259,7 @@ def test_a_machine_can_have_hosts_of_its_own(resolver: Machine, applier: Machine
     assert applier("apply").code == 0
     assert own.read_text().splitlines()[-1] == "81.2.72.0/24"
     assert applier.allowed == resolver.allowed
-    assert "alice@home" in applier("status").out
+    assert "_home.alice" in applier("status").out
 
 
 def test_it_cannot_publish_with_a_key_that_no_machine_trusts(

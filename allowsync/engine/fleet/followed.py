@@ -57,9 +57,12 @@ def filled(config: Config, kept: Mapping[str, KeptDocument]) -> Config:
 
 
 def name_of(host: Host, fleet: str, own: Mapping[str, Host]) -> str:
-    """What a host of the fleet is called here, where the configuration has hosts of its own."""
+    """What a host of the fleet is called here, where the configuration has hosts of its own.
+
+    No host can be written that begins so; and so it is a name for marks of backends.
+    """
     taken = host.name in own and not own[host.name].followed
-    return f"{host.name}@{fleet}" if taken else host.name
+    return f"_{fleet}.{host.name}" if taken else host.name
 
 
 def _mine(document: ListDocument, own: Mapping[str, Host]) -> list[Host]:
