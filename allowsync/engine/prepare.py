@@ -10,12 +10,12 @@ from contextlib import suppress
 from functools import partial
 
 from allowsync.backend.api import BackendError
-from allowsync.backend.driver import marks_of
+from allowsync.backend.driver import marks_of, needs_of
 from allowsync.engine.orphan_targets import of_another
 from allowsync.model.memory import Inherited, TargetMemory
 from allowsync.model.networks import touching
 from allowsync.model.outcome import Outcome
-from allowsync.model.types import BOTH_FAMILIES
+from allowsync.model.types import BOTH_FAMILIES, by_network
 from allowsync.model.value import Value, replace
 from allowsync.plan.claims import (
     Situation,
@@ -143,6 +143,8 @@ def draft(
     foreign = limits is not None and (memory is None or current.flaws)
     if foreign and (why := of_another(target, names())):
         return Draft(target, _failed(target, why))
+    if memory is None and lost and current.flaws and not (current.entries or unknown):
+        unknown = _unknown_beside(target, beside, now)
     known = TargetMemory((), unknown) if memory is None and unknown else memory
     situation, inherited = _situation(
         target, current, capabilities, decisions, known, now, unsure=unsure
@@ -223,6 +225,19 @@ def _held_beside(
     return frozenset(found)
 
 
+def _unknown_beside(target: Target, beside: Iterable[Target], now: Now) -> tuple[Inherited, ...]:
+    """What the other targets of an allowlist hold on this machine, for a gate that is gone.
+
+    Where nothing is remembered, they alone know who was in. What is elsewhere waits for a network.
+    """
+    held: set[Network] = set()
+    for one in beside:
+        with suppress(BackendError):
+            if one.name != target.name and not needs_of(one.backend, one.options).online:
+                held.update(entry.network for entry in one.driver().read().entries)
+    return tuple(Inherited(one, now.instant) for one in sorted(held, key=by_network))
+
+
 def _situation(
     target: Target,
     current: Current,
@@ -239,8 +254,8 @@ def _situation(
     )
     networks = {one for decision in decisions for one in decision.host.revoked_networks}
     known = {} if memory is None else {one.network: one.hosts for one in memory.claimed}
-    held = (entry.network for entry in current.entries)
-    revoked = touching((*known, *held), networks)
+    held = (one.network for one in current.entries)
+    revoked = touching((*known, *held, *(one.network for one in inherited)), networks)
     over |= revoked
     situation = Situation(
         target.name,

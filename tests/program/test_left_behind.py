@@ -324,6 +324,25 @@ def test_a_gate_whose_state_was_deleted_is_closed_after_a_restart(here: Inside, 
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_whose_state_was_deleted_lets_in_whom_another_target_still_knows(
+    here: Inside, kind: str
+) -> None:
+    """A list that outlasts a restart, as a file does; who was revoked is not on it."""
+    here.server.zones |= {"alice.example.net": [ALICE], "bob.example.net": [MOVED]}
+    here.hosts = {"alice": "alice.example.net", "bob": "bob.example.net"}
+    beside = {"file": {"path": str(here.folder / "friends.lst")}}
+    here.more = {"allowlists": {"web": {"targets": [{kind: PORTS}, beside]}}}
+    assert here("apply").code == 0
+    assert here("revoke bob").code == 0
+    here.state.unlink()
+    take_down(here.inside)
+    take_mark(last_run_marks(here.state)[1])
+    assert here("apply --offline").code == 3
+    held = here.inside.command("nft", "list", "ruleset") + here.inside.command("ipset", "save")
+    assert (ALICE in held, MOVED in held) == (True, False)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_valid(
     here: Inside, kind: str
 ) -> None:
