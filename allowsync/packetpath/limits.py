@@ -33,6 +33,8 @@ def unasked(
     found = list(_more(("networks that rules name", named.left_out)))
     if ports_from := source_ports(several, source):
         found.append(f"packets from source ports that rules name ({', '.join(ports_from)})")
+    if not source.uplinks:
+        found.append("packets from afar, as no interface has a default route")
     if timed := timed_chains(several, source):
         found.append(f"other times than now, by which rules go ({', '.join(timed)})")
     if any(family == ARP for family, _ in source.ruleset.chains):

@@ -144,6 +144,15 @@ def test_the_machine_itself_is_not_locked_out(inside: Namespace, network: str) -
     assert found(inside, network) == []
 
 
+def test_without_a_default_route_none_from_afar_are_asked_about(as_root: None) -> None:
+    with Namespace() as alone:
+        alone.batch(*LAN)
+        alone.nft(SHUT)
+        locked, unasked = found(alone, "192.168.7.5/32")
+        assert "is locked out of 8096/tcp over IPv4 by eth1" in locked
+        assert "packets from afar, as no interface has a default route" in unasked
+
+
 def test_where_a_question_names_an_interface_it_is_asked_there(inside: Namespace) -> None:
     inside.batch(*LAN)
     asked = [Question(ip_address("192.168.7.5"), "tcp", PORT, one) for one in ("", "eth0")]
