@@ -6,11 +6,11 @@ import time
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from allowsync.cli.common import echo_json
-from allowsync.model.outcome import ExitCode, Notice
+from allowsync.model.outcome import ExitCode, Notice, Outcome
 from allowsync.text import Line
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
 
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
@@ -85,6 +85,18 @@ def _together(first: RunReport, *others: RunReport) -> RunReport:
             notices=tuple(dict.fromkeys((*first.notices, *one.notices))),
         )
     return first
+
+
+def not_yet(report: RunReport, where: Collection[str] = ()) -> str:
+    """Where an order could not be enforced, or is not known to be; empty where it is in force.
+
+    Args:
+        report: The run that was to enforce it.
+        where: The allowlists that it is about; none where it is about all.
+    """
+    about = [one for one in report.targets if not where or one.allowlist in where]
+    late = [one.target for one in about if one.outcome in (Outcome.FAILED, Outcome.UNKNOWN)]
+    return f"; not in force yet at {', '.join(late)}: the next run tries again" if late else ""
 
 
 def told(

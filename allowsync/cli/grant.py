@@ -44,7 +44,7 @@ def grant(
     It takes effect at once, asks no DNS, and is ended by the clock. The configuration stays as
     it is; 'allowsync revoke NAME' ends it earlier.
     """
-    from allowsync.cli.access_run import enforced, patiently, told
+    from allowsync.cli.access_run import enforced, not_yet, patiently, told
     from allowsync.model.networks import cidr, short
     from allowsync.report.json import instant
 
@@ -62,7 +62,8 @@ def grant(
     }
     until = f"until {given.ends:%Y-%m-%d %H:%M} UTC ({said(given.ends - given.at)})"
     what = f"{short(given.network)} is allowed on {', '.join(given.allowlists)} {until}"
-    return told(invocation, report, document, [Line(f"{given.name}: {what}")])
+    late = not_yet(report, given.allowlists)
+    return told(invocation, report, document, [Line(f"{given.name}: {what}{late}")])
 
 
 def _where(invocation: Invocation, config: Config, on: tuple[str, ...]) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
     no host is allowed a network that has a part of it. Of a temporary grant there is nothing to
     approve: it is over.
     """
-    from allowsync.cli.access_run import enforced, patiently, told
+    from allowsync.cli.access_run import enforced, not_yet, patiently, told
     from allowsync.model.access_order import Revocation
     from allowsync.report.json import instant as written
 
@@ -56,7 +56,7 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
         "until_approved": stands,
     }
     until = f"revoked, until 'allowsync approve {subject}'" if stands else "the grant is over"
-    lines = [Line(f"{subject}: {until}"), *map(Line, _left(subject, report))]
+    lines = [Line(f"{subject}: {until}{not_yet(report)}"), *map(Line, _left(subject, report))]
     return told(invocation, report, document, lines, notices)
 
 

@@ -55,6 +55,18 @@ def test_an_order_tells_what_it_changed_and_counts_the_rest(over_days: Days) -> 
     assert f"guest-{GUEST} is no longer configured or granted" in over_days("history").out
 
 
+def test_where_an_order_is_not_in_force_yet_is_said(granted: Days) -> None:
+    granted.here.file.unlink()
+    granted.here.file.mkdir()
+    for order in ("grant 81.2.71.7", "revoke alice"):
+        done = granted(order)
+        late = "; not in force yet at web/file: the next run tries again\n"
+        assert (done.code, done.out.endswith(late)) == (1, True)
+    granted.here.file.rmdir()
+    assert granted("apply").code == 0
+    assert let_in(granted) == [BOB, GUEST, "81.2.71.7"]
+
+
 def test_a_grant_lasts_over_a_reboot_and_no_longer(
     granted: Days, monkeypatch: pytest.MonkeyPatch
 ) -> None:
