@@ -288,6 +288,8 @@ def _checked_traffic(given: object) -> Traffic:
         demand(numbers, dict, f"read().traffic.{name}")
         demand_all(tuple(numbers), tuple, NETWORKS, f"read().traffic.{name}")
         demand_all(tuple(numbers.values()), tuple, int, f"read().traffic.{name}")
+    if given.remembers is not None:
+        demand(given.remembers, int, "read().traffic.remembers")
     return given
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.model.value import Value
-from allowsync.state.access_log import began_anew, holders, used
+from allowsync.state.access_log import began_anew, forgot, holders, used
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -49,9 +49,13 @@ def host_uses(targets: Sequence[TargetTraffic], store: Store, now: datetime) -> 
     """
     latest: dict[str, datetime] = {}
     since: dict[str, datetime] = {}
+    last = store.last_run()
+    before = None if last is None else last.started
     for one in targets:
         known, kept = store.uses(one.target)
-        anew = one.traffic is not None and began_anew(one.entries, one.traffic, kept)
+        anew = one.traffic is not None and (
+            began_anew(one.entries, one.traffic, kept) or forgot(one.traffic, before, now)
+        )
         for host, (began, at) in known.items():
             if one.traffic is not None:
                 # Counted everywhere only since the latest: before, one may have come unseen.

@@ -62,11 +62,13 @@ class Traffic(Value):
         counts: How many came from each network since it was put there.
         anew: Whether what counts is not whole, so that packets may have come unseen, or been
             forgotten with it. It counts again once it is repaired.
+        remembers: For how many seconds `ages` are remembered; None: for good.
     """
 
     ages: Mapping[Network, int] = field(default_factory=dict)
     counts: Mapping[Network, int] = field(default_factory=dict)
     anew: bool = False
+    remembers: int | None = None
 
 
 class Current(Value):

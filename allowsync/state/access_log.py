@@ -121,7 +121,7 @@ def write_uses(
         connection.execute("DELETE FROM uses WHERE target = ? AND at IS NULL", (target,))
         return
     kept, held = _packets(connection, target), tuple(entries)
-    if began_anew(held, traffic, kept):
+    if began_anew(held, traffic, kept) or forgot(traffic, _run_before(connection, at), at):
         connection.execute("UPDATE uses SET since = ? WHERE target = ?", (number(at), target))
     rows = connection.execute("SELECT host, at FROM uses WHERE target = ?", (target,))
     known: dict[str, int | None] = dict(rows.fetchall())
@@ -186,6 +186,19 @@ def began_anew(entries: Iterable[Entry], traffic: Traffic, kept: Mapping[Network
     mine = (one.network for one in entries)
     counts = traffic.counts
     return traffic.anew or any(counts.get(one, 0) < kept.get(one, 0) for one in mine)
+
+
+def forgot(traffic: Traffic, before: datetime | None, now: datetime) -> bool:
+    """Whether a packet that came since the run before may be forgotten, as that is too long ago."""
+    if traffic.remembers is None or before is None:
+        return False
+    return now - before > timedelta(seconds=traffic.remembers)
+
+
+def _run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
+    statement = "SELECT started FROM runs WHERE started < ? ORDER BY id DESC LIMIT 1"
+    row = connection.execute(statement, (number(at),)).fetchone()
+    return row and instant(row[0])
 
 
 def used(

@@ -84,8 +84,12 @@ def current(gate: NftGate, listing: str) -> Current:
     return Current(
         frozenset() if other else frozenset(map(Entry, _networks(held.values()))),
         flaws=tuple(flaws),
-        traffic=Traffic(dict(_seen(sets)), anew=bool(flaws)) if gate.sets else None,
+        traffic=_traffic(sets, flaws) if gate.sets else None,
     )
+
+
+def _traffic(sets: dict[Any, Json], flaws: Sequence[str]) -> Traffic:
+    return Traffic(dict(_seen(sets)), anew=bool(flaws), remembers=SEEN_FOR)
 
 
 def _effect(rules: Iterable[Json]) -> Effect | None:

@@ -16,9 +16,12 @@ from allowsync.report.html_page import page
 from allowsync.report.text import status_lines
 from allowsync.state import Store
 from allowsync.state.history import Past
+from allowsync.state.records import RecordedRun
 from tests.support.values import T0, Life, entry, found, host, net
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from allowsync.state.access_log import Uses
 
 HOME, OTHER = "81.2.69.1", "9.9.9.9"
@@ -84,6 +87,14 @@ def test_a_host_is_as_new_as_the_target_that_counts_it_for_the_shortest_time() -
     }
 
 
+@pytest.mark.parametrize(("ago", "since"), [(3600, T0 + timedelta(hours=1)), (7200, NOW)])
+def test_what_is_forgotten_without_a_run_was_not_never(ago: int, since: datetime) -> None:
+    store = _Remembering(NOW - timedelta(seconds=ago))
+    entries, short = (Entry(net(OTHER), ("carol",)),), Traffic(remembers=3600)
+    uses = host_uses([TargetTraffic("b", ("carol",), entries, short)], store, NOW)
+    assert uses["carol"].since == since
+
+
 @pytest.mark.parametrize("now", [Traffic(anew=True), Traffic(counts={net(HOME): 5})])
 def test_what_a_flush_made_forget_was_not_never(now: Traffic) -> None:
     entries = (entry(HOME, "alice"), Entry(net(OTHER), ("carol",)))
@@ -92,8 +103,12 @@ def test_what_a_flush_made_forget_was_not_never(now: Traffic) -> None:
 
 
 class _Remembering(Store):
-    def __init__(self) -> None:
-        pass
+    def __init__(self, last: datetime | None = None) -> None:
+        self.last = last
+
+    def last_run(self) -> RecordedRun | None:
+        """The run that what was written down is from."""
+        return None if self.last is None else RecordedRun(self.last)
 
     def uses(self, target: str) -> Uses:
         """What was written down."""

@@ -96,6 +96,19 @@ def test_never_begins_anew_where_what_remembers_was_gone(path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize(("days", "since"), [(6, T0), (8, T0 + timedelta(days=8))])
+def test_never_begins_anew_where_a_packet_may_be_forgotten_by_now(
+    path: Path, days: int, since: datetime
+) -> None:
+    """Nothing ran for longer than a packet filter remembers."""
+    week = Traffic(remembers=7 * 86400)
+    run(path, T0, week)
+    run(path, T0 + timedelta(days=days), week)
+    assert seen(path)["bob"] == (since, None)
+    run(path, T0 + timedelta(days=days, minutes=5), week)
+    assert seen(path)["bob"] == (since, None)
+
+
 def test_a_count_that_began_anew_is_compared_with_what_it_is_then(path: Path) -> None:
     for number, count in enumerate((500, 0, 3, 3)):
         run(path, T0 + number * HOUR, counts(home=count))
