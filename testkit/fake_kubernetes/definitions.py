@@ -100,12 +100,7 @@ _SERVICE: Final = _object(
     loadBalancerSourceRanges=_list(_TEXT, "atomic"),
 )
 
-# The pattern of Cilium's definition accepts a network of either family.
-_CIDR: Final = {
-    "type": "string",
-    "pattern": r"^(\d{1,3}(\.\d{1,3}){3}/([0-9]|[12][0-9]|3[0-2])|[0-9a-fA-F:.]*:[0-9a-fA-F:.]*"
-    r"/(12[0-8]|1[01][0-9]|[1-9]?[0-9]))$",
-}
+_CIDR: Final = {"type": "string", "format": "cidr"}
 _GROUP: Final = _object("externalCIDRs", externalCIDRs=_list(_CIDR))
 
 _TRAEFIK: Final = "traefik.io/v1alpha1"

@@ -90,6 +90,8 @@ def _of_kind(kind: str, spec: dict[str, Any]) -> Iterator[str]:
         for rule in spec.get("ingress") or ():
             for peer in rule.get("from") or ():
                 yield from _networks("spec.ingress", [peer.get("ipBlock", {}).get("cidr", "0/0")])
+    if kind == "CiliumCIDRGroup":
+        yield from _networks("spec.externalCIDRs", spec.get("externalCIDRs") or ())
     if kind == "Service":
         ranges = spec.get("loadBalancerSourceRanges")
         if ranges and spec.get("type", "ClusterIP") != "LoadBalancer":

@@ -9,7 +9,6 @@ from allowsync.model.types import Entry
 from allowsync.model.value import Value
 from allowsync_backends.kubernetes.error_messages import conflict
 from allowsync_backends.kubernetes.objects import (
-    GUARDS,
     RESOURCES,
     at,
     entries_of,
@@ -159,8 +158,7 @@ def object_name(options: KubernetesOptions, allowlist: str) -> str:
 
 def networks(entries: Iterable[str]) -> Iterator[Network]:
     """The networks among the entries of a list; guards are none of them."""
-    found = map(network_of, entries)
-    return (one for one in found if one is not None and one not in GUARDS.values())
+    return (one for one in map(network_of, entries) if one is not None)
 
 
 def _managed(what: str, owners: ListOwners) -> str:

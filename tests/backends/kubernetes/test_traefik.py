@@ -145,6 +145,8 @@ def test_friends_get_in_and_strangers_do_not(
     allow(inside, backend)
     wait_for(inside, FRIEND, port, refused)
     wait_for(inside, STRANGER6, port, refused)
+    unknown = {one.path.rpartition("/")[2] for one in cluster.calls if one.status == 404}
+    assert unknown <= {"allowsync-x"}, "Traefik asks for kinds that the server does not have"
 
 
 @pytest.mark.parametrize(("port", "applies"), [(HTTP, share(100, 15)), (TCP, share(100, 8))])

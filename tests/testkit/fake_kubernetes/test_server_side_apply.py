@@ -157,6 +157,7 @@ def test_of_a_list_that_is_a_set_each_manager_has_its_own_items(fake: FakeKubern
             "must be a valid CIDR value",
         ),
         ("NetworkPolicy", {"ingress": [{"form": []}]}, 400, 'unknown field "spec.ingress.0.form"'),
+        ("CiliumCIDRGroup", {"externalCIDRs": ["home"]}, 422, "must be a valid CIDR value"),
         ("Service", {"loadBalancerSourceRanges": [ALICE]}, 422, "may only be used when `type`"),
     ],
 )
