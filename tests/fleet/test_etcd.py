@@ -272,7 +272,7 @@ def test_status_of_a_fleet(resolver: Machine, applier: Machine) -> None:
 
 def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
     client = Client(str(etcd.ca), LARGEST)
-    gateway = Gateway([etcd.members[0].url], client, ("applier", "of-appliers"))
+    gateway = Gateway([etcd.members[0].url], client, ("allowsync-applier", "of-appliers"))
     gateway._token = "made.up"
     try:
         assert "header" in gateway.call("kv/txn", {"success": []})
@@ -285,7 +285,7 @@ def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd
     etcd.ctl("del", "--prefix", "/allowsync")
     user = etcd.options("resolver")["etcd"]
     password = KeptSecret(user["password_file"], Secret("of-resolvers"))
-    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "resolver", password)
+    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "allowsync-resolver", password)
     store = EtcdStore(options, "home", "one", timedelta(minutes=1))
     lead = store.lead(None, datetime.now(UTC)).own
     assert lead is not None
@@ -307,7 +307,7 @@ def test_a_mark_of_another_cluster_or_of_the_future_is_no_mark(
     resolver("apply")
     user = etcd.options("applier")["etcd"]
     password = KeptSecret(user["password_file"], Secret("of-appliers"))
-    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "applier", password)
+    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "allowsync-applier", password)
     store = EtcdStore(options, "home", "one", timedelta(minutes=1))
     found = store.look({"web": ""})["web"]
     assert isinstance(found, Fetched)

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
 from testkit.fake_dns.tls import Authority
+from tests.support.documents import ROOT
 from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
@@ -52,7 +53,7 @@ class Member:
 class Etcd:
     """A cluster that a fleet `home` has its keys in.
 
-    The user `resolver` may write there, the user `applier` read the documents alone.
+    The user `allowsync-resolver` may write there, `allowsync-applier` read the documents alone.
     """
 
     folder: Path
@@ -81,15 +82,12 @@ class Etcd:
 
     def options(self, user: str) -> dict[str, Any]:
         """A store, as a configuration names it."""
-        password = self.folder / f"{user}.password"
-        password.touch(0o600)
-        password.write_text(PASSWORDS[user])
         return {
             "etcd": {
                 "endpoints": [one.url for one in self.members],
                 "ca": str(self.ca),
-                "user": user,
-                "password_file": str(password),
+                "user": f"allowsync-{user}",
+                "password_file": str(self.password(user)),
             }
         }
 
@@ -153,17 +151,29 @@ class Etcd:
         )
 
     def _guard(self) -> None:
-        """Make users and roles, and let nothing be done without them."""
-        lists, keys = "/allowsync/home/lists/", "/allowsync/home/"
-        self.ctl("role", "add", "resolver")
-        self.ctl("role", "grant-permission", "--prefix=true", "resolver", "readwrite", keys)
-        self.ctl("role", "add", "applier")
-        self.ctl("role", "grant-permission", "--prefix=true", "applier", "read", lists)
-        for user, password in PASSWORDS.items():
-            self.ctl("user", "add", f"{user}:{password}")
-            self.ctl("user", "grant-role", user, user)
+        """Make users and roles as the example does, and let nothing be done without them."""
+        script = ROOT / "examples" / "fleet" / "etcd-users.sh"
+        files = unpacked("etcd", "etcd-server", "etcd-client") / "usr/bin"
+        environ = {
+            "PATH": f"{files}:{os.environ['PATH']}",
+            "ETCDCTL_API": "3",
+            "ETCDCTL_ENDPOINTS": ",".join(one.url for one in self.members),
+            "ETCDCTL_CACERT": str(self.ca),
+        }
+        passwords = [self.password("resolver"), self.password("applier")]
+        command = [str(script), "home", *map(str, passwords)]
+        subprocess.run(command, env=environ, check=True, capture_output=True)
+        self.ctl("user", "add", f"root:{PASSWORDS['root']}")
+        self.ctl("user", "grant-role", "root", "root")
         self.ctl("auth", "enable")
         self._guarded = True
+
+    def password(self, user: str) -> Path:
+        """A file with the password of a user."""
+        file = self.folder / f"{user}.password"
+        file.touch(0o600)
+        file.write_text(f"{PASSWORDS[user]}\n")
+        return file
 
     def document(self, name: str = "web") -> dict[str, Any]:
         """What the key of a list holds, and its revisions."""
