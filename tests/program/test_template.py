@@ -169,3 +169,26 @@ def test_a_line_of_a_configuration_that_makes_no_sense_is_told_with_its_place(
     done = here("apply")
     assert done.code == 2
     assert "comment belongs to a template" in done.err
+
+
+@pytest.mark.parametrize("comment", ["# ", None], ids=["mark at the top", "mark beside it"])
+def test_a_denylist_is_made_from_a_template_and_is_no_allowlists(
+    here: Installation, comment: str | None
+) -> None:
+    path, template = here.folder / "blocked.conf", here.folder / "blocked.j2"
+    template.write_text("{% for one in networks %}\ndeny {{ one }};\n{% endfor %}\nallow all;\n")
+    target = {"file": {"path": str(path), "template": str(template), "comment": comment}}
+    listed = {"networks": ["81.2.70.0/24"], "targets": [target]}
+    here.more = {"denylists": {"scanners": listed}}
+    assert here("apply").code == 0
+    assert path.read_text().endswith("deny 81.2.70.0/24;\nallow all;\n")
+    assert "for allowlist" not in "".join(one.read_text() for one in path.parent.glob("*blocked*"))
+    assert here("apply").out == ""
+    if comment is not None:
+        path.write_text(path.read_text().replace("deny 81", "allow 81"))
+        assert f"{path} was edited" in here("apply").out
+    here.more, here.targets = {}, [target]
+    refused = here("apply")
+    assert refused.code == 1
+    assert "was not written by allowsync" in refused.err + refused.out
+    assert "deny 81.2.70.0/24;" in path.read_text()

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import API, BackendType
-from allowsync_backends.file.options import FileDenyOptions, FileOptions, Format
+from allowsync_backends.file.options import FileOptions, Format
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from allowsync.backend.protocols import Backend
     from allowsync.model.target import Placement
 
-__all__ = ["TYPE", "FileDenyOptions", "FileOptions", "Format"]
+__all__ = ["TYPE", "FileOptions", "Format"]
 
 
 def _make(placement: Placement, options: FileOptions) -> Backend:
@@ -48,6 +48,7 @@ def _from_template(placement: Placement, options: FileOptions, template: Path) -
         template,
         options.comment,
         options.never_empty,
+        placement.effect,
     )
 
 
@@ -64,5 +65,5 @@ TYPE = BackendType(
     _make,
     needs=_needs,
     api=API,
-    denies=FileDenyOptions,
+    denies=FileOptions,
 )

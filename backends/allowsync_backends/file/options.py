@@ -98,9 +98,9 @@ class FileOptions(Value):
     )
     never_empty: tuple[Network, ...] = option(
         lambda: kinds.ListOf(kinds.Unreachable(), unique=True),
-        help="With `template`: the networks it is shown when no host has access, where the program "
-        "takes an empty list for no restriction: `[255.255.255.255/32]`. None but networks that "
-        "no client comes from.",
+        help="With `template`: the networks it is shown where there are none, for programs that "
+        "take an empty list for no restriction: `[255.255.255.255/32]`. None but networks that no "
+        "client comes from.",
         default=(),
     )
 
@@ -118,13 +118,3 @@ class FileOptions(Value):
     def places(self, allowlist: str) -> tuple[Place, ...]:  # noqa: ARG002 - a file is a file
         """What such a target puts its entries into."""
         return (Place("file", (str(self.path),)),)
-
-
-class FileDenyOptions(FileOptions):
-    """A file of blocked networks, one a line, or as JSON."""
-
-    def __post_init__(self) -> None:
-        # Without arguments, super() does not work in a class with slots.
-        FileOptions.__post_init__(self)
-        if self.template is not None:
-            raise ValueError("template is for allowlists: a denylist is written by its format")

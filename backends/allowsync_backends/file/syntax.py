@@ -101,6 +101,20 @@ def of_effect(form: Syntax, effect: Effect) -> Syntax:
     return DenySyntax(form) if effect is Effect.DENY else form
 
 
+def marked_for(effect: Effect, text: str) -> str:
+    """Lines that are made ours by their heading, as those of a denylist where they are of one."""
+    allow, deny = _NAMED[0]
+    return text.replace(allow, deny) if effect is Effect.DENY else text
+
+
+def unmarked_for(effect: Effect, text: str) -> str:
+    """Such lines as `marked_for` was given them; without a heading where it is of the other."""
+    if effect is Effect.ALLOW:
+        return text
+    allow, deny = _NAMED[0]
+    return text.replace(allow, "").replace(deny, allow)
+
+
 def _renamed(text: str, names: Mapping[str, str]) -> str:
     """A text with the first of some names in it replaced."""
     for old, new in names.items():

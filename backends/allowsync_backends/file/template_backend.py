@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.model.target import Capabilities, Finding
+from allowsync.model.target import Capabilities, Effect, Finding
 from allowsync.model.types import Entry
 from allowsync.model.value import replace
 from allowsync_backends.file.backend import FileBackend
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Folder
-from allowsync_backends.file.syntax import FileContent, claimed
+from allowsync_backends.file.syntax import FileContent, claimed, marked_for, unmarked_for
 from allowsync_backends.file.template import TemplateError, View, read, render
 from allowsync_backends.file.template_mark import Mark, leading, mark_of, several
 
@@ -51,12 +51,14 @@ class TemplateBackend(FileBackend):
     Attributes:
         template: The template.
         comment: What begins a line of the mark at the top of the file; None for a mark beside it.
-        never_empty: The networks that the template is shown when no host has access.
+        never_empty: The networks that the template is shown where there are none.
+        effect: Whether it is an allowlist's or a denylist's, which the mark says.
     """
 
     template: Path
     comment: str | None
     never_empty: tuple[Network, ...] = ()
+    effect: Effect = Effect.ALLOW
 
     @property
     def capabilities(self) -> Capabilities:
@@ -84,9 +86,10 @@ class TemplateBackend(FileBackend):
     def _held(self, folder: Folder, found: Contents) -> Made | None:
         """What is known of a file: by its mark, by one beside it, or for its first line alone."""
         try:
-            text = found.data.decode()
+            first, end, rest = found.data.decode().partition("\n")
         except UnicodeDecodeError:
             return None
+        text = unmarked_for(self.effect, first) + end + rest
         top = leading(text)
         if top is not None:
             whole = top.mark.is_of(top.text) and text.startswith(top.mark.lines(top.comment))
@@ -106,7 +109,8 @@ class TemplateBackend(FileBackend):
     def _beside(self, folder: Folder) -> tuple[Mark, ...]:
         """The marks beside the file, the newest last."""
         note = folder.read(notes(self.path.name)[0])
-        return () if note is None else several(note.data.decode(errors="replace"))
+        text = "" if note is None else note.data.decode(errors="replace")
+        return several(unmarked_for(self.effect, text))
 
     def _flaws(self, found: Contents | None, held: FileContent | None) -> Iterator[str]:
         if found is None or not isinstance(held, Made):
@@ -151,7 +155,7 @@ class TemplateBackend(FileBackend):
             if self.comment is None:
                 self._note(folder, mark)
             else:
-                text = mark.lines(self.comment) + text
+                text = marked_for(self.effect, mark.lines(self.comment)) + text
             FileChange(folder, self.path, self.reader).replace(text.encode(), self.mode)
             if self.comment is not None:
                 self._tidy(folder)
@@ -198,7 +202,8 @@ class TemplateBackend(FileBackend):
             kept = [one for one in known if any(map(one.is_of, present))]
             marks = dict.fromkeys([*(one for one in kept if one != mark), mark])
             folder.remove(draft)
-            folder.create(draft, "".join(one.lines() for one in marks).encode(), 0o600)
+            lines = marked_for(self.effect, "".join(one.lines() for one in marks))
+            folder.create(draft, lines.encode(), 0o600)
             folder.replace(note, draft)
             folder.sync()
         except OSError as error:
