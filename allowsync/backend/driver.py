@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import IPv4Network, IPv6Network
+from itertools import islice
 
 from allowsync.backend import containment
 from allowsync.backend.api import (
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 
 _METHODS: Final = ("apply", "check", "clear", "read")
 NETWORKS: Final = (IPv4Network, IPv6Network)
+_MOST: Final = 10_000  # findings, places or marks of one target
 
 
 class Driver:
@@ -131,20 +133,12 @@ class Driver:
 
 
 def unusable(kind: AnyBackendType) -> str:
-    """Why a kind of target cannot be used on this machine; empty where it can.
-
-    Raises:
-        BackendError: That could not be found out.
-    """
+    """Why a kind of target cannot be used here; empty where it can. Raises BackendError."""
     return contained(kind.name, kind.usable, _checked_text, at=kind.usable)
 
 
 def needs_of(kind: AnyBackendType, options: object) -> Needs:
-    """What a target needs of the service it runs in.
-
-    Raises:
-        BackendError: That could not be found out.
-    """
+    """What a target needs of the service it runs in. Raises BackendError."""
     return contained(kind.name, lambda: kind.needs(options), checked_needs, at=kind.needs)
 
 
@@ -157,15 +151,11 @@ def marks_of(kind: AnyBackendType, known: Collection[Place]) -> tuple[Marked, ..
     find = kind.marked
     if find is None:
         return ()
-    return contained(kind.name, lambda: tuple(find(known)), _checked_marks, at=find)
+    return contained(kind.name, lambda: find(known), _checked_marks, at=find)
 
 
 def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[Finding, ...]:
-    """What other programs load at boot that is ours, or names what is ours.
-
-    Raises:
-        BackendError: It could not be found out.
-    """
+    """What other programs load at boot that is ours, or names what is ours. Raises BackendError."""
     find = kind.at_boot
     if find is None:
         return ()
@@ -173,11 +163,7 @@ def boot_findings(kind: AnyBackendType, configured: Collection[Place]) -> tuple[
 
 
 def driver_of(kind: AnyBackendType, marked: Marked) -> Driver:
-    """What reads and clears something that carries allowsync's mark.
-
-    Raises:
-        BackendError: It cannot.
-    """
+    """What reads and clears something that carries allowsync's mark. Raises BackendError."""
     made = replace(kind, make=lambda _placement, _options: marked.backend)
     return Driver(made, Placement(marked.allowlist, str(marked.place)), None)
 
@@ -191,9 +177,7 @@ def places_of(kind: AnyBackendType, options: object, allowlist: str) -> tuple[Pl
     method = getattr(type(options), "places", None)
     if method is None:
         return ()
-    return contained(
-        kind.name, lambda: tuple(method(options, allowlist)), _checked_places, at=method
-    )
+    return contained(kind.name, lambda: method(options, allowlist), _checked_places, at=method)
 
 
 def checked_type(kind: object) -> AnyBackendType:
@@ -267,12 +251,9 @@ def checked_current(given: object) -> Current:
     if len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
     reasons = given.ineffective
-    demand(reasons, dict, "read().ineffective")
-    demand_all(tuple(reasons), tuple, NETWORKS, "read().ineffective")
-    demand_all(tuple(reasons.values()), tuple, str, "read().ineffective")
+    _demand_each(reasons, NETWORKS, str, "read().ineffective")
     flaws = tuple(map(_plain, given.flaws))
-    demand(given.obstacles, dict, "read().obstacles")
-    demand_all(tuple(given.obstacles.values()), tuple, str, "read().obstacles")
+    _demand_each(given.obstacles, str, str, "read().obstacles")
     if not given.obstacles.keys() <= set(flaws):
         raise UnfitValue("read().obstacles names what is not among the flaws")
     traffic = None if given.traffic is None else _checked_traffic(given.traffic)
@@ -284,10 +265,7 @@ def _checked_traffic(given: object) -> Traffic:
     demand(given, Traffic, "read().traffic")
     assert isinstance(given, Traffic)  # noqa: S101 - demanded above
     for name in ("ages", "counts"):
-        numbers = getattr(given, name)
-        demand(numbers, dict, f"read().traffic.{name}")
-        demand_all(tuple(numbers), tuple, NETWORKS, f"read().traffic.{name}")
-        demand_all(tuple(numbers.values()), tuple, int, f"read().traffic.{name}")
+        _demand_each(getattr(given, name), NETWORKS, int, f"read().traffic.{name}")
     if given.remembers is not None:
         demand(given.remembers, int, "read().traffic.remembers")
     return given
@@ -323,29 +301,29 @@ def _has(backend: object, *names: str) -> bool:
 
 def _checked_findings(given: Iterable[object]) -> tuple[Finding, ...]:
     findings = []
-    for one in given:
+    for one in _few(given, "check()"):
         if not isinstance(one, Finding) or not isinstance(one.severity, Severity):
             raise UnfitValue(f"check() gave {one!r}, which is no Finding")
         demand(one.what, str, "what a Finding says")
         demand(one.advice, str, "the advice of a Finding")
-        findings.append(one)
+        findings.append(replace(one, what=_plain(one.what), advice=_plain(one.advice)))
     return tuple(findings)
 
 
-def _checked_places(given: tuple[object, ...]) -> tuple[Place, ...]:
+def _checked_places(given: Iterable[object]) -> tuple[Place, ...]:
     places = []
-    for one in given:
+    for one in _few(given, "places()"):
         if not isinstance(one, Place):
             raise UnfitValue(f"places() gives {one!r}, not an allowsync.backend.Place")
         demand(one.kind, str, "the kind of a Place")
         demand_all(one.name, tuple, str, "the name of a Place")
-        places.append(one)
+        places.append(Place(_plain(one.kind), tuple(map(_plain, one.name)), one.shared))
     return tuple(places)
 
 
-def _checked_marks(given: tuple[object, ...]) -> tuple[Marked, ...]:
+def _checked_marks(given: Iterable[object]) -> tuple[Marked, ...]:
     marks = []
-    for one in given:
+    for one in _few(given, "marked()"):
         if not isinstance(one, Marked) or not isinstance(one.place, Place):
             raise UnfitValue(f"marked() gave {one!r}, which is no Marked with a Place")
         demand(one.allowlist, str, "the allowlist of a Marked")
@@ -398,6 +376,21 @@ def demand_all(value: object, kind: _Kinds, each: _Kinds, name: str) -> None:
     for one in cast("Iterable[object]", value):
         if not isinstance(one, each):
             raise UnfitValue(f"{name} holds {quote(repr(one))}, not a {_said(each)}")
+
+
+def _demand_each(value: Any, keys: _Kinds, values: _Kinds, name: str) -> None:
+    """Refuse what is no mapping, or one of other things. Raises UnfitValue."""
+    demand(value, dict, name)
+    demand_all(tuple(value), tuple, keys, name)
+    demand_all(tuple(value.values()), tuple, values, name)
+
+
+def _few(given: Iterable[object], name: str) -> tuple[object, ...]:
+    """What a method gave, where it comes to an end. Raises UnfitValue."""
+    some = tuple(islice(given, _MOST + 1))
+    if len(some) > _MOST:
+        raise UnfitValue(f"{name} gave more than {_MOST:,}")
+    return some
 
 
 def _said(kind: _Kinds) -> str:

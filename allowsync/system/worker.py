@@ -53,7 +53,7 @@ def split(names: Iterable[str]) -> None:
         names: Of the code that is not ours. What is ours is not blamed for an end.
     """
     _names.update(names)
-    if _pages or not system.is_program:
+    if _pages or not system.is_program or _ANY in _known():  # then there is only ours
         return
     from mmap import mmap
 

@@ -297,3 +297,25 @@ def test_a_wrong_configuration_still_stops_everything(here: Place) -> None:
     said = here.run("apply")
     assert (said.code, here.enforced) == (2, False)
     assert "policies" in said.err
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        ("while True: yield Finding(Severity.ERROR, 'x')", "check() gave more than 10,000"),
+        ("yield Finding(Severity.ERROR, type('T', (str,), dict(__format__=None))('told'))", "told"),
+        (
+            "yield Finding(Severity.ERROR, 'x', type('T', (str,), dict(__len__=None))('told'))",
+            "told",
+        ),
+    ],
+)
+def test_findings_that_cannot_be_told_are_told_as_one(
+    here: Place, monkeypatch: pytest.MonkeyPatch, given: str, told: str
+) -> None:
+    plug(here.folder, monkeypatch, "odd", methods=f"def check(self):\n    {given}\n")
+    here.write("odd: {}")
+    said = here.run("check", "--no-packets")
+    assert said.code == 1
+    assert "web/odd" in said.out
+    assert told in said.out

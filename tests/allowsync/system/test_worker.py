@@ -56,6 +56,8 @@ def test_what_is_done_keeps_its_exit_code(script: str) -> None:
         ("time.sleep(60)", "once loaded, it did not return, and could not be interrupted"),
         ("os.close(1); worker.returned(found)", "once loaded, it closed files of allowsync"),
         ("worker.returned(found); os._exit(0)", "it, or another one, ended the process with"),
+        ("worker.give_up('broke')", "it, or another one, broke"),
+        ("worker.done(130); os._exit(0)", "it, or another one, interrupted the command"),
         ("worker.calls('ours', '', 9); os._exit(0)", "it, or another one, ended the process with"),
     ],
 )
@@ -65,6 +67,20 @@ def test_a_command_is_begun_anew_and_told_what_ended_it(script: str, how: str) -
     assert code == 1
     assert said.startswith(f"other: {how}")
     assert said.endswith("; False")  # hidden from what this one starts
+
+
+def test_what_is_begun_anew_without_all_others_is_no_worker() -> None:
+    """What fails in it is ours, and is said as such."""
+    script = "worker.VARIABLE in os.environ; print(worker.at_work())"
+    begin = BEGIN.replace("assert os.getpid() != first", "").replace("sys.exit(f", "str(f")
+    done = subprocess.run(
+        [sys.executable, "-c", begin + script],
+        env={"ALLOWSYNC_ENDED_BY": "*\tit, or another one, broke"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.stdout, done.stderr) == ("False\n", "")
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
