@@ -40,9 +40,14 @@ class KeptDocument(Value):
     mark: str
     store: str
 
-    def overdue(self, now: Now) -> bool:
-        """Whether another should have followed by now."""
-        return now.passed(self.document.decided) > 2 * self.document.interval + _SLACK
+    def age(self, now: Now) -> str:
+        """What is wrong with its age; empty where nothing is."""
+        at = f"{self.document.decided:%Y-%m-%d %H:%M} UTC"
+        if self.document.decided > now.instant + _SLACK:
+            return f"it was decided at {at}, which is still to come: a clock is off"
+        if now.passed(self.document.decided) > 2 * self.document.interval + _SLACK:
+            return f"nothing newer was published than at {at}: no machine leads, or a clock is off"
+        return ""
 
 
 def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:

@@ -95,8 +95,20 @@ def test_a_clock_that_is_off_by_a_day_removes_nothing(
 ) -> None:
     resolver("apply")
     for later in range(0, 30, 10):
-        applier.at(minutes + later)("apply")
+        done = applier.at(minutes + later)("apply")
+        assert done.code == 3
+        assert "a clock is off" in " ".join(done.err.split())
         assert applier.here.allowed == BOTH
+
+
+def test_a_successor_repairs_what_a_clock_that_was_ahead_left(
+    resolver: Days, applier: Days
+) -> None:
+    resolver.at(DAY)("apply")
+    resolver.here.state.unlink()
+    assert resolver.at(0)("apply").code == 0
+    assert applier.at(1)("apply").code == 0
+    assert applier.here.allowed == BOTH
 
 
 def test_a_first_document_that_is_too_old_is_not_believed(resolver: Days, applier: Days) -> None:

@@ -197,24 +197,17 @@ def _looked(
     for name in names:
         try:
             documents[name] = _believed(seen[name], name, fleet, kept.get(name), config, now)
-            troubles[name] = _age(documents[name], now)
+            troubles[name] = documents[name].age(now)
         except DocumentError as error:
             troubles[name] = str(error)
     return documents, troubles
 
 
 def _mark(fleet: Fleet, kept: KeptDocument | None, now: Now) -> str:
-    """What is held already. Of what is overdue all is asked for: the mark may be what is wrong."""
-    if kept is None or kept.store != fleet.store.said or kept.overdue(now):
+    """What is held already. Where its age is wrong all is asked for: the mark may be wrong, too."""
+    if kept is None or kept.store != fleet.store.said or kept.age(now):
         return ""
     return kept.mark
-
-
-def _age(kept: KeptDocument, now: Now) -> str:
-    if not kept.overdue(now):
-        return ""
-    at = f"{kept.document.decided:%Y-%m-%d %H:%M} UTC"
-    return f"nothing newer was published than at {at}: no machine leads, or a clock is off"
 
 
 def _believed(
