@@ -58,7 +58,11 @@ def schedule() -> None:
     "--interval", default="5m", show_default=True, metavar="DURATION", help="How often: 1m to 12h."
 )
 @click.option("--as-root", is_flag=True, help="Run as root even where the targets need no root.")
-@_FORCE
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Also replace files that were changed by hand, and cut off your own SSH session.",
+)
 @_ROOT
 @common
 def install(
@@ -73,7 +77,8 @@ def install(
     """Install the schedule: run every few minutes, and restore the last known entries at boot.
 
     Reads the configuration, to allow the service what its targets need and nothing else. Do it
-    again after you added a target of another kind. Does nothing when all is in place.
+    again after you added a target of another kind. Does nothing when all is in place. Refused
+    where the runs would cut off the SSH session it is typed into.
     """
     from allowsync.schedule.files import Disk
     from allowsync.schedule.install import installation
@@ -89,8 +94,21 @@ def install(
     still = stopped(disk)
     work = _work(invocation, lambda: installation(plan, disk, force=force, stopped=still))
     _as_root(invocation, work, "installed", dry_run=dry_run)
+    if not (work.idle or force) and disk.root == Path("/"):
+        _keep_session(invocation, dry_run=dry_run)
     unknown = [Notice(*one) for one in plan.shape.requirements.unknown]
     return _end(invocation, work, "install", notes(plan), unknown, dry_run=dry_run)
+
+
+def _keep_session(invocation: Invocation, *, dry_run: bool) -> None:
+    """See that this session outlasts the first run. A dry run only says where it does not."""
+    from allowsync.cli.own_session import cut_off_by, refuse, warn
+
+    if not (found := cut_off_by(invocation.load(SCHEMA))):
+        return
+    if not dry_run:
+        refuse(invocation, SCHEMA, found)
+    warn(invocation, found)
 
 
 @schedule.command()
@@ -284,11 +302,14 @@ def _as_root(invocation: Invocation, work: InstallSteps, done: str, *, dry_run: 
 
 
 def _ask(invocation: Invocation, work: InstallSteps) -> None:
-    names = ", ".join(str(path) for path in work.remove)
+    from allowsync.text import Line, counted
+
     if not sys.stdin.isatty():
+        names = ", ".join(str(path) for path in work.remove)
         what = f"would remove {names}; without a terminal to ask at, say --yes"
         invocation.stop(SCHEMA, ExitCode.USAGE, [Notice("command line", what)])
-    agreed(f"Remove {names}?")
+    invocation.echo([Line(str(path)) for path in work.remove], err=True)
+    agreed(f"Remove {counted(len(work.remove), 'file')}?")
 
 
 def _end(

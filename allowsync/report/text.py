@@ -205,11 +205,22 @@ def status_lines(standing: AccessStatus, *, seen: bool = False) -> Iterator[Line
 
 
 def status_warnings(standing: AccessStatus) -> Iterator[Line]:
-    """What is wrong, the worst first, a line each, for standard error."""
+    """What is wrong, the worst first, a line each, for standard error.
+
+    What is the same of several, such as of all hosts while no nameserver answers, is one line.
+    """
     from allowsync.inspect.status_problems import problems
 
+    same: dict[tuple[str, bool], list[str]] = {}
     for one in problems(standing):
-        yield Line(f"{one.where}: {one.what}", "red" if one.broken else "yellow")
+        same.setdefault((one.what, one.broken), []).append(one.where)
+    for (what, broken), places in same.items():
+        whole = [", ".join(places)] if len(places) > _ALONE else places
+        for where in whole:
+            yield Line(f"{where}: {what}", "red" if broken else "yellow")
+
+
+_ALONE: Final = 3  # so many have a line each for the same thing
 
 
 RESULTS: Final = {

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING
+import sys
+from pathlib import Path
 
 import pytest
 
 from tests.support.netns import Namespace
 from tests.support.program import ProgramResult, allowsync
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 pytestmark = pytest.mark.root
 
@@ -98,6 +96,45 @@ state: {tmp_path / "state" / "state.db"}
         assert run("81.2.69.7", "revoke", "home") == (0, False)
         assert run("81.2.69.7", "revoke", "office", "--force") == (0, False)
         assert "81.2.69.0/24" not in rules()
+
+
+INSTALL = """\
+mount -t tmpfs none /etc/cron.d
+SSH_CONNECTION="$1 4711 93.184.10.2 22" "$2" schedule install --cron $4 --config "$3" 2>&1 || true
+ls /etc/cron.d
+"""
+
+
+@pytest.mark.parametrize(
+    ("peer", "how", "said", "installed"),
+    [
+        (
+            "81.2.70.7",
+            "",
+            "schedule: nothing was changed: it would cut off your own session",
+            False,
+        ),
+        ("81.2.70.7", "--dry-run", "ssh/nftables: warning: your own session comes from", False),
+        ("81.2.70.7", "--force", "a run every 5m, started by cron\n", True),
+        ("81.2.69.7", "", "a run every 5m, started by cron\n", True),
+    ],
+)
+def test_a_schedule_whose_runs_would_cut_off_this_session_is_refused(
+    tmp_path: Path, peer: str, how: str, said: str, installed: bool
+) -> None:
+    config = tmp_path / "config.yaml"
+    config.write_text(f"""\
+hosts: {{office: {{networks: [81.2.69.0/24]}}}}
+allowlists: {{ssh: {{targets: [{{nftables: {{ports: [22/tcp]}}}}]}}}}
+state: {tmp_path / "state" / "state.db"}
+""")
+    config.chmod(0o600)
+    program = Path(sys.executable).with_name("allowsync")
+    words = ("unshare", "--mount", "sh", "-euc", INSTALL, "sh")
+    with Namespace() as inside:
+        out = inside.command(*words, peer, str(program), str(config), how)
+    assert said in out
+    assert out.endswith("\nallowsync\n") == installed
 
 
 def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> None:

@@ -6,6 +6,8 @@ from dataclasses import replace
 from datetime import timedelta
 from textwrap import dedent
 
+import pytest
+
 from allowsync.inspect.status import AccessStatus, ScheduleFacts, TargetStatus
 from allowsync.inspect.status_problems import exit_code
 from allowsync.model.outcome import Notice, Outcome
@@ -206,6 +208,18 @@ def test_status_tells_who_is_allowed_where() -> None:
         Line("carol: no answer yet: no access", "yellow"),
     ]
     assert exit_code(standing) == 1
+
+
+@pytest.mark.parametrize(("names", "lines"), [("abc", ["a", "b", "c"]), ("abcd", ["a, b, c, d"])])
+def test_what_is_the_same_of_many_hosts_is_one_line(names: str, lines: list[str]) -> None:
+    lives = [Life(host(name)) for name in names]
+    for life in lives:
+        life.run(found(HOME))
+        life.run(SERVFAIL)
+    decisions = {life.host.name: life.decision for life in lives}
+    standing = AccessStatus(lives[0].instant, lives[0].instant, decisions, (), ())
+    what = "using the last known address (SERVFAIL); expires in 3 d"
+    assert list(status_warnings(standing)) == [Line(f"{one}: {what}", "yellow") for one in lines]
 
 
 def test_a_number_stays_with_its_unit_where_a_line_is_full() -> None:
