@@ -68,7 +68,7 @@ class Account:
         givers: By network, which hostnames' answers had it of late, and when last.
         lasting: Networks that a hostname had for longer than the guards' window.
         unknown: What firewalls held when the state was lost: whose it is cannot be told.
-        latest: The latest instant that the wall clock ever showed.
+        remembered: The latest instant that the wall clock ever showed, by the state.
         filled: By list, the hostnames for which it held something after its last good run.
         ever: All that hostnames were granted since the state was lost: what they may get back.
         last: By list, what it held after the last run: what a flush takes is put back.
@@ -85,7 +85,7 @@ class Account:
     first: dict[tuple[str, Network], datetime] = field(default_factory=dict)
     missed: dict[tuple[str, Network], int] = field(default_factory=dict)
     unknown: set[Network] = field(default_factory=set)
-    latest: datetime | None = None
+    remembered: datetime | None = None
     noted: datetime | None = None
     noted_here: datetime | None = None
     unseen: bool = False
@@ -118,13 +118,13 @@ class Account:
         self.filled.clear()
         self.ever.clear()
         self.last.clear()
-        self.latest, self.unseen = max(self._noted, default=None), True
+        self.remembered, self.unseen = None, True
 
     def put_back(
         self, at: Installation, known: set[tuple[str, Network]], latest: datetime | None
     ) -> None:
         """A backup took the place of the state, with what it knows, of clocks as well."""
-        self.latest = max(filter(None, (latest, *self._noted)), default=None)
+        self.remembered = latest
         self.backup = set(known)
         stores = [store.networks for store in at.stores.values()]
         self.ever |= {key for key in known if any(_covered(key[1], held) for held in stores)}
@@ -132,8 +132,10 @@ class Account:
             self._believe_backup()
 
     @property
-    def _noted(self) -> tuple[datetime, ...]:
-        return tuple(one for one in (self.noted, self.noted_here) if one is not None)
+    def latest(self) -> datetime | None:
+        """The latest instant that the wall clock ever showed, as far as anything tells."""
+        told = (self.remembered, self.noted, self.noted_here)
+        return max((one for one in told if one is not None), default=None)
 
     def _believe_backup(self) -> None:
         self.ever |= self.backup
@@ -183,10 +185,10 @@ class Account:
 
     def after(self, at: Installation, report: RunReport) -> None:
         """Check a run."""
-        self.latest = max(at.wall, self.latest or at.wall)
+        self.remembered = max(at.wall, self.latest or at.wall)
         whole = len(report.targets) == len(at.stores)
         if whole or not self.unseen:
-            self.noted = self.noted_here = self.latest
+            self.noted = self.noted_here = self.remembered
         self.unseen &= not whole
         if not report.offline:
             for label in report.decisions:

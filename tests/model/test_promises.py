@@ -493,3 +493,15 @@ def test_a_page_is_taken_back_from_two_friends_who_were_mixed_up_and_swapped() -
     life.swaps_names(label="carol", other="alice", then=1)
     life.are_parked(labels=set(FRIENDS), page=PARKING[1], then=1)
     life.teardown()
+
+
+def test_a_clock_of_a_machine_that_knows_of_no_other_counts() -> None:
+    """All that told of a later instant is gone: with the state what stood beside it, then /run."""
+    life = Life()
+    life.begin(agreement=1)
+    life.sets_its_clock(days=-30, then=0)
+    life.invites_guests(name="web", minutes=10, then=0)
+    life.loses_its_state(whole=True, then=0)
+    life.starts_anew(offline=False)
+    assert any(str(one) == GUESTS for one in life.at.stores["web"].networks)
+    life.teardown()
