@@ -11,7 +11,7 @@ from allowsync.model.access_order import (
     TemporaryGrant,
 )
 from allowsync.model.networks import cidr, parsed
-from allowsync.state.codec import MICROSECOND, instant, number
+from allowsync.state.codec import MICROSECOND, instant, number, text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -32,6 +32,7 @@ def orders_of(rows: Iterable[tuple[Any, ...]]) -> StandingOrders:
 def order_of(row: tuple[Any, ...]) -> Order:
     """The order that a row says. Raises ValueError for what no version of ours wrote."""
     _, at, action, subject, written, words, ends, boot, uptime, _ = row
+    subject, action, words, boot = map(text, (subject, action, words, boot))
     given, network = instant(at), None if written is None else parsed(written)
     if action == "grant" and network is not None:
         return TemporaryGrant(

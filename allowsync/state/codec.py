@@ -155,9 +155,9 @@ def read_target(connection: sqlite3.Connection, name: str) -> TargetMemory | Non
 def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:
     """What a target holds, from rows of network, hosts and claimed."""
     entries, apart, differs = [], [], False
-    for text, hosts, claimed in rows:
-        network = parsed(text)
-        entry = Entry(network, tuple(hosts.split()))
+    for written, hosts, claimed in rows:
+        network = parsed(written)
+        entry = Entry(network, tuple(text(hosts).split()))
         if entry.hosts:
             entries.append(entry)
         if claimed is None:
@@ -165,7 +165,7 @@ def read_entries(rows: Iterable[tuple[str, str, str | None]]) -> TargetMemory:
             continue
         differs = True
         if claimed:
-            apart.append(Entry(network, tuple(claimed.split())))
+            apart.append(Entry(network, tuple(text(claimed).split())))
     return TargetMemory(tuple(entries), apart=tuple(apart) if differs else None)
 
 
@@ -204,6 +204,13 @@ def text(kept: object) -> str:
     """A text from what is kept. Raises TypeError: it is of another type."""
     if not isinstance(kept, str):
         raise TypeError(f"{kept!r} is no text")
+    return kept
+
+
+def whole(kept: object) -> int:
+    """A number from what is kept. Raises TypeError: it is none, or a fraction."""
+    if not isinstance(kept, int):
+        raise TypeError(f"{kept!r} is no number")
     return kept
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import parsed
 from allowsync.model.types import Entry, Family, Query
 from allowsync.model.value import Value
-from allowsync.state.codec import instant, maybe, number, text, truth
+from allowsync.state.codec import instant, maybe, number, text, truth, whole
 from allowsync.state.records import RecordedRun, TargetTransition
 
 if TYPE_CHECKING:
@@ -109,7 +109,8 @@ def latest_run(connection: sqlite3.Connection) -> RecordedRun | None:
     if row is None:
         return None
     started, code, seconds, offline = row
-    return RecordedRun(instant(started), code, seconds, truth(offline))
+    known = None if code is None else whole(code)
+    return RecordedRun(instant(started), known, seconds, truth(offline))
 
 
 def run_before(connection: sqlite3.Connection, at: datetime) -> datetime | None:
@@ -127,7 +128,9 @@ def _stays(connection: sqlite3.Connection, start: int) -> tuple[AccessPeriod, ..
         (start,),
     )
     return tuple(
-        AccessPeriod(text(host), parsed(network), hostname, instant(began), maybe(ended), why)
+        AccessPeriod(
+            text(host), parsed(network), text(hostname), instant(began), maybe(ended), text(why)
+        )
         for host, network, hostname, began, ended, why in rows
     )
 
@@ -146,10 +149,10 @@ def _changes(connection: sqlite3.Connection, start: int) -> tuple[PastChange, ..
     return tuple(
         PastChange(
             instant(at),
-            target,
-            action,
-            Entry(parsed(network), tuple(hosts.split())),
-            why,
+            text(target),
+            text(action),
+            Entry(parsed(network), tuple(text(hosts).split())),
+            text(why),
             bool(confirmed),
             again=action == "add" and before == "add 1",
         )
@@ -163,7 +166,7 @@ def _answers(connection: sqlite3.Connection, start: int) -> tuple[PastAnswer, ..
         (start,),
     )
     return tuple(
-        PastAnswer(instant(at), text(host), Query(hostname, Family(family)), summary)
+        PastAnswer(instant(at), text(host), Query(text(hostname), Family(family)), text(summary))
         for at, host, hostname, family, summary in rows
     )
 
@@ -180,5 +183,6 @@ def _turns(connection: sqlite3.Connection, start: int) -> tuple[TargetTransition
         "SELECT at, target, outcome, what FROM turns WHERE at >= ? ORDER BY at, id", (start,)
     )
     return tuple(
-        TargetTransition(instant(at), target, outcome, what) for at, target, outcome, what in rows
+        TargetTransition(instant(at), text(target), text(outcome), text(what))
+        for at, target, outcome, what in rows
     )

@@ -12,7 +12,7 @@ from operator import attrgetter, itemgetter
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import cidr, recalled, recalled_address
 from allowsync.model.types import Family, Query
-from allowsync.state.codec import instant, maybe, number, number_or_none, truth
+from allowsync.state.codec import instant, maybe, number, number_or_none, text, truth, whole
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -60,17 +60,16 @@ def _tracks(connection: sqlite3.Connection) -> dict[str, dict[Query, RetentionSt
     )
     for host, name, family, found, absent, absents, unavailables, summary, why, shut, back in rows:
         key = (host, name, family)
-        tracks.setdefault(host, {})[Query(name, _FAMILIES[family])] = RetentionState(
-            tuple(held.get(key, ())), maybe(found), maybe(absent), absents, unavailables, summary,
-            why, truth(shut), _lines(back), tuple(past.get(key, ())),
+        tracks.setdefault(host, {})[Query(text(name), _FAMILIES[family])] = RetentionState(
+            tuple(held.get(key, ())), maybe(found), maybe(absent), whole(absents),
+            whole(unavailables), text(summary), text(why), truth(shut), _lines(back),
+            tuple(past.get(key, ())),
         )  # fmt: skip
     return tracks
 
 
-def _lines(text: object) -> tuple[str, ...]:
-    if not isinstance(text, str):
-        raise TypeError(f"text expected, got {text!r}")
-    return tuple(text.splitlines()) if text else ()
+def _lines(kept: object) -> tuple[str, ...]:
+    return tuple(text(kept).splitlines()) if kept else ()
 
 
 Addresses = dict[tuple[str, str, str], list[HeldAddress]]

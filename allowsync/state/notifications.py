@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.notification import Event, QueuedNotification, ReportedCondition
-from allowsync.state.codec import instant, number
+from allowsync.state.codec import instant, number, text
 
 if TYPE_CHECKING:
     import sqlite3
@@ -19,7 +19,7 @@ def read_told(connection: sqlite3.Connection) -> tuple[ReportedCondition, ...]:
     )
     return tuple(
         ReportedCondition(
-            Event(event), subject, about, int(level), instant(at), over, bool(is_open)
+            Event(event), text(subject), text(about), int(level), instant(at), over, bool(is_open)
         )
         for event, subject, about, level, at, over, is_open in rows
     )
@@ -43,8 +43,16 @@ def read_outbox(connection: sqlite3.Connection) -> tuple[QueuedNotification, ...
         "SELECT channel, event, text, good, at, tries, due FROM outbox ORDER BY rowid"
     )
     return tuple(
-        QueuedNotification(channel, event, text, bool(good), instant(at), int(tries), instant(due))
-        for channel, event, text, good, at, tries, due in rows
+        QueuedNotification(
+            text(channel),
+            text(event),
+            text(what),
+            bool(good),
+            instant(at),
+            int(tries),
+            instant(due),
+        )
+        for channel, event, what, good, at, tries, due in rows
     )
 
 

@@ -9,16 +9,20 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.model.access_order import Revocation
 from allowsync.model.outcome import Outcome
+from allowsync.state import StateDamaged, Store
+from allowsync.state.codec import EPOCH
 from tests.support.memory import tmp_path as tmp_path
 from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
-from tests.support.values import SERVFAIL
+from tests.support.values import GONE, SERVFAIL, T0
 from tests.support.world import World, only_target
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from allowsync.model.answer import Answer
     from allowsync.plan.result import RunReport
 
 ALL = {"81.2.69.1", "81.2.69.2", "81.2.69.3", "81.2.69.4"}
@@ -146,6 +150,43 @@ def test_a_value_of_the_wrong_kind_removes_nobody_who_is_heard(
     assert world.held == ALL
     assert world.look().targets
     record("hostile_inputs", where="impossible values in states", count=1, tracebacks=0)
+
+
+@pytest.mark.parametrize("poison", [b"7", "7x", 0.5, 9e999], ids=repr)
+@pytest.mark.parametrize("column", ["absent_runs", "unavailable_runs", "summary", "reason"])
+@pytest.mark.parametrize("answer", [GONE, SERVFAIL], ids=["absent", "silent"])
+def test_a_count_of_the_wrong_kind_removes_nobody_who_is_absent(
+    world: World, answer: Answer, column: str, poison: object
+) -> None:
+    world.everybody(answer)
+    world.runs(2)
+    with closing(sqlite3.connect(world.state)) as connection:
+        connection.execute(f"UPDATE tracks SET {column} = ?", (poison,))
+        connection.commit()
+    assert only_target(world.run()).outcome in IN_STEP
+    assert world.held == ALL
+
+
+RECORDS = {
+    "stays": ("host", "hostname", "why"),
+    "changes": ("target", "action", "hosts", "why"),
+    "answers": ("host", "hostname", "summary"),
+    "turns": ("target", "outcome", "what"),
+    "orders": ("subject", "action", "words", "boot"),
+}
+
+
+@pytest.mark.parametrize(("table", "column"), [(t, c) for t, cs in RECORDS.items() for c in cs])
+def test_records_of_the_wrong_kind_are_damage(world: World, table: str, column: str) -> None:
+    with Store.writing(world.state) as store:
+        store.give(Revocation("alice", T0, None, ("alice.example.org",)))
+    with closing(sqlite3.connect(world.state)) as connection:
+        connection.execute("INSERT INTO turns VALUES (1, 1, 'web/memory', 'failed', 'gone')")
+        turned = f"UPDATE {table} SET {column} = CAST({column} || 'x' AS BLOB)"
+        assert connection.execute(turned).rowcount
+        connection.commit()
+    with pytest.raises(StateDamaged, match="impossible value"), Store.reading(world.state) as store:
+        store.past(EPOCH)
 
 
 @pytest.mark.parametrize("version", [0, 2, 99, -1])
