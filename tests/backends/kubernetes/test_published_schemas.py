@@ -20,7 +20,18 @@ if TYPE_CHECKING:
     from testkit.fake_kubernetes import FakeKubernetes
 
 EXAMPLE: Final = ROOT / "examples" / "kubernetes"
-VERSIONS: Final = ("1.25", "1.29", "1.33", "1.37")
+SCHEMAS: Final = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
+
+
+def _versions() -> list[str]:
+    """Some of the versions that there are documents of, the first and the last among them."""
+    names = (one.name for one in SCHEMAS.glob("v1.*.0-local"))
+    minors = sorted(int(name.split(".")[1]) for name in names)
+    some = {minors[len(minors) * number // 4] for number in range(4)} | {minors[-1]}
+    return [f"1.{one}" for one in sorted(some)]
+
+
+VERSIONS: Final = _versions()
 SPECS: Final = {
     ObjectKind.NETWORK_POLICY: "io.k8s.api.networking.v1.NetworkPolicySpec",
     ObjectKind.SERVICE: "io.k8s.api.core.v1.ServiceSpec",
@@ -30,8 +41,7 @@ SPECS: Final = {
 @cache
 def definitions(version: str) -> dict[str, Any]:
     """Every definition of a version of Kubernetes."""
-    folder = Path(kubernetes_validate.__file__).parent / "kubernetes-json-schema"
-    text = (folder / f"v{version}.0-local" / "_definitions.json").read_text()
+    text = (SCHEMAS / f"v{version}.0-local" / "_definitions.json").read_text()
     loaded: dict[str, Any] = json.loads(text)["$defs"]
     return loaded
 
