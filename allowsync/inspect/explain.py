@@ -339,4 +339,4 @@ def told(stay: AccessPeriod) -> str:
     began = f"{stay.began:%Y-%m-%d %H:%M}"
     ended = "now" if stay.ended is None else f"{stay.ended:%Y-%m-%d %H:%M} UTC"
     why = f": {stay.why}" if stay.why else ""
-    return f"{stay.host} could come from {short(stay.network)} from {began} to {ended}{why}"
+    return f"{stay.host} was allowed from {short(stay.network)}, {began} to {ended}{why}"

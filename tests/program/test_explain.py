@@ -34,7 +34,7 @@ def test_an_address_somebody_left_is_told_whose_it_was(moved: Days) -> None:
     assert done.out == (
         "81.2.69.1 is not allowed\n"
         "  web/file  not allowed\n"
-        "- alice could come from 81.2.69.1 from 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
+        "- alice was allowed from 81.2.69.1, 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
         "alice.example.org moved to 81.2.69.7\n"
         "- to allow it: a name of a trusted host that points there, or `networks` at a host\n"
     )
@@ -67,7 +67,7 @@ def test_who_had_not_moved_yet_is_told_of_later(moved: Days) -> None:
         f"{MOVED} was not allowed on 2026-11-20 15:30:00 UTC\n"
         "  web/file  not allowed\n"
         "- by the history; the last run before that was at 2026-11-20 15:00:00 UTC\n"
-        f"- alice could come from {MOVED} from 2026-11-20 16:00 to now\n"
+        f"- alice was allowed from {MOVED}, 2026-11-20 16:00 to now\n"
     )
 
 
@@ -79,7 +79,7 @@ def test_before_the_first_run_it_cannot_be_told(moved: Days) -> None:
             f"{HOME}: unknown whether it was allowed",
             "- the history does not go back that far: it begins 2026-11-20 15:00 UTC",
             (
-                f"- alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
+                f"- alice was allowed from {HOME}, 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
                 f"alice.example.org moved to {MOVED}"
             ),
         ],
@@ -134,7 +134,7 @@ def test_who_left_the_configuration_is_still_on_record(moved: Days) -> None:
         "bob is not allowed\n"
         "  web/file  not allowed\n"
         "- bob is not in the configuration any more\n"
-        f"- bob could come from {BOB} from 2026-11-20 15:00 to 2026-11-20 16:40 UTC: "
+        f"- bob was allowed from {BOB}, 2026-11-20 15:00 to 2026-11-20 16:40 UTC: "
         "bob is no longer configured or granted\n"
     )
     assert moved("explain bob --output json").document["access"] == []

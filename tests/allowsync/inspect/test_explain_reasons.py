@@ -46,7 +46,7 @@ HOUR = timedelta(hours=1)
 NEEDED = "to allow it: a name of a trusted host that points there, or `networks` at a host"
 LEFT = AccessPeriod("alice", net(HOME), NAME, T0, T0 + HOUR, f"{NAME} moved to {MOVED}")
 LEFT_SAID = (
-    f"alice could come from {HOME} from 2026-11-20 15:00 to 2026-11-20 16:00 UTC: "
+    f"alice was allowed from {HOME}, 2026-11-20 15:00 to 2026-11-20 16:00 UTC: "
     f"{NAME} moved to {MOVED}"
 )
 
@@ -80,7 +80,7 @@ def test_who_came_from_there_is_told_the_latest_first_and_not_all() -> None:
     lasting = AccessPeriod("carol", net(HOME), "", T0)
     assert network(HOME, past=Past(stays=(*stays, here, lasting))) == [
         *(
-            f"alice could come from {HOME} from 2026-11-{day} 15:00 to 2026-11-{day} 16:00 UTC"
+            f"alice was allowed from {HOME}, 2026-11-{day} 15:00 to 2026-11-{day} 16:00 UTC"
             for day in (24, 23, 22)
         ),
         NEEDED,
@@ -194,7 +194,7 @@ def test_of_a_former_host_the_latest_places_are_told() -> None:
 def test_an_earlier_access_is_a_sentence() -> None:
     assert told(LEFT) == LEFT_SAID
     lasting = AccessPeriod("bob", ip_network("81.2.69.0/24"), "", T0)
-    assert told(lasting) == "bob could come from 81.2.69.0/24 from 2026-11-20 15:00 to now"
+    assert told(lasting) == "bob was allowed from 81.2.69.0/24, 2026-11-20 15:00 to now"
 
 
 def test_how_far_back_the_history_goes_is_said() -> None:
