@@ -3,8 +3,9 @@
 Access ends by a clock only when its time has really passed. Within one boot the machine's own
 uptime tells (CLOCK_BOOTTIME, clock_gettime(2)); between two boots only the wall clock does, and it
 may have lost its battery or be set by a broken time server. So time between two runs counts for
-at most `LONGEST_GAP`, and never for more than the uptime grew. What the wall clock claims beyond
-that is remembered as a gap and taken off every span that reaches across it.
+at most `LONGEST_GAP`, and never for more than the uptime grew; where a clock claims more than
+`PLAUSIBLE`, it tells nothing, and no time counts. What it claims beyond what counts is remembered
+as a gap and taken off every span that reaches across it.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from allowsync.model.clock import Chronology, Clock, Gap, Pulse
 from allowsync.model.value import Value
 
 LONGEST_GAP = timedelta(days=1)
+PLAUSIBLE = timedelta(days=2)
 
 # How much the wall clock may be ahead of the uptime before a run distrusts it: it is slewed and
 # corrected by small steps on every machine.
@@ -70,7 +72,8 @@ def read(known: Chronology, pulse: Pulse, forgotten: datetime | None = None) -> 
     claimed = instant - known.last.wall
     if claimed < timedelta(0):
         return Now(instant, Clock.BACKWARDS, gaps, latest)
-    passed = timedelta(0) if forgotten else min(claimed, LONGEST_GAP)
+    unknown = forgotten is not None or claimed > PLAUSIBLE
+    passed = timedelta(0) if unknown else min(claimed, LONGEST_GAP)
     if pulse.boot and pulse.boot == known.last.boot:
         passed = min(passed, max(pulse.uptime - known.last.uptime, timedelta(0)))
     ahead = claimed - passed

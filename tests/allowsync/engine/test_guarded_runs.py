@@ -54,6 +54,19 @@ def test_who_is_in_stays_in_while_a_wildcard_answers_for_everybody(world: World)
     assert (report.exit_code, world.held) == (3, before)
 
 
+def test_a_clock_that_comes_up_days_ahead_makes_no_page_a_home(world: World) -> None:
+    """One name was parked before it did, and all others after: that is still one day."""
+    world.run()
+    before = set(world.held)
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.run(after=10 * DAY)
+    world.everybody(found(STRANGER))
+    world.runs(8)
+    assert STRANGER not in world.held
+    assert world.held == before
+
+
 def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World) -> None:
     world.resolver = ResolverSettings(agreement=2)
     liar: dict[str, Answer] = {"alice.example.org": found(STRANGER)}

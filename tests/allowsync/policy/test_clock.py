@@ -57,22 +57,26 @@ def test_after_another_boot_the_uptime_says_nothing() -> None:
     assert (now.clock, now.passed(T0)) == (Clock.STEADY, FIVE_MINUTES)
 
 
-def test_what_a_clock_was_ahead_never_counts_as_time() -> None:
+@pytest.mark.parametrize(("ahead", "counts"), [(1.5, 1), (2, 1), (2.1, 0), (10, 0)])
+def test_what_a_clock_was_ahead_never_counts_as_time(ahead: float, counts: int) -> None:
     known = Chronology(Pulse(T0))
     for minutes in (0, 5, 10, 15):
-        pulse = Pulse(T0 + 10 * DAY + timedelta(minutes=minutes))
+        pulse = Pulse(T0 + ahead * DAY + timedelta(minutes=minutes))
         now = read(known, pulse)
         known = remembered(now, pulse)
     assert now.clock is Clock.STEADY
-    assert now.passed(T0) == DAY + timedelta(minutes=15)
-    assert now.passed(T0 + 10 * DAY) == timedelta(minutes=15)
+    assert now.passed(T0) == counts * DAY + timedelta(minutes=15)
+    assert now.passed(T0 + ahead * DAY) == timedelta(minutes=15)
 
 
 def test_a_clock_that_is_put_right_again_takes_its_gap_along() -> None:
-    ahead = Pulse(T0 + 10 * DAY)
-    known = remembered(read(Chronology(Pulse(T0)), ahead), ahead)
-    back = read(known, Pulse(T0 + FIVE_MINUTES))
-    assert (back.clock, back.gaps, back.passed(T0)) == (Clock.BACKWARDS, (), FIVE_MINUTES)
+    for days, counts in ((2, FIVE_MINUTES), (10, timedelta(0))):
+        ahead = Pulse(T0 + days * DAY)
+        known = remembered(read(Chronology(Pulse(T0)), ahead), ahead)
+        back = read(known, Pulse(T0 + FIVE_MINUTES))
+        assert (back.clock, back.passed(T0)) == (Clock.BACKWARDS, counts)
+        after = read(remembered(back, Pulse(T0 + FIVE_MINUTES)), Pulse(T0 + 2 * FIVE_MINUTES))
+        assert (after.clock, after.passed(T0)) == (Clock.STEADY, counts + FIVE_MINUTES)
 
 
 def test_a_clock_that_is_put_back_in_part_counts_no_more_than_passed() -> None:
