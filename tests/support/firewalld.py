@@ -22,7 +22,7 @@ from allowsync.model.target import Placement
 from tests.support.gates import GUARDED
 
 if TYPE_CHECKING:
-    from allowsync_backends.common.dbus_wire import Call
+    from allowsync_backends.common.firewalld_bus import Call
 
     from allowsync.backend.protocols import Backend
     from tests.support.netns import Namespace

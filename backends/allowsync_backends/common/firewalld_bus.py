@@ -7,37 +7,62 @@ hundred, and each of busctl(1) five.
 from __future__ import annotations
 
 import os
-import socket
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import ExitStack
+from struct import error as StructError  # noqa: N812 - what jeepney raises of a message cut short
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from jeepney import DBusAddress, DBusErrorResponse, HeaderFields, MessageFlag, new_method_call
+from jeepney.io.blocking import DBusConnection, prep_socket
+from jeepney.wrappers import unwrap_msg
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
 from allowsync.system.process import installed
 from allowsync_backends.common import command as tools
-from allowsync_backends.common import dbus_wire
-from allowsync_backends.common.dbus_wire import Call
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import TracebackType
 
+    from jeepney import Message
+
 SOCKET: Final = "/run/dbus/system_bus_socket"
 TIMEOUT: Final = 50.0  # seconds; a reload takes one
-LARGEST: Final = 1 << 24  # octets of a message
 
 SERVICE: Final = "org.fedoraproject.FirewallD1"
 RUNTIME: Final = "/org/fedoraproject/FirewallD1"
 PERMANENT: Final = f"{RUNTIME}/config"
 
 _BUS: Final = "org.freedesktop.DBus"
-_HELLO: Final = Call(_BUS, "/org/freedesktop/DBus", _BUS, "Hello")
-_STATE: Final = Call(SERVICE, RUNTIME, f"{_BUS}.Properties", "Get", "ss", (SERVICE, "state"))
 _ABSENT: Final = (f"{_BUS}.Error.ServiceUnknown", f"{_BUS}.Error.NameHasNoOwner")
+# What becomes of a connection, or of a message that is none.
+_BROKEN: Final = (OSError, ValueError, LookupError, TypeError, StructError)
+
+
+class Call(NamedTuple):
+    """A call of one of firewalld's methods.
+
+    Attributes:
+        path: The object.
+        interface: Its interface.
+        method: The method.
+        signature: The types of the arguments (D-Bus Specification, "Type System").
+        arguments: The arguments: texts, numbers, and lists, dictionaries and tuples of them.
+    """
+
+    path: str
+    interface: str
+    method: str
+    signature: str = ""
+    arguments: tuple[Any, ...] = ()
+
+
+_STATE: Final = Call(RUNTIME, f"{_BUS}.Properties", "Get", "ss", (SERVICE, "state"))
 
 
 def method(path: str, interface: str, name: str, signature: str = "", *arguments: Any) -> Call:
     """A call of firewalld. Of its interfaces, what follows the name they share: `config.zone`."""
     of = f"{SERVICE}.{interface}" if interface else SERVICE
-    return Call(SERVICE, path, of, name, signature, arguments)
+    return Call(path, of, name, signature, arguments)
 
 
 class FirewalldRefusal(BackendError):
@@ -70,18 +95,10 @@ class Bus:
         BackendError: There is none.
     """
 
-    def __init__(self) -> None:
-        self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self._number = 0
-
     def __enter__(self) -> Bus:
         try:
-            self._socket.settimeout(TIMEOUT)
-            self._socket.connect(SOCKET)
-            self._authenticate()
-            self._answer(_HELLO)
-        except (OSError, ValueError, FirewalldRefusal) as error:
-            self._socket.close()
+            self._connection = _connected()
+        except (*_BROKEN, DBusErrorResponse) as error:
             why = f"the system's D-Bus at {SOCKET} does not answer: {_reason(error)}"
             raise BackendError(f"firewalld cannot be asked: {why}") from error
         return self
@@ -92,7 +109,7 @@ class Bus:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        self._socket.close()
+        self._connection.close()
 
     def ask(self, call: Call, gives: str) -> Any:
         """What a call gives that changes nothing.
@@ -107,13 +124,13 @@ class Bus:
         """
         try:
             message = self._answer(call)
-        except (OSError, ValueError) as error:
+        except _BROKEN as error:
             raise BackendError(
                 f"firewalld did not answer {call.method}: {_reason(error)}"
             ) from error
-        if message.signature != gives:
+        if message.header.fields.get(HeaderFields.signature) != gives:
             raise BackendError(f"what firewalld answers to {call.method} is not understood")
-        return message.values[0]
+        return message.body[0]
 
     def change(self, calls: Iterable[Call]) -> None:
         """Make calls that change something, one after the other, up to the first that fails.
@@ -125,7 +142,7 @@ class Bus:
         for call in calls:
             try:
                 self._answer(call)
-            except (OSError, ValueError) as error:
+            except _BROKEN as error:
                 what = f"firewalld did not answer {call.method}: {_reason(error)}"
                 raise OutcomeUnknown(what) from error
 
@@ -135,51 +152,31 @@ class Bus:
         Raises:
             BackendError: It has not, or it cannot be asked.
         """
-        if self.ask(_STATE, "v") != "RUNNING":
+        if self.ask(_STATE, "v") != ("s", "RUNNING"):
             raise BackendError(
                 "firewalld has failed to load its configuration, and may let everything in; "
                 "nothing was changed; see 'firewall-cmd --check-config'"
             )
 
-    def _authenticate(self) -> None:
-        """Say which user we are; the kernel vouches for it."""
-        user = str(os.geteuid()).encode().hex().encode()
-        self._send(b"\0AUTH EXTERNAL " + user + b"\r\n")
-        if not self._socket.recv(512).startswith(b"OK "):
-            raise ValueError("it does not let us in")
-        self._send(b"BEGIN\r\n")
+    def _answer(self, call: Call) -> Message:
+        of = DBusAddress(call.path, SERVICE, call.interface)
+        message = new_method_call(of, call.method, call.signature or None, call.arguments)
+        message.header.flags |= MessageFlag.no_auto_start
+        answer = self._connection.send_and_get_reply(message, timeout=TIMEOUT)
+        try:
+            unwrap_msg(answer)
+        except DBusErrorResponse as error:
+            said = error.data[0] if error.data else error.name
+            raise FirewalldRefusal(call, error.name, str(said)) from None
+        return answer
 
-    def _answer(self, call: Call) -> dbus_wire.Message:
-        self._number += 1
-        self._send(dbus_wire.written(call, self._number))
-        while True:
-            message = dbus_wire.read(self._message())
-            if message.answers == self._number:
-                break  # all others are signals
-        if message.error:
-            said = message.values[0] if message.signature.startswith("s") else message.error
-            raise FirewalldRefusal(call, message.error, said)
-        return message
 
-    def _send(self, data: bytes) -> None:
-        while data:
-            data = data[self._socket.sendmsg((data,)) :]
-
-    def _message(self) -> bytes:
-        head = self._received(dbus_wire.HEAD)
-        size = dbus_wire.size(head)
-        if size > LARGEST:
-            raise ValueError("it writes too much")
-        return head + self._received(size - dbus_wire.HEAD)
-
-    def _received(self, count: int) -> bytes:
-        found = bytearray()
-        while len(found) < count:
-            data = self._socket.recv(count - len(found))
-            if not data:
-                raise ConnectionResetError("the connection was closed")
-            found += data
-        return bytes(found)
+def _connected() -> DBusConnection:
+    with ExitStack() as failed:
+        connecting = failed.enter_context(prep_socket(SOCKET, timeout=TIMEOUT))
+        made = DBusConnection(connecting)
+        failed.pop_all()
+        return made
 
 
 def _reason(error: Exception) -> str:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
     from allowsync.model.types import Network
-    from allowsync_backends.common.dbus_wire import Call
+    from allowsync_backends.common.firewalld_bus import Call
     from allowsync_backends.firewalld.options import FirewalldOptions
     from allowsync_backends.firewalld.rules import ZoneRules
 

@@ -12,8 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from allowsync.model.types import Family
-    from allowsync_backends.common.dbus_wire import Call
-    from allowsync_backends.common.firewalld_bus import Bus
+    from allowsync_backends.common.firewalld_bus import Bus, Call
     from allowsync_backends.common.ports import Port
 
 

@@ -14,8 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Iterable, Mapping
 
     from allowsync.model.types import Network
-    from allowsync_backends.common.dbus_wire import Call
-    from allowsync_backends.common.firewalld_bus import Bus
+    from allowsync_backends.common.firewalld_bus import Bus, Call
 
 # Beyond so many changes, a set is filled anew: each takes a call.
 MANY: Final = 64
