@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
+from ipaddress import ip_network
 from typing import TYPE_CHECKING
 
 from allowsync.model.outcome import ExitCode
@@ -84,6 +86,16 @@ def is_in_unrecorded(seen: Seen, known: Reference) -> None:
     ):
         old, new, there = (set((one or "").splitlines()) for one in (before, after, now))
         assert new <= there <= old | new
+    is_no_less(seen, known)
+    assert _in_gate(known.after) <= _in_gate(seen)
+
+
+def _in_gate(seen: Seen) -> set[str]:
+    """The networks of a gate, in CIDR form."""
+    listed = [json.loads(one) for one in (() if seen.gate is None else seen.gate[0])]
+    prefixes = [one["prefix"] for one in listed if "prefix" in one]
+    single = {str(ip_network(one)) for one in listed if isinstance(one, str)}
+    return single | {f"{one['addr']}/{one['len']}" for one in prefixes}
 
 
 def nobody_is_between(seen: Seen, known: Reference) -> None:
@@ -200,6 +212,7 @@ def converges(
         remembered["entries"] = known.memory["entries"]
     if unrecorded:
         stayed = set((seen.file or "").splitlines()) - set((known.after.file or "").splitlines())
+        stayed |= _in_gate(seen) - _in_gate(known.after)
         for table in ("entries", "inherited"):
             remembered[table] = [row for row in remembered[table] if row[1] not in stayed]
     assert remembered == known.memory

@@ -122,7 +122,8 @@ class Stage:
 
         The valid configuration is kept beside the configuration (for root), and outlives a state.
         """
-        usual = {"state.db", "state.db.lock", f".{self.here.path.name}.kept"}
+        state = {f"state.db{one}" for one in ("", ".lock", ".last-run")}
+        usual = {*state, f".{self.here.path.name}.kept"}
         found = [*self.here.folder.glob(".*"), *self.here.state.parent.iterdir()]
         return frozenset(one.name.partition("-2")[0] for one in found if one.name not in usual)
 

@@ -64,7 +64,7 @@ def fail_everywhere(stage: Stage, scene: Scene, state_every: int) -> None:
                 is_whole(seen, known)
             is_honest(ran, seen, known)
             failed_means_untouched(ran, seen, known)
-            converges(stage, argv, known, unrecorded=unrecorded and stage.inside is None)
+            converges(stage, argv, known, unrecorded=unrecorded)
         except AssertionError as problem:
             problem.add_note(f"{errno.errorcode[error]} at {place}: {ran} {ran.targets}")
             raise
