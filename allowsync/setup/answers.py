@@ -16,6 +16,7 @@ from allowsync.config.nameservers import NameserverKind
 from allowsync.config.networks import FixedNetwork
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.nodes import from_plain
+from allowsync.config.schema.object import REQUIRED
 from allowsync.config.schema.time_kinds import Duration, Moment
 from allowsync.config.targets import nearest_backend, options_kind
 from allowsync.model.types import Host, Query
@@ -24,10 +25,12 @@ from allowsync.setup.fronts import FRONTS
 from allowsync.text import quote
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from datetime import datetime, timedelta
 
     from allowsync.backend.api import AnyBackendType
     from allowsync.config.kinds import Kind
+    from allowsync.config.schema.object import Option
     from allowsync.model.nameserver import Nameserver
     from allowsync.model.types import Network
 
@@ -156,10 +159,15 @@ def allowlist(text: str) -> str:
 
 
 def guarding() -> tuple[AnyBackendType, ...]:
-    """The backends that guard ports, sorted by name."""
+    """The backends that guard ports and have to be told no more than these, sorted by name."""
     from allowsync.config.targets import loadable
 
-    return tuple(one for one in loadable() if PORTS in options_kind(one).options)
+    return tuple(one for one in loadable() if _asks_for_ports_alone(options_kind(one).options))
+
+
+def _asks_for_ports_alone(options: Mapping[str, Option]) -> bool:
+    needed = {key for key, one in options.items() if one.default is REQUIRED}
+    return PORTS in options and needed <= {PORTS}
 
 
 def fronts() -> tuple[AnyBackendType, ...]:

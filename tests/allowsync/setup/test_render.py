@@ -12,7 +12,15 @@ from hypothesis import strategies as some
 
 from allowsync.config import ConfigError, load
 from allowsync.model.nameserver import Nameserver
-from allowsync.setup.answers import HostAnswer, InvalidAnswer, SetupAnswers, friend, guarding, ports
+from allowsync.setup.answers import (
+    HostAnswer,
+    InvalidAnswer,
+    SetupAnswers,
+    backend,
+    friend,
+    guarding,
+    ports,
+)
 from allowsync.setup.install import NotWritten, write
 from allowsync.setup.render import render
 from tests.support.sampling import share
@@ -161,6 +169,12 @@ def test_nothing_is_written_over_and_nothing_is_left_of_what_is_wrong(tmp_path: 
         write(fresh, "hosts: {}\n", force=False)
     assert not fresh.parent.exists()
     assert [one.name for one in path.parent.iterdir()] == ["config.yaml"]
+
+
+def test_only_what_needs_no_more_than_ports_is_offered_as_a_firewall() -> None:
+    assert [one.name for one in guarding()] == ["firewalld", "ipset", "nftables", "ufw"]
+    with pytest.raises(InvalidAnswer, match="by hand"):
+        backend("kubernetes")
 
 
 def test_a_port_without_a_protocol_is_one_of_tcp() -> None:
