@@ -26,7 +26,10 @@ def main() -> None:
 
         code = run_command_line(sys.argv[1:])
     except KeyboardInterrupt:
-        code = _ended("" if _at_work() else "interrupted", 130)  # else the one that waits says it
+        if _at_work():
+            worker = sys.modules["allowsync.system.worker"]
+            worker.give_up(worker.INTERRUPTED)
+        code = _ended("interrupted", 130)
     except SystemExit as ended:
         code = ended.code if isinstance(ended.code, int) else 1
     except BaseException as error:  # noqa: BLE001 - not even what says so could be carried out
@@ -71,7 +74,7 @@ def _told(error: BaseException) -> str:
 
 def _ended(why: str, code: int) -> int:
     try:
-        os.write(2, f"allowsync: {why}\n".encode() if why else b"")
+        os.write(2, f"allowsync: {why}\n".encode())
     except OSError:
         return code  # there is nowhere left to say it
     return code

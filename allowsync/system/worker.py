@@ -36,7 +36,7 @@ _OVERDUE = 20
 # Those of a process that another one could lower, too.
 _LIMITS: Final = ("AS", "CPU", "DATA", "FSIZE", "NOFILE", "NPROC", "STACK")
 _LOST: Final = "closed files of allowsync, or changed its user, root, network or limits"
-INTERRUPTED: Final = 130  # as shells say it: 128 and the number of SIGINT
+INTERRUPTED: Final = "interrupted the command"
 
 _pages: Final[list[mmap]] = []  # what the two processes share; none where this is no worker
 _names: Final[set[str]] = set()  # of code that is not ours
@@ -175,13 +175,12 @@ def _wait(pid: int, page: mmap, mask: Iterable[int]) -> NoReturn:
         signal.signal(asked, signal.SIG_IGN)  # one that is pending is said in another way
     signal.pthread_sigmask(signal.SIG_SETMASK, mask)
     name, place, why, code = _noted(page)
-    if code == str(INTERRUPTED) and not asked:
-        why = "interrupted the command"
-    elif code:
-        if code == str(INTERRUPTED):
-            _say("interrupted")
+    if code:
         os._exit(int(code))
-    elif asked:
+    if asked and why == INTERRUPTED:
+        _say("interrupted")
+        os._exit(128 + asked)
+    if asked:
         signal.signal(asked, signal.SIG_DFL)
         os.kill(os.getpid(), asked)
     _begin_anew(name, (why or how) + (f" ({place})" if place else ""))

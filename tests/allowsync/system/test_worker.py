@@ -57,7 +57,7 @@ def test_what_is_done_keeps_its_exit_code(script: str) -> None:
         ("os.close(1); worker.returned(found)", "once loaded, it closed files of allowsync"),
         ("worker.returned(found); os._exit(0)", "it, or another one, ended the process with"),
         ("worker.give_up('broke')", "it, or another one, broke"),
-        ("worker.done(130); os._exit(0)", "it, or another one, interrupted the command"),
+        ("worker.give_up(worker.INTERRUPTED)", "it, or another one, interrupted the command"),
         ("worker.calls('ours', '', 9); os._exit(0)", "it, or another one, ended the process with"),
     ],
 )
@@ -67,6 +67,11 @@ def test_a_command_is_begun_anew_and_told_what_ended_it(script: str, how: str) -
     assert code == 1
     assert said.startswith(f"other: {how}")
     assert said.endswith("; False")  # hidden from what this one starts
+
+
+def test_a_question_that_was_answered_with_no_is_not_asked_anew() -> None:
+    """Its exit code is that of an interrupt."""
+    assert ended(started("worker.done(130); os._exit(0)")) == (130, "")
 
 
 def test_what_is_begun_anew_without_all_others_is_no_worker() -> None:
