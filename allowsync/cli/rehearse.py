@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
     from allowsync.model.answer import Answer
-    from allowsync.model.types import Query
+    from allowsync.model.types import Host, Query
     from allowsync.plan.result import RunReport
 
 SCHEMA: Final = "allowsync.run/1"
@@ -145,11 +145,20 @@ def _assumption(invocation: Invocation, config: Config, text: str) -> Assumption
     if not by_name[subject]:
         what = f"--assume: {subject} has no hostname: its networks do not come from the DNS"
         _refuse(invocation, what)
+    if not any(_is_asked_here(host, subject) for host in config.hosts.values()):
+        what = f"--assume: another machine asks the DNS for {subject}; assume it there"
+        _refuse(invocation, what)
     answers = _answers(said)
     if answers is None:
         _refuse(invocation, f"--assume: {subject}: expected {_WORDS}; got {said!r}")
     given = {query: answers[query.family] for query in by_name[subject]}
     return Assumption(subject, said, given)
+
+
+def _is_asked_here(host: Host, subject: str) -> bool:
+    """Whether this machine asks the DNS for a host that is meant by a label or a hostname."""
+    meant = subject == host.name or any(subject == one.hostname for one in host.queries)
+    return meant and not host.followed
 
 
 def _answers(said: str) -> Mapping[Family, Answer] | None:
