@@ -14,6 +14,7 @@ from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
+    from datetime import datetime
 
     from allowsync.engine.judgement import Judgement
     from allowsync.engine.memory import Memory
@@ -162,9 +163,17 @@ def _record(drafts: Sequence[Draft], decided: Judgement, memory: Memory) -> RunR
         traffic={one.target.name: one.traffic for one in drafts if one.traffic is not None},
         renamed=memory.renamed,
         enforced=frozenset(target.name for target in memory.config.targets),
-        ends={name: one.until for name, one in hosts.items() if one.until is not None},
+        ends=_ends(memory),
         beside={name: one for name, one in memory.hosts.items() if name not in decisions},
     )
+
+
+def _ends(memory: Memory) -> Mapping[str, datetime]:
+    """When access ends; as it was known before where nothing is known of a list of others."""
+    ends = {name: one.until for name, one in memory.config.hosts.items() if one.until is not None}
+    if memory.fleet is None or memory.fleet.is_whole:
+        return ends
+    return {**memory.store.ends(), **ends}
 
 
 def _listed(decisions: Mapping[str, Decision], memory: Memory) -> Mapping[str, Decision]:

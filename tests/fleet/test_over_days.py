@@ -65,6 +65,22 @@ def test_until_comes_on_time(resolver: Days, applier: Days) -> None:
     assert applier.here.allowed == ["81.2.70.0/24"]
 
 
+def test_until_comes_on_time_where_the_document_is_lost_as_well(
+    resolver: Days, applier: Days
+) -> None:
+    resolver.here.hosts["alice"] = {**ALICE, "until": "2026-11-20T16:00:00+00:00"}
+    resolver("apply")
+    applier.at(1)("apply")
+    cut_off(applier)
+    for kept in applier.here.state.parent.glob("*.fleet"):
+        kept.unlink()
+    for minutes in (20, 40, 59):
+        applier.at(minutes)("apply")
+        assert applier.here.allowed == BOTH
+    applier.at(60)("apply")
+    assert applier.here.allowed == ["81.2.70.0/24"]
+
+
 def test_every_list_is_published_once_an_hour(resolver: Days, applier: Days) -> None:
     resolver("apply")
     applier.at(5)("apply")

@@ -82,6 +82,12 @@ class FleetView(Value):
         """The lists that were given up."""
         return frozenset(name for name, one in self.documents.items() if one.document.retired)
 
+    @property
+    def is_whole(self) -> bool:
+        """Whether something is known of each list that this machine follows."""
+        lists = self.config.allowlists.values()
+        return all(one.name in self.documents for one in lists if one.follow)
+
     def known(self, remembered: Mapping[str, HostMemory], now: Now) -> dict[str, HostMemory]:
         """What is known of hosts, by what was published and by what this machine remembers.
 
