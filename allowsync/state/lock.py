@@ -14,7 +14,7 @@ from __future__ import annotations
 import errno
 import fcntl
 import os
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from allowsync.model.outcome import ExitCode
@@ -24,6 +24,7 @@ from allowsync.state.files import as_owner, prepare_folder
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from types import TracebackType
 
 
@@ -40,10 +41,11 @@ _held: Final[set[int]] = set()
 
 
 def _let_go() -> None:
-    """Close the locks in a child that a backend forks: it may outlive the run by days."""
+    """Close the locks in a child, such as a backend forks: it may outlive the run by days."""
     for one in _held:
         with suppress(OSError):
             os.close(one)
+    _held.clear()
 
 
 os.register_at_fork(after_in_child=_let_go)
@@ -212,6 +214,15 @@ class Lock:
                 names = [named, *(one for one in before if one != named)][:_MOST_NAMES]
                 os.ftruncate(self._descriptor, 0)
                 os.pwrite(self._descriptor, b"\0".join(names), 0)
+
+    @contextmanager
+    def shared(self) -> Iterator[None]:
+        """Let a child that is forked meanwhile hold it as well."""
+        _held.discard(self._descriptor)
+        try:
+            yield
+        finally:
+            _held.add(self._descriptor)
 
     def _release(self) -> None:
         _held.discard(self._descriptor)

@@ -171,8 +171,8 @@ def test_who_asks_may_die_and_it_is_put_back_all_the_same(machine: Machine, end:
             terminal.hang_up()
         else:
             os.kill(terminal.process.pid, signal.SIGKILL if end == "kill" else signal.SIGTERM)
-        assert eventually(lambda: machine.ruleset == before)
         assert eventually(lambda: not machine.busy)
+    assert machine.ruleset == before
 
 
 @pytest.mark.root

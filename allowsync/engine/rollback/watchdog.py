@@ -162,7 +162,8 @@ def start(before: RunSnapshot, wait: timedelta, lock: Lock) -> Watch:
     """
     ours, theirs = socket.socketpair()
     asker = os.getpid()
-    child = os.fork()
+    with lock.shared():
+        child = os.fork()
     if child == 0:
         _become_watch(before, wait.total_seconds(), lock, ours, theirs, asker)
     theirs.close()
@@ -185,7 +186,9 @@ def _become_watch(
     try:
         ours.close()
         os.setsid()
-        if os.fork() == 0:
+        with lock.shared():
+            child = os.fork()
+        if child == 0:
             _let_go(theirs)
             theirs.sendall(_APPLIED)
             _watch(before, wait, lock, theirs, asker)

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
@@ -42,6 +44,33 @@ def test_a_killed_run_leaves_no_lock_behind(tmp_path: Path) -> None:
             pass
         other.kill()
         other.wait()
+    with Lock(state):
+        pass
+
+
+@pytest.mark.parametrize("shares", [False, True], ids=["by itself", "shared"])
+def test_only_a_child_that_it_is_shared_with_goes_on_to_hold_it(
+    tmp_path: Path, *, shares: bool
+) -> None:
+    """One of a backend may outlive the run; what puts an unconfirmed run back goes on for it."""
+    state = tmp_path / "state.db"
+    waits, begun = os.pipe()
+    with Lock(state) as lock:
+        with lock.shared() if shares else nullcontext():
+            child = os.fork()
+        if child == 0:
+            os.write(begun, b"1")
+            signal.pause()
+            os._exit(0)
+        assert os.read(waits, 1) == b"1"
+    try:
+        with pytest.raises(Busy) if shares else nullcontext(), Lock(state):
+            pass
+    finally:
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        os.close(waits)
+        os.close(begun)
     with Lock(state):
         pass
 
