@@ -38,7 +38,7 @@ _ELSEWHERE: Final = tuple(
 MOST_FRIENDS: Final = 1024  # of one target; of more, as many that are spread evenly
 MOST_FORWARDED: Final = 32  # the same, where each asks many ports
 MOST_NAMED: Final = 3
-_OFF_MIDDLE: Final = 6
+_OFF_MIDDLE, _RARE = 6, 10
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
 OUT: Final = (Verdict.REFUSED, Verdict.DROPPED)
 _LOST: Final = "its answers do not come back"
@@ -80,12 +80,10 @@ class GuardedTarget(Value):
 
 
 def address_in(network: Network) -> Address:
-    """An address of a network that a device could have: from its middle.
-
-    Machines that are asked have the first or the last one for themselves.
-    """
+    """An address of a network that a device could have, and that routers and servers rarely do."""
     number = network.num_addresses
-    return network.network_address + (max(1, number // 2 - _OFF_MIDDLE) if number > 2 else 0)
+    inner = _RARE if network.version == 6 else number // 2 - _OFF_MIDDLE
+    return network.network_address + (max(1, min(inner, number - 2)) if number > 2 else 0)
 
 
 def known(targets: Iterable[GuardedTarget]) -> Coverage:

@@ -37,14 +37,14 @@ DEEDS: Final = {
         "alice": "routing: route unreachable to 81.2.69.142"
     },
     ("ip -6 route add prohibit 2a02:8109::/32", "ip -6 route del prohibit 2a02:8109::/32"): {
-        "bob": "routing: route prohibit to 2a02:8109:9a40::1"
+        "bob": "routing: route prohibit to 2a02:8109:9a40::a"
     },
     (
         "ip route add blackhole 81.2.69.142; ip -6 route add blackhole 2a02:8109:9a40::/48",
         "ip route del blackhole 81.2.69.142; ip -6 route del blackhole 2a02:8109:9a40::/48",
     ): {
         "alice": "routing: route blackhole to 81.2.69.142",
-        "bob": "routing: route blackhole to 2a02:8109:9a40::1",
+        "bob": "routing: route blackhole to 2a02:8109:9a40::a",
     },
     (
         "ip rule add to 81.2.69.0/24 prohibit; ip route add blackhole 81.3.0.0/16",
@@ -65,7 +65,7 @@ DEEDS: Final = {
     (
         MARKED,
         "nft delete table ip6 m; ip -6 rule del fwmark 9 blackhole",
-    ): {"bob": "routing: route blackhole to 2a02:8109:9a40::1"},
+    ): {"bob": "routing: route blackhole to 2a02:8109:9a40::a"},
     (
         "ip rule add to 81.2.69.0/24 unreachable",
         "ip rule del to 81.2.69.0/24 unreachable",
