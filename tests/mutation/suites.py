@@ -55,6 +55,11 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "inspect/access_at": ("inspect/access_at",),
     "model/spans": ("policy/blocking", "policy/lists"),
     "model/special_purpose": ("policy/screening",),
+    "policy/fleet": ("policy/fleet",),
+    "fleet/document": ("fleet/document",),
+    "fleet/envelope": ("fleet/envelope", "fleet/document"),
+    "fleet/fields": ("fleet/document", "fleet/envelope"),
+    "fleet/host_fields": ("fleet/document",),
     "policy/fold": ("policy/tracking", "policy/decision"),
     "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any, Final
 from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from tests.support.netns import Namespace
 
@@ -126,13 +126,20 @@ class CrowdSec:
         return self.inside.command(str(self.bin / "cscli"), "-c", str(self.config), *words)
 
     def knock_wrongly(self, *addresses: str) -> None:
-        """Let Jellyfin log refused logins, and wait until those of the last address are judged."""
-        stamp = f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000 +00:00] "
-        with self.log.open("a") as file:
-            file.writelines(
-                stamp + _REFUSED.format(one) for one in addresses for _ in range(FAILURES)
-            )
-        self._until_logged(f"ban on Ip {addresses[-1]}")
+        """Let Jellyfin log refused logins, and wait until those of the last address are judged.
+
+        It begins to read at the end of the file, a moment after it says that it does: what was
+        written before is said again.
+        """
+
+        def refused() -> None:
+            stamp = f"[{datetime.now(UTC):%Y-%m-%d %H:%M:%S}.000 +00:00] "
+            with self.log.open("a") as file:
+                file.writelines(
+                    stamp + _REFUSED.format(one) for one in addresses for _ in range(FAILURES)
+                )
+
+        self._until_logged(f"ban on Ip {addresses[-1]}", refused)
 
     def until_reloaded(self) -> None:
         """Wait until it reads by its new configuration."""
@@ -143,9 +150,13 @@ class CrowdSec:
         listed = self.cscli("decisions", "list", "-o", "raw").splitlines()
         return {row["ip"] for row in csv.DictReader(listed)}
 
-    def _until_logged(self, text: str) -> None:
+    def _until_logged(self, text: str, again: Callable[[], None] = lambda: None) -> None:
+        """Wait for a text in its log, doing something every ten seconds."""
         log = self.folder / "log" / "crowdsec.log"
-        deadline = time.monotonic() + 60
-        while not (log.exists() and text in log.read_text()):
-            assert time.monotonic() < deadline, log.read_text()[-2000:]
+        for tenths in range(600):
+            if tenths % 100 == 0:
+                again()
+            if log.exists() and text in log.read_text():
+                return
             time.sleep(0.1)
+        raise AssertionError(log.read_text()[-2000:])
