@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from allowsync.backend.api import API, BackendType
+from allowsync.config.fleet import Fleet, StoreOptions
 from allowsync.config.settings import Allowlist, Config, Target
 from allowsync.engine.options import Request
 from allowsync.model.types import Family, Host
@@ -108,3 +109,10 @@ def test_nothing_is_asked_ahead_where_networks_of_a_target_come_first() -> None:
     )
     assert Request().foreseen(lists) == []
     assert len(Request(("list1",)).foreseen(lists)) == 1
+
+
+def test_in_a_fleet_nothing_is_asked_ahead() -> None:
+    """It is not known yet which machine decides."""
+    lists = config(("alice",), ("carol",))
+    fleet = Fleet("home", StoreOptions(file=Path("/srv/allowsync")), ("ed25519:key",))
+    assert Request().foreseen(replace(lists, fleet=fleet)) == []
