@@ -145,13 +145,15 @@ class ServerReader(Value):
         return ""
 
     def _is_renewed(self, before: frozenset[int]) -> bool:
-        """Whether there are processes that were not there before, and that stay."""
+        """Whether there are processes that were not there before, and that stay.
+
+        A script has the name of the server that starts it, until it is executed.
+        """
         if not self.running.processes() - before:
             return False
         self._let_go(before)
-        if not self.server.spawns:
-            return True
-        time.sleep(SETTLE)
+        if self.server.spawns:
+            time.sleep(SETTLE)
         return bool(self.running.processes() - before)
 
     def _let_go(self, before: frozenset[int]) -> None:
