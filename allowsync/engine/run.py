@@ -153,7 +153,7 @@ def _prepare(
     if memory.fleet is not None:
         from allowsync.engine.fleet.departed import departed
 
-        decisions += departed(allowlist, memory.fleet, held, memory.store.ends(), memory.now)
+        decisions += departed(allowlist, memory.fleet, held, memory.store.ends, memory.now)
         retired = allowlist.name in memory.fleet.retired
     kept_to = None if memory.request.force or retired else limits
     empty = limits.allow_empty or retired
