@@ -1,8 +1,8 @@
 """Signed envelopes: DSSE with Ed25519 (RFC 8032), made and opened.
 
 DSSE (github.com/secure-systems-lab/dsse, version 1) signs the type of a payload together with its
-octets, so nothing is interpreted before it is believed. Whoever carries an envelope can withhold
-it, and no more.
+octets, so nothing is interpreted before it is believed. What carries an envelope can withhold it,
+and no more.
 """
 
 from __future__ import annotations

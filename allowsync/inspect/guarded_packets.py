@@ -47,6 +47,12 @@ class PacketAnswers(Value):
         """The answers to some questions."""
         return tuple(answer for one in asked for answer in self.found.get(one, ()))
 
+    @property
+    def unseen(self) -> str:
+        """What may decide about packets beside what they met, in words; empty where nothing may."""
+        what = "not seen or not asked, and may decide as well"
+        return f"{what}: {'; '.join(self.caveats)}" if self.caveats else ""
+
 
 def questions(source: Address, guard: Guard) -> Iterator[Question]:
     """Whether an address reaches what is guarded.

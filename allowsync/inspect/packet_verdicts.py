@@ -76,8 +76,8 @@ def _unseen_beside(answers: PacketAnswers) -> Iterator[str]:
     """What may decide about packets beside what they met."""
     for interface, rule in answers.undiscovered.items():
         yield f"over IPv6 by {interface} {UNDISCOVERED}: {rule}"
-    if answers.caveats:
-        yield f"not seen or not asked, and may decide as well: {'; '.join(answers.caveats)}"
+    if answers.unseen:
+        yield answers.unseen
 
 
 def _met(answer: Explanation, target: GuardedTarget, answers: PacketAnswers) -> Iterator[Answer]:

@@ -398,6 +398,5 @@ def judged(
     if why := unknowns(answers):
         what = f"whether hosts get in and others do not is unknown: {why}"
         yield "packets", Finding(Severity.INFO, what)
-    if answers.caveats and not answers.unknown:
-        what = f"not seen or not asked, and may decide as well: {'; '.join(answers.caveats)}"
-        yield "packets", Finding(Severity.INFO, what)
+    if answers.unseen and not answers.unknown:
+        yield "packets", Finding(Severity.INFO, answers.unseen)

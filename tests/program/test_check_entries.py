@@ -34,16 +34,22 @@ def test_a_gate_that_would_cut_off_this_session_is_told_before_it_is_up(
     assert (f"allowsync host add NAME {peer}" in done.out) == warned
 
 
-def test_an_edit_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
+def guarding_ssh(folder: Path) -> Path:
+    """A configuration of a gate that lets an office and a home in. Returns its place."""
+    config = folder / "config.yaml"
     config.write_text(f"""\
 hosts:
   office: {{networks: [81.2.69.0/24]}}
   home: {{networks: [81.2.71.1]}}
 allowlists: {{ssh: {{targets: [{{nftables: {{ports: [22/tcp]}}}}]}}}}
-state: {tmp_path / "state" / "state.db"}
+state: {folder / "state" / "state.db"}
 """)
     config.chmod(0o600)
+    return config
+
+
+def test_an_edit_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> None:
+    config = guarding_ssh(tmp_path)
 
     def run(peer: str, *command: str) -> tuple[int, bool]:
         environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
@@ -64,15 +70,7 @@ state: {tmp_path / "state" / "state.db"}
 
 
 def test_a_run_or_an_order_that_would_cut_off_this_session_is_refused(tmp_path: Path) -> None:
-    config = tmp_path / "config.yaml"
-    config.write_text(f"""\
-hosts:
-  office: {{networks: [81.2.69.0/24]}}
-  home: {{networks: [81.2.71.1]}}
-allowlists: {{ssh: {{targets: [{{nftables: {{ports: [22/tcp]}}}}]}}}}
-state: {tmp_path / "state" / "state.db"}
-""")
-    config.chmod(0o600)
+    config = guarding_ssh(tmp_path)
 
     def run(peer: str, *command: str) -> tuple[int, bool]:
         environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
