@@ -3,20 +3,27 @@
 DSSE (github.com/secure-systems-lab/dsse, version 1) signs the type of a payload together with its
 octets, so nothing is interpreted before it is believed. What carries an envelope can withhold it,
 and no more.
+
+A large payload is compressed (zlib, RFC 1950) before it is signed, under a type of its own: so no
+stranger's octets come to be decompressed.
 """
 
 from __future__ import annotations
 
 import json
+import zlib
 from base64 import b64decode, b64encode
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.fleet.document import LARGEST as LARGEST_PAYLOAD
 from allowsync.fleet.fields import DocumentError, Fields
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
 TYPE: Final = "application/vnd.allowsync.list+json"
+COMPRESSED: Final = "application/vnd.allowsync.list+json+zlib"
+COMPRESSED_FROM: Final = 64 * 1024  # octets; what is smaller can be read as it lies there
 LARGEST: Final = 90 * 1024 * 1024  # octets: the largest payload, as base64
 _MOST_SIGNATURES: Final = 8
 PUBLIC: Final = "ed25519:"
@@ -36,12 +43,14 @@ def sealed(payload: bytes, signing_key: str) -> bytes:
     """
     from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
+    small = len(payload) < COMPRESSED_FROM
+    kind, carried = (TYPE, payload) if small else (COMPRESSED, zlib.compress(payload))
     signature = Ed25519PrivateKey.from_private_bytes(_octets(signing_key, PRIVATE)).sign(
-        _encoding(payload)
+        _encoding(kind, carried)
     )
     envelope = {
-        "payload": b64encode(payload).decode(),
-        "payloadType": TYPE,
+        "payload": b64encode(carried).decode(),
+        "payloadType": kind,
         "signatures": [{"keyid": public_key_of(signing_key), "sig": b64encode(signature).decode()}],
     }
     return json.dumps(envelope, separators=(",", ":")).encode()
@@ -58,16 +67,17 @@ def opened(envelope: bytes, keys: Collection[str]) -> bytes:
         DocumentError: It is no envelope, or none of these keys signed it.
     """
     fields = Fields(_parsed(envelope))
-    if fields.text("payloadType", most=100) != TYPE:
+    kind = fields.text("payloadType", most=100)
+    if kind not in (TYPE, COMPRESSED):
         raise DocumentError("it is an envelope of something else")
-    payload = _decoded(fields.text("payload", most=LARGEST))
+    carried = _decoded(fields.text("payload", most=LARGEST))
     signatures = [
         (one.text("keyid", most=100, default=""), _decoded(one.text("sig", most=100)))
         for one in fields.objects("signatures", _MOST_SIGNATURES)
     ]
-    signed = _encoding(payload)
+    signed = _encoding(kind, carried)
     if any(_is_signed(signed, signature, key) for _, signature in signatures for key in keys):
-        return payload
+        return carried if kind == TYPE else _decompressed(carried)
     if keys and not {keyid for keyid, _ in signatures} & set(keys):
         raise DocumentError("it is signed by no key that is trusted here (fleet.keys)")
     raise DocumentError("its signature is wrong")
@@ -106,9 +116,21 @@ def _is_signed(signed: bytes, signature: bytes, key: str) -> bool:
     return True
 
 
-def _encoding(payload: bytes) -> bytes:
+def _encoding(kind: str, payload: bytes) -> bytes:
     """What is signed: the pre-authentication encoding of DSSE."""
-    return b"DSSEv1 %d %b %d %b" % (len(TYPE), TYPE.encode(), len(payload), payload)
+    return b"DSSEv1 %d %b %d %b" % (len(kind), kind.encode(), len(payload), payload)
+
+
+def _decompressed(carried: bytes) -> bytes:
+    """Octets that were compressed; no more of them than a payload may have."""
+    stream = zlib.decompressobj()
+    try:
+        payload = stream.decompress(carried, LARGEST_PAYLOAD)
+    except zlib.error:
+        raise DocumentError("it holds what cannot be decompressed") from None
+    if not stream.eof or stream.unused_data:
+        raise DocumentError("it is cut short, or larger than 64 MiB once it is decompressed")
+    return payload
 
 
 def _octets(key: str, prefix: str) -> bytes:

@@ -2,6 +2,7 @@
 
     PREFIX/FLEET/leader       the machine that leads; goes with its lease
     PREFIX/FLEET/lists/NAME   the document of an allowlist
+    PREFIX/FLEET/lists/NAME/SHA256/NUMBER   a part of it, where it is large; NAME says which then
 
 The revision that created the key `leader` is unlike that of any other lead. A transaction puts
 documents only while it stands, so what a machine decided that led once is refused.
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from allowsync.fleet.etcd_gateway import LARGEST, CallError, Gateway, octets_of, text_of
 from allowsync.fleet.http import Client
+from allowsync.fleet.parts import LARGEST_PART, divided, read_head
 from allowsync.fleet.store import (
     Fetched,
     Lead,
@@ -33,7 +35,7 @@ if TYPE_CHECKING:
 
 _NOT_FOUND: Final = 5  # the code of gRPC
 MOST_OPERATIONS: Final = 128  # of a transaction (--max-txn-ops)
-LARGEST_PART: Final = 2**20  # octets, of 1.5 MiB that one may have (--max-request-bytes)
+_MOST_STEPS: Final = 3  # of one document: put it, delete parts before and after its own
 
 
 class EtcdStore:
@@ -76,17 +78,42 @@ class EtcdStore:
         """Put the documents in transactions that only this lead can make."""
         marks: dict[str, str] = {}
         with self._gateway() as gateway:
-            for some in _together(envelopes):
-                marks |= dict.fromkeys(some, self._put(gateway, some, lead))
+            values = {
+                name: self._value(gateway, name, one, lead) for name, one in envelopes.items()
+            }
+            for some in _together(values):
+                steps = [step for name, one in some.items() for step in self._steps(name, one)]
+                marks |= dict.fromkeys(some, self._put(gateway, steps, lead))
         return marks
 
-    def _put(self, gateway: Gateway, envelopes: Mapping[str, bytes], lead: Lead) -> str:
-        """What documents are known by that one transaction puts. Raises Superseded."""
-        puts = [
-            {"requestPut": {"key": self._list(name), "value": text_of(envelope)}}
-            for name, envelope in envelopes.items()
+    def _value(self, gateway: Gateway, name: str, envelope: bytes, lead: Lead) -> bytes:
+        """What stands for an envelope: itself, or where it is large a head, with parts put."""
+        if len(envelope) <= LARGEST_PART:
+            return envelope
+        head, parts = divided(envelope)
+        for part, content in zip(head.names, parts, strict=True):
+            put = {"key": self._list(f"{name}/{part}"), "value": text_of(content)}
+            self._put(gateway, [{"requestPut": put}], lead)
+        return head.written
+
+    def _steps(self, name: str, value: bytes) -> list[dict[str, Any]]:
+        """Put a value, and delete all parts that it does not name."""
+        head = read_head(value)
+        below = [f"{name}/", f"{name}0"]  # "0" follows "/"
+        if head is not None:
+            below[1:1] = [f"{name}/{head.digest}/", f"{name}/{head.digest}0"]
+        ranges = zip(below[::2], below[1::2], strict=True)
+        return [
+            {"requestPut": {"key": self._list(name), "value": text_of(value)}},
+            *(
+                {"requestDeleteRange": {"key": self._list(first), "range_end": self._list(end)}}
+                for first, end in ranges
+            ),
         ]
-        answer = gateway.call("kv/txn", {"compare": [self._stands(lead)], "success": puts})
+
+    def _put(self, gateway: Gateway, steps: list[dict[str, Any]], lead: Lead) -> str:
+        """What documents are known by that one transaction puts. Raises Superseded."""
+        answer = gateway.call("kv/txn", {"compare": [self._stands(lead)], "success": steps})
         if not answer.get("succeeded"):
             raise Superseded("another resolver leads by now: what this one decided was refused")
         return f"{_header(answer, 'cluster_id')}.{_header(answer, 'revision')}"
@@ -168,7 +195,7 @@ def _together(envelopes: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
     part: dict[str, bytes] = {}
     for name, envelope in envelopes.items():
         size = sum(map(len, part.values())) + len(envelope)
-        if part and (size > LARGEST_PART or len(part) == MOST_OPERATIONS):
+        if part and (size > LARGEST_PART or len(part) == MOST_OPERATIONS // _MOST_STEPS):
             yield part
             part = {}
         part[name] = envelope
@@ -186,7 +213,8 @@ def _seen(gateway: Gateway, prefix: str, marks: Mapping[str, str]) -> Iterator[t
             answer = _read(gateway, prefix, some)
         cluster = _header(answer, "cluster_id")
         for name, found in zip(some, answer["responses"], strict=True):
-            yield name, _one_seen(found.get("response_range", {}), cluster)
+            seen = _one_seen(found.get("response_range", {}), cluster)
+            yield name, _whole(gateway, f"{prefix}/lists/{name}", seen, _header(answer, "revision"))
 
 
 class _Mark(NamedTuple):
@@ -233,6 +261,20 @@ def _one_seen(answer: Mapping[str, Any], cluster: str) -> Seen:
         mark = f"{cluster}.{values[0].get('mod_revision', '')}"
         return Fetched(octets_of(values[0].get("value")), mark)
     return Look.UNCHANGED if int(answer.get("count", 0)) else Look.MISSING
+
+
+def _whole(gateway: Gateway, key: str, seen: Seen, revision: str) -> Seen:
+    """A document with its parts, as of the revision that its head was read at."""
+    if not isinstance(seen, Fetched) or (head := read_head(seen.envelope)) is None:
+        return seen
+    parts = []
+    for name in head.names:
+        read = {"key": text_of(f"{key}/{name}".encode()), "revision": revision}
+        values = gateway.call("kv/range", read).get("kvs")
+        if not values:
+            return Look.MISSING
+        parts.append(octets_of(values[0].get("value")))
+    return seen._replace(envelope=b"".join(parts))
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str:

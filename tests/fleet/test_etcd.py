@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +14,8 @@ from allowsync.config.secrets import KeptSecret, Secret
 from allowsync.fleet.etcd_gateway import LARGEST, Gateway
 from allowsync.fleet.etcd_store import EtcdStore
 from allowsync.fleet.http import Client
-from allowsync.fleet.store import Fetched, Look, Superseded
+from allowsync.fleet.parts import divided
+from allowsync.fleet.store import Fetched, Lead, Look, Superseded
 from testkit.fake_dns.behaviours import SERVFAIL
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.fleets import Machine, Machines
@@ -281,7 +283,8 @@ def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
     assert gateway._token not in ("", "made.up")
 
 
-def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd) -> None:
+def led(etcd: Etcd) -> tuple[EtcdStore, Lead]:
+    """An empty store, and the lead."""
     etcd.ctl("del", "--prefix", "/allowsync")
     user = etcd.options("resolver")["etcd"]
     password = KeptSecret(user["password_file"], Secret("of-resolvers"))
@@ -289,6 +292,68 @@ def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd
     store = EtcdStore(options, "home", "one", timedelta(minutes=1))
     lead = store.lead(None, datetime.now(UTC)).own
     assert lead is not None
+    return store, lead
+
+
+def keys_of(etcd: Etcd) -> list[str]:
+    """The keys below `lists/`, without what names an envelope."""
+    found = etcd.ctl("get", "--prefix", "--keys-only", "/allowsync/home/lists/").stdout.split()
+    return [re.sub("/[0-9a-f]{64}/", "/…/", one.partition("lists/")[2]) for one in found]
+
+
+def test_a_document_larger_than_etcd_takes_travels_in_parts(etcd: Etcd) -> None:
+    store, lead = led(etcd)
+    first, second = b"a" * 5_000_000, b"b" * 2_500_000
+    before = store.publish({"web": first, "web0": b"x", "web_": first}, lead)
+    assert store.look({"web": "", "web0": ""}) == {
+        "web": Fetched(first, before["web"]),
+        "web0": Fetched(b"x", before["web0"]),
+    }
+    assert store.look(before)["web"] is Look.UNCHANGED
+    after = store.publish({"web": second}, lead)
+    assert store.look(before)["web"] == Fetched(second, after["web"])
+    parts = [f"web_/…/0{n}" for n in range(5)]
+    assert keys_of(etcd) == ["web", "web/…/00", "web/…/01", "web/…/02", "web0", "web_", *parts]
+    small = store.publish({"web": b"small", "web_": b"y"}, lead)
+    assert store.look(after)["web"] == Fetched(b"small", small["web"])
+    assert keys_of(etcd) == ["web", "web0", "web_"]
+
+
+def test_a_leader_that_is_refused_takes_no_part_away(etcd: Etcd) -> None:
+    store, lead = led(etcd)
+    whole = b"a" * 2_000_000
+    mark = store.publish({"web": whole}, lead)["web"]
+    with pytest.raises(Superseded):
+        store.publish({"web": b"b" * 2_000_000}, lead._replace(fence="1"))
+    assert store.look({"web": ""})["web"] == Fetched(whole, mark)
+    (part, *_) = divided(whole)[0].names
+    etcd.ctl("del", f"/allowsync/home/lists/web/{part}")
+    assert store.look({"web": ""})["web"] is Look.MISSING
+
+
+def test_a_head_that_is_read_while_another_is_published_has_its_parts(
+    etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, lead = led(etcd)
+    first, second = b"a" * 2_000_000, b"b" * 2_000_000
+    mark = store.publish({"web": first}, lead)["web"]
+    call = Gateway.call
+
+    def slow(gateway: Gateway, method: str, message: dict[str, Any]) -> dict[str, Any]:
+        if "revision" in message:
+            monkeypatch.setattr(Gateway, "call", call)
+            store.publish({"web": second}, lead)
+        return call(gateway, method, message)
+
+    monkeypatch.setattr(Gateway, "call", slow)
+    assert store.look({"web": ""})["web"] == Fetched(first, mark)
+    seen = store.look({"web": mark})["web"]
+    assert isinstance(seen, Fetched)
+    assert seen.envelope == second
+
+
+def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd) -> None:
+    store, lead = led(etcd)
     small = {f"list{n}": b"x" for n in range(200)}
     large = {f"large{n}": b"y" * 700_000 for n in range(3)}
     marks = store.publish({**small, **large}, lead)

@@ -60,6 +60,7 @@ SUITES: Final[Mapping[str, tuple[str, ...]]] = {
     "fleet/envelope": ("fleet/envelope", "fleet/document"),
     "fleet/fields": ("fleet/document", "fleet/envelope"),
     "fleet/host_fields": ("fleet/document",),
+    "fleet/parts": ("fleet/parts",),
     "policy/fold": ("policy/tracking", "policy/decision"),
     "policy/tracking": ("policy/tracking", "policy/decision", "policy/guards"),
 }

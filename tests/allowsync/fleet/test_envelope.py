@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from base64 import b64decode, b64encode
 from contextlib import suppress
 from random import Random
@@ -11,7 +12,15 @@ from typing import Any
 import pytest
 
 from allowsync.fleet import envelope as envelopes
-from allowsync.fleet.envelope import TYPE, new_signing_key, opened, public_key_of, sealed
+from allowsync.fleet.envelope import (
+    COMPRESSED,
+    COMPRESSED_FROM,
+    TYPE,
+    new_signing_key,
+    opened,
+    public_key_of,
+    sealed,
+)
 from allowsync.fleet.fields import DocumentError
 
 PRIVATE = new_signing_key()
@@ -30,7 +39,61 @@ def test_what_was_signed_is_opened() -> None:
 def test_the_example_of_dsse_is_encoded_as_it_says() -> None:
     """The example of its protocol, but for the type, which is ours."""
     length = len(TYPE)
-    assert envelopes._encoding(b"hello world") == f"DSSEv1 {length} {TYPE} 11 hello world".encode()
+    expected = f"DSSEv1 {length} {TYPE} 11 hello world".encode()
+    assert envelopes._encoding(TYPE, b"hello world") == expected
+
+
+LARGE = b"all alike " * 10_000
+
+
+def test_a_large_payload_is_carried_compressed() -> None:
+    made = sealed(LARGE, PRIVATE)
+    assert json.loads(made)["payloadType"] == COMPRESSED
+    assert len(made) < len(LARGE) / 100
+    assert opened(made, [PUBLIC]) == LARGE
+
+
+def test_what_is_small_can_be_read_as_it_lies_there() -> None:
+    for size, kind in ((COMPRESSED_FROM - 1, TYPE), (COMPRESSED_FROM, COMPRESSED)):
+        made = sealed(bytes(size), PRIVATE)
+        assert json.loads(made)["payloadType"] == kind
+        assert opened(made, [PUBLIC]) == bytes(size)
+
+
+def test_the_signature_says_whether_it_is_compressed() -> None:
+    made = json.loads(sealed(LARGE, PRIVATE))
+    with pytest.raises(DocumentError, match="its signature is wrong"):
+        opened(json.dumps({**made, "payloadType": TYPE}).encode(), [PUBLIC])
+    with pytest.raises(DocumentError, match="its signature is wrong"):
+        opened(changed(payloadType=COMPRESSED), [PUBLIC])
+
+
+def test_nothing_unsigned_is_decompressed(monkeypatch: pytest.MonkeyPatch) -> None:
+    made = sealed(LARGE, PRIVATE)
+    monkeypatch.delattr(envelopes, "_decompressed")
+    with pytest.raises(DocumentError, match="signed by no key"):
+        opened(made, [OTHER])
+
+
+@pytest.mark.parametrize(
+    ("carried", "why"),
+    [
+        (b"no stream at all", "what cannot be decompressed"),
+        (zlib.compress(LARGE)[:-9], "cut short, or larger than 64 MiB"),
+        (zlib.compress(LARGE) + b"more", "cut short, or larger than 64 MiB"),
+        (zlib.compress(bytes(64 * 2**20 + 1)), "cut short, or larger than 64 MiB"),
+    ],
+    ids=range(4),
+)
+def test_a_signed_stream_is_bounded_and_whole(
+    carried: bytes, why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(envelopes, "COMPRESSED_FROM", 0)
+        patch.setattr(zlib, "compress", lambda _: carried)
+        made = sealed(b"", PRIVATE)
+    with pytest.raises(DocumentError, match=why):
+        opened(made, [PUBLIC])
 
 
 def test_a_signature_of_rfc_8032_is_made_as_there() -> None:
