@@ -8,6 +8,7 @@ from __future__ import annotations
 import http.client
 import json
 import re
+import subprocess
 import sys
 import tempfile
 import time
@@ -20,8 +21,8 @@ import pytest
 import yaml
 
 from testkit.fake_dns.nameserver import NameServer
-from tests.support.caddy import NEWER, PORT, Caddy
-from tests.support.documents import ROOT
+from tests.support.caddy import NEWER, PORT, PROGRAM, Caddy
+from tests.support.documents import ROOT, blocks_of
 from tests.support.internet import FRIEND, FRIEND6, SERVER, SERVER6, STRANGER, STRANGER6
 from tests.support.nginx import LISTEN, Nginx, serving
 from tests.support.program import allowsync, allowsync_in
@@ -42,14 +43,37 @@ ZONES: dict[str, object] = {
     "bob.ddns.example.net": ["81.2.70.1"],
 }
 UNAUTHORIZED = 401
-IDENTITIES = (
-    "Remote-User", "Remote-Groups", "Remote-Name", "Remote-Email", "X-Forwarded-User",
-    "X-Forwarded-Email", "X-Forwarded-Groups", "X-Forwarded-Preferred-Username",
-    "X-Auth-Request-User", "X-Webauth-User",
-)  # fmt: skip
-# Services behind CGI and its like take an underscore for a dash.
-ALIKE = tuple(one.replace("-", "_") for one in IDENTITIES)
-FORGED = dict.fromkeys((*IDENTITIES, *ALIKE), "admin")
+SWITCHING = 101
+# Programs that ask for a sign-in tell a service by these who somebody is.
+IDENTITIES = tuple(
+    f"{before}-{after}"
+    for before, afters in {
+        "Remote": "User Groups Name Email",
+        "X-Remote": "User Group",
+        "X-Forwarded": "User Email Groups Preferred-Username Access-Token",
+        "X-Auth-Request": "User Email Groups Preferred-Username Access-Token",
+        "X-Authentik": "Username Groups Entitlements Email Name Uid Jwt",
+        "X-Webauth": "User Email Name Groups Role",
+    }.items()
+    for after in afters.split()
+)
+# Services behind CGI and its like take whatever is no letter and no digit for a dash.
+ALIKE = [
+    name.replace("-", other, number)
+    for name in IDENTITIES
+    for other in "_.~"
+    for number in (1, name.count("-"))
+] + [f"X-Forwarded{other}User" for other in "_.!#$%&'*+^`|~"]
+FORGED = dict.fromkeys(IDENTITIES, "admin")
+# More than a hundred at once are refused by some servers for their number.
+FORGERIES = [
+    FORGED,
+    *(dict.fromkeys(ALIKE[at : at + 40], "admin") for at in range(0, len(ALIKE), 40)),
+]
+# The address of a device that the sign-in itself lets past, told by somebody else.
+AT_HOME = "10.9.9.9"
+CLAIMS = {"X-Forwarded-For": AT_HOME, "X-Real-IP": AT_HOME, "X_Real_IP": AT_HOME}
+SOCKET = {"Upgrade": "websocket", "Connection": "Upgrade"}
 SIGNED_IN = {"Cookie": "session=good"}
 NOBODY = 65534
 
@@ -68,13 +92,22 @@ class Answer(http.server.BaseHTTPRequestHandler):
         pass
 class Jellyfin(Answer):
     def do_GET(self):
-        prefixes = ("remote", "x-forwarded-user", "x-forwarded-e", "x-forwarded-g",
-                    "x-forwarded-pref", "x-auth", "x-web")
-        told = {name.lower().replace("_", "-"): value for name, value in self.headers.items()}
-        self.answer(200, json.dumps({one: told[one] for one in told if one.startswith(prefixes)}))
+        if self.headers["Upgrade"]:
+            self.close_connection = True
+            return self.answer(101, Upgrade="websocket", Connection="Upgrade")
+        told = {
+            "".join(one if one.isalnum() else "-" for one in name.lower()): value
+            for name, value in self.headers.items()
+        }
+        said = {one: told[one] for one in told if told[one] in ("admin", "carol")}
+        claimed = "10.9.9.9" in "".join(told.values())
+        self.answer(200, json.dumps({**said, **({"client": "forged"} if claimed else {})}))
 class Authelia(Answer):
     def do_GET(self):
-        good = self.headers.get("Cookie") == "session=good" and self.path.startswith("/api/authz/")
+        told = (self.headers.get("X-Forwarded-For", ""), self.headers.get("X-Real-IP", ""))
+        good = any(one.startswith("10.9.9.9") for one in told)
+        good = good or self.headers.get("Cookie") == "session=good"
+        good = good and self.path.startswith("/api/authz/")
         self.answer(200, Remote_User="carol") if good else self.answer(401)
 for port, kind in ((8096, Jellyfin), (9091, Authelia)):
     server = http.server.ThreadingHTTPServer(("127.0.0.1", port), kind)
@@ -160,11 +193,15 @@ def keeps_its_promise(inside: Namespace, recipe: Recipe, names: NameServer, ask:
     soon(FRIEND, OK)
     for friend, stranger in ((FRIEND, STRANGER), (FRIEND6, STRANGER6)):
         assert ask(friend, {}) == (OK, {})
-        assert ask(friend, FORGED) == (OK, {})
-        assert ask(stranger, {})[0] == UNAUTHORIZED
-        assert ask(stranger, FORGED)[0] == UNAUTHORIZED
+        assert ask(friend, CLAIMS) == (OK, {})
+        assert ask(friend, SOCKET)[0] == SWITCHING
+        for untrue in ({}, CLAIMS, SOCKET):
+            assert ask(stranger, untrue)[0] == UNAUTHORIZED
         assert ask(stranger, SIGNED_IN) == (OK, {"remote-user": "carol"})
-        assert ask(stranger, {**FORGED, **SIGNED_IN}) == (OK, {"remote-user": "carol"})
+        for forged in FORGERIES:
+            assert ask(friend, forged) == (OK, {})
+            assert ask(stranger, forged)[0] == UNAUTHORIZED
+            assert ask(stranger, {**forged, **SIGNED_IN}) == (OK, {"remote-user": "carol"})
     names.zones["alice.duckdns.org"] = [STRANGER, FRIEND6]
     recipe.apply(inside)
     soon(STRANGER, OK)
@@ -176,8 +213,11 @@ def keeps_its_promise(inside: Namespace, recipe: Recipe, names: NameServer, ask:
 
 @pytest.mark.root
 @pytest.mark.usefixtures("as_root")
-def test_caddy_asks_strangers_alone(inside: Namespace, names: NameServer, tmp_path: Path) -> None:
-    server = Caddy(inside, tmp_path, site="abort", program=NEWER)
+@pytest.mark.parametrize("program", [PROGRAM, NEWER])
+def test_caddy_asks_strangers_alone(
+    program: str, inside: Namespace, names: NameServer, tmp_path: Path
+) -> None:
+    server = Caddy(inside, tmp_path, site="abort", program=program)
     text = (EXAMPLES / "caddy-sign-in.Caddyfile").read_text()
     text, includes = re.subn(r"(?m)^import /\S+", f"import {server.path}", text)
     text, sites = re.subn(rf"(?m)^{SITE} {{", f"http://{SITE}:{PORT} {{", text)
@@ -192,13 +232,13 @@ def test_caddy_asks_strangers_alone(inside: Namespace, names: NameServer, tmp_pa
             r"/etc/caddy/allowsync/friends.caddy": str(server.path),
             r"/etc/caddy/Caddyfile": str(server.config),
             r"reload: .*": "reload: [/bin/true]",
-            r"check: \[caddy": f"check: [{NEWER}",
+            r"check: \[caddy": f"check: [{program}",
         },
     )
     recipe.apply(inside)
     recipe.text = recipe.text.replace(
         "reload: [/bin/true]",
-        f"reload: [{NEWER}, reload, --config, {server.config}, --adapter, caddyfile]",
+        f"reload: [{program}, reload, --config, {server.config}, --adapter, caddyfile]",
     )
     server.start()
     try:
@@ -218,6 +258,7 @@ SWAG = {
         }
         location = /authelia/api/authz/auth-request {
             internal;
+            include /config/nginx/proxy.conf;
             proxy_pass http://127.0.0.1:9091/api/authz/auth-request;
             proxy_pass_request_body off;
             proxy_set_header Content-Length "";
@@ -234,10 +275,33 @@ SWAG = {
         proxy_set_header Remote-Name $name;
         proxy_set_header Remote-User $user;
         """,
-    "proxy.conf": "proxy_set_header Host $host; proxy_set_header X-Real-IP $remote_addr;",
+    "proxy.conf": """
+        proxy_http_version 1.1;
+        proxy_headers_hash_bucket_size 128;
+        proxy_headers_hash_max_size 1024;
+        proxy_set_header Connection $connection_upgrade;
+        proxy_set_header Host $host;
+        proxy_set_header Upgrade $http_upgrade;
+        proxy_set_header X-Forwarded-For $proxy_add_x_forwarded_for;
+        proxy_set_header X-Real-IP $remote_addr;
+        """,
     "resolver.conf": "",
     "ssl.conf": "",
 }
+
+# Of SWAG's nginx.conf.
+CONNECTIONS = 'map $http_upgrade $connection_upgrade { default upgrade; "" close; }'
+
+
+def by_the_page(text: str) -> str:
+    """What becomes of SWAG's `proxy.conf` by the page's command."""
+    (command,) = (
+        one.text for one in blocks_of(ROOT / "docs/sign-in.md") if "proxy.conf" in one.text
+    )
+    (change,) = re.findall(r"sed -i '(.*)' \S+/proxy.conf", command)
+    return subprocess.run(
+        ["sed", change], input=text, capture_output=True, text=True, check=True
+    ).stdout
 
 
 @pytest.mark.root
@@ -253,11 +317,13 @@ def test_nginx_takes_an_address_or_a_sign_in(
     text = text.replace("server_name", f"{LISTEN}\n    server_name", 1)
     text = re.sub(r"/\S+/allowsync/jellyfin.conf", str(ours), text)
     text = text.replace("$upstream_app:", "127.0.0.1:").replace("jellyfin.*", SITE)
-    for file, content in SWAG.items():
-        (tmp_path / file).write_text(content)
+    files = SWAG | {"proxy.conf": by_the_page(SWAG["proxy.conf"])}
+    for file, content in files.items():
+        (tmp_path / file).write_text(content.replace("/config/nginx", str(tmp_path)))
+    for file in files:
         text = text.replace(f"/config/nginx/{file}", str(tmp_path / file))
     assert "/config" not in text
-    server.configure(text)
+    server.configure(CONNECTIONS + text)
     how = f"path: {ours}, pid_file: {server.pid_file}, config: {server.config}"
     recipe = Recipe(name, tmp_path, names, {r"\{path: [^}]+": f"{{{how}"})
     recipe.apply(inside)
@@ -272,14 +338,17 @@ def test_traefik_has_a_router_for_friends(inside: Namespace, names: NameServer) 
     with tempfile.TemporaryDirectory() as made:
         base = Path(made)
         base.chmod(0o755)
-        with traefik(str(program), inside, base / "real") as watched:
+        own = (EXAMPLES / "traefik-sign-in.yml").read_text()
+        (said,) = re.findall(r"#   (entryPoints: .*)", own)
+        options = json.dumps(yaml.safe_load(said)["entryPoints"]["websecure"]["http"])
+        with traefik(str(program), inside, base / "real", entry=options) as watched:
 
             def here(text: str) -> str:
                 return text.replace("[websecure]", "[web]").replace(
                     "tls: {certResolver: letsencrypt}", ""
                 )
 
-            (watched / "own.yml").write_text(here((EXAMPLES / "traefik-sign-in.yml").read_text()))
+            (watched / "own.yml").write_text(here(own))
             path = {r"/etc/traefik/dynamic": str(watched)}
             recipe = Recipe("traefik-sign-in", base, names, path)
             template = base / "traefik-sign-in.j2"

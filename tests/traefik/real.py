@@ -27,12 +27,14 @@ BEHIND: Final = 9000
 URL: Final = "http://127.0.0.1:8080"
 NO_CLIENT: Final = 65534
 
+# It takes no empty options.
+KEEPING: Final = "{aliasHeadersStrategy: keep}"
 STATIC: Final = """
 global: {{checkNewVersion: false, sendAnonymousUsage: false}}
 api: {{insecure: true}}
 log: {{level: ERROR}}
 entryPoints:
-  web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: ["{trusted}"]}}}}
+  web: {{address: ":{http}", forwardedHeaders: {{trustedIPs: ["{trusted}"]}}, http: {entry}}}
   tcp: {{address: ":{tcp}"}}
   trusting: {{address: ":{trusting}", forwardedHeaders: {{trustedIPs: ["{proxy}", "{proxy6}"]}}}}
   believing: {{address: ":{believing}", forwardedHeaders: {{insecure: true}}}}
@@ -71,7 +73,7 @@ http.server.ThreadingHTTPServer(("127.0.0.1", {BEHIND}), Answer).serve_forever()
 
 @contextmanager
 def traefik(
-    program: str, inside: Namespace, base: Path, trusted: str = "10.0.0.0/8"
+    program: str, inside: Namespace, base: Path, trusted: str = "10.0.0.0/8", entry: str = KEEPING
 ) -> Iterator[Path]:
     """The folder that a running Traefik watches, with a router of each kind in it.
 
@@ -80,6 +82,7 @@ def traefik(
         inside: Where it runs.
         base: Where its files are.
         trusted: The proxies of its entry point for the web.
+        entry: Options of that entry point.
     """
     folder = base / "dynamic"
     folder.mkdir(parents=True)
@@ -94,6 +97,7 @@ def traefik(
             believing=BELIEVING,
             claimed=CLAIMED,
             trusted=trusted,
+            entry=entry,
             proxy=STRANGER,
             proxy6=STRANGER6,
             folder=folder,
