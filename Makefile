@@ -1,6 +1,7 @@
-# Everything a developer does, by name. The first two set themselves up:
-#   make demo    the main job on real DNS packets and, as root, a real nftables gate
-#   make test    every test; as root it installs the system packages they need
+# Everything a developer does, by name. The first three set themselves up:
+#   make demo         the main job on real DNS packets and, as root, a real nftables gate
+#   make demo-fleet  three resolvers, etcd and five gates in namespaces, as root: a leader dies
+#   make test         every test; as root it installs the system packages they need
 # Also: test-all, test-fast, test-latest, lock, check, bench, agreement, docs, reference, man, deb, deb-lock, image, coverage, mutation, fuzz, look, format, hooks, clean.
 
 PYTHON ?= python3
@@ -40,10 +41,13 @@ PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine
 
 CODE := allowsync backends examples testkit tests tools
 
-.PHONY: demo test test-all test-fast test-latest check bench agreement docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
+.PHONY: demo demo-fleet test test-all test-fast test-latest check bench agreement docs reference man deb deb-lock image coverage mutation fuzz look lock format hooks clean system
 
 demo: $(BIN)/.run
 	@$(BIN)/python examples/demo
+
+demo-fleet: $(BIN)/.test system
+	@PYTHONPATH=. $(BIN)/python examples/demo/fleet_story.py
 
 # Of sweeps that take minutes, a sample. What some tests boot is made beside the others.
 test: $(BIN)/.test system

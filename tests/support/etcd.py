@@ -10,17 +10,26 @@ import subprocess
 import time
 from contextlib import closing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from testkit.fake_dns.tls import Authority
 from tests.support.documents import ROOT
 from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
+
+    from tests.support.netns import Namespace
+
+R = TypeVar("R")
 
 PATIENCE: Final = 30.0  # seconds
 PASSWORDS: Final = {"root": "of-root", "resolver": "of-resolvers", "applier": "of-appliers"}
+
+
+def _at(place: Namespace | None, call: Callable[[], R]) -> R:
+    return call() if place is None else place.run(call)
 
 
 def _free_port() -> int:
@@ -36,17 +45,19 @@ class Member:
 
     name: str
     folder: Path
+    host: str = "127.0.0.1"
+    place: Namespace | None = None
     port: int = field(default_factory=_free_port)
     peer_port: int = field(default_factory=_free_port)
     process: subprocess.Popen[bytes] | None = None
 
     @property
     def url(self) -> str:
-        return f"https://127.0.0.1:{self.port}"
+        return f"https://{self.host}:{self.port}"
 
     @property
     def peer_url(self) -> str:
-        return f"http://127.0.0.1:{self.peer_port}"
+        return f"http://{self.host}:{self.peer_port}"
 
 
 @dataclass
@@ -54,17 +65,29 @@ class Etcd:
     """A cluster that a fleet `home` has its keys in.
 
     The user `allowsync-resolver` may write there, `allowsync-applier` read the documents alone.
+
+    Attributes:
+        folder: Where all is.
+        size: How many members.
+        places: Instead: the address of each, and the namespace it runs in.
+        outside: The namespace where etcdctl runs.
+        more: Further options of every member.
     """
 
     folder: Path
     size: int = 1
+    places: list[tuple[str, Namespace]] = field(default_factory=list)
+    outside: Namespace | None = None
+    more: dict[str, str] = field(default_factory=dict)
     members: list[Member] = field(default_factory=list)
     _guarded: bool = False
 
     def __enter__(self) -> Etcd:
         self._authority = Authority(self.folder)
-        self._certificate = self._authority.issued("127.0.0.1", "localhost")
-        self.members = [Member(f"m{n}", self.folder) for n in range(self.size)]
+        alone: list[tuple[str, Namespace | None]] = [("127.0.0.1", None)] * self.size
+        places = self.places or alone
+        self._certificate = self._authority.issued(*{host for host, _ in places}, "localhost")
+        self.members = [Member(f"m{n}", self.folder, *one) for n, one in enumerate(places)]
         for one in self.members:
             self.start(one, "new")
         for one in self.members:
@@ -108,11 +131,15 @@ class Etcd:
             "key-file": str(self._certificate),
             "heartbeat-interval": "50",
             "election-timeout": "500",
+            **self.more,
         }
         words = [f"--{name}={value}" for name, value in command.items()]
         with (member.folder / f"{member.name}.log").open("ab") as log:
-            member.process = subprocess.Popen(
-                [str(files / "etcd"), *words], stdout=log, stderr=log, start_new_session=True
+            member.process = _at(
+                member.place,
+                lambda: subprocess.Popen(
+                    [str(files / "etcd"), *words], stdout=log, stderr=log, start_new_session=True
+                ),
             )
 
     def kill(self, member: Member) -> None:
@@ -121,6 +148,28 @@ class Etcd:
             os.killpg(member.process.pid, signal.SIGKILL)
             member.process.wait(PATIENCE)
         member.process = None
+
+    @property
+    def leading(self) -> Member:
+        """The member that leads, as one that can be asked says."""
+        for one in self.members:
+            done = self.ctl("endpoint", "status", "-w", "json", member=one, check=False)
+            if not done.returncode and one.process is not None:
+                (said,) = json.loads(done.stdout)
+                status = said["Status"]
+                if status["leader"] == status["header"]["member_id"]:
+                    return one
+        raise LookupError("no member leads")
+
+    def wait_for_leader(self) -> Member:
+        """The member that leads, once one does."""
+        until = time.monotonic() + PATIENCE
+        while True:
+            try:
+                return self.leading
+            except LookupError:
+                assert time.monotonic() < until
+                time.sleep(0.1)
 
     def wait_for(self, member: Member) -> None:
         """Wait until a member answers."""
@@ -142,12 +191,15 @@ class Etcd:
             f"--cacert={self.ca}",
             user,
         ]
-        return subprocess.run(
-            [*map(str, filter(None, command)), *words],
-            capture_output=True,
-            text=True,
-            check=check,
-            env={**os.environ, "ETCDCTL_API": "3"},
+        return _at(
+            self.outside,
+            lambda: subprocess.run(
+                [*map(str, filter(None, command)), *words],
+                capture_output=True,
+                text=True,
+                check=check,
+                env={**os.environ, "ETCDCTL_API": "3"},
+            ),
         )
 
     def _guard(self) -> None:
@@ -162,7 +214,10 @@ class Etcd:
         }
         passwords = [self.password("resolver"), self.password("applier")]
         command = [str(script), "home", *map(str, passwords)]
-        subprocess.run(command, env=environ, check=True, capture_output=True)
+        _at(
+            self.outside,
+            lambda: subprocess.run(command, env=environ, check=True, capture_output=True),
+        )
         self.ctl("user", "add", f"root:{PASSWORDS['root']}")
         self.ctl("user", "grant-role", "root", "root")
         self.ctl("auth", "enable")
