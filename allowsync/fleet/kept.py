@@ -43,11 +43,23 @@ class KeptDocument(Value):
     def age(self, now: Now) -> str:
         """What is wrong with its age; empty where nothing is."""
         at = f"{self.document.decided:%Y-%m-%d %H:%M} UTC"
-        if self.document.decided > now.instant + _SLACK:
+        if self._is_to_come(now):
             return f"it was decided at {at}, which is still to come: a clock is off"
         if now.passed(self.document.decided) > 2 * self.document.interval + _SLACK:
             return f"nothing newer was published than at {at}: no machine leads, or a clock is off"
         return ""
+
+    def doubt(self, now: Now, *, is_first: bool) -> str:
+        """Why a document must not take the place of what is held; empty where it may.
+
+        One of a wrong age may not: it would let in hosts by what cannot be believed. A machine that
+        holds none takes its first as old as it is (`policy.keep_unavailable` bounds that), so that
+        one without a state comes up while no machine leads; one that is still to come, never.
+        """
+        return "" if is_first and not self._is_to_come(now) else self.age(now)
+
+    def _is_to_come(self, now: Now) -> bool:
+        return self.document.decided > now.instant + _SLACK
 
 
 def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:

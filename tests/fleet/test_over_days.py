@@ -110,11 +110,54 @@ def test_a_clock_that_is_off_by_a_day_removes_nothing(
     resolver: Days, applier: Days, minutes: int
 ) -> None:
     resolver("apply")
-    for later in range(0, 30, 10):
+    applier.at(1)("apply")
+    for later in range(1, 30, 10):
         done = applier.at(minutes + later)("apply")
         assert done.code == 3
         assert "a clock is off" in " ".join(done.err.split())
         assert applier.here.allowed == BOTH
+
+
+@pytest.mark.parametrize("minutes", [-DAY, DAY])
+def test_a_clock_that_is_off_by_a_day_adds_nothing(
+    resolver: Days, applier: Days, zones: dict[str, object], minutes: int
+) -> None:
+    """What is new is signed and of the next number, and of an age that it cannot have."""
+    resolver("apply")
+    applier.at(5)("apply")
+    zones["alice.example.org"] = ["81.2.69.7"]
+    resolver.here.hosts["carol"] = {"networks": ["81.2.73.0/24"]}
+    resolver.at(10)("apply")
+    for later in range(0, 30, 10):
+        done = applier.at(10 + minutes + later)("apply")
+        assert done.code == 3
+        said = " ".join(done.err.split())
+        assert "a clock is off" in said
+        assert "what it holds stays" in said
+        assert applier.here.allowed == BOTH
+    resolver.at(40)("apply")
+    assert applier.at(40)("apply").code == 0
+    assert {"81.2.69.7/32", "81.2.73.0/24"} <= set(applier.here.allowed)
+
+
+def test_a_first_document_that_is_still_to_come_is_not_believed(
+    resolver: Days, applier: Days
+) -> None:
+    resolver.at(DAY)("apply")
+    done = applier.at(0)("apply")
+    assert done.code in (1, 3)
+    assert "a clock is off" in " ".join(done.err.split())
+    assert not applier.here.file.exists()
+
+
+def test_a_machine_without_a_state_comes_up_while_no_machine_leads(
+    resolver: Days, applier: Days
+) -> None:
+    resolver("apply")
+    done = applier.at(DAY)("apply")
+    assert done.code == 3
+    assert "no machine leads" in " ".join(done.err.split())
+    assert applier.here.allowed == BOTH
 
 
 def test_a_successor_repairs_what_a_clock_that_was_ahead_left(

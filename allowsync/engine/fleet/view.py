@@ -226,7 +226,10 @@ def _believed(
         case Fetched(envelope, mark):
             document = decoded(opened(envelope, fleet.keys))
             _check(document, name, fleet, kept, config, now)
-            return KeptDocument(document, mark, fleet.store.said)
+            made = KeptDocument(document, mark, fleet.store.said)
+            if config.allowlists[name].follow and (why := made.doubt(now, is_first=kept is None)):
+                raise DocumentError(why)
+            return made
         case _:
             raise DocumentError(_NOTHING_THERE)
 
