@@ -170,6 +170,7 @@ def draft(
         inherited,
         _too_many(plan, capabilities),
         ineffective(plan, current),
+        undecided=situation.undecided,
     )
     if _would_lock_out(plan, current, situation) and not allow_empty:
         if memory is None and not (

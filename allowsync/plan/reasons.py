@@ -6,22 +6,24 @@ still explained by the same words a day later.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import covers, overlap, short
 from allowsync.model.types import Basis, Entry, Family, Grant
 from allowsync.model.value import Value
-from allowsync.policy.screening import REJECTED, network_of
+from allowsync.policy.screening import REJECTED, UNHEARD, network_of
 from allowsync.text import said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Collection, Iterable, Iterator, Mapping
     from datetime import datetime
 
     from allowsync.model.memory import RetentionState
     from allowsync.model.plan import Plan
     from allowsync.model.types import Query
     from allowsync.policy.decision import Decision
+
+NO_NEWS: Final = "no news from the fleet"
 
 
 class Reasons(Value):
@@ -66,16 +68,26 @@ class Reasons(Value):
             return ""
         return self._stale(max(grants, key=lambda grant: grant.confirmed))
 
-    def withheld(self, entry: Entry) -> str:
-        """Why an entry that no host is known to want stays."""
+    def withheld(self, entry: Entry, undecided: Collection[str] = ()) -> str:
+        """Why an entry that no host is known to want stays.
+
+        Args:
+            entry: The entry.
+            undecided: The hosts of its target of which nothing is known: those of a list that is
+                followed have no decision where no document of it is held.
+        """
         if not entry.hosts:
             return "retained for now: its host is unknown"
-        return "; ".join(dict.fromkeys(self._retained(entry, label) for label in entry.hosts))
+        return "; ".join(
+            dict.fromkeys(self._retained(entry, one, undecided) for one in entry.hosts)
+        )
 
-    def _retained(self, entry: Entry, label: str) -> str:
+    def _retained(self, entry: Entry, label: str, undecided: Collection[str]) -> str:
         decision = self.decisions.get(label)
         if decision is not None and decision.undecided:
             return f"retained: no answer yet for {label} ({_silent(decision)})"
+        if decision is None and label in undecided:
+            return f"retained: it is not known whether {label} is still allowed: {NO_NEWS}"
         return f"retained: removal blocked by limits: {self.lost(entry, label)}"
 
     def _granted(self, entry: Entry) -> list[Grant]:
@@ -125,8 +137,8 @@ class Reasons(Value):
         count = "once" if times == 1 else f"{times} times"
         since = track.absent_since if track.absent_runs else track.last_found
         span = "" if since is None else f" for {said(self.now - since)}"
-        what = "gone from DNS" if track.absent_runs else "no answer from DNS"
-        return f"{what}{span} ({track.reason}, {count})"
+        what = "gone from DNS" if track.absent_runs else _no_answer(track.reason)
+        return f"{what}{span} ({track.reason.removeprefix(UNHEARD)}, {count})"
 
     def _stale(self, grant: Grant) -> str:
         ends = "" if grant.ends is None else f"; expires in {said(grant.ends - self.now)}"
@@ -138,9 +150,8 @@ class Reasons(Value):
             return f"kept: gone from DNS for {span} ({grant.why}){ends}"
         if grant.why.startswith(REJECTED):
             return f"kept: answer rejected ({grant.why.removeprefix(REJECTED)}){ends}"
-        return (
-            f"kept: no answer from DNS for {said(self.now - grant.confirmed)} ({grant.why}){ends}"
-        )
+        span, why = said(self.now - grant.confirmed), grant.why.removeprefix(UNHEARD)
+        return f"kept: {_no_answer(grant.why)} for {span} ({why}){ends}"
 
     def _tracks_of(self, grant: Grant) -> dict[Family, RetentionState]:
         tracks: Mapping[Query, RetentionState] = self.decisions[grant.host].memory.tracks
@@ -149,6 +160,11 @@ class Reasons(Value):
             for query, track in tracks.items()
             if query.hostname == grant.hostname
         }
+
+
+def _no_answer(reason: str) -> str:
+    """Who gave no answer: the DNS, or the machine that asks it for this one."""
+    return NO_NEWS if reason.startswith(UNHEARD) else "no answer from DNS"
 
 
 def _silent(decision: Decision) -> str:

@@ -38,6 +38,7 @@ class TargetReport(Value):
         ineffective: Entries it holds that let no packet in, each with the reason.
         claims: What each host is let in by, apart; None where every entry stands for its own.
         closed: Whether it is put up again for no host: nothing is known of any.
+        undecided: The hosts that may have access there, of which nothing is known.
     """
 
     target: str
@@ -52,6 +53,7 @@ class TargetReport(Value):
     ineffective: Mapping[Network, str] = field(default_factory=dict)
     claims: tuple[Entry, ...] | None = None
     closed: bool = False
+    undecided: frozenset[str] = frozenset()
 
     @property
     def lacking(self) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from allowsync.model.answer import Unavailable
 from allowsync.policy.decision import Decision, conclude, recall
-from allowsync.policy.screening import ScreenedAnswer
+from allowsync.policy.screening import UNHEARD, ScreenedAnswer
 from allowsync.policy.tracking import last_known, lasting
 
 if TYPE_CHECKING:
@@ -30,7 +30,8 @@ def follow(host: Host, memory: HostMemory, trouble: str, now: Now) -> Decision:
     """
     if not trouble:
         return recall(host, memory, now)
-    heard = (ScreenedAnswer(query, Unavailable(trouble)) for query in host.queries)
+    silence = Unavailable(f"{UNHEARD}{trouble}")
+    heard = (ScreenedAnswer(query, silence) for query in host.queries)
     return conclude(host, tuple(heard), memory, now)
 
 

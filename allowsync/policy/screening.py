@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address, Host, Network, Query
 
 REJECTED: Final = "rejected: "  # begins the reason of an answer of which nothing is believed
+UNHEARD: Final = "fleet: "  # … of none, where another machine asks the DNS and is not heard of
 
 
 class RejectedAddress(Value):

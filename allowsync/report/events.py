@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, NamedTuple, assert_never
 
 from allowsync.model.access_order import LiftedOrder, Revocation, TemporaryGrant
 from allowsync.model.networks import short
+from allowsync.plan.reasons import NO_NEWS
+from allowsync.policy.screening import UNHEARD
 from allowsync.state.access_log import CHANGED, RECOVERED, REPAIRED
 
 if TYPE_CHECKING:
@@ -97,6 +99,8 @@ def _said(summary: str) -> str:
     kind, _, rest = summary.partition(" ")
     if kind == "found":
         return rest.replace(" ", ", ")
+    if rest.startswith(UNHEARD):
+        return f"{NO_NEWS} ({rest.removeprefix(UNHEARD)})"
     if kind in _WORDS:
         return f"{_WORDS[kind]} ({rest})"
     return "approved" if kind == "approved" else summary

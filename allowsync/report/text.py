@@ -16,7 +16,7 @@ from allowsync.plan.reasons import Reasons
 from allowsync.text import Line, counted, said
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Collection, Iterator, Sequence
     from datetime import datetime
 
     from allowsync.inspect.status import AccessStatus, TargetStatus
@@ -109,7 +109,7 @@ def _target_lines(
     plan = target.plan
     if plan is None:
         return
-    rows = [*_changes(plan, reasons), *_kept(plan, reasons)]
+    rows = [*_changes(plan, reasons), *_kept(plan, reasons, target.undecided)]
     if not rows and not plan.repair:
         if every_target:
             count = len(plan.final)
@@ -139,12 +139,12 @@ def _changes(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
     yield from (_Row("-", entry, reasons.removed(entry, plan)) for entry in plan.remove)
 
 
-def _kept(plan: Plan, reasons: Reasons) -> Iterator[_Row]:
+def _kept(plan: Plan, reasons: Reasons, undecided: Collection[str]) -> Iterator[_Row]:
     for entry in plan.keep:
         why = reasons.kept(entry)
         if why:
             yield _Row("!", entry, why)
-    yield from (_Row("!", entry, reasons.withheld(entry)) for entry in plan.withheld)
+    yield from (_Row("!", entry, reasons.withheld(entry, undecided)) for entry in plan.withheld)
 
 
 def _table(rows: list[_Row]) -> Iterator[Line]:

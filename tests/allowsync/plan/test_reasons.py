@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING
 
+from allowsync.model.answer import Unavailable
 from allowsync.model.memory import HostMemory
 from allowsync.model.networks import short
 from allowsync.model.plan import Plan
@@ -300,3 +301,18 @@ def test_what_is_put_in_for_a_host_that_is_kept_says_why() -> None:
     assert reasons(life).added(entry(HOME)) == ""
     both = f"{why}; retained: removal blocked by limits: bob is no longer allowed here"
     assert reasons(life).withheld(entry(HOME, "alice", "bob")) == both
+
+
+def test_a_machine_that_follows_hears_nothing_of_the_fleet_and_not_of_the_dns() -> None:
+    life = Life(host(keep_unavailable=FIVE_MINUTES))
+    life.run(found(HOME))
+    life.run(Unavailable("fleet: the store is down"))
+    said = reasons(life).kept(entry(HOME, "alice"))
+    assert said == "kept: no news from the fleet for 5 min (the store is down); expires in 0 s"
+    lost = reasons(life).lost(entry(HOME, "alice"), "alice")
+    assert lost == "no news from the fleet for 5 min (the store is down, once)"
+
+
+def test_of_a_host_without_a_document_it_is_unknown_whether_it_is_allowed() -> None:
+    why = reasons(Life(host())).withheld(entry(HOME, "bob"), {"bob"})
+    assert why == ("retained: it is not known whether bob is still allowed: no news from the fleet")

@@ -38,7 +38,7 @@ def test_silence_ends_access_by_the_clock_of_what_was_confirmed_last() -> None:
         decision = follow(ALICE, memory, trouble, at(days=days))
         memory = decision.memory
         assert {str(one.network) for one in decision.grants} == {"81.2.69.1/32", "81.2.70.0/24"}
-        assert decision.grants[0].why == trouble
+        assert decision.grants[0].why == f"fleet: {trouble}"
     assert granted(ALICE, memory, trouble, at(days=3)) == {"81.2.70.0/24": Basis.FIXED}
 
 
