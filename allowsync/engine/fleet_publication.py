@@ -12,6 +12,7 @@ from allowsync.fleet.store import NoConnection, StoreError, Superseded
 from allowsync.fleet.stores import writable_store
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, replace
+from allowsync.state.kept_files import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -78,6 +79,8 @@ def _due(
     document = decoded(encoded(made))  # as it will be read
     if kept is None or view.troubles.get(allowlist.name) or differs(document, kept.document):
         return document
+    if kept.seal != _seal(fleet):
+        return document
     old = memory.now.passed(kept.document.decided) >= fleet.interval
     return document if old else None
 
@@ -99,19 +102,40 @@ def _published(
         what = f"{', '.join(due)} not published: {error}"
         return Publication(view, (Notice(where, what, ExitCode.FAILED),))
     place = fleet.store.said
-    kept = {name: KeptDocument(one, marks[name], place) for name, one in due.items()}
+    seal = _seal(fleet)
+    kept = {name: KeptDocument(one, marks[name], place, seal) for name, one in due.items()}
     for name, one in kept.items():
         write_document(state, name, one)
     said = {name: "" if name in kept else why for name, why in view.troubles.items()}
     return Publication(replace(view, documents={**view.documents, **kept}, troubles=said))
 
 
+def _seal(fleet: Fleet) -> str:
+    """What tells the keys of now from others, without the arithmetic of signatures.
+
+    Where they changed, every list is due: a key that is not trusted any more is told at once, and
+    a new one is in use before the old one is taken out.
+    """
+    kept = fleet.signing_key
+    private = "" if kept is None or kept.unreadable else kept.secret.value
+    return digest_of("\n".join((*sorted(fleet.keys), private)).encode())
+
+
 def _sealed(due: Mapping[str, ListDocument], fleet: Fleet) -> dict[str, bytes]:
     """The documents, signed. Raises DocumentError: the key does not do."""
+    key = usable_key(fleet)
+    return {name: sealed(encoded(one), key) for name, one in due.items()}
+
+
+def usable_key(fleet: Fleet) -> str:
+    """The private key to publish with. Raises DocumentError: it does not do."""
     kept = fleet.signing_key
     if kept is None or kept.unreadable:
         raise DocumentError(f"the signing key cannot be read: {kept.unreadable if kept else ''}")
     key = kept.secret.value
-    if public_key_of(key) not in fleet.keys:
-        raise DocumentError("the signing key belongs to none of fleet.keys")
-    return {name: sealed(encoded(one), key) for name, one in due.items()}
+    if (public := public_key_of(key)) not in fleet.keys:
+        raise DocumentError(
+            f"the signing key belongs to none of fleet.keys; machines that follow keep what they "
+            f"hold; name {public} there, on each machine, or sign with another key"
+        )
+    return key

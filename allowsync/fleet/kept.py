@@ -34,11 +34,13 @@ class KeptDocument(Value):
         document: The document.
         mark: What the store knows it by.
         store: Which store that is.
+        seal: By which keys this machine signed it, as a digest; empty where it did not.
     """
 
     document: ListDocument
     mark: str
     store: str
+    seal: str = ""
 
     def age(self, now: Now) -> str:
         """What is wrong with its age; empty where nothing is."""
@@ -75,8 +77,8 @@ def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:
         return None
 
 
-def _known_by(heading: dict[str, str]) -> tuple[str, str]:
-    return str(heading.get("mark")), str(heading.get("store"))
+def _known_by(heading: dict[str, str]) -> tuple[str, str, str]:
+    return str(heading.get("mark")), str(heading.get("store")), str(heading.get("seal", ""))
 
 
 def write_document(state: Path, name: str, kept: KeptDocument) -> bool:
@@ -86,6 +88,7 @@ def write_document(state: Path, name: str, kept: KeptDocument) -> bool:
         "fleet": kept.document.fleet,
         "mark": kept.mark,
         "store": kept.store[:1000],
+        "seal": kept.seal,
         "digest": digest_of(body),
     }
     return write_kept(_document_path(state, name), heading, body)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.engine.fleet.view import view_of
+from allowsync.engine.fleet_publication import usable_key
 from allowsync.engine.options import Request
+from allowsync.fleet.fields import DocumentError
 from allowsync.inspect.diagnostics import Located
 from allowsync.model.target import Finding, Severity
 from allowsync.policy.clock import Now
@@ -21,6 +23,7 @@ def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
     """What is wrong with lists that are followed or published: one look at the store."""
     if config.fleet is None:
         return
+    yield from _key(config)
     view = view_of(config, Request(dry_run=True), Now(now))
     for name, why in view.troubles.items():
         if why:
@@ -28,3 +31,15 @@ def about_fleet(config: Config, now: datetime) -> Iterator[Located]:
             severity = Severity.ERROR if follows else Severity.WARNING
             what = f"nothing new is known of it: {why}"
             yield Located(f"fleet {config.fleet.name}.{name}", Finding(severity, what))
+
+
+def _key(config: Config) -> Iterator[Located]:
+    """Whether a machine that publishes, or would where it led, has a key that is trusted."""
+    fleet = config.fleet
+    if fleet is None or not any(one.publish for one in config.allowlists.values()):
+        return
+    try:
+        usable_key(fleet)
+    except DocumentError as error:
+        what = f"nothing can be published: {error}"
+        yield Located(f"fleet {fleet.name}", Finding(Severity.ERROR, what))

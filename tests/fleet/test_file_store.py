@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from allowsync.fleet.envelope import public_key_of, sealed
+from allowsync.fleet.envelope import new_signing_key, public_key_of, sealed
 from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
@@ -136,6 +136,33 @@ def test_lost_documents_and_no_store_remove_nothing(resolver: Machine, applier: 
     for _ in range(4):
         assert applier("apply").code == 3
         assert applier.allowed == held
+
+
+def test_no_limit_is_blamed_for_hosts_of_which_nothing_is_known(
+    resolver: Machine, applier: Machine
+) -> None:
+    resolver("apply")
+    applier("apply")
+    Path(applier.store["file"], "web.json").unlink()
+    for path in applier.state.parent.glob("*.fleet"):
+        path.unlink()
+    said = " ".join(applier("apply --dry-run").out.split())
+    assert "it is not known whether bob is still allowed: no news from the fleet" in said
+    assert "limits" not in said
+    assert "no longer allowed" not in said
+
+
+def test_who_follows_blames_no_dns(resolver: Machine, applier: Machine) -> None:
+    """It asks none: what it does not hear of is the machine that decides."""
+    resolver("apply")
+    applier("apply")
+    Path(applier.store["file"], "web.json").write_bytes(b"")
+    assert applier("apply").code == 3
+    for command in ("apply --dry-run", "status", "history", "explain alice"):
+        said = " ".join(applier(command).out.split())
+        assert "answer from DNS" not in said, command
+    assert "kept: no news from the fleet for" in " ".join(applier("apply --dry-run").out.split())
+    assert "no news from the fleet (it is empty)" in " ".join(applier("history").out.split())
 
 
 def test_a_lost_state_starts_no_clock_anew(resolver: Machine, applier: Machine) -> None:
@@ -270,6 +297,38 @@ def test_it_cannot_publish_with_a_key_that_no_machine_trusts(
     assert done.code == 1
     assert "web not published: the signing key belongs to none of fleet.keys" in done.err
     assert resolver.allowed
+
+
+def test_a_key_that_is_taken_out_is_told_before_anything_is_due(
+    resolver: Machine, applier: Machine
+) -> None:
+    assert resolver("apply").code == 0
+    keys, key = resolver.keys, resolver.signing_key
+    said = "the signing key belongs to none of fleet.keys"
+    for wrong in ({"keys": ["ed25519:" + "A" * 43 + "="]}, {"signing_key": new_signing_key()}):
+        vars(resolver).update({"keys": keys, "signing_key": key, **wrong})
+        for _ in range(2):
+            done = resolver("apply")
+            assert (done.code, resolver.allowed[0]) == (1, "81.2.69.1/32")
+            assert f"web not published: {said}" in " ".join(done.err.split())
+        assert said in " ".join(resolver("check").out.split())
+    resolver.keys, resolver.signing_key = keys, key
+    assert resolver("apply").code == 0
+    assert said not in " ".join(resolver("check").out.split())
+    assert read(resolver)["sequence"] == 1
+    assert applier("apply").code == 0
+
+
+def test_a_new_key_is_in_use_at_once(resolver: Machine, applier: Machine) -> None:
+    """So the old one can be taken out after the next run, and not an hour later."""
+    resolver("apply")
+    applier("apply")
+    resolver.signing_key = new_signing_key()
+    resolver.keys = applier.keys = [*resolver.keys, public_key_of(resolver.signing_key)]
+    assert resolver("apply").code == 0
+    applier.keys = applier.keys[1:]
+    assert applier("apply").code == 0
+    assert read(resolver)["sequence"] == 2
 
 
 def test_check_asks_the_store_and_no_dns(resolver: Machine, applier: Machine) -> None:
