@@ -117,6 +117,22 @@ def entries_of(kind: ObjectKind, found: Mapping[str, Any]) -> list[str]:
     return [one for one in said if isinstance(one, str)]
 
 
+def is_open(kind: ObjectKind, found: Mapping[str, Any]) -> bool:
+    """Whether an object lets in everyone: by a network of no width, or by having no list at all.
+
+    A rule of a NetworkPolicy without `from` matches all sources, and a LoadBalancer without source
+    ranges takes all (Kubernetes, "Network Policies" and "Service").
+    """
+    if any(one.endswith("/0") for one in entries_of(kind, found)):
+        return True
+    if kind is ObjectKind.SERVICE:
+        return not items_at(found, RESOURCES[kind].path)
+    if kind is ObjectKind.NETWORK_POLICY:
+        rules = items_at(found, RESOURCES[kind].path)
+        return any(not items_at(one, ("from",)) for one in rules)
+    return False
+
+
 def items_at(document: Any, path: tuple[str, ...]) -> list[Any]:
     """The items of a list at a place of a document; none where there is no list."""
     found = at(document, path)

@@ -13,6 +13,7 @@ from allowsync_backends.kubernetes.objects import (
     at,
     entries_of,
     holds,
+    is_open,
     items_at,
     listed,
     network_of,
@@ -121,7 +122,7 @@ class ObjectView(Value):
             return
         if owners.rivals:
             if self.options.force:
-                yield _managed(self.what, owners)
+                yield self._managed(owners)
             return
         if self.options.kind is ObjectKind.SERVICE and not owners.ours:
             yield f"{self.what} has no source ranges: it is open to everyone"
@@ -131,9 +132,18 @@ class ObjectView(Value):
     def _obstacles(self, owners: ListOwners) -> Iterator[tuple[str, str]]:
         """What keeps the list from being ours, or from having an effect."""
         if owners.rivals and not self.options.force:
-            yield _managed(self.what, owners), conflict(", ".join(owners.rivals))
+            yield self._managed(owners), conflict(", ".join(owners.rivals))
         if self.options.kind is ObjectKind.SERVICE:
             yield from self._of_service()
+
+    def _managed(self, owners: ListOwners) -> str:
+        """Whose the list is, and whether it lets in everyone while it is theirs."""
+        said = f"the list of {self.what} is managed by {', '.join(owners.rivals)}"
+        return f"{said}, and it is open to everyone" if self._is_open else said
+
+    @property
+    def _is_open(self) -> bool:
+        return self.found is not None and is_open(self.options.kind, self.found)
 
     def _of_service(self) -> Iterator[tuple[str, str]]:
         if self.found is None:
@@ -159,7 +169,3 @@ def object_name(options: KubernetesOptions, allowlist: str) -> str:
 def networks(entries: Iterable[str]) -> Iterator[Network]:
     """The networks among the entries of a list; guards are none of them."""
     return (one for one in map(network_of, entries) if one is not None)
-
-
-def _managed(what: str, owners: ListOwners) -> str:
-    return f"the list of {what} is managed by {', '.join(owners.rivals)}"

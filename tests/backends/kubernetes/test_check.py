@@ -99,3 +99,37 @@ def test_ports_of_nodes_stay_open(fake: FakeKubernetes, tmp_path: Path) -> None:
     keep(target(fake, tmp_path, ObjectKind.SERVICE), ALICE)
     what = "Service media/jellyfin is open to everyone at port 30443 of each node"
     assert said(target(fake, tmp_path, ObjectKind.SERVICE)) == [(Severity.WARNING, what)]
+
+
+@pytest.mark.parametrize(
+    ("kind", "spec", "is_open"),
+    [
+        (ObjectKind.SERVICE, {"loadBalancerSourceRanges": ["0.0.0.0/0"]}, True),
+        (ObjectKind.SERVICE, {"loadBalancerSourceRanges": ["198.51.100.0/24"]}, False),
+        (ObjectKind.NETWORK_POLICY, {"podSelector": {}, "ingress": [{}]}, True),
+        (
+            ObjectKind.NETWORK_POLICY,
+            {"podSelector": {}, "ingress": [{"from": [{"ipBlock": {"cidr": "::/0"}}]}]},
+            True,
+        ),
+        (
+            ObjectKind.NETWORK_POLICY,
+            {"podSelector": {}, "ingress": [{"from": [{"podSelector": {}}]}]},
+            False,
+        ),
+        (ObjectKind.MIDDLEWARE, {"ipAllowList": {"sourceRange": ["0.0.0.0/0"]}}, True),
+    ],
+)
+def test_an_object_of_others_that_lets_in_everyone_is_called_open(
+    fake: FakeKubernetes, tmp_path: Path, kind: ObjectKind, spec: dict[str, Any], *, is_open: bool
+) -> None:
+    """It is refused as that of another manager; what it does meanwhile counts more."""
+    if kind is ObjectKind.SERVICE:
+        service(fake, **spec)
+    else:
+        metadata = {"namespace": "media", "name": "allowsync-web"}
+        fake.create(kind.value, {"metadata": metadata, "spec": spec})
+    (found,) = said(target(fake, tmp_path, kind))
+    assert found[0] is Severity.ERROR
+    assert "is managed by" in found[1]
+    assert ("and it is open to everyone" in found[1]) is is_open
