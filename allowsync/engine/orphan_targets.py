@@ -35,6 +35,7 @@ class OrphanTarget(Value):
         record: What the state knows of it; None where it knows nothing.
         kind: The kind of target, where it was found in the firewall.
         marked: What was found there.
+        unsettled: Whether it is unknown what came of the last change that was meant for it.
     """
 
     name: str
@@ -42,6 +43,7 @@ class OrphanTarget(Value):
     record: TargetRecord | None = None
     kind: AnyBackendType | None = None
     marked: Marked | None = None
+    unsettled: bool = False
 
     @property
     def drops(self) -> bool:
@@ -94,7 +96,12 @@ def orphans(
             name = _name(marked, kind, record, {*names, *(one.name for one in found)})
             found.append(OrphanTarget(name, marked.allowlist, record, kind, marked))
     seen = [one.record for one in found]
-    found += [OrphanTarget(one.name, one.allowlist, one) for one in records if one not in seen]
+    if rest := [one for one in records if one not in seen]:
+        unsettled = store.unsettled()
+        found += [
+            OrphanTarget(one.name, one.allowlist, one, unsettled=one.name in unsettled)
+            for one in rest
+        ]
     chosen = set(only)
     return [one for one in found if not chosen or one.allowlist in chosen]
 
@@ -205,4 +212,7 @@ def told(one: OrphanTarget) -> Notice:
     if one.drops and one.marked is not None:
         what = f"is no longer configured, but {one.marked.place} still drops all others"
         return Notice(one.name, f"{what}; {removal}", ExitCode.FAILED)
+    if one.unsettled:
+        what = "may still be enforced: its last change failed, or was not confirmed"
+        return Notice(one.name, f"is no longer configured, and {what}; {removal}")
     return Notice(one.name, f"is no longer configured but still enforced; {removal}")

@@ -12,6 +12,7 @@ from allowsync.text import counted
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from allowsync.engine.orphan_targets import OrphanTarget
     from allowsync.inspect.block_status import BlockStatus
     from allowsync.inspect.status import AccessStatus, TargetStatus
     from allowsync.model.types import Entry
@@ -86,7 +87,7 @@ def left_over(standing: AccessStatus) -> Html:
         row(
             head(one.name),
             cell(
-                "drops what comes from elsewhere" if one.drops else "still enforced",
+                _leftover(one),
                 style="bad" if one.drops else "warn",
             ),
         )
@@ -95,3 +96,9 @@ def left_over(standing: AccessStatus) -> Html:
     return tag(
         "section", tag("h2", "Leftovers"), table("No longer configured", ("Target", "State"), rows)
     )
+
+
+def _leftover(one: OrphanTarget) -> str:
+    if one.drops:
+        return "drops what comes from elsewhere"
+    return "possibly still enforced" if one.unsettled else "still enforced"

@@ -218,6 +218,11 @@ class Store:
         return frozenset(text(name) for (name,) in self._rows("SELECT target FROM orphaned"))
 
     @guarded
+    def unsettled(self) -> frozenset[str]:
+        """Targets of which it is not known what came of their last change."""
+        return frozenset(text(name) for (name,) in self._rows("SELECT DISTINCT target FROM meant"))
+
+    @guarded
     def ends(self) -> dict[str, datetime]:
         """When the access of hosts ends by the configuration of the last run, and by command."""
         return {} if self._connection is None else read_ends(self._connection)

@@ -244,3 +244,16 @@ def test_a_pod_has_no_kubeconfig_and_outside_of_one_that_is_said(
     done = run(here, fake, "apply")
     assert done.code == 1
     assert "KUBERNETES_SERVICE_HOST is not set" in " ".join((done.out + done.err).split())
+
+
+def test_what_was_never_made_is_not_said_to_be_enforced(
+    here: Installation, fake: FakeKubernetes
+) -> None:
+    """Its namespace was not there. It is not known either that nothing is left of it."""
+    configured(here, ObjectKind.MIDDLEWARE, namespace="nowhere")
+    assert outcome(run(here, fake)) == (1, "failed")
+    here.targets = [{"file": {"path": str(here.file)}}]
+    for _ in range(2):
+        said = " ".join(run(here, fake, "apply").err.split())
+        assert "still enforced;" not in said
+        assert "may still be enforced: its last change failed, or was not confirmed" in said
