@@ -248,7 +248,9 @@ def checked_current(given: object) -> Current:
     demand_all(given.flaws, tuple, str, "read().flaws")
     checked = _checked_entries(given.entries)
     entries = given.entries if type(given.entries) is frozenset else frozenset(checked)
-    if len({entry.network for entry in entries}) < len(entries):
+    # Without labels, two entries of a network are one.
+    labelled = [one.network for one in entries if one.hosts or one.replaced]
+    if labelled and len({entry.network for entry in entries}) < len(entries):
         raise UnfitValue("read().entries holds a network twice")
     reasons = given.ineffective
     _demand_each(reasons, NETWORKS, str, "read().ineffective")
@@ -272,15 +274,14 @@ def _checked_traffic(given: object) -> Traffic:
 
 
 def _checked_entries(given: Iterable[object]) -> tuple[Entry, ...]:
-    entries = []
-    for one in given:
+    entries = tuple(given)
+    for one in entries:
         if not isinstance(one, Entry) or not isinstance(one.network, NETWORKS):
             raise UnfitValue(f"{one!r} is no entry with a network")
         if one.hosts or one.replaced:
             demand_all(one.hosts, tuple, str, f"the hosts of {one!r}")
             demand_all(one.replaced, tuple, str, f"the replaced hosts of {one!r}")
-        entries.append(one)
-    return tuple(entries)
+    return entries  # type: ignore[return-value]  # each was looked at
 
 
 def _checked_backend(backend: Any) -> tuple[Any, bool, bool, float]:

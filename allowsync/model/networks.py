@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_pton
 from bisect import bisect_left
-from functools import cached_property, lru_cache
+from functools import cache, cached_property, lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address
 
 from allowsync.model.types import Address, Network, by_network
-from allowsync.typed import TYPE_CHECKING, Generic, TypeVar
+from allowsync.typed import TYPE_CHECKING, Any, Generic, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
@@ -84,14 +84,23 @@ class KeptNetwork(KeptText):
 
     key: tuple[int, int, int]
     listed: bool | None
+    _prefixlen: int
 
 
 class KeptIPv4Network(KeptNetwork, IPv4Network):
     """A network of IPv4."""
 
+    def hosts(self) -> Iterator[IPv4Address]:
+        """The addresses that hosts can have; of one or two, each of them."""
+        return super().hosts() if self._prefixlen < 31 else iter(self)
+
 
 class KeptIPv6Network(KeptNetwork, IPv6Network):
     """The same of the other family."""
+
+    def hosts(self) -> Iterator[IPv6Address]:
+        """The addresses that hosts can have; of one or two, each of them."""
+        return super().hosts() if self._prefixlen < 127 else iter(self)
 
 
 @lru_cache(maxsize=1 << 17)
@@ -101,13 +110,25 @@ def network(version: int, number: int, width: int) -> KeptIPv4Network | KeptIPv6
     Raises:
         ValueError: Bits beyond the width are set, or there is no such width.
     """
-    made = (KeptIPv4Network if version == 4 else KeptIPv6Network)((number, width))
+    kind, first, netmask, mask = _shape(version, width)
+    # As `ipaddress` makes it, and computes its hash, but for asking what it was given.
+    made: KeptIPv4Network | KeptIPv6Network = object.__new__(kind)
+    made.network_address = first(number)
+    if number & mask != number:
+        raise ValueError(f"{made.network_address}/{width} has host bits set")
+    made.netmask, made._prefixlen = netmask, width  # noqa: SLF001
     made.key = (version, number, width)
     made.listed = None
-    # As `ipaddress` computes it, which takes as long as to make the network.
-    bits = 32 if version == 4 else 128
-    made._hash = hash(number ^ (1 << bits) - (1 << bits - width))  # noqa: SLF001
+    made._hash = hash(number ^ mask)  # noqa: SLF001
     return made
+
+
+@cache
+def _shape(version: int, width: int) -> tuple[type[Any], type[Any], Any, int]:
+    """The types of a network and of its first address, its mask, and that as a number."""
+    kind = KeptIPv4Network if version == 4 else KeptIPv6Network
+    whole = kind((0, width))
+    return kind, type(whole.network_address), whole.netmask, int(whole.netmask)
 
 
 def around(address: Address, width: int) -> Network:

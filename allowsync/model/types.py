@@ -168,6 +168,9 @@ class Entry(Value):
     hosts: tuple[str, ...] = ()
     replaced: tuple[str, ...] = ()
 
+    def __hash__(self) -> int:
+        return hash(self.network)
+
 
 def by_network(network: Network) -> tuple[int, int, int]:
     """Sort key that puts IPv4 before IPv6 and then orders by address and width."""

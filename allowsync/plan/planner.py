@@ -26,7 +26,7 @@ from allowsync.plan.claims import (
     retained,
     without_claims,
 )
-from allowsync.typed import TYPE_CHECKING
+from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -34,6 +34,8 @@ if TYPE_CHECKING:
     from allowsync.model.target import Capabilities
 
 __all__ = ["Planned", "Situation", "apart", "make_plan", "planned", "unfit"]
+
+ANY_WIDTH: Final = {4: (0, 32), 6: (0, 128)}
 
 
 class Planned(Value):
@@ -85,6 +87,8 @@ def planned(situation: Situation) -> Planned:
 def _held_of(wanted: Claims, capabilities: Capabilities) -> Claims:
     """What of it the target can hold."""
     widths = {4: capabilities.widths(Family.IPV4), 6: capabilities.widths(Family.IPV6)}
+    if widths == ANY_WIDTH:
+        return wanted
     return {
         network: hosts
         for network, hosts in wanted.items()

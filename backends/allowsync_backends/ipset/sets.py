@@ -6,7 +6,7 @@ import re
 from enum import Enum
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.networks import parsed
+from allowsync.model.networks import beginning
 from allowsync.model.types import Family
 from allowsync.model.value import Value, field
 
@@ -133,7 +133,8 @@ def _traits(header: str) -> tuple[dict[str, str], bool]:
 
 
 def _network(text: str, family: Family) -> Network:
-    network = parsed(text if "/" in text else f"{text}/{family.bits}")
+    start, slash, width = text.partition("/")
+    network = beginning(start, int(width) if slash else family.bits)
     if Family.of(network) is not family:
         raise ValueError(text)
     return network

@@ -122,7 +122,7 @@ def _covered(value: Any, family: Family) -> tuple[tuple[Network, ...], str]:
 
 def _network(start: str, width: int, family: Family) -> Network:
     found = beginning(start, width)  # made already, where it stands in the state
-    if Family.of(found) is not family:
+    if found.max_prefixlen != family.bits:
         raise ValueError(start)
     return found
 

@@ -14,6 +14,7 @@ from allowsync.model.networks import (
     NetworkIndex,
     around,
     covers,
+    network,
     overlap,
     parsed,
     parsed_address,
@@ -112,6 +113,27 @@ def test_a_network_is_parsed_from_its_cidr_form_and_made_once(text: str) -> None
 def test_what_is_no_network_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match=r"^"):
         parsed(text)
+
+
+@pytest.mark.parametrize(
+    ("version", "bits", "first"), [(4, 32, "203.0.113.0"), (6, 128, "2001:db8::")]
+)
+def test_a_network_of_any_width_is_the_one_that_python_makes(
+    version: int, bits: int, first: str
+) -> None:
+    for width in range(bits + 1):
+        right = ip_network((first, width), strict=False)
+        made = network(version, int(right.network_address), width)
+        assert (made, hash(made), str(made)) == (right, hash(right), str(right))
+        assert (made.hostmask, made.broadcast_address) == (right.hostmask, right.broadcast_address)
+        if bits - width < 4:
+            assert list(made.hosts()) == list(right.hosts())
+        if width < bits:
+            with pytest.raises(ValueError, match="has host bits set"):
+                network(version, int(right.network_address) + 1, width)
+    for number, width in ((0, bits + 1), (1 << bits, bits), (-1, bits)):
+        with pytest.raises(ValueError, match="."):
+            network(version, number, width)
 
 
 def test_two_holes_apart_leave_what_is_around_both() -> None:
