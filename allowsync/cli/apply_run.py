@@ -43,8 +43,8 @@ def apply_once(
         wanted: The arguments. None of them conflict.
         confirm: Within which time the run is to be confirmed, where it is.
         tell: What says it, instead of what `allowsync apply` prints.
-        careful: Refuse what cuts off the user's own session, where no confirmation, no force and
-            no dry run makes that harmless or meant.
+        careful: Refuse what cuts off the user's own session, where no confirmation and no dry run
+            makes that harmless, and the caller was not told that it is meant.
 
     Raises:
         Stop: The configuration is not valid, a name is unknown, the run would cut off the user's
@@ -55,7 +55,7 @@ def apply_once(
     with ResolverProcess(progress) as dns:
         if not wanted.offline:
             dns.start()
-        careful = careful and not (wanted.force or wanted.dry_run or confirm)
+        careful = careful and not (wanted.dry_run or confirm)
         return _apply_with(dns, wanted, confirm, tell or tell_run, careful=careful)
 
 

@@ -5,19 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Iterable
     from typing import NoReturn
 
     from allowsync.cli.common import Invocation
     from allowsync.config.settings import Config
-    from allowsync.engine.lockout import Session
     from allowsync.engine.options import Request
-    from allowsync.engine.prepare import Draft
+    from allowsync.model.access_order import Order
     from allowsync.model.outcome import Notice
-    from allowsync.model.types import Entry
 
 KEPT = "not changed: the next run would cut off your own session; --force changes it all the same"
-_NOT_DONE = "nothing was changed: it would cut off your own session; --force does it all the same"
+_NOT_DONE = "nothing was changed: it would cut off your own session"
+_ELSEWHERE = "Come in from another address first"
 
 
 def cut_off_by(config: Config) -> list[Notice]:
@@ -25,33 +24,22 @@ def cut_off_by(config: Config) -> list[Notice]:
 
     Found by a dry run, where there is a session and a target guards its port.
     """
-    from allowsync.engine.lockout import cut_offs
     from allowsync.engine.options import Request
 
-    return _foreseen(config, Request(dry_run=True), cut_offs)
+    return _foreseen(config, Request(dry_run=True))
 
 
-def ended_by(config: Config, over: Callable[[Entry], bool]) -> list[Notice]:
-    """The targets that let this session in by entries alone that are to go.
-
-    Args:
-        config: The configuration.
-        over: Whether an entry goes.
-    """
-    from allowsync.engine.lockout import ends
+def ended_by(config: Config, order: Order) -> list[Notice]:
+    """The targets that this session would be cut off by, were an order given."""
     from allowsync.engine.options import Request
 
-    request = Request(dry_run=True, offline=True)
-    return _foreseen(config, request, lambda drafts, session: ends(drafts, session, over))
+    request = Request(dry_run=True, offline=True, ordered=True, assumed=(order,))
+    return _foreseen(config, request, _ELSEWHERE)
 
 
-def _foreseen(
-    config: Config,
-    request: Request,
-    look: Callable[[Sequence[Draft], Session], Iterable[Notice]],
-) -> list[Notice]:
-    """What a look at the drafts of a dry run finds, where a target guards this session's port."""
-    from allowsync.engine.lockout import current, guard_at
+def _foreseen(config: Config, request: Request, *advice: str) -> list[Notice]:
+    """What a dry run finds, where a target guards this session's port."""
+    from allowsync.engine.lockout import current, cut_offs, guard_at
 
     session = current()
     if session is None or not any(guard_at(one, session.port) for one in config.targets):
@@ -65,16 +53,27 @@ def _foreseen(
         if not request.offline:
             dns.start()
             dns.use(config.resolver)
-        run(config, request, dns, pulse(), lambda drafts: found.extend(look(drafts, session)))
+        run(
+            *(config, request, dns, pulse()),
+            lambda drafts: found.extend(cut_offs(drafts, session, *advice)),
+        )
     return found
 
 
-def refuse(invocation: Invocation, schema: str, found: Iterable[Notice]) -> NoReturn:
-    """End the command before it changes anything, with what would cut the session off."""
+def refuse(invocation: Invocation, schema: str, found: Iterable[Notice], how: str = "") -> NoReturn:
+    """End the command before it changes anything, with what would cut the session off.
+
+    Args:
+        invocation: The command.
+        schema: Of its JSON document.
+        found: What would cut it off.
+        how: How it is done all the same, where the notices do not say that.
+    """
     from allowsync.model.outcome import ExitCode, Notice
 
     command = schema.removeprefix("allowsync.").partition("/")[0].replace("run", "apply")
-    invocation.stop(schema, ExitCode.USAGE, [*found, Notice(command, _NOT_DONE)])
+    notice = Notice(command, f"{_NOT_DONE}{how}")
+    invocation.stop(schema, ExitCode.USAGE, [*found, notice])
 
 
 def warn(invocation: Invocation, found: Iterable[Notice]) -> None:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.model.access_order import LiftedOrder, Revocation, StandingOrders
-    from allowsync.model.types import Entry, Network
+    from allowsync.model.types import Network
     from allowsync.plan.result import RunReport
     from allowsync.state import StateError
 
@@ -43,7 +43,7 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
     network = _network(invocation, what, config.hosts)
     now = instant()
     if not force:
-        _keep_session(invocation, config, what, network)
+        _keep_session(invocation, config, what, network, now)
     order, notices = patiently(
         invocation, SCHEMA, lambda: _remembered(invocation, config, what, network, now)
     )
@@ -61,17 +61,14 @@ def revoke(invocation: Invocation, what: str, *, force: bool) -> int:
 
 
 def _keep_session(
-    invocation: Invocation, config: Config, what: str, network: Network | None
+    invocation: Invocation, config: Config, what: str, network: Network | None, now: datetime
 ) -> None:
     """See that this session outlasts the order, as far as that is known."""
     from allowsync.cli.own_session import ended_by, refuse
-    from allowsync.model.networks import overlap
 
-    def over(entry: Entry) -> bool:
-        return set(entry.hosts) == {what} if network is None else overlap(entry.network, network)
-
-    if found := ended_by(config, over):
-        refuse(invocation, SCHEMA, found)
+    order = _order(invocation, config, _standing(config), what, network, now)
+    if found := ended_by(config, order):
+        refuse(invocation, SCHEMA, found, "; --force does it all the same")
 
 
 def _network(invocation: Invocation, text: str, hosts: Collection[str]) -> Network | None:

@@ -61,7 +61,7 @@ def schedule() -> None:
 @click.option(
     "--force",
     is_flag=True,
-    help="Also replace files that were changed by hand, and cut off your own SSH session.",
+    help="Also replace files that were changed by hand.",
 )
 @_ROOT
 @common
@@ -94,7 +94,7 @@ def install(
     still = stopped(disk)
     work = _work(invocation, lambda: installation(plan, disk, force=force, stopped=still))
     _as_root(invocation, work, "installed", dry_run=dry_run)
-    if not (work.idle or force) and disk.root == Path("/"):
+    if not work.idle and disk.root == Path("/"):
         _keep_session(invocation, dry_run=dry_run)
     unknown = [Notice(*one) for one in plan.shape.requirements.unknown]
     return _end(invocation, work, "install", notes(plan), unknown, dry_run=dry_run)

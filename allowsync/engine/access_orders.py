@@ -5,15 +5,17 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, NamedTuple
 
-from allowsync.model.access_order import StandingOrders
+from allowsync.model.access_order import LiftedOrder, Revocation, StandingOrders
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.policy.orders import with_grants, with_revocations
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
 
     from allowsync.config.settings import Config
+    from allowsync.model.access_order import Order
     from allowsync.model.clock import Pulse
     from allowsync.state import Store
 
@@ -26,9 +28,20 @@ class OrderedConfig(NamedTuple):
     notices: tuple[Notice, ...] = ()
 
 
-def ordered(config: Config, store: Store, pulse: Pulse) -> OrderedConfig:
-    """The configuration with what was granted and revoked by command. Raises StateError."""
+def ordered(
+    config: Config, store: Store, pulse: Pulse, assumed: Iterable[Order] = ()
+) -> OrderedConfig:
+    """The configuration with what was granted and revoked by command. Raises StateError.
+
+    Args:
+        config: The configuration.
+        store: What is known.
+        pulse: The machine's clocks.
+        assumed: What is ordered besides.
+    """
     orders, notices = standing(config.state, store)
+    for one in assumed:
+        orders = _with(orders, one)
     if not (orders.grants or orders.revocations or orders.lacking):
         return OrderedConfig(config, orders, notices)
     granted = with_grants(config.hosts, orders.grants, pulse)
@@ -42,6 +55,16 @@ def ordered(config: Config, store: Store, pulse: Pulse) -> OrderedConfig:
     }
     revoked = with_revocations(hosts, orders)
     return OrderedConfig(replace(config, hosts=revoked, allowlists=allowlists), orders, notices)
+
+
+def _with(orders: StandingOrders, one: Order) -> StandingOrders:
+    """The orders once access is ended by one more."""
+    if isinstance(one, Revocation):
+        return replace(orders, revocations=(*orders.revocations, one))
+    if isinstance(one, LiftedOrder):
+        left = tuple(grant for grant in orders.grants if grant.name != one.subject)
+        return replace(orders, grants=left)
+    return replace(orders, grants=(*orders.grants, one))
 
 
 def standing(state: Path, store: Store) -> tuple[StandingOrders, tuple[Notice, ...]]:

@@ -12,16 +12,19 @@ from allowsync.model.outcome import Notice
 from allowsync.model.value import Value, field
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Mapping
+    from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync.config.settings import Target
     from allowsync.engine.prepare import Draft
     from allowsync.model.plan import Plan
     from allowsync.model.target import Guard
-    from allowsync.model.types import Address, Entry
+    from allowsync.model.types import Address
 
 _ESTABLISHED = "01"
 SSH = "SSH_CONNECTION"
+_ADVICE = (
+    "Allow it first: 'allowsync host add NAME {}'; then try it with 'allowsync apply --confirm 60s'"
+)
 _LONGEST_LINE = 32  # processes between us and the session; more is no terminal
 
 
@@ -123,7 +126,7 @@ def guard_at(target: Target, port: int) -> Guard | None:
     return guard if any(one.first <= port <= one.last for one in at) else None
 
 
-def cut_offs(drafts: Iterable[Draft], session: Session) -> Iterator[Notice]:
+def cut_offs(drafts: Iterable[Draft], session: Session, advice: str = _ADVICE) -> Iterator[Notice]:
     """The targets of a run that would cut off a session, each with what to do.
 
     What comes in although a whole guard does not list it, comes in by another way, which stays.
@@ -131,11 +134,11 @@ def cut_offs(drafts: Iterable[Draft], session: Session) -> Iterator[Notice]:
     for one in drafts:
         held = one.report.current
         listed = held is None or held.flaws or any(session.peer in net for net in one.found)
-        if listed and (what := cut_off(one.target, one.report.plan, session)):
+        if listed and (what := cut_off(one.target, one.report.plan, session, advice)):
             yield Notice(one.target.name, what)
 
 
-def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
+def cut_off(target: Target, plan: Plan | None, session: Session, advice: str = _ADVICE) -> str:
     """What a plan would do to a session, in words; empty when it leaves it alone."""
     if plan is None or plan.idle or session.peer.is_loopback:
         return ""
@@ -144,24 +147,7 @@ def cut_off(target: Target, plan: Plan | None, session: Session) -> str:
         return ""
     if any(session.peer in entry.network for entry in plan.final):
         return ""
-    return (
-        f"{_blocked(session, guard)}. Allow it first: 'allowsync host add NAME {session.peer}'; "
-        "then try it with 'allowsync apply --confirm 60s'"
-    )
-
-
-def ends(
-    drafts: Iterable[Draft], session: Session, over: Callable[[Entry], bool]
-) -> Iterator[Notice]:
-    """The targets that let a session in by entries alone that are to go."""
-    for one in drafts:
-        guard, plan = guard_at(one.target, session.port), one.report.plan
-        if guard is None or plan is None:
-            continue
-        lets_in = [entry for entry in plan.final if session.peer in entry.network]
-        if lets_in and all(map(over, lets_in)):
-            what = f"{_blocked(session, guard)}. Come in from another address first"
-            yield Notice(one.target.name, what)
+    return f"{_blocked(session, guard)}. {advice.format(session.peer)}"
 
 
 def _blocked(session: Session, guard: Guard) -> str:

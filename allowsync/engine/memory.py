@@ -147,7 +147,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     now = read(chronology, pulse, forgotten)
     fleet = None if config.fleet is None else _of_fleet(config, request, store, now)
     config = config if fleet is None else fleet.config
-    config, orders, disorder = _with_orders(config, store, pulse)
+    config, orders, disorder = _with_orders(config, request, store, pulse)
     learnt = _learn(config, request, store, now)
     filled = config if learnt is None else learnt.config
     remembered: Mapping[str, HostMemory] = store.hosts()
@@ -197,14 +197,15 @@ def _of_fleet(config: Config, request: Request, store: Store, now: Now) -> Fleet
 
 
 def _with_orders(
-    config: Config, store: Store, pulse: Pulse
+    config: Config, request: Request, store: Store, pulse: Pulse
 ) -> tuple[Config, StandingOrders | None, tuple[Notice, ...]]:
     """The configuration with what was ordered by command; mostly that is nothing."""
-    if store.orders() is None and not os.path.lexists(f"{config.state}.revoked"):
+    none = store.orders() is None and not os.path.lexists(f"{config.state}.revoked")
+    if none and not request.assumed:
         return config, None, ()
     from allowsync.engine.access_orders import ordered
 
-    return ordered(config, store, pulse)
+    return ordered(config, store, pulse, request.assumed)
 
 
 def _relabelled(entries: Iterable[Entry], labels: Mapping[str, str]) -> tuple[Entry, ...]:

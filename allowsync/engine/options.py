@@ -7,6 +7,7 @@ from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from allowsync.config.settings import Config, Target
+    from allowsync.model.access_order import Order
     from allowsync.model.types import Host, Query
 
 
@@ -21,6 +22,7 @@ class Request(Value):
         confirming: The user is asked afterwards whether to keep it. The caller holds the lock.
         ordered: An order by command is enforced: offline, too, at targets outside this machine.
         rehearsed: It is one of a rehearsal: sources are not asked, no firewall is searched.
+        assumed: Orders that are not given yet; of a dry run alone.
     """
 
     only: tuple[str, ...] = ()
@@ -30,6 +32,7 @@ class Request(Value):
     confirming: bool = False
     ordered: bool = False
     rehearsed: bool = False
+    assumed: tuple[Order, ...] = ()
 
     def covers(self, allowlist: str, target: str = "") -> bool:
         """Whether a target is looked at; without one, whether anything of an allowlist is."""

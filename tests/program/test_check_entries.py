@@ -82,6 +82,7 @@ def test_a_run_or_an_order_that_would_cut_off_this_session_is_refused(tmp_path: 
 
     with Namespace() as inside:
         assert run("81.2.70.7", "apply") == (2, True)
+        assert run("81.2.70.7", "apply", "--force") == (2, True)  # that is about limits
         assert rules() == ""
         assert run("81.2.70.7", "apply", "--dry-run") == (0, False)
         assert run("81.2.69.7", "apply") == (0, False)
@@ -94,6 +95,44 @@ def test_a_run_or_an_order_that_would_cut_off_this_session_is_refused(tmp_path: 
         assert run("81.2.69.7", "revoke", "home") == (0, False)
         assert run("81.2.69.7", "revoke", "office", "--force") == (0, False)
         assert "81.2.69.0/24" not in rules()
+
+
+@pytest.mark.parametrize(
+    ("peer", "revoked", "refused"),
+    [
+        (
+            "81.2.69.200",
+            "office",
+            True,
+        ),  # the desk has a part of the office's network, not this one
+        ("81.2.69.7", "office", False),  # the desk is let in still
+        ("81.2.69.7", "desk", False),
+        ("81.2.71.1", "home", False),  # another host is at the same address
+        ("81.2.71.1", "81.2.71.1", True),
+        ("81.2.72.9", "guest", True),  # a grant, which the order only ends
+    ],
+)
+def test_an_order_about_a_network_that_hosts_share_leaves_this_session_alone_or_is_refused(
+    tmp_path: Path, peer: str, revoked: str, refused: bool
+) -> None:
+    config = guarding_ssh(tmp_path)
+    more = "\n  desk: {networks: [81.2.69.0/25]}\n  neighbour: {networks: [81.2.71.1]}\nallowlists"
+    config.write_text(config.read_text().replace("\nallowlists", more))
+
+    def run(peer: str, *command: str) -> ProgramResult:
+        environ = {"SSH_CONNECTION": f"{peer} 4711 93.184.10.2 22"}
+        return inside.run(lambda: allowsync(*command, "--config", config, environ=environ))
+
+    with Namespace() as inside:
+        assert run("81.2.69.7", "apply").code == 0
+        granted = run("81.2.69.7", "grant", "81.2.72.9", "--as", "guest", "--for", "1h")
+        assert granted.code == 0
+        before = inside.command("nft", "list", "ruleset")
+        done = run(peer, "revoke", revoked)
+        assert done.code == (2 if refused else 0)
+        assert ("revoke: nothing was changed" in done.err) == refused
+        assert not refused or inside.command("nft", "list", "ruleset") == before
+        assert run(peer, "revoke", revoked, "--force").code == 0
 
 
 INSTALL = """\
@@ -113,7 +152,7 @@ ls /etc/cron.d
             False,
         ),
         ("81.2.70.7", "--dry-run", "ssh/nftables: warning: your own session comes from", False),
-        ("81.2.70.7", "--force", "a run every 5m, started by cron\n", True),
+        ("81.2.70.7", "--force", "would cut off your own session", False),  # about files alone
         ("81.2.69.7", "", "a run every 5m, started by cron\n", True),
     ],
 )

@@ -188,7 +188,7 @@ def _rule_flaws(gate: NftGate, rules: list[Json]) -> Iterator[str]:
     meant = list(gate.comments)
     ours = [comment for comment in there if comment in meant]
     if meant and not ours and any(_is_marked(comment) for comment in there):
-        yield "the rules of the gate are those of another configuration"
+        yield "the rules of the gate are not those of the configuration"
         return
     if set(ours) != set(meant):
         yield "a rule of the gate is missing"
