@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
-from allowsync.model.outcome import ExitCode, worst
+from allowsync.model.outcome import ExitCode
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -76,7 +76,7 @@ def _checked(
         *_boot(config),
     ]
     found = [*others, *dns, *targets]
-    code = worst((_code([*others, *targets], ExitCode.FAILED), _code(dns, ExitCode.OLD_KNOWLEDGE)))
+    code = _code(found)
     if invocation.json:
         echo_json(
             {
@@ -216,11 +216,11 @@ def _state(config: Config, seen: AccessStatus) -> Iterator[Located]:
         yield Located(notice.where, Finding(severity, notice.what))
 
 
-def _code(found: list[Located], if_error: ExitCode) -> ExitCode:
+def _code(found: list[Located]) -> ExitCode:
     from allowsync.model.target import Severity
 
     bad = any(one.finding.severity is Severity.ERROR for one in found)
-    return if_error if bad else ExitCode.IN_STEP
+    return ExitCode.FAILED if bad else ExitCode.IN_STEP
 
 
 def _lines(config: Config, found: list[Located], *, quiet: bool) -> Iterator[Line]:

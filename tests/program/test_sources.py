@@ -289,7 +289,7 @@ def test_status_explain_resolve_and_check_tell_of_it(
     done = origin("check")
     assert "which stay" in done.out + done.err
     origin.state.unlink()
-    assert origin("check").code == 3
+    assert origin("check").code == 1
 
 
 def test_a_proxied_name_is_told_by_what_cloudflare_publishes_now(
