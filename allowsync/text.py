@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from allowsync.typed import TYPE_CHECKING, Final, NamedTuple
 
 if TYPE_CHECKING:
-    from datetime import timedelta
+    from datetime import datetime
 
 
 LONGEST_QUOTE: Final = 80
@@ -39,6 +41,14 @@ class Line(NamedTuple):
 
     text: str
     colour: str = ""
+
+
+def end_of(access: datetime) -> str:
+    """An instant that access ends at, as users write it: a date means through that day."""
+    local = access.astimezone()
+    if local.hour or local.minute or local.second or local.microsecond:
+        return f"{access:%Y-%m-%d %H:%M} UTC"
+    return f"the end of {local.date() - timedelta(days=1)}"
 
 
 UNITS = (("d", 86400), ("h", 3600), ("min", 60), ("s", 1))

@@ -35,8 +35,8 @@ def check(invocation: Invocation, notify: bool, no_packets: bool) -> int:
 
     Changes nothing, and sends nothing unless --notify is given. With the rights for it, packets are
     tried in a copy of this machine's packet filter: whether hosts get in and others do not. Exit
-    code 1 if a target cannot work or has no effect, 2 if the configuration is not valid, 3 if a
-    name or a nameserver gives no usable answer.
+    code 1 if a target cannot work or has no effect, or a name or a nameserver gives no usable
+    answer; 2 if the configuration is not valid.
     """
     return check_once(invocation, notify=notify, packets=not no_packets)
 

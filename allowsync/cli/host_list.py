@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.networks import short
-from allowsync.text import Line
+from allowsync.text import Line, end_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -68,7 +68,7 @@ def lines(config: Config, revoked: Mapping[str, datetime]) -> Iterator[Line]:
 
 def _ends(host: Host, revoked: datetime | None) -> Iterator[str]:
     if host.until is not None:
-        yield f"until {host.until:%Y-%m-%d %H:%M} UTC"
+        yield f"until {end_of(host.until)}"
     if revoked is not None:
         yield f"revoked on {revoked:%Y-%m-%d %H:%M} UTC"
 

@@ -13,7 +13,7 @@ from allowsync.model.networks import short
 from allowsync.model.outcome import DONE, WRONG, ExitCode
 from allowsync.model.types import Basis, Entry
 from allowsync.plan.reasons import Reasons
-from allowsync.text import Line, counted, said
+from allowsync.text import Line, counted, end_of, said
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Sequence
@@ -265,7 +265,7 @@ def _host_lines(
 
     host = decision.host
     names = ", ".join((*host.hostnames, *host.sources, *(name for name, _ in host.published)))
-    until = "" if host.until is None else f"  until {host.until:%Y-%m-%d %H:%M} UTC"
+    until = "" if host.until is None else f"  until {end_of(host.until)}"
     yield from map(Line, filled(f"{names}{until}".lstrip(), f"{host.name}  ", "    "))
     if decision.ended:
         how = f"{decision.ending}; to let it in again: allowsync approve {host.name}"

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from allowsync.text import LONGEST_QUOTE, abridge, counted, printable, quote, said
+from allowsync.text import LONGEST_QUOTE, abridge, counted, end_of, printable, quote, said
 
 
 @pytest.mark.parametrize(
@@ -27,6 +27,20 @@ from allowsync.text import LONGEST_QUOTE, abridge, counted, printable, quote, sa
 )
 def test_a_span_is_said_in_its_two_largest_units(span: timedelta, text: str) -> None:
     assert said(span) == text
+
+
+@pytest.mark.parametrize(
+    ("since_midnight", "text"),
+    [
+        (timedelta(0), "the end of 2027-01-31"),
+        (timedelta(hours=5), "2027-02-01 05:00 UTC"),
+        (timedelta(minutes=1), "2027-02-01 00:01 UTC"),
+        (timedelta(seconds=1), "2027-02-01 00:00 UTC"),
+        (timedelta(microseconds=1), "2027-02-01 00:00 UTC"),
+    ],
+)
+def test_a_day_is_over_at_midnight(since_midnight: timedelta, text: str) -> None:
+    assert end_of(datetime(2027, 2, 1, tzinfo=UTC) + since_midnight) == text
 
 
 def test_a_whole_day_is_a_day() -> None:

@@ -57,6 +57,15 @@ def test_a_friend_is_added_and_all_else_stays(path: Path) -> None:
     assert path.read_text() == CONFIG
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Europe/Berlin", "America/New_York"])
+def test_a_date_that_access_ends_on_is_shown_as_it_was_written(path: Path, zone: str) -> None:
+    added = "host add guest 81.2.69.9 --on web --until 2027-01-31"
+    for command in (added, "host list", "apply --offline", "status"):
+        done = allowsync(*command.split(), "--config", path, environ={"TZ": zone})
+        if command in ("host list", "status"):
+            assert "until the end of 2027-01-31" in done.out
+
+
 def test_where_an_allowlist_beside_the_chosen_one_has_every_host_it_is_said(path: Path) -> None:
     path.write_text(CONFIG.replace("    hosts: [alice, office]\n", ""))
     done = host(path, "add", "bob", "bob.example.org", "--on", "ssh", "--dry-run")
