@@ -6,6 +6,7 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 from allowsync.packetpath.chance import concerns, concerns_legacy, one_of, one_of_legacy
+from allowsync.packetpath.forms import asks_form, asks_form_legacy
 from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.uncopied import other_kinds, uncopied, uncopied_legacy
 from allowsync.packetpath.words import legacy_place
@@ -24,6 +25,8 @@ class Chains:
     def __init__(self, copy: Copy, words: Words) -> None:
         self._cables, self._words = copy.cables.ends, words
         self._odds, self._legacy_odds = cache(self._find_odds), cache(self._find_legacy_odds)
+        self._formed = cache(self._asks_form)
+        self._legacy_formed = cache(self._asks_legacy_form)
         self._lacks, self._legacy_lacks = cache(self._find_lack), cache(self._find_legacy_lack)
 
     def chance(self, probe: Probe, ports: frozenset[int]) -> tuple[int, str]:
@@ -38,6 +41,17 @@ class Chains:
         ]
         most, chain = max(odds, default=(0, ""))
         return most, f"a rule of chain {chain} decides by chance" if most else ""
+
+    def form(self, probe: Probe, ports: frozenset[int]) -> str:
+        """The chain that asks for more than packets for the same port share; "" if none."""
+        name = probe.question.protocol
+        for one in probe.events:
+            if self._formed(self._words.place(one), ports, PROTOCOLS[name]):
+                return one.chain
+        formed = (
+            one for one in probe.legacy if self._legacy_formed(legacy_place(one), ports, name)
+        )
+        return next((one.chain for one in formed), "")
 
     def uncopied(self, probe: Probe, ports: frozenset[int]) -> str:
         """What the copy cannot give the packet or its answer, and a rule asks for; "" if none."""
@@ -58,6 +72,14 @@ class Chains:
     def _find_legacy_odds(self, place: Place, ports: frozenset[int], protocol: str) -> int:
         odds = (one_of_legacy(rule, ports, protocol) for rule in self._words.legacy_chain(place))
         return max(odds, default=0)
+
+    def _asks_form(self, place: Place, ports: frozenset[int], protocol: int) -> bool:
+        rules = self._words.chain(place)
+        return any(asks_form(one) and concerns(one, ports, protocol) for one in rules)
+
+    def _asks_legacy_form(self, place: Place, ports: frozenset[int], protocol: str) -> bool:
+        rules = self._words.legacy_chain(place)
+        return any(asks_form_legacy(one) and concerns_legacy(one, ports, protocol) for one in rules)
 
     def _find_lack(
         self, place: Place, ports: frozenset[int], protocol: int, index: int, *, is_answer: bool

@@ -31,7 +31,7 @@ _LEGACY: Final = re.compile(
     r" --mode (?:random (?:! )?--probability ([\d.]+)|nth (?:! )?--every (\d+))"
 )
 _LEGACY_PORT: Final = re.compile(r"(?<!!) --dport (\d+) ")
-_LEGACY_PROTOCOL: Final = re.compile(r"(?<!!) -p (tcp|udp) ")
+_LEGACY_PROTOCOL: Final = re.compile(r"(?<!!) -p (\S+) ")
 _LEGACY_FROM: Final = re.compile(r"(?<!!) --sport (\d+) ")
 
 

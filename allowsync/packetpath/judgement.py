@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.chains import Chains
 from allowsync.packetpath.copy import has_passed
-from allowsync.packetpath.netlink import first, text
+from allowsync.packetpath.netlink import first, number, text
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
@@ -45,6 +45,8 @@ _NOT_SEEN_LOST: Final = "kernel: neither a rule nor a route tells why"
 _NO_RULE: Final = "kernel: no rule decided"
 _UNEXPLAINED: Final = "it was dropped, and neither a rule nor a counter of the kernel tells why"
 _QUEUED: Final = "the program that reads queue {} decides"
+_SYNPROXY: Final = 10  # NFT_OBJECT_SYNPROXY
+_BY_FORM: Final = "chain {} asks packets for their TTL, length, options or the like"
 _DECIDED_ELSEWHERE: Final = {
     "tproxy": "the program that TPROXY hands the packet to decides",
     "synproxy": "SYNPROXY answers first in the place of the server",
@@ -67,7 +69,8 @@ class Judge:
         ports = self._ports(probe)
         most, chance = self._chains.chance(probe, ports)
         reason = self._unknown(probe) or self._chains.uncopied(probe, ports)
-        if reason := reason or (self._varies(probe, most) if chance else ""):
+        form = self._chains.form(probe, ports)
+        if reason := reason or (self._varies(probe, most, form) if chance or form else ""):
             return Answer(probe.question, Verdict.UNKNOWN, (), None, reason)
         if probe.end is None:
             return self._stopped(probe, chance)
@@ -117,8 +120,7 @@ class Judge:
             if one.verdict == QUEUE and one.queue in self._copy.original.queues:
                 return _QUEUED.format(one.queue)
             for step in self._words.steps(one) if one.kind == RULE else ():
-                kind = text(first(step.held, 1)) if step.kind == "target" else step.kind
-                if reason := _DECIDED_ELSEWHERE.get(kind.lower()):
+                if reason := _DECIDED_ELSEWHERE.get(_kind(step).lower()):
                     return reason
         return self._unknown_to_legacy(probe)
 
@@ -137,15 +139,17 @@ class Judge:
         to = self._to(probe) or self._was_going_to(probe)
         return frozenset((probe.question.port, to[2] if to else probe.question.port))
 
-    def _varies(self, probe: Probe, most: int) -> str:
-        """Whether the same packet, sent again and again, does not always meet the same."""
+    def _varies(self, probe: Probe, most: int, form: str) -> str:
+        """Whether packets that ask for the same, sent again and again, do not all meet the same."""
         if probe.question.aim is not Aim.OWN:
             return ""  # there may be many; the answer says that chance decides
         if most > _MOST_ODDS:
             return f"chance decides for one packet of {most}"
-        again = self._prober.ask([probe.question] * max(_OFTEN, _TIMES * most))
-        several = {_outcome(one) for one in (probe, *again)}
-        return "chance decides: some get in and others do not" if len(several) > 1 else ""
+        again = self._prober.ask_again(probe.question, max(_OFTEN, _TIMES * most) if most else 0)
+        if len({_outcome(one) for one in (probe, *again)}) == 1:
+            return ""
+        decides = _BY_FORM.format(form) if form else "chance decides"
+        return f"{decides}: some get in and others do not"
 
     def _to(self, probe: Probe) -> tuple[str, Address, int] | None:
         end = probe.end
@@ -276,6 +280,13 @@ def _mark(met: Sequence[Event], by_legacy: Sequence[LegacyEvent]) -> int:
     """The mark of a packet behind all that it met."""
     marks = [one.mark for one in met[-1:]] + [one.mark for one in by_legacy[-1:]]
     return max(marks, default=0)
+
+
+def _kind(step: Expression) -> str:
+    """What a step is, where a target of iptables or an object with a name is meant as well."""
+    if step.kind == "objref":
+        return "synproxy" if number(first(step.held, 1)) == _SYNPROXY else step.kind
+    return text(first(step.held, 1)) if step.kind == "target" else step.kind
 
 
 def _is_limit(step: Expression) -> bool:

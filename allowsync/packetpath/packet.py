@@ -14,12 +14,10 @@ PROTOCOLS: Final = {"tcp": TCP, "udp": UDP}
 SYN, SYN_ACK, _ACK = 0x02, 0x12, 0x10
 RESETS: Final = frozenset({0x04, 0x14})
 _ANSWERS: Final = 0x3F
-_HOPS: Final = 61
 _WINDOW: Final = 502  # scaled by 7, as Linux says after its first packet
 _NOTHING, _TIMESTAMPS = 1, 8
+_DATA: Final = b"ask\n" * 300
 _IPV4, _IPV6 = b"\x08\x00", b"\x86\xdd"
-# What Linux sends: maximum segment size, selective acknowledgements, timestamps, window scale.
-_OPTIONS: Final = bytes.fromhex("020405b40402080a000000010000000001030307")
 NEIGHBOURS: Final = frozenset({135, 136})  # neighbour discovery: who has an address, and who does
 _UNREACHABLE: Final = {ICMP: frozenset({3, 11}), ICMP6: frozenset({1, 2, 3, 4})}
 
@@ -39,6 +37,45 @@ class Packet(NamedTuple):
     flags: int = 0
     error: str = ""
     discovery: int = 0
+
+
+class Form(NamedTuple):
+    """What packets that ask for the same may have otherwise: by their system, and their way.
+
+    Attributes:
+        hops: What is left of them.
+        traffic: The traffic class, with congestion bits (RFC 3168).
+        label: The flow label of IPv6, and the identification of IPv4.
+        flags: Those of TCP beside SYN.
+        window: The window of TCP.
+        options: Those of TCP: maximum segment size, timestamps and the like.
+        length: That of a datagram of UDP.
+    """
+
+    hops: int
+    traffic: int = 0
+    label: int = 0
+    flags: int = 0
+    window: int = 64240
+    options: bytes = bytes.fromhex("020405b40402080a000000010000000001030307")
+    length: int = 4
+
+
+_WINDOWS: Final = bytes.fromhex("020405b40103030801010402")
+_PHONE: Final = bytes.fromhex("02040564010303060101080a000000010000000004020000")
+_SMALL: Final = bytes.fromhex("02040218")
+# As Linux sends it from not far away; then other systems, and every distance that is usual.
+PLAIN: Final = Form(61)
+FORMS: Final = (
+    PLAIN,
+    Form(64, 0x00, 0x1, 0, 65535, _WINDOWS, 1200),
+    Form(63, 0x00, 0x12345, 0xC0, 65535, _PHONE, 40),
+    *(Form(hops, label=hops) for hops in (255, 254, 128, 127, 62, 60, 57, 50)),
+    Form(119, 0x00, 0x2345, 0, 8192, _WINDOWS, 1),
+    Form(110, 0x28, 0x3456, 0, 65535, _SMALL, 512),
+    Form(48, 0x10, 0x4567, 0, 29200, length=1200),
+    Form(40, 0x02, 0x5678, 0xC0, 65535, _PHONE, 20),
+)
 
 
 def read(data: bytes, network: int = 0) -> Packet | None:
@@ -82,15 +119,22 @@ def sender(data: bytes) -> Address:
     return ip_address(data[12:16] if data[0] >> 4 == 4 else data[8:24])
 
 
-def new(source: Address, destination: Address, protocol: int, ports: tuple[int, int]) -> bytes:
+def new(
+    source: Address,
+    destination: Address,
+    protocol: int,
+    ports: tuple[int, int],
+    form: Form = PLAIN,
+) -> bytes:
     """The packet that asks for a new connection, with the type of its frame before it."""
     if protocol == TCP:
-        offset_and_flags = struct.pack(">BB", 0xA0, SYN)
-        rest = struct.pack(">II", 1, 0) + offset_and_flags + struct.pack(">HHH", 64240, 0, 0)
-        payload = struct.pack(">HH", *ports) + rest + _OPTIONS
+        offset = 5 + len(form.options) // 4 << 4
+        rest = struct.pack(">IIBB", 1, 0, offset, SYN | form.flags)
+        rest += struct.pack(">HHH", form.window, 0, 0)
+        payload = struct.pack(">HH", *ports) + rest + form.options
     else:
-        payload = struct.pack(">HHHH", *ports, 12, 0) + b"ask\n"
-    return _network(source.packed, destination.packed, protocol, payload)
+        payload = struct.pack(">HHHH", *ports, 8 + form.length, 0) + _DATA[: form.length]
+    return _network(source.packed, destination.packed, protocol, payload, form)
 
 
 def acknowledgement(
@@ -152,15 +196,19 @@ def checksum_at(protocol: int) -> int:
     return 16 if protocol == TCP else 6
 
 
-def _network(source: bytes, destination: bytes, protocol: int, payload: bytes) -> bytes:
+def _network(
+    source: bytes, destination: bytes, protocol: int, payload: bytes, form: Form = PLAIN
+) -> bytes:
     pseudo = source + destination + struct.pack(">II", len(payload), protocol)
     at = checksum_at(protocol)
     check = checksum(pseudo + payload) or 0xFFFF
     payload = payload[:at] + struct.pack(">H", check) + payload[at + 2 :]
     if len(source) == 16:
-        head = struct.pack(">IHBB", 0x60000000, len(payload), protocol, _HOPS)
+        start = 6 << 28 | form.traffic << 20 | form.label
+        head = struct.pack(">IHBB", start, len(payload), protocol, form.hops)
         return _IPV6 + head + source + destination + payload
-    head = struct.pack(">BBHHHBBH", 0x45, 0, 20 + len(payload), 1, 0x4000, _HOPS, protocol, 0)
-    head += source + destination
+    identified = (form.label + 1) & 0xFFFF
+    head = struct.pack(">BBHHH", 0x45, form.traffic, 20 + len(payload), identified, 0x4000)
+    head += struct.pack(">BBH", form.hops, protocol, 0) + source + destination
     head = head[:10] + struct.pack(">H", checksum(head)) + head[12:]
     return _IPV4 + head + payload

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import socket
 import struct
-from contextlib import suppress
+from contextlib import closing, suppress
 from functools import cache
 from itertools import zip_longest
 from typing import TYPE_CHECKING, Final
@@ -78,6 +78,7 @@ class Prober:
     def __init__(self, copy: Copy) -> None:
         self._copy = copy
         self._sent = 0
+        self._forms: Sequence[packet.Form] = (packet.PLAIN,)
         self._by_port: dict[int, Probe] = {}
         self._by_trace: dict[bytes, tuple[Probe, bool]] = {}  # and whether it is its answer
         self._forwarded: list[tuple[int, bytes]] = []
@@ -96,6 +97,13 @@ class Prober:
         for batch in self._batches(questions):
             probes.update(zip(batch, self._ask([questions[one] for one in batch]), strict=True))
         return [probes[one] for one in range(len(questions))]
+
+    def ask_again(self, question: Question, times: int) -> list[Probe]:
+        """Send packets for one question, in each form that they may have."""
+        self._forms = packet.FORMS
+        probes = self.ask([question] * max(times, len(packet.FORMS)))
+        self._forms = (packet.PLAIN,)
+        return probes
 
     def _batches(self, questions: Sequence[Question]) -> Iterator[Sequence[int]]:
         """The positions of those that are asked at once.
@@ -182,14 +190,14 @@ class Prober:
         source_port = _FIRST_PORT + self._sent % _PORTS
         self._sent += 1
         protocol = packet.PROTOCOLS[question.protocol]
-        frame = self.frame(index, ends, protocol, (source_port, question.port))
+        form = self._forms[self._sent % len(self._forms)]
+        asking = packet.new(*ends, protocol, (source_port, question.port), form)
         probe = self._by_port[source_port] = Probe(question, index, source_port)
-        if copy.cables.bridges:
-            netlink = Netlink(ROUTE)
-            for bridge in copy.cables.bridges:
-                add_neighbour(netlink, bridge, question.source.packed)
-            netlink.close()
-        copy.outside.send(index, frame)
+        if bridges := copy.cables.bridges:
+            with closing(Netlink(ROUTE)) as netlink:
+                for bridge in bridges:
+                    add_neighbour(netlink, bridge, question.source.packed)
+        copy.outside.send(index, self._head(index, ends[0].version) + asking)
         if len(self._by_port) % 8 == 0:
             self._collect()
         return probe
@@ -201,12 +209,6 @@ class Prober:
             return index
         ports = [one for one in cables.ends.values() if one.master == index]
         return min(ports, key=lambda one: (bool(one.kind), one.index)).index
-
-    def frame(
-        self, index: int, ends: tuple[Address, Address], protocol: int, ports: tuple[int, int]
-    ) -> bytes:
-        """A packet that asks, as it arrives at an interface."""
-        return self._head(index, ends[0].version) + packet.new(*ends, protocol, ports)
 
     def _head(self, index: int, version: int) -> bytes:
         """The hardware addresses of what arrives at an interface."""

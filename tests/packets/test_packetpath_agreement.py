@@ -117,6 +117,26 @@ DECIDED_ELSEWHERE: Final = {
     ),
     f"chain p {{ {CHAIN} prerouting priority raw; tcp dport 443 notrack; }}; chain i {{ {CHAIN} "
     "input priority 0; tcp dport 443 ct state invalid,untracked synproxy; }": TCP_443,
+    "synproxy s { mss 1460; wscale 7; timestamp sack-perm; }; "
+    f"chain p {{ {CHAIN} prerouting priority raw; tcp dport 443 notrack; }}; chain i {{ {CHAIN} "
+    'input priority 0; tcp dport 443 ct state invalid,untracked synproxy name "s"; }': TCP_443,
+    # What packets that ask for the same have otherwise, where that decides.
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 ip ttl < 63 drop; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 ip6 hoplimit 64 reject; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 tcp option timestamp missing drop; }}": (
+        TCP_443
+    ),
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 meta length < 60 drop; }}": TCP_443,
+    f"chain i {{ {CHAIN} input priority 0; udp dport 443 ip dscp != cs0 drop; }}": frozenset(
+        {("udp", 443)}
+    ),
+    f"chain i {{ {CHAIN} input priority 0; udp dport 443 udp length > 500 drop; }}": frozenset(
+        {("udp", 443)}
+    ),
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 tcp option maxseg size < 536 drop; }}": (
+        frozenset()
+    ),
+    f"chain i {{ {CHAIN} input priority 0; tcp dport 443 tcp window < 1024 drop; }}": frozenset(),
     'ct helper ftp { type "ftp" protocol tcp; }; '
     f'chain p {{ {CHAIN} prerouting priority 0; tcp dport 443 ct helper set "ftp"; }}': frozenset(),
 }
@@ -126,6 +146,9 @@ BY_IPTABLES: Final = {
     "-A INPUT -p tcp --dport 443 -m statistic --mode nth --every 8 --packet 0 -j DROP": TCP_443,
     "-t mangle -A PREROUTING -p tcp --dport 443 -j TPROXY --on-port 9999": TCP_443,
     "-A INPUT -p tcp --dport 443 -j SYNPROXY": TCP_443,
+    "-A INPUT -p tcp --dport 443 -m length --length 0:59 -j DROP": TCP_443,
+    "-A INPUT -p tcp --dport 443 -m dscp --dscp 10 -j DROP": TCP_443,
+    "-A INPUT -p tcp --syn --dport 443 -m tcpmss ! --mss 536:65535 -j DROP": frozenset(),
     "-A INPUT -j NFQUEUE --queue-num 3": EVERYTHING,
     "-A INPUT -p tcp --dport 443 -j NFQUEUE --queue-num 4": frozenset(),
     "-A INPUT -p tcp --dport 443 -j NFQUEUE --queue-num 4 --queue-bypass": frozenset(),

@@ -97,7 +97,8 @@ def test_a_quota_that_is_used_up_stays_so(inside: Namespace) -> None:
 
 
 def test_what_follows_is_as_long_as_a_connection_has_it(inside: Namespace) -> None:
-    inside.nft(FILTER.format(policy="accept", rule="tcp dport 8096 ip length < 52 drop"))
+    rule = "tcp dport 8096 tcp flags & (syn | ack) == ack ip length < 52 drop"
+    inside.nft(FILTER.format(policy="accept", rule=rule))
     opened(inside)
 
 

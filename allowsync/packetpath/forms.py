@@ -1,0 +1,57 @@
+"""Rules that ask a packet for what others that ask for the same may have otherwise. Pure.
+
+How far it came, how long it is, the options and the window of TCP, its traffic class. Whether any
+of that matters, packets tell: this only says where more than one has to be sent.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Final
+
+from allowsync.packetpath.netlink import first, number, text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from allowsync.packetpath.nftables import Expression
+
+_NETWORK, _TRANSPORT, _INNER = 1, 2, 3  # headers
+_LENGTH: Final = 0  # NFT_META_LEN
+# Traffic class, label, length and identification; hop limit of IPv6; time to live of IPv4.
+_OF_NETWORK: Final = frozenset((0, 1, 2, 3, 4, 5, 7, 8))
+# The two ports; where the header of TCP ends, and its flags.
+_ASKED: Final = frozenset((0, 2, 12, 13))
+_STEPS: Final = frozenset({"exthdr", "osf"})
+_MATCHES: Final = frozenset(
+    {"bpf", "dscp", "ecn", "hl", "length", "osf", "string", "tcpmss", "tos", "ttl", "u32"}
+)
+_LEGACY: Final = re.compile(rf" -m (?:{'|'.join(sorted(_MATCHES))}) | --tcp-option ")
+
+
+def asks_form(rule: Sequence[Expression]) -> bool:
+    """Whether a rule of nftables asks for any of that."""
+    return any(map(_of_form, rule))
+
+
+def asks_form_legacy(rule: str) -> bool:
+    """Whether a rule of iptables does, in words."""
+    return _LEGACY.search(rule) is not None
+
+
+def _of_form(step: Expression) -> bool:
+    if step.kind == "payload":
+        return first(step.held, 1) is not None and _is_form(
+            number(first(step.held, 2)), number(first(step.held, 3))
+        )
+    if step.kind == "meta":
+        return first(step.held, 1) is not None and number(first(step.held, 2)) == _LENGTH
+    if step.kind == "match":
+        return text(first(step.held, 1)) in _MATCHES
+    return step.kind in _STEPS
+
+
+def _is_form(header: int, at: int) -> bool:
+    if header == _NETWORK:
+        return at in _OF_NETWORK
+    return header >= _INNER or (header == _TRANSPORT and at not in _ASKED)
