@@ -22,6 +22,7 @@ from allowsync.packetpath.netlink import (
     attributes,
     first,
     given,
+    native,
     number,
     packed,
     text,
@@ -248,7 +249,7 @@ def _rule(rule: Object) -> Request:
     if any(one.kind in _REFUSED for one in steps):
         body = with_steps(body, [_loadable(one) for one in steps])
     if any(one.kind in ("match", "target") for one in steps):
-        body.append((0x8005, packed(_compatibility(steps))))
+        body.append((0x8005, packed(_compatibility(steps, rule.family))))
     return (_NEW_RULE, CREATE | APPEND, header(rule.family) + packed(body))
 
 
@@ -277,12 +278,14 @@ def _loadable(step: Expression) -> Expression:
     return Expression(step.kind, kept)
 
 
-def _compatibility(steps: Sequence[Expression]) -> Attributes:
+def _compatibility(steps: Sequence[Expression], family: int) -> Attributes:
     """The protocol for the extensions of a rule: the kernel does not list it."""
+    loads = _loads_ethernet_type if family == BRIDGE else _loads_protocol
     protocol, inverted = 0, False
     for before, after in pairwise(steps):
-        if after.kind == "cmp" and _loads_protocol(before):
-            protocol = (given(attributes(given(after.held, 3)), 1) or b"\0")[0]
+        if after.kind == "cmp" and loads(before):
+            # As ebtables has it, in the order of bytes of the packet.
+            protocol = native(given(attributes(given(after.held, 3)), 1))
             inverted = number(first(after.held, 2)) != 0
             break
     flags = 2 if protocol and inverted else 0
@@ -294,6 +297,13 @@ def _loads_protocol(step: Expression) -> bool:
         return number(first(step.held, 2)) == 16
     where, length = number(first(step.held, 3)), number(first(step.held, 4))
     return step.kind == "payload" and where in (6, 9) and length == 1
+
+
+def _loads_ethernet_type(step: Expression) -> bool:
+    if step.kind == "meta":
+        return number(first(step.held, 2)) == 1
+    place = (number(first(step.held, kind)) for kind in (2, 3, 4))
+    return step.kind == "payload" and tuple(place) == (0, 12, 2)
 
 
 def _send(netlink: Netlink, requests: list[Request]) -> list[str]:

@@ -155,7 +155,9 @@ def _copy_routes(netlink: Netlink, original: Original, refused: list[str]) -> No
         if not native(one[8:12]) & _CLONED and original.links.keys() >= set(leads_to(one))
     ]
     failures: list[tuple[bytes, int]] = []
-    for _ in range(_ROUNDS):
+    for turn in range(_ROUNDS):
+        if turn == _ROUNDS - 1:  # the network of a gateway may be gone since
+            todo = [(kind, flags, _on_link(kind, said), one) for kind, flags, said, one in todo]
         tried = [(one, netlink.request(*one[:3])) for one in todo]
         failed = [(one, code) for one, code in tried if code not in (0, _EXISTS)]
         todo, failures = [one for one, _ in failed], [(one[3], code) for one, code in failed]
@@ -172,6 +174,13 @@ def _route(listed: bytes) -> bytes:
     if first(held, _NEXT_HOP) is not None:
         held = without(held, *_IN_WORDS)
     return listed[:8] + struct.pack("=I", native(listed[8:12]) & _ON_LINK) + packed(held)
+
+
+def _on_link(kind: int, said: bytes) -> bytes:
+    """A route whose gateway is taken to be at its interface, whatever networks that has."""
+    if kind != _NEW_ROUTE:
+        return said
+    return said[:8] + struct.pack("=I", native(said[8:12]) | _ON_LINK) + said[12:]
 
 
 def be_silent() -> None:

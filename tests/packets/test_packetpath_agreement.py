@@ -189,3 +189,43 @@ def test_what_is_translated_and_not_forwarded_is_dropped(world: Internet, settin
     world.server.sysctl(f"net/{setting}", "0")
     load(world.server, RULESETS / "docker.rules", "nft")
     compared(world)
+
+
+# What is left of a network that the machine is no longer in.
+STALE: Final = (
+    "address add 10.0.0.5/24 dev eth0",
+    "route add 10.9.0.0/16 via 10.0.0.1",
+    "address del 10.0.0.5/24 dev eth0",
+    "address add fd00:1::5/64 dev eth0 nodad",
+    "route add fd00:9::/48 via fd00:1::1",
+    "address del fd00:1::5/64 dev eth0",
+)
+
+
+def test_a_route_whose_gateway_is_gone_makes_nothing_unknown(world: Internet) -> None:
+    world.server.batch(*STALE)
+    assert "10.9.0.0/16" in world.server.command("ip", "route")
+    assert "fd00:9::/48" in world.server.command("ip", "-6", "route")
+    compared(world)
+
+
+BY_EBTABLES: Final = """
+-A INPUT -p IPv4 --ip-protocol tcp --ip-destination-port 443 -j DROP
+-A INPUT -p IPv6 --ip6-protocol udp --ip6-destination-port 8096 -j DROP
+-A INPUT -p ! IPv4 --limit 5/sec -j CONTINUE
+-A FORWARD -p ARP --arp-ip-src 192.0.2.1 -j DROP
+-t nat -A PREROUTING -p ARP --arp-ip-dst 192.0.2.1 -j arpreply --arpreply-mac 02:00:00:00:00:01
+"""
+
+
+def test_rules_of_ebtables_decide_as_in_the_machine(world: Internet) -> None:
+    load(world.server, RULESETS / "bridged.nft", "")
+    clear(world.server)
+    for rule in BY_EBTABLES.strip().splitlines():
+        world.server.command("ebtables-nft", *rule.split())
+    met = {
+        (one.question.source.version, one.question.protocol, one.question.port): one.verdict
+        for one in compared(world)
+    }
+    assert met[4, "tcp", 443] is Verdict.DROPPED is met[6, "udp", 8096]
+    assert met[6, "tcp", 443] is Verdict.DELIVERED is met[4, "udp", 8096]
