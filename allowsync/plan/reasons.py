@@ -150,8 +150,11 @@ class Reasons(Value):
             return f"kept: gone from DNS for {span} ({grant.why}){ends}"
         if grant.why.startswith(REJECTED):
             return f"kept: answer rejected ({grant.why.removeprefix(REJECTED)}){ends}"
-        span, why = said(self.now - grant.confirmed), grant.why.removeprefix(UNHEARD)
-        return f"kept: {_no_answer(grant.why)} for {span} ({why}){ends}"
+        span = said(self.now - grant.confirmed)
+        if grant.why.startswith(UNHEARD):
+            why = grant.why.removeprefix(UNHEARD)
+            return f"kept: no news from the fleet for {span} ({why}){ends}"
+        return f"kept: no answer from DNS for {span} ({grant.why}){ends}"
 
     def _tracks_of(self, grant: Grant) -> dict[Family, RetentionState]:
         tracks: Mapping[Query, RetentionState] = self.decisions[grant.host].memory.tracks
