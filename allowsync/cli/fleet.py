@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from allowsync.cli.common import Invocation, common, echo_json, instant
+from allowsync.cli.fleet_split import split
 from allowsync.cli.options import CommonGroup
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
@@ -130,3 +131,6 @@ def _line(one: SharedList, now: datetime) -> Line:
     why = f"; nothing new is known: {one.trouble}" if one.trouble else ""
     role = "publish" if one.publishes else "follow"
     return Line(f"  {one.name} ({role}): {what}{why}", "red" if why else "")
+
+
+fleet.add_command(split)

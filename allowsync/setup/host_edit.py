@@ -105,7 +105,7 @@ class ConfigurationText:
         named = {name: span for name, span in self.lists.items() if name in on and span}
         edits = self._host_added(host)
         for span in named.values():
-            edits += insertion(self.text, span, [_scalar(host.name)])
+            edits += insertion(self.text, span, [scalar(host.name)])
         hosts = self.plain.get("hosts")
         known = hosts if isinstance(hosts, dict) else {}
         wanted = {**self.plain, "hosts": {**known, host.name: _wanted(host)}}
@@ -210,28 +210,28 @@ def _wanted(host: NewHost) -> Any:
 
 def _block(host: NewHost, step: int) -> list[str]:
     """A host in lines, indented by a step."""
-    key = _scalar(host.name)
+    key = scalar(host.name)
     if host.single:
-        return [" " * step + f"{key}: {_scalar(host.single)}"]
+        return [" " * step + f"{key}: {scalar(host.single)}"]
     inner = [" " * 2 * step + f"{name}: {_value(one)}" for name, one in host.values.items()]
     return [" " * step + f"{key}:", *inner]
 
 
 def _flow(host: NewHost) -> str:
-    key = _scalar(host.name)
+    key = scalar(host.name)
     if host.single:
-        return f"{key}: {_scalar(host.single)}"
+        return f"{key}: {scalar(host.single)}"
     inner = ", ".join(f"{name}: {_value(one)}" for name, one in host.values.items())
     return f"{key}: {{{inner}}}"
 
 
 def _value(value: str | list[str]) -> str:
     if isinstance(value, str):
-        return _scalar(value)
-    return f"[{', '.join(map(_scalar, value))}]"
+        return scalar(value)
+    return f"[{', '.join(map(scalar, value))}]"
 
 
-def _scalar(text: str) -> str:
+def scalar(text: str) -> str:
     """A text as YAML, in quotes where it could be read as something else."""
     if _PLAIN.fullmatch(text) and plain_type(text) is ScalarType.TEXT:
         return text

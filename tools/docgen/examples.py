@@ -46,6 +46,10 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync explain alice --at 2h", "Whether Alice was allowed two hours ago."),
     ),
     "fleet": (
+        (
+            "allowsync fleet split /root/home --name home --store /srv/allowsync",
+            "Two configurations for a fleet, out of this machine's.",
+        ),
         ("allowsync fleet keygen /etc/allowsync/signing.key", "A pair of keys for a fleet."),
         ("allowsync fleet status", "Who leads, and what is held here."),
     ),

@@ -1,0 +1,103 @@
+"""The configuration of one machine, as those of a machine that decides and of others. Pure.
+
+Both are the text that is there with a few values put in or taken out, so comments and order stay.
+What the texts say then is for the caller to validate.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from allowsync.config.schema.yaml_spans import Form, Span
+from allowsync.model.value import Value
+from allowsync.setup.host_edit import ConfigurationText, scalar
+from allowsync.setup.text_edit import Edit, UneditableError, edited, insertion, removal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+_MAPPINGS = (Form.BLOCK_MAPPING, Form.FLOW_MAPPING)
+_ROLES = ("publish", "follow")
+
+
+class FleetHalves(Value):
+    """Two configurations.
+
+    Attributes:
+        publisher: For the machine that decides: hosts, and every list published.
+        follower: For each other: the same lists and targets, without hosts.
+    """
+
+    publisher: str
+    follower: str
+
+
+def split(text: str, publisher: Mapping[str, Any], follower: Mapping[str, Any]) -> FleetHalves:
+    """Make both configurations.
+
+    Args:
+        text: The configuration of one machine.
+        publisher: The section `fleet` of the machine that decides.
+        follower: That of each other.
+
+    Raises:
+        UneditableError: It is part of a fleet already, or written in a way that is not edited.
+    """
+    root = ConfigurationText(text).root
+    if root.at("fleet") is not None:
+        raise UneditableError("fleet: there is such a section already")
+    lists = list(_lists(root))
+    publishing = edited(text, (one for _, body in lists for one in _published(text, body)))
+    following = edited(text, (one for _, body in lists for one in _followed(text, body)))
+    return FleetHalves(
+        _with_section(publishing, publisher), _with_section(_without_hosts(following), follower)
+    )
+
+
+def _lists(root: Span) -> Iterator[tuple[str, Span]]:
+    """The allowlists, each written out in a place of its own."""
+    section = root.at("allowlists")
+    if section is None or section.form not in _MAPPINGS:
+        raise UneditableError("allowlists: expected a mapping that is written out")
+    for key, body in section.pairs:
+        if body.form not in _MAPPINGS:
+            raise UneditableError(f"allowlists.{key.text}: expected a mapping that is written out")
+        if role := next((one for one in _ROLES if body.at(one) is not None), ""):
+            raise UneditableError(f"allowlists.{key.text}.{role}: it is of a fleet already")
+        yield key.text, body
+
+
+def _published(text: str, body: Span) -> list[Edit]:
+    return insertion(text, body, ["publish: true"])
+
+
+def _followed(text: str, body: Span) -> list[Edit]:
+    """Following takes the place of the hosts, where they are named."""
+    for key, value in body.pairs:
+        if key.text == "hosts":
+            return [Edit(key.start, max(key.end, value.end), "follow: true")]
+    return insertion(text, body, ["follow: true"])
+
+
+def _without_hosts(text: str) -> str:
+    root = ConfigurationText(text).root
+    for number, (key, _) in enumerate(root.pairs):
+        if key.text == "hosts":
+            return edited(text, [removal(text, root, number)])
+    return text
+
+
+def _with_section(text: str, section: Mapping[str, Any]) -> str:
+    root = ConfigurationText(text).root
+    if root.form is Form.FLOW_MAPPING:
+        return edited(text, insertion(text, root, [f"fleet: {_inline(section)}"]))
+    lines = [f"  {key}: {_inline(value)}" for key, value in section.items()]
+    return edited(text, insertion(text, root, ["fleet:", *lines]))
+
+
+def _inline(value: Any) -> str:
+    if isinstance(value, str):
+        return scalar(value)
+    if isinstance(value, list):
+        return f"[{', '.join(map(_inline, value))}]"
+    return f"{{{', '.join(f'{key}: {_inline(one)}' for key, one in value.items())}}}"
