@@ -132,7 +132,7 @@ def test_a_network_of_any_width_is_the_one_that_python_makes(
             with pytest.raises(ValueError, match="has host bits set"):
                 network(version, int(right.network_address) + 1, width)
     for number, width in ((0, bits + 1), (1 << bits, bits), (-1, bits)):
-        with pytest.raises(ValueError, match="."):
+        with pytest.raises(ValueError, match=r"permitted|not a valid"):
             network(version, number, width)
 
 
