@@ -44,7 +44,7 @@ class EtcdStoreOptions(Value):
 
     endpoints: tuple[str, ...] = option(
         lambda: kinds.ListOf(_url(), unique=True, least=1),
-        help="The members' client URLs. The first that answers is used.",
+        help="The members' client URLs. A run asks any of them, then the next where it fails.",
     )
     ca: Path | None = option(
         lambda: kinds.AbsolutePath("the path of a file"),

@@ -1,8 +1,8 @@
-"""An envelope that is larger than a value of etcd may be: a head, and the parts it names. Pure.
+"""An envelope as a store of keys holds it: parts, and a head that names them. Pure.
 
-The parts lie under names that no other envelope has, so those of the envelope before stay whole
-until the head names the new ones. What a head says need not be believed: the signature covers what
-the parts are joined to.
+The parts lie under a name that no other envelope has, so those of the one before stay whole until
+the head names the new ones. What a head says need not be believed: the signature covers what the
+parts are joined to.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _DIGEST: Final = re.compile("[0-9a-f]{64}")
 
 
 class Head(NamedTuple):
-    """What stands in place of a large envelope.
+    """What stands in place of an envelope.
 
     Attributes:
         digest: The SHA-256 of the envelope, which names its parts.
@@ -56,7 +56,7 @@ def read_head(value: bytes) -> Head | None:
 
 
 def divided(envelope: bytes) -> tuple[Head, tuple[bytes, ...]]:
-    """A large envelope as a head and parts."""
+    """An envelope as a head and parts."""
     from hashlib import sha256
 
     starts = range(0, len(envelope), LARGEST_PART)

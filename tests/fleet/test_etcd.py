@@ -18,13 +18,13 @@ from allowsync.fleet.parts import divided
 from allowsync.fleet.store import Fetched, Lead, Look, Superseded
 from testkit.fake_dns.behaviours import SERVFAIL
 from testkit.fake_dns.nameserver import NameServer
+from tests.support.etcd import Etcd
 from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testkit.fake_dns.exchanges import DnsReply, DnsRequest
-    from tests.support.etcd import Etcd
 
 HOSTS: dict[str, Any] = {
     "alice": {"hostname": "alice.example.org", "families": ["ipv4"]},
@@ -214,13 +214,13 @@ def test_a_restored_backup_is_noticed_and_passed(
 ) -> None:
     resolver.policy = {"keep_replaced": "0s", "replaced_runs": 1}
     resolver("apply")
-    first = etcd.ctl("get", "/allowsync/home/lists/web", "--print-value-only").stdout
+    first = etcd.envelope().decode()
     zones["alice.example.org"] = ["81.2.69.9"]
     resolver("apply")
     applier("apply")
     moved = applier.allowed
     assert "81.2.69.9/32" in moved
-    etcd.ctl("put", "/allowsync/home/lists/web", first.strip())
+    etcd.ctl("put", "/allowsync/home/lists/web", first)
     done = applier("apply")
     assert done.code == 3
     assert "a backup that was restored" in " ".join(done.err.split())
@@ -312,11 +312,14 @@ def test_a_document_larger_than_etcd_takes_travels_in_parts(etcd: Etcd) -> None:
     assert store.look(before)["web"] is Look.UNCHANGED
     after = store.publish({"web": second}, lead)
     assert store.look(before)["web"] == Fetched(second, after["web"])
-    parts = [f"web_/…/0{n}" for n in range(5)]
-    assert keys_of(etcd) == ["web", "web/…/00", "web/…/01", "web/…/02", "web0", "web_", *parts]
+    assert keys_of(etcd) == [
+        *("web", *(f"web/…/0{n}" for n in range(3))),
+        *("web0", "web0/…/00"),
+        *("web_", *(f"web_/…/0{n}" for n in range(5))),
+    ]
     small = store.publish({"web": b"small", "web_": b"y"}, lead)
     assert store.look(after)["web"] == Fetched(b"small", small["web"])
-    assert keys_of(etcd) == ["web", "web0", "web_"]
+    assert keys_of(etcd) == ["web", "web/…/00", "web0", "web0/…/00", "web_", "web_/…/00"]
 
 
 def test_a_leader_that_is_refused_takes_no_part_away(etcd: Etcd) -> None:
@@ -365,18 +368,49 @@ def test_more_lists_than_one_transaction_takes_are_published_and_read(etcd: Etcd
         store.publish(small, lead._replace(fence="1"))
 
 
-def test_a_mark_of_another_cluster_or_of_the_future_is_no_mark(
-    resolver: Machine, applier: Machine, etcd: Etcd
+def test_after_a_backup_was_restored_another_document_at_the_same_revision_is_seen(
+    tmp_path: Path,
 ) -> None:
-    """So it is once a backup was restored: revisions begin anew."""
-    resolver("apply")
-    user = etcd.options("applier")["etcd"]
-    password = KeptSecret(user["password_file"], Secret("of-appliers"))
-    options = EtcdStoreOptions(tuple(user["endpoints"]), etcd.ca, "allowsync-applier", password)
-    store = EtcdStore(options, "home", "one", timedelta(minutes=1))
-    found = store.look({"web": ""})["web"]
-    assert isinstance(found, Fetched)
-    cluster, _, revision = found.mark.partition(".")
-    assert store.look({"web": found.mark})["web"] is Look.UNCHANGED
-    for mark in (f"{cluster}.{int(revision) + 1000}", f"1.{revision}", "x", "1.x"):
-        assert store.look({"web": mark})["web"] == found
+    (tmp_path / "etcd").mkdir()
+    with Etcd(tmp_path / "etcd") as etcd:
+        store, lead = led(etcd)
+        first = store.publish({"web": b"first"}, lead)
+        backup = tmp_path / "backup"
+        etcd.ctl("snapshot", "save", str(backup))
+        second = store.publish({"web": b"second"}, lead)
+        revision = etcd.document()["mod_revision"]
+        etcd.restore(backup)
+        assert store.look(first)["web"] is Look.UNCHANGED
+        third = store.publish({"web": b"third"}, lead)
+        assert etcd.document()["mod_revision"] == revision
+        assert store.look(second)["web"] == Fetched(b"third", third["web"])
+
+
+def test_a_lead_with_the_same_revision_and_another_lease_is_another(etcd: Etcd) -> None:
+    """So it can be once a backup was restored."""
+    store, lead = led(etcd)
+    (lease,) = re.findall("lease ([0-9a-f]+) granted", etcd.ctl("lease", "grant", "60").stdout)
+    etcd.ctl("put", f"--lease={lease}", "/allowsync/home/leader", "{}")
+    (found,) = json.loads(etcd.ctl("get", "/allowsync/home/leader", "-w", "json").stdout)["kvs"]
+    assert str(found["create_revision"]) == lead.fence
+    with pytest.raises(Superseded):
+        store.publish({"web": b"x"}, lead)
+
+
+def test_what_is_no_head_is_taken_for_an_envelope_each_time(etcd: Etcd) -> None:
+    store, _ = led(etcd)
+    etcd.ctl("put", "/allowsync/home/lists/web", "something")
+    for mark in ("", "something"):
+        assert store.look({"web": mark})["web"] == Fetched(b"something", "")
+
+
+def test_every_member_is_the_first_that_some_machines_ask(
+    etcd: Etcd, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options, first = EtcdStoreOptions(("https://a", "https://b", "https://c"), etcd.ca), []
+    for number in range(7, 10):
+        monkeypatch.setattr("os.getpid", lambda number=number: number)
+        with EtcdStore(options, "home", "one", timedelta(minutes=1))._gateway() as gateway:
+            first.append(gateway._endpoints[0])
+            assert sorted(gateway._endpoints) == list(options.endpoints)
+    assert first == ["https://b", "https://c", "https://a"]

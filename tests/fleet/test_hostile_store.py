@@ -48,7 +48,7 @@ def held(
     resolver, applier = machines.resolver(alice=ALICE, **request.param), machines.applier()
     applier.store = etcd.options("applier")
     assert (resolver("apply").code, applier("apply").code) == (0, 0)
-    return applier, b64decode(etcd.document()["value"])
+    return applier, etcd.envelope()
 
 
 @pytest.fixture
@@ -84,16 +84,17 @@ def with_document_changed(envelope: bytes, chance: Random) -> bytes:
     return json.dumps({**fields, "payload": b64encode(document).decode()}).encode()
 
 
-def in_parts(envelope: bytes, size: int) -> dict[str, bytes]:
-    """An envelope as keys, in parts as small as these."""
+def in_parts(envelope: bytes, size: int, name: bytes = b"") -> dict[str, bytes]:
+    """An envelope as keys, in parts as small as these, under a name that no machine knows."""
     parts = [envelope[start : start + size] for start in range(0, len(envelope), size)]
-    head = Head(sha256(envelope).hexdigest(), len(parts))
+    head = Head(sha256(name).hexdigest(), len(parts))
     names = (f"{WEB}/{name}" for name in head.names)
     return {WEB: head.written, **dict(zip(names, parts, strict=True))}
 
 
 def with_parts_changed(envelope: bytes, chance: Random) -> dict[str, bytes]:
-    keys = in_parts(envelope, chance.randrange(len(envelope) // 8, len(envelope)))
+    size = chance.randrange(len(envelope) // 8, len(envelope))
+    keys = in_parts(envelope, size, chance.randbytes(8))
     key = chance.choice(list(keys))
     match chance.randrange(4):
         case 0 if key != WEB:

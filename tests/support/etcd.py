@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
 import time
+from base64 import b64decode
 from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -149,12 +151,30 @@ class Etcd:
             member.process.wait(PATIENCE)
         member.process = None
 
+    def restore(self, backup: Path) -> None:
+        """Begin anew with a backup, as its manual says."""
+        peers = ",".join(f"{one.name}={one.peer_url}" for one in self.members)
+        for one in self.members:
+            self.kill(one)
+            shutil.rmtree(one.folder / one.name)
+            self.ctl(
+                *("snapshot", "restore", str(backup), "--name", one.name),
+                *("--initial-cluster", peers, "--initial-advertise-peer-urls", one.peer_url),
+                *("--data-dir", str(one.folder / one.name)),
+            )
+        for one in self.members:
+            self.start(one)
+        for one in self.members:
+            self.wait_for(one)
+
     @property
     def leading(self) -> Member:
         """The member that leads, as one that can be asked says."""
         for one in self.members:
+            if one.process is None:
+                continue
             done = self.ctl("endpoint", "status", "-w", "json", member=one, check=False)
-            if not done.returncode and one.process is not None:
+            if not done.returncode:
                 (said,) = json.loads(done.stdout)
                 status = said["Status"]
                 if status["leader"] == status["header"]["member_id"]:
@@ -230,8 +250,13 @@ class Etcd:
         file.write_text(f"{PASSWORDS[user]}\n")
         return file
 
+    def envelope(self, name: str = "web") -> bytes:
+        """The envelope of a list, joined from its parts."""
+        done = self.ctl("get", "--prefix", f"/allowsync/home/lists/{name}/", "-w", "json")
+        return b"".join(b64decode(one["value"]) for one in json.loads(done.stdout)["kvs"])
+
     def document(self, name: str = "web") -> dict[str, Any]:
-        """What the key of a list holds, and its revisions."""
+        """The head of a list, and its revisions."""
         done = self.ctl("get", f"/allowsync/home/lists/{name}", "-w", "json")
         found = json.loads(done.stdout)["kvs"][0]
         assert isinstance(found, dict)

@@ -56,6 +56,7 @@ class FleetNetwork:
         hosts: Who is on the list.
         count: How many appliers.
         fleet: Further options of the section `fleet`.
+        quota: What etcd may store, in octets; 0: what it is by default.
         resolvers: The machines that publish.
         appliers: The machines that follow.
     """
@@ -66,6 +67,7 @@ class FleetNetwork:
     hosts: Mapping[str, Any]
     count: int = 5
     fleet: dict[str, Any] = field(default_factory=dict)
+    quota: int = 0
     policy: dict[str, Any] = field(
         default_factory=lambda: {
             "keep_replaced": "0s",
@@ -95,7 +97,7 @@ class FleetNetwork:
             folder,
             places=[(one.address, one.inside) for one in places],
             outside=self.middle,
-            more={"bcrypt-cost": "4", "snapshot-count": "1000"},
+            more={"bcrypt-cost": "4", "quota-backend-bytes": str(self.quota)},
         ).__enter__()
         machines = Machines(self.folder, self.server, self.etcd.options("resolver"))
         for n in range(3):
@@ -203,7 +205,9 @@ class Services:
         self._thread.join()
         for key in list(self._selector.get_map().values()):
             self._selector.unregister(key.fileobj)
-            socket.socket(fileno=key.fd).close()
+            assert isinstance(key.fileobj, socket.socket)
+            key.fileobj.close()
+        self._selector.close()
 
     def _serve(self) -> None:
         while self._open:
