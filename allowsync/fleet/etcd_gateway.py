@@ -14,7 +14,7 @@ from allowsync.fleet.store import NoConnection, StoreError
 from allowsync.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.fleet.http import Client, Response
 
@@ -24,6 +24,8 @@ _OK: Final = 200
 _INVALID, _DEADLINE, _PERMISSION, _EXHAUSTED, _UNAVAILABLE, _UNAUTHENTICATED = 3, 4, 7, 8, 14, 16
 # Another member may have what this one lacks: a leader, disk space, a connection.
 _ELSEWHERE: Final = (_DEADLINE, _UNAVAILABLE)
+# Metadata of gRPC (etcd's `WithRequireLeader`): without it a member that is cut off stays silent.
+_NEEDS_LEADER: Final = {"Grpc-Metadata-hasleader": "true"}
 _TOKEN_LOST: Final = "invalid auth token"  # noqa: S105 - what etcd says of one
 
 
@@ -43,15 +45,52 @@ class Gateway:
         endpoints: The members' URLs.
         client: Puts requests.
         user: Name and password; None: without.
+        token: One that an earlier authentication gave.
     """
 
     def __init__(
-        self, endpoints: Sequence[str], client: Client, user: tuple[str, str] | None
+        self,
+        endpoints: Sequence[str],
+        client: Client,
+        user: tuple[str, str] | None,
+        token: str = "",
     ) -> None:
         self._endpoints = list(endpoints)
         self._client = client
         self._user = user
-        self._token = ""
+        self._token = token
+
+    @property
+    def token(self) -> str:
+        """The token; empty where none is held."""
+        return self._token
+
+    def stream(
+        self, method: str, message: Mapping[str, Any], idle: float
+    ) -> Iterator[dict[str, Any]]:
+        """Make a call that is answered again and again, at the first member.
+
+        A member that has no leader refuses it, or ends it.
+
+        Args:
+            method: The call.
+            message: Its message.
+            idle: It ends where nothing comes for so many seconds.
+
+        Raises:
+            NoConnection: Nothing came at all, or the connection broke.
+            StoreError: It was refused.
+        """
+        if self._user is not None and not self._token:
+            self._authenticate()
+        endpoint, heard = self._endpoints[0], False
+        headers = {"Authorization": self._token} if self._token else {}
+        url, body = f"{endpoint.rstrip('/')}/v3/{method}", json.dumps(message).encode()
+        for one in self._client.lines(url, {**headers, **_NEEDS_LEADER}, body, idle):
+            heard = True
+            yield _understood(one)
+        if not heard:
+            raise NoConnection(f"{endpoint}: no answer in time")
 
     def call(self, method: str, message: Mapping[str, Any]) -> dict[str, Any]:
         """Make a call, with a new token where the one there is has run out. Raises StoreError."""

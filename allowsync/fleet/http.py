@@ -17,7 +17,7 @@ from allowsync.fleet.store import NoConnection, StoreError
 from allowsync.text import printable
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterator, Mapping
 
 SECONDS: Final = 10.0  # for all requests of one look, or of one publication
 _CONNECT: Final = 3.0
@@ -65,9 +65,46 @@ class Client:
         except httpx.HTTPError as error:
             raise NoConnection(_said(error)) from None
 
+    def lines(
+        self, url: str, headers: Mapping[str, str], body: bytes, idle: float
+    ) -> Iterator[Response]:
+        """Post a request whose answer goes on and on, line by line.
+
+        Args:
+            url: The URL.
+            headers: Further headers.
+            body: What is posted.
+            idle: It ends where nothing comes for so many seconds.
+
+        Raises:
+            NoConnection: There is no connection, or it broke.
+            StoreError: A line is larger than an answer may be.
+        """
+        timeout = httpx.Timeout(idle, connect=_CONNECT)
+        try:
+            with self._client.stream(
+                "POST", url, headers=headers, content=body, timeout=timeout
+            ) as response:
+                for line in self._lines(response):
+                    yield Response(response.status_code, response.headers, line)
+        except httpx.ReadTimeout:
+            return
+        except httpx.HTTPError as error:
+            raise NoConnection(_said(error)) from None
+
     def close(self) -> None:
         """Close every connection."""
         self._client.close()
+
+    def _lines(self, response: httpx.Response) -> Iterator[bytes]:
+        rest = b""
+        for part in response.iter_raw():
+            *whole, rest = (rest + part).split(b"\n")
+            yield from filter(None, whole)
+            if len(rest) > self._largest:
+                raise StoreError(f"its answer is larger than {self._largest // 2**20} MiB")
+        if rest:
+            yield rest
 
     def _body(self, response: httpx.Response) -> bytes:
         parts, size = [], 0

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -66,3 +68,34 @@ def test_what_one_machine_decides_another_holds(tmp_path: Path, etcd: Etcd) -> N
         "web": ["81.2.69.1/32", "81.2.69.2/32", "203.0.113.0/28"],
         "ssh": ["81.2.69.1/32"],
     }
+
+
+def test_systemd_takes_the_units_and_finds_them_tight(tmp_path: Path) -> None:
+    units = tmp_path / "etc/systemd/system"
+    units.mkdir(parents=True)
+    for one in ("allowsync-follow.service", "allowsync-follow.path"):
+        (units / one).write_text((FOLDER / one).read_text())
+    (units / "allowsync.service").write_text("[Service]\nExecStart=/usr/local/bin/allowsync\n")
+    program = tmp_path / "usr/local/bin/allowsync"
+    program.parent.mkdir(parents=True)
+    program.write_text("#!/bin/sh\n")
+    program.chmod(0o755)
+    for one in ("basic", "shutdown", "sysinit", "paths", "network-online", "multi-user"):
+        (units / f"{one}.target").write_text("[Unit]\n")
+    names = ("allowsync-follow.service", "allowsync-follow.path")
+    assert analyzed("verify", tmp_path, *names) == ""
+    said = analyzed("security", tmp_path, "--offline=true", "--no-pager", names[0])
+    found = re.search(r"level for allowsync-follow.service: ([\d.]+)", said)
+    assert found is not None
+    assert float(found[1]) <= 1.4
+
+
+def analyzed(verb: str, root: Path, *words: str) -> str:
+    done = subprocess.run(
+        ["systemd-analyze", verb, f"--root={root}", *words],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout + done.stderr

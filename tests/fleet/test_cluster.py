@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.config.fleet import EtcdStoreOptions
+from allowsync.config.secrets import KeptSecret, Secret
+from allowsync.fleet.etcd_watch import EVERYTHING, EtcdWatch
+from allowsync.fleet.store import StoreError
 from tests.support.etcd import Etcd
 from tests.support.fleets import Machines
 
@@ -85,3 +90,29 @@ def test_a_store_that_goes_down_during_a_run_leaves_unknown_what_it_took(
         zones["alice.example.org"] = ["81.2.69.7"]
         assert resolver("apply").code == 0
         assert etcd.document()["version"] == 2
+
+
+def test_a_member_without_a_leader_ends_a_watch_instead_of_being_silent(cluster: Etcd) -> None:
+    """The next session asks another member, which tells what came meanwhile."""
+    cut_off, *others = cluster.members
+    user = cluster.options("applier")["etcd"]
+    password = KeptSecret(user["password_file"], Secret("of-appliers"))
+    urls = tuple(one.url for one in (cut_off, *others))
+    watch = EtcdWatch(
+        EtcdStoreOptions(urls, cluster.ca, "allowsync-applier", password), "home", 20.0
+    )
+    heard = watch.session()
+    assert next(heard) is EVERYTHING
+    for one in others:
+        cluster.kill(one)
+    with pytest.raises(StoreError):
+        next(heard)
+    for one in others:
+        cluster.start(one)
+    cluster.wait_for_leader()
+    cluster.ctl("put", "/allowsync/home/lists/web", "x")
+    for _ in range(5):
+        with suppress(StoreError):
+            if next(watch.session(), None) == frozenset({"web"}):
+                return
+    pytest.fail("it was not told")

@@ -53,6 +53,12 @@ EXAMPLES: Final[dict[str, tuple[tuple[str, str], ...]]] = {
         ("allowsync fleet keygen /etc/allowsync/signing.key", "A pair of keys for a fleet."),
         ("allowsync fleet status", "Who leads, and what is held here."),
     ),
+    "follow": (
+        (
+            "allowsync follow | while read -r lists; do allowsync apply; done",
+            "Apply decisions of a fleet when they arrive.",
+        ),
+    ),
     "grant": (
         ("allowsync grant 203.0.113.9 --for 4h --as carol", "A guest for an evening."),
         ("allowsync grant me", "Where this SSH session comes from, for four hours."),

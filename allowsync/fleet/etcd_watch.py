@@ -1,0 +1,109 @@
+"""A watch of a fleet's lists in etcd, which goes on where it ended (etcd, "Watch streams").
+
+What it tells is that something changed and no more: what that is, a run looks at for itself.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from allowsync.fleet.etcd_gateway import LARGEST, Gateway, octets_of, text_of
+from allowsync.fleet.http import Client
+from allowsync.fleet.store import StoreError
+from allowsync.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+
+    from allowsync.config.fleet import EtcdStoreOptions
+
+IDLE: Final = 60.0  # seconds; a watch is asked for anew then, which renews its token as well
+EVERYTHING: Final[frozenset[str]] = frozenset()
+
+
+class EtcdWatch:
+    """Watches the lists of a fleet.
+
+    Args:
+        options: Which cluster, and as whom.
+        fleet: The fleet.
+        idle: After how many seconds of silence a session ends.
+    """
+
+    def __init__(self, options: EtcdStoreOptions, fleet: str, idle: float = IDLE) -> None:
+        self._options = options
+        self._endpoints = list(options.endpoints)
+        self._lists = f"{options.prefix}/{fleet}/lists/"
+        self._idle = idle
+        self._token = ""
+        self._cluster = ""
+        self._revision = 0  # that all is known up to; 0: nothing is
+
+    def session(self) -> Iterator[frozenset[str]]:
+        """The lists that change, until nothing comes for a while; `EVERYTHING`: any may have.
+
+        It begins where the one before ended. Where that cannot be had (the first one, a history
+        that was compacted, another cluster or a backup of this one), any list may have changed.
+
+        Raises:
+            StoreError: It could not be had, or broke. The next session asks another member.
+        """
+        options = self._options
+        client = Client(None if options.ca is None else str(options.ca), LARGEST)
+        gateway = Gateway(self._endpoints, client, options.credentials, self._token)
+        try:
+            for answer in gateway.stream("watch", {"create_request": self._request}, self._idle):
+                yield from self._changed(answer)
+            self._token = gateway.token
+        except StoreError:
+            self._token = ""
+            self._endpoints.append(self._endpoints.pop(0))
+            raise
+        finally:
+            client.close()
+
+    @property
+    def _request(self) -> dict[str, str]:
+        end = f"{self._lists[:-1]}0"  # "0" follows "/"
+        return {
+            "key": text_of(self._lists.encode()),
+            "range_end": text_of(end.encode()),
+            **({"start_revision": str(self._revision + 1)} if self._revision else {}),
+        }
+
+    def _changed(self, answer: Mapping[str, Any]) -> Iterator[frozenset[str]]:
+        if answer.get("canceled"):
+            self._refuse(answer)
+        header = answer.get("header", {})
+        cluster, revision = str(header.get("cluster_id", "")), _number(header.get("revision"))
+        if answer.get("created"):
+            if not self._revision or cluster != self._cluster or revision < self._revision:
+                before, self._cluster, self._revision = self._revision, cluster, revision
+                yield EVERYTHING
+                if before:
+                    raise StoreError("etcd: its history is another than before; the watch is anew")
+            return
+        names = frozenset(self._names(answer.get("events")))
+        self._revision = max(self._revision, revision)
+        if names:
+            yield names
+
+    def _refuse(self, answer: Mapping[str, Any]) -> None:
+        """Raise StoreError for a watch that etcd ended, or never began."""
+        if _number(answer.get("compact_revision")):
+            self._revision = 0
+            raise StoreError("etcd: its history was compacted; the watch is begun anew")
+        why = printable(str(answer.get("cancel_reason", "")))[:200]
+        raise StoreError(f"etcd: it ended the watch: {why or 'no reason was given'}")
+
+    def _names(self, events: Any) -> Iterator[str]:
+        """The lists whose own keys changed; parts of a large one are put before it."""
+        for one in events if isinstance(events, list) else ():
+            key = octets_of(one.get("kv", {}).get("key")).decode("ascii", "replace")
+            name = key.removeprefix(self._lists)
+            if name and "/" not in name:
+                yield name
+
+
+def _number(text: Any) -> int:
+    return int(text) if str(text or "").isdecimal() else 0
