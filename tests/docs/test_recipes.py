@@ -1,12 +1,13 @@
 """What the pages of web servers advise is attacked: forged headers, directly and through a proxy.
 
-The proxy does what a CDN does, too: it appends to X-Forwarded-For, sets CF-Connecting-IP, and
-passes on every other header as the client wrote it.
+The proxies do what a CDN does, too: they append to X-Forwarded-For, in the same line or by one
+of their own, set CF-Connecting-IP, and pass on every other header as the client wrote it.
 """
 
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from contextlib import contextmanager
 from ipaddress import ip_network
@@ -26,10 +27,11 @@ from tests.support import nginx as nginx_server
 from tests.support.apache import MODULES, apache
 from tests.support.caddy import NEWER, caddy
 from tests.support.documents import ROOT, blocks_of
-from tests.support.haproxy import DENY, haproxy
+from tests.support.haproxy import DENY, PROGRAM, haproxy
 from tests.support.internet import FRIEND, SERVER, STRANGER
 from tests.support.nginx import Nginx
 from tests.support.requests import OK, apply_one, neighbourhood, status
+from tests.support.terminal import eventually
 from tests.traefik.real import HTTP, URL, traefik
 
 if TYPE_CHECKING:
@@ -45,6 +47,7 @@ pytestmark = [pytest.mark.root, pytest.mark.usefixtures("as_root")]
 
 PROXY, ANOTHER = "198.51.100.10", "198.51.100.200"
 ADVISED = "192.0.2.10"  # the proxy in the documentation
+PORTS: Final = (80, 8000, 8080, 8081)
 UP: Final = 10_000  # the port of the proxy is that much above the one that it passes on to
 FRONT: Final = "".join(
     f"""
@@ -57,7 +60,26 @@ server {{
   }}
 }}
 """
-    for port in (80, 8000, 8080, 8081)
+    for port in PORTS
+)
+# Another one does the same, but adds a line of its own below those of the client.
+ADDING: Final = 20_000
+BELOW: Final = """
+defaults
+  mode http
+  timeout client 20s
+  timeout server 20s
+  timeout connect 5s
+""" + "".join(
+    f"""
+listen port-{port}
+  bind {PROXY}:{ADDING + port}
+  option forwardfor
+  http-request set-header CF-Connecting-IP %[src]
+  source {PROXY}
+  server own {SERVER}:{port}
+"""
+    for port in PORTS
 )
 OWN: Final = "X-Forwarded-For"
 # Where no header is believed, it knows no client: friends come through the proxy alone.
@@ -155,10 +177,12 @@ def on_traefik(**options: Any) -> Start:
 
 NGINX, APACHE = advised("nginx.md", "set_real_ip_from"), advised("apache.md", "RemoteIPHeader")
 CADDY = advised("caddy.md", "trusted_proxies static")
+CADDY_LAST, CDN = "trusted_proxies_strict", "client_ip_headers CF-Connecting-IP"
 # How a server is started, and whether it knows who comes through the proxy.
 RECIPES: Final[dict[str, tuple[Start, bool]]] = {
     "Traefik": (on_traefik(), False),
     BY_PROXY_ALONE: (on_traefik(depth=1), True),
+    f"{BY_PROXY_ALONE} that is named": (on_traefik(excluded_ips=(ip_network(PROXY),)), True),
     "nginx": (on_nginx(Style.ALLOW, ""), False),
     "nginx behind a proxy": (on_nginx(Style.ALLOW, NGINX), True),
     "nginx behind a proxy, by a variable": (on_nginx(Style.GEO, NGINX), True),
@@ -168,6 +192,7 @@ RECIPES: Final[dict[str, tuple[Start, bool]]] = {
     "Apache behind a CDN": (on_apache(by_cdn(APACHE)), True),
     "Caddy": (on_caddy(""), False),
     "Caddy behind a proxy": (on_caddy(CADDY), True),
+    "Caddy behind a CDN": (on_caddy(CADDY.replace(CADDY_LAST, f"{CADDY_LAST}\n{CDN}")), True),
     "HAProxy": (on_haproxy(behind=False), False),
     "HAProxy behind a CDN": (on_haproxy(behind=True), True),
 }
@@ -180,8 +205,21 @@ def inside(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Namespace]:
         one.batch(f"address add {PROXY}/32 dev lo")
         front = Nginx(tmp_path_factory.mktemp("front"), one)
         front.configure(FRONT)
-        with nginx_server.serving(front):
+        with nginx_server.serving(front), adding(one, tmp_path_factory.mktemp("below")):
             yield one
+
+
+@contextmanager
+def adding(inside: Namespace, folder: Path) -> Iterator[None]:
+    """A proxy that adds lines to a header, instead of appending to the last one."""
+    (config := folder / "haproxy.cfg").write_text(BELOW)
+    argv = [PROGRAM, "-q", "-db", "-f", str(config)]
+    with inside.run(lambda: subprocess.Popen(argv)) as proxy:
+        assert eventually(lambda: f"{PROXY}:{ADDING + PORTS[-1]} " in inside.command("ss", "-Hltn"))
+        try:
+            yield
+        finally:
+            proxy.terminate()
 
 
 def table(inside: Namespace, port: int, source: str, named: str, server: str = SERVER) -> list[str]:
@@ -201,7 +239,11 @@ def test_no_header_of_a_stranger_lets_it_in(inside: Namespace, tmp_path: Path, n
         inside.run(apply_one, backend, [ip_network(FRIEND)])
         every = len(HEADERS)
         assert table(inside, port, STRANGER, FRIEND) == []
-        assert table(inside, UP + port, STRANGER, FRIEND, PROXY) == []
-        directly = 0 if name == BY_PROXY_ALONE else every
+        for by in (UP, ADDING):
+            assert table(inside, by + port, STRANGER, FRIEND, PROXY) == []
+        directly = 0 if name.startswith(BY_PROXY_ALONE) else every
         assert len(table(inside, port, FRIEND, STRANGER)) == directly
-        assert len(table(inside, UP + port, FRIEND, STRANGER, PROXY)) == (every if behind else 0)
+        for by in (UP, ADDING):
+            assert len(table(inside, by + port, FRIEND, STRANGER, PROXY)) == (
+                every if behind else 0
+            )
