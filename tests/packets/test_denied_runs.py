@@ -191,3 +191,62 @@ def test_what_is_to_be_known_is_said(internet: Internet, denying: Denying) -> No
     denying("apply")
     said = denying("check")
     assert "it has no effect: 443/tcp is guarded by web/nftables" in said
+
+
+OWN_RULESET = """
+table inet own
+delete table inet own
+table inet own {{
+  set some4 {{ type ipv4_addr; flags interval; elements = {{ {kept} }}; }}
+  chain input {{
+    type filter hook input priority filter;
+    tcp dport {free} ip saddr {which} @some4 drop
+  }}
+}}
+"""
+OF_SOMEONE = "9.9.9.0/24"
+
+
+def as_it_is(internet: Internet) -> str:
+    listed = internet.server.command("nft", "list", "set", "inet", "own", "some4")
+    return listed.partition("elements")[2]
+
+
+def test_a_set_of_the_users_own_keeps_nothing_that_had_the_opposite_effect(
+    internet: Internet, answering: None, tmp_path: Path
+) -> None:
+    """The state is lost, the rule over the set turned round, and the name taken over."""
+    target = {"nftables": {"set": {"table": "inet own", "ipv4": "some4"}}}
+    denying = Denying(internet, tmp_path, target)
+    denylist = denying.document["denylists"]["scanners"]
+    web = denying.document["allowlists"]["web"]
+    internet.server.nft(OWN_RULESET.format(kept=OF_SOMEONE, free=FREE, which=""))
+    denying("apply")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+
+    turned(internet, denying, "!=")
+    del denying.document["denylists"]
+    denying.document["allowlists"] = {"web": web, "scanners": {"targets": [target]}}
+    assert "that had the opposite effect" in denying("apply")
+    assert "185.199" not in as_it_is(internet)
+    assert tcp_answers(internet.friend, SERVER, FREE, source=FRIEND)
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+
+    turned(internet, denying, "")
+    denylist["networks"] = ["185.199.0.0/16"]
+    denying.document |= {"allowlists": {"web": web}, "denylists": {"scanners": denylist}}
+    denying("apply")
+    assert FRIEND not in as_it_is(internet)
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    denying("clear", "--only", "scanners", "--yes")
+    assert "185.199" not in as_it_is(internet)
+    assert OF_SOMEONE in as_it_is(internet)
+
+
+def turned(internet: Internet, denying: Denying, which: str) -> None:
+    """Lose the state, and let the rule drop who is in the set, or is not."""
+    Path(denying.document["state"]).unlink()
+    rules = internet.server.command("nft", "-a", "list", "chain", "inet", "own", "input")
+    (handle,) = (one.split()[-1] for one in rules.splitlines() if "@some4" in one)
+    rule = f"tcp dport {FREE} ip saddr {which} @some4 drop"
+    internet.server.nft(f"replace rule inet own input handle {handle} {rule}")

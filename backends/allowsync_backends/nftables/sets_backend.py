@@ -7,7 +7,7 @@ from itertools import zip_longest
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.model.target import Capabilities, Current
+from allowsync.model.target import Capabilities, Current, Effect
 from allowsync.model.types import Entry, Family
 from allowsync_backends.nftables import shared_set, tool
 from allowsync_backends.nftables.gate import SET_TYPES
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 @dataclass(slots=True)
 class NftSetsBackend:
-    """Drives elements with the comment `allowsync:<allowlist>` in sets that others own."""
+    """Drives elements with a comment of ours in sets that others own (see `shared_set`)."""
 
     placement: Placement
     options: SharedSets
@@ -36,7 +36,13 @@ class NftSetsBackend:
     @property
     def mark(self) -> str:
         """The comment that makes an element ours."""
-        return f"allowsync:{self.placement.allowlist}"
+        return shared_set.mark_of(self.placement.allowlist, self.placement.effect)
+
+    @property
+    def _opposite(self) -> str:
+        """The comment of what a list of that name put there for the opposite effect."""
+        (other,) = (one for one in Effect if one is not self.placement.effect)
+        return shared_set.mark_of(self.placement.allowlist, other)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -80,11 +86,7 @@ class NftSetsBackend:
                 for network in element.networks
             ),
             _others(found, temporary=False),
-            tuple(
-                f"set {one.place} holds ranges of ours, or elements of ours that expire"
-                for one in found.values()
-                if shared_set.odd(one)
-            ),
+            tuple(_flaw(one) for one in found.values() if shared_set.odd(one)),
             temporary=_others(found, temporary=True),
         )
 
@@ -112,7 +114,7 @@ class NftSetsBackend:
         if listed.code != 0:
             raise self._unreadable(family, listed)
         try:
-            return shared_set.shared_set(place, family, self.mark, listed.stdout)
+            return shared_set.shared_set(place, family, self.mark, listed.stdout, self._opposite)
         except NftListingError as error:
             raise BackendError(f"set {place} cannot be read: {error}") from error
 
@@ -199,7 +201,7 @@ class NftSetsBackend:
             return
         found = self.look()
         script = "".join(
-            shared_set.removal(one, (element.text for element in one.ours))
+            shared_set.removal(one, (element.text for element in (*one.ours, *one.turned)))
             for one in found.values()
         )
         if not script:
@@ -207,6 +209,12 @@ class NftSetsBackend:
         done = tool.load(script)
         if done.code != 0:
             raise BackendError(f"our elements could not be deleted: {tool.complaint(done)}")
+
+
+def _flaw(one: SharedSet) -> str:
+    if one.turned:
+        return f"set {one.place} holds elements of ours that had the opposite effect"
+    return f"set {one.place} holds ranges of ours, or elements of ours that expire"
 
 
 def _others(found: Mapping[Family, SharedSet], *, temporary: bool) -> frozenset[Network]:

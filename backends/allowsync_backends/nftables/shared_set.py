@@ -1,6 +1,7 @@
 """A set of the user's own ruleset, as values: whose elements are whose. Pure.
 
-Ours carry the comment `allowsync:<allowlist>`. Everything else is foreign and is not touched, but
+Ours carry the comment `allowsync:<allowlist>`, of a denylist `allowsync:<denylist>:blocked`.
+Everything else is foreign and is not touched, but
 for elements that go by themselves: a host must not be shut out with them, so ours take their place.
 """
 
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.backend.api import BackendError
 from allowsync.model.networks import Coverage, without
+from allowsync.model.target import Effect
 from allowsync.model.types import Family
 from allowsync.model.value import Value
 from allowsync_backends.nftables.gate import SET_TYPES, as_element
@@ -42,6 +44,7 @@ class SharedSet(Value):
         size: How many elements it takes; None for no bound.
         ours: Elements with our comment.
         others: All other elements, also those that go by themselves.
+        turned: Elements of ours that were there for the opposite effect.
     """
 
     place: str
@@ -50,6 +53,7 @@ class SharedSet(Value):
     size: int | None
     ours: tuple[Element, ...]
     others: tuple[Element, ...]
+    turned: tuple[Element, ...] = ()
 
     def networks_of_others(self, *, temporary: bool) -> Iterator[Network]:
         """What others put there, to go by itself or to stay."""
@@ -58,8 +62,15 @@ class SharedSet(Value):
                 yield from element.networks
 
 
-def shared_set(place: str, family: Family, mark: str, listing: str) -> SharedSet:
-    """The set a listing is of.
+def mark_of(name: str, effect: Effect) -> str:
+    """The comment that makes an element ours."""
+    return f"allowsync:{name}:blocked" if effect is Effect.DENY else f"allowsync:{name}"
+
+
+def shared_set(
+    place: str, family: Family, mark: str, listing: str, opposite: str | None = None
+) -> SharedSet:
+    """The set a listing is of; `opposite` is the mark of what had the opposite effect.
 
     Raises:
         ListingError: The listing cannot be understood.
@@ -74,7 +85,8 @@ def shared_set(place: str, family: Family, mark: str, listing: str) -> SharedSet
         "interval" in _flags(found),
         int(found["size"]) if "size" in found else None,
         tuple(one for one in members if one.comment == mark),
-        tuple(one for one in members if one.comment != mark),
+        tuple(one for one in members if one.comment not in (mark, opposite)),
+        tuple(one for one in members if one.comment == opposite),
     )
 
 
@@ -122,8 +134,8 @@ def merges(text: str) -> bool:
 
 
 def odd(one: SharedSet) -> tuple[Element, ...]:
-    """Elements with our mark that we never put there: ranges, or such that go by themselves."""
-    return tuple(element for element in one.ours if not element.plain)
+    """Elements with our mark that are no use: ranges, such that go by themselves, turned ones."""
+    return (*(element for element in one.ours if not element.plain), *one.turned)
 
 
 def removal(one: SharedSet, texts: Iterable[str]) -> str:
