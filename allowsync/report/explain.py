@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from allowsync.inspect.explain import AccessVerdict, through
 from allowsync.model.networks import short
+from allowsync.model.types import Basis
 from allowsync.report.json import entry_document, instant
 from allowsync.report.text import filled
 from allowsync.text import Line, said
@@ -22,6 +23,9 @@ _WORDS = {
     AccessVerdict.NO: ("not allowed", "was not allowed"),
     AccessVerdict.UNKNOWN: ("unknown", "unknown"),
 }
+# How a host came to a network that no name gave; by the history alone, it is one or the other.
+_BY_NETWORK = {Basis.FIXED: "fixed in the configuration", Basis.GRANTED: "granted by command"}
+_BY_EITHER = "fixed or granted by command"
 _COLOURS = {
     AccessVerdict.YES: "green",
     AccessVerdict.PARTLY: "yellow",
@@ -93,10 +97,10 @@ def _place(place: TargetAnswer, one: Explanation) -> str:
 
 
 def _access(access: HostAccess, scene: AccessAt) -> str:
-    fixed = ", fixed in the configuration"
+    by = _BY_EITHER if access.basis is None else _BY_NETWORK.get(access.basis, _BY_EITHER)
+    way = f" through {access.hostname}" if access.hostname else f", {by}"
     parts = [
-        f"{access.host}: {short(access.network)}"
-        + (f" through {access.hostname}" if access.hostname else fixed),
+        f"{access.host}: {short(access.network)}{way}",
         f"since {access.since:%Y-%m-%d %H:%M} UTC",
     ]
     if scene.past:

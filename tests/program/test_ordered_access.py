@@ -55,6 +55,11 @@ def test_an_order_tells_what_it_changed_and_counts_the_rest(over_days: Days) -> 
     assert f"guest-{GUEST} is no longer configured or granted" in over_days("history").out
 
 
+def test_a_grant_is_explained_as_one(granted: Days) -> None:
+    told = granted(f"explain {GUEST}").out
+    assert f"guest-{GUEST}: {GUEST}, granted by command, since" in told
+
+
 def test_where_an_order_is_not_in_force_yet_is_said(granted: Days) -> None:
     granted.here.file.unlink()
     granted.here.file.mkdir()

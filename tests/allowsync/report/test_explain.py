@@ -119,10 +119,18 @@ def test_an_access_of_the_past_is_told_until_when_and_why_it_ended() -> None:
     ]
 
 
-def test_a_fixed_network_is_said_to_be() -> None:
-    fixed = replace(FRESH, hostname="", basis=Basis.FIXED, said="")
+@pytest.mark.parametrize(
+    ("basis", "how"),
+    [
+        (Basis.FIXED, "fixed in the configuration"),
+        (Basis.GRANTED, "granted by command"),
+        (None, "fixed or granted by command"),
+    ],
+)
+def test_where_no_name_gave_a_network_it_is_said_what_did(basis: Basis | None, how: str) -> None:
+    fixed = replace(FRESH, hostname="", basis=basis, said="")
     assert text(answer(YES, accesses=(fixed,)))[2:] == [
-        "alice: 81.2.69.1, fixed in the configuration, since 2026-11-20 14:00 UTC"
+        f"alice: 81.2.69.1, {how}, since 2026-11-20 14:00 UTC"
     ]
 
 
