@@ -24,7 +24,6 @@ from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import network, overlap
 from allowsync.model.types import Query
 from allowsync.model.value import Value, field
-from allowsync.policy.crowd import Crowd
 from allowsync.policy.dns64 import PROBE, looks_synthesized, translation_prefixes
 from allowsync.policy.screening import GuardRefusal, without
 from allowsync.policy.sightings import ROW, Heard, Ledger, SightingIndex, by_hostname, record
@@ -37,6 +36,7 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Address, Host, Network
     from allowsync.policy.clock import Now
+    from allowsync.policy.crowd import Crowd
     from allowsync.policy.screening import ScreenedAnswer
     from allowsync.policy.sightings import Judgements, NewAddress, Refuted
 
@@ -125,6 +125,8 @@ def guard(
     after = record(ledger, agreed, window, now)
     if all(one.granted for one in new) and after.is_undisputed:
         return Verdict(dict(judged), after, {})
+    from allowsync.policy.crowd import Crowd
+
     made_up = _made_up_by_resolver(new, judged, evidence)
     seen = SightingIndex(_sure(after, evidence))
     certain = doubtful = (seen, Crowd(holders, seen, now))

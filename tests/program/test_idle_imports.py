@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
-MOST_OF_OURS: Final = 88  # as reached; the goal is 70
+MOST_OF_OURS: Final = 87  # as reached; the goal is 70
 DEAR: Final = (
     *("asyncio", "click", "dataclasses", "dns", "hashlib", "httpx", "importlib.metadata"),
     *("selectors", "subprocess", "threading", "typing"),
@@ -24,7 +24,7 @@ DEAR: Final = (
     # Of a run with something new, or less than before, or anything to say.
     *("allowsync.plan.limits", "allowsync.plan.reasons", "allowsync.policy.absence"),
     *("allowsync.engine.fleet", "allowsync.fleet", "allowsync.policy.fleet", "cryptography"),
-    *("allowsync.policy.fold", "allowsync.policy.orphans"),
+    *("allowsync.policy.crowd", "allowsync.policy.fold", "allowsync.policy.orphans"),
     *("allowsync.report", "allowsync.system.files"),
 )
 PROGRAM: Final = """
