@@ -12,7 +12,6 @@ import marshal
 import os
 from contextlib import suppress
 from datetime import timedelta
-from importlib import import_module
 
 from allowsync.dns.answer_lines import END, confined, written
 from allowsync.dns.client import Resolver
@@ -32,13 +31,6 @@ SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread
 HEAD: Final = 4  # bytes that tell how long a request is
 
-# A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
-_ALWAYS: Final = ("allowsync.dns.transport.tcp", "allowsync.dns.transport.workers")
-_TRANSPORTS: Final = {
-    Transport.DNS: (),
-    Transport.TLS: ("allowsync.dns.transport.dot",),
-    Transport.HTTPS: ("allowsync.dns.transport.doh",),
-}
 _CERTIFICATES: Final = ("SSL_CERT_FILE", "SSL_CERT_DIR")
 # What a DoH server's name is looked up in, by the C library and each time anew.
 _HOSTS: Final = ("hosts", "resolv.conf", "nsswitch.conf", "host.conf", "gai.conf")
@@ -94,15 +86,18 @@ def _settings(sent: Any) -> ResolverSettings:
 
 def _load(settings: ResolverSettings) -> None:
     """Import and open what the transports will need."""
+    # A truncated answer is asked for again over TCP, in a thread, whatever the nameserver.
+    from allowsync.dns.transport import tcp, workers  # noqa: F401 - they load what is needed
+
     transports = {one.transport for one in settings.nameservers}
-    for name in (*_ALWAYS, *(name for one in transports for name in _TRANSPORTS[one])):
-        import_module(name)
     if transports != {Transport.DNS}:
         from allowsync.dns.transport.tls_context import load
 
         codecs.lookup("idna")
-        if Transport.TLS in transports:
-            load()
+    if Transport.TLS in transports:
+        from allowsync.dns.transport import dot  # noqa: F401
+
+        load()
     if Transport.HTTPS in transports:
         from allowsync.dns.transport import doh
 
