@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 RECOVERED = "recovered"
 REPAIRED = "repaired"
 CHANGED = "changed"  # what a denylist's target blocks
-_NUMBERS = re.compile(r"[0-9]+")
+_NUMBERS = r"[0-9]+"
 # Ages come in whole seconds, so that one and the same packet seems to have come now and then.
 _JITTER = timedelta(seconds=5)
 _SUBNET = 64  # the narrowest network of IPv6 whose packets are told apart
@@ -94,7 +94,9 @@ def _is_new(turn: TargetTransition, last: tuple[str, str]) -> bool:
         return True
     if turn.outcome == RECOVERED:
         return last[0] != RECOVERED
-    return (turn.outcome, _NUMBERS.sub("", turn.what)) != (last[0], _NUMBERS.sub("", last[1]))
+    outcome, what = last
+    alike = re.sub(_NUMBERS, "", turn.what) == re.sub(_NUMBERS, "", what)
+    return turn.outcome != outcome or not alike
 
 
 def rename_uses(connection: sqlite3.Connection, labels: Mapping[str, str]) -> None:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from allowsync.model.types import Network
     from allowsync.system.process import Completed
 
-_TABLE: Final = re.compile(r"inet (allowsync_([a-z][a-z0-9_]{0,17}))")
+_TABLE: Final = r"allowsync_([a-z][a-z0-9_]{0,17})"
 # What was seen comes and goes with the packets.
 _SEEN: Final = r"(\tset ipv[46]_seen \{\n(?:\t\t(?!elements).*\n)*)\t\telements = [^}]*\}\n"
 _COMMENT: Final = r'comment "allowsync:[0-9a-f]{8}:[0-9]+\.[0-9]+(?::([0-9a-f]{8}))?"'
@@ -176,11 +176,11 @@ def marked(known: Collection[Place]) -> tuple[Marked, ...]:
     """
     if not tools.may(tools.CAP_NET_ADMIN):
         return ()
-    names = (_TABLE.fullmatch(name) for name in sorted(tool.tables()))
-    places = ((name[2], Place("nftables table", ("inet", name[1]))) for name in names if name)
-    return tuple(
-        one for allowlist, place in places if place not in known for one in _gate(allowlist, place)
-    )
+    tables = [one.split(" ", 1) for one in sorted(tool.tables())]
+    places = (Place("nftables table", ("inet", name)) for kind, name in tables if kind == "inet")
+    unknown = (one for one in places if one.name[1].startswith("allowsync_") and one not in known)
+    named = ((re.fullmatch(_TABLE, place.name[1]), place) for place in unknown)
+    return tuple(one for match, place in named if match for one in _gate(match[1], place))
 
 
 def _gate(allowlist: str, place: Place) -> Iterator[Marked]:
