@@ -74,7 +74,7 @@ class EtcdWatch:
     def _changed(self, answer: Mapping[str, Any]) -> Iterator[frozenset[str]]:
         if answer.get("canceled"):
             self._refuse(answer)
-        header = answer.get("header", {})
+        header = _object(answer.get("header"))
         cluster, revision = str(header.get("cluster_id", "")), _number(header.get("revision"))
         if answer.get("created"):
             if not self._revision or cluster != self._cluster or revision < self._revision:
@@ -99,10 +99,14 @@ class EtcdWatch:
     def _names(self, events: Any) -> Iterator[str]:
         """The lists whose own keys changed; parts of a large one are put before it."""
         for one in events if isinstance(events, list) else ():
-            key = octets_of(one.get("kv", {}).get("key")).decode("ascii", "replace")
+            key = octets_of(_object(_object(one).get("kv")).get("key")).decode("ascii", "replace")
             name = key.removeprefix(self._lists)
             if name and "/" not in name:
                 yield name
+
+
+def _object(found: Any) -> Mapping[str, Any]:
+    return found if isinstance(found, dict) else {}
 
 
 def _number(text: Any) -> int:

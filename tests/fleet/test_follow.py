@@ -166,6 +166,20 @@ def test_a_backup_that_was_restored_is_begun_anew(etcd: Etcd) -> None:
     assert list(watch.session()) == [{"web"}]
 
 
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {},
+        {"header": 1, "events": {}},
+        {"header": {"revision": "x"}, "events": [1, None, {}, {"kv": 7}, {"kv": {"key": ""}}]},
+        {"events": [{"kv": {"key": "L2FsbG93c3luYy9ob21lL2xlYWRlcg=="}}]},  # of no list
+    ],
+)
+def test_answers_that_make_no_sense_wake_no_run(answer: dict[str, Any], tmp_path: Path) -> None:
+    options = EtcdStoreOptions(("https://127.0.0.1:1",), tmp_path / "ca")
+    assert list(EtcdWatch(options, "home")._changed(answer)) == []
+
+
 def test_what_may_not_be_watched_is_told(applier: Machine) -> None:
     applier.store = {"etcd": {**applier.store["etcd"], "prefix": "/elsewhere"}}
     with following(applier) as process:
