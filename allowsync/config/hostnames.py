@@ -63,8 +63,8 @@ def _fault(name: str, written: str) -> str:
     """What is wrong with a name, given lower case and without the final dot."""
     if not name:
         return f"expected a hostname such as alice.example.org, got {written}"
-    if _is_address(name):
-        return f"{written} is an address, not a hostname: fixed addresses belong under `networks`"
+    if address := _address_fault(name, written):
+        return address
     if "://" in name:
         return f"{written} is a URL, not a hostname"
     if odd := re.search(_ODD, name):
@@ -88,11 +88,11 @@ def _fault(name: str, written: str) -> str:
     return f"{written} ends in a number like an address, which no hostname does"
 
 
-def _is_address(name: str) -> bool:
-    if re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", name):  # also what `ipaddress` refuses: 010.0.0.1
-        return True
+def _address_fault(name: str, written: str) -> str:
+    """What is wrong with an address for a name; empty where it is none."""
     try:
         ip_network(name.strip("[]").partition("%")[0], strict=False)
     except ValueError:
-        return False
-    return True
+        odd = re.fullmatch(r"[0-9]+(?:\.[0-9]+){3}", name)  # such as 8.8.8.300 and 010.0.0.1
+        return f"{written} is no valid IPv4 address, and no hostname" if odd else ""
+    return f"{written} is an address, not a hostname: fixed addresses belong under `networks`"

@@ -114,6 +114,7 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(path: Path) -> None:
             "add bob https://bob.example.org/ --on web",
             "hosts.bob: 'https://bob.example.org/' is a URL, not a hostname",
         ),
+        ("add bob 81.2.70.300 --on web", "'81.2.70.300' is no valid IPv4 address, and no hostname"),
         ("add bob 81.2.70.1/24 --on web", "is an address inside a network"),
         ("add bob 81.2.0.0/8 --on web", "81.2.0.0/8"),
         ("add bob bob.example.org --on web --until soon", "hosts.bob.until"),

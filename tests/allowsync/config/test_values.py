@@ -163,7 +163,7 @@ NO_HOSTNAMES = {
     "[2001:db8::1]": "is an address",
     "fe80::1%eth0": "is an address",
     "\uff11\uff19\uff12.0.2.1": "is an address",
-    "010.0.0.1": "is an address",
+    "010.0.0.1": "is no valid IPv4 address",
     "alice.1": "ends in a number",
     "-a.example": "a hyphen",
     "a-.example": "a hyphen",
