@@ -20,6 +20,7 @@ _NETWORK, _TRANSPORT, _INNER = 1, 2, 3  # headers
 _LENGTH: Final = 0  # NFT_META_LEN
 # Traffic class, label, length and identification; hop limit of IPv6; time to live of IPv4.
 _OF_NETWORK: Final = frozenset((0, 1, 2, 3, 4, 5, 7, 8))
+_TTL: Final = 8
 # The two ports; where the header of TCP ends, and its flags.
 _ASKED: Final = frozenset((0, 2, 12, 13))
 _STEPS: Final = frozenset({"exthdr", "osf"})
@@ -41,9 +42,8 @@ def asks_form_legacy(rule: str) -> bool:
 
 def _of_form(step: Expression) -> bool:
     if step.kind == "payload":
-        return first(step.held, 1) is not None and _is_form(
-            number(first(step.held, 2)), number(first(step.held, 3))
-        )
+        header, at, length = (number(first(step.held, kind)) for kind in (2, 3, 4))
+        return first(step.held, 1) is not None and _is_form(header, at, length)
     if step.kind == "meta":
         return first(step.held, 1) is not None and number(first(step.held, 2)) == _LENGTH
     if step.kind == "match":
@@ -51,7 +51,7 @@ def _of_form(step: Expression) -> bool:
     return step.kind in _STEPS
 
 
-def _is_form(header: int, at: int) -> bool:
-    if header == _NETWORK:
-        return at in _OF_NETWORK
+def _is_form(header: int, at: int, length: int) -> bool:
+    if header == _NETWORK:  # the source address of IPv6 begins where IPv4 has its time to live
+        return at in _OF_NETWORK and (at != _TTL or length == 1)
     return header >= _INNER or (header == _TRANSPORT and at not in _ASKED)
