@@ -106,7 +106,8 @@ def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> Clea
         if schedule is not None and stop:
             done = _stopped(done, schedule)
         gone = {one.name: _known(store, one) for one in owned}
-        return replace(done, cleared=clear_all(owned, store, instant()), gone=gone)
+        cleared = clear_all(owned, store, instant(), config.path)
+        return replace(done, cleared=cleared, gone=gone)
 
 
 def _known(store: Store, one: Owned) -> tuple[Network, ...]:

@@ -18,7 +18,7 @@ from allowsync.engine.orphan_targets import OrphanTarget, of_another, orphans
 from allowsync.model.target import Effect
 from allowsync.model.value import Value
 from allowsync.state import StateDamaged, StateError, Store
-from allowsync.state.lock import installations
+from allowsync.state.lock import forget_configuration, installations
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -109,7 +109,9 @@ def everything(config: Config, store: Store) -> list[Owned]:
     ]
 
 
-def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleared]:
+def clear_all(
+    owned: Iterable[Owned], store: Store, at: datetime, configuration: Path
+) -> list[Cleared]:
     """Clear each target and forget it. One that fails is remembered, and stops no other.
 
     Where none is left, no run has to answer for a state that is gone afterwards.
@@ -118,10 +120,12 @@ def clear_all(owned: Iterable[Owned], store: Store, at: datetime) -> list[Cleare
         owned: The targets.
         store: What is remembered of them.
         at: The instant at which the history tells of it.
+        configuration: Whose they are.
     """
     done = list(_clear_each(owned, store, at))
     if not (any(one.reason or one.unrecorded for one in done) or store.targets()):
         store.forget_runs()
+        forget_configuration(configuration)
     return done
 
 

@@ -13,6 +13,7 @@ from allowsync.policy.decision import has_ended
 from allowsync.policy.tracking import inherit, renamed
 from allowsync.state import StateDamaged, StateError, Store
 from allowsync.state.files import unrecorded_mark
+from allowsync.state.lock import state_before
 from allowsync.text import said
 from allowsync.typed import TYPE_CHECKING
 
@@ -59,6 +60,7 @@ class Memory(Value):
         disorder: What cannot be read of the orders given by command.
         orders: Those orders, as far as they can be read; None where there are none.
         behind: Whether the state is older than the last run that was recorded in it, or gone.
+        moved: The state that the configuration had before, where this one knows of no run.
         unsure: Whether targets may hold what a run put there that is not on record.
         here: What targets hold together, where an older state is believed no further than that.
         fleet: What is known of the fleet; None where the machine belongs to none.
@@ -79,6 +81,7 @@ class Memory(Value):
     disorder: tuple[Notice, ...] = ()
     orders: StandingOrders | None = None
     behind: bool = False
+    moved: str = ""
     unsure: bool = False
     here: Coverage | None = None
     fleet: FleetView | None = None
@@ -129,7 +132,7 @@ class Memory(Value):
         """What is worth saying of state and clock, orphaned targets, sources, and channels."""
         unread = self.store.unwritable and self.chronology.last is None
         if self.behind and not unread:
-            yield Notice(str(self.config.state), _older(self.chronology))
+            yield Notice(str(self.config.state), _older(self.chronology, self.moved))
         else:
             yield from _clock_notice(self.now, self.chronology)
         yield from self.disorder
@@ -143,7 +146,9 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
     """Read what a run goes by. Raises StateError."""
     chronology = store.chronology()
     forgotten = store.forgotten_run()
-    behind = forgotten is not None
+    known = forgotten is not None or chronology.last is not None or request.rehearsed
+    moved = "" if known else state_before(config.path, config.state)
+    behind = forgotten is not None or bool(moved)
     now = read(chronology, pulse, forgotten)
     fleet = None if config.fleet is None else _of_fleet(config, request, store, now)
     config = config if fleet is None else fleet.config
@@ -178,6 +183,7 @@ def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> M
         disorder,
         orders,
         behind,
+        moved,
         behind or os.path.lexists(unrecorded_mark(config.state)),
         here,
         fleet,
@@ -289,9 +295,11 @@ def _learn(config: Config, request: Request, store: Store, now: Now) -> Learnt |
     return learn(config, store, dict.fromkeys(names), now.instant, lists, force=force)
 
 
-def _older(known: Chronology) -> str:
+def _older(known: Chronology, moved: str) -> str:
     """What there is to say of a state that does not know the last run."""
     stays = "entries that it does not know stay for now"
+    if moved:
+        return f"knows of no run: the state was {moved} until now; {stays}; move that one here"
     if known.last is None:
         return f"is gone with what the last run knew; {stays}"
     last = f"{known.last.wall:%Y-%m-%d %H:%M} UTC"

@@ -1,7 +1,8 @@
 """Orphaned targets: no longer configured, still enforced, and never updated.
 
 They are known by the state, and by the marks that allowsync leaves in the firewall itself, which
-outlive a lost state. What carries the mark of another configuration on this machine is not ours.
+outlive a lost state. What carries the mark of another configuration on this machine is not ours,
+unless that one is known to be gone: then no other run tells.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from allowsync.backend.api import BackendError
 from allowsync.backend.driver import driver_of, marks_of
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value
-from allowsync.state.lock import installations, other_configuration, whose
+from allowsync.state.lock import installations, is_gone, other_configuration, whose
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -87,9 +88,10 @@ def orphans(
     records = [one for name, one in known.items() if name not in names]
     kinds = kinds_of(config, None if everywhere else [one.backend for one in known.values()])
     found: list[OrphanTarget] = []
+    mine = _installations(config)
     for kind, marked in _marks(config, kinds):
         record = next((one for one in known.values() if marked.place in one.places), None)
-        ours = marked.installation == _installation(config)
+        ours = marked.installation in mine or is_gone(marked.installation)
         if marked.installation and not ours:
             records = [one for one in records if one is not record]
         elif ours or record is not None:
@@ -175,8 +177,10 @@ def others_targets(config: Config) -> dict[str, str]:
     return {one.name: why for one in config.targets if (why := of_another(one, names))}
 
 
-def _installation(config: Config) -> str:
-    return next((one.installation for one in config.targets), "")
+def _installations(config: Config) -> frozenset[str]:
+    """What marks say of this configuration, by its name and those it had before."""
+    before = frozenset() if _others_state(config) else installations(config.state)
+    return before | {one.installation for one in config.targets}
 
 
 def _installed() -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from allowsync.plan.claims import retained
 from allowsync.policy.clock import remembered
 from allowsync.state import EntryChange, RunRecord, StateDamaged, StateError, TargetRecord
 from allowsync.state.files import leave_mark, take_mark, unrecorded_mark
+from allowsync.state.lock import note_configuration
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -111,6 +112,8 @@ def _leave_traces(memory: Memory) -> None:
         take_mark(unrecorded_mark(memory.config.state))
     if not request.confirming:
         memory.store.note_run(memory.now.latest or memory.now.instant)
+        if not request.rehearsed:
+            note_configuration(memory.config.path, memory.config.state)
 
 
 def _post(memory: Memory, report: RunReport) -> Post | None:

@@ -138,12 +138,16 @@ def unrecorded_mark(state: Path) -> str:
 
 def _until_restart(state: Path, what: str) -> str:
     """A file about a state that is gone after a restart, as what is in a packet filter."""
-    by_systemd = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
-    folder = by_systemd or f"{os.environ.get('XDG_RUNTIME_DIR') or '/run'}/allowsync"
-    if os.geteuid() == ROOT:
-        folder = by_systemd or "/run/allowsync"
     name = os.path.abspath(state).replace("/", "-")  # noqa: PTH100 - `..` must not follow links
-    return f"{folder}/{name[-_LONGEST_NAME:]}.{what}"
+    return f"{until_restart()}/{name[-_LONGEST_NAME:]}.{what}"
+
+
+def until_restart() -> str:
+    """The folder of marks that are gone after a restart."""
+    by_systemd = os.environ.get("RUNTIME_DIRECTORY", "").partition(":")[0]
+    if by_systemd or os.geteuid() == ROOT:
+        return by_systemd or "/run/allowsync"
+    return f"{os.environ.get('XDG_RUNTIME_DIR') or '/run'}/allowsync"
 
 
 def last_run_marks(state: Path) -> tuple[str, str]:
@@ -191,11 +195,16 @@ def note_beside(mark: str, started: int, latest: int) -> None:
 
 def note_run(mark: str, started: int, latest: int) -> None:
     """Note a run until the next restart, where that can be done."""
+    link_mark(mark, f"{started} {latest}")
+
+
+def link_mark(mark: str, what: str) -> None:
+    """Make a mark a link that says so, in one step, where that can be done."""
     new = f"{mark}.new"
     with suppress(OSError):
         os.makedirs(os.path.dirname(mark), 0o755, exist_ok=True)  # noqa: PTH103, PTH120
         take_mark(new)
-        os.symlink(f"{started} {latest}", new)  # noqa: PTH211 - no Path here
+        os.symlink(what, new)  # noqa: PTH211 - no Path here
         os.rename(new, mark)  # noqa: PTH104 - no Path here
 
 

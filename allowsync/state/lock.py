@@ -6,7 +6,8 @@ locked file would let two runs hold locks on two files of one name.
 
 It names the configuration whose state it is. Another one beside it is refused: it would take the
 first one's targets for its own that are configured no more. Names it had before follow: gates carry
-a mark that is made of them.
+a mark that is made of them. What that mark stands for is noted until the next restart, too, as a
+state may be lost or left behind together with its lock.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ from pathlib import Path
 from allowsync.model.outcome import ExitCode
 from allowsync.model.target import installation_of
 from allowsync.state.errors import StateUnwritable, reason
-from allowsync.state.files import as_owner, prepare_folder
+from allowsync.state.files import as_owner, link_mark, prepare_folder, take_mark, until_restart
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -90,14 +91,68 @@ def other_configuration(state: Path, configuration: Path) -> Path | None:
 
 
 def installations(state: Path) -> frozenset[str]:
-    """What the marks say of the configuration whose state it is, under each name it has had."""
+    """What the marks say of the configuration whose state it is, under each name it has had.
+
+    Where another one has such a name by now, it is that one's.
+    """
     with suppress(OSError, StateUnwritable), as_owner(state):
         descriptor = os.open(_of(state), os.O_RDONLY | _FLAGS)
         try:
-            return frozenset(map(installation_of, _names(descriptor)))
+            names = _names(descriptor)
         finally:
             os.close(descriptor)
+        kept = [one for one in names[1:] if not _another(one, Path(os.fsdecode(names[0])))]
+        return frozenset(map(installation_of, (*names[:1], *kept)))
     return frozenset()
+
+
+def note_configuration(configuration: Path, state: Path) -> None:
+    """Note until the next restart which configuration a mark stands for, and its state."""
+    if name := _named(configuration):
+        mark, what = _note_of(installation_of(name)), f"{_absolute(state)}\n{os.fsdecode(name)}"
+        with suppress(OSError):
+            if os.readlink(mark) == what:  # noqa: PTH115 - no Path here
+                return
+        link_mark(mark, what)
+
+
+def forget_configuration(configuration: Path) -> None:
+    """Take away what is noted of a configuration."""
+    take_mark(_note_of(installation_of(_named(configuration))))
+
+
+def state_before(configuration: Path, state: Path) -> str:
+    """Which other state a configuration had since the last restart; empty where none is noted."""
+    before, _ = _noted(installation_of(_named(configuration)))
+    return "" if before == _absolute(state) else before
+
+
+def is_gone(installation: str) -> bool:
+    """Whether the configuration that a mark stands for is known, and not there any more."""
+    _, name = _noted(installation)
+    with suppress(OSError, ValueError):
+        try:
+            return bool(name) and not os.stat(name)  # noqa: PTH116 - no Path here
+        except (FileNotFoundError, NotADirectoryError):
+            return True
+    return False
+
+
+def _noted(installation: str) -> tuple[str, str]:
+    """The state of a configuration, and its path; empty where they are not known."""
+    with suppress(OSError):
+        state, _, name = os.readlink(_note_of(installation)).partition("\n")  # noqa: PTH115
+        if installation_of(os.fsencode(name)) == installation:
+            return state, name
+    return "", ""
+
+
+def _note_of(installation: str) -> str:
+    return f"{until_restart()}/{installation}.configuration"
+
+
+def _absolute(path: Path) -> str:
+    return os.path.abspath(path)  # noqa: PTH100 - `..` must not follow links
 
 
 def _of(state: Path) -> Path:
@@ -109,6 +164,11 @@ def _other(descriptor: int, configuration: Path) -> Path | None:
     written = next(iter(_names(descriptor)), b"")
     if not written or written == _named(configuration):
         return None
+    return _another(written, configuration)
+
+
+def _another(written: bytes, configuration: Path) -> Path | None:
+    """The file of that name, where it is there beside a configuration."""
     with suppress(OSError, ValueError):
         other = Path(os.fsdecode(written))
         if other.is_absolute() and other.is_file() and not other.samefile(configuration):
@@ -126,7 +186,7 @@ def _names(descriptor: int) -> list[bytes]:
 
 
 def _named(configuration: Path) -> bytes:
-    path = os.path.abspath(configuration)  # noqa: PTH100 - `..` must not follow links
+    path = _absolute(configuration)
     return b"" if path.startswith(_PASSING) else os.fsencode(path)
 
 

@@ -218,7 +218,51 @@ def test_a_second_configuration_is_refused_the_state_of_the_first(
     # Where the first is gone, its state goes to what came in its place.
     here.path.unlink()
     done = other("apply")
-    assert (done.code, done.err, other.gates()) == (0, "", {"ssh", "web"})
+    assert (done.code, other.gates()) == (1, {"ssh", "web"})
+    assert "web/nftables: is no longer configured, but " in done.err
+    assert other(" ".join(command_in(done)), "--yes").code == 0
+    done = other("apply")
+    assert (done.code, done.err, other.gates()) == (0, "", {"ssh"})
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["remembered", "lost"])
+@pytest.mark.parametrize("after", KINDS)
+def test_the_gate_of_a_configuration_that_moved_is_told_and_cleared_alone(
+    here: Inside, tmp_path: Path, after: str, lost: bool
+) -> None:
+    """Its mark is made of a path where no configuration is any more: no other run would tell."""
+    assert here.guard("jellyfin", {"nftables": PORTS}).code == 0
+    here.path.unlink()
+    moved = installed(tmp_path / "two", here.inside, here.server)
+    if lost:
+        shutil.rmtree(here.state.parent)
+    else:
+        here.state.parent.rename(moved.state.parent)
+    for _ in range(2):
+        done = moved.guard("media", {after: PORTS}, address=MOVED)
+        assert done.code == 1
+        assert "jellyfin/nftables: is no longer configured, but " in done.err
+    assert moved("status").code == 1
+    assert moved(" ".join(command_in(done)), "--yes").code == 0
+    done = moved("apply")
+    assert (done.code, done.err, moved.gates()) == (0, "", {"media"})
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("cleared", [False, True], ids=["in-force", "cleared"])
+def test_a_gate_stays_closed_where_the_state_is_elsewhere_and_no_host_is_known(
+    here: Inside, kind: str, cleared: bool
+) -> None:
+    here.guard("web", {kind: PORTS})
+    here.hosts = {"alice": "alice.example.net"}
+    before = here.state
+    if cleared:
+        assert here("clear", "--yes").code == 0
+    take_down(here.inside)
+    here.more = {**here.more, "state": str(here.folder / "elsewhere" / "state.db")}
+    done = here("apply")
+    assert (done.code, here.gates()) == (1, set() if cleared else {"web"})
+    assert (f"the state was {before} until now" in done.err) is not cleared
 
 
 def test_a_gate_that_was_saved_and_loaded_again_is_told_and_cleared(here: Inside) -> None:

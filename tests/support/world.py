@@ -5,7 +5,6 @@ from __future__ import annotations
 import shutil
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from allowsync.config.settings import Allowlist, Config, Denylist, Target
@@ -22,6 +21,7 @@ from tests.support.values import FIVE_MINUTES, T0, found, host, net
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
     from datetime import datetime, timedelta
+    from pathlib import Path
 
     from allowsync.backend.api import BackendType
     from allowsync.config.channels import NotifyChannel
@@ -82,7 +82,8 @@ class World:
         )
         lists = {one.name: one for one in (*mine, *self.extra)}
         denied = {one.name: one for one in self.denylists}
-        return Config(Path("config.yaml"), self.hosts, lists, self.state, limits=self.limits,
+        path = self.state.parent / "config.yaml"
+        return Config(path, self.hosts, lists, self.state, limits=self.limits,
                       resolver=self.resolver, notify=self.notify, denylists=denied)  # fmt: skip
 
     def run(

@@ -163,7 +163,7 @@ def test_where_the_state_is_gone_a_gate_that_was_flushed_lets_no_stranger_in(wor
 
 def test_after_a_clear_of_all_a_state_that_is_gone_is_none_that_was_lost(world: World) -> None:
     with Store.writing(world.state) as store:
-        clear_all(everything(world.config, store), store, world.instant)
+        clear_all(everything(world.config, store), store, world.instant, world.config.path)
     shutil.rmtree(world.state.parent)
     world.store.flaws = ["there is no gate"]
     world.everybody(SILENT)

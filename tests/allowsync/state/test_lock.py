@@ -13,7 +13,13 @@ import pytest
 
 from allowsync.model.target import installation_of
 from allowsync.state import Busy, Lock, StateUnwritable
-from allowsync.state.lock import installations
+from allowsync.state.lock import (
+    forget_configuration,
+    installations,
+    is_gone,
+    note_configuration,
+    state_before,
+)
 
 HOLD = """
 import sys, time
@@ -94,6 +100,45 @@ def test_a_lock_names_the_configuration_under_each_name_it_has_had(tmp_path: Pat
     assert installation_of(os.fsencode(names[-1])) in known
     assert len(known) == 8
     assert installations(tmp_path / "none.db") == frozenset()
+
+
+def test_a_name_that_another_configuration_has_by_now_is_that_ones(tmp_path: Path) -> None:
+    state, one, two = (tmp_path / name for name in ("state.db", "one.yaml", "two.yaml"))
+    for name in (one, two):
+        with Lock(state, name):
+            pass
+    two.touch()
+    mark, now = (installation_of(os.fsencode(name)) for name in (one, two))
+    assert installations(state) == {mark, now}
+    one.touch()
+    assert installations(state) == {now}
+    one.unlink()
+    one.symlink_to(two)
+    assert installations(state) == {mark, now}
+
+
+def test_until_a_restart_it_is_known_what_a_mark_stands_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("RUNTIME_DIRECTORY", str(tmp_path / "run"))
+    one, two = tmp_path / "one.yaml", tmp_path / "two.yaml"
+    mark = installation_of(os.fsencode(one))
+    assert not is_gone(mark)
+    note_configuration(one, tmp_path / "state.db")
+    assert is_gone(mark)
+    one.touch()
+    assert not is_gone(mark)
+    assert state_before(one, tmp_path / "state.db") == ""
+    assert state_before(two, tmp_path / "state.db") == ""
+    assert state_before(one, tmp_path / "new.db") == f"{tmp_path}/state.db"
+    note_configuration(one, tmp_path / "new.db")
+    assert state_before(one, tmp_path / "new.db") == ""
+    # What was not noted of that very path tells nothing.
+    (tmp_path / "run" / f"{installation_of(b'/two')}.configuration").symlink_to("/state\n/three")
+    assert not is_gone(installation_of(b"/two"))
+    forget_configuration(one)
+    one.unlink()
+    assert not is_gone(mark)
 
 
 @pytest.mark.parametrize(
