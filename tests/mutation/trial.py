@@ -43,7 +43,7 @@ class Swapped(MetaPathFinder, Loader):
     """Finds one module changed."""
 
     def __init__(self, module: str, code: CodeType) -> None:
-        self.name = f"allowsync.{module}"
+        self.name = f"allowsync.{module.replace('/', '.')}"
         self.path = str(source(module))
         self.code = code
 
