@@ -308,13 +308,14 @@ def test_a_session_that_would_be_cut_off_is_named(inside: Namespace, tmp_path: P
     environ = {"SSH_CONNECTION": "81.2.69.200 50000 81.2.69.9 22"}
     path, state = tmp_path / "config.yaml", tmp_path / "state.db"
 
-    def run(*arguments: str | Path) -> str:
+    def run(*arguments: str | Path, environ: dict[str, str] = environ) -> str:
         return inside.run(lambda: allowsync(*arguments, environ=environ)).err
 
     assert "comes from 81.2.69.200 to port 22/tcp" in run("init", path, *flags, "--state", state)
     assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--dry-run", "--config", path)
     assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--config", path)
     assert "comes from 81.2.69.200 to port 22/tcp" in run("apply", "--force", "--config", path)
+    run("apply", "--config", path, environ={})  # as by the schedule, or from a console
     assert "comes from" not in run("apply", "--config", path)
 
 
