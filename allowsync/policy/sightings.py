@@ -75,7 +75,7 @@ class NewAddress(Value):
         address: What came.
         network: What would be granted.
         latched: Whether the name has to be approved first.
-        granted: Whether it was granted already, within the window.
+        granted: Whether it was granted already, within the window; it may have been replaced since.
     """
 
     host: Host
@@ -169,6 +169,7 @@ def _new_to(
         if not any(covers(mine, given) for mine in host.networks):
             shut = not granted and latched(tracks, query.hostname)
             yield NewAddress(host, query, address, given, shut, granted)
+    yield from _may_come_back(host, tracks, young, now)
 
 
 def _given_or_young(
@@ -189,6 +190,24 @@ def _given_or_young(
             given = network_of(held.address, host)
             if (query.hostname, given) in young and (query, given) not in seen:
                 yield query, held.address, given
+
+
+def _may_come_back(
+    host: Host,
+    tracks: Mapping[Query, RetentionState],
+    young: Collection[tuple[str, Network]],
+    now: Now,
+) -> Iterator[NewAddress]:
+    """What came within the window and was replaced: it is held again if its successor is refuted.
+
+    An answer that gives it anew is an arrival all the same.
+    """
+    for query, track in tracks.items():
+        for one in track.past:
+            given = network_of(one.address, host)
+            lasting = now.passed(one.since) >= host.policy.guard_window
+            if not lasting and (query.hostname, given) in young:
+                yield NewAddress(host, query, one.address, given, latched=False, granted=True)
 
 
 def _of_former_names(

@@ -169,8 +169,18 @@ class Account:
         # another list.
         homes = {network for _, network in (*self.held, *self.ever) if network not in at.pages}
         homes |= self.backed
+        # So may whatever a name has now, when its host is moved to another list.
+        present = set().union(*(one.networks for one in at.stores.values()))
+        moved = {
+            name: {
+                network
+                for hostname, network in self.held
+                if network in present and hostname in self._names(at, name)
+            }
+            for name in at.stores
+        }
         self.before_run = {
-            name: self.last.get(name, frozenset()) | one.networks | homes
+            name: self.last.get(name, frozenset()) | one.networks | homes | moved[name]
             for name, one in at.stores.items()
         }
         asked = {label for name in lists for label in at.members[name]}
@@ -288,6 +298,10 @@ class Account:
             if not self.ended(at, at.hosts[label]):
                 yield at.hosts[label]
 
+    def _names(self, at: Installation, name: str) -> set[str]:
+        """The hostnames of a list."""
+        return {hostname for host in self.live(at, name) for hostname in host.hostnames}
+
     def secure(self, at: Installation, name: str) -> Iterator[Network]:
         """What no silence, no single nameserver and no clock may have cost a friend yet."""
         for host in self.live(at, name):
@@ -322,7 +336,7 @@ class Account:
         wanted |= self.unknown
         for network in now - at.pages:
             assert _covered(network, wanted), f"{network} is let in to {name} for no host there"
-        names = {hostname for host in hosts for hostname in host.hostnames}
+        names = self._names(at, name)
         if names & self.filled.get(name, set()):
             assert now, f"{name} was left empty"
         filled = {

@@ -439,6 +439,29 @@ def test_a_page_that_three_friends_give_is_held_for_none_of_them() -> None:
     life.teardown()
 
 
+def test_a_page_that_was_left_is_not_what_comes_back_when_the_next_one_is_taken_back() -> None:
+    """Of what was held before, nothing is restored that three friends give by now."""
+    life = Life()
+    life.begin(agreement=1)
+    life.are_parked(labels={"carol"}, page=PARKING[1], then=1)
+    life.are_parked(labels={"carol"}, page=PARKING[0], then=5)
+    assert net(PARKING[1][0]) not in life.at.stores["web"].networks
+    life.any_name_is_parked(page=PARKING[0], then=0)
+    life.are_parked(labels={"alice", "bob", "carol"}, page=PARKING[1], then=1)
+    life.teardown()
+
+
+def test_a_page_goes_with_its_name_to_another_list() -> None:
+    """What is believed of a name stays so when its host is moved: no answer makes it an arrival."""
+    life = Life()
+    life.begin(agreement=1)
+    life.are_parked(labels={"carol"}, page=PARKING[0], then=1)
+    life.any_name_is_parked(page=PARKING[0], then=1)
+    life.swaps_names(label="carol", other="dave", then=2)
+    assert net(PARKING[0][0]) in life.at.stores["vpn"].networks
+    life.teardown()
+
+
 def test_who_was_mixed_up_with_a_friend_does_not_keep_that_home_as_by_a_former_name() -> None:
     """The name that gave it is another host's now; of that host's own, nothing is left."""
     life = Life()
