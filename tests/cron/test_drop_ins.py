@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -23,6 +21,7 @@ from allowsync.schedule.units import (
 )
 from tests.support.configuring import HOME, HOSTS, loaded
 from tests.support.documents import ROOT
+from tests.support.units import analyzed, exposure
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -93,24 +92,6 @@ def system(tmp_path: Path, name: str) -> Path:
     for one in ("basic", "shutdown", "sysinit", "timers", "network-online", "network-pre"):
         (units / f"{one}.target").write_text("[Unit]\n")
     return root
-
-
-def analyzed(verb: str, root: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["systemd-analyze", verb, f"--root={root}", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
-
-
-def exposure(root: Path, unit: str) -> float:
-    said = analyzed("security", root, "--offline=true", "--no-pager", unit)
-    found = re.search(rf"level for {re.escape(unit)}: ([\d.]+)", said)
-    assert found is not None
-    return float(found[1])
 
 
 def test_the_service_is_as_tight_as_its_targets_let_it_be(system: Path, name: str) -> None:

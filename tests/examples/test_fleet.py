@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,6 +12,7 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.etcd import Etcd
 from tests.support.program import allowsync
+from tests.support.units import analyzed, exposure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -84,18 +83,4 @@ def test_systemd_takes_the_units_and_finds_them_tight(tmp_path: Path) -> None:
         (units / f"{one}.target").write_text("[Unit]\n")
     names = ("allowsync-follow.service", "allowsync-follow.path")
     assert analyzed("verify", tmp_path, *names) == ""
-    said = analyzed("security", tmp_path, "--offline=true", "--no-pager", names[0])
-    found = re.search(r"level for allowsync-follow.service: ([\d.]+)", said)
-    assert found is not None
-    assert float(found[1]) <= 1.4
-
-
-def analyzed(verb: str, root: Path, *words: str) -> str:
-    done = subprocess.run(
-        ["systemd-analyze", verb, f"--root={root}", *words],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    return done.stdout + done.stderr
+    assert exposure(tmp_path, names[0]) <= 1.4

@@ -1,4 +1,4 @@
-"""A name server, and a real etcd."""
+"""A name server, a real etcd, and machines of a fleet that it carries."""
 
 from __future__ import annotations
 
@@ -8,9 +8,11 @@ import pytest
 
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.etcd import Etcd
+from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 
 @pytest.fixture
@@ -28,3 +30,16 @@ def server(zones: dict[str, object]) -> Iterator[NameServer]:
 def etcd(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Etcd]:
     with Etcd(tmp_path_factory.mktemp("etcd")) as etcd:
         yield etcd
+
+
+@pytest.fixture
+def machines(tmp_path: Path, server: NameServer, etcd: Etcd) -> Machines:
+    etcd.ctl("del", "--prefix", "/allowsync")
+    return Machines(tmp_path, server, etcd.options("resolver"))
+
+
+@pytest.fixture
+def applier(machines: Machines, etcd: Etcd) -> Machine:
+    machine = machines.applier()
+    machine.store = etcd.options("applier")
+    return machine

@@ -19,12 +19,12 @@ from allowsync.fleet.store import Fetched, Lead, Look, Superseded
 from testkit.fake_dns.behaviours import SERVFAIL
 from testkit.fake_dns.nameserver import NameServer
 from tests.support.etcd import Etcd
-from tests.support.fleets import Machine, Machines
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from testkit.fake_dns.exchanges import DnsReply, DnsRequest
+    from tests.support.fleets import Machine, Machines
 
 HOSTS: dict[str, Any] = {
     "alice": {"hostname": "alice.example.org", "families": ["ipv4"]},
@@ -35,12 +35,6 @@ ALL = ["81.2.69.1/32", "81.2.69.2/32", "81.2.70.0/24"]
 
 
 @pytest.fixture
-def machines(tmp_path: Path, server: NameServer, etcd: Etcd) -> Machines:
-    etcd.ctl("del", "--prefix", "/allowsync")
-    return Machines(tmp_path, server, etcd.options("resolver"))
-
-
-@pytest.fixture
 def resolver(machines: Machines) -> Machine:
     return machines.resolver(**HOSTS)
 
@@ -48,13 +42,6 @@ def resolver(machines: Machines) -> Machine:
 @pytest.fixture
 def standby(machines: Machines) -> Machine:
     return machines.resolver("standby", **HOSTS)
-
-
-@pytest.fixture
-def applier(machines: Machines, etcd: Etcd) -> Machine:
-    machine = machines.applier()
-    machine.store = etcd.options("applier")
-    return machine
 
 
 def leader(etcd: Etcd) -> str:

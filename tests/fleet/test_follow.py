@@ -61,21 +61,8 @@ def following(machine: Machine, *more: str) -> Iterator[Follower]:
 
 
 @pytest.fixture
-def machines(tmp_path: Path, server: NameServer, etcd: Etcd) -> Machines:
-    etcd.ctl("del", "--prefix", "/allowsync")
-    return Machines(tmp_path, server, etcd.options("resolver"))
-
-
-@pytest.fixture
 def resolver(machines: Machines) -> Machine:
     return machines.resolver(**HOSTS)
-
-
-@pytest.fixture
-def applier(machines: Machines, etcd: Etcd) -> Machine:
-    machine = machines.applier()
-    machine.store = etcd.options("applier")
-    return machine
 
 
 def watch_of(etcd: Etcd, idle: float = 1.0) -> EtcdWatch:
