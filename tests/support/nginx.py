@@ -22,13 +22,14 @@ if TYPE_CHECKING:
     from tests.support.netns import Namespace
 
 PORT = 80
+WORKERS = 2
 STREAM = Path("/usr/lib/nginx/modules/ngx_stream_module.so")
 
 # What it needs to stay within its folder. Its workers are of the user who runs the test.
 FRAME = """
 {modules}
 user {user};
-worker_processes 2;
+worker_processes {workers};
 daemon off;
 pid {folder}/nginx.pid;
 error_log {folder}/error.log;
@@ -91,17 +92,19 @@ class Nginx(ServerProcess):
         """Write its configuration: what is in `http`, and what is beside."""
         modules = f"load_module {STREAM};" if "stream" in more else ""
         user = "root" if os.geteuid() == 0 else "nobody"
-        frame = FRAME.format(folder=self.folder, modules=modules, user=user)
+        frame = FRAME.format(folder=self.folder, modules=modules, user=user, workers=WORKERS)
         self.config.write_text(frame + HTTP.format(folder=self.folder, more=http) + more)
 
     def start(self) -> None:
-        """Start it, and wait until it has workers."""
+        """Start it, and wait until it has all of its workers."""
         log = self.folder / "error.log"
         argv = (program(), "-c", str(self.config), "-e", str(log))
         self.begin(self.namespace, argv, self._serves, log)
 
     def _serves(self) -> bool:
-        return self.pid_file.exists() and bool(self.pid_file.read_text().strip() and self.workers())
+        if not self.pid_file.exists() or not self.pid_file.read_text().strip():
+            return False
+        return len(self.workers()) >= WORKERS
 
     @property
     def pid(self) -> int:
