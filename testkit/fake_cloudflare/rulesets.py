@@ -47,8 +47,8 @@ def _zone(zone: StoredZone) -> dict[str, Any]:
     return {
         "id": zone.id,
         "name": zone.name,
-        "status": "active",
-        "paused": False,
+        "status": zone.status,
+        "paused": zone.paused,
         "type": "full",
         "account": account,
     }

@@ -144,11 +144,13 @@ class StoredRuleset:
 
 @dataclass(slots=True)
 class StoredZone:
-    """A zone, with its rulesets by phase."""
+    """A zone, with its rulesets by phase. `status` is the API's word, `paused` its owner's."""
 
     id: str
     name: str
     account: Account
+    status: str = "active"
+    paused: bool = False
     rulesets: dict[str, StoredRuleset] = field(default_factory=dict)
 
 

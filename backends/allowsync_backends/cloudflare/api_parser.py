@@ -160,7 +160,10 @@ def operation(document: Any) -> BulkOperation:
 def zone(document: Any) -> Zone:
     """A domain. Raises ParseError."""
     of = mapping(document)
-    return Zone(identifier(of), _text(of, "name"), identifier(mapping(of.get("account"))))
+    # https://developers.cloudflare.com/fundamentals/manage-domains/pause-cloudflare/
+    status = "paused" if of.get("paused") is True else _text(of, "status", "active")
+    account = identifier(mapping(of.get("account")))
+    return Zone(identifier(of), _text(of, "name"), account, status)
 
 
 def ruleset(document: Any) -> Ruleset:

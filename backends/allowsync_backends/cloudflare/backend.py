@@ -95,8 +95,11 @@ class CloudflareBackend(Value):
 
         with self.asking() as client:
             asking = Zones(client.transport)
-            found = ((one.name, asking.rules(one.id)) for one in zones(client))
-            return RulesOfZones({name: () if of is None else of.rules for name, of in found})
+            seen = list(zones(client))
+            found = ((one.name, asking.rules(one.id)) for one in seen)
+            rules = {name: () if of is None else of.rules for name, of in found}
+            inactive = {one.name: one.status for one in seen if one.status != "active"}
+            return RulesOfZones(rules, inactive)
 
     def read(self) -> Current:
         """What is ours in the list."""

@@ -92,15 +92,18 @@ def _effect(
         return
     if not any(known.naming(name)):
         what = f"whether the rules with the list {name} shut out {whom} is unknown"
-        yield Finding(Severity.INFO, what, "they are in a zone that the token does not see")
+        where = "no custom rule of a zone that the token sees uses it; rules of other kinds"
+        yield Finding(Severity.INFO, what, f"{where}, zones or the account are not read")
         return
     held = {**content.ours, **content.kept, **content.others}.keys()
     if effect is Effect.DENY:
         yield from denials(known, name, held)
         return
     yield from effects(known, name, held)
-    what = "IP access rules, zone lockdown and rules of the account are not read"
-    yield Finding(Severity.INFO, f"{what}: whether they let others in or stop hosts is unknown")
+    what = "IP access rules, zone lockdown, rate limits, managed rules and rules of the account"
+    yield Finding(
+        Severity.INFO, f"{what} are not read: whether they let others in or stop hosts is unknown"
+    )
 
 
 def _owners(content: Content, mine: ItemOwnership, options: CloudflareOptions) -> Iterator[Finding]:

@@ -7,14 +7,21 @@ are in the list and that are not. A rule that blocks by the list says which of t
 from __future__ import annotations
 
 import re
-from ipaddress import ip_address
+from ipaddress import ip_address, ip_network
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.target import Finding, Severity
 from allowsync.model.value import Value
 from allowsync.text import counted
 from allowsync_backends.cloudflare.rule_walk import STOPPING, RequestFate, fates
-from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate, literals, uses
+from allowsync_backends.cloudflare.rules_language import (
+    WebRequest,
+    evaluate,
+    literals,
+    named_networks,
+    uses,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
@@ -38,6 +45,10 @@ _OUTSIDE: Final = tuple(
     )
 )
 _MOST_NAMED: Final = 3  # addresses
+_MOST_OF_RULES: Final = 32  # networks that rules name
+_HOME: Final = tuple(
+    map(ip_network, ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "127.0.0.0/8", "fc00::/7"))
+)
 _MOST: Final = 20  # host names and paths each, and friends
 _MOST_SAID: Final = 10  # findings
 _HOST: Final = re.compile(r"(?:[\w*-]+\.)+[\w-]+", re.ASCII)
@@ -66,9 +77,15 @@ class GuardedPage(Value):
 
 
 class RulesOfZones(Value):
-    """The custom rules of every zone that could be read, by the zone's name."""
+    """The custom rules of every zone that could be read, by the zone's name.
+
+    Attributes:
+        zones: The rules, in the order in which they are tried.
+        inactive: Zones for which Cloudflare passes on no requests, each with its status.
+    """
 
     zones: Mapping[str, tuple[ZoneRule, ...]]
+    inactive: Mapping[str, str] = MappingProxyType({})
 
     def naming(self, list_name: str) -> Iterator[tuple[str, ZoneRule]]:
         """Rules that use a list, each with its zone."""
@@ -115,10 +132,16 @@ def denials(
         what = f"what the rules with the list {list_name} do is unknown: none can be read here"
         yield Finding(Severity.WARNING, what, _ADVICE)
     asked = [one.network_address for one in sorted(networks, key=str)[:_MOST]] or _OUTSIDE[:1]
+    yield from dict.fromkeys(filter(None, (_undecided(known, page) for page in pages)))
+    pages = [page for page in pages if _undecided(known, page) is None]
     for page in pages[:_MOST_SAID]:
         requests = (WebRequest(one, listed=True, host=page.host, path=page.path) for one in asked)
         seen = [fates(known.zones.get(page.zone, ()), one, list_name) for one in requests]
         if all(one == {RequestFate.BLOCKED} for one in seen):
+            continue
+        if not any(RequestFate.PASSED in one for one in seen):
+            what = f"{page}: those in {list_name} are challenged only, and get in by solving it"
+            yield Finding(Severity.WARNING, what, "let the rule block")
             continue
         passed = {RequestFate.PASSED} in seen
         what = f"{page} is open to those in {list_name}: no rule of {page.zone} blocks them"
@@ -174,22 +197,61 @@ def _verdict(
     known: RulesOfZones, page: GuardedPage, list_name: str, networks: Collection[Network]
 ) -> Finding | None:
     """What is wrong with what becomes of friends and strangers at a page."""
-    if not page.zone:
-        what = f"who gets to {page} is unknown: its zone is none that the token sees"
-        return Finding(Severity.WARNING, what, "a rule has an effect in the zone of its host alone")
+    if (undecided := _undecided(known, page)) is not None:
+        return undecided
 
     def each(sources: Iterable[Address], *, listed: bool) -> list[Fates]:
         asked = (WebRequest(one, listed, page.host, page.path) for one in sources)
         return [fates(known.zones[page.zone], one, list_name) for one in asked]
 
-    friends = [one.network_address for one in sorted(networks, key=str)[:_MOST]]
+    named = _networks_of(known.zones[page.zone])
+    # First those that a rule may treat in a way of its own.
+    by_name = sorted(networks, key=lambda one: (not any(map(one.overlaps, named)), str(one)))
+    friends = [end for one in by_name[:_MOST] for end in {one[0], one[-1]}]
     outside = [one for one in _OUTSIDE if not any(one in n for n in networks)]
     seen = dict(zip(outside, each(outside, listed=False), strict=True))
     others = _strangers(page, seen, list_name)
+    if others is None:
+        beside = [one for one in named if not any(map(one.overlaps, networks))]
+        admitted = {one: each({one[0], one[-1]}, listed=False) for one in beside}
+        others = _admitted(page, admitted, list_name)
     theirs = _friends(page, each(friends, listed=True), list_name)
     if others is None or theirs is None or Severity.ERROR in (others.severity, theirs.severity):
         return min(filter(None, (others, theirs)), key=_lenient, default=None)
     return Finding(theirs.severity, f"{theirs.what}; {others.what}", theirs.advice)
+
+
+def _undecided(known: RulesOfZones, page: GuardedPage) -> Finding | None:
+    """Why no rule that is read here decides about a page; None where rules do."""
+    if not page.zone:
+        what = f"who gets to {page} is unknown: its zone is none that the token sees"
+        return Finding(Severity.WARNING, what, "a rule has an effect in the zone of its host alone")
+    if status := known.inactive.get(page.zone):
+        what = f"no rule of {page.zone} has an effect: the zone is {status} at Cloudflare"
+        return Finding(Severity.ERROR, what, "see Overview of the zone in the dashboard")
+    return None
+
+
+def _networks_of(rules: Iterable[ZoneRule]) -> list[Network]:
+    """Networks that rules name, without those of homes."""
+    every = dict.fromkeys(one for rule in rules for one in named_networks(rule.expression))
+    found = [one for one in every if one.prefixlen and not _of_homes(one)]
+    return sorted(found, key=lambda one: one.prefixlen / one.max_prefixlen)[:_MOST_OF_RULES]
+
+
+def _of_homes(network: Network) -> bool:
+    return any(network.overlaps(one) and network.prefixlen >= one.prefixlen for one in _HOME)
+
+
+def _admitted(page: GuardedPage, seen: Mapping[Network, list[Fates]], name: str) -> Finding | None:
+    """Networks that a rule names beside the list, and that get in where others do not."""
+    found = [str(one) for one, of in seen.items() if {RequestFate.PASSED} in of]
+    if not found:
+        return None
+    some = ", ".join(found[:_MOST_NAMED]) + (" and others" if len(found) > _MOST_NAMED else "")
+    what = f"{page} is open to {some}, not in {name}: a rule of {page.zone} names them"
+    advice = "where they are to get in, make them a host of the allowlist; else change that rule"
+    return Finding(Severity.ERROR, what, advice)
 
 
 def _lenient(finding: Finding) -> bool:

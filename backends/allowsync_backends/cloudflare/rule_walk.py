@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 STOPPING: Final = frozenset(
     ("block", "challenge", "interactive_challenge", "js_challenge", "managed_challenge")
 )
+# A rule that has one of these asks for more than its expression does.
+_CONDITIONS: Final = frozenset(("exposed_credential_check", "ratelimit"))
 _PASSING_ON: Final = frozenset(("log", "skip"))  # unless what is skipped are the rules behind
 
 
@@ -37,7 +39,7 @@ def fates(rules: Iterable[ZoneRule], request: WebRequest, list_name: str) -> fro
     ends: set[RequestFate] = set()
     on_the_way = {RequestFate.PASSED}
     for rule in rules:
-        matches = evaluate(rule.expression, request, list_name) if rule.enabled else False
+        matches = _matches(rule, request, list_name)
         if matches is False:
             continue
         stays = set(on_the_way) if matches is None else set()
@@ -45,6 +47,11 @@ def fates(rules: Iterable[ZoneRule], request: WebRequest, list_name: str) -> fro
         if not on_the_way:
             break
     return frozenset(ends | on_the_way)
+
+
+def _matches(rule: ZoneRule, request: WebRequest, list_name: str) -> bool | None:
+    matches = evaluate(rule.expression, request, list_name) if rule.enabled else False
+    return None if matches and rule.raw.keys() & _CONDITIONS else matches
 
 
 def _met(rule: ZoneRule, coming: set[RequestFate], ends: set[RequestFate]) -> set[RequestFate]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from fnmatch import fnmatchcase
+from functools import lru_cache
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from typing import TYPE_CHECKING, Final
 
@@ -16,6 +17,8 @@ from allowsync.model.value import Value
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from allowsync.model.types import Network
 
 Address = IPv4Address | IPv6Address
 Truth = bool | None
@@ -90,7 +93,27 @@ def literals(expression: str) -> tuple[str, ...]:
         return ()
 
 
-def _tokens(expression: str) -> list[_Token]:
+def named_networks(expression: str) -> tuple[Network, ...]:
+    """The networks that an expression names; of a range of addresses, its ends."""
+    try:
+        words = [one.text for one in _tokens(expression) if one.kind == "word"]
+    except ValueError:
+        return ()
+    ends = (end for word in words for end in word.split(".."))
+    return tuple(one for end in ends if (one := _network(end)) is not None)
+
+
+def _network(text: str) -> Network | None:
+    if not set(text) & set(".:"):
+        return None  # a number, which Python takes for an address
+    try:
+        return ip_network(text, strict=False)
+    except ValueError:
+        return None
+
+
+@lru_cache(maxsize=256)
+def _tokens(expression: str) -> tuple[_Token, ...]:
     found: list[_Token] = []
     at, text = 0, expression.rstrip()
     while at < len(text):
@@ -107,13 +130,13 @@ def _tokens(expression: str) -> list[_Token]:
             found.append(_Token("sign", _SIGNS.get(sign, sign)))
         else:
             found.append(_Token("word", match["word"]))
-    return found
+    return tuple(found)
 
 
 class _Evaluation:
     """Reads tokens and works out what they are, from left to right."""
 
-    def __init__(self, tokens: list[_Token], request: WebRequest, list_name: str) -> None:
+    def __init__(self, tokens: tuple[_Token, ...], request: WebRequest, list_name: str) -> None:
         self._tokens = tokens
         self._request = request
         self._list = f"${list_name}"

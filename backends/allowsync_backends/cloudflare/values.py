@@ -83,11 +83,19 @@ class BulkOperation(Value):
 
 
 class Zone(Value):
-    """A domain. `account` is the id of the account it is in."""
+    """A domain.
+
+    Attributes:
+        id: Thirty-two hexadecimal digits.
+        name: The domain itself.
+        account: The id of the account it is in.
+        status: `active`; else the word for why Cloudflare passes on no requests for it.
+    """
 
     id: str
     name: str
     account: str
+    status: str = "active"
 
 
 class ZoneRule(Value):

@@ -179,8 +179,11 @@ def test_a_list_of_something_else_is_left_alone(
             step()
 
 
-UNREAD = "IP access rules, zone lockdown and rules of the account are not read"
-NOT_READ = (Severity.INFO, f"{UNREAD}: whether they let others in or stop hosts is unknown")
+OTHERS = "IP access rules, zone lockdown, rate limits, managed rules and rules of the account"
+NOT_READ = (
+    Severity.INFO,
+    f"{OTHERS} are not read: whether they let others in or stop hosts is unknown",
+)
 
 
 def said(backend: CloudflareBackend) -> list[tuple[Severity, str]]:

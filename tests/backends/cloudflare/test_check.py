@@ -37,7 +37,9 @@ def test_of_a_list_in_use_it_is_said_what_is_not_read(fake: FakeCloudflare) -> N
     fake.refer_to("friends")
     (finding,) = backend.check()
     assert finding.severity is Severity.INFO
-    assert finding.what.startswith("IP access rules, zone lockdown and rules of the account ")
+    assert finding.what.startswith(
+        "IP access rules, zone lockdown, rate limits, managed rules and "
+    )
 
 
 @pytest.mark.parametrize(

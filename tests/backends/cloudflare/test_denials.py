@@ -79,7 +79,7 @@ def test_no_allowlist_of_the_configuration_has_the_list(tmp_path: Path) -> None:
         (
             "ip.src in $friends",
             "managed_challenge",
-            [(WARNING, "whether any.example.org is closed to those in friends is unknown")],
+            [(WARNING, "any.example.org")],
         ),
     ],
 )
@@ -94,6 +94,56 @@ def test_check_says_who_is_not_blocked(
     fake.add_rule(fake.add_zone("example.org"), rule, action)
     loud = [one for one in backend.check() if one.severity is not Severity.INFO]
     assert [(one.severity, one.what.partition(":")[0]) for one in loud] == said
+
+
+def loud(backend: CloudflareBackend) -> list[tuple[Severity, str]]:
+    found = backend.check()
+    return [(one.severity, one.what) for one in found if one.severity is not Severity.INFO]
+
+
+def test_a_challenge_is_no_block(fake: FakeCloudflare, backend: CloudflareBackend) -> None:
+    keep(backend, BLOCKED)
+    fake.add_rule(fake.add_zone("example.org"), "ip.src in $friends", "js_challenge")
+    ((severity, what),) = loud(backend)
+    assert severity is WARNING
+    assert what == "any.example.org: those in friends are challenged only, and get in by solving it"
+
+
+def test_what_may_be_skipped_for_those_who_are_blocked_is_unknown(
+    fake: FakeCloudflare, backend: CloudflareBackend
+) -> None:
+    keep(backend, BLOCKED)
+    zone = fake.add_zone("example.org")
+    current = {"action_parameters": {"ruleset": "current"}}
+    fake.add_rule(zone, 'ip.src.country eq "DE"', "skip", **current)
+    fake.add_rule(zone, "ip.src in $friends", "block")
+    ((severity, what),) = loud(backend)
+    assert (severity, what) == (
+        WARNING,
+        "whether any.example.org is closed to those in friends is unknown",
+    )
+
+
+def test_a_rule_for_a_host_of_another_zone_blocks_no_one_there(
+    fake: FakeCloudflare, backend: CloudflareBackend
+) -> None:
+    keep(backend, BLOCKED)
+    zone = fake.add_zone("example.org")
+    fake.add_rule(zone, 'http.host eq "films.example.net" and ip.src in $friends', "block")
+    ((severity, what),) = loud(backend)
+    assert severity is WARNING
+    assert "who gets to films.example.net is unknown: its zone is none that" in what
+
+
+def test_rules_of_a_paused_zone_block_no_one(
+    fake: FakeCloudflare, backend: CloudflareBackend
+) -> None:
+    keep(backend, BLOCKED)
+    zone = fake.add_zone("example.org")
+    fake.cloud.zones[zone].paused = True
+    fake.add_rule(zone, "ip.src in $friends", "block")
+    said = "no rule of example.org has an effect: the zone is paused at Cloudflare"
+    assert loud(backend) == [(ERROR, said)]
 
 
 def test_check_knows_an_empty_list_for_harmless(

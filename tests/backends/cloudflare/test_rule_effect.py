@@ -6,8 +6,9 @@ from ipaddress import ip_address
 from typing import TYPE_CHECKING, Final
 
 import pytest
-from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate
-from allowsync_backends.cloudflare.values import PHASE
+from allowsync_backends.cloudflare.rule_walk import RequestFate, fates
+from allowsync_backends.cloudflare.rules_language import WebRequest, evaluate, named_networks
+from allowsync_backends.cloudflare.values import PHASE, ZoneRule
 
 from allowsync.model.target import Severity
 from testkit.fake_cloudflare import Permission
@@ -26,6 +27,7 @@ SKIP: Final = {"action_parameters": {"ruleset": "current"}}
 PRODUCTS: Final = {"action_parameters": {"products": ["bic", "hot"]}}
 SOME: Final = {"action_parameters": {"rules": {"r": ["x"]}}}
 ERROR, WARNING = Severity.ERROR, Severity.WARNING
+CHALLENGED: Final = RequestFate.CHALLENGED
 
 Rule = tuple[str, str, dict[str, object]]
 
@@ -65,13 +67,8 @@ def found(fake: FakeCloudflare, *rules: Rule, zone: str = "example.org") -> list
                 {},
             )
         ],
-        [
-            (
-                f"{FILMS} and not ip.src in $friends and not ip.src in {{203.0.113.9 10.0.0.0/8}}",
-                "block",
-                {},
-            )
-        ],
+        [(f"{GUARD} and not ip.src in {{81.2.69.0/25 10.0.0.0/8 fd00::/8}}", "block", {})],
+        [(f"{GUARD} and not ip.src in {{203.0.113.9}}", "log", {}), (GUARD, "block", {})],
         [
             (
                 '(http.host in {"films.example.org" "a.example.org"} and not ip.src in $friends)',
@@ -86,7 +83,6 @@ def found(fake: FakeCloudflare, *rules: Rule, zone: str = "example.org") -> list
         ],
         [(GUARD, "block", {}), ("true", "skip", SKIP)],
         [(GUARD, "block", {}), (FILMS, "block", {"enabled": False})],
-        [("ip.src eq 198.51.101.9", "skip", SKIP), (GUARD, "block", {})],
         [(f"{FILMS} xor ({FILMS} and ip.src in $friends)", "block", {})],
         [(f"{FILMS} and (ip.src in $friends) eq false", "block", {})],
         [(f"{FILMS} and not (ip.src in $friends or ip.src.asnum eq 64500 and false)", "block", {})],
@@ -188,6 +184,63 @@ def test_what_befalls_friends_and_what_is_unknown_is_said(
     assert words in said[1]
 
 
+@pytest.mark.parametrize(
+    ("rules", "whom"),
+    [
+        ([("ip.src eq 198.51.101.9", "skip", SKIP), (GUARD, "block", {})], "198.51.101.9/32"),
+        ([(f"{GUARD} and not ip.src in {{45.0.0.0/8}}", "block", {})], "45.0.0.0/8"),
+        (
+            [(f"{GUARD} and not ip.src in {{10.0.0.0/8 45.9.0.1..45.9.0.7}}", "block", {})],
+            "45.9.0.1/32, 45.9.0.7/32",
+        ),
+        ([(f"{GUARD} and not ip.src in {{2a0e::/16 ::/0}}", "block", {})], "others"),
+        (
+            [(f"{GUARD} and not ip.src in {{45.1.0.0 45.2.0.0 45.3.0.0 45.4.0.0}}", "block", {})],
+            "45.1.0.0/32, 45.2.0.0/32, 45.3.0.0/32 and others",
+        ),
+    ],
+)
+def test_networks_that_a_rule_names_beside_the_list_are_no_hosts_of_it(
+    fake: FakeCloudflare, rules: list[Rule], whom: str
+) -> None:
+    ((severity, what),) = found(fake, *rules)
+    assert severity == "error"
+    assert what.startswith(f"films.example.org is open to {whom}")
+
+
+def test_a_friend_whom_a_rule_names_is_asked_about_among_many(fake: FakeCloudflare) -> None:
+    keep(backend := target(fake), *(f"81.2.69.{number}" for number in range(100, 140)))
+    zone = fake.add_zone("example.org")
+    fake.add_rule(zone, "ip.src in {81.2.69.138/31}")
+    fake.add_rule(zone, GUARD)
+    first = backend.check()[0]
+    assert first.severity is Severity.ERROR
+    assert first.what.startswith("films.example.org is closed to those in friends")
+
+
+@pytest.mark.parametrize(
+    ("paused", "status", "word"), [(True, "active", "paused"), (False, "moved", "moved")]
+)
+def test_rules_of_a_zone_that_is_not_active_shut_out_no_one(
+    fake: FakeCloudflare, paused: bool, status: str, word: str
+) -> None:
+    keep(backend := target(fake), ALICE)
+    zone = fake.add_zone("example.org")
+    fake.cloud.zones[zone].paused, fake.cloud.zones[zone].status = paused, status
+    fake.add_rule(zone, GUARD)
+    first = backend.check()[0]
+    assert first.severity is Severity.ERROR
+    assert first.what == f"no rule of example.org has an effect: the zone is {word} at Cloudflare"
+
+
+def test_a_rule_with_more_conditions_than_its_expression_is_not_known() -> None:
+    request = WebRequest(ip_address("192.0.2.9"), False, "films.example.org", "/")
+    more = {"exposed_credential_check": {"username_expression": "true"}}
+    for raw, ends in (({}, {RequestFate.BLOCKED}), (more, set(RequestFate) - {CHALLENGED})):
+        rule = ZoneRule("1", GUARD, "block", "", True, raw)
+        assert fates([rule], request, "friends") == ends
+
+
 def test_a_rule_in_another_zone_than_its_host_does_nothing(fake: FakeCloudflare) -> None:
     fake.add_zone("example.org")
     ((severity, what),) = found(fake, (GUARD, "block", {}), zone="example.net")
@@ -283,3 +336,17 @@ def test_an_expression_is_true_false_or_unknown(
 ) -> None:
     request = WebRequest(ip_address("192.0.2.9"), listed, "a.example.org", "/a/b")
     assert evaluate(expression, request, "friends") is expected
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("ip.src in {192.0.2.0/24 2001:db8::/32}", ["192.0.2.0/24", "2001:db8::/32"]),
+        ("ip.src in {192.0.2.1..192.0.2.9}", ["192.0.2.1/32", "192.0.2.9/32"]),
+        ("ip.src eq 192.0.2.1 and cf.threat_score gt 10", ["192.0.2.1/32"]),
+        ('http.host eq "192.0.2.1"', []),
+        ("§ 192.0.2.1", []),
+    ],
+)
+def test_networks_that_an_expression_names(expression: str, expected: list[str]) -> None:
+    assert list(map(str, named_networks(expression))) == expected
