@@ -243,6 +243,47 @@ def test_a_set_of_the_users_own_keeps_nothing_that_had_the_opposite_effect(
     assert OF_SOMEONE in as_it_is(internet)
 
 
+def test_sets_without_rules_keep_nothing_that_had_the_opposite_effect(
+    internet: Internet, answering: None, tmp_path: Path
+) -> None:
+    """The same with iptables, whose sets are all that there is of the target."""
+    denying = Denying(internet, tmp_path, {"ipset": {"sets_only": True}})
+    denylists, web = denying.document["denylists"], denying.document["allowlists"]["web"]
+    denying("apply")
+    dropping(internet, "")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    assert tcp_answers(internet.friend, SERVER, FREE, source=FRIEND)
+
+    Path(denying.document["state"]).unlink()
+    dropping(internet, "!")
+    del denying.document["denylists"]
+    denying.document["allowlists"] = {"web": web, "scanners": {"targets": ["ipset"]}}
+    assert "set allowsync-scanners-4 is that of a denylist" in denying("apply")
+    assert tcp_answers(internet.friend, SERVER, FREE, source=FRIEND)
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+    assert denying("apply") == ""
+
+    # Even a denylist that is refused, and so blocks what it did before, blocks no friend.
+    Path(denying.document["state"]).unlink()
+    dropping(internet, "")
+    denying.document["allowlists"] = {"web": web | {"hosts": ["bob"]}}
+    denying.document["hosts"] = {"bob": {"networks": [FRIEND_TOO]}}
+    denylists["scanners"]["networks"] = [f"{one}.0.0.0/8" for one in range(11, 19)]
+    denying.document["denylists"] = denylists
+    assert "it would block 3.1% of all IPv4 addresses" in internet.server.run(refused, denying)
+    assert tcp_answers(internet.friend, SERVER, FREE, source=FRIEND)
+    denylists["scanners"]["networks"] = list(LISTED)
+    denying("apply")
+    assert not tcp_answers(internet.stranger, SERVER, FREE, wait=IN_VAIN)
+
+
+def dropping(internet: Internet, which: str) -> None:
+    """Let the one rule over the set drop who is in it, or is not."""
+    internet.server.command("iptables", "-F", "INPUT")
+    rule = f"-A INPUT -p tcp --dport {FREE} -m set {which} --match-set allowsync-scanners-4 src"
+    internet.server.command("iptables", *rule.split(), "-j", "DROP")
+
+
 def turned(internet: Internet, denying: Denying, which: str) -> None:
     """Lose the state, and let the rule drop who is in the set, or is not."""
     Path(denying.document["state"]).unlink()

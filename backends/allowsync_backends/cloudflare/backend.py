@@ -106,8 +106,14 @@ class CloudflareBackend(Value):
         lists, found, content = self._look()
         elsewhere = stored([one for one in lists if one != found])
         self.taken.items = elsewhere + len(content.others)
-        flaws = (f"the list {self.options.list} does not exist",) if found is None else ()
+        flaws = tuple(self._flaws(found, content))
         return Current(frozenset(map(Entry, content.ours)), frozenset(content.others), flaws)
+
+    def _flaws(self, found: AccountList | None, content: Content) -> Iterator[str]:
+        if found is None:
+            yield f"the list {self.options.list} does not exist"
+        if content.turned:
+            yield f"the list {self.options.list} holds items of ours that had the opposite effect"
 
     def _look(self) -> tuple[Collection[AccountList], AccountList | None, Content]:
         """Every list of the account, ours among them, and what ours holds."""
@@ -132,8 +138,10 @@ class CloudflareBackend(Value):
             new = missing(content, plan.final, self.mine)
             if new:
                 self._put(writer, new, content, stored(lists))
-                content = self.content(client, found) if plan.remove else content
+                more = plan.remove or content.turned
+                content = self.content(client, found) if more else content
             self._take_out(writer, content, [one.network for one in plan.remove])
+            writer.remove(list(content.turned.values()))
 
     def clear(self) -> None:
         """Remove what is ours, and delete a list that we made and no other owner uses."""
@@ -144,7 +152,9 @@ class CloudflareBackend(Value):
             if found is None:
                 return
             content = self.content(client, found)
-            self._take_out(Writer(client, found), content, list(content.ours))
+            writer = Writer(client, found)
+            self._take_out(writer, content, list(content.ours))
+            writer.remove(list(content.turned.values()))
             if found.description != self._description or found.num_referencing_filters:
                 return
             # It would go with all it holds: look again at what others have put there meanwhile.
@@ -241,4 +251,4 @@ class CloudflareBackend(Value):
     @property
     def mine(self) -> marks.ItemOwnership:
         """Our mark."""
-        return marks.ItemOwnership(self.allowlist, self.options.owner)
+        return marks.ItemOwnership(self.allowlist, self.options.owner, self.effect)

@@ -24,19 +24,23 @@ class Content(Value):
         kept: What other owners keep, and we may keep, too.
         others: What is left to others: it has no mark at all, or no room for another.
         crowded: Those of them that have no room.
+        turned: What we kept for the opposite effect, which is to go.
     """
 
     ours: dict[Network, ListItem] = field(default_factory=dict)
     kept: dict[Network, ListItem] = field(default_factory=dict)
     others: dict[Network, ListItem] = field(default_factory=dict)
     crowded: dict[Network, ListItem] = field(default_factory=dict)
+    turned: dict[Network, ListItem] = field(default_factory=dict)
 
 
 def sorted_out(items: Iterable[ListItem], mine: ItemOwnership, *, exclusive: bool) -> Content:
     """Whose each item is."""
     content = Content()
     for item in items:
-        if exclusive or mine.is_in(item.comment):
+        if mine.is_turned(item.comment):
+            content.turned[item.network] = item
+        elif exclusive or mine.is_in(item.comment):
             content.ours[item.network] = item
         elif not marks_of(item.comment):
             content.others[item.network] = item

@@ -1,22 +1,25 @@
 """How an item says whose it is: by its comment, which is all there is beside its address. Pure.
 
-A comment is a list of marks with a space between them, each `allowsync:ALLOWLIST:OWNER:HOST:HOST`;
-an address that two owners want carries the marks of both. The owner is empty unless the
-configuration names one. The hosts are for people, and are left out where there is no room. A
-comment that begins otherwise is foreign, whatever follows.
+A comment is a list of marks with a space between them, each `allowsync:ALLOWLIST:OWNER:HOST:HOST`,
+of a denylist `allowsync:blocked.DENYLIST:OWNER:`: no allowlist's name has a dot in it. An address
+that two owners want carries the marks of both. The owner is empty unless the configuration names
+one. The hosts are for people, and are left out where there is no room. A comment that begins
+otherwise is foreign, whatever follows.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from allowsync.model.value import Value
+from allowsync.model.target import Effect
+from allowsync.model.value import Value, replace
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
 MARK: Final = "allowsync:"
 LONGEST: Final = 500  # characters, of a comment
+_BLOCKED: Final = "blocked."
 _LEFT_OUT: Final = ":..."
 
 
@@ -26,19 +29,33 @@ class ItemOwnership(Value):
     Attributes:
         allowlist: The allowlist that items are kept for.
         owner: What tells machines apart that share a list; None when nothing does.
+        effect: What rules are to make of such items.
     """
 
     allowlist: str
     owner: str | None = None
+    effect: Effect = Effect.ALLOW
 
     @property
     def prefix(self) -> str:
         """How our marks begin, and no others."""
-        return f"{MARK}{self.allowlist}:{self.owner or ''}:"
+        kind = _BLOCKED if self.effect is Effect.DENY else ""
+        return f"{MARK}{kind}{self.allowlist}:{self.owner or ''}:"
+
+    @property
+    def _opposite(self) -> ItemOwnership:
+        """The mark that this list had when its items were to have the opposite effect."""
+        (other,) = (one for one in Effect if one is not self.effect)
+        return replace(self, effect=other)
 
     def is_in(self, comment: str) -> bool:
         """Whether a comment carries our mark."""
         return any(one.startswith(self.prefix) for one in marks_of(comment))
+
+    def is_turned(self, comment: str) -> bool:
+        """Whether an item is ours alone, and was to have the opposite effect."""
+        theirs = self._opposite
+        return theirs.is_in(comment) and not theirs.others_in(comment)
 
     def others_in(self, comment: str) -> tuple[str, ...]:
         """The marks of others that a comment carries."""
@@ -75,9 +92,9 @@ def marks_of(comment: str) -> tuple[str, ...]:
 
 
 def owner_of(mark: str) -> tuple[str, str]:
-    """The allowlist and the owner that a mark names."""
-    allowlist, _, rest = mark.removeprefix(MARK).partition(":")
-    return allowlist, rest.partition(":")[0]
+    """The list and the owner that a mark names."""
+    named, _, rest = mark.removeprefix(MARK).partition(":")
+    return named.removeprefix(_BLOCKED), rest.partition(":")[0]
 
 
 def _joined(marks: tuple[str, ...]) -> str:
@@ -102,6 +119,6 @@ def _shortened(mark: str, room: int) -> str:
 
 def _bare(mark: str) -> str:
     """A mark without its hosts."""
-    allowlist, owner = owner_of(mark)
-    whole = f"{MARK}{allowlist}:{owner}:"
+    named = mark.split(":", 3)[:3]
+    whole = ":".join((*named, ""))
     return whole if mark.startswith(whole) else mark

@@ -123,7 +123,7 @@ def check_sets(
     if unusable:
         return (Finding(Severity.ERROR, unusable),)
     try:
-        found = set_store.look(sets)
+        found = set_store.look(sets, effect)
     except BackendError as error:
         return (Finding(Severity.ERROR, str(error)),)
     return (

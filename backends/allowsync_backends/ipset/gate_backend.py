@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.model.target import Capabilities, Current, Effect
@@ -19,11 +19,6 @@ if TYPE_CHECKING:
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
     from allowsync.system.process import Completed
-
-_OTHER: Final = {
-    Effect.ALLOW: "the gate is that of a denylist",
-    Effect.DENY: "the gate is that of an allowlist",
-}
 
 
 def widths() -> dict[Family, tuple[int, int]]:
@@ -56,21 +51,15 @@ class IpsetGateBackend(Value):
     def read(self) -> Current:
         """The sets and the chains as they are.
 
-        Where the chains have the other effect, what the sets hold is not what this gate is for:
-        networks that were blocked are no hosts' whose access is to stay.
-
         Raises:
             BackendError: They could not be listed, or not understood.
         """
-        found = set_store.look(self.sets)
-        tables = {family: self.table(family) for family in tool.families()}
-        effects = {inspection.effect(self.gate, one) for one in tables.values()} - {None}
-        other = bool(effects) and self.gate.effect not in effects
-        flaws = [*found.flaws, *([_OTHER[self.gate.effect]] if other else [])]
-        for family, table in tables.items():
-            flaws += self._flaws(family, table)
+        found = set_store.look(self.sets, self.gate.effect)
+        flaws = list(found.flaws)
+        for family in tool.families():
+            flaws += self._flaws(family, self.table(family))
         return Current(
-            frozenset() if other else found.entries,
+            found.entries,
             flaws=tuple(flaws),
             obstacles=found.obstacles,
             # Whom it keeps out is many, and when such a packet came last is asked of none.
@@ -120,7 +109,7 @@ class IpsetGateBackend(Value):
         """
         if plan.idle:
             return
-        set_store.fill(self.sets, plan)
+        set_store.fill(self.sets, plan, self.gate.effect)
         if not plan.repair:
             return
         for family in tool.families():

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
-from allowsync.model.target import Traffic
+from allowsync.model.target import Effect, Traffic
 from allowsync.model.types import Entry, Family
 from allowsync.model.value import Value, field
 from allowsync.system.process import Command
@@ -68,8 +68,8 @@ def names_of(allowlist: str, families: Iterable[Family]) -> dict[str, Family]:
     return {set_name(allowlist, family): family for family in families}
 
 
-def look(ours: Mapping[str, Family]) -> Look:
-    """Our sets as they are now.
+def look(ours: Mapping[str, Family], effect: Effect) -> Look:
+    """Our sets of an effect as they are now. What was there for the opposite one is not counted.
 
     Raises:
         BackendError: They could not be listed, or not understood.
@@ -81,8 +81,8 @@ def look(ours: Mapping[str, Family]) -> Look:
     for name, family in ours.items():
         found[name] = SetContent(Shape.MISSING)
         if name in names:
-            found[name] = _held(_listing(name).stdout, name, family)
-        wrong = list(sets.flaws(name, found[name]))
+            found[name] = _held(_listing(name).stdout, name, family, effect)
+        wrong = list(sets.flaws(name, found[name], effect))
         flaws += wrong
         if advice := sets.obstacle(name, found[name]):
             obstacles |= dict.fromkeys(wrong, advice)
@@ -98,14 +98,14 @@ def _listing(name: str) -> Completed:
     return listed
 
 
-def _held(listing: str, name: str, family: Family) -> SetContent:
+def _held(listing: str, name: str, family: Family, effect: Effect) -> SetContent:
     try:
-        return sets.held(listing, name, family)
+        return sets.held(listing, name, family, effect)
     except IpsetListingError as error:
         raise BackendError(str(error)) from error
 
 
-def fill(ours: Mapping[str, Family], plan: Plan) -> None:
+def fill(ours: Mapping[str, Family], plan: Plan, effect: Effect) -> None:
     """Carry out a plan on our sets.
 
     Raises:
@@ -113,26 +113,26 @@ def fill(ours: Mapping[str, Family], plan: Plan) -> None:
         OutcomeUnknown: ipset was killed before it said how it ended.
     """
     if not plan.repair:
-        done = _changed(ours, plan)
+        done = _changed(ours, plan, effect)
         if done.code == 0:
             return
-    now = look(ours)
+    now = look(ours, effect)
     wanted = _by_set(ours, plan.final)
     shapes = {name: one.shape for name, one in now.sets.items()}
     if not plan.repair or now.flaws or now.networks != {entry.network for entry in plan.final}:
-        done = tool.restore_sets(sets.replacing(wanted, shapes, now.names))
+        done = tool.restore_sets(sets.replacing(wanted, shapes, now.names, effect))
         if done.code != 0:
-            raise _refused(done, now, ours)
+            raise _refused(done, now, ours, effect)
 
 
-def _changed(ours: Mapping[str, Family], plan: Plan) -> Completed:
+def _changed(ours: Mapping[str, Family], plan: Plan, effect: Effect) -> Completed:
     """Change the sets as if they were sound, which they were when the plan was made."""
     add, remove = _by_set(ours, plan.add), _by_set(ours, plan.remove)
     if (len(plan.add) + len(plan.remove)) * MANY > len(plan.final):
         touched = {name for name in ours if add[name][1] or remove[name][1]}
         final = _by_set(ours, plan.final)
         return tool.restore_sets(
-            sets.swapping({name: final[name] for name in ours if name in touched})
+            sets.swapping({name: final[name] for name in ours if name in touched}, effect)
         )
     script = sets.in_place(_networks(add), _networks(remove))
     return tool.restore_sets(script, exist=True)
@@ -153,11 +153,13 @@ def _networks(
     return {name: networks for name, (_, networks) in several.items()}
 
 
-def _refused(done: Completed, now: Look, ours: Mapping[str, Family]) -> BackendError:
+def _refused(
+    done: Completed, now: Look, ours: Mapping[str, Family], effect: Effect
+) -> BackendError:
     for advice in now.obstacles.values():
         return BackendError(advice)
     what = f"ipset did not change everything: {tool.complaint(done)}"
-    return BackendError(what, again=look(ours) != now)
+    return BackendError(what, again=look(ours, effect) != now)
 
 
 def destroy(ours: Mapping[str, Family]) -> None:

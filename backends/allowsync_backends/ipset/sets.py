@@ -1,4 +1,8 @@
-"""Our two sets: their names, what `ipset list` says of them, and scripts that change them. Pure."""
+"""Our two sets: their names, what `ipset list` says of them, and scripts that change them. Pure.
+
+Those of a denylist have `skbinfo` (ipset(8)), which nothing reads, as the mark of their effect: it
+changes with what a set holds in one step, whatever rules there are, and whatever is remembered.
+"""
 
 from __future__ import annotations
 
@@ -7,6 +11,7 @@ from enum import Enum
 from typing import TYPE_CHECKING, Final
 
 from allowsync.model.networks import beginning
+from allowsync.model.target import Effect
 from allowsync.model.types import Family
 from allowsync.model.value import Value, field
 
@@ -28,6 +33,9 @@ _SUFFIXES: Final = {Family.IPV4: "4", Family.IPV6: "6"}
 # What a set has that is like ours. All else changes what its elements mean, or for how long.
 _HARMLESS: Final = {"family", "hashsize", "maxelem", "bucketsize", "initval"}
 
+_EXTENSIONS: Final = {Effect.ALLOW: "counters", Effect.DENY: "counters skbinfo"}
+_OPPOSITE: Final = {Effect.ALLOW: "a denylist", Effect.DENY: "an allowlist"}
+
 _COUNTED: Final = re.compile(r"\S+ packets ([0-9]+) bytes [0-9]+")
 _SET_LINE: Final = re.compile('<ipset name="(.+)"/>')
 
@@ -42,6 +50,7 @@ class Shape(Enum):
     MISSING = "missing"
     SOUND = "sound"
     ODD = "odd"  # other flags, or elements that are no plain networks; can be swapped
+    TURNED = "turned"  # of the opposite effect: what it holds is none of ours; can be swapped
     FOREIGN = "foreign"  # of another type or family; cannot be swapped
 
 
@@ -84,8 +93,8 @@ def names_in(listing: str) -> frozenset[str]:
     return frozenset(one[1] for one in found if one)
 
 
-def held(listing: str, name: str, family: Family) -> SetContent:
-    """The set that `ipset list NAME` describes.
+def held(listing: str, name: str, family: Family, effect: Effect = Effect.ALLOW) -> SetContent:
+    """The set that `ipset list NAME` describes, as one of that effect.
 
     Raises:
         IpsetListingError: It cannot be understood, or is not whole.
@@ -95,18 +104,22 @@ def held(listing: str, name: str, family: Family) -> SetContent:
     if not marker or facts.get("Name") != name or "Header" not in facts:
         raise IpsetListingError(f"ipset printed something that is not a listing of set {name}")
     try:
-        return _held(facts, body.splitlines(), family)
+        return _held(facts, body.splitlines(), family, effect)
     except (KeyError, ValueError) as error:
         raise IpsetListingError(
             f"set {name} is listed in a way that cannot be understood"
         ) from error
 
 
-def _held(facts: Mapping[str, str], members: Sequence[str], family: Family) -> SetContent:
+def _held(
+    facts: Mapping[str, str], members: Sequence[str], family: Family, effect: Effect
+) -> SetContent:
     traits, strange = _traits(facts["Header"])
     references = int(facts["References"])
     if facts["Type"] != TYPE or traits["family"] != _FAMILIES[family]:
         return SetContent(Shape.FOREIGN, references=references)
+    if ("skbinfo" in traits) is not (effect is Effect.DENY):
+        return SetContent(Shape.TURNED, references=references)
     networks = tuple(_network(member.split(" ", 1)[0], family) for member in members)
     counted = [_COUNTED.fullmatch(member) for member in members] if "counters" in traits else []
     if strange or (None in counted if counted else any(" " in member for member in members)):
@@ -125,7 +138,7 @@ def _traits(header: str) -> tuple[dict[str, str], bool]:
     for word in words:
         if word in _HARMLESS:
             traits[word] = next(words, "")
-        elif word == "counters":
+        elif word in ("counters", "skbinfo"):
             traits[word] = ""
         else:
             strange = True
@@ -140,13 +153,15 @@ def _network(text: str, family: Family) -> Network:
     return network
 
 
-def flaws(name: str, found: SetContent) -> Iterator[str]:
+def flaws(name: str, found: SetContent, effect: Effect = Effect.ALLOW) -> Iterator[str]:
     """What is wrong with a set, in words."""
     match found.shape:
         case Shape.MISSING:
             yield f"set {name} does not exist"
         case Shape.ODD:
             yield f"set {name} has other flags, or elements that are no plain networks"
+        case Shape.TURNED:
+            yield f"set {name} is that of {_OPPOSITE[effect]}, which had the opposite effect"
         case Shape.FOREIGN:
             yield f"set {name} is of another type"
         case Shape.SOUND:
@@ -180,18 +195,21 @@ def in_place(add: Mapping[str, Iterable[Network]], remove: Mapping[str, Iterable
     return _joined(lines)
 
 
-def swapping(wanted: Mapping[str, tuple[Family, Sequence[Network]]]) -> str:
+def swapping(
+    wanted: Mapping[str, tuple[Family, Sequence[Network]]], effect: Effect = Effect.ALLOW
+) -> str:
     """The script that replaces the whole content of sets, each in one step, all at the end.
 
     For sets of the right type and family; others cannot be swapped.
     """
-    return replacing(wanted, dict.fromkeys(wanted, Shape.SOUND), frozenset())
+    return replacing(wanted, dict.fromkeys(wanted, Shape.SOUND), frozenset(), effect)
 
 
 def replacing(
     wanted: Mapping[str, tuple[Family, Sequence[Network]]],
     shapes: Mapping[str, Shape],
     names: frozenset[str],
+    effect: Effect = Effect.ALLOW,
 ) -> str:
     """The script that makes sets hold something, whatever they are like.
 
@@ -199,15 +217,16 @@ def replacing(
         wanted: Family and networks of each set, by its name.
         shapes: What each is like now.
         names: All sets there are; a draft that was left behind is deleted first.
+        effect: What rules make of those in the sets.
     """
     lines = [f"destroy {draft_name(name)}" for name in wanted if draft_name(name) in names]
     for name, (family, networks) in wanted.items():
-        lines += _filled(draft_name(name), family, networks)
+        lines += _filled(draft_name(name), family, networks, effect)
     after: list[str] = []
     for name in wanted:
         draft = draft_name(name)
         match shapes[name]:
-            case Shape.SOUND | Shape.ODD:
+            case Shape.SOUND | Shape.ODD | Shape.TURNED:
                 lines.append(f"swap {draft} {name}")
                 after.append(f"destroy {draft}")
             case Shape.FOREIGN:
@@ -217,12 +236,14 @@ def replacing(
     return _joined([*lines, *after])
 
 
-def _filled(name: str, family: Family, networks: Sequence[Network]) -> Iterator[str]:
+def _filled(
+    name: str, family: Family, networks: Sequence[Network], effect: Effect
+) -> Iterator[str]:
     count = len(networks)
     buckets = max(MIN_BUCKETS, 1 << (count // 2).bit_length())
     yield (
         f"create {name} {TYPE} family {_FAMILIES[family]} hashsize {buckets} "
-        f"maxelem {capacity_for(count)} counters"
+        f"maxelem {capacity_for(count)} {_EXTENSIONS[effect]}"
     )
     yield from (f"add {name} {_text(network)}" for network in networks)
 

@@ -49,7 +49,7 @@ class IpsetSetsBackend(Value):
         Raises:
             BackendError: They could not be listed, or not understood.
         """
-        found = set_store.look(self.sets)
+        found = set_store.look(self.sets, self.effect)
         traffic = found.traffic(found.flaws) if self.effect is Effect.ALLOW else None
         return Current(found.entries, flaws=found.flaws, obstacles=found.obstacles, traffic=traffic)
 
@@ -62,7 +62,7 @@ class IpsetSetsBackend(Value):
         """
         if plan.idle:
             return
-        set_store.fill(self.sets, plan)
+        set_store.fill(self.sets, plan, self.effect)
         if plan.remove and self.end_streams:
             from allowsync_backends.common.conntrack import end_streams, taken_away
 

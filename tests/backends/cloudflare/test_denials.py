@@ -54,6 +54,29 @@ def test_an_allowlists_items_are_never_blocked_with_it(
     assert fake.items("friends") == there
 
 
+@pytest.mark.parametrize("exclusive", [False, True])
+def test_what_was_blocked_is_let_in_by_no_allowlist_of_that_name_nor_the_other_way_round(
+    fake: FakeCloudflare, *, exclusive: bool
+) -> None:
+    """The state is lost, and what a run finds there is all that it knows of it."""
+    fake.add_list("friends", {} if exclusive else {"192.0.2.9": "by hand"})
+    denying = target(fake, "scanners", effect=Effect.DENY, exclusive=exclusive)
+    allowing = target(fake, "scanners", exclusive=exclusive)
+    by_hand = fake.items("friends")
+    keep(denying, BLOCKED, MORE, host="")
+    for now, wanted in ((allowing, MORE), (denying, BLOCKED), (allowing, "192.0.2.1")):
+        current = now.read()
+        assert held(current) == set()
+        assert current.flaws == (
+            "the list friends holds items of ours that had the opposite effect",
+        )
+        current = keep(now, wanted, host="alice" if now is allowing else "")
+        assert (held(current), current.flaws) == ({wanted}, ())
+        assert fake.items("friends").keys() == {wanted, *by_hand}
+    denying.clear()
+    assert fake.items("friends") == by_hand
+
+
 def test_no_allowlist_of_the_configuration_has_the_list(tmp_path: Path) -> None:
     at = "{account_id: 0123456789abcdef0123456789abcdef, list: one, api_token_env: T}"
     text = (

@@ -7,6 +7,8 @@ from allowsync_backends.cloudflare.marks import LONGEST, ItemOwnership, marked, 
 from hypothesis import given
 from hypothesis import strategies as st
 
+from allowsync.model.target import Effect
+
 HERE, THERE = ItemOwnership("jellyfin"), ItemOwnership("jellyfin", "attic")
 NAMES = st.integers(1, 18).map(lambda length: "jellyfin_upstairs2"[-length:])
 OWNERS = st.none() | st.integers(1, 32).map(lambda length: ("attic-" * 6)[:length])
@@ -36,6 +38,19 @@ def test_a_comment_that_begins_otherwise_is_nobodys_mark(comment: str) -> None:
     assert not marked(comment)
     assert marks_of(comment) == ()
     assert not HERE.is_in(comment)
+
+
+def test_a_mark_says_the_effect() -> None:
+    blocking = ItemOwnership("jellyfin", "attic", Effect.DENY)
+    made = blocking.added("", [])
+    assert made == "allowsync:blocked.jellyfin:attic:"
+    assert owner_of(made) == owner_of(THERE.added("", []))
+    assert not THERE.is_in(made)
+    assert THERE.is_turned(made)
+    assert not blocking.is_turned(made)
+    assert blocking.is_turned(THERE.added("", ["blocked"]))
+    assert not HERE.is_turned(made), "another owner's"
+    assert not blocking.is_turned(HERE.added(THERE.added("", []), []))
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from allowsync_backends.ipset.sets import (
     SetContent,
     Shape,
     capacity_for,
+    flaws,
     held,
     in_place,
     names_in,
@@ -23,7 +24,7 @@ from allowsync_backends.ipset.sets import (
     swapping,
 )
 
-from allowsync.model.target import Traffic
+from allowsync.model.target import Effect, Traffic
 from allowsync.model.types import Family
 
 V4, V6 = Family.IPV4, Family.IPV6
@@ -139,10 +140,25 @@ def test_a_set_is_filled_beside_the_old_one_and_swapped_at_the_end() -> None:
     )
 
 
+def test_the_sets_of_a_denylist_are_told_from_those_of_an_allowlist() -> None:
+    marked = LISTING.replace("maxelem 65536", "maxelem 65536 counters skbinfo")
+    marked = marked.replace("142\n", "142 packets 1 bytes 60\n")
+    marked = marked.replace("0/24\n", "0/24 packets 0 bytes 0\n")
+    assert held(marked, NAME, V4, Effect.DENY).networks == (HOME, OFFICE)
+    for listing, effect in ((marked, Effect.ALLOW), (LISTING, Effect.DENY)):
+        found = held(listing, NAME, V4, effect)
+        assert found == SetContent(Shape.TURNED, (), 2)
+        (said,) = flaws(NAME, found, effect)
+        assert f"is that of {'a denylist' if effect is Effect.ALLOW else 'an allowlist'}" in said
+    created, *_ = swapping({NAME: (V4, [HOME])}, Effect.DENY).splitlines()
+    assert created.endswith(" maxelem 65536 counters skbinfo")
+
+
 @pytest.mark.parametrize(
     ("shape", "end"),
     [
         (Shape.ODD, "swap allowsync-web-4t allowsync-web-4\ndestroy allowsync-web-4t\n"),
+        (Shape.TURNED, "swap allowsync-web-4t allowsync-web-4\ndestroy allowsync-web-4t\n"),
         (Shape.MISSING, "rename allowsync-web-4t allowsync-web-4\n"),
         (
             Shape.FOREIGN,
