@@ -149,6 +149,8 @@ def listed(
         kept = kept if kept.inputs != inputs else KeptBlocks(as_of=kept.as_of)  # it is damaged
         spans = {name: one.spans() if _is_known(one) else None for name, one in mine.items()}
         lacking = tuple(name for name, one in spans.items() if one is None)
+        if keep:
+            _forget_damaged(config, mine, lacking)
         parts = (one for one in spans.values() if one is not None)
         found = blocked(united([spans_of(denylist.networks), *parts]), every)
     over = tuple(name for name, one in mine.items() if one.over)
@@ -157,6 +159,15 @@ def listed(
     if keep:
         _keep(config, denylist, kept, inputs if fine else kept.inputs, accepted, mine, now)
     return Listed(found, every, lacking, over, accepted=accepted)
+
+
+def _forget_damaged(config: Config, mine: Mapping[str, ListSaid], lacking: Iterable[str]) -> None:
+    """Let lists that are known and cannot be read be read anew, or fetched."""
+    for name in lacking:
+        if _is_known(mine[name]):
+            from allowsync.state.lists import forget_list
+
+            forget_list(config.state, name)
 
 
 def _is_known(one: ListSaid) -> bool:

@@ -184,6 +184,30 @@ def test_a_damaged_copy_is_fetched_anew_and_takes_nothing(settled: Office) -> No
     assert settled.listed == NETWORKS
 
 
+@pytest.mark.parametrize("moves", [True, False])
+def test_a_damaged_copy_of_a_block_list_is_fetched_anew(settled: Office, *, moves: bool) -> None:
+    """Whether the run needs it, as a friend moved, or knows by another copy what is blocked."""
+    here, blocked = settled.here, settled.here.folder / "blocked.txt"
+    here.hosts = {"alice": {"networks": ["81.2.69.1"]}}
+    here.more["denylists"] = {
+        "scanners": {"lists": ["office"], "targets": [{"file": {"path": str(blocked)}}]}
+    }
+    assert settled("apply").code == 0
+    asked, path = len(settled.server.requests), list_path(here.state, "office")
+    if not moves:
+        settled.later(13)
+    path.write_bytes(path.read_bytes().replace(b"81.2.70.0/24", b"81.9.70.0/24"))
+    here.hosts = {"alice": {"networks": ["81.2.70.1" if moves else "81.2.69.1"]}}
+    assert "lists.office: 3 networks fetched" in settled("apply").err
+    assert len(settled.server.requests) > asked
+    done = settled("apply")
+    assert (done.code, done.err) == (0, "")
+    held = blocked.read_text().splitlines()
+    assert {"81.2.71.7/32", "2a01:4f8:7::/48"} < set(held)
+    assert ("81.2.70.0/24" in held) is not moves
+    assert not any(one.startswith("81.9.") for one in held)
+
+
 def test_nothing_is_fetched_offline_or_in_a_dry_run(office: Office) -> None:
     office("apply --offline")
     office("apply --dry-run")

@@ -92,6 +92,8 @@ def _refresh(
 ) -> Iterator[Notice]:
     """Fetch a list. That it was tried is on record before, so that it is not asked in each run."""
     grants = is_granted(config, before.name)
+    if before.body() is None:  # it is damaged: nothing of it is believed, nor that it was fetched
+        before = KeptList(before.name, now)
     begun = refused(before, before.trouble or "fetching it did not end", now, source)
     if not write_list(config.state, begun):
         yield Notice(LISTS + before.name, "it is not fetched: nothing can be kept of it")
