@@ -5,12 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.model.value import Value
-from allowsync.schedule.dropin import EARLY
 from allowsync.schedule.files import OURS
 from allowsync.schedule.install import InstallFailed, InstallSteps
 from allowsync.schedule.renewal import command_text, runs
 from allowsync.schedule.status import standing
-from allowsync.schedule.units import CRON, RESTORE, TIMER, UNITS, Scheduler
+from allowsync.schedule.units import CRON, ENABLED, TIMER, UNITS, Scheduler
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -70,6 +69,6 @@ def active_schedule(place: Path, disk: Disk) -> ActiveSchedule | None:
         return ActiveSchedule(disk, found.scheduler)
     if found.timer.get("ActiveState") != "active":
         return None
-    units = tuple(one for one in (TIMER, RESTORE, EARLY) if UNITS / one in found.found)
+    units = tuple(one for one in ENABLED if UNITS / one in found.found)
     upcoming = found.timer.get("NextElapseUSecRealtime", "")
     return ActiveSchedule(disk, found.scheduler, units, upcoming)

@@ -9,7 +9,7 @@ from allowsync.model.target import Finding, Severity
 from allowsync.schedule.dropin import EARLY, demands
 from allowsync.schedule.files import OURS, Disk, FileState
 from allowsync.schedule.requirements import requirements
-from allowsync.schedule.units import SERVICE, UNITS
+from allowsync.schedule.units import FOLLOW, SERVICE, UNITS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,9 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
             return
         there = disk.found(_DROP_IN) is not FileState.ABSENT
         installed = disk.at(_DROP_IN).read_text(errors="replace") if there else ""
-        early = disk.found(UNITS / EARLY) is not FileState.ABSENT
+        early, follows = (
+            disk.found(UNITS / unit) is not FileState.ABSENT for unit in (EARLY, FOLLOW)
+        )
     except OSError:
         return  # who may not look is not told
     lines = installed.splitlines()
@@ -48,3 +50,6 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
     if needed.restored and needed.needs.before and not early:
         what = "is not installed: saved rules that name our sets would not be loaded at boot"
         yield Located(EARLY, Finding(Severity.WARNING, what, _INSTALL))
+    if needed.follower is not None and not follows:
+        what = "is not installed: a decision of the fleet waits for the next run of the timer"
+        yield Located(FOLLOW, Finding(Severity.WARNING, what, _INSTALL))

@@ -14,13 +14,16 @@ from allowsync.schedule.requirements import STATE
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from allowsync.schedule.requirements import Requirements
+    from allowsync.schedule.requirements import Requirements, SecretNames
 
 # Restores as well, before other programs load rules that name what is restored.
 EARLY: Final = "allowsync-early.service"
 
 CREDENTIALS: Final = "/etc/credstore"  # where systemd itself looks (systemd.exec(5))
 ENVIRONMENT: Final = "/etc/allowsync/environment"
+
+# What allowsync-follow.service writes, and allowsync-follow.path waits for.
+CHANGED: Final = "/run/allowsync-follow/changed"
 
 
 class ServiceSpec(Value):
@@ -47,9 +50,10 @@ def service(shape: ServiceSpec) -> str:
             "Service",
             [
                 *_user(shape),
-                *_command(shape, ()),
+                *_command(shape, ("apply",)),
                 *_walls(shape.requirements),
                 *_without_capset(shape),
+                *_woken(shape.requirements),
                 *_secrets(shape.requirements),
             ],
         ),
@@ -75,10 +79,17 @@ def early(shape: ServiceSpec) -> str:
     )
 
 
+def follow(shape: ServiceSpec) -> str:
+    """The drop-in of allowsync-follow.service."""
+    found = shape.requirements.follower
+    lines = [*(_root() if shape.as_root else ()), *_command(shape, ("follow", "--touch", CHANGED))]
+    return _section("Service", [*lines, *(() if found is None else _secrets(found))])
+
+
 def _offline(shape: ServiceSpec, order: list[str]) -> str:
     """The drop-in of a service that restores, with its place in the order of the boot."""
     only = [] if shape.requirements.everything else list(shape.requirements.restored)
-    chosen = ("--offline", *(word for name in only for word in ("--only", name)))
+    chosen = ("apply", "--offline", *(word for name in only for word in ("--only", name)))
     sections = [
         _section("Unit", order),
         _section(
@@ -113,25 +124,29 @@ def _order(shape: ServiceSpec, *more: str) -> list[str]:
 def _user(shape: ServiceSpec) -> Iterator[str]:
     capabilities = shape.requirements.needs.capabilities
     if shape.as_root:
-        yield "# Something here takes root, so the user of the unit does not do."
-        yield "User=root"
-        yield "Group=root"
-        yield "AmbientCapabilities="
-        yield "ExecStartPre="
+        yield from _root()
     elif capabilities:
         yield f"AmbientCapabilities={' '.join(capabilities)}"
+
+
+def _root() -> Iterator[str]:
+    yield "# Something here takes root, so the user of the unit does not do."
+    yield "User=root"
+    yield "Group=root"
+    yield "AmbientCapabilities="
+    yield "ExecStartPre="
 
 
 def _command(shape: ServiceSpec, chosen: tuple[str, ...]) -> Iterator[str]:
     """The command line, where it is another than the unit's own."""
     arguments = shape.arguments
     if not shape.as_root:
-        if not arguments and chosen in ((), ("--offline",)):
+        if not arguments and "--only" not in chosen:
             return
         if "--state" not in arguments:
             # Without root, the state would be looked for in a home.
             arguments = (*arguments, "--state", str(STATE))
-    words = (shape.program, "apply", *chosen, *arguments)
+    words = (shape.program, *chosen, *arguments)
     yield "ExecStart="
     yield f"ExecStart={' '.join(map(_argument, words))}"
 
@@ -167,7 +182,15 @@ def _without_capset(shape: ServiceSpec) -> Iterator[str]:
         yield "SystemCallFilter=~capset"
 
 
-def _secrets(requirements: Requirements) -> Iterator[str]:
+def _woken(requirements: Requirements) -> Iterator[str]:
+    """What a run does that allowsync-follow.path started."""
+    if requirements.follower is not None:
+        yield "# What is heard from here on wakes another run, some seconds after this one."
+        yield f"ExecStartPre=-+rm -f {CHANGED}"
+        yield "ExecStopPost=-sleep 2"
+
+
+def _secrets(requirements: Requirements | SecretNames) -> Iterator[str]:
     for name in requirements.credentials:
         yield f"LoadCredential={name}:{CREDENTIALS}/{name}"
     if requirements.variables:

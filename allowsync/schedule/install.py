@@ -9,6 +9,9 @@ from allowsync.model.value import Value
 from allowsync.schedule.dropin import EARLY
 from allowsync.schedule.files import MAY_BE_REPLACED, OURS, Disk, FileState
 from allowsync.schedule.units import (
+    ENABLED,
+    FOLLOW,
+    FOLLOW_PATH,
     PLACES,
     RESTORE,
     TIMER,
@@ -27,11 +30,12 @@ ROOT: Final = Path("/")
 TIMEOUT: Final = 60.0  # seconds
 # Where systemd keeps when a timer with `Persistent=` (systemd.timer(5)) last started its service.
 STAMP: Final = PurePosixPath("/var/lib/systemd/timers") / f"stamp-{TIMER}"
-_RESTART: Final = ("systemctl", "restart", TIMER)
 _WANTED_BY: Final = {
     TIMER: UNITS / "timers.target.wants" / TIMER,
     RESTORE: UNITS / "sysinit.target.wants" / RESTORE,
     EARLY: UNITS / "sysinit.target.wants" / EARLY,
+    FOLLOW: UNITS / "multi-user.target.wants" / FOLLOW,
+    FOLLOW_PATH: UNITS / "paths.target.wants" / FOLLOW_PATH,
 }
 
 
@@ -96,7 +100,7 @@ def installation(
         plan: The schedule.
         disk: Where it is to be.
         force: Whether files that are not ours, or were changed, are replaced.
-        stopped: Whether its timer is known to be stopped.
+        stopped: Whether a unit of it that starts runs is known to be stopped.
 
     Raises:
         ConflictingFiles: There are such files.
@@ -115,7 +119,7 @@ def installation(
         return InstallSteps(disk, _with_stamp(disk, stale), write, before, reload)
     enabled = all(disk.at(_WANTED_BY[unit]).is_symlink() for unit in plan.units)
     changed = bool(write or stale or not enabled)
-    after = _started(plan, disk) if changed else (_RESTART,) if stopped else ()
+    after = _started(plan, disk) if changed else (_restart(plan),) if stopped else ()
     return InstallSteps(disk, stale, write, before, after)
 
 
@@ -163,12 +167,16 @@ def _started(plan: SchedulePlan, disk: Disk) -> tuple[tuple[str, ...], ...]:
     enable = (("systemctl", *root, "enable", *plan.units),)
     if root:
         return (*user, *enable)
-    return (*user, ("systemctl", "daemon-reload"), *enable, _RESTART)
+    return (*user, ("systemctl", "daemon-reload"), *enable, _restart(plan))
+
+
+def _restart(plan: SchedulePlan) -> tuple[str, ...]:
+    return ("systemctl", "restart", *plan.started)
 
 
 def _stopped(disk: Disk, gone: Sequence[PurePosixPath]) -> tuple[tuple[str, ...], ...]:
     """The commands that make systemd release units whose files are to be removed."""
-    units = [unit for unit in (TIMER, RESTORE, EARLY) if UNITS / unit in gone]
+    units = [unit for unit in ENABLED if UNITS / unit in gone]
     if not units:
         return ()
     if disk.root == ROOT:

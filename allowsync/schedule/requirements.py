@@ -19,6 +19,13 @@ STATE: Final = Path("/var/lib/allowsync/state.db")
 CONFIGURATION: Final = Path("/etc/allowsync/config.yaml")
 
 
+class SecretNames(Value):
+    """Where secrets are kept that a service reads: systemd credentials, variables. Sorted."""
+
+    credentials: tuple[str, ...] = ()
+    variables: tuple[str, ...] = ()
+
+
 class Requirements(Value):
     """What a service needs for all targets together.
 
@@ -31,6 +38,7 @@ class Requirements(Value):
         everything: Whether all there is is to be restored at boot.
         root_because: Why it has to be root; empty when any user will do.
         unknown: Targets whose needs are not known, with the reason: their backends are broken.
+        follower: What `allowsync follow` reads; None where no list follows the fleet.
     """
 
     needs: Needs
@@ -40,6 +48,7 @@ class Requirements(Value):
     everything: bool
     root_because: str
     unknown: tuple[tuple[str, str], ...] = ()
+    follower: SecretNames | None = None
 
 
 def requirements(config: Config, place: Path) -> Requirements:
@@ -52,15 +61,30 @@ def requirements(config: Config, place: Path) -> Requirements:
     unknown: dict[str, str] = {}
     each = [(target, _needs(target, unknown)) for target in config.targets]
     kept = list(_secrets(config))
-    restored = tuple(_restored(each))
+    restored, names = tuple(_restored(each)), _names(kept)
     return Requirements(
         _together([*(needs for _, needs in each), Needs(any_user=True, writes=_files(config))]),
-        tuple(sorted({one.origin for name, one in kept if name.endswith("_credential")})),
-        tuple(sorted({one.origin for name, one in kept if name.endswith("_env")})),
+        names.credentials,
+        names.variables,
         restored,
         set(restored) == set(config.allowlists),
         _root_because(config, place, each, kept),
         tuple(unknown.items()),
+        _follower(config),
+    )
+
+
+def _follower(config: Config) -> SecretNames | None:
+    """What the process that waits for the fleet's decisions reads: the store's, and no key."""
+    if config.fleet is None or not any(one.follow for one in config.allowlists.values()):
+        return None
+    return _names(list(secrets_of(config.fleet.store)))
+
+
+def _names(kept: list[tuple[str, KeptSecret]]) -> SecretNames:
+    return SecretNames(
+        tuple(sorted({one.origin for name, one in kept if name.endswith("_credential")})),
+        tuple(sorted({one.origin for name, one in kept if name.endswith("_env")})),
     )
 
 

@@ -7,7 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 from allowsync.model.value import Value
 from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import ROOT
-from allowsync.schedule.units import CRON, PLACES, SERVICE, TIMER, UNITS, SchedulePlan, Scheduler
+from allowsync.schedule.units import (
+    CRON,
+    FOLLOW,
+    FOLLOW_PATH,
+    PLACES,
+    SERVICE,
+    TIMER,
+    UNITS,
+    SchedulePlan,
+    Scheduler,
+)
 from allowsync.system.process import Command, CommandError, run
 from allowsync.text import Line
 
@@ -19,6 +29,9 @@ if TYPE_CHECKING:
 
 Json = dict[str, Any]
 
+# A service that is started again after a failure (`Restart=`) is on its way.
+_AT_WORK: Final = ("active", "activating")
+
 _SAID: Final = {
     FileState.CURRENT: "in place",
     FileState.OUTDATED: "in place",
@@ -28,6 +41,8 @@ _SAID: Final = {
 _ASKED: Final = {
     TIMER: ("ActiveState", "SubState", "UnitFileState", "NextElapseUSecRealtime"),
     SERVICE: ("Result", "ExecMainStatus", "ExecMainExitTimestamp"),
+    FOLLOW: ("ActiveState", "UnitFileState"),
+    FOLLOW_PATH: ("ActiveState", "UnitFileState"),
 }
 
 
@@ -37,6 +52,7 @@ class ScheduleStatus(Value):
     found: dict[PurePosixPath, FileState]
     timer: dict[str, str]
     service: dict[str, str]
+    follower: dict[str, dict[str, str]] = {}  # noqa: RUF012 - never changed
 
     @property
     def scheduler(self) -> Scheduler | None:
@@ -51,12 +67,18 @@ def standing(disk: Disk) -> ScheduleStatus:
     found: dict[PurePosixPath, FileState] = {path: disk.found(path) for path in PLACES}
     there = {path: found[path] for path in PLACES if found[path] is not FileState.ABSENT}
     asks = disk.root == ROOT and UNITS / TIMER in there
-    return ScheduleStatus(there, *(_asked(unit) if asks else {} for unit in (TIMER, SERVICE)))
+    timer, service = (_asked(unit) if asks else {} for unit in (TIMER, SERVICE))
+    units = [unit for unit in (FOLLOW, FOLLOW_PATH) if asks and UNITS / unit in there]
+    return ScheduleStatus(there, timer, service, {unit: _asked(unit) for unit in units})
 
 
 def stopped(disk: Disk) -> bool:
-    """Whether there is a timer that starts no run, as far as systemd can be asked."""
-    return standing(disk).timer.get("ActiveState", "active") != "active"
+    """Whether a timer or what waits for a fleet starts no run, as far as systemd can be asked."""
+    found = standing(disk)
+    return any(
+        unit.get("ActiveState", "active") not in _AT_WORK
+        for unit in (found.timer, *found.follower.values())
+    )
 
 
 def document(standing: ScheduleStatus) -> Json:
@@ -71,6 +93,7 @@ def document(standing: ScheduleStatus) -> Json:
         "enabled": standing.timer.get("UnitFileState") == "enabled" if standing.timer else None,
         "active": standing.timer.get("ActiveState") == "active" if standing.timer else None,
         "next_run": standing.timer.get("NextElapseUSecRealtime") or None,
+        "follower": _follower_document(standing.follower),
         "last_run": standing.service.get("ExecMainExitTimestamp") or None,
         "last_result": standing.service.get("Result") or None,
         "last_exit_code": _number(standing.service.get("ExecMainStatus")),
@@ -85,9 +108,8 @@ def lines(standing: ScheduleStatus) -> Iterator[Line]:
         colour = "" if what in (FileState.CURRENT, FileState.OUTDATED) else "yellow"
         yield Line(f"{path}: {_SAID[what]}", colour)
     if standing.timer:
-        states = f"{standing.timer['UnitFileState']}, {standing.timer['ActiveState']}"
-        healthy = states == "enabled, active"
-        yield Line(f"{TIMER}: {states}", "" if healthy else "yellow")
+        for unit, asked in ((TIMER, standing.timer), *standing.follower.items()):
+            yield _state(unit, asked)
         if standing.timer["NextElapseUSecRealtime"]:
             yield Line(f"next run: {standing.timer['NextElapseUSecRealtime']}")
     if standing.service.get("ExecMainExitTimestamp"):
@@ -96,9 +118,28 @@ def lines(standing: ScheduleStatus) -> Iterator[Line]:
         yield Line(f"last run: {ended}, exit code {code}")
 
 
+def _state(unit: str, asked: dict[str, str]) -> Line:
+    """Whether a unit is enabled and at work; unknown where systemd does not say."""
+    states = ", ".join(asked.get(one) or "unknown" for one in ("UnitFileState", "ActiveState"))
+    return Line(f"{unit}: {states}", "" if states == "enabled, active" else "yellow")
+
+
+def _follower_document(follower: dict[str, dict[str, str]]) -> Json | None:
+    """Whether what waits for the fleet is enabled and active; None where that is unknown."""
+    if not follower:
+        return None
+    states = [(one.get("UnitFileState"), one.get("ActiveState")) for one in follower.values()]
+    return {
+        "enabled": all(enabled == "enabled" for enabled, _ in states),
+        "active": all(active == "active" for _, active in states),
+    }
+
+
 def notes(plan: SchedulePlan) -> tuple[str, ...]:
     """Notes for the user who installs a schedule."""
     said = [f"a run every {plan.interval}, started by {plan.scheduler.value}"]
+    if plan.scheduler is Scheduler.SYSTEMD and plan.shape.requirements.follower is not None:
+        said.append(f"decisions of the fleet start one within seconds, by {FOLLOW}")
     if plan.scheduler is Scheduler.CRON:
         said.append("cron restores late at boot: the network may be up before the gate is")
         return tuple(said)

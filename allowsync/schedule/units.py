@@ -20,11 +20,17 @@ if TYPE_CHECKING:
 TIMER: Final = "allowsync.timer"
 SERVICE: Final = "allowsync.service"
 RESTORE: Final = "allowsync-restore.service"
+FOLLOW: Final = "allowsync-follow.service"
+FOLLOW_PATH: Final = "allowsync-follow.path"
 
 UNITS: Final = PurePosixPath("/etc/systemd/system")
 CRON: Final = PurePosixPath("/etc/cron.d/allowsync")
 SYSUSERS: Final = PurePosixPath("/etc/sysusers.d/allowsync.conf")
 TMPFILES: Final = PurePosixPath("/etc/tmpfiles.d/allowsync.conf")
+
+# Units that start runs, as far as they are installed, and those that run or restore by themselves.
+STARTED: Final = (TIMER, FOLLOW, FOLLOW_PATH)
+ENABLED: Final = (*STARTED, RESTORE, EARLY)
 
 # What the templates say, and what is put in its place.
 _PROGRAM: Final = "/usr/local/bin/allowsync"
@@ -76,8 +82,14 @@ class SchedulePlan(Value):
     @property
     def units(self) -> tuple[str, ...]:
         """The units to enable."""
+        restore = (RESTORE,) if self.restores else ()
         early = (EARLY,) if self.comes_early else ()
-        return (TIMER, RESTORE, *early) if self.restores else (TIMER,)
+        return (TIMER, *restore, *early, *self.started[1:])
+
+    @property
+    def started(self) -> tuple[str, ...]:
+        """The units to start: what starts runs."""
+        return STARTED if self.shape.requirements.follower is not None else (TIMER,)
 
     def pieces(self) -> tuple[ScheduleFile, ...]:
         """Every file of it, in the order in which they are written."""
@@ -97,6 +109,12 @@ class SchedulePlan(Value):
             found += [
                 ScheduleFile(UNITS / EARLY, _early(self._unit(RESTORE))),
                 ScheduleFile(UNITS / f"{EARLY}.d/needs.conf", dropin.early(self.shape)),
+            ]
+        if self.shape.requirements.follower is not None:
+            found += [
+                ScheduleFile(UNITS / FOLLOW, self._unit(FOLLOW)),
+                ScheduleFile(UNITS / f"{FOLLOW}.d/needs.conf", dropin.follow(self.shape)),
+                ScheduleFile(UNITS / FOLLOW_PATH, template(FOLLOW_PATH)),
             ]
         if not self.shape.as_root:
             found += [
@@ -167,6 +185,9 @@ PLACES: Final = (
     UNITS / f"{RESTORE}.d/needs.conf",
     UNITS / EARLY,
     UNITS / f"{EARLY}.d/needs.conf",
+    UNITS / FOLLOW,
+    UNITS / f"{FOLLOW}.d/needs.conf",
+    UNITS / FOLLOW_PATH,
     SYSUSERS,
     TMPFILES,
     CRON,
@@ -185,6 +206,8 @@ TEMPLATES: Final = (
     SERVICE,
     RESTORE,
     TIMER,
+    FOLLOW,
+    FOLLOW_PATH,
     "allowsync.cron",
     "allowsync.sysusers.conf",
     "allowsync.tmpfiles.conf",

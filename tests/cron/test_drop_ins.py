@@ -12,6 +12,8 @@ from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
 from allowsync.schedule.units import (
+    FOLLOW,
+    FOLLOW_PATH,
     RESTORE,
     SERVICE,
     TIMER,
@@ -28,6 +30,11 @@ if TYPE_CHECKING:
 
 PROGRAM = "/usr/local/bin/allowsync"
 DROP_INS = ROOT / "cron/drop-ins"
+TOOLS = ("touch", "rm", "sleep", "systemd-tmpfiles")
+TARGETS = (
+    *("basic", "shutdown", "sysinit", "timers", "paths", "multi-user"),
+    *("network-online", "network-pre"),
+)
 
 
 @dataclass(frozen=True)
@@ -57,6 +64,14 @@ EXAMPLES = {
         1.9,
         "metrics: /var/lib/prometheus/node-exporter/allowsync.prom",
     ),
+    "follow": Example(
+        "{nftables: {ports: [443/tcp]}}",
+        1.6,
+        1.4,
+        "  ssh: {follow: true, targets: [{nftables: {ports: [22/tcp]}}]}\n"
+        "fleet:\n  name: home\n  store: {https: {url: https://decisions.example.org/}}\n"
+        '  keys: ["ed25519:gqwaH2GqfzRpYjH1Ksx4uHZ1Lk1OoxjCEtfrsn1GPWc="]',
+    ),
 }
 
 
@@ -82,21 +97,21 @@ def system(tmp_path: Path, name: str) -> Path:
     plan = SchedulePlan(Scheduler.SYSTEMD, Interval(5), shape(tmp_path, name), CONFIGURATION)
     for piece in plan.pieces():
         Disk(root).write(piece)
-    for program in (PROGRAM, "/usr/bin/touch", "/usr/bin/systemd-tmpfiles"):
+    for program in (PROGRAM, *(f"/usr/bin/{one}" for one in TOOLS)):
         file = root / program.lstrip("/")
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text("#!/bin/sh\n")
         file.chmod(0o755)
     units = root / "usr/lib/systemd/system"
     units.mkdir(parents=True)
-    for one in ("basic", "shutdown", "sysinit", "timers", "network-online", "network-pre"):
+    for one in TARGETS:
         (units / f"{one}.target").write_text("[Unit]\n")
     return root
 
 
 def test_the_service_is_as_tight_as_its_targets_let_it_be(system: Path, name: str) -> None:
     assert exposure(system, SERVICE) <= EXAMPLES[name].exposure
-    for unit in (RESTORE, EARLY):
+    for unit in (RESTORE, EARLY, FOLLOW):
         if Disk(system).at(UNITS / unit).exists():
             assert exposure(system, unit) <= EXAMPLES[name].at_boot
 
@@ -111,7 +126,9 @@ def test_the_units_are_tight_as_they_are_shipped(tmp_path: Path, unit: str, most
 
 def test_systemd_has_nothing_to_say_against_it(system: Path) -> None:
     units = [
-        one for one in (SERVICE, TIMER, RESTORE, EARLY) if Disk(system).at(UNITS / one).exists()
+        one
+        for one in (SERVICE, TIMER, RESTORE, EARLY, FOLLOW, FOLLOW_PATH)
+        if Disk(system).at(UNITS / one).exists()
     ]
     assert analyzed("verify", system, *units) == ""
 

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 CRON = ROOT / "cron"
-SERVICES = sorted(CRON.glob("*.service"))
+FOLLOWER = CRON / "allowsync-follow.service"
+SERVICES = sorted(set(CRON.glob("*.service")) - {FOLLOWER})
 CODES = {code.value for code in ExitCode}
 
 
@@ -75,6 +76,19 @@ def test_the_user_of_a_service_is_made_and_may_read_and_write(path: Path) -> Non
     assert f"z /etc/allowsync/config.yaml 0640 root {user} " in tmpfiles
     # Outside of the walls; and where it fails, the run itself says what it lacks.
     assert service["ExecStartPre"] == "-+systemd-tmpfiles --create allowsync.conf"
+
+
+def test_what_waits_for_a_fleet_has_the_user_of_the_runs_and_no_rights() -> None:
+    service, run = (unit(name)["Service"] for name in (FOLLOWER.name, "allowsync.service"))
+    assert_exists(service["ExecStart"].split())
+    assert (service["CapabilityBoundingSet"], service["AmbientCapabilities"]) == ("", "")
+    assert service["User"] == service["Group"] == run["User"]
+    assert service["RestrictAddressFamilies"] == "AF_INET AF_INET6"
+    assert "StateDirectory" not in service
+    touched = service["ExecStart"].split()[-1]
+    assert touched.startswith(f"/run/{service['RuntimeDirectory']}/")
+    path = unit("allowsync-follow.path")["Path"]
+    assert (path["PathExists"], path["Unit"]) == (touched, "allowsync.service")
 
 
 def test_what_was_known_last_is_restored_before_the_network_and_after_the_rules_are_loaded() -> (

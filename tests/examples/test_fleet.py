@@ -12,7 +12,6 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.support.documents import ROOT
 from tests.support.etcd import Etcd
 from tests.support.program import allowsync
-from tests.support.units import analyzed, exposure
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -67,20 +66,3 @@ def test_what_one_machine_decides_another_holds(tmp_path: Path, etcd: Etcd) -> N
         "web": ["81.2.69.1/32", "81.2.69.2/32", "203.0.113.0/28"],
         "ssh": ["81.2.69.1/32"],
     }
-
-
-def test_systemd_takes_the_units_and_finds_them_tight(tmp_path: Path) -> None:
-    units = tmp_path / "etc/systemd/system"
-    units.mkdir(parents=True)
-    for one in ("allowsync-follow.service", "allowsync-follow.path"):
-        (units / one).write_text((FOLDER / one).read_text())
-    (units / "allowsync.service").write_text("[Service]\nExecStart=/usr/local/bin/allowsync\n")
-    program = tmp_path / "usr/local/bin/allowsync"
-    program.parent.mkdir(parents=True)
-    program.write_text("#!/bin/sh\n")
-    program.chmod(0o755)
-    for one in ("basic", "shutdown", "sysinit", "paths", "network-online", "multi-user"):
-        (units / f"{one}.target").write_text("[Unit]\n")
-    names = ("allowsync-follow.service", "allowsync-follow.path")
-    assert analyzed("verify", tmp_path, *names) == ""
-    assert exposure(tmp_path, names[0]) <= 1.4

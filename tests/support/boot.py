@@ -258,11 +258,12 @@ def _make(root: Path) -> None:
 
 
 def _dependencies() -> tuple[str, ...]:
-    """What allowsync needs, as its pyproject.toml says."""
+    """What allowsync needs, with what a fleet needs, as its pyproject.toml says."""
     import tomllib
 
     with (ROOT / "pyproject.toml").open("rb") as file:
-        return tuple(tomllib.load(file)["project"]["dependencies"])
+        project = tomllib.load(file)["project"]
+    return (*project["dependencies"], *project["optional-dependencies"]["fleet"])
 
 
 @contextmanager

@@ -11,7 +11,7 @@ from allowsync.schedule.dropin import EARLY, ServiceSpec
 from allowsync.schedule.files import Disk
 from allowsync.schedule.interval import Interval
 from allowsync.schedule.requirements import CONFIGURATION, requirements
-from allowsync.schedule.units import SERVICE, UNITS, SchedulePlan, Scheduler
+from allowsync.schedule.units import FOLLOW, SERVICE, UNITS, SchedulePlan, Scheduler
 from tests.support.configuring import HOSTS, loaded
 
 if TYPE_CHECKING:
@@ -68,6 +68,32 @@ def test_a_schedule_of_an_older_version_lacks_what_comes_early(tmp_path: Path) -
         "loaded at boot; run 'allowsync schedule install'"
     )
     assert said(tmp_path, disk, NFTABLES) == []
+
+
+def test_a_list_that_follows_a_fleet_is_not_heard_without_what_waits_for_it(tmp_path: Path) -> None:
+    config = loaded(
+        tmp_path,
+        """\
+        allowlists:
+          web: {follow: true, targets: [{nftables: {ports: [443/tcp]}}]}
+        fleet:
+          name: home
+          store: {https: {url: https://decisions.example.org/}}
+          keys: ["ed25519:gqwaH2GqfzRpYjH1Ksx4uHZ1Lk1OoxjCEtfrsn1GPWc="]
+        state: /var/lib/allowsync/state.db
+        """,
+    )
+    disk = installed(tmp_path, NFTABLES)
+    (only,) = map(str, about_schedule(config, CONFIGURATION, disk))
+    assert only == (
+        "allowsync-follow.service: is not installed: a decision of the fleet waits for the "
+        "next run of the timer; run 'allowsync schedule install'"
+    )
+    shape = ServiceSpec(requirements(config, CONFIGURATION), "/usr/bin/allowsync", as_root=False)
+    for piece in SchedulePlan(Scheduler.SYSTEMD, Interval(5), shape, CONFIGURATION).pieces():
+        disk.write(piece)
+    assert disk.at(UNITS / FOLLOW).exists()
+    assert list(about_schedule(config, CONFIGURATION, disk)) == []
 
 
 def test_where_nothing_is_installed_nothing_is_told(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from allowsync.backend.api import Needs
-from allowsync.schedule.dropin import EARLY, ServiceSpec
+from allowsync.schedule.dropin import EARLY, ServiceSpec, follow
 from allowsync.schedule.files import Disk, FileState, marked
 from allowsync.schedule.install import (
     STAMP,
@@ -19,9 +19,11 @@ from allowsync.schedule.install import (
     removal,
 )
 from allowsync.schedule.interval import Interval
-from allowsync.schedule.requirements import CONFIGURATION, Requirements
+from allowsync.schedule.requirements import CONFIGURATION, Requirements, SecretNames
 from allowsync.schedule.units import (
     CRON,
+    FOLLOW,
+    FOLLOW_PATH,
     RESTORE,
     SERVICE,
     SYSUSERS,
@@ -103,6 +105,45 @@ def test_a_running_system_is_told_to_read_them_and_to_start_the_timer() -> None:
         ("systemctl", "enable", TIMER, RESTORE),
         ("systemctl", "restart", TIMER),
     )
+
+
+def test_what_waits_for_a_fleet_comes_and_goes_with_the_lists_that_follow_one(disk: Disk) -> None:
+    gate = replace(GATE, follower=SecretNames(("etcd",)))
+    plan = replace(PLAN, shape=replace(SHAPE, requirements=gate, arguments=("--config", "/srv/a")))
+    work = installation(plan, LIVE, force=True)
+    assert work.after[-2:] == (
+        ("systemctl", "enable", TIMER, RESTORE, FOLLOW, FOLLOW_PATH),
+        ("systemctl", "restart", TIMER, FOLLOW, FOLLOW_PATH),
+    )
+    texts = {str(one.path.relative_to(UNITS)): one.text for one in plan.pieces()[:-2]}
+    assert texts[f"{FOLLOW}.d/needs.conf"] == (
+        "[Service]\nExecStart=\nExecStart=/usr/local/bin/allowsync follow "
+        "--touch /run/allowsync-follow/changed --config /srv/a --state /var/lib/allowsync/state.db"
+        "\nLoadCredential=etcd:/etc/credstore/etcd\n"
+    )
+    assert "ExecStartPre=-+rm -f /run/allowsync-follow/changed" in texts[f"{SERVICE}.d/needs.conf"]
+    put(disk, plan)
+    for unit, target in ((FOLLOW, "multi-user"), (FOLLOW_PATH, "paths")):
+        link = disk.at(UNITS / f"{target}.target.wants" / unit)
+        link.parent.mkdir(exist_ok=True, parents=True)
+        link.symlink_to(UNITS / unit)
+    assert installation(plan, disk, force=False).idle
+    # Without such a list they go again; and with the schedule.
+    assert installation(PLAN, disk, force=False).before[0][-2:] == (FOLLOW, FOLLOW_PATH)
+    assert {FOLLOW, FOLLOW_PATH} <= {one.name for one in removal(disk, force=False).remove}
+
+
+def test_what_waits_as_root_has_no_capabilities_either() -> None:
+    needs = Needs(capabilities=("CAP_NET_ADMIN",))
+    found = replace(GATE, needs=needs, follower=SecretNames((), ("PASSWORD",)))
+    said = follow(ServiceSpec(found, "/usr/bin/allowsync", as_root=True)).splitlines()
+    assert {
+        "User=root",
+        "AmbientCapabilities=",
+        "EnvironmentFile=/etc/allowsync/environment",
+    } < set(said)
+    assert not any("CAP_" in one for one in said)
+    assert follow(ServiceSpec(replace(found, follower=SecretNames()), "/a", as_root=False)) == ""
 
 
 def test_a_service_that_is_root_needs_no_user(disk: Disk) -> None:
