@@ -168,8 +168,9 @@ def _boot(config: Config) -> Iterator[Located]:
 
 
 def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
-    from allowsync.inspect.diagnostics import about_channels
+    from allowsync.inspect.diagnostics import about_channels, about_hosts_file
 
+    yield from about_hosts_file(config)
     yield from about_channels(config, tell=tell)
 
 

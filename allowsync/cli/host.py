@@ -82,6 +82,7 @@ def list_(invocation: Invocation) -> int:
 
     config = invocation.load(SCHEMA)
     revoked, notices = revocations(config)
+    notices = (*config.hosts_trouble, *notices)
     if invocation.json:
         hosts = documents(config, revoked)
         told = problems(notices)
@@ -152,6 +153,8 @@ def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool, forc
     """
 
     def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
+        if name not in text.hosts and name in _in_file(invocation):
+            _refuse(invocation, f"{name!r} is in the file of hosts_from: take it out there")
         _known(invocation, (name,), text.hosts, "host")
         every = tuple(
             one
@@ -309,6 +312,17 @@ def _lasting(invocation: Invocation, until: str) -> None:
         return
     if over:
         _refuse(invocation, f"--until {until} lies in the past: the host would have no access")
+
+
+def _in_file(invocation: Invocation) -> frozenset[str]:
+    """The hosts of the file that the configuration names; none where that cannot be told."""
+    from allowsync.config import ConfigError
+
+    try:
+        config = invocation.read()
+    except ConfigError:
+        return frozenset()
+    return frozenset(config.hosts if config.hosts_from is not None else ())
 
 
 def _refuse(invocation: Invocation, what: str) -> None:

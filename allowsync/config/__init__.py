@@ -80,7 +80,32 @@ def load(
     source = Source(path, content, state, environ, uid)
     if root is None and (config := cached(source)) is not None:
         return config
-    return _validated(source, root, keep=keep)
+    try:
+        return _validated(source, root, keep=keep)
+    except ConfigError as error:
+        if root is None and (config := _outdated(source, error)) is not None:
+            return config
+        raise
+
+
+def _outdated(source: Source, error: ConfigError) -> Config | None:
+    """The configuration with the hosts that a file held before; None where it names no file.
+
+    Its text was valid, so what is wrong is in the file (`hosts_from`) or about it.
+    """
+    from allowsync.config.cache import cached
+
+    config = cached(source, current=False)
+    if config is None or config.hosts_file is None:
+        return None
+    from allowsync.model.outcome import ExitCode, Notice
+    from allowsync.model.value import replace
+
+    first, *others = error.problems
+    more = f" (and {len(others)} more)" if others else ""
+    what = f"{first.what}{more}; the hosts that the file held before stay; repair it"
+    trouble = (Notice(first.where, what, ExitCode.OLD_KNOWLEDGE),)
+    return replace(config, hosts_file=replace(config.hosts_file, trouble=trouble))
 
 
 def state_of_unread(

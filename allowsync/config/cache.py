@@ -73,8 +73,13 @@ class Source(Value):
         return Path(os.path.abspath(self.path)).parent  # noqa: PTH100 - `..` must not follow links
 
 
-def cached(source: Source) -> Config | None:
-    """The valid configuration of that text; None where it is to be validated."""
+def cached(source: Source, *, current: bool = True) -> Config | None:
+    """The valid configuration of that text; None where it is to be validated.
+
+    Args:
+        source: What it is read from.
+        current: Whether hosts of another file (`hosts_from`) have to be what it holds now.
+    """
     try:
         state = state_of(source)
         if state is None:
@@ -83,6 +88,8 @@ def cached(source: Source) -> Config | None:
         if digest != _digest(source, state, files, document):
             return None
         parts = json.loads(document)
+        if current and not _is_current(parts[2]["Config"], source.uid):
+            return None
         kinds = _kinds(parts)
         return _contained(lambda: _decoded(parts, kinds, source))
     except _UNUSABLE:  # validation says what is wrong, if anything is
@@ -95,11 +102,13 @@ def keep_valid(config: Config, source: Source) -> None:
     What cannot be written, or has no plain form, is not kept; that is no error. Nor is one with a
     target that cannot be served: the next run looks again.
     """
-    if any(target.broken for target in config.targets):
-        return
     from allowsync.system.files import replace_file
 
+    place = _place(source, config.state)
     try:
+        if any(target.broken for target in config.targets):
+            place.unlink(missing_ok=True)  # hosts of a file in it would be too old to fall back to
+            return
         document = _contained(lambda: _encoded(config))
         parts = json.loads(document)
         kinds = _kinds(parts)
@@ -107,12 +116,26 @@ def keep_valid(config: Config, source: Source) -> None:
             return
         files = json.dumps(_files(config)).encode()
         digest = _digest(source, config.state, files, document)
-        place = _place(source, config.state)
         _check_folder(place.parent, source.uid)
         content = b"\n".join((digest, files, document))
         replace_file(place, content, 0o600)
     except _UNUSABLE:
         return
+
+
+def _is_current(plain: Mapping[str, Any], uid: int) -> bool:
+    """Whether the file that hosts are read from, if any, holds what it held. Raises OSError."""
+    if "hosts_file" not in plain:
+        return True
+    from allowsync.config.hosts_from import content_of, digest_of
+    from allowsync.config.secure_file import RefusedError
+
+    path = Path(plain["hosts_from"]["HostsFrom"]["jsonlines"]["path"])
+    try:
+        content = content_of(path, uid)
+    except RefusedError:
+        return False
+    return bool(digest_of(content) == plain["hosts_file"]["HostsFile"]["digest"])
 
 
 def _contained(step: Callable[[], T]) -> T:

@@ -35,6 +35,7 @@ CORE: Final = {
     "allowsync.config.fleet": (
         *("EtcdStoreOptions", "Fleet", "HttpsStoreOptions", "StoreOptions"),
     ),
+    "allowsync.config.hosts_from": ("HostsFile", "HostsFrom"),
     "allowsync.config.settings": ("Allowlist", "Config", "Denylist", "Target"),
     "allowsync.config.sources": ("SourceOptions",),
     "allowsync.model.list_source": ("ListFormat", "ListSource"),

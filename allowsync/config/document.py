@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import collections.abc
 
     from allowsync.config.fleet import Fleet
+    from allowsync.config.hosts_from import HostsFile, HostsFrom
     from allowsync.config.schema.nodes import Node
     from allowsync.config.settings import Allowlist, Denylist
     from allowsync.model.nameserver import ResolverSettings
@@ -31,6 +32,9 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 _REQUIRED: Final = ("hosts", "allowlists")
+_HOSTS_FROM: Final = "hosts_from"
+# What gives hosts where `hosts` is not written: who follows has none.
+_INSTEAD: Final = (_HOSTS_FROM, "fleet")
 _SECTIONS: Final[dict[str, Object[Any]]] = {
     "resolver": RESOLVER,
     "policy": POLICY,
@@ -82,8 +86,9 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
     resolver = _section("resolver", RESOLVER, entries, reading)
     limits = _section("limits", LIMITS, entries, reading)
     _check_resolver(resolver, entries, reading)
-    hosts, allowlists, denylists = _people_and_places(policy, entries, reading)
     single = _single_values(entries, reading)
+    names, hosts, read = _hosts(policy, single.get(_HOSTS_FROM), entries, reading)
+    allowlists, denylists = _places(names, entries, reading)
     where = _state(state or single.get("state"), reading)
     _check_fleet(single.get("fleet"), allowlists, entries, reading)
     reading.finish()
@@ -104,6 +109,8 @@ def read_document(root: Node, reading: Reading, state: Path | None) -> Config:
         lists=single.get("lists", {}),
         denylists=denylists,
         fleet=single.get("fleet"),
+        hosts_from=single.get(_HOSTS_FROM),
+        hosts_file=read,
     )
 
 
@@ -123,7 +130,7 @@ def document_schema() -> dict[str, Any]:
             **singles,
         },
         "required": list(_REQUIRED[1:]),
-        "anyOf": [{"required": [_REQUIRED[0]]}, {"required": ["fleet"]}],
+        "anyOf": [{"required": [name]} for name in (_REQUIRED[0], *_INSTEAD)],
         "additionalProperties": False,
     }
 
@@ -135,8 +142,8 @@ def _check_keys(entries: Entries, root: Node, reading: Reading) -> None:
             what, near = unknown_key(name, KEYS)
             reading.problem(key, below("", name), what)
             meant.add(near)
-    required = _REQUIRED[1:] if "fleet" in entries else _REQUIRED  # who follows has no hosts
-    for name in required:
+    instead = any(name in entries and not is_null(entries[name][1]) for name in _INSTEAD)
+    for name in _REQUIRED[1:] if instead else _REQUIRED:
         if name not in entries and name not in meant:
             reading.problem(root, "", f"{name!r} is missing")
 
@@ -149,16 +156,35 @@ def _section(name: str, kind: Object[T], entries: Entries, reading: Reading) -> 
     return kind.cls() if parsed is INVALID else parsed
 
 
-def _people_and_places(
-    policy: Policy, entries: Entries, reading: Reading
-) -> tuple[dict[str, Host], dict[str, Allowlist], dict[str, Denylist]]:
+def _hosts(
+    policy: Policy, file: HostsFrom | Invalid | None, entries: Entries, reading: Reading
+) -> tuple[list[str], dict[str, Host], HostsFile | None]:
+    """Every name that is written, the hosts that are valid, and what was read of a file.
+
+    Raises:
+        ConfigError: The file is not used: whom allowlists may name is unknown then.
+    """
     names: list[str] = []
     hosts: dict[str, Host] = {}
+    reader = Hosts(policy, list_names(entries))
+    if "hosts" in entries:
+        names, hosts = reader.read(entries["hosts"][1], "hosts", reading)
+    if file is None or file is INVALID:
+        return names, hosts, None
+    from allowsync.config.hosts_file import HostLines
+
+    lines = HostLines(file.jsonlines, reader, set(names), reading)
+    read = lines.read(entries[_HOSTS_FROM][1], f"{_HOSTS_FROM}.jsonlines")
+    if read is None:
+        reading.finish()
+    return [*names, *lines.hosts], hosts | lines.hosts, read
+
+
+def _places(
+    names: list[str], entries: Entries, reading: Reading
+) -> tuple[dict[str, Allowlist], dict[str, Denylist]]:
     allowlists: dict[str, Allowlist] = {}
     denylists: dict[str, Denylist] = {}
-    if "hosts" in entries:
-        reader = Hosts(policy, list_names(entries))
-        names, hosts = reader.read(entries["hosts"][1], "hosts", reading)
     places = PlacesInUse()
     if "allowlists" in entries:
         section = entries["allowlists"][1]
@@ -166,7 +192,7 @@ def _people_and_places(
     if _DENYLISTS in entries:
         written = Denylists(names, allowlists, places, list_names(entries))
         denylists = written.read(entries[_DENYLISTS][1], _DENYLISTS, reading)
-    return hosts, allowlists, denylists
+    return allowlists, denylists
 
 
 def _single_values(entries: Entries, reading: Reading) -> dict[str, Any]:
@@ -214,8 +240,9 @@ def _check_fleet(
     node = entries["allowlists"][1]
     written = node.entries if isinstance(node, Mapping) else ()
     lines = {key.text: key.line for key, _ in written if isinstance(key, Scalar)}
+    has_hosts = "hosts" in entries or _HOSTS_FROM in entries
     for name, one in allowlists.items():
-        if why := _lacks(one, fleet, has_hosts="hosts" in entries):
+        if why := _lacks(one, fleet, has_hosts=has_hosts):
             reading.problem(lines[name], below("allowlists", name), why)
     if fleet is not None and (why := lacking_for_fleet()):
         reading.problem(entries["fleet"][0], "fleet", why)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 def shown(config: Config) -> dict[str, Any]:
     """The whole configuration, in the order of the reference. It could be loaded again."""
     hosts = [one for one in config.hosts.values() if not one.followed]
+    if config.hosts_file is not None:
+        hosts = hosts[: -config.hosts_file.count]
     allowlists = config.allowlists.values()
     singles = {name: one.kind.show(getattr(config, name)) for name, one in SINGLE_OPTIONS.items()}
     return {

@@ -95,12 +95,13 @@ class Hosts:
             if LABEL.regex.fullmatch(name) is None:
                 what = f"expected {LABEL.expected} as key, got {quote(name)}"
                 reading.problem(key, below(at, name), what)
-            host = self._host(name, child, below(at, name), reading)
+            host = self.host(name, child, below(at, name), reading)
             if host is not INVALID:
                 hosts[name] = host
         return list(entries), hosts
 
-    def _host(self, name: str, node: Node, at: str, reading: Reading) -> Host | Invalid:
+    def host(self, name: str, node: Node, at: str, reading: Reading) -> Host | Invalid:
+        """One host, in its short or its long form."""
         if isinstance(node, Mapping):
             return self._long_form(name, node, at, reading)
         if is_null(node) or not isinstance(node, Scalar) or node.type is not ScalarType.TEXT:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.fleet import Fleet
+from allowsync.config.hosts_from import HostsFrom
 from allowsync.config.kinds import (
     AbsolutePath,
     Boolean,
@@ -144,6 +145,12 @@ SINGLE_OPTIONS: Final[Options] = {
         Optional(AbsolutePath("the path of a file")),
         "The database that remembers addresses and history. Default: "
         "`/var/lib/allowsync/state.db`; without root `$XDG_STATE_HOME/allowsync/state.db`.",
+        None,
+    ),
+    "hosts_from": Option(
+        Optional(Object(HostsFrom)),
+        "A file that another program keeps hosts in, by the thousand: "
+        "`hosts_from: {jsonlines: customers.jsonl}`.",
         None,
     ),
     "notify": Option(

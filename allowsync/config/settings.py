@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from allowsync.backend.api import AnyBackendType, Needs
     from allowsync.config.channels import Heartbeat, NotifyChannel
     from allowsync.config.fleet import Fleet
+    from allowsync.config.hosts_from import HostsFile, HostsFrom
     from allowsync.config.sources import SourceOptions
     from allowsync.model.list_source import ListSource
     from allowsync.model.target import Front, Guard, Place, TrustedProxies
@@ -220,6 +221,8 @@ class Config(Value):
     lists: Mapping[str, ListSource] = field(default_factory=dict)
     denylists: Mapping[str, Denylist] = field(default_factory=dict)
     fleet: Fleet | None = None
+    hosts_from: HostsFrom | None = None
+    hosts_file: HostsFile | None = None
 
     def is_broken(self, target: str) -> bool:
         """Whether the target of that name cannot be served."""
@@ -239,6 +242,11 @@ class Config(Value):
         for where, channel in self.channels:
             if why := channel.kept.unreadable:
                 yield Notice(where, f"nothing is sent there: {why}", ExitCode.FAILED)
+
+    @property
+    def hosts_trouble(self) -> tuple[Notice, ...]:
+        """Why the file of `hosts_from` is not used now; nothing where it is, or is not named."""
+        return () if self.hosts_file is None else self.hosts_file.trouble
 
     @property
     def sources_in_use(self) -> tuple[str, ...]:

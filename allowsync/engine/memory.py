@@ -140,6 +140,7 @@ class Memory(Value):
         yield from () if self.learnt is None else self.learnt.notices
         yield from () if self.fleet is None else self.fleet.notices
         yield from self.config.broken_channels
+        yield from self.config.hosts_trouble
 
 
 def memory_of(config: Config, request: Request, store: Store, pulse: Pulse) -> Memory:

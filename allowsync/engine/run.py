@@ -150,10 +150,11 @@ def _prepare(
     decisions, beside = [decided[name] for name in allowlist.hosts], allowlist.targets
     limits = memory.config.limits
     held, retired = memory.target(target.name), False
-    if memory.fleet is not None:
-        from allowsync.engine.fleet.departed import departed
+    if memory.fleet is not None or memory.config.hosts_file is not None:
+        from allowsync.engine.departed import departed
 
-        decisions += departed(allowlist, memory.fleet, held, memory.store.ends, memory.now)
+        decisions += departed(allowlist, memory, held)
+    if memory.fleet is not None:
         retired = allowlist.name in memory.fleet.retired
     kept_to = None if memory.request.force or retired else limits
     empty = limits.allow_empty or retired

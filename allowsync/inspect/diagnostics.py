@@ -299,6 +299,12 @@ def believed(judged: ScreenedAnswer) -> str:
 _TEST: Final = "This is a test notification, sent by allowsync check --notify."
 
 
+def about_hosts_file(config: Config) -> Iterator[Located]:
+    """A file of hosts (`hosts_from`) that is not used."""
+    for notice in config.hosts_trouble:
+        yield Located(notice.where, Finding(Severity.ERROR, notice.what))
+
+
 def about_channels(config: Config, *, tell: bool) -> Iterator[Located]:
     """Channels that Apprise cannot use.
 

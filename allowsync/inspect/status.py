@@ -163,7 +163,7 @@ class AccessStatus(Value):
 
 def look(config: Config, now: datetime) -> AccessStatus:
     """Find out who is allowed where. Raises nothing: what cannot be read is said."""
-    notices = list(config.broken_channels)
+    notices = [*config.broken_channels, *config.hosts_trouble]
     store, unread = _open(config, notices), False
     with store:
         try:

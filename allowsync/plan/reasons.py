@@ -74,7 +74,7 @@ class Reasons(Value):
         Args:
             entry: The entry.
             undecided: The hosts of its target of which nothing is known: those of a list that is
-                followed have no decision where no document of it is held.
+                made elsewhere have no decision where nothing new is known of it.
         """
         if not entry.hosts:
             return "retained for now: its host is unknown"
@@ -87,7 +87,8 @@ class Reasons(Value):
         if decision is not None and decision.undecided:
             return f"retained: no answer yet for {label} ({_silent(decision)})"
         if decision is None and label in undecided:
-            return f"retained: it is not known whether {label} is still allowed: {NO_NEWS}"
+            known = f"retained: it is not known whether {label} is still allowed"
+            return f"{known}: no news of its list"
         return f"retained: removal blocked by limits: {self.lost(entry, label)}"
 
     def _granted(self, entry: Entry) -> list[Grant]:

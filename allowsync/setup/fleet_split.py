@@ -80,10 +80,11 @@ def _followed(text: str, body: Span) -> list[Edit]:
 
 
 def _without_hosts(text: str) -> str:
-    root = ConfigurationText(text).root
-    for number, (key, _) in enumerate(root.pairs):
-        if key.text == "hosts":
-            return edited(text, [removal(text, root, number)])
+    for section in ("hosts", "hosts_from"):
+        root = ConfigurationText(text).root
+        for number, (key, _) in enumerate(root.pairs):
+            if key.text == section:
+                text = edited(text, [removal(text, root, number)])
     return text
 
 

@@ -147,7 +147,7 @@ def test_no_limit_is_blamed_for_hosts_of_which_nothing_is_known(
     for path in applier.state.parent.glob("*.fleet"):
         path.unlink()
     said = " ".join(applier("apply --dry-run").out.split())
-    assert "it is not known whether bob is still allowed: no news from the fleet" in said
+    assert "it is not known whether bob is still allowed: no news of its list" in said
     assert "limits" not in said
     assert "no longer allowed" not in said
 

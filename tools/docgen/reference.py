@@ -14,6 +14,7 @@ from allowsync.config.channel_kinds import CHANNEL, HEARTBEAT
 from allowsync.config.denylists import Denylists
 from allowsync.config.fleet import Fleet
 from allowsync.config.hosts import HOST_OPTIONS
+from allowsync.config.hosts_from import HostsFrom
 from allowsync.config.list_kinds import LIST
 from allowsync.config.schema.object import REQUIRED, Object, Option, Options
 from allowsync.config.sections import LIMITS, POLICY, RESOLVER, SINGLE_OPTIONS
@@ -98,6 +99,7 @@ def _tables() -> Iterator[tuple[str, str, Options]]:
     text = "Keys of an item of `notify`, where it is a mapping:"
     yield f"{text}\n", "notify.", CHANNEL.object.options
     yield "Keys of a list in `lists`, either `url` or `file`:\n", "lists.NAME.", LIST.options
+    yield from _nested_tables("hosts_from", Object(HostsFrom).options)
     yield from _nested_tables("fleet", Object(Fleet).options)
     yield "Keys of `heartbeat`, where it is a mapping:\n", "heartbeat.", HEARTBEAT.object.options
 

@@ -97,6 +97,10 @@ class Reading:
         where = f"{self.source}:{line}" if line else str(self.source)
         return printable(f"{where}: {at}" if at else where)
 
+    def adopt(self, place: Node, other: Reading) -> None:
+        """Take the problems of another file, which is named at a node."""
+        self._problems += [(place.line, one) for one in other.problems]
+
     @property
     def problems(self) -> tuple[Problem, ...]:
         """Everything found so far, in the order of the file, nothing twice."""

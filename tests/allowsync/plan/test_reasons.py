@@ -315,4 +315,4 @@ def test_a_machine_that_follows_hears_nothing_of_the_fleet_and_not_of_the_dns() 
 
 def test_of_a_host_without_a_document_it_is_unknown_whether_it_is_allowed() -> None:
     why = reasons(Life(host())).withheld(entry(HOME, "bob"), {"bob"})
-    assert why == ("retained: it is not known whether bob is still allowed: no news from the fleet")
+    assert why == ("retained: it is not known whether bob is still allowed: no news of its list")
