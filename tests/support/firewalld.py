@@ -186,7 +186,8 @@ def backend(
     allowlist: str = "x",
     reload: bool = True,
     end_streams: bool = False,
+    installation: str = "",
 ) -> Backend:
     """A target in firewalld; without ports, of the sets alone."""
     options = FirewalldOptions(ports=ports, zone=zone, reload=reload, end_streams=end_streams)
-    return TYPE.make(Placement(allowlist, f"{allowlist}/firewalld"), options)
+    return TYPE.make(Placement(allowlist, f"{allowlist}/firewalld", installation), options)

@@ -10,8 +10,11 @@ from allowsync_backends.common.ports import ranges
 from allowsync_backends.firewalld.options import FirewalldOptions
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Sequence
+
+    from allowsync.backend.api import Marked
     from allowsync.backend.protocols import Backend
-    from allowsync.model.target import Placement
+    from allowsync.model.target import Place, Placement
 
 __all__ = ["TYPE", "FirewalldOptions"]
 
@@ -19,13 +22,19 @@ __all__ = ["TYPE", "FirewalldOptions"]
 def _make(placement: Placement, options: FirewalldOptions) -> Backend:
     from allowsync_backends.firewalld.backend import FirewalldBackend
 
-    return FirewalldBackend(placement.allowlist, options)
+    return FirewalldBackend(placement.allowlist, options, placement.installation)
 
 
 def _usable() -> str:
     from allowsync_backends.common.firewalld_bus import usable
 
     return usable()
+
+
+def _marked(known: Collection[Place]) -> Sequence[Marked]:
+    from allowsync_backends.firewalld.marks import marked
+
+    return tuple(marked(known))
 
 
 def _needs(_: FirewalldOptions) -> Needs:
@@ -45,5 +54,6 @@ TYPE = BackendType(
     _usable,
     _needs,
     api=API,
+    marked=_marked,
     guards=_guards,
 )

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError, mark
 from allowsync.model.target import Capabilities, Current
@@ -12,10 +11,11 @@ from allowsync.model.value import Value
 from allowsync_backends.common.firewalld_bus import RUNTIME, Bus, method
 from allowsync_backends.firewalld import inspection, rules, sets
 from allowsync_backends.firewalld.inspection import FirewalldSnapshot
-from allowsync_backends.firewalld.options import names_of
+from allowsync_backends.firewalld.options import FILES, names_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
+    from pathlib import Path
 
     from allowsync.model.plan import Plan
     from allowsync.model.target import Finding
@@ -24,14 +24,19 @@ if TYPE_CHECKING:
     from allowsync_backends.firewalld.options import FirewalldOptions
     from allowsync_backends.firewalld.rules import ZoneRules
 
-FILES: Final = Path("/etc/firewalld")
-
 
 class FirewalldBackend(Value):
-    """Drives the two sets of an allowlist, and its rules in a zone."""
+    """Drives the two sets of an allowlist, and its rules in a zone.
+
+    Attributes:
+        allowlist: The allowlist.
+        options: What the configuration says of the target.
+        installation: What new sets say whose they are; empty where it is not known.
+    """
 
     allowlist: str
     options: FirewalldOptions
+    installation: str = ""
 
     @property
     def capabilities(self) -> Capabilities:
@@ -105,7 +110,7 @@ class FirewalldBackend(Value):
             seen = self._seen(bus)
             for refusal, advice in inspection.refusals(seen).items():
                 raise BackendError(f"{refusal}; nothing was changed; {advice}")
-            bus.change(_made(seen, wanted))
+            bus.change(_made(seen, wanted, self.installation))
             if self.options.reload and len(seen.in_force) < len(wanted):
                 bus.change([method(RUNTIME, "", "reload")])
                 seen = self._seen(bus)
@@ -141,11 +146,13 @@ class FirewalldBackend(Value):
             end_streams(taken_away(gone, remaining), self.options.ports)
 
 
-def _made(seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]]) -> Iterator[Call]:
+def _made(
+    seen: FirewalldSnapshot, wanted: Mapping[str, list[Network]], installation: str
+) -> Iterator[Call]:
     """What puts on the disk what is missing there, sets first."""
     for name, family in seen.families.items():
         if name not in seen.kept:
-            yield sets.created(name, seen.mark, family, wanted[name])
+            yield sets.created(name, seen.mark, installation, family, wanted[name])
         elif name not in seen.in_force:
             yield sets.saved(seen.kept[name].path, wanted[name])
     if seen.rules is not None:

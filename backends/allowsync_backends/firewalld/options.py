@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Final
+
 from allowsync.config import kinds
 from allowsync.config.schema import option
 from allowsync.model.target import Place
@@ -9,6 +12,8 @@ from allowsync.model.types import BOTH_FAMILIES, Family
 from allowsync.model.value import Value
 from allowsync_backends.common import port_list
 from allowsync_backends.common.ports import Port  # noqa: TC001 - a kept configuration has it
+
+FILES: Final = Path("/etc/firewalld")
 
 
 class FirewalldOptions(Value):

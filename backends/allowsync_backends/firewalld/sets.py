@@ -24,7 +24,6 @@ _SETTINGS: Final = "(ssssa{ss}as)"
 _UNKNOWN: Final = "INVALID_IPSET"
 _TYPE: Final = "hash:net"
 _FAMILIES: Final = {Family.IPV4: "inet", Family.IPV6: "inet6"}
-_DESCRIPTION: Final = "Kept by allowsync; every entry is its own."
 
 
 class FirewalldSet(Value):
@@ -106,10 +105,13 @@ def _set(given: Any, path: str = "") -> FirewalldSet:
     return FirewalldSet(short, kind, options, tuple(texts), path)
 
 
-def created(name: str, mark: str, family: Family, networks: Iterable[Network]) -> Call:
+def created(
+    name: str, mark: str, installation: str, family: Family, networks: Iterable[Network]
+) -> Call:
     """The call that puts a new set on the disk. It is in force once firewalld is reloaded. Pure."""
     options = {"family": _FAMILIES[family]}
-    settings = ("", mark, _DESCRIPTION, _TYPE, options, _listed(networks))
+    said = f"Kept by allowsync{installation and f' {installation}'}; every entry is its own."
+    settings = ("", mark, said, _TYPE, options, _listed(networks))
     return method(PERMANENT, "config", "addIPSet", "s" + _SETTINGS, name, settings)
 
 

@@ -15,7 +15,7 @@ from allowsync.model.plan import Plan
 from allowsync.model.types import Entry
 from tests.support.firewalld import FILES, PORTS, backend, empty_sets, reset
 from tests.support.gates import allow, planned
-from tests.support.program import allowsync_in
+from tests.support.program import allowsync, allowsync_in
 from tests.support.values import net
 
 if TYPE_CHECKING:
@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from allowsync.backend.protocols import Backend
     from tests.support.firewalld import Firewalld
+    from tests.support.program import ProgramResult
 
 HOME, HOME6 = "81.2.69.142/32", "2a02:8109:9a40::/64"
 SET, SET6 = "allowsync-x-4", "allowsync-x-6"
@@ -157,6 +158,54 @@ def test_another_zone_takes_its_rules_along(firewalld: Firewalld, tmp_path: Path
     assert run("apply") == ""
     run("clear", "--yes")
     assert not [one for one, text in firewalld.files().items() if SET in one + text]
+
+
+def test_sets_that_no_configuration_names_are_found_and_cleared_without_a_state(
+    firewalld: Firewalld, tmp_path: Path
+) -> None:
+    """Friends of an allowlist that was taken out would come in for good otherwise."""
+    target = {"firewalld": {"ports": ["443"], "reload": True}}
+    path, state = tmp_path / "config.yaml", tmp_path / "state.db"
+    document = {
+        "hosts": {"home": {"networks": [HOME]}},
+        "allowlists": {"x": {"targets": [target]}},
+        "state": str(state),
+    }
+
+    def run(*arguments: str) -> ProgramResult:
+        path.write_text(json.dumps(document))
+        path.chmod(0o600)
+        return firewalld.inside.run(allowsync, *arguments, "--config", path)
+
+    assert run("apply").code == 0
+    state.unlink()
+    document["allowlists"] = {"y": {"targets": [{"file": {"path": str(tmp_path / "y.txt")}}]}}
+    assert "x/firewalld: is no longer configured but still enforced" in run("apply").err
+    assert RULE in firewalld.rules()[1]
+    run("clear", "--only", "x/firewalld", "--yes")
+    assert (firewalld.rules(), held_on_disk(firewalld)) == (([], []), [])
+    assert run("apply").err == ""
+
+
+def test_sets_of_another_configuration_are_left_alone(firewalld: Firewalld, tmp_path: Path) -> None:
+    allow(firewalld.inside, backend(installation="0123abcd"), HOME)
+    path = tmp_path / "config.yaml"
+    document = {
+        "hosts": {"work": {"networks": [HOME6]}},
+        "allowlists": {"x": {"targets": [{"firewalld": {"ports": ["443"]}}]}},
+        "state": str(tmp_path / "state.db"),
+    }
+    path.write_text(json.dumps(document))
+    path.chmod(0o600)
+    done = firewalld.inside.run(allowsync, "apply", "--config", path)
+    assert done.code == 1
+    assert "is that of another configuration; nothing was changed" in done.err
+    assert held(firewalld) == (["81.2.69.142"], ["81.2.69.142"])
+
+
+def held_on_disk(firewalld: Firewalld) -> list[str]:
+    """The files of sets of ours."""
+    return [one for one in firewalld.files() if "/ipsets/allowsync-" in one]
 
 
 def test_a_set_of_our_name_that_is_not_ours_is_left_alone(firewalld: Firewalld) -> None:
