@@ -68,6 +68,36 @@ _DECISION: Final = (
     b'"sequence":7}'
 )
 
+# Signed by the key whose seed is `allowsync fuzz key, not a secret`.
+KEY: Final = "ed25519:PsBkE+YRa71Sn1zByVqMmmbO/0wUyrQllfKbNsgkAXE="
+SIGNED: Final = b'{"a":1}'
+_ENVELOPE: Final = (
+    b'{"payload":"%b","payloadType":"application/vnd.allowsync.list+json%b","signatures":[{"keyid":'
+    b'"ed25519:PsBkE+YRa71Sn1zByVqMmmbO/0wUyrQllfKbNsgkAXE=","sig":"%b"}]}'
+)
+_PLAIN: Final = _ENVELOPE % (
+    b"eyJhIjoxfQ==",
+    b"",
+    b"0w9BLxey/43k+PuYLU07RthdFS0j6vs37HFL4/mf+WW4XSy2zIQRWeEk8zfwxNQkAX726i6M/TsPdCECVco4Bw==",
+)
+_COMPRESSED: Final = _ENVELOPE % (
+    b"eJyrVkpUsjKsBQAIKgIJ",
+    b"+zlib",
+    b"RxYziJMqBPlnBYWElUGBNhowdqkvplfUCf3MdWppCcsIcShRpJlaTKsYemKz+smgtQuq+1K56M1J5WqAfylCCg==",
+)
+# What is signed as compressed, and is not.
+_NOT_COMPRESSED: Final = _ENVELOPE % (
+    b"eyJhIjoxfQ==",
+    b"+zlib",
+    b"oshX1Q7hnzIyrYhwQXveXJwo8PAwwUbcyrVyfus1Gn5gLaply4zOFy2O4v+0BLO3b4HC+aBi+ACVx1NxZcToDw==",
+)
+_HEAD: Final = b'{"parts":3,"sha256":"%b"}' % (b"5a" * 32)
+_HOST_LINES: Final = (
+    b'{"name":"alice","hostname":"alice.example.org"}\n'
+    b'{"name":"bob","hostname":["b.example.org"],"families":["ipv4"],"until":"2027-01-31"}\n'
+    b'{"name":"office","networks":["81.2.70.0/24"],"max_addresses":2,"keep_absent":"1h"}\n'
+)
+
 SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
     "configuration": (
         _CONFIGURATION,
@@ -88,6 +118,8 @@ SEEDS: Final[dict[str, tuple[bytes, ...]]] = {
         b"<html>",
     ),
     "decision": (_DECISION, _DECISION.replace(b'"hosts"', b'"h"'), b"{}"),
+    "envelope": (_PLAIN, _COMPRESSED, _NOT_COMPRESSED, _HEAD, b""),
+    "hosts": (_HOST_LINES, b"\xef\xbb\xbf" + _HOST_LINES.replace(b"\n", b"\r\n\n"), b"[" * 99),
     "answer": (_A, _CNAME + _A, b"\0\0\x81\x80\0\1\0\1\0\0\0\0\1a\0\0\1\0\1" + _A),
     "rows": (
         b"web/nftables\nipv4\n4\x51\2\x45\1\ni\0\6\2\0\0\0\0\0\nn\n[]\n{}",

@@ -33,6 +33,8 @@ from allowsync_backends.nftables.nft_json import NftListingError
 
 from allowsync.config.document import read_document
 from allowsync.config.errors import ConfigError
+from allowsync.config.hosts import Hosts
+from allowsync.config.hosts_file import HostLines
 from allowsync.config.schema.context import Reading
 from allowsync.config.schema.yaml_loader import YamlError, read_yaml
 from allowsync.dns.failure import Failure
@@ -40,13 +42,16 @@ from allowsync.dns.wire_fastpath import read_plain
 from allowsync.dns.wire_parse import read
 from allowsync.dns.wire_query import question
 from allowsync.fleet.document import decoded, encoded
+from allowsync.fleet.envelope import opened
 from allowsync.fleet.fields import DocumentError
+from allowsync.fleet.parts import read_head
 from allowsync.model.answer import Absent, Found
 from allowsync.model.list_source import ListFormat, ListSource
-from allowsync.model.types import Family, Query
+from allowsync.model.types import Family, Policy, Query
 from allowsync.policy.list_formats import ListError, read_list_content
 from allowsync.policy.lists import ranges, refusal
 from allowsync.state import StateError, Store
+from fuzz.seeds import KEY, SIGNED
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -199,6 +204,30 @@ def decision(data: bytes) -> None:
     _must(decoded(encoded(document)) == document, "read otherwise than it was written")
 
 
+def envelope(data: bytes) -> None:
+    """An envelope holds what was signed, or is refused in words that can be told; so with heads."""
+    try:
+        payload = opened(data, (KEY,))
+    except DocumentError as error:
+        _must(bool(str(error)) and str(error).isprintable(), repr(str(error)))
+    else:
+        _must(payload == SIGNED, "what no key signed")
+    head = read_head(data)
+    _must(head is None or read_head(head.written) == head, "another head once it is written")
+
+
+def hosts(data: bytes) -> None:
+    """Hosts in lines are read, each with its name, or refused in words that can be printed."""
+    outer = Reading(PLACE, environ={}, uid=1000)
+    lines = HostLines(PLACE.with_name("hosts.jsonl"), Hosts(Policy()), (), outer)
+    lines.take(data)
+    problems = lines.reading.problems
+    _must(bool(problems or lines.hosts), "refused without a reason")
+    for problem in problems:
+        _must(str(problem).isprintable(), str(problem))
+    _must(all(name == host.name for name, host in lines.hosts.items()), "a host of another name")
+
+
 def _read_everything(path: Path) -> None:
     with suppress(StateError), Store.reading(path) as store:
         for look in (store.last_run, store.hosts, store.targets):
@@ -248,6 +277,8 @@ TARGETS: Final[dict[str, Callable[[bytes], None]]] = {
     "mark": mark,
     "networks": networks,
     "decision": decision,
+    "envelope": envelope,
+    "hosts": hosts,
     "answer": answer,
     "rows": rows,
     "file": file,

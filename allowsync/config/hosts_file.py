@@ -61,11 +61,12 @@ class HostLines:
         except RefusedError as refused:
             self.outer.problem(place, at, f"{self.path}: {refused}")
             return None
-        self._read(content)
+        self.take(content)
         self.outer.adopt(place, self.reading)
         return None if self.reading.problems else HostsFile(digest_of(content), len(self.hosts))
 
-    def _read(self, content: bytes) -> None:
+    def take(self, content: bytes) -> None:
+        """Read the content of the file; what is wrong is noted in `reading`."""
         try:
             lines = content.decode("utf-8-sig").split("\n")
         except UnicodeDecodeError as error:
