@@ -26,7 +26,7 @@ SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base s
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine/rollout.py,$\
-        allowsync/fleet/document.py,allowsync/fleet/envelope.py,allowsync/fleet/fields.py,allowsync/fleet/host_fields.py,allowsync/fleet/parts.py,$\
+        allowsync/fleet/document.py,allowsync/fleet/envelope.py,allowsync/fleet/fields.py,allowsync/fleet/host_fields.py,allowsync/fleet/machines.py,allowsync/fleet/parts.py,$\
         allowsync/inspect/access_at.py,allowsync/inspect/explain.py,allowsync/model/answer.py,$\
         allowsync/model/memory.py,allowsync/model/networks.py,allowsync/model/outcome.py,$\
         allowsync/model/plan.py,allowsync/model/spans.py,allowsync/model/special_purpose.py,$\

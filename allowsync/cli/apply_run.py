@@ -193,6 +193,10 @@ def carried_out(
         from allowsync.engine.after_run import leave
 
         undone += leave(config, report, report.exit_code)
+    if report.fleet is not None and request.watched:
+        from allowsync.engine.fleet.machine_report import tell
+
+        tell(config, report.fleet, report.exit_code, report.started)
     if config.report is not None and not request.dry_run:
         from allowsync.cli.full_status import full_status
         from allowsync.report.html_publish import keep_current

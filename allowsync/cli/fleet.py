@@ -74,14 +74,19 @@ def _write_new(path: Path, content: str) -> None:
 def status(invocation: Invocation) -> int:
     """Tell who leads, and for each list which document is held here and how old it is.
 
-    Looks at the store, and changes nothing. Exit code 3 where nothing new is known of a list.
+    A machine that publishes also shows what each machine said of its last run, where the store is
+    etcd. Looks at the store, and changes nothing. Exit code 3 where nothing new is known of a list.
     """
+    from allowsync.cli.fleet_machines import machine_documents, machine_lines, machines
+
     config = invocation.load(STATUS_SCHEMA)
     if config.fleet is None:
         what = "this machine belongs to no fleet: there is no section 'fleet'"
         invocation.stop(STATUS_SCHEMA, ExitCode.USAGE, [Notice(str(config.path), what)])
     leader, problems = _leader(config)
     report = replace(_report(config), leader=leader)
+    found, unheard = machines(config) if report.heard else (None, [])
+    problems += unheard
     old = any(one.trouble or one.sequence is None for one in report.lists)
     code = ExitCode.OLD_KNOWLEDGE if old else ExitCode.IN_STEP
     if invocation.json:
@@ -89,9 +94,11 @@ def status(invocation: Invocation) -> int:
         from allowsync.report.json import problems as told
 
         document = {"schema": STATUS_SCHEMA, "exit_code": int(code)}
-        echo_json({**document, "fleet": fleet_document(report), "problems": told(problems)})
+        shown = {**fleet_document(report), "machines": machine_documents(found, report)}
+        echo_json({**document, "fleet": shown, "problems": told(problems)})
     else:
-        invocation.echo(_lines(report, instant()))
+        now = instant()
+        invocation.echo([*_lines(report, now), *machine_lines(found, report, now)])
         invocation.echo([Line(f"{one.where}: {one.what}", "red") for one in problems], err=True)
     return int(code)
 

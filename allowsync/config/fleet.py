@@ -159,7 +159,7 @@ class Fleet(Value):
     )
     machine: str | None = option(
         lambda: kinds.Pattern("[A-Za-z0-9._-]{1,64}", "the name of a machine"),
-        help="What this machine is called while it leads. Default: its host name.",
+        help="What this machine is called in the fleet. Default: its host name.",
         default=None,
     )
     lease: timedelta = option(

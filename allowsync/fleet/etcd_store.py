@@ -3,6 +3,7 @@
     PREFIX/FLEET/leader       the machine that leads; goes with its lease
     PREFIX/FLEET/lists/NAME   which document of an allowlist counts: its digest, in how many parts
     PREFIX/FLEET/lists/NAME/SHA256/NUMBER   a part of it
+    PREFIX/FLEET/machines/NAME   what a machine says of its last run; nothing goes by it
 
 The revision that created the key `leader` is unlike that of any other lead. A transaction puts
 documents only while it stands with its lease, so what a machine decided that led once is refused.
@@ -38,6 +39,8 @@ if TYPE_CHECKING:
     from allowsync.config.fleet import EtcdStoreOptions
 
 _NOT_FOUND: Final = 5  # the code of gRPC
+MOST_MACHINES: Final = 20_000
+_AT_ONCE: Final = 100  # reports, each of which may be large: an answer has bounds
 MOST_OPERATIONS: Final = 128  # of a transaction (--max-txn-ops)
 _STEPS: Final = 4  # of one document: put it, put its head, delete what is before and behind it
 
@@ -130,6 +133,29 @@ class EtcdStore:
                     marks[name] = head.digest
                 self._commit(gateway, steps, lead)
         return marks
+
+    def report(self, content: bytes) -> None:
+        """Put what this machine says of itself. Raises StoreError."""
+        key = self._key(f"machines/{self._machine}")
+        with self._gateway() as gateway:
+            gateway.call("kv/put", {"key": key, "value": text_of(content)})
+
+    def reports(self) -> dict[str, bytes]:
+        """What machines say of themselves, by name, of so many at most. Raises StoreError."""
+        key, end = self._key("machines/"), self._key("machines0")  # "0" follows "/"
+        found: dict[str, bytes] = {}
+        with self._gateway() as gateway:
+            while len(found) < MOST_MACHINES:
+                read = {"key": key, "range_end": end, "limit": str(_AT_ONCE)}
+                answer = gateway.call("kv/range", read)
+                values = answer.get("kvs") or []
+                for one in values:
+                    name = octets_of(one.get("key"))
+                    found[_machine(name)] = octets_of(one.get("value"))
+                    key = text_of(name + b"\0")
+                if not values or not answer.get("more"):
+                    break
+        return found
 
     def _puts(self, name: str, head: Head, parts: tuple[bytes, ...]) -> list[dict[str, Any]]:
         return [
@@ -243,6 +269,10 @@ def _together(envelopes: Mapping[str, bytes]) -> Iterator[dict[str, bytes]]:
         some[name] = envelope
     if some:
         yield some
+
+
+def _machine(key: bytes) -> str:
+    return key.rpartition(b"/")[2].decode("utf-8", "replace")
 
 
 def _header(answer: Mapping[str, Any], name: str) -> str:

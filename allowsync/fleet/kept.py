@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from datetime import timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from allowsync.fleet.document import ListDocument, decoded, encoded
 from allowsync.fleet.fields import DocumentError
@@ -20,6 +20,7 @@ from allowsync.state.files import as_owner
 from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
 
 if TYPE_CHECKING:
+    from datetime import datetime
     from pathlib import Path
 
     from allowsync.policy.clock import Now
@@ -62,6 +63,20 @@ class KeptDocument(Value):
 
     def _is_to_come(self, now: Now) -> bool:
         return self.document.decided > now.instant + _SLACK
+
+
+class LastReport(NamedTuple):
+    """What this machine told the store of itself.
+
+    Attributes:
+        content: A digest of what it said, beside the time.
+        at: When that was.
+        refused: Why the store did not take it; empty where it did.
+    """
+
+    content: str
+    at: datetime
+    refused: str
 
 
 def read_document(state: Path, fleet: str, name: str) -> KeptDocument | None:
@@ -111,6 +126,24 @@ def write_lead(state: Path, store: str, lead: Lead) -> bool:
     return write_kept(_lead_path(state), {**about, "store": store[:1000]}, b"")
 
 
+def read_last_report(state: Path, store: str) -> LastReport | None:
+    """What was told a store last; None where nothing was."""
+    heading = read_heading(_report_path(state))
+    if heading is None or heading.get("store") != store[:1000]:
+        return None
+    try:
+        at = instant(int(heading["at"]))
+        return LastReport(str(heading["content"]), at, str(heading["refused"]))
+    except (KeyError, ValueError, TypeError, OverflowError):
+        return None
+
+
+def write_last_report(state: Path, store: str, told: LastReport) -> bool:
+    """Keep what was told a store. Whether that could be done."""
+    about = {"content": told.content, "at": number(told.at), "refused": told.refused[:300]}
+    return write_kept(_report_path(state), {**about, "store": store[:1000]}, b"")
+
+
 def forget_lead(state: Path) -> None:
     """Keep no lead any more."""
     path = _lead_path(state)
@@ -124,3 +157,7 @@ def _document_path(state: Path, name: str) -> Path:
 
 def _lead_path(state: Path) -> Path:
     return state.with_name(f"{state.name}.lead")
+
+
+def _report_path(state: Path) -> Path:
+    return state.with_name(f"{state.name}.told")

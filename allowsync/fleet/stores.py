@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from allowsync.config.fleet import Fleet
+    from allowsync.fleet.etcd_store import EtcdStore
     from allowsync.fleet.store import Store, WritableStore
 
 
@@ -27,8 +28,17 @@ def writable_store(fleet: Fleet) -> WritableStore:
         from allowsync.fleet.file_store import FileStore
 
         return FileStore(options.file)
+    return etcd_store(fleet)
+
+
+def etcd_store(fleet: Fleet) -> EtcdStore:
+    """The store, of a configuration that names etcd."""
     from allowsync.fleet.etcd_store import EtcdStore
 
-    assert options.etcd is not None  # noqa: S101 - the configuration has one of them
-    machine = fleet.machine or os.uname().nodename
-    return EtcdStore(options.etcd, fleet.name, machine, fleet.lease)
+    assert fleet.store.etcd is not None  # noqa: S101 - the callers looked
+    return EtcdStore(fleet.store.etcd, fleet.name, machine_name(fleet), fleet.lease)
+
+
+def machine_name(fleet: Fleet) -> str:
+    """What this machine is called in the fleet."""
+    return fleet.machine or os.uname().nodename

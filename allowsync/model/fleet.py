@@ -38,9 +38,11 @@ class FleetReport(Value):
         leads: Whether this machine leads.
         leader: Which machine leads, and since when, in words; empty where that is not known.
         lists: Its lists, in configured order.
+        heard: Whether the store was asked, and answered.
     """
 
     name: str
     leads: bool
     leader: str
     lists: tuple[SharedList, ...]
+    heard: bool = True

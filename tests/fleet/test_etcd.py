@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from base64 import b64decode
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -259,6 +260,97 @@ def test_status_of_a_fleet(resolver: Machine, applier: Machine) -> None:
     assert (web["role"], web["epoch"], web["sequence"], web["trouble"]) == ("follow", 1, 1, None)
 
 
+def reported(etcd: Etcd, machine: str = "applier") -> dict[str, Any]:
+    said = etcd.ctl("get", f"/allowsync/home/machines/{machine}", "-w", "json").stdout
+    (found,) = json.loads(said)["kvs"]
+    return {"version": found["version"], **json.loads(b64decode(found["value"]))}
+
+
+def test_each_machine_says_how_its_run_ended_once_for_each_change(
+    resolver: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    for _ in range(3):
+        assert applier("apply").code == 0
+    said = reported(etcd)
+    assert (said["version"], said["exit_code"]) == (1, 0)
+    assert said["lists"] == [{"name": "web", "epoch": 1, "sequence": 1}]
+    resolver.hosts["carol"] = {"networks": ["81.2.73.0/24"]}
+    resolver("apply")
+    status = resolver("fleet status")
+    assert re.search(r"\n    applier: web 1 \(1 behind\); exit code 0, \d+ s ago\n", status.out)
+    assert "\n  2 machines, something is wrong with 1\n" in status.out
+    found = {
+        one["machine"]: (one["exit_code"], [held["lag"] for held in one["lists"]])
+        for one in resolver("fleet status --output json").document["fleet"]["machines"]
+    }
+    assert found == {"applier": (0, [1]), "resolver": (0, [0])}
+    applier("apply")
+    assert reported(etcd)["lists"][0]["sequence"] == 2
+    assert "behind" not in resolver("fleet status").out
+    # Who follows may write there, and not look.
+    assert applier("fleet status --output json").document["fleet"]["machines"] is None
+
+
+def test_what_a_machine_may_not_say_is_told_by_its_status_alone(
+    resolver: Machine, applier: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    place = (
+        "role",
+        "revoke-permission",
+        "allowsync-applier",
+        "/allowsync/home/machines/",
+        "--prefix",
+    )
+    etcd.ctl(*place)
+    try:
+        for _ in range(2):
+            done = applier("apply")
+            assert (done.code, done.err) == (0, "")
+        said = applier("fleet status")
+    finally:
+        grant = ("role", "grant-permission", "allowsync-applier", "--prefix=true", "write")
+        etcd.ctl(*grant, "/allowsync/home/machines/")
+    assert said.code == 0
+    told = " ".join(said.err.split())
+    assert "machine applier: what it reports of itself is not taken: etcd:" in told
+    assert "permission denied" in told
+
+
+def test_what_is_written_in_the_place_of_reports_is_shown_as_what_it_is_or_not_at_all(
+    resolver: Machine, etcd: Etcd
+) -> None:
+    resolver("apply")
+    put = "/allowsync/home/machines/"
+    good = {"at": 0, "exit_code": 0, "lists": []}
+    etcd.ctl("put", f"{put}evil\x1b[2J", json.dumps(good))
+    for name, value in {
+        "a": "not JSON",
+        "b": "[" * 5000,
+        "c": json.dumps({**good, "exit_code": 1000}),
+        "d": json.dumps({**good, "lists": [{"name": "x\ny", "epoch": 1, "sequence": 1}]}),
+        "e" * 65: json.dumps(good),
+        "f": json.dumps({**good, "lists": "x" * 70_000}),
+    }.items():
+        etcd.ctl("put", put + name, value)
+    found = resolver("fleet status --output json")
+    assert found.code == 0
+    shown = {one["machine"] for one in found.document["fleet"]["machines"]}
+    assert {"resolver"} < shown
+    assert len(shown) == 2
+    assert "\x1b" not in "".join(shown) + resolver("fleet status").out
+
+
+def test_machines_are_read_a_few_at_a_time(etcd: Etcd, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, _ = led(etcd)
+    monkeypatch.setattr("allowsync.fleet.etcd_store._AT_ONCE", 2)
+    names = [f"m{n}" for n in range(5)]
+    for name in names:
+        with_name(store, name).report(b"{}")
+    assert list(store.reports()) == names
+
+
 def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
     client = Client(str(etcd.ca), LARGEST)
     gateway = Gateway([etcd.members[0].url], client, ("allowsync-applier", "of-appliers"))
@@ -268,6 +360,12 @@ def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
     finally:
         client.close()
     assert gateway._token not in ("", "made.up")
+
+
+def with_name(store: EtcdStore, machine: str) -> EtcdStore:
+    """The same store as another machine has it."""
+    store._machine = machine
+    return store
 
 
 def led(etcd: Etcd) -> tuple[EtcdStore, Lead]:

@@ -48,6 +48,7 @@ class FleetView(Value):
         leader: Which machine leads, in words; empty where that is not known.
         asked: Whether the store was asked.
         trouble: What went wrong beside that.
+        heard: Whether the store answered.
     """
 
     config: Config
@@ -57,6 +58,7 @@ class FleetView(Value):
     leader: str = ""
     asked: bool = True
     trouble: tuple[Notice, ...] = ()
+    heard: bool = True
 
     @property
     def followed(self) -> dict[str, str]:
@@ -122,7 +124,8 @@ class FleetView(Value):
         """The same as values for a report."""
         leads = self.lead is not None
         lists = tuple(self._shared(name, why) for name, why in self.troubles.items())
-        return FleetReport(self._name, leads, self.leader, lists)
+        heard = self.asked and self.heard
+        return FleetReport(self._name, leads, self.leader, lists, heard)
 
     def _shared(self, name: str, why: str) -> SharedList:
         kept, publishes = self.documents.get(name), self.config.allowlists[name].publish
@@ -156,12 +159,13 @@ def view_of(config: Config, request: Request, now: Now) -> FleetView:
     if (request.offline and not request.ordered) or request.rehearsed:
         return FleetView(filled(config, kept), kept, dict.fromkeys(shared(config), ""), asked=False)
     lead, leader, notices = _leadership(config, fleet, request, now)
-    documents, troubles = _looked(config, fleet, kept, now)
+    documents, troubles, heard = _looked(config, fleet, kept, now)
     if not request.dry_run:
         for name, one in documents.items():
             if one is not kept.get(name):
                 write_document(config.state, name, one)
-    return FleetView(filled(config, documents), documents, troubles, lead, leader, trouble=notices)
+    whole = filled(config, documents)
+    return FleetView(whole, documents, troubles, lead, leader, trouble=notices, heard=heard)
 
 
 def _leadership(
@@ -189,8 +193,8 @@ def _leadership(
 
 def _looked(
     config: Config, fleet: Fleet, kept: Mapping[str, KeptDocument], now: Now
-) -> tuple[dict[str, KeptDocument], dict[str, str]]:
-    """What is believed after one look, and what is wrong, by allowlist."""
+) -> tuple[dict[str, KeptDocument], dict[str, str], bool]:
+    """What is believed after one look, what is wrong, by allowlist, and whether it answered."""
     names = shared(config)
     troubles = dict.fromkeys(names, "")
     documents = dict(kept)
@@ -199,14 +203,14 @@ def _looked(
             {name: _mark(fleet, kept.get(name), now) for name in names}
         )
     except StoreError as error:
-        return documents, dict.fromkeys(names, str(error))
+        return documents, dict.fromkeys(names, str(error)), False
     for name in names:
         try:
             documents[name] = _believed(seen[name], name, fleet, kept.get(name), config, now)
             troubles[name] = documents[name].age(now)
         except DocumentError as error:
             troubles[name] = str(error)
-    return documents, troubles
+    return documents, troubles, True
 
 
 def _mark(fleet: Fleet, kept: KeptDocument | None, now: Now) -> str:

@@ -1,0 +1,96 @@
+"""What machines of a fleet say of themselves: unsigned, for display alone. Pure.
+
+Any machine of a fleet may write these, in the name of another as well. So nothing is decided by
+them, and what is shown is bounded and printable.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from allowsync.fleet.fields import Fields
+from allowsync.state.codec import number
+from allowsync.text import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import datetime
+
+LARGEST: Final = 64 * 1024  # octets of one report
+MOST_LISTS: Final = 1000
+LONGEST_NAME: Final = 64  # as `fleet.machine`
+_MOST_CODES: Final = 255
+
+
+class AppliedList(NamedTuple):
+    """A list as a machine holds it: which document of it."""
+
+    name: str
+    epoch: int
+    sequence: int
+
+
+class MachineReport(NamedTuple):
+    """What a machine says of its last run.
+
+    Attributes:
+        machine: Its name.
+        at: When the run ended, by its own clock.
+        exit_code: That of the run.
+        lists: The lists of which it holds a document.
+    """
+
+    machine: str
+    at: datetime
+    exit_code: int
+    lists: tuple[AppliedList, ...]
+
+    def lags(self, current: Mapping[str, tuple[int, int]]) -> dict[str, int | None]:
+        """By list, how many documents it is behind; None where their epochs differ.
+
+        Args:
+            current: Epoch and sequence of each list, as they are known here. What a machine holds
+                that this one has not seen yet is no lag.
+        """
+        return {one.name: _lag(one, current[one.name]) for one in self.lists if one.name in current}
+
+
+def _lag(one: AppliedList, current: tuple[int, int]) -> int | None:
+    epoch, sequence = current
+    return max(sequence - one.sequence, 0) if one.epoch == epoch else None
+
+
+def written(report: MachineReport) -> bytes:
+    """A report as a value of a store; the name is its key's."""
+    return json.dumps(
+        {
+            "at": number(report.at),
+            "exit_code": report.exit_code,
+            "lists": [one._asdict() for one in report.lists],
+        },
+        separators=(",", ":"),
+    ).encode()
+
+
+def read_reports(found: Mapping[str, bytes]) -> tuple[MachineReport, ...]:
+    """The reports that values hold, sorted by name; without those that hold none."""
+    made = (_report(name, value) for name, value in sorted(found.items()))
+    return tuple(one for one in made if one is not None)
+
+
+def _report(name: str, value: bytes) -> MachineReport | None:
+    if len(value) > LARGEST or not name or len(name) > LONGEST_NAME:
+        return None
+    try:
+        fields = Fields(json.loads(value))
+        at, code = fields.instant("at"), fields.whole("exit_code", most=_MOST_CODES)
+        lists = tuple(map(_applied, fields.objects("lists", MOST_LISTS)))
+    except (ValueError, RecursionError):
+        return None
+    return MachineReport(printable(name), at, code, lists)
+
+
+def _applied(fields: Fields) -> AppliedList:
+    name = fields.text("name", most=LONGEST_NAME)
+    return AppliedList(name, fields.whole("epoch"), fields.whole("sequence"))
