@@ -6,7 +6,7 @@ from functools import cached_property
 
 from allowsync.model.networks import NetworkIndex
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import NOTHING_KNOWN
+from allowsync.policy.tracking import NOTHING_KNOWN, long_held
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -113,5 +113,5 @@ def _lasting(host: Host, memory: HostMemory, now: Now, *, past: bool) -> Iterato
     for query in host.queries:
         track = memory.tracks.get(query, NOTHING_KNOWN)
         for one in (*track.held, *track.past) if past else track.held:
-            if now.passed(one.since) >= host.policy.guard_window:
+            if long_held(one, host, now):
                 yield network_of(one.address, host)

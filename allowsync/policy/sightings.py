@@ -12,8 +12,9 @@ from allowsync.model.memory import HostMemory, Sighting
 from allowsync.model.networks import NetworkIndex, covers
 from allowsync.model.types import Address, Family, Host, Network, Query, by_network
 from allowsync.model.value import Value
+from allowsync.policy.clock import LONGEST_GAP
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import former_tracks, latched, settled_tracks
+from allowsync.policy.tracking import former_tracks, latched, long_held, settled_tracks
 from allowsync.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ def _still_young(
         on_record = (query.hostname, given) in young or any(
             (name, given) in young for name in host.hostnames
         )
-        if on_record and now.passed(held.since) < host.policy.guard_window:
+        if on_record and not long_held(held, host, now):
             yield NewAddress(host, query, held.address, given, latched=False, granted=True)
 
 
@@ -157,9 +158,8 @@ def _new_to(
     lastingly: dict[Network, bool] = {}
     for track in tracks.values():
         for old in track.held:
-            lasting = now.passed(old.since) >= host.policy.guard_window
             held = network_of(old.address, host)
-            lastingly[held] = lasting or lastingly.get(held, False)
+            lastingly[held] = long_held(old, host, now) or lastingly.get(held, False)
     for query, address, given in _given_or_young(host, judged, tracks, young):
         lasts = lastingly.get(given)
         granted = lasts is not None
@@ -205,8 +205,7 @@ def _may_come_back(
     for query, track in tracks.items():
         for one in track.past:
             given = network_of(one.address, host)
-            lasting = now.passed(one.since) >= host.policy.guard_window
-            if not lasting and (query.hostname, given) in young:
+            if (query.hostname, given) in young and not long_held(one, host, now):
                 yield NewAddress(host, query, one.address, given, latched=False, granted=True)
 
 
@@ -228,7 +227,7 @@ def _of_former_names(
         for query, held in _held_by_former_names(host, memories.get(host.name), now)
         if (query.hostname, given := network_of(held.address, host)) in young
         and (query, given) not in judged
-        and now.passed(held.since) < host.policy.guard_window
+        and not long_held(held, host, now)
     ]
 
 
@@ -310,7 +309,7 @@ def record(
     Args:
         ledger: What was on record before.
         heard: What was answered in this run.
-        window: How long a sighting is evidence.
+        window: How long a sighting is evidence; without an answer, for one gap between runs more.
         now: The instant of the run.
     """
     given = {
@@ -342,10 +341,12 @@ def _given_again(one: Sighting, now: Now) -> Sighting:
 
 
 def _after(one: Sighting, heard: Heard, window: timedelta, now: Now) -> Sighting | None:
-    if now.passed(min(one.last, now.instant)) >= window:
-        return None
     asked = heard.decoys if one.decoy else heard.names
-    if Query(one.name, Family.of(one.network)) not in asked:
+    answered = Query(one.name, Family.of(one.network)) in asked
+    # A machine that slept remembers what it heard last, until it has heard more.
+    if now.passed(min(one.last, now.instant)) >= window + (not answered) * LONGEST_GAP:
+        return None
+    if not answered:
         return one
     missed = one.missed + 1
     over = one.decoy and missed >= ROW

@@ -11,6 +11,7 @@ from allowsync.model.answer import Found
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.special_purpose import rejection
 from allowsync.model.value import replace
+from allowsync.policy.clock import LONGEST_GAP
 from allowsync.policy.screening import network_of
 from allowsync.typed import TYPE_CHECKING
 
@@ -283,6 +284,16 @@ def unmoved(
     return found if len(apart) == len(found) else None
 
 
+def long_held(held: HeldAddress, host: Host, now: Now) -> bool:
+    """Whether runs before this one confirmed an address for longer than the guards' window.
+
+    One that came just before a machine slept for a day is not known for longer than that.
+    """
+    window = host.policy.guard_window
+    age = now.passed(held.since)
+    return age >= window and age - now.passed(held.confirmed) >= window
+
+
 def given_again(
     held: HeldAddress, instant: datetime, past: tuple[HeldAddress, ...] = ()
 ) -> RetentionState:
@@ -309,7 +320,8 @@ def _rejected(held: HeldAddress, host: Host) -> bool:
 
 
 def _past_for_good(held: HeldAddress, host: Host, now: Now) -> bool:
-    return now.passed(held.replaced or held.confirmed) >= host.policy.guard_window
+    kept = host.policy.guard_window + LONGEST_GAP  # as long as what its successor is judged by
+    return now.passed(held.replaced or held.confirmed) >= kept
 
 
 def _absent_for_long(track: RetentionState, host: Host, now: Now) -> bool:

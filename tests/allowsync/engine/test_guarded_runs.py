@@ -67,6 +67,38 @@ def test_a_clock_that_comes_up_days_ahead_makes_no_page_a_home(world: World) -> 
     assert world.held == before
 
 
+@pytest.mark.parametrize("offline", [False, True])
+@pytest.mark.parametrize("asleep", [timedelta(hours=25), timedelta(hours=47)])
+def test_a_page_that_came_before_a_machine_slept_is_no_home_when_it_wakes(
+    world: World, asleep: timedelta, offline: bool
+) -> None:
+    """One name was parked in the last run before it, and all others meanwhile."""
+    world.run()
+    before = set(world.held)
+    world.says["alice.example.org"] = found(STRANGER)
+    world.run()
+    world.everybody(found(STRANGER))
+    if offline:
+        world.run(after=asleep, offline=True)
+        asleep = timedelta(minutes=1)
+    world.run(after=asleep)
+    world.runs(8)
+    assert world.held == before
+
+
+def test_a_visitor_is_let_in_by_whom_runs_saw_at_home_for_longer_than_the_window(
+    world: World,
+) -> None:
+    world.run()
+    world.says["alice.example.org"] = found(STRANGER)
+    world.runs(25, after=timedelta(hours=1))
+    world.says["bob.example.org"] = found(STRANGER)
+    world.run()
+    assert "81.2.69.2" in world.held
+    world.runs(5)
+    assert "81.2.69.2" not in world.held
+
+
 def test_with_agreement_every_nameserver_is_asked_about_what_is_new(world: World) -> None:
     world.resolver = ResolverSettings(agreement=2)
     liar: dict[str, Answer] = {"alice.example.org": found(STRANGER)}

@@ -56,7 +56,7 @@ SIBLING = Query("made-up.example.org", V4)
 
 
 def holding(*addresses: str, query: Query = A) -> HostMemory:
-    held = tuple(HeldAddress(ip_address(one), T0 - DAY, T0 - FIVE_MINUTES) for one in addresses)
+    held = tuple(HeldAddress(ip_address(one), T0 - 2 * DAY, T0 - FIVE_MINUTES) for one in addresses)
     return HostMemory({query: RetentionState(held, T0 - FIVE_MINUTES, summary="found")})
 
 
