@@ -143,7 +143,8 @@ def draft(
     foreign = limits is not None and (memory is None or current.flaws)
     if foreign and (why := of_another(target, names())):
         return Draft(target, _failed(target, why))
-    if memory is None and lost and current.flaws and not (current.entries or unknown):
+    alone = memory is None and current.flaws and not (current.entries or unknown)
+    if alone and (lost or not union(decisions)):  # a first run finds nothing beside
         unknown = _unknown_beside(target, beside, now)
     known = TargetMemory((), unknown) if memory is None and unknown else memory
     situation, inherited = _situation(

@@ -387,6 +387,25 @@ def test_a_gate_whose_state_was_deleted_lets_in_whom_another_target_still_knows(
 
 
 @pytest.mark.parametrize("kind", KINDS)
+def test_a_gate_is_put_up_for_whom_another_target_lets_in_though_all_else_was_deleted(
+    here: Inside, kind: str
+) -> None:
+    """A list that is there with allowsync's mark tells that this is no first run."""
+    here.server.zones["alice.example.net"] = [ALICE]
+    here.hosts = {"alice": "alice.example.net"}
+    beside = {"file": {"path": str(here.folder / "friends.lst")}}
+    here.more = {"allowlists": {"web": {"targets": [{kind: PORTS}, beside]}}}
+    assert here("apply").code == 0
+    for mark in last_run_marks(here.state):
+        take_mark(mark)
+    here.state.unlink()
+    take_down(here.inside)
+    assert here("apply --offline").code == 3
+    held = here.inside.command("nft", "list", "ruleset") + here.inside.command("ipset", "save")
+    assert (here.gates(), ALICE in held) == ({"web"}, True)
+
+
+@pytest.mark.parametrize("kind", KINDS)
 def test_a_gate_that_is_gone_is_put_up_again_though_the_configuration_is_not_valid(
     here: Inside, kind: str
 ) -> None:
