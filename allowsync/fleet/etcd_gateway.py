@@ -16,7 +16,8 @@ from allowsync.text import printable
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
 
-    from allowsync.fleet.http import Client, Response
+    from allowsync.fleet.http import Client
+    from allowsync.system.http_client import Response
 
 LARGEST: Final = 16 * 2**20  # octets of an answer; a value is 1.5 MiB at most (--max-request-bytes)
 _OK: Final = 200

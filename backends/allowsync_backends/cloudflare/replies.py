@@ -20,20 +20,13 @@ from allowsync_backends.cloudflare.errors import (
 )
 
 if TYPE_CHECKING:
+    from allowsync.system.http_client import Response
     from allowsync_backends.cloudflare.errors import ApiCall
 
 # Unusable or missing credentials, as the API's gateway numbers them, with HTTP 400 or 403; 10000 is
 # a lacking permission with 403.
 _BAD_CREDENTIALS: Final = frozenset({6003, 6111, 9106, 9107, 9109})
 _LONGEST_WAIT: Final = 3600.0  # seconds; more than that means "not today"
-
-
-class Response(Value):
-    """What came back: the status, the header `Retry-After` (empty without) and the whole body."""
-
-    status: int
-    retry_after: str
-    body: bytes
 
 
 class ApiReply(Value):
@@ -74,7 +67,7 @@ def _refusal(
     faults = _faults(document)
     status = response.status
     if status == 429:
-        return TooMany(call, status, faults, seconds(response.retry_after))
+        return TooMany(call, status, faults, seconds(response.headers.get("Retry-After", "")))
     unusable = bool(_BAD_CREDENTIALS & {one.code for one in faults})
     if status == 401 or (status in (400, 403) and unusable):
         return TokenRefused(call, status, faults)

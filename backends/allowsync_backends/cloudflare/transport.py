@@ -1,17 +1,18 @@
-"""The one user of httpx: a request goes out, a result or an error comes back.
-
-Nothing of the environment is heeded (`trust_env=False`): no credentials of a `.netrc`, no proxy, no
-other certificates. Redirects are not followed, so the token goes nowhere but to the API's own URL.
-"""
+"""A request goes out, a result or an error comes back; asked again where that is safe."""
 
 from __future__ import annotations
 
-from functools import cache
+import json
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
-from allowsync import __version__
+from allowsync.system.http_client import (
+    HttpClient,
+    NoResponse,
+    NotSent,
+    Request,
+    TooLarge,
+    authorities,
+)
 from allowsync_backends.cloudflare.errors import (
     ApiCall,
     NoReply,
@@ -19,34 +20,25 @@ from allowsync_backends.cloudflare.errors import (
     TooMany,
     UnreadableReply,
     Unsent,
-    printable,
 )
-from allowsync_backends.cloudflare.replies import ApiReply, Response, understood
+from allowsync_backends.cloudflare.replies import ApiReply, understood
 from allowsync_backends.cloudflare.time_budget import PAUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from ssl import SSLContext
     from types import TracebackType
 
     from tenacity import RetryCallState
 
     from allowsync.config.secrets import Secret
+    from allowsync.system.http_client import Response
     from allowsync_backends.cloudflare.time_budget import Budget
 
 # A page of 500 items with the longest comments is less than half a megabyte.
 LARGEST_BODY: Final = 8 << 20  # bytes
-CONNECT_TIMEOUT: Final = 5.0  # seconds
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 READ_ATTEMPTS: Final = 4
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
-_IMPOSSIBLE: Final = "its URL, or what is to be sent there, cannot be one"
-
-
-@cache
-def _authorities() -> SSLContext:
-    """Whose certificates count; read once, which takes as long as several requests."""
-    return httpx.create_ssl_context(trust_env=False)
 
 
 class ApiTransport:
@@ -56,21 +48,14 @@ class ApiTransport:
         url: Where the API is, without a slash at the end.
         token: The API token; None for what needs none.
         budget: How long all requests together may take.
-
-    Raises:
-        Unsent: The URL cannot be one.
     """
 
     def __init__(self, url: str, token: Secret | None, budget: Budget) -> None:
         self.budget = budget
+        self._url = url
         self._token = token
-        headers = {"User-Agent": f"allowsync/{__version__}", "Accept": "application/json"}
-        try:
-            self._client = httpx.Client(
-                base_url=url, verify=_authorities(), trust_env=False, headers=headers
-            )
-        except httpx.InvalidURL:
-            raise Unsent(ApiCall("GET", "/"), _IMPOSSIBLE) from None
+        trust = authorities() if url.startswith("https:") else None
+        self._client = HttpClient(trust, LARGEST_BODY, budget.clock.now)
 
     def __enter__(self) -> ApiTransport:
         return self
@@ -120,51 +105,37 @@ class ApiTransport:
         return tried or self.budget.would_pass(state)
 
     def _exchange(self, call: ApiCall, params: Mapping[str, str] | None, body: Any) -> Response:
-        began = self.budget.clock.now()
+        content = _encoded(call, body)
+        request = Request(
+            call.method, self._url + call.path, self._headers(call, content), content, params
+        )
         try:
-            with self._client.stream(
-                call.method,
-                call.path,
-                params=params,
-                json=body,
-                headers=self._authorization(call),
-                timeout=self._timeout(),
-            ) as response:
-                retry_after = response.headers.get("Retry-After", "")
-                body = self._body(call, response, began)
-                return Response(response.status_code, retry_after, body)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            raise Unsent(call, printable(str(error) or type(error).__name__)) from None
-        except httpx.RequestError as error:
-            # Their texts may quote what was sent; their names say enough.
-            raise NoReply(call, _said(error)) from None
-        except (httpx.InvalidURL, ValueError, OverflowError):
-            # Of a port, a label of a name or a character that there is not: before any connection.
-            raise Unsent(call, _IMPOSSIBLE) from None
+            return self._client.ask(request, min(REPLY_TIMEOUT, max(self.budget.left, 1.0)))
+        except NotSent as error:
+            raise Unsent(call, str(error)) from None
+        except NoResponse as error:
+            raise NoReply(call, str(error)) from None
+        except TooLarge as error:
+            raise UnreadableReply(call, error.status, "a body that is too large") from None
 
-    def _authorization(self, call: ApiCall) -> dict[str, str]:
+    def _headers(self, call: ApiCall, content: bytes) -> dict[str, str]:
+        headers = {"Accept": "application/json"}
+        if content:
+            headers["Content-Type"] = "application/json"
         if self._token is None:
-            return {}
+            return headers
         token = self._token.value
         # What cannot be a header would be quoted in the error of the HTTP library.
         if not (token and token.isascii() and token.isprintable() and " " not in token):
             raise Unsent(call, "the API token holds characters that no token has")
-        return {"Authorization": f"Bearer {token}"}
+        return {**headers, "Authorization": f"Bearer {token}"}
 
-    def _timeout(self) -> httpx.Timeout:
-        left = max(self.budget.left, 1.0)
-        return httpx.Timeout(min(REPLY_TIMEOUT, left), connect=min(CONNECT_TIMEOUT, left))
 
-    def _body(self, call: ApiCall, response: httpx.Response, began: float) -> bytes:
-        parts, size = [], 0
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise UnreadableReply(call, response.status_code, "a body that is too large")
-            if self.budget.clock.now() - began > REPLY_TIMEOUT:
-                raise NoReply(call, "it came too slowly")
-        return b"".join(parts)
+def _encoded(call: ApiCall, body: Any) -> bytes:
+    try:
+        return b"" if body is None else json.dumps(body, ensure_ascii=False).encode()
+    except ValueError:
+        raise Unsent(call, "what is to be sent there is no text") from None
 
 
 if TYPE_CHECKING:
@@ -191,13 +162,3 @@ def _pause(state: RetryCallState) -> float:
         said = failure.retry_after
         return PAUSES[min(number, len(PAUSES)) - 1] if said is None else max(said, _FIRST_PAUSE)
     return float(_FIRST_PAUSE * 2 ** (number - 1))
-
-
-def _said(error: httpx.RequestError) -> str:
-    match error:
-        case httpx.TimeoutException():
-            return "it did not come in time"
-        case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
-            return "the connection broke"
-        case _:
-            return type(error).__name__

@@ -1,8 +1,7 @@
 """The parts of Jellyfin's API that deal with its network settings, over HTTP.
 
-Each request has a connection of its own. Redirects are not followed and no proxy is asked, so the
-key goes nowhere but to the URL of the configuration. No text of the server is ever shown: its
-document holds a password.
+Each request has a connection of its own, as a restart lies between some. No text of the server is
+ever shown: its document holds a password.
 """
 
 from __future__ import annotations
@@ -23,19 +22,17 @@ from allowsync_backends.jellyfin.pauses import Pauses
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from http.client import HTTPConnection, HTTPResponse
     from pathlib import Path
     from ssl import SSLContext
 
     from allowsync.config.secrets import Secret
+    from allowsync.system.http_client import Response
 
 NETWORK: Final = "/System/Configuration/network"
 RESTART: Final = "/System/Restart"
-CONNECT_TIMEOUT: Final = 5.0  # seconds
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 # Ten thousand entries with their marks are less than a megabyte.
 LARGEST_BODY: Final = 8 << 20  # bytes
-_PART: Final = 1 << 16  # bytes
 
 
 class JellyfinApi(Value):
@@ -70,7 +67,7 @@ class JellyfinApi(Value):
         Raises:
             JellyfinError: They were not; or, for `NoReply` and `OddReply`, they may have been.
         """
-        if self._sent("POST", NETWORK, document)[1]:
+        if self._sent("POST", NETWORK, document).body:
             raise OddReply(f"{self.url} answered to a change with more than Jellyfin says")
 
     def restart(self) -> None:
@@ -110,74 +107,52 @@ class JellyfinApi(Value):
         self._sent("GET", "/System/Configuration/MetadataOptions/Default")
 
     def _json(self, method: str, path: str) -> Any:
-        status, body = self._sent(method, path)
+        response = self._sent(method, path)
+        body = response.body
         try:
             return json.loads(body)
         except (ValueError, RecursionError):
             what = "a page of HTML" if body.lstrip()[:1] == b"<" else "something that is no JSON"
-            raise OddReply(f"{self.url} answered with {what} (HTTP {status})") from None
+            raise OddReply(f"{self.url} answered with {what} (HTTP {response.status})") from None
 
-    def _sent(self, method: str, path: str, document: Any = None) -> tuple[int, bytes]:
-        """The status and the body of a reply that says it went well."""
-        from http.client import HTTPException
+    def _sent(self, method: str, path: str, document: Any = None) -> Response:
+        """A response that says it went well."""
+        from contextlib import closing
 
-        connection = self._connected()
-        until = self.pauses.now() + REPLY_TIMEOUT
+        from allowsync.system.http_client import (
+            HttpClient,
+            NoResponse,
+            NotSent,
+            Request,
+            TooLarge,
+        )
+
+        body = b"" if document is None else json.dumps(document).encode()
+        request = Request(method, self.url + path, self._headers, body)
         try:
-            connection.request(method, self._path + path, _encoded(document), self._headers)
-            with connection.getresponse() as response:
-                status, body = response.status, self._body(response, until)
-        except (OSError, HTTPException, ValueError) as error:
-            raise NoReply(f"no reply from Jellyfin at {self.url}: {_named(error)}") from None
-        finally:
-            connection.close()
-        if not 200 <= status < 300:
-            raise self._refusal(status)
-        return status, body
+            with closing(HttpClient(self._trust(), LARGEST_BODY, self.pauses.now)) as client:
+                response = client.ask(request, REPLY_TIMEOUT)
+        except NotSent as error:
+            raise Unreachable(f"no connection to Jellyfin at {self.url}: {error}") from None
+        except NoResponse as error:
+            raise NoReply(f"no reply from Jellyfin at {self.url}: {error}") from None
+        except TooLarge:
+            raise OddReply(f"{self.url} answered with more than can be its settings") from None
+        if not 200 <= response.status < 300:
+            raise self._refusal(response.status)
+        return response
 
-    def _connected(self) -> HTTPConnection:
-        from http.client import HTTPException
-
-        try:
-            connection = self._connection()
-            connection.connect()
-            connection.sock.settimeout(REPLY_TIMEOUT)
-        except (OSError, HTTPException, ValueError) as error:
-            why = _named(error)
-            raise Unreachable(f"no connection to Jellyfin at {self.url}: {why}") from None
-        return connection
-
-    def _connection(self) -> HTTPConnection:
-        from http.client import HTTPConnection, HTTPSConnection
-        from urllib.parse import urlsplit
-
-        parts = urlsplit(self.url)
-        host, port = parts.hostname or "", parts.port
-        if parts.scheme == "http":
-            return HTTPConnection(host, port, timeout=CONNECT_TIMEOUT)
-        return HTTPSConnection(host, port, timeout=CONNECT_TIMEOUT, context=self._trust())
-
-    def _trust(self) -> SSLContext:
+    def _trust(self) -> SSLContext | None:
         from ssl import create_default_context
 
+        if self.url.startswith("http:"):
+            return None
         try:
             return create_default_context(cafile=self.ca_file)
         except OSError as error:
-            what = f"ca_file {self.ca_file} gives no certificate: {_named(error)}"
+            why = error.strerror or type(error).__name__
+            what = f"ca_file {self.ca_file} gives no certificate: {why}"
             raise Unreachable(f"{what}; nothing was sent to Jellyfin") from None
-
-    def _body(self, response: HTTPResponse, until: float) -> bytes:
-        parts, size = [], 0
-        while part := response.read1(_PART):
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise OddReply(f"{self.url} answered with more than can be its settings")
-            if self.pauses.now() > until:
-                raise TimeoutError("too slow")
-        if response.length:
-            raise ConnectionError("cut short")
-        return b"".join(parts)
 
     def _refusal(self, status: int) -> JellyfinError:
         what = REFUSALS.get(status, f"HTTP {status}")
@@ -188,12 +163,6 @@ class JellyfinApi(Value):
         return kind(f"{self.url}: {what}")
 
     @property
-    def _path(self) -> str:
-        from urllib.parse import urlsplit
-
-        return urlsplit(self.url).path.rstrip("/")
-
-    @property
     def _headers(self) -> dict[str, str]:
         from allowsync import __version__
 
@@ -202,16 +171,4 @@ class JellyfinApi(Value):
             "Accept": "application/json",
             "Authorization": f"MediaBrowser {said}",
             "Content-Type": "application/json",
-            "User-Agent": f"allowsync/{__version__}",
         }
-
-
-def _encoded(document: Any) -> bytes | None:
-    return None if document is None else json.dumps(document).encode()
-
-
-def _named(error: BaseException) -> str:
-    """An error in words that quote nothing of what was sent."""
-    if isinstance(error, TimeoutError):
-        return "it did not come in time"
-    return getattr(error, "strerror", None) or type(error).__name__

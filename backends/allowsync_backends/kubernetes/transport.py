@@ -1,18 +1,11 @@
-"""The one user of httpx: a request goes out, a document or an error comes back.
-
-Nothing of the environment is heeded (`trust_env=False`): no proxy, no other certificates, no
-`.netrc`. Redirects are not followed, so credentials go nowhere but to the cluster's own URL.
-"""
+"""A request goes out, a document or an error comes back; asked again where that is safe."""
 
 from __future__ import annotations
 
 import json
-import time
 from typing import TYPE_CHECKING, Any, Final
 
-import httpx
-
-from allowsync import __version__
+from allowsync.system.http_client import HttpClient, NoResponse, NotSent, Request, TooLarge
 from allowsync.text import abridge
 from allowsync_backends.kubernetes.errors import (
     ApiStatus,
@@ -28,11 +21,12 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from types import TracebackType
 
+    from tenacity import RetryCallState
+
     from allowsync_backends.kubernetes.credentials import Access
 
 # etcd takes no object above 1.5 MiB, and with managedFields none is twice that.
 LARGEST_BODY: Final = 8 << 20  # bytes
-CONNECT_TIMEOUT: Final = 5.0  # seconds
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 PAUSES = (0.5, 2.0)  # seconds before each further attempt
 LONGEST_PAUSE: Final = 10.0  # seconds, whatever the server asks for
@@ -44,17 +38,8 @@ class ClusterTransport:
     """Sends requests, one after the other, over a connection that is kept; a context manager."""
 
     def __init__(self, access: Access) -> None:
-        headers = {"User-Agent": f"allowsync/{__version__}", "Accept": "application/json"}
-        if access.token is not None:
-            headers["Authorization"] = f"Bearer {access.token.value}"
-        self._server = access.server
-        self._extensions = {"sni_hostname": access.name} if access.name else {}
-        self._client = httpx.Client(
-            verify=access.trust if access.trust is not None else False,
-            trust_env=False,
-            headers=headers,
-            timeout=httpx.Timeout(REPLY_TIMEOUT, connect=CONNECT_TIMEOUT),
-        )
+        self._access = access
+        self._client = HttpClient(access.trust, LARGEST_BODY)
 
     def __enter__(self) -> ClusterTransport:
         return self
@@ -109,14 +94,15 @@ class ClusterTransport:
         kind: str = "application/json",
     ) -> dict[str, Any]:
         """One request, sent again where that can change nothing twice."""
-        for pause in PAUSES:
-            try:
-                return self._exchange(method, path, document, params, kind)
-            except KubernetesError as error:
-                if not (error.look_again if method == "GET" else error.change_again):
-                    raise
-                time.sleep(min(max(pause, error.after), LONGEST_PAUSE))
-        return self._exchange(method, path, document, params, kind)
+        from tenacity import Retrying, retry_if_exception, stop_after_attempt
+
+        patiently = Retrying(
+            retry=retry_if_exception(_may_look_again if method == "GET" else _may_change_again),
+            wait=_pause,
+            stop=stop_after_attempt(len(PAUSES) + 1),
+            reraise=True,
+        )
+        return patiently(lambda: self._exchange(method, path, document, params, kind))
 
     def _exchange(
         self,
@@ -126,35 +112,22 @@ class ClusterTransport:
         params: Mapping[str, str] | None,
         kind: str,
     ) -> dict[str, Any]:
+        server, content = self._access.server, b""
+        headers = {"Accept": "application/json"}
+        if self._access.token is not None:
+            headers["Authorization"] = f"Bearer {self._access.token.value}"
+        if document is not None:
+            headers["Content-Type"], content = kind, json.dumps(document).encode()
+        request = Request(method, server + path, headers, content, params, self._access.name)
         try:
-            with self._client.stream(
-                method,
-                self._server + path,
-                params=params,
-                content=None if document is None else json.dumps(document).encode(),
-                headers={} if document is None else {"Content-Type": kind},
-                extensions=self._extensions,
-            ) as response:
-                return self._understood(response.status_code, self._body(response))
-        except (httpx.ConnectError, httpx.ConnectTimeout) as error:
-            why = abridge(str(error) or type(error).__name__, _LONGEST_MESSAGE)
-            raise Unreachable(f"no connection to {self._server}: {why}") from None
-        except httpx.RequestError as error:
-            # Their texts may quote what was sent; their names say enough.
-            raise NoReply(f"no reply from {self._server}: {_named(error)}") from None
-        except (httpx.InvalidURL, ValueError, OverflowError):
-            raise Unreachable(f"{self._server} cannot be a URL") from None
-
-    def _body(self, response: httpx.Response) -> bytes:
-        parts, size, until = [], 0, time.monotonic() + REPLY_TIMEOUT
-        for part in response.iter_bytes():
-            parts.append(part)
-            size += len(part)
-            if size > LARGEST_BODY:
-                raise OddReply(f"{self._server} answered with more than an object can be")
-            if time.monotonic() > until:
-                raise NoReply(f"no reply from {self._server}: it came too slowly")
-        return b"".join(parts)
+            response = self._client.ask(request, REPLY_TIMEOUT)
+        except NotSent as error:
+            raise Unreachable(f"no connection to {server}: {error}") from None
+        except NoResponse as error:
+            raise NoReply(f"no reply from {server}: {error}") from None
+        except TooLarge:
+            raise OddReply(f"{server} answered with more than an object can be") from None
+        return self._understood(response.status, response.body)
 
     def _understood(self, code: int, body: bytes) -> dict[str, Any]:
         try:
@@ -167,16 +140,16 @@ class ClusterTransport:
             raise MissingApi("the cluster has no such API")
         if 300 <= code < 400:
             raise OddReply(
-                f"{self._server} redirects elsewhere (HTTP {code}), where nothing is sent; "
+                f"{self._access.server} redirects elsewhere (HTTP {code}), where nothing is sent; "
                 "write the URL of the API itself"
             )
         if 400 <= code < 500:
             raise Refused(_status(code, document))
         if code >= 500 and isinstance(document, dict):
             said = abridge(str(document.get("message") or ""), _LONGEST_MESSAGE)
-            raise OddReply(f"{self._server} is in trouble (HTTP {code}): {said}")
+            raise OddReply(f"{self._access.server} is in trouble (HTTP {code}): {said}")
         what = "a page of HTML" if body.lstrip()[:1] == b"<" else "something that is no object"
-        raise OddReply(f"{self._server} answered with {what} (HTTP {code})")
+        raise OddReply(f"{self._access.server} answered with {what} (HTTP {code})")
 
 
 def _names_object(document: Any) -> bool:
@@ -200,11 +173,16 @@ def _status(code: int, document: Any) -> ApiStatus:
     )
 
 
-def _named(error: httpx.RequestError) -> str:
-    match error:
-        case httpx.TimeoutException():
-            return "it did not come in time"
-        case httpx.RemoteProtocolError() | httpx.ReadError() | httpx.WriteError():
-            return "the connection broke"
-        case _:
-            return type(error).__name__
+def _may_look_again(error: BaseException) -> bool:
+    return isinstance(error, KubernetesError) and error.look_again
+
+
+def _may_change_again(error: BaseException) -> bool:
+    return isinstance(error, KubernetesError) and error.change_again
+
+
+def _pause(state: RetryCallState) -> float:
+    """How long to wait before the next attempt, in seconds."""
+    failure = state.outcome.exception() if state.outcome is not None else None
+    asked = failure.after if isinstance(failure, KubernetesError) else 0.0
+    return min(max(PAUSES[min(state.attempt_number, len(PAUSES)) - 1], asked), LONGEST_PAUSE)

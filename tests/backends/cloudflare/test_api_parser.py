@@ -12,7 +12,7 @@ import pytest
 from allowsync_backends.cloudflare import api_parser
 from allowsync_backends.cloudflare.api_parser import ParseError
 from allowsync_backends.cloudflare.errors import ApiCall, CloudflareError
-from allowsync_backends.cloudflare.replies import Response, seconds, understood
+from allowsync_backends.cloudflare.replies import seconds, understood
 from allowsync_backends.cloudflare.values import (
     AccountList,
     BulkOperation,
@@ -25,6 +25,8 @@ from allowsync_backends.cloudflare.values import (
 )
 from hypothesis import given
 from hypothesis import strategies as st
+
+from allowsync.system.http_client import Response
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -163,7 +165,7 @@ def test_whatever_comes_back_is_a_reply_or_an_error_of_ours(
     status: int, retry_after: str, body: bytes
 ) -> None:
     with suppress(CloudflareError):
-        understood(ApiCall("GET", "/x"), Response(status, retry_after, body))
+        understood(ApiCall("GET", "/x"), Response(status, {"Retry-After": retry_after}, body))
 
 
 @given(NESTED, NESTED)
@@ -172,7 +174,7 @@ def test_whatever_the_errors_and_pages_hold_is_borne(errors: object, info: objec
         document = {"success": success, "errors": errors, "result_info": info}
         body = json.dumps(document).encode()
         with suppress(CloudflareError):
-            understood(ApiCall("GET", "/x"), Response(200, "", body))
+            understood(ApiCall("GET", "/x"), Response(200, {}, body))
 
 
 @given(st.text(max_size=40))

@@ -23,7 +23,9 @@ from allowsync_backends.cloudflare.errors import (
     Unsent,
     printable,
 )
-from allowsync_backends.cloudflare.replies import Response, understood
+from allowsync_backends.cloudflare.replies import understood
+
+from allowsync.system.http_client import Response
 
 ASKED = ApiCall("GET", "/accounts/0/rules/lists")
 CHANGED = ApiCall("POST", "/accounts/0/rules/lists/0/items")
@@ -158,7 +160,7 @@ def test_the_messages_of_a_reply_are_made_harmless_and_short() -> None:
         b'{"success": false, "errors": [{"code": true, "message": "\\u001b[2J"}, 7, {"code": 5}]}'
     )
     with pytest.raises(RequestRefused) as caught:
-        understood(ASKED, Response(400, "", body))
+        understood(ASKED, Response(400, {}, body))
     assert caught.value.faults == (ApiFault(0, "?[2J"), ApiFault(5, ""))
 
 
@@ -168,4 +170,4 @@ def test_what_caused_an_error_is_told_with_it() -> None:
         b'"error_chain": [{"code": 6111, "message": "Invalid format for Authorization header"}]}]}'
     )
     with pytest.raises(TokenRefused, match=r"headers \(6003\); Invalid format .* \(6111\)"):
-        understood(ASKED, Response(400, "", body))
+        understood(ASKED, Response(400, {}, body))

@@ -210,13 +210,19 @@ def test_the_token_follows_no_redirect(hours: Hours, status: int) -> None:
 
 
 def test_a_body_that_is_too_large_is_not_read_to_its_end(
-    fake: FakeCloudflare, client: CloudflareClient, monkeypatch: pytest.MonkeyPatch
+    fake: FakeCloudflare,
+    client: CloudflareClient,
+    hours: Hours,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake.faults.add(Wrong({**EMPTY, "messages": ["x" * 100_000]}), on="lists.list", times=None)
     assert client.lists() == ()
     monkeypatch.setattr(transport, "LARGEST_BODY", 50_000)
-    with pytest.raises(UnreadableReply, match="a body that is too large"):
-        client.lists()
+    with (
+        connected(fake, hours) as less,
+        pytest.raises(UnreadableReply, match="a body that is too large"),
+    ):
+        less.lists()
 
 
 def test_a_small_body_that_unpacks_to_a_large_one_is_too_large(
