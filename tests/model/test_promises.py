@@ -303,7 +303,8 @@ class Life(RuleBasedStateMachine):
     @rule(then=THEN)
     def puts_the_backup_back(self, then: int) -> None:
         """What was learnt since is known to firewalls alone, as after a lost state."""
-        if self.backup:
+        present = self.at.state.read_bytes() if self.at.state.exists() else b""
+        if self.backup not in (b"", present):
             self.at.state.parent.mkdir(exist_ok=True)
             self.at.state.write_bytes(self.backup)
             self.account.lost(self.at)
@@ -515,6 +516,19 @@ def test_a_page_is_taken_back_from_two_friends_who_were_mixed_up_and_swapped() -
     life.are_parked(labels={"carol"}, page=PARKING[0], then=1)
     life.swaps_names(label="carol", other="alice", then=1)
     life.are_parked(labels=set(FRIENDS), page=PARKING[1], then=1)
+    life.teardown()
+
+
+def test_a_backup_that_no_run_came_after_is_the_state_itself() -> None:
+    """A friend who was on no list then has the known home when put on one, though DNS is silent."""
+    life = Life()
+    life.begin(agreement=2)
+    life.changes_lists(label="bob", name="web", then=1)
+    life.all_are_silent(records=SILENT[0], then=1)
+    life.keeps_a_backup()
+    life.changes_lists(label="bob", name="vpn", then=0)
+    life.puts_the_backup_back(then=1)
+    assert net("81.2.1.1") in life.at.stores["vpn"].networks
     life.teardown()
 
 
