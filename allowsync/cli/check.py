@@ -124,10 +124,11 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     from allowsync.inspect.admitted_networks import about_named, admitted
     from allowsync.inspect.bare_sets import guarded_by_rules
     from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.guarded_target import known
     from allowsync.inspect.neighbours import undiscovered
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
-    from allowsync.inspect.reachability import about_friends, about_strangers, judged, known
+    from allowsync.inspect.reachability import about_friends, about_strangers, judged
 
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)

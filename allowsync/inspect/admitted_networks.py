@@ -8,7 +8,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import met, questions
-from allowsync.inspect.reachability import IN, asked_of, by_rules, some, strangers, way, way_of
+from allowsync.inspect.guarded_target import strangers
+from allowsync.inspect.reachability import IN, asked_of, by_rules, some, way, way_of
 from allowsync.model.target import Finding, Severity
 from allowsync.packetpath.question import NAMED
 
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from allowsync.inspect.guarded_packets import PacketAnswers
-    from allowsync.inspect.reachability import GuardedTarget
+    from allowsync.inspect.guarded_target import GuardedTarget
     from allowsync.model.target import PortRange
     from allowsync.packetpath.question import Answer, Question
 

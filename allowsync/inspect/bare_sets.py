@@ -6,7 +6,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Final
 
 from allowsync.backend.api import BackendError
-from allowsync.inspect.reachability import GuardedTarget
+from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.model.target import Effect, Guard, PortRange
 from allowsync.packetpath.question import Unavailable
 from allowsync.packetpath.set_rules import ports_of_sets

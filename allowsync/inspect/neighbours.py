@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from allowsync.inspect.guarded_packets import PacketAnswers
-    from allowsync.inspect.reachability import GuardedTarget
+    from allowsync.inspect.guarded_target import GuardedTarget
 
 UNDISCOVERED: Final = "no router finds this machine, as neighbour discovery is dropped"
 _ADVICE: Final = "accept nd-neighbor-solicit and nd-neighbor-advert of icmpv6 before that rule"

@@ -10,7 +10,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import behind, met, questions, translated
-from allowsync.inspect.reachability import IN, address_in, by_rules, some, strangers
+from allowsync.inspect.guarded_target import strangers
+from allowsync.inspect.reachability import IN, address_in, by_rules, some
 from allowsync.model.target import Finding, Severity
 from allowsync.packetpath.question import Aim, Question, Verdict, is_private
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from allowsync.inspect.guarded_packets import PacketAnswers
-    from allowsync.inspect.reachability import GuardedTarget
+    from allowsync.inspect.guarded_target import GuardedTarget
     from allowsync.model.target import PortRange
     from allowsync.packetpath.question import Answer
 

@@ -11,7 +11,6 @@ from allowsync.inspect.other_ports import other_openings
 from allowsync.inspect.reachability import (
     IN,
     OUT,
-    GuardedTarget,
     address_in,
     as_friend,
     by_rules,
@@ -26,6 +25,7 @@ if TYPE_CHECKING:
 
     from allowsync.inspect.explain import Explanation, TargetAnswer
     from allowsync.inspect.guarded_packets import PacketAnswers
+    from allowsync.inspect.guarded_target import GuardedTarget
     from allowsync.model.types import Network
     from allowsync.packetpath.question import Answer, Question
 

@@ -9,12 +9,9 @@ from typing import TYPE_CHECKING
 
 from allowsync.backend.api import BackendError
 from allowsync.inspect.guarded_packets import PacketAnswers
+from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.inspect.other_ports import about_other_ports, other_openings
-from allowsync.inspect.reachability import (
-    GuardedTarget,
-    about_strangers,
-    openings,
-)
+from allowsync.inspect.reachability import about_strangers, openings
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import replace
 from allowsync.packetpath import ask

@@ -5,14 +5,14 @@ Pure: what packets meet is asked elsewhere.
 
 from __future__ import annotations
 
-from ipaddress import ip_address, ip_network
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
 from allowsync.inspect.guarded_packets import meant_for_friends, met, questions
-from allowsync.model.networks import Coverage, short, without
+from allowsync.inspect.guarded_target import strangers
+from allowsync.model.networks import short
 from allowsync.model.target import Finding, Severity, remedy
-from allowsync.model.value import Value, field, replace
+from allowsync.model.value import Value, replace
 from allowsync.packetpath.question import Aim, Verdict
 
 if TYPE_CHECKING:
@@ -21,22 +21,13 @@ if TYPE_CHECKING:
     from typing import TypeAlias
 
     from allowsync.inspect.guarded_packets import PacketAnswers
+    from allowsync.inspect.guarded_target import GuardedTarget
     from allowsync.model.target import Guard, PortRange
     from allowsync.model.types import Entry, Network
     from allowsync.packetpath.question import Answer, Question
 
     Address: TypeAlias = IPv4Address | IPv6Address
 
-# Homes all over the world: a filter by country, or of addresses that are no one's, knows them.
-_ELSEWHERE: Final = tuple(
-    ip_address(text)
-    for text in (
-        *("73.15.20.9", "91.64.10.9", "114.32.10.9", "177.32.10.9", "41.32.10.9"),
-        *("2601:100:10::9", "2a02:8100:10::9", "2001:b000:10::9", "2804:14c:10::9", "2c0f:f8::9"),
-    )
-)
-MOST_FRIENDS: Final = 1024  # of one target; of more, as many that are spread evenly
-MOST_FORWARDED: Final = 32  # the same, where each asks many ports
 MOST_NAMED: Final = 3
 _OFF_MIDDLE, _RARE = 6, 10
 IN: Final = (Verdict.DELIVERED, Verdict.FORWARDED)
@@ -50,55 +41,11 @@ _LET_ANSWERS_LEAVE: Final = (
 _NO_RULE: Final = "no rule is known to decide: see routes, rp_filter and `allowsync explain`"
 
 
-class GuardedTarget(Value):
-    """A target that guards ports of this machine's packet filter, and whom it is to let in.
-
-    Attributes:
-        name: Its full name.
-        guard: What it guards.
-        entries: What it holds.
-        others: Networks of strangers at the same place.
-        flaws: What is wrong with it.
-        obstacles: What of that the next run cannot repair, each with what to do.
-        assumed: Whether what it guards is only what rules of others look into its sets for.
-    """
-
-    name: str
-    guard: Guard
-    entries: tuple[Entry, ...] = ()
-    others: frozenset[Network] = frozenset()
-    flaws: tuple[str, ...] = ()
-    obstacles: Mapping[str, str] = field(default_factory=dict)
-    assumed: bool = False
-
-    @property
-    def friends(self) -> tuple[Entry, ...]:
-        """The entries that are asked about."""
-        most = MOST_FORWARDED if self.guard.forwarded else MOST_FRIENDS
-        step = -(-len(self.entries) // most) or 1
-        return self.entries[::step]
-
-
 def address_in(network: Network) -> Address:
     """An address of a network that a device could have, and that routers and servers rarely do."""
     number = network.num_addresses
     inner = _RARE if network.version == 6 else number // 2 - _OFF_MIDDLE
     return network.network_address + (max(1, min(inner, number - 2)) if number > 2 else 0)
-
-
-def known(targets: Iterable[GuardedTarget]) -> Coverage:
-    """The networks of those that are no strangers to any target."""
-    return Coverage(
-        network
-        for one in targets
-        for network in (*(entry.network for entry in one.entries), *one.others)
-    )
-
-
-def strangers(targets: Sequence[GuardedTarget]) -> tuple[Address, ...]:
-    """Addresses of both families that no target is to let in."""
-    held = known(targets)
-    return tuple(one for one in _ELSEWHERE if without(ip_network(one), held))
 
 
 def at_port(targets: Iterable[GuardedTarget], port: PortRange) -> tuple[GuardedTarget, ...]:

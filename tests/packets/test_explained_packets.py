@@ -10,9 +10,10 @@ from allowsync_backends.common.ports import Protocol
 
 from allowsync.inspect.access_at import AccessAt
 from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
+from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.inspect.packet_verdicts import about_asked, beside_packets
 from allowsync.inspect.packets import answered
-from allowsync.inspect.reachability import GuardedTarget, about_strangers
+from allowsync.inspect.reachability import about_strangers
 from allowsync.model.target import Guard, PortRange
 from allowsync.model.types import Entry
 from tests.support import ufw

@@ -5,16 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from allowsync.inspect.admitted_networks import about_named, admitted
+from allowsync.inspect.guarded_target import GuardedTarget, known
 from allowsync.inspect.neighbours import undiscovered
 from allowsync.inspect.other_ports import about_other_ports, other_openings
 from allowsync.inspect.packets import answered
-from allowsync.inspect.reachability import (
-    GuardedTarget,
-    about_friends,
-    about_strangers,
-    judged,
-    known,
-)
+from allowsync.inspect.reachability import about_friends, about_strangers, judged
 from allowsync.model.target import Guard, PortRange
 
 if TYPE_CHECKING:

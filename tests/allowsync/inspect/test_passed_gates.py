@@ -9,8 +9,8 @@ import pytest
 from allowsync.inspect.access_at import AccessAt
 from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
 from allowsync.inspect.guarded_packets import PacketAnswers
+from allowsync.inspect.guarded_target import GuardedTarget
 from allowsync.inspect.packet_verdicts import about_asked, beside_packets
-from allowsync.inspect.reachability import GuardedTarget
 from allowsync.model.target import Guard, PortRange
 from allowsync.packetpath.question import Answer, Verdict
 from tests.support.values import HOME, T0, net

@@ -11,14 +11,9 @@ import pytest
 from allowsync.inspect.access_at import AccessAt
 from allowsync.inspect.explain import AccessVerdict, Explanation, TargetAnswer
 from allowsync.inspect.guarded_packets import PacketAnswers
+from allowsync.inspect.guarded_target import MOST_FORWARDED, MOST_FRIENDS, GuardedTarget
 from allowsync.inspect.packet_verdicts import about_asked, beside_packets
-from allowsync.inspect.reachability import (
-    MOST_FORWARDED,
-    MOST_FRIENDS,
-    GuardedTarget,
-    about_friends,
-    judged,
-)
+from allowsync.inspect.reachability import about_friends, judged
 from allowsync.model.target import Guard, PortRange
 from allowsync.model.types import Entry
 from allowsync.packetpath.question import Answer, Verdict

@@ -10,6 +10,7 @@ from allowsync_backends.ufw.tuples import apart
 
 from allowsync.model.target import installation_of
 from testkit.fake_dns.nameserver import NameServer
+from tests.support.met_packets import with_uplink
 from tests.support.program import Installation, allowsync
 from tests.support.ufw import text
 
@@ -100,6 +101,23 @@ def test_a_rule_made_by_hand_is_left_alone_until_it_is_adopted(here: Inside) -> 
     assert [here("apply").code for _ in range(2)] == [0, 0]
     assert "81.2.69.1 " not in text(here.inside)
     assert text(here.inside).count("-s 6.6.6.6 ") == 1
+
+
+@pytest.mark.parametrize(
+    "anyone", [("0.0.0.0/0",), ("0.0.0.0/1", "128.0.0.0/1")], ids=["whole", "halves"]
+)
+def test_a_rule_made_by_hand_for_everyone_is_told_as_an_open_port(
+    here: Inside, anyone: tuple[str, ...]
+) -> None:
+    """It is made just as those of hosts are, and still no host's."""
+    with_uplink(here.inside)
+    here("apply")
+    assert "is open to" not in here("check").out
+    for network in anyone:
+        here.inside.command(*f"ufw allow proto tcp from {network} to any port 443".split())
+    checked, status = here("check"), here("status")
+    assert "443/tcp is open to everyone over IPv4" in checked.out
+    assert (checked.code, status.code) == (1, 1)
 
 
 def test_adopt_tells_programs_what_it_did(here: Inside) -> None:
