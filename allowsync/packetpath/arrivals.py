@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ipaddress import ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import attributes, given, native
@@ -15,6 +16,10 @@ if TYPE_CHECKING:
     from allowsync.packetpath.question import Address
 
 _LOOPBACK: Final = 1
+_MAC: Final = 6
+_NO_ARP, _HAS_ONE_NEIGHBOUR = 0x80, 0x10
+_ETHERNET: Final = ("", "veth", "bond", "bridge", "vlan", "macvlan")
+_IGNORES_ALL: Final = 8  # arp_ignore (Documentation/networking/ip-sysctl.rst)
 NOT_ROUTED = "the internet has no way from there, and no other interface leads there than"
 
 
@@ -44,6 +49,30 @@ def _is_in_network(address: Address, index: int, source: Original) -> bool:
             if address in ip_network((held, one[1]), strict=False):
                 return True
     return False
+
+
+def unheard(version: int, index: int, source: Original) -> str:
+    """Why the router may not find this machine on an uplink, whatever rules say; "" if it does.
+
+    ARP and neighbour discovery are no part of the copy, whose interfaces ask no neighbours.
+    """
+    link = source.all_links[index]
+    if index not in source.uplinks or len(link.mac) != _MAC or link.flags & _HAS_ONE_NEIGHBOUR:
+        return ""
+    if link.flags & _NO_ARP and link.kind in _ETHERNET and not _is_modem(link.name):
+        return f"{link.name} asks no neighbours, and answers none (arp off)"
+    ignored = (source.settings.get(f"ipv4/conf/{one}/arp_ignore") for one in ("all", link.name))
+    if version == 4 and max(int(one or 0) for one in ignored) == _IGNORES_ALL:
+        return f"{link.name} answers no ARP request (arp_ignore={_IGNORES_ALL})"
+    return ""
+
+
+def _is_modem(name: str) -> bool:
+    """Whether an interface is a mobile modem, which has no neighbours to ask (cdc_mbim)."""
+    try:
+        return "DEVTYPE=wwan" in Path(f"/sys/class/net/{name}/uevent").read_text()
+    except OSError:
+        return False
 
 
 def never_comes(address: Address, index: int, source: Original) -> str:

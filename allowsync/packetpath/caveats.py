@@ -17,7 +17,9 @@ if TYPE_CHECKING:
 
 _GET_QDISC, _GET_FILTER, _GET_POLICY = 38, 46, 0x15
 _INGRESS: Final = frozenset({"ingress", "clsact"})
-_INGRESS_PARENT: Final = 0xFFFFFFF2
+# Where each way meets filters of tc(8), for tc-clsact.
+_PARENTS: Final = {0xFFFFFFF2: "decides first", 0xFFFFFFF3: "decides about answers"}
+_LOSING: Final = frozenset({"blackhole", "netem", "plug"})  # tc(8): these lose or hold back packets
 _IPVS: Final = Path("/proc/net/ip_vs")
 _IPVS_HEAD: Final = 3  # lines
 _POLICY_SIZE, _DIRECTION_AT, _OUT = 168, 160, 1
@@ -60,27 +62,26 @@ def _at_interfaces(links: Mapping[int, Link]) -> dict[str, str]:
         for one in links.values()
         if one.has_xdp
     }
-    for index in _filtered(links):
-        name = links[index].name
-        found.setdefault(name, f"a tc filter at {name} decides first")
+    for index, what in _by_tc():
+        if index in links:
+            name = links[index].name
+            found.setdefault(name, what.format(name))
     return found
 
 
-def _filtered(links: Mapping[int, Link]) -> list[int]:
-    """The interfaces whose arriving packets meet a filter of tc."""
+def _by_tc() -> Iterator[tuple[int, str]]:
+    """The interfaces whose packets meet filters of tc, or queues that do not send all of them."""
     netlink = Netlink(ROUTE)
     try:
-        queues = netlink.dump(_GET_QDISC, struct.pack("=BxxxiIII", 0, 0, 0, 0, 0))
-        indexes = {
-            int(struct.unpack_from("=Bxxxi", one)[1])
-            for one in queues
-            if text(first(attributes(one[20:]), 1)) in _INGRESS
-        }
-        return [
-            index
-            for index in sorted(indexes & links.keys())
-            if netlink.dump(_GET_FILTER, struct.pack("=BxxxiIII", 0, index, 0, _INGRESS_PARENT, 0))
-        ]
+        for queue in netlink.dump(_GET_QDISC, struct.pack("=BxxxiIII", 0, 0, 0, 0, 0)):
+            kind = text(first(attributes(queue[20:]), 1))
+            (index,) = struct.unpack_from("=i", queue, 4)
+            if kind in _LOSING:
+                yield index, f"the queue of {{}} (tc qdisc {kind}) decides about answers"
+            for parent, what in _PARENTS.items() if kind in _INGRESS else ():
+                asked = struct.pack("=BxxxiIII", 0, index, 0, parent, 0)
+                if netlink.dump(_GET_FILTER, asked):
+                    yield index, f"a tc filter at {{}} {what}"
     finally:
         netlink.close()
 

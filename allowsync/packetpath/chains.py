@@ -23,7 +23,7 @@ class Chains:
     """The chains of one copy. Packets meet the same ones again and again."""
 
     def __init__(self, copy: Copy, words: Words) -> None:
-        self._cables, self._words = copy.cables.ends, words
+        self._cables, self._words, self._original = copy.cables.ends, words, copy.original
         self._odds, self._legacy_odds = cache(self._find_odds), cache(self._find_legacy_odds)
         self._formed = cache(self._asks_form)
         self._legacy_formed = cache(self._asks_legacy_form)
@@ -58,12 +58,20 @@ class Chains:
         return next(filter(None, self._uncopied(probe, ports)), "")
 
     def _uncopied(self, probe: Probe, ports: frozenset[int]) -> Iterator[str]:
-        protocol = PROTOCOLS[probe.question.protocol]
+        question = probe.question
+        protocol = PROTOCOLS[question.protocol]
+        owners = (
+            self._original.owner(question.protocol, question.source.version, p) for p in ports
+        )
+        heard = any(one is not None for one in owners)
         for met, is_answer in ((probe.events, False), (probe.back, True)):
             for place in {self._words.place(one): None for one in met}:
-                yield self._lacks(place, ports, protocol, probe.index, is_answer=is_answer)
-        for place in dict.fromkeys(map(legacy_place, probe.legacy_back)):
-            yield self._legacy_lacks(place, ports, probe.question.protocol)
+                at = (place, ports, protocol, probe.index)
+                yield self._lacks(*at, is_answer=is_answer, heard=heard)
+        for by_legacy, is_answer in ((probe.legacy, False), (probe.legacy_back, True)):
+            for place in dict.fromkeys(map(legacy_place, by_legacy)):
+                asked = (place, ports, question.protocol)
+                yield self._legacy_lacks(*asked, is_answer=is_answer, heard=heard)
 
     def _find_odds(self, place: Place, ports: frozenset[int], protocol: int) -> int:
         odds = (one_of(rule, ports, protocol) for rule in self._words.chain(place))
@@ -82,20 +90,29 @@ class Chains:
         return any(asks_form_legacy(one) and concerns_legacy(one, ports, protocol) for one in rules)
 
     def _find_lack(
-        self, place: Place, ports: frozenset[int], protocol: int, index: int, *, is_answer: bool
+        self,
+        place: Place,
+        ports: frozenset[int],
+        protocol: int,
+        index: int,
+        *,
+        is_answer: bool,
+        heard: bool,
     ) -> str:
         others = other_kinds(self._cables[index], self._cables.values())
         lacks = (
-            uncopied(rule, others, answers=is_answer)
+            uncopied(rule, others, answers=is_answer, heard=heard)
             for rule in self._words.chain(place)
             if concerns(rule, ports, protocol, answers=is_answer)
         )
         return next(filter(None, lacks), "")
 
-    def _find_legacy_lack(self, place: Place, ports: frozenset[int], protocol: str) -> str:
+    def _find_legacy_lack(
+        self, place: Place, ports: frozenset[int], protocol: str, *, is_answer: bool, heard: bool
+    ) -> str:
         lacks = (
-            uncopied_legacy(rule)
+            uncopied_legacy(rule, answers=is_answer, heard=heard)
             for rule in self._words.legacy_chain(place)
-            if concerns_legacy(rule, ports, protocol, answers=True)
+            if concerns_legacy(rule, ports, protocol, answers=is_answer)
         )
         return next(filter(None, lacks), "")

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from allowsync.model.networks import Coverage, parsed
 from allowsync.model.value import replace
 from allowsync.packetpath import original
-from allowsync.packetpath.arrivals import arrivals, never_comes
+from allowsync.packetpath.arrivals import arrivals, never_comes, unheard
 from allowsync.packetpath.behind import behind, neighbours
 from allowsync.packetpath.caveats import EVERYWHERE, caveats
 from allowsync.packetpath.copy import Copy
@@ -214,5 +214,7 @@ def _unaskable(question: Question, source: Original, beside: Mapping[str, str]) 
     if link.index not in source.links:
         return f"{question.interface}: {BRIDGED}"
     if reason := never_comes(question.source, link.index, source):
+        return reason
+    if reason := unheard(question.source.version, link.index, source):
         return reason
     return beside.get(question.interface, beside.get(EVERYWHERE, ""))

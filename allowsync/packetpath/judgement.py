@@ -89,7 +89,7 @@ class Judge:
     def _unanswered(self, probe: Probe, end: Event) -> str:
         """What keeps an answer from who asked: a rule that it met, or routing."""
         if probe.strayed:
-            return f"routing: they leave by {self._copy.original.links[probe.strayed].name}"
+            return probe.strayed
         if probe.astray is not None:
             seen = probe.astray
             return f"translation: they come from {seen.source} port {seen.source_port}"

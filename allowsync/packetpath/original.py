@@ -42,12 +42,12 @@ _SCOPE_LINK: Final = 253
 _UNICAST: Final = 1
 _SETTINGS: Final = Path("/proc/sys/net")
 _SETTING: Final = re.compile(
-    r"ipv4/(ip_forward$|ip_nonlocal_bind|(tcp|udp|raw)_l3mdev_accept|fwmark_reflect"
+    r"ipv4/(ip_forward$|ip_default_ttl|ip_nonlocal_bind|(tcp|udp|raw)_l3mdev_accept|fwmark_reflect"
     r"|tcp_fwmark_accept|fib_multipath|ip_early_demux)|bridge/"
     r"|netfilter/nf_conntrack_(tcp_(be_liberal|loose)|helper|checksum)"
     r"|ipv6/(ip_nonlocal_bind|fwmark_reflect|fib_multipath)"
     r"|ipv[46]/conf/.*/(forwarding|force_forwarding|rp_filter|accept_local|route_localnet"
-    r"|src_valid_mark|accept_source_route|bc_forwarding|ignore_routes_with_linkdown"
+    r"|src_valid_mark|accept_source_route|bc_forwarding|arp_ignore|hop_limit|ignore_routes_with_linkdown"
     r"|disable_(ipv6|policy|xfrm)|drop_unicast_in_l2_multicast|drop_unsolicited_na|seg6_enabled)$"
 )
 _ELSEWHERE: Final = ("neigh", "core", "unix", "mptcp", "route", "xfrm")

@@ -119,6 +119,11 @@ def sender(data: bytes) -> Address:
     return ip_address(data[12:16] if data[0] >> 4 == 4 else data[8:24])
 
 
+def hops(data: bytes) -> int:
+    """How many routers may still pass a packet on, and one more: its TTL, or hop limit."""
+    return data[8] if data[0] >> 4 == 4 else data[7]
+
+
 def new(
     source: Address,
     destination: Address,

@@ -17,7 +17,7 @@ from allowsync.packetpath.links import OUTER_MAC, add_neighbour
 from allowsync.packetpath.netlink import ROUTE, Netlink, attributes, first, given
 from allowsync.packetpath.original import leads_to
 from allowsync.packetpath.outside import patience, stay
-from allowsync.packetpath.question import Aim, Unavailable
+from allowsync.packetpath.question import Aim, Unavailable, is_private
 from allowsync.packetpath.tracing import event, legacy_event
 
 if TYPE_CHECKING:
@@ -33,6 +33,7 @@ _BATCH: Final = 256
 _WAYS: Final = 2  # to this machine, and back
 _PACKET_INFO: Final = ((socket.IPPROTO_IP, 8), (socket.IPPROTO_IPV6, 49))
 _QUEUE: Final = 4096
+_TOO_FEW_HOPS: Final = "their TTL: they leave with 1, and no router passes them on"
 
 
 class Probe:
@@ -46,7 +47,7 @@ class Probe:
         back: What its answer met in nftables, to the end of it.
         legacy_back: The same in iptables-legacy.
         astray: An answer that comes from where nothing was asked.
-        strayed: The interface by which an answer left that does not come back so; 0 without any.
+        strayed: Why an answer that left does not get to who asked; "" without any.
         replies: What came back to its sender: `reset`, `ICMP 3/3`, `answer`.
         end: Where it passed the last rule: `input` or `postrouting`, and what it was then.
         answered: The answer of TCP, if any came.
@@ -65,7 +66,7 @@ class Probe:
         self.back: list[Event] = []
         self.legacy_back: list[LegacyEvent] = []
         self.astray: Packet | None = None
-        self.strayed = 0
+        self.strayed = ""
         self.replies: list[str] = []
         self.end: Event | None = None
         self.answered: bytes | None = None
@@ -139,8 +140,7 @@ class Prober:
         """Send what follows the answers of this machine: a rule may let in the first alone."""
         asked, self._by_port, self._by_trace = self._by_port, {}, {}
         for port, probe in asked.items():
-            question = probe.question
-            to = question.destination
+            question, to = probe.question, probe.question.destination
             if probe.answered is None or probe.end is None or probe.end.chain != "input":
                 continue
             if to is not None:
@@ -154,8 +154,7 @@ class Prober:
 
     def ask_alone(self, question: Question) -> Probe:
         """Send a packet with no other beside it."""
-        (probe,) = self.ask([question])
-        return probe
+        return self.ask([question])[0]
 
     def watch(
         self, index: int, data: bytes, mac: bytes = b""
@@ -221,8 +220,7 @@ class Prober:
 
     def _find_gateway(self, index: int, version: int) -> bytes:
         """The hardware address that packets from afar come from, where the machine knows it."""
-        routing = self._copy.original.routing
-        length = 4 if version == 4 else 16
+        routing, length = self._copy.original.routing, 4 if version == 4 else 16
         gateways = {
             first(attributes(one[12:]), 5)
             for one in routing.routes
@@ -325,26 +323,28 @@ class Prober:
         if not (seen.error or (seen.source, seen.source_port) == asked):
             probe.astray = seen
             return
-        if not self._comes_back(probe, index, packet.sender(data)):
-            probe.strayed = index
+        probe.strayed = self._strays(probe, index, data)
+        if reply == "answer" and packet.hops(data) <= 1 and not is_private(probe.question.source):
+            probe.strayed = probe.strayed or _TOO_FEW_HOPS
+        if probe.strayed:
             return
         probe.replies.append(reply)
         if reply == "answer" and probe.question.protocol == "tcp":
             probe.answered = data
 
-    def _comes_back(self, probe: Probe, index: int, sender: Address) -> bool:
-        """Whether what leaves by an interface gets to who asked, and not to a network inside.
+    def _strays(self, probe: Probe, index: int, data: bytes) -> str:
+        """Why what leaves by an interface gets to a network inside, and not to who asked.
 
         A tunnel takes none from an address that is not its own.
         """
         ends, original = self._copy.cables.ends, self._copy.original
         ways = (index, ends[index].master)
         beside = ends[probe.index].master
-        if probe.index == index or (beside and beside in ways):
-            return True
-        if not any(one in original.uplinks for one in ways):
-            return False
-        return not ends[index].is_tunnel or sender in original.addresses(index)
+        comes_back = probe.index == index or (beside and beside in ways)
+        if not comes_back and any(one in original.uplinks for one in ways):
+            own = original.addresses(index)
+            comes_back = not ends[index].is_tunnel or packet.sender(data) in own
+        return "" if comes_back else f"routing: they leave by {ends[index].name}"
 
     def _listen(self, services: Iterable[tuple[str, int]]) -> None:
         for protocol, port in services:

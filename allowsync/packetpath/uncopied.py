@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
 _GROUP: Final = "the group of the program that answers decides"
 _CONTROL_GROUP: Final = "the control group of the program that answers decides"
+_UNHEARD: Final = "whether a program listens there decides, and none does now"
 _INTERFACE: Final = "the kind of an interface decides, and that of the copy is another"
 # Keys of `meta` (nft(8)): skgid, cgroup.
 _META: Final = {11: _GROUP, 23: _CONTROL_GROUP}
@@ -47,23 +48,33 @@ def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
     return frozenset(key for key, is_other in pairs if is_other)
 
 
-def uncopied(rule: Sequence[Expression], others: Collection[int], *, answers: bool) -> str:
+def uncopied(
+    rule: Sequence[Expression], others: Collection[int], *, answers: bool, heard: bool = True
+) -> str:
     """What decides in a rule of nftables; "" where the copy has all that it asks for.
 
     Args:
         rule: Its steps.
         others: What `other_kinds` says.
         answers: Whether an answer met it: what asks for a connection is no program's yet.
+        heard: Whether a program of the machine listens at the port; one of the copy always does.
     """
     lacking = dict.fromkeys(others, _INTERFACE)
     found = [_of_arrival(step, lacking) for step in rule]
+    found += [_UNHEARD for step in rule if not (heard or answers) and _asks_socket(step)]
     found += [_of_program(step) for step in rule if answers]
     return next(filter(None, found), "")
 
 
-def uncopied_legacy(rule: str) -> str:
-    """The same of a rule of iptables that an answer met, in words."""
+def uncopied_legacy(rule: str, *, answers: bool, heard: bool) -> str:
+    """The same of a rule of iptables, in words."""
+    if not answers:
+        return "" if heard or " -m socket " not in rule else _UNHEARD
     return next((why for pattern, why in _LEGACY if pattern.search(rule)), "")
+
+
+def _asks_socket(step: Expression) -> bool:
+    return step.kind == "socket" or (step.kind == "match" and text(first(step.held, 1)) == "socket")
 
 
 def _of_arrival(step: Expression, lacking: Mapping[int, str]) -> str:

@@ -34,7 +34,8 @@ _NEVER: Final = (
 _FLAGS: Final = {"limit": 5, "connlimit": 2}  # where each says that it is about what is beyond
 _LIMITS_OF_OBJECTS: Final = {4: "limit", 5: "connlimit"}
 _HASHLIMIT_MODE, _ABOVE = 272, 0x10
-_CONNLIMIT_FLAGS, _UP_TO = 20, 1
+_CONNLIMIT_NUMBER, _CONNLIMIT_FLAGS, _UP_TO = 16, 20, 1
+_SMALLEST: Final = 28  # bytes of an IPv4 packet of UDP without content
 
 _LEGACY_OUTSIDE: Final = re.compile(rf" -j ({'|'.join(sorted(_OUTSIDE))})\b.*")
 _LEGACY_BELOW: Final = re.compile(
@@ -45,6 +46,13 @@ _LEGACY_BELOW: Final = re.compile(
 _LEGACY_BEYOND: Final = re.compile(
     r" -m hashlimit --hashlimit-above \S+(?: --hashlimit-\S+ [^-\s]\S*)*"
     r"| -m connlimit --connlimit-above \d+(?: --connlimit-mask \d+)?(?: --connlimit-[sd]addr)?"
+)
+# One connection is beyond these limits.
+_LEGACY_ALWAYS_BEYOND: Final = re.compile(
+    r" -m connlimit --connlimit-above 0(?: --connlimit-\S+(?: \d+)?)*"
+)
+_LEGACY_NEVER_BELOW: Final = re.compile(
+    r" -m connlimit --connlimit-upto 0(?: --connlimit-\S+(?: \d+)?)*"
 )
 _LEGACY_NEVER: Final = " -m mark --mark 0x1/0x0"
 
@@ -68,7 +76,8 @@ def unlimited_legacy(saved: str) -> str:
     """The same of tables as iptables-legacy saves them."""
     lines = []
     for line in saved.splitlines():
-        kept = _LEGACY_BELOW.sub("", _LEGACY_OUTSIDE.sub("", line))
+        kept = _LEGACY_ALWAYS_BEYOND.sub("", _LEGACY_OUTSIDE.sub("", line))
+        kept = _LEGACY_BELOW.sub("", _LEGACY_NEVER_BELOW.sub(_LEGACY_NEVER, kept))
         lines.append(_LEGACY_BEYOND.sub(_LEGACY_NEVER, kept))
     return "\n".join(lines) + "\n"
 
@@ -99,13 +108,11 @@ def _parts(
         return (step,)
     if step.kind == "objref":
         which = number(first(step.held, 1))
-        held = objects.get((*place, given(step.held, 2), which), [])
-        return _NEVER if number(first(held, _FLAGS[kind])) & 1 else ()
-    if step.kind == "dynset":
-        beyond = any(_is_beyond(one) for one in _of_elements(step))
+        several = [Expression(kind, objects.get((*place, given(step.held, 2), which), []))]
     else:
-        beyond = _is_beyond(step)
-    return _NEVER if beyond else ()
+        several = list(_of_elements(step)) if step.kind == "dynset" else [step]
+    beyond, nothing = any(map(_is_beyond, several)), any(map(_lets_nothing, several))
+    return _NEVER if beyond is not nothing else ()
 
 
 def _of_elements(step: Expression) -> Iterator[Expression]:
@@ -114,6 +121,20 @@ def _of_elements(step: Expression) -> Iterator[Expression]:
     for _, one in several:
         held = attributes(one)
         yield Expression(text(first(held, 1)), attributes(given(held, 2)))
+
+
+def _lets_nothing(step: Expression) -> bool:
+    """Whether the first packet is beyond a limit already."""
+    held, name = step.held, text(first(step.held, 1))
+    if step.kind == "connlimit":
+        return number(first(held, 1)) == 0
+    if step.kind == "limit":  # of bytes: as many as it lets at once (nft_limit.c)
+        return (
+            bool(number(first(held, 4))) and sum(number(first(held, k)) for k in (1, 3)) < _SMALLEST
+        )
+    if step.kind == "match" and name == "connlimit":
+        return not any(given(held, 3)[_CONNLIMIT_NUMBER:_CONNLIMIT_FLAGS])
+    return False
 
 
 def _is_beyond(step: Expression) -> bool:

@@ -75,6 +75,23 @@ DEEDS: Final = {
         "ip -6 route del default; ip -6 route add fd00::/8 dev eth0",
         "ip -6 route add default via 2a02:2e0:1::1 dev eth0",
     ): {"bob": "kernel: no route"},
+    # No router passes on what has a TTL of 1.
+    (
+        "echo 1 >/proc/sys/net/ipv4/ip_default_ttl",
+        "echo 64 >/proc/sys/net/ipv4/ip_default_ttl",
+    ): {"alice": "their TTL: they leave with 1"},
+    (
+        "echo 1 >/proc/sys/net/ipv6/conf/eth0/hop_limit",
+        "echo 64 >/proc/sys/net/ipv6/conf/eth0/hop_limit",
+    ): {"bob": "their TTL: they leave with 1"},
+    (
+        "ip6tables-legacy -t mangle -A POSTROUTING -p tcp -j HL --hl-set 1",
+        "ip6tables-legacy -t mangle -F",
+    ): {"bob": "their TTL: they leave with 1"},
+    (
+        f"{OUTPUT.format('ip')}; nft add rule ip o o ip ttl set 2",
+        "nft delete table ip o",
+    ): {},
     (
         f"{OUTPUT.format('ip6')}; nft add rule ip6 o o udp sport 8096 drop",
         "nft delete table ip6 o",
@@ -99,7 +116,7 @@ def test_who_cannot_be_answered_is_locked_out(inside: Namespace, filtered: str) 
         inside.command("sh", "-ec", done)
         found = seen(inside, guard(PORT), FRIENDS)
         inside.command("sh", "-ec", undone)
-        severity = Severity.INFO if "default" in done else Severity.ERROR
+        severity = Severity.INFO if "route del default" in done else Severity.ERROR
         assert {one.severity for one in found} <= {severity}, found
         assert len(found) == len(said), (done, found)
         for (name, why), one in zip(said.items(), found, strict=True):

@@ -89,6 +89,36 @@ def test_all_are_within_a_limit_of_iptables(inside: Namespace, tool: str) -> Non
         assert ("as long as the limit of" in opened(inside)) is is_within, rule
 
 
+# Limits that the first connection is beyond: what lets in within one lets in none.
+BEYOND_AT_ONCE: Final = (
+    ("accept", "ct count over 0 drop"),
+    ("accept", "ct state new add @seen { ip saddr ct count over 0 } reject"),
+    ("accept", "limit rate over 1 bytes/day burst 5 bytes drop"),
+    ("drop", "ct count 0 accept"),
+    ("drop", "limit rate 1 bytes/day burst 5 bytes accept"),
+)
+
+
+def test_no_connection_is_within_a_limit_of_none(inside: Namespace) -> None:
+    for policy, rule in BEYOND_AT_ONCE:
+        inside.nft(FILTER.format(policy=policy, rule=rule))
+        (one,) = seen(inside, GUARD, FRIENDS)
+        assert "are locked out of 8096/tcp" in one.what, rule
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_none_is_within_such_a_limit_of_iptables(inside: Namespace, tool: str) -> None:
+    inside.nft("table ip6 none { chain i { type filter hook input priority 0; policy drop; }; }")
+    for policy, rule in (
+        ("ACCEPT", "-m connlimit --connlimit-above 0 --connlimit-mask 0 -j DROP"),
+        ("DROP", "-m connlimit --connlimit-upto 0 -j ACCEPT"),
+    ):
+        inside.command("sh", "-ec", f"{tool} -F; {tool} -P INPUT {policy}")
+        inside.command(tool, *f"-A INPUT -p tcp {rule}".split())
+        (one,) = seen(inside, GUARD, FRIENDS)
+        assert "are locked out of 8096/tcp" in one.what, rule
+
+
 def test_a_quota_that_is_used_up_stays_so(inside: Namespace) -> None:
     inside.nft(FILTER.format(policy="accept", rule="tcp dport 8096 quota over 0 bytes drop"))
     found = seen(inside, GUARD, FRIENDS)

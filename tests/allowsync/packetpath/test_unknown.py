@@ -107,6 +107,62 @@ def test_a_place_for_tc_filters_without_any_decides_nothing(machine: Namespace) 
     assert (told.machine.caveats, told.answers[0].verdict) == ((), Verdict.DELIVERED)
 
 
+CLSACT: Final = "tc qdisc add dev eth0 clsact"
+FILTER: Final = "tc filter add dev eth0 {} protocol all bpf da bytecode '1,6 0 0 0'"
+# What keeps the router from finding this machine, or answers from leaving: done, undone, and said.
+SILENT: Final = {
+    ("ip link set eth0 arp off", "ip link set eth0 arp on"): (
+        "eth0 asks no neighbours, and answers none (arp off)"
+    ),
+    (
+        "echo 8 >/proc/sys/net/ipv4/conf/eth0/arp_ignore",
+        "echo 2 >/proc/sys/net/ipv4/conf/eth0/arp_ignore",
+    ): "eth0 answers no ARP request (arp_ignore=8)",
+    (
+        "tc qdisc replace dev eth0 root blackhole",
+        "tc qdisc delete dev eth0 root",
+    ): "the queue of eth0 (tc qdisc blackhole) decides about answers",
+    (f"{CLSACT}; {FILTER.format('egress')}", f"{CLSACT.replace('add', 'delete')}"): (
+        "a tc filter at eth0 decides about answers"
+    ),
+    (f"{CLSACT}; {FILTER.format('ingress')}", f"{CLSACT.replace('add', 'delete')}"): (
+        "a tc filter at eth0 decides first"
+    ),
+}
+
+
+def test_who_is_not_found_or_does_not_answer_is_unknown(machine: Namespace) -> None:
+    for (done, undone), why in SILENT.items():
+        machine.command("sh", "-ec", done)
+        assert verdicts(machine) == {"eth0": (Verdict.UNKNOWN, why)}
+        machine.command("sh", "-ec", undone)
+        assert verdicts(machine) == {"eth0": (Verdict.DELIVERED, "")}
+
+
+ONE_LISTENS: Final = """
+import socket, sys
+listening = socket.create_server(("", 8096))
+print("listens", flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
+def test_whether_a_program_listens_is_not_taken_from_the_copy(
+    machine: Namespace, tool: str
+) -> None:
+    machine.command(tool, *["-A", "INPUT", "-m", "socket", "--nowildcard", "-j", "ACCEPT"])
+    machine.command(tool, *["-P", "INPUT", "DROP"])
+    why = "whether a program listens there decides, and none does now"
+    assert verdicts(machine) == {"eth0": (Verdict.UNKNOWN, why)}
+    with machine.start(sys.executable, "-c", ONE_LISTENS) as listening:
+        assert listening.stdout is not None
+        assert listening.stdin is not None
+        assert listening.stdout.readline() == "listens\n"
+        assert verdicts(machine) == {"eth0": (Verdict.DELIVERED, "")}
+        listening.stdin.close()
+
+
 AT_ETH0: Final = (
     "table netdev t { chain i { type filter hook ingress device eth0 priority 0\n"
     "ip saddr 203.0.113.7 drop\n}\n}"
