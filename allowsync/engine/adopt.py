@@ -13,8 +13,9 @@ from allowsync.engine.published import known_lists, recalled
 from allowsync.model.clock import Pulse
 from allowsync.model.types import Entry
 from allowsync.model.value import Value
+from allowsync.plan.claims import union
 from allowsync.policy.clock import at_rest
-from allowsync.policy.decision import recall, union
+from allowsync.policy.decision import recall
 from allowsync.policy.tracking import inherit
 
 if TYPE_CHECKING:

@@ -7,9 +7,9 @@ import os
 from allowsync.model.answer import Absent
 from allowsync.model.types import Family, Query
 from allowsync.model.value import Value
-from allowsync.policy.decision import Decision, conclude, has_ended, judgements
-from allowsync.policy.sightings import newcomers, taken_back
-from allowsync.policy.tracking import NOTHING_KNOWN, unmoved
+from allowsync.policy.decision import Decision, conclude, has_ended, judgements, unmoved
+from allowsync.policy.sightings import given_again, taken_back
+from allowsync.policy.tracking import NOTHING_KNOWN
 from allowsync.typed import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -21,8 +21,9 @@ if TYPE_CHECKING:
     from allowsync.model.memory import RetentionState
     from allowsync.model.types import Host, Network
     from allowsync.policy.guards import Evidence
+    from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
-    from allowsync.policy.sightings import Ledger, NewAddress
+    from allowsync.policy.sightings import Ledger, Refuted
 
 _NODATA: Final = Absent("NODATA")
 
@@ -45,40 +46,63 @@ def decide_hosts(memory: Memory, resolve: Resolve) -> Judgement:
     followed = {} if memory.fleet is None else memory.fleet.followed
     hosts = [one for one in every if one.name not in followed] if followed else every
     answers = {} if memory.request.offline else _answers(memory, hosts, resolve)
-    judged = {host.name: judgements(host, answers, memory.edge) for host in hosts}
-    known = memory.hosts
-    same = {one.name: unmoved(one, judged[one.name], known[one.name], now) for one in hosts}
-    new = newcomers(hosts, judged, known, ledger, now, same)
-    screened = judged
-    refuted = taken_back(ledger)
+    known, edge = memory.hosts, memory.edge
+    looked = ((one.name, unmoved(one, answers, known[one.name], now, edge)) for one in hosts)
+    steady = {name: decision for name, decision in looked if decision is not None}
+    judged = {
+        one.name: steady[one.name].judged if one.name in steady else judgements(one, answers, edge)
+        for one in hosts
+    }
+    stands: Mapping[str, Decision] = steady
+    refuted: Refuted = {}
     heard: Mapping[Query, Mapping[str, Answer]] = {}
-    if answers and (new or ledger.sightings):
-        from allowsync.policy.guards import guard
-
-        holders = {
-            name: (host, memory.hosts[name])
-            for name, host in memory.config.hosts.items()
-            if not has_ended(host, now)
+    again = given_again(ledger, hosts, judged, known, steady, now)
+    if again is not None:
+        ledger = again
+    else:
+        judged, ledger, refuted, heard = _guarded(memory, hosts, judged, steady, resolve)
+        stands = {
+            name: one
+            for name, one in steady.items()
+            if judged[name] is one.judged and refuted.keys().isdisjoint(one.host.hostnames)
         }
-        evidence = _evidence(new, memory.config.resolver.agreement, resolve)
-        judged, ledger, refuted = guard(new, judged, evidence, holders, ledger, now)
-        heard = evidence.answers
-    unclear = _contested(memory, hosts, judged, heard, resolve)
+    moving = [one for one in hosts if one.name not in stands]
+    unclear = _contested(memory, moving, judged, heard, resolve)
     decisions = {
-        host.name: conclude(
-            host,
-            judged[host.name],
-            memory.hosts[host.name],
-            now,
-            refuted,
-            unclear.get(host.name),
-            same[host.name] if judged[host.name] is screened[host.name] else None,
-        )
-        for host in hosts
+        name: stands.get(name)
+        or conclude(host, judged[name], known[name], now, refuted, unclear.get(name))
+        for name, host in ((host.name, host) for host in hosts)
     }
     if followed:
         decisions = _with_followed(every, decisions, followed, memory)
     return Judgement(decisions, ledger)
+
+
+def _guarded(
+    memory: Memory,
+    hosts: Sequence[Host],
+    judged: dict[str, tuple[ScreenedAnswer, ...]],
+    steady: Mapping[str, Decision],
+    resolve: Resolve,
+) -> tuple[
+    dict[str, tuple[ScreenedAnswer, ...]], Ledger, Refuted, Mapping[Query, Mapping[str, Answer]]
+]:
+    """What is believed and on record once guards have seen what is new, and what they heard."""
+    from allowsync.policy.newcomers import newcomers
+
+    known, ledger, now = memory.hosts, memory.ledger, memory.now
+    new = newcomers(hosts, judged, known, ledger, now, steady)
+    if not any(judged.values()) or not (new or ledger.sightings):
+        return judged, ledger, taken_back(ledger), {}
+    from allowsync.policy.guards import guard
+
+    holders = {
+        name: (host, known[name])
+        for name, host in memory.config.hosts.items()
+        if not has_ended(host, now)
+    }
+    evidence = _evidence(new, memory.config.resolver.agreement, resolve)
+    return *guard(new, judged, evidence, holders, ledger, now), evidence.answers
 
 
 def _with_followed(

@@ -21,13 +21,14 @@ from allowsync.plan.claims import (
     Situation,
     as_it_stands,
     believed,
+    leaving,
     merged,
     unexplained,
+    union,
     without_claims,
 )
 from allowsync.plan.planner import Planned, apart, planned, unfit
 from allowsync.plan.result import TargetReport
-from allowsync.policy.decision import leaving, union
 from allowsync.typed import TYPE_CHECKING
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from allowsync.model.networks import Coverage, without
 from allowsync.model.plan import sorted_entries
 from allowsync.model.target import Capabilities, Current
-from allowsync.model.types import Entry, Family
+from allowsync.model.types import Basis, Entry, Family
 from allowsync.model.value import Value, field, replace
 from allowsync.typed import TYPE_CHECKING, TypeAlias
 
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping
 
     from allowsync.model.types import Network
+    from allowsync.policy.decision import Decision
 
 # Each network with the hosts that claim just that one; with none where its origin is unknown.
 Claims: TypeAlias = "Mapping[Network, tuple[str, ...]]"
@@ -70,6 +71,29 @@ class Situation(Value):
     def held(self) -> frozenset[Network]:
         """The networks the target holds."""
         return frozenset(entry.network for entry in self.current.entries)
+
+
+def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
+    """Who wants which network, over several hosts, labels sorted."""
+    wanted: dict[Network, tuple[str, ...]] = {}
+    for decision in decisions:
+        for grant in decision.grants:
+            mine = (grant.host,)
+            others = wanted.setdefault(grant.network, mine)
+            if others is not mine:
+                wanted[grant.network] = tuple(sorted({*others, *mine}))
+    return wanted
+
+
+def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
+    """Which hosts have a network for a moment only, because they were given another; sorted."""
+    found: dict[Network, set[str]] = {}
+    for decision in decisions:
+        stays = {one.network for one in decision.grants if one.basis is not Basis.REPLACED}
+        for grant in decision.grants:
+            if grant.network not in stays:
+                found.setdefault(grant.network, set()).add(grant.host)
+    return {network: tuple(sorted(labels)) for network, labels in found.items()}
 
 
 def retained(situation: Situation) -> Claims:

@@ -14,8 +14,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+from allowsync.model.answer import Found
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.networks import touching
+from allowsync.model.special_purpose import rejection
 from allowsync.model.types import Basis, Grant, Host, Network, Query, by_network
 from allowsync.model.value import Value, field, replace
 from allowsync.policy.screening import ScreenedAnswer, judge, network_of
@@ -24,7 +26,9 @@ from allowsync.policy.tracking import (
     dormant_tracks,
     former_tracks,
     given_again,
+    has_more,
     latched,
+    only_held,
     revoke,
     settled_tracks,
 )
@@ -127,6 +131,44 @@ def judgements(
     )
 
 
+def unmoved(
+    host: Host,
+    answers: Mapping[Query, Answer],
+    memory: HostMemory,
+    now: Now,
+    edge: tuple[Network, ...] = (),
+) -> Decision | None:
+    """The decision about a host whose answers give just what it is held by, if nothing else counts.
+
+    So it is with nearly every host in nearly every run: only the time of its last answer moves on.
+    It is what `conclude` comes to as well, by way of much that is nothing here.
+
+    Returns:
+        Each question gave one address, in a network of its own; None where there is more to it.
+    """
+    tracks, queries, instant = memory.tracks, host.queries, now.instant
+    if len(tracks) != len(queries) or memory.former or has_more(host) or has_ended(host, now):
+        return None
+    accept, until = host.policy.accept, host.until
+    judged, grants, after = [], {}, {}
+    for query in queries:
+        answer, held = answers.get(query), only_held(tracks.get(query), instant)
+        if held is None or not isinstance(answer, Found) or answer.addresses != (held.address,):
+            return None
+        network = network_of(held.address, host)
+        if rejection(network, accept, edge):
+            return None
+        judged.append(ScreenedAnswer(query, answer))
+        grants[network] = Grant(
+            host.name, network, Basis.FRESH, held.since, instant, until, query.hostname
+        )
+        after[query] = given_again(held, instant)
+    if len(grants) < len(queries):
+        return None
+    known = HostMemory(after, {}, memory.arrivals, {})
+    return Decision(host, tuple(judged), tuple(sorted(grants.values(), key=_place)), known)
+
+
 def conclude(
     host: Host,
     judged: tuple[ScreenedAnswer, ...],
@@ -134,7 +176,6 @@ def conclude(
     now: Now,
     refuted: Mapping[str, frozenset[Network]] | None = None,
     contested: Mapping[Query, frozenset[Network]] | None = None,
-    same: Mapping[Query, HeldAddress] | None = None,
 ) -> Decision:
     """Decide where a host may come from by what is believed of the answers.
 
@@ -145,14 +186,11 @@ def conclude(
         now: The instant, and whether it can be trusted.
         refuted: By hostname, networks that were granted and are believed no longer.
         contested: By question, networks it holds that too few nameservers left out of the answer.
-        same: What it is held by, where the answers give just that (see `unmoved`).
     """
     if has_ended(host, now):
         return _over(host, memory)
     gone = refuted or {}
     own = _of_names(gone, host.hostnames)
-    if same is not None and not own:
-        return _as_before(host, judged, memory, same, now.instant)
     from allowsync.policy.fold import arrivals, fold
 
     unclear = contested or {}
@@ -176,26 +214,6 @@ def _of_names(
     if not refuted:
         return nothing
     return nothing.union(*(refuted.get(name, nothing) for name in hostnames))
-
-
-def _as_before(
-    host: Host,
-    judged: tuple[ScreenedAnswer, ...],
-    memory: HostMemory,
-    same: Mapping[Query, HeldAddress],
-    instant: datetime,
-) -> Decision:
-    """The same that follows from its tracks, at a fraction of the cost."""
-    grants = [
-        Grant(
-            host.name, network_of(one.address, host), Basis.FRESH, one.since, instant, host.until,
-            query.hostname,
-        )
-        for query, one in same.items()
-    ]  # fmt: skip
-    tracks = {query: given_again(one, instant) for query, one in same.items()}
-    after = HostMemory(tracks, {}, memory.arrivals, {})
-    return Decision(host, judged, tuple(sorted(grants, key=_place)), after)
 
 
 def recall(host: Host, memory: HostMemory, now: Now) -> Decision:
@@ -364,26 +382,3 @@ def _moves(
             yield from (
                 Move(query.hostname, to, left) for to in sorted(given - held, key=by_network)
             )
-
-
-def union(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
-    """Who wants which network, over several hosts, labels sorted."""
-    wanted: dict[Network, tuple[str, ...]] = {}
-    for decision in decisions:
-        for grant in decision.grants:
-            mine = (grant.host,)
-            others = wanted.setdefault(grant.network, mine)
-            if others is not mine:
-                wanted[grant.network] = tuple(sorted({*others, *mine}))
-    return wanted
-
-
-def leaving(decisions: Iterable[Decision]) -> dict[Network, tuple[str, ...]]:
-    """Which hosts have a network for a moment only, because they were given another; sorted."""
-    found: dict[Network, set[str]] = {}
-    for decision in decisions:
-        stays = {one.network for one in decision.grants if one.basis is not Basis.REPLACED}
-        for grant in decision.grants:
-            if grant.network not in stays:
-                found.setdefault(grant.network, set()).add(grant.host)
-    return {network: tuple(sorted(labels)) for network, labels in found.items()}

@@ -37,8 +37,9 @@ if TYPE_CHECKING:
     from allowsync.model.types import Address, Host, Network
     from allowsync.policy.clock import Now
     from allowsync.policy.crowd import Crowd
+    from allowsync.policy.newcomers import NewAddress
     from allowsync.policy.screening import ScreenedAnswer
-    from allowsync.policy.sightings import Judgements, NewAddress, Refuted
+    from allowsync.policy.sightings import Judgements, Refuted
 
 # How many made-up names are asked beside one that gives a new address: a wildcard that hands out
 # one of several addresses at random has to miss each of them.
@@ -123,7 +124,7 @@ def guard(
     heard = _heard(new, judged, evidence, ledger)
     agreed = _agreed(heard, new, evidence)
     after = record(ledger, agreed, window, now)
-    if all(one.granted for one in new) and after.is_undisputed:
+    if all(one.granted for one in new) and after.undisputed is not None:
         return Verdict(dict(judged), after, {})
     from allowsync.policy.crowd import Crowd
 

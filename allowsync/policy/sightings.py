@@ -9,20 +9,17 @@ from __future__ import annotations
 
 from allowsync.model.answer import Found
 from allowsync.model.memory import HostMemory, Sighting
-from allowsync.model.networks import NetworkIndex, covers
+from allowsync.model.networks import NetworkIndex
 from allowsync.model.types import Address, Family, Host, Network, Query, by_network
-from allowsync.model.value import Value
 from allowsync.policy.clock import LONGEST_GAP
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import former_tracks, latched, long_held, settled_tracks
 from allowsync.typed import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping
     from collections.abc import Set as AbstractSet
-    from datetime import timedelta
+    from datetime import datetime, timedelta
 
-    from allowsync.model.memory import HeldAddress, RetentionState
     from allowsync.policy.clock import Now
     from allowsync.policy.screening import ScreenedAnswer
 
@@ -37,23 +34,40 @@ ROW = 3
 
 
 class Ledger(NamedTuple):
-    """All sightings of the last `guard_window`."""
+    """All sightings of the last `guard_window`.
 
-    sightings: tuple[Sighting, ...] = ()
+    Attributes:
+        before: The sightings on record.
+        again: When each of them was given once more, which they do not tell themselves.
+    """
+
+    before: tuple[Sighting, ...] = ()
+    again: datetime | None = None
 
     @property
-    def is_undisputed(self) -> bool:
-        """Whether nothing on record speaks against anything else.
+    def sightings(self) -> tuple[Sighting, ...]:
+        """The sightings."""
+        if self.again is None:
+            return self.before
+        return tuple(_given_again(one, self.again) for one in self.before)
+
+    @property
+    def undisputed(self) -> dict[Network, str] | None:
+        """Which name gave each network, where nothing on record speaks against anything else.
 
         No made-up name gave a network, no two names gave networks with an address in common, and
-        none was taken back.
+        none was taken back. None where that is not so.
         """
-        if any(one.decoy or one.refuted for one in self.sightings):
-            return False
-        keys = {by_network(one.network) for one in self.sightings}
-        versions = {version for version, _, _ in keys}
+        names: dict[Network, str] = {}
+        for one in self.sightings:
+            if one.decoy or one.refuted:
+                return None
+            names[one.network] = one.name
+        keys = map(by_network, names)
         kinds = {(version, width) for version, _, width in keys}
-        return len(keys) == len(self.sightings) and len(kinds) == len(versions)
+        versions = {version for version, _ in kinds}
+        alone = len(names) == len(self.sightings) and len(kinds) == len(versions)
+        return names if alone else None
 
     def marked(self, refuted: Collection[tuple[str, Network]]) -> Ledger:
         """The ledger with what was granted and taken back marked as such, and nothing else."""
@@ -67,75 +81,7 @@ class Ledger(NamedTuple):
         )
 
 
-class NewAddress(Value):
-    """An address that is believed so far, of a network that is new to its host.
-
-    Attributes:
-        host: Whose it is to be.
-        query: What was asked.
-        address: What came.
-        network: What would be granted.
-        latched: Whether the name has to be approved first.
-        granted: Whether it was granted already, within the window; it may have been replaced since.
-    """
-
-    host: Host
-    query: Query
-    address: Address
-    network: Network
-    latched: bool = False
-    granted: bool = False
-
-
-def newcomers(
-    hosts: Collection[Host],
-    judged: Judgements,
-    memories: Memories,
-    ledger: Ledger,
-    now: Now,
-    same: Mapping[str, Mapping[Query, HeldAddress] | None] | None = None,
-) -> tuple[NewAddress, ...]:
-    """The addresses of a run that are new to their hosts, in the order of hosts and answers.
-
-    Args:
-        hosts: The hosts of the run.
-        judged: What is believed of the answers so far.
-        memories: What is remembered of hosts.
-        ledger: What is on record of the runs before.
-        now: The instant of the run.
-        same: What hosts are held by, where their answers give just that (see `unmoved`).
-    """
-    young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
-    found: list[NewAddress] = []
-    for host in hosts:
-        held = None if same is None else same[host.name]
-        if held is not None:
-            found += _still_young(host, held, young, now) if young else ()
-        elif young or not _plainly_held(judged.get(host.name, ()), memories.get(host.name)):
-            found += _new_to(host, judged[host.name], memories.get(host.name), young, now)
-    if young:
-        others = hosts if same is None else [one for one in hosts if same[one.name] is None]
-        found += _of_former_names(others, memories, young, found, now)
-    return tuple(found)
-
-
-def _still_young(
-    host: Host,
-    same: Mapping[Query, HeldAddress],
-    young: AbstractSet[tuple[str, Network]],
-    now: Now,
-) -> Iterator[NewAddress]:
-    """What came within the window, of a host whose answers give just what it is held by."""
-    for query, held in same.items():
-        given = network_of(held.address, host)
-        on_record = (query.hostname, given) in young or any(
-            (name, given) in young for name in host.hostnames
-        )
-        if on_record and not long_held(held, host, now):
-            yield NewAddress(host, query, held.address, given, latched=False, granted=True)
-
-
-def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
+def plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -> bool:
     """Whether every address is held for its very question; nearly always so, and quickly seen."""
     tracks = {} if memory is None else memory.tracks
     for one in judged:
@@ -147,97 +93,13 @@ def _plainly_held(judged: Iterable[ScreenedAnswer], memory: HostMemory | None) -
     return True
 
 
-def _new_to(
-    host: Host,
-    judged: Iterable[ScreenedAnswer],
-    memory: HostMemory | None,
-    young: AbstractSet[tuple[str, Network]],
-    now: Now,
-) -> Iterator[NewAddress]:
-    tracks = settled_tracks(host, memory or HostMemory(), now)
-    lastingly: dict[Network, bool] = {}
-    for track in tracks.values():
-        for old in track.held:
-            held = network_of(old.address, host)
-            lastingly[held] = long_held(old, host, now) or lastingly.get(held, False)
-    for query, address, given in _given_or_young(host, judged, tracks, young):
-        lasts = lastingly.get(given)
-        granted = lasts is not None
-        names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
-        if lasts or (granted and young.isdisjoint((name, given) for name in names)):
-            continue
-        if not any(covers(mine, given) for mine in host.networks):
-            shut = not granted and latched(tracks, query.hostname)
-            yield NewAddress(host, query, address, given, shut, granted)
-    yield from _may_come_back(host, tracks, young, now)
-
-
-def _given_or_young(
-    host: Host,
-    judged: Iterable[ScreenedAnswer],
-    tracks: Mapping[Query, RetentionState],
-    young: Collection[tuple[str, Network]],
+def networks_given(
+    host: Host, judged: Iterable[ScreenedAnswer]
 ) -> Iterator[tuple[Query, Address, Network]]:
-    """What the answers give, and what came within the window, is held, and is given no more."""
-    seen: set[tuple[Query, Network]] = set()
+    """What the answers give, and what would be granted for it."""
     for one in judged:
         for address in one.answer.addresses if isinstance(one.answer, Found) else ():
-            given = network_of(address, host)
-            seen.add((one.query, given))
-            yield one.query, address, given
-    for query, track in tracks.items():
-        for held in track.held:
-            given = network_of(held.address, host)
-            if (query.hostname, given) in young and (query, given) not in seen:
-                yield query, held.address, given
-
-
-def _may_come_back(
-    host: Host,
-    tracks: Mapping[Query, RetentionState],
-    young: Collection[tuple[str, Network]],
-    now: Now,
-) -> Iterator[NewAddress]:
-    """What came within the window and was replaced: it is held again if its successor is refuted.
-
-    An answer that gives it anew is an arrival all the same.
-    """
-    for query, track in tracks.items():
-        for one in track.past:
-            given = network_of(one.address, host)
-            if (query.hostname, given) in young and not long_held(one, host, now):
-                yield NewAddress(host, query, one.address, given, latched=False, granted=True)
-
-
-def _of_former_names(
-    hosts: Iterable[Host],
-    memories: Memories,
-    young: Collection[tuple[str, Network]],
-    found: Iterable[NewAddress],
-    now: Now,
-) -> list[NewAddress]:
-    """What came within the window by names that were edited away, and is held until others answer.
-
-    What the host that has such a name now holds by it is judged as that host's.
-    """
-    judged = {(one.query, one.network) for one in found if one.granted}
-    return [
-        NewAddress(host, query, held.address, given, latched=False, granted=True)
-        for host in hosts
-        for query, held in _held_by_former_names(host, memories.get(host.name), now)
-        if (query.hostname, given := network_of(held.address, host)) in young
-        and (query, given) not in judged
-        and not long_held(held, host, now)
-    ]
-
-
-def _held_by_former_names(
-    host: Host, memory: HostMemory | None, now: Now
-) -> Iterator[tuple[Query, HeldAddress]]:
-    if memory is None or not (memory.former or memory.tracks.keys() - set(host.queries)):
-        return
-    former = former_tracks(host, memory, settled_tracks(host, memory, now), now)
-    yield from ((query, held) for query, track in former.items() for held in track.held)
+            yield one.query, address, network_of(address, host)
 
 
 class SightingIndex:
@@ -322,7 +184,9 @@ def record(
     new = given.difference(known)
     missing = len(known) + len(new) > len(given)  # mostly each is given again
     kept = (
-        _given_again(one, now) if not missing or key in given else _after(one, heard, window, now)
+        _given_again(one, now.instant)
+        if not missing or key in given
+        else _after(one, heard, window, now)
         for key, one in known.items()
     )
     arrived = (
@@ -332,12 +196,59 @@ def record(
     return Ledger((*(one for one in kept if one is not None), *arrived))
 
 
-def _given_again(one: Sighting, now: Now) -> Sighting:
+def _tell_more(judged: Collection[ScreenedAnswer], memory: HostMemory | None) -> bool:
+    """Whether some address is not held for its very question, or was rejected."""
+    return any(one.rejected for one in judged) or not plainly_held(judged, memory)
+
+
+def _given_again(one: Sighting, instant: datetime) -> Sighting:
     # Not by `_replace`, which takes five times as long.
     return Sighting(
-        one.name, one.network, one.decoy, one.first, now.instant, one.runs + 1, 0,
+        one.name, one.network, one.decoy, one.first, instant, one.runs + 1, 0,
         one.refuted, one.approved,
     )  # fmt: skip
+
+
+def given_again(
+    ledger: Ledger,
+    hosts: Iterable[Host],
+    judged: Judgements,
+    memories: Memories,
+    steady: Collection[str],
+    now: Now,
+) -> Ledger | None:
+    """The ledger after a run that gave all of it once more, and nothing that is not held already.
+
+    So it is in nearly every run. It is what guards come to as well, as they have nothing to say.
+
+    Args:
+        ledger: What was on record before.
+        hosts: The hosts of the run.
+        judged: What is believed of the answers so far.
+        memories: What is remembered of hosts.
+        steady: The hosts whose answers give just what they are held by (see `unmoved`).
+        now: The instant of the run.
+
+    Returns:
+        None where guards have to look.
+    """
+    if (names := ledger.undisputed) is None:
+        return None
+    widths = {one.version: one.prefixlen for one in names}
+    given = set()
+    for host in hosts:
+        answers = judged[host.name]
+        if host.name not in steady and _tell_more(answers, memories.get(host.name)):
+            return None
+        for query, _, network in networks_given(host, answers):
+            name = names.get(network)
+            if name == query.hostname:
+                given.add(network)
+            elif name or widths.get(network.version, network.prefixlen) != network.prefixlen:
+                return None  # another one's, or it may overlap what is on record
+    if len(given) < len(names):
+        return None
+    return Ledger(ledger.sightings, now.instant) if names else ledger
 
 
 def _after(one: Sighting, heard: Heard, window: timedelta, now: Now) -> Sighting | None:

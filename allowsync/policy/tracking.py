@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
-from allowsync.model.answer import Found
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.special_purpose import rejection
 from allowsync.model.value import replace
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
 
     from allowsync.model.types import Host, Network, Query
     from allowsync.policy.clock import Now
-    from allowsync.policy.screening import ScreenedAnswer
 
 NOTHING_KNOWN = RetentionState()  # one for all: values are frozen
 ONE_DAY = timedelta(days=1)
@@ -254,34 +252,24 @@ def _settle(track: RetentionState, host: Host, now: Now) -> RetentionState:
     )
 
 
-def unmoved(
-    host: Host, judged: Collection[ScreenedAnswer], memory: HostMemory, now: Now
-) -> dict[Query, HeldAddress] | None:
-    """What a host is held by, where its answers give just that once more, and nothing else counts.
+def has_more(host: Host) -> bool:
+    """Whether anything but answers tells where a host may come from."""
+    return bool(host.networks or host.published or host.sources or host.revoked_networks)
 
-    So it is with nearly every host in nearly every run: only the time of its last answer moves on.
 
-    Returns:
-        The address of each query, each in a network of its own; None where there is more to it.
+def only_held(track: RetentionState | None, instant: datetime) -> HeldAddress | None:
+    """The one address that is held by a question, if nothing was amiss and no time has yet to come.
+
+    It has been held since an earlier run.
     """
-    tracks, instant = memory.tracks, now.instant
-    if host.networks or host.published or host.sources or host.revoked_networks or memory.former:
+    if track is None or len(track.held) != 1 or track.reason or track.past:
         return None
-    if not len(judged) == len(tracks) == len(host.queries):
+    (held,) = track.held
+    if track.held_back or track.absent_since is not None or held.replaced is not None:
         return None
-    found: dict[Query, HeldAddress] = {}
-    for one in judged:
-        track = tracks.get(one.query)
-        if track is None or one.rejected or not _stands(track, host, instant):
-            return None
-        (held,) = track.held
-        if not isinstance(one.answer, Found) or one.answer.addresses != (held.address,):
-            return None
-        if held.since >= instant:
-            return None
-        found[one.query] = held
-    apart = {network_of(one.address, host) for one in found.values()}
-    return found if len(apart) == len(found) else None
+    last = track.last_found
+    past = last is not None and last <= instant and held.confirmed <= instant
+    return held if past and held.since < instant else None
 
 
 def long_held(held: HeldAddress, host: Host, now: Now) -> bool:

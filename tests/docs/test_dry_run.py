@@ -12,9 +12,9 @@ from allowsync.model.outcome import Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.target import Current
 from allowsync.model.types import Entry
+from allowsync.plan.claims import union
 from allowsync.plan.planner import Situation, make_plan
 from allowsync.plan.result import RunReport, TargetReport
-from allowsync.policy.decision import union
 from allowsync.report.text import run_lines
 from tests.support.documents import ROOT, blocks_of
 from tests.support.values import GONE, SERVFAIL, T0, V4, V6, Life, entry, found, host, net

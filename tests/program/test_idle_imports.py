@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.root
 
-MOST_OF_OURS: Final = 87  # as reached; the goal is 70
+MOST_OF_OURS: Final = 85  # as reached; the goal is 70
 DEAR: Final = (
     *("asyncio", "click", "dataclasses", "dns", "hashlib", "httpx", "importlib.metadata"),
     *("selectors", "subprocess", "threading", "typing"),
@@ -25,6 +25,7 @@ DEAR: Final = (
     *("allowsync.plan.limits", "allowsync.plan.reasons", "allowsync.policy.absence"),
     *("allowsync.engine.fleet", "allowsync.fleet", "allowsync.policy.fleet", "cryptography"),
     *("allowsync.policy.crowd", "allowsync.policy.fold", "allowsync.policy.orphans"),
+    *("allowsync.policy.guards", "allowsync.policy.newcomers", "allowsync.policy.dns64"),
     *("allowsync.report", "allowsync.system.files"),
 )
 PROGRAM: Final = """

@@ -163,6 +163,20 @@ def test_a_page_that_is_found_out_is_lost_where_it_is_given_no_more_but_held(
     assert world.held >= {"81.2.69.1", "81.2.69.2", "81.2.69.3"}
 
 
+def test_a_page_that_is_found_out_is_lost_where_nothing_else_was_ever_given(world: World) -> None:
+    """Its answers are the same in every run, so that nothing of it seems to move."""
+    world.says["alice.example.org"] = found(STRANGER)
+    world.runs(3)
+    assert STRANGER in world.held
+    world.says["bob.example.org"] = world.says["carol.example.org"] = found(STRANGER)
+    world.run()
+    assert STRANGER not in world.held
+    assert world.held == {"81.2.69.2", "81.2.69.3", "81.2.69.4"}
+    world.says["bob.example.org"] = world.says["carol.example.org"] = SERVFAIL
+    world.run()
+    assert STRANGER not in world.held
+
+
 def test_a_network_speaks_against_itself_for_as_long_as_it_is_held(world: World) -> None:
     """Absent answers between two that give it do not wipe out that it came lately."""
     world.run()

@@ -14,18 +14,17 @@ from allowsync.model.clock import Clock
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState
 from allowsync.model.types import Basis, Query
 from allowsync.model.value import replace
+from allowsync.plan.claims import leaving, union
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import (
     Decision,
     Move,
     conclude,
     judgements,
-    leaving,
     recall,
-    union,
+    unmoved,
 )
 from allowsync.policy.screening import network_of
-from allowsync.policy.tracking import unmoved
 from tests.support.values import (
     AAAA,
     ELSEWHERE,
@@ -503,11 +502,9 @@ def test_a_host_given_what_it_holds_is_decided_about_like_any_other(
 ) -> None:
     who = host(hostnames=(NAME, OTHER.hostname) if two else (NAME,), **fields)
     memory = HostMemory(tracks, arrivals={net(HOME): T0 - HOUR}, former=former)
-    judged = judgements(who, dict(zip((A, OTHER), said, strict=True)))
-    same = unmoved(who, judged, memory, Now(T0))
-    assert conclude(who, judged, memory, Now(T0), same=same) == conclude(
-        who, judged, memory, Now(T0)
-    )
+    answers = dict(zip((A, OTHER), said, strict=True))
+    same = unmoved(who, answers, memory, Now(T0))
+    assert same in (None, conclude(who, judgements(who, answers), memory, Now(T0)))
 
 
 PLAIN = RetentionState(
@@ -520,8 +517,7 @@ AT_HOME = found(HOME)
 
 def moved_on(track: RetentionState = PLAIN, *, given: Answer = AT_HOME, **who: Any) -> bool:
     """Whether there is more to a host with one track and one answer than the time that passed."""
-    judged = judgements(one := host(**who), {A: given})
-    return unmoved(one, judged, HostMemory({A: track}), Now(T0)) is None
+    return unmoved(host(**who), {A: given}, HostMemory({A: track}), Now(T0)) is None
 
 
 def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
@@ -531,7 +527,15 @@ def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
     assert moved_on(given=found(HOME, "10.0.0.7"))
     assert moved_on(given=SERVFAIL)
     assert moved_on(replace(PLAIN, absent_since=T0 - HOUR))
-    assert moved_on(replace(PLAIN, held=(replace(PLAIN.held[0], since=T0),)))
+    assert moved_on(replace(PLAIN, reason="SERVFAIL"))
+    assert moved_on(replace(PLAIN, held_back=("81.2.69.9 rejected: it is shared",)))
+    assert moved_on(replace(PLAIN, past=(replace(PLAIN.held[0], address=ip_address(MOVED)),)))
+    assert moved_on(replace(PLAIN, last_found=None))
+    assert moved_on(replace(PLAIN, last_found=T0 + HOUR))
+    for odd in ({"since": T0}, {"confirmed": T0 + HOUR}, {"replaced": T0 - HOUR}):
+        assert moved_on(replace(PLAIN, held=(replace(PLAIN.held[0], **odd),)))
+    assert moved_on(until=T0)
+    assert moved_on(ipv4_prefix=1)  # of which a part is special
     assert moved_on(networks=(net(ELSEWHERE),))
     assert moved_on(sources=("cloudflare",))
     assert moved_on(published=(("cloudflare", (net(ELSEWHERE),)),))
@@ -540,23 +544,18 @@ def test_only_what_is_held_by_an_old_plain_answer_is_unmoved() -> None:
 
 
 def test_what_is_remembered_of_other_names_is_not_passed_over() -> None:
-    judged = judgements(who := host(), {A: found(HOME)})
-    assert unmoved(who, judged, HostMemory({A: PLAIN, OLD: PLAIN}), Now(T0)) is None
-    assert unmoved(who, judged, HostMemory({OLD: PLAIN}), Now(T0)) is None
-    assert unmoved(who, judged, HostMemory({A: PLAIN}, former={OLD: PLAIN}), Now(T0)) is None
+    who, answers = host(), {A: found(HOME)}
+    assert unmoved(who, answers, HostMemory({A: PLAIN, OLD: PLAIN}), Now(T0)) is None
+    assert unmoved(who, answers, HostMemory({OLD: PLAIN}), Now(T0)) is None
+    assert unmoved(who, answers, HostMemory({A: PLAIN}, former={OLD: PLAIN}), Now(T0)) is None
+
+
+def test_what_a_proxy_is_known_to_have_now_is_not_passed_over() -> None:
+    memory, edge = HostMemory({A: PLAIN}), (net(HOME),)
+    assert unmoved(host(), {A: found(HOME)}, memory, Now(T0), edge) is None
 
 
 def test_two_names_in_one_network_are_one_grant_of_the_older() -> None:
     who = host(hostnames=(NAME, OTHER.hostname))
-    judged = judgements(who, {A: found(HOME), OTHER: found(HOME)})
-    assert unmoved(who, judged, HostMemory({A: PLAIN, OTHER: PLAIN}), Now(T0)) is None
-
-
-def test_what_is_believed_no_longer_goes_though_it_is_given_again() -> None:
-    judged = judgements(who := host(), {A: found(HOME)})
-    memory, now = HostMemory({A: PLAIN}), Now(T0)
-    same = unmoved(who, judged, memory, now)
-    assert same is not None
-    silent = judgements(who, {A: SERVFAIL})  # what guards made of it
-    decision = conclude(who, silent, memory, now, {NAME: frozenset([net(HOME)])}, same=same)
-    assert decision.grants == ()
+    answers = {A: found(HOME), OTHER: found(HOME)}
+    assert unmoved(who, answers, HostMemory({A: PLAIN, OTHER: PLAIN}), Now(T0)) is None

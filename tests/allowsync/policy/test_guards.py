@@ -16,12 +16,13 @@ from allowsync.model.answer import Absent, Answer, Found, Unavailable
 from allowsync.model.memory import HeldAddress, HostMemory, RetentionState, Sighting
 from allowsync.model.types import Query
 from allowsync.policy.clock import Now
-from allowsync.policy.decision import conclude, judgements
+from allowsync.policy.decision import conclude, judgements, unmoved
 from allowsync.policy.dns64 import PROBE, translation_prefixes
 from allowsync.policy.guards import Evidence, Verdict, disputed, guard, siblings
+from allowsync.policy.newcomers import NewAddress, newcomers
 from allowsync.policy.screening import network_of
-from allowsync.policy.sightings import Ledger, NewAddress, newcomers
-from allowsync.policy.tracking import latched, recent, settled_tracks, unmoved
+from allowsync.policy.sightings import Ledger, given_again
+from allowsync.policy.tracking import latched, recent, settled_tracks
 from tests.support.values import (
     AAAA,
     ELSEWHERE,
@@ -42,10 +43,11 @@ from tests.support.values import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
 
     from allowsync.model.types import Host
+    from allowsync.policy.decision import Decision
     from allowsync.policy.screening import ScreenedAnswer
 
 NOW = Now(T0)
@@ -78,7 +80,7 @@ def verdict(
     memories = memories or {}
     hosts = hosts or (host(),)
     judged = {one.name: judgements(one, answers) for one in hosts}
-    new = newcomers(hosts, judged, memories, ledger, now)
+    new = newcomers(hosts, judged, memories, ledger, now, {})
     holders = {one.name: (one, memories.get(one.name, HostMemory())) for one in hosts}
     return guard(new, judged, evidence or Evidence(), holders, ledger, now)
 
@@ -116,7 +118,7 @@ NOT_NEW = {
 @pytest.mark.parametrize(("who", "memory"), NOT_NEW.values(), ids=NOT_NEW)
 def test_what_a_host_holds_already_is_not_new(who: Host, memory: HostMemory) -> None:
     judged = {"alice": judgements(who, {A: found(HOME)})}
-    assert newcomers([who], judged, {"alice": memory}, Ledger(), NOW) == ()
+    assert newcomers([who], judged, {"alice": memory}, Ledger(), NOW, {}) == ()
 
 
 NEW = {
@@ -133,7 +135,7 @@ NEW = {
 @pytest.mark.parametrize(("who", "memory"), NEW.values(), ids=NEW)
 def test_what_it_does_not_hold_is_new(who: Host, memory: HostMemory) -> None:
     judged = {"alice": judgements(who, {A: found(HOME), AAAA: GONE})}
-    (one,) = newcomers([who], judged, {"alice": memory}, Ledger(), NOW)
+    (one,) = newcomers([who], judged, {"alice": memory}, Ledger(), NOW, {})
     assert (one.host, one.query, str(one.address)) == (who, A, HOME)
     assert str(one.network) == f"{HOME}/32"
 
@@ -141,7 +143,7 @@ def test_what_it_does_not_hold_is_new(who: Host, memory: HostMemory) -> None:
 def test_what_is_no_answer_holds_nothing_new() -> None:
     who = host(families=(V4, V6))
     judged = {"alice": judgements(who, {A: SERVFAIL, AAAA: found(HOME6)})}
-    assert [one.query for one in newcomers([who], judged, {}, Ledger(), NOW)] == [AAAA]
+    assert [one.query for one in newcomers([who], judged, {}, Ledger(), NOW, {})] == [AAAA]
 
 
 # latch_absent
@@ -530,7 +532,7 @@ class Runs:
         now = Now(self.instant)
         answers = {name_of(one.name): gave.get(one.name, SERVFAIL) for one in self.hosts}
         judged = {one.name: judgements(one, answers) for one in self.hosts}
-        new = newcomers(self.hosts, judged, self.memories, self.ledger, now)
+        new = newcomers(self.hosts, judged, self.memories, self.ledger, now, {})
         asked = siblings(new, map("x{}".format, count()).__next__)
         said: Sequence[Answer] = beside or [self.wildcard]
         heard = {
@@ -807,6 +809,14 @@ ON_RECORD = st.builds(
 )
 
 
+def unmoved_of(
+    hosts: Iterable[Host], answers: Mapping[Query, Answer], memories: Mapping[str, HostMemory]
+) -> dict[str, Decision]:
+    """The decisions about those hosts whose answers give just what they are held by."""
+    found = {one.name: unmoved(one, answers, memories[one.name], NOW) for one in hosts}
+    return {name: one for name, one in found.items() if one is not None}
+
+
 @given(
     sightings=st.lists(ON_RECORD, max_size=4, unique_by=lambda one: one[:3]),
     since=st.sampled_from([T0 - DAY, T0 - HALF_A_DAY]),
@@ -826,12 +836,12 @@ def test_what_only_moves_on_in_time_is_guarded_like_anything_else(
     memories = {one.name: HostMemory({one.queries[0]: tracks[one.name]}) for one in hosts}
     answers = {one.queries[0]: found(held[one.name]) for one in hosts}
     judged = {one.name: judgements(one, answers) for one in hosts}
-    same = {one.name: unmoved(one, judged[one.name], memories[one.name], NOW) for one in hosts}
+    steady = unmoved_of(hosts, answers, memories)
     if decoy is not None:
         sightings = [*sightings, Sighting("example.org", net(decoy), True, T0, T0)]
     ledger = Ledger(tuple(sightings))
-    new = newcomers(hosts, judged, memories, ledger, NOW)
-    assert newcomers(hosts, judged, memories, ledger, NOW, same) == new
+    new = newcomers(hosts, judged, memories, ledger, NOW, {})
+    assert newcomers(hosts, judged, memories, ledger, NOW, steady) == new
     holders = {one.name: (one, memories[one.name]) for one in hosts}
     elsewhere = Sighting("example.net", net("192.0.2.0/24"), True, T0 - FIVE_MINUTES, T0)
     beside = Ledger((*sightings, elsewhere))
@@ -840,3 +850,95 @@ def test_what_only_moves_on_in_time_is_guarded_like_anything_else(
     assert quickly.judged == slowly.judged
     assert quickly.refuted == slowly.refuted
     assert {*slowly.ledger.sightings} - {*quickly.ledger.sightings} == {elsewhere}
+
+
+NAMES = {"alice": NAME, "bob": "bob.example.org", "carol": "carol.example.org"}
+
+
+@given(
+    on_record=st.lists(
+        st.builds(
+            Sighting,
+            st.sampled_from([*NAMES.values(), "old.example.org"]),
+            st.sampled_from([net(HOME), net(MOVED), net(ELSEWHERE), net("81.2.69.0/24")]),
+            decoy=st.sampled_from([False, False, False, True]),
+            first=st.just(T0 - HALF_A_DAY),
+            last=st.just(T0 - FIVE_MINUTES),
+            runs=st.just(7),
+            missed=st.sampled_from([0, 1]),
+            refuted=st.sampled_from([False, False, False, True]),
+        ),
+        max_size=3,
+        unique_by=lambda one: one[:3],
+    ),
+    held=st.lists(st.sampled_from([HOME, MOVED, ELSEWHERE]), min_size=3, max_size=3),
+    moved=st.lists(
+        st.sampled_from([None, None, None, found(HOME), found("10.0.0.7"), GONE, SERVFAIL]),
+        min_size=3,
+        max_size=3,
+    ),
+    since=st.sampled_from([T0 - DAY, T0 - HALF_A_DAY]),
+    width=st.sampled_from([32, 32, 24]),
+)
+def test_a_run_that_gives_all_once_more_is_on_record_as_guards_put_it(
+    on_record: list[Sighting],
+    held: list[str],
+    moved: list[Answer | None],
+    since: datetime,
+    width: int,
+) -> None:
+    hosts = [host(name, hostnames=(NAMES[name],)) for name in NAMES]
+    hosts[2] = replace(hosts[2], ipv4_prefix=width)
+    tracks = [
+        RetentionState((HeldAddress(ip_address(one), since, T0 - FIVE_MINUTES),), T0 - FIVE_MINUTES)
+        for one in held
+    ]
+    memories = {
+        one.name: HostMemory({one.queries[0]: track})
+        for one, track in zip(hosts, tracks, strict=True)
+    }
+    answers = {
+        one.queries[0]: found(home) if answer is None else answer
+        for one, home, answer in zip(hosts, held, moved, strict=True)
+    }
+    judged = {one.name: judgements(one, answers) for one in hosts}
+    ledger = Ledger(tuple(on_record))
+    steady = unmoved_of(hosts, answers, memories)
+    again = given_again(ledger, hosts, judged, memories, steady, NOW)
+    if again is None:
+        return
+    new = newcomers(hosts, judged, memories, ledger, NOW, steady)
+    holders = {one.name: (one, memories[one.name]) for one in hosts}
+    guarded = guard(new, judged, Evidence(), holders, ledger, NOW)
+    assert all(one.granted for one in new)
+    assert guarded == Verdict(judged, Ledger(again.sightings), {})
+
+
+def test_guards_look_where_a_run_gives_anything_else_than_what_is_on_record() -> None:
+    sighting = Sighting(NAME, net(HOME), False, T0 - HALF_A_DAY, T0 - FIVE_MINUTES, runs=7)
+    decoy = Sighting("example.org", net(ELSEWHERE), True, T0 - HALF_A_DAY, T0)
+
+    def looks(answer: Answer, *on_record: Sighting, who: Host | None = None) -> bool:
+        one = who or host()
+        judged, memories = {"alice": judgements(one, {A: answer})}, {"alice": holding(HOME, MOVED)}
+        return given_again(Ledger(on_record), [one], judged, memories, {}, NOW) is None
+
+    assert not looks(found(HOME), sighting)
+    assert not looks(found(HOME, MOVED), sighting)
+    assert not looks(SERVFAIL)
+    assert looks(SERVFAIL, sighting)
+    assert looks(found(MOVED), sighting)
+    assert looks(found(HOME, ELSEWHERE), sighting)
+    assert looks(found(HOME, "10.0.0.7"), sighting)
+    assert looks(found(HOME), sighting._replace(name="bob.example.org"))
+    assert looks(found(HOME), sighting._replace(refuted=True))
+    assert looks(found(HOME), sighting, decoy)
+    assert looks(found(HOME), sighting, sighting._replace(name="bob.example.org"))
+    assert looks(found(HOME), sighting, sighting._replace(network=net("81.2.69.0/24")))
+    assert looks(found(HOME), sighting, who=host(ipv4_prefix=24))
+
+
+def test_what_comes_once_more_has_come_in_one_run_more() -> None:
+    sighting = Sighting(NAME, net(HOME), False, T0 - HALF_A_DAY, T0 - FIVE_MINUTES, 7, missed=1)
+    (again,) = Ledger((sighting,), T0).sightings
+    assert again == sighting._replace(last=T0, runs=8, missed=0)

@@ -14,10 +14,10 @@ from allowsync.model.outcome import Notice, Outcome
 from allowsync.model.plan import Plan
 from allowsync.model.target import Current
 from allowsync.model.types import Entry
+from allowsync.plan.claims import union
 from allowsync.plan.limits import LimitRefusal
 from allowsync.plan.planner import Situation, make_plan
 from allowsync.plan.result import RunReport, TargetReport
-from allowsync.policy.decision import union
 from allowsync.report.text import (
     filled,
     printable,

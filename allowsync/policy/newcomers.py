@@ -1,0 +1,182 @@
+"""The addresses of a run that are new to their hosts, which is what guards look at. Pure.
+
+Beside what is given for the first time, that is what came within `guard_window` and is held. In
+nearly every run there is nothing but that, and all of it is given once more: then none of this is
+needed (`allowsync.policy.sightings.given_again`).
+"""
+
+from __future__ import annotations
+
+from allowsync.model.memory import HostMemory
+from allowsync.model.networks import covers
+from allowsync.model.value import Value
+from allowsync.policy.screening import network_of
+from allowsync.policy.sightings import networks_given, plainly_held
+from allowsync.policy.tracking import former_tracks, latched, long_held, settled_tracks
+from allowsync.typed import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator, Mapping
+    from collections.abc import Set as AbstractSet
+
+    from allowsync.model.memory import HeldAddress, RetentionState
+    from allowsync.model.types import Address, Host, Network, Query
+    from allowsync.policy.clock import Now
+    from allowsync.policy.screening import ScreenedAnswer
+    from allowsync.policy.sightings import Judgements, Ledger, Memories
+
+
+class NewAddress(Value):
+    """An address that is believed so far, of a network that is new to its host.
+
+    Attributes:
+        host: Whose it is to be.
+        query: What was asked.
+        address: What came.
+        network: What would be granted.
+        latched: Whether the name has to be approved first.
+        granted: Whether it was granted already, within the window; it may have been replaced since.
+    """
+
+    host: Host
+    query: Query
+    address: Address
+    network: Network
+    latched: bool = False
+    granted: bool = False
+
+
+def newcomers(
+    hosts: Collection[Host],
+    judged: Judgements,
+    memories: Memories,
+    ledger: Ledger,
+    now: Now,
+    steady: Collection[str],
+) -> tuple[NewAddress, ...]:
+    """The addresses of a run that are new to their hosts, in the order of hosts and answers.
+
+    Args:
+        hosts: The hosts of the run.
+        judged: What is believed of the answers so far.
+        memories: What is remembered of hosts.
+        ledger: What is on record of the runs before.
+        now: The instant of the run.
+        steady: The hosts whose answers give just what they are held by (see `unmoved`).
+    """
+    young = {(one.name, one.network) for one in ledger.sightings if not one.decoy}
+    found: list[NewAddress] = []
+    for host in hosts:
+        if host.name in steady:
+            found += _still_young(host, memories[host.name], young, now) if young else ()
+        elif young or not plainly_held(judged.get(host.name, ()), memories.get(host.name)):
+            found += _new_to(host, judged[host.name], memories.get(host.name), young, now)
+    if young:
+        others = [one for one in hosts if one.name not in steady]
+        found += _of_former_names(others, memories, young, found, now)
+    return tuple(found)
+
+
+def _still_young(
+    host: Host, memory: HostMemory, young: AbstractSet[tuple[str, Network]], now: Now
+) -> Iterator[NewAddress]:
+    """What came within the window, of a host whose answers give just what it is held by."""
+    for query in host.queries:
+        for held in memory.tracks[query].held:
+            given = network_of(held.address, host)
+            on_record = (query.hostname, given) in young or any(
+                (name, given) in young for name in host.hostnames
+            )
+            if on_record and not long_held(held, host, now):
+                yield NewAddress(host, query, held.address, given, latched=False, granted=True)
+
+
+def _new_to(
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    memory: HostMemory | None,
+    young: AbstractSet[tuple[str, Network]],
+    now: Now,
+) -> Iterator[NewAddress]:
+    tracks = settled_tracks(host, memory or HostMemory(), now)
+    lastingly: dict[Network, bool] = {}
+    for track in tracks.values():
+        for old in track.held:
+            held = network_of(old.address, host)
+            lastingly[held] = long_held(old, host, now) or lastingly.get(held, False)
+    for query, address, given in _given_or_young(host, judged, tracks, young):
+        lasts = lastingly.get(given)
+        granted = lasts is not None
+        names = (query.hostname, *host.hostnames)  # what one gave, another may give as well
+        if lasts or (granted and young.isdisjoint((name, given) for name in names)):
+            continue
+        if not any(covers(mine, given) for mine in host.networks):
+            shut = not granted and latched(tracks, query.hostname)
+            yield NewAddress(host, query, address, given, shut, granted)
+    yield from _may_come_back(host, tracks, young, now)
+
+
+def _given_or_young(
+    host: Host,
+    judged: Iterable[ScreenedAnswer],
+    tracks: Mapping[Query, RetentionState],
+    young: Collection[tuple[str, Network]],
+) -> Iterator[tuple[Query, Address, Network]]:
+    """What the answers give, and what came within the window, is held, and is given no more."""
+    seen: set[tuple[Query, Network]] = set()
+    for query, address, given in networks_given(host, judged):
+        seen.add((query, given))
+        yield query, address, given
+    for query, track in tracks.items():
+        for held in track.held:
+            given = network_of(held.address, host)
+            if (query.hostname, given) in young and (query, given) not in seen:
+                yield query, held.address, given
+
+
+def _may_come_back(
+    host: Host,
+    tracks: Mapping[Query, RetentionState],
+    young: Collection[tuple[str, Network]],
+    now: Now,
+) -> Iterator[NewAddress]:
+    """What came within the window and was replaced: it is held again if its successor is refuted.
+
+    An answer that gives it anew is an arrival all the same.
+    """
+    for query, track in tracks.items():
+        for one in track.past:
+            given = network_of(one.address, host)
+            if (query.hostname, given) in young and not long_held(one, host, now):
+                yield NewAddress(host, query, one.address, given, latched=False, granted=True)
+
+
+def _of_former_names(
+    hosts: Iterable[Host],
+    memories: Memories,
+    young: Collection[tuple[str, Network]],
+    found: Iterable[NewAddress],
+    now: Now,
+) -> list[NewAddress]:
+    """What came within the window by names that were edited away, and is held until others answer.
+
+    What the host that has such a name now holds by it is judged as that host's.
+    """
+    judged = {(one.query, one.network) for one in found if one.granted}
+    return [
+        NewAddress(host, query, held.address, given, latched=False, granted=True)
+        for host in hosts
+        for query, held in _held_by_former_names(host, memories.get(host.name), now)
+        if (query.hostname, given := network_of(held.address, host)) in young
+        and (query, given) not in judged
+        and not long_held(held, host, now)
+    ]
+
+
+def _held_by_former_names(
+    host: Host, memory: HostMemory | None, now: Now
+) -> Iterator[tuple[Query, HeldAddress]]:
+    if memory is None or not (memory.former or memory.tracks.keys() - set(host.queries)):
+        return
+    former = former_tracks(host, memory, settled_tracks(host, memory, now), now)
+    yield from ((query, held) for query, track in former.items() for held in track.held)
