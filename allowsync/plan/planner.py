@@ -126,14 +126,22 @@ def _replaced(
 
 
 def _relabelled(final: Mapping[Network, Entry], situation: Situation) -> Iterator[str]:
-    """What is not as it is written, where it is written whose an entry is. Unknown is no change."""
+    """What is not as it is written, where it is written whose an entry is. Unknown is no change.
+
+    Where no host can be read, as a comment has no room for all, what was written is remembered.
+    """
     if not situation.capabilities.labels:
         return
-    other = [
+    entries = situation.current.entries
+    other = {
         one.network
-        for one in situation.current.entries
+        for one in entries
         if one.network in final and final[one.network].hosts and final[one.network] != one
-    ]
+    }
+    unread = {one.network for one in entries if one.network in other and not one.hosts}
+    if unread:
+        before = arrange(situation.claims, situation)
+        other -= {one for one in unread if before.get(one) == final[one].hosts}
     for network in sorted(other, key=by_network):
         hosts = final[network].hosts
         yield f"host labels of {network} are outdated ({', '.join(hosts)})"

@@ -87,6 +87,15 @@ def test_drift_is_repaired_in_both_directions(world: World) -> None:
     assert world.held == ALL
 
 
+def test_labels_that_have_no_room_are_written_once(world: World) -> None:
+    """The firewall in memory takes labels, and gives none back."""
+    world.store.capabilities = Capabilities(atomic=True, labels=True)
+    world.run()
+    for report in (world.run(), world.run()):
+        assert only_target(report).outcome is Outcome.UNCHANGED
+    assert len(world.store.applied) == 1
+
+
 def test_a_moved_friend_is_in_at_once_and_the_old_address_goes_later(world: World) -> None:
     world.run()
     world.says["alice.example.org"] = found("81.2.69.77")

@@ -190,6 +190,23 @@ def test_where_it_is_written_whose_an_entry_is_a_change_of_that_is_something_to_
     assert make_plan(situation(want=want, current=written(alone))).idle
 
 
+def test_labels_that_cannot_be_read_are_as_they_were_written() -> None:
+    both = {"alice": "81.2.69.0/25", "bob": "81.2.69.0/25 81.2.69.1"}
+    nameless = written(entry("81.2.69.0/25"))
+    for claims, outdated in (
+        (wanted(**both), ()),
+        ({}, ("host labels of 81.2.69.0/25 are outdated (alice, bob)",)),
+        (
+            wanted(alice="81.2.69.0/25"),
+            ("host labels of 81.2.69.0/25 are outdated (alice, bob)",),
+        ),
+    ):
+        plan = make_plan(
+            situation(want=wanted(**both), claims=claims, current=nameless, capabilities=LABELLED)
+        )
+        assert plan.repair == outdated
+
+
 def test_an_address_that_was_replaced_is_marked_where_that_is_written() -> None:
     want, replaced = wanted(alice="81.2.69.1 81.2.69.2"), {net("81.2.69.1"): ("alice",)}
     new = entry("81.2.69.2", "alice")
