@@ -36,7 +36,12 @@ from allowsync.model.target import Placement
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, by_network
 from allowsync.testing.contract_target import ContractTarget
 from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, nth, supernet
-from allowsync.testing.io_faults import io_pause, io_watch, unreadable_programs
+from allowsync.testing.io_faults import (
+    failing_programs,
+    io_pause,
+    io_watch,
+    unreadable_programs,
+)
 
 if TYPE_CHECKING:
     from allowsync.backend.protocols import Backend
@@ -117,6 +122,14 @@ class BackendContract(ContractTarget):
         self.put(self.some())
         assert networks(self.make().read()) == self.some()
         assert networks(self.put(self.some()[:1])) == self.some()[:1]
+
+    def test_every_look_is_a_fresh_one(self) -> None:
+        """A run that is told to look again asks the same backend."""
+        backend = self.make()
+        assert networks(backend.read()) == []
+        for wanted in (self.some(), self.some()[:1]):
+            self.put(wanted)
+            assert networks(backend.read()) == wanted
 
     def test_clear_removes_everything_and_can_be_repeated(self) -> None:
         self.put(self.some())
@@ -232,6 +245,13 @@ class BackendContract(ContractTarget):
             assert networks(after) == sorted([wanted[family], aside], key=by_network)
             assert after.flaws == ()
 
+    @pytest.mark.parametrize("family", BOTH_FAMILIES, ids=lambda family: family.value)
+    def test_entries_that_cover_each_other_are_held_where_it_says_so(self, family: Family) -> None:
+        both = [one[family] for one in (WIDE, NARROW) if self.capabilities.holds(one[family])]
+        if self.capabilities.overlaps:
+            assert networks(self.put(both)) == both
+            assert networks(self.put(both[1:])) == both[1:]
+
     def test_neighbours_stay_apart(self) -> None:
         capabilities = self.capabilities
         family = capabilities.families[0]
@@ -249,14 +269,14 @@ class BackendContract(ContractTarget):
 
     def test_whose_an_entry_is_is_read_where_it_is_written(self) -> None:
         network, other = self.some()[:2]
+        self.put([network, other])
         for hosts, replaced in ((("alice",), ()), (("alice", "bob"), ("bob",)), (("bob",), ())):
             told = replaced if self.capabilities.replaced else ()
-            mine = Entry(network, hosts, told)
-            plan = Plan("contract", add=(mine, Entry(other, ("carol",))), repair=("whose it is",))
-            self.make().apply(plan)
+            mine, theirs = Entry(network, hosts, told), Entry(other, ("carol",))
+            self.make().apply(Plan("contract", keep=(mine, theirs), repair=("whose it is",)))
             after = self.make().read()
             assert networks(after) == sorted([network, other], key=by_network)
-            assert mine in after.entries or not self.capabilities.labels
+            assert {mine, theirs} <= after.entries or not self.capabilities.labels
 
     def test_damage_is_noticed_and_repaired(self) -> None:
         self.put(self.some())
@@ -292,6 +312,17 @@ class BackendContract(ContractTarget):
         for _ in self._faults(lambda: self.make().check()):
             self.make().check()
 
+    def test_a_check_says_that_a_target_cannot_be_read(self) -> None:
+        self.put(self.some())
+        with io_watch() as watch:
+            self.make().read()
+        for name in sorted(watch.programs):
+            with failing_programs([name]):
+                try:
+                    self.make().read()
+                except BackendError:
+                    assert self.make().check(), f"no word of {name}"
+
     def test_an_apply_that_fails_says_so_and_never_leaves_less(self) -> None:
         before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
 
@@ -303,10 +334,13 @@ class BackendContract(ContractTarget):
             backend.apply(plan)
 
         for _ in self._faults(change):
+            done = False
             with suppress(BackendError):
                 change()
+                done = True
             with io_pause():
                 held = set(networks(self.make().read()))
+                assert not done or held == set(wanted), "it says that it was done"
                 assert held >= set(before) or held >= set(wanted), "removed before added"
                 assert networks(self.put(wanted)) == wanted, "it does not heal"
 

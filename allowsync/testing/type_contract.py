@@ -111,7 +111,8 @@ class BackendTypeContract:
                 assert place.kind, written
                 assert all(place.name), place
                 assert place.name, place
-            assert self._places("web", options) == self._places("web", options)
+            again, _ = self._parsed(self._kind, written)
+            assert self._places("web", again) == self._places("web", options)
 
     def test_the_same_target_cannot_be_configured_twice(self) -> None:
         for written, options in self._accepted():

@@ -10,7 +10,7 @@ from importlib import import_module
 from inspect import signature
 from ipaddress import ip_network
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import pytest
 
@@ -27,6 +27,7 @@ from allowsync.backend import (
 from allowsync.backend.containment import UnfitValue
 from allowsync.backend.tool import run_tool
 from allowsync.model import BOTH_FAMILIES, Entry
+from allowsync.model.networks import overlap
 from allowsync.model.value import replace
 from allowsync.testing.contract import BackendContract
 from allowsync.testing.io_faults import failing_programs, fake_programs, io_pause, io_watch
@@ -284,6 +285,74 @@ class ForgetsWhatIsWithheld(Shelf):
             self.file(entry).unlink()
 
 
+class RemembersWhatItRead(Shelf):
+    seen: ClassVar[dict[int, Current]] = {}
+
+    def __post_init__(self) -> None:
+        self.seen.pop(id(self), None)
+
+    def read(self) -> Current:
+        return self.seen.setdefault(id(self), Shelf.read(self))
+
+
+class ReplacesCoveredEntries(Shelf):
+    def apply(self, plan: Plan) -> None:
+        wide = [one.network for one in plan.final]
+        within = [
+            one
+            for one in plan.final
+            if any(one.network != other and overlap(one.network, other) for other in wide)
+        ]
+        Shelf.apply(self, replace(plan, add=tuple(one for one in plan.add if one not in within)))
+
+
+class ChecksNothing(Shelf):
+    def check(self) -> list[Finding]:
+        return []
+
+
+class SaysThatAFailedApplyWasDone(Shelf):
+    def apply(self, plan: Plan) -> None:
+        with suppress(BackendError):
+            Shelf.apply(self, plan)
+
+
+@dataclass(frozen=True, slots=True)
+class LabelledShelf(Shelf):
+    """Keeps the hosts of an entry in its file, and keeps every promise."""
+
+    @property
+    def capabilities(self) -> Capabilities:
+        return Capabilities(overlaps=True, labels=True)
+
+    def read(self) -> Current:
+        current = Shelf.read(self)
+        try:
+            mine = [Entry(one.network, self.hosts(one)) for one in current.entries]
+        except OSError as error:
+            raise BackendError(str(error)) from error
+        return replace(current, entries=frozenset(mine))
+
+    def hosts(self, entry: Entry) -> tuple[str, ...]:
+        return tuple(self.file(entry).read_text().split())
+
+    def apply(self, plan: Plan) -> None:
+        Shelf.apply(self, plan)
+        try:
+            for entry in self.labelled(plan) if not plan.idle else ():
+                self.file(entry).write_text(" ".join(entry.hosts))
+        except OSError as error:
+            raise BackendError("changed in part") from error
+
+    def labelled(self, plan: Plan) -> tuple[Entry, ...]:
+        return plan.final
+
+
+class LabelsWhatIsNewAlone(LabelledShelf):
+    def labelled(self, plan: Plan) -> tuple[Entry, ...]:
+        return plan.add
+
+
 class SaysThatAFailedClearWasDone(Shelf):
     def clear(self) -> None:
         with suppress(BackendError):
@@ -321,6 +390,11 @@ MUTANTS = {
     TouchesTheFirewallWhenMade: "test_making_a_backend_touches_nothing",
     AsksTheFirewallWhenMade: "test_making_a_backend_touches_nothing",
     ForgetsWhatIsWithheld: "test_withheld_entries_stay",
+    RemembersWhatItRead: "test_every_look_is_a_fresh_one",
+    ReplacesCoveredEntries: "test_entries_that_cover_each_other_are_held_where_it_says_so",
+    ChecksNothing: "test_a_check_says_that_a_target_cannot_be_read",
+    SaysThatAFailedApplyWasDone: "test_an_apply_that_fails_says_so_and_never_leaves_less",
+    LabelsWhatIsNewAlone: "test_whose_an_entry_is_is_read_where_it_is_written",
     SaysThatAFailedClearWasDone: "test_a_clear_that_fails_says_so_and_leaves_what_is_foreign",
 }
 TESTS = sorted(name for name in dir(BackendContract) if name.startswith("test_"))
@@ -333,14 +407,17 @@ def run(name: str, contract: BackendContract) -> None:
         test(*filter(None, [family]))
 
 
+@pytest.mark.parametrize("kind", [Shelf, LabelledShelf])
 @pytest.mark.parametrize("name", TESTS)
-def test_a_backend_that_keeps_its_promises_passes(tmp_path: Path, name: str) -> None:
+def test_a_backend_that_keeps_its_promises_passes(
+    tmp_path: Path, name: str, kind: type[Shelf]
+) -> None:
     folders = (tmp_path / str(number) for number in itertools.count())
     if not signature(getattr(BackendContract, name)).parameters.keys() - {"self"}:
-        run(name, ShelfContract(Shelf, next(folders)))
+        run(name, ShelfContract(kind, next(folders)))
         return
     for family in BOTH_FAMILIES:
-        getattr(ShelfContract(Shelf, next(folders)), name)(family)
+        getattr(ShelfContract(kind, next(folders)), name)(family)
 
 
 @pytest.mark.parametrize(
