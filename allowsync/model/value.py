@@ -65,6 +65,13 @@ class ValueType(type):
     __match_args__: tuple[str, ...]
     __slowly__: list[int]
 
+    @property
+    def __signature__(cls) -> Any:
+        """The fields as parameters, for `help` and whatever else asks `inspect`."""
+        from inspect import signature
+
+        return signature(_twin(cls))
+
     def __new__(
         cls,
         name: str,

@@ -7,6 +7,7 @@ import dataclasses
 import pickle
 import subprocess
 import sys
+from inspect import signature
 from typing import Any
 
 import pytest
@@ -218,6 +219,11 @@ def test_it_is_a_dataclass_to_all_who_ask() -> None:
     assert dataclasses.replace(Named(1, needed="n"), text="z") == Named(1, "z", needed="n")
     assert dataclasses.asdict(Derived(1)) == {"number": 1, "text": "x", "held": {}, "more": ()}
     assert [one.compare for one in dataclasses.fields(Checked)] == [True, False]
+
+
+def test_its_fields_are_its_parameters_for_help() -> None:
+    assert signature(Plain) == signature(Model)
+    assert list(signature(Derived).parameters) == ["number", "text", "held", "more"]
 
 
 def test_defining_one_needs_no_dataclasses() -> None:
