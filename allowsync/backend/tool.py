@@ -3,7 +3,16 @@
 from __future__ import annotations
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.system.process import Command, CommandError, CommandMissing, Completed, run
+from allowsync.system.process import (
+    Command,
+    CommandError,
+    CommandMissing,
+    Completed,
+    installed,
+    run,
+)
+
+__all__ = ["installed", "run_tool"]
 
 
 def run_tool(*argv: str, stdin: str = "", timeout: float = 30.0) -> str:
