@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import signal
 import statistics
+import subprocess
 import threading
 import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from itertools import count
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -23,7 +25,6 @@ from tests.support.unpacked import unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
 
     from tests.support.etcd import Member
     from tests.support.fleets import Machine
@@ -102,6 +103,7 @@ class Disasters:
             self.compacted,
             self.without_majority,
             self.resolver_cut_off,
+            self.slow,
         ]
         self.save()
 
@@ -123,6 +125,20 @@ class Disasters:
         os.kill(leading.process.pid, signal.SIGSTOP)
         yield
         os.kill(leading.process.pid, signal.SIGCONT)
+
+    def slow(self, leading: Member) -> Iterator[None]:
+        """Its disk takes a second for whatever is to last (delays by strace(1))."""
+        assert leading.process is not None
+        pid, calls = leading.process.pid, "fdatasync,fsync"
+        inject = ("-e", f"trace={calls}", "-e", f"inject={calls}:delay_enter={1_000_000}")
+        with subprocess.Popen(
+            ("strace", "-f", "-qq", "-o", "/dev/null", *inject, "-p", str(pid))
+        ) as tracer:
+            while "TracerPid:\t0\n" in Path(f"/proc/{pid}/status").read_text():
+                assert tracer.poll() is None
+                time.sleep(0.01)
+            yield
+            tracer.terminate()
 
     def full(self, leading: Member) -> Iterator[None]:
         """The store has used up its quota."""
