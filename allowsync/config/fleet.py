@@ -175,8 +175,8 @@ class Fleet(Value):
     )
     epoch: int = option(
         lambda: kinds.Integer(1, 1_000_000),
-        help="Raise it, on every machine that publishes, where both the store and the states of "
-        "those machines are lost: documents count from 1 again then.",
+        help="Raise it, on every machine that publishes, where documents get lower numbers than "
+        "before: a clock was ahead, and both the store and the states of those machines are lost.",
         default=1,
     )
 

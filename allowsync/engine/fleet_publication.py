@@ -56,7 +56,11 @@ def _due(
     memory: Memory,
     decisions: Mapping[str, Decision],
 ) -> ListDocument | None:
-    """The next document of a list; None where there is no need of one, or this run lacks hosts."""
+    """The next document of a list; None where there is no need of one, or this run lacks hosts.
+
+    Its number is the second it is decided in, so that it is greater than those that a machine which
+    led before gave away, and which neither this machine nor a store from a backup knows.
+    """
     if not decisions.keys() >= set(allowlist.hosts):
         return None
     kept = view.documents.get(allowlist.name)
@@ -66,7 +70,7 @@ def _due(
         fleet.name,
         allowlist.name,
         epoch,
-        before[1] + 1 if epoch == before[0] else 1,
+        max(before[1] + 1 if epoch == before[0] else 1, int(memory.now.instant.timestamp())),
         memory.now.instant,
         fleet.interval,
         tuple(

@@ -47,7 +47,8 @@ class ListDocument(Value):
         fleet: The fleet it is for.
         allowlist: The allowlist.
         epoch: Counts how often `sequence` began anew; set by hand.
-        sequence: Grows with every document of a list within an epoch.
+        sequence: Grows with every document of a list within an epoch: the second it was decided in,
+            or one more than the last.
         decided: When it was decided, by the clock of the resolver.
         interval: After which time a document follows at the latest.
         hosts: Who is on the list.
