@@ -43,5 +43,24 @@ def test_every_piece_of_an_explained_message_is_in_the_program(message: str) -> 
         assert piece in texts(), piece
 
 
+def refusals() -> dict[str, str]:
+    """The words of each function of the guards that refuses an address, by its name."""
+    module = ast.parse((ROOT / "allowsync/policy/guards.py").read_text())
+    found = {}
+    for one in (one for one in module.body if isinstance(one, ast.FunctionDef)):
+        nodes = list(ast.walk(one))
+        called = [node.func for node in nodes if isinstance(node, ast.Call)]
+        if any(isinstance(name, ast.Name) and name.id == "GuardRefusal" for name in called):
+            constants = (node.value for node in nodes if isinstance(node, ast.Constant))
+            found[one.name] = "\0".join(filter(lambda it: isinstance(it, str), constants))
+    return found
+
+
+@pytest.mark.parametrize(("function", "words"), refusals().items(), ids=list(refusals()))
+def test_what_a_guard_says_is_explained(function: str, words: str) -> None:
+    pieces = {piece.strip(" :;,") for message in messages() for piece in message.split("…")}
+    assert any(len(piece) > 12 and piece in words for piece in pieces), function
+
+
 def test_there_are_messages_to_look_for() -> None:
     assert len(messages()) > 70
