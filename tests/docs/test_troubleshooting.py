@@ -51,8 +51,8 @@ def refusals() -> dict[str, str]:
         nodes = list(ast.walk(one))
         called = [node.func for node in nodes if isinstance(node, ast.Call)]
         if any(isinstance(name, ast.Name) and name.id == "GuardRefusal" for name in called):
-            constants = (node.value for node in nodes if isinstance(node, ast.Constant))
-            found[one.name] = "\0".join(filter(lambda it: isinstance(it, str), constants))
+            constants = [node.value for node in nodes if isinstance(node, ast.Constant)]
+            found[one.name] = "\0".join(it for it in constants if isinstance(it, str))
     return found
 
 
