@@ -190,5 +190,6 @@ def test_a_denylist_is_made_from_a_template_and_is_no_allowlists(
     here.more, here.targets = {}, [target]
     refused = here("apply")
     assert refused.code == 1
-    assert "was not written by allowsync" in refused.err + refused.out
+    said = "was not written by allowsync" if comment is None else 'is that of denylist "scanners"'
+    assert said in refused.err + refused.out
     assert "deny 81.2.70.0/24;" in path.read_text()

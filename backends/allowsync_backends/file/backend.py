@@ -9,6 +9,7 @@ from allowsync.model.target import Capabilities, Current, Finding, Severity, fla
 from allowsync.model.value import Value
 from allowsync_backends.file.change import FileChange, names
 from allowsync_backends.file.folder import Contents, Folder, NotOurs
+from allowsync_backends.file.syntax import named_list
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -82,6 +83,9 @@ class FileBackend(Value):
         """
         held = self._held(folder, found)
         if held is None:
+            of = named_list(found.data.decode(errors="replace"))
+            if of:
+                raise NotOurs(f"{self.path} is that of {of} and is left alone; move it away")
             raise NotOurs(
                 f"{self.path} was not written by allowsync and is left alone; "
                 "move it away, or choose another path"

@@ -24,6 +24,11 @@ _NAMED: Final = (
     ('"allowlist": "', '"denylist": "'),
 )
 
+_LIST: Final = re.compile(
+    r'Written by allowsync for (allowlist|denylist) "([^"\n]*)"\.'
+    r'|"generator": "allowsync",\s+"(allowlist|denylist)": "([^"\n]*)"'
+)
+
 _FAR: Final = 120  # characters: a comment's beginning, and the words
 
 
@@ -113,6 +118,12 @@ def unmarked_for(effect: Effect, text: str) -> str:
         return text
     allow, deny = _NAMED[0]
     return text.replace(allow, "").replace(deny, allow)
+
+
+def named_list(text: str) -> str:
+    """The list that a file of ours says it is of: `denylist "x"`; empty where it names none."""
+    found = _LIST.search(text)
+    return f'{found[1] or found[3]} "{found[2] or found[4]}"' if found else ""
 
 
 def _renamed(text: str, names: Mapping[str, str]) -> str:

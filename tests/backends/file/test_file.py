@@ -13,7 +13,7 @@ import pytest
 from allowsync_backends.file import TYPE, FileOptions, Format
 
 from allowsync.backend.api import BackendError, OutcomeUnknown
-from allowsync.model.target import Placement, Severity
+from allowsync.model.target import Effect, Placement, Severity
 from tests.support.files import as_written
 from tests.support.gates import planned
 
@@ -37,6 +37,26 @@ NEW = ".friends.allowsync-new"
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "friends"
+
+
+@pytest.mark.parametrize("form", list(Format))
+@pytest.mark.parametrize("first", list(Effect))
+def test_a_file_of_the_opposite_effect_is_named_and_left_alone(
+    path: Path, form: Format, first: Effect
+) -> None:
+    """What reads it would shut out friends by it, or let in strangers."""
+
+    def of(effect: Effect) -> Backend:
+        placement = Placement("x", "x/file", effect=effect)
+        return TYPE.make(placement, FileOptions(path, format=form))
+
+    (other,) = (one for one in Effect if one is not first)
+    put(of(first), "81.2.69.1")
+    written = path.read_bytes()
+    name = "denylist" if first is Effect.DENY else "allowlist"
+    with pytest.raises(BackendError, match=f'is that of {name} "x" and is left alone; move it'):
+        of(other).read()
+    assert path.read_bytes() == written
 
 
 def target(path: Path, allowlist: str = "x", **options: Any) -> Backend:
