@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 LARGEST_BODY: Final = 8 << 20  # bytes
 REPLY_TIMEOUT: Final = 20.0  # seconds, from the request to the last byte of its reply
 READ_ATTEMPTS: Final = 4
+LONGEST_SILENCE: Final = 15.0  # seconds without any reply, after which nothing is asked again
 _FIRST_PAUSE: Final = 0.5  # seconds; doubled with each attempt
 
 
@@ -56,6 +57,7 @@ class ApiTransport:
         self._token = token
         trust = authorities() if url.startswith("https:") else None
         self._client = HttpClient(trust, LARGEST_BODY, budget.clock.now)
+        self._heard = budget.clock.now()
 
     def __enter__(self) -> ApiTransport:
         return self
@@ -102,7 +104,11 @@ class ApiTransport:
         """Whether there is no point in another attempt: out of time, or not refused but broken."""
         failure = state.outcome.exception() if state.outcome is not None else None
         tried = not isinstance(failure, TooMany) and state.attempt_number >= READ_ATTEMPTS
-        return tried or self.budget.would_pass(state)
+        return tried or self._silent or self.budget.would_pass(state)
+
+    @property
+    def _silent(self) -> bool:
+        return self.budget.clock.now() - self._heard >= LONGEST_SILENCE
 
     def _exchange(self, call: ApiCall, params: Mapping[str, str] | None, body: Any) -> Response:
         content = _encoded(call, body)
@@ -110,13 +116,15 @@ class ApiTransport:
             call.method, self._url + call.path, self._headers(call, content), content, params
         )
         try:
-            return self._client.ask(request, min(REPLY_TIMEOUT, max(self.budget.left, 1.0)))
+            reply = self._client.ask(request, min(REPLY_TIMEOUT, max(self.budget.left, 1.0)))
         except NotSent as error:
             raise Unsent(call, str(error)) from None
         except NoResponse as error:
             raise NoReply(call, str(error)) from None
         except TooLarge as error:
             raise UnreadableReply(call, error.status, "a body that is too large") from None
+        self._heard = self.budget.clock.now()
+        return reply
 
     def _headers(self, call: ApiCall, content: bytes) -> dict[str, str]:
         headers = {"Accept": "application/json"}

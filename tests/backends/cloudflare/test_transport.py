@@ -282,6 +282,15 @@ def test_where_nobody_listens_nothing_was_sent_and_it_is_tried_again(hours: Hour
     assert hours.slept == AGAIN
 
 
+def test_where_nothing_is_heard_for_long_it_is_not_tried_again() -> None:
+    """Each look at the clock finds it four seconds later, as where each attempt takes its time."""
+    hours = Hours(a_look=4.0)
+    url = f"http://127.0.0.1:{unused()}"
+    with connect(url, Secret("x"), "0" * 32, clock=hours.clock) as client, pytest.raises(Unsent):
+        client.lists()
+    assert 0 < len(hours.slept) < len(AGAIN)
+
+
 @pytest.mark.parametrize(
     "url",
     [
