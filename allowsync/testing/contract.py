@@ -27,24 +27,26 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from allowsync.backend.api import API, BackendError, BackendType
+from allowsync.backend.api import API, BackendError, BackendType, OutcomeUnknown
 from allowsync.backend.declared import proxies_of
 from allowsync.backend.driver import Driver
 from allowsync.engine.rollback.snapshot import kept
 from allowsync.model.plan import Plan
 from allowsync.model.target import Placement
 from allowsync.model.types import BOTH_FAMILIES, Entry, Family, by_network
-from allowsync.testing.contract_target import ContractTarget
+from allowsync.testing.contract_target import ContractTarget, spread
 from allowsync.testing.example_networks import NARROW, WIDE, entries, networks, nth, supernet
 from allowsync.testing.io_faults import (
     failing_programs,
     io_pause,
     io_watch,
+    killed_programs,
     unreadable_programs,
 )
 
 if TYPE_CHECKING:
     from allowsync.backend.protocols import Backend
+    from allowsync.model.types import Network
 
 
 class BackendContract(ContractTarget):
@@ -343,6 +345,30 @@ class BackendContract(ContractTarget):
                 assert not done or held == set(wanted), "it says that it was done"
                 assert held >= set(before) or held >= set(wanted), "removed before added"
                 assert networks(self.put(wanted)) == wanted, "it does not heal"
+
+    def test_an_apply_that_was_killed_once_done_does_not_say_that_it_was_not(self) -> None:
+        before, wanted = self.some(2), [one for one in self.some(3) if one not in self.some(1)]
+        self.put(before)
+        with io_watch() as watch:
+            self._apply(wanted)
+        for number in spread(len(watch.starts), self.faults):
+            self.put(before)
+            failed = False
+            with killed_programs(watch.programs, number), suppress(OutcomeUnknown):
+                try:
+                    self._apply(wanted)
+                except OutcomeUnknown:
+                    raise
+                except BackendError:
+                    failed = True
+            held = networks(self.make().read())
+            assert not failed or held != sorted(wanted, key=by_network), "it was done"
+
+    def _apply(self, wanted: list[Network]) -> None:
+        backend = self.make()
+        with io_pause():
+            plan = self.plan(backend.read(), wanted)
+        backend.apply(plan)
 
     def test_a_clear_that_fails_says_so_and_leaves_what_is_foreign(self) -> None:
         self.plant()

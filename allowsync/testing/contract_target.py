@@ -142,7 +142,7 @@ class ContractTarget:
         with io_watch() as watch:
             call()
         again()
-        for number in _spread(len(watch.steps), self.faults):
+        for number in spread(len(watch.steps), self.faults):
             with io_watch(fails=number):
                 yield
         if watch.programs:
@@ -156,7 +156,7 @@ def _missing(hook: str, what: str) -> NotImplementedError:
     )
 
 
-def _spread(count: int, most: int) -> list[int]:
+def spread(count: int, most: int) -> list[int]:
     """Some of the numbers from 1 to `count`, the first and the last among them."""
     if count <= most:
         return list(range(1, count + 1))

@@ -60,10 +60,15 @@ class IoWatch:
         return [step for step in self.steps if not step.reads]
 
     @property
+    def starts(self) -> list[str]:
+        """The name of each program that was started, as often as it was."""
+        started = [step.subject for step in self.steps if step.event in _STARTS]
+        return [name.rpartition("/")[2] for name in started]
+
+    @property
     def programs(self) -> set[str]:
         """The names of the programs that were started."""
-        started = [step.subject for step in self.steps if step.event in _STARTS]
-        return {name.rpartition("/")[2] for name in started}
+        return set(self.starts)
 
     def take(self, step: IoStep) -> None:
         """Note a step.
@@ -120,6 +125,18 @@ def failing_programs(names: Iterable[str]) -> AbstractContextManager[None]:
 def unreadable_programs(names: Iterable[str]) -> AbstractContextManager[None]:
     """Put programs of these names in front of all others that print nonsense and end with 0."""
     return _replaced(names, "echo '?! <nonsense'")
+
+
+def killed_programs(names: Iterable[str], number: int) -> AbstractContextManager[None]:
+    """Kill that one of all starts of such programs by a signal, once it has done its work."""
+    return _replaced(
+        names,
+        'PATH=${PATH#*:} name=${0##*/} starts="${0%/*}/starts of all"\n'
+        'echo >>"$starts"\n'
+        f'[ "$(wc -l <"$starts")" -ne {number} ] && exec "$name" "$@"\n'
+        '"$name" "$@"\n'
+        "kill -9 $$",
+    )
 
 
 @contextmanager

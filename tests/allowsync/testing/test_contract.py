@@ -21,6 +21,7 @@ from allowsync.backend import (
     Capabilities,
     Current,
     Finding,
+    OutcomeUnknown,
     Placement,
     Severity,
 )
@@ -317,6 +318,21 @@ class SaysThatAFailedApplyWasDone(Shelf):
             Shelf.apply(self, plan)
 
 
+class LooksAtWhatItDid(Shelf):
+    def apply(self, plan: Plan) -> None:
+        super().apply(plan)
+        self.names()
+
+
+class SaysThatAKilledApplyWasNotDone(Shelf):
+    def apply(self, plan: Plan) -> None:
+        super().apply(plan)
+        try:
+            self.names()
+        except OutcomeUnknown as error:
+            raise BackendError("nothing was changed") from error
+
+
 @dataclass(frozen=True, slots=True)
 class LabelledShelf(Shelf):
     """Keeps the hosts of an entry in its file, and keeps every promise."""
@@ -393,6 +409,9 @@ MUTANTS = {
     RemembersWhatItRead: "test_every_look_is_a_fresh_one",
     ReplacesCoveredEntries: "test_entries_that_cover_each_other_are_held_where_it_says_so",
     ChecksNothing: "test_a_check_says_that_a_target_cannot_be_read",
+    SaysThatAKilledApplyWasNotDone: (
+        "test_an_apply_that_was_killed_once_done_does_not_say_that_it_was_not"
+    ),
     SaysThatAFailedApplyWasDone: "test_an_apply_that_fails_says_so_and_never_leaves_less",
     LabelsWhatIsNewAlone: "test_whose_an_entry_is_is_read_where_it_is_written",
     SaysThatAFailedClearWasDone: "test_a_clear_that_fails_says_so_and_leaves_what_is_foreign",
@@ -407,7 +426,7 @@ def run(name: str, contract: BackendContract) -> None:
         test(*filter(None, [family]))
 
 
-@pytest.mark.parametrize("kind", [Shelf, LabelledShelf])
+@pytest.mark.parametrize("kind", [Shelf, LooksAtWhatItDid, LabelledShelf])
 @pytest.mark.parametrize("name", TESTS)
 def test_a_backend_that_keeps_its_promises_passes(
     tmp_path: Path, name: str, kind: type[Shelf]
