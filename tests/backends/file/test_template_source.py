@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from allowsync.backend.api import BackendError
+from tests.support.files import as_written
 from tests.support.templates import Templated, entries
 
 if TYPE_CHECKING:
@@ -28,14 +29,14 @@ def test_a_template_that_fails_leaves_the_old_file_as_it_was(
     here: Templated, comment: str | None
 ) -> None:
     here.put(ALICE, comment=comment)
-    before, known = here.file.stat(), here.names
+    before, known = as_written(here.file), here.names
     here.says("fine\nfine\n{{ oops }}\n")
     with pytest.raises(BackendError) as raised:
         here.put(ALICE, comment=comment)
     assert str(raised.value) == (
         f"{here.file} was not changed: {here.template}:3: there is no 'oops'"
     )
-    assert (here.file.stat(), here.names) == (before, known)
+    assert (as_written(here.file), here.names) == (before, known)
     assert here.read(comment=comment).entries == frozenset(ALICE)
 
 

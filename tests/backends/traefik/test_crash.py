@@ -12,6 +12,7 @@ from allowsync_backends.traefik import TYPE, MiddlewareKind, TraefikOptions
 
 from allowsync.model.target import Placement
 from tests.support.crash_points import killed, points
+from tests.support.files import as_written
 from tests.support.gates import planned
 from tests.support.sampling import sample, share
 from tests.support.scoreboard import record
@@ -69,7 +70,7 @@ def test_in_a_read_only_folder_nothing_changes(tmp_path: Path) -> None:
     path.parent.mkdir()
     with Standin(path.parent) as traefik:
         change(path, traefik.url, OLD)
-        before = path.stat()
+        before = as_written(path)
         folder = path.parent
         mounts = f"mount --bind {folder} {folder} && mount -o remount,ro,bind {folder}"
         argv = ("unshare", "--mount", "sh", "-c", f'{mounts} && exec "$@"', "sh")
@@ -81,7 +82,7 @@ def test_in_a_read_only_folder_nothing_changes(tmp_path: Path) -> None:
         )
         told = done.stderr.splitlines()[-1]
         assert told.endswith(f"BackendError: {path} was not changed: Read-only file system")
-        assert (path.stat(), traefik.ranges(NAME)) == (before, [OLD])
+        assert (as_written(path), traefik.ranges(NAME)) == (before, [OLD])
 
 
 @pytest.mark.slow
