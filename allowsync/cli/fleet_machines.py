@@ -61,7 +61,7 @@ def machine_documents(
     """The same as JSON values."""
     if found is None:
         return None
-    current = _current(report)
+    lags = [one.lags(_current(report)) for one in found]
     return [
         {
             "machine": one.machine,
@@ -72,12 +72,13 @@ def machine_documents(
                     "allowlist": held.name,
                     "epoch": held.epoch,
                     "sequence": held.sequence,
-                    "lag": one.lags(current).get(held.name),
+                    "decided": held.decided.isoformat(timespec="seconds"),
+                    "lag": behind[held.name].total_seconds() if held.name in behind else None,
                 }
                 for held in one.lists
             ],
         }
-        for one in found
+        for one, behind in zip(found, lags, strict=True)
     ]
 
 
@@ -97,29 +98,25 @@ def machine_lines(
         yield Line(f"    and {len(shown) - _MOST_LINES} more; --output json has all of them")
 
 
-def _line(one: MachineReport, current: dict[str, tuple[int, int]], now: datetime) -> Line:
+def _line(one: MachineReport, current: dict[str, datetime], now: datetime) -> Line:
     lags, passed = one.lags(current), max(now - one.at, timedelta(0))
-    behind = any(lag != 0 for lag in lags.values())
-    held = [f"{name} {number}{_behind(lags.get(name, 0))}" for name, _, number in one.lists]
+    behind = sum(bool(lag) for lag in lags.values())
+    held = [f"{name} {_behind(lags.get(name))}" for name, *_ in one.lists]
     if len(held) > _MOST_LISTS:
-        late = f", {sum(lag != 0 for lag in lags.values())} behind" if behind else ""
+        late = f", {behind} behind" if behind else ""
         held = [f"{len(held)} lists{late}"]
     what = ", ".join(held) or "no list"
     text = f"    {one.machine}: {what}; exit code {one.exit_code}, {said(passed)} ago"
-    wrong = behind or one.exit_code not in _GOOD or passed > SILENT
+    wrong = bool(behind) or one.exit_code not in _GOOD or passed > SILENT
     return Line(text, "yellow" if wrong else "")
 
 
-def _behind(lag: int | None) -> str:
+def _behind(lag: timedelta | None) -> str:
     if lag is None:
-        return " (of another epoch)"
-    return f" ({lag} behind)" if lag else ""
+        return "(not known here)"
+    return f"{said(lag)} behind" if lag else "up to date"
 
 
-def _current(report: FleetReport) -> dict[str, tuple[int, int]]:
-    """Epoch and sequence of each list, as they are held here."""
-    return {
-        one.name: (one.epoch, one.sequence)
-        for one in report.lists
-        if one.epoch is not None and one.sequence is not None
-    }
+def _current(report: FleetReport) -> dict[str, datetime]:
+    """When the document of each list was decided that is held here."""
+    return {one.name: one.decided for one in report.lists if one.decided is not None}

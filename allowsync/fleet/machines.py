@@ -7,6 +7,7 @@ them, and what is shown is bounded and printable.
 from __future__ import annotations
 
 import json
+from datetime import timedelta
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from allowsync.fleet.fields import Fields
@@ -24,11 +25,12 @@ _MOST_CODES: Final = 255
 
 
 class AppliedList(NamedTuple):
-    """A list as a machine holds it: which document of it."""
+    """A list as a machine holds it: which document of it, and when that was decided."""
 
     name: str
     epoch: int
     sequence: int
+    decided: datetime
 
 
 class MachineReport(NamedTuple):
@@ -46,19 +48,18 @@ class MachineReport(NamedTuple):
     exit_code: int
     lists: tuple[AppliedList, ...]
 
-    def lags(self, current: Mapping[str, tuple[int, int]]) -> dict[str, int | None]:
-        """By list, how many documents it is behind; None where their epochs differ.
+    def lags(self, current: Mapping[str, datetime]) -> dict[str, timedelta]:
+        """By list, how much older its document is than the one that counts.
 
         Args:
-            current: Epoch and sequence of each list, as they are known here. What a machine holds
-                that this one has not seen yet is no lag.
+            current: When the document of each list was decided that is known here. One that a
+                machine holds and this one has not seen yet is no lag.
         """
-        return {one.name: _lag(one, current[one.name]) for one in self.lists if one.name in current}
-
-
-def _lag(one: AppliedList, current: tuple[int, int]) -> int | None:
-    epoch, sequence = current
-    return max(sequence - one.sequence, 0) if one.epoch == epoch else None
+        return {
+            one.name: max(current[one.name] - one.decided, timedelta(0))
+            for one in self.lists
+            if one.name in current
+        }
 
 
 def written(report: MachineReport) -> bytes:
@@ -67,7 +68,7 @@ def written(report: MachineReport) -> bytes:
         {
             "at": number(report.at),
             "exit_code": report.exit_code,
-            "lists": [one._asdict() for one in report.lists],
+            "lists": [{**one._asdict(), "decided": number(one.decided)} for one in report.lists],
         },
         separators=(",", ":"),
     ).encode()
@@ -92,5 +93,9 @@ def _report(name: str, value: bytes) -> MachineReport | None:
 
 
 def _applied(fields: Fields) -> AppliedList:
-    name = fields.text("name", most=LONGEST_NAME)
-    return AppliedList(name, fields.whole("epoch"), fields.whole("sequence"))
+    return AppliedList(
+        fields.text("name", most=LONGEST_NAME),
+        fields.whole("epoch"),
+        fields.whole("sequence"),
+        fields.instant("decided"),
+    )

@@ -274,19 +274,20 @@ def test_each_machine_says_how_its_run_ended_once_for_each_change(
         assert applier("apply").code == 0
     said = reported(etcd)
     assert (said["version"], said["exit_code"]) == (1, 0)
-    assert said["lists"] == [{"name": "web", "epoch": 1, "sequence": 1}]
+    (first,) = said["lists"]
+    assert (first["name"], first["epoch"]) == ("web", 1)
     resolver.hosts["carol"] = {"networks": ["81.2.73.0/24"]}
     resolver("apply")
     status = resolver("fleet status")
-    assert re.search(r"\n    applier: web 1 \(1 behind\); exit code 0, \d+ s ago\n", status.out)
+    assert re.search(r"\n    applier: web [^;]+ behind; exit code 0, [^\n]+ ago\n", status.out)
     assert "\n  2 machines, something is wrong with 1\n" in status.out
     found = {
-        one["machine"]: (one["exit_code"], [held["lag"] for held in one["lists"]])
+        one["machine"]: (one["exit_code"], [held["lag"] > 0 for held in one["lists"]])
         for one in resolver("fleet status --output json").document["fleet"]["machines"]
     }
-    assert found == {"applier": (0, [1]), "resolver": (0, [0])}
+    assert found == {"applier": (0, [True]), "resolver": (0, [False])}
     applier("apply")
-    assert reported(etcd)["lists"][0]["sequence"] == 2
+    assert reported(etcd)["lists"][0]["sequence"] > first["sequence"]
     assert "behind" not in resolver("fleet status").out
     # Who follows may write there, and not look.
     assert applier("fleet status --output json").document["fleet"]["machines"] is None

@@ -31,9 +31,9 @@ def tell(config: Config, found: FleetReport, exit_code: int, now: datetime) -> N
     if fleet is None or fleet.store.etcd is None or not found.heard:
         return
     lists = tuple(
-        AppliedList(one.name, one.epoch, one.sequence)
+        AppliedList(one.name, one.epoch, one.sequence, one.decided)
         for one in found.lists
-        if one.epoch is not None and one.sequence is not None
+        if one.epoch is not None and one.sequence is not None and one.decided is not None
     )
     report = MachineReport(machine_name(fleet), now, exit_code, lists)
     place = fleet.store.said

@@ -19,14 +19,15 @@ from allowsync.fleet.machines import (
 from allowsync.model.fleet import FleetReport, SharedList
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=UTC)
-WEB = AppliedList("web", 2, 5)
-REPORT = MachineReport("edge1", NOW, 3, (WEB, AppliedList("ssh", 1, 9)))
+WEB = AppliedList("web", 2, 5, NOW - timedelta(minutes=2))
+NEW = WEB._replace(sequence=7, decided=NOW)
+REPORT = MachineReport("edge1", NOW, 3, (WEB, AppliedList("ssh", 1, 9, NOW)))
 GOOD = {"at": 0, "exit_code": 0, "lists": []}
 FLEET = FleetReport(
     "home",
     leads=True,
     leader="",
-    lists=(SharedList("web", publishes=True, epoch=2, sequence=7), SharedList("new", True)),
+    lists=(SharedList("web", True, 2, 7, NOW), SharedList("new", True)),
 )
 
 
@@ -45,8 +46,12 @@ def test_a_report_is_read_as_it_was_written() -> None:
         json.dumps({**GOOD, "exit_code": 256}).encode(),
         json.dumps({**GOOD, "lists": {}}).encode(),
         json.dumps({**GOOD, "lists": [["web", 1, 1]]}).encode(),
-        json.dumps({**GOOD, "lists": [{"name": "a\nb", "epoch": 1, "sequence": 1}]}).encode(),
-        json.dumps({**GOOD, "lists": [{"name": "a", "epoch": 1, "sequence": -1}]}).encode(),
+        json.dumps(
+            {**GOOD, "lists": [{"name": "a\nb", "epoch": 1, "sequence": 1, "decided": 0}]}
+        ).encode(),
+        json.dumps(
+            {**GOOD, "lists": [{"name": "a", "epoch": 1, "sequence": -1, "decided": 0}]}
+        ).encode(),
         json.dumps({**GOOD, "more": "x" * LARGEST}).encode(),
     ],
 )
@@ -61,10 +66,10 @@ def test_names_are_bounded_and_printable() -> None:
     assert only.machine.isprintable()
 
 
-def test_a_lag_is_counted_within_an_epoch() -> None:
-    assert REPORT.lags({"web": (2, 7), "other": (1, 1)}) == {"web": 2}
-    assert REPORT.lags({"web": (2, 4)}) == {"web": 0}  # newer than what is known here
-    assert REPORT.lags({"web": (3, 1)}) == {"web": None}
+def test_a_lag_is_the_time_between_two_decisions() -> None:
+    assert REPORT.lags({"web": NOW, "other": NOW}) == {"web": timedelta(minutes=2)}
+    newer = NOW - timedelta(hours=1)  # than what is known here
+    assert REPORT.lags({"web": newer}) == {"web": timedelta(0)}
 
 
 def lines(*found: MachineReport) -> list[tuple[str, str]]:
@@ -72,29 +77,29 @@ def lines(*found: MachineReport) -> list[tuple[str, str]]:
 
 
 def test_a_machine_that_is_behind_silent_or_failing_stands_out() -> None:
-    held = REPORT._replace(exit_code=0, lists=(WEB._replace(sequence=7),))
+    held = REPORT._replace(exit_code=0, lists=(NEW,))
     assert lines(
         held,
         held._replace(machine="late", lists=(WEB,)),
         held._replace(machine="lost", at=NOW - timedelta(hours=3)),
         held._replace(machine="bad", exit_code=1, lists=()),
-        held._replace(machine="old", lists=(WEB._replace(epoch=1),)),
+        held._replace(machine="more", lists=(NEW._replace(name="other"),)),
     ) == [
-        ("5 machines, something is wrong with 4", ""),
-        ("edge1: web 7; exit code 0, 0 s ago", ""),
-        ("late: web 5 (2 behind); exit code 0, 0 s ago", "yellow"),
-        ("lost: web 7; exit code 0, 3 h ago", "yellow"),
+        ("5 machines, something is wrong with 3", ""),
+        ("edge1: web up to date; exit code 0, 0 s ago", ""),
+        ("late: web 2 min behind; exit code 0, 0 s ago", "yellow"),
+        ("lost: web up to date; exit code 0, 3 h ago", "yellow"),
         ("bad: no list; exit code 1, 0 s ago", "yellow"),
-        ("old: web 5 (of another epoch); exit code 0, 0 s ago", "yellow"),
+        ("more: other (not known here); exit code 0, 0 s ago", ""),
     ]
     assert lines() == []
 
 
 def test_of_many_machines_and_lists_only_what_is_wrong_is_shown() -> None:
-    good = REPORT._replace(exit_code=0, lists=(WEB._replace(sequence=7),))
+    good = REPORT._replace(exit_code=0, lists=(NEW,))
     many = [good._replace(machine=f"m{n}") for n in range(100)]
     assert lines(*many) == [("100 machines", "")]
-    more = tuple(AppliedList(f"l{n}", 1, 1) for n in range(6))
+    more = tuple(AppliedList(f"l{n}", 1, 1, NOW) for n in range(6))
     bad = [good._replace(machine=f"b{n}", lists=(WEB, *more)) for n in range(60)]
     shown = lines(*many, *bad)
     assert shown[:2] == [
