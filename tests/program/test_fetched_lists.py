@@ -169,7 +169,8 @@ def test_a_list_that_was_not_in_use_for_long_adds_nothing_and_removes_nothing(
     settled.server.answers[PATH] = status(503)
     done = settled("apply")
     assert done.code == 3
-    assert "lists.office: its networks are not known" in done.err
+    said = "lists.office: its networks are not known: it was not asked for longer than `keep`"
+    assert said in done.err
     assert settled.listed == {"81.2.70.0/24"}
 
 

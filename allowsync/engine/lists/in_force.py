@@ -52,7 +52,8 @@ def looked_at(
                 forget_list(config.state, name)
         source = config.lists[name]
         if source.file is None and now - known.tried > source.keep:
-            known = KeptList(name, now)  # it was not in use: what it said then lets no one in now
+            # It was not in use: what it said then lets no one in now.
+            known = KeptList(name, now, trouble="it was not asked for longer than `keep`")
         if source.file is not None:
             known = _of_file(source, known, now, grants=grants, force=force)
             if keep and known != kept:
