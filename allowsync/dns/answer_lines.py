@@ -14,6 +14,7 @@ of the family asked for, numbers within bounds, and reasons that do nothing to a
 from __future__ import annotations
 
 from _socket import AF_INET, AF_INET6, inet_ntop
+from ipaddress import IPv4Address
 
 from allowsync.model.answer import Absent, Found, Unavailable
 from allowsync.model.networks import parsed_address
@@ -149,12 +150,12 @@ def _address(text: str, family: Family) -> Address:
     if "%" in text:
         raise Unbelievable("an address with a zone")
     found = parsed_address(text)
-    if Family.of(found) is not family:
+    if isinstance(found, IPv4Address) is not (family is Family.IPV4):
         raise ValueError("an address of the other family")
     return found
 
 
 def _number(text: str, most: int) -> int:
-    if not text.isdecimal() or len(text) > MOST_DIGITS or int(text) > most:
+    if not text.isdecimal() or len(text) > MOST_DIGITS or (number := int(text)) > most:
         raise Unbelievable("a number out of bounds")
-    return int(text)
+    return number

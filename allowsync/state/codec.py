@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping
 
+    from allowsync.model.types import Network
     from allowsync.state.records import TargetRecord
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -34,9 +35,19 @@ TARGET_TABLES = (
 
 
 def write_target(
-    connection: sqlite3.Connection, target: TargetRecord, memory: TargetMemory
+    connection: sqlite3.Connection,
+    target: TargetRecord,
+    memory: TargetMemory,
+    before: TargetMemory | None = None,
 ) -> None:
-    """Remember a target and what it holds."""
+    """Remember a target and what it holds.
+
+    Args:
+        connection: The database, in a transaction.
+        target: The target.
+        memory: What to remember.
+        before: What the database holds, as it was read; None where it was not.
+    """
     _move_former_places(connection, target)
     row = (
         target.name,
@@ -48,7 +59,22 @@ def write_target(
     known = connection.execute("SELECT * FROM targets WHERE name = ?", (target.name,)).fetchone()
     if known != row:
         connection.execute("INSERT OR REPLACE INTO targets VALUES (?, ?, ?, ?, ?)", row)
+    elif before is not None and _is_same(memory, before):
+        return
     write_entries(connection, target.name, memory)
+
+
+def _is_same(one: TargetMemory, other: TargetMemory) -> bool:
+    """Whether two memories are the same, in whatever order their entries are."""
+    return one.inherited == other.inherited and all(
+        mine is theirs
+        or (mine is not None and theirs is not None and _by_network(mine) == _by_network(theirs))
+        for mine, theirs in ((one.entries, other.entries), (one.apart, other.apart))
+    )
+
+
+def _by_network(entries: Iterable[Entry]) -> dict[Network, tuple[str, ...]]:
+    return {one.network: one.hosts for one in entries}
 
 
 def write_orphaned(connection: sqlite3.Connection, configured: frozenset[str]) -> None:

@@ -123,6 +123,7 @@ class Store:
         # What was read and is in the database unchanged: most of it need not be written then.
         self._hosts: dict[str, HostMemory] | None = None
         self._ledger: Ledger | None = None
+        self._targets: dict[str, TargetMemory] = {}
 
     @classmethod
     def writing(cls, path: Path) -> Self:
@@ -230,7 +231,10 @@ class Store:
     @guarded
     def target(self, name: str) -> TargetMemory | None:
         """What is remembered of a target; None when nothing was ever put there."""
-        return None if self._connection is None else read_target(self._connection, name)
+        known = None if self._connection is None else read_target(self._connection, name)
+        if known is not None:
+            self._targets[name] = known
+        return known
 
     @guarded
     def ledger(self) -> Ledger:
@@ -297,8 +301,8 @@ class Store:
         With `hold` it is durable only once `finish` returns: for a run that applies nothing.
         """
         with transaction(connection := self._writable(), hold=hold):
-            hosts, ledger = self._hosts, self._ledger
-            self._hosts = self._ledger = None
+            hosts, ledger, targets = self._hosts, self._ledger, self._targets
+            self._hosts, self._ledger, self._targets = None, None, {}
             known = read_hosts(connection) if hosts is None else hosts
             self._started = number(record.started)
             self._run = int(
@@ -315,7 +319,7 @@ class Store:
             hosts = {**record.beside, **record.hosts}
             write_hosts(connection, hosts, known, record.started)
             for target, memory in record.targets:
-                write_target(connection, target, memory)
+                write_target(connection, target, memory, targets.get(target.name))
                 if target.name in record.found:
                     settle(connection, target.name, set(map(cidr, record.found[target.name])))
                     traffic = record.traffic.get(target.name)
@@ -394,6 +398,7 @@ class Store:
         Of a target that is not among those `told` about, the next run that looks at it finds out
         what came of what was meant for it.
         """
+        self._targets = {}
         with transaction(connection := self._writable()):
             for name, memory in targets:
                 write_entries(connection, name, memory)

@@ -496,6 +496,35 @@ def test_a_state_with_merged_hosts_tells_apart_what_is_on_record_of_each(path: P
     }  # fmt: skip
 
 
+WIDE = entry("81.2.68.0/23", "alice")
+
+
+@pytest.mark.parametrize(
+    "after",
+    [
+        HOLDING,
+        replace(HOLDING, entries=HOLDING.entries[::-1]),
+        replace(HOLDING, entries=HOLDING.entries[1:]),
+        replace(HOLDING, entries=(*HOLDING.entries, WIDE)),
+        replace(HOLDING, entries=(replace(HOLDING.entries[0], hosts=("carol",)),)),
+        replace(HOLDING, inherited=()),
+        replace(HOLDING, apart=(WIDE,)),
+    ],
+)
+def test_what_a_target_holds_is_written_where_it_is_not_what_was_read(
+    path: Path, after: TargetMemory
+) -> None:
+    written(path, record())
+    with Store.writing(path) as store:
+        assert store.target(WEB.name) is not None
+        store.intend(record(started=T0 + HOUR, targets=((WEB, after),)))
+    with Store.reading(path) as store:
+        held = store.target(WEB.name)
+    assert held is not None
+    assert set(held.entries) == set(after.entries)
+    assert (set(held.claimed), held.inherited) == (set(after.claimed), after.inherited)
+
+
 def test_claims_that_are_no_entries_of_their_own_are_kept_apart(path: Path) -> None:
     wide = entry("81.2.69.0/24", "bob", "guests")
     pieces = (entry("9.9.9.0/31", "office"),)
