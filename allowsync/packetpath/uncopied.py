@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 import struct
+from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
 from allowsync.packetpath.netlink import first, given, number, text
@@ -20,9 +21,18 @@ if TYPE_CHECKING:
 _GROUP: Final = "the group of the program that answers decides"
 _CONTROL_GROUP: Final = "the control group of the program that answers decides"
 _UNHEARD: Final = "whether a program listens there decides, and none does now"
+_PROCESSOR: Final = "the processor that handles a packet decides"
+_HASH: Final = "a hash by a number that the kernel keeps to itself decides"
 _INTERFACE: Final = "the kind of an interface decides, and that of the copy is another"
 # Keys of `meta` (nft(8)): skgid, cgroup.
 _META: Final = {11: _GROUP, 23: _CONTROL_GROUP}
+_CPU: Final = 20
+# A hash of what nft(8) calls jhash, for which the kernel took a number if none is given.
+_SEED, _KIND = 5, 7
+_NETWORK: Final = 1  # NFT_PAYLOAD_NETWORK_HEADER
+_COMPARES: Final = frozenset({"cmp", "lookup", "bitwise", "range"})
+# Of several servers that translation chooses from, each may do.
+_TRANSLATES: Final = frozenset({"nat", "redir"})
 _TYPES: Final = (8, 9)  # iiftype, oiftype
 _KINDS: Final = (26, 27)  # iifkind, oifkind
 _CABLE: Final = "veth"
@@ -32,6 +42,7 @@ _LEGACY: Final = (
     (re.compile(r" -m owner .*--gid-owner "), _GROUP),
     (re.compile(r" -m cgroup "), _CONTROL_GROUP),
 )
+_CPU_LEGACY: Final = " -m cpu "
 
 
 def other_kinds(arriving: Link, links: Iterable[Link]) -> frozenset[int]:
@@ -59,18 +70,35 @@ def uncopied(
         answers: Whether an answer met it: what asks for a connection is no program's yet.
         heard: Whether a program of the machine listens at the port; one of the copy always does.
     """
-    lacking = dict.fromkeys(others, _INTERFACE)
+    lacking = dict.fromkeys(others, _INTERFACE) | {_CPU: _PROCESSOR}
     found = [_of_arrival(step, lacking) for step in rule]
     found += [_UNHEARD for step in rule if not (heard or answers) and _asks_socket(step)]
     found += [_of_program(step) for step in rule if answers]
+    if not (_names_addresses(rule) or any(step.kind in _TRANSLATES for step in rule)):
+        found += [_HASH for step in rule if _is_unseeded(step)]
     return next(filter(None, found), "")
 
 
 def uncopied_legacy(rule: str, *, answers: bool, heard: bool) -> str:
     """The same of a rule of iptables, in words."""
+    if _CPU_LEGACY in rule:
+        return _PROCESSOR
     if not answers:
         return "" if heard or " -m socket " not in rule else _UNHEARD
     return next((why for pattern, why in _LEGACY if pattern.search(rule)), "")
+
+
+def _names_addresses(rule: Sequence[Expression]) -> bool:
+    """Whether a rule is about some addresses alone: others than those that ask, it may be."""
+    return any(
+        before.kind == "payload" and number(first(before.held, 2)) == _NETWORK
+        for before, after in pairwise(rule)
+        if after.kind in _COMPARES
+    )
+
+
+def _is_unseeded(step: Expression) -> bool:
+    return step.kind == "hash" and not (first(step.held, _SEED) or number(first(step.held, _KIND)))
 
 
 def _asks_socket(step: Expression) -> bool:
@@ -80,6 +108,8 @@ def _asks_socket(step: Expression) -> bool:
 def _of_arrival(step: Expression, lacking: Mapping[int, str]) -> str:
     if step.kind == "socket":  # one that listens, where there is no connection yet
         return _CONTROL_GROUP if number(first(step.held, 1)) == _SOCKET_CGROUP else ""
+    if step.kind == "match" and text(first(step.held, 1)) == "cpu":
+        return _PROCESSOR
     return lacking.get(number(first(step.held, 2)), "") if step.kind == "meta" else ""
 
 

@@ -139,6 +139,28 @@ def test_who_is_not_found_or_does_not_answer_is_unknown(machine: Namespace) -> N
         assert verdicts(machine) == {"eth0": (Verdict.DELIVERED, "")}
 
 
+HASHED: Final = "a hash by a number that the kernel keeps to itself decides"
+BY_CPU: Final = "the processor that handles a packet decides"
+# Rules that go by what each kernel, or each packet, has otherwise, and such that do not.
+BY_CHANCE: Final = {
+    "nft add rule ip f i tcp dport 8096 jhash ip saddr mod 2 0 drop": HASHED,
+    "nft add rule ip f i tcp dport 22 jhash ip saddr mod 2 0 drop": "",
+    "nft add rule ip f i jhash ip saddr mod 1 seed 7 offset 3 0 drop": "",
+    "nft add rule ip f i meta cpu 0 tcp dport 8096 drop": BY_CPU,
+    "iptables-nft -A INPUT -m cpu --cpu 1 -p tcp --dport 8096 -j DROP": BY_CPU,
+    "iptables-legacy -A INPUT -p tcp --dport 8096 -m cpu --cpu 0 -j DROP": BY_CPU,
+}
+EMPTIED: Final = """nft flush ruleset; iptables-legacy -F
+nft add table ip f; nft add chain ip f i '{ type filter hook input priority 0; }'"""
+
+
+def test_what_is_otherwise_in_each_kernel_is_unknown(machine: Namespace) -> None:
+    for rule, why in BY_CHANCE.items():
+        machine.command("sh", "-ec", f"{EMPTIED}\n{rule}")
+        expected = (Verdict.UNKNOWN, why) if why else (Verdict.DELIVERED, "")
+        assert verdicts(machine) == {"eth0": expected}, rule
+
+
 ONE_LISTENS: Final = """
 import socket, sys
 listening = socket.create_server(("", 8096))
