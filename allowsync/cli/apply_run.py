@@ -80,7 +80,7 @@ def _apply_with(
         confirming=confirm is not None,
     )
     if not wanted.offline:
-        dns.use(config.resolver).ahead(request.foreseen(config))
+        dns.use(config.resolver, len(config.hosts)).ahead(request.foreseen(config))
     # The answers arrive while all that is needed to judge them is loaded.
     from allowsync.state import Busy
 

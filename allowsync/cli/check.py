@@ -188,7 +188,7 @@ def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
     queries = dict.fromkeys(query for host in hosts for query in host.queries)
     if not queries:
         return
-    resolver.use(config.resolver)
+    resolver.use(config.resolver, len(config.hosts))
     yield from about_resolver(config.resolver, resolver.nameservers)
     answers = resolver.survey(queries)
     said = list(heard(hosts, answers, known(config).proxies))

@@ -49,7 +49,7 @@ def rehearse_once(wanted: ApplyArguments) -> int:
         known = [*config.allowlists, *(one.name for one in config.targets)]
         choose(invocation, SCHEMA, wanted.only, known, "allowlist or target")
         assumptions = [_assumption(invocation, config, one) for one in wanted.assume]
-        resolver.use(config.resolver)
+        resolver.use(config.resolver, len(config.hosts))
         names = [str(one) for one in resolver.nameservers] or [""]
         queries = [query for host in config.hosts.values() for query in host.queries]
         dns = AssumedDns(resolver, names, assumptions, queries)

@@ -49,7 +49,7 @@ def _resolved(invocation: Invocation, hosts: tuple[str, ...], dns: ResolverProce
     config = invocation.load(SCHEMA)
     asked = _asked(invocation, config, hosts)
     queries = dict.fromkeys(query for host in asked for query in host.queries)
-    answers = dns.use(config.resolver).survey(queries) if queries else {}
+    answers = dns.use(config.resolver, len(config.hosts)).survey(queries) if queries else {}
     found = list(heard(asked, answers, known(config).proxies))
     mine = replace(config, hosts={host.name: host for host in asked}, allowlists={})
     sources = _Sources(mine, ask_all(mine, instant()))

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from allowsync.model.answer import Answer
 
 MEMORY: Final = 112 * 2**20  # bytes, beside what the run had when it made this process
+MEMORY_EACH: Final = 16 * 2**10  # bytes more for each host
 SPARE_PROCESSOR: Final = 5  # seconds; the run ends this process long before
 STACK: Final = 256 * 1024  # bytes of each thread
 HEAD: Final = 4  # bytes that tell how long a request is
@@ -47,12 +48,12 @@ def serve(requests: int, lines: int, aliases: AliasReader) -> None:
     """
     os.setsid()  # what is typed at the terminal ends the run, and the run this process
     with open(requests, "rb", closefd=False) as source:
-        settings = _settings(_next(source))
+        settings, hosts = _settings(_next(source))
         _load(settings)
         for name in os.environ.keys() - _CERTIFICATES:
             del os.environ[name]
         _thread.stack_size(STACK)
-        result = _confine(settings)
+        result = _confine(_bounds(settings, hosts))
         write_all(lines, confined(result))
         while result.is_sound:
             _answer(settings, aliases, _next(source), lines)
@@ -70,9 +71,10 @@ def _next(source: Any) -> Any:
     return marshal.loads(source.read(int.from_bytes(head, "big")))  # noqa: S302 - the run sent it
 
 
-def _settings(sent: Any) -> ResolverSettings:
-    nameservers, dnssec, timeout, attempts, deadline = sent
-    return ResolverSettings(
+def _settings(sent: Any) -> tuple[ResolverSettings, int]:
+    """How to ask, and for how many hosts."""
+    nameservers, dnssec, timeout, attempts, deadline, hosts = sent
+    settings = ResolverSettings(
         nameservers=tuple(
             Nameserver(address, port, Transport(transport), name, url)
             for address, port, transport, name, url in nameservers
@@ -82,6 +84,7 @@ def _settings(sent: Any) -> ResolverSettings:
         attempts=attempts,
         deadline=timedelta(seconds=deadline),
     )
+    return settings, hosts
 
 
 def _load(settings: ResolverSettings) -> None:
@@ -114,20 +117,20 @@ def _load_host_modules() -> None:
             socket.getaddrinfo(name, _DNS_PORT)
 
 
-def _confine(settings: ResolverSettings) -> Confinement:
+def _confine(bounds: Bounds) -> Confinement:
     """Give up all rights; none where the C library cannot be called."""
     try:
         from allowsync.system.sandbox import confine
     except (ImportError, MemoryError) as error:
         return Confinement(os.geteuid() != 0, f"everything: no ctypes: {error}")
-    return confine(_bounds(settings))
+    return confine(bounds)
 
 
-def _bounds(settings: ResolverSettings) -> Bounds:
+def _bounds(settings: ResolverSettings, hosts: int) -> Bounds:
     by_name = any(one.transport is Transport.HTTPS for one in settings.nameservers)
     ports = [one.port for one in settings.nameservers]
     return Bounds(
-        memory=held() + MEMORY,
+        memory=held() + MEMORY + hosts * MEMORY_EACH,
         processor=int(settings.deadline.total_seconds()) + SPARE_PROCESSOR,
         ports=(*ports, _DNS_PORT) if by_name else tuple(ports),
         readable=tuple(f"/etc/{name}" for name in _HOSTS if by_name),

@@ -89,11 +89,16 @@ class ResolverProcess:
             except OSError as error:
                 self._trouble = f"cannot start the resolver's process: {error.strerror}"
 
-    def use(self, settings: ResolverSettings) -> ResolverProcess:
-        """Ask in this way. To be told once, before anything is asked."""
+    def use(self, settings: ResolverSettings, hosts: int = 0) -> ResolverProcess:
+        """Ask in this way. To be told once, before anything is asked.
+
+        Args:
+            settings: The way.
+            hosts: How many there are: the process may use more memory for many.
+        """
         self._settings = replace(settings, nameservers=nameservers_of(settings))
         self.start()
-        self._send(_plain(self._settings))
+        self._send(_plain(self._settings, hosts))
         if self._process is not None:
             self._hand_over(self._process)
         return self
@@ -278,11 +283,11 @@ def _serve_aliases(requests: int, replies: int) -> None:
     serve(requests, replies)
 
 
-def _plain(settings: ResolverSettings) -> tuple[Any, ...]:
-    """The settings as plain values."""
+def _plain(settings: ResolverSettings, hosts: int) -> tuple[Any, ...]:
+    """The settings as plain values, and how many hosts there are."""
     nameservers = [
         (one.address, one.port, one.transport.value, one.name, one.url)
         for one in settings.nameservers
     ]
     spans = (settings.timeout.total_seconds(), settings.attempts, settings.deadline.total_seconds())
-    return (nameservers, settings.dnssec.value, *spans)
+    return (nameservers, settings.dnssec.value, *spans, hosts)

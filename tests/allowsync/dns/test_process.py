@@ -76,6 +76,20 @@ def test_it_answers_in_several_rounds() -> None:
     assert answers == [*FOUND, FOUND[0], Absent("NODATA")]
 
 
+def data_bound(hosts: int) -> int:
+    """The octets of data that the process may have, as the kernel knows it."""
+    with NameServer({ALICE: BOTH}) as server, ResolverProcess() as resolver:
+        resolver.use(settings(server), hosts)
+        assert list(resolver(QUERIES).values()) == FOUND
+        bounds = [Path(f"/proc/{one}/limits").read_text() for one in children()]
+    found = [re.search(r"Max data size +(\d+) ", one) for one in bounds]
+    return min(int(one[1]) for one in found if one is not None)
+
+
+def test_it_may_have_more_memory_for_many_hosts() -> None:
+    assert data_bound(50_000) - data_bound(3) > 500 * 2**20
+
+
 def test_it_asks_nothing_where_nothing_is_asked() -> None:
     with asking() as resolver:
         assert resolver([]) == {}
