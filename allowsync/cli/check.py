@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from allowsync.config.settings import Config
     from allowsync.dns.process import ResolverProcess
-    from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.diagnostics import Located, NameserverAnswers
     from allowsync.inspect.status import AccessStatus
     from allowsync.text import Line
 
@@ -56,18 +56,19 @@ def _checked(
     from allowsync.engine.published import ask_all, known_lists, with_known
     from allowsync.inspect.diagnostics import about_lists, about_sources
     from allowsync.inspect.fleet_findings import about_fleet
-    from allowsync.inspect.next_apply import about_session, held_back
+    from allowsync.inspect.next_apply import about_session, held_back, told_once
     from allowsync.inspect.status import look
 
     config = invocation.load(SCHEMA)
     now = instant()
     asked = ask_all(config, now)
     lists = about_lists(known_lists(config, now))
-    dns = [*about_sources(asked), *lists, *_dns(config, resolver), *about_fleet(config, now)]
+    said = _heard(config, resolver)
+    dns = [*about_sources(asked), *lists, *_dns(config, resolver, said), *about_fleet(config, now)]
     standing = look(config, now)
     targets = list(_targets(with_known(config, asked), standing))
-    targets += _packets(config, standing) if packets else ()
-    targets = [*held_back(targets, standing), *about_session(config, standing)]
+    targets += _packets(config, standing, said) if packets else ()
+    targets = [*held_back(told_once(targets), standing), *about_session(config, standing)]
     others = [
         *_configuration(config, now),
         *_channels(config, tell=notify),
@@ -119,11 +120,13 @@ def _targets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     yield from (one for one in found if one.where not in others)
 
 
-def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
+def _packets(
+    config: Config, standing: AccessStatus, said: list[NameserverAnswers]
+) -> Iterator[Located]:
     """Whether hosts get in and others do not, at targets that guard ports of this machine."""
     from allowsync.inspect.admitted_networks import about_named, admitted
     from allowsync.inspect.bare_sets import guarded_by_rules
-    from allowsync.inspect.diagnostics import Located
+    from allowsync.inspect.diagnostics import Located, answered_networks
     from allowsync.inspect.guarded_target import known
     from allowsync.inspect.neighbours import undiscovered
     from allowsync.inspect.other_ports import about_other_ports, other_openings
@@ -133,7 +136,11 @@ def _packets(config: Config, standing: AccessStatus) -> Iterator[Located]:
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)
     asked = (*about_strangers(targets), *about_friends(targets), *about_other_ports(targets))
-    answers = answered((*asked, *about_named(targets)), known(targets))
+    # Of hosts that no run knows yet, what the next one would let in.
+    new = [one.host for one in standing.decisions.values() if one.undecided]
+    lacking = (entry.network for one in standing.targets for entry in one.lacking)
+    expected = (*known(targets), *lacking, *answered_networks(new, said))
+    answers = answered((*asked, *about_named(targets)), expected)
     found = (*judged(targets, answers), *undiscovered(targets, answers))
     found += tuple(admitted(targets, answers))
     seen = (*found, *other_openings(targets, answers))
@@ -156,8 +163,9 @@ def _schedule(config: Config, place: Path) -> Iterator[Located]:
     from allowsync.schedule.service_user import broken_targets, closed_channels
 
     disk = Disk(Path("/"))
-    yield from about_schedule(config, place.absolute(), disk)
-    for one in (*broken_targets(config, disk), *closed_channels(config, disk)):
+    unserved = (*broken_targets(config, disk), *closed_channels(config, disk))
+    yield from about_schedule(config, place.absolute(), disk, unserved)
+    for one in unserved:
         if not config.is_broken(one.where):  # or its own findings say so
             yield Located(one.where, Finding(Severity.ERROR, one.what))
 
@@ -175,25 +183,28 @@ def _channels(config: Config, *, tell: bool) -> Iterator[Located]:
     yield from about_channels(config, tell=tell)
 
 
-def _dns(config: Config, resolver: ResolverProcess) -> Iterator[Located]:
+def _heard(config: Config, resolver: ResolverProcess) -> list[NameserverAnswers]:
+    """What each nameserver answers now about each host that is resolved here."""
     from allowsync.engine.published import known
-    from allowsync.inspect.diagnostics import (
-        about_names,
-        about_nameservers,
-        about_resolver,
-        heard,
-    )
+    from allowsync.inspect.diagnostics import heard
 
     hosts = [host for host in config.hosts.values() if not host.followed]
     queries = dict.fromkeys(query for host in hosts for query in host.queries)
     if not queries:
-        return
+        return []
     resolver.use(config.resolver, len(config.hosts))
-    yield from about_resolver(config.resolver, resolver.nameservers)
-    answers = resolver.survey(queries)
-    said = list(heard(hosts, answers, known(config).proxies))
-    yield from about_nameservers(said)
-    yield from about_names([one for one in said if one.answers])
+    return list(heard(hosts, resolver.survey(queries), known(config).proxies))
+
+
+def _dns(
+    config: Config, resolver: ResolverProcess, said: list[NameserverAnswers]
+) -> Iterator[Located]:
+    from allowsync.inspect.diagnostics import about_names, about_nameservers, about_resolver
+
+    if said:
+        yield from about_resolver(config.resolver, resolver.nameservers)
+        yield from about_nameservers(said)
+        yield from about_names([one for one in said if one.answers])
 
 
 def _state(config: Config, seen: AccessStatus) -> Iterator[Located]:

@@ -20,7 +20,7 @@ from allowsync.notify.outbox import Message
 from allowsync.policy.clock import Now
 from allowsync.policy.decision import has_ended, recall
 from allowsync.policy.published import said_of
-from allowsync.policy.screening import ScreenedAnswer, judge
+from allowsync.policy.screening import ScreenedAnswer, judge, network_of
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -86,6 +86,18 @@ def heard(
             said = answers.get(query, {})
             judged = {name: judge(query, one, host, published) for name, one in said.items()}
             yield NameserverAnswers(host.name, query, judged)
+
+
+def answered_networks(
+    hosts: Iterable[Host], all_heard: Iterable[NameserverAnswers]
+) -> Iterator[Network]:
+    """What hosts would be granted by what their nameservers answer now."""
+    by_name = {one.name: one for one in hosts}
+    for one in all_heard:
+        for judged in one.answers.values() if one.host in by_name else ():
+            if isinstance(judged.answer, Found):
+                for address in judged.answer.addresses:
+                    yield network_of(address, by_name[one.host])
 
 
 def about_hosts(config: Config, now: datetime) -> Iterator[Located]:
@@ -161,6 +173,9 @@ _NAMESERVERS: Final = (
 )
 
 
+_MISTYPED: Final = "check the name; to change it: allowsync config edit"
+
+
 def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
     """Names that gave no address, and addresses that are rejected."""
     by_host: dict[str, list[NameserverAnswers]] = {}
@@ -175,6 +190,8 @@ def about_names(all_heard: Collection[NameserverAnswers]) -> Iterator[Located]:
         judged = [answer for one in questions for answer in one.answers.values()]
         if not any(isinstance(one.answer, Found) for one in judged):
             yield Located(host, _without_address(questions))
+        else:
+            yield from (Located(host, one) for one in _absent_names(questions))
         seen = {(one.address, one.reason) for answer in judged for one in answer.rejected}
         for address, reason in sorted(seen, key=str):
             what = f"{address} is rejected: {reason}"
@@ -194,6 +211,20 @@ def _without_address(questions: list[NameserverAnswers]) -> Finding:
     }
     what = "no address: " + "; ".join(sorted(said))
     return Finding(Severity.ERROR, what, "check the name, and that its dynamic DNS client runs")
+
+
+def _absent_names(questions: list[NameserverAnswers]) -> Iterator[Finding]:
+    """Hostnames that do not exist, of a host that has an address by another one."""
+    by_name: dict[str, list[Answer]] = {}
+    for one in questions:
+        said = [judged.answer for judged in one.answers.values()]
+        by_name.setdefault(one.query.hostname, []).extend(said)
+    for hostname, answers in by_name.items():
+        if answers and all(one == Absent("NXDOMAIN") for one in answers):
+            what = (
+                f"{hostname} does not exist (NXDOMAIN); the host has an address by another hostname"
+            )
+            yield Finding(Severity.WARNING, what, _MISTYPED)
 
 
 def _reason(answer: Answer) -> str:

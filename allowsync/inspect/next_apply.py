@@ -56,3 +56,19 @@ def held_back(found: Iterable[Located], standing: AccessStatus) -> Iterator[Loca
             yield one
     for notice in standing.unconfirmed:
         yield Located(notice.where, Finding(Severity.WARNING, notice.what))
+
+
+def told_once(found: Iterable[Located]) -> Iterator[Located]:
+    """Findings without those that another one of the same place gives as its reason."""
+    every = list(found)
+    for one in every:
+        finding = one.finding
+        again = (
+            each.where == one.where
+            and finding.what in each.finding.advice
+            and finding.advice in each.finding.advice
+            for each in every
+            if each is not one
+        )
+        if not any(again):
+            yield one

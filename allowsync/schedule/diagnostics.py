@@ -12,22 +12,26 @@ from allowsync.schedule.requirements import requirements
 from allowsync.schedule.units import FOLLOW, SERVICE, UNITS
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Collection, Iterator
     from pathlib import Path
 
     from allowsync.config.settings import Config
+    from allowsync.model.outcome import Notice
 
 _INSTALL: Final = "run 'allowsync schedule install'"
 _DROP_IN: Final = UNITS / f"{SERVICE}.d/needs.conf"
 
 
-def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]:
+def about_schedule(
+    config: Config, place: Path, disk: Disk, unserved: Collection[Notice] = ()
+) -> Iterator[Located]:
     """What keeps the service from doing its work. Nothing where none of ours is installed.
 
     Args:
         config: The configuration.
         place: Where the service finds it.
         disk: Where the units are.
+        unserved: What is said of the user of the service already.
     """
     try:
         if disk.found(UNITS / SERVICE) not in OURS:
@@ -42,7 +46,7 @@ def about_schedule(config: Config, place: Path, disk: Disk) -> Iterator[Located]
     lines = installed.splitlines()
     needed = requirements(config, place)
     missing = [one for one in demands(needed) if one not in lines]
-    if needed.root_because and "User=root" not in lines:
+    if needed.root_because and "User=root" not in lines and not unserved:
         missing.append("User=root")
     if missing:
         what = f"the service lacks permissions for {', '.join(missing)}"

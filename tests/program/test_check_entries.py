@@ -8,6 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from testkit.fake_dns.nameserver import NameServer
+from tests.support.met_packets import with_uplink
 from tests.support.netns import Namespace
 from tests.support.program import ProgramResult, allowsync
 
@@ -201,3 +203,67 @@ def test_entries_that_others_took_out_or_put_in_are_found(tmp_path: Path) -> Non
         ]
         assert run("apply").code == 0
         assert run("check").code == 0
+
+
+FILTER = """table inet own { chain in { type filter hook input priority 0; policy drop;
+ iif lo accept; icmpv6 type { nd-neighbor-solicit, nd-neighbor-advert } accept
+ ip saddr 81.2.69.1 tcp dport 8096 accept
+ ip saddr 81.2.69.7 tcp dport 8096 accept
+ ip saddr 81.2.70.9 tcp dport 8096 accept
+}; }"""
+
+
+def test_friends_whom_rules_let_in_are_no_strangers_before_the_first_run(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+    names = {"alice.example.org": ["81.2.69.1"], "bob.example.org": ["81.2.69.7"]}
+
+    def run(*arguments: str) -> ProgramResult:
+        return inside.run(allowsync, *arguments, "--config", config)
+
+    def admitted() -> list[str]:
+        found = run("check", "--json").document["findings"]
+        return [one["what"] for one in found if "not on an allowlist" in one["what"]]
+
+    with Namespace() as inside, inside.run(NameServer, names) as server:
+        document = {
+            "hosts": {name: f"{name}.example.org" for name in ("alice", "bob")},
+            "resolver": {"nameservers": [str(server)]},
+            "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
+            "state": str(tmp_path / "state" / "state.db"),
+        }
+        config.write_text(json.dumps(document))
+        config.chmod(0o600)
+        with_uplink(inside)
+        inside.nft(FILTER)
+        (stranger,) = admitted()
+        assert stranger.startswith("81.2.70.9 reaches 8096/tcp")
+        # An order holds, whatever the names answer.
+        assert run("apply").code == 0
+        assert admitted() == []
+        assert run("revoke", "bob").code == 0
+        inside.nft("flush table inet allowsync_x; delete table inet allowsync_x")
+        assert [one.split()[0] for one in admitted()] == ["81.2.70.9", "81.2.69.7"]
+
+
+def test_one_lack_is_said_once_and_a_name_that_does_not_exist_is_told(tmp_path: Path) -> None:
+    config = tmp_path / "config.yaml"
+
+    with Namespace() as inside, inside.run(NameServer, {"a.example.org": ["81.2.69.1"]}) as server:
+        document = {
+            "hosts": {"alice": {"hostname": ["a.example.org", "aa.example.org"]}},
+            "resolver": {"nameservers": [str(server)]},
+            "allowlists": {"x": {"targets": [{"nftables": {"ports": ["8096/tcp"]}}]}},
+            "state": str(tmp_path / "state" / "state.db"),
+        }
+        config.write_text(json.dumps(document))
+        config.chmod(0o600)
+        with_uplink(inside)
+        said = inside.run(allowsync, "check", "--config", config).out
+        assert said.count("table inet allowsync_x does not exist") == 1
+        assert "error: x/nftables: 8096/tcp is open to everyone" in said
+        assert (
+            "warning: alice: aa.example.org does not exist (NXDOMAIN); the host has an address by "
+            "another hostname\n    check the name; to change it: allowsync config edit\n"
+        ) in said
+        unpacked = inside.run(allowsync, "check", "--no-packets", "--config", config).out
+        assert "warning: x/nftables: table inet allowsync_x does not exist" in unpacked

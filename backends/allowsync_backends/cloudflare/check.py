@@ -30,8 +30,8 @@ _ACCESS: Final = (
     "Account > Account Filter Lists: Edit on that account (also called Account Rule Lists Write)"
 )
 _REPLACED: Final = (
-    "the dashboard has it under My Profile > API Tokens; it is kept where api_token_file, "
-    "api_token_env or api_token_credential says"
+    "the dashboard shows a token once: roll it, or create one, under My Profile > API Tokens; "
+    "it is kept where api_token_file, api_token_env or api_token_credential says"
 )
 
 

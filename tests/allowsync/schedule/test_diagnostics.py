@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from allowsync.model.outcome import Notice
 from allowsync.schedule.diagnostics import about_schedule
 from allowsync.schedule.dropin import EARLY, ServiceSpec
 from allowsync.schedule.files import Disk
@@ -57,6 +58,13 @@ def test_a_target_that_was_added_is_told(tmp_path: Path) -> None:
         "allowsync.service: the service lacks permissions for ReadWritePaths=-/srv, User=root; "
         "run 'allowsync schedule install'"
     )
+
+
+def test_what_is_said_of_its_user_already_is_not_told_again(tmp_path: Path) -> None:
+    disk, config = installed(tmp_path, NFTABLES), configuration(tmp_path, NFTABLES, FILE)
+    unserved = [Notice("web/cloudflare", "its user cannot read the token")]
+    (only,) = map(str, about_schedule(config, CONFIGURATION, disk, unserved))
+    assert "ReadWritePaths=-/srv; run" in only
 
 
 def test_a_schedule_of_an_older_version_lacks_what_comes_early(tmp_path: Path) -> None:
