@@ -32,10 +32,12 @@ if TYPE_CHECKING:
 WIDTH: Final = 79
 MOST_OFFERED: Final = 10  # clients
 
+_JELLYFIN: Final = "8096/tcp"
+
 # What is usually behind a port, for the name of its list.
 _CALLED: Final = {
     "22/tcp": "ssh",
-    "8096/tcp": "jellyfin",
+    _JELLYFIN: "jellyfin",
     "8920/tcp": "jellyfin",
     "25565/tcp": "minecraft",
     "32400/tcp": "plex",
@@ -124,6 +126,7 @@ class _Talk:
         self.say(
             "Which hosts are trusted? A name and a dynamic-DNS hostname (or an address),",
             "such as: alice alice.duckdns.org. An empty line ends the list.",
+            "Mistyped? The name again, with what is right, replaces it; -alice takes it out.",
         )
         while True:
             number = len(self.wishes.friends) + 1
@@ -132,13 +135,30 @@ class _Talk:
                 return
             if one is None:
                 self.say("  At least one trusted host is needed.", colour="yellow")
-                continue
-            self.wishes = self.wishes.befriend(one)
-            if self.ask_dns:
-                _say_place(self.invocation, self._place(one))
+            elif isinstance(one, str):
+                self.wishes = self.wishes.without(one)
+                self.say(f"  {one} is taken out")
+            else:
+                self._befriend(one)
 
-    def _friend_or_end(self, typed: str) -> HostAnswer | None:
-        return read.friend(typed) if typed.strip() else None
+    def _befriend(self, one: HostAnswer) -> None:
+        fewer = self.wishes.without(one.name)
+        if fewer != self.wishes:
+            self.say(f"  {one.name} is replaced")
+        self.wishes = fewer.befriend(one)
+        if self.ask_dns:
+            _say_place(self.invocation, self._place(one))
+
+    def _friend_or_end(self, typed: str) -> HostAnswer | str | None:
+        """A host; the name of one to take out; None at the end."""
+        word = typed.strip()
+        if not word.startswith("-"):
+            return read.friend(word) if word else None
+        name = word.removeprefix("-").strip()
+        names = [one.name for one in self.wishes.friends]
+        if name not in names:
+            raise read.InvalidAnswer(f"there is no {name!r} to take out{_among(names)}")
+        return name
 
     def firewall(self) -> None:
         found = found_here()
@@ -163,7 +183,8 @@ class _Talk:
         chosen = read.backend(self.wishes.backend)
         self.say("", "Which ports shall be guarded? Such as: 8096/tcp 443/tcp 443/udp.")
         self.say("Everyone else is blocked there.")
-        found = self.ask("Ports", lambda typed: read.ports(typed, chosen))
+        usual = _JELLYFIN if machine.jellyfin_listens() else None
+        found = self.ask("Ports", lambda typed: read.ports(typed, chosen), usual)
         self.wishes = replace(self.wishes, ports=found)
 
     def name(self) -> None:
@@ -240,6 +261,11 @@ class _Talk:
         from allowsync.setup.render import render
 
         self.say("", *(f"  {line}" for line in render(self.wishes).splitlines()), "")
+
+
+def _among(names: Iterable[str]) -> str:
+    said = ", ".join(names)
+    return f"; there is {said}" if said else " yet"
 
 
 def _clients() -> list[machine.Connection]:

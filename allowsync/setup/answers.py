@@ -94,6 +94,10 @@ class SetupAnswers(Value):
         )
         return replace(self, friends=tuple(known.values()))
 
+    def without(self, name: str) -> SetupAnswers:
+        """The same without a host, if it was there."""
+        return replace(self, friends=tuple(one for one in self.friends if one.name != name))
+
 
 def friend(text: str) -> HostAnswer:
     """A friend as typed: `alice alice.duckdns.org`, `alice=alice.duckdns.org`, `office=192.0.2.7`.

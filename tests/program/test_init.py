@@ -92,6 +92,40 @@ def test_a_conversation_ends_in_a_dry_run_of_what_was_wished(
 
 
 @pytest.mark.root
+def test_what_was_mistyped_is_replaced_or_taken_out(
+    inside: Namespace, server: NameServer, tmp_path: Path
+) -> None:
+    path = tmp_path / "config.yaml"
+    flags = ("--nameserver", str(server), "--backend", "nftables")
+    with (
+        inside.run(socket.create_server, ("127.0.0.1", 8096)),
+        Tmux(inside, tmp_path, "init", path, *flags) as screen,
+    ):
+        for number, typed, answer in (
+            (1, "alice alcie.example.org", "alcie.example.org has no address now"),
+            (2, "alice alice.example.org", "alice is replaced"),
+            (2, "bobby bob.example.org", "a private address"),
+            (3, "-bob", "there is no 'bob' to take out; there is alice, bobby"),
+            (3, "-bobby", "bobby is taken out"),
+            (2, "", "Ports [8096/tcp]"),  # Jellyfin's, as it listens there
+        ):
+            screen.until(f"Friend {number}")
+            screen.type(typed)
+            screen.until(answer)
+        screen.type("")
+        screen.until("called? [jellyfin]")
+        screen.type("films")
+        screen.until("Write it to")
+        screen.type("y")
+        screen.until("ended with ")
+    hosts = shown(path)["hosts"]
+    assert isinstance(hosts, dict)
+    assert list(hosts) == ["alice"]
+    assert "alcie" not in path.read_text()
+    assert targets(path)[0]["nftables"]["ports"] == ["8096/tcp"]
+
+
+@pytest.mark.root
 @pytest.mark.parametrize("key", ["C-c", "C-d"])
 def test_ending_it_early_leaves_nothing_behind(inside: Namespace, tmp_path: Path, key: str) -> None:
     path = tmp_path / "new" / "config.yaml"

@@ -64,7 +64,7 @@ class Tmux:
         if text.startswith("C-"):
             self.ask("send-keys", text)
         else:
-            self.ask("send-keys", "-l", text)
+            self.ask("send-keys", "-l", "--", text)
             self.ask("send-keys", "Enter")
 
     def kill(self) -> None:
