@@ -72,7 +72,8 @@ class ClearOutcome(Value):
     """What was done: what came of each target, and of the schedule.
 
     `unstopped` says why the schedule was to be stopped and was not; `gone` what the state knew of
-    each target, and `lacking` what other targets could not put back that they relied on.
+    each target, `unknown` the targets that it knew nothing of, and `lacking` what other targets
+    could not put back that they relied on.
     """
 
     owned: list[Owned]
@@ -81,6 +82,7 @@ class ClearOutcome(Value):
     stopped: bool = False
     unstopped: str = ""
     gone: Mapping[str, Collection[Network]] = field(default_factory=dict)
+    unknown: frozenset[str] = frozenset()
     lacking: tuple[Notice, ...] = ()
 
     @property
@@ -105,20 +107,24 @@ def _cleared(invocation: Invocation, config: Config, wish: ClearRequest) -> Clea
         done = ClearOutcome(owned, [], schedule)
         if schedule is not None and stop:
             done = _stopped(done, schedule)
-        gone = {one.name: _known(store, one) for one in owned}
+        known = {one.name: _known(store, one) for one in owned}
+        gone = {name: networks or () for name, networks in known.items()}
+        unknown = frozenset(one.name for one in owned if one.configured and known[one.name] is None)
         cleared = clear_all(owned, store, instant(), config.path)
-        return replace(done, cleared=cleared, gone=gone)
+        return replace(done, cleared=cleared, gone=gone, unknown=unknown)
 
 
-def _known(store: Store, one: Owned) -> tuple[Network, ...]:
-    """What the state knows to be in a target."""
+def _known(store: Store, one: Owned) -> tuple[Network, ...] | None:
+    """What the state knows to be in a target; None where it knows nothing of the target."""
     from allowsync.state import StateError
 
     try:
         known = store.target(one.remembered or one.name)
     except StateError:
         return ()
-    return () if known is None else tuple(entry.network for entry in known.claimed)
+    if known is None:
+        return () if store.unwritable else None
+    return tuple(entry.network for entry in known.claimed)
 
 
 def _put_back(config: Config, done: ClearOutcome) -> ClearOutcome:
@@ -204,7 +210,8 @@ def _tell(invocation: Invocation, done: ClearOutcome) -> int:
             what = f"{one.name}: cleared, but {one.unrecorded}"
             invocation.echo([Line(f"{what}; a schedule that is active puts it up again")], err=True)
         elif not invocation.quiet:
-            invocation.echo([Line(f"{one.name}: cleared")])
+            empty = "; nothing was recorded there" * (one.name in done.unknown)
+            invocation.echo([Line(f"{one.name}: cleared{empty}")])
     invocation.echo([Line(f"{one.where}: {one.what}") for one in done.lacking], err=True)
     invocation.echo(_about_schedule(done, quiet=invocation.quiet), err=True)
     return int(code)

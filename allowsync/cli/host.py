@@ -127,9 +127,7 @@ def add(
 
     def change(text: ConfigurationText) -> tuple[str, tuple[str, ...]]:
         if name in text.hosts:
-            _refuse(
-                invocation, f"there is a host {name!r} already; to change it: allowsync config edit"
-            )
+            _refuse(invocation, _already(text, name))
         where = _chosen(invocation, text, on)
         _lasting(invocation, until)
         every = tuple(one for one, named in text.lists.items() if named is None or one in where)
@@ -165,6 +163,13 @@ def remove(invocation: Invocation, name: str, dry_run: bool, at_once: bool, forc
 
     how = EditOptions(dry_run, at_once, force)
     return _edit(invocation, "remove", name, change, how)
+
+
+def _already(text: ConfigurationText, name: str) -> str:
+    """That a host is there, by what it is allowed, and how it is changed."""
+    has = ", ".join(text.places(name))
+    what = f"there is a host {name!r} already" + (f", allowed by {has}" if has else "")
+    return f"{what}; to change it: allowsync config edit, or allowsync host remove {name} first"
 
 
 def _edit(invocation: Invocation, action: str, name: str, change: Any, how: EditOptions) -> int:

@@ -271,7 +271,10 @@ def about_network(
         since = "" if past.first_run is None else f" since {past.first_run:%Y-%m-%d %H:%M} UTC"
         yield f"no host used this network{since}"
     if not reason:
-        yield "to allow it: a name of a trusted host that points there, or `networks` at a host"
+        yield (
+            f"to allow it: allowsync grant {short(asked)} --for 4h, or allowsync host add NAME "
+            f"{short(asked)}; of a host whose address changes, its DDNS hostname"
+        )
 
 
 def _addresses(asked: Network) -> tuple[object, ...]:

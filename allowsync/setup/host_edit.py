@@ -84,6 +84,18 @@ class ConfigurationText:
             return {}
         return {key.text: number for number, (key, _) in enumerate(section.pairs)}
 
+    def places(self, name: str) -> tuple[str, ...]:
+        """The hostnames and networks that are written at a host, as far as they are plain."""
+        section = self.plain.get("hosts")
+        value = section.get(name) if isinstance(section, dict) else None
+        if not isinstance(value, dict):
+            value = {"hostname": value}
+        found: list[Any] = []
+        for key in ("hostname", "networks"):
+            each = value.get(key)
+            found += each if isinstance(each, list) else [each]
+        return tuple(one[1] for one in found if isinstance(one, tuple))
+
     @property
     def lists(self) -> dict[str, Span | None]:
         """Where each allowlist names its hosts; None for one that has every host."""

@@ -120,6 +120,8 @@ def test_without_a_question_it_is_said_and_in_a_document(machine: Machine) -> No
         "schedule: still active (/etc/cron.d/allowsync): its next run puts back web/nftables, "
         "web/file; to stop it: allowsync schedule remove\n"
     )
+    again = "cleared; nothing was recorded there"
+    assert machine.run("clear", "--yes").out == f"web/nftables: {again}\nweb/file: {again}\n"
     machine.run("apply")
     told = machine.run("clear", "--yes", "--json").document
     assert [one["opened_ports"] for one in told["targets"]] == [["443/tcp", "8096/tcp"], []]

@@ -36,7 +36,8 @@ def test_an_address_somebody_left_is_told_whose_it_was(moved: Days) -> None:
         "  web/file  not allowed\n"
         "- alice was allowed from 81.2.69.1, 2026-11-20 15:00 to 2026-11-20 16:20 UTC: "
         "alice.example.org moved to 81.2.69.7\n"
-        "- to allow it: a name of a trusted host that points there, or `networks` at a host\n"
+        "- to allow it: allowsync grant 81.2.69.1 --for 4h, or allowsync host add NAME 81.2.69.1; "
+        "of a host whose address changes, its DDNS hostname\n"
     )
 
 

@@ -107,7 +107,11 @@ def test_a_dry_run_shows_the_change_and_writes_nothing(path: Path) -> None:
             "several allowlists name their hosts: choose --on web or --on ssh",
         ),
         ("add bob bob.example.org --on wep", "there is no allowlist 'wep' (did you mean 'web'?)"),
-        ("add alice a.example.org --on web", "there is a host 'alice' already"),
+        (
+            "add alice a.example.org --on web",
+            "there is a host 'alice' already, allowed by alice.example.org; to change it",
+        ),
+        ("add office o.example.org --on web", "'office' already, allowed by 81.2.70.0/24; to"),
         ("add Bob bob.example.org --on web", "expected a name of 1 to 40 of a-z"),
         ("add bob bob --on web", "hosts.bob: 'bob' is not a whole hostname"),
         (

@@ -43,7 +43,14 @@ if TYPE_CHECKING:
     from allowsync.model.types import Host
 
 HOUR = timedelta(hours=1)
-NEEDED = "to allow it: a name of a trusted host that points there, or `networks` at a host"
+
+
+def needed(network: str) -> str:
+    how = f"allowsync grant {network} --for 4h, or allowsync host add NAME {network}"
+    return f"to allow it: {how}; of a host whose address changes, its DDNS hostname"
+
+
+NEEDED = needed(HOME)
 LEFT = AccessPeriod("alice", net(HOME), NAME, T0, T0 + HOUR, f"{NAME} moved to {MOVED}")
 LEFT_SAID = (
     f"alice was allowed from {HOME}, 2026-11-20 15:00 to 2026-11-20 16:00 UTC: "
@@ -93,7 +100,7 @@ def test_what_no_name_can_give_is_said_to_need_the_policy() -> None:
     assert only.endswith("); policy.accept would allow that")
     accepting = Policy(accept=(ip_network("192.168.1.0/24"),))
     said = list(about_network(ip_network("192.168.1.7"), {}, Past(), accepting))
-    assert said == ["no host used this network", NEEDED]
+    assert said == ["no host used this network", needed("192.168.1.7")]
 
 
 def test_an_address_that_a_guard_holds_back_is_said_to_be() -> None:
@@ -102,12 +109,13 @@ def test_an_address_that_a_guard_holds_back_is_said_to_be() -> None:
     decision = Decision(host(), memory=memory)
     assert network(HOME, decision)[0] == f"alice: {NAME}: {HOME} rejected for now: a wildcard"
     assert len(network(HOME, decision)) == 3
-    assert network("81.2.69.0/24", decision) == ["no host used this network", NEEDED]
+    nowhere = ["no host used this network", needed("81.2.69.0/24")]
+    assert network("81.2.69.0/24", decision) == nowhere
     # A line is about one address, even where a network begins with that.
     first = Decision(
         host(), memory=HostMemory({A: RetentionState(held_back=("81.2.69.0 rejected",))})
     )
-    assert network("81.2.69.0/24", first) == ["no host used this network", NEEDED]
+    assert network("81.2.69.0/24", first) == nowhere
     assert len(network("81.2.69.0", first)) == 3
 
 
