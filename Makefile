@@ -115,6 +115,7 @@ man: $(BIN)/.man
 
 # dist/allowsync_<version>_all.deb; packaging/deb/vendored.txt says what it brings along.
 deb: $(BIN)/.man
+	rm -f dist/allowsync_*_all.deb
 	$(BIN)/python packaging/deb/make_deb.py build dist
 
 deb-lock: $(BIN)/.run
