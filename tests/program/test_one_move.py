@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from testkit.fake_cloudflare import FakeCloudflare, OperationDelay
+from testkit.fake_cloudflare.faults import FailedCall
 from testkit.fake_dns.nameserver import NameServer
 from testkit.fake_jellyfin import FakeJellyfin
+from testkit.fake_jellyfin.faults import JellyfinFault
 from tests.faults.harness import Warm
 from tests.support.fail2ban import fail2ban
 from tests.support.internet import FRIEND, FRIEND_TOO, SERVER, STRANGER, Internet
@@ -89,7 +91,7 @@ class Service:
         return Proxy(nginx, internet.friend, (OLD, NEW))
 
     def _cloud(self, folder: Path, internet: Internet, stack: ExitStack) -> RealLayer:
-        fake = stack.enter_context(internet.server.run(FakeCloudflare))
+        self.cloud = fake = stack.enter_context(internet.server.run(FakeCloudflare))
         fake.cloud.delay = OperationDelay(polls=0)
         fake.add_list("friends")
         token = folder / "cloudflare.token"
@@ -98,7 +100,7 @@ class Service:
         return CloudLayer(fake, token)
 
     def _jellyfin(self, folder: Path, internet: Internet, stack: ExitStack) -> RealLayer:
-        fake = stack.enter_context(internet.server.run(FakeJellyfin))
+        self.jellyfin = fake = stack.enter_context(internet.server.run(FakeJellyfin))
         key = folder / "jellyfin.key"
         key.touch(mode=0o600)
         key.write_text(fake.key)
@@ -183,6 +185,31 @@ def test_a_layer_that_takes_nothing_new_keeps_no_other_open(service: Service) ->
     assert service.look() == ({NEW},) * len(service.layers)
     assert service.lets_in(NEW, patient=True)
     record("faults", cases=1, lock_outs=0, strangers=0)
+
+
+def test_a_friend_moves_into_a_blocked_network_while_two_layers_are_down(service: Service) -> None:
+    """What is out of reach is made up for later, and keeps her blocked nowhere else."""
+    service.here.more["denylists"] = {
+        "scanners": {**service.denial.denylist, "networks": [OLD, NEW, STRANGER]}
+    }
+    service.here.write()
+    assert service.warm.run(*service.argv).code == 0
+    assert service.denial.blocks() == {NEW, STRANGER}
+    service.cloud.faults.add(FailedCall(503), times=None, on="*")
+    service.jellyfin.faults["GET"] = [JellyfinFault.STARTING] * 100
+    service.names.zones[ALICE] = [NEW]
+    ran = service.warm.run(*service.argv)
+    down = {"web/cloudflare", "web/jellyfin"}
+    assert {target for target, (outcome, _) in ran.targets.items() if outcome == "failed"} == down
+    held = dict(zip(ran.targets, service.look(), strict=True))
+    assert {name for name, addresses in held.items() if addresses != {NEW}} == down
+    assert service.denial.blocks() == {OLD, STRANGER}
+    assert service.lets_in(NEW, patient=True)
+
+    service.cloud.faults.clear()
+    service.jellyfin.faults["GET"].clear()
+    assert service.warm.run(*service.argv).code == 0
+    assert service.look() == ({NEW},) * len(service.layers)
 
 
 def nobody_is_between_two_layers(moment: Moment) -> None:
