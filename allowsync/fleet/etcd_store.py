@@ -2,7 +2,9 @@
 
     PREFIX/FLEET/leader       the machine that leads; goes with its lease
     PREFIX/FLEET/lists/NAME   which document of an allowlist counts: its digest, in how many parts
-    PREFIX/FLEET/lists/NAME/SHA256/NUMBER   a part of it
+    PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
+
+What is watched is `lists`: were parts below it, each waiting machine would be sent all of them.
     PREFIX/FLEET/machines/NAME   what a machine says of its last run; nothing goes by it
 
 The revision that created the key `leader` is unlike that of any other lead. A transaction puts
@@ -96,7 +98,7 @@ class EtcdStore:
             return Look.UNCHANGED
         parts = []
         for part in head.names:
-            read = {"key": self._list(f"{name}/{part}"), "revision": revision}
+            read = {"key": self._part(f"{name}/{part}"), "revision": revision}
             found = gateway.call("kv/range", read).get("kvs")
             if not found:
                 return Look.MISSING
@@ -159,7 +161,7 @@ class EtcdStore:
 
     def _puts(self, name: str, head: Head, parts: tuple[bytes, ...]) -> list[dict[str, Any]]:
         return [
-            {"requestPut": {"key": self._list(f"{name}/{part}"), "value": text_of(content)}}
+            {"requestPut": {"key": self._part(f"{name}/{part}"), "value": text_of(content)}}
             for part, content in zip(head.names, parts, strict=True)
         ]
 
@@ -170,7 +172,7 @@ class EtcdStore:
         return [
             {"requestPut": {"key": self._list(name), "value": text_of(head.written)}},
             *(
-                {"requestDeleteRange": {"key": self._list(first), "range_end": self._list(end)}}
+                {"requestDeleteRange": {"key": self._part(first), "range_end": self._part(end)}}
                 for first, end in ranges
             ),
         ]
@@ -237,6 +239,9 @@ class EtcdStore:
 
     def _list(self, name: str) -> str:
         return self._key(f"lists/{name}")
+
+    def _part(self, name: str) -> str:
+        return self._key(f"parts/{name}")
 
     def _key(self, name: str) -> str:
         return text_of(f"{self._prefix}/{name}".encode())

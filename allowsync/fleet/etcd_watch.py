@@ -97,7 +97,7 @@ class EtcdWatch:
         raise StoreError(f"etcd: it ended the watch: {why or 'no reason was given'}")
 
     def _names(self, events: Any) -> Iterator[str]:
-        """The lists whose own keys changed; parts of a large one are put before it."""
+        """The lists whose own keys changed."""
         for one in events if isinstance(events, list) else ():
             key = octets_of(_object(_object(one).get("kv")).get("key")).decode("ascii", "replace")
             name = key.removeprefix(self._lists)

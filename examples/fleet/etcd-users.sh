@@ -19,6 +19,7 @@ etcdctl user grant-role allowsync-resolver allowsync-resolver
 
 etcdctl role add allowsync-applier
 etcdctl role grant-permission --prefix=true allowsync-applier read "/allowsync/$fleet/lists/"
+etcdctl role grant-permission --prefix=true allowsync-applier read "/allowsync/$fleet/parts/"
 # What each machine says of its last run, for `allowsync fleet status`; it can be left out.
 etcdctl role grant-permission --prefix=true allowsync-applier write "/allowsync/$fleet/machines/"
 etcdctl user add allowsync-applier --interactive=false < "$applier"

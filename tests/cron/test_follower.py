@@ -45,7 +45,9 @@ SCRIPT = """
     heard() { for _ in $(seq 300); do allowed "$1" && return; sleep 0.1; done; echo "no $1"; }
     decide() { /test/decide $1; }
     etcdctl role add reader
-    etcdctl role grant-permission --prefix=true reader read /allowsync/home/lists/
+    for keys in lists parts; do
+        etcdctl role grant-permission --prefix=true reader read "/allowsync/home/$keys/"
+    done
     etcdctl user add reader:of-readers && etcdctl user grant-role reader reader
     etcdctl user add root:of-root && etcdctl user grant-role root root
     etcdctl auth enable

@@ -382,9 +382,14 @@ def led(etcd: Etcd) -> tuple[EtcdStore, Lead]:
 
 
 def keys_of(etcd: Etcd) -> list[str]:
-    """The keys below `lists/`, without what names an envelope."""
-    found = etcd.ctl("get", "--prefix", "--keys-only", "/allowsync/home/lists/").stdout.split()
-    return [re.sub("/[0-9a-f]{64}/", "/…/", one.partition("lists/")[2]) for one in found]
+    """The keys below `lists/` and `parts/`, without what names an envelope."""
+    home = "/allowsync/home/"
+    found = [
+        one.removeprefix(home)
+        for below in ("lists", "parts")
+        for one in etcd.ctl("get", "--prefix", "--keys-only", f"{home}{below}/").stdout.split()
+    ]
+    return [re.sub("/[0-9a-f]{64}/", "/…/", one) for one in found]
 
 
 def test_a_document_larger_than_etcd_takes_travels_in_parts(etcd: Etcd) -> None:
@@ -399,13 +404,17 @@ def test_a_document_larger_than_etcd_takes_travels_in_parts(etcd: Etcd) -> None:
     after = store.publish({"web": second}, lead)
     assert store.look(before)["web"] == Fetched(second, after["web"])
     assert keys_of(etcd) == [
-        *("web", *(f"web/…/0{n}" for n in range(3))),
-        *("web0", "web0/…/00"),
-        *("web_", *(f"web_/…/0{n}" for n in range(5))),
+        *("lists/web", "lists/web0", "lists/web_"),
+        *(f"parts/web/…/0{n}" for n in range(3)),
+        "parts/web0/…/00",
+        *(f"parts/web_/…/0{n}" for n in range(5)),
     ]
     small = store.publish({"web": b"small", "web_": b"y"}, lead)
     assert store.look(after)["web"] == Fetched(b"small", small["web"])
-    assert keys_of(etcd) == ["web", "web/…/00", "web0", "web0/…/00", "web_", "web_/…/00"]
+    assert keys_of(etcd) == [
+        *("lists/web", "lists/web0", "lists/web_"),
+        *("parts/web/…/00", "parts/web0/…/00", "parts/web_/…/00"),
+    ]
 
 
 def test_a_leader_that_is_refused_takes_no_part_away(etcd: Etcd) -> None:
@@ -416,7 +425,7 @@ def test_a_leader_that_is_refused_takes_no_part_away(etcd: Etcd) -> None:
         store.publish({"web": b"b" * 2_000_000}, lead._replace(fence="1"))
     assert store.look({"web": ""})["web"] == Fetched(whole, mark)
     (part, *_) = divided(whole)[0].names
-    etcd.ctl("del", f"/allowsync/home/lists/web/{part}")
+    etcd.ctl("del", f"/allowsync/home/parts/web/{part}")
     assert store.look({"web": ""})["web"] is Look.MISSING
 
 

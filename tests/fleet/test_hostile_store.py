@@ -35,6 +35,7 @@ OFFICES: Final = {
     f"office{n}": {"networks": [f"81.3.{n // 8}.{n % 8 * 32}/27"]} for n in range(900)
 }
 WEB: Final = "/allowsync/home/lists/web"
+PARTS: Final = "/allowsync/home/parts/web"
 WORDS: Final = (b'"', b"{}", b"[[", b"\0", b"null", b"-1", b"1e999", b"81.2.99.0/24", b"\xff\xfe")
 
 
@@ -88,7 +89,7 @@ def in_parts(envelope: bytes, size: int, name: bytes = b"") -> dict[str, bytes]:
     """An envelope as keys, in parts as small as these, under a name that no machine knows."""
     parts = [envelope[start : start + size] for start in range(0, len(envelope), size)]
     head = Head(sha256(name).hexdigest(), len(parts))
-    names = (f"{WEB}/{name}" for name in head.names)
+    names = (f"{PARTS}/{name}" for name in head.names)
     return {WEB: head.written, **dict(zip(names, parts, strict=True))}
 
 
@@ -107,8 +108,9 @@ def with_parts_changed(envelope: bytes, chance: Random) -> dict[str, bytes]:
 
 
 def puts(gateway: Gateway, keys: Mapping[str, bytes]) -> None:
-    span = {"key": text_of(WEB.encode()), "range_end": text_of(WEB.encode() + b"0")}
-    gateway.call("kv/deleterange", span)
+    for place in (WEB, PARTS):
+        span = {"key": text_of(place.encode()), "range_end": text_of(place.encode() + b"0")}
+        gateway.call("kv/deleterange", span)
     for key, value in keys.items():
         gateway.call("kv/put", {"key": text_of(key.encode()), "value": text_of(value)})
 

@@ -252,7 +252,7 @@ class Etcd:
 
     def envelope(self, name: str = "web") -> bytes:
         """The envelope of a list, joined from its parts."""
-        done = self.ctl("get", "--prefix", f"/allowsync/home/lists/{name}/", "-w", "json")
+        done = self.ctl("get", "--prefix", f"/allowsync/home/parts/{name}/", "-w", "json")
         return b"".join(b64decode(one["value"]) for one in json.loads(done.stdout)["kvs"])
 
     def document(self, name: str = "web") -> dict[str, Any]:
