@@ -44,6 +44,7 @@ SCRIPT = """
     allowed() { nft list table inet allowsync_web 2> /dev/null | grep -q "$1"; }
     heard() { for _ in $(seq 300); do allowed "$1" && return; sleep 0.1; done; echo "no $1"; }
     decide() { /test/decide $1; }
+    at_rest() { systemctl show -p ActiveState allowsync.service | grep -q inactive; }
     etcdctl role add reader
     for keys in lists parts; do
         etcdctl role grant-permission --prefix=true reader read "/allowsync/home/$keys/"
@@ -65,6 +66,7 @@ SCRIPT = """
     # A decision is heard, and so is one that comes while a run is at work.
     decide second
     heard 203.0.113.16
+    until at_rest; do sleep 0.1; done  # or what comes next would be a part of this run
     mkdir -p /run/systemd/system/allowsync.service.d
     printf '[Service]\\nExecStartPost=+/test/meanwhile\\n' \
         > /run/systemd/system/allowsync.service.d/meanwhile.conf
