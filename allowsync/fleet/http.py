@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
 SECONDS: Final = 10.0  # for all requests of one look, or of one publication
+_CONNECT: Final = 3.0  # seconds: of three members, two may be gone
 
 
 class Client:
@@ -33,7 +34,7 @@ class Client:
 
     def __init__(self, authority: str | None, largest: int) -> None:
         self._ends = time.monotonic() + SECONDS
-        self._client = HttpClient(_context(authority), largest)
+        self._client = HttpClient(_context(authority), largest, connect=_CONNECT)
 
     def ask(self, method: str, url: str, headers: Mapping[str, str], body: bytes = b"") -> Response:
         """Put a request.

@@ -85,6 +85,7 @@ class HttpClient:
         trust: Whose certificates count; None where none is asked for, as only http:// is.
         largest: The most octets of a body.
         now: The time in seconds from any start.
+        connect: How many seconds a connection may take.
     """
 
     def __init__(
@@ -92,11 +93,13 @@ class HttpClient:
         trust: ssl.SSLContext | None,
         largest: int,
         now: Callable[[], float] = time.monotonic,
+        connect: float = CONNECT,
     ) -> None:
         self._largest = largest
         self._now = now
+        self._connect = connect
         self._client = httpx.Client(
-            verify=trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts nobody
+            verify=trust or ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT),  # which trusts no authority
             trust_env=False,
             headers={"User-Agent": f"allowsync/{__version__}", "Accept-Encoding": "identity"},
         )
@@ -153,7 +156,7 @@ class HttpClient:
             params=request.params,
             content=request.body or None,
             headers=request.headers,
-            timeout=httpx.Timeout(seconds, connect=min(CONNECT, seconds)),
+            timeout=httpx.Timeout(seconds, connect=min(self._connect, seconds)),
             extensions={"sni_hostname": request.name} if request.name else {},
         )
 

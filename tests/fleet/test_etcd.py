@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import json
 import re
+import socket
+import time
 from base64 import b64decode
+from contextlib import closing, contextmanager
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +25,7 @@ from testkit.fake_dns.nameserver import NameServer
 from tests.support.etcd import Etcd
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from testkit.fake_dns.exchanges import DnsReply, DnsRequest
@@ -361,6 +365,25 @@ def test_a_token_that_ran_out_is_renewed(etcd: Etcd) -> None:
     finally:
         client.close()
     assert gateway._token not in ("", "made.up")
+
+
+@contextmanager
+def swallowing() -> Iterator[str]:
+    """The URL of a member that never answers who wants to connect: its queue is full."""
+    with (
+        socket.create_server(("127.0.0.1", 0), backlog=0) as door,
+        socket.create_connection(door.getsockname()),
+    ):
+        yield f"https://127.0.0.1:{door.getsockname()[1]}"
+
+
+def test_two_members_that_never_answer_leave_time_for_the_third(etcd: Etcd) -> None:
+    client = Client(str(etcd.ca), LARGEST)
+    with swallowing() as one, swallowing() as two, closing(client):
+        user = ("allowsync-applier", "of-appliers")
+        gateway = Gateway([one, two, etcd.members[0].url], client, user)
+        assert "header" in gateway.call("kv/txn", {"success": []})
+    assert client._ends - time.monotonic() > 1, "the third was asked at the very end"
 
 
 def with_name(store: EtcdStore, machine: str) -> EtcdStore:
