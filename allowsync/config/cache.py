@@ -127,8 +127,8 @@ def _is_current(plain: Mapping[str, Any], uid: int) -> bool:
     """Whether the file that hosts are read from, if any, holds what it held. Raises OSError."""
     if "hosts_file" not in plain:
         return True
-    from allowsync.config.hosts_from import content_of, digest_of
-    from allowsync.config.secure_file import RefusedError
+    from allowsync.config.hosts_from import content_of
+    from allowsync.config.secure_file import RefusedError, digest_of
 
     path = Path(plain["hosts_from"]["HostsFrom"]["jsonlines"]["path"])
     try:
@@ -171,11 +171,7 @@ def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes
     Raises:
         OSError: A file of the code is gone.
     """
-    # hashlib loads OpenSSL, which takes as long as all of this.
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
+    from allowsync.config.secure_file import digest_of
 
     about = (
         __version__,
@@ -187,10 +183,8 @@ def _digest(source: Source, state: Path, files: bytes, document: bytes) -> bytes
         # A file that was written or replaced has another time of change (inode(7)).
         [os.stat(one).st_ctime_ns for one in json.loads(files)],  # noqa: PTH116 - many, in any run
     )
-    digest = blake2b(digest_size=32)
-    for part in (json.dumps(about).encode(), files, source.content, document):
-        digest.update(b"%d " % len(part) + part)
-    return digest.hexdigest().encode()
+    parts = (json.dumps(about).encode(), files, source.content, document)
+    return digest_of(*(b"%d " % len(part) + part for part in parts)).encode()
 
 
 def _files(config: Config) -> list[str]:

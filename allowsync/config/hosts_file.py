@@ -9,10 +9,10 @@ import json
 from typing import TYPE_CHECKING, Any, Final
 
 from allowsync.config.hosts import LABEL
-from allowsync.config.hosts_from import HostsFile, content_of, digest_of
+from allowsync.config.hosts_from import HostsFile, content_of
 from allowsync.config.kinds import INVALID, Reading
 from allowsync.config.schema.nodes import Scalar, ScalarType, from_plain, got
-from allowsync.config.secure_file import RefusedError
+from allowsync.config.secure_file import RefusedError, digest_of
 from allowsync.text import quote
 
 if TYPE_CHECKING:

@@ -30,7 +30,7 @@ class HostsFile(Value):
     """What was read of such a file.
 
     Attributes:
-        digest: Of its content, as `digest_of` makes it.
+        digest: Of its content, as `secure_file.digest_of` makes it.
         count: How many hosts it holds; they are the last ones of the configuration.
         trouble: What is wrong with it now, where its hosts are those that it held before.
     """
@@ -43,14 +43,3 @@ class HostsFile(Value):
 def content_of(path: Path, uid: int) -> bytes:
     """What such a file holds. Raises RefusedError."""
     return read_checked(path, FileRequirements(uid, LARGEST))
-
-
-def digest_of(content: bytes) -> str:
-    """What tells one content from another."""
-    # hashlib loads OpenSSL, which takes longer than the digest.
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-
-    return blake2b(content, digest_size=32).hexdigest()

@@ -140,3 +140,17 @@ def _shown(path: Path) -> str:
 
 def _size(count: int) -> str:
     return f"{count // 1024**2} MiB" if count >= 1024**2 else f"{count // 1024} KiB"
+
+
+def digest_of(*parts: bytes) -> str:
+    """What tells one content from another, of a whole or in parts."""
+    # hashlib loads OpenSSL, which takes longer than the digest.
+    try:
+        from _blake2 import blake2b
+    except ImportError:
+        from hashlib import blake2b
+
+    digest = blake2b(digest_size=32)
+    for part in parts:
+        digest.update(part)
+    return digest.hexdigest()

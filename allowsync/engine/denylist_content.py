@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from allowsync.config.secure_file import digest_of
 from allowsync.engine.never_blocked import spared_by
 from allowsync.model.value import Value
 from allowsync.plan.limits import LimitRefusal
@@ -21,7 +22,6 @@ from allowsync.policy.blocking import (
     united,
 )
 from allowsync.state.blocks import KeptBlocks, read_blocks, write_blocks
-from allowsync.state.kept_files import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from allowsync.config.secure_file import digest_of
 from allowsync.fleet.document import ListDocument, PublishedHost, decoded, differs, encoded
 from allowsync.fleet.envelope import public_key_of, sealed
 from allowsync.fleet.fields import DocumentError
@@ -12,7 +13,6 @@ from allowsync.fleet.store import NoConnection, StoreError, Superseded
 from allowsync.fleet.stores import writable_store
 from allowsync.model.outcome import ExitCode, Notice
 from allowsync.model.value import Value, replace
-from allowsync.state.kept_files import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -3,9 +3,9 @@
     PREFIX/FLEET/leader       the machine that leads; goes with its lease
     PREFIX/FLEET/lists/NAME   which document of an allowlist counts: its digest, in how many parts
     PREFIX/FLEET/parts/NAME/SHA256/NUMBER   a part of it
+    PREFIX/FLEET/machines/NAME   what a machine says of its last run; nothing goes by it
 
 What is watched is `lists`: were parts below it, each waiting machine would be sent all of them.
-    PREFIX/FLEET/machines/NAME   what a machine says of its last run; nothing goes by it
 
 The revision that created the key `leader` is unlike that of any other lead. A transaction puts
 documents only while it stands with its lease, so what a machine decided that led once is refused.

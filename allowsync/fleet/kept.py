@@ -10,6 +10,7 @@ from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, NamedTuple
 
+from allowsync.config.secure_file import digest_of
 from allowsync.fleet.document import ListDocument, decoded, encoded
 from allowsync.fleet.fields import DocumentError
 from allowsync.fleet.store import Lead
@@ -17,7 +18,7 @@ from allowsync.model.value import Value
 from allowsync.state.codec import instant, number
 from allowsync.state.errors import StateError
 from allowsync.state.files import as_owner
-from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
+from allowsync.state.kept_files import read_body, read_heading, write_kept
 
 if TYPE_CHECKING:
     from datetime import datetime

@@ -6,10 +6,10 @@ import random
 import time
 from typing import TYPE_CHECKING, Final
 
+from allowsync.config.secure_file import digest_of
 from allowsync.fleet.store import Fetched, StoreError
 from allowsync.fleet.stores import reading_store
 from allowsync.model.value import Value
-from allowsync.state.kept_files import digest_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -10,9 +10,10 @@ import json
 from ipaddress import ip_network
 from typing import TYPE_CHECKING, Any
 
+from allowsync.config.secure_file import digest_of
 from allowsync.model.value import Value, field
 from allowsync.policy.blocking import Blocked, NeverBlocked
-from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
+from allowsync.state.kept_files import read_body, read_heading, write_kept
 from allowsync.state.lists import instant_of, number_of
 
 if TYPE_CHECKING:

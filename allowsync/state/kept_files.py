@@ -12,6 +12,7 @@ import os
 import stat
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.config.secure_file import digest_of
 from allowsync.state.errors import StateError
 from allowsync.state.files import as_owner, prepare_folder
 from allowsync.system.files import replace_file
@@ -76,13 +77,3 @@ def _read(path: Path, most: int) -> bytes:
         return b"".join(parts)
     finally:
         os.close(descriptor)
-
-
-def digest_of(content: bytes) -> str:
-    """A digest of some content."""
-    # hashlib loads OpenSSL, which takes as long as all of this.
-    try:
-        from _blake2 import blake2b
-    except ImportError:
-        from hashlib import blake2b
-    return blake2b(content, digest_size=_DIGEST // 2).hexdigest()

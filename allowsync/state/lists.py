@@ -10,13 +10,14 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, Final
 
+from allowsync.config.secure_file import digest_of
 from allowsync.model.networks import network
 from allowsync.model.value import Value, replace
 from allowsync.policy.list_formats import entry
 from allowsync.policy.lists import cidrs, ranges, spelt
 from allowsync.state.errors import StateError
 from allowsync.state.files import as_owner
-from allowsync.state.kept_files import digest_of, read_body, read_heading, write_kept
+from allowsync.state.kept_files import read_body, read_heading, write_kept
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

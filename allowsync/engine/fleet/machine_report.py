@@ -9,12 +9,12 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
 
+from allowsync.config.secure_file import digest_of
 from allowsync.fleet.kept import LastReport, read_last_report, write_last_report
 from allowsync.fleet.machines import AppliedList, MachineReport, written
 from allowsync.fleet.store import StoreError
 from allowsync.fleet.stores import etcd_store, machine_name
 from allowsync.state.codec import EPOCH
-from allowsync.state.kept_files import digest_of
 
 if TYPE_CHECKING:
     from datetime import datetime
