@@ -106,7 +106,10 @@ class Reasons(Value):
     def lost(self, entry: Entry, label: str) -> str:
         """Why a host does not come from an entry's network any more."""
         decision = self.decisions.get(label)
-        if decision is None:
+        elsewhere = decision is not None and any(
+            covers(grant.network, entry.network) for grant in decision.grants
+        )
+        if decision is None or elsewhere:
             return f"{label} is no longer allowed here"
         if decision.ended:
             return decision.ending

@@ -49,3 +49,20 @@ def test_neither_an_allowlist_nor_a_target_is_a_mistake(both: Installation) -> N
     done = both("apply --only web/frist")
     assert (done.code, done.out) == (2, "")
     assert "there is no allowlist or target 'web/frist' (did you mean 'web/first'?)" in done.err
+
+
+def test_a_host_taken_off_one_of_two_allowlists_is_not_said_to_have_moved(
+    here: Installation,
+) -> None:
+    def lists(*admins: str) -> dict[str, object]:
+        web = {"targets": [{"file": {"path": str(here.file)}}]}
+        admin = {"hosts": list(admins), "targets": [{"file": {"path": str(first(here))}}]}
+        return {"web": web, "admin": admin}
+
+    here.hosts["bob"] = {"networks": ["81.2.70.1"]}
+    for admins in (("alice", "bob"), ("bob",)):
+        here.more["allowlists"] = lists(*admins)
+        done = here("apply")
+        assert done.code == 0, done.err
+    assert "alice is no longer allowed here" in done.out
+    assert "moved to" not in done.out

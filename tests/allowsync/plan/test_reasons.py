@@ -108,6 +108,12 @@ def test_a_host_that_is_allowed_here_no_longer_is_named() -> None:
     assert removed(life, HOME, "bob") == "bob is no longer allowed here"
 
 
+def test_a_host_that_is_allowed_elsewhere_did_not_move_to_where_it_is() -> None:
+    life = Life(host())
+    life.run(found(HOME))
+    assert removed(life) == "alice is no longer allowed here"
+
+
 def test_a_family_no_longer_asked_for_says_so() -> None:
     life = Life(host(families=(V4,)))
     life.run(found(HOME))
@@ -309,8 +315,8 @@ def test_a_machine_that_follows_hears_nothing_of_the_fleet_and_not_of_the_dns() 
     life.run(Unavailable("fleet: the store is down"))
     said = reasons(life).kept(entry(HOME, "alice"))
     assert said == "kept: no news from the fleet for 5 min (the store is down); expires in 0 s"
-    lost = reasons(life).lost(entry(HOME, "alice"), "alice")
-    assert lost == "no news from the fleet for 5 min (the store is down, once)"
+    life.run(Unavailable("fleet: the store is down"))
+    assert removed(life) == "no news from the fleet for 10 min (the store is down, 2 times)"
 
 
 def test_of_a_host_without_a_document_it_is_unknown_whether_it_is_allowed() -> None:
