@@ -22,7 +22,7 @@ FAST := $(addprefix tests/,allowsync backends docs mutation testkit)
 
 # What the tests drive for real, as Debian names it.
 SYSTEM_PACKAGES := nftables ipset ufw iptables conntrack iproute2 dnsmasq-base strace tmux nginx-light libnginx-mod-stream podman systemd-container mmdebstrap \
-                   apache2-bin caddy fail2ban firewalld haproxy groff man-db mandoc bash zsh fish lintian
+                   apache2-bin caddy fail2ban firewalld haproxy groff man-db mandoc bash zsh fish lintian busybox
 
 # The modules that are pure functions over values: every branch of them is tested.
 PURE := allowsync/engine/history.py,allowsync/engine/options.py,allowsync/engine/rollout.py,$\
