@@ -1,4 +1,4 @@
-"""Whether servers know the addresses of clients that come through a CDN.
+"""Whether servers know the addresses of clients, and whether these get as far as the server.
 
 A server that takes the address of the connection for the client's refuses them all, and one that
 takes it from a header that the CDN passes on as it came believes whatever a client writes there.
@@ -46,6 +46,7 @@ def about_trusted_proxies(config: Config) -> Iterator[Located]:
     for allowlist, target, proxies in declared(known_config, lambda one: one.trusted_proxies):
         yield from about_forgeable(target, proxies, edges)
         yield from about_shut_out(config, allowlist, target, proxies, edges)
+        yield from about_dropped(config, allowlist, target, proxies)
 
 
 def known_edges(config: Config) -> dict[str, PublishedEdge]:
@@ -117,6 +118,42 @@ def about_shut_out(
                 header = f" ({source} sets {edge.headers[0]})" if edge.headers else ""
                 finding = Finding(Severity.WARNING, what, f"{proxies.advice}{header}")
                 yield Located(target.name, finding)
+
+
+def about_dropped(
+    config: Config, allowlist: Allowlist, target: Target, proxies: TrustedProxies
+) -> Iterator[Located]:
+    """Hosts of a server that come to it directly, and that gates drop at each of its ports."""
+    if proxies.networks or not proxies.ports:
+        return  # they may come through a proxy; or at a port that is not known
+    doors = {
+        name: tuple(_dropping(config, port, name) for port in proxies.ports)
+        for name in allowlist.hosts
+        if not _is_near(config.hosts[name])
+    }
+    dropped = {name: closed for name, closed in doors.items() if all(closed)}
+    if dropped:
+        closed = dict.fromkeys(one for found in dropped.values() for one in found)
+        at = ", ".join(f"{port}/tcp" for port in proxies.ports)
+        what = (
+            f"lets in {', '.join(dropped)}, but {', '.join(closed)} in front of it does not, "
+            f"at {at}: they cannot get in"
+        )
+        advice = "let both have the same hosts, or take the gate away"
+        yield Located(target.name, Finding(Severity.WARNING, what, advice))
+
+
+def _dropping(config: Config, port: int, host: str) -> str:
+    """A gate that drops a host at a TCP port; empty where none does for certain."""
+    for allowlist, gate, guard in gates(config):
+        passed = guard.adds_up or guard.forwarded or set(guard.open_interfaces) - {"lo"}
+        if passed or not any(
+            one.protocol == "tcp" and one.first <= port <= one.last for one in guard.ports
+        ):
+            continue
+        if not any(one == host or sources_of(config.hosts[one]) for one in allowlist.hosts):
+            return gate.name
+    return ""
 
 
 def _is_near(host: Host) -> bool:

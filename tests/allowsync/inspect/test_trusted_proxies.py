@@ -145,6 +145,39 @@ def test_of_hosts_that_a_gate_admits_besides_the_rest_is_shut_out(tmp_path: Path
     assert "admits cloudflare, but not bob, at 80/tcp" in said
 
 
+DOOR = "door: {hosts: [alice], targets: [{nftables: {ports: [80/tcp, 443/tcp]}}]}"
+
+
+def test_hosts_of_a_server_that_a_gate_drops_are_named(tmp_path: Path) -> None:
+    (said,) = found(tmp_path, f"{LIST}, {DOOR}", believing(ports=(80, 443)))
+    assert said == (
+        "web/nginx: lets in bob, but door/nftables in front of it does not, at 80/tcp, 443/tcp: "
+        "they cannot get in; let both have the same hosts, or take the gate away"
+    )
+
+
+@pytest.mark.parametrize(
+    ("door", "given"),
+    [
+        pytest.param(DOOR.replace("[alice]", "[alice, bob]"), believing(), id="the same hosts"),
+        pytest.param(DOOR.replace("80/tcp, ", ""), believing(ports=(80, 443)), id="another port"),
+        pytest.param(DOOR.replace("/tcp", "/udp"), believing(), id="another protocol"),
+        pytest.param(DOOR, believing(HERE[1]), id="through a proxy"),
+        pytest.param(DOOR, believing(ports=()), id="ports that are not known"),
+        pytest.param(DOOR.replace("nftables", "ufw"), believing(), id="rules that add up"),
+        pytest.param(
+            DOOR.replace("443/tcp]", "443/tcp], open_interfaces: [lo, wg0]"),
+            believing(),
+            id="by a VPN",
+        ),
+    ],
+)
+def test_hosts_that_may_pass_a_gate_are_not_reported(
+    tmp_path: Path, door: str, given: TrustedProxies
+) -> None:
+    assert found(tmp_path, f"{LIST}, {door}", given) == []
+
+
 def test_at_ports_that_are_not_known_every_gate_counts(tmp_path: Path) -> None:
     (said,) = found(tmp_path, f"{LIST}, {GATE}", believing(ports=()))
     assert "at 80/tcp, 443/tcp" in said
