@@ -132,6 +132,7 @@ def _packets(
     from allowsync.inspect.other_ports import about_other_ports, other_openings
     from allowsync.inspect.packets import answered, guarded
     from allowsync.inspect.reachability import about_friends, about_strangers, judged
+    from allowsync.inspect.service_addresses import unserved
 
     targets = guarded(config, standing.targets)
     targets += guarded_by_rules(config, standing.targets)
@@ -141,7 +142,11 @@ def _packets(
     lacking = (entry.network for one in standing.targets for entry in one.lacking)
     expected = (*known(targets), *lacking, *answered_networks(new, said))
     answers = answered((*asked, *about_named(targets)), expected)
-    found = (*judged(targets, answers), *undiscovered(targets, answers))
+    found = (
+        *judged(targets, answers),
+        *unserved(targets, answers),
+        *undiscovered(targets, answers),
+    )
     found += tuple(admitted(targets, answers))
     seen = (*found, *other_openings(targets, answers))
     yield from (Located(name, found) for name, found in seen)

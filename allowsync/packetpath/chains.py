@@ -9,6 +9,7 @@ from allowsync.packetpath.chance import concerns, concerns_legacy, one_of, one_o
 from allowsync.packetpath.forms import asks_form, asks_form_legacy
 from allowsync.packetpath.packet import PROTOCOLS
 from allowsync.packetpath.uncopied import other_kinds, uncopied, uncopied_legacy
+from allowsync.packetpath.unlimited import stops_beyond, stops_beyond_legacy
 from allowsync.packetpath.words import legacy_place
 
 if TYPE_CHECKING:
@@ -27,6 +28,7 @@ class Chains:
         self._odds, self._legacy_odds = cache(self._find_odds), cache(self._find_legacy_odds)
         self._formed = cache(self._asks_form)
         self._legacy_formed = cache(self._asks_legacy_form)
+        self._limits, self._legacy_limits = cache(self._find_limit), cache(self._find_legacy_limit)
         self._lacks, self._legacy_lacks = cache(self._find_lack), cache(self._find_legacy_lack)
 
     def chance(self, probe: Probe, ports: frozenset[int]) -> tuple[int, str]:
@@ -41,6 +43,17 @@ class Chains:
         ]
         most, chain = max(odds, default=(0, ""))
         return most, f"a rule of chain {chain} decides by chance" if most else ""
+
+    def limit(self, probe: Probe, ports: frozenset[int]) -> str:
+        """The chain with a rule that stops packets for some ports beyond a limit; "" if none."""
+        name = probe.question.protocol
+        for one in probe.events:
+            if self._limits(self._words.place(one), ports, PROTOCOLS[name]):
+                return one.chain
+        limits = (
+            one for one in probe.legacy if self._legacy_limits(legacy_place(one), ports, name)
+        )
+        return next((one.chain for one in limits), "")
 
     def form(self, probe: Probe, ports: frozenset[int]) -> str:
         """The chain that asks for more than packets for the same port share; "" if none."""
@@ -80,6 +93,16 @@ class Chains:
     def _find_legacy_odds(self, place: Place, ports: frozenset[int], protocol: str) -> int:
         odds = (one_of_legacy(rule, ports, protocol) for rule in self._words.legacy_chain(place))
         return max(odds, default=0)
+
+    def _find_limit(self, place: Place, ports: frozenset[int], protocol: int) -> bool:
+        rules = self._words.chain(place)
+        return any(stops_beyond(one) and concerns(one, ports, protocol) for one in rules)
+
+    def _find_legacy_limit(self, place: Place, ports: frozenset[int], protocol: str) -> bool:
+        rules = self._words.legacy_chain(place)
+        return any(
+            stops_beyond_legacy(one) and concerns_legacy(one, ports, protocol) for one in rules
+        )
 
     def _asks_form(self, place: Place, ports: frozenset[int], protocol: int) -> bool:
         rules = self._words.chain(place)

@@ -29,6 +29,7 @@ def from_answers(answers: Answers) -> dict[str, Any]:
                 one.to and [one.to[0], str(one.to[1]), one.to[2]],
                 one.reason,
                 one.unanswered,
+                one.heard,
                 one.asked,
             ]
             for one in answers.answers
@@ -59,9 +60,12 @@ def to_answers(document: Any) -> Answers:
             to=to and (to[0], ip_address(to[1]), to[2]),
             reason=reason,
             unanswered=unanswered,
+            heard=heard,
             asked=tuple(positions),
         )
-        for question, verdict, rules, to, reason, unanswered, positions in document["answers"]
+        for question, verdict, rules, to, reason, unanswered, heard, positions in document[
+            "answers"
+        ]
     )
     return Answers(machine, answers, document["unknown"])
 

@@ -9,21 +9,17 @@ from __future__ import annotations
 import ctypes
 import os
 import struct
-from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from allowsync.packetpath.netlink import SOCKETS, Interrupted, Netlink, attributes, first, native
+from allowsync.packetpath.listeners import sockets
+from allowsync.packetpath.netlink import first, native
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from allowsync.packetpath.question import Question
 
-_PROTOCOLS: Final = {"tcp": (6, 10), "udp": (17, 7)}  # number, state of what listens
-_FAMILIES: Final = (2, 10)
-_BY_FAMILY: Final = 20  # SOCK_DIAG_BY_FAMILY
-_MESSAGE: Final = 72  # bytes of struct inet_diag_msg
 _GROUP: Final = 21  # INET_DIAG_CGROUP_ID
 _MOUNTS: Final = (Path("/sys/fs/cgroup"), Path("/sys/fs/cgroup/unified"))
 _BPF: Final = {"x86_64": 321, "aarch64": 280, "riscv64": 280, "ppc64le": 361, "s390x": 351}
@@ -45,7 +41,8 @@ def filtered(questions: Iterable[Question]) -> tuple[str, ...]:
         asked.setdefault(one.protocol, set()).add(range(one.port, (one.last or one.port) + 1))
     groups: dict[int, set[str]] = {}
     for protocol, spans in asked.items():
-        for port, group in _listening(protocol):
+        for _, port, held in sockets(protocol):
+            group = native(first(held, _GROUP))
             if any(port in span for span in spans):
                 groups.setdefault(group, set()).add(f"{port}/{protocol}")
     return tuple(
@@ -53,21 +50,6 @@ def filtered(questions: Iterable[Question]) -> tuple[str, ...]:
         " as IPAddressDeny= sets them"
         for number, name in _with_filters(groups)
     )
-
-
-def _listening(protocol: str) -> Iterator[tuple[int, int]]:
-    """The port and the control group of each socket that listens."""
-    number, state = _PROTOCOLS[protocol]
-    for family in _FAMILIES:
-        asked = struct.pack("=BBBxI", family, number, 0, 1 << state) + bytes(48)
-        try:
-            with closing(Netlink(SOCKETS)) as netlink:
-                listed = netlink.dump(_BY_FAMILY, asked)
-        except (OSError, Interrupted):  # a kernel that does not tell
-            continue
-        for one in listed:
-            (port,) = struct.unpack_from(">H", one, 4)
-            yield port, native(first(attributes(one[_MESSAGE:]), _GROUP))
 
 
 def _with_filters(groups: Iterable[int]) -> Iterator[tuple[int, str]]:

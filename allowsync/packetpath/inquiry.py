@@ -65,14 +65,23 @@ def inquire(questions: Sequence[Question], known: Iterable[str] = ()) -> Answers
         machine = describe(source, (*beside.values(), *left_out), named)
         asked = expand(questions, source, machine.named)
         judged, lost = _answered(source, beside, tools, list(asked))
-        answers = map(_in_answer, judged, asked.values())
-        return Answers(replace(machine, undiscovered=lost), tuple(answers))
+        answers = tuple(map(partial(_in_answer, source), judged, asked.values()))
+        return Answers(replace(machine, undiscovered=lost), answers)
     except Unavailable as error:
         return all_unknown(questions, str(error), machine)
 
 
-def _in_answer(answer: Answer, positions: Sequence[int]) -> Answer:
-    return replace(answer, asked=tuple(positions))
+def _in_answer(source: Original, answer: Answer, positions: Sequence[int]) -> Answer:
+    return replace(answer, asked=tuple(positions), heard=_is_heard(answer, source))
+
+
+def _is_heard(answer: Answer, source: Original) -> bool:
+    """Whether a program listens where a packet got to; one that went elsewhere counts as heard."""
+    asked = answer.question
+    address, port = answer.to[1:] if answer.to else (asked.destination, asked.port)
+    if answer.verdict is not Verdict.DELIVERED or address is None:
+        return True
+    return source.hears(asked.protocol, address, port, asked.interface)
 
 
 def _named(questions: Iterable[Question], source: Original, known: Iterable[str]) -> NamedSources:

@@ -12,7 +12,7 @@ from allowsync.packetpath.netlink import first, number, text
 from allowsync.packetpath.question import Aim, Answer, Verdict
 from allowsync.packetpath.routing import Travel, no_way
 from allowsync.packetpath.tracing import ACCEPT, QUEUE, RULE
-from allowsync.packetpath.unlimited import limited
+from allowsync.packetpath.unlimited import counts_only, limited
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ _LEGACY_GOES_ON: Final = re.compile(
     r"|NOTRACK|TEE|N?FLOG|LOG|CLASSIFY|CHECKSUM|DNAT|SNAT|REDIRECT|MASQUERADE|NETMAP)\b"
 )
 _LIMITING: Final = frozenset({"limit", "hashlimit", "connlimit", "quota", "recent"})
-_LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent)\b")
+_LEGACY_LIMIT: Final = re.compile(r"-m (limit|hashlimit|connlimit|quota|recent(?! --set))\b")
 _COUNTED: Final = re.compile(
     r"Discard|NoRoute|ReverseP|AddrErr|Martian|HdrErr|OutNoR|Unreach|FilterDrop"
 )
@@ -83,7 +83,7 @@ class Judge:
         rules = self._passed_by(probe)
         unanswered = "" if probe.replies else self._unanswered(probe, probe.end)
         lost = f"{_LOST}: {unanswered}" if unanswered else ""
-        condition = lost or self._condition(probe) or chance
+        condition = lost or self._condition(probe, ports) or chance
         return Answer(probe.question, verdict, rules, self._to(probe), condition, unanswered)
 
     def _unanswered(self, probe: Probe, end: Event) -> str:
@@ -265,7 +265,7 @@ class Judge:
             for one in self._words.steps(told)
         )
 
-    def _condition(self, probe: Probe) -> str:
+    def _condition(self, probe: Probe, ports: frozenset[int]) -> str:
         """What else has to be so: a limit that is not used up."""
         for one in probe.events:
             if one.kind == RULE and any(map(_is_limit, self._words.steps(one))):
@@ -273,7 +273,8 @@ class Judge:
         for legacy in probe.legacy:
             if _LEGACY_LIMIT.search(said := self._words.of_legacy(legacy)):
                 return f"as long as the limit of {said!r} lasts"
-        return ""
+        chain = self._chains.limit(probe, ports)
+        return f"as long as the limit in chain {chain} lasts" if chain else ""
 
 
 def _mark(met: Sequence[Event], by_legacy: Sequence[LegacyEvent]) -> int:
@@ -291,7 +292,7 @@ def _kind(step: Expression) -> str:
 
 def _is_limit(step: Expression) -> bool:
     if step.kind == "match":
-        return text(first(step.held, 1)) in _LIMITING
+        return text(first(step.held, 1)) in _LIMITING and not counts_only(step)
     return step.kind == "quota" or bool(limited(step))
 
 

@@ -103,7 +103,7 @@ class Original(NamedTuple):
 
     Attributes:
         uplinks: The interfaces with a default route, or a half of one, as VPNs have.
-        listeners: The sockets that take what strangers send.
+        listeners: The sockets of programs that listen.
     """
 
     links: Mapping[int, Link]
@@ -155,9 +155,18 @@ class Original(NamedTuple):
         owners = {
             one.version: one.owner
             for one in self.listeners
-            if (one.protocol, one.port) == (protocol, port)
+            if (one.protocol, one.port) == (protocol, port) and not one.address.is_loopback
         }
         return owners.get(version, owners.get(6))
+
+    def hears(self, protocol: str, address: Address, port: int, interface: str) -> bool:
+        """Whether a program listens for what arrives for an address and port by an interface."""
+        link = self.named(interface)
+        devices = (link.index, link.master) if link else ()
+        return any(
+            (one.protocol, one.port) == (protocol, port) and one.takes(address, devices)
+            for one in self.listeners
+        )
 
     def named(self, name: str) -> Link | None:
         """The interface of a name."""

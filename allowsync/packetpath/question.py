@@ -77,6 +77,7 @@ class Answer(Value):
         reason: Why it is unknown, or the condition under which the verdict holds.
         unanswered: What keeps the answer from who asked; "" where it comes back, and where there is
             none to come.
+        heard: False where it gets to this machine and no program listens for it.
         asked: The positions of the questions that it answers.
     """
 
@@ -86,6 +87,7 @@ class Answer(Value):
     to: tuple[str, Address, int] | None = None
     reason: str = ""
     unanswered: str = ""
+    heard: bool = True
     asked: tuple[int, ...] = ()
 
 

@@ -14,7 +14,7 @@ from allowsync.packetpath.netlink import attribute, attributes, first, given, nu
 from allowsync.packetpath.nftables import Expression, Object, Ruleset, expressions, with_steps
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
 
     from allowsync.packetpath.netlink import Attributes
 
@@ -54,6 +54,11 @@ _LEGACY_ALWAYS_BEYOND: Final = re.compile(
 _LEGACY_NEVER_BELOW: Final = re.compile(
     r" -m connlimit --connlimit-upto 0(?: --connlimit-\S+(?: \d+)?)*"
 )
+_LEGACY_HITS: Final = re.compile(r" -m recent\b.* --hitcount [1-9]")
+_STOPS: Final = frozenset({0, -3, -4})  # NF_DROP, or NFT_JUMP and NFT_GOTO to where it may be
+_LEGACY_STOPS: Final = re.compile(r" -[jg] (?!ACCEPT\b|RETURN\b|N?F?LOG\b|\w*MARK\b)")
+_RECENT_HITS, _RECENT_MODE, _RECENT_SETS = 4, 8, 2  # struct xt_recent_mtinfo
+
 _LEGACY_NEVER: Final = " -m mark --mark 0x1/0x0"
 
 
@@ -92,6 +97,38 @@ def limited(step: Expression) -> str:
         return next((one.kind for one in _of_elements(step) if one.kind in _FLAGS), "")
     name = text(first(step.held, 1)) if step.kind == "match" else ""
     return name if name in ("limit", "hashlimit", "connlimit") else ""
+
+
+def counts_only(step: Expression) -> bool:
+    """Whether a match of `recent` remembers a source, and asks for nothing."""
+    info = given(step.held, 3)
+    is_recent = step.kind == "match" and text(first(step.held, 1)) == "recent"
+    return is_recent and info[_RECENT_MODE : _RECENT_MODE + 1] == bytes([_RECENT_SETS])
+
+
+def stops_beyond(rule: Sequence[Expression]) -> bool:
+    """Whether a rule stops what is beyond a limit, or sends it to where it may be stopped."""
+    return any(map(_stops, rule)) and any(map(_asks_beyond, rule))
+
+
+def stops_beyond_legacy(rule: str) -> bool:
+    """The same of a rule of iptables, in words."""
+    found = _LEGACY_BEYOND.search(rule) or _LEGACY_HITS.search(rule)
+    return bool(found and _LEGACY_STOPS.search(rule))
+
+
+def _stops(step: Expression) -> bool:
+    if step.kind != "immediate":
+        return step.kind in ("reject", "target")
+    verdict = first(attributes(given(attributes(given(step.held, 2)), 2)), 1)
+    return verdict is not None and int.from_bytes(verdict, "big", signed=True) in _STOPS
+
+
+def _asks_beyond(step: Expression) -> bool:
+    if step.kind == "match" and text(first(step.held, 1)) == "recent":
+        return any(given(step.held, 3)[_RECENT_HITS:_RECENT_MODE])
+    several = _of_elements(step) if step.kind == "dynset" else (step,)
+    return any(bool(limited(one)) and _is_beyond(one) for one in several)
 
 
 def _parts(

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
     from allowsync.inspect.access_at import AccessAt, HostAccess
     from allowsync.inspect.explain import Explanation, MetPacket, TargetAnswer
+    from allowsync.packetpath.question import Answer, Question
 
 _WORDS = {
     AccessVerdict.YES: ("allowed", "was allowed"),
@@ -54,16 +55,35 @@ def explain_lines(one: Explanation) -> Iterator[Line]:
 
 def _packets(met: Iterable[MetPacket]) -> Iterator[str]:
     """What each packet meets, once for those that meet the same."""
-    alike: dict[tuple[str, str, str], list[str]] = {}
+    alike: dict[tuple[str, str, str], list[Question]] = {}
+    outcomes: dict[tuple[str, str, str], set[tuple[str, str, str]]] = {}
     for one in met:
-        answer, asked = one.answer, one.answer.question
-        onward = f" to {answer.to[1]} port {answer.to[2]} by {answer.to[0]}" if answer.to else ""
-        why = "; ".join([*answer.rules, answer.reason] if answer.reason else answer.rules)
-        key = (f"{asked.port}/{asked.protocol}", f"{answer.verdict.value}{onward}", why)
-        alike.setdefault(key, []).append(f"{asked.source} by {asked.interface or 'any uplink'}")
-    for (port, verdict, why), ways in alike.items():
+        key, asked = _outcome(one.answer), one.answer.question
+        alike.setdefault(key, []).append(asked)
+        outcomes.setdefault((key[0], *_way(asked)), set()).add(key)
+    for (port, verdict, why), several in alike.items():
+        ways = {
+            f"{source}{f' at {asked.destination}' if differs else ''} by {interface}": None
+            for asked in several
+            for source, interface in (_way(asked),)
+            for differs in (len(outcomes[port, source, interface]) > 1,)
+        }
         said = f": {why}" if why else ""
-        yield f"{port} from {', '.join(dict.fromkeys(ways))}: {verdict}{said}"
+        yield f"{port} from {', '.join(ways)}: {verdict}{said}"
+
+
+def _way(asked: Question) -> tuple[str, str]:
+    """From where a packet comes, and by which interface."""
+    return str(asked.source), asked.interface or "any uplink"
+
+
+def _outcome(answer: Answer) -> tuple[str, str, str]:
+    """The port that a packet asked for, what became of it, and why."""
+    asked = answer.question
+    onward = f" to {answer.to[1]} port {answer.to[2]} by {answer.to[0]}" if answer.to else ""
+    unheard = "" if answer.heard else "no program listens there"
+    why = "; ".join(filter(None, (*answer.rules, answer.reason, unheard)))
+    return f"{asked.port}/{asked.protocol}", f"{answer.verdict.value}{onward}", why
 
 
 def _headline(one: Explanation) -> str:
@@ -169,4 +189,5 @@ def _packet_document(one: MetPacket) -> dict[str, Any]:
         "rules": list(answer.rules),
         "to": {**onward, "address": str(onward["address"])} if onward else None,
         "reason": answer.reason or None,
+        "heard": answer.heard,
     }

@@ -76,7 +76,11 @@ def test_all_are_within_a_limit_of_nftables(inside: Namespace) -> None:
         assert f"(as long as the limit of 'ip filter input: {rule}' lasts)" in opened(inside)
     for rule in BEYOND:
         inside.nft(FILTER.format(policy="accept", rule=rule))
-        assert "policy accept" in opened(inside)
+        said = opened(inside)
+        assert said.endswith("policy accept (as long as the limit in chain input lasts)"), rule
+    for rule in ("tcp dport 8097 limit rate over 2/minute drop", "limit rate over 2/minute accept"):
+        inside.nft(FILTER.format(policy="accept", rule=rule))
+        assert "as long as" not in opened(inside), rule
 
 
 @pytest.mark.parametrize("tool", ["iptables-nft", "iptables-legacy"])
@@ -86,7 +90,9 @@ def test_all_are_within_a_limit_of_iptables(inside: Namespace, tool: str) -> Non
         inside.command(
             "sh", "-ec", f"{tool} -F; {tool} -P INPUT ACCEPT; {tool} {rule}".format(tool=tool)
         )
-        assert ("as long as the limit of" in opened(inside)) is is_within, rule
+        said = opened(inside)
+        assert ("as long as the limit of" in said) is is_within, rule
+        assert ("(as long as the limit in chain INPUT lasts)" in said) is not is_within, rule
 
 
 # Limits that the first connection is beyond: what lets in within one lets in none.
@@ -144,6 +150,8 @@ def test_questions_are_not_counted_by_recent(inside: Namespace, tool: str) -> No
     inside.nft("table ip6 none { chain i { type filter hook input priority 0; policy drop; }; }")
     ports = guard(*range(8096, 8102))
     assert locked_out(inside, ports) == []
+    (said, *_) = (one.what for one in seen(inside, ports, FRIENDS))
+    assert "(as long as the limit in chain INPUT lasts)" in said
     for _ in range(2):
         inside.command("sh", "-c", "echo +81.2.69.1 >/proc/net/xt_recent/met")
     (said, *_) = locked_out(inside, ports)
