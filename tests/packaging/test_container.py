@@ -7,6 +7,7 @@ import shlex
 import signal
 import subprocess
 import time
+import tomllib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -47,6 +48,15 @@ def test_what_is_copied_exists_and_is_not_ignored() -> None:
 def test_the_image_has_the_tools_of_its_backends() -> None:
     (line,) = (one for one in STEPS if "apt-get install" in one)
     assert {"nftables", "ipset", "iptables", "conntrack", "ca-certificates"} <= set(line.split())
+
+
+def test_the_image_has_what_the_installation_page_calls_included() -> None:
+    (names,) = re.findall(r"/src\[([a-z,]+)\]", "".join(STEPS))
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    extras = project["optional-dependencies"]
+    packages = {re.split("[<>=]", one)[0] for name in names.split(",") for one in extras[name]}
+    page = (ROOT / "docs" / "install.md").read_text()
+    assert packages == set(re.findall(r"\| `pip install (\w+)` \| included \|", page))
 
 
 def test_make_builds_it_from_where_everything_is() -> None:
